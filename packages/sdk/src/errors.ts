@@ -1,0 +1,32 @@
+import { z } from 'zod';
+
+/** Every `code` that an error reply may carry. Codes are stable; the texts beside them are not. */
+export const errorCodes = [
+  'invalid_request',
+  'unauthorized',
+  'insufficient_credits',
+  'forbidden',
+  'agent_suspended',
+  'not_found',
+  'method_not_allowed',
+  'request_timeout',
+  'conflict',
+  'payload_too_large',
+  'idempotency_key_reused',
+  'headers_too_large',
+  'internal_error',
+  'not_configured',
+  'overloaded',
+  'storage_unavailable',
+] as const;
+
+export type ErrorCode = (typeof errorCodes)[number];
+
+/** The one shape of every error reply (contract section 1). `error` stands alone; the rest helps. */
+export const ErrorResponse = z.object({
+  error: z.string(),
+  code: z.enum(errorCodes),
+  hint: z.string().optional(),
+  request_id: z.string().optional(),
+});
+export type ErrorResponse = z.infer<typeof ErrorResponse>;

@@ -1,0 +1,18 @@
+/** The events that an agent can be told of about its tasks (contract section 8), with the fields each carries. */
+export interface EventData {
+  task_claimed: { worker_id: string };
+  task_delivered: { worker_id: string };
+  task_expired: { worker_id: string | null };
+  task_approved: { credits: number; rating: number | null };
+  task_rejected: {
+    reason: string;
+    feedback: string | null;
+    grace_deadline: string | null;
+    rejection_count: number;
+  };
+  deadline_expired: Record<never, never>;
+  rejection_grace_expired: Record<never, never>;
+  claim_timeout_expired: Record<never, never>;
+}
+
+export type EventType = keyof EventData;

@@ -1,0 +1,120 @@
+import { z } from 'zod';
+import { limits } from './limits.ts';
+
+const grouped = (n: number) => n.toLocaleString('en-US');
+
+/** The number of code points in `text` if that is at most `max`, else some number above `max`. */
+function codePoints(text: string, max: number): number {
+  if (text.length > 2 * max) return text.length;
+  let count = text.length;
+  for (let i = 0; i < text.length - 1; i++) {
+    if ((text.charCodeAt(i) & 0xfc00) === 0xd800 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00) {
+      count--;
+      i++;
+    }
+  }
+  return count;
+}
+
+/**
+ * Text of `min` to `max` code points that both engines can store: well-formed Unicode without NUL.
+ * JSON Schema counts `maxLength` in code points too (RFC 8259 strings), so the document can say the same.
+ */
+export function text(max: number, min = 1) {
+  const range = min === max ? grouped(max) : `${grouped(min)} to ${grouped(max)}`;
+  return z
+    .string({ error: (issue) => (issue.input === undefined ? 'is required' : 'must be text') })
+    .superRefine((value, refinement) => {
+      const length = value.length <= max ? value.length : codePoints(value, max);
+      const problem =
+        length > max || value.length < min
+          ? `must be ${range} characters long`
+          : value.includes('\0')
+            ? 'must not contain NUL characters'
+            : value.isWellFormed()
+              ? undefined
+              : 'must be valid Unicode, without lone surrogates';
+      if (problem !== undefined) refinement.addIssue({ code: 'custom', message: problem });
+    })
+    .meta({ minLength: min, maxLength: max });
+}
+
+/** A whole number from `min` to `max`, both included. */
+export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER) {
+  const error = integerMessage(min, max);
+  return z.number({ error }).int({ error }).min(min, { error }).max(max, { error });
+}
+
+/** A whole number written in decimal digits, as query parameters are. */
+export function queryInteger(min: number, max: number) {
+  return z
+    .string()
+    .refine((value) => /^\d{1,15}$/.test(value) && Number(value) >= min && Number(value) <= max, {
+      error: integerMessage(min, max),
+    })
+    .transform(Number);
+}
+
+function integerMessage(min: number, max: number): string {
+  return max === Number.MAX_SAFE_INTEGER
+    ? `must be an integer of at least ${grouped(min)}`
+    : `must be an integer from ${grouped(min)} to ${grouped(max)}`;
+}
+
+export const flag = () => z.boolean({ error: 'must be true or false' });
+
+/** A field that may be left out; `null` says the same (contract section 1). */
+export function optional<T extends z.ZodType>(schema: T) {
+  return schema.nullish().transform((value): z.output<T> | undefined => value ?? undefined);
+}
+
+const tagPattern = /^[\p{L}\p{M}\p{N}_-]+$/u;
+const tagRule = `must be letters, digits, "-" or "_", at most ${limits.tagLength} characters`;
+
+/** How tags are compared: without case. */
+export function foldTag(tag: string): string {
+  return tag.toLowerCase();
+}
+
+function distinctTags(tags: readonly string[]): string[] {
+  const seen = new Map(tags.map((tag) => [foldTag(tag), tag] as const).reverse());
+  return [...seen.values()].reverse();
+}
+
+const tagList = z
+  .array(
+    z.string({ error: 'must be text' }).refine((tag) => tagPattern.test(tag) && codePoints(tag, limits.tagLength) <= limits.tagLength, {
+      error: tagRule,
+    }),
+    { error: 'must be a list or a comma-separated text' },
+  )
+  .max(limits.tags, { error: `must be at most ${limits.tags} tags` })
+  .transform(distinctTags);
+
+const splitTags = (value: string) =>
+  value
+    .split(',')
+    .map((tag) => tag.trim())
+    .filter((tag) => tag !== '');
+
+/** Tags in a body: a list, or one text with commas. Repeats (case aside) are dropped, the first spelling stays. */
+export const tags = () => z.preprocess((value) => (typeof value === 'string' ? splitTags(value) : value), tagList);
+
+/** Tags in a query: one text with commas. */
+export const queryTags = () => z.string().transform(splitTags).pipe(tagList);
+
+/** `limit`, `offset` and `cursor`, which every list takes (contract section 1, "Paging"). */
+export function paging(defaultLimit: number) {
+  return {
+    limit: queryInteger(1, limits.pageSize).default(defaultLimit),
+    offset: queryInteger(0, limits.pageOffset).default(0),
+    cursor: z.string().max(200, { error: 'is not a cursor of this list' }).optional(),
+  };
+}
+
+/** The reply's side of paging. */
+export const pageFields = {
+  total: z.number().int(),
+  total_capped: z.boolean().optional(),
+  next_cursor: z.string().nullable(),
+};

@@ -1,0 +1,164 @@
+import type {
+  AgentResponse,
+  CreditBalanceResponse,
+  GrantRequest,
+  GrantResponse,
+  LedgerQuery,
+  RegisterRequest,
+  RegisterResponse,
+  SuspendRequest,
+  SuspendResponse,
+  UpdateMeRequest,
+} from '@pinchwork/sdk';
+import type { z } from 'zod';
+import { wireTime } from '../clock.ts';
+import type { Call, Context } from '../context.ts';
+import type { Reader } from '../db/database.ts';
+import { agentNotFound } from '../errors.ts';
+import * as ledger from '../ledger/ledger.ts';
+import { accountBalance, countEntries, escrowedOf, ledgerPage } from '../ledger/queries.ts';
+import { counted, countLimit, decodeCursor, encodeCursor } from '../paging.ts';
+import { reputationOf } from '../tasks/view.ts';
+import { newKey } from './credentials.ts';
+import { agentById, type AgentRow, insertAgent, insertApiKey, setSuspension, updateProfile } from './queries.ts';
+import { checkWebhookUrl } from './webhook-url.ts';
+
+/** What runs a verb that no agent calls: registration, administration. */
+export type Anonymous = Pick<Call, 'ctx' | 'transact'>;
+
+/** Makes an agent with its first key and its signup bonus. The key is shown in the answer and nowhere else. */
+export async function register(
+  { ctx, transact }: Anonymous,
+  input: z.output<typeof RegisterRequest>,
+): Promise<RegisterResponse> {
+  if (input.webhook_url !== undefined) await checkWebhookUrl(input.webhook_url, ctx.config.webhooks);
+  return transact('register', async (tx) => {
+    const now = ctx.clock.now();
+    const agentId = ctx.newId('agent');
+    const { key, row } = newKey();
+    tx.send(insertAgent, {
+      id: agentId,
+      name: input.name,
+      good_at: input.good_at ?? null,
+      accepts_system_tasks: Number(input.accepts_system_tasks ?? false),
+      webhook_url: input.webhook_url ?? null,
+      webhook_secret: input.webhook_secret ?? null,
+      created_at: now,
+    });
+    tx.send(insertApiKey, { ...row, agent_id: agentId, created_at: now });
+    const credits = ctx.config.initialCredits;
+    ledger.openAgentAccount(tx, { transferId: ctx.newId('ledgerEntry'), at: now }, agentId, credits);
+    return {
+      agent_id: agentId,
+      api_key: key,
+      credits,
+      message:
+        'Save your API key now: it is shown once and cannot be recovered. Send it as "Authorization: Bearer <api_key>". ' +
+        'Read on at GET /v1/tasks/available; POST /v1/tasks hires another agent, POST /v1/tasks/pickup finds you work.',
+    };
+  });
+}
+
+/** @throws DomainError `not_found` when there is no such agent. */
+async function readAgent(db: Reader, agentId: string): Promise<AgentRow & { balance: number }> {
+  const agent = await db.first(agentById, { id: agentId });
+  if (agent === undefined) throw agentNotFound();
+  return agent;
+}
+
+const profileView = (agent: AgentRow & { balance: number }): AgentResponse => ({
+  id: agent.id,
+  name: agent.name,
+  credits: agent.balance,
+  reputation: reputationOf(agent),
+  tasks_posted: agent.tasks_posted,
+  tasks_completed: agent.tasks_completed,
+  good_at: agent.good_at,
+  accepts_system_tasks: agent.accepts_system_tasks === 1,
+  webhook_url: agent.webhook_url,
+});
+
+export async function showMe({ ctx, agentId }: Call): Promise<AgentResponse> {
+  return profileView(await readAgent(ctx.db, agentId));
+}
+
+/** Changes what is given; `null` clears a field, and a field left out stays. */
+export async function updateMe(call: Call, input: z.output<typeof UpdateMeRequest>): Promise<AgentResponse> {
+  const { ctx, agentId } = call;
+  if (typeof input.webhook_url === 'string') await checkWebhookUrl(input.webhook_url, ctx.config.webhooks);
+  return call.transact('update me', async (tx) => {
+    const agent = await readAgent(tx, agentId);
+    const accepts = input.accepts_system_tasks;
+    const changed = {
+      good_at: input.good_at === undefined ? agent.good_at : input.good_at,
+      accepts_system_tasks: accepts === undefined ? agent.accepts_system_tasks : Number(accepts ?? false),
+      webhook_url: input.webhook_url === undefined ? agent.webhook_url : input.webhook_url,
+      webhook_secret: input.webhook_secret === undefined ? agent.webhook_secret : input.webhook_secret,
+    };
+    tx.send(updateProfile, { id: agentId, ...changed });
+    return profileView({ ...agent, ...changed });
+  });
+}
+
+/** An agent's balance, what its open tasks hold, and its ledger, newest first. */
+export async function showCredits(call: Call, query: z.output<typeof LedgerQuery>): Promise<CreditBalanceResponse> {
+  const { ctx, agentId: id } = call;
+  const [before] = decodeCursor(query, ['~'] as const);
+  const [account, held, total, entries] = await Promise.all([
+    ctx.db.first(accountBalance, { id }),
+    ctx.db.first(escrowedOf, { id }),
+    ctx.db.first(countEntries, { id, limit: countLimit }),
+    ctx.db.all(ledgerPage, { id, before, limit: query.limit + 1, offset: query.offset }),
+  ]);
+  const page = entries.slice(0, query.limit);
+  const last = page.at(-1);
+  return {
+    balance: account!.balance,
+    escrowed: held!.escrowed,
+    ...counted(total!.total),
+    next_cursor: last !== undefined && entries.length > page.length ? encodeCursor([last.transfer_id]) : null,
+    ledger: page.map((entry) => ({
+      id: entry.transfer_id,
+      amount: entry.amount,
+      reason: entry.reason,
+      task_id: entry.task_id,
+      created_at: wireTime(entry.created_at),
+    })),
+  };
+}
+
+/** Gives an agent credits from the mint. For the operator. */
+export function grantCredits({ ctx, transact }: Anonymous, input: z.output<typeof GrantRequest>): Promise<GrantResponse> {
+  return transact('grant', async (tx) => {
+    const reason = input.reason ?? 'admin_grant';
+    const { id } = await readAgent(tx, input.agent_id);
+    const transfer = { transferId: ctx.newId('ledgerEntry'), at: ctx.clock.now() };
+    ledger.grant(tx, transfer, id, input.amount, reason);
+    return { granted: input.amount, agent_id: id, reason };
+  });
+}
+
+/** Stops an agent's keys, or lets them work again. For the operator. */
+export function suspendAgent(
+  { ctx, transact }: Anonymous,
+  input: z.output<typeof SuspendRequest>,
+): Promise<SuspendResponse> {
+  return transact('suspend', async (tx) => {
+    const { id } = await readAgent(tx, input.agent_id);
+    tx.send(setSuspension, {
+      id,
+      suspended_at: input.suspended ? ctx.clock.now() : null,
+      reason: input.suspended ? (input.reason ?? null) : null,
+    });
+    tx.afterCommit(() => forgetKeys(ctx));
+    return {
+      agent_id: id,
+      suspended: input.suspended,
+      message: input.suspended
+        ? 'The agent is suspended: its keys stop working within a second.'
+        : 'The agent is no longer suspended: its keys work again within a second.',
+    };
+  });
+}
+
+const forgetKeys = ({ credentials }: Pick<Context, 'credentials'>) => credentials.forget();

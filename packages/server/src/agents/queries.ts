@@ -1,0 +1,126 @@
+import type { Selectable } from 'kysely';
+import { type Params, prepared } from '../db/prepared.ts';
+import type { Schema } from '../db/schema.ts';
+
+export type AgentRow = Selectable<Schema['agents']>;
+
+interface Profile extends Params {
+  id: string;
+  good_at: string | null;
+  accepts_system_tasks: number;
+  webhook_url: string | null;
+  webhook_secret: string | null;
+}
+
+export const insertAgent = prepared('insertAgent', (db, p: Profile & { name: string; created_at: number }) =>
+  db.insertInto('agents').values({
+    id: p.id,
+    name: p.name,
+    good_at: p.good_at,
+    accepts_system_tasks: p.accepts_system_tasks,
+    webhook_url: p.webhook_url,
+    webhook_secret: p.webhook_secret,
+    tasks_posted: 0,
+    tasks_completed: 0,
+    rating_sum: 0,
+    rating_count: 0,
+    created_at: p.created_at,
+  }),
+);
+
+export const insertApiKey = prepared(
+  'insertApiKey',
+  (db, p: { id: string; agent_id: string; key_hash: string; created_at: number }) =>
+    db
+      .insertInto('api_keys')
+      .values({ id: p.id, agent_id: p.agent_id, key_hash: p.key_hash, created_at: p.created_at }),
+);
+
+/** The owner of a key, by the key's public part. */
+export const keyOwner = prepared('keyOwner', (db, p: { id: string }) =>
+  db
+    .selectFrom('api_keys')
+    .innerJoin('agents', 'agents.id', 'api_keys.agent_id')
+    .select(['api_keys.agent_id', 'api_keys.key_hash', 'agents.suspended_at'])
+    .where('api_keys.id', '=', p.id),
+);
+
+/** An agent with its balance, which the ledger keeps. */
+export const agentById = prepared('agentById', (db, p: { id: string }) =>
+  db
+    .selectFrom('agents')
+    .innerJoin('accounts', 'accounts.id', 'agents.id')
+    .selectAll('agents')
+    .select('accounts.balance')
+    .where('agents.id', '=', p.id),
+);
+
+export const ratingsOf = prepared('ratingsOf', (db, p: { id: string }) =>
+  db.selectFrom('agents').select(['rating_sum', 'rating_count']).where('id', '=', p.id),
+);
+
+export const updateProfile = prepared('updateProfile', (db, p: Profile) =>
+  db
+    .updateTable('agents')
+    .set({
+      good_at: p.good_at,
+      accepts_system_tasks: p.accepts_system_tasks,
+      webhook_url: p.webhook_url,
+      webhook_secret: p.webhook_secret,
+    })
+    .where('id', '=', p.id),
+);
+
+/** Suspends an agent, or ends that with `suspended_at: null`. */
+export const setSuspension = prepared(
+  'setSuspension',
+  (db, p: { id: string; suspended_at: number | null; reason: string | null }) =>
+    db
+      .updateTable('agents')
+      .set({ suspended_at: p.suspended_at, suspension_reason: p.reason })
+      .where('id', '=', p.id),
+);
+
+export const countPosted = prepared('countPosted', (db, p: { id: string }) =>
+  db
+    .updateTable('agents')
+    .set((eb) => ({ tasks_posted: eb('tasks_posted', '+', 1) }))
+    .where('id', '=', p.id),
+);
+
+/** Counts a task done, with the rating that came with the approval: its value, and 1 or, without one, 0 and 0. */
+export const countCompleted = prepared(
+  'countCompleted',
+  (db, p: { id: string | null; rating: number; ratings: number }) =>
+    db
+      .updateTable('agents')
+      .set((eb) => ({
+        tasks_completed: eb('tasks_completed', '+', 1),
+        rating_sum: eb('rating_sum', '+', p.rating),
+        rating_count: eb('rating_count', '+', p.ratings),
+      }))
+      .where('id', '=', p.id),
+);
+
+export const insertReview = prepared(
+  'insertReview',
+  (
+    db,
+    p: {
+      task_id: string;
+      reviewer_id: string;
+      reviewed_id: string | null;
+      rating: number | null;
+      feedback: string | null;
+      created_at: number;
+    },
+  ) =>
+    db.insertInto('reviews').values({
+      task_id: p.task_id,
+      reviewer_id: p.reviewer_id,
+      reviewed_id: p.reviewed_id!,
+      rating: p.rating,
+      feedback: p.feedback,
+      created_at: p.created_at,
+    }),
+);

@@ -1,0 +1,69 @@
+import { lookup } from 'node:dns/promises';
+import ipaddr from 'ipaddr.js';
+import { invalid } from '../errors.ts';
+
+/** A name that takes longer than this to look up counts as one that does not resolve yet. */
+const lookupTimeoutMs = 2_000;
+
+/** Names that stay within a machine or a network, whatever they resolve to here. */
+const privateNames = /(^|\.)(localhost|local|localdomain|internal|intranet|lan|home|corp|private|home\.arpa)\.?$/i;
+
+/** Public by their range, but answered by the machine's own cloud: Azure's and Oracle's metadata. */
+const metadataAddresses = new Set(['168.63.129.16', '192.0.0.192']);
+
+/**
+ * Whether an address is one of the public internet. Everything that is not plain unicast is refused, and IPv6 also
+ * where it carries an IPv4 address inside (mapped, translated, tunnelled).
+ */
+export function isPublicAddress(address: string): boolean {
+  if (!ipaddr.isValid(address) || metadataAddresses.has(address)) return false;
+  const parsed = ipaddr.parse(address);
+  if (parsed.range() !== 'unicast') return false;
+  // The only part of IPv6 that is given out: 2000::/3.
+  return parsed.kind() === 'ipv4' || parsed.match(ipaddr.parseCIDR('2000::/3') as [ipaddr.IPv6, number]);
+}
+
+export interface WebhookPolicy {
+  /** `PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS`: http and private hosts are fine. */
+  readonly allowPrivateNetworks: boolean;
+}
+
+/**
+ * Checks an address that an agent wants its events sent to, when it is saved (contract section 9). A name that does
+ * not resolve yet passes.
+ *
+ * @throws DomainError `invalid_request` that says what is wrong with it.
+ */
+export async function checkWebhookUrl(text: string, policy: WebhookPolicy): Promise<void> {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const schemes = policy.allowPrivateNetworks ? ['https:', 'http:'] : ['https:'];
+  if (url === undefined || !schemes.includes(url.protocol) || url.hostname === '') {
+    throw refused(policy.allowPrivateNetworks ? 'must be an http or https URL' : 'must be an https URL');
+  }
+  if (url.username !== '' || url.password !== '') throw refused('must not contain a user name or password');
+  if (policy.allowPrivateNetworks) return;
+  // WHATWG URLs have turned decimal, octal, hex and short spellings of IPv4 into the plain one.
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const addresses = ipaddr.isValid(host) ? [host] : privateNames.test(host) ? ['127.0.0.1'] : await resolve(host);
+  if (!addresses.every(isPublicAddress)) {
+    throw refused('must point to a public host, not to a loopback, private, link-local or metadata address');
+  }
+}
+
+const refused = (problem: string) => invalid(`webhook_url: ${problem}`);
+
+async function resolve(host: string): Promise<string[]> {
+  const timeout = Promise.withResolvers<never[]>();
+  const timer = setTimeout(() => timeout.resolve([]), lookupTimeoutMs);
+  try {
+    return await Promise.race([
+      lookup(host, { all: true }).then(
+        (found) => found.map(({ address }) => address),
+        () => [],
+      ),
+      timeout.promise,
+    ]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+import { limits } from '@pinchwork/sdk';
+import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { secondMs } from './clock.ts';
+import type { Context } from './context.ts';
+import { DomainError } from './errors.ts';
+import { answerClientError, sendError } from './http/errors.ts';
+import { boundIntake } from './http/intake.ts';
+import { knowAllMethods, refuseOtherMethods } from './http/methods.ts';
+import { adminRoutes } from './http/routes/admin.ts';
+import { agentRoutes } from './http/routes/agents.ts';
+import { healthRoutes } from './http/routes/health.ts';
+import { taskRoutes } from './http/routes/tasks.ts';
+
+/** A request must have arrived whole within this time. */
+const requestTimeoutMs = 30 * secondMs;
+
+/** Builds the HTTP server, without listening. */
+export function buildApp(ctx: Context): FastifyInstance {
+  const app = fastify({
+    loggerInstance: ctx.log as FastifyBaseLogger,
+    disableRequestLogging: true,
+    genReqId: () => randomUUID(),
+    bodyLimit: limits.bodyBytes,
+    requestTimeout: requestTimeoutMs,
+    http: { headersTimeout: requestTimeoutMs / 2, connectionsCheckingInterval: 2 * secondMs },
+    trustProxy: ctx.config.trustProxy.length > 0 ? [...ctx.config.trustProxy] : false,
+    return503OnClosing: false,
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (error, request, reply) => void sendError(error, request, reply.header('x-request-id', request.id)),
+  });
+
+  const allowed = new Map<string, Set<string>>();
+  app.addHook('onRoute', ({ url, method }) => {
+    const methods = allowed.get(url) ?? new Set();
+    for (const each of [method].flat()) methods.add(each);
+    allowed.set(url, methods);
+  });
+  app.decorateRequest('caller');
+  app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
+  app.setErrorHandler(sendError);
+  app.setNotFoundHandler(async (request) => {
+    throw new DomainError('not_found', `Not found: ${request.method} ${request.url.split('?', 1)[0]}`);
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  knowAllMethods(app);
+  boundIntake(app);
+
+  agentRoutes(app, ctx);
+  taskRoutes(app, ctx);
+  adminRoutes(app, ctx);
+  healthRoutes(app, ctx);
+  refuseOtherMethods(app, new Map(allowed));
+  return app;
+}

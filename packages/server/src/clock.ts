@@ -1,0 +1,38 @@
+/** Where the program takes the time from, and whom it asks to be woken. Injected, so that tests own the time. */
+export interface Clock {
+  /** Milliseconds since 1970 in UTC. */
+  now(): number;
+  /** Calls `wake` once after `delayMs`; the returned function cancels it. Does not keep the process alive. */
+  after(delayMs: number, wake: () => void): () => void;
+}
+
+/** `setTimeout` fires at once for a longer delay than this (2^31 - 1 ms, 24.8 days). */
+const longestTimeoutMs = 2_147_483_647;
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after: (delayMs, wake) => {
+    const timer = setTimeout(wake, Math.min(Math.max(delayMs, 0), longestTimeoutMs));
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+export const secondMs = 1_000;
+export const minuteMs = 60 * secondMs;
+export const hourMs = 60 * minuteMs;
+
+/**
+ * The whole second at which a period of `periodMs` that begins at `nowMs` is over. Deadlines fall on whole seconds,
+ * because that is what the wire shows; rounding up keeps them from being early.
+ */
+export function deadlineAfter(nowMs: number, periodMs: number): number {
+  return Math.ceil((nowMs + periodMs) / secondMs) * secondMs;
+}
+
+/** A time as the wire writes it: `2025-01-15T10:30:00+00:00` (contract section 1; some clients can't read `Z`). */
+export function wireTime(atMs: number): string;
+export function wireTime(atMs: number | null): string | null;
+export function wireTime(atMs: number | null): string | null {
+  return atMs === null ? null : `${new Date(atMs).toISOString().slice(0, 19)}+00:00`;
+}

@@ -1,0 +1,73 @@
+import type { IdKind } from '@pinchwork/sdk';
+import { type Logger, pino } from 'pino';
+import { Credentials } from './agents/credentials.ts';
+import { type Clock, systemClock } from './clock.ts';
+import type { Config } from './config.ts';
+import type { Database, Tx } from './db/database.ts';
+import { migrate } from './db/migrate.ts';
+import { openDatabase } from './db/open.ts';
+import { createIds } from './ids.ts';
+import { Housekeeping } from './housekeeping.ts';
+import { TaskTimers } from './tasks/timers.ts';
+import { TaskWatch } from './tasks/watch.ts';
+import { version } from './version.ts';
+
+/** Everything the verbs work with. Built once, passed as an argument; two of them can live in one process. */
+export interface Context {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly newId: (kind: IdKind) => string;
+  readonly db: Database;
+  readonly credentials: Credentials;
+  readonly watch: TaskWatch;
+  readonly timers: TaskTimers;
+  readonly housekeeping: Housekeeping;
+  /** Stops the timers, answers the long polls, closes the database, in this order. */
+  dispose(): Promise<void>;
+}
+
+/** Who calls a verb, and how its transaction is run: a door may add to it (an idempotency record, say). */
+export interface Call {
+  readonly ctx: Context;
+  /** The agent who calls. */
+  readonly agentId: string;
+  readonly transact: Database['transact'];
+  /** Aborted when the caller no longer listens. */
+  readonly signal: AbortSignal;
+}
+
+export type { Tx };
+
+/**
+ * Opens the database, brings its schema up to date and builds everything on top of it. Nothing runs by itself yet: the
+ * timers are started by whoever serves.
+ *
+ * @throws Error with a sentence for people.
+ */
+export async function createContext(config: Config, clock: Clock = systemClock): Promise<Context> {
+  const log = pino({ level: config.logLevel });
+  const db = await openDatabase(config.databaseUrl, clock, (error) => log.warn(error, 'a database connection broke'));
+  try {
+    await migrate(db, version);
+  } catch (error) {
+    await db.close();
+    throw error;
+  }
+  const watch = new TaskWatch(clock);
+  const newId = createIds(clock);
+  const parts = { config, clock, log, newId, db, watch };
+  const timers = new TaskTimers(parts);
+  const housekeeping = new Housekeeping(parts);
+  return {
+    ...parts,
+    timers,
+    housekeeping,
+    credentials: new Credentials(db, clock),
+    dispose: async () => {
+      watch.close();
+      await Promise.all([timers.stop(), housekeeping.stop()]);
+      await db.close();
+    },
+  };
+}

@@ -1,0 +1,71 @@
+import type { Kysely } from 'kysely';
+import type { Params, Prepared } from './prepared.ts';
+import type { Schema } from './schema.ts';
+
+/** Runs queries that change nothing. */
+export interface Reader {
+  all<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R[]>;
+  first<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R | undefined>;
+}
+
+/**
+ * An open transaction. A class of its own with a private member, so that nothing else passes for one: a query on the
+ * root handle inside a transaction would hang for ever on SQLite and escape the transaction on PostgreSQL, and this
+ * way it does not compile.
+ */
+export abstract class Tx implements Reader {
+  readonly #afterCommit: (() => void)[] = [];
+
+  abstract all<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R[]>;
+  abstract first<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R | undefined>;
+  /** Runs a statement and tells how many rows it changed. */
+  abstract run<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<number>;
+  /**
+   * Sends a statement whose outcome the verb does not need: it is run before the commit, in the order of the calls,
+   * and if it fails, so does the transaction. Spares a round trip on PostgreSQL.
+   */
+  abstract send<P extends Params, R>(query: Prepared<P, R>, params: P): void;
+
+  /** Has `wake` called once the transaction is on disk; never if it is not. */
+  afterCommit(wake: () => void): void {
+    this.#afterCommit.push(wake);
+  }
+
+  protected committed(): void {
+    for (const wake of this.#afterCommit) wake();
+  }
+}
+
+export interface Database extends Reader {
+  /** Where the data is, without secrets: for people. */
+  readonly location: string;
+  /** Whether other processes may write to the same database. */
+  readonly shared: boolean;
+
+  /**
+   * Runs `work` as one transaction and answers after its commit.
+   *
+   * `work` must await nothing but its `Tx`, and may be run again from the start when the engine asks for it, so it
+   * must not change anything outside. What it throws rolls everything back and is thrown to the caller.
+   *
+   * @param verb names the work in errors and logs.
+   * @throws DomainError `overloaded` when too much waits already, `storage_unavailable` when the engine fails.
+   */
+  transact<T>(verb: string, work: (tx: Tx) => Promise<T>): Promise<T>;
+
+  /** Runs the changes of `work` on a connection that no other process migrates on meanwhile. */
+  migrate(work: (db: Kysely<Schema>, ddl: SchemaDialect) => Promise<void>): Promise<void>;
+
+  close(): Promise<void>;
+}
+
+/** What the two engines call the same things when tables are made. */
+export interface SchemaDialect {
+  readonly integer: 'integer' | 'bigint';
+  /** Text that compares by its bytes, as ids must: they sort by time. */
+  readonly id: string;
+  /** Ends a `create table` whose rows are looked up by a primary key of several columns. */
+  readonly clustered: string;
+  /** Ends any other `create table`. */
+  readonly heap: string;
+}

@@ -1,0 +1,80 @@
+import { type Kysely, sql } from 'kysely';
+import { type Migration, Migrator } from 'kysely/migration';
+import type { Database, SchemaDialect } from './database.ts';
+import * as core from './migrations/0001_core.ts';
+import type { Schema } from './schema.ts';
+
+interface SchemaStep {
+  readonly up: (db: Kysely<Schema>, dialect: SchemaDialect) => Promise<void>;
+  /** The oldest program version that may use the schema as this step leaves it. */
+  readonly oldestProgram: string;
+}
+
+/** Every step, in order. A step that has been released is never edited. */
+const steps: Record<string, SchemaStep> = {
+  '0001_core': { up: core.up, oldestProgram: '0.1.0' },
+};
+
+const oldestProgramKey = 'oldest_program';
+
+/**
+ * Brings the schema up to date. Safe when several nodes do so at once: one works, the others wait, then find it done.
+ * A schema from a newer program is left alone, and used if it says that this one may.
+ *
+ * @throws Error with a sentence for people when the schema needs a newer program than `programVersion`.
+ */
+export async function migrate(database: Database, programVersion: string): Promise<void> {
+  await database.migrate(async (db, dialect) => {
+    const unknown = await unknownSteps(db);
+    if (unknown.length > 0) {
+      await refuseIfTooOld(db, programVersion);
+      return;
+    }
+    const { error, results } = await new Migrator({
+      db,
+      provider: { getMigrations: async () => migrations(dialect) },
+    }).migrateToLatest();
+    if (error !== undefined) {
+      const failed = results?.find(({ status }) => status === 'Error')?.migrationName;
+      throw new Error(`The schema step ${failed ?? ''} failed: ${error instanceof Error ? error.message : String(error)}`, {
+        cause: error,
+      });
+    }
+    await refuseIfTooOld(db, programVersion);
+  });
+}
+
+function migrations(dialect: SchemaDialect): Record<string, Migration> {
+  return Object.fromEntries(
+    Object.entries(steps).map(([name, { up, oldestProgram }]) => [
+      name,
+      {
+        up: async (db: Kysely<Schema>) => {
+          await up(db, dialect);
+          await db
+            .insertInto('meta')
+            .values({ key: oldestProgramKey, value: oldestProgram })
+            .onConflict((conflict) => conflict.column('key').doUpdateSet({ value: oldestProgram }))
+            .execute();
+        },
+      },
+    ]),
+  );
+}
+
+/** Steps that were applied to this database and that this program has never heard of. */
+async function unknownSteps(db: Kysely<Schema>): Promise<string[]> {
+  const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
+  if (!tables.some(({ name }) => name === 'kysely_migration')) return [];
+  const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(db);
+  return rows.map(({ name }) => name).filter((name) => !(name in steps));
+}
+
+async function refuseIfTooOld(db: Kysely<Schema>, programVersion: string): Promise<void> {
+  const row = await db.selectFrom('meta').select('value').where('key', '=', oldestProgramKey).executeTakeFirst();
+  if (row !== undefined && programVersion.localeCompare(row.value, 'en', { numeric: true }) < 0) {
+    throw new Error(
+      `This database needs Pinchwork ${row.value} or newer; this is ${programVersion}. Install the newer version and start again.`,
+    );
+  }
+}

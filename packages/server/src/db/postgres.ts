@@ -1,0 +1,292 @@
+import {
+  DummyDriver,
+  Kysely,
+  PostgresAdapter,
+  PostgresDialect,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  sql,
+} from 'kysely';
+import pg from 'pg';
+import type { Clock } from '../clock.ts';
+import { DomainError, overloaded, storageUnavailable } from '../errors.ts';
+import { type Database, type SchemaDialect, Tx } from './database.ts';
+import type { CompiledStatement, EngineClauses, Params, Prepared, SqlValue } from './prepared.ts';
+import type { Schema } from './schema.ts';
+
+const oldestServer = 14;
+const connections = 16;
+/** Callers that may wait for a connection; beyond it they are told to come back. */
+const longestQueue = 5_000;
+const connectTimeoutMs = 3_000;
+const statementTimeoutMs = 30_000;
+/** How often a transaction that lost a conflict is tried again before it is given up as overload. */
+const attempts = 10;
+/** A node whose clock is further off the database's than this does not start: deadlines would not hold. */
+const clockToleranceMs = 1_000;
+/** The advisory lock of the nodes that migrate; any fixed number. */
+const migrationLock = 7_462_466_951;
+
+const clauses: EngineClauses = { skipLocked: (query) => query.forUpdate('tasks').skipLocked() };
+const ddl: SchemaDialect = { integer: 'bigint', id: 'text collate "C"', clustered: '', heap: '' };
+
+/** `count` and `sum` come as bigint and numeric; every number here fits a double exactly. */
+const numbers = new Set<number>([pg.types.builtins.INT8, pg.types.builtins.NUMERIC]);
+const types: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+    numbers.has(oid) ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+};
+
+/**
+ * Connects to PostgreSQL.
+ *
+ * @param url `postgres://…`; its query parameters are those of the `pg` package.
+ * @throws Error with a sentence for people when the server can't be reached, is too old, or keeps another time.
+ */
+export async function openPostgres(url: string, clock: Clock, onError: (error: Error) => void): Promise<Database> {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: connections,
+    connectionTimeoutMillis: connectTimeoutMs,
+    statement_timeout: statementTimeoutMs,
+    query_timeout: statementTimeoutMs + 5_000,
+    idle_in_transaction_session_timeout: statementTimeoutMs,
+    application_name: 'pinchwork',
+    keepAlive: true,
+    pipeline: true,
+    types,
+  });
+  // An idle connection that breaks is replaced on the next use; without a listener it would end the process.
+  pool.on('error', onError);
+  const location = redact(url);
+  try {
+    await check(pool, clock);
+  } catch (error) {
+    await pool.end();
+    const reason = error instanceof Error ? error.message || String((error as { code?: string }).code) : String(error);
+    throw new Error(`Can't use PostgreSQL at ${location} (PINCHWORK_DATABASE_URL): ${reason}`, { cause: error });
+  }
+  return new PostgresDatabase(pool, location);
+}
+
+function redact(url: string): string {
+  const { protocol, host, pathname } = new URL(url);
+  return `${protocol}//${host}${pathname}`;
+}
+
+async function check(pool: pg.Pool, clock: Clock): Promise<void> {
+  const before = clock.now();
+  const { rows } = await pool.query<{ version: number; now: number }>(
+    `select current_setting('server_version_num')::int as version,
+            (extract(epoch from clock_timestamp()) * 1000)::bigint as now`,
+  );
+  const after = clock.now();
+  const { version, now } = rows[0]!;
+  if (version < oldestServer * 10_000) throw new Error(`PostgreSQL ${oldestServer} or newer is needed`);
+  const offMs = now < before ? before - now : now > after ? now - after : 0;
+  if (offMs > clockToleranceMs) {
+    throw new Error(
+      `this machine's clock is ${Math.round(offMs / 100) / 10} s off the database server's; set both by NTP, then start again`,
+    );
+  }
+}
+
+/** Statements compiled for PostgreSQL; the server keeps a plan of each per connection, under its name. */
+class Statements {
+  readonly #builder = new Kysely<Schema>({
+    dialect: {
+      createAdapter: () => new PostgresAdapter(),
+      createDriver: () => new DummyDriver(),
+      createIntrospector: (db) => new PostgresIntrospector(db),
+      createQueryCompiler: () => new PostgresQueryCompiler(),
+    },
+  });
+  readonly #known = new Map<Prepared<never, never>, { name: string | undefined; compiled: CompiledStatement }>();
+
+  config<P extends Params, R>(query: Prepared<P, R>, params: P): { name?: string; text: string; values: SqlValue[] } {
+    const key = query as Prepared<never, never>;
+    let known = this.#known.get(key);
+    if (known === undefined) {
+      const name = query.replan ? undefined : `${this.#known.size}_${query.name}`.slice(0, 63);
+      known = { name, compiled: query.compile(this.#builder, clauses) };
+      this.#known.set(key, known);
+    }
+    const statement = { text: known.compiled.sql, values: known.compiled.bind(params) };
+    return known.name === undefined ? statement : { name: known.name, ...statement };
+  }
+}
+
+class PostgresTx extends Tx {
+  readonly #client: pg.PoolClient;
+  readonly #statements: Statements;
+  readonly #sent: Promise<unknown>[] = [];
+
+  constructor(client: pg.PoolClient, statements: Statements) {
+    super();
+    this.#client = client;
+    this.#statements = statements;
+    this.#later(client.query('begin'));
+  }
+
+  /** Keeps what is looked at in `commit`; until then a failure must not count as unhandled. */
+  #later(sent: Promise<unknown>): void {
+    sent.catch(() => undefined);
+    this.#sent.push(sent);
+  }
+
+  #query<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<pg.QueryResult> {
+    return this.#client.query(this.#statements.config(query, params));
+  }
+
+  async all<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R[]> {
+    return (await this.#query(query, params)).rows as R[];
+  }
+
+  async first<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R | undefined> {
+    return (await this.#query(query, params)).rows[0] as R | undefined;
+  }
+
+  async run<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<number> {
+    return (await this.#query(query, params)).rowCount ?? 0;
+  }
+
+  send<P extends Params, R>(query: Prepared<P, R>, params: P): void {
+    this.#later(this.#query(query, params));
+  }
+
+  /**
+   * Commits behind whatever was sent, in the same round trip. When one of those failed, the server answers the commit
+   * with a rollback.
+   *
+   * @throws what a sent statement failed with; DomainError `storage_unavailable` when the outcome can't be known.
+   */
+  async commit(): Promise<void> {
+    const commit = this.#client.query('commit');
+    commit.catch(() => undefined);
+    await Promise.all(this.#sent);
+    const { command } = await commit.catch((error: unknown) => {
+      throw isConnectionLoss(error) ? storageUnavailable(error, true) : error;
+    });
+    if (command !== 'COMMIT') throw new Error(`The commit was answered with ${command}`);
+    this.committed();
+  }
+
+  /**
+   * @param error what the verb failed with.
+   * @returns what it really failed with: once a sent statement has failed, the server answers all others with 25P02.
+   */
+  async rollback(error: unknown): Promise<unknown> {
+    const sent = await Promise.allSettled(this.#sent);
+    await this.#client.query('rollback');
+    return sent.find((result) => result.status === 'rejected')?.reason ?? error;
+  }
+}
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+
+/** Serialisation failure, deadlock, and two nodes that drew the same id: a second try draws again. */
+const isConflict = (error: unknown) => ['40001', '40P01', '23505'].includes(codeOf(error));
+
+/** Errors that `pg` reports without a code: the connection broke, or none was to be had. */
+const connectionMessages = /connection|timeout|not queryable|socket/i;
+
+function isConnectionLoss(error: unknown): boolean {
+  const code = codeOf(error);
+  if (code === '') return error instanceof Error && !(error instanceof DomainError) && connectionMessages.test(error.message);
+  return /^(08|57P|E[A-Z]{3,})/.test(code);
+}
+
+/** Besides lost connections: out of resources (class 53, a full disk among them), I/O errors, a read-only standby. */
+function storageError(error: unknown): unknown {
+  if (error instanceof DomainError) return error;
+  return isConnectionLoss(error) || /^(53|58|57014|25006|XX001)/.test(codeOf(error)) ? storageUnavailable(error) : error;
+}
+
+class PostgresDatabase implements Database {
+  readonly location: string;
+  readonly shared = true;
+  readonly #pool: pg.Pool;
+  readonly #statements = new Statements();
+  #closed = false;
+
+  constructor(pool: pg.Pool, location: string) {
+    this.#pool = pool;
+    this.location = location;
+  }
+
+  async #query<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R[]> {
+    const client = await this.#connect();
+    let failure: unknown;
+    try {
+      return (await client.query(this.#statements.config(query, params))).rows as R[];
+    } catch (error) {
+      failure = error;
+      throw storageError(error);
+    } finally {
+      client.release(isConnectionLoss(failure));
+    }
+  }
+
+  all<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R[]> {
+    return this.#query(query, params);
+  }
+
+  async first<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R | undefined> {
+    return (await this.#query(query, params))[0];
+  }
+
+  async #connect(): Promise<pg.PoolClient> {
+    if (this.#closed) throw storageUnavailable(new Error('The database is closed'));
+    if (this.#pool.waitingCount >= longestQueue) throw overloaded();
+    try {
+      return await this.#pool.connect();
+    } catch (error) {
+      throw storageUnavailable(error);
+    }
+  }
+
+  async transact<T>(verb: string, work: (tx: Tx) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      const client = await this.#connect();
+      const tx = new PostgresTx(client, this.#statements);
+      let usable = true;
+      try {
+        const value = await work(tx);
+        await tx.commit();
+        return value;
+      } catch (error) {
+        const cause = await tx.rollback(error).catch(() => {
+          usable = false;
+          return error;
+        });
+        if (!isConflict(cause)) throw storageError(cause);
+        if (attempt === attempts) throw new Error(`"${verb}" lost ${attempts} conflicts in a row`, { cause });
+      } finally {
+        client.release(!usable);
+      }
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 2 ** attempt));
+    }
+  }
+
+  async migrate(work: (db: Kysely<Schema>, dialect: SchemaDialect) => Promise<void>): Promise<void> {
+    const client = await this.#pool.connect();
+    // Kysely's driver wants a pool; it gets one that hands out this very connection, which holds the lock.
+    const single = { connect: async () => ({ query: client.query.bind(client), release: () => undefined }), end: async () => undefined };
+    const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: single as unknown as pg.Pool }) });
+    try {
+      await client.query('set statement_timeout = 0');
+      await sql`select pg_advisory_lock(${sql.lit(migrationLock)})`.execute(db);
+      await work(db, ddl);
+    } finally {
+      // Ends the session, and with it the lock and the setting.
+      client.release(true);
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#pool.end();
+  }
+}

@@ -1,0 +1,374 @@
+import { existsSync, mkdirSync, realpathSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import BetterSqlite, { type Database as Connection, type Statement } from 'better-sqlite3';
+import {
+  DummyDriver,
+  Kysely,
+  SqliteAdapter,
+  SqliteDialect,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from 'kysely';
+import { DomainError, overloaded, storageUnavailable } from '../errors.ts';
+import { type Database, type Reader, type SchemaDialect, Tx } from './database.ts';
+import type { CompiledStatement, EngineClauses, Params, Prepared } from './prepared.ts';
+import type { Schema } from './schema.ts';
+
+/** Older releases can corrupt a database in WAL mode when a checkpoint races a reset. */
+const oldestSqlite = '3.51.3';
+/** Verbs that may wait for the writer; beyond it callers are told to come back. */
+const longestQueue = 5_000;
+/** Verbs in one commit: enough to share an fsync among, few enough not to hold up the loop. */
+const largestBatch = 128;
+/** How long the writer waits, blocking the loop, when somebody else's tool has locked the file. */
+const busyMs = 200;
+
+const clauses: EngineClauses = { skipLocked: (query) => query };
+const ddl: SchemaDialect = { integer: 'integer', id: 'text', clustered: 'strict, without rowid', heap: 'strict' };
+
+export interface SqliteOptions {
+  /** The data file; made, with its folder, when it is not there. */
+  readonly path: string;
+  /** The database may grow to so many pages of 4 KiB; then it behaves as on a full disk. */
+  readonly maxPages?: number;
+}
+
+/**
+ * Opens the embedded database: one connection that writes, in group commits, and one that reads.
+ *
+ * @throws Error with a sentence for people when the file can't be used, or another process uses it.
+ */
+export function openSqlite(options: SqliteOptions): Database {
+  const path = locate(options.path);
+  const release = lock(path);
+  try {
+    const writer = connect(path);
+    if (options.maxPages !== undefined) writer.pragma(`max_page_count = ${options.maxPages}`);
+    return new SqliteDatabase(path, writer, release);
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** Opens the file of a live server for reading alone. */
+export function openSqliteReader(path: string): Reader & { close(): void } {
+  const connection = new BetterSqlite(path, { readonly: true, fileMustExist: true });
+  const statements = new Statements(connection);
+  return {
+    all: (query, params) => settled(() => statements.all(query, params)),
+    first: (query, params) => settled(() => statements.first(query, params)),
+    close: () => connection.close(),
+  };
+}
+
+function locate(path: string): string {
+  const full = resolve(path);
+  try {
+    mkdirSync(dirname(full), { recursive: true });
+    return existsSync(full) ? realpathSync(full) : resolve(realpathSync(dirname(full)), full.slice(dirname(full).length + 1));
+  } catch (error) {
+    throw unusable(full, error);
+  }
+}
+
+/**
+ * Holds the data file for this process, by SQLite's own lock on an empty file beside it: the system drops it with the
+ * process, however that ends. The data file itself can't be locked whole, since the reader needs it too.
+ */
+function lock(path: string): () => void {
+  let file: Connection | undefined;
+  try {
+    file = new BetterSqlite(`${path}-lock`, { timeout: 0 });
+    file.exec('begin exclusive');
+    return () => file?.close();
+  } catch (error) {
+    file?.close();
+    if (!(error instanceof BetterSqlite.SqliteError && error.code === 'SQLITE_BUSY')) throw unusable(path, error);
+    throw new Error(
+      `Another Pinchwork server is using ${path}. Stop it first, or set PINCHWORK_DATABASE_URL to another file.`,
+      { cause: error },
+    );
+  }
+}
+
+function connect(path: string): Connection {
+  let connection: Connection | undefined;
+  try {
+    connection = new BetterSqlite(path, { timeout: busyMs });
+    const { version } = connection.prepare('select sqlite_version() as version').get() as { version: string };
+    if (version.localeCompare(oldestSqlite, 'en', { numeric: true }) < 0) {
+      throw new Error(`SQLite ${version} is too old, ${oldestSqlite} or newer is needed`);
+    }
+    connection.pragma('journal_mode = WAL');
+    connection.pragma('synchronous = FULL');
+    connection.pragma('foreign_keys = ON');
+    connection.pragma('cache_size = -65536');
+    return connection;
+  } catch (error) {
+    connection?.close();
+    throw unusable(path, error);
+  }
+}
+
+function unusable(path: string, error: unknown): Error {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new Error(`Can't use ${path} as the data file (PINCHWORK_DATABASE_URL): ${reason}`, { cause: error });
+}
+
+/** The prepared statements of one connection. */
+class Statements {
+  readonly #connection: Connection;
+  readonly #builder: Kysely<Schema>;
+  readonly #known = new Map<Prepared<never, never>, { statement: Statement; compiled: CompiledStatement }>();
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    this.#builder = new Kysely<Schema>({
+      dialect: {
+        createAdapter: () => new SqliteAdapter(),
+        createDriver: () => new DummyDriver(),
+        createIntrospector: (db) => new SqliteIntrospector(db),
+        createQueryCompiler: () => new SqliteQueryCompiler(),
+      },
+    });
+  }
+
+  #get<P, R>(query: Prepared<P, R>) {
+    const key = query as Prepared<never, never>;
+    let known = this.#known.get(key);
+    if (known === undefined) {
+      const compiled = query.compile(this.#builder, clauses);
+      known = { compiled, statement: this.#connection.prepare(compiled.sql) };
+      this.#known.set(key, known);
+    }
+    return known;
+  }
+
+  all<P extends Params, R>(query: Prepared<P, R>, params: P): R[] {
+    const { statement, compiled } = this.#get(query);
+    return statement.all(compiled.bind(params)) as R[];
+  }
+
+  first<P extends Params, R>(query: Prepared<P, R>, params: P): R | undefined {
+    const { statement, compiled } = this.#get(query);
+    return statement.get(compiled.bind(params)) as R | undefined;
+  }
+
+  run<P extends Params, R>(query: Prepared<P, R>, params: P): number {
+    const { statement, compiled } = this.#get(query);
+    return statement.run(compiled.bind(params)).changes;
+  }
+}
+
+/** The outcome of `work` as a promise that is settled already: a verb that awaits it stays within the batch. */
+function settled<T>(work: () => T): Promise<T> {
+  try {
+    return Promise.resolve(work());
+  } catch (error) {
+    return Promise.reject(storageError(error));
+  }
+}
+
+/** Failures of the disk or the file, not of the statement. */
+function storageError(error: unknown): unknown {
+  const code = error instanceof BetterSqlite.SqliteError ? error.code : '';
+  return /^SQLITE_(FULL|IOERR|BUSY|LOCKED|CANTOPEN|READONLY|NOMEM|CORRUPT|NOTADB|PROTOCOL)/.test(code)
+    ? storageUnavailable(error)
+    : error;
+}
+
+class SqliteTx extends Tx {
+  readonly #statements: Statements;
+  #failure: { error: unknown } | undefined;
+  #open = true;
+
+  constructor(statements: Statements) {
+    super();
+    this.#statements = statements;
+  }
+
+  #settled<T>(work: () => T): Promise<T> {
+    return settled(() => {
+      if (!this.#open) throw new Error('The transaction is over; the verb awaited something other than its Tx');
+      return work();
+    });
+  }
+
+  all<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R[]> {
+    return this.#settled(() => this.#statements.all(query, params));
+  }
+
+  first<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R | undefined> {
+    return this.#settled(() => this.#statements.first(query, params));
+  }
+
+  run<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<number> {
+    return this.#settled(() => this.#statements.run(query, params));
+  }
+
+  send<P extends Params, R>(query: Prepared<P, R>, params: P): void {
+    try {
+      if (this.#open) this.#statements.run(query, params);
+    } catch (error) {
+      this.#failure ??= { error: storageError(error) };
+    }
+  }
+
+  /** Throws what a sent statement failed with. */
+  check(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  end(): void {
+    this.#open = false;
+  }
+
+  succeed(): void {
+    this.committed();
+  }
+}
+
+interface Job {
+  readonly verb: string;
+  readonly work: (tx: Tx) => Promise<unknown>;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+class SqliteDatabase implements Database {
+  readonly location: string;
+  readonly shared = false;
+  readonly #writer: Connection;
+  readonly #reader: Connection;
+  readonly #release: () => void;
+  readonly #write: Statements;
+  readonly #read: Statements;
+  readonly #control: Record<'begin' | 'commit' | 'savepoint' | 'keep' | 'undo', Statement>;
+  #queue: Job[] = [];
+  #flushing: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(path: string, writer: Connection, release: () => void) {
+    this.location = path;
+    this.#writer = writer;
+    this.#release = release;
+    this.#reader = new BetterSqlite(path, { readonly: true });
+    this.#write = new Statements(writer);
+    this.#read = new Statements(this.#reader);
+    this.#control = {
+      begin: writer.prepare('begin immediate'),
+      commit: writer.prepare('commit'),
+      savepoint: writer.prepare('savepoint verb'),
+      keep: writer.prepare('release verb'),
+      undo: writer.prepare('rollback to verb'),
+    };
+  }
+
+  all<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R[]> {
+    return settled(() => this.#read.all(query, params));
+  }
+
+  first<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R | undefined> {
+    return settled(() => this.#read.first(query, params));
+  }
+
+  transact<T>(verb: string, work: (tx: Tx) => Promise<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(storageUnavailable(new Error('The database is closed')));
+    if (this.#queue.length >= longestQueue) return Promise.reject(overloaded());
+    return new Promise<T>((resolve, reject) => {
+      this.#queue.push({ verb, work, resolve: resolve as Job['resolve'], reject });
+      this.#flushing ??= this.#flush();
+    });
+  }
+
+  /** Commits what waits, batch after batch. Each batch is what came in during one turn of the loop. */
+  async #flush(): Promise<void> {
+    try {
+      while (this.#queue.length > 0) {
+        await new Promise(setImmediate);
+        await this.#commitBatch(this.#queue.splice(0, largestBatch));
+      }
+    } finally {
+      this.#flushing = undefined;
+    }
+  }
+
+  /**
+   * Runs each verb in a savepoint of one transaction, commits, and only then answers them all. A verb that fails rolls
+   * back alone. Some failures end the whole transaction (a full disk does): then everybody in the batch is told so.
+   */
+  async #commitBatch(jobs: Job[]): Promise<void> {
+    const answers: (() => void)[] = [];
+    let running: { job: Job; tx: SqliteTx } | undefined;
+    let lost: unknown;
+
+    // Verbs await settled promises only, so the whole batch runs before the loop turns. If it turns all the same, the
+    // verb at work awaits something foreign, and would keep the transaction open for as long as it likes.
+    let stall = Promise.withResolvers<never>();
+    const watch = () => {
+      running?.tx.end();
+      stall.reject(new Error(`The verb "${running?.job.verb}" awaited something other than its Tx`));
+      stall = Promise.withResolvers<never>();
+      watchdog = setImmediate(watch);
+    };
+    let watchdog = setImmediate(watch);
+
+    try {
+      this.#control.begin.run();
+      for (const job of jobs) {
+        const tx = new SqliteTx(this.#write);
+        running = { job, tx };
+        this.#control.savepoint.run();
+        try {
+          const value = await Promise.race([job.work(tx), stall.promise]);
+          tx.check();
+          this.#control.keep.run();
+          answers.push(() => {
+            tx.succeed();
+            job.resolve(value);
+          });
+        } catch (error) {
+          if (!this.#writer.inTransaction) throw error;
+          this.#control.undo.run();
+          this.#control.keep.run();
+          answers.push(() => job.reject(error));
+        } finally {
+          tx.end();
+        }
+      }
+      this.#control.commit.run();
+    } catch (error) {
+      lost = storageError(error);
+      if (this.#writer.inTransaction) this.#rollback();
+    } finally {
+      clearImmediate(watchdog);
+    }
+
+    if (lost === undefined) for (const answer of answers) answer();
+    else for (const job of jobs) job.reject(lost instanceof DomainError ? lost : storageUnavailable(lost));
+  }
+
+  #rollback(): void {
+    try {
+      this.#writer.exec('rollback');
+    } catch {
+      // Nothing is open any more, which is what was wanted.
+    }
+  }
+
+  async migrate(work: (db: Kysely<Schema>, dialect: SchemaDialect) => Promise<void>): Promise<void> {
+    // The lock beside the file keeps other processes away. The Kysely instance borrows the connection, so it is not
+    // destroyed.
+    await work(new Kysely<Schema>({ dialect: new SqliteDialect({ database: this.#writer }) }), ddl);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#flushing;
+    this.#reader.close();
+    this.#writer.close();
+    this.#release();
+  }
+}

@@ -1,0 +1,45 @@
+import type { ErrorCode } from '@pinchwork/sdk';
+
+/**
+ * The refusals of the domain. They carry a stable code and no status: each transport maps codes to its own.
+ * `message` stands alone; `hint` says what to do next.
+ */
+export class DomainError extends Error {
+  override readonly name = 'DomainError';
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, hint?: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.hint = hint;
+  }
+}
+
+export const invalid = (message: string, hint?: string) => new DomainError('invalid_request', message, hint);
+export const conflict = (message: string, hint?: string) => new DomainError('conflict', message, hint);
+export const forbidden = (message: string, hint?: string) => new DomainError('forbidden', message, hint);
+export const taskNotFound = () => new DomainError('not_found', 'Task not found');
+export const agentNotFound = () => new DomainError('not_found', 'Agent not found');
+
+export const overloaded = () =>
+  new DomainError('overloaded', 'The server is busy, nothing was changed', 'Try again in a second.');
+
+/**
+ * Storage failed. `outcomeUnknown`: the commit itself was cut off, so the change may or may not be there.
+ */
+export function storageUnavailable(cause: unknown, outcomeUnknown = false): DomainError {
+  return outcomeUnknown
+    ? new DomainError(
+        'storage_unavailable',
+        'The storage failed while saving; the change may or may not have been made',
+        'Repeat the request with the same Idempotency-Key, or read the state first.',
+        { cause },
+      )
+    : new DomainError(
+        'storage_unavailable',
+        'The storage is not available, nothing was changed',
+        'Try again in a few seconds.',
+        { cause },
+      );
+}

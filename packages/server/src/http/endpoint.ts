@@ -1,0 +1,78 @@
+import type { Endpoint } from '@pinchwork/sdk';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import type { Call, Context } from '../context.ts';
+import { identify } from './auth.ts';
+import { readBody, readQuery } from './body.ts';
+import { replayable } from './idempotency.ts';
+import { replyHeaders, sendReply } from './reply.ts';
+
+/** What an endpoint's handler gets: everything checked against the endpoint's row in the contract. */
+export interface Received<E extends Endpoint> {
+  readonly call: Call;
+  readonly params: Readonly<Record<string, string>>;
+  readonly body: E['body'] extends z.ZodObject ? z.output<E['body']> : undefined;
+  readonly query: E['query'] extends z.ZodObject ? z.output<E['query']> : undefined;
+}
+
+/** A success with another status than the endpoint's own. */
+export class Answer {
+  readonly status: number;
+  readonly body: object;
+  constructor(status: number, body: object) {
+    this.status = status;
+    this.body = body;
+  }
+}
+
+/**
+ * Serves an endpoint: who calls, what they send, the verb, the reply.
+ *
+ * @param handle answers with the reply, or with null for "204 No Content".
+ */
+export function serve<E extends Endpoint>(
+  app: FastifyInstance,
+  ctx: Context,
+  endpoint: E,
+  handle: (received: Received<E>) => Promise<object | null>,
+): void {
+  app.route({
+    method: endpoint.method,
+    url: endpoint.path,
+    config: { alwaysJson: endpoint.alwaysJson ?? false },
+    onRequest: async (request) => {
+      request.caller = await identify(ctx, endpoint.auth, request);
+    },
+    handler: async (request, reply) => {
+      const query = endpoint.query && readQuery(endpoint.query, request.query);
+      const body =
+        endpoint.body && readBody(endpoint.body, endpoint.mainField, request.headers['content-type'], request.body);
+      const { transact, replayed } = replayable(ctx, request);
+      const call: Call = {
+        ctx,
+        agentId: request.caller.kind === 'agent' ? request.caller.agentId : '',
+        transact,
+        get signal() {
+          return abortedWith(reply);
+        },
+      };
+      const params = request.params as Record<string, string>;
+      const output = await handle({ call, params, body, query } as Received<E>);
+      if (replayed()) reply.header('idempotency-replayed', 'true');
+      return output === null ? reply.code(204).send() : answer(endpoint, request, reply, output);
+    },
+  });
+}
+
+function answer(endpoint: Endpoint, request: FastifyRequest, reply: FastifyReply, output: object): FastifyReply {
+  const { status, body } = output instanceof Answer ? output : { status: endpoint.status, body: output };
+  const fields = body as Record<string, unknown>;
+  return sendReply(request, reply.headers(replyHeaders(endpoint.method, endpoint.path, fields)), status, fields);
+}
+
+/** Aborted when the connection ends before the reply has been sent. */
+function abortedWith(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  reply.raw.once('close', () => controller.abort());
+  return controller.signal;
+}

@@ -1,0 +1,25 @@
+import { METHODS } from 'node:http';
+import type { FastifyInstance } from 'fastify';
+import { DomainError } from '../errors.ts';
+
+/** Lets the router know every method that Node does, so that a wrong one is told from a wrong path. */
+export function knowAllMethods(app: FastifyInstance): void {
+  for (const method of METHODS) {
+    if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method, { hasBody: true });
+  }
+}
+
+/** Answers 405 with `Allow` for every method that a path has no route for. Call it after all routes. */
+export function refuseOtherMethods(app: FastifyInstance, allowed: ReadonlyMap<string, ReadonlySet<string>>): void {
+  for (const [url, methods] of allowed) {
+    const allow = [...methods].sort().join(', ');
+    app.route({
+      method: app.supportedMethods.filter((method) => !methods.has(method)),
+      url,
+      handler: async (request, reply) => {
+        reply.header('allow', allow);
+        throw new DomainError('method_not_allowed', `${request.method} is not allowed here; use ${allow}`);
+      },
+    });
+  }
+}

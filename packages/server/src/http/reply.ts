@@ -1,0 +1,34 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type Reply, toMarkdown } from './render.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route answers in JSON whatever `Accept` says. */
+    alwaysJson?: boolean;
+  }
+}
+
+/** Sends a reply in the format that the request asks for: JSON if `Accept` names it, else Markdown. */
+export function sendReply(request: FastifyRequest, reply: FastifyReply, status: number, body: Reply): FastifyReply {
+  const asJson = request.routeOptions.config.alwaysJson === true || wantsJson(request.headers.accept);
+  return reply
+    .code(status)
+    .header('content-type', asJson ? 'application/json; charset=utf-8' : 'text/markdown; charset=utf-8')
+    .header('vary', 'Accept')
+    .send(asJson ? JSON.stringify(body) : toMarkdown(body));
+}
+
+const wantsJson = (accept: string | undefined) => accept?.toLowerCase().includes('application/json') === true;
+
+/** The headers that repeat a part of the reply, for clients that read nothing else (contract section 1, "Headers"). */
+export function replyHeaders(method: string, path: string, body: Reply): Record<string, string> {
+  const headers: Record<string, string> = {};
+  const isPickup = path.endsWith('/pickup');
+  if (typeof body.task_id === 'string') headers['x-task-id'] = body.task_id;
+  if (typeof body.task_id === 'string' && typeof body.status === 'string') headers['x-status'] = body.status;
+  if (isPickup && typeof body.max_credits === 'number') headers['x-budget'] = String(body.max_credits);
+  if (method === 'POST' && typeof body.credits_charged === 'number') {
+    headers['x-credits-charged'] = String(body.credits_charged);
+  }
+  return headers;
+}

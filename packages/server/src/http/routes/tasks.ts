@@ -1,0 +1,50 @@
+import { endpoints, isId } from '@pinchwork/sdk';
+import type { FastifyInstance } from 'fastify';
+import type { Context } from '../../context.ts';
+import { invalid, taskNotFound } from '../../errors.ts';
+import { pickupBatch, pickupNext, pickupTask } from '../../tasks/pickup.ts';
+import { cancelTask, createTask } from '../../tasks/post.ts';
+import { awaitResult, listBoard, listMyTasks, showTask } from '../../tasks/read.ts';
+import { approve, reject } from '../../tasks/review.ts';
+import { abandon, deliver } from '../../tasks/work.ts';
+import { Answer, serve } from '../endpoint.ts';
+
+export function taskRoutes(app: FastifyInstance, ctx: Context): void {
+  serve(app, ctx, endpoints.createTask, async ({ call, body: { wait, ...task } }) => {
+    const created = await createTask(call, task);
+    if (wait === undefined) return created;
+    const { done, task: then } = await awaitResult(call, created.task_id, wait);
+    return new Answer(done ? 200 : 201, then);
+  });
+  serve(app, ctx, endpoints.listBoard, async ({ call, query }) => {
+    refuseSearch(query.search);
+    return listBoard(call, query);
+  });
+  serve(app, ctx, endpoints.listMyTasks, ({ call, query }) => listMyTasks(call, query));
+  serve(app, ctx, endpoints.showTask, ({ call, params, query }) => showTask(call, taskId(params), query.wait));
+  serve(app, ctx, endpoints.pickupNext, async ({ call, query }) => {
+    refuseSearch(query.search);
+    return pickupNext(call, query.tags ?? []);
+  });
+  serve(app, ctx, endpoints.pickupBatch, async ({ call, body }) => {
+    refuseSearch(body.search);
+    return pickupBatch(call, body.tags ?? [], body.count);
+  });
+  serve(app, ctx, endpoints.pickup, async ({ call, params }) => pickupTask(call, taskId(params)));
+  serve(app, ctx, endpoints.deliver, async ({ call, params, body }) => deliver(call, taskId(params), body));
+  serve(app, ctx, endpoints.approve, async ({ call, params, body }) => approve(call, taskId(params), body));
+  serve(app, ctx, endpoints.reject, async ({ call, params, body }) => reject(call, taskId(params), body));
+  serve(app, ctx, endpoints.cancel, async ({ call, params }) => cancelTask(call, taskId(params)));
+  serve(app, ctx, endpoints.abandon, async ({ call, params, body }) => abandon(call, taskId(params), body));
+}
+
+/** An id of an odd shape is just not found. */
+function taskId({ id = '' }: Readonly<Record<string, string>>): string {
+  if (!isId('task', id)) throw taskNotFound();
+  return id;
+}
+
+/** This server can't search yet. To pick up any task at all instead would be worse than to say so. */
+function refuseSearch(search: string | undefined): void {
+  if (search !== undefined && search !== '') throw invalid('search: is not supported by this server', 'Filter by tags.');
+}

@@ -1,0 +1,61 @@
+import type { Clock } from './clock.ts';
+
+/**
+ * Runs `pass` again and again, one at a time, and sleeps in between for as long as it says. A pass that throws is
+ * reported and does not end the loop.
+ */
+export class Loop {
+  readonly #clock: Clock;
+  readonly #pass: () => Promise<number>;
+  readonly #onError: (error: unknown) => void;
+  readonly #pauseAfterErrorMs: number;
+  #running: Promise<void> | undefined;
+  #stopped = false;
+  #endSleep: () => void = () => undefined;
+
+  /** @param pass answers after how many milliseconds it wants to run again. */
+  constructor(
+    clock: Clock,
+    pass: () => Promise<number>,
+    onError: (error: unknown) => void,
+    pauseAfterErrorMs = 1_000,
+  ) {
+    this.#clock = clock;
+    this.#pass = pass;
+    this.#onError = onError;
+    this.#pauseAfterErrorMs = pauseAfterErrorMs;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Lets a pass that is at work finish, and no other begin. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#endSleep();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      let pauseMs = this.#pauseAfterErrorMs;
+      try {
+        pauseMs = await this.#pass();
+      } catch (error) {
+        this.#onError(error);
+      }
+      if (!this.#stopped) await this.#sleep(pauseMs);
+    }
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#clock.after(ms, resolve);
+      this.#endSleep = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+}

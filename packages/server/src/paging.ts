@@ -1,0 +1,48 @@
+import { limits } from '@pinchwork/sdk';
+import { invalid } from './errors.ts';
+
+/** Where a page is to begin, as a request says it. */
+export interface PageRequest {
+  readonly limit: number;
+  readonly offset: number;
+  readonly cursor?: string | undefined;
+}
+
+/** `total`, and whether there are more than are counted (contract section 1). */
+export function counted(total: number): { total: number; total_capped?: true } {
+  return total > limits.countedTotal ? { total: limits.countedTotal, total_capped: true } : { total };
+}
+
+/** Counting stops here: one more than is told, to know that there is more. */
+export const countLimit = limits.countedTotal + 1;
+
+/** Cursors are opaque on the wire: base64url of a JSON list. */
+export function encodeCursor(position: readonly (string | number)[]): string {
+  return Buffer.from(JSON.stringify(position)).toString('base64url');
+}
+
+/**
+ * Reads a cursor back.
+ *
+ * @param start the position of the list's beginning, for a request without a cursor; also says what a cursor holds.
+ * @throws DomainError `invalid_request` for anything that this list did not hand out, and for a cursor with an offset.
+ */
+export function decodeCursor<P extends readonly (string | number)[]>({ cursor, offset }: PageRequest, start: P): P {
+  if (cursor === undefined) return start;
+  if (offset > 0) throw invalid('cursor and offset exclude each other', 'Give the cursor alone to read on.');
+  try {
+    const position = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown;
+    if (
+      Array.isArray(position) &&
+      position.length === start.length &&
+      start.every((value, i) => typeof value === typeof position[i] && isStorable(position[i]))
+    ) {
+      return position as unknown as P;
+    }
+  } catch {
+    // Not JSON: not one of ours.
+  }
+  throw invalid('cursor: is not a cursor of this list', 'Use next_cursor of the page before, unchanged.');
+}
+
+const isStorable = (value: unknown) => Number.isSafeInteger(value) || (typeof value === 'string' && !value.includes('\0') && value.isWellFormed());

@@ -1,0 +1,58 @@
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { buildApp } from './app.ts';
+import { secondMs } from './clock.ts';
+import type { Config } from './config.ts';
+import { type Context, createContext } from './context.ts';
+
+/** Requests may take so long to end once the server is told to stop; then their connections are cut. */
+const drainMs = 8 * secondMs;
+
+export interface Server {
+  readonly ctx: Context;
+  /** Where it listens, for a client on this machine. */
+  readonly url: string;
+  /** Accepts nothing new, answers what is under way, closes everything, within 10 s. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Opens the data, listens and starts the timers.
+ *
+ * @throws Error with a sentence for people.
+ */
+export async function startServer(config: Config): Promise<Server> {
+  const ctx = await createContext(config);
+  const app = buildApp(ctx);
+  try {
+    await app.listen({ host: config.host, port: config.port });
+  } catch (error) {
+    await ctx.dispose();
+    throw new Error(listenProblem(config, error as NodeJS.ErrnoException), { cause: error });
+  }
+  ctx.timers.start();
+  ctx.housekeeping.start();
+  return { ctx, url: urlOf(app, config.host), stop: () => stop(app, ctx) };
+}
+
+function listenProblem({ host, port }: Config, error: NodeJS.ErrnoException): string {
+  if (error.code === 'EADDRINUSE') return `Port ${port} on ${host} is in use. Set PINCHWORK_PORT to another one.`;
+  return `Can't listen on ${host} port ${port} (PINCHWORK_HOST, PINCHWORK_PORT): ${error.message}`;
+}
+
+function urlOf(app: FastifyInstance, host: string): string {
+  const { port } = app.server.address() as AddressInfo;
+  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host;
+  return `http://${name}:${port}`;
+}
+
+async function stop(app: FastifyInstance, ctx: Context): Promise<void> {
+  ctx.watch.close();
+  const cut = setTimeout(() => app.server.closeAllConnections(), drainMs);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(cut);
+    await ctx.dispose();
+  }
+}

@@ -1,0 +1,377 @@
+import type { TaskStatus } from '@pinchwork/sdk';
+import { type ExpressionBuilder, type Selectable, sql, type UpdateObject } from 'kysely';
+import { type Params, prepared } from '../db/prepared.ts';
+import type { Schema } from '../db/schema.ts';
+import { type ClockTransition, type PersonTransition, type Transition, takesPrecedence, transition } from './machine.ts';
+
+/**
+ * All SQL about tasks. States stand in the statements as literals, not as parameters: only then does a planner see
+ * that a partial index covers the query.
+ */
+export type TaskRow = Selectable<Schema['tasks']>;
+
+type TaskUpdate = UpdateObject<Schema, 'tasks'>;
+type TaskExpressions = ExpressionBuilder<Schema, 'tasks'>;
+
+const literal = (status: TaskStatus) => sql.lit(status);
+
+export const insertTask = prepared(
+  'insertTask',
+  (
+    db,
+    p: {
+      id: string;
+      poster_id: string;
+      need: string;
+      context: string | null;
+      tags: string;
+      max_credits: number;
+      fee_ppm: number;
+      created_at: number;
+      expires_at: number;
+      deadline_at: number | null;
+      review_timeout_minutes: number | null;
+      claim_timeout_minutes: number | null;
+    },
+  ) =>
+    db
+      .insertInto('tasks')
+      .values({
+        id: p.id,
+        poster_id: p.poster_id,
+        need: p.need,
+        context: p.context,
+        tags: p.tags,
+        max_credits: p.max_credits,
+        fee_ppm: p.fee_ppm,
+        status: 'posted',
+        version: 1,
+        created_at: p.created_at,
+        expires_at: p.expires_at,
+        deadline_at: p.deadline_at,
+        review_timeout_minutes: p.review_timeout_minutes,
+        claim_timeout_minutes: p.claim_timeout_minutes,
+        claim_number: 0,
+        rejection_count: 0,
+        claim_rejections: 0,
+      })
+      .returningAll(),
+);
+
+const plusOne = (column: 'version' | 'claim_number' | 'rejection_count' | 'claim_rejections') => (eb: TaskExpressions) =>
+  eb(column, '+', 1);
+
+/** A period that the task may set for itself, counted from the whole second `from`; else the configured one. */
+const after = (from: number, minutes: 'claim_timeout_minutes' | 'review_timeout_minutes', defaultMs: number) =>
+  sql<number>`${from} + coalesce(${sql.ref(minutes)} * 60000, ${defaultMs})`;
+
+/** A deadline survives a rejection only if it does not fall before the end of the grace (contract section 3). */
+const unlessBefore = (column: 'deadline_at' | 'claim_deadline_at', graceEnd: number) =>
+  sql<number | null>`case when ${sql.ref(column)} >= ${graceEnd} then ${sql.ref(column)} end`;
+
+const releaseClaim: TaskUpdate = {
+  worker_id: null,
+  claim_deadline_at: null,
+  grace_deadline_at: null,
+  review_deadline_at: null,
+  claim_rejections: 0,
+};
+
+/**
+ * The statement of a transition: the guard of its row in `machine.ts` as the WHERE clause, the next state and what
+ * goes with it as the SET clause. It changes one row or none; of any number who try at once, one changes it.
+ */
+function transitionStatement<P extends { id: string; now: number }>(
+  row: Transition,
+  set: (params: P) => TaskUpdate,
+  guard: (eb: TaskExpressions, params: P) => ReturnType<TaskExpressions['and']>,
+  name: string,
+) {
+  return prepared(name, (db, p: P & Params) =>
+    db
+      .updateTable('tasks')
+      .set({ status: literal(row.to), version: plusOne('version') })
+      .set(set(p))
+      .where('id', '=', p.id)
+      .where('status', '=', literal(row.from!))
+      .where((eb) => guard(eb, p))
+      .returningAll(),
+  );
+}
+
+/** A transition by a person: theirs to make, and no clock row due, be the clock's own pass ever so late. */
+function byPerson<P extends { id: string; now: number; actor: string }>(
+  name: PersonTransition,
+  set: (params: P) => TaskUpdate,
+  guard?: (eb: TaskExpressions, params: P) => ReturnType<TaskExpressions['and']>,
+) {
+  const row = transition(name);
+  const owner = row.by === 'worker' ? 'worker_id' : 'poster_id';
+  return transitionStatement<P>(
+    row,
+    set,
+    (eb, p) =>
+      eb.and([
+        eb(owner, row.by === 'stranger' ? '<>' : '=', p.actor),
+        eb('due_at', '>', p.now),
+        ...(guard === undefined ? [] : [guard(eb, p)]),
+      ]),
+    `${name}If${row.from}`,
+  );
+}
+
+/** A transition by the clock: its own deadline is the one that is due, in the claim that the timer saw. */
+function byClock(name: ClockTransition, set: TaskUpdate) {
+  const row = transition(name);
+  const column = row.clock!;
+  return transitionStatement<{ id: string; now: number; claim_number: number }>(
+    row,
+    () => set,
+    (eb, p) =>
+      eb.and([
+        eb('claim_number', '=', p.claim_number),
+        eb('due_at', '<=', p.now),
+        eb(column, '=', eb.ref('due_at')),
+        ...takesPrecedence(name).map((other) => eb.or([eb(other, 'is', null), eb(other, '>', eb.ref('due_at'))])),
+      ]),
+    `${name}IfDue`,
+  );
+}
+
+interface PersonParams extends Params {
+  id: string;
+  now: number;
+  actor: string;
+}
+interface ClaimParams extends PersonParams {
+  /** Now, rounded up to the second from which the claim's time counts. */
+  from: number;
+  default_timeout: number;
+}
+interface WorkerParams extends PersonParams {
+  /** The claim that the worker means, or null for whichever is current. */
+  claim_number: number | null;
+}
+interface DeliverParams extends WorkerParams {
+  result: string;
+  credits: number | null;
+  from: number;
+  default_timeout: number;
+}
+interface RejectParams extends PersonParams {
+  reason: string;
+  feedback: string | null;
+  grace_end: number;
+  max_rejections: number;
+}
+
+const isMeantClaim = (eb: TaskExpressions, p: WorkerParams) =>
+  eb.and([eb('claim_number', '=', sql<number>`coalesce(${p.claim_number}, claim_number)`)]);
+
+const rejection = (p: RejectParams): TaskUpdate => ({
+  deadline_at: unlessBefore('deadline_at', p.grace_end),
+  rejection_count: plusOne('rejection_count'),
+  rejection_reason: p.reason,
+  rejection_feedback: p.feedback,
+  review_deadline_at: null,
+});
+
+/** Every transition but `post`, which inserts. */
+export const personStatements = {
+  claim: byPerson<ClaimParams>('claim', (p) => ({
+    worker_id: p.actor,
+    claim_number: plusOne('claim_number'),
+    claim_deadline_at: after(p.from, 'claim_timeout_minutes', p.default_timeout),
+  })),
+  deliver: byPerson<DeliverParams>(
+    'deliver',
+    (p) => ({
+      result: p.result,
+      credits_charged: sql<number>`case when ${p.credits} < max_credits then ${p.credits} else max_credits end`,
+      delivered_at: p.now,
+      review_deadline_at: after(p.from, 'review_timeout_minutes', p.default_timeout),
+      grace_deadline_at: null,
+    }),
+    isMeantClaim,
+  ),
+  approve: byPerson<PersonParams>('approve', () => ({})),
+  reject: byPerson<RejectParams>(
+    'reject',
+    (p) => ({
+      ...rejection(p),
+      claim_deadline_at: unlessBefore('claim_deadline_at', p.grace_end),
+      grace_deadline_at: p.grace_end,
+      claim_rejections: plusOne('claim_rejections'),
+    }),
+    (eb, p) => eb.and([eb(eb('claim_rejections', '+', 1), '<', p.max_rejections)]),
+  ),
+  rejectForGood: byPerson<RejectParams>(
+    'rejectForGood',
+    (p) => ({ ...rejection(p), ...releaseClaim }),
+    (eb, p) => eb.and([eb(eb('claim_rejections', '+', 1), '>=', p.max_rejections)]),
+  ),
+  abandon: byPerson<WorkerParams>('abandon', () => releaseClaim, isMeantClaim),
+  cancel: byPerson<PersonParams>('cancel', () => ({})),
+} satisfies Record<PersonTransition, unknown>;
+
+export const clockStatements = {
+  missDeadline: byClock('missDeadline', {}),
+  expire: byClock('expire', {}),
+  loseToDeadline: byClock('loseToDeadline', { ...releaseClaim, deadline_at: null }),
+  timeOutClaim: byClock('timeOutClaim', releaseClaim),
+  endGrace: byClock('endGrace', releaseClaim),
+  approveByTime: byClock('approveByTime', {}),
+} satisfies Record<ClockTransition, unknown>;
+
+export const insertTransition = prepared(
+  'insertTransition',
+  (
+    db,
+    p: {
+      task_id: string;
+      version: number;
+      transition: string;
+      from_status: string | null;
+      to_status: string;
+      actor_id: string | null;
+      worker_id: string | null;
+      claim_number: number;
+      at: number;
+      poster_event: number | null;
+      worker_event: number | null;
+    },
+  ) =>
+    db.insertInto('task_transitions').values({
+      task_id: p.task_id,
+      version: p.version,
+      transition: p.transition,
+      from_status: p.from_status as TaskStatus | null,
+      to_status: p.to_status as TaskStatus,
+      actor_id: p.actor_id,
+      worker_id: p.worker_id,
+      claim_number: p.claim_number,
+      at: p.at,
+      poster_event: p.poster_event,
+      worker_event: p.worker_event,
+    }),
+);
+
+/** A row of a task's history. */
+export const transitionAt = prepared('transitionAt', (db, p: { task_id: string; version: number }) =>
+  db.selectFrom('task_transitions').selectAll().where('task_id', '=', p.task_id).where('version', '=', p.version),
+);
+
+/** The end of the newest claim that is over: the row of the history that took the task from its worker. */
+export const latestClaimEnd = prepared('latestClaimEnd', (db, p: { task_id: string }) =>
+  db
+    .selectFrom('task_transitions')
+    .selectAll()
+    .where('task_id', '=', p.task_id)
+    .where('to_status', '=', literal('posted'))
+    .where('claim_number', '>', 0)
+    .orderBy('version', 'desc')
+    .limit(1),
+);
+
+export const insertRejectedDelivery = prepared(
+  'insertRejectedDelivery',
+  (
+    db,
+    p: {
+      task_id: string;
+      version: number;
+      claim_number: number;
+      worker_id: string;
+      result: string;
+      credits_charged: number;
+      delivered_at: number;
+      rejected_at: number;
+      reason: string;
+      feedback: string | null;
+    },
+  ) =>
+    db.insertInto('rejected_deliveries').values({
+      task_id: p.task_id,
+      version: p.version,
+      claim_number: p.claim_number,
+      worker_id: p.worker_id,
+      result: p.result,
+      credits_charged: p.credits_charged,
+      delivered_at: p.delivered_at,
+      rejected_at: p.rejected_at,
+      reason: p.reason,
+      feedback: p.feedback,
+    }),
+);
+
+interface BoardTag extends Params {
+  tag: string;
+  created_at: number;
+  task_id: string;
+}
+
+export const insertBoardTag = prepared('insertBoardTag', (db, p: BoardTag) =>
+  db.insertInto('board_tags').values({ tag: p.tag, created_at: p.created_at, task_id: p.task_id }),
+);
+
+export const deleteBoardTag = prepared('deleteBoardTag', (db, p: BoardTag) =>
+  db
+    .deleteFrom('board_tags')
+    .where('tag', '=', p.tag)
+    .where('created_at', '=', p.created_at)
+    .where('task_id', '=', p.task_id),
+);
+
+export const taskById = prepared('taskById', (db, p: { id: string }) =>
+  db.selectFrom('tasks').selectAll().where('id', '=', p.id),
+);
+
+/** A task whose time has come, held for this transaction; none when another node holds it or it is not due. */
+export const lockDueTask = prepared('lockDueTask', (db, p: { id: string; now: number }, engine) =>
+  engine.skipLocked(db.selectFrom('tasks').selectAll('tasks').where('tasks.id', '=', p.id).where('due_at', '<=', p.now)),
+);
+
+/** The tasks whose time has come, the longest overdue first, without those set aside. */
+export const dueTasks = prepared('dueTasks', (db, p: { now: number; limit: number }) =>
+  db
+    .selectFrom('tasks')
+    .select(['id', 'due_at'])
+    .where('due_at', '<=', p.now)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('stuck_timers')
+            .select('task_id')
+            .whereRef('stuck_timers.task_id', '=', 'tasks.id')
+            .where('retry_at', '>', p.now),
+        ),
+      ),
+    )
+    .orderBy('due_at')
+    .orderBy('id')
+    .limit(p.limit),
+);
+
+/** When the clock acts next, after `after`. */
+export const nextDueAt = prepared('nextDueAt', (db, p: { after: number }) =>
+  db.selectFrom('tasks').select('due_at').where('due_at', '>', p.after).orderBy('due_at').limit(1),
+);
+
+export const setAside = prepared(
+  'setAside',
+  (db, p: { task_id: string; due_at: number; error: string; retry_at: number }) =>
+    db
+      .insertInto('stuck_timers')
+      .values({ task_id: p.task_id, due_at: p.due_at, attempts: 1, error: p.error, retry_at: p.retry_at })
+      .onConflict((conflict) =>
+        conflict.column('task_id').doUpdateSet((eb) => ({
+          attempts: eb('stuck_timers.attempts', '+', 1),
+          error: p.error,
+          retry_at: p.retry_at,
+        })),
+      ),
+);
+
+export const clearStuckTimer = prepared('clearStuckTimer', (db, p: { task_id: string }) =>
+  db.deleteFrom('stuck_timers').where('task_id', '=', p.task_id),
+);

@@ -1,0 +1,81 @@
+import type { TaskStatus } from '@pinchwork/sdk';
+import type { Tx } from '../db/database.ts';
+import { conflict, type DomainError, forbidden, taskNotFound } from '../errors.ts';
+import { isFinal, type PersonTransition, transition, transitions } from './machine.ts';
+import { latestClaimEnd, taskById, type TaskRow } from './queries.ts';
+
+/** What each verb is called in a sentence. */
+const participle: Record<PersonTransition, string> = {
+  claim: 'picked up',
+  deliver: 'delivered',
+  approve: 'approved',
+  reject: 'rejected',
+  rejectForGood: 'rejected',
+  abandon: 'abandoned',
+  cancel: 'cancelled',
+};
+
+/**
+ * Why a guarded statement changed nothing: there is no such task, it is not this agent's to move, or its state does
+ * not allow it, asked in the order that the transition's row says.
+ */
+export async function refusal(
+  tx: Tx,
+  name: PersonTransition,
+  taskId: string,
+  actorId: string,
+  now: number,
+  claimNumber: number | null = null,
+): Promise<DomainError> {
+  const task = await tx.first(taskById, { id: taskId });
+  if (task === undefined) return taskNotFound();
+  const row = transition(name);
+  if (row.by === 'stranger' && task.poster_id === actorId) {
+    return conflict("You can't pick up your own task", 'Pick up a task that another agent posted.');
+  }
+  const stateRefusal = refusalOfState(task, name, now);
+  if (row.asksFirst === 'state' && stateRefusal !== undefined) return stateRefusal;
+  if (row.by === 'poster' && task.poster_id !== actorId) {
+    return forbidden(`Only the task's poster can do that`, 'Use the key of the agent who posted the task.');
+  }
+  if (row.by === 'worker' && task.worker_id !== actorId) {
+    return (await lostToTheClock(tx, task, actorId)) ? lostClaim() : forbidden(`Only the task's worker can do that`);
+  }
+  if (stateRefusal !== undefined) return stateRefusal;
+  if (claimNumber !== null && claimNumber !== task.claim_number) {
+    return conflict(
+      `Claim ${claimNumber} of this task is over; your current claim is ${task.claim_number}`,
+      'Leave out claim_number, or give the current one, to act on the current claim.',
+    );
+  }
+  // Another request moved the task between the statement and this look at it.
+  return conflict('The task was changed by another request at the same moment', 'Read the task and decide again.');
+}
+
+const lostClaim = () =>
+  conflict('Your claim on this task has timed out', 'The task is on the board again: pick it up once more.');
+
+async function lostToTheClock(tx: Tx, task: TaskRow, agentId: string): Promise<boolean> {
+  // With a newer claim running, the latest claim is somebody else's.
+  if (task.worker_id !== null) return false;
+  const end = await tx.first(latestClaimEnd, { task_id: task.id });
+  return end?.worker_id === agentId && end.actor_id === null;
+}
+
+function refusalOfState(task: TaskRow, name: PersonTransition, now: number): DomainError | undefined {
+  const { from } = transitions[name];
+  if (task.status !== from) {
+    const next = isFinal(task.status) ? 'It has ended.' : undefined;
+    return conflict(`The task is ${task.status}; only a ${from} task can be ${participle[name]}`, next);
+  }
+  if (task.due_at !== null && task.due_at <= now) {
+    return conflict(`${dueWords[from]}, so the task can't be ${participle[name]} any more`);
+  }
+  return undefined;
+}
+
+const dueWords: Record<Extract<TaskStatus, 'posted' | 'claimed' | 'delivered'>, string> = {
+  posted: 'The time of the task has run out',
+  claimed: 'The time of the claim has run out',
+  delivered: 'The time for the review has run out',
+};

@@ -1,0 +1,73 @@
+import type { BoardTask, TaskPickupResponse, TaskResponse } from '@pinchwork/sdk';
+import { wireTime } from '../clock.ts';
+import type { TaskRow } from './queries.ts';
+
+/** How a task's row looks on the wire (contract section 2). */
+
+/** For its parties. A delivery shows while it counts; once rejected, it is evidence and shows no more. */
+export function taskView(task: TaskRow): TaskResponse {
+  const delivered = task.status === 'delivered' || task.status === 'approved';
+  return {
+    task_id: task.id,
+    status: task.status,
+    need: task.need,
+    context: task.context,
+    result: delivered ? task.result : null,
+    max_credits: task.max_credits,
+    credits_charged: delivered ? task.credits_charged : null,
+    poster_id: task.poster_id,
+    worker_id: task.worker_id,
+    tags: tagsOf(task),
+    created_at: wireTime(task.created_at),
+    deadline: wireTime(task.deadline_at),
+    claim_deadline: wireTime(task.claim_deadline_at),
+    review_timeout_minutes: task.review_timeout_minutes,
+    claim_timeout_minutes: task.claim_timeout_minutes,
+    claim_number: task.claim_number,
+    ...(task.rejection_count === 0
+      ? {}
+      : {
+          rejection_reason: task.rejection_reason,
+          rejection_feedback: task.rejection_feedback,
+          rejection_count: task.rejection_count,
+          rejection_grace_deadline: wireTime(task.grace_deadline_at),
+        }),
+  };
+}
+
+/** What is shown of a task's poster. */
+export interface PosterRatings {
+  readonly rating_sum: number;
+  readonly rating_count: number;
+}
+
+/** The mean of all ratings received, two decimals, 0 when unrated (contract section 5). */
+export function reputationOf({ rating_sum, rating_count }: PosterRatings): number {
+  return rating_count === 0 ? 0 : Math.round((rating_sum * 100) / rating_count) / 100;
+}
+
+const publicView = (task: TaskRow, poster: PosterRatings) => ({
+  task_id: task.id,
+  need: task.need,
+  context: task.context,
+  max_credits: task.max_credits,
+  poster_id: task.poster_id,
+  tags: tagsOf(task),
+  created_at: wireTime(task.created_at),
+  poster_reputation: reputationOf(poster),
+  deadline: wireTime(task.deadline_at),
+  claim_deadline: wireTime(task.claim_deadline_at),
+  claim_timeout_minutes: task.claim_timeout_minutes,
+});
+
+/** For the agent who has just picked it up. */
+export function pickupView(task: TaskRow, poster: PosterRatings): TaskPickupResponse {
+  return { ...publicView(task, poster), claim_number: task.claim_number };
+}
+
+/** For whoever browses the board. */
+export function boardView(task: TaskRow, poster: PosterRatings): BoardTask {
+  return { ...publicView(task, poster), is_matched: false, match_rank: null, rejection_count: task.rejection_count };
+}
+
+const tagsOf = (task: TaskRow) => JSON.parse(task.tags) as string[];

@@ -1,0 +1,38 @@
+import { secondMs } from '../clock.ts';
+import type { Context } from '../context.ts';
+import type { TaskRow } from './queries.ts';
+import { taskById } from './queries.ts';
+import type { Subscription } from './watch.ts';
+
+/** With several nodes, how often a waiting request looks for itself: the change may have happened on another one. */
+const pollMs = secondMs;
+
+/**
+ * Waits until `settled` holds for a task, or the time is up, or nobody listens any more, or the server stops.
+ *
+ * @param waitSeconds cut to `MAX_WAIT_SECONDS`.
+ * @returns the task as it is then; undefined when there is none.
+ */
+export async function waitForTask(
+  ctx: Context,
+  taskId: string,
+  waitSeconds: number,
+  settled: (task: TaskRow) => boolean,
+  signal: AbortSignal,
+): Promise<TaskRow | undefined> {
+  const until = ctx.clock.now() + Math.min(waitSeconds, ctx.config.maxWaitSeconds) * secondMs;
+  const subscription = ctx.watch.subscribe(taskId);
+  try {
+    for (;;) {
+      const task = await ctx.db.first(taskById, { id: taskId });
+      const leftMs = until - ctx.clock.now();
+      if (task === undefined || settled(task) || leftMs <= 0 || isOver(ctx, subscription, signal)) return task;
+      await subscription.changed(ctx.db.shared ? Math.min(leftMs, pollMs) : leftMs, signal);
+    }
+  } finally {
+    subscription.end();
+  }
+}
+
+const isOver = (ctx: Context, subscription: Subscription, signal: AbortSignal) =>
+  signal.aborted || subscription.ended || ctx.watch.closed;
