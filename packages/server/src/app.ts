@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { limits } from '@pinchwork/sdk';
-import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { secondMs } from './clock.ts';
 import type { Context } from './context.ts';
 import { DomainError } from './errors.ts';
@@ -15,11 +15,14 @@ import { taskRoutes } from './http/routes/tasks.ts';
 /** A request must have arrived whole within this time. */
 const requestTimeoutMs = 30 * secondMs;
 
+const quieter = (level: string) => (level === 'info' ? 'warn' : level);
+
 /** Builds the HTTP server, without listening. */
 export function buildApp(ctx: Context): FastifyInstance {
   const app = fastify({
-    loggerInstance: ctx.log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    // Fastify's own talk ("Server listening …") is of no use to an operator; what fails is logged as an error.
+    loggerInstance: ctx.log.child({}, { level: quieter(ctx.log.level) }) as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     bodyLimit: limits.bodyBytes,
     requestTimeout: requestTimeoutMs,

@@ -43,11 +43,19 @@ export type { Tx };
  * Opens the database, brings its schema up to date and builds everything on top of it. Nothing runs by itself yet: the
  * timers are started by whoever serves.
  *
+ * @param checkDatabaseClock whether `clock` must agree with the database server's; not when the time is made up.
  * @throws Error with a sentence for people.
  */
-export async function createContext(config: Config, clock: Clock = systemClock): Promise<Context> {
+export async function createContext(
+  config: Config,
+  clock: Clock = systemClock,
+  { checkDatabaseClock = true } = {},
+): Promise<Context> {
   const log = pino({ level: config.logLevel });
-  const db = await openDatabase(config.databaseUrl, clock, (error) => log.warn(error, 'a database connection broke'));
+  const db = await openDatabase(config.databaseUrl, {
+    ...(checkDatabaseClock ? { clock } : {}),
+    onError: (error) => log.warn(error, 'a database connection broke'),
+  });
   try {
     await migrate(db, version);
   } catch (error) {

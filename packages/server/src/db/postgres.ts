@@ -37,13 +37,20 @@ const types: pg.CustomTypesConfig = {
     numbers.has(oid) ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
 };
 
+export interface PostgresOptions {
+  /** The program's clock, which must agree with the database server's. */
+  readonly clock?: Clock;
+  /** Hears of idle connections that broke. They are replaced on the next use. */
+  readonly onError: (error: Error) => void;
+}
+
 /**
  * Connects to PostgreSQL.
  *
  * @param url `postgres://…`; its query parameters are those of the `pg` package.
  * @throws Error with a sentence for people when the server can't be reached, is too old, or keeps another time.
  */
-export async function openPostgres(url: string, clock: Clock, onError: (error: Error) => void): Promise<Database> {
+export async function openPostgres(url: string, { clock, onError }: PostgresOptions): Promise<Database> {
   const pool = new pg.Pool({
     connectionString: url,
     max: connections,
@@ -56,7 +63,7 @@ export async function openPostgres(url: string, clock: Clock, onError: (error: E
     pipeline: true,
     types,
   });
-  // An idle connection that breaks is replaced on the next use; without a listener it would end the process.
+  // Without a listener a broken idle connection would end the process.
   pool.on('error', onError);
   const location = redact(url);
   try {
@@ -74,13 +81,13 @@ function redact(url: string): string {
   return `${protocol}//${host}${pathname}`;
 }
 
-async function check(pool: pg.Pool, clock: Clock): Promise<void> {
-  const before = clock.now();
+async function check(pool: pg.Pool, clock: Clock | undefined): Promise<void> {
+  const before = clock?.now() ?? 0;
   const { rows } = await pool.query<{ version: number; now: number }>(
     `select current_setting('server_version_num')::int as version,
             (extract(epoch from clock_timestamp()) * 1000)::bigint as now`,
   );
-  const after = clock.now();
+  const after = clock?.now() ?? Infinity;
   const { version, now } = rows[0]!;
   if (version < oldestServer * 10_000) throw new Error(`PostgreSQL ${oldestServer} or newer is needed`);
   const offMs = now < before ? before - now : now > after ? now - after : 0;

@@ -1,0 +1,17 @@
+import { expect, it } from 'vitest';
+import { onBothEngines } from './support/engines.ts';
+import { deliverTask, Market } from './support/market.ts';
+
+onBothEngines('a task from posting to payment', (engine) => {
+  it('pays the worker less the fee and gives the rest back', async () => {
+    const market = await Market.fresh(engine);
+    const poster = await market.register('poster');
+    const worker = await market.register('worker');
+    const id = await deliverTask(poster, worker, { max_credits: 55 });
+    const { status, body } = await poster.post(`/v1/tasks/${id}/approve`, { rating: 4 });
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ status: 'approved', result: 'Seven', credits_charged: 55 });
+    expect(await market.balanceOf(poster)).toBe(45);
+    expect(await market.balanceOf(worker)).toBe(150);
+  });
+});

