@@ -1,6 +1,7 @@
-import type { IdKind } from '@pinchwork/sdk';
+import type { AuditResponse, IdKind } from '@pinchwork/sdk';
 import { type Logger, pino } from 'pino';
 import { Credentials } from './agents/credentials.ts';
+import type { AuditInput } from './audit/audit.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Database, Tx } from './db/database.ts';
@@ -23,6 +24,8 @@ export interface Context {
   readonly watch: TaskWatch;
   readonly timers: TaskTimers;
   readonly housekeeping: Housekeeping;
+  /** Checks all invariants; callers who ask while it runs share the answer. */
+  audit(): Promise<AuditResponse>;
   /** Stops the timers, answers the long polls, closes the database, in this order. */
   dispose(): Promise<void>;
 }
@@ -72,10 +75,19 @@ export async function createContext(
     timers,
     housekeeping,
     credentials: new Credentials(db, clock),
+    audit: shared(() => db.runApart<AuditInput, AuditResponse>(auditJob, { now: clock.now() })),
     dispose: async () => {
       watch.close();
       await Promise.all([timers.stop(), housekeeping.stop()]);
       await db.close();
     },
   };
+}
+
+const auditJob = new URL('./audit/audit.ts', import.meta.url);
+
+/** Runs one at a time: who asks meanwhile gets the same promise. */
+function shared<T>(work: () => Promise<T>): () => Promise<T> {
+  let running: Promise<T> | undefined;
+  return () => (running ??= work().finally(() => (running = undefined)));
 }

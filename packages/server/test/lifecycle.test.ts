@@ -15,3 +15,22 @@ onBothEngines('a task from posting to payment', (engine) => {
     expect(await market.balanceOf(worker)).toBe(150);
   });
 });
+
+onBothEngines('tmp', (engine) => {
+  it('audit', async () => {
+    const market = await Market.fresh(engine);
+    const poster = await market.register('poster');
+    const worker = await market.register('worker');
+    const id = await deliverTask(poster, worker, { max_credits: 5, tags: ['a'] });
+    for (let i = 0; i < 2; i++) {
+      await poster.post(`/v1/tasks/${id}/reject`, { reason: 'no' });
+      await worker.post(`/v1/tasks/${id}/deliver`, { result: 'Seven' });
+    }
+    expect((await poster.post(`/v1/tasks/${id}/reject`, { reason: 'no' })).body.status).toBe('posted');
+    await deliverTask(poster, worker, { max_credits: 7 });
+    await market.pass(25 * 3600_000);
+    const r = await market.admin.get('/v1/admin/audit');
+    console.log(JSON.stringify(r.body));
+    expect(r.body.ok).toBe(true);
+  });
+});

@@ -53,11 +53,26 @@ export interface Database extends Reader {
    */
   transact<T>(verb: string, work: (tx: Tx) => Promise<T>): Promise<T>;
 
+  /**
+   * Runs a job that reads much where it holds up nobody: SQLite's reads would stop the whole process, so there it gets
+   * a thread; PostgreSQL works elsewhere anyway.
+   *
+   * @param job the address of the module whose default export is the job.
+   * @param input must be structured-cloneable, as must the output.
+   */
+  runApart<Input, Output>(job: URL, input: Input): Promise<Output>;
+
   /** Runs the changes of `work` on a connection that no other process migrates on meanwhile. */
   migrate(work: (db: Kysely<Schema>, ddl: SchemaDialect) => Promise<void>): Promise<void>;
 
   close(): Promise<void>;
 }
+
+/** A module's default export, as `runApart` takes it. */
+export type ApartJob<Input, Output> = (reader: Reader, input: Input) => Promise<Output>;
+
+/** A connection of its own, for reading alone. */
+export type OwnReader = Reader & { close(): Promise<void> };
 
 /** What the two engines call the same things when tables are made. */
 export interface SchemaDialect {

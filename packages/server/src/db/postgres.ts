@@ -10,7 +10,7 @@ import {
 import pg from 'pg';
 import type { Clock } from '../clock.ts';
 import { DomainError, overloaded, storageUnavailable } from '../errors.ts';
-import { type Database, type SchemaDialect, Tx } from './database.ts';
+import { type ApartJob, type Database, type SchemaDialect, Tx } from './database.ts';
 import type { CompiledStatement, EngineClauses, Params, Prepared, SqlValue } from './prepared.ts';
 import type { Schema } from './schema.ts';
 
@@ -274,6 +274,11 @@ class PostgresDatabase implements Database {
       }
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 2 ** attempt));
     }
+  }
+
+  async runApart<Input, Output>(job: URL, input: Input): Promise<Output> {
+    const { default: run } = (await import(job.href)) as { default: ApartJob<Input, Output> };
+    return run(this, input);
   }
 
   async migrate(work: (db: Kysely<Schema>, dialect: SchemaDialect) => Promise<void>): Promise<void> {

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import BetterSqlite, { type Database as Connection, type Statement } from 'better-sqlite3';
 import {
   DummyDriver,
@@ -10,7 +11,7 @@ import {
   SqliteQueryCompiler,
 } from 'kysely';
 import { DomainError, overloaded, storageUnavailable } from '../errors.ts';
-import { type Database, type Reader, type SchemaDialect, Tx } from './database.ts';
+import { type Database, type OwnReader, type SchemaDialect, Tx } from './database.ts';
 import type { CompiledStatement, EngineClauses, Params, Prepared } from './prepared.ts';
 import type { Schema } from './schema.ts';
 
@@ -52,13 +53,14 @@ export function openSqlite(options: SqliteOptions): Database {
 }
 
 /** Opens the file of a live server for reading alone. */
-export function openSqliteReader(path: string): Reader & { close(): void } {
+export function openSqliteReader(path: string): OwnReader {
+  if (!existsSync(path)) throw new Error(`There is no data file ${path} (PINCHWORK_DATABASE_URL)`);
   const connection = new BetterSqlite(path, { readonly: true, fileMustExist: true });
   const statements = new Statements(connection);
   return {
     all: (query, params) => settled(() => statements.all(query, params)),
     first: (query, params) => settled(() => statements.first(query, params)),
-    close: () => connection.close(),
+    close: async () => void connection.close(),
   };
 }
 
@@ -355,6 +357,16 @@ class SqliteDatabase implements Database {
     } catch {
       // Nothing is open any more, which is what was wanted.
     }
+  }
+
+  runApart<Input, Output>(job: URL, input: Input): Promise<Output> {
+    return new Promise((resolve, reject) => {
+      const workerData = { path: this.location, job: job.href, input };
+      const worker = new Worker(new URL('./apart.ts', import.meta.url), { workerData });
+      worker.once('message', resolve);
+      worker.once('error', (error) => reject(storageError(error)));
+      worker.once('exit', () => reject(new Error(`The job ${job.href} ended without an answer`)));
+    });
   }
 
   async migrate(work: (db: Kysely<Schema>, dialect: SchemaDialect) => Promise<void>): Promise<void> {

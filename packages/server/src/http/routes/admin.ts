@@ -7,4 +7,5 @@ import { serve } from '../endpoint.ts';
 export function adminRoutes(app: FastifyInstance, ctx: Context): void {
   serve(app, ctx, endpoints.grantCredits, ({ call, body }) => grantCredits(call, body));
   serve(app, ctx, endpoints.suspendAgent, ({ call, body }) => suspendAgent(call, body));
+  serve(app, ctx, endpoints.audit, () => ctx.audit());
 }

@@ -1,0 +1,285 @@
+import { taskStatuses } from '@pinchwork/sdk';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { type Params, type Prepared, prepared } from '../db/prepared.ts';
+import type { Schema } from '../db/schema.ts';
+import { feesAccount, mintAccount } from '../ledger/ledger.ts';
+import { isFinal, transition, transitionNames } from '../tasks/machine.ts';
+
+/**
+ * The invariants as queries that answer with what breaks them (design: "Invariants"). Each looks at a range of ids and
+ * is one statement, so it sees one moment of a live database; rows that change together, change in one transaction.
+ */
+export interface Range extends Params {
+  /** Ids above this … */
+  after: string;
+  /** … up to this, included. */
+  upto: string;
+}
+
+export interface Finding {
+  readonly subject: string;
+  readonly detail: string;
+}
+
+export interface Check {
+  readonly invariant: string;
+  readonly findings: Prepared<Range, Finding>;
+}
+
+/** Reports are written in SQL: what they compare is clearer so than through a builder. */
+function report<P extends Params, R>(name: string, build: (params: P) => RawBuilder<R>): Prepared<P, R> {
+  return prepared(name, (db: Kysely<Schema>, params: P) => ({ compile: () => build(params).compile(db) }), {
+    replan: true,
+  });
+}
+
+const check = (invariant: string, build: (range: Range) => RawBuilder<Finding>): Check => ({
+  invariant,
+  findings: report(invariant, build),
+});
+
+const within = (id: RawBuilder<unknown>, range: Range) => sql`${id} > ${range.after} and ${id} <= ${range.upto}`;
+const list = (values: readonly string[]) => sql.join(values.map((value) => sql.lit(value)));
+const finalStatuses = list(taskStatuses.filter(isFinal));
+const platformAccounts = list([mintAccount, feesAccount]);
+
+const transferId = sql.ref('e.transfer_id');
+
+/** Over ranges of transfers. */
+export const transferChecks: readonly Check[] = [
+  check(
+    'every transfer sums to zero',
+    (range) => sql`
+      select e.transfer_id as subject, 'sums to ' || sum(e.amount) as detail
+      from ledger_entries e where ${within(transferId, range)}
+      group by e.transfer_id having sum(e.amount) <> 0`,
+  ),
+  check(
+    'every entry belongs to an account',
+    (range) => sql`
+      select e.transfer_id as subject, 'no account ' || e.account_id as detail
+      from ledger_entries e
+      where ${within(transferId, range)} and e.account_id not in (${platformAccounts})
+        and not exists (select 1 from accounts a where a.id = e.account_id)`,
+  ),
+];
+
+/** How many transfers a range has, and what they moved through the two accounts without a stored balance. */
+export const transferTotals = report<Range, { transfers: number; mint: number; fees: number }>(
+  'transferTotals',
+  (range) => sql`
+    select count(distinct e.transfer_id) as transfers,
+      coalesce(sum(case when e.account_id = ${sql.lit(mintAccount)} then e.amount end), 0) as mint,
+      coalesce(sum(case when e.account_id = ${sql.lit(feesAccount)} then e.amount end), 0) as fees
+    from ledger_entries e where ${within(transferId, range)}`,
+);
+
+const accountId = sql.ref('a.id');
+
+/** Over ranges of accounts. */
+export const accountChecks: readonly Check[] = [
+  check(
+    'a stored balance is the sum of its entries, and not below zero',
+    (range) => sql`
+      select id as subject, 'balance ' || balance || ', entries sum to ' || entries as detail from (
+        select a.id, a.balance,
+          (select coalesce(sum(e.amount), 0) from ledger_entries e where e.account_id = a.id) as entries
+        from accounts a where ${within(accountId, range)}
+      ) as compared
+      where balance <> entries or balance < 0`,
+  ),
+];
+
+const taskId = sql.ref('t.id');
+
+const legalSteps = sql.join(
+  transitionNames.map((name) => {
+    const { from, to } = transition(name);
+    const start = from === null ? sql`is null` : sql`= ${sql.lit(from)}`;
+    return sql`(h.transition = ${sql.lit(name)} and h.from_status ${start} and h.to_status = ${sql.lit(to)})`;
+  }),
+  sql` or `,
+);
+
+/** Which event each transition owes to one of its parties, as a `case`. */
+function owed(party: 'poster' | 'worker') {
+  const cases = transitionNames.flatMap((name) => {
+    const type = transition(name).tells?.[party];
+    return type === undefined ? [] : [sql`when ${sql.lit(name)} then ${sql.lit(type)}`];
+  });
+  return sql`case h.transition ${sql.join(cases, sql` `)} end`;
+}
+
+/** Events that were owed and are not there; those pruned from the front of a stream may be missing. */
+function missingEvents(party: 'poster' | 'worker') {
+  const recipient = party === 'poster' ? sql.ref('t.poster_id') : sql.ref('h.worker_id');
+  const number = sql.ref(`h.${party}_event`);
+  return check(
+    `every transition told its ${party}`,
+    (range) => sql`
+      select t.id as subject, h.transition || ' (version ' || h.version || ') told ' || ${recipient} || ' nothing' as detail
+      from tasks t join task_transitions h on h.task_id = t.id
+      where ${within(taskId, range)} and ${owed(party)} is not null
+        and (${number} is null or not exists (
+          select 1 from events e
+          where e.agent_id = ${recipient} and e.number = ${number} and e.task_id = t.id and e.type = ${owed(party)}))
+        and (${number} is null or ${number} >= coalesce(
+          (select min(e.number) from events e where e.agent_id = ${recipient}),
+          (select c.last_number + 1 from event_cursors c where c.agent_id = ${recipient}), 0))`,
+  );
+}
+
+/** Over ranges of tasks. */
+export const taskChecks: readonly Check[] = [
+  check(
+    'an open task holds its price in escrow, an ended one nothing',
+    (range) => sql`
+      select t.id as subject, t.status || ' at ' || t.max_credits || ' credits holds ' || coalesce(a.balance, -1) as detail
+      from tasks t left join accounts a on a.id = t.id
+      where ${within(taskId, range)}
+        and coalesce(a.balance, -1) <> case when t.status in (${finalStatuses}) then 0 else t.max_credits end`,
+  ),
+  check(
+    'an ended task was settled exactly once',
+    (range) => sql`
+      select id as subject, status || ', settled ' || settled || ' times' as detail from (
+        select t.id, t.status,
+          (select count(*) from ledger_entries e where e.account_id = t.id and e.amount < 0) as settled
+        from tasks t where ${within(taskId, range)}
+      ) as counted
+      where settled <> case when status in (${finalStatuses}) then 1 else 0 end`,
+  ),
+  check(
+    'an approved task paid its worker what was charged less the fee, any other paid nobody',
+    (range) => sql`
+      select id as subject, status || ', paid ' || paid || ' for ' || coalesce(credits_charged, 0) as detail from (
+        select t.id, t.status, t.credits_charged, t.fee_ppm,
+          coalesce((select sum(p.amount) from ledger_entries e
+            join ledger_entries p on p.transfer_id = e.transfer_id
+            where e.account_id = t.id and e.amount < 0 and p.account_id = t.worker_id), 0) as paid
+        from tasks t where ${within(taskId, range)}
+      ) as compared
+      where paid <> case when status = 'approved' then credits_charged - credits_charged * fee_ppm / 1000000 else 0 end`,
+  ),
+  check(
+    'every step of a history is in the state machine',
+    (range) => sql`
+      select t.id as subject, h.transition || ' from ' || coalesce(h.from_status, 'nothing') || ' to ' || h.to_status as detail
+      from tasks t join task_transitions h on h.task_id = t.id
+      where ${within(taskId, range)} and not (${legalSteps})`,
+  ),
+  check(
+    'every step of a history begins where the last one ended',
+    (range) => sql`
+      select t.id as subject, 'version ' || h.version || ' begins at ' || h.from_status || ' after ' || coalesce(p.to_status, 'a gap') as detail
+      from tasks t
+      join task_transitions h on h.task_id = t.id
+      left join task_transitions p on p.task_id = h.task_id and p.version = h.version - 1
+      where ${within(taskId, range)} and h.version > 1 and (p.to_status is null or p.to_status <> h.from_status)`,
+  ),
+  check(
+    'a history ends in the state that the task is in',
+    (range) => sql`
+      select t.id as subject, t.status || ' at version ' || t.version || ', the history says ' || coalesce(h.to_status, 'nothing') as detail
+      from tasks t left join task_transitions h on h.task_id = t.id and h.version = t.version
+      where ${within(taskId, range)} and (
+        h.to_status is null or h.to_status <> t.status or h.claim_number <> t.claim_number
+        or exists (select 1 from task_transitions n where n.task_id = t.id and n.version > t.version))`,
+  ),
+  missingEvents('poster'),
+  missingEvents('worker'),
+];
+
+/** How many rows of history a range of tasks has. */
+export const taskTotals = report<Range, { tasks: number; transitions: number }>(
+  'taskTotals',
+  (range) => sql`
+    select count(*) as tasks,
+      coalesce(sum((select count(*) from task_transitions h where h.task_id = t.id)), 0) as transitions
+    from tasks t where ${within(taskId, range)}`,
+);
+
+const agentId = sql.ref('g.id');
+
+/** Over ranges of agents. */
+export const agentChecks: readonly Check[] = [
+  check(
+    'an event stream is numbered without gaps',
+    (range) => sql`
+      select id as subject, kept || ' events from ' || first || ', the last number drawn is ' || last_number as detail from (
+        select g.id, c.last_number,
+          (select count(*) from events e where e.agent_id = g.id) as kept,
+          (select coalesce(min(e.number), c.last_number + 1) from events e where e.agent_id = g.id) as first
+        from agents g join event_cursors c on c.agent_id = g.id where ${within(agentId, range)}
+      ) as counted
+      where kept <> last_number - first + 1`,
+  ),
+  check(
+    'every event tells of a transition',
+    (range) => sql`
+      select g.id as subject, 'event ' || e.number || ' (' || e.type || ') has none' as detail
+      from agents g join events e on e.agent_id = g.id
+      where ${within(agentId, range)} and not exists (
+        select 1 from task_transitions h join tasks t on t.id = h.task_id
+        where h.task_id = e.task_id and (
+          (h.poster_event = e.number and t.poster_id = g.id and e.type = ${owed('poster')})
+          or (h.worker_event = e.number and h.worker_id = g.id and e.type = ${owed('worker')})))`,
+  ),
+  check(
+    "an agent's counts are right",
+    (range) => sql`
+      select id as subject, 'says ' || tasks_posted || ' posted and ' || tasks_completed || ' completed, has ' || posted || ' and ' || completed as detail
+      from (
+        select g.id, g.tasks_posted, g.tasks_completed,
+          (select count(*) from tasks t where t.poster_id = g.id) as posted,
+          (select count(*) from tasks t where t.worker_id = g.id and t.status = 'approved') as completed
+        from agents g where ${within(agentId, range)}
+      ) as compared
+      where tasks_posted <> posted or tasks_completed <> completed`,
+  ),
+];
+
+/** How many events a range of agents has. */
+export const agentTotals = report<Range, { agents: number; events: number }>(
+  'agentTotals',
+  (range) => sql`
+    select count(*) as agents,
+      coalesce(sum((select count(*) from events e where e.agent_id = g.id)), 0) as events
+    from agents g where ${within(agentId, range)}`,
+);
+
+interface Reach extends Params {
+  after: string;
+  size: number;
+}
+
+/** The id that lies `size` rows behind `after`: where a range ends. None: the range is the last. */
+const boundary = (table: 'agents' | 'tasks' | 'accounts') =>
+  prepared(`boundary of ${table}`, (db, p: Reach) =>
+    db.selectFrom(table).select('id').where('id', '>', p.after).orderBy('id').limit(1).offset(p.size),
+  );
+
+export const boundaries = {
+  agents: boundary('agents'),
+  tasks: boundary('tasks'),
+  accounts: boundary('accounts'),
+  transfers: prepared('boundary of transfers', (db, p: Reach) =>
+    db
+      .selectFrom('ledger_entries')
+      .select('transfer_id as id')
+      .where('transfer_id', '>', p.after)
+      .orderBy('transfer_id')
+      .limit(1)
+      .offset(p.size),
+  ),
+};
+
+/** Tasks on which the clock should have acted before `before`. */
+export const overdue = report<{ before: number; limit: number }, Finding>(
+  'overdue',
+  ({ before, limit }) => sql`
+    select t.id as subject,
+      coalesce('set aside after ' || s.attempts || ' attempts: ' || s.error, t.status || ', nothing has been done') as detail
+    from tasks t left join stuck_timers s on s.task_id = t.id
+    where t.due_at < ${before} order by t.due_at limit ${limit}`,
+);
