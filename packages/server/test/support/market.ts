@@ -27,16 +27,19 @@ export interface Agent {
 
 /** A marketplace in this process, driven through its public API and a clock of its own. */
 export class Market {
+  /** Its database, as `PINCHWORK_DATABASE_URL` has it. */
+  readonly url: string;
   readonly ctx: Context;
   readonly app: FastifyInstance;
   readonly clock: ManualClock;
   readonly admin: Agent;
 
-  private constructor(ctx: Context, app: FastifyInstance, clock: ManualClock) {
+  private constructor(url: string, ctx: Context, app: FastifyInstance, clock: ManualClock) {
+    this.url = url;
     this.ctx = ctx;
     this.app = app;
     this.clock = clock;
-    this.admin = this.#client('admin', adminKey);
+    this.admin = this.client('admin', adminKey);
   }
 
   static async open(url: string, env: Record<string, string> = {}, clock = new ManualClock()): Promise<Market> {
@@ -47,7 +50,7 @@ export class Market {
       ...env,
     });
     const ctx = await createContext(config, clock, { checkDatabaseClock: false });
-    return new Market(ctx, buildApp(ctx), clock);
+    return new Market(url, ctx, buildApp(ctx), clock);
   }
 
   /** Opens a marketplace on a new database, closed when the test ends. */
@@ -72,7 +75,8 @@ export class Market {
     return { status: statusCode, headers, text: payload, body: isJson && payload !== '' ? JSON.parse(payload) : {} };
   }
 
-  #client(id: string, key: string): Agent {
+  /** Speaks for an agent whose key is known. */
+  client(id: string, key: string): Agent {
     const send = (method: 'GET' | 'POST' | 'PATCH', url: string, body?: object | string, headers = {}) =>
       this.request({
         method,
@@ -101,7 +105,7 @@ export class Market {
       payload: JSON.stringify({ name, ...fields }),
     });
     if (status !== 201) throw new Error(`Registration answered ${status}: ${text}`);
-    return this.#client(body.agent_id, body.api_key);
+    return this.client(body.agent_id, body.api_key);
   }
 
   /** Goes on in time and lets the clock do what has come due. */

@@ -1,0 +1,265 @@
+import fc from 'fast-check';
+import { expect } from 'vitest';
+import { hourMs, minuteMs, secondMs } from '../../src/clock.ts';
+import type { Agent, Reply } from '../support/market.ts';
+import { type ModelTask, wholeSecond } from './model.ts';
+import { type Real, verify } from './real.ts';
+import type { Model } from './model.ts';
+
+/** What one step does: said to the server and to the model, which must agree on the answer. */
+type Action = (model: Model, real: Real) => Promise<void>;
+
+class Step implements fc.AsyncCommand<Model, Real> {
+  readonly #name: string;
+  readonly #action: Action;
+
+  constructor(name: string, action: Action) {
+    this.#name = name;
+    this.#action = action;
+  }
+
+  check(): boolean {
+    return true;
+  }
+
+  async run(model: Model, real: Real): Promise<void> {
+    await this.#action(model, real);
+    real.steps.count++;
+    await verify(model, real);
+  }
+
+  toString(): string {
+    return this.#name;
+  }
+}
+
+export const agentCount = 4;
+const agent = fc.nat(agentCount - 1);
+/** Tasks are chosen from the newest, so that steps meet on the same ones. */
+const recent = fc.nat(5);
+const orNull = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: null });
+const tagNames = ['alpha', 'beta'];
+
+/** A step upon one task by one agent; nothing happens while there is no task. */
+function onTask(name: string, act: (model: Model, real: Real, who: number, task: ModelTask) => Promise<void>) {
+  return fc
+    .tuple(agent, recent)
+    .map(
+      ([who, back]) =>
+        new Step(`${name}(agent ${who}, ${back} back)`, async (model, real) => {
+          const task = model.tasks.at(-1 - back);
+          if (task !== undefined) await act(model, real, who, task);
+        }),
+    );
+}
+
+/** A post with an idempotency key; the same once more must answer the same and change nothing. */
+async function postTwice(real: Real, who: Agent, path: string, body: object): Promise<Reply> {
+  const headers = { 'idempotency-key': `step-${real.steps.count}-${real.keys++}` };
+  const first = await who.post(path, body, headers);
+  if (first.status === 200 || first.status === 201) {
+    const again = await who.post(path, body, headers);
+    expect(again.headers['idempotency-replayed']).toBe('true');
+    expect(again.body).toEqual(first.body);
+  }
+  return first;
+}
+
+const create = fc
+  .record({
+    who: agent,
+    price: fc.integer({ min: 1, max: 60 }),
+    tags: fc.subarray(tagNames),
+    deadline: orNull(fc.constantFrom(1, 4, 6, 1500)),
+    review: orNull(fc.constantFrom(1, 10)),
+    claim: orNull(fc.constantFrom(1, 6, 20)),
+  })
+  .map(
+    ({ who, price, tags, deadline, review, claim }) =>
+      new Step(`create(agent ${who}, ${price} credits)`, async (model, real) => {
+        const need = `task ${model.tasks.length}`;
+        const { status, body } = await postTwice(real, real.agents[who]!, '/v1/tasks', {
+          need,
+          max_credits: price,
+          tags,
+          deadline_minutes: deadline,
+          review_timeout_minutes: review,
+          claim_timeout_minutes: claim,
+        });
+        expect(status).toBe(price <= model.agents[who]!.balance ? 201 : 402);
+        if (status !== 201) return;
+        model.post({
+          id: body.task_id,
+          need,
+          poster: who,
+          tags,
+          price,
+          deadline: deadline === null ? null : wholeSecond(model.now + deadline * minuteMs),
+          reviewMinutes: review,
+          claimMinutes: claim,
+        });
+      }),
+  );
+
+const pickup = onTask('pickup', async (model, real, who, task) => {
+  const { status, body } = await real.agents[who]!.post(`/v1/tasks/${task.id}/pickup`);
+  expect(status).toBe(model.claim(who, task));
+  if (status === 200) expect(body.claim_number).toBe(task.claim);
+});
+
+const pickupNext = fc.tuple(agent, orNull(fc.constantFrom(...tagNames))).map(
+  ([who, tag]) =>
+    new Step(`pickupNext(agent ${who}, ${tag})`, async (model, real) => {
+      const [next] = model.board(who, tag);
+      const { status, body } = await real.agents[who]!.post(`/v1/tasks/pickup${tag === null ? '' : `?tags=${tag.toUpperCase()}`}`);
+      expect(status).toBe(next === undefined ? 204 : 200);
+      if (next === undefined) return;
+      expect(body.task_id).toBe(next.id);
+      model.claim(who, next);
+    }),
+);
+
+const pickupBatch = fc.tuple(agent, fc.integer({ min: 1, max: 4 })).map(
+  ([who, count]) =>
+    new Step(`pickupBatch(agent ${who}, ${count})`, async (model, real) => {
+      const expected = model.board(who, null).slice(0, count);
+      const { body } = await postTwice(real, real.agents[who]!, '/v1/tasks/pickup/batch', { count });
+      expect(body.tasks.map(({ task_id }: { task_id: string }) => task_id)).toEqual(expected.map(({ id }) => id));
+      for (const task of expected) model.claim(who, task);
+    }),
+);
+
+const deliver = fc.tuple(orNull(fc.integer({ min: 1, max: 80 })), orNull(fc.integer({ min: 1, max: 3 }))).chain(([credits, claim]) =>
+  onTask(`deliver ${credits} claim ${claim}`, async (model, real, who, task) => {
+    const result = `result ${real.steps.count}`;
+    const body = { result, credits_claimed: credits, claim_number: claim };
+    const { status } = await postTwice(real, real.agents[who]!, `/v1/tasks/${task.id}/deliver`, body);
+    expect(status).toBe(model.deliver(who, task, result, credits, claim));
+  }),
+);
+
+/** The worker itself delivers: most random pairs of agent and task would only be refused. */
+const deliverOwn = recent.map(
+  (back) =>
+    new Step(`deliverOwn(${back} back)`, async (model, real) => {
+      const task = model.tasks.filter(({ status }) => status === 'claimed').at(-1 - back);
+      if (task?.worker == null) return;
+      const result = `result ${real.steps.count}`;
+      const { status } = await real.agents[task.worker]!.post(`/v1/tasks/${task.id}/deliver`, { result });
+      expect(status).toBe(model.deliver(task.worker, task, result, null, null));
+    }),
+);
+
+const approve = orNull(fc.integer({ min: 1, max: 5 })).chain((rating) =>
+  onTask(`approve ${rating}`, async (model, real, who, task) => {
+    const { status } = await postTwice(real, real.agents[who]!, `/v1/tasks/${task.id}/approve`, { rating });
+    expect(status).toBe(model.approve(who, task, rating));
+  }),
+);
+
+const reject = onTask('reject', async (model, real, who, task) => {
+  const { status } = await postTwice(real, real.agents[who]!, `/v1/tasks/${task.id}/reject`, { reason: 'Not so' });
+  expect(status).toBe(model.reject(who, task));
+});
+
+/** The poster itself reviews. */
+const reviewOwn = fc.tuple(recent, fc.boolean()).map(
+  ([back, approves]) =>
+    new Step(`${approves ? 'approveOwn' : 'rejectOwn'}(${back} back)`, async (model, real) => {
+      const task = model.tasks.filter(({ status }) => status === 'delivered').at(-1 - back);
+      if (task === undefined) return;
+      const poster = real.agents[task.poster]!;
+      const { status } = approves
+        ? await poster.post(`/v1/tasks/${task.id}/approve`)
+        : await poster.post(`/v1/tasks/${task.id}/reject`, { reason: 'Not so' });
+      expect(status).toBe(approves ? model.approve(task.poster, task, null) : model.reject(task.poster, task));
+    }),
+);
+
+const abandon = orNull(fc.integer({ min: 1, max: 3 })).chain((claim) =>
+  onTask(`abandon claim ${claim}`, async (model, real, who, task) => {
+    const { status } = await postTwice(real, real.agents[who]!, `/v1/tasks/${task.id}/abandon`, { claim_number: claim });
+    expect(status).toBe(model.abandon(who, task, claim));
+  }),
+);
+
+const cancel = onTask('cancel', async (model, real, who, task) => {
+  const { status } = await postTwice(real, real.agents[who]!, `/v1/tasks/${task.id}/cancel`, {});
+  expect(status).toBe(model.cancel(who, task));
+});
+
+const grant = fc.tuple(agent, fc.integer({ min: 1, max: 50 })).map(
+  ([who, amount]) =>
+    new Step(`grant(agent ${who}, ${amount})`, async (model, real) => {
+      const { id } = real.agents[who]!;
+      const { status } = await postTwice(real, real.market.admin, '/v1/admin/credits/grant', { agent_id: id, amount });
+      expect(status).toBe(200);
+      model.agents[who]!.balance += amount;
+    }),
+);
+
+const unknownTask = fc.tuple(agent, fc.constantFrom('pickup', 'deliver', 'approve', 'reject', 'cancel', 'abandon')).map(
+  ([who, verb]) =>
+    new Step(`${verb} an unknown task`, async (_model, real) => {
+      const body = { result: 'x', reason: 'x' };
+      const { status } = await real.agents[who]!.post(`/v1/tasks/tk-000000000000/${verb}`, body);
+      expect(status).toBe(404);
+    }),
+);
+
+/** Time goes on, or back, and the clock's pass does not run: what is due must bite all the same. */
+const jump = fc
+  .constantFrom(250, secondMs, 30 * secondMs, minuteMs, 5 * minuteMs, hourMs, 25 * hourMs, -minuteMs, -hourMs)
+  .map((ms) => new Step(`jump(${ms} ms)`, async (model, real) => advance(model, real, ms)));
+
+/** To the very millisecond at which something is due, or to one beside it. */
+const jumpToDue = fc.constantFrom(-1, 0, 1).map(
+  (beside) =>
+    new Step(`jumpToDue(${beside})`, async (model, real) => {
+      const due = model.nextDue();
+      if (due !== undefined) advance(model, real, due + beside - model.now);
+    }),
+);
+
+function advance(model: Model, real: Real, ms: number): void {
+  model.now += ms;
+  real.market.clock.advance(ms);
+}
+
+const runClock = fc.constant(null).map(
+  () =>
+    new Step('runClock', async (model, real) => {
+      await real.market.ctx.timers.runDue();
+      model.runClock();
+      real.steps.clockRan = true;
+    }),
+);
+
+const restart = fc.constant(null).map(() => new Step('restart', (_model, real) => real.restart()));
+
+/** More weight to what moves a task on. */
+export const allCommands: fc.Arbitrary<Step>[] = [
+  create,
+  create,
+  create,
+  pickup,
+  pickupNext,
+  pickupNext,
+  pickupBatch,
+  deliver,
+  deliverOwn,
+  deliverOwn,
+  approve,
+  reject,
+  reviewOwn,
+  reviewOwn,
+  abandon,
+  cancel,
+  grant,
+  unknownTask,
+  jump,
+  jumpToDue,
+  runClock,
+  runClock,
+  restart,
+];

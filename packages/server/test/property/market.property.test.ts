@@ -1,0 +1,56 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { hourMs } from '../../src/clock.ts';
+import { onBothEngines } from '../support/engines.ts';
+import { agentCount, allCommands } from './commands.ts';
+import { Model } from './model.ts';
+import { openReal, verify } from './real.ts';
+
+/**
+ * Random walks through the whole marketplace, held against a small model after each step: invariants 1 to 7.
+ *
+ * A million steps: `PINCHWORK_TEST_COMMANDS=1000000 npx vitest run property`. A failure prints its seed;
+ * `PINCHWORK_TEST_SEED=…` walks the same way again.
+ */
+const seed = Number(process.env.PINCHWORK_TEST_SEED ?? Date.now() % 2 ** 31);
+const commandsWanted = Number(process.env.PINCHWORK_TEST_COMMANDS ?? 20_000);
+const commandsPerWalk = 100;
+
+/** PostgreSQL takes several times as long a step, so it gets the smaller part. */
+const share = { SQLite: 0.7, PostgreSQL: 0.3 };
+
+onBothEngines('the marketplace keeps its invariants', (engine) => {
+  it('after each step of random walks', { timeout: commandsWanted * 100 }, async () => {
+    const steps = { count: 0, clockRan: false };
+    const wanted = commandsWanted * share[engine.name];
+    const walk = fc.asyncProperty(fc.commands(allCommands, { maxCommands: commandsPerWalk, size: 'max' }), async (commands) => {
+      const real = await openReal(await engine.freshUrl(), agentCount, steps);
+      try {
+        const model = new Model(real.market.clock.now(), agentCount);
+        await fc.asyncModelRun(() => ({ model, real }), commands);
+        await endOfTime(model, real);
+      } finally {
+        await real.market.close();
+      }
+    });
+    for (let round = 0; steps.count < wanted; round++) {
+      await fc.assert(walk, { seed: seed + round, numRuns: 20, endOnFailure: process.env.CI === 'true' });
+    }
+    console.log(`${engine.name}: ${steps.count} steps, seed ${seed}`);
+    expect(steps.count).toBeGreaterThanOrEqual(wanted);
+  });
+});
+
+/** Left alone, every task ends, and every escrow comes free (invariant 7). */
+async function endOfTime(model: Model, real: Awaited<ReturnType<typeof openReal>>): Promise<void> {
+  for (let day = 0; day < 8; day++) {
+    model.now += 24 * hourMs;
+    await real.market.pass(24 * hourMs);
+    model.runClock();
+  }
+  real.steps.clockRan = true;
+  await verify(model, real);
+  expect(model.tasks.filter(({ status }) => ['posted', 'claimed', 'delivered'].includes(status))).toEqual([]);
+  const credits = model.agents.reduce((sum, { balance }) => sum + balance, model.fees);
+  expect(credits).toBeGreaterThanOrEqual(agentCount * 100);
+}

@@ -1,0 +1,247 @@
+import { hourMs, minuteMs, secondMs } from '../../src/clock.ts';
+
+/**
+ * The rules of the contract (sections 3 and 4) once more, as simply as they can be put: arrays and numbers, no
+ * database. It shares no rule with the server's own code, so that the two can be held against each other.
+ */
+export interface ModelTask {
+  id: string;
+  need: string;
+  poster: number;
+  tags: string[];
+  price: number;
+  createdAt: number;
+  expiresAt: number;
+  deadline: number | null;
+  reviewMinutes: number | null;
+  claimMinutes: number | null;
+  status: 'posted' | 'claimed' | 'delivered' | 'approved' | 'expired' | 'cancelled';
+  worker: number | null;
+  claim: number;
+  claimDeadline: number | null;
+  graceEnd: number | null;
+  reviewEnd: number | null;
+  result: string | null;
+  charged: number | null;
+  rejections: number;
+  claimRejections: number;
+  /** Who lost the latest claim to the clock. */
+  lostBy: number | null;
+}
+
+export interface ModelAgent {
+  balance: number;
+  posted: number;
+  completed: number;
+  ratings: number[];
+  /** `type task_id`, in any order. */
+  events: string[];
+}
+
+export const feePercent = 10;
+const maxRejections = 3;
+const graceMs = 5 * minuteMs;
+
+export const wholeSecond = (at: number) => Math.ceil(at / secondMs) * secondMs;
+
+export class Model {
+  now: number;
+  fees = 0;
+  readonly agents: ModelAgent[];
+  readonly tasks: ModelTask[] = [];
+
+  constructor(now: number, agents: number) {
+    this.now = now;
+    this.agents = Array.from({ length: agents }, () => ({
+      balance: 100,
+      posted: 0,
+      completed: 0,
+      ratings: [],
+      events: [],
+    }));
+  }
+
+  #agent(index: number | null): ModelAgent {
+    return this.agents[index!]!;
+  }
+
+  #tell(agent: number | null, type: string, task: ModelTask): void {
+    this.#agent(agent).events.push(`${type} ${task.id}`);
+  }
+
+  /** The clocks that run in the task's state, the one that wins a tie first. */
+  clocksOf(task: ModelTask): [string, number][] {
+    const clocks: [string, number | null][] =
+      task.status === 'posted'
+        ? [
+            ['deadline', task.deadline],
+            ['expiry', task.expiresAt],
+          ]
+        : task.status === 'claimed'
+          ? [
+              ['deadline', task.deadline],
+              ['claim', task.claimDeadline],
+              ['grace', task.graceEnd],
+            ]
+          : task.status === 'delivered'
+            ? [['review', task.reviewEnd]]
+            : [];
+    return clocks.filter((clock): clock is [string, number] => clock[1] !== null).sort((a, b) => a[1] - b[1]);
+  }
+
+  isDue(task: ModelTask): boolean {
+    const [first] = this.clocksOf(task);
+    return first !== undefined && first[1] <= this.now;
+  }
+
+  nextDue(): number | undefined {
+    const times = this.tasks.flatMap((task) => this.clocksOf(task).map(([, at]) => at)).filter((at) => at > this.now);
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  escrowedOf(agent: number): number {
+    const open = this.tasks.filter((task) => task.poster === agent && ['posted', 'claimed', 'delivered'].includes(task.status));
+    return open.reduce((sum, { price }) => sum + price, 0);
+  }
+
+  post(task: Pick<ModelTask, 'id' | 'need' | 'poster' | 'tags' | 'price' | 'deadline' | 'reviewMinutes' | 'claimMinutes'>): void {
+    this.#agent(task.poster).balance -= task.price;
+    this.#agent(task.poster).posted++;
+    this.tasks.push({
+      ...task,
+      createdAt: this.now,
+      expiresAt: wholeSecond(this.now + 72 * hourMs),
+      status: 'posted',
+      worker: null,
+      claim: 0,
+      claimDeadline: null,
+      graceEnd: null,
+      reviewEnd: null,
+      result: null,
+      charged: null,
+      rejections: 0,
+      claimRejections: 0,
+      lostBy: null,
+    });
+  }
+
+  /** What an agent would be given next: the oldest it may take. */
+  board(agent: number, tag: string | null): ModelTask[] {
+    return this.tasks
+      .filter((task) => task.status === 'posted' && !this.isDue(task) && task.poster !== agent)
+      .filter((task) => tag === null || task.tags.some((each) => each.toLowerCase() === tag))
+      .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
+  }
+
+  claim(agent: number, task: ModelTask): number {
+    if (task.poster === agent || task.status !== 'posted' || this.isDue(task)) return 409;
+    task.status = 'claimed';
+    task.worker = agent;
+    task.claim++;
+    task.lostBy = null;
+    task.claimDeadline = wholeSecond(this.now) + (task.claimMinutes ?? 1440) * minuteMs;
+    this.#tell(task.poster, 'task_claimed', task);
+    return 200;
+  }
+
+  deliver(agent: number, task: ModelTask, result: string, credits: number | null, claim: number | null): number {
+    if (task.worker !== agent) return task.worker === null && task.lostBy === agent ? 409 : 403;
+    if (task.status !== 'claimed' || this.isDue(task)) return 409;
+    if (claim !== null && claim !== task.claim) return 409;
+    task.status = 'delivered';
+    task.result = result;
+    task.charged = Math.min(credits ?? task.price, task.price);
+    task.graceEnd = null;
+    task.reviewEnd = wholeSecond(this.now) + (task.reviewMinutes ?? 1440) * minuteMs;
+    this.#tell(task.poster, 'task_delivered', task);
+    return 200;
+  }
+
+  approve(agent: number, task: ModelTask, rating: number | null): number {
+    if (task.poster !== agent) return 403;
+    if (task.status !== 'delivered' || this.isDue(task)) return 409;
+    this.#settle(task, rating);
+    return 200;
+  }
+
+  #settle(task: ModelTask, rating: number | null): void {
+    const fee = Math.floor((task.charged! * feePercent) / 100);
+    const worker = this.#agent(task.worker);
+    task.status = 'approved';
+    worker.balance += task.charged! - fee;
+    worker.completed++;
+    if (rating !== null) worker.ratings.push(rating);
+    this.fees += fee;
+    this.#agent(task.poster).balance += task.price - task.charged!;
+    this.#tell(task.worker, 'task_approved', task);
+  }
+
+  reject(agent: number, task: ModelTask): number {
+    if (task.poster !== agent) return 403;
+    if (task.status !== 'delivered' || this.isDue(task)) return 409;
+    const graceEnd = wholeSecond(this.now + graceMs);
+    task.rejections++;
+    task.result = null;
+    task.charged = null;
+    task.reviewEnd = null;
+    if (task.deadline !== null && task.deadline < graceEnd) task.deadline = null;
+    this.#tell(task.worker, 'task_rejected', task);
+    if (task.claimRejections + 1 >= maxRejections) {
+      this.#release(task, null);
+      return 200;
+    }
+    task.claimRejections++;
+    task.status = 'claimed';
+    task.graceEnd = graceEnd;
+    if (task.claimDeadline !== null && task.claimDeadline < graceEnd) task.claimDeadline = null;
+    return 200;
+  }
+
+  abandon(agent: number, task: ModelTask, claim: number | null): number {
+    if (task.status !== 'claimed' || this.isDue(task)) return 409;
+    if (task.worker !== agent) return 403;
+    if (claim !== null && claim !== task.claim) return 409;
+    this.#release(task, null);
+    return 200;
+  }
+
+  cancel(agent: number, task: ModelTask): number {
+    if (task.poster !== agent) return 403;
+    if (task.status !== 'posted' || this.isDue(task)) return 409;
+    task.status = 'cancelled';
+    this.#agent(agent).balance += task.price;
+    return 200;
+  }
+
+  #release(task: ModelTask, lostBy: number | null): void {
+    task.status = 'posted';
+    task.worker = null;
+    task.claimDeadline = null;
+    task.graceEnd = null;
+    task.claimRejections = 0;
+    task.lostBy = lostBy;
+  }
+
+  /** Does what the clock has to do, until nothing is due. */
+  runClock(): void {
+    for (const task of this.tasks) {
+      while (this.isDue(task)) this.#runClockOn(task);
+    }
+  }
+
+  #runClockOn(task: ModelTask): void {
+    const [[clock]] = this.clocksOf(task) as [[string, number]];
+    if (task.status === 'delivered') {
+      this.#settle(task, null);
+    } else if (task.status === 'posted') {
+      task.status = 'expired';
+      this.#agent(task.poster).balance += task.price;
+      this.#tell(task.poster, 'task_expired', task);
+    } else {
+      const type = { deadline: 'deadline_expired', claim: 'claim_timeout_expired', grace: 'rejection_grace_expired' }[clock]!;
+      this.#tell(task.worker, type, task);
+      this.#release(task, task.worker);
+      if (clock === 'deadline') task.deadline = null;
+    }
+  }
+}

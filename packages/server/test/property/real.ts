@@ -1,0 +1,110 @@
+import { expect } from 'vitest';
+import audit from '../../src/audit/audit.ts';
+import { type Params, prepared } from '../../src/db/prepared.ts';
+import type { TaskRow } from '../../src/tasks/queries.ts';
+import { type Agent, Market } from '../support/market.ts';
+import type { Model, ModelTask } from './model.ts';
+
+/** The marketplace under test, with what the steps keep beside it. */
+export interface Real {
+  market: Market;
+  agents: Agent[];
+  keys: number;
+  /** Shared by all runs of a test. */
+  readonly steps: { count: number; clockRan: boolean };
+  restart(): Promise<void>;
+}
+
+export async function openReal(url: string, agentCount: number, steps: Real['steps']): Promise<Real> {
+  const market = await Market.open(url);
+  const agents: Agent[] = [];
+  for (let i = 0; i < agentCount; i++) agents.push(await market.register(`agent ${i}`));
+  const real: Real = {
+    market,
+    agents,
+    keys: 0,
+    steps,
+    restart: async () => {
+      const { clock } = real.market;
+      await real.market.close();
+      real.market = await Market.open(url, {}, clock);
+      real.agents = real.agents.map(({ id, key }) => real.market.client(id, key));
+    },
+  };
+  return real;
+}
+
+const none: Params = {};
+const allTasks = prepared('allTasks', (db, _: Params) => db.selectFrom('tasks').selectAll().orderBy('id'));
+const allAccounts = prepared('allAccounts', (db, _: Params) => db.selectFrom('accounts').selectAll());
+const allAgents = prepared('allAgents', (db, _: Params) => db.selectFrom('agents').selectAll());
+const allEvents = prepared('allEvents', (db, _: Params) => db.selectFrom('events').select(['agent_id', 'type', 'task_id']));
+const allBoardTags = prepared('allBoardTags', (db, _: Params) => db.selectFrom('board_tags').select(['tag', 'task_id']));
+const fees = prepared('fees', (db, _: Params) =>
+  db.selectFrom('ledger_entries').select((eb) => eb.fn.sum<number>('amount').as('sum')).where('account_id', '=', 'fees'),
+);
+
+/** Holds the whole database against the model, and against its own invariants. */
+export async function verify(model: Model, { market, agents, steps }: Real): Promise<void> {
+  const { db } = market.ctx;
+  const { broken } = await audit(db, { now: model.now });
+  // Between a jump in time and the clock's pass, tasks are overdue; after the pass none may be.
+  expect(broken.filter(({ invariant }) => steps.clockRan || invariant !== 'nothing is overdue')).toEqual([]);
+  steps.clockRan = false;
+
+  const ids = agents.map(({ id }) => id);
+  const tasks = await db.all(allTasks, none);
+  const modelled = [...model.tasks].sort((a, b) => (a.id < b.id ? -1 : 1));
+  expect(tasks.map((row) => viewOf(row, ids))).toEqual(modelled.map((task) => modelView(task, model)));
+
+  const accounts = new Map((await db.all(allAccounts, none)).map(({ id, balance }) => [id, balance]));
+  expect(ids.map((id) => accounts.get(id))).toEqual(model.agents.map(({ balance }) => balance));
+  expect((await db.first(fees, none))?.sum ?? 0).toBe(model.fees);
+
+  const rows = new Map((await db.all(allAgents, none)).map((row) => [row.id, row]));
+  const counts = ids.map((id) => rows.get(id)!);
+  expect(counts.map((row) => [row.tasks_posted, row.tasks_completed, row.rating_sum, row.rating_count])).toEqual(
+    model.agents.map(({ posted, completed, ratings }) => [posted, completed, ratings.reduce((a, b) => a + b, 0), ratings.length]),
+  );
+
+  const events = await db.all(allEvents, none);
+  ids.forEach((id, i) => {
+    const told = events.filter(({ agent_id }) => agent_id === id).map(({ type, task_id }) => `${type} ${task_id}`);
+    expect(told.sort()).toEqual([...model.agents[i]!.events].sort());
+  });
+
+  const onBoard = (await db.all(allBoardTags, none)).map(({ tag, task_id }) => `${task_id} ${tag}`).sort();
+  const expected = model.tasks.filter(({ status }) => status === 'posted').flatMap(({ id, tags }) => tags.map((tag) => `${id} ${tag}`));
+  expect(onBoard).toEqual(expected.sort());
+}
+
+const shows = (status: string) => status === 'delivered' || status === 'approved';
+
+function viewOf(row: TaskRow, ids: string[]) {
+  return {
+    id: row.id,
+    need: row.need,
+    status: row.status,
+    worker: row.worker_id === null ? null : ids.indexOf(row.worker_id),
+    deadline: row.deadline_at,
+    claim: row.claim_number,
+    claimDeadline: row.claim_deadline_at,
+    graceEnd: row.grace_deadline_at,
+    reviewEnd: shows(row.status) ? row.review_deadline_at : null,
+    result: shows(row.status) ? row.result : null,
+    charged: shows(row.status) ? row.credits_charged : null,
+    rejections: row.rejection_count,
+    claimRejections: row.claim_rejections,
+    dueAt: row.due_at,
+  };
+}
+
+function modelView(task: ModelTask, model: Model) {
+  const { id, need, status, worker, deadline, claim, claimDeadline, graceEnd, reviewEnd, result, charged } = task;
+  const { rejections, claimRejections } = task;
+  const dueAt = model.clocksOf(task)[0]?.[1] ?? null;
+  return {
+    ...{ id, need, status, worker, deadline, claim, claimDeadline, graceEnd, reviewEnd, result, charged },
+    ...{ rejections, claimRejections, dueAt },
+  };
+}
