@@ -1,3 +1,6 @@
+/** The type and the task say it all. */
+type NoData = Record<string, never>;
+
 /** The events that an agent can be told of about its tasks (contract section 8), with the fields each carries. */
 export interface EventData {
   task_claimed: { worker_id: string };
@@ -10,9 +13,9 @@ export interface EventData {
     grace_deadline: string | null;
     rejection_count: number;
   };
-  deadline_expired: Record<never, never>;
-  rejection_grace_expired: Record<never, never>;
-  claim_timeout_expired: Record<never, never>;
+  deadline_expired: NoData;
+  rejection_grace_expired: NoData;
+  claim_timeout_expired: NoData;
 }
 
 export type EventType = keyof EventData;

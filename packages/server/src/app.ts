@@ -19,9 +19,10 @@ const quieter = (level: string) => (level === 'info' ? 'warn' : level);
 
 /** Builds the HTTP server, without listening. */
 export function buildApp(ctx: Context): FastifyInstance {
+  // Fastify's own talk ("Server listening …") is of no use to an operator; what fails is logged as an error.
+  const loggerInstance: FastifyBaseLogger = ctx.log.child({}, { level: quieter(ctx.log.level) });
   const app = fastify({
-    // Fastify's own talk ("Server listening …") is of no use to an operator; what fails is logged as an error.
-    loggerInstance: ctx.log.child({}, { level: quieter(ctx.log.level) }) as FastifyBaseLogger,
+    loggerInstance,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     bodyLimit: limits.bodyBytes,

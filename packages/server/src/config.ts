@@ -1,4 +1,4 @@
-import ipaddr from 'ipaddr.js';
+import { isIP } from 'node:net';
 
 /** Everything an operator can set (contract section 11), read once at the start. */
 export interface Config {
@@ -50,12 +50,25 @@ const setting = <T>(fallback: string, meaning: string, read: Setting<T>['read'])
 
 const text = (value: string) => value;
 
+/** A path, or the address of a PostgreSQL that can be taken apart. Anything else with a scheme is a mistake. */
+function database(value: string) {
+  const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(value)?.[1];
+  if (scheme === undefined) return value;
+  return /^postgres(ql)?$/.test(scheme) && URL.canParse(value)
+    ? value
+    : new Problem('the path of a file or a URL like postgres://user:password@host/name, with %-escapes where needed');
+}
+
 function numberIn(min: number, max: number, digits: number) {
-  const kind = digits === 0 ? 'a whole number' : 'a number';
   const pattern = digits === 0 ? /^\d+$/ : new RegExp(`^(\\d+(\\.\\d{1,${digits}})?|\\.\\d{1,${digits}})$`);
   return (value: string) => {
     const number = Number(value);
-    return pattern.test(value) && number >= min && number <= max ? number : new Problem(`${kind} from ${min} to ${max}`);
+    if (pattern.test(value) && number >= min && number <= max) return number;
+    return new Problem(
+      digits === 0
+        ? `a whole number from ${min} to ${max}`
+        : `a number from ${min} to ${max} with at most ${digits} decimals`,
+    );
   };
 }
 
@@ -79,21 +92,34 @@ function percentAsPpm(value: string) {
 
 function adminKey(value: string) {
   if (value === '') return undefined;
-  return /^[\x21-\x7e]{16,}$/.test(value) ? value : new Problem('at least 16 printable ASCII characters without spaces');
+  return /^[\x21-\x7e]{16,}$/.test(value)
+    ? value
+    : new Problem('at least 16 printable ASCII characters without spaces');
 }
 
 function networks(value: string) {
-  const list = value.split(',').map((each) => each.trim()).filter((each) => each !== '');
-  return list.every((each) => ipaddr.isValid(each) || ipaddr.isValidCIDR(each))
+  const list = value
+    .split(',')
+    .map((each) => each.trim())
+    .filter((each) => each !== '');
+  return list.every(isNetwork)
     ? list
     : new Problem('a comma-separated list of IP addresses and networks, such as 10.0.0.0/8');
+}
+
+/** An address, or a network narrower than the whole internet. */
+function isNetwork(text: string): boolean {
+  const [address, bits, ...more] = text.split('/');
+  const version = address!.includes('%') ? 0 : isIP(address!);
+  if (version === 0 || more.length > 0) return false;
+  return bits === undefined || (/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
 }
 
 const year = 8_760;
 
 /** The one list of settings: names without the prefix, defaults, what they mean and how they are read. */
 export const settings = {
-  DATABASE_URL: setting('data/pinchwork.db', 'The data: a file for the embedded database, or postgres://…', text),
+  DATABASE_URL: setting('data/pinchwork.db', 'The data: a file for the embedded database, or postgres://…', database),
   HOST: setting('127.0.0.1', 'The address to listen on', text),
   PORT: setting('8000', 'The port to listen on; 0 takes a free one', whole(0, 65_535)),
   ADMIN_KEY: setting('', 'The key of the admin API, which is off without one', adminKey),
@@ -114,6 +140,9 @@ export const settings = {
   ),
 } satisfies Record<string, Setting<unknown>>;
 
+/** Values that no message may show. */
+const secrets: ReadonlySet<string> = new Set(['ADMIN_KEY', 'DATABASE_URL'] satisfies (keyof typeof settings)[]);
+
 /**
  * Reads the configuration. An empty value means the default.
  *
@@ -126,7 +155,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
     const given = env[prefix + name]?.trim() ?? '';
     const result = read(given === '' ? fallback : given);
     if (result instanceof Problem) {
-      const seen = name === 'ADMIN_KEY' ? '' : `, not "${given}"`;
+      const seen = secrets.has(name) ? '' : `, not "${given}"`;
       throw new ConfigError(`${prefix}${name} must be ${result.mustBe}${seen}.`);
     }
     return result as Exclude<ReturnType<(typeof settings)[K]['read']>, Problem>;
@@ -148,6 +177,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
     trustProxy: value('TRUST_PROXY'),
     logLevel: value('LOG_LEVEL'),
   };
-  const unknown = Object.keys(env).filter((name) => name.startsWith(prefix) && !(name.slice(prefix.length) in settings));
+  const unknown = Object.keys(env).filter(
+    (name) => name.startsWith(prefix) && !Object.hasOwn(settings, name.slice(prefix.length)),
+  );
   return { config, unknown };
 }

@@ -22,8 +22,8 @@ export const forbidden = (message: string, hint?: string) => new DomainError('fo
 export const taskNotFound = () => new DomainError('not_found', 'Task not found');
 export const agentNotFound = () => new DomainError('not_found', 'Agent not found');
 
-export const overloaded = () =>
-  new DomainError('overloaded', 'The server is busy, nothing was changed', 'Try again in a second.');
+export const overloaded = (cause?: unknown) =>
+  new DomainError('overloaded', 'The server is busy, nothing was changed', 'Try again in a second.', { cause });
 
 /**
  * Storage failed. `outcomeUnknown`: the commit itself was cut off, so the change may or may not be there.

@@ -4,21 +4,24 @@ import { prepared } from './db/prepared.ts';
 import { Loop } from './loop.ts';
 
 const pauseMs = minuteMs;
-const batch = 500;
+/** Rows deleted in one transaction, about. */
+const stepSize = 500;
 
-const deleteExpiredKeys = prepared('deleteExpiredKeys', (db, p: { now: number; limit: number }) =>
-  db.deleteFrom('idempotency_keys').where(({ eb, refTuple, selectFrom }) =>
-    eb(
-      refTuple('scope', 'key'),
-      'in',
-      selectFrom('idempotency_keys')
-        .select(['scope', 'key'])
-        .where('expires_at', '<=', p.now)
-        .orderBy('expires_at')
-        .limit(p.limit)
-        .$asTuple('scope', 'key'),
-    ),
-  ),
+/** The expiry of the last key in the next step: none when a step can take them all. */
+const endOfStep = prepared('endOfStep', (db, p: { now: number; size: number }) =>
+  db
+    .selectFrom('idempotency_keys')
+    .select('expires_at')
+    .where('expires_at', '<=', p.now)
+    .orderBy('expires_at')
+    .limit(1)
+    .offset(p.size),
+);
+
+const deleteKeys = prepared(
+  'deleteKeys',
+  (db, p: { upto: number }) => db.deleteFrom('idempotency_keys').where('expires_at', '<=', p.upto),
+  { replan: true },
 );
 
 /** Forgets what has served its time, in small steps: idempotency keys that have expired. */
@@ -40,12 +43,17 @@ export class Housekeeping {
   }
 
   async #pass(): Promise<number> {
-    return (await this.run()) === batch ? 0 : pauseMs;
+    return (await this.run()) ? 0 : pauseMs;
   }
 
-  /** One step. @returns how many rows it deleted. */
-  run(): Promise<number> {
+  /** Takes one step. @returns whether there is more to do. */
+  run(): Promise<boolean> {
     const { db, clock } = this.#ctx;
-    return db.transact('housekeeping', (tx) => tx.run(deleteExpiredKeys, { now: clock.now(), limit: batch }));
+    return db.transact('housekeeping', async (tx) => {
+      const now = clock.now();
+      const end = await tx.first(endOfStep, { now, size: stepSize });
+      tx.send(deleteKeys, { upto: end?.expires_at ?? now });
+      return end !== undefined;
+    });
   }
 }

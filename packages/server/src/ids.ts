@@ -23,7 +23,7 @@ export function createIds(clock: Clock): (kind: IdKind) => string {
 
 function digits(value: bigint): string {
   let text = '';
-  for (let rest = value, i = 0; i < idLength; i++, rest /= base) text = idAlphabet[Number(rest % base)] + text;
+  for (let rest = value, i = 0; i < idLength; i++, rest /= base) text = idAlphabet.charAt(Number(rest % base)) + text;
   return text;
 }
 
@@ -56,7 +56,7 @@ function randomText(length: number): string {
   let text = '';
   while (text.length < length) {
     for (const byte of randomBytes(length)) {
-      if (byte < limit && text.length < length) text += idAlphabet[byte % idAlphabet.length];
+      if (byte < limit && text.length < length) text += idAlphabet.charAt(byte % idAlphabet.length);
     }
   }
   return text;

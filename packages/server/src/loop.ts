@@ -45,11 +45,13 @@ export class Loop {
       } catch (error) {
         this.#onError(error);
       }
-      if (!this.#stopped) await this.#sleep(pauseMs);
+      await this.#sleep(pauseMs);
     }
   }
 
+  /** Ends at once when the loop is stopped, also if that happened during the pass. */
   #sleep(ms: number): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
     return new Promise((resolve) => {
       const cancel = this.#clock.after(ms, resolve);
       this.#endSleep = () => {

@@ -136,7 +136,9 @@ onBothEngines('the audit', (engine) => {
   it('reads a market of many ranges', async () => {
     const market = await Market.fresh(engine, { PINCHWORK_INITIAL_CREDITS: '100000' });
     const poster = await market.register('poster');
-    await Promise.all(Array.from({ length: 1_200 }, () => postTask(poster, { max_credits: 1 })));
+    for (let i = 0; i < 12; i++) {
+      await Promise.all(Array.from({ length: 100 }, () => postTask(poster, { max_credits: 1 })));
+    }
     expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, checked: { tasks: 1_200 } });
     await engine.vandalise(market.url, 'update accounts set balance = 2 where id = (select max(id) from tasks)');
     expect((await market.admin.get('/v1/admin/audit')).body.broken).toHaveLength(2);

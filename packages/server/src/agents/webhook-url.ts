@@ -5,8 +5,14 @@ import { invalid } from '../errors.ts';
 /** A name that takes longer than this to look up counts as one that does not resolve yet. */
 const lookupTimeoutMs = 2_000;
 
-/** Names that stay within a machine or a network, whatever they resolve to here. */
-const privateNames = /(^|\.)(localhost|local|localdomain|internal|intranet|lan|home|corp|private|home\.arpa)\.?$/i;
+/** Endings of names that stay within a machine or a network, whatever they resolve to here. */
+const privateEnding = /\.(localhost|local|localdomain|internal|intranet|lan|home|corp|private|home\.arpa)$/i;
+
+/** Whether a name can be one of the public internet: it has a dot, as `localhost`, `metadata` or `postgres` have not. */
+function isPublicName(name: string): boolean {
+  const labels = name.replace(/\.$/, '').split('.');
+  return labels.length > 1 && !labels.includes('') && !privateEnding.test(labels.join('.'));
+}
 
 /** Public by their range, but answered by the machine's own cloud: Azure's and Oracle's metadata. */
 const metadataAddresses = new Set(['168.63.129.16', '192.0.0.192']);
@@ -20,7 +26,7 @@ export function isPublicAddress(address: string): boolean {
   const parsed = ipaddr.parse(address);
   if (parsed.range() !== 'unicast') return false;
   // The only part of IPv6 that is given out: 2000::/3.
-  return parsed.kind() === 'ipv4' || parsed.match(ipaddr.parseCIDR('2000::/3') as [ipaddr.IPv6, number]);
+  return parsed.kind() === 'ipv4' || parsed.match(ipaddr.parseCIDR('2000::/3'));
 }
 
 export interface WebhookPolicy {
@@ -44,9 +50,11 @@ export async function checkWebhookUrl(text: string, policy: WebhookPolicy): Prom
   if (policy.allowPrivateNetworks) return;
   // WHATWG URLs have turned decimal, octal, hex and short spellings of IPv4 into the plain one.
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  const addresses = ipaddr.isValid(host) ? [host] : privateNames.test(host) ? ['127.0.0.1'] : await resolve(host);
-  if (!addresses.every(isPublicAddress)) {
-    throw refused('must point to a public host, not to a loopback, private, link-local or metadata address');
+  const isPublic = ipaddr.isValid(host)
+    ? isPublicAddress(host)
+    : isPublicName(host) && (await resolve(host)).every(isPublicAddress);
+  if (!isPublic) {
+    throw refused('must point to a public host, not to one of this machine or a private network');
   }
 }
 

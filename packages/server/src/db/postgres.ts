@@ -18,7 +18,8 @@ const oldestServer = 14;
 const connections = 16;
 /** Callers that may wait for a connection; beyond it they are told to come back. */
 const longestQueue = 5_000;
-const connectTimeoutMs = 3_000;
+/** How long to wait for a connection, be it a new one or another caller's. */
+const connectTimeoutMs = 5_000;
 const statementTimeoutMs = 30_000;
 /** How often a transaction that lost a conflict is tried again before it is given up as overload. */
 const attempts = 10;
@@ -31,11 +32,9 @@ const clauses: EngineClauses = { skipLocked: (query) => query.forUpdate('tasks')
 const ddl: SchemaDialect = { integer: 'bigint', id: 'text collate "C"', clustered: '', heap: '' };
 
 /** `count` and `sum` come as bigint and numeric; every number here fits a double exactly. */
-const numbers = new Set<number>([pg.types.builtins.INT8, pg.types.builtins.NUMERIC]);
-const types: pg.CustomTypesConfig = {
-  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
-    numbers.has(oid) ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
-};
+const numbers: readonly number[] = [pg.types.builtins.INT8, pg.types.builtins.NUMERIC];
+const types = new pg.TypeOverrides();
+for (const type of numbers) types.setTypeParser(type, Number);
 
 export interface PostgresOptions {
   /** The program's clock, which must agree with the database server's. */
@@ -249,7 +248,9 @@ class PostgresDatabase implements Database {
     try {
       return await this.#pool.connect();
     } catch (error) {
-      throw storageUnavailable(error);
+      // Every connection is at work: the database is there, it is just behind.
+      const isBusy = this.#pool.totalCount === connections;
+      throw isBusy ? overloaded(error) : storageUnavailable(error);
     }
   }
 

@@ -1,15 +1,11 @@
-import { type Endpoint, limits } from '@pinchwork/sdk';
-import { isAlias, isMap, isScalar, isSeq, Lexer, type Node, parseDocument } from 'yaml';
+import type { Endpoint } from '@pinchwork/sdk';
 import type { z } from 'zod';
-import { type DomainError, invalid } from '../errors.ts';
+import { invalid } from '../errors.ts';
+import { type Fields, notAnObject, noProto, oneLine } from './fields.ts';
+import { readFrontMatter, splitFrontMatter } from './front-matter.ts';
+import { mediaType } from './media-type.ts';
 
-/**
- * Request bodies: JSON, or Markdown with YAML front matter (contract section 1).
- *
- * A front matter of so many tokens is no request. Counting them first, at 100 ns each, spares the parser, which takes
- * minutes for a megabyte of short keys.
- */
-const mostTokens = 5_000;
+/** Request bodies: JSON, or Markdown with YAML front matter (contract section 1); and query strings. */
 
 const noBytes = new Uint8Array();
 
@@ -33,7 +29,7 @@ export function readBody<S extends z.ZodObject>(
 /** Checks a query string's parameters; each may be given once. */
 export function readQuery<S extends z.ZodObject>(schema: S, query: unknown): z.output<S> {
   for (const [name, value] of Object.entries(query as object)) {
-    if (Array.isArray(value) && name in schema.shape) throw invalid(`${name}: is given more than once`);
+    if (Array.isArray(value) && Object.hasOwn(schema.shape, name)) throw invalid(`${name}: is given more than once`);
   }
   return check(schema, query);
 }
@@ -41,15 +37,18 @@ export function readQuery<S extends z.ZodObject>(schema: S, query: unknown): z.o
 function check<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
   const { data, error } = schema.safeParse(input);
   if (error === undefined) return data;
-  throw invalid(error.issues.slice(0, 5).map(sentence).join('; '));
+  // A number that is neither whole nor in range says so twice.
+  const sentences = new Set(error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
+  throw invalid([...sentences].slice(0, 5).join('; '));
 }
 
-const sentence = (issue: z.core.$ZodIssue) => `${issue.path.join('.')}: ${issue.message}`;
+/** A byte order mark stays: in a plain text it is part of the text. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 function decode(bytes: Uint8Array): string {
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    text = utf8.decode(bytes);
   } catch {
     throw invalid('The body is not valid UTF-8');
   }
@@ -57,104 +56,51 @@ function decode(bytes: Uint8Array): string {
   return text;
 }
 
-const mediaType = (contentType: string | undefined) => (contentType ?? '').split(';', 1)[0]!.trim().toLowerCase();
-
-type Fields = Record<string, unknown>;
-
 function readFields(schema: z.ZodObject, mainField: Endpoint['mainField'], type: string, text: string): Fields {
   if (text.trim() === '') return {};
-  if (type === 'application/json') return readJson(text);
-  if (type !== 'text/markdown' && text.trimStart().startsWith('{')) {
-    try {
-      return readJson(text);
-    } catch (error) {
-      if (type !== 'text/plain') throw error;
-    }
+  const looksLikeJson = type !== 'text/markdown' && text.trimStart().startsWith('{');
+  if (type === 'application/json' || looksLikeJson) {
+    const { value, problem } = parseJson(text);
+    if (problem === undefined) return asFields(value);
+    if (type !== 'text/plain') throw invalid(`The body is not valid JSON: ${problem}`);
   }
   return readMarkdown(schema, mainField, text);
 }
 
-function readJson(text: string): Fields {
-  let value: unknown;
+function parseJson(text: string): { value?: unknown; problem?: string } {
   try {
-    value = JSON.parse(text);
+    return { value: JSON.parse(text.replace(/^\ufeff/, '')) as unknown };
   } catch (error) {
-    throw invalid(`The body is not valid JSON: ${(error as Error).message}`);
+    return { problem: oneLine((error as Error).message) };
   }
+}
+
+function asFields(value: unknown): Fields {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw notAnObject('The body');
   if (Object.hasOwn(value, '__proto__')) throw noProto();
   return value as Fields;
 }
 
-const notAnObject = (what: string): DomainError => invalid(`${what} must be an object with named fields`);
-const noProto = () => invalid('The field name "__proto__" is not allowed');
-
-/** A first line `---`, YAML, a line `---`, and text below. */
-const frontMatter = /^---[ \t]*\r?\n(?:([\s\S]*?)\r?\n)??---[ \t]*(?:\r?\n|$)/;
-
 function readMarkdown(schema: z.ZodObject, mainField: Endpoint['mainField'], text: string): Fields {
-  const match = frontMatter.exec(text);
-  if (match === null) return mainField === undefined ? {} : { [mainField]: text };
-  const fields = readYaml(schema, match[1] ?? '');
-  const below = text.slice(match[0].length);
+  const document = splitFrontMatter(text);
+  if (document === undefined) return mainField === undefined ? {} : { [mainField]: text };
+  const { yaml, below } = document;
+  const fields = readFrontMatter(yaml, (name) => Object.hasOwn(schema.shape, name) && takesText(schema.shape[name]!));
   return mainField === undefined || below.trim() === '' ? fields : { ...fields, [mainField]: below };
 }
 
-function readYaml(schema: z.ZodObject, source: string): Fields {
-  if (Buffer.byteLength(source) > limits.frontMatterBytes) {
-    throw invalid(`The front matter is longer than ${limits.frontMatterBytes} bytes`, 'Put the long text below it.');
-  }
-  let tokens = 0;
-  for (const _ of new Lexer().lex(source)) {
-    if (++tokens > mostTokens) throw invalid('The front matter has too many parts', 'Leave only the fields in it.');
-  }
-  const document = parseYaml(source);
-  if (document.contents === null) return {};
-  if (!isMap(document.contents)) throw notAnObject('The front matter');
-  const fields: Fields = {};
-  for (const { key, value } of document.contents.items) {
-    const name = isScalar(key) ? String(key.value) : '';
-    if (name === '__proto__') throw noProto();
-    fields[name] = toValue(value as Node | null, isText(schema.shape[name]));
-  }
-  return fields;
+/** Whether a field of a schema can be given as text, below whatever makes it optional or turns it into a list. */
+function takesText(field: z.core.$ZodType): boolean {
+  const { def } = field._zod as { def: FieldDef };
+  if (def.type === 'string') return true;
+  const below = def.options ?? [def.innerType ?? def.in].filter((each) => each !== undefined);
+  return below.some(takesText);
 }
 
-function parseYaml(source: string) {
-  let document;
-  try {
-    document = parseDocument(source, { schema: 'core', version: '1.2', uniqueKeys: true, logLevel: 'silent' });
-  } catch {
-    // Nesting so deep that the parser ran out of stack.
-    throw invalid('The front matter is not valid YAML: it is nested too deeply');
-  }
-  const problem = document.errors[0] ?? document.warnings[0];
-  if (problem !== undefined) {
-    throw invalid(`The front matter is not valid YAML: ${problem.message.split('\n', 1)[0]!.replace(/:$/, '')}`);
-  }
-  return document;
-}
-
-/** A node's value. In a text field a scalar counts as it is written: `need: 123`, `name: 1.0`. */
-function toValue(node: Node | null, asText: boolean): unknown {
-  if (node === null) return null;
-  if (isAlias(node)) throw invalid('The front matter must not contain YAML aliases');
-  if (isScalar(node)) {
-    if (node.tag !== undefined && !node.tag.startsWith('tag:yaml.org,2002:')) throw invalid('YAML tags are not allowed');
-    return asText && node.value !== null && typeof node.value !== 'string' ? (node.source ?? String(node.value)) : node.value;
-  }
-  if (isSeq(node)) return node.items.map((item) => toValue(item as Node | null, true));
-  // No field of the contract is a mapping: whatever is in it, it has the wrong type, or nobody asked for it.
-  return {};
-}
-
-/** Whether a field of a schema holds text, below whatever makes it optional. */
-function isText(field: unknown): boolean {
-  let schema = field as z.core.$ZodType | undefined;
-  while (schema !== undefined) {
-    const { def } = schema._zod as { def: { type: string; innerType?: z.core.$ZodType; in?: z.core.$ZodType } };
-    if (def.type === 'string') return true;
-    schema = def.innerType ?? def.in;
-  }
-  return false;
+/** What is looked at of any kind of schema. */
+interface FieldDef {
+  readonly type: string;
+  readonly innerType?: z.core.$ZodType;
+  readonly in?: z.core.$ZodType;
+  readonly options?: z.core.$ZodType[];
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { ErrorCode, ErrorResponse } from '@pinchwork/sdk';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError } from '../errors.ts';
@@ -41,6 +41,9 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
   if (known.code === 'internal_error' || known.code === 'storage_unavailable') {
     request.log.error({ err: error, cause: known.cause, route: request.routeOptions.url }, 'a request failed');
   }
+  // Fastify closes the connection here, in the middle of what is being sent: many clients then see a broken pipe
+  // instead of the answer. Left open, Node reads the rest and throws it away, for as long as a request may take.
+  if (known.code === 'payload_too_large') reply.removeHeader('connection');
   const seconds = retryAfterSeconds[known.code];
   if (seconds !== undefined) reply.header('retry-after', seconds);
   return sendReply(request, reply, statusOf[known.code], toReply(known, request.id));
@@ -53,10 +56,16 @@ function toDomainError(error: FastifyError | DomainError): DomainError {
       return new DomainError('payload_too_large', 'The body is too large', 'Shorten the texts; see the input limits.');
     case 'FST_ERR_BAD_URL':
       return new DomainError('not_found', 'Not found: the path is not a valid URL path');
+    case 'FST_ERR_MAX_PARAM_LENGTH':
+      return new DomainError('not_found', 'Not found: the path is too long');
   }
   return error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500
     ? new DomainError('invalid_request', error.message)
-    : new DomainError('internal_error', 'Something went wrong on the server, nothing was changed', 'Try again; tell the operator the request_id if it stays.');
+    : new DomainError(
+        'internal_error',
+        'Something went wrong on the server, nothing was changed',
+        'Try again; tell the operator the request_id if it stays.',
+      );
 }
 
 const clientErrors: Record<string, [ErrorCode, string]> = {
@@ -65,17 +74,22 @@ const clientErrors: Record<string, [ErrorCode, string]> = {
 };
 
 /** Answers what never became a request: broken HTTP, headers too large, a sender too slow. Always JSON. */
-export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+export function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
   const [code, message] = clientErrors[error.code ?? ''] ?? ['invalid_request', 'The request is not valid HTTP'];
+  endWithError(socket, code, message);
+}
+
+/** Writes an error to a bare connection and closes it. */
+export function endWithError(socket: Duplex, code: ErrorCode, message: string): void {
   const requestId = randomUUID();
   const body = JSON.stringify(toReply(new DomainError(code, message), requestId));
   socket.end(
     `HTTP/1.1 ${statusOf[code]} ${STATUS_CODES[statusOf[code]]}\r\nConnection: close\r\nContent-Type: application/json\r\n` +
       `X-Request-Id: ${requestId}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    () => socket.destroySoon(),
+    () => socket.destroy(),
   );
 }

@@ -93,7 +93,8 @@ const reused = () =>
 
 function recordKey(request: FastifyRequest): RecordKey | undefined {
   const key = request.headers['idempotency-key'];
-  if (key === undefined) return undefined;
+  // Reads have nothing to repeat; the header means nothing there.
+  if (key === undefined || request.method === 'GET' || request.method === 'HEAD') return undefined;
   if (typeof key !== 'string' || key === '' || key.length > limits.idempotencyKeyLength) {
     throw invalid(`Idempotency-Key must be 1 to ${limits.idempotencyKeyLength} characters long`);
   }

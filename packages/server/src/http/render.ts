@@ -48,13 +48,14 @@ const isMapping = (value: unknown): value is Reply =>
 export function toMarkdown(reply: Reply): string {
   if (typeof reply.result === 'string') {
     const { result, ...fields } = reply;
-    return `---\n${lines(fields, '')}---\n${String(result)}`;
+    return `---\n${lines(fields, '')}---\n${result}`;
   }
   return `---\n${lines(reply, '')}---\n${humanLine(reply)}\n`;
 }
 
 function humanLine(reply: Reply): string {
-  if (typeof reply.error === 'string') return reply.hint === undefined ? reply.error : `${reply.error}. ${String(reply.hint)}`;
+  if (typeof reply.error === 'string')
+    return typeof reply.hint === 'string' ? `${reply.error}. ${reply.hint}` : reply.error;
   if (typeof reply.message === 'string') return reply.message;
   if (Array.isArray(reply.tasks)) return reply.tasks.length === 1 ? '1 task.' : `${reply.tasks.length} tasks.`;
   if (typeof reply.status === 'string') return `The task is ${reply.status}.`;

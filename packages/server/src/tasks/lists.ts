@@ -40,7 +40,7 @@ function onBoard(db: Kysely<Schema>, p: BoardParams, tagCount: number) {
     query = db
       .selectFrom('board_tags as first_tag')
       .innerJoin('tasks', 'tasks.id', 'first_tag.task_id')
-      .where('first_tag.tag', '=', tagParam(p, 0)) as unknown as OnBoard;
+      .where('first_tag.tag', '=', tagParam(p, 0));
   }
   for (let i = 1; i < tagCount; i++) {
     query = query.where(({ exists, selectFrom }) =>

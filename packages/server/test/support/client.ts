@@ -40,12 +40,7 @@ export class Client {
   }
 
   /** @throws the connection's error when it breaks before the whole reply is here. */
-  send(
-    method: string,
-    path: string,
-    body?: object | string,
-    headers: Record<string, string> = {},
-  ): Promise<Reply> {
+  send(method: string, path: string, body?: object | string, headers: Record<string, string> = {}): Promise<Reply> {
     return new Promise((resolve, reject) => {
       const payload = typeof body === 'object' ? JSON.stringify(body) : body;
       const sent = request(new URL(path, this.url), {

@@ -14,11 +14,9 @@ export type Env = Readonly<Record<string, string>>;
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
-/** Children that live, to be killed also where a test run ends without its hooks. */
+/** Children of which something lives, to be killed also where a test run ends without its hooks. */
 const living = new Set<ChildProcess>();
-process.once('exit', () => {
-  for (const child of living) killGroup(child, 'SIGKILL');
-});
+process.once('exit', () => living.forEach(killGroup));
 
 /** What to run in place of `node src/main.ts`, to start the server the way somebody else does. */
 export interface Launch {
@@ -57,8 +55,10 @@ export class ServerProcess {
     living.add(child);
     this.ended = new Promise((resolve, reject) => {
       child.once('error', reject);
-      child.once('exit', () => living.delete(child));
-      child.once('close', (code, signal) => resolve({ code, signal }));
+      child.once('close', (code, signal) => {
+        living.delete(child);
+        resolve({ code, signal });
+      });
     });
     this.listening = new Promise((resolve, reject) => {
       child.stdout!.setEncoding('utf8').on('data', (text: string) => {
@@ -69,7 +69,8 @@ export class ServerProcess {
       });
       child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
       this.ended.then(
-        ({ code, signal }) => reject(new Error(`The server ended (${code ?? signal}) before it listened:\n${this.stderr}`)),
+        ({ code, signal }) =>
+          reject(new Error(`The server ended (${code ?? signal}) before it listened:\n${this.stderr}`)),
         reject,
       );
     });
@@ -89,15 +90,15 @@ export class ServerProcess {
 
   /** Ends it as a power cut would, without a chance to say goodbye. */
   async kill(): Promise<void> {
-    killGroup(this.#child, 'SIGKILL');
+    killGroup(this.#child);
     await this.ended;
   }
 }
 
-function killGroup({ pid, exitCode, signalCode }: ChildProcess, signal: NodeJS.Signals): void {
-  if (pid === undefined || exitCode !== null || signalCode !== null) return;
+function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined || !living.has(child)) return;
   try {
-    process.kill(-pid, signal);
+    process.kill(-child.pid, 'SIGKILL');
   } catch {
     // It ended at this very moment.
   }

@@ -1,10 +1,10 @@
 import { endpoints } from '@pinchwork/sdk';
 import type { FastifyInstance } from 'fastify';
 import type { Context } from '../../context.ts';
-import { prepared } from '../../db/prepared.ts';
+import { type Params, prepared } from '../../db/prepared.ts';
 import { serve } from '../endpoint.ts';
 
-const schemaVersion = prepared('schemaVersion', (db, _p: Record<never, never>) => db.selectFrom('meta').select('key').limit(1));
+const schemaVersion = prepared('schemaVersion', (db, _: Params) => db.selectFrom('meta').select('key').limit(1));
 
 export function healthRoutes(app: FastifyInstance, ctx: Context): void {
   // Alive: the process answers.

@@ -46,5 +46,6 @@ function taskId({ id = '' }: Readonly<Record<string, string>>): string {
 
 /** This server can't search yet. To pick up any task at all instead would be worse than to say so. */
 function refuseSearch(search: string | undefined): void {
-  if (search !== undefined && search !== '') throw invalid('search: is not supported by this server', 'Filter by tags.');
+  if (search !== undefined && search !== '')
+    throw invalid('search: is not supported by this server', 'Filter by tags.');
 }

@@ -1,0 +1,48 @@
+type Dispose = () => void | Promise<void>;
+
+/** What has to be ended or deleted, whatever happens: child processes, PostgreSQL, folders. */
+export class Cleanup {
+  readonly #disposers = new Set<Dispose>();
+
+  /**
+   * Keeps `dispose` until it is wanted.
+   *
+   * @returns the same as a function that works once: for ending something before the whole is over.
+   */
+  add(dispose: Dispose): () => Promise<void> {
+    let ended: Promise<void> | undefined;
+    const once = () => {
+      this.#disposers.delete(once);
+      return (ended ??= Promise.resolve(dispose()));
+    };
+    this.#disposers.add(once);
+    return once;
+  }
+
+  /** Ends everything, the latest first: what was built on something else goes before it. */
+  async run(): Promise<void> {
+    const failures: unknown[] = [];
+    for (const dispose of [...this.#disposers].reverse()) {
+      try {
+        await dispose();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw new AggregateError(failures, 'Not everything could be cleaned up');
+  }
+
+  /**
+   * Ends everything when a signal comes, then the process. All at once: Ctrl-C in a terminal goes to the children too,
+   * and PostgreSQL can be waited for only while it has not gone by itself.
+   */
+  onSignals(): void {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.once(signal, () => {
+        const giveUp = new Promise((resolve) => setTimeout(resolve, 10_000));
+        const everything = Promise.allSettled([...this.#disposers].map((dispose) => dispose()));
+        void Promise.race([everything, giveUp]).then(() => process.exit(1));
+      });
+    }
+  }
+}

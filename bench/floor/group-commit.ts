@@ -1,0 +1,63 @@
+import type { Database, Statement } from 'better-sqlite3';
+
+interface Job {
+  readonly work: () => unknown;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * One transaction for all that one turn of the loop brings, each request in a savepoint of its own; everybody is
+ * answered after the commit. The work is synchronous, so nothing can come between.
+ */
+export class GroupCommit {
+  readonly #connection: Database;
+  readonly #begin: Statement;
+  readonly #commit: Statement;
+  readonly #savepoint: Statement;
+  readonly #release: Statement;
+  readonly #undo: Statement;
+  #jobs: Job[] = [];
+
+  constructor(connection: Database) {
+    this.#connection = connection;
+    this.#begin = connection.prepare('begin immediate');
+    this.#commit = connection.prepare('commit');
+    this.#savepoint = connection.prepare('savepoint request');
+    this.#release = connection.prepare('release request');
+    this.#undo = connection.prepare('rollback to request');
+  }
+
+  run<T>(work: () => T): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.#jobs.length === 0) setImmediate(() => this.#flush());
+      this.#jobs.push({ work, resolve: resolve as Job['resolve'], reject });
+    });
+  }
+
+  #flush(): void {
+    const jobs = this.#jobs;
+    this.#jobs = [];
+    const answers: (() => void)[] = [];
+    try {
+      this.#begin.run();
+      for (const { work, resolve, reject } of jobs) {
+        this.#savepoint.run();
+        try {
+          const value = work();
+          answers.push(() => resolve(value));
+        } catch (error) {
+          this.#undo.run();
+          answers.push(() => reject(error));
+        }
+        this.#release.run();
+      }
+      this.#commit.run();
+    } catch (error) {
+      if (this.#connection.inTransaction) this.#connection.exec('rollback');
+      for (const { reject } of jobs) reject(error);
+      return;
+    }
+    for (const answer of answers) answer();
+  }
+}

@@ -1,0 +1,93 @@
+import { performance } from 'node:perf_hooks';
+import { Connection } from './http.ts';
+import { type Lane, runLifecycle, type Verb, verbs } from './lifecycle.ts';
+
+/** Load before the window opens: the lanes all begin with a create, and drift apart in this time. */
+const rampMs = 500;
+
+export interface Measured {
+  /** Whole lifecycles per second. */
+  readonly perSecond: number;
+  /** Milliseconds from sending a request to having its whole reply, for each request that ended in the window. */
+  readonly latencies: Readonly<Record<Verb, readonly number[]>>;
+  /** Processor time that the measured process took for one lifecycle; undefined where the system does not tell. */
+  readonly cpuMs: number | undefined;
+  /** The part of one core that this process took for making the load. Near 1 it is the bottleneck itself. */
+  readonly generatorLoad: number;
+}
+
+/** What is put under load. */
+export interface Target {
+  readonly url: URL;
+  /** Processor time it has taken so far, in milliseconds. */
+  cpuMs(): number | undefined;
+}
+
+/**
+ * Keeps one connection per lane busy with whole lifecycles, for `seconds` after a short ramp. Counts the lifecycles
+ * that ended within the window.
+ *
+ * The connections are opened anew: an idle one might have been closed since the last round.
+ *
+ * @throws Error when a request fails; the load stops at once.
+ */
+export async function measure(target: Target, lanes: readonly Lane[], seconds: number): Promise<Measured> {
+  const latencies: Record<Verb, number[]> = { create: [], pickup: [], deliver: [], approve: [] };
+  const connections = await Promise.all(lanes.map(() => Connection.open(target.url)));
+  const opensAt = performance.now() + rampMs;
+  const closesAt = opensAt + seconds * 1_000;
+  let ended = 0;
+  let stopped = false;
+
+  const run = async (lane: Lane, connection: Connection) => {
+    const send = async (verb: Verb, request: string) => {
+      const sentAt = performance.now();
+      const reply = await connection.send(request);
+      const now = performance.now();
+      if (now >= opensAt && now < closesAt) latencies[verb].push(now - sentAt);
+      return reply;
+    };
+    while (!stopped && performance.now() < closesAt) {
+      await runLifecycle(lane, send);
+      const now = performance.now();
+      if (now >= opensAt && now < closesAt) ended++;
+    }
+  };
+
+  try {
+    const work = Promise.all(lanes.map((lane, i) => run(lane, connections[i]!)));
+    const cpu = cpuInWindow(target, seconds);
+    await work;
+    const { targetMs, ownMs } = await cpu;
+    return {
+      perSecond: ended / seconds,
+      latencies,
+      cpuMs: targetMs === undefined ? undefined : targetMs / ended,
+      generatorLoad: ownMs / (seconds * 1_000),
+    };
+  } finally {
+    stopped = true;
+    for (const connection of connections) connection.close();
+  }
+}
+
+/** How much processor time the target and this process take in the window. */
+async function cpuInWindow(target: Target, seconds: number) {
+  await new Promise((resolve) => setTimeout(resolve, rampMs));
+  const targetBefore = target.cpuMs();
+  const ownBefore = process.cpuUsage();
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+  const targetAfter = target.cpuMs();
+  const { user, system } = process.cpuUsage(ownBefore);
+  return {
+    targetMs: targetBefore === undefined || targetAfter === undefined ? undefined : targetAfter - targetBefore,
+    ownMs: (user + system) / 1_000,
+  };
+}
+
+/** Puts the latencies of several windows together. */
+export function mergeLatencies(windows: readonly Measured[]): Record<Verb, number[]> {
+  return Object.fromEntries(
+    verbs.map((verb) => [verb, windows.flatMap(({ latencies }) => latencies[verb]).sort((a, b) => a - b)]),
+  ) as Record<Verb, number[]>;
+}

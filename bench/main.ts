@@ -1,0 +1,48 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Cleanup } from './cleanup.ts';
+import { openEngine } from './engines.ts';
+import { describeMachine } from './machine.ts';
+import { type EngineName, type Options, readOptions, usage } from './options.ts';
+import { profileReport } from './profile.ts';
+import { report } from './report.ts';
+import { measureRounds } from './rounds.ts';
+import { measureStartup } from './startup.ts';
+
+/**
+ * The benchmark of the design's section 7: whole lifecycles per second, next to a floor written by hand and measured
+ * in the same run, because absolute figures differ from machine to machine. A missed target is marked, not an error.
+ */
+async function main(options: Options, cleanup: Cleanup): Promise<void> {
+  const { seconds, rounds, connections } = options;
+  const folder = mkdtempSync(join(tmpdir(), 'pinchwork-bench-'));
+  cleanup.add(() => rmSync(folder, { recursive: true, force: true }));
+  console.log(
+    `Lifecycles (create, pickup, deliver, approve), ${connections} connections, ${rounds} rounds of ${seconds} s a side`,
+  );
+  console.log(`${describeMachine(folder)}\n`);
+  for (const name of options.engines) await benchEngine(name, options, folder, cleanup);
+}
+
+async function benchEngine(name: EngineName, options: Options, folder: string, cleanup: Cleanup): Promise<void> {
+  const engine = await openEngine(name, folder, cleanup);
+  const startup = await measureStartup(engine, cleanup);
+  const profileFolder = options.profile ? mkdtempSync(join(tmpdir(), `pinchwork-profile-${name}-`)) : undefined;
+  const rounds = await measureRounds(engine, options, cleanup, profileFolder);
+  console.log(`${report(engine, rounds, startup)}\n`);
+  if (profileFolder !== undefined) console.log(`${profileReport(profileFolder)}\n`);
+}
+
+const cleanup = new Cleanup();
+cleanup.onSignals();
+try {
+  const options = readOptions(process.argv.slice(2));
+  if (options === undefined) console.log(usage);
+  else await main(options, cleanup);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+} finally {
+  await cleanup.run();
+}

@@ -1,0 +1,65 @@
+import { parseArgs } from 'node:util';
+
+export const engineNames = ['sqlite', 'postgres'] as const;
+export type EngineName = (typeof engineNames)[number];
+
+export interface Options {
+  /** How long each side is measured in each round. */
+  readonly seconds: number;
+  readonly rounds: number;
+  /** Requests under way at any time, one per connection. */
+  readonly connections: number;
+  readonly engines: readonly EngineName[];
+  /** Whether the servers and floors write CPU profiles. Their figures suffer, the ratio less so. */
+  readonly profile: boolean;
+}
+
+export const usage = `npm run bench -- [options]
+
+  --seconds N       measure each side for N seconds a round (7)
+  --rounds N        rounds, floor and server in turn (3)
+  --connections N   connections kept busy (32)
+  --engine NAME     sqlite, postgres or both (both)
+  --profile         write CPU profiles and print where the time goes
+  --help            this text`;
+
+/**
+ * Reads the command line.
+ *
+ * @returns the options, or undefined when help is asked for.
+ * @throws Error with a sentence for people.
+ */
+export function readOptions(args: readonly string[]): Options | undefined {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      seconds: { type: 'string', default: '7' },
+      rounds: { type: 'string', default: '3' },
+      connections: { type: 'string', default: '32' },
+      engine: { type: 'string', default: 'both' },
+      profile: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return undefined;
+  return {
+    seconds: wholeNumber('--seconds', values.seconds, 3_600),
+    rounds: wholeNumber('--rounds', values.rounds, 100),
+    connections: wholeNumber('--connections', values.connections, 1_000),
+    engines: readEngines(values.engine),
+    profile: values.profile,
+  };
+}
+
+function wholeNumber(name: string, text: string, max: number): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || number < 1 || number > max) throw new Error(`${name} must be 1 to ${max}, not "${text}".`);
+  return number;
+}
+
+function readEngines(text: string): readonly EngineName[] {
+  if (text === 'both') return engineNames;
+  const engine = engineNames.find((name) => name === text);
+  if (engine === undefined) throw new Error(`--engine must be sqlite, postgres or both, not "${text}".`);
+  return [engine];
+}

@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { table } from './report.ts';
+import { type SideName, sideNames } from './sides.ts';
+
+/** What a `.cpuprofile` holds, as far as it is read here. */
+interface CpuProfile {
+  readonly nodes: readonly {
+    readonly callFrame: { readonly functionName: string; readonly url: string };
+    readonly hitCount?: number;
+    readonly positionTicks?: readonly { readonly line: number; readonly ticks: number }[];
+  }[];
+}
+
+/** Where a sample was taken: a function, its file, and the line's text where the file is ours. */
+interface Place {
+  readonly name: string;
+  readonly url: string;
+  readonly line: string;
+}
+
+const ours = /\/(packages\/(server|sdk)|bench)\//;
+
+/** V8 counts a native add-on's time as its caller's, so the calls into SQLite are told by the line they stand on. */
+const commit = /(begin|commit|savepoint|keep|release)\.run\(/;
+const statement = /\.(get|run|all)\(/;
+const sqliteFile = /\/(db\/sqlite|floor\/sqlite|floor\/group-commit)\.ts$/;
+
+/** The first that fits counts. */
+const groups: readonly [string, (place: Place) => boolean][] = [
+  ['garbage collection', ({ name }) => name === '(garbage collector)'],
+  ['SQLite: begin, savepoint, commit', ({ url, line }) => sqliteFile.test(url) && commit.test(line)],
+  ['SQLite: statements', ({ url, line }) => sqliteFile.test(url) && statement.test(line)],
+  ['pg', ({ url }) => /node_modules\/(pg|pg-.*|postgres-.*)\//.test(url)],
+  ['JSON', ({ url, line }) => /node_modules\/secure-json/.test(url) || /JSON\.(parse|stringify)\(/.test(line)],
+  ['zod and contract', ({ url }) => /node_modules\/zod\/|packages\/sdk\//.test(url)],
+  ['hashing, chance', ({ url, line }) => url.includes('internal/crypto') || /\b(hash|random\w+)\(/.test(line)],
+  ['Fastify', ({ url }) => /node_modules\/(fastify|find-my-way|fast-|avvio|light-my|@fastify)/.test(url)],
+  ['Kysely, binding', ({ url }) => /node_modules\/kysely\/|\/db\/prepared\.ts$/.test(url)],
+  ['Node: HTTP, streams, sockets', ({ url }) => /^node:.*(http|net$|stream|events)/.test(url)],
+  ['Node: other', ({ url }) => url.startsWith('node:')],
+  ['own code', ({ url }) => ours.test(url)],
+  ['V8, system calls, compiling', () => true],
+];
+
+/** Where both sides' time went while they had work, warm-up included; and where the whole profiles lie. */
+export function profileReport(folder: string): string {
+  const shares = sideNames.map((name) => sharesOf(folder, name));
+  const rows = groups.map(([group]) => [
+    group,
+    ...shares.map((share) => `${((share.get(group) ?? 0) * 100).toFixed(1)} %`),
+  ]);
+  return `${table([['self time', ...sideNames], ...rows])}\n\n  Profiles: ${folder}`;
+}
+
+function sharesOf(folder: string, side: SideName): Map<string, number> {
+  const { nodes } = JSON.parse(readFileSync(join(folder, `${side}.cpuprofile`), 'utf8')) as CpuProfile;
+  const lineOf = sourceReader();
+  const ticksOf = new Map<string, number>();
+  let all = 0;
+  for (const { callFrame, hitCount = 0, positionTicks } of nodes) {
+    const { functionName: name, url } = callFrame;
+    if (name === '(idle)' || name === '(root)') continue;
+    for (const { line, ticks } of positionTicks ?? [{ line: 0, ticks: hitCount }]) {
+      const place = { name, url, line: lineOf(url, line) };
+      const [group] = groups.find(([, fits]) => fits(place))!;
+      ticksOf.set(group, (ticksOf.get(group) ?? 0) + ticks);
+      all += ticks;
+    }
+  }
+  return new Map([...ticksOf].map(([group, ticks]) => [group, ticks / all]));
+}
+
+/** Reads lines of our own files: stripping the types leaves every line where it was. */
+function sourceReader() {
+  const files = new Map<string, readonly string[]>();
+  return (url: string, line: number): string => {
+    if (!url.startsWith('file:') || !ours.test(url) || url.includes('/node_modules/')) return '';
+    const lines = files.get(url) ?? readFileSync(fileURLToPath(url), 'utf8').split('\n');
+    files.set(url, lines);
+    return lines[line - 1] ?? '';
+  };
+}

@@ -1,0 +1,31 @@
+import type { Cleanup } from './cleanup.ts';
+import type { Engine } from './engines.ts';
+import { median } from './figures.ts';
+import { startServer } from './sides.ts';
+
+const starts = 5;
+/** By then the start's garbage has been collected, as far as it will be. */
+const settleMs = 3_000;
+
+export interface Startup {
+  /** From the spawn until the server says that it listens: the median of five starts on a new database each. */
+  readonly startMs: number;
+  /** Resident memory after a start and a few seconds without requests. */
+  readonly idleBytes: number;
+}
+
+export async function measureStartup(engine: Engine, cleanup: Cleanup): Promise<Startup> {
+  const times: number[] = [];
+  for (;;) {
+    const child = await startServer(engine, cleanup);
+    times.push(child.startMs);
+    if (times.length < starts) {
+      await child.stop();
+      continue;
+    }
+    await new Promise((resolve) => setTimeout(resolve, settleMs));
+    const idleBytes = child.memory();
+    await child.stop();
+    return { startMs: median(times), idleBytes };
+  }
+}

@@ -1,0 +1,210 @@
+import type { TaskResponse, TaskStatus } from '@pinchwork/sdk';
+import { expect } from 'vitest';
+import { type Agent, adminKey, type Reply } from '../support/market.ts';
+import type { MortalServer } from '../support/mortal.ts';
+import type { Random } from '../support/random.ts';
+
+export const initialCredits = 1_000;
+export const feePercent = 10;
+const maxRejections = 3;
+
+/** What the server must show of a task: what this history has been told, or can tell from it. */
+interface View {
+  readonly status: TaskStatus;
+  readonly result: string | null;
+  readonly credits_charged: number | null;
+  readonly claim_number: number;
+  readonly rejection_count: number;
+  /** Rejections of the current claim. Not shown. */
+  readonly claimRejections: number;
+}
+
+export interface Story {
+  /** Unlike that of every other task. */
+  readonly need: string;
+  readonly price: number;
+  /**
+   * What the task may be in the end, undefined standing for "not there": one state when everything was answered, and
+   * two when the last request was not, nor repeated, so that it was carried out or not.
+   */
+  may: readonly (View | undefined)[];
+}
+
+/** A poster and a worker who deal with each other alone, so that all they own follows from their own requests. */
+export interface Chapter {
+  readonly poster: Credentials;
+  readonly worker: Credentials;
+  readonly granted: number;
+  readonly stories: Story[];
+}
+
+type Credentials = Pick<Agent, 'id' | 'key'>;
+
+const posted: View = {
+  status: 'posted',
+  result: null,
+  credits_charged: null,
+  claim_number: 0,
+  rejection_count: 0,
+  claimRejections: 0,
+};
+
+interface Move {
+  readonly verb: string;
+  readonly by: 'poster' | 'worker';
+  readonly body?: (story: Story, before: View) => object;
+  readonly after: (before: View, body: Record<string, unknown>, story: Story) => View;
+}
+
+const backOnBoard = { status: 'posted', result: null, credits_charged: null, claimRejections: 0 } as const;
+
+const moves = {
+  pickup: {
+    verb: 'pickup',
+    by: 'worker',
+    after: (before) => ({ ...before, status: 'claimed', claim_number: before.claim_number + 1 }),
+  },
+  cancel: { verb: 'cancel', by: 'poster', after: (before) => ({ ...before, status: 'cancelled' }) },
+  abandon: { verb: 'abandon', by: 'worker', after: (before) => ({ ...before, ...backOnBoard }) },
+  deliver: {
+    verb: 'deliver',
+    by: 'worker',
+    body: ({ need, price }, { claim_number, rejection_count }) => ({
+      result: `${need}, claim ${claim_number}, rejected ${rejection_count} times`,
+      credits_claimed: Math.ceil(price / 2),
+    }),
+    after: (before, { result, credits_claimed }) => ({
+      ...before,
+      status: 'delivered',
+      result: result as string,
+      credits_charged: credits_claimed as number,
+    }),
+  },
+  approve: {
+    verb: 'approve',
+    by: 'poster',
+    body: () => ({ rating: 5 }),
+    after: (before) => ({ ...before, status: 'approved' }),
+  },
+  reject: {
+    verb: 'reject',
+    by: 'poster',
+    body: () => ({ reason: 'Once more, please' }),
+    after: (before) => {
+      const rejected = { ...before, rejection_count: before.rejection_count + 1 };
+      return before.claimRejections + 1 === maxRejections
+        ? { ...rejected, ...backOnBoard }
+        : { ...rejected, ...backOnBoard, status: 'claimed', claimRejections: before.claimRejections + 1 };
+    },
+  },
+} satisfies Record<string, Move>;
+
+/** What may come next; what leads on stands more often. */
+const movesFrom: Partial<Record<TaskStatus, readonly [Move, ...Move[]]>> = {
+  posted: [moves.pickup, moves.pickup, moves.pickup, moves.cancel],
+  claimed: [moves.deliver, moves.deliver, moves.deliver, moves.abandon],
+  delivered: [moves.approve, moves.approve, moves.reject],
+};
+
+/**
+ * One client's way through a market whose server dies again and again. A request that breaks off is repeated with its
+ * idempotency key until it is answered, or, if it has none, left as it is. Remembers what must be there in the end.
+ */
+export class History {
+  readonly chapters: Chapter[] = [];
+  /** Requests that broke off and were left as they were. */
+  leftOpen = 0;
+  readonly #name: string;
+  readonly #server: MortalServer;
+  readonly #random: Random;
+  #requests = 0;
+
+  constructor(name: string, server: MortalServer, random: Random) {
+    this.#name = name;
+    this.#server = server;
+    this.#random = random;
+  }
+
+  async run(goesOn: () => boolean): Promise<void> {
+    while (goesOn()) {
+      const poster = await this.#register('poster');
+      const worker = await this.#register('worker');
+      const granted = 1 + this.#random.below(100);
+      await this.#repeat(adminKey, '/v1/admin/credits/grant', { agent_id: poster.id, amount: granted });
+      const chapter = { poster, worker, granted, stories: [] };
+      this.chapters.push(chapter);
+      for (let i = 0; i < 6 && goesOn(); i++) await this.#tell(chapter, goesOn);
+    }
+  }
+
+  async #register(role: string): Promise<Credentials> {
+    const { body } = await this.#repeat(undefined, '/v1/register', { name: `${role} of ${this.#name}` });
+    return { id: body.agent_id, key: body.api_key };
+  }
+
+  async #tell({ poster, worker, stories }: Chapter, goesOn: () => boolean): Promise<void> {
+    const price = 1 + this.#random.below(30);
+    const story: Story = { need: `task ${stories.length} of ${poster.id}`, price, may: [undefined] };
+    stories.push(story);
+    const task = await this.#step(story, poster.key, '/v1/tasks', { need: story.need, max_credits: price }, posted);
+
+    while (task !== undefined && goesOn()) {
+      const [view] = story.may;
+      const next = movesFrom[view!.status];
+      if (next === undefined) return;
+      const move: Move = this.#random.pick(next);
+      const body = move.body?.(story, view!);
+      const path = `/v1/tasks/${task.body.task_id}/${move.verb}`;
+      const after = move.after(view!, { ...body }, story);
+      const reply = await this.#step(story, (move.by === 'poster' ? poster : worker).key, path, body, after);
+      if (reply === undefined) return;
+      if (move.verb !== 'pickup') expect(shown(reply.body)).toEqual(shown(after));
+    }
+  }
+
+  /** Sends a request that moves a task on, and notes what the task may be from then on. */
+  async #step(
+    story: Story,
+    key: string,
+    path: string,
+    body: object | undefined,
+    after: View,
+  ): Promise<Reply | undefined> {
+    if (this.#random.chance(80)) {
+      const reply = await this.#repeat(key, path, body);
+      story.may = [after];
+      return reply;
+    }
+    const reply = await this.#server.post({ id: '', key }, path, body, {});
+    if (reply === undefined) {
+      this.leftOpen++;
+      story.may = [...story.may, after];
+    } else {
+      expectSuccess(reply, path);
+      story.may = [after];
+    }
+    return reply;
+  }
+
+  /** Sends a request with an idempotency key until it is answered. */
+  async #repeat(key: string | undefined, path: string, body: object | undefined): Promise<Reply> {
+    const headers = { 'idempotency-key': `${this.#name}, request ${++this.#requests}`.padEnd(16, '.') };
+    for (;;) {
+      const reply = await this.#server.post(key === undefined ? undefined : { id: '', key }, path, body, headers);
+      if (reply === undefined) continue;
+      expectSuccess(reply, path);
+      return reply;
+    }
+  }
+}
+
+/** What is refused was done before, or undone: every request here is right where it stands. */
+function expectSuccess({ status, text }: Reply, path: string): void {
+  if (status !== 200 && status !== 201) throw new Error(`${path} answered ${status}: ${text}`);
+}
+
+/** The part of a task that a history foretells. */
+export function shown(task: View | TaskResponse): Omit<View, 'claimRejections'> {
+  const { status, result, credits_charged, claim_number, rejection_count = 0 } = task;
+  return { status, result, credits_charged, claim_number, rejection_count };
+}

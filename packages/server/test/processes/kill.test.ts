@@ -1,0 +1,74 @@
+import type { TaskResponse } from '@pinchwork/sdk';
+import { expect, it } from 'vitest';
+import { onBothEngines } from '../support/engines.ts';
+import type { Agent } from '../support/market.ts';
+import { MortalServer } from '../support/mortal.ts';
+import { Random, testSeed } from '../support/random.ts';
+import { type Chapter, feePercent, History, initialCredits, shown } from './history.ts';
+
+/**
+ * `kill -9` of the real server process, again and again, in the middle of what several clients do.
+ *
+ * More of it: `PINCHWORK_TEST_KILLS=1000 npx vitest run kill`. The run prints its seed; `PINCHWORK_TEST_SEED=…` makes
+ * the same choices again, though the processes never interleave quite alike.
+ */
+const kills = Number(process.env.PINCHWORK_TEST_KILLS ?? 20);
+const clients = 8;
+
+onBothEngines('kill -9 under load', (engine) => {
+  it('loses nothing that was answered and does nothing twice', { timeout: 60_000 + kills * 10_000 }, async () => {
+    console.log(`${engine.name}: ${kills} kills, seed ${testSeed}`);
+    const random = new Random(testSeed);
+    const server = new MortalServer(await engine.freshUrl(), {
+      PINCHWORK_INITIAL_CREDITS: String(initialCredits),
+      PINCHWORK_PLATFORM_FEE_PERCENT: String(feePercent),
+    });
+    const histories = Array.from({ length: clients }, (_, i) => new History(`client ${i}`, server, random.fork()));
+
+    let goesOn = true;
+    const killing = async () => {
+      for (let kill = 0; kill < kills; kill++) {
+        await server.untilAnswered(1 + random.below(300));
+        // Every now and then the next process does not even live to see its first request.
+        await server.die(random.chance(20) ? random.below(500) : undefined);
+      }
+      goesOn = false;
+    };
+    await Promise.all([killing(), ...histories.map((history) => history.run(() => goesOn))]);
+
+    const client = await server.client();
+    const chapters = histories.flatMap((history) => history.chapters);
+    let tasks = 0;
+    for (const chapter of chapters) {
+      tasks += await expectAsTold(chapter, client.as(chapter.poster), client.as(chapter.worker));
+    }
+    const { body: audit } = await client.admin.get('/v1/admin/audit');
+    expect(audit).toMatchObject({ ok: true, broken: [], checked: { tasks, agents: 2 * chapters.length } });
+
+    const leftOpen = histories.reduce((sum, history) => sum + history.leftOpen, 0);
+    console.log(`${server.answered} answers, ${server.broken} requests broken off, ${leftOpen} of them not repeated`);
+    expect(server.broken).toBeGreaterThan(0);
+  });
+});
+
+/** Holds what the server shows of two agents against what they were told. @returns how many tasks there are. */
+async function expectAsTold({ granted, stories }: Chapter, poster: Agent, worker: Agent): Promise<number> {
+  const { body } = await poster.get('/v1/tasks/mine?role=poster&limit=100');
+  const tasks = body.tasks as TaskResponse[];
+  let spent = 0;
+  let earned = 0;
+  for (const { need, price, may } of stories) {
+    const found = tasks.filter((task) => task.need === need);
+    expect(found.length).toBeLessThanOrEqual(1);
+    const [task] = found;
+    expect(may.map((view) => view && shown(view))).toContainEqual(task && shown(task));
+    if (task === undefined || task.status === 'cancelled') continue;
+    const charged = task.credits_charged ?? 0;
+    if (task.status === 'approved') earned += charged - Math.floor((charged * feePercent) / 100);
+    spent += task.status === 'approved' ? charged : price;
+  }
+  expect(tasks.length).toBeLessThanOrEqual(stories.length);
+  expect((await poster.get('/v1/me')).body.credits).toBe(initialCredits + granted - spent);
+  expect((await worker.get('/v1/me')).body.credits).toBe(initialCredits + earned);
+  return tasks.length;
+}

@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { Client } from '../support/client.ts';
+import { postgres } from '../support/engines.ts';
+import { type Agent, claimTask } from '../support/market.ts';
+import { startServer } from '../support/process.ts';
+
+/** Two servers, started at the very same moment on one empty database. */
+async function twoNodes(): Promise<[Client, Client]> {
+  const database = await postgres.freshUrl();
+  const [one, other] = await Promise.all([startServer(database), startServer(database)]);
+  return [new Client(one.url), new Client(other.url)];
+}
+
+const statusAt = async (node: Client, agent: Agent) => (await node.as(agent).get('/v1/me')).status;
+
+describe('two nodes on one PostgreSQL database', () => {
+  it('both come up on an empty one, and serve the same agents and tasks', async () => {
+    const [one, other] = await twoNodes();
+    const poster = await one.register('poster');
+    const worker = await other.register('worker');
+    const task = await claimTask(other.as(poster), one.as(worker));
+    expect((await one.as(poster).get(`/v1/tasks/${task}`)).body.worker_id).toBe(worker.id);
+    expect((await other.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, broken: [] });
+  });
+
+  it('a suspension bites within a second on the other one too, and so does its end', async () => {
+    const [one, other] = await twoNodes();
+    const agent = await one.register();
+
+    for (const [suspended, wrong, right] of [
+      [true, 200, 403],
+      [false, 403, 200],
+    ] as const) {
+      expect(await statusAt(other, agent)).toBe(wrong);
+      await one.admin.post('/v1/admin/agents/suspend', { agent_id: agent.id, suspended });
+      const since = performance.now();
+      // What counts is when a request was sent: a machine that is slow to answer breaks no rule.
+      for (let sentMs = 0, status: number = wrong; status !== right; sentMs = performance.now() - since) {
+        expect(sentMs).toBeLessThan(1_000);
+        status = await statusAt(other, agent);
+        expect([wrong, right]).toContain(status);
+      }
+      expect(await statusAt(one, agent)).toBe(right);
+    }
+  });
+
+  it('who waits at one hears of what is done at the other', async () => {
+    const [one, other] = await twoNodes();
+    const poster = await other.register('poster');
+    const worker = await one.register('worker');
+
+    const waiting = poster.post('/v1/tasks', { need: 'Count the words', wait: 60 });
+    const task = await nextTask(worker);
+    await worker.post(`/v1/tasks/${task}/deliver`, { result: 'Seven' });
+
+    expect(await waiting).toMatchObject({ status: 200, body: { task_id: task, status: 'delivered', result: 'Seven' } });
+  });
+});
+
+/** Asks for work until there is some. */
+async function nextTask(worker: Agent): Promise<string> {
+  for (;;) {
+    const { status, body } = await worker.post('/v1/tasks/pickup');
+    if (status === 200) return body.task_id;
+  }
+}

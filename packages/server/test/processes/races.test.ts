@@ -1,0 +1,239 @@
+import { setTimeout as until } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { Client } from '../support/client.ts';
+import { type Engine, onBothEngines } from '../support/engines.ts';
+import { type Agent, claimTask, deliverTask, postTask, type Reply } from '../support/market.ts';
+import { type Env, startServer } from '../support/process.ts';
+
+/**
+ * Races for real: rivals send their requests at once, over connections of their own, to running servers. On PostgreSQL
+ * there are two of them on one database, and the rivals sit at different ones.
+ */
+const races = 50;
+const initialCredits = 10_000;
+const price = 10;
+/** What a worker gets of the price: all but the fee of ten per cent. */
+const pay = 9;
+
+const each = <T>(count: number, work: (index: number) => Promise<T>): Promise<T[]> =>
+  Promise.all(Array.from({ length: count }, (_, i) => work(i)));
+
+/** Two doors to one market: two nodes, where the engine allows for them. */
+interface Doors {
+  readonly left: Client;
+  readonly right: Client;
+}
+
+/** One agent, at both doors. */
+interface Rival {
+  readonly left: Agent;
+  readonly right: Agent;
+}
+
+async function open(engine: Engine, env: Env = {}): Promise<Doors> {
+  const database = await engine.freshUrl();
+  const settings = { PINCHWORK_INITIAL_CREDITS: String(initialCredits), ...env };
+  const nodes = engine.name === 'PostgreSQL' ? 2 : 1;
+  const urls = await each(nodes, async () => (await startServer(database, settings)).url);
+  const left = new Client(urls[0]!);
+  return { left, right: urls[1] === undefined ? left : new Client(urls[1]) };
+}
+
+async function register({ left, right }: Doors, name: string): Promise<Rival> {
+  const agent = await left.register(name);
+  return { left: agent, right: right.as(agent) };
+}
+
+/** Sends each to another door, in turns. */
+const inTurn = <T>(index: number, { left, right }: { left: T; right: T }): T => (index % 2 === 0 ? left : right);
+
+/** Waits until the task is in another state than this one. */
+async function statusAfter(agent: Agent, task: string, status: string): Promise<string> {
+  let { body } = await agent.get(`/v1/tasks/${task}`);
+  // A wait counts from the state it finds, which may be the new one already: hence a short one, again and again.
+  while (body.status === status) ({ body } = await agent.get(`/v1/tasks/${task}?wait=1`));
+  return body.status;
+}
+
+/** Sends two requests at once; every other time the second one first. */
+function clash(index: number, one: () => Promise<Reply>, other: () => Promise<Reply>): Promise<[Reply, Reply]> {
+  const early = index % 2 === 0 ? undefined : other();
+  return Promise.all([one(), early ?? other()]);
+}
+
+async function expectCredits({ left }: Rival, balance: number, escrowed = 0): Promise<void> {
+  expect((await left.get('/v1/me/credits')).body).toMatchObject({ balance, escrowed });
+}
+
+async function expectCleanAudit({ left }: Doors): Promise<void> {
+  const { status, body } = await left.admin.get('/v1/admin/audit');
+  expect({ status, ok: body.ok, broken: body.broken }).toEqual({ status: 200, ok: true, broken: [] });
+}
+
+const statuses = (replies: Reply[]) => replies.map(({ status }) => status).sort();
+const won = (replies: Reply[][]) => replies.filter(([first]) => first!.status === 200).length;
+
+/** Comes some way around the moment at which a task is due: from well before it to a little after, mostly close by. */
+const around = (dueAt: number, index: number) => until(dueAt - Date.now() - 200 * (1 - (1.5 * index) / races) ** 3);
+
+onBothEngines('a race for one task has one winner', (engine) => {
+  it('cancel and cancel against expiry: one refund', async () => {
+    const doors = await open(engine, { PINCHWORK_TASK_EXPIRE_HOURS: '0.0003' });
+    const poster = await register(doors, 'poster');
+
+    const ends = await each(races, async (i) => {
+      const task = await postTask(inTurn(i, poster), { max_credits: price });
+      const { body } = await poster.left.get(`/v1/tasks/${task}`);
+      // 1,080 ms later, rounded up to the second: for a task made in the first 920 ms of a second, the next but one.
+      await around(Date.parse(body.created_at) + 2_000, i);
+      const cancels = await Promise.all([
+        poster.left.post(`/v1/tasks/${task}/cancel`),
+        poster.right.post(`/v1/tasks/${task}/cancel`),
+      ]);
+      return { cancels: statuses(cancels), end: await statusAfter(poster.left, task, 'posted') };
+    });
+
+    for (const { cancels, end } of ends) {
+      expect(['cancelled', 'expired']).toContain(end);
+      expect(cancels).toEqual(end === 'cancelled' ? [200, 409] : [409, 409]);
+    }
+    await expectCredits(poster, initialCredits);
+    await expectCleanAudit(doors);
+  });
+
+  it('deliver against the claim timeout: delivered, or back on the board', async () => {
+    const doors = await open(engine, { PINCHWORK_DEFAULT_CLAIM_TIMEOUT_MINUTES: '0.01' });
+    const poster = await register(doors, 'poster');
+    const worker = await register(doors, 'worker');
+
+    const ends = await each(races, async (i) => {
+      const task = await claimTask(inTurn(i, poster), inTurn(i, worker), { max_credits: price });
+      const { body } = await worker.left.get(`/v1/tasks/${task}`);
+      await around(Date.parse(body.claim_deadline), i);
+      const delivery = await inTurn(i >> 1, worker).post(`/v1/tasks/${task}/deliver`, { result: `result ${i}` });
+      return { task, delivery: delivery.status, status: await statusAfter(poster.left, task, 'claimed') };
+    });
+
+    for (const { delivery, status } of ends) {
+      expect(['delivered', 'posted']).toContain(status);
+      expect(delivery).toBe(status === 'delivered' ? 200 : 409);
+    }
+    const delivered = ends.filter(({ delivery }) => delivery === 200);
+    for (const { task } of delivered) await poster.left.post(`/v1/tasks/${task}/approve`);
+    const escrowed = (races - delivered.length) * price;
+    await expectCredits(poster, initialCredits - races * price, escrowed);
+    await expectCredits(worker, initialCredits + delivered.length * pay);
+    await expectCleanAudit(doors);
+  });
+
+  it('approve against reject: paid, or sent back', async () => {
+    const doors = await open(engine);
+    const poster = await register(doors, 'poster');
+    const worker = await register(doors, 'worker');
+    const tasks = await each(races, (i) => deliverTask(inTurn(i, poster), inTurn(i, worker), { max_credits: price }));
+
+    const replies = await each(races, (i) =>
+      clash(
+        i,
+        () => poster.left.post(`/v1/tasks/${tasks[i]}/approve`, { rating: 5 }),
+        () => poster.right.post(`/v1/tasks/${tasks[i]}/reject`, { reason: 'Not what was asked for' }),
+      ),
+    );
+
+    for (const [i, both] of replies.entries()) {
+      expect(statuses(both)).toEqual([200, 409]);
+      const { body } = await poster.left.get(`/v1/tasks/${tasks[i]}`);
+      expect(body.status).toBe(both[0].status === 200 ? 'approved' : 'claimed');
+    }
+    const approved = won(replies);
+    await expectCredits(poster, initialCredits - races * price, (races - approved) * price);
+    await expectCredits(worker, initialCredits + approved * pay);
+    expect((await worker.left.get('/v1/me')).body.tasks_completed).toBe(approved);
+    await expectCleanAudit(doors);
+  });
+
+  it('abandon against deliver: on the board, or delivered', async () => {
+    const doors = await open(engine);
+    const poster = await register(doors, 'poster');
+    const worker = await register(doors, 'worker');
+    const tasks = await each(races, (i) => claimTask(inTurn(i, poster), inTurn(i, worker), { max_credits: price }));
+
+    const replies = await each(races, (i) =>
+      clash(
+        i,
+        () => worker.left.post(`/v1/tasks/${tasks[i]}/abandon`),
+        () => worker.right.post(`/v1/tasks/${tasks[i]}/deliver`, { result: 'Seven' }),
+      ),
+    );
+
+    for (const [i, [abandoned, delivered]] of replies.entries()) {
+      // Who delivers is asked first whether the task is still theirs, who abandons whether it is still claimed.
+      expect([abandoned.status, delivered.status]).toEqual(abandoned.status === 200 ? [200, 403] : [409, 200]);
+      const { body } = await poster.left.get(`/v1/tasks/${tasks[i]}`);
+      expect(body.status).toBe(abandoned.status === 200 ? 'posted' : 'delivered');
+    }
+    const delivered = replies.filter(([, { status }]) => status === 200);
+    for (const [, { body }] of delivered) await poster.left.post(`/v1/tasks/${body.task_id}/approve`);
+    await expectCredits(poster, initialCredits - races * price, (races - delivered.length) * price);
+    await expectCredits(worker, initialCredits + delivered.length * pay);
+    await expectCleanAudit(doors);
+  });
+
+  it('fifty who pick up one task: one has it, 49 get 409', async () => {
+    const doors = await open(engine);
+    const poster = await register(doors, 'poster');
+    const workers = await each(50, (i) => inTurn(i, doors).register(`worker ${i}`));
+    const workerIds = new Set(workers.map(({ id }) => id));
+
+    for (let round = 0; round < 10; round++) {
+      const task = await postTask(inTurn(round, poster), { max_credits: price });
+      const replies = await Promise.all(workers.map((worker) => worker.post(`/v1/tasks/${task}/pickup`)));
+      expect(statuses(replies)).toEqual([200, ...Array<number>(49).fill(409)]);
+      const { body } = await poster.left.get(`/v1/tasks/${task}`);
+      expect(body).toMatchObject({ status: 'claimed', claim_number: 1 });
+      expect(body.worker_id).toBe(workers[replies.findIndex(({ status }) => status === 200)]!.id);
+      expect(workerIds).toContain(body.worker_id);
+    }
+    await expectCredits(poster, initialCredits - 10 * price, 10 * price);
+    await expectCleanAudit(doors);
+  });
+
+  it('fifty who ask for the next of fifty tasks: each gets another one', async () => {
+    const doors = await open(engine);
+    const poster = await register(doors, 'poster');
+    const workers = await each(50, (i) => inTurn(i, doors).register(`worker ${i}`));
+    const tasks = await each(50, (i) => postTask(inTurn(i, poster), { max_credits: price }));
+
+    const replies = await Promise.all(workers.map((worker) => worker.post('/v1/tasks/pickup')));
+
+    expect(replies.map(({ body }) => body.task_id).sort()).toEqual([...tasks].sort());
+    await expectCredits(poster, initialCredits - 50 * price, 50 * price);
+    await expectCleanAudit(doors);
+  });
+
+  it('two creates at once with one idempotency key: one task, told to both', async () => {
+    const doors = await open(engine);
+    const poster = await register(doors, 'poster');
+
+    const replies = await each(races, (i) => {
+      const body = { need: `task ${i}`, max_credits: price };
+      const headers = { 'idempotency-key': `create ${i}` };
+      return clash(
+        i,
+        () => poster.left.post('/v1/tasks', body, headers),
+        () => poster.right.post('/v1/tasks', body, headers),
+      );
+    });
+
+    for (const both of replies) {
+      expect(statuses(both)).toEqual([201, 201]);
+      expect(both[1].body).toEqual(both[0].body);
+      const replays = both.map(({ headers }) => headers['idempotency-replayed']);
+      expect(replays.filter((replayed) => replayed === 'true')).toHaveLength(1);
+    }
+    expect(new Set(replies.map(([{ body }]) => body.task_id)).size).toBe(races);
+    expect((await poster.left.get('/v1/me')).body.tasks_posted).toBe(races);
+    await expectCredits(poster, initialCredits - races * price, races * price);
+    await expectCleanAudit(doors);
+  });
+});

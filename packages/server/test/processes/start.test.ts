@@ -1,0 +1,190 @@
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { Client } from '../support/client.ts';
+import { onBothEngines, postgres, sqlite } from '../support/engines.ts';
+import { type Env, ServerProcess, startServer } from '../support/process.ts';
+
+const root = fileURLToPath(new URL('../../../..', import.meta.url));
+
+/** Starts a server that must not come up. @returns the sentence that it leaves. */
+async function refusal(env: Env): Promise<string> {
+  const server = new ServerProcess(env);
+  expect({ ...(await server.ended), stdout: server.stdout }).toEqual({ code: 1, signal: null, stdout: '' });
+  // One sentence for people, not a stack.
+  expect(server.stderr).not.toMatch(/\n\s+at /);
+  return server.stderr;
+}
+
+function emptyFolder(): string {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'pinchwork-start-')));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Takes a port of this machine for as long as the test runs. */
+async function takenPort(): Promise<number> {
+  const server = createServer();
+  onTestFinished(() => void server.close());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+describe('npm start', () => {
+  it('listens, makes its data file and prints the first request to try, which works', async () => {
+    const data = await sqlite.freshUrl();
+    const npmStart = { command: 'npm', args: ['start'], cwd: root };
+    const server = new ServerProcess({ PINCHWORK_DATABASE_URL: data }, npmStart);
+    const url = await server.listening;
+
+    expect(server.stdout).toContain(`Data: ${realpathSync(data)}\n`);
+    const [, body, address] = /^Try: +curl -d '(.+)' (\S+)$/m.exec(server.stdout) ?? [];
+    expect(address).toBe(`${url}/v1/register`);
+    const asCurl = { accept: '*/*', 'content-type': 'application/x-www-form-urlencoded' };
+    const { status, text } = await new Client(url).send('POST', '/v1/register', body, asCurl);
+    expect(status).toBe(201);
+    expect(text).toMatch(/^api_key: pwk-/m);
+  });
+
+  it('opens one port on the loopback address and the files of its data, and nothing else', async () => {
+    const home = emptyFolder();
+    const reports = emptyFolder();
+    const main = join(root, 'packages/server/src/main.ts');
+    const reporting = `--report-on-signal --report-signal=SIGUSR2 --report-directory=${reports} --report-filename=report`;
+    const server = new ServerProcess(
+      { NODE_OPTIONS: reporting },
+      { command: process.execPath, args: [main], cwd: home },
+    );
+    const { hostname, port } = new URL(await server.listening);
+
+    server.signal('SIGUSR2');
+    const handles = await readReport(join(reports, 'report'));
+    const sockets = handles.filter(({ type }) => ['tcp', 'udp'].includes(type));
+    expect(sockets.map(({ localEndpoint }) => localEndpoint)).toMatchObject([{ ip4: hostname, port: Number(port) }]);
+    expect(readdirSync(home)).toEqual(['data']);
+    // SQLite's own files stand beside the data file and bear its name.
+    const files = readdirSync(join(home, 'data'));
+    expect(files).toContain('pinchwork.db');
+    expect(files.filter((file) => !file.startsWith('pinchwork.db'))).toEqual([]);
+  });
+});
+
+interface Handle {
+  readonly type: string;
+  readonly localEndpoint?: object;
+}
+
+/** What the event loop of a process holds open, from the report that Node writes when it is signalled. */
+async function readReport(file: string): Promise<Handle[]> {
+  for (;;) {
+    try {
+      return (JSON.parse(readFileSync(file, 'utf8')) as { libuv: Handle[] }).libuv;
+    } catch {
+      // Not there, or not whole yet.
+      await new Promise(setImmediate);
+    }
+  }
+}
+
+describe('a second server on one SQLite file', () => {
+  it.each(['by its name', 'through a symbolic link'])('is refused, and the first goes on (%s)', async (how) => {
+    const data = await sqlite.freshUrl();
+    const client = new Client((await startServer(data)).url);
+    let name = data;
+    if (how !== 'by its name') {
+      name = join(emptyFolder(), 'link.db');
+      symlinkSync(data, name);
+    }
+    expect(await refusal({ PINCHWORK_DATABASE_URL: name })).toContain(realpathSync(data));
+    await client.register('still there');
+  });
+
+  it('may start once the first is gone, however that went', async () => {
+    const data = await sqlite.freshUrl();
+    const { server } = await startServer(data);
+    await server.kill();
+    const { url } = await startServer(data);
+    await new Client(url).register();
+  });
+});
+
+describe('a start that can not succeed', () => {
+  it('names PINCHWORK_PORT when the port is in use', async () => {
+    const port = await takenPort();
+    const sentence = await refusal({
+      PINCHWORK_DATABASE_URL: await sqlite.freshUrl(),
+      PINCHWORK_PORT: String(port),
+    });
+    expect(sentence).toContain('PINCHWORK_PORT');
+    expect(sentence).toContain(String(port));
+  });
+
+  it.each([
+    ['PORT', '70000'],
+    ['HOST', '192.0.2.1'],
+    ['INITIAL_CREDITS', '-5'],
+    ['TASK_EXPIRE_HOURS', 'soon'],
+    ['PLATFORM_FEE_PERCENT', '101'],
+    ['TRUST_PROXY', 'everybody'],
+    ['DATABASE_URL', 'postgres://localhost:port/pinchwork'],
+    ['DATABASE_URL', 'mysql://localhost/pinchwork'],
+  ])('names PINCHWORK_%s when it is "%s"', async (name, value) => {
+    const data = await sqlite.freshUrl();
+    expect(await refusal({ PINCHWORK_DATABASE_URL: data, [`PINCHWORK_${name}`]: value })).toContain(
+      `PINCHWORK_${name}`,
+    );
+  });
+
+  it('names PINCHWORK_ADMIN_KEY when it is too short, and does not print it', async () => {
+    const sentence = await refusal({ PINCHWORK_ADMIN_KEY: 'sesame' });
+    expect(sentence).toContain('PINCHWORK_ADMIN_KEY');
+    expect(sentence).not.toContain('sesame');
+  });
+
+  it('names PINCHWORK_DATABASE_URL when the file is no database, and leaves it alone', async () => {
+    const file = join(emptyFolder(), 'letter.txt');
+    const letter = 'Dear agent, '.repeat(500);
+    writeFileSync(file, letter);
+    expect(await refusal({ PINCHWORK_DATABASE_URL: file })).toContain('PINCHWORK_DATABASE_URL');
+    expect(readFileSync(file, 'utf8')).toBe(letter);
+  });
+
+  it('names PINCHWORK_DATABASE_URL when it is a folder', async () => {
+    expect(await refusal({ PINCHWORK_DATABASE_URL: emptyFolder() })).toContain('PINCHWORK_DATABASE_URL');
+  });
+
+  it.each([
+    ['nobody listens', (url: URL) => (url.port = '1')],
+    ['the password is wrong', () => undefined],
+    ['there is no such database', (url: URL) => (url.pathname = '/nowhere')],
+  ])('names PINCHWORK_DATABASE_URL, without its password, when %s', async (_, spoil) => {
+    const url = new URL(await postgres.freshUrl());
+    url.password = 'open-sesame';
+    spoil(url);
+    const sentence = await refusal({ PINCHWORK_DATABASE_URL: url.href });
+    expect(sentence).toContain('PINCHWORK_DATABASE_URL');
+    expect(sentence).not.toContain('open-sesame');
+  });
+});
+
+describe('a setting that is not known', () => {
+  it('is warned of and ignored', async () => {
+    const { server, url } = await startServer(await sqlite.freshUrl(), { PINCHWORK_COLOUR: 'red' });
+    expect(server.stderr).toContain('PINCHWORK_COLOUR');
+    await new Client(url).register();
+  });
+});
+
+onBothEngines('a database that a newer program has changed', (engine) => {
+  it('is not touched by an older one, which says what it needs', async () => {
+    const database = await engine.freshUrl();
+    const { server } = await startServer(database);
+    await server.kill();
+    await engine.vandalise(database, `update meta set value = '99.0.0' where key = 'oldest_program'`);
+    expect(await refusal({ PINCHWORK_DATABASE_URL: database })).toContain('99.0.0');
+  });
+});

@@ -1,0 +1,115 @@
+import { connect, type Socket } from 'node:net';
+import { expect, it, onTestFinished } from 'vitest';
+import { Client } from '../support/client.ts';
+import { onBothEngines } from '../support/engines.ts';
+import { type Agent, postTask } from '../support/market.ts';
+import { type ServerProcess, startServer } from '../support/process.ts';
+
+/** An operator's patience: after this, whoever sent SIGTERM sends SIGKILL. */
+const patienceMs = 10_000;
+
+async function expectGoodEnd(server: ServerProcess): Promise<void> {
+  const impatient = Promise.withResolvers<never>();
+  const timer = setTimeout(() => impatient.reject(new Error(`Still there after ${patienceMs} ms`)), patienceMs);
+  try {
+    expect(await Promise.race([server.ended, impatient.promise])).toEqual({ code: 0, signal: null });
+    expect(server.stderr).toBe('');
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A sender who has sent the head of a request, but not all of its body. */
+async function halfSent(url: string, agent: Agent): Promise<{ socket: Socket; finish: () => Promise<string> }> {
+  const body = JSON.stringify({ need: 'Sent in two parts' });
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  onTestFinished(() => void socket.destroy());
+  const head = [
+    'POST /v1/tasks HTTP/1.1',
+    `Host: ${hostname}`,
+    `Authorization: Bearer ${agent.key}`,
+    'Content-Type: application/json',
+    `Content-Length: ${body.length}`,
+    // The server answers "100 Continue" once it waits for the body: that shows that the request is under way.
+    'Expect: 100-continue',
+  ];
+  let received = '';
+  const sawContinue = Promise.withResolvers<void>();
+  const closed = Promise.withResolvers<void>();
+  socket.setEncoding('utf8').on('data', (text: string) => {
+    received += text;
+    if (received.includes('100 Continue')) sawContinue.resolve();
+  });
+  socket.once('error', sawContinue.reject).once('close', () => closed.resolve());
+  socket.write(`${head.join('\r\n')}\r\n\r\n${body.slice(0, 5)}`);
+  await sawContinue.promise;
+  return {
+    socket,
+    finish: async () => {
+      socket.write(body.slice(5));
+      await closed.promise;
+      return received;
+    },
+  };
+}
+
+/** Waits until a server takes no new connections. */
+async function untilDeaf(url: string): Promise<void> {
+  const { hostname, port } = new URL(url);
+  const accepts = () =>
+    new Promise<boolean>((resolve) => {
+      const socket = connect(Number(port), hostname, () => {
+        socket.destroy();
+        resolve(true);
+      });
+      socket.once('error', () => resolve(false));
+    });
+  while (await accepts());
+}
+
+onBothEngines('a server that is told to stop', (engine) => {
+  it('answers who waits, finishes what is half sent, takes nothing new, and ends with code 0', async () => {
+    const { server, url } = await startServer(await engine.freshUrl());
+    const client = new Client(url);
+    const poster = await client.register();
+    const task = await postTask(poster);
+    const longPoll = poster.get(`/v1/tasks/${task}?wait=60`);
+    const { finish } = await halfSent(url, poster);
+
+    server.signal('SIGTERM');
+
+    // "Connection: close" spares the server from waiting for what a kept-alive connection may still bring.
+    expect(await longPoll).toMatchObject({
+      status: 200,
+      headers: { connection: 'close' },
+      body: { task_id: task, status: 'posted' },
+    });
+    await untilDeaf(url);
+    expect(await finish()).toMatch(/HTTP\/1.1 201 Created\r\n[^]*\r\nConnection: close\r\n[^]*\nstatus: posted\n/i);
+    await expectGoodEnd(server);
+  });
+
+  it('does not wait for a sender who never comes to an end', async () => {
+    const { server, url } = await startServer(await engine.freshUrl());
+    const poster = await new Client(url).register();
+    const { socket } = await halfSent(url, poster);
+    const cut = new Promise((resolve) => socket.once('close', resolve));
+
+    server.signal('SIGTERM');
+
+    await expectGoodEnd(server);
+    await cut;
+  });
+
+  it.each(['SIGTERM', 'SIGINT'] as const)('does not wait for connections that are idle (%s)', async (signal) => {
+    const database = await engine.freshUrl();
+    const { server, url } = await startServer(database);
+    const agent = await new Client(url).register();
+    server.signal(signal);
+    await expectGoodEnd(server);
+
+    const again = new Client((await startServer(database)).url);
+    expect((await again.as(agent).get('/v1/me')).status).toBe(200);
+  });
+});

@@ -1,0 +1,56 @@
+import type { ExampleName } from './requests.ts';
+
+/** A field of a request, as the contract limits it (section 2). Lengths count code points. */
+export type Field =
+  | {
+      readonly kind: 'text';
+      readonly min: number;
+      readonly max: number;
+      /** Makes a text of so many code points that the field takes. */
+      readonly make: (length: number) => string;
+    }
+  | { readonly kind: 'integer'; readonly min: number; readonly max: number }
+  | { readonly kind: 'flag' }
+  | { readonly kind: 'tags' };
+
+/** Two UTF-16 units and four bytes each, twelve bytes when escaped in JSON. */
+const astral = (length: number) => '😀'.repeat(length);
+const url = (length: number) => 'https://hooks.invalid/'.padEnd(length, 'a');
+
+const text = (min: number, max: number, make = astral): Field => ({ kind: 'text', min, max, make });
+const integer = (min: number, max = Number.MAX_SAFE_INTEGER): Field => ({ kind: 'integer', min, max });
+const flag: Field = { kind: 'flag' };
+const tags: Field = { kind: 'tags' };
+
+const webhook = { webhook_url: text(1, 2_000, url), webhook_secret: text(1, 500) };
+
+/** The fields of each endpoint that have limits of their own: not those that must name something that exists. */
+export const fieldsOf: Readonly<Record<ExampleName, Readonly<Record<string, Field>>>> = {
+  register: { name: text(1, 200), good_at: text(0, 2_000), accepts_system_tasks: flag, ...webhook },
+  createTask: {
+    need: text(1, 50_000),
+    context: text(0, 100_000),
+    max_credits: integer(1, 100_000),
+    tags,
+    wait: integer(1, 300),
+    deadline_minutes: integer(1, 525_600),
+    review_timeout_minutes: integer(1, 1_440),
+    claim_timeout_minutes: integer(1, 1_440),
+  },
+  pickupNext: {},
+  pickupBatch: { count: integer(1, 10), tags },
+  pickup: {},
+  deliver: { result: text(1, 500_000), credits_claimed: integer(1) },
+  approve: { rating: integer(1, 5), feedback: text(0, 5_000) },
+  reject: { reason: text(1, 5_000), feedback: text(0, 5_000) },
+  cancel: {},
+  abandon: {},
+  updateMe: { good_at: text(0, 2_000), accepts_system_tasks: flag, ...webhook },
+  grantCredits: { amount: integer(1, 1_000_000_000_000), reason: text(1, 5_000) },
+  suspendAgent: { suspended: flag, reason: text(1, 5_000) },
+};
+
+/** Every field of every endpoint: a row of a table of tests each. */
+export const everyField = Object.entries(fieldsOf).flatMap(([endpoint, fields]) =>
+  Object.entries(fields).map(([name, field]) => ({ endpoint: endpoint as ExampleName, name, field })),
+);

@@ -1,0 +1,91 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { onTestFinished } from 'vitest';
+import { Client } from './client.ts';
+import type { Agent, Reply } from './market.ts';
+import { type Env, ServerProcess } from './process.ts';
+
+/** A server that is killed and started again on the same data. Callers reach whichever process is alive. */
+export class MortalServer {
+  /** Requests that were answered, and those whose connection broke first, since the beginning. */
+  answered = 0;
+  broken = 0;
+  readonly #env: Env;
+  #server: ServerProcess;
+  #client: Promise<Client>;
+  #over = false;
+  #alarm: { at: number; ring: () => void } | undefined;
+
+  constructor(databaseUrl: string, env: Env = {}) {
+    this.#env = { PINCHWORK_DATABASE_URL: databaseUrl, ...env };
+    this.#server = new ServerProcess(this.#env);
+    this.#client = this.#connect();
+    // Whoever still tries again when the test is over must not do so for ever.
+    onTestFinished(() => void (this.#over = true));
+  }
+
+  async #connect(): Promise<Client> {
+    return new Client(await this.#server.listening);
+  }
+
+  /** The way to the process that is alive, as soon as there is one. */
+  client(): Promise<Client> {
+    if (this.#over) throw new Error('The test is over');
+    return this.#client;
+  }
+
+  /**
+   * Sends a request once.
+   *
+   * @returns the reply; undefined when the connection broke before it was here, and nobody knows what was done.
+   */
+  async post(
+    agent: Pick<Agent, 'id' | 'key'> | undefined,
+    path: string,
+    body: object | undefined,
+    headers: Record<string, string>,
+  ): Promise<Reply | undefined> {
+    const client = await this.client();
+    try {
+      const reply = await (agent === undefined
+        ? client.send('POST', path, body, headers)
+        : client.as(agent).post(path, body, headers));
+      this.answered++;
+      if (this.#alarm !== undefined && this.answered >= this.#alarm.at) this.#alarm.ring();
+      return reply;
+    } catch (error) {
+      if (!brokenConnection.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      this.broken++;
+      return undefined;
+    }
+  }
+
+  /** Waits until so many more requests have been answered. */
+  untilAnswered(count: number): Promise<void> {
+    return new Promise((resolve) => (this.#alarm = { at: this.answered + count, ring: resolve }));
+  }
+
+  /**
+   * Kills the process and starts another one.
+   *
+   * @param unluckyMs if given, the next process is killed too, so long after its start, and a third one serves.
+   */
+  async die(unluckyMs?: number): Promise<void> {
+    // From now on everybody waits for the next process; what is on its way meets the kill.
+    this.#client = this.#replace(unluckyMs);
+    await this.#client;
+  }
+
+  async #replace(unluckyMs: number | undefined): Promise<Client> {
+    await this.#server.kill();
+    if (unluckyMs !== undefined) {
+      const unlucky = new ServerProcess(this.#env);
+      await pause(unluckyMs);
+      await unlucky.kill();
+    }
+    this.#server = new ServerProcess(this.#env);
+    return this.#connect();
+  }
+}
+
+/** What a connection ends with when the process behind it dies, or has died. */
+const brokenConnection = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE']);

@@ -1,0 +1,139 @@
+import { type Endpoint, endpoints } from '@pinchwork/sdk';
+import { type Agent, claimTask, deliverTask, type Market, postTask, type Reply } from './market.ts';
+
+/** The agents that the examples below need. All have credits to spare. */
+export interface Cast {
+  readonly market: Market;
+  readonly poster: Agent;
+  readonly worker: Agent;
+  readonly bystander: Agent;
+}
+
+export async function assemble(market: Market): Promise<Cast> {
+  const [poster, worker, bystander] = [
+    await market.register('poster'),
+    await market.register('worker'),
+    await market.register('bystander'),
+  ];
+  await market.admin.post('/v1/admin/credits/grant', { agent_id: poster.id, amount: 1_000_000_000 });
+  return { market, poster, worker, bystander };
+}
+
+/** Where a request goes and who sends it: all but its body. */
+export interface Target {
+  readonly method: Endpoint['method'];
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+const target = (endpoint: Endpoint, agent?: Agent, id = ''): Target => ({
+  method: endpoint.method,
+  url: endpoint.path.replace(':id', id),
+  headers: agent === undefined ? {} : { authorization: `Bearer ${agent.key}` },
+});
+
+export interface Example {
+  /** Makes what the request acts on. */
+  readonly aim: (cast: Cast) => Promise<Target>;
+  /** A body that succeeds there, with every field. */
+  readonly body: (cast: Cast) => Readonly<Record<string, unknown>>;
+}
+
+/** A request that succeeds, for each endpoint that takes a body. */
+export const examples = {
+  register: {
+    aim: async () => target(endpoints.register),
+    body: () => ({
+      name: 'Ada',
+      good_at: 'sums',
+      accepts_system_tasks: false,
+      webhook_url: 'https://hooks.invalid/ada',
+      webhook_secret: 'whsec_c2VjcmV0',
+    }),
+  },
+  createTask: {
+    aim: async ({ poster }) => target(endpoints.createTask, poster),
+    body: () => ({
+      need: 'Add 2 and 2',
+      context: 'In base ten',
+      max_credits: 10,
+      tags: ['sums', 'Easy'],
+      deadline_minutes: 60,
+      review_timeout_minutes: 30,
+      claim_timeout_minutes: 20,
+    }),
+  },
+  pickupNext: {
+    aim: async ({ poster, worker }) => {
+      await postTask(poster);
+      return target(endpoints.pickupNext, worker);
+    },
+    body: () => ({}),
+  },
+  pickupBatch: {
+    aim: async ({ poster, worker }) => {
+      await postTask(poster, { tags: ['batch'] });
+      return target(endpoints.pickupBatch, worker);
+    },
+    body: () => ({ count: 1, tags: ['batch'], search: '' }),
+  },
+  pickup: {
+    aim: async ({ poster, worker }) => target(endpoints.pickup, worker, await postTask(poster)),
+    body: () => ({}),
+  },
+  deliver: {
+    aim: async ({ poster, worker }) => target(endpoints.deliver, worker, await claimTask(poster, worker)),
+    body: () => ({ result: 'Four', credits_claimed: 40, claim_number: 1 }),
+  },
+  approve: {
+    aim: async ({ poster, worker }) => target(endpoints.approve, poster, await deliverTask(poster, worker)),
+    body: () => ({ rating: 5, feedback: 'Right' }),
+  },
+  reject: {
+    aim: async ({ poster, worker }) => target(endpoints.reject, poster, await deliverTask(poster, worker)),
+    body: () => ({ reason: 'Wrong', feedback: 'Try again' }),
+  },
+  cancel: {
+    aim: async ({ poster }) => target(endpoints.cancel, poster, await postTask(poster)),
+    body: () => ({}),
+  },
+  abandon: {
+    aim: async ({ poster, worker }) => target(endpoints.abandon, worker, await claimTask(poster, worker)),
+    body: () => ({ claim_number: 1 }),
+  },
+  updateMe: {
+    aim: async ({ bystander }) => target(endpoints.updateMe, bystander),
+    body: () => ({
+      good_at: 'waiting',
+      accepts_system_tasks: true,
+      webhook_url: 'https://hooks.invalid/me',
+      webhook_secret: 'secret',
+    }),
+  },
+  grantCredits: {
+    aim: async ({ market }) => target(endpoints.grantCredits, market.admin),
+    body: ({ bystander }) => ({ agent_id: bystander.id, amount: 5, reason: 'a gift' }),
+  },
+  suspendAgent: {
+    aim: async ({ market }) => target(endpoints.suspendAgent, market.admin),
+    body: ({ bystander }) => ({ agent_id: bystander.id, suspended: false, reason: 'a slip' }),
+  },
+} satisfies Record<string, Example>;
+
+export type ExampleName = keyof typeof examples;
+export const exampleNames = Object.keys(examples) as ExampleName[];
+
+/** Sends a body, as it is, with or without a `Content-Type`. */
+export function send(
+  market: Market,
+  { method, url, headers }: Target,
+  payload: string | Buffer,
+  contentType?: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Reply> {
+  const type = contentType === undefined ? {} : { 'content-type': contentType };
+  return market.request({ method, url, payload, headers: { ...headers, ...type, ...more } });
+}
+
+export const sendJson = (market: Market, to: Target, body: unknown, more: Readonly<Record<string, string>> = {}) =>
+  send(market, to, JSON.stringify(body), 'application/json', more);

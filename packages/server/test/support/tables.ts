@@ -1,0 +1,37 @@
+import BetterSqlite from 'better-sqlite3';
+import pg from 'pg';
+
+export type Row = Readonly<Record<string, unknown>>;
+export type Tables = Readonly<Record<string, readonly Row[]>>;
+
+/** Everything that is in a database, read through a connection of its own: two of these are equal when nothing changed. */
+export async function readTables(url: string): Promise<Tables> {
+  return url.startsWith('postgres') ? readPostgres(url) : readSqlite(url);
+}
+
+function readSqlite(path: string): Tables {
+  const connection = new BetterSqlite(path, { readonly: true, fileMustExist: true });
+  try {
+    const names = connection.prepare(`select name from sqlite_schema where type = 'table'`).pluck().all() as string[];
+    return Object.fromEntries(
+      names.map((name) => [name, connection.prepare(`select * from "${name}"`).all() as Row[]] as const),
+    );
+  } finally {
+    connection.close();
+  }
+}
+
+async function readPostgres(url: string): Promise<Tables> {
+  const client = new pg.Client(url);
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ name: string }>(
+      `select table_name as name from information_schema.tables where table_schema = 'public'`,
+    );
+    const tables: Record<string, Row[]> = {};
+    for (const { name } of rows) tables[name] = (await client.query<Row>(`select * from "${name}"`)).rows;
+    return tables;
+  } finally {
+    await client.end();
+  }
+}
