@@ -89,7 +89,7 @@ const badFrontMatter: BadBody[] = [
   ['100,000 lists in each other', `x: ${'['.repeat(100_000)}`],
   ['2,400 lists in each other', `x: ${'['.repeat(2_400)}${']'.repeat(2_400)}`],
   ['2,400 lists in each other, in block style', `${'- '.repeat(2_400)}x`],
-  ['1,000 mappings in each other', Array.from({ length: 1_000 }, (_, i) => `${' '.repeat(i)}x:`).join('\n')],
+  ['1,300 mappings in each other', Array.from({ length: 1_300 }, (_, i) => `${' '.repeat(i)}x:`).join('\n')],
   ['a megabyte of keys', Array.from({ length: 100_000 }, (_, i) => `k${i}: 1`).join('\n')],
   ['more than a megabyte', `x: ${'x'.repeat(1024 * 1024)}`],
 ];
