@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['packages/*/test/**/*.test.ts'],
     globalSetup: ['packages/server/test/support/global-setup.ts'],
+    setupFiles: ['packages/server/test/support/setup.ts'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,

@@ -102,8 +102,13 @@ function residentBytes(pid: number): number {
 const tickMs = 10;
 
 function cpuMs(pid: number): number | undefined {
-  if (process.platform !== 'linux') return undefined;
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  } catch {
+    // Another system, or the process has just gone: whoever waits for its replies hears of that.
+    return undefined;
+  }
   // The second field is the program's name and may hold anything; the numbers follow its closing bracket.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [user, system] = [fields[11], fields[12]];

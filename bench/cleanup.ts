@@ -3,6 +3,12 @@ type Dispose = () => void | Promise<void>;
 /** What has to be ended or deleted, whatever happens: child processes, PostgreSQL, folders. */
 export class Cleanup {
   readonly #disposers = new Set<Dispose>();
+  #interrupted = false;
+
+  /** Whether a signal has come: then what fails now fails because its children are going. */
+  get interrupted(): boolean {
+    return this.#interrupted;
+  }
 
   /**
    * Keeps `dispose` until it is wanted.
@@ -39,8 +45,9 @@ export class Cleanup {
   onSignals(): void {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.once(signal, () => {
+        this.#interrupted = true;
         const giveUp = new Promise((resolve) => setTimeout(resolve, 10_000));
-        const everything = Promise.allSettled([...this.#disposers].map((dispose) => dispose()));
+        const everything = Promise.allSettled([...this.#disposers].map(async (dispose) => dispose()));
         void Promise.race([everything, giveUp]).then(() => process.exit(1));
       });
     }

@@ -38,8 +38,10 @@ function sqlite(folder: string): Engine {
 
 /** A PostgreSQL of the run's own, with the settings that it comes with: each commit waits for the disk. */
 async function postgres(cleanup: Cleanup): Promise<Engine> {
-  const server = await startPostgres({ durable: true });
-  cleanup.add(() => server.stop());
+  const starting = startPostgres({ durable: true });
+  // Before it is there: a signal may come while it starts. If it does not start, there is nothing to stop.
+  cleanup.add(() => starting.then((server) => server.stop()).catch(() => undefined));
+  const server = await starting;
   const client = new pg.Client(server.adminUrl);
   await client.connect();
   const { rows } = await client.query<{ server_version: string }>('show server_version');

@@ -16,6 +16,7 @@ export class Connection {
   readonly #socket: Socket;
   #received = '';
   #waiting: { resolve: (reply: Reply) => void; reject: (error: Error) => void } | undefined;
+  #failure: Error | undefined;
 
   private constructor(socket: Socket) {
     this.#socket = socket;
@@ -38,6 +39,7 @@ export class Connection {
 
   /** @param request the whole request as it goes over the wire, ASCII. */
   send(request: string): Promise<Reply> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
       this.#socket.write(request, 'latin1');
@@ -66,6 +68,7 @@ export class Connection {
   }
 
   #fail(error: Error): void {
+    this.#failure ??= error;
     this.#waiting?.reject(error);
     this.#waiting = undefined;
   }

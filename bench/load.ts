@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from './http.ts';
 import { type Lane, runLifecycle, type Verb, verbs } from './lifecycle.ts';
 
@@ -73,10 +74,10 @@ export async function measure(target: Target, lanes: readonly Lane[], seconds: n
 
 /** How much processor time the target and this process take in the window. */
 async function cpuInWindow(target: Target, seconds: number) {
-  await new Promise((resolve) => setTimeout(resolve, rampMs));
+  await sleep(rampMs, undefined, { ref: false });
   const targetBefore = target.cpuMs();
   const ownBefore = process.cpuUsage();
-  await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+  await sleep(seconds * 1_000, undefined, { ref: false });
   const targetAfter = target.cpuMs();
   const { user, system } = process.cpuUsage(ownBefore);
   return {

@@ -41,7 +41,7 @@ try {
   if (options === undefined) console.log(usage);
   else await main(options, cleanup);
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
+  if (!cleanup.interrupted) console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
 } finally {
   await cleanup.run();

@@ -13,7 +13,7 @@ interface CpuProfile {
   }[];
 }
 
-/** Where a sample was taken: a function, its file, and the line's text where the file is ours. */
+/** Where a sample was taken: a function, its file, and the text of the line. */
 interface Place {
   readonly name: string;
   readonly url: string;
@@ -33,9 +33,9 @@ const groups: readonly [string, (place: Place) => boolean][] = [
   ['SQLite: begin, savepoint, commit', ({ url, line }) => sqliteFile.test(url) && commit.test(line)],
   ['SQLite: statements', ({ url, line }) => sqliteFile.test(url) && statement.test(line)],
   ['pg', ({ url }) => /node_modules\/(pg|pg-.*|postgres-.*)\//.test(url)],
-  ['JSON', ({ url, line }) => /node_modules\/secure-json/.test(url) || /JSON\.(parse|stringify)\(/.test(line)],
+  ['JSON', ({ line }) => /JSON\.(parse|stringify)\(/.test(line)],
   ['zod and contract', ({ url }) => /node_modules\/zod\/|packages\/sdk\//.test(url)],
-  ['hashing, chance', ({ url, line }) => url.includes('internal/crypto') || /\b(hash|random\w+)\(/.test(line)],
+  ['hashing, random', ({ url, line }) => url.includes('internal/crypto') || /\b(hash|random\w+)\(/.test(line)],
   ['Fastify', ({ url }) => /node_modules\/(fastify|find-my-way|fast-|avvio|light-my|@fastify)/.test(url)],
   ['Kysely, binding', ({ url }) => /node_modules\/kysely\/|\/db\/prepared\.ts$/.test(url)],
   ['Node: HTTP, streams, sockets', ({ url }) => /^node:.*(http|net$|stream|events)/.test(url)],
@@ -72,11 +72,11 @@ function sharesOf(folder: string, side: SideName): Map<string, number> {
   return new Map([...ticksOf].map(([group, ticks]) => [group, ticks / all]));
 }
 
-/** Reads lines of our own files: stripping the types leaves every line where it was. */
+/** Reads lines of the source files: stripping the types leaves every line where it was. */
 function sourceReader() {
   const files = new Map<string, readonly string[]>();
   return (url: string, line: number): string => {
-    if (!url.startsWith('file:') || !ours.test(url) || url.includes('/node_modules/')) return '';
+    if (!url.startsWith('file:')) return '';
     const lines = files.get(url) ?? readFileSync(fileURLToPath(url), 'utf8').split('\n');
     files.set(url, lines);
     return lines[line - 1] ?? '';

@@ -55,10 +55,13 @@ function lifecycleRows(rounds: readonly Round[], ratios: readonly number[]): str
   ];
 }
 
-/** What one lifecycle costs the process: steadier than the rates where other programs share the processors. */
+/**
+ * Processor time that one lifecycle costs the process (not PostgreSQL): steadier than the rates where other programs
+ * share the processors.
+ */
 function cpuRow(rounds: readonly Round[]): string[] {
   const [floor, server] = sideNames.map((side) => median(rounds.map((round) => round[side].cpuMs ?? Number.NaN)));
-  return ['cpu ms each', floor!.toFixed(3), server!.toFixed(3), percent(floor! / server!), ''];
+  return ['process cpu, ms', floor!.toFixed(3), server!.toFixed(3), percent(floor! / server!), ''];
 }
 
 function latencyRows(rounds: readonly Round[]): string[][] {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cleanup } from './cleanup.ts';
 import type { Engine } from './engines.ts';
 import { median } from './figures.ts';
@@ -23,7 +24,7 @@ export async function measureStartup(engine: Engine, cleanup: Cleanup): Promise<
       await child.stop();
       continue;
     }
-    await new Promise((resolve) => setTimeout(resolve, settleMs));
+    await sleep(settleMs);
     const idleBytes = child.memory();
     await child.stop();
     return { startMs: median(times), idleBytes };

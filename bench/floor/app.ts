@@ -105,7 +105,9 @@ export async function serveFloor(store: FloorStore): Promise<void> {
     );
   };
   const onRequest = authenticate;
-  type Id = { id: string };
+  interface Id {
+    id: string;
+  }
 
   app.post<{ Body: { name: string } }>('/v1/register', async (request, reply) => {
     const agentId = newId('ag-');

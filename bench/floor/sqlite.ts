@@ -91,7 +91,7 @@ class SqliteFloor implements FloorStore {
     const sql = this.#sql;
     return this.#batch.run(() => {
       const now = Date.now();
-      const task = sql.claim.get({ worker: agentId, id: taskId, now });
+      const task = sql.claim.get(agentId, now, now, taskId, agentId, now);
       if (task === undefined) return undefined;
       sql.insertHistory.run(taskId, task.version, 'posted', 'claimed', agentId, now);
       return { ...task, ...sql.ratings.get(task.poster_id)! };
@@ -102,7 +102,7 @@ class SqliteFloor implements FloorStore {
     const sql = this.#sql;
     return this.#batch.run(() => {
       const now = Date.now();
-      const task = sql.deliver.get({ result, credits: credits_claimed ?? null, worker: agentId, id: taskId, now });
+      const task = sql.deliver.get(result, credits_claimed ?? null, now, now, taskId, agentId, now);
       if (task === undefined) return undefined;
       sql.insertHistory.run(taskId, task.version, 'claimed', 'delivered', agentId, now);
       return task;
@@ -181,17 +181,17 @@ function prepareAll(connection: Database) {
       `insert into tasks (id, poster_id, need, context, tags, max_credits, fee_ppm, status, version, created_at, due_at)
         values (?, ?, ?, ?, ?, ?, ${feePpm}, 'posted', 1, ?, ?) returning *`,
     ),
-    claim: get<[object], TaskRow>(
-      `update tasks set status = 'claimed', version = version + 1, worker_id = @worker, claim_number = claim_number + 1,
-          claim_deadline_at = @now + coalesce(claim_timeout_minutes, ${claimMinutes}) * ${minuteMs},
-          due_at = @now + coalesce(claim_timeout_minutes, ${claimMinutes}) * ${minuteMs}
-        where id = @id and status = 'posted' and poster_id <> @worker and due_at > @now returning *`,
+    claim: get<[string, number, number, string, string, number], TaskRow>(
+      `update tasks set status = 'claimed', version = version + 1, worker_id = ?, claim_number = claim_number + 1,
+          claim_deadline_at = ? + coalesce(claim_timeout_minutes, ${claimMinutes}) * ${minuteMs},
+          due_at = ? + coalesce(claim_timeout_minutes, ${claimMinutes}) * ${minuteMs}
+        where id = ? and status = 'posted' and poster_id <> ? and due_at > ? returning *`,
     ),
-    deliver: get<[object], TaskRow>(
-      `update tasks set status = 'delivered', version = version + 1, result = @result,
-          credits_charged = min(coalesce(@credits, max_credits), max_credits), delivered_at = @now,
-          due_at = @now + coalesce(review_timeout_minutes, ${reviewMinutes}) * ${minuteMs}
-        where id = @id and status = 'claimed' and worker_id = @worker and due_at > @now returning *`,
+    deliver: get<[string, number | null, number, number, string, string, number], TaskRow>(
+      `update tasks set status = 'delivered', version = version + 1, result = ?,
+          credits_charged = min(coalesce(?, max_credits), max_credits), delivered_at = ?,
+          due_at = ? + coalesce(review_timeout_minutes, ${reviewMinutes}) * ${minuteMs}
+        where id = ? and status = 'claimed' and worker_id = ? and due_at > ? returning *`,
     ),
     approve: get<[string, string, number], TaskRow>(
       `update tasks set status = 'approved', version = version + 1, due_at = null

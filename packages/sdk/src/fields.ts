@@ -75,8 +75,9 @@ export function foldTag(tag: string): string {
 }
 
 function distinctTags(tags: readonly string[]): string[] {
-  const seen = new Map(tags.map((tag) => [foldTag(tag), tag] as const).reverse());
-  return [...seen.values()].reverse();
+  const seen = new Map<string, string>();
+  for (const tag of tags) if (!seen.has(foldTag(tag))) seen.set(foldTag(tag), tag);
+  return [...seen.values()];
 }
 
 const fewTags = { error: `must be a list or a comma-separated text of at most ${limits.tags} tags` };

@@ -3,7 +3,7 @@ import { limits } from '@pinchwork/sdk';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { secondMs } from './clock.ts';
 import type { Context } from './context.ts';
-import { DomainError } from './errors.ts';
+import { DomainError, invalid } from './errors.ts';
 import { answerClientError, sendError } from './http/errors.ts';
 import { boundIntake } from './http/intake.ts';
 import { knowAllMethods, refuseOtherMethods } from './http/methods.ts';
@@ -27,11 +27,19 @@ export function buildApp(ctx: Context): FastifyInstance {
     genReqId: () => randomUUID(),
     bodyLimit: limits.bodyBytes,
     requestTimeout: requestTimeoutMs,
-    http: { headersTimeout: requestTimeoutMs / 2, connectionsCheckingInterval: 2 * secondMs },
+    http: {
+      headersTimeout: requestTimeoutMs / 2,
+      connectionsCheckingInterval: 2 * secondMs,
+      // Node would answer a request without Host by itself, with an empty 400; see below.
+      requireHostHeader: false,
+    },
+    // As long as headers may be: an id of any length is just not found, behind the key.
+    routerOptions: { maxParamLength: 16 * 1024 },
     trustProxy: ctx.config.trustProxy.length > 0 ? [...ctx.config.trustProxy] : false,
     return503OnClosing: false,
     clientErrorHandler: answerClientError,
-    frameworkErrors: (error, request, reply) => void sendError(error, request, reply.header('x-request-id', request.id)),
+    frameworkErrors: (error, request, reply) =>
+      void sendError(error, request, reply.header('x-request-id', request.id)),
   });
 
   const allowed = new Map<string, Set<string>>();
@@ -41,10 +49,19 @@ export function buildApp(ctx: Context): FastifyInstance {
     allowed.set(url, methods);
   });
   app.decorateRequest('caller');
-  app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+    if (request.raw.httpVersion === '1.1' && request.headers.host === undefined) {
+      throw invalid('The Host header is missing');
+    }
+  });
+  // A server that stops lets no connection live on for a next request.
+  app.addHook('onSend', async (_request, reply) => {
+    if (ctx.watch.closed) reply.header('connection', 'close');
+  });
   app.setErrorHandler(sendError);
   app.setNotFoundHandler(async (request) => {
-    throw new DomainError('not_found', `Not found: ${request.method} ${request.url.split('?', 1)[0]}`);
+    throw new DomainError('not_found', `Not found: ${request.method} ${request.url.split('?', 1)[0]!.slice(0, 100)}`);
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));

@@ -31,7 +31,12 @@ export class Housekeeping {
 
   constructor(ctx: Pick<Context, 'db' | 'clock' | 'log'>) {
     this.#ctx = ctx;
-    this.#loop = new Loop(ctx.clock, () => this.#pass(), (error) => ctx.log.error(error, 'housekeeping failed'), pauseMs);
+    this.#loop = new Loop(
+      ctx.clock,
+      () => this.#pass(),
+      (error) => ctx.log.error(error, 'housekeeping failed'),
+      pauseMs,
+    );
   }
 
   start(): void {

@@ -14,12 +14,7 @@ export class Loop {
   #endSleep: () => void = () => undefined;
 
   /** @param pass answers after how many milliseconds it wants to run again. */
-  constructor(
-    clock: Clock,
-    pass: () => Promise<number>,
-    onError: (error: unknown) => void,
-    pauseAfterErrorMs = 1_000,
-  ) {
+  constructor(clock: Clock, pass: () => Promise<number>, onError: (error: unknown) => void, pauseAfterErrorMs = 1_000) {
     this.#clock = clock;
     this.#pass = pass;
     this.#onError = onError;

@@ -16,9 +16,12 @@ export function counted(total: number): { total: number; total_capped?: true } {
 /** Counting stops here: one more than is told, to know that there is more. */
 export const countLimit = limits.countedTotal + 1;
 
-/** Cursors are opaque on the wire: base64url of a JSON list. */
-export function encodeCursor(position: readonly (string | number)[]): string {
-  return Buffer.from(JSON.stringify(position)).toString('base64url');
+/** The lists that hand out cursors. Two of them may sort by the same columns, in other directions. */
+export type ListName = 'board' | 'mine' | 'ledger';
+
+/** Cursors are opaque on the wire: base64url of a JSON list, which begins with the name of the list it is for. */
+export function encodeCursor(list: ListName, position: readonly (string | number)[]): string {
+  return Buffer.from(JSON.stringify([list, ...position])).toString('base64url');
 }
 
 /**
@@ -27,22 +30,27 @@ export function encodeCursor(position: readonly (string | number)[]): string {
  * @param start the position of the list's beginning, for a request without a cursor; also says what a cursor holds.
  * @throws DomainError `invalid_request` for anything that this list did not hand out, and for a cursor with an offset.
  */
-export function decodeCursor<P extends readonly (string | number)[]>({ cursor, offset }: PageRequest, start: P): P {
+export function decodeCursor<P extends readonly (string | number)[]>(
+  list: ListName,
+  { cursor, offset }: PageRequest,
+  start: P,
+): P {
   if (cursor === undefined) return start;
   if (offset > 0) throw invalid('cursor and offset exclude each other', 'Give the cursor alone to read on.');
   try {
-    const position = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown;
+    const [name, ...position] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown[];
     if (
-      Array.isArray(position) &&
+      name === list &&
       position.length === start.length &&
       start.every((value, i) => typeof value === typeof position[i] && isStorable(position[i]))
     ) {
       return position as unknown as P;
     }
   } catch {
-    // Not JSON: not one of ours.
+    // Neither JSON nor a list: not one of ours.
   }
   throw invalid('cursor: is not a cursor of this list', 'Use next_cursor of the page before, unchanged.');
 }
 
-const isStorable = (value: unknown) => Number.isSafeInteger(value) || (typeof value === 'string' && !value.includes('\0') && value.isWellFormed());
+const isStorable = (value: unknown) =>
+  Number.isSafeInteger(value) || (typeof value === 'string' && !value.includes('\0') && value.isWellFormed());

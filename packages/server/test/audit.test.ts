@@ -25,7 +25,8 @@ type Busy = Awaited<ReturnType<typeof busyMarket>>;
 const damages: [string, (busy: Busy) => string, (busy: Busy) => string][] = [
   [
     'every transfer sums to zero',
-    ({ approved }) => `update ledger_entries set amount = amount + 1 where account_id = 'fees' and task_id = '${approved}'`,
+    ({ approved }) =>
+      `update ledger_entries set amount = amount + 1 where account_id = 'fees' and task_id = '${approved}'`,
     () => 'le-',
   ],
   [
@@ -153,14 +154,21 @@ onBothEngines('the audit', (engine) => {
     // The market's clock stands in another year, where nothing of this one is overdue yet.
     expect((await run()).stdout).toMatch(/^Checked 2 agents, 3 tasks, .*\nEverything is in order\.\n$/);
     await engine.vandalise(market.url, `update accounts set balance = 9 where id = '${posted}'`);
-    await expect(run()).rejects.toMatchObject({ code: 1, stdout: expect.stringContaining(`BROKEN: an open task holds`) });
+    await expect(run()).rejects.toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining(`BROKEN: an open task holds`),
+    });
   });
 
   it('calls a task overdue once the clock has left it alone for too long', async () => {
     const { market, posted } = await busyMarket(engine);
     market.clock.advance(73 * hourMs);
     const { body } = await market.admin.get('/v1/admin/audit');
-    expect(body.broken).toContainEqual({ invariant: 'nothing is overdue', subject: posted, detail: expect.any(String) });
+    expect(body.broken).toContainEqual({
+      invariant: 'nothing is overdue',
+      subject: posted,
+      detail: expect.any(String),
+    });
     await market.ctx.timers.runDue();
     expect((await market.admin.get('/v1/admin/audit')).body.ok).toBe(true);
   });

@@ -103,7 +103,7 @@ export async function updateMe(call: Call, input: z.output<typeof UpdateMeReques
 /** An agent's balance, what its open tasks hold, and its ledger, newest first. */
 export async function showCredits(call: Call, query: z.output<typeof LedgerQuery>): Promise<CreditBalanceResponse> {
   const { ctx, agentId: id } = call;
-  const [before] = decodeCursor(query, ['~'] as const);
+  const [before] = decodeCursor('ledger', query, ['~'] as const);
   const [account, held, total, entries] = await Promise.all([
     ctx.db.first(accountBalance, { id }),
     ctx.db.first(escrowedOf, { id }),
@@ -116,7 +116,7 @@ export async function showCredits(call: Call, query: z.output<typeof LedgerQuery
     balance: account!.balance,
     escrowed: held!.escrowed,
     ...counted(total!.total),
-    next_cursor: last !== undefined && entries.length > page.length ? encodeCursor([last.transfer_id]) : null,
+    next_cursor: last !== undefined && entries.length > page.length ? encodeCursor('ledger', [last.transfer_id]) : null,
     ledger: page.map((entry) => ({
       id: entry.transfer_id,
       amount: entry.amount,
@@ -128,7 +128,10 @@ export async function showCredits(call: Call, query: z.output<typeof LedgerQuery
 }
 
 /** Gives an agent credits from the mint. For the operator. */
-export function grantCredits({ ctx, transact }: Anonymous, input: z.output<typeof GrantRequest>): Promise<GrantResponse> {
+export function grantCredits(
+  { ctx, transact }: Anonymous,
+  input: z.output<typeof GrantRequest>,
+): Promise<GrantResponse> {
   return transact('grant', async (tx) => {
     const reason = input.reason ?? 'admin_grant';
     const { id } = await readAgent(tx, input.agent_id);

@@ -75,10 +75,7 @@ export const updateProfile = prepared('updateProfile', (db, p: Profile) =>
 export const setSuspension = prepared(
   'setSuspension',
   (db, p: { id: string; suspended_at: number | null; reason: string | null }) =>
-    db
-      .updateTable('agents')
-      .set({ suspended_at: p.suspended_at, suspension_reason: p.reason })
-      .where('id', '=', p.id),
+    db.updateTable('agents').set({ suspended_at: p.suspended_at, suspension_reason: p.reason }).where('id', '=', p.id),
 );
 
 export const countPosted = prepared('countPosted', (db, p: { id: string }) =>

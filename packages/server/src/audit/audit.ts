@@ -55,7 +55,8 @@ export default async function audit(reader: Reader, { now }: AuditInput): Promis
     checked.events += totals.events;
   }
   const late = { before: now - toleratedLatenessMs, limit: mostFindings };
-  for (const finding of await reader.all(checks.overdue, late)) broken.push({ invariant: 'nothing is overdue', ...finding });
+  for (const finding of await reader.all(checks.overdue, late))
+    broken.push({ invariant: 'nothing is overdue', ...finding });
 
   return {
     ok: broken.length === 0,
@@ -72,7 +73,7 @@ async function* ranges(
   boundary: Prepared<{ after: string; size: number }, { id: string }>,
 ): AsyncGenerator<checks.Range> {
   const last = '~';
-  for (let after = ''; after !== last; ) {
+  for (let after = ''; after !== last;) {
     const upto = (await reader.first(boundary, { after, size: rangeSize }))?.id ?? last;
     yield { after, upto };
     after = upto;

@@ -36,9 +36,12 @@ export async function migrate(database: Database, programVersion: string): Promi
     }).migrateToLatest();
     if (error !== undefined) {
       const failed = results?.find(({ status }) => status === 'Error')?.migrationName;
-      throw new Error(`The schema step ${failed ?? ''} failed: ${error instanceof Error ? error.message : 'for a reason unknown'}`, {
-        cause: error,
-      });
+      throw new Error(
+        `The schema step ${failed ?? ''} failed: ${error instanceof Error ? error.message : 'for a reason unknown'}`,
+        {
+          cause: error,
+        },
+      );
     }
     await refuseIfTooOld(db, programVersion);
   });

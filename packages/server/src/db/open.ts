@@ -1,15 +1,16 @@
 import type { Database, OwnReader } from './database.ts';
-import { openPostgres, type PostgresOptions } from './postgres.ts';
-import { openSqlite, openSqliteReader } from './sqlite.ts';
+import type { PostgresOptions } from './postgres.ts';
 
 export const isPostgresUrl = (url: string) => /^postgres(ql)?:\/\//.test(url);
 
-/** Opens the engine that `PINCHWORK_DATABASE_URL` names. */
+/** Opens the engine that `PINCHWORK_DATABASE_URL` names; the other one is not even loaded. */
 export async function openDatabase(url: string, options: PostgresOptions): Promise<Database> {
-  return isPostgresUrl(url) ? openPostgres(url, options) : openSqlite({ path: url });
+  if (isPostgresUrl(url)) return (await import('./postgres.ts')).openPostgres(url, options);
+  return (await import('./sqlite.ts')).openSqlite({ path: url });
 }
 
 /** Opens the data for reading alone, also while a server is running on it. */
 export async function openReader(url: string): Promise<OwnReader> {
-  return isPostgresUrl(url) ? openPostgres(url, { onError: () => undefined }) : openSqliteReader(url);
+  if (isPostgresUrl(url)) return openDatabase(url, { onError: () => undefined });
+  return (await import('./sqlite.ts')).openSqliteReader(url);
 }

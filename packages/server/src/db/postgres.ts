@@ -39,7 +39,7 @@ for (const type of numbers) types.setTypeParser(type, Number);
 export interface PostgresOptions {
   /** The program's clock, which must agree with the database server's. */
   readonly clock?: Clock;
-  /** Hears of idle connections that broke. They are replaced on the next use. */
+  /** Hears of connections that broke. They are replaced on the next use. */
   readonly onError: (error: Error) => void;
 }
 
@@ -62,8 +62,9 @@ export async function openPostgres(url: string, { clock, onError }: PostgresOpti
     pipeline: true,
     types,
   });
-  // Without a listener a broken idle connection would end the process.
+  // Without listeners a connection that breaks, idle (the pool tells) or at work (it tells itself), ends the process.
   pool.on('error', onError);
+  pool.on('connect', (client) => client.on('error', onError));
   const location = redact(url);
   try {
     await check(pool, clock);
@@ -169,8 +170,9 @@ class PostgresTx extends Tx {
   async commit(): Promise<void> {
     const commit = this.#client.query('commit');
     commit.catch(() => undefined);
-    await Promise.all(this.#sent);
-    const { command } = await commit.catch((error: unknown) => {
+    // Whichever of them hears first of a lost connection: the commit was on its way by then.
+    const all = Promise.all(this.#sent).then(() => commit);
+    const { command } = await all.catch((error: unknown) => {
       throw isConnectionLoss(error) ? storageUnavailable(error, true) : error;
     });
     if (command !== 'COMMIT') throw new Error(`The commit was answered with ${command}`);
@@ -199,14 +201,17 @@ const connectionMessages = /connection|timeout|not queryable|socket/i;
 
 function isConnectionLoss(error: unknown): boolean {
   const code = codeOf(error);
-  if (code === '') return error instanceof Error && !(error instanceof DomainError) && connectionMessages.test(error.message);
+  if (code === '')
+    return error instanceof Error && !(error instanceof DomainError) && connectionMessages.test(error.message);
   return /^(08|57P|E[A-Z]{3,})/.test(code);
 }
 
 /** Besides lost connections: out of resources (class 53, a full disk among them), I/O errors, a read-only standby. */
 function storageError(error: unknown): unknown {
   if (error instanceof DomainError) return error;
-  return isConnectionLoss(error) || /^(53|58|57014|25006|XX001)/.test(codeOf(error)) ? storageUnavailable(error) : error;
+  return isConnectionLoss(error) || /^(53|58|57014|25006|XX001)/.test(codeOf(error))
+    ? storageUnavailable(error)
+    : error;
 }
 
 class PostgresDatabase implements Database {
@@ -269,7 +274,7 @@ class PostgresDatabase implements Database {
           return error;
         });
         if (!isConflict(cause)) throw storageError(cause);
-        if (attempt === attempts) throw new Error(`"${verb}" lost ${attempts} conflicts in a row`, { cause });
+        if (attempt === attempts) throw overloaded(new Error(`"${verb}" lost ${attempts} conflicts`, { cause }));
       } finally {
         client.release(!usable);
       }
@@ -285,7 +290,10 @@ class PostgresDatabase implements Database {
   async migrate(work: (db: Kysely<Schema>, dialect: SchemaDialect) => Promise<void>): Promise<void> {
     const client = await this.#pool.connect();
     // Kysely's driver wants a pool; it gets one that hands out this very connection, which holds the lock.
-    const single = { connect: async () => ({ query: client.query.bind(client), release: () => undefined }), end: async () => undefined };
+    const single = {
+      connect: async () => ({ query: client.query.bind(client), release: () => undefined }),
+      end: async () => undefined,
+    };
     const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: single as unknown as pg.Pool }) });
     try {
       await client.query('set statement_timeout = 0');

@@ -7,9 +7,7 @@ export type Params = Record<string, SqlValue>;
 /** Clauses that one engine has and the other does without. */
 export interface EngineClauses {
   /** Leaves out the rows that another transaction holds, and holds those it takes. */
-  skipLocked<O>(
-    query: SelectQueryBuilder<Schema, 'tasks', O>,
-  ): SelectQueryBuilder<Schema, 'tasks', O>;
+  skipLocked<O>(query: SelectQueryBuilder<Schema, 'tasks', O>): SelectQueryBuilder<Schema, 'tasks', O>;
 }
 
 /**

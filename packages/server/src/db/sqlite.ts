@@ -1,15 +1,8 @@
-import { existsSync, mkdirSync, realpathSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import BetterSqlite, { type Database as Connection, type Statement } from 'better-sqlite3';
-import {
-  DummyDriver,
-  Kysely,
-  SqliteAdapter,
-  SqliteDialect,
-  SqliteIntrospector,
-  SqliteQueryCompiler,
-} from 'kysely';
+import { DummyDriver, Kysely, SqliteAdapter, SqliteDialect, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
 import { DomainError, overloaded, storageUnavailable } from '../errors.ts';
 import { type Database, type OwnReader, type SchemaDialect, Tx } from './database.ts';
 import type { CompiledStatement, EngineClauses, Params, Prepared } from './prepared.ts';
@@ -68,7 +61,9 @@ function locate(path: string): string {
   const full = resolve(path);
   try {
     mkdirSync(dirname(full), { recursive: true });
-    return existsSync(full) ? realpathSync(full) : resolve(realpathSync(dirname(full)), full.slice(dirname(full).length + 1));
+    if (!existsSync(full)) return join(realpathSync(dirname(full)), basename(full));
+    if (statSync(full).isDirectory()) throw new Error('it is a folder');
+    return realpathSync(full);
   } catch (error) {
     throw unusable(full, error);
   }
@@ -82,6 +77,7 @@ function lock(path: string): () => void {
   let file: Connection | undefined;
   try {
     file = new BetterSqlite(`${path}-lock`, { timeout: 0 });
+    file.pragma('journal_mode = OFF');
     file.exec('begin exclusive');
     return () => file?.close();
   } catch (error) {

@@ -3,7 +3,9 @@ import type { Tx } from '../db/database.ts';
 import { prepared } from '../db/prepared.ts';
 
 /** An event about one task, for one agent. */
-export type NewEvent = { [T in EventType]: { agentId: string; taskId: string; type: T; data: EventData[T] } }[EventType];
+export type NewEvent = {
+  [T in EventType]: { agentId: string; taskId: string; type: T; data: EventData[T] };
+}[EventType];
 
 /**
  * Draws the next number of an agent's stream. The row stays locked until the commit, so numbers are given out in the
@@ -22,10 +24,7 @@ const drawNumber = prepared('drawNumber', (db, p: { agent_id: string }) =>
 
 const insertEvent = prepared(
   'insertEvent',
-  (
-    db,
-    p: { agent_id: string; number: number; type: string; task_id: string; data: string; created_at: number },
-  ) =>
+  (db, p: { agent_id: string; number: number; type: string; task_id: string; data: string; created_at: number }) =>
     db.insertInto('events').values({
       agent_id: p.agent_id,
       number: p.number,

@@ -85,7 +85,8 @@ function readMarkdown(schema: z.ZodObject, mainField: Endpoint['mainField'], tex
   const document = splitFrontMatter(text);
   if (document === undefined) return mainField === undefined ? {} : { [mainField]: text };
   const { yaml, below } = document;
-  const fields = readFrontMatter(yaml, (name) => Object.hasOwn(schema.shape, name) && takesText(schema.shape[name]!));
+  const shape: Readonly<Record<string, z.core.$ZodType>> = schema.shape;
+  const fields = readFrontMatter(yaml, (name) => Object.hasOwn(shape, name) && takesText(shape[name]!));
   return mainField === undefined || below.trim() === '' ? fields : { ...fields, [mainField]: below };
 }
 

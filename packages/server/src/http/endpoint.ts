@@ -51,7 +51,8 @@ export function serve<E extends Endpoint>(
       const call: Call = {
         ctx,
         agentId: request.caller.kind === 'agent' ? request.caller.agentId : '',
-        transact,
+        // Long polls wait after the transaction: without the body in their hands.
+        transact: (verb, work) => transact(verb, work).finally(request.releaseBody),
         get signal() {
           return abortedWith(reply);
         },

@@ -56,8 +56,6 @@ function toDomainError(error: FastifyError | DomainError): DomainError {
       return new DomainError('payload_too_large', 'The body is too large', 'Shorten the texts; see the input limits.');
     case 'FST_ERR_BAD_URL':
       return new DomainError('not_found', 'Not found: the path is not a valid URL path');
-    case 'FST_ERR_MAX_PARAM_LENGTH':
-      return new DomainError('not_found', 'Not found: the path is too long');
   }
   return error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500
     ? new DomainError('invalid_request', error.message)

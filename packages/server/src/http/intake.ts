@@ -1,28 +1,53 @@
 import { limits } from '@pinchwork/sdk';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { overloaded } from '../errors.ts';
 import { mediaType } from './media-type.ts';
 
-/** How many bytes of bodies may be in memory at once. */
+/** A body up to this length is taken in whatever else is under way: most are far shorter. */
+const smallBytes = 64 * 1024;
+/** How many bytes of longer bodies may be in memory at once. */
 const mostBytes = 256 * 1024 * 1024;
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Lets go of the body and what it reserved, once nobody reads it any more. More than once does no harm. */
+    releaseBody: () => void;
+  }
+}
+
 /**
- * Takes in bodies whatever their headers say of them, and bounds what they hold in memory: each request reserves the
- * length of its body, or the longest allowed if it does not say, and is turned away when too much is reserved.
+ * Takes in bodies whatever their headers say of them, and bounds what they hold in memory: a request reserves the
+ * length of its body, or the longest allowed if it does not say, and is turned away when too much is reserved. Short
+ * bodies are exempt, so that a few slow senders of long ones can't shut out everybody else.
  */
 export function boundIntake(app: FastifyInstance): void {
   ignoreExpectations(app);
   tolerateContentTypes(app);
+  app.decorateRequest('releaseBody');
   let reserved = 0;
+  app.addHook('onRequest', (request, _reply, done) => {
+    request.releaseBody = () => undefined;
+    done();
+  });
   app.addHook('preParsing', async (request, reply) => {
-    const declared = Number(request.headers['content-length']);
-    const bytes =
-      request.headers['transfer-encoding'] === undefined ? Math.min(declared || 0, limits.bodyBytes) : limits.bodyBytes;
-    if (bytes === 0) return;
+    const bytes = bodyLength(request);
+    if (bytes <= smallBytes) return;
     if (reserved + bytes > mostBytes) throw overloaded();
     reserved += bytes;
-    reply.raw.once('close', () => (reserved -= bytes));
+    let held = true;
+    request.releaseBody = () => {
+      if (!held) return;
+      held = false;
+      reserved -= bytes;
+      request.body = undefined;
+    };
+    reply.raw.once('close', request.releaseBody);
   });
+}
+
+function bodyLength({ headers }: FastifyRequest): number {
+  if (headers['transfer-encoding'] !== undefined) return limits.bodyBytes;
+  return Math.min(Number(headers['content-length'] ?? 0), limits.bodyBytes);
 }
 
 /** Node answers an `Expect` other than `100-continue` by itself, with an empty 417. */

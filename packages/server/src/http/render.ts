@@ -7,7 +7,7 @@ export type Reply = Readonly<Record<string, unknown>>;
 
 /** Words that a plain YAML scalar may be without meaning something else, in YAML 1.1 readers too. */
 const plainWord = /^[A-Za-z][A-Za-z0-9_-]*$/;
-const reserved = /^(y|n|yes|no|on|off|true|false|null)$/i;
+const reserved = /^(y|n|yes|no|on|off|true|false|null|e\d+)$/i;
 
 /** What JSON leaves as it is and YAML does not allow, or some readers take for a line's end. */
 const unprintable = /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g;

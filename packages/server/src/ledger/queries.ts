@@ -61,7 +61,9 @@ export const escrowedOf = prepared('escrowedOf', (db, p: { id: string }) =>
 /** How many rows an agent's ledger has, counted up to `limit`. */
 export const countEntries = prepared('countEntries', (db, p: { id: string; limit: number }) =>
   db
-    .selectFrom((eb) => eb.selectFrom('ledger_entries').select('account_id').where('account_id', '=', p.id).limit(p.limit).as('e'))
+    .selectFrom((eb) =>
+      eb.selectFrom('ledger_entries').select('account_id').where('account_id', '=', p.id).limit(p.limit).as('e'),
+    )
     .select(sql<number>`count(*)`.as('total')),
 );
 

@@ -187,7 +187,13 @@ export const countMine = perShape((shape: string) =>
     `countMine ${shape}`,
     (db, p: MineParams & { limit: number }) =>
       db
-        .selectFrom(db.selectFrom(mine(db, p, shape).as('mine')).select('mine.id').limit(p.limit).as('counted'))
+        .selectFrom(
+          db
+            .selectFrom(mine(db, p, shape).as('mine'))
+            .select('mine.id')
+            .limit(p.limit)
+            .as('counted'),
+        )
         .select(sql<number>`count(*)`.as('total')),
     { replan: true },
   ),

@@ -30,11 +30,7 @@ export interface Transition {
 }
 
 export type ClockColumn =
-  | 'deadline_at'
-  | 'expires_at'
-  | 'claim_deadline_at'
-  | 'grace_deadline_at'
-  | 'review_deadline_at';
+  'deadline_at' | 'expires_at' | 'claim_deadline_at' | 'grace_deadline_at' | 'review_deadline_at';
 
 /** In the order of precedence: of two clock rows due at the same time, the upper one is done. */
 export const transitions = {
@@ -148,7 +144,9 @@ export const clockTransitions = transitionNames.filter(isClockTransition);
 /** The clock rows that come before `name` when both are due at the same time. */
 export function takesPrecedence(name: ClockTransition): ClockColumn[] {
   const above = clockTransitions.slice(0, clockTransitions.indexOf(name));
-  return above.filter((other) => transitions[other].from === transitions[name].from).map((other) => transitions[other].clock);
+  return above
+    .filter((other) => transitions[other].from === transitions[name].from)
+    .map((other) => transitions[other].clock);
 }
 
 /** What the clock does to a task whose `due_at` has come. */

@@ -2,7 +2,13 @@ import type { TaskStatus } from '@pinchwork/sdk';
 import { type ExpressionBuilder, type Selectable, sql, type UpdateObject } from 'kysely';
 import { type Params, prepared } from '../db/prepared.ts';
 import type { Schema } from '../db/schema.ts';
-import { type ClockTransition, type PersonTransition, type Transition, takesPrecedence, transition } from './machine.ts';
+import {
+  type ClockTransition,
+  type PersonTransition,
+  type Transition,
+  takesPrecedence,
+  transition,
+} from './machine.ts';
 
 /**
  * All SQL about tasks. States stand in the statements as literals, not as parameters: only then does a planner see
@@ -58,8 +64,9 @@ export const insertTask = prepared(
       .returningAll(),
 );
 
-const plusOne = (column: 'version' | 'claim_number' | 'rejection_count' | 'claim_rejections') => (eb: TaskExpressions) =>
-  eb(column, '+', 1);
+const plusOne =
+  (column: 'version' | 'claim_number' | 'rejection_count' | 'claim_rejections') => (eb: TaskExpressions) =>
+    eb(column, '+', 1);
 
 /** A period that the task may set for itself, counted from the whole second `from`; else the configured one. */
 const after = (from: number, minutes: 'claim_timeout_minutes' | 'review_timeout_minutes', defaultMs: number) =>
@@ -328,7 +335,9 @@ export const taskById = prepared('taskById', (db, p: { id: string }) =>
 
 /** A task whose time has come, held for this transaction; none when another node holds it or it is not due. */
 export const lockDueTask = prepared('lockDueTask', (db, p: { id: string; now: number }, engine) =>
-  engine.skipLocked(db.selectFrom('tasks').selectAll('tasks').where('tasks.id', '=', p.id).where('due_at', '<=', p.now)),
+  engine.skipLocked(
+    db.selectFrom('tasks').selectAll('tasks').where('tasks.id', '=', p.id).where('due_at', '<=', p.now),
+  ),
 );
 
 /** The tasks whose time has come, the longest overdue first, without those set aside. */

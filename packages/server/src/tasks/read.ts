@@ -1,8 +1,15 @@
-import { type BoardQuery, type BoardResponse, limits, type MyTasksQuery, type MyTasksResponse, type TaskResponse } from '@pinchwork/sdk';
+import {
+  type BoardQuery,
+  type BoardResponse,
+  limits,
+  type MyTasksQuery,
+  type MyTasksResponse,
+  type TaskResponse,
+} from '@pinchwork/sdk';
 import type { z } from 'zod';
 import type { Call, Context } from '../context.ts';
 import { taskNotFound } from '../errors.ts';
-import { counted, countLimit, decodeCursor, encodeCursor, type PageRequest } from '../paging.ts';
+import { counted, countLimit, decodeCursor, encodeCursor, type ListName, type PageRequest } from '../paging.ts';
 import { boardPage, countBoard, countMine, minePage, mineShape, type PageRow, tagParams, tasksByIds } from './lists.ts';
 import { isFinal } from './machine.ts';
 import { taskById, type TaskRow } from './queries.ts';
@@ -54,7 +61,7 @@ export async function listBoard(call: Call, query: z.output<typeof BoardQuery>):
   const { ctx, agentId } = call;
   const tags = query.tags ?? [];
   const board = { agent: agentId, now: ctx.clock.now(), ...tagParams(tags) };
-  const [after_created_at, after_id] = decodeCursor(query, [-1, ''] as const);
+  const [after_created_at, after_id] = decodeCursor('board', query, [-1, ''] as const);
   const [page, total] = await Promise.all([
     ctx.db.all(boardPage(tags.length), {
       ...board,
@@ -65,7 +72,7 @@ export async function listBoard(call: Call, query: z.output<typeof BoardQuery>):
     }),
     ctx.db.first(countBoard(tags.length), { ...board, limit: countLimit }),
   ]);
-  const { rows, next_cursor } = await readPage(ctx, page, query);
+  const { rows, next_cursor } = await readPage(ctx, 'board', page, query);
   return { tasks: rows.map((task) => boardView(task, task)), ...counted(total!.total), next_cursor };
 }
 
@@ -74,7 +81,7 @@ export async function listMyTasks(call: Call, query: z.output<typeof MyTasksQuer
   const { ctx, agentId } = call;
   const shape = mineShape(query.role, query.status);
   const newest = [Number.MAX_SAFE_INTEGER, ''] as const;
-  const [before_created_at, before_id] = decodeCursor(query, newest);
+  const [before_created_at, before_id] = decodeCursor('mine', query, newest);
   const limit = query.limit + 1;
   const [page, total] = await Promise.all([
     ctx.db.all(minePage(shape), {
@@ -93,13 +100,14 @@ export async function listMyTasks(call: Call, query: z.output<typeof MyTasksQuer
       limit: countLimit,
     }),
   ]);
-  const { rows, next_cursor } = await readPage(ctx, page, query);
+  const { rows, next_cursor } = await readPage(ctx, 'mine', page, query);
   return { tasks: rows.map(taskView), ...counted(total!.total), next_cursor };
 }
 
 /** Reads the tasks of a page; `page` holds one row more than is asked for when the list goes on. */
 async function readPage(
   ctx: Context,
+  list: ListName,
   page: PageRow[],
   { limit }: PageRequest,
 ): Promise<{ rows: (TaskRow & PosterRatings)[]; next_cursor: string | null }> {
@@ -111,7 +119,7 @@ async function readPage(
     count++;
   }
   const last = page[count - 1];
-  const next_cursor = last !== undefined && count < page.length ? encodeCursor([last.created_at, last.id]) : null;
+  const next_cursor = last !== undefined && count < page.length ? encodeCursor(list, [last.created_at, last.id]) : null;
   const ids = page.slice(0, count).map(({ id }) => id);
   const found = new Map((await readByIds(ctx, ids)).map((task) => [task.id, task]));
   return { rows: ids.flatMap((id) => found.get(id) ?? []), next_cursor };

@@ -10,11 +10,7 @@ import { record } from './transition.ts';
 import { taskView } from './view.ts';
 
 /** Accepts a delivery: the worker is paid, and rated if the poster says so. */
-export function approve(
-  call: Call,
-  taskId: string,
-  input: z.output<typeof ApproveRequest>,
-): Promise<TaskResponse> {
+export function approve(call: Call, taskId: string, input: z.output<typeof ApproveRequest>): Promise<TaskResponse> {
   const { ctx, agentId } = call;
   return call.transact('approve', async (tx) => {
     const now = ctx.clock.now();
@@ -41,11 +37,7 @@ export function approve(
  * Sends a delivery back with a reason. The worker has a short grace to deliver again; at the last rejection that a
  * claim bears (`MAX_REJECTIONS`) the task goes back to the board instead. The delivery stays on record.
  */
-export function reject(
-  call: Call,
-  taskId: string,
-  input: z.output<typeof RejectRequest>,
-): Promise<TaskResponse> {
+export function reject(call: Call, taskId: string, input: z.output<typeof RejectRequest>): Promise<TaskResponse> {
   const { ctx, agentId } = call;
   return call.transact('reject', async (tx) => {
     const now = ctx.clock.now();
@@ -63,7 +55,11 @@ export function reject(
     if (task === undefined) throw await refusal(tx, 'reject', taskId, agentId, now);
     const workerId = task.worker_id ?? (await formerWorker(tx, task));
     keepAsEvidence(tx, task, workerId, now);
-    await record(ctx, tx, kept === undefined ? 'rejectForGood' : 'reject', task, { actorId: agentId, workerId, at: now });
+    await record(ctx, tx, kept === undefined ? 'rejectForGood' : 'reject', task, {
+      actorId: agentId,
+      workerId,
+      at: now,
+    });
     return taskView(task);
   });
 }

@@ -26,7 +26,11 @@ export class TaskTimers {
 
   constructor(ctx: TimerContext) {
     this.#ctx = ctx;
-    this.#loop = new Loop(ctx.clock, () => this.#pass(), (error) => ctx.log.error(error, 'the task timer failed'));
+    this.#loop = new Loop(
+      ctx.clock,
+      () => this.#pass(),
+      (error) => ctx.log.error(error, 'the task timer failed'),
+    );
   }
 
   start(): void {

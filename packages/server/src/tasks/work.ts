@@ -8,11 +8,7 @@ import { record } from './transition.ts';
 import { taskView } from './view.ts';
 
 /** Hands in the result of a claim and sets what it costs: what the worker asks, at most the task's price. */
-export function deliver(
-  call: Call,
-  taskId: string,
-  input: z.output<typeof DeliverRequest>,
-): Promise<TaskResponse> {
+export function deliver(call: Call, taskId: string, input: z.output<typeof DeliverRequest>): Promise<TaskResponse> {
   const { ctx, agentId } = call;
   return call.transact('deliver', async (tx) => {
     const now = ctx.clock.now();
@@ -34,11 +30,7 @@ export function deliver(
 }
 
 /** Gives a claim up; the task is on the board again. */
-export function abandon(
-  call: Call,
-  taskId: string,
-  input: z.output<typeof AbandonRequest>,
-): Promise<TaskResponse> {
+export function abandon(call: Call, taskId: string, input: z.output<typeof AbandonRequest>): Promise<TaskResponse> {
   const { ctx, agentId } = call;
   return call.transact('abandon', async (tx) => {
     const now = ctx.clock.now();

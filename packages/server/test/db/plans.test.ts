@@ -99,7 +99,8 @@ async function useEverything(market: Market): Promise<void> {
  */
 const faults = {
   SQLite: (line: string) => /^SCAN (?!CONSTANT|tasks USING INDEX tasks_board)|TEMP B-TREE/.test(line),
-  PostgreSQL: (line: string) => line.includes('Seq Scan on') || Number(/Sort .*rows=(\d+)/.exec(line)?.[1] ?? 0) > 1_000,
+  PostgreSQL: (line: string) =>
+    line.includes('Seq Scan on') || Number(/Sort .*rows=(\d+)/.exec(line)?.[1] ?? 0) > 1_000,
 };
 
 /** What may sort or read a whole result, because it is bounded; each with its bound. */

@@ -72,6 +72,18 @@ onBothEngines('a transaction', (engine) => {
     expect(await valueOf(db, 'good')).toBeUndefined();
   });
 
+  it('is never told as done when it was not, also where the verb swallows a failure', async () => {
+    const { db } = await fresh(engine);
+    await db.transact('put', (tx) => tx.run(put, { key: 'taken', value: 'x' }));
+    const [outcome] = await Promise.allSettled([
+      db.transact('put', async (tx) => {
+        await tx.run(put, { key: 'mine', value: 'x' });
+        await tx.run(put, { key: 'other', value: null as unknown as string }).catch(() => undefined);
+      }),
+    ]);
+    expect(await valueOf(db, 'mine')).toBe(outcome.status === 'fulfilled' ? 'x' : undefined);
+  });
+
   it('answers, and wakes, only after the commit; never for one that failed', async () => {
     const { db } = await fresh(engine);
     const seen: (string | undefined)[] = [];
@@ -120,8 +132,9 @@ it('a query on the root handle does not pass for one in a transaction', async ()
   const { db } = await fresh(sqlite);
   const needsTx = (_tx: Tx) => undefined;
   await db.transact('type test', async (tx) => needsTx(tx));
+
   // @ts-expect-error The root handle inside a transaction would hang on SQLite and escape on PostgreSQL.
-  needsTx(db);
+  needsTx(db); // eslint-disable-line @typescript-eslint/no-unsafe-class-instance-assignment -- that is the point
 });
 
 it('a verb that awaits something foreign is named and rolled back, and holds up nobody else', async () => {

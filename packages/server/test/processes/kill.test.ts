@@ -28,7 +28,7 @@ onBothEngines('kill -9 under load', (engine) => {
     let goesOn = true;
     const killing = async () => {
       for (let kill = 0; kill < kills; kill++) {
-        await server.untilAnswered(1 + random.below(300));
+        await server.untilAnswered(1 + random.below(200));
         // Every now and then the next process does not even live to see its first request.
         await server.die(random.chance(20) ? random.below(500) : undefined);
       }

@@ -1,6 +1,6 @@
 import { setTimeout as until } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { Client } from '../support/client.ts';
+import { Client, statusAfter } from '../support/client.ts';
 import { type Engine, onBothEngines } from '../support/engines.ts';
 import { type Agent, claimTask, deliverTask, postTask, type Reply } from '../support/market.ts';
 import { type Env, startServer } from '../support/process.ts';
@@ -46,14 +46,6 @@ async function register({ left, right }: Doors, name: string): Promise<Rival> {
 
 /** Sends each to another door, in turns. */
 const inTurn = <T>(index: number, { left, right }: { left: T; right: T }): T => (index % 2 === 0 ? left : right);
-
-/** Waits until the task is in another state than this one. */
-async function statusAfter(agent: Agent, task: string, status: string): Promise<string> {
-  let { body } = await agent.get(`/v1/tasks/${task}`);
-  // A wait counts from the state it finds, which may be the new one already: hence a short one, again and again.
-  while (body.status === status) ({ body } = await agent.get(`/v1/tasks/${task}?wait=1`));
-  return body.status;
-}
 
 /** Sends two requests at once; every other time the second one first. */
 function clash(index: number, one: () => Promise<Reply>, other: () => Promise<Reply>): Promise<[Reply, Reply]> {
@@ -109,8 +101,13 @@ onBothEngines('a race for one task has one winner', (engine) => {
     const ends = await each(races, async (i) => {
       const task = await claimTask(inTurn(i, poster), inTurn(i, worker), { max_credits: price });
       const { body } = await worker.left.get(`/v1/tasks/${task}`);
-      await around(Date.parse(body.claim_deadline), i);
+      const dueAt = Date.parse(body.claim_deadline);
+      await around(dueAt, i);
+      const late = Date.now() >= dueAt;
       const delivery = await inTurn(i >> 1, worker).post(`/v1/tasks/${task}/deliver`, { result: `result ${i}` });
+      // The deadline is no sooner, and no later, than it says.
+      if (late) expect(delivery.status).toBe(409);
+      else if (Date.now() < dueAt) expect(delivery.status).toBe(200);
       return { task, delivery: delivery.status, status: await statusAfter(poster.left, task, 'claimed') };
     });
 

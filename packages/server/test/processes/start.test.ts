@@ -1,4 +1,13 @@
-import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -154,7 +163,9 @@ describe('a start that can not succeed', () => {
   });
 
   it('names PINCHWORK_DATABASE_URL when it is a folder', async () => {
-    expect(await refusal({ PINCHWORK_DATABASE_URL: emptyFolder() })).toContain('PINCHWORK_DATABASE_URL');
+    const folder = join(emptyFolder(), 'data');
+    mkdirSync(folder);
+    expect(await refusal({ PINCHWORK_DATABASE_URL: folder })).toContain('PINCHWORK_DATABASE_URL');
   });
 
   it.each([

@@ -35,21 +35,20 @@ async function halfSent(url: string, agent: Agent): Promise<{ socket: Socket; fi
     'Expect: 100-continue',
   ];
   let received = '';
-  const sawContinue = Promise.withResolvers<void>();
-  const closed = Promise.withResolvers<void>();
+  const sawContinue = Promise.withResolvers<string>();
+  const closed = Promise.withResolvers<string>();
   socket.setEncoding('utf8').on('data', (text: string) => {
     received += text;
-    if (received.includes('100 Continue')) sawContinue.resolve();
+    if (received.includes('100 Continue')) sawContinue.resolve(received);
   });
-  socket.once('error', sawContinue.reject).once('close', () => closed.resolve());
+  socket.once('error', sawContinue.reject).once('close', () => closed.resolve(received));
   socket.write(`${head.join('\r\n')}\r\n\r\n${body.slice(0, 5)}`);
   await sawContinue.promise;
   return {
     socket,
-    finish: async () => {
+    finish: () => {
       socket.write(body.slice(5));
-      await closed.promise;
-      return received;
+      return closed.promise;
     },
   };
 }

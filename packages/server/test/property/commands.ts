@@ -42,15 +42,13 @@ const tagNames = ['alpha', 'beta'];
 
 /** A step upon one task by one agent; nothing happens while there is no task. */
 function onTask(name: string, act: (model: Model, real: Real, who: number, task: ModelTask) => Promise<void>) {
-  return fc
-    .tuple(agent, recent)
-    .map(
-      ([who, back]) =>
-        new Step(`${name}(agent ${who}, ${back} back)`, async (model, real) => {
-          const task = model.tasks.at(-1 - back);
-          if (task !== undefined) await act(model, real, who, task);
-        }),
-    );
+  return fc.tuple(agent, recent).map(
+    ([who, back]) =>
+      new Step(`${name}(agent ${who}, ${back} back)`, async (model, real) => {
+        const task = model.tasks.at(-1 - back);
+        if (task !== undefined) await act(model, real, who, task);
+      }),
+  );
 }
 
 /** A post with an idempotency key; the same once more must answer the same and change nothing. */
@@ -111,7 +109,9 @@ const pickupNext = fc.tuple(agent, orNull(fc.constantFrom(...tagNames))).map(
   ([who, tag]) =>
     new Step(`pickupNext(agent ${who}, ${tag})`, async (model, real) => {
       const [next] = model.board(who, tag);
-      const { status, body } = await real.agents[who]!.post(`/v1/tasks/pickup${tag === null ? '' : `?tags=${tag.toUpperCase()}`}`);
+      const { status, body } = await real.agents[who]!.post(
+        `/v1/tasks/pickup${tag === null ? '' : `?tags=${tag.toUpperCase()}`}`,
+      );
       expect(status).toBe(next === undefined ? 204 : 200);
       if (next === undefined) return;
       expect(body.task_id).toBe(next.id);
@@ -129,14 +129,16 @@ const pickupBatch = fc.tuple(agent, fc.integer({ min: 1, max: 4 })).map(
     }),
 );
 
-const deliver = fc.tuple(orNull(fc.integer({ min: 1, max: 80 })), orNull(fc.integer({ min: 1, max: 3 }))).chain(([credits, claim]) =>
-  onTask(`deliver ${credits} claim ${claim}`, async (model, real, who, task) => {
-    const result = `result ${real.steps.count}`;
-    const body = { result, credits_claimed: credits, claim_number: claim };
-    const { status } = await postTwice(real, real.agents[who]!, `/v1/tasks/${task.id}/deliver`, body);
-    expect(status).toBe(model.deliver(who, task, result, credits, claim));
-  }),
-);
+const deliver = fc
+  .tuple(orNull(fc.integer({ min: 1, max: 80 })), orNull(fc.integer({ min: 1, max: 3 })))
+  .chain(([credits, claim]) =>
+    onTask(`deliver ${credits} claim ${claim}`, async (model, real, who, task) => {
+      const result = `result ${real.steps.count}`;
+      const body = { result, credits_claimed: credits, claim_number: claim };
+      const { status } = await postTwice(real, real.agents[who]!, `/v1/tasks/${task.id}/deliver`, body);
+      expect(status).toBe(model.deliver(who, task, result, credits, claim));
+    }),
+  );
 
 /** The worker itself delivers: most random pairs of agent and task would only be refused. */
 const deliverOwn = recent.map(
@@ -178,7 +180,9 @@ const reviewOwn = fc.tuple(recent, fc.boolean()).map(
 
 const abandon = orNull(fc.integer({ min: 1, max: 3 })).chain((claim) =>
   onTask(`abandon claim ${claim}`, async (model, real, who, task) => {
-    const { status } = await postTwice(real, real.agents[who]!, `/v1/tasks/${task.id}/abandon`, { claim_number: claim });
+    const { status } = await postTwice(real, real.agents[who]!, `/v1/tasks/${task.id}/abandon`, {
+      claim_number: claim,
+    });
     expect(status).toBe(model.abandon(who, task, claim));
   }),
 );

@@ -23,16 +23,19 @@ onBothEngines('the marketplace keeps its invariants', (engine) => {
   it('after each step of random walks', { timeout: commandsWanted * 100 }, async () => {
     const steps = { count: 0, clockRan: false };
     const wanted = commandsWanted * share[engine.name];
-    const walk = fc.asyncProperty(fc.commands(allCommands, { maxCommands: commandsPerWalk, size: 'max' }), async (commands) => {
-      const real = await openReal(await engine.freshUrl(), agentCount, steps);
-      try {
-        const model = new Model(real.market.clock.now(), agentCount);
-        await fc.asyncModelRun(() => ({ model, real }), commands);
-        await endOfTime(model, real);
-      } finally {
-        await real.market.close();
-      }
-    });
+    const walk = fc.asyncProperty(
+      fc.commands(allCommands, { maxCommands: commandsPerWalk, size: 'max' }),
+      async (commands) => {
+        const real = await openReal(await engine.freshUrl(), agentCount, steps);
+        try {
+          const model = new Model(real.market.clock.now(), agentCount);
+          await fc.asyncModelRun(() => ({ model, real }), commands);
+          await endOfTime(model, real);
+        } finally {
+          await real.market.close();
+        }
+      },
+    );
     for (let round = 0; steps.count < wanted; round++) {
       await fc.assert(walk, { seed: seed + round, numRuns: 20, endOnFailure: process.env.CI === 'true' });
     }

@@ -100,11 +100,15 @@ export class Model {
   }
 
   escrowedOf(agent: number): number {
-    const open = this.tasks.filter((task) => task.poster === agent && ['posted', 'claimed', 'delivered'].includes(task.status));
+    const open = this.tasks.filter(
+      (task) => task.poster === agent && ['posted', 'claimed', 'delivered'].includes(task.status),
+    );
     return open.reduce((sum, { price }) => sum + price, 0);
   }
 
-  post(task: Pick<ModelTask, 'id' | 'need' | 'poster' | 'tags' | 'price' | 'deadline' | 'reviewMinutes' | 'claimMinutes'>): void {
+  post(
+    task: Pick<ModelTask, 'id' | 'need' | 'poster' | 'tags' | 'price' | 'deadline' | 'reviewMinutes' | 'claimMinutes'>,
+  ): void {
     this.#agent(task.poster).balance -= task.price;
     this.#agent(task.poster).posted++;
     this.tasks.push({
@@ -238,7 +242,9 @@ export class Model {
       this.#agent(task.poster).balance += task.price;
       this.#tell(task.poster, 'task_expired', task);
     } else {
-      const type = { deadline: 'deadline_expired', claim: 'claim_timeout_expired', grace: 'rejection_grace_expired' }[clock]!;
+      const type = { deadline: 'deadline_expired', claim: 'claim_timeout_expired', grace: 'rejection_grace_expired' }[
+        clock
+      ]!;
       this.#tell(task.worker, type, task);
       this.#release(task, task.worker);
       if (clock === 'deadline') task.deadline = null;

@@ -38,10 +38,17 @@ const none: Params = {};
 const allTasks = prepared('allTasks', (db, _: Params) => db.selectFrom('tasks').selectAll().orderBy('id'));
 const allAccounts = prepared('allAccounts', (db, _: Params) => db.selectFrom('accounts').selectAll());
 const allAgents = prepared('allAgents', (db, _: Params) => db.selectFrom('agents').selectAll());
-const allEvents = prepared('allEvents', (db, _: Params) => db.selectFrom('events').select(['agent_id', 'type', 'task_id']));
-const allBoardTags = prepared('allBoardTags', (db, _: Params) => db.selectFrom('board_tags').select(['tag', 'task_id']));
+const allEvents = prepared('allEvents', (db, _: Params) =>
+  db.selectFrom('events').select(['agent_id', 'type', 'task_id']),
+);
+const allBoardTags = prepared('allBoardTags', (db, _: Params) =>
+  db.selectFrom('board_tags').select(['tag', 'task_id']),
+);
 const fees = prepared('fees', (db, _: Params) =>
-  db.selectFrom('ledger_entries').select((eb) => eb.fn.sum<number>('amount').as('sum')).where('account_id', '=', 'fees'),
+  db
+    .selectFrom('ledger_entries')
+    .select((eb) => eb.fn.sum<number>('amount').as('sum'))
+    .where('account_id', '=', 'fees'),
 );
 
 /** Holds the whole database against the model, and against its own invariants. */
@@ -64,7 +71,12 @@ export async function verify(model: Model, { market, agents, steps }: Real): Pro
   const rows = new Map((await db.all(allAgents, none)).map((row) => [row.id, row]));
   const counts = ids.map((id) => rows.get(id)!);
   expect(counts.map((row) => [row.tasks_posted, row.tasks_completed, row.rating_sum, row.rating_count])).toEqual(
-    model.agents.map(({ posted, completed, ratings }) => [posted, completed, ratings.reduce((a, b) => a + b, 0), ratings.length]),
+    model.agents.map(({ posted, completed, ratings }) => [
+      posted,
+      completed,
+      ratings.reduce((a, b) => a + b, 0),
+      ratings.length,
+    ]),
   );
 
   const events = await db.all(allEvents, none);
@@ -74,7 +86,9 @@ export async function verify(model: Model, { market, agents, steps }: Real): Pro
   });
 
   const onBoard = (await db.all(allBoardTags, none)).map(({ tag, task_id }) => `${task_id} ${tag}`).sort();
-  const expected = model.tasks.filter(({ status }) => status === 'posted').flatMap(({ id, tags }) => tags.map((tag) => `${id} ${tag}`));
+  const expected = model.tasks
+    .filter(({ status }) => status === 'posted')
+    .flatMap(({ id, tags }) => tags.map((tag) => `${id} ${tag}`));
   expect(onBoard).toEqual(expected.sort());
 }
 

@@ -71,3 +71,11 @@ async function readReply(response: IncomingMessage): Promise<Reply> {
     body: isJson && text !== '' ? JSON.parse(text) : {},
   };
 }
+
+/** Waits until a task is in another state than this one. @returns the state. */
+export async function statusAfter(agent: Agent, task: string, status: string): Promise<string> {
+  let { body } = await agent.get(`/v1/tasks/${task}`);
+  // A wait counts from the state it finds, which may be the new one already: hence a short one, again and again.
+  while (body.status === status) ({ body } = await agent.get(`/v1/tasks/${task}?wait=1`));
+  return body.status;
+}

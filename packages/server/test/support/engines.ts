@@ -47,7 +47,8 @@ export const postgres: Engine = {
       await client.query('set session_replication_role = replica');
       for (const statement of statements) await client.query(statement);
     }),
-  query: (url, statement) => withClient(url, async (client) => (await client.query(statement)).rows as Record<string, unknown>[]),
+  query: (url, statement) =>
+    withClient(url, async (client) => (await client.query(statement)).rows as Record<string, unknown>[]),
 };
 
 async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {

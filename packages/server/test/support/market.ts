@@ -71,7 +71,7 @@ export class Market {
       ...options,
       headers: { accept: 'application/json', ...options.headers },
     });
-    const isJson = String(headers['content-type'] ?? '').startsWith('application/json');
+    const isJson = (headers['content-type'] ?? '').startsWith('application/json');
     return { status: statusCode, headers, text: payload, body: isJson && payload !== '' ? JSON.parse(payload) : {} };
   }
 

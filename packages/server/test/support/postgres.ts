@@ -65,7 +65,9 @@ export async function createDatabase(adminUrl: string): Promise<string> {
   const name = `pinchwork_${process.pid}_${++databases}`;
   const client = new pg.Client(adminUrl);
   await client.connect();
-  await client.query(`create database ${name} template template0 locale_provider icu icu_locale 'en-US' encoding 'UTF8'`);
+  await client.query(
+    `create database ${name} template template0 locale_provider icu icu_locale 'en-US' encoding 'UTF8'`,
+  );
   await client.end();
   const url = new URL(adminUrl);
   url.pathname = name;

@@ -1,4 +1,5 @@
 import { type Endpoint, endpoints } from '@pinchwork/sdk';
+import { expect } from 'vitest';
 import { type Agent, claimTask, deliverTask, type Market, postTask, type Reply } from './market.ts';
 
 /** The agents that the examples below need. All have credits to spare. */
@@ -65,8 +66,9 @@ export const examples = {
   },
   pickupNext: {
     aim: async ({ poster, worker }) => {
-      await postTask(poster);
-      return target(endpoints.pickupNext, worker);
+      await postTask(poster, { tags: ['next'] });
+      const { url, ...rest } = target(endpoints.pickupNext, worker);
+      return { ...rest, url: `${url}?tags=next` };
     },
     body: () => ({}),
   },
@@ -137,3 +139,15 @@ export function send(
 
 export const sendJson = (market: Market, to: Target, body: unknown, more: Readonly<Record<string, string>> = {}) =>
   send(market, to, JSON.stringify(body), 'application/json', more);
+
+/** Creates a task with a body as it is. */
+export async function createTask(cast: Cast, payload: string, contentType?: string): Promise<Reply> {
+  return send(cast.market, await examples.createTask.aim(cast), payload, contentType);
+}
+
+/** Checks that a body creates a task with these fields. */
+export async function expectCreated(cast: Cast, fields: object, payload: string, contentType?: string): Promise<void> {
+  const { status, body, text } = await createTask(cast, payload, contentType);
+  expect(status, text).toBe(201);
+  expect((await cast.poster.get(`/v1/tasks/${body.task_id}`)).body).toMatchObject(fields);
+}

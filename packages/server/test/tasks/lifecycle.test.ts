@@ -13,7 +13,11 @@ interface Cast {
 onBothEngines('the life of a task', (engine) => {
   const cast = async (env: Record<string, string> = {}): Promise<Cast> => {
     const market = await Market.fresh(engine, env);
-    const [poster, worker, other] = [await market.register('p'), await market.register('w'), await market.register('o')];
+    const [poster, worker, other] = [
+      await market.register('p'),
+      await market.register('w'),
+      await market.register('o'),
+    ];
     return { market, poster, worker, other };
   };
 
@@ -45,12 +49,19 @@ onBothEngines('the life of a task', (engine) => {
     await poster.post(`/v1/tasks/${id}/approve`);
     const { body } = await poster.get('/v1/me/credits');
     expect(body).toMatchObject({ balance: 60, escrowed: 0, total: 2, next_cursor: null });
-    expect(body.ledger.map(({ amount, reason, task_id }: Record<string, unknown>) => [amount, reason, task_id])).toEqual([
+    expect(
+      body.ledger.map(({ amount, reason, task_id }: Record<string, unknown>) => [amount, reason, task_id]),
+    ).toEqual([
       [-40, 'escrow', id],
       [100, 'signup_bonus', null],
     ]);
     const earned = (await worker.get('/v1/me/credits')).body.ledger[0];
-    expect(earned).toMatchObject({ amount: 36, reason: 'payment', task_id: id, id: expect.stringMatching(/^le-\w{12}$/) });
+    expect(earned).toMatchObject({
+      amount: 36,
+      reason: 'payment',
+      task_id: id,
+      id: expect.stringMatching(/^le-\w{12}$/),
+    });
   });
 
   it('takes the fee that was in force when the task was posted', async () => {
@@ -108,7 +119,10 @@ onBothEngines('the life of a task', (engine) => {
       rejection_count: 1,
       rejection_grace_deadline: '2030-01-01T00:05:00+00:00',
     });
-    const evidence = await engine.query(market.url, 'select result, reason, feedback, worker_id from rejected_deliveries');
+    const evidence = await engine.query(
+      market.url,
+      'select result, reason, feedback, worker_id from rejected_deliveries',
+    );
     expect(evidence).toEqual([{ result: 'Seven', reason: 'Wrong', feedback: 'Count again', worker_id: worker.id }]);
   });
 
@@ -172,23 +186,26 @@ onBothEngines('the life of a task', (engine) => {
     ['claimed', 'abandon', 'worker', {}, 24 * hourMs],
     ['delivered', 'approve', 'poster', { review_timeout_minutes: 1 }, minuteMs],
     ['delivered', 'reject', 'poster', {}, 24 * hourMs],
-  ] as const)('a deadline bites a %s task at its very second: %s by its %s %o', async (state, verb, role, fields, after) => {
-    const all = await cast();
-    const { market, poster, worker } = all;
-    const make = { posted: postTask, claimed: claimTask, delivered: deliverTask }[state] as typeof claimTask;
-    const body = { result: 'x', reason: 'x' };
-    const early = await (state === 'posted' ? postTask(poster, fields) : make(poster, worker, fields));
-    const due = await (state === 'posted' ? postTask(poster, fields) : make(poster, worker, fields));
-    market.clock.advance(after - 1);
-    expect((await all[role].post(`/v1/tasks/${early}/${verb}`, body)).status).toBe(200);
-    market.clock.advance(1);
-    const refused = await all[role].post(`/v1/tasks/${due}/${verb}`, body);
-    expect(refused).toMatchObject({ status: 409, body: { code: 'conflict' } });
-    // What is stored shows until the clock's pass, and the pass does what was due.
-    expect((await poster.get(`/v1/tasks/${due}`)).body.status).toBe(state);
-    await market.ctx.timers.runDue();
-    expect((await poster.get(`/v1/tasks/${due}`)).body.status).not.toBe(state);
-  });
+  ] as const)(
+    'a deadline bites a %s task at its very second: %s by its %s %o',
+    async (state, verb, role, fields, after) => {
+      const all = await cast();
+      const { market, poster, worker } = all;
+      const make = { posted: postTask, claimed: claimTask, delivered: deliverTask }[state];
+      const body = { result: 'x', reason: 'x' };
+      const early = await (state === 'posted' ? postTask(poster, fields) : make(poster, worker, fields));
+      const due = await (state === 'posted' ? postTask(poster, fields) : make(poster, worker, fields));
+      market.clock.advance(after - 1);
+      expect((await all[role].post(`/v1/tasks/${early}/${verb}`, body)).status).toBe(200);
+      market.clock.advance(1);
+      const refused = await all[role].post(`/v1/tasks/${due}/${verb}`, body);
+      expect(refused).toMatchObject({ status: 409, body: { code: 'conflict' } });
+      // What is stored shows until the clock's pass, and the pass does what was due.
+      expect((await poster.get(`/v1/tasks/${due}`)).body.status).toBe(state);
+      await market.ctx.timers.runDue();
+      expect((await poster.get(`/v1/tasks/${due}`)).body.status).not.toBe(state);
+    },
+  );
 
   it('tells a worker who lost the claim to the clock so, and a stranger that it is not theirs', async () => {
     const { market, poster, worker, other } = await cast();

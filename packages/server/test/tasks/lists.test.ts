@@ -8,7 +8,7 @@ const idsOf = (tasks: { task_id: string }[]) => tasks.map(({ task_id }) => task_
 /** Reads a whole list by its cursor. */
 async function readAll(agent: Agent, path: string, start?: string): Promise<string[]> {
   const ids: string[] = [];
-  for (let cursor = start === undefined ? '' : `&cursor=${start}`; ; ) {
+  for (let cursor = start === undefined ? '' : `&cursor=${start}`; ;) {
     const { status, body } = await agent.get(`${path}${cursor}`);
     expect(status).toBe(200);
     ids.push(...idsOf(body.tasks));

@@ -72,7 +72,10 @@ onBothEngines('the clock', (engine) => {
 
   it('sets a row that fails aside, names it, goes on with the others and tries it again', async () => {
     const all = await cast();
-    const [broken, sound] = [await postTask(all.poster, { max_credits: 10 }), await postTask(all.poster, { max_credits: 10 })];
+    const [broken, sound] = [
+      await postTask(all.poster, { max_credits: 10 }),
+      await postTask(all.poster, { max_credits: 10 }),
+    ];
     await engine.vandalise(all.market.url, `update accounts set balance = 9 where id = '${broken}'`);
     await all.market.pass(72 * hourMs);
     expect(await statusOf(all, sound)).toMatchObject({ status: 'expired' });
@@ -94,9 +97,9 @@ onBothEngines('the clock', (engine) => {
     const all = await cast();
     const id = await postTask(all.poster, { deadline_minutes: 1 });
     all.market.ctx.timers.start();
-    let answered = false;
-    const ended = all.poster.get(`/v1/tasks/${id}?wait=300`).finally(() => (answered = true));
-    while (!answered) {
+    const request = { answered: false };
+    const ended = all.poster.get(`/v1/tasks/${id}?wait=300`).finally(() => (request.answered = true));
+    while (!request.answered) {
       await new Promise(setImmediate);
       // Both sleep: the request until the status changes, the clock's pass for a second at most.
       if (all.market.clock.alarms === 2) all.market.clock.advance(secondMs);

@@ -86,7 +86,8 @@ onBothEngines('waiting for a task', (engine) => {
 
   it('sees a change that another node made, without having been woken', async () => {
     const { market, poster, worker } = await cast();
-    if (!market.ctx.db.shared) return expect(engine.name).toBe('SQLite');
+    // A SQLite file has one server.
+    if (!market.ctx.db.shared) return;
     const other = await Market.open(market.url, {}, market.clock);
     const id = await postTask(poster);
     const answer = poster.get(`/v1/tasks/${id}?wait=60`);

@@ -1,0 +1,181 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { setTimeout as pause } from 'node:timers/promises';
+import { sql } from 'kysely';
+import pg from 'pg';
+import { describe, expect, inject, it } from 'vitest';
+import { Client, statusAfter } from '../support/client.ts';
+import { postgres, sqlite } from '../support/engines.ts';
+import { type Agent, Market, postTask } from '../support/market.ts';
+import { PersistentPosters } from '../support/persistent.ts';
+import { type ServerProcess, startServer } from '../support/process.ts';
+import { Proxy } from '../support/proxy.ts';
+
+const initialCredits = 1_000_000;
+
+/** A way in which the storage of a running server fails for a while. */
+interface Storm {
+  readonly what: string;
+  /** What still works meanwhile, and what does not. */
+  readonly statusOf: { readonly read: number; readonly ready: number };
+  prepare(): Promise<{ url: string; begin(server: ServerProcess): void; end(server: ServerProcess): Promise<void> }>;
+}
+
+const databaseGone: Storm = {
+  what: 'PostgreSQL that can not be reached',
+  statusOf: { read: 503, ready: 503 },
+  prepare: async () => {
+    const proxy = await Proxy.before(await postgres.freshUrl());
+    return { url: proxy.url, begin: () => proxy.cut(), end: () => proxy.restore() };
+  },
+};
+
+/** Files that may not grow stand in for a disk that is full: it needs no rights, and nobody else is hurt. */
+const fileLimit = (server: ServerProcess, bytes: number | 'unlimited') =>
+  execFileSync('prlimit', ['--pid', String(server.pid), `--fsize=${bytes}:unlimited`]);
+
+const filesCanNotGrow: Storm = {
+  what: 'SQLite whose files can not grow',
+  statusOf: { read: 200, ready: 200 },
+  prepare: async () => ({
+    url: await sqlite.freshUrl(),
+    begin: (server) => void fileLimit(server, 4_096),
+    end: async (server) => void fileLimit(server, 'unlimited'),
+  }),
+};
+
+/** Limits of a process that runs can be set from outside on Linux alone; a full disk in this process comes below. */
+const storms = spawnSync('prlimit', ['--version']).status === 0 ? [databaseGone, filesCanNotGrow] : [databaseGone];
+
+describe.each(storms)('$what', ({ prepare, statusOf }) => {
+  it('fails writes with 503 and leaves nothing half done; service comes back by itself', async () => {
+    const { url: database, begin, end } = await prepare();
+    const { server, url } = await startServer(database, {
+      PINCHWORK_INITIAL_CREDITS: String(initialCredits),
+      PINCHWORK_LOG_LEVEL: 'silent',
+    });
+    const client = new Client(url);
+    const agent = await client.register();
+    const posters = new PersistentPosters(agent, 8, { max_credits: 1 });
+
+    for (let storm = 0; storm < 2; storm++) {
+      await posters.untilMore('created', 50);
+      begin(server);
+      await posters.untilMore('refused', 50);
+      expect(await client.send('GET', '/health')).toMatchObject({ status: 200, body: { status: 'ok' } });
+      expect((await client.send('GET', '/health/ready')).status).toBe(statusOf.ready);
+      expect((await agent.get('/v1/me')).status).toBe(statusOf.read);
+      await end(server);
+    }
+    await posters.untilMore('created', 50);
+    await posters.stop();
+
+    const tasks = posters.created;
+    expect((await agent.get('/v1/me')).body).toMatchObject({ tasks_posted: tasks, credits: initialCredits - tasks });
+    const { body: audit } = await client.admin.get('/v1/admin/audit');
+    expect(audit).toMatchObject({ ok: true, broken: [], checked: { tasks } });
+  });
+
+  it('does afterwards what fell due meanwhile', async () => {
+    const { url: database, begin, end } = await prepare();
+    const { server, url } = await startServer(database, {
+      PINCHWORK_TASK_EXPIRE_HOURS: '0.0003',
+      PINCHWORK_LOG_LEVEL: 'silent',
+    });
+    const agent = await new Client(url).register();
+    const task = await postTask(agent);
+
+    begin(server);
+    // Due after 1,080 ms, rounded up to a second; by then the clock has had its failures.
+    await pause(2_200);
+    expect((await agent.post('/v1/tasks', { need: 'Count the words' })).status).toBe(503);
+    await end(server);
+
+    expect(await statusWhenBack(agent, task)).toBe('expired');
+    expect((await agent.get('/v1/me')).body.credits).toBe(100);
+  });
+});
+
+/** What becomes of a posted task once the storage answers again. */
+async function statusWhenBack(agent: Agent, task: string): Promise<string> {
+  while ((await agent.get(`/v1/tasks/${task}`)).status !== 200);
+  return statusAfter(agent, task, 'posted');
+}
+
+describe('PostgreSQL that ends the sessions of its clients', () => {
+  it('is worth a new try, and no task is made twice', async () => {
+    const database = await postgres.freshUrl();
+    const { url } = await startServer(database, { PINCHWORK_LOG_LEVEL: 'silent' });
+    const client = new Client(url);
+    const agent = await client.register();
+    await client.admin.post('/v1/admin/credits/grant', { agent_id: agent.id, amount: initialCredits });
+    const posters = new PersistentPosters(agent, 8, { max_credits: 1 });
+
+    for (let i = 0; i < 5; i++) {
+      await posters.untilMore('created', 30);
+      await endSessions(database);
+    }
+    await posters.untilMore('created', 30);
+    await posters.stop();
+
+    expect((await agent.get('/v1/me')).body.tasks_posted).toBe(posters.created);
+    expect((await client.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, broken: [] });
+  });
+});
+
+async function endSessions(database: string): Promise<void> {
+  const admin = new pg.Client(inject('postgresAdmin'));
+  await admin.connect();
+  const name = new URL(database).pathname.slice(1);
+  await admin.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name]);
+  await admin.end();
+}
+
+describe('a connection that breaks in the middle of a commit', () => {
+  it('does not pass for a write that has changed nothing; its key tells what became of it', async () => {
+    const proxy = await Proxy.before(await postgres.freshUrl());
+    const { url } = await startServer(proxy.url, { PINCHWORK_LOG_LEVEL: 'silent' });
+    const agent = await new Client(url).register();
+    const task = { need: 'Count the words', max_credits: 7 };
+    const headers = { 'idempotency-key': 'one task, please' };
+
+    const cut = proxy.cutAtCommitOf(task.need);
+    const { status, body } = await agent.post('/v1/tasks', task, headers);
+    await cut;
+    expect({ status, code: body.code }).toEqual({ status: 503, code: 'storage_unavailable' });
+    expect(body.error).not.toContain('nothing was changed');
+
+    const again = await agent.post('/v1/tasks', task, headers);
+    expect(again).toMatchObject({ status: 201, headers: { 'idempotency-replayed': 'true' } });
+    expect((await agent.get('/v1/me')).body).toMatchObject({ tasks_posted: 1, credits: 93 });
+  });
+});
+
+describe('an SQLite database that is full', () => {
+  it('fails every write with 503 while reads go on, until there is room again', async () => {
+    const market = await Market.fresh(sqlite);
+    const agent = await market.register();
+    const task = await postTask(agent, { max_credits: 1 });
+    // More than any page has room for, so that each needs new pages.
+    const letter = { need: 'x'.repeat(20_000), max_credits: 1 };
+    const postAll = () => Promise.all(Array.from({ length: 50 }, () => agent.post('/v1/tasks', letter)));
+
+    await limitPages(market, 1);
+    for (const { status, headers, body } of await postAll()) {
+      expect({ status, code: body.code }).toEqual({ status: 503, code: 'storage_unavailable' });
+      expect(Number(headers['retry-after'])).toBeGreaterThan(0);
+    }
+    expect((await agent.get(`/v1/tasks/${task}`)).status).toBe(200);
+    expect((await agent.get('/v1/me')).body).toMatchObject({ credits: 99, tasks_posted: 1 });
+
+    await limitPages(market, 1_000_000);
+    expect((await postAll()).map(({ status }) => status)).toEqual(Array(50).fill(201));
+    expect((await agent.get('/v1/me')).body).toMatchObject({ credits: 49, tasks_posted: 51 });
+    expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, broken: [] });
+  });
+});
+
+/** Lets the database grow to so many pages, or to what it has already: then it behaves as on a full disk. */
+const limitPages = ({ ctx }: Market, pages: number) =>
+  ctx.db.migrate(async (connection) => {
+    await sql`pragma max_page_count = ${sql.lit(pages)}`.execute(connection);
+  });
