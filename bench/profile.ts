@@ -47,10 +47,9 @@ const groups: readonly [string, (place: Place) => boolean][] = [
 /** Where both sides' time went while they had work, warm-up included; and where the whole profiles lie. */
 export function profileReport(folder: string): string {
   const shares = sideNames.map((name) => sharesOf(folder, name));
-  const rows = groups.map(([group]) => [
-    group,
-    ...shares.map((share) => `${((share.get(group) ?? 0) * 100).toFixed(1)} %`),
-  ]);
+  const rows = groups
+    .filter(([group]) => shares.some((share) => share.has(group)))
+    .map(([group]) => [group, ...shares.map((share) => `${((share.get(group) ?? 0) * 100).toFixed(1)} %`)]);
   return `${table([['self time', ...sideNames], ...rows])}\n\n  Profiles: ${folder}`;
 }
 
