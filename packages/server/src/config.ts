@@ -92,9 +92,7 @@ function percentAsPpm(value: string) {
 
 function adminKey(value: string) {
   if (value === '') return undefined;
-  return /^[\x21-\x7e]{16,}$/.test(value)
-    ? value
-    : new Problem('at least 16 printable ASCII characters without spaces');
+  return /^[\x21-\x7e]+$/.test(value) ? value : new Problem('printable ASCII characters without spaces');
 }
 
 function networks(value: string) {
@@ -140,16 +138,23 @@ export const settings = {
   ),
 } satisfies Record<string, Setting<unknown>>;
 
+/** A random key of this length can't be guessed. */
+const safeAdminKeyLength = 16;
+
 /** Values that no message may show. */
 const secrets: ReadonlySet<string> = new Set(['ADMIN_KEY', 'DATABASE_URL'] satisfies (keyof typeof settings)[]);
 
 /**
  * Reads the configuration. An empty value means the default.
  *
- * @returns the configuration, and the `PINCHWORK_` names that mean nothing here.
+ * @returns the configuration, and sentences about what is odd but does no harm: `PINCHWORK_` names that mean nothing
+ *   here, an admin key that is short.
  * @throws ConfigError with a sentence that names the variable.
  */
-export function readConfig(env: Readonly<Record<string, string | undefined>>): { config: Config; unknown: string[] } {
+export function readConfig(env: Readonly<Record<string, string | undefined>>): {
+  config: Config;
+  warnings: string[];
+} {
   const value = <K extends keyof typeof settings>(name: K) => {
     const { default: fallback, read } = settings[name] as Setting<unknown>;
     const given = env[prefix + name]?.trim() ?? '';
@@ -177,8 +182,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
     trustProxy: value('TRUST_PROXY'),
     logLevel: value('LOG_LEVEL'),
   };
-  const unknown = Object.keys(env).filter(
-    (name) => name.startsWith(prefix) && !Object.hasOwn(settings, name.slice(prefix.length)),
-  );
-  return { config, unknown };
+  const warnings = Object.keys(env)
+    .filter((name) => name.startsWith(prefix) && !Object.hasOwn(settings, name.slice(prefix.length)))
+    .map((name) => `${name} is not a setting of Pinchwork and is ignored.`);
+  if (config.adminKey !== undefined && config.adminKey.length < safeAdminKeyLength) {
+    warnings.push(`${prefix}ADMIN_KEY is easy to guess: whoever has it can make credits. Use 16 characters or more.`);
+  }
+  return { config, warnings };
 }

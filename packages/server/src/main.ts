@@ -3,8 +3,8 @@ import { startServer } from './serve.ts';
 import { version } from './version.ts';
 
 try {
-  const { config, unknown } = readConfig(process.env);
-  for (const name of unknown) console.error(`${name} is not a setting of Pinchwork and is ignored.`);
+  const { config, warnings } = readConfig(process.env);
+  for (const warning of warnings) console.error(warning);
   const server = await startServer(config);
   console.log(`Pinchwork ${version} listens on ${server.url}
 Data: ${server.ctx.db.location}

@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely';
-import { type Params, prepared } from '../db/prepared.ts';
+import { insertion, type Params, prepared } from '../db/prepared.ts';
 import type { Schema } from '../db/schema.ts';
 
 export type AgentRow = Selectable<Schema['agents']>;
@@ -12,29 +12,18 @@ interface Profile extends Params {
   webhook_secret: string | null;
 }
 
-export const insertAgent = prepared('insertAgent', (db, p: Profile & { name: string; created_at: number }) =>
-  db.insertInto('agents').values({
-    id: p.id,
-    name: p.name,
-    good_at: p.good_at,
-    accepts_system_tasks: p.accepts_system_tasks,
-    webhook_url: p.webhook_url,
-    webhook_secret: p.webhook_secret,
-    tasks_posted: 0,
-    tasks_completed: 0,
-    rating_sum: 0,
-    rating_count: 0,
-    created_at: p.created_at,
-  }),
+export const insertAgent = insertion(
+  'agents',
+  'id',
+  'name',
+  'good_at',
+  'accepts_system_tasks',
+  'webhook_url',
+  'webhook_secret',
+  'created_at',
 );
 
-export const insertApiKey = prepared(
-  'insertApiKey',
-  (db, p: { id: string; agent_id: string; key_hash: string; created_at: number }) =>
-    db
-      .insertInto('api_keys')
-      .values({ id: p.id, agent_id: p.agent_id, key_hash: p.key_hash, created_at: p.created_at }),
-);
+export const insertApiKey = insertion('api_keys', 'id', 'agent_id', 'key_hash', 'created_at');
 
 /** The owner of a key, by the key's public part. */
 export const keyOwner = prepared('keyOwner', (db, p: { id: string }) =>
@@ -86,38 +75,23 @@ export const countPosted = prepared('countPosted', (db, p: { id: string }) =>
 );
 
 /** Counts a task done, with the rating that came with the approval: its value, and 1 or, without one, 0 and 0. */
-export const countCompleted = prepared(
-  'countCompleted',
-  (db, p: { id: string | null; rating: number; ratings: number }) =>
-    db
-      .updateTable('agents')
-      .set((eb) => ({
-        tasks_completed: eb('tasks_completed', '+', 1),
-        rating_sum: eb('rating_sum', '+', p.rating),
-        rating_count: eb('rating_count', '+', p.ratings),
-      }))
-      .where('id', '=', p.id),
+export const countCompleted = prepared('countCompleted', (db, p: { id: string; rating: number; ratings: number }) =>
+  db
+    .updateTable('agents')
+    .set((eb) => ({
+      tasks_completed: eb('tasks_completed', '+', 1),
+      rating_sum: eb('rating_sum', '+', p.rating),
+      rating_count: eb('rating_count', '+', p.ratings),
+    }))
+    .where('id', '=', p.id),
 );
 
-export const insertReview = prepared(
-  'insertReview',
-  (
-    db,
-    p: {
-      task_id: string;
-      reviewer_id: string;
-      reviewed_id: string | null;
-      rating: number | null;
-      feedback: string | null;
-      created_at: number;
-    },
-  ) =>
-    db.insertInto('reviews').values({
-      task_id: p.task_id,
-      reviewer_id: p.reviewer_id,
-      reviewed_id: p.reviewed_id!,
-      rating: p.rating,
-      feedback: p.feedback,
-      created_at: p.created_at,
-    }),
+export const insertReview = insertion(
+  'reviews',
+  'task_id',
+  'reviewer_id',
+  'reviewed_id',
+  'rating',
+  'feedback',
+  'created_at',
 );

@@ -1,4 +1,4 @@
-import type { Compilable, CompiledQuery, Kysely, SelectQueryBuilder } from 'kysely';
+import type { Compilable, CompiledQuery, Insertable, InsertResult, Kysely, SelectQueryBuilder } from 'kysely';
 import type { Schema } from './schema.ts';
 
 export type SqlValue = string | number | null;
@@ -71,6 +71,21 @@ function toStatement(query: CompiledQuery): CompiledStatement {
         return value;
       }),
   };
+}
+
+/** The parameters of an `insertion`: the columns that it fills. */
+type Row<T extends keyof Schema, C extends keyof Insertable<Schema[T]>> = { [K in C]: Insertable<Schema[T]>[K] };
+
+/** Declares the insertion of a row: its parameters are the columns named, which must be all that have no default. */
+export function insertion<T extends keyof Schema, C extends keyof Insertable<Schema[T]> & string>(
+  table: T,
+  ...columns: C[]
+): Prepared<Row<T, C> & Params, InsertResult> {
+  return prepared(`insert into ${table}`, (db, row: Row<T, C> & Params) =>
+    db
+      .insertInto(table)
+      .values(Object.fromEntries(columns.map((column) => [column, row[column]])) as Insertable<Schema[T]>),
+  );
 }
 
 /** One prepared query per shape (a number of tags, say), made when first asked for. The shapes must be few. */

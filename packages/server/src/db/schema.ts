@@ -1,5 +1,5 @@
 import type { TaskStatus } from '@pinchwork/sdk';
-import type { GeneratedAlways } from 'kysely';
+import type { Generated, GeneratedAlways } from 'kysely';
 
 /**
  * The tables, as both engines hold them: text, and whole numbers for everything else (times are epoch milliseconds,
@@ -31,15 +31,15 @@ interface AgentsTable {
   id: string;
   name: string;
   good_at: string | null;
-  accepts_system_tasks: number;
+  accepts_system_tasks: Generated<number>;
   webhook_url: string | null;
   webhook_secret: string | null;
   suspended_at: number | null;
   suspension_reason: string | null;
-  tasks_posted: number;
-  tasks_completed: number;
-  rating_sum: number;
-  rating_count: number;
+  tasks_posted: Generated<number>;
+  tasks_completed: Generated<number>;
+  rating_sum: Generated<number>;
+  rating_count: Generated<number>;
   created_at: number;
 }
 
@@ -71,7 +71,7 @@ interface TasksTable {
   review_timeout_minutes: number | null;
   claim_timeout_minutes: number | null;
   /** Counts the task's claims; names the current one while there is one. */
-  claim_number: number;
+  claim_number: Generated<number>;
   worker_id: string | null;
   claim_deadline_at: number | null;
   grace_deadline_at: number | null;
@@ -81,8 +81,8 @@ interface TasksTable {
   credits_charged: number | null;
   delivered_at: number | null;
   /** Rejections over the task's life, and those of the current claim. */
-  rejection_count: number;
-  claim_rejections: number;
+  rejection_count: Generated<number>;
+  claim_rejections: Generated<number>;
   rejection_reason: string | null;
   rejection_feedback: string | null;
   /** When the clock acts next; the database derives it from the status and the deadlines above. */

@@ -1,6 +1,6 @@
 import type { EventData, EventType } from '@pinchwork/sdk';
 import type { Tx } from '../db/database.ts';
-import { prepared } from '../db/prepared.ts';
+import { insertion, prepared } from '../db/prepared.ts';
 
 /** An event about one task, for one agent. */
 export type NewEvent = {
@@ -22,18 +22,7 @@ const drawNumber = prepared('drawNumber', (db, p: { agent_id: string }) =>
     .returning('last_number'),
 );
 
-const insertEvent = prepared(
-  'insertEvent',
-  (db, p: { agent_id: string; number: number; type: string; task_id: string; data: string; created_at: number }) =>
-    db.insertInto('events').values({
-      agent_id: p.agent_id,
-      number: p.number,
-      type: p.type,
-      task_id: p.task_id,
-      data: p.data,
-      created_at: p.created_at,
-    }),
-);
+const insertEvent = insertion('events', 'agent_id', 'number', 'type', 'task_id', 'data', 'created_at');
 
 /**
  * Appends an event to its agent's stream (contract section 8). Call it after every other update of the transaction

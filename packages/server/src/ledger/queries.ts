@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { perShape, prepared } from '../db/prepared.ts';
+import { insertion, perShape, prepared } from '../db/prepared.ts';
 
 /** Takes from an account, unless that would take it below zero. */
 export const withdrawIfCovered = prepared('withdrawIfCovered', (db, p: { id: string; amount: number }) =>
@@ -17,9 +17,7 @@ export const deposit = prepared('deposit', (db, p: { id: string; amount: number 
     .where('id', '=', p.id),
 );
 
-export const openAccount = prepared('openAccount', (db, p: { id: string; balance: number }) =>
-  db.insertInto('accounts').values({ id: p.id, balance: p.balance }),
-);
+export const openAccount = insertion('accounts', 'id', 'balance');
 
 interface TransferParams extends Record<string, string | number | null> {
   transfer_id: string;

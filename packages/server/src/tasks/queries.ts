@@ -1,6 +1,6 @@
 import type { TaskStatus } from '@pinchwork/sdk';
 import { type ExpressionBuilder, type Selectable, sql, type UpdateObject } from 'kysely';
-import { type Params, prepared } from '../db/prepared.ts';
+import { insertion, type Params, prepared } from '../db/prepared.ts';
 import type { Schema } from '../db/schema.ts';
 import {
   type ClockTransition,
@@ -57,9 +57,6 @@ export const insertTask = prepared(
         deadline_at: p.deadline_at,
         review_timeout_minutes: p.review_timeout_minutes,
         claim_timeout_minutes: p.claim_timeout_minutes,
-        claim_number: 0,
-        rejection_count: 0,
-        claim_rejections: 0,
       })
       .returningAll(),
 );
@@ -230,37 +227,19 @@ export const clockStatements = {
   approveByTime: byClock('approveByTime', {}),
 } satisfies Record<ClockTransition, unknown>;
 
-export const insertTransition = prepared(
-  'insertTransition',
-  (
-    db,
-    p: {
-      task_id: string;
-      version: number;
-      transition: string;
-      from_status: string | null;
-      to_status: string;
-      actor_id: string | null;
-      worker_id: string | null;
-      claim_number: number;
-      at: number;
-      poster_event: number | null;
-      worker_event: number | null;
-    },
-  ) =>
-    db.insertInto('task_transitions').values({
-      task_id: p.task_id,
-      version: p.version,
-      transition: p.transition,
-      from_status: p.from_status as TaskStatus | null,
-      to_status: p.to_status as TaskStatus,
-      actor_id: p.actor_id,
-      worker_id: p.worker_id,
-      claim_number: p.claim_number,
-      at: p.at,
-      poster_event: p.poster_event,
-      worker_event: p.worker_event,
-    }),
+export const insertTransition = insertion(
+  'task_transitions',
+  'task_id',
+  'version',
+  'transition',
+  'from_status',
+  'to_status',
+  'actor_id',
+  'worker_id',
+  'claim_number',
+  'at',
+  'poster_event',
+  'worker_event',
 );
 
 /** A row of a task's history. */
@@ -280,35 +259,18 @@ export const latestClaimEnd = prepared('latestClaimEnd', (db, p: { task_id: stri
     .limit(1),
 );
 
-export const insertRejectedDelivery = prepared(
-  'insertRejectedDelivery',
-  (
-    db,
-    p: {
-      task_id: string;
-      version: number;
-      claim_number: number;
-      worker_id: string;
-      result: string;
-      credits_charged: number;
-      delivered_at: number;
-      rejected_at: number;
-      reason: string;
-      feedback: string | null;
-    },
-  ) =>
-    db.insertInto('rejected_deliveries').values({
-      task_id: p.task_id,
-      version: p.version,
-      claim_number: p.claim_number,
-      worker_id: p.worker_id,
-      result: p.result,
-      credits_charged: p.credits_charged,
-      delivered_at: p.delivered_at,
-      rejected_at: p.rejected_at,
-      reason: p.reason,
-      feedback: p.feedback,
-    }),
+export const insertRejectedDelivery = insertion(
+  'rejected_deliveries',
+  'task_id',
+  'version',
+  'claim_number',
+  'worker_id',
+  'result',
+  'credits_charged',
+  'delivered_at',
+  'rejected_at',
+  'reason',
+  'feedback',
 );
 
 interface BoardTag extends Params {
@@ -317,9 +279,7 @@ interface BoardTag extends Params {
   task_id: string;
 }
 
-export const insertBoardTag = prepared('insertBoardTag', (db, p: BoardTag) =>
-  db.insertInto('board_tags').values({ tag: p.tag, created_at: p.created_at, task_id: p.task_id }),
-);
+export const insertBoardTag = insertion('board_tags', 'tag', 'created_at', 'task_id');
 
 export const deleteBoardTag = prepared('deleteBoardTag', (db, p: BoardTag) =>
   db

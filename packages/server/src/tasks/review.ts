@@ -22,7 +22,8 @@ export function approve(call: Call, taskId: string, input: z.output<typeof Appro
       tx.send(insertReview, {
         task_id: taskId,
         reviewer_id: agentId,
-        reviewed_id: task.worker_id,
+        // A delivered task has its worker: the schema sees to it.
+        reviewed_id: task.worker_id!,
         rating,
         feedback,
         created_at: now,

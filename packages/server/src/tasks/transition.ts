@@ -34,11 +34,6 @@ export async function record(
 ): Promise<void> {
   const row = transition(name);
   moveOnBoard(tx, row, task);
-  if (row.from === null) tx.send(countPosted, { id: task.poster_id });
-  if (row.credits === 'settle') {
-    const rating = moved.rating ?? null;
-    tx.send(countCompleted, { id: moved.workerId, rating: rating ?? 0, ratings: rating === null ? 0 : 1 });
-  }
   await moveCredits(ctx, tx, row, task, moved);
   const numbers = await tell(tx, row, task, moved);
   tx.send(insertTransition, {
@@ -66,21 +61,24 @@ function moveOnBoard(tx: Tx, row: Transition, task: TaskRow): void {
   }
 }
 
+/** Moves the credits, and counts the task for the agent whose doing it is: posted, or done. */
 async function moveCredits(
   ctx: Pick<Context, 'newId'>,
   tx: Tx,
   { credits }: Transition,
   task: TaskRow,
-  { at, workerId }: Moved,
+  { at, workerId, rating = null }: Moved,
 ): Promise<void> {
   if (credits === undefined) return;
   const transfer = { transferId: ctx.newId('ledgerEntry'), at };
-  if (credits === 'hold') await ledger.hold(tx, transfer, task);
-  else if (credits === 'void') await ledger.voidHold(tx, transfer, task);
-  else {
-    if (workerId === null || task.credits_charged === null) throw new Error(`${task.id} has no delivery to settle`);
-    await ledger.settle(tx, transfer, { ...task, worker_id: workerId, credits_charged: task.credits_charged });
+  if (credits === 'void') return ledger.voidHold(tx, transfer, task);
+  if (credits === 'hold') {
+    tx.send(countPosted, { id: task.poster_id });
+    return ledger.hold(tx, transfer, task);
   }
+  if (workerId === null || task.credits_charged === null) throw new Error(`${task.id} has no delivery to settle`);
+  tx.send(countCompleted, { id: workerId, rating: rating ?? 0, ratings: rating === null ? 0 : 1 });
+  return ledger.settle(tx, transfer, { ...task, worker_id: workerId, credits_charged: task.credits_charged });
 }
 
 /** Appends the events of a transition and answers, by agent, which numbers they got. */

@@ -148,8 +148,8 @@ describe('a start that can not succeed', () => {
     );
   });
 
-  it('names PINCHWORK_ADMIN_KEY when it is too short, and does not print it', async () => {
-    const sentence = await refusal({ PINCHWORK_ADMIN_KEY: 'sesame' });
+  it('names PINCHWORK_ADMIN_KEY when no header can carry it, and does not print it', async () => {
+    const sentence = await refusal({ PINCHWORK_ADMIN_KEY: 'open sesame' });
     expect(sentence).toContain('PINCHWORK_ADMIN_KEY');
     expect(sentence).not.toContain('sesame');
   });
