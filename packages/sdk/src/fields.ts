@@ -24,7 +24,8 @@ export function text(max: number, min = 1) {
   const range = min === max ? grouped(max) : `${grouped(min)} to ${grouped(max)}`;
   return z
     .string({ error: (issue) => (issue.input == null ? 'is required' : 'must be text') })
-    .superRefine((value, refinement) => {
+    .check((payload) => {
+      const { value } = payload;
       const length = value.length <= max ? value.length : codePoints(value, max);
       const problem =
         length > max || value.length < min
@@ -34,7 +35,7 @@ export function text(max: number, min = 1) {
             : value.isWellFormed()
               ? undefined
               : 'must be valid Unicode, without lone surrogates';
-      if (problem !== undefined) refinement.addIssue({ code: 'custom', message: problem });
+      if (problem !== undefined) payload.issues.push({ code: 'custom', message: problem, input: value });
     })
     .meta({ minLength: min, maxLength: max });
 }
@@ -61,9 +62,13 @@ function integerMessage(min: number, max: number): string {
 
 export const flag = () => z.boolean({ error: 'must be true or false' });
 
-/** A field that may be left out; `null` says the same (contract section 1). */
+/**
+ * A field that may be left out; `null` says the same (contract section 1). It is overwritten, which keeps the type that
+ * Zod knows, rather than transformed: a transform makes a closure on each parse.
+ */
 export function optional<T extends z.ZodType>(schema: T) {
-  return schema.nullish().transform((value): z.output<T> | undefined => value ?? undefined);
+  const absent = schema.nullish().overwrite((value) => value ?? undefined);
+  return absent as unknown as z.ZodType<z.output<T> | undefined, z.input<T> | null | undefined>;
 }
 
 const tagPattern = /^[\p{L}\p{M}\p{N}_-]+$/u;

@@ -39,7 +39,10 @@ const toReply = ({ message, code, hint }: DomainError, requestId: string): Error
 export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const known = toDomainError(error as FastifyError);
   if (known.code === 'internal_error' || known.code === 'storage_unavailable') {
-    request.log.error({ err: error, cause: known.cause, route: request.routeOptions.url }, 'a request failed');
+    request.log.error(
+      { requestId: request.id, route: request.routeOptions.url, err: error, cause: known.cause },
+      'a request failed',
+    );
   }
   // Fastify closes the connection here, in the middle of what is being sent: many clients then see a broken pipe
   // instead of the answer. Left open, Node reads the rest and throws it away, for as long as a request may take.

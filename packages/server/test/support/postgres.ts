@@ -47,9 +47,12 @@ export async function startPostgres({ durable = false }: PostgresOptions = {}): 
   return {
     adminUrl: `postgres://postgres:pinchwork@127.0.0.1:${port}/postgres`,
     stop: async () => {
-      const ended = new Promise((resolve) => server.once('exit', resolve));
-      server.kill('SIGINT');
-      await ended;
+      // It may be gone already: Ctrl-C in a terminal reaches it too.
+      if (server.exitCode === null && server.signalCode === null) {
+        const ended = new Promise((resolve) => server.once('exit', resolve));
+        server.kill('SIGINT');
+        await ended;
+      }
       rmSync(folder, { recursive: true, force: true });
     },
   };
