@@ -7,6 +7,7 @@ import { DomainError, invalid } from './errors.ts';
 import { answerClientError, sendError } from './http/errors.ts';
 import { boundIntake } from './http/intake.ts';
 import { knowAllMethods, refuseOtherMethods } from './http/methods.ts';
+import { boundOutput } from './http/output.ts';
 import { adminRoutes } from './http/routes/admin.ts';
 import { agentRoutes } from './http/routes/agents.ts';
 import { healthRoutes } from './http/routes/health.ts';
@@ -69,6 +70,7 @@ export function buildApp(ctx: Context): FastifyInstance {
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   knowAllMethods(app);
   boundIntake(app);
+  boundOutput(app);
 
   agentRoutes(app, ctx);
   taskRoutes(app, ctx);

@@ -2,9 +2,9 @@ import type { AuditResponse, IdKind } from '@pinchwork/sdk';
 import { type Logger, pino } from 'pino';
 import { Credentials } from './agents/credentials.ts';
 import type { AuditInput } from './audit/audit.ts';
-import { type Clock, systemClock } from './clock.ts';
+import { type Clock, secondMs, systemClock } from './clock.ts';
 import type { Config } from './config.ts';
-import type { Database, Tx } from './db/database.ts';
+import type { Database } from './db/database.ts';
 import { migrate } from './db/migrate.ts';
 import { openDatabase } from './db/open.ts';
 import { createIds } from './ids.ts';
@@ -12,6 +12,9 @@ import { Housekeeping } from './housekeeping.ts';
 import { TaskTimers } from './tasks/timers.ts';
 import { TaskWatch } from './tasks/watch.ts';
 import { version } from './version.ts';
+
+/** How long a pass of the timers may take to end when the program does. */
+const passMs = secondMs / 2;
 
 /** Everything the verbs work with. Built once, passed as an argument; two of them can live in one process. */
 export interface Context {
@@ -39,8 +42,6 @@ export interface Call {
   /** Aborted when the caller no longer listens. */
   readonly signal: AbortSignal;
 }
-
-export type { Tx };
 
 /**
  * Opens the database, brings its schema up to date and builds everything on top of it. Nothing runs by itself yet: the
@@ -78,8 +79,11 @@ export async function createContext(
     audit: shared(() => db.runApart<AuditInput, AuditResponse>(auditJob, { now: clock.now() })),
     dispose: async () => {
       watch.close();
-      await Promise.all([timers.stop(), housekeeping.stop()]);
+      // A pass that hangs on a database that does not answer ends when its connection is cut.
+      const passes = Promise.all([timers.stop(), housekeeping.stop()]);
+      await Promise.race([passes, new Promise((resolve) => setTimeout(resolve, passMs).unref())]);
       await db.close();
+      await passes;
     },
   };
 }

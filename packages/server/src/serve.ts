@@ -6,7 +6,7 @@ import type { Config } from './config.ts';
 import { type Context, createContext } from './context.ts';
 
 /** Requests may take so long to end once the server is told to stop; then their connections are cut. */
-const drainMs = 8 * secondMs;
+const drainMs = 6 * secondMs;
 
 export interface Server {
   readonly ctx: Context;

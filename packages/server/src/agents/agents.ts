@@ -16,11 +16,19 @@ import type { Call, Context } from '../context.ts';
 import type { Reader } from '../db/database.ts';
 import { agentNotFound } from '../errors.ts';
 import * as ledger from '../ledger/ledger.ts';
-import { accountBalance, countEntries, escrowedOf, ledgerPage } from '../ledger/queries.ts';
+import { accountBalance, balanceAndEscrow, countEntries, ledgerPage } from '../ledger/queries.ts';
 import { counted, countLimit, decodeCursor, encodeCursor } from '../paging.ts';
-import { reputationOf } from '../tasks/view.ts';
+import { reputationOf } from './reputation.ts';
 import { newKey } from './credentials.ts';
-import { agentById, type AgentRow, insertAgent, insertApiKey, setSuspension, updateProfile } from './queries.ts';
+import {
+  agentById,
+  type AgentRow,
+  insertAgent,
+  insertApiKey,
+  profileUpdate,
+  setSuspension,
+  updateProfile,
+} from './queries.ts';
 import { checkWebhookUrl } from './webhook-url.ts';
 
 /** What runs a verb that no agent calls: registration, administration. */
@@ -87,16 +95,17 @@ export async function updateMe(call: Call, input: z.output<typeof UpdateMeReques
   const { ctx, agentId } = call;
   if (typeof input.webhook_url === 'string') await checkWebhookUrl(input.webhook_url, ctx.config.webhooks);
   return call.transact('update me', async (tx) => {
-    const agent = await readAgent(tx, agentId);
     const accepts = input.accepts_system_tasks;
-    const changed = {
-      good_at: input.good_at === undefined ? agent.good_at : input.good_at,
-      accepts_system_tasks: accepts === undefined ? agent.accepts_system_tasks : Number(accepts ?? false),
-      webhook_url: input.webhook_url === undefined ? agent.webhook_url : input.webhook_url,
-      webhook_secret: input.webhook_secret === undefined ? agent.webhook_secret : input.webhook_secret,
-    };
-    tx.send(updateProfile, { id: agentId, ...changed });
-    return profileView({ ...agent, ...changed });
+    const update = profileUpdate(agentId, {
+      good_at: input.good_at,
+      accepts_system_tasks: accepts === undefined ? undefined : Number(accepts ?? false),
+      webhook_url: input.webhook_url,
+      webhook_secret: input.webhook_secret,
+    });
+    const agent = await tx.first(updateProfile, update);
+    const account = await tx.first(accountBalance, { id: agentId });
+    if (agent === undefined || account === undefined) throw agentNotFound();
+    return profileView({ ...agent, balance: account.balance });
   });
 }
 
@@ -104,9 +113,8 @@ export async function updateMe(call: Call, input: z.output<typeof UpdateMeReques
 export async function showCredits(call: Call, query: z.output<typeof LedgerQuery>): Promise<CreditBalanceResponse> {
   const { ctx, agentId: id } = call;
   const [before] = decodeCursor('ledger', query, ['~'] as const);
-  const [account, held, total, entries] = await Promise.all([
-    ctx.db.first(accountBalance, { id }),
-    ctx.db.first(escrowedOf, { id }),
+  const [account, total, entries] = await Promise.all([
+    ctx.db.first(balanceAndEscrow, { id }),
     ctx.db.first(countEntries, { id, limit: countLimit }),
     ctx.db.all(ledgerPage, { id, before, limit: query.limit + 1, offset: query.offset }),
   ]);
@@ -114,7 +122,7 @@ export async function showCredits(call: Call, query: z.output<typeof LedgerQuery
   const last = page.at(-1);
   return {
     balance: account!.balance,
-    escrowed: held!.escrowed,
+    escrowed: account!.escrowed ?? 0,
     ...counted(total!.total),
     next_cursor: last !== undefined && entries.length > page.length ? encodeCursor('ledger', [last.transfer_id]) : null,
     ledger: page.map((entry) => ({

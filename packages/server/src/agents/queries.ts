@@ -1,16 +1,8 @@
-import type { Selectable } from 'kysely';
-import { insertion, type Params, prepared } from '../db/prepared.ts';
+import { type Selectable, sql } from 'kysely';
+import { insertion, type Params, prepared, type SqlValue } from '../db/prepared.ts';
 import type { Schema } from '../db/schema.ts';
 
 export type AgentRow = Selectable<Schema['agents']>;
-
-interface Profile extends Params {
-  id: string;
-  good_at: string | null;
-  accepts_system_tasks: number;
-  webhook_url: string | null;
-  webhook_secret: string | null;
-}
 
 export const insertAgent = insertion(
   'agents',
@@ -48,17 +40,41 @@ export const ratingsOf = prepared('ratingsOf', (db, p: { id: string }) =>
   db.selectFrom('agents').select(['rating_sum', 'rating_count']).where('id', '=', p.id),
 );
 
-export const updateProfile = prepared('updateProfile', (db, p: Profile) =>
+/** The fields that an agent may change. */
+const profileFields = ['good_at', 'accepts_system_tasks', 'webhook_url', 'webhook_secret'] as const;
+
+type ProfileUpdate = Params & { id: string };
+
+/**
+ * Changes the fields whose `set_<field>` is 1 to `<field>`, and no other: two requests that change different fields at
+ * the same time both count.
+ */
+export const updateProfile = prepared('updateProfile', (db, p: ProfileUpdate) =>
   db
     .updateTable('agents')
-    .set({
-      good_at: p.good_at,
-      accepts_system_tasks: p.accepts_system_tasks,
-      webhook_url: p.webhook_url,
-      webhook_secret: p.webhook_secret,
-    })
-    .where('id', '=', p.id),
+    .set(
+      Object.fromEntries(
+        profileFields.map((field) => [
+          field,
+          sql`case when ${p[`set_${field}`]} = 1 then ${p[field]} else ${sql.ref(field)} end`,
+        ]),
+      ),
+    )
+    .where('id', '=', p.id)
+    .returningAll(),
 );
+
+/** The parameters of `updateProfile`: a field that is `undefined` stays. */
+export function profileUpdate(
+  id: string,
+  changes: Readonly<Record<(typeof profileFields)[number], SqlValue | undefined>>,
+): ProfileUpdate {
+  const params = profileFields.flatMap((field) => [
+    [`set_${field}`, changes[field] === undefined ? 0 : 1] as const,
+    [field, changes[field] ?? null] as const,
+  ]);
+  return { id, ...Object.fromEntries(params) };
+}
 
 /** Suspends an agent, or ends that with `suspended_at: null`. */
 export const setSuspension = prepared(

@@ -88,6 +88,15 @@ export const accountChecks: readonly Check[] = [
       ) as compared
       where balance <> entries or balance < 0`,
   ),
+  check(
+    'every account belongs to an agent or a task',
+    (range) => sql`
+      select a.id as subject, 'holds ' || a.balance || ' for nobody' as detail
+      from accounts a
+      where ${within(accountId, range)}
+        and not exists (select 1 from agents g where g.id = a.id)
+        and not exists (select 1 from tasks t where t.id = a.id)`,
+  ),
 ];
 
 const taskId = sql.ref('t.id');
@@ -95,8 +104,8 @@ const taskId = sql.ref('t.id');
 const legalSteps = sql.join(
   transitionNames.map((name) => {
     const { from, to } = transition(name);
-    const start = from === null ? sql`is null` : sql`= ${sql.lit(from)}`;
-    return sql`(h.transition = ${sql.lit(name)} and h.from_status ${start} and h.to_status = ${sql.lit(to)})`;
+    const start = sql`h.from_status is not distinct from ${sql.lit(from)}`;
+    return sql`(h.transition = ${sql.lit(name)} and ${start} and h.to_status = ${sql.lit(to)})`;
   }),
   sql` or `,
 );
@@ -159,7 +168,32 @@ export const taskChecks: readonly Check[] = [
             where e.account_id = t.id and e.amount < 0 and p.account_id = t.worker_id), 0) as paid
         from tasks t where ${within(taskId, range)}
       ) as compared
-      where paid <> case when status = 'approved' then credits_charged - credits_charged * fee_ppm / 1000000 else 0 end`,
+      where paid is distinct from
+        case when status = 'approved' then credits_charged - credits_charged * fee_ppm / 1000000 else 0 end`,
+  ),
+  check(
+    'a settlement gave the fee to the platform and the rest back to the poster, and nobody else anything',
+    (range) => sql`
+      select id as subject, status || ' at ' || max_credits || ', charged ' || coalesce(credits_charged, 0)
+        || ': fee ' || fee || ', back ' || back || ', to others ' || strangers || ' entries' as detail
+      from (
+        select t.id, t.status, t.max_credits, t.credits_charged, t.fee_ppm,
+          coalesce(sum(case when p.account_id = ${sql.lit(feesAccount)} then p.amount end), 0) as fee,
+          coalesce(sum(case when p.account_id = t.poster_id then p.amount end), 0) as back,
+          count(case when p.account_id not in (t.id, t.poster_id, ${sql.lit(feesAccount)})
+            and p.account_id is distinct from t.worker_id then 1 end) as strangers
+        from tasks t
+        left join ledger_entries e on e.account_id = t.id and e.amount < 0
+        left join ledger_entries p on p.transfer_id = e.transfer_id
+        where ${within(taskId, range)}
+        group by t.id
+      ) as compared
+      where strangers <> 0
+        or fee is distinct from case when status = 'approved' then credits_charged * fee_ppm / 1000000 else 0 end
+        or back is distinct from case
+          when status = 'approved' then max_credits - credits_charged
+          when status in (${finalStatuses}) then max_credits
+          else 0 end`,
   ),
   check(
     'every step of a history is in the state machine',
@@ -171,11 +205,13 @@ export const taskChecks: readonly Check[] = [
   check(
     'every step of a history begins where the last one ended',
     (range) => sql`
-      select t.id as subject, 'version ' || h.version || ' begins at ' || h.from_status || ' after ' || coalesce(p.to_status, 'a gap') as detail
+      select t.id as subject, 'version ' || h.version || ' begins at ' || coalesce(h.from_status, 'nothing')
+        || ' after ' || coalesce(p.to_status, 'no version before it') as detail
       from tasks t
       join task_transitions h on h.task_id = t.id
       left join task_transitions p on p.task_id = h.task_id and p.version = h.version - 1
-      where ${within(taskId, range)} and h.version > 1 and (p.to_status is null or p.to_status <> h.from_status)`,
+      where ${within(taskId, range)}
+        and ((h.version = 1) <> (p.version is null) or h.from_status is distinct from p.to_status)`,
   ),
   check(
     'a history ends in the state that the task is in',

@@ -21,6 +21,8 @@ const longestQueue = 5_000;
 /** How long to wait for a connection, be it a new one or another caller's. */
 const connectTimeoutMs = 5_000;
 const statementTimeoutMs = 30_000;
+/** How long to let queries end when the database is closed. */
+const closeMs = 1_000;
 /** How often a transaction that lost a conflict is tried again before it is given up as overload. */
 const attempts = 10;
 /** A node whose clock is further off the database's than this does not start: deadlines would not hold. */
@@ -64,7 +66,12 @@ export async function openPostgres(url: string, { clock, onError }: PostgresOpti
   });
   // Without listeners a connection that breaks, idle (the pool tells) or at work (it tells itself), ends the process.
   pool.on('error', onError);
-  pool.on('connect', (client) => client.on('error', onError));
+  const clients = new Set<pg.PoolClient>();
+  pool.on('connect', (client) => {
+    client.on('error', onError);
+    clients.add(client);
+  });
+  pool.on('remove', (client) => clients.delete(client));
   const location = redact(url);
   try {
     await check(pool, clock);
@@ -73,7 +80,7 @@ export async function openPostgres(url: string, { clock, onError }: PostgresOpti
     const reason = error instanceof Error ? error.message || String((error as { code?: string }).code) : String(error);
     throw new Error(`Can't use PostgreSQL at ${location} (PINCHWORK_DATABASE_URL): ${reason}`, { cause: error });
   }
-  return new PostgresDatabase(pool, location);
+  return new PostgresDatabase(pool, clients, url, location);
 }
 
 function redact(url: string): string {
@@ -197,7 +204,8 @@ const codeOf = (error: unknown): string =>
 const isConflict = (error: unknown) => ['40001', '40P01', '23505'].includes(codeOf(error));
 
 /** Errors that `pg` reports without a code: the connection broke, or none was to be had. */
-const connectionMessages = /connection|timeout|not queryable|socket/i;
+const connectionMessages =
+  /^(Connection terminated|Query read timeout|timeout exceeded|Client (has encountered|was closed))/;
 
 function isConnectionLoss(error: unknown): boolean {
   const code = codeOf(error);
@@ -218,11 +226,16 @@ class PostgresDatabase implements Database {
   readonly location: string;
   readonly shared = true;
   readonly #pool: pg.Pool;
+  readonly #url: string;
+  /** The pool's open connections, idle and at work. */
+  readonly #clients: ReadonlySet<pg.PoolClient>;
   readonly #statements = new Statements();
   #closed = false;
 
-  constructor(pool: pg.Pool, location: string) {
+  constructor(pool: pg.Pool, clients: ReadonlySet<pg.PoolClient>, url: string, location: string) {
     this.#pool = pool;
+    this.#clients = clients;
+    this.#url = url;
     this.location = location;
   }
 
@@ -288,26 +301,34 @@ class PostgresDatabase implements Database {
   }
 
   async migrate(work: (db: Kysely<Schema>, dialect: SchemaDialect) => Promise<void>): Promise<void> {
-    const client = await this.#pool.connect();
+    // A connection of its own, without time limits: a step may take long, and so may the wait for another node's.
+    const client = new pg.Client({ connectionString: this.#url, application_name: 'pinchwork migration' });
+    client.on('error', () => undefined);
+    await client.connect();
     // Kysely's driver wants a pool; it gets one that hands out this very connection, which holds the lock.
-    const single = {
-      connect: async () => ({ query: client.query.bind(client), release: () => undefined }),
+    const pool = {
+      connect: async () => Object.assign(client, { release: () => undefined }),
       end: async () => undefined,
     };
-    const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: single as unknown as pg.Pool }) });
+    const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: pool as unknown as pg.Pool }) });
     try {
-      await client.query('set statement_timeout = 0');
       await sql`select pg_advisory_lock(${sql.lit(migrationLock)})`.execute(db);
       await work(db, ddl);
     } finally {
-      // Ends the session, and with it the lock and the setting.
-      client.release(true);
+      // Ends the session, and with it the lock.
+      await client.end();
     }
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#pool.end();
+    // A server that accepts and never answers would keep its queries, and so this process, for as long as it likes.
+    const cut = setTimeout(() => this.#clients.forEach((client) => void client.connection.stream.destroy()), closeMs);
+    try {
+      await this.#pool.end();
+    } finally {
+      clearTimeout(cut);
+    }
   }
 }

@@ -98,7 +98,9 @@ function connect(path: string): Connection {
     if (version.localeCompare(oldestSqlite, 'en', { numeric: true }) < 0) {
       throw new Error(`SQLite ${version} is too old, ${oldestSqlite} or newer is needed`);
     }
-    connection.pragma('journal_mode = WAL');
+    if (connection.pragma('journal_mode = WAL', { simple: true }) !== 'wal') {
+      throw new Error('this file system does not allow SQLite its write-ahead log');
+    }
     connection.pragma('synchronous = FULL');
     connection.pragma('foreign_keys = ON');
     connection.pragma('cache_size = -65536');
@@ -186,34 +188,42 @@ class SqliteTx extends Tx {
     this.#statements = statements;
   }
 
-  #settled<T>(work: () => T): Promise<T> {
-    return settled(() => {
-      if (!this.#open) throw new Error('The transaction is over; the verb awaited something other than its Tx');
-      return work();
-    });
+  /**
+   * Runs a statement, unless one before it has failed: a full disk ends the whole transaction, and what followed would
+   * be a transaction of its own.
+   */
+  #run<T>(statement: () => T): T {
+    if (!this.#open) throw new Error('The transaction is over; the verb awaited something other than its Tx');
+    this.check();
+    try {
+      return statement();
+    } catch (error) {
+      this.#failure = { error: storageError(error) };
+      throw error;
+    }
   }
 
   all<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R[]> {
-    return this.#settled(() => this.#statements.all(query, params));
+    return settled(() => this.#run(() => this.#statements.all(query, params)));
   }
 
   first<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R | undefined> {
-    return this.#settled(() => this.#statements.first(query, params));
+    return settled(() => this.#run(() => this.#statements.first(query, params)));
   }
 
   run<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<number> {
-    return this.#settled(() => this.#statements.run(query, params));
+    return settled(() => this.#run(() => this.#statements.run(query, params)));
   }
 
   send<P extends Params, R>(query: Prepared<P, R>, params: P): void {
     try {
-      if (this.#open) this.#statements.run(query, params);
-    } catch (error) {
-      this.#failure ??= { error: storageError(error) };
+      this.#run(() => this.#statements.run(query, params));
+    } catch {
+      // Kept in #failure; `check` throws it before the commit at the latest.
     }
   }
 
-  /** Throws what a sent statement failed with. */
+  /** Throws what the first statement that failed, failed with. */
   check(): void {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
@@ -243,6 +253,7 @@ class SqliteDatabase implements Database {
   readonly #write: Statements;
   readonly #read: Statements;
   readonly #control: Record<'begin' | 'commit' | 'savepoint' | 'keep' | 'undo', Statement>;
+  readonly #workers = new Set<Worker>();
   #queue: Job[] = [];
   #flushing: Promise<void> | undefined;
   #closed = false;
@@ -359,9 +370,13 @@ class SqliteDatabase implements Database {
     return new Promise((resolve, reject) => {
       const workerData = { path: this.location, job: job.href, input };
       const worker = new Worker(new URL('./apart.ts', import.meta.url), { workerData });
+      this.#workers.add(worker);
       worker.once('message', resolve);
-      worker.once('error', (error) => reject(storageError(error)));
-      worker.once('exit', () => reject(new Error(`The job ${job.href} ended without an answer`)));
+      worker.once('error', (error) => reject(storageUnavailable(error)));
+      worker.once('exit', () => {
+        this.#workers.delete(worker);
+        reject(storageUnavailable(new Error(`The job ${job.href} was ended`)));
+      });
     });
   }
 
@@ -374,7 +389,7 @@ class SqliteDatabase implements Database {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#flushing;
+    await Promise.all([this.#flushing, ...[...this.#workers].map((worker) => worker.terminate())]);
     this.#reader.close();
     this.#writer.close();
     this.#release();

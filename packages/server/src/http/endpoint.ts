@@ -1,11 +1,15 @@
 import type { Endpoint } from '@pinchwork/sdk';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import { secondMs } from '../clock.ts';
 import type { Call, Context } from '../context.ts';
 import { identify } from './auth.ts';
 import { readBody, readQuery } from './body.ts';
 import { replayable } from './idempotency.ts';
 import { replyHeaders, sendReply } from './reply.ts';
+
+/** Who called is found out again when that was so long ago. */
+const staleMs = secondMs / 2;
 
 /** What an endpoint's handler gets: everything checked against the endpoint's row in the contract. */
 export interface Received<E extends Endpoint> {
@@ -44,6 +48,8 @@ export function serve<E extends Endpoint>(
       request.caller = await identify(ctx, endpoint.auth, request);
     },
     handler: async (request, reply) => {
+      // A body may take its time, and a suspension must bite within a second all the same.
+      if (reply.elapsedTime > staleMs) request.caller = await identify(ctx, endpoint.auth, request);
       const query = endpoint.query && readQuery(endpoint.query, request.query);
       const body =
         endpoint.body && readBody(endpoint.body, endpoint.mainField, request.headers['content-type'], request.body);
@@ -84,6 +90,7 @@ class HttpCall implements Call {
   /** Aborted when the connection ends before the reply has been sent. */
   get signal(): AbortSignal {
     const controller = new AbortController();
+    if (this.#reply.raw.closed) controller.abort();
     this.#reply.raw.once('close', () => controller.abort());
     return controller.signal;
   }

@@ -1,5 +1,7 @@
+import { taskStatuses } from '@pinchwork/sdk';
 import { sql } from 'kysely';
 import { insertion, perShape, prepared } from '../db/prepared.ts';
+import { isFinal } from '../tasks/machine.ts';
 
 /** Takes from an account, unless that would take it below zero. */
 export const withdrawIfCovered = prepared('withdrawIfCovered', (db, p: { id: string; amount: number }) =>
@@ -45,15 +47,22 @@ export const accountBalance = prepared('accountBalance', (db, p: { id: string })
   db.selectFrom('accounts').select('balance').where('id', '=', p.id),
 );
 
-const openStatuses = sql.raw(`'posted', 'claimed', 'delivered'`);
+const openStatuses = sql.join(taskStatuses.filter((status) => !isFinal(status)).map((status) => sql.lit(status)));
 
-/** What the agent's open tasks hold. */
-export const escrowedOf = prepared('escrowedOf', (db, p: { id: string }) =>
+/** What an agent has, and what its open tasks hold: in one statement, so that both are of the same moment. */
+export const balanceAndEscrow = prepared('balanceAndEscrow', (db, p: { id: string }) =>
   db
-    .selectFrom('tasks')
-    .select(sql<number>`coalesce(sum(max_credits), 0)`.as('escrowed'))
-    .where('poster_id', '=', p.id)
-    .where(sql<boolean>`status in (${openStatuses})`),
+    .selectFrom('accounts')
+    .select((eb) => [
+      'balance',
+      eb
+        .selectFrom('tasks')
+        .select(sql<number>`coalesce(sum(max_credits), 0)`.as('escrowed'))
+        .where('poster_id', '=', p.id)
+        .where(sql<boolean>`status in (${openStatuses})`)
+        .as('escrowed'),
+    ])
+    .where('id', '=', p.id),
 );
 
 /** How many rows an agent's ledger has, counted up to `limit`. */

@@ -64,6 +64,18 @@ function onBoard(db: Kysely<Schema>, p: BoardParams, tagCount: number) {
   };
 }
 
+/** The tasks of a page with the length of their texts, which are looked at for these alone, not for those before. */
+function withSizes(db: Kysely<Schema>, page: SelectQueryBuilder<Schema, never, Position>) {
+  return db
+    .selectFrom(page.as('page'))
+    .innerJoin('tasks', 'tasks.id', 'page.id')
+    .select([
+      'page.id',
+      'page.created_at',
+      sql<number>`length(need) + coalesce(length(context), 0) + coalesce(length(result), 0)`.as('size'),
+    ]);
+}
+
 /** The next tasks to pick up, oldest first, held for this transaction. */
 export const nextOnBoard = perShape((tagCount: number) =>
   prepared(
@@ -82,17 +94,14 @@ export const boardPage = perShape((tagCount: number) =>
     `boardPage${tagCount}`,
     (db, p: BoardParams & { after_created_at: number; after_id: string; limit: number; offset: number }) => {
       const { query, createdAt, id } = onBoard(db, p, tagCount);
-      return query
-        .select([
-          'tasks.id',
-          'tasks.created_at',
-          sql<number>`length(tasks.need) + coalesce(length(tasks.context), 0)`.as('size'),
-        ])
+      const page = query
+        .select(['tasks.id', 'tasks.created_at'])
         .where(sql<boolean>`(${createdAt}, ${id}) > (${p.after_created_at}, ${p.after_id})`)
         .orderBy(createdAt)
         .orderBy(id)
         .limit(p.limit)
         .offset(p.offset);
+      return withSizes(db, page).orderBy('page.created_at').orderBy('page.id');
     },
     { replan: true },
   ),
@@ -157,26 +166,16 @@ function mine(db: Kysely<Schema>, p: MineParams, shape: string) {
 export const minePage = perShape((shape: string) =>
   prepared(
     `minePage ${shape}`,
-    (db, p: MineParams & { limit: number; offset: number }) =>
-      db
-        .selectFrom(
-          db
-            .selectFrom(mine(db, p, shape).as('mine'))
-            .select(['mine.id', 'mine.created_at'])
-            .orderBy('mine.created_at', 'desc')
-            .orderBy('mine.id', 'desc')
-            .limit(p.limit)
-            .offset(p.offset)
-            .as('page'),
-        )
-        .innerJoin('tasks', 'tasks.id', 'page.id')
-        .select([
-          'page.id',
-          'page.created_at',
-          sql<number>`length(need) + coalesce(length(context), 0) + coalesce(length(result), 0)`.as('size'),
-        ])
-        .orderBy('page.created_at', 'desc')
-        .orderBy('page.id', 'desc'),
+    (db, p: MineParams & { limit: number; offset: number }) => {
+      const page = db
+        .selectFrom(mine(db, p, shape).as('mine'))
+        .select(['mine.id', 'mine.created_at'])
+        .orderBy('mine.created_at', 'desc')
+        .orderBy('mine.id', 'desc')
+        .limit(p.limit)
+        .offset(p.offset);
+      return withSizes(db, page).orderBy('page.created_at', 'desc').orderBy('page.id', 'desc');
+    },
     { replan: true },
   ),
 );

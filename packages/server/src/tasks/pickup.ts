@@ -59,12 +59,10 @@ async function claimNext(
     if (task !== undefined) rows.push(task);
   }
   // The events take their locks in the order of the recipients' ids, over all tasks of the batch.
-  const claims: TaskPickupResponse[] = [];
   const byPoster = rows.toSorted((a, b) => (a.poster_id < b.poster_id ? -1 : 1));
   const views = new Map<string, TaskPickupResponse>();
   for (const task of byPoster) views.set(task.id, await recordClaim(ctx, tx, agentId, task, now));
-  for (const { id } of rows) claims.push(views.get(id)!);
-  return claims;
+  return rows.map(({ id }) => views.get(id)!);
 }
 
 async function claim(

@@ -7,13 +7,14 @@ import {
   type TaskResponse,
 } from '@pinchwork/sdk';
 import type { z } from 'zod';
+import type { Ratings } from '../agents/reputation.ts';
 import type { Call, Context } from '../context.ts';
 import { taskNotFound } from '../errors.ts';
 import { counted, countLimit, decodeCursor, encodeCursor, type ListName, type PageRequest } from '../paging.ts';
 import { boardPage, countBoard, countMine, minePage, mineShape, type PageRow, tagParams, tasksByIds } from './lists.ts';
 import { isFinal } from './machine.ts';
 import { taskById, type TaskRow } from './queries.ts';
-import { boardView, type PosterRatings, taskView } from './view.ts';
+import { boardView, taskView } from './view.ts';
 import { waitForTask } from './wait.ts';
 
 /** A page ends early when its tasks' texts are longer than this together: a hundred of the longest would be 260 MB. */
@@ -72,7 +73,7 @@ export async function listBoard(call: Call, query: z.output<typeof BoardQuery>):
     }),
     ctx.db.first(countBoard(tags.length), { ...board, limit: countLimit }),
   ]);
-  const { rows, next_cursor } = await readPage(ctx, 'board', page, query);
+  const { rows, next_cursor } = await readPage(ctx, 'board', page, query, ({ status }) => status === 'posted');
   return { tasks: rows.map((task) => boardView(task, task)), ...counted(total!.total), next_cursor };
 }
 
@@ -100,17 +101,30 @@ export async function listMyTasks(call: Call, query: z.output<typeof MyTasksQuer
       limit: countLimit,
     }),
   ]);
-  const { rows, next_cursor } = await readPage(ctx, 'mine', page, query);
+  const { rows, next_cursor } = await readPage(
+    ctx,
+    'mine',
+    page,
+    query,
+    (task) => isParty(task, agentId) && (query.status === undefined || task.status === query.status),
+  );
   return { tasks: rows.map(taskView), ...counted(total!.total), next_cursor };
 }
 
-/** Reads the tasks of a page; `page` holds one row more than is asked for when the list goes on. */
+/**
+ * Reads the tasks of a page.
+ *
+ * @param page holds one row more than is asked for when the list goes on.
+ * @param fits leaves out what has moved since the page was put together: on PostgreSQL that was another moment, and a
+ *   task that was this agent's then may be somebody else's now.
+ */
 async function readPage(
   ctx: Context,
   list: ListName,
   page: PageRow[],
   { limit }: PageRequest,
-): Promise<{ rows: (TaskRow & PosterRatings)[]; next_cursor: string | null }> {
+  fits: (task: TaskRow) => boolean,
+): Promise<{ rows: (TaskRow & Ratings)[]; next_cursor: string | null }> {
   let characters = 0;
   let count = 0;
   for (const { size } of page.slice(0, limit)) {
@@ -122,13 +136,13 @@ async function readPage(
   const next_cursor = last !== undefined && count < page.length ? encodeCursor(list, [last.created_at, last.id]) : null;
   const ids = page.slice(0, count).map(({ id }) => id);
   const found = new Map((await readByIds(ctx, ids)).map((task) => [task.id, task]));
-  return { rows: ids.flatMap((id) => found.get(id) ?? []), next_cursor };
+  return { rows: ids.flatMap((id) => found.get(id) ?? []).filter(fits), next_cursor };
 }
 
 /** The few statements for a page's tasks: a page that is shorter repeats its last id. */
 const idCounts = [1, 5, 20, limits.pageSize] as const;
 
-async function readByIds(ctx: Context, ids: string[]): Promise<(TaskRow & PosterRatings)[]> {
+async function readByIds(ctx: Context, ids: string[]): Promise<(TaskRow & Ratings)[]> {
   const last = ids.at(-1);
   if (last === undefined) return [];
   const count = idCounts.find((each) => each >= ids.length)!;

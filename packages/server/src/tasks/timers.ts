@@ -65,7 +65,8 @@ export class TaskTimers {
     try {
       return await db.transact('timer', (tx) => this.#transition(tx, taskId));
     } catch (error) {
-      // A storage that is away is nobody's fault: the row stays due and the loop comes back to it.
+      // A storage that is away or behind is no fault of the row's: it stays due and the loop comes back to it.
+      if (error instanceof DomainError && error.code === 'overloaded') return false;
       if (error instanceof DomainError) throw error;
       log.error({ taskId, err: error }, 'a timer failed; the task is set aside');
       await this.#setAside(taskId, error);

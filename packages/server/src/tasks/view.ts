@@ -1,4 +1,5 @@
 import type { BoardTask, TaskPickupResponse, TaskResponse } from '@pinchwork/sdk';
+import { type Ratings, reputationOf } from '../agents/reputation.ts';
 import { wireTime } from '../clock.ts';
 import type { TaskRow } from './queries.ts';
 
@@ -35,18 +36,7 @@ export function taskView(task: TaskRow): TaskResponse {
   };
 }
 
-/** What is shown of a task's poster. */
-export interface PosterRatings {
-  readonly rating_sum: number;
-  readonly rating_count: number;
-}
-
-/** The mean of all ratings received, two decimals, 0 when unrated (contract section 5). */
-export function reputationOf({ rating_sum, rating_count }: PosterRatings): number {
-  return rating_count === 0 ? 0 : Math.round((rating_sum * 100) / rating_count) / 100;
-}
-
-const publicView = (task: TaskRow, poster: PosterRatings) => ({
+const publicView = (task: TaskRow, poster: Ratings) => ({
   task_id: task.id,
   need: task.need,
   context: task.context,
@@ -61,12 +51,12 @@ const publicView = (task: TaskRow, poster: PosterRatings) => ({
 });
 
 /** For the agent who has just picked it up. */
-export function pickupView(task: TaskRow, poster: PosterRatings): TaskPickupResponse {
+export function pickupView(task: TaskRow, poster: Ratings): TaskPickupResponse {
   return { ...publicView(task, poster), claim_number: task.claim_number };
 }
 
 /** For whoever browses the board. */
-export function boardView(task: TaskRow, poster: PosterRatings): BoardTask {
+export function boardView(task: TaskRow, poster: Ratings): BoardTask {
   return { ...publicView(task, poster), is_matched: false, match_rank: null, rejection_count: task.rejection_count };
 }
 

@@ -187,6 +187,44 @@ it('when the disk is full everybody in the batch is told so, reads go on, and wr
   await full.close();
 });
 
+it('a disk that fills up in the middle of a verb leaves nothing of it, wherever that is', async () => {
+  const path = await sqlite.freshUrl();
+  const roomy = openSqlite({ path });
+  await migrate(roomy, version);
+  await roomy.transact('fill', async (tx) => {
+    for (let i = 0; i < 200; i++) tx.send(put, { key: `filler ${i}`, value: 'x'.repeat(500) });
+  });
+  await roomy.close();
+  const [{ page_count: pages }] = (await sqlite.query(path, 'pragma page_count')) as [{ page_count: number }];
+  let refused = 0;
+  for (let spare = 0; spare < 12; spare++) {
+    const db = openSqlite({ path, maxPages: pages + spare });
+    const outcome = await db
+      .transact('verb', async (tx) => {
+        for (let i = 0; i < 8; i++) {
+          // The small one finds room in a page that is there already; the large one needs a new page.
+          tx.send(put, { key: `small ${spare} ${i}`, value: 'x' });
+          tx.send(put, { key: `large ${spare} ${i}`, value: 'x'.repeat(3_900) });
+        }
+        await tx.first(get, { key: 'small 0' }).catch(() => undefined);
+        tx.send(put, { key: `last ${spare}`, value: 'x' });
+      })
+      .then(
+        () => 'done',
+        (error: unknown) => (error as DomainError).code,
+      );
+    const left = await Promise.all(
+      ['small 0', 'small 7', 'last'].map((key) => valueOf(db, key.replace(/^(\w+)/, `$1 ${spare}`))),
+    );
+    if (outcome === 'storage_unavailable') {
+      refused++;
+      expect(left).toEqual([undefined, undefined, undefined]);
+    }
+    await db.close();
+  }
+  expect(refused).toBeGreaterThan(3);
+});
+
 it('a second opener of the same file is refused with a sentence, until the first is gone', async () => {
   const { db, url } = await fresh(sqlite);
   expect(() => openSqlite({ path: url })).toThrow(`Another Pinchwork server is using ${url}`);
@@ -203,4 +241,10 @@ it('too many writers at once are told to come back, and the others are served', 
   const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
   expect(refused.length).toBe(1_000);
   expect(refused[0]).toMatchObject({ reason: { code: 'overloaded' } });
+});
+
+it('a database that closes ends the jobs that run apart', async () => {
+  const { db } = await fresh(sqlite);
+  const job = db.runApart(new URL('./endless-job.ts', import.meta.url), null);
+  await Promise.all([db.close(), expect(job).rejects.toMatchObject({ code: 'storage_unavailable' })]);
 });

@@ -1,19 +1,24 @@
 import { connect, type Socket } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import { Client } from '../support/client.ts';
-import { onBothEngines } from '../support/engines.ts';
+import { onBothEngines, postgres } from '../support/engines.ts';
 import { type Agent, postTask } from '../support/market.ts';
 import { type ServerProcess, startServer } from '../support/process.ts';
+import { Proxy } from '../support/proxy.ts';
 
 /** An operator's patience: after this, whoever sent SIGTERM sends SIGKILL. */
 const patienceMs = 10_000;
 
 async function expectGoodEnd(server: ServerProcess): Promise<void> {
+  await expectEnd(server);
+  expect(server.stderr).toBe('');
+}
+
+async function expectEnd(server: ServerProcess): Promise<void> {
   const impatient = Promise.withResolvers<never>();
   const timer = setTimeout(() => impatient.reject(new Error(`Still there after ${patienceMs} ms`)), patienceMs);
   try {
     expect(await Promise.race([server.ended, impatient.promise])).toEqual({ code: 0, signal: null });
-    expect(server.stderr).toBe('');
   } finally {
     clearTimeout(timer);
   }
@@ -111,4 +116,15 @@ onBothEngines('a server that is told to stop', (engine) => {
     const again = new Client((await startServer(database)).url);
     expect((await again.as(agent).get('/v1/me')).status).toBe(200);
   });
+});
+
+it('a server whose PostgreSQL no longer answers ends in time all the same', async () => {
+  const proxy = await Proxy.before(await postgres.freshUrl());
+  const { server, url } = await startServer(proxy.url);
+  const agent = await new Client(url).register();
+  proxy.freeze();
+  const hangs = agent.get('/v1/me').catch(() => undefined);
+  server.signal('SIGTERM');
+  await expectEnd(server);
+  await hangs;
 });

@@ -8,6 +8,7 @@ export class Proxy {
   readonly #open = new Set<Socket>();
   #listener: Server | undefined;
   #port = 0;
+  #frozen = false;
   /** The transaction to cut: a text that it sends, and whom to tell. */
   #victim: { text: string; cut: () => void } | undefined;
 
@@ -33,6 +34,11 @@ export class Proxy {
   cut(): void {
     this.#listener?.close();
     for (const socket of this.#open) socket.destroy();
+  }
+
+  /** Keeps all connections, and lets nothing through any more. */
+  freeze(): void {
+    this.#frozen = true;
   }
 
   /** Lets connections through, as in the beginning. */
@@ -73,7 +79,7 @@ export class Proxy {
         cut ??= this.#victim?.cut;
         this.#victim = undefined;
       }
-      database.write(chunk);
+      if (!this.#frozen) database.write(chunk);
     });
     database.on('data', (chunk: Buffer) => {
       if (cut === undefined) {

@@ -98,6 +98,15 @@ onBothEngines('waiting for a task', (engine) => {
     await other.close();
   });
 
+  it('answers a create that is on disk with 201, also when the storage goes away meanwhile', async () => {
+    const { market, poster } = await cast();
+    const answer = poster.post('/v1/tasks', { need: 'Wait for me', wait: 60 });
+    await settled(market);
+    await market.ctx.db.close();
+    market.clock.advance(60 * secondMs);
+    expect(await answer).toMatchObject({ status: 201, body: { status: 'posted', need: 'Wait for me' } });
+  });
+
   it('does not outlast the right to see the task', async () => {
     const { market, poster, worker } = await cast();
     const id = await claimTask(poster, worker, { claim_timeout_minutes: 1 });

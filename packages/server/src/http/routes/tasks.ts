@@ -13,8 +13,12 @@ export function taskRoutes(app: FastifyInstance, ctx: Context): void {
   serve(app, ctx, endpoints.createTask, async ({ call, body: { wait, ...task } }) => {
     const created = await createTask(call, task);
     if (wait === undefined) return created;
-    const { done, task: then } = await awaitResult(call, created.task_id, wait);
-    return new Answer(done ? 200 : 201, then);
+    // The task is there, whatever becomes of the wait: an error now would have it posted twice.
+    const waited = await awaitResult(call, created.task_id, wait).catch((error: unknown) => {
+      ctx.log.warn(error, 'a wait for a new task broke off');
+      return { done: false, task: created };
+    });
+    return new Answer(waited.done ? 200 : 201, waited.task);
   });
   serve(app, ctx, endpoints.listBoard, async ({ call, query }) => {
     refuseSearch(query.search);

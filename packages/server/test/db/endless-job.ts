@@ -1,0 +1,4 @@
+/** A job that never ends by itself, as an audit of a very large database seems to. */
+export default async function endless(): Promise<never> {
+  for (;;) await new Promise(setImmediate);
+}
