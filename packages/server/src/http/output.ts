@@ -56,20 +56,22 @@ export function boundOutput(
     const { socket } = request.raw;
     const bytes = typeof payload === 'string' ? Buffer.byteLength(payload) : 0;
     const connection = connections.get(socket);
-    if (bytes <= smallBytes || connection === undefined) return done();
-    if (request.method === 'GET' && inFlight + bytes > mostBytes) {
+    if (bytes <= smallBytes || connection === undefined) {
+      done();
+    } else if (request.method === 'GET' && inFlight + bytes > mostBytes) {
       // They tell of the reply that is not sent. The refusal comes by here again, and is small.
       for (const name of Object.keys(reply.getHeaders())) if (name !== 'x-request-id') reply.removeHeader(name);
-      return done(overloaded());
+      done(overloaded());
+    } else {
+      inFlight += bytes;
+      connection.bytes += bytes;
+      reply.raw.once('close', () => {
+        if (!connections.has(socket)) return;
+        inFlight -= bytes;
+        connection.bytes -= bytes;
+      });
+      done();
     }
-    inFlight += bytes;
-    connection.bytes += bytes;
-    reply.raw.once('close', () => {
-      if (!connections.has(socket)) return;
-      inFlight -= bytes;
-      connection.bytes -= bytes;
-    });
-    done();
   });
 
   // Looks are counted, not time: a server that was itself held up must not blame its clients.

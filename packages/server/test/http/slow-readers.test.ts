@@ -37,7 +37,9 @@ class Server {
     });
     app.get('/small', (request, reply) => sendReply(request, reply, 200, { text: 'x' }));
     app.get('/poll', async (request, reply) => {
-      await new Promise<void>((resolve) => (this.endPoll = resolve));
+      await new Promise<void>((resolve) => {
+        this.endPoll = resolve;
+      });
       return sendReply(request, reply, 200, { text: 'x' });
     });
   }
@@ -111,9 +113,8 @@ describe('large replies that nobody takes', () => {
       const stalled = await Promise.all(connections.map((lines) => server.stall(...lines)));
       await until(async () => (await server.ask('GET /large')).status === 503);
       for (const { socket, peer } of stalled) {
-        const gone = once(peer, 'close');
         socket.destroy();
-        await gone;
+        await until(() => peer.closed);
       }
       expect(await server.ask('GET /large')).toMatchObject({ status: 200 });
     }
