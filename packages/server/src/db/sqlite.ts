@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { closeSync, existsSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import BetterSqlite, { type Database as Connection, type Statement } from 'better-sqlite3';
 import { DummyDriver, Kysely, SqliteAdapter, SqliteDialect, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
@@ -60,9 +60,10 @@ export function openSqliteReader(path: string): OwnReader {
 function locate(path: string): string {
   const full = resolve(path);
   try {
-    mkdirSync(dirname(full), { recursive: true });
-    if (!existsSync(full)) return join(realpathSync(dirname(full)), basename(full));
-    if (statSync(full).isDirectory()) throw new Error('it is a folder');
+    mkdirSync(dirname(full), { recursive: true, mode: 0o700 });
+    if (existsSync(full) && statSync(full).isDirectory()) throw new Error('it is a folder');
+    // For its owner alone, as SQLite then makes the files beside it too: webhook secrets stand in it as they are.
+    closeSync(openSync(full, 'a', 0o600));
     return realpathSync(full);
   } catch (error) {
     throw unusable(full, error);
@@ -101,6 +102,7 @@ function connect(path: string): Connection {
     if (connection.pragma('journal_mode = WAL', { simple: true }) !== 'wal') {
       throw new Error('this file system does not allow SQLite its write-ahead log');
     }
+    connection.exec('begin immediate; rollback');
     connection.pragma('synchronous = FULL');
     connection.pragma('foreign_keys = ON');
     connection.pragma('cache_size = -65536');

@@ -34,14 +34,19 @@ export function boundIntake(app: FastifyInstance): void {
     if (bytes <= smallBytes) return;
     if (reserved + bytes > mostBytes) throw overloaded();
     reserved += bytes;
+    const { socket } = request.raw;
     let held = true;
-    request.releaseBody = () => {
+    const release = () => {
       if (!held) return;
       held = false;
       reserved -= bytes;
       request.body = undefined;
+      socket.off('close', release);
     };
-    reply.raw.once('close', request.releaseBody);
+    request.releaseBody = release;
+    reply.raw.once('close', release);
+    // A reply that waits behind another one on its connection is not told that it has closed.
+    socket.once('close', release);
   });
 }
 

@@ -59,5 +59,9 @@ function humanLine(reply: Reply): string {
   if (typeof reply.message === 'string') return reply.message;
   if (Array.isArray(reply.tasks)) return reply.tasks.length === 1 ? '1 task.' : `${reply.tasks.length} tasks.`;
   if (typeof reply.status === 'string') return `The task is ${reply.status}.`;
+  if (typeof reply.claim_number === 'number') {
+    return `The task is yours: send its result to POST /v1/tasks/${String(reply.task_id)}/deliver by ${String(reply.claim_deadline)}.`;
+  }
+  if (typeof reply.balance === 'number') return `You have ${reply.balance} credits.`;
   return 'Done.';
 }
