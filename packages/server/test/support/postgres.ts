@@ -97,7 +97,8 @@ async function locateBinaries(copyTo: string | undefined): Promise<{ initdb: str
   const native = dirname(dirname(found.postgres));
   const copy = join(copyTo, 'native');
   mkdirSync(copy);
-  cpSync(native, copy, { recursive: true });
+  // As they are: rewritten to whole paths, the links among the libraries would lead back into the checkout.
+  cpSync(native, copy, { recursive: true, verbatimSymlinks: true });
   return {
     initdb: join(copy, 'bin', basename(found.initdb)),
     postgres: join(copy, 'bin', basename(found.postgres)),
