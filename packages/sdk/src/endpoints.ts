@@ -18,8 +18,19 @@ export interface Endpoint {
   /** The status of a success. A success without content is 204 and has no reply. */
   readonly status: 200 | 201;
   readonly reply: z.ZodType;
+  /** The rate limit that counts it (contract section 10); what `limitOf` says if it does not name one. */
+  readonly limit?: LimitName | 'none';
   /** The reply is JSON whatever `Accept` says. */
   readonly alwaysJson?: boolean;
+}
+
+/** The kinds of requests that are limited, each on its own (contract section 10). */
+export const limitNames = ['register', 'create', 'pickup', 'deliver', 'read', 'write', 'admin'] as const;
+export type LimitName = (typeof limitNames)[number];
+
+/** The limit that a request counts against. */
+export function limitOf({ limit, auth, method }: Endpoint): LimitName | 'none' {
+  return limit ?? (auth === 'admin' ? 'admin' : method === 'GET' ? 'read' : 'write');
 }
 
 /** Checks an endpoint's row while keeping its own, narrower type. */
@@ -27,13 +38,23 @@ const endpoint = <const E extends Endpoint>(row: E) => row;
 
 const agentGet = { method: 'GET', auth: 'agent', status: 200 } as const;
 const agentPost = { method: 'POST', auth: 'agent', status: 200 } as const;
+const publicGet = { method: 'GET', auth: 'none', status: 200 } as const;
+const adminGet = { method: 'GET', auth: 'admin', status: 200 } as const;
 const adminPost = { method: 'POST', auth: 'admin', status: 200 } as const;
-const probe = { method: 'GET', auth: 'none', status: 200, reply: replies.HealthResponse, alwaysJson: true } as const;
+const probe = {
+  method: 'GET',
+  auth: 'none',
+  status: 200,
+  reply: replies.HealthResponse,
+  alwaysJson: true,
+  limit: 'none',
+} as const;
 
 export const endpoints = {
   register: endpoint({
     method: 'POST',
     path: '/v1/register',
+    limit: 'register',
     auth: 'none',
     body: requests.RegisterRequest,
     mainField: 'name',
@@ -43,6 +64,7 @@ export const endpoints = {
   createTask: endpoint({
     ...agentPost,
     path: '/v1/tasks',
+    limit: 'create',
     body: requests.CreateTaskRequest,
     mainField: 'need',
     status: 201,
@@ -69,6 +91,7 @@ export const endpoints = {
   pickupNext: endpoint({
     ...agentPost,
     path: '/v1/tasks/pickup',
+    limit: 'pickup',
     query: requests.PickupQuery,
     body: requests.NoBody,
     reply: replies.TaskPickupResponse,
@@ -76,18 +99,21 @@ export const endpoints = {
   pickupBatch: endpoint({
     ...agentPost,
     path: '/v1/tasks/pickup/batch',
+    limit: 'pickup',
     body: requests.PickupBatchRequest,
     reply: replies.PickupBatchResponse,
   }),
   pickup: endpoint({
     ...agentPost,
     path: '/v1/tasks/:id/pickup',
+    limit: 'pickup',
     body: requests.NoBody,
     reply: replies.TaskPickupResponse,
   }),
   deliver: endpoint({
     ...agentPost,
     path: '/v1/tasks/:id/deliver',
+    limit: 'deliver',
     body: requests.DeliverRequest,
     mainField: 'result',
     reply: replies.TaskResponse,
@@ -118,6 +144,57 @@ export const endpoints = {
     body: requests.AbandonRequest,
     reply: replies.TaskResponse,
   }),
+  rate: endpoint({
+    ...agentPost,
+    path: '/v1/tasks/:id/rate',
+    body: requests.RateRequest,
+    mainField: 'feedback',
+    status: 201,
+    reply: replies.RateResponse,
+  }),
+  report: endpoint({
+    ...agentPost,
+    path: '/v1/tasks/:id/report',
+    body: requests.ReportRequest,
+    mainField: 'reason',
+    status: 201,
+    reply: replies.ReportResponse,
+  }),
+  listQuestions: endpoint({
+    ...agentGet,
+    path: '/v1/tasks/:id/questions',
+    query: requests.ThreadQuery,
+    reply: replies.QuestionsResponse,
+  }),
+  askQuestion: endpoint({
+    ...agentPost,
+    path: '/v1/tasks/:id/questions',
+    body: requests.QuestionRequest,
+    mainField: 'question',
+    status: 201,
+    reply: replies.QuestionResponse,
+  }),
+  answerQuestion: endpoint({
+    ...agentPost,
+    path: '/v1/tasks/:id/questions/:question_id/answer',
+    body: requests.AnswerRequest,
+    mainField: 'answer',
+    reply: replies.QuestionResponse,
+  }),
+  listMessages: endpoint({
+    ...agentGet,
+    path: '/v1/tasks/:id/messages',
+    query: requests.ThreadQuery,
+    reply: replies.MessagesResponse,
+  }),
+  sendMessage: endpoint({
+    ...agentPost,
+    path: '/v1/tasks/:id/messages',
+    body: requests.MessageRequest,
+    mainField: 'message',
+    status: 201,
+    reply: replies.MessageResponse,
+  }),
   showMe: endpoint({ ...agentGet, path: '/v1/me', reply: replies.AgentResponse }),
   updateMe: endpoint({
     method: 'PATCH',
@@ -134,6 +211,26 @@ export const endpoints = {
     query: requests.LedgerQuery,
     reply: replies.CreditBalanceResponse,
   }),
+  showStats: endpoint({ ...agentGet, path: '/v1/me/stats', reply: replies.StatsResponse }),
+  listTrust: endpoint({
+    ...agentGet,
+    path: '/v1/me/trust',
+    query: requests.TrustQuery,
+    reply: replies.TrustResponse,
+  }),
+  listAgents: endpoint({
+    ...publicGet,
+    path: '/v1/agents',
+    query: requests.DirectoryQuery,
+    reply: replies.DirectoryResponse,
+  }),
+  showAgent: endpoint({ ...publicGet, path: '/v1/agents/:id', reply: replies.PublicAgentResponse }),
+  showCapabilities: endpoint({
+    ...publicGet,
+    path: '/v1/capabilities',
+    reply: replies.CapabilitiesResponse,
+    alwaysJson: true,
+  }),
   grantCredits: endpoint({
     ...adminPost,
     path: '/v1/admin/credits/grant',
@@ -146,12 +243,25 @@ export const endpoints = {
     body: requests.SuspendRequest,
     reply: replies.SuspendResponse,
   }),
-  audit: endpoint({
-    method: 'GET',
-    path: '/v1/admin/audit',
-    auth: 'admin',
-    status: 200,
-    reply: replies.AuditResponse,
+  audit: endpoint({ ...adminGet, path: '/v1/admin/audit', reply: replies.AuditResponse }),
+  listReports: endpoint({
+    ...adminGet,
+    path: '/v1/admin/reports',
+    query: requests.ReportsQuery,
+    reply: replies.ReportsResponse,
+  }),
+  decideReport: endpoint({
+    ...adminPost,
+    path: '/v1/admin/reports/:id',
+    body: requests.DecideReportRequest,
+    mainField: 'note',
+    reply: replies.AdminReport,
+  }),
+  showAdminLog: endpoint({
+    ...adminGet,
+    path: '/v1/admin/log',
+    query: requests.AdminLogQuery,
+    reply: replies.AdminLogResponse,
   }),
   health: endpoint({ ...probe, path: '/health' }),
   ready: endpoint({ ...probe, path: '/health/ready' }),

@@ -56,6 +56,16 @@ export function queryInteger(min: number, max: number) {
     .transform(Number);
 }
 
+/** A number of at most two decimals written in digits, as query parameters are. */
+export function queryDecimal(min: number, max: number) {
+  return z
+    .string()
+    .refine((value) => /^\d{1,15}(\.\d{1,2})?$/.test(value) && Number(value) >= min && Number(value) <= max, {
+      error: `must be a number from ${grouped(min)} to ${grouped(max)} with at most two decimals`,
+    })
+    .transform(Number);
+}
+
 function integerMessage(min: number, max: number): string {
   return `must be an integer from ${grouped(min)} to ${grouped(max)}`;
 }

@@ -1,5 +1,13 @@
 /** What an id names, by its prefix (contract section 1). */
-export const idPrefixes = { agent: 'ag-', task: 'tk-', ledgerEntry: 'le-' } as const;
+export const idPrefixes = {
+  agent: 'ag-',
+  task: 'tk-',
+  ledgerEntry: 'le-',
+  question: 'qa-',
+  message: 'msg-',
+  report: 'rp-',
+  adminAction: 'aa-',
+} as const;
 export type IdKind = keyof typeof idPrefixes;
 
 /** The characters of ids and keys, in ASCII order, so that ids sort as their numbers do. */

@@ -100,6 +100,113 @@ export const CreditBalanceResponse = z.object({
   ...pageFields,
 });
 
+export const RateResponse = z.object({
+  task_id: z.string(),
+  rated_id: z.string(),
+  rating: count,
+  feedback: z.string().nullable(),
+});
+
+/** What becomes of a report (contract section 2). */
+export const reportStatuses = ['open', 'resolved', 'dismissed'] as const;
+export type ReportStatus = (typeof reportStatuses)[number];
+
+export const ReportResponse = z.object({
+  report_id: z.string(),
+  task_id: z.string(),
+  reason: z.string(),
+  status: z.enum(reportStatuses),
+});
+
+/** A report as the operator sees it. */
+export const AdminReport = ReportResponse.extend({
+  reporter_id: z.string(),
+  note: z.string().nullable(),
+  created_at: time,
+  decided_at: time.nullable(),
+});
+export const ReportsResponse = z.object({ reports: z.array(AdminReport), ...pageFields });
+
+/** One thing that somebody with the admin key did. */
+export const AdminAction = z.object({
+  id: z.string(),
+  action: z.enum(['grant_credits', 'suspend_agent', 'unsuspend_agent', 'decide_report']),
+  /** The agent or report that it was done to. */
+  subject: z.string(),
+  /** Who: the only admin key there is, from this address. */
+  actor: z.string(),
+  address: z.string(),
+  created_at: time,
+  before: z.record(z.string(), z.unknown()),
+  after: z.record(z.string(), z.unknown()),
+});
+export const AdminLogResponse = z.object({ actions: z.array(AdminAction), ...pageFields });
+
+export const QuestionResponse = z.object({
+  id: z.string(),
+  task_id: z.string(),
+  asker_id: z.string(),
+  question: z.string(),
+  answer: z.string().nullable(),
+  created_at: time,
+  answered_at: time.nullable(),
+});
+export const QuestionsResponse = z.object({ questions: z.array(QuestionResponse), ...pageFields });
+
+export const MessageResponse = z.object({
+  id: z.string(),
+  task_id: z.string(),
+  sender_id: z.string(),
+  message: z.string(),
+  created_at: time,
+  /** The claim that it belongs to. */
+  claim_number: count,
+});
+export const MessagesResponse = z.object({ messages: z.array(MessageResponse), ...pageFields });
+
+export const TrustRow = z.object({ trusted_id: z.string(), score: z.number(), interactions: count, updated_at: time });
+export const TrustResponse = z.object({ trust_scores: z.array(TrustRow), ...pageFields });
+
+export const StatsResponse = z.object({
+  total_earned: credits,
+  total_spent: credits,
+  total_fees_paid: credits,
+  approval_rate: z.number().nullable(),
+  avg_task_value: z.number(),
+  tasks_by_tag: z.array(z.object({ tag: z.string(), count, earned: credits })),
+  recent_7d_earned: credits,
+  recent_30d_earned: credits,
+});
+
+/** What everybody may know of an agent: never credits, webhook or key. */
+export const PublicAgent = z.object({
+  id: z.string(),
+  name: z.string(),
+  reputation: z.number(),
+  tasks_completed: count,
+  rating_count: count,
+  good_at: z.string().nullable(),
+  tags: z.array(z.string()),
+});
+export const PublicAgentResponse = PublicAgent.extend({
+  reputation_by_tag: z.array(
+    z.object({ tag: z.string(), avg_rating: z.number().nullable(), reputation: z.number().nullable(), count }),
+  ),
+});
+export const DirectoryResponse = z.object({
+  agents: z.array(PublicAgent),
+  ...pageFields,
+  search_partial: z.literal(true).optional(),
+});
+
+export const CapabilitiesResponse = z.object({
+  version: z.string(),
+  endpoints: z.array(z.object({ method: z.string(), path: z.string() })),
+  quick_start: z.array(z.string()),
+  docs_url: z.string(),
+  openapi_url: z.string(),
+});
+
 export const GrantResponse = z.object({ granted: credits, agent_id: z.string(), reason: z.string() });
 export const SuspendResponse = z.object({ agent_id: z.string(), suspended: z.boolean(), message: z.string() });
 
@@ -127,3 +234,19 @@ export type CreditBalanceResponse = z.infer<typeof CreditBalanceResponse>;
 export type GrantResponse = z.infer<typeof GrantResponse>;
 export type SuspendResponse = z.infer<typeof SuspendResponse>;
 export type AuditResponse = z.infer<typeof AuditResponse>;
+export type RateResponse = z.infer<typeof RateResponse>;
+export type ReportResponse = z.infer<typeof ReportResponse>;
+export type AdminReport = z.infer<typeof AdminReport>;
+export type ReportsResponse = z.infer<typeof ReportsResponse>;
+export type AdminAction = z.infer<typeof AdminAction>;
+export type AdminLogResponse = z.infer<typeof AdminLogResponse>;
+export type QuestionResponse = z.infer<typeof QuestionResponse>;
+export type QuestionsResponse = z.infer<typeof QuestionsResponse>;
+export type MessageResponse = z.infer<typeof MessageResponse>;
+export type MessagesResponse = z.infer<typeof MessagesResponse>;
+export type TrustResponse = z.infer<typeof TrustResponse>;
+export type StatsResponse = z.infer<typeof StatsResponse>;
+export type PublicAgent = z.infer<typeof PublicAgent>;
+export type PublicAgentResponse = z.infer<typeof PublicAgentResponse>;
+export type DirectoryResponse = z.infer<typeof DirectoryResponse>;
+export type CapabilitiesResponse = z.infer<typeof CapabilitiesResponse>;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { flag, integer, optional, paging, queryInteger, queryTags, tags, text } from './fields.ts';
+import { flag, integer, optional, paging, queryDecimal, queryInteger, queryTags, tags, text } from './fields.ts';
 import { limits } from './limits.ts';
-import { taskStatuses } from './replies.ts';
+import { reportStatuses, taskStatuses } from './replies.ts';
 
 const minutes = (max: number) => optional(integer(1, max));
 const webhookUrl = text(limits.webhookUrlLength);
@@ -55,6 +55,16 @@ export const RejectRequest = z.object({
   feedback: optional(text(limits.remarkLength, 0)),
 });
 
+export const RateRequest = z.object({
+  rating: integer(1, 5),
+  feedback: optional(text(limits.remarkLength, 0)),
+});
+
+export const ReportRequest = z.object({ reason: text(limits.reasonLength) });
+export const QuestionRequest = z.object({ question: text(limits.questionLength) });
+export const AnswerRequest = z.object({ answer: text(limits.answerLength) });
+export const MessageRequest = z.object({ message: text(limits.messageLength) });
+
 export const PickupBatchRequest = z.object({
   count: optional(integer(1, limits.batch)),
   tags: optional(tags()),
@@ -75,6 +85,11 @@ export const SuspendRequest = z.object({
   reason: optional(text(limits.reasonLength)),
 });
 
+export const DecideReportRequest = z.object({
+  status: z.enum(['resolved', 'dismissed'], { error: 'must be resolved or dismissed' }),
+  note: optional(text(limits.remarkLength, 0)),
+});
+
 const boardFilter = { tags: queryTags().optional(), search: z.string().optional() };
 
 export const BoardQuery = z.object({ ...boardFilter, ...paging(20) });
@@ -86,3 +101,22 @@ export const MyTasksQuery = z.object({
   status: z.enum(taskStatuses, { error: `must be one of ${taskStatuses.join(', ')}` }).optional(),
   ...paging(20),
 });
+
+/** Questions and messages come whole unless somebody asks for less: their readers need the newest, which stand last. */
+export const ThreadQuery = z.object(paging(limits.pageSize));
+export const TrustQuery = z.object(paging(limits.pageSize));
+
+export const directoryOrders = ['reputation', 'tasks_completed', 'rating_count', 'newest'] as const;
+export const DirectoryQuery = z.object({
+  search: text(limits.searchLength, 0).optional(),
+  tags: queryTags().optional(),
+  min_reputation: queryDecimal(0, 5).optional(),
+  sort_by: z.enum(directoryOrders, { error: `must be one of ${directoryOrders.join(', ')}` }).default('reputation'),
+  ...paging(20),
+});
+
+export const ReportsQuery = z.object({
+  status: z.enum(reportStatuses, { error: `must be one of ${reportStatuses.join(', ')}` }).optional(),
+  ...paging(20),
+});
+export const AdminLogQuery = z.object(paging(20));

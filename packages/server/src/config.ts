@@ -1,4 +1,6 @@
 import { isIP } from 'node:net';
+import type { LimitName } from '@pinchwork/sdk';
+import { hourMs, minuteMs, secondMs } from './clock.ts';
 
 /** Everything an operator can set (contract section 11), read once at the start. */
 export interface Config {
@@ -16,9 +18,27 @@ export interface Config {
   /** The platform's part of a payment in millionths. */
   readonly platformFeePpm: number;
   readonly webhooks: { readonly allowPrivateNetworks: boolean };
+  /** What the addresses in documents begin with; undefined: what the request was sent to. */
+  readonly publicUrl: string | undefined;
+  /** A worker who has abandoned so many claims must pause before it picks up another. */
+  readonly maxAbandonsBeforeCooldown: number;
+  readonly abandonCooldownMinutes: number;
+  /** How many requests of each kind an agent, or an address, may send; undefined: any number. */
+  readonly rateLimits: Readonly<Record<LimitName, RateLimit | undefined>>;
+  /** Characters of a task that everybody may read. */
+  readonly taskPreviewLength: number;
+  /** Web pages of these origins may call the API; `*` stands for all. */
+  readonly corsOrigins: readonly string[];
+  /** The port of the metrics, on the loopback address; undefined: none. */
+  readonly metricsPort: number | undefined;
   /** Addresses and networks whose `X-Forwarded-For` counts. */
   readonly trustProxy: readonly string[];
   readonly logLevel: string;
+}
+
+export interface RateLimit {
+  readonly count: number;
+  readonly windowMs: number;
 }
 
 /** A value that can't be used; `message` is the sentence that stops the start. */
@@ -95,11 +115,14 @@ function adminKey(value: string) {
   return /^[\x21-\x7e]+$/.test(value) ? value : new Problem('printable ASCII characters without spaces');
 }
 
-function networks(value: string) {
-  const list = value
+const splitList = (value: string) =>
+  value
     .split(',')
     .map((each) => each.trim())
     .filter((each) => each !== '');
+
+function networks(value: string) {
+  const list = splitList(value);
   return list.every(isNetwork)
     ? list
     : new Problem('a comma-separated list of IP addresses and networks, such as 10.0.0.0/8');
@@ -113,6 +136,40 @@ function isNetwork(text: string): boolean {
   return bits === undefined || (/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
 }
 
+const windows = { second: secondMs, minute: minuteMs, hour: hourMs, day: 24 * hourMs };
+
+function rateLimit(value: string) {
+  if (value === 'off') return undefined;
+  const match = /^([1-9]\d{0,8})\/(second|minute|hour|day)$/.exec(value);
+  if (match === null) return new Problem('a number per second, minute, hour or day, such as 30/minute, or off');
+  return { count: Number(match[1]), windowMs: windows[match[2] as keyof typeof windows] };
+}
+
+/** `https://host[:port]`, in the spelling that browsers use for an origin. */
+function isOrigin(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url !== undefined && ['http:', 'https:'].includes(url.protocol) && url.origin === text.toLowerCase();
+}
+
+function publicUrl(value: string) {
+  if (value === '') return undefined;
+  const origin = value.replace(/\/$/, '');
+  return isOrigin(origin)
+    ? origin.toLowerCase()
+    : new Problem('the http or https address of this server without a path, such as https://market.example');
+}
+
+function origins(value: string) {
+  const list = splitList(value);
+  return list.every((each) => each === '*' || isOrigin(each))
+    ? list.map((each) => each.toLowerCase())
+    : new Problem('a comma-separated list of origins, such as https://app.example, or *');
+}
+
+function metricsPort(value: string) {
+  return value === '' ? undefined : whole(0, 65_535)(value);
+}
+
 const year = 8_760;
 
 /** The one list of settings: names without the prefix, defaults, what they mean and how they are read. */
@@ -120,6 +177,11 @@ export const settings = {
   DATABASE_URL: setting('data/pinchwork.db', 'The data: a file for the embedded database, or postgres://…', database),
   HOST: setting('127.0.0.1', 'The address to listen on', text),
   PORT: setting('8000', 'The port to listen on; 0 takes a free one', whole(0, 65_535)),
+  PUBLIC_URL: setting(
+    '',
+    'The address in documents, such as https://market.example; else where a request was sent to',
+    publicUrl,
+  ),
   ADMIN_KEY: setting('', 'The key of the admin API, which is off without one', adminKey),
   INITIAL_CREDITS: setting('100', 'Credits of a new agent', whole(0, 1_000_000)),
   AUTO_APPROVE_HOURS: setting('24', 'Time for a review; then a delivery counts as approved', duration(year)),
@@ -127,10 +189,26 @@ export const settings = {
   DEFAULT_CLAIM_TIMEOUT_MINUTES: setting('1440', 'Time for a claim, where the task does not say', duration(year * 60)),
   REJECTION_GRACE_MINUTES: setting('5', 'Time to deliver again after a rejection', duration(1_440)),
   MAX_REJECTIONS: setting('3', 'Rejections until a claim ends', whole(1, 1_000)),
+  MAX_ABANDONS_BEFORE_COOLDOWN: setting('5', 'Abandoned claims until a worker must pause', whole(1, 1_000_000)),
+  ABANDON_COOLDOWN_MINUTES: setting('30', 'How long that pause is', duration(year * 60)),
   MAX_WAIT_SECONDS: setting('300', 'The longest that a request may wait', duration(300)),
   PLATFORM_FEE_PERCENT: setting('10', "The platform's part of a payment", percentAsPpm),
+  RATE_LIMIT_REGISTER: setting(
+    '5/hour',
+    'Registrations of an address; N/second, minute, hour or day, or off',
+    rateLimit,
+  ),
+  RATE_LIMIT_CREATE: setting('30/minute', 'Tasks that an agent posts', rateLimit),
+  RATE_LIMIT_PICKUP: setting('60/minute', 'Pickups of an agent', rateLimit),
+  RATE_LIMIT_DELIVER: setting('30/minute', 'Deliveries of an agent', rateLimit),
+  RATE_LIMIT_READ: setting('120/minute', 'Reads of an agent, or of an address without a good key', rateLimit),
+  RATE_LIMIT_WRITE: setting('60/minute', 'Other changes by an agent', rateLimit),
+  RATE_LIMIT_ADMIN: setting('30/minute', 'Requests with the admin key', rateLimit),
+  TASK_PREVIEW_LENGTH: setting('80', 'Characters of a task that everybody may read', whole(1, 1_000)),
   WEBHOOK_ALLOW_PRIVATE_NETWORKS: setting('false', 'Webhooks to http and private addresses are fine', yesOrNo),
   TRUST_PROXY: setting('', 'Proxies whose X-Forwarded-For counts: addresses and networks, with commas', networks),
+  CORS_ORIGINS: setting('', 'Origins of web pages that may call the API, with commas, or *; none by default', origins),
+  METRICS_PORT: setting('', 'The port of Prometheus metrics on 127.0.0.1; off by default', metricsPort),
   LOG_LEVEL: setting(
     'info',
     'What is logged: fatal, error, warn, info, debug, trace or silent',
@@ -176,6 +254,21 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
     defaultClaimTimeoutMinutes: value('DEFAULT_CLAIM_TIMEOUT_MINUTES'),
     rejectionGraceMinutes: value('REJECTION_GRACE_MINUTES'),
     maxRejections: value('MAX_REJECTIONS'),
+    publicUrl: value('PUBLIC_URL'),
+    maxAbandonsBeforeCooldown: value('MAX_ABANDONS_BEFORE_COOLDOWN'),
+    abandonCooldownMinutes: value('ABANDON_COOLDOWN_MINUTES'),
+    rateLimits: {
+      register: value('RATE_LIMIT_REGISTER'),
+      create: value('RATE_LIMIT_CREATE'),
+      pickup: value('RATE_LIMIT_PICKUP'),
+      deliver: value('RATE_LIMIT_DELIVER'),
+      read: value('RATE_LIMIT_READ'),
+      write: value('RATE_LIMIT_WRITE'),
+      admin: value('RATE_LIMIT_ADMIN'),
+    },
+    taskPreviewLength: value('TASK_PREVIEW_LENGTH'),
+    corsOrigins: value('CORS_ORIGINS'),
+    metricsPort: value('METRICS_PORT'),
     maxWaitSeconds: value('MAX_WAIT_SECONDS'),
     platformFeePpm: value('PLATFORM_FEE_PERCENT'),
     webhooks: { allowPrivateNetworks: value('WEBHOOK_ALLOW_PRIVATE_NETWORKS') },

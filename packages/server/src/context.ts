@@ -38,6 +38,8 @@ export interface Call {
   readonly ctx: Context;
   /** The agent who calls. */
   readonly agentId: string;
+  /** Where the request comes from. */
+  readonly address: string;
   readonly transact: Database['transact'];
   /** Aborted when the caller no longer listens. */
   readonly signal: AbortSignal;

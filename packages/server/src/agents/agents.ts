@@ -32,7 +32,7 @@ import {
 import { checkWebhookUrl } from './webhook-url.ts';
 
 /** What runs a verb that no agent calls: registration, administration. */
-export type Anonymous = Pick<Call, 'ctx' | 'transact'>;
+export type Anonymous = Pick<Call, 'ctx' | 'address' | 'transact'>;
 
 /** Makes an agent with its first key and its signup bonus. The key is shown in the answer and nowhere else. */
 export async function register(

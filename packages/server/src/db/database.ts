@@ -77,6 +77,7 @@ export type OwnReader = Reader & { close(): Promise<void> };
 /** What the two engines call the same things when tables are made. */
 export interface SchemaDialect {
   readonly integer: 'integer' | 'bigint';
+  readonly real: 'real' | 'double precision';
   /** Text that compares by its bytes, as ids must: they sort by time. */
   readonly id: string;
   /** Ends a `create table` whose rows are looked up by a primary key of several columns. */

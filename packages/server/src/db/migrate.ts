@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import type { Database, SchemaDialect } from './database.ts';
 import * as core from './migrations/0001_core.ts';
+import * as people from './migrations/0002_people.ts';
 import type { Schema } from './schema.ts';
 
 interface SchemaStep {
@@ -13,6 +14,8 @@ interface SchemaStep {
 /** Every step, in order. A step that has been released is never edited. */
 const steps: Record<string, SchemaStep> = {
   '0001_core': { up: core.up, oldestProgram: '0.1.0' },
+  // Older programs would not keep the counts.
+  '0002_people': { up: people.up, oldestProgram: '0.2.0' },
 };
 
 const oldestProgramKey = 'oldest_program';

@@ -31,7 +31,13 @@ const clockToleranceMs = 1_000;
 const migrationLock = 7_462_466_951;
 
 const clauses: EngineClauses = { skipLocked: (query) => query.forUpdate('tasks').skipLocked() };
-const ddl: SchemaDialect = { integer: 'bigint', id: 'text collate "C"', clustered: '', heap: '' };
+const ddl: SchemaDialect = {
+  integer: 'bigint',
+  real: 'double precision',
+  id: 'text collate "C"',
+  clustered: '',
+  heap: '',
+};
 
 /** `count` and `sum` come as bigint and numeric; every number here fits a double exactly. */
 const numbers: readonly number[] = [pg.types.builtins.INT8, pg.types.builtins.NUMERIC];

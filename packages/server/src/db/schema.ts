@@ -1,8 +1,8 @@
-import type { TaskStatus } from '@pinchwork/sdk';
+import type { AdminAction, ReportStatus, TaskStatus } from '@pinchwork/sdk';
 import type { Generated, GeneratedAlways } from 'kysely';
 
 /**
- * The tables, as both engines hold them: text, and whole numbers for everything else (times are epoch milliseconds,
+ * The tables, as both engines hold them: text, and whole numbers for everything else but trust (times are epoch milliseconds,
  * flags 0 or 1, lists JSON text), because SQLite binds neither booleans nor dates nor objects.
  */
 export interface Schema {
@@ -20,6 +20,14 @@ export interface Schema {
   events: EventsTable;
   idempotency_keys: IdempotencyKeysTable;
   stuck_timers: StuckTimersTable;
+  agent_tags: AgentTagsTable;
+  trust: TrustTable;
+  earnings: EarningsTable;
+  questions: QuestionsTable;
+  messages: MessagesTable;
+  reports: ReportsTable;
+  admin_actions: AdminActionsTable;
+  rate_windows: RateWindowsTable;
 }
 
 interface MetaTable {
@@ -41,6 +49,20 @@ interface AgentsTable {
   rating_sum: Generated<number>;
   rating_count: Generated<number>;
   created_at: number;
+  /** Name and good_at, folded, for the directory's search. */
+  folded: Generated<string>;
+  /** Credits over the agent's life: got for deliveries after fees, the fees of these, and paid for its own tasks. */
+  earned: Generated<number>;
+  fees_paid: Generated<number>;
+  spent: Generated<number>;
+  /** Its deliveries that were reviewed, by the poster or the clock. */
+  deliveries_approved: Generated<number>;
+  deliveries_rejected: Generated<number>;
+  /** Claims given up since the last pause; and until when it may not pick up. */
+  abandons: Generated<number>;
+  pickups_paused_until: number | null;
+  /** Of a suspended agent: its claims are taken away until then, see `tasks/timers.ts`. */
+  release_claims_until: number | null;
 }
 
 interface ApiKeysTable {
@@ -85,6 +107,8 @@ interface TasksTable {
   claim_rejections: Generated<number>;
   rejection_reason: string | null;
   rejection_feedback: string | null;
+  /** Questions without an answer. */
+  open_questions: Generated<number>;
   /** When the clock acts next; the database derives it from the status and the deadlines above. */
   due_at: GeneratedAlways<number | null>;
 }
@@ -181,4 +205,88 @@ interface StuckTimersTable {
   attempts: number;
   error: string;
   retry_at: number;
+}
+
+/** What an agent has done, and how that was rated, under each tag. */
+interface AgentTagsTable {
+  agent_id: string;
+  /** Folded; `name` is how it was first written. */
+  tag: string;
+  name: string;
+  tasks_completed: Generated<number>;
+  earned: Generated<number>;
+  rating_sum: Generated<number>;
+  rating_count: Generated<number>;
+}
+
+/** How far one agent trusts another; nobody else sees it. */
+interface TrustTable {
+  truster_id: string;
+  trusted_id: string;
+  score: number;
+  interactions: number;
+  updated_at: number;
+}
+
+/** What an agent had earned in all after each payment: so what it earned since any moment is one look-up. */
+interface EarningsTable {
+  agent_id: string;
+  at: number;
+  total: number;
+}
+
+interface QuestionsTable {
+  id: string;
+  task_id: string;
+  asker_id: string;
+  question: string;
+  answer: string | null;
+  created_at: number;
+  answered_at: number | null;
+  /** The number of the poster's event about the question, and of the asker's about the answer. */
+  asked_event: number;
+  answered_event: number | null;
+}
+
+interface MessagesTable {
+  id: string;
+  task_id: string;
+  /** The claim it belongs to, and whose that is. */
+  claim_number: number;
+  worker_id: string;
+  sender_id: string;
+  message: string;
+  created_at: number;
+  /** The number of the other party's event about it. */
+  event: number;
+}
+
+interface ReportsTable {
+  id: string;
+  task_id: string;
+  reporter_id: string;
+  reason: string;
+  status: ReportStatus;
+  note: string | null;
+  created_at: number;
+  decided_at: number | null;
+}
+
+/** The operator's log: one row for everything done with the admin key, never changed. */
+interface AdminActionsTable {
+  id: string;
+  action: AdminAction['action'];
+  subject: string;
+  address: string;
+  /** JSON objects. */
+  before: string;
+  after: string;
+  created_at: number;
+}
+
+/** How much of a limit is used up, where several servers or several runs must agree. */
+interface RateWindowsTable {
+  key: string;
+  count: number;
+  ends_at: number;
 }

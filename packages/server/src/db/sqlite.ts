@@ -14,7 +14,13 @@ const longestQueue = 5_000;
 const largestBatch = 128;
 
 const clauses: EngineClauses = { skipLocked: (query) => query };
-const ddl: SchemaDialect = { integer: 'integer', id: 'text', clustered: 'strict, without rowid', heap: 'strict' };
+const ddl: SchemaDialect = {
+  integer: 'integer',
+  real: 'real',
+  id: 'text',
+  clustered: 'strict, without rowid',
+  heap: 'strict',
+};
 
 export interface SqliteOptions {
   /** The data file; made, with its folder, when it is not there. */

@@ -77,12 +77,14 @@ function answer(endpoint: Endpoint, request: FastifyRequest, reply: FastifyReply
 class HttpCall implements Call {
   readonly ctx: Context;
   readonly agentId: string;
+  readonly address: string;
   readonly transact: Call['transact'];
   readonly #reply: FastifyReply;
 
   constructor(ctx: Context, request: FastifyRequest, reply: FastifyReply, transact: Call['transact']) {
     this.ctx = ctx;
     this.agentId = request.caller.kind === 'agent' ? request.caller.agentId : '';
+    this.address = request.ip;
     this.transact = transact;
     this.#reply = reply;
   }

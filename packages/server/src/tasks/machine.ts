@@ -1,4 +1,4 @@
-import type { EventType, TaskStatus } from '@pinchwork/sdk';
+import type { TaskStatus, TransitionEvents } from '@pinchwork/sdk';
 
 /**
  * The life of a task (contract section 3), as data: every way from one state to the next, for people and clock alike.
@@ -26,7 +26,7 @@ export interface Transition {
   /** What happens to the credits in escrow (`ledger/`). */
   readonly credits?: 'hold' | 'settle' | 'void';
   /** Which of the task's agents is told, of what. The worker is the one whose claim it is or was. */
-  readonly tells?: { readonly poster?: EventType; readonly worker?: EventType };
+  readonly tells?: { readonly poster?: keyof TransitionEvents; readonly worker?: keyof TransitionEvents };
 }
 
 export type ClockColumn =

@@ -5,6 +5,7 @@ import { readConfig } from '../../src/config.ts';
 import { type Context, createContext } from '../../src/context.ts';
 import { ManualClock } from './clock.ts';
 import type { Engine } from './engines.ts';
+import { unlimited } from './unlimited.ts';
 
 export const adminKey = 'admin-key-of-the-tests';
 
@@ -47,6 +48,7 @@ export class Market {
       PINCHWORK_DATABASE_URL: url,
       PINCHWORK_ADMIN_KEY: adminKey,
       PINCHWORK_LOG_LEVEL: 'silent',
+      ...unlimited,
       ...env,
     });
     const ctx = await createContext(config, clock, { checkDatabaseClock: false });

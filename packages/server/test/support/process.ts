@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { onTestFailed, onTestFinished } from 'vitest';
 import { adminKey } from './market.ts';
+import { unlimited } from './unlimited.ts';
 
 /** How a process ended. */
 export interface Exit {
@@ -57,6 +58,7 @@ export class ServerProcess {
         NODE_COMPILE_CACHE: compileCache,
         PINCHWORK_PORT: '0',
         PINCHWORK_ADMIN_KEY: adminKey,
+        ...unlimited,
         ...env,
       },
     });
