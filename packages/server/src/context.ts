@@ -9,6 +9,7 @@ import { migrate } from './db/migrate.ts';
 import { openDatabase } from './db/open.ts';
 import { createIds } from './ids.ts';
 import { Housekeeping } from './housekeeping.ts';
+import { SuspensionWatch } from './agents/suspension.ts';
 import { TaskTimers } from './tasks/timers.ts';
 import { TaskWatch } from './tasks/watch.ts';
 import { version } from './version.ts';
@@ -27,6 +28,7 @@ export interface Context {
   readonly watch: TaskWatch;
   readonly timers: TaskTimers;
   readonly housekeeping: Housekeeping;
+  readonly suspensions: SuspensionWatch;
   /** Checks all invariants; callers who ask while it runs share the answer. */
   audit(): Promise<AuditResponse>;
   /** Stops the timers, answers the long polls, closes the database, in this order. */
@@ -73,16 +75,18 @@ export async function createContext(
   const parts = { config, clock, log, newId, db, watch };
   const timers = new TaskTimers(parts);
   const housekeeping = new Housekeeping(parts);
+  const suspensions = new SuspensionWatch(parts);
   return {
     ...parts,
     timers,
     housekeeping,
+    suspensions,
     credentials: new Credentials(db, clock),
     audit: shared(() => db.runApart<AuditInput, AuditResponse>(auditJob, { now: clock.now() })),
     dispose: async () => {
       watch.close();
       // A pass that hangs on a database that does not answer ends when its connection is cut.
-      const passes = Promise.all([timers.stop(), housekeeping.stop()]);
+      const passes = Promise.all([timers.stop(), housekeeping.stop(), suspensions.stop()]);
       await Promise.race([passes, new Promise((resolve) => setTimeout(resolve, passMs).unref())]);
       await db.close();
       await passes;

@@ -8,11 +8,19 @@ export class DomainError extends Error {
   override readonly name = 'DomainError';
   readonly code: ErrorCode;
   readonly hint: string | undefined;
+  /** When it makes sense to try again. */
+  readonly retryAfterSeconds: number | undefined;
 
-  constructor(code: ErrorCode, message: string, hint?: string, options?: ErrorOptions) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    hint?: string,
+    options?: ErrorOptions & { readonly retryAfterSeconds?: number },
+  ) {
     super(message, options);
     this.code = code;
     this.hint = hint;
+    this.retryAfterSeconds = options?.retryAfterSeconds;
   }
 }
 
@@ -20,6 +28,7 @@ export const invalid = (message: string, hint?: string) => new DomainError('inva
 export const conflict = (message: string, hint?: string) => new DomainError('conflict', message, hint);
 export const forbidden = (message: string, hint?: string) => new DomainError('forbidden', message, hint);
 export const taskNotFound = () => new DomainError('not_found', 'Task not found');
+export const agentSuspended = () => new DomainError('agent_suspended', 'Agent suspended');
 export const agentNotFound = () => new DomainError('not_found', 'Agent not found');
 
 export const overloaded = (cause?: unknown) =>

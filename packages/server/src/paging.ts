@@ -17,7 +17,7 @@ export function counted(total: number): { total: number; total_capped?: true } {
 export const countLimit = limits.countedTotal + 1;
 
 /** The lists that hand out cursors. Two of them may sort by the same columns, in other directions. */
-export type ListName = 'board' | 'mine' | 'ledger';
+export type ListName = 'board' | 'mine' | 'ledger' | 'trust';
 
 /** Cursors are opaque on the wire: base64url of a JSON list, which begins with the name of the list it is for. */
 export function encodeCursor(list: ListName, position: readonly (string | number)[]): string {

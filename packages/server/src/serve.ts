@@ -32,6 +32,7 @@ export async function startServer(config: Config): Promise<Server> {
   }
   ctx.timers.start();
   ctx.housekeeping.start();
+  ctx.suspensions.start();
   return { ctx, url: urlOf(app, config.host), stop: () => stop(app, ctx) };
 }
 

@@ -6,29 +6,19 @@ import type {
   LedgerQuery,
   RegisterRequest,
   RegisterResponse,
-  SuspendRequest,
-  SuspendResponse,
   UpdateMeRequest,
 } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import { wireTime } from '../clock.ts';
-import type { Call, Context } from '../context.ts';
+import type { Call } from '../context.ts';
 import type { Reader } from '../db/database.ts';
 import { agentNotFound } from '../errors.ts';
 import * as ledger from '../ledger/ledger.ts';
 import { accountBalance, balanceAndEscrow, countEntries, ledgerPage } from '../ledger/queries.ts';
 import { counted, countLimit, decodeCursor, encodeCursor } from '../paging.ts';
-import { reputationOf } from './reputation.ts';
+import { reputationOf } from '../reputation/reputation.ts';
 import { newKey } from './credentials.ts';
-import {
-  agentById,
-  type AgentRow,
-  insertAgent,
-  insertApiKey,
-  profileUpdate,
-  setSuspension,
-  updateProfile,
-} from './queries.ts';
+import { agentById, type AgentRow, insertAgent, insertApiKey, profileUpdate, updateProfile } from './queries.ts';
 import { checkWebhookUrl } from './webhook-url.ts';
 
 /** What runs a verb that no agent calls: registration, administration. */
@@ -68,7 +58,7 @@ export async function register(
 }
 
 /** @throws DomainError `not_found` when there is no such agent. */
-async function readAgent(db: Reader, agentId: string): Promise<AgentRow & { balance: number }> {
+export async function readAgent(db: Reader, agentId: string): Promise<AgentRow & { balance: number }> {
   const agent = await db.first(agentById, { id: agentId });
   if (agent === undefined) throw agentNotFound();
   return agent;
@@ -148,28 +138,3 @@ export function grantCredits(
     return { granted: input.amount, agent_id: id, reason };
   });
 }
-
-/** Stops an agent's keys, or lets them work again. For the operator. */
-export function suspendAgent(
-  { ctx, transact }: Anonymous,
-  input: z.output<typeof SuspendRequest>,
-): Promise<SuspendResponse> {
-  return transact('suspend', async (tx) => {
-    const { id } = await readAgent(tx, input.agent_id);
-    tx.send(setSuspension, {
-      id,
-      suspended_at: input.suspended ? ctx.clock.now() : null,
-      reason: input.suspended ? (input.reason ?? null) : null,
-    });
-    tx.afterCommit(() => forgetKeys(ctx));
-    return {
-      agent_id: id,
-      suspended: input.suspended,
-      message: input.suspended
-        ? 'The agent is suspended: its keys stop working within a second.'
-        : 'The agent is no longer suspended: its keys work again within a second.',
-    };
-  });
-}
-
-const forgetKeys = ({ credentials }: Pick<Context, 'credentials'>) => credentials.forget();

@@ -1,7 +1,7 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import { type Clock, secondMs } from '../clock.ts';
 import type { Database } from '../db/database.ts';
-import { DomainError } from '../errors.ts';
+import { agentSuspended, DomainError } from '../errors.ts';
 import { createApiKey, parseApiKey } from '../ids.ts';
 import { keyOwner } from './queries.ts';
 
@@ -39,7 +39,7 @@ export class Credentials {
       if (this.#cache.size >= cacheSize) this.#cache.clear();
       this.#cache.set(keyHash, known);
     }
-    if (known.owner.suspended) throw new DomainError('agent_suspended', 'Agent suspended');
+    if (known.owner.suspended) throw agentSuspended();
     return known.owner.agentId;
   }
 

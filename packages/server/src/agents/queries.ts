@@ -76,11 +76,36 @@ export function profileUpdate(
   return { id, ...Object.fromEntries(params) };
 }
 
-/** Suspends an agent, or ends that with `suspended_at: null`. */
+/** Suspends an agent, and has its claims taken away until `release_until`; or ends that, with nulls. */
 export const setSuspension = prepared(
   'setSuspension',
-  (db, p: { id: string; suspended_at: number | null; reason: string | null }) =>
-    db.updateTable('agents').set({ suspended_at: p.suspended_at, suspension_reason: p.reason }).where('id', '=', p.id),
+  (db, p: { id: string; suspended_at: number | null; reason: string | null; release_until: number | null }) =>
+    db
+      .updateTable('agents')
+      .set({
+        suspended_at: p.suspended_at,
+        suspension_reason: p.reason,
+        release_claims_until: p.release_until,
+      })
+      .where('id', '=', p.id),
+);
+
+/** Suspended agents whose claims are being taken away. */
+export const agentsToRelease = prepared('agentsToRelease', (db, p: { limit: number }) =>
+  db.selectFrom('agents').select('id').where('release_claims_until', 'is not', null).orderBy('id').limit(p.limit),
+);
+
+export const endRelease = prepared('endRelease', (db, p: { id: string; now: number }) =>
+  db
+    .updateTable('agents')
+    .set({ release_claims_until: null })
+    .where('id', '=', p.id)
+    .where('release_claims_until', '<=', p.now),
+);
+
+/** Agents suspended since a moment. */
+export const suspendedSince = prepared('suspendedSince', (db, p: { since: number }) =>
+  db.selectFrom('agents').select('id').where('suspended_at', '>=', p.since).where('suspended_at', 'is not', null),
 );
 
 export const countPosted = prepared('countPosted', (db, p: { id: string }) =>
@@ -90,24 +115,18 @@ export const countPosted = prepared('countPosted', (db, p: { id: string }) =>
     .where('id', '=', p.id),
 );
 
-/** Counts a task done, with the rating that came with the approval: its value, and 1 or, without one, 0 and 0. */
-export const countCompleted = prepared('countCompleted', (db, p: { id: string; rating: number; ratings: number }) =>
+/** Counts an abandoned claim; at the `most`-th the agent may not pick up until `until`, and the count begins anew. */
+export const countAbandon = prepared('countAbandon', (db, p: { id: string; most: number; until: number }) =>
   db
     .updateTable('agents')
-    .set((eb) => ({
-      tasks_completed: eb('tasks_completed', '+', 1),
-      rating_sum: eb('rating_sum', '+', p.rating),
-      rating_count: eb('rating_count', '+', p.ratings),
-    }))
+    .set({
+      abandons: sql<number>`case when abandons + 1 >= ${p.most} then 0 else abandons + 1 end`,
+      pickups_paused_until: sql<number>`case when abandons + 1 >= ${p.most} then ${p.until} else pickups_paused_until end`,
+    })
     .where('id', '=', p.id),
 );
 
-export const insertReview = insertion(
-  'reviews',
-  'task_id',
-  'reviewer_id',
-  'reviewed_id',
-  'rating',
-  'feedback',
-  'created_at',
+/** Whether an agent may act. */
+export const standingOf = prepared('standingOf', (db, p: { id: string }) =>
+  db.selectFrom('agents').select(['suspended_at', 'pickups_paused_until']).where('id', '=', p.id),
 );

@@ -237,6 +237,24 @@ export const taskTotals = report<Range, { tasks: number; transitions: number }>(
 
 const agentId = sql.ref('g.id');
 
+/** Named numbers as one text, to compare and to show. */
+const figures = (values: Readonly<Record<string, RawBuilder<unknown>>>) =>
+  sql.join(
+    Object.entries(values).map(([name, value]) => sql`${sql.lit(`${name} `)} || ${value}`),
+    sql` || ', ' || `,
+  );
+
+/** A sum over an agent's approved tasks. */
+const sumOfApproved = (role: 'worker_id' | 'poster_id', value: RawBuilder<unknown>) => sql`(
+  select coalesce(sum(${value}), 0) from tasks t where ${sql.ref(`t.${role}`)} = g.id and t.status = 'approved')`;
+
+/** Something about the ratings that an agent has received, which come from the other party of its approved tasks. */
+const ratingsReceived = (value: RawBuilder<unknown>) => sql`(
+  select ${value} from (
+    select id from tasks where worker_id = g.id and status = 'approved'
+    union all select id from tasks where poster_id = g.id and status = 'approved'
+  ) as t join reviews r on r.task_id = t.id and r.reviewed_id = g.id)`;
+
 /** Over ranges of agents. */
 export const agentChecks: readonly Check[] = [
   check(
@@ -264,14 +282,58 @@ export const agentChecks: readonly Check[] = [
   check(
     "an agent's counts are right",
     (range) => sql`
-      select id as subject, 'says ' || tasks_posted || ' posted and ' || tasks_completed || ' completed, has ' || posted || ' and ' || completed as detail
-      from (
-        select g.id, g.tasks_posted, g.tasks_completed,
-          (select count(*) from tasks t where t.poster_id = g.id) as posted,
-          (select count(*) from tasks t where t.worker_id = g.id and t.status = 'approved') as completed
+      select id as subject, 'says ' || says || ', has ' || has as detail from (
+        select g.id,
+          ${figures({
+            posted: sql`g.tasks_posted`,
+            completed: sql`g.tasks_completed`,
+            approved: sql`g.deliveries_approved`,
+            rejected: sql`g.deliveries_rejected`,
+            earned: sql`g.earned`,
+            fees: sql`g.fees_paid`,
+            spent: sql`g.spent`,
+            ratings: sql`g.rating_count`,
+            stars: sql`g.rating_sum`,
+          })} as says,
+          ${figures({
+            posted: sql`(select count(*) from tasks t where t.poster_id = g.id)`,
+            completed: sql`(select count(*) from tasks t where t.worker_id = g.id and t.status = 'approved')`,
+            approved: sql`(select count(*) from tasks t where t.worker_id = g.id and t.status = 'approved')`,
+            rejected: sql`(select count(*) from rejected_deliveries d where d.worker_id = g.id)`,
+            earned: sumOfApproved('worker_id', sql`t.credits_charged - t.credits_charged * t.fee_ppm / 1000000`),
+            fees: sumOfApproved('worker_id', sql`t.credits_charged * t.fee_ppm / 1000000`),
+            spent: sumOfApproved('poster_id', sql`t.credits_charged`),
+            ratings: ratingsReceived(sql`count(r.rating)`),
+            stars: ratingsReceived(sql`coalesce(sum(r.rating), 0)`),
+          })} as has
         from agents g where ${within(agentId, range)}
       ) as compared
-      where tasks_posted <> posted or tasks_completed <> completed`,
+      where says <> has`,
+  ),
+  check(
+    'earnings over time end in what was earned',
+    (range) => sql`
+      select id as subject, 'earned ' || earned || ', the last total is ' || last_total as detail from (
+        select g.id, g.earned,
+          coalesce((select e.total from earnings e where e.agent_id = g.id order by e.at desc, e.total desc limit 1), 0) as last_total
+        from agents g where ${within(agentId, range)}
+      ) as compared
+      where earned <> last_total`,
+  ),
+  check(
+    'trust counts every dealing of its two agents',
+    (range) => sql`
+      select id as subject, counted || ' interactions counted, had ' || had as detail from (
+        select g.id,
+          (select coalesce(sum(s.interactions), 0) from trust s where s.truster_id = g.id) as counted,
+          (select coalesce(sum(case when t.status = 'approved' then 1 else 0 end + t.rejection_count), 0)
+            from tasks t where t.poster_id = g.id)
+          + (select count(*) from tasks t where t.worker_id = g.id and t.status = 'approved')
+          + (select count(*) from tasks t join reviews r on r.task_id = t.id and r.reviewer_id = g.id
+            where t.worker_id = g.id and t.status = 'approved') as had
+        from agents g where ${within(agentId, range)}
+      ) as compared
+      where counted <> had`,
   ),
 ];
 

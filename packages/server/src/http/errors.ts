@@ -29,7 +29,11 @@ export const statusOf: Record<ErrorCode, number> = {
   storage_unavailable: 503,
 };
 
-const retryAfterSeconds: Partial<Record<ErrorCode, number>> = { overloaded: 1, storage_unavailable: 5 };
+const retryAfterSeconds: Partial<Record<ErrorCode, number>> = {
+  overloaded: 1,
+  storage_unavailable: 5,
+  too_many_questions: 60,
+};
 
 const toReply = ({ message, code, hint }: DomainError, requestId: string): ErrorResponse => ({
   error: message,
@@ -50,7 +54,7 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
   // Fastify closes the connection here, in the middle of what is being sent: many clients then see a broken pipe
   // instead of the answer. Left open, Node reads the rest and throws it away, for as long as a request may take.
   if (known.code === 'payload_too_large') reply.removeHeader('connection');
-  const seconds = retryAfterSeconds[known.code];
+  const seconds = known.retryAfterSeconds ?? retryAfterSeconds[known.code];
   if (seconds !== undefined) reply.header('retry-after', seconds);
   return sendReply(request, reply, statusOf[known.code], toReply(known, request.id));
 }

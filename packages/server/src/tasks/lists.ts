@@ -31,6 +31,7 @@ const tagParam = (p: Params, i: number) => p[`tag_${i}`] as string;
 
 /**
  * The tasks on the board that an agent may take and that bear all of `tagCount` tags, and the columns to order them by.
+ * A suspended poster's are not among them.
  * With tags, the first one's part of `board_tags` is read in its order, and the others are looked up.
  */
 function onBoard(db: Kysely<Schema>, p: BoardParams, tagCount: number) {
@@ -56,7 +57,17 @@ function onBoard(db: Kysely<Schema>, p: BoardParams, tagCount: number) {
   query = query
     .where('tasks.status', '=', sql.lit('posted'))
     .where('tasks.due_at', '>', p.now)
-    .where('tasks.poster_id', '<>', p.agent);
+    .where('tasks.poster_id', '<>', p.agent)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('agents')
+            .select('agents.id')
+            .whereRef('agents.id', '=', 'tasks.poster_id')
+            .where('agents.suspended_at', 'is not', null),
+        ),
+      ),
+    );
   return {
     query,
     createdAt: sql.ref<number>(tagCount > 0 ? 'first_tag.created_at' : 'tasks.created_at'),

@@ -7,7 +7,7 @@ import type { TaskStatus, TransitionEvents } from '@pinchwork/sdk';
  *     posted ──claim──▶ claimed ──deliver──▶ delivered ──approve──▶ approved
  *       │  ▲               │ ▲                  │  │
  *       │  └─ abandon, ────┘ └───── reject ─────┘  │
- *       │     deadline, timeouts                   │
+ *       │     deadline, timeouts, suspension       │
  *       │  ▲                                       │
  *       │  └──────── rejectForGood ────────────────┘
  *       ├──cancel──▶ cancelled
@@ -17,14 +17,16 @@ export interface Transition {
   /** The state it starts from; null for a new task. */
   readonly from: TaskStatus | null;
   readonly to: TaskStatus;
-  /** Who may: the task's poster, its worker, any agent but the poster, or the clock. */
-  readonly by: 'poster' | 'worker' | 'stranger' | 'clock';
+  /** Who may: the task's poster, its worker, any agent but the poster, the operator, or the clock. */
+  readonly by: 'poster' | 'worker' | 'stranger' | 'admin' | 'clock';
   /** Of two reasons to refuse somebody, the one that is told: `whose` is 403, `state` is 409. */
   readonly asksFirst?: 'whose' | 'state';
   /** For the clock: the column whose time has come. */
   readonly clock?: ClockColumn;
   /** What happens to the credits in escrow (`ledger/`). */
   readonly credits?: 'hold' | 'settle' | 'void';
+  /** What it says about the task's agents (`reputation/`). */
+  readonly judges?: 'posted' | 'approved' | 'rejected' | 'abandoned';
   /** Which of the task's agents is told, of what. The worker is the one whose claim it is or was. */
   readonly tells?: { readonly poster?: keyof TransitionEvents; readonly worker?: keyof TransitionEvents };
 }
@@ -34,7 +36,7 @@ export type ClockColumn =
 
 /** In the order of precedence: of two clock rows due at the same time, the upper one is done. */
 export const transitions = {
-  post: { from: null, to: 'posted', by: 'poster', credits: 'hold' },
+  post: { from: null, to: 'posted', by: 'poster', credits: 'hold', judges: 'posted' },
   claim: { from: 'posted', to: 'claimed', by: 'stranger', tells: { poster: 'task_claimed' } },
   deliver: {
     from: 'claimed',
@@ -49,6 +51,7 @@ export const transitions = {
     by: 'poster',
     asksFirst: 'whose',
     credits: 'settle',
+    judges: 'approved',
     tells: { worker: 'task_approved' },
   },
   /** The worker keeps the claim and may deliver again within the grace. */
@@ -57,6 +60,7 @@ export const transitions = {
     to: 'claimed',
     by: 'poster',
     asksFirst: 'whose',
+    judges: 'rejected',
     tells: { worker: 'task_rejected' },
   },
   /** The last rejection that one claim bears. */
@@ -65,9 +69,12 @@ export const transitions = {
     to: 'posted',
     by: 'poster',
     asksFirst: 'whose',
+    judges: 'rejected',
     tells: { worker: 'task_rejected' },
   },
-  abandon: { from: 'claimed', to: 'posted', by: 'worker', asksFirst: 'state' },
+  abandon: { from: 'claimed', to: 'posted', by: 'worker', asksFirst: 'state', judges: 'abandoned' },
+  /** The worker has been suspended. */
+  dismissWorker: { from: 'claimed', to: 'posted', by: 'admin' },
   cancel: { from: 'posted', to: 'cancelled', by: 'poster', asksFirst: 'whose', credits: 'void' },
 
   /** The task's own deadline passes with nobody at work. */
@@ -118,6 +125,7 @@ export const transitions = {
     by: 'clock',
     clock: 'review_deadline_at',
     credits: 'settle',
+    judges: 'approved',
     tells: { worker: 'task_approved' },
   },
 } as const satisfies Record<string, Transition>;
@@ -135,6 +143,7 @@ type NamesBy<Who extends Transition['by']> = {
 /** What a person does to a task that is there already. */
 export type PersonTransition = Exclude<NamesBy<'poster' | 'worker' | 'stranger'>, 'post'>;
 export type ClockTransition = NamesBy<'clock'>;
+export type AdminTransition = NamesBy<'admin'>;
 
 const isClockTransition = (name: TransitionName): name is ClockTransition => transitions[name].by === 'clock';
 

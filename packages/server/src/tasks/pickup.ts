@@ -5,7 +5,7 @@ import type { Call, Context } from '../context.ts';
 import type { Tx } from '../db/database.ts';
 import { nextOnBoard, tagParams } from './lists.ts';
 import { personStatements, type TaskRow } from './queries.ts';
-import { refusal } from './refusal.ts';
+import { refusal, refuseIfBarred } from './refusal.ts';
 import { record } from './transition.ts';
 import { pickupView } from './view.ts';
 
@@ -58,6 +58,8 @@ async function claimNext(
     const task = await claimRow(ctx, tx, agentId, id, now);
     if (task !== undefined) rows.push(task);
   }
+  // An agent that must pause finds nothing, and is told why rather than that there is nothing.
+  if (rows.length === 0) await refuseIfBarred(tx, agentId, now);
   // The events take their locks in the order of the recipients' ids, over all tasks of the batch.
   const byPoster = rows.toSorted((a, b) => (a.poster_id < b.poster_id ? -1 : 1));
   const views = new Map<string, TaskPickupResponse>();

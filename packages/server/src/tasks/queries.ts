@@ -3,6 +3,7 @@ import { type ExpressionBuilder, type Selectable, sql, type UpdateObject } from 
 import { insertion, type Params, prepared } from '../db/prepared.ts';
 import type { Schema } from '../db/schema.ts';
 import {
+  type AdminTransition,
   type ClockTransition,
   type PersonTransition,
   type Transition,
@@ -169,6 +170,33 @@ interface RejectParams extends PersonParams {
   max_rejections: number;
 }
 
+/** Whether the agent in a column of the task is suspended. */
+const isSuspended = (eb: TaskExpressions, column: 'poster_id' | 'worker_id') =>
+  eb.exists(
+    eb
+      .selectFrom('agents')
+      .select('agents.id')
+      .whereRef('agents.id', '=', `tasks.${column}`)
+      .where('agents.suspended_at', 'is not', null),
+  );
+
+/** Nothing stands between this agent and a task: neither it nor the poster is suspended, nor must it pause. */
+const mayClaim = (eb: TaskExpressions, { actor, now }: PersonParams) =>
+  eb.not(
+    eb.exists(
+      eb
+        .selectFrom('agents')
+        .select('agents.id')
+        .where((agent) => agent('agents.id', 'in', [agent.val(actor), agent.ref('tasks.poster_id')]))
+        .where((agent) =>
+          agent.or([
+            agent('agents.suspended_at', 'is not', null),
+            agent.and([agent('agents.id', '=', actor), agent('agents.pickups_paused_until', '>', now)]),
+          ]),
+        ),
+    ),
+  );
+
 const isMeantClaim = (eb: TaskExpressions, p: WorkerParams) =>
   eb.and([eb('claim_number', '=', sql<number>`coalesce(${p.claim_number}, claim_number)`)]);
 
@@ -182,11 +210,15 @@ const rejection = (p: RejectParams): TaskUpdate => ({
 
 /** Every transition but `post`, which inserts. */
 export const personStatements = {
-  claim: byPerson<ClaimParams>('claim', (p) => ({
-    worker_id: p.actor,
-    claim_number: plusOne('claim_number'),
-    claim_deadline_at: after(p.from, 'claim_timeout_minutes', p.default_timeout),
-  })),
+  claim: byPerson<ClaimParams>(
+    'claim',
+    (p) => ({
+      worker_id: p.actor,
+      claim_number: plusOne('claim_number'),
+      claim_deadline_at: after(p.from, 'claim_timeout_minutes', p.default_timeout),
+    }),
+    (eb, p) => eb.and([mayClaim(eb, p)]),
+  ),
   deliver: byPerson<DeliverParams>(
     'deliver',
     (p) => ({
@@ -207,12 +239,13 @@ export const personStatements = {
       grace_deadline_at: p.grace_end,
       claim_rejections: plusOne('claim_rejections'),
     }),
-    (eb, p) => eb.and([eb(eb('claim_rejections', '+', 1), '<', p.max_rejections)]),
+    (eb, p) =>
+      eb.and([eb(eb('claim_rejections', '+', 1), '<', p.max_rejections), eb.not(isSuspended(eb, 'worker_id'))]),
   ),
   rejectForGood: byPerson<RejectParams>(
     'rejectForGood',
     (p) => ({ ...rejection(p), ...releaseClaim }),
-    (eb, p) => eb.and([eb(eb('claim_rejections', '+', 1), '>=', p.max_rejections)]),
+    (eb, p) => eb.or([eb(eb('claim_rejections', '+', 1), '>=', p.max_rejections), isSuspended(eb, 'worker_id')]),
   ),
   abandon: byPerson<WorkerParams>('abandon', () => releaseClaim, isMeantClaim),
   cancel: byPerson<PersonParams>('cancel', () => ({})),
@@ -226,6 +259,16 @@ export const clockStatements = {
   endGrace: byClock('endGrace', releaseClaim),
   approveByTime: byClock('approveByTime', {}),
 } satisfies Record<ClockTransition, unknown>;
+
+/** What follows from the operator's doing, where the clock has nothing due. */
+export const adminStatements = {
+  dismissWorker: transitionStatement<{ id: string; now: number }>(
+    transition('dismissWorker'),
+    () => releaseClaim,
+    (eb, p) => eb.and([eb('due_at', '>', p.now), isSuspended(eb, 'worker_id')]),
+    'dismissWorkerIfSuspended',
+  ),
+} satisfies Record<AdminTransition, unknown>;
 
 export const insertTransition = insertion(
   'task_transitions',
@@ -298,6 +341,18 @@ export const lockDueTask = prepared('lockDueTask', (db, p: { id: string; now: nu
   engine.skipLocked(
     db.selectFrom('tasks').selectAll('tasks').where('tasks.id', '=', p.id).where('due_at', '<=', p.now),
   ),
+);
+
+/** Tasks that an agent has claimed and not delivered. */
+export const claimsOf = prepared('claimsOf', (db, p: { worker: string; limit: number }) =>
+  db
+    .selectFrom('tasks')
+    .select(['id', 'worker_id'])
+    .where('worker_id', '=', p.worker)
+    .where('status', '=', literal('claimed'))
+    .orderBy('created_at')
+    .orderBy('id')
+    .limit(p.limit),
 );
 
 /** The tasks whose time has come, the longest overdue first, without those set aside. */

@@ -7,7 +7,7 @@ import {
   type TaskResponse,
 } from '@pinchwork/sdk';
 import type { z } from 'zod';
-import type { Ratings } from '../agents/reputation.ts';
+import type { Ratings } from '../reputation/reputation.ts';
 import type { Call, Context } from '../context.ts';
 import { taskNotFound } from '../errors.ts';
 import { counted, countLimit, decodeCursor, encodeCursor, type ListName, type PageRequest } from '../paging.ts';
@@ -39,7 +39,7 @@ export async function showTask(call: Call, taskId: string, waitSeconds?: number)
   const task = await readOwn(ctx, agentId, taskId);
   if (waitSeconds === undefined || isFinal(task.status)) return taskView(task);
   const moved = (now: TaskRow) => now.version !== task.version;
-  const then = await waitForTask(ctx, taskId, waitSeconds, moved, call.signal);
+  const then = await waitForTask(ctx, taskId, agentId, waitSeconds, moved, call.signal);
   // A worker who lost the task meanwhile is no party any more.
   if (then === undefined || !isParty(then, agentId)) throw taskNotFound();
   return taskView(then);
@@ -52,7 +52,7 @@ export async function awaitResult(
   waitSeconds: number,
 ): Promise<{ done: boolean; task: TaskResponse }> {
   const isDone = ({ status }: TaskRow) => status === 'delivered' || isFinal(status);
-  const task = await waitForTask(call.ctx, taskId, waitSeconds, isDone, call.signal);
+  const task = await waitForTask(call.ctx, taskId, call.agentId, waitSeconds, isDone, call.signal);
   if (task === undefined) throw taskNotFound();
   return { done: isDone(task), task: taskView(task) };
 }

@@ -1,6 +1,8 @@
 import type { TaskStatus } from '@pinchwork/sdk';
-import type { Tx } from '../db/database.ts';
-import { conflict, type DomainError, forbidden, taskNotFound } from '../errors.ts';
+import { standingOf } from '../agents/queries.ts';
+import { secondMs, wireTime } from '../clock.ts';
+import type { Reader, Tx } from '../db/database.ts';
+import { agentNotFound, agentSuspended, conflict, DomainError, forbidden, taskNotFound } from '../errors.ts';
 import { isFinal, type PersonTransition, transition, transitions } from './machine.ts';
 import { latestClaimEnd, taskById, type TaskRow } from './queries.ts';
 
@@ -27,12 +29,14 @@ export async function refusal(
   now: number,
   claimNumber: number | null = null,
 ): Promise<DomainError> {
+  const row = transition(name);
+  if (name === 'claim') await refuseIfBarred(tx, actorId, now);
   const task = await tx.first(taskById, { id: taskId });
   if (task === undefined) return taskNotFound();
-  const row = transition(name);
   if (row.by === 'stranger' && task.poster_id === actorId) {
     return conflict("You can't pick up your own task", 'Pick up a task that another agent posted.');
   }
+  if (row.by === 'stranger' && (await isHidden(tx, task))) return taskNotFound();
   const stateRefusal = refusalOfState(task, name, now);
   if (row.asksFirst === 'state' && stateRefusal !== undefined) return stateRefusal;
   if (row.by === 'poster' && task.poster_id !== actorId) {
@@ -50,6 +54,32 @@ export async function refusal(
   }
   // Another request moved the task between the statement and this look at it.
   return conflict('The task was changed by another request at the same moment', 'Read the task and decide again.');
+}
+
+/**
+ * Whether an agent must not pick up anything now.
+ *
+ * @throws DomainError `pickups_paused` after too many abandoned claims (contract section 3), `agent_suspended`.
+ */
+export async function refuseIfBarred(db: Reader, agentId: string, now: number): Promise<void> {
+  const agent = await db.first(standingOf, { id: agentId });
+  if (agent === undefined) throw agentNotFound();
+  if (agent.suspended_at !== null) throw agentSuspended();
+  const { pickups_paused_until: until } = agent;
+  if (until === null || until <= now) return;
+  throw new DomainError(
+    'pickups_paused',
+    `You have abandoned too many tasks and can't pick up any until ${wireTime(until)}`,
+    'Deliver what you have claimed meanwhile, and pick up only what you can do.',
+    { retryAfterSeconds: Math.ceil((until - now) / secondMs) },
+  );
+}
+
+/** A suspended poster's task is on nobody's board until the suspension ends (contract section 10). */
+export async function isHidden(db: Reader, task: Pick<TaskRow, 'status' | 'poster_id'>): Promise<boolean> {
+  if (task.status !== 'posted') return false;
+  const poster = await db.first(standingOf, { id: task.poster_id });
+  return poster?.suspended_at != null;
 }
 
 const lostClaim = () =>

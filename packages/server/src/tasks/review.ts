@@ -1,9 +1,9 @@
 import type { ApproveRequest, RejectRequest, TaskResponse } from '@pinchwork/sdk';
 import type { z } from 'zod';
-import { insertReview } from '../agents/queries.ts';
 import { deadlineAfter, minuteMs } from '../clock.ts';
 import type { Call } from '../context.ts';
 import type { Tx } from '../db/database.ts';
+import { reviewOnce } from '../reputation/rate.ts';
 import { insertRejectedDelivery, personStatements, type TaskRow, transitionAt } from './queries.ts';
 import { refusal } from './refusal.ts';
 import { record } from './transition.ts';
@@ -19,7 +19,7 @@ export function approve(call: Call, taskId: string, input: z.output<typeof Appro
     const rating = input.rating ?? null;
     const feedback = input.feedback ?? null;
     if (rating !== null || feedback !== null) {
-      tx.send(insertReview, {
+      tx.send(reviewOnce, {
         task_id: taskId,
         reviewer_id: agentId,
         // A delivered task has its worker: the schema sees to it.

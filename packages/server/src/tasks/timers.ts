@@ -5,6 +5,7 @@ import { DomainError } from '../errors.ts';
 import { Loop } from '../loop.ts';
 import { dueTransition } from './machine.ts';
 import { clearStuckTimer, clockStatements, dueTasks, lockDueTask, nextDueAt, setAside } from './queries.ts';
+import { releaseClaims } from './release.ts';
 import { record } from './transition.ts';
 
 const batch = 100;
@@ -13,7 +14,7 @@ const longestSleepMs = secondMs;
 /** How long a task whose row fails is left alone. */
 const retryAfterMs = 5 * minuteMs;
 
-type TimerContext = Pick<Context, 'db' | 'clock' | 'log' | 'newId' | 'watch'>;
+type TimerContext = Pick<Context, 'config' | 'db' | 'clock' | 'log' | 'newId' | 'watch'>;
 
 /**
  * The clock's part in the life of tasks. The deadlines stand in the database and bite inside the statements of the
@@ -28,7 +29,7 @@ export class TaskTimers {
     this.#ctx = ctx;
     this.#loop = new Loop(
       ctx.clock,
-      () => this.#pass(),
+      () => this.pass(),
       (error) => ctx.log.error(error, 'the task timer failed'),
     );
   }
@@ -41,8 +42,10 @@ export class TaskTimers {
     return this.#loop.stop();
   }
 
-  async #pass(): Promise<number> {
+  /** Does all that there is to do now, and says after how many milliseconds to look again. */
+  async pass(): Promise<number> {
     await this.runDue();
+    await releaseClaims(this.#ctx);
     const now = this.#ctx.clock.now();
     const next = await this.#ctx.db.first(nextDueAt, { after: now });
     return Math.min(longestSleepMs, (next?.due_at ?? Infinity) - now);

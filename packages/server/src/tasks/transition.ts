@@ -1,12 +1,14 @@
 import { foldTag } from '@pinchwork/sdk';
-import { countCompleted, countPosted } from '../agents/queries.ts';
-import { wireTime } from '../clock.ts';
+import { countAbandon, countPosted } from '../agents/queries.ts';
+import { deadlineAfter, minuteMs, wireTime } from '../clock.ts';
 import type { Context } from '../context.ts';
 import type { Tx } from '../db/database.ts';
 import { appendEvent, type NewEvent } from '../events/append.ts';
 import * as ledger from '../ledger/ledger.ts';
+import { recordApproval, recordRejection } from '../reputation/standing.ts';
 import { type Transition, type TransitionName, transition } from './machine.ts';
 import { deleteBoardTag, insertBoardTag, insertTransition, type TaskRow } from './queries.ts';
+import { tagsOf } from './view.ts';
 
 export interface Moved {
   /** The agent who did it; null for the clock. */
@@ -19,14 +21,14 @@ export interface Moved {
 }
 
 /**
- * Everything that goes with a transition once its guarded statement has changed the task's row: the board, the
- * agents' counts, the credits, the events, the row of the history, and after the commit the wake-up.
+ * Everything that goes with a transition once its guarded statement has changed the task's row: the board, how the
+ * agents stand, the credits, the events, the row of the history, and after the commit the wake-up.
  *
- * On PostgreSQL this is also the order of the locks (task, agents, accounts, cursors, each by id), which every
+ * On PostgreSQL this is also the order of the locks (task, trust, agents, accounts, cursors, each by id), which every
  * transaction keeps to, so that none waits for one that waits for it.
  */
 export async function record(
-  ctx: Pick<Context, 'newId' | 'watch'>,
+  ctx: Pick<Context, 'config' | 'newId' | 'watch'>,
   tx: Tx,
   name: TransitionName,
   task: TaskRow,
@@ -34,6 +36,7 @@ export async function record(
 ): Promise<void> {
   const row = transition(name);
   moveOnBoard(tx, row, task);
+  judge(ctx, tx, row, task, moved);
   await moveCredits(ctx, tx, row, task, moved);
   const numbers = await tell(tx, row, task, moved);
   tx.send(insertTransition, {
@@ -54,30 +57,56 @@ export async function record(
 
 function moveOnBoard(tx: Tx, row: Transition, task: TaskRow): void {
   if (row.to !== 'posted' && row.from !== 'posted') return;
-  for (const tag of JSON.parse(task.tags) as string[]) {
+  for (const tag of tagsOf(task)) {
     const place = { tag: foldTag(tag), created_at: task.created_at, task_id: task.id };
     if (row.to === 'posted') tx.send(insertBoardTag, place);
     else tx.send(deleteBoardTag, place);
   }
 }
 
-/** Moves the credits, and counts the task for the agent whose doing it is: posted, or done. */
+/** What a transition says about the agents: what they have done, and how well. */
+function judge(
+  { config }: Pick<Context, 'config'>,
+  tx: Tx,
+  { judges }: Transition,
+  task: TaskRow,
+  { at, workerId, rating = null }: Moved,
+): void {
+  switch (judges) {
+    case 'posted':
+      tx.send(countPosted, { id: task.poster_id });
+      break;
+    case 'approved': {
+      const charged = task.credits_charged!;
+      const fee = ledger.feeOf(charged, task.fee_ppm);
+      const parties = { posterId: task.poster_id, workerId: workerId! };
+      recordApproval(tx, { ...parties, tags: tagsOf(task), charged, fee, rating, at });
+      break;
+    }
+    case 'rejected':
+      recordRejection(tx, task.poster_id, workerId!, at);
+      break;
+    case 'abandoned':
+      tx.send(countAbandon, {
+        id: workerId!,
+        most: config.maxAbandonsBeforeCooldown,
+        until: deadlineAfter(at, config.abandonCooldownMinutes * minuteMs),
+      });
+  }
+}
+
 async function moveCredits(
   ctx: Pick<Context, 'newId'>,
   tx: Tx,
   { credits }: Transition,
   task: TaskRow,
-  { at, workerId, rating = null }: Moved,
+  { at, workerId }: Moved,
 ): Promise<void> {
   if (credits === undefined) return;
   const transfer = { transferId: ctx.newId('ledgerEntry'), at };
   if (credits === 'void') return ledger.voidHold(tx, transfer, task);
-  if (credits === 'hold') {
-    tx.send(countPosted, { id: task.poster_id });
-    return ledger.hold(tx, transfer, task);
-  }
+  if (credits === 'hold') return ledger.hold(tx, transfer, task);
   if (workerId === null || task.credits_charged === null) throw new Error(`${task.id} has no delivery to settle`);
-  tx.send(countCompleted, { id: workerId, rating: rating ?? 0, ratings: rating === null ? 0 : 1 });
   return ledger.settle(tx, transfer, { ...task, worker_id: workerId, credits_charged: task.credits_charged });
 }
 

@@ -1,5 +1,5 @@
 import type { BoardTask, TaskPickupResponse, TaskResponse } from '@pinchwork/sdk';
-import { type Ratings, reputationOf } from '../agents/reputation.ts';
+import { type Ratings, reputationOf } from '../reputation/reputation.ts';
 import { wireTime } from '../clock.ts';
 import type { TaskRow } from './queries.ts';
 
@@ -60,4 +60,5 @@ export function boardView(task: TaskRow, poster: Ratings): BoardTask {
   return { ...publicView(task, poster), is_matched: false, match_rank: null, rejection_count: task.rejection_count };
 }
 
-const tagsOf = (task: TaskRow) => JSON.parse(task.tags) as string[];
+/** A task's tags, as the poster wrote them. */
+export const tagsOf = (task: TaskRow) => JSON.parse(task.tags) as string[];

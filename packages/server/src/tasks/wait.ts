@@ -1,5 +1,6 @@
 import { secondMs } from '../clock.ts';
 import type { Context } from '../context.ts';
+import { agentSuspended } from '../errors.ts';
 import type { TaskRow } from './queries.ts';
 import { taskById } from './queries.ts';
 import type { Subscription } from './watch.ts';
@@ -10,21 +11,25 @@ const pollMs = secondMs;
 /**
  * Waits until `settled` holds for a task, or the time is up, or nobody listens any more, or the server stops.
  *
+ * @param agentId who waits.
  * @param waitSeconds cut to `MAX_WAIT_SECONDS`.
  * @returns the task as it is then; undefined when there is none.
+ * @throws DomainError `agent_suspended` when whoever waits is suspended meanwhile.
  */
 export async function waitForTask(
   ctx: Context,
   taskId: string,
+  agentId: string,
   waitSeconds: number,
   settled: (task: TaskRow) => boolean,
   signal: AbortSignal,
 ): Promise<TaskRow | undefined> {
   const until = ctx.clock.now() + Math.min(waitSeconds, ctx.config.maxWaitSeconds) * secondMs;
-  const subscription = ctx.watch.subscribe(taskId);
+  const subscription = ctx.watch.subscribe(taskId, agentId);
   try {
     for (;;) {
       const task = await ctx.db.first(taskById, { id: taskId });
+      if (subscription.barred) throw agentSuspended();
       const leftMs = until - ctx.clock.now();
       if (task === undefined || settled(task) || leftMs <= 0 || isOver(ctx, subscription, signal)) return task;
       await subscription.changed(ctx.db.shared ? Math.min(leftMs, pollMs) : leftMs, signal);

@@ -6,7 +6,8 @@ const mostWaiters = 20_000;
 /** Wakes the long polls of this node. Holds no state of tasks: whoever is woken reads it anew. */
 export class TaskWatch {
   readonly #clock: Clock;
-  readonly #waiters = new Map<string, Set<() => void>>();
+  readonly #byTask = new Map<string, Set<Subscription>>();
+  readonly #byAgent = new Map<string, Set<Subscription>>();
   #count = 0;
   #closed = false;
 
@@ -14,36 +15,42 @@ export class TaskWatch {
     this.#clock = clock;
   }
 
-  /** Starts to listen. Do so before reading the state, so that no change falls between. */
-  subscribe(taskId: string): Subscription {
-    const subscription = new Subscription(this.#clock, (wake) => this.#remove(taskId, wake));
+  /** How many requests wait. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Starts to listen on an agent's behalf. Do so before reading the state, so that no change falls between. */
+  subscribe(taskId: string, agentId: string): Subscription {
+    const subscription = new Subscription(this.#clock, () => {
+      if (!remove(this.#byTask, taskId, subscription)) return;
+      remove(this.#byAgent, agentId, subscription);
+      this.#count--;
+    });
     if (this.#closed || this.#count >= mostWaiters) {
       subscription.end();
       return subscription;
     }
-    const waiters = this.#waiters.get(taskId) ?? new Set();
-    waiters.add(subscription.wake);
-    this.#waiters.set(taskId, waiters);
+    add(this.#byTask, taskId, subscription);
+    add(this.#byAgent, agentId, subscription);
     this.#count++;
     return subscription;
   }
 
-  #remove(taskId: string, wake: () => void): void {
-    const waiters = this.#waiters.get(taskId);
-    if (waiters?.delete(wake) !== true) return;
-    this.#count--;
-    if (waiters.size === 0) this.#waiters.delete(taskId);
-  }
-
   /** Tells who waits that the task has changed. Call it after the commit. */
   wake(taskId: string): void {
-    for (const wake of this.#waiters.get(taskId) ?? []) wake();
+    for (const subscription of this.#byTask.get(taskId) ?? []) subscription.wake();
+  }
+
+  /** Ends the waits of an agent that has been suspended. */
+  bar(agentId: string): void {
+    for (const subscription of this.#byAgent.get(agentId) ?? []) subscription.bar();
   }
 
   /** Answers everybody and lets nobody wait any more. */
   close(): void {
     this.#closed = true;
-    for (const waiters of [...this.#waiters.values()]) for (const wake of [...waiters]) wake();
+    for (const waiting of this.#byTask.values()) for (const subscription of waiting) subscription.wake();
   }
 
   get closed(): boolean {
@@ -51,23 +58,47 @@ export class TaskWatch {
   }
 }
 
+function add(map: Map<string, Set<Subscription>>, key: string, subscription: Subscription): void {
+  const known = map.get(key);
+  if (known === undefined) map.set(key, new Set([subscription]));
+  else known.add(subscription);
+}
+
+function remove(map: Map<string, Set<Subscription>>, key: string, subscription: Subscription): boolean {
+  const known = map.get(key);
+  if (known?.delete(subscription) !== true) return false;
+  if (known.size === 0) map.delete(key);
+  return true;
+}
+
 /** One request's wait. `changed` may be called again and again; `end` must be called. */
 export class Subscription {
   readonly #clock: Clock;
-  readonly #remove: (wake: () => void) => void;
+  readonly #remove: () => void;
   #woken = false;
   #ended = false;
+  #barred = false;
   #resolve: (() => void) | undefined;
 
-  constructor(clock: Clock, remove: (wake: () => void) => void) {
+  constructor(clock: Clock, remove: () => void) {
     this.#clock = clock;
     this.#remove = remove;
   }
 
-  readonly wake = (): void => {
+  wake(): void {
     this.#woken = true;
     this.#resolve?.();
-  };
+  }
+
+  /** Whoever waits must not be answered any more. */
+  bar(): void {
+    this.#barred = true;
+    this.wake();
+  }
+
+  get barred(): boolean {
+    return this.#barred;
+  }
 
   /**
    * Waits for a wake-up, for at most `timeoutMs`, or until `signal` says that nobody listens any more. A wake-up since
@@ -98,6 +129,6 @@ export class Subscription {
     if (this.#ended) return;
     this.#ended = true;
     this.#resolve?.();
-    this.#remove(this.wake);
+    this.#remove();
   }
 }

@@ -84,7 +84,8 @@ const create = fc
           review_timeout_minutes: review,
           claim_timeout_minutes: claim,
         });
-        expect(status).toBe(price <= model.agents[who]!.balance ? 201 : 402);
+        const affordable = price <= model.agents[who]!.balance;
+        expect(status).toBe(model.isSuspended(who) ? 403 : affordable ? 201 : 402);
         if (status !== 201) return;
         model.post({
           id: body.task_id,
@@ -105,6 +106,9 @@ const pickup = onTask('pickup', async (model, real, who, task) => {
   if (status === 200) expect(body.claim_number).toBe(task.claim);
 });
 
+/** What keeps an agent from picking up anything. */
+const barred = (model: Model, who: number) => (model.isSuspended(who) ? 403 : model.isPaused(who) ? 429 : undefined);
+
 const pickupNext = fc.tuple(agent, orNull(fc.constantFrom(...tagNames))).map(
   ([who, tag]) =>
     new Step(`pickupNext(agent ${who}, ${tag})`, async (model, real) => {
@@ -112,8 +116,8 @@ const pickupNext = fc.tuple(agent, orNull(fc.constantFrom(...tagNames))).map(
       const { status, body } = await real.agents[who]!.post(
         `/v1/tasks/pickup${tag === null ? '' : `?tags=${tag.toUpperCase()}`}`,
       );
-      expect(status).toBe(next === undefined ? 204 : 200);
-      if (next === undefined) return;
+      expect(status).toBe(barred(model, who) ?? (next === undefined ? 204 : 200));
+      if (next === undefined || status !== 200) return;
       expect(body.task_id).toBe(next.id);
       model.claim(who, next);
     }),
@@ -123,7 +127,9 @@ const pickupBatch = fc.tuple(agent, fc.integer({ min: 1, max: 4 })).map(
   ([who, count]) =>
     new Step(`pickupBatch(agent ${who}, ${count})`, async (model, real) => {
       const expected = model.board(who, null).slice(0, count);
-      const { body } = await postTwice(real, real.agents[who]!, '/v1/tasks/pickup/batch', { count });
+      const { status, body } = await postTwice(real, real.agents[who]!, '/v1/tasks/pickup/batch', { count });
+      expect(status).toBe(barred(model, who) ?? 200);
+      if (status !== 200) return;
       expect(body.tasks.map(({ task_id }: { task_id: string }) => task_id)).toEqual(expected.map(({ id }) => id));
       for (const task of expected) model.claim(who, task);
     }),
@@ -187,6 +193,24 @@ const abandon = orNull(fc.integer({ min: 1, max: 3 })).chain((claim) =>
   }),
 );
 
+const rate = fc.integer({ min: 1, max: 5 }).chain((rating) =>
+  onTask(`rate ${rating}`, async (model, real, who, task) => {
+    const { status } = await postTwice(real, real.agents[who]!, `/v1/tasks/${task.id}/rate`, { rating });
+    expect(status).toBe(model.rate(who, task, rating));
+  }),
+);
+
+/** The worker itself rates. */
+const rateOwn = fc.tuple(recent, fc.integer({ min: 1, max: 5 })).map(
+  ([back, rating]) =>
+    new Step(`rateOwn(${back} back, ${rating})`, async (model, real) => {
+      const task = model.tasks.filter(({ status }) => status === 'approved').at(-1 - back);
+      if (task?.worker == null) return;
+      const { status } = await real.agents[task.worker]!.post(`/v1/tasks/${task.id}/rate`, { rating });
+      expect(status).toBe(model.rate(task.worker, task, rating));
+    }),
+);
+
 const cancel = onTask('cancel', async (model, real, who, task) => {
   const { status } = await postTwice(real, real.agents[who]!, `/v1/tasks/${task.id}/cancel`, {});
   expect(status).toBe(model.cancel(who, task));
@@ -202,12 +226,25 @@ const grant = fc.tuple(agent, fc.integer({ min: 1, max: 50 })).map(
     }),
 );
 
+const suspension = (suspended: boolean) =>
+  agent.map(
+    (who) =>
+      new Step(`${suspended ? 'suspend' : 'unsuspend'}(agent ${who})`, async (model, real) => {
+        const body = { agent_id: real.agents[who]!.id, suspended };
+        const { status } = await postTwice(real, real.market.admin, '/v1/admin/agents/suspend', body);
+        expect(status).toBe(200);
+        if (suspended) model.suspend(who);
+        else model.unsuspend(who);
+      }),
+  );
+
 const unknownTask = fc.tuple(agent, fc.constantFrom('pickup', 'deliver', 'approve', 'reject', 'cancel', 'abandon')).map(
   ([who, verb]) =>
-    new Step(`${verb} an unknown task`, async (_model, real) => {
+    new Step(`${verb} an unknown task`, async (model, real) => {
       const body = { result: 'x', reason: 'x' };
       const { status } = await real.agents[who]!.post(`/v1/tasks/tk-000000000000/${verb}`, body);
-      expect(status).toBe(404);
+      const refusal = verb === 'pickup' ? barred(model, who) : model.isSuspended(who) ? 403 : undefined;
+      expect(status).toBe(refusal ?? 404);
     }),
 );
 
@@ -258,7 +295,12 @@ export const allCommands: fc.Arbitrary<Step>[] = [
   reviewOwn,
   reviewOwn,
   abandon,
+  rate,
+  rateOwn,
   cancel,
+  suspension(true),
+  suspension(false),
+  suspension(false),
   grant,
   unknownTask,
   jump,

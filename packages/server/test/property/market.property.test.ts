@@ -50,6 +50,7 @@ onBothEngines('the marketplace keeps its invariants', (engine) => {
 /** Everything that a walk leaves behind. */
 const emptying = [
   ...['reviews', 'rejected_deliveries', 'task_transitions', 'board_tags', 'stuck_timers', 'idempotency_keys', 'events'],
+  ...['trust', 'agent_tags', 'earnings', 'admin_actions'],
   ...['event_cursors', 'ledger_entries', 'accounts', 'tasks', 'api_keys', 'agents'],
 ].map((table) => `delete from ${table}`);
 

@@ -1,7 +1,7 @@
 import { hourMs, minuteMs, secondMs } from '../../src/clock.ts';
 
 /**
- * The rules of the contract (sections 3 and 4) once more, as simply as they can be put: arrays and numbers, no
+ * The rules of the contract (sections 3, 4 and 5) once more, as simply as they can be put: arrays and numbers, no
  * database. It shares no rule with the server's own code, so that the two can be held against each other.
  */
 export interface ModelTask {
@@ -27,13 +27,25 @@ export interface ModelTask {
   claimRejections: number;
   /** Who lost the latest claim to the clock. */
   lostBy: number | null;
+  /** The worker has rated the poster. */
+  rated: boolean;
 }
 
 export interface ModelAgent {
   balance: number;
   posted: number;
   completed: number;
+  earned: number;
+  feesPaid: number;
+  spent: number;
+  rejected: number;
   ratings: number[];
+  byTag: Map<string, { completed: number; earned: number; ratings: number[] }>;
+  /** By the index of whom it trusts. */
+  trust: Map<number, { score: number; interactions: number }>;
+  abandons: number;
+  pausedUntil: number;
+  suspended: boolean;
   /** `type task_id`, in any order. */
   events: string[];
 }
@@ -41,6 +53,8 @@ export interface ModelAgent {
 export const feePercent = 10;
 const maxRejections = 3;
 const graceMs = 5 * minuteMs;
+export const maxAbandons = 3;
+const pauseMs = 30 * minuteMs;
 
 export const wholeSecond = (at: number) => Math.ceil(at / secondMs) * secondMs;
 
@@ -56,13 +70,54 @@ export class Model {
       balance: 100,
       posted: 0,
       completed: 0,
+      earned: 0,
+      feesPaid: 0,
+      spent: 0,
+      rejected: 0,
       ratings: [],
+      byTag: new Map(),
+      trust: new Map(),
+      abandons: 0,
+      pausedUntil: 0,
+      suspended: false,
       events: [],
     }));
   }
 
   #agent(index: number | null): ModelAgent {
     return this.agents[index!]!;
+  }
+
+  isSuspended(agent: number): boolean {
+    return this.#agent(agent).suspended;
+  }
+
+  isPaused(agent: number): boolean {
+    return this.#agent(agent).pausedUntil > this.now;
+  }
+
+  suspend(agent: number): void {
+    this.#agent(agent).suspended = true;
+    for (const task of this.tasks) {
+      if (task.worker === agent && task.status === 'claimed' && !this.isDue(task)) this.#release(task, null);
+    }
+  }
+
+  unsuspend(agent: number): void {
+    this.#agent(agent).suspended = false;
+  }
+
+  #dealt(truster: number, trusted: number, well: boolean): void {
+    const { trust } = this.#agent(truster);
+    const { score, interactions } = trust.get(trusted) ?? { score: 0.5, interactions: 0 };
+    trust.set(trusted, { score: well ? score + (1 - score) / 10 : score * 0.9, interactions: interactions + 1 });
+  }
+
+  #tag(agent: number, tag: string) {
+    const { byTag } = this.#agent(agent);
+    const known = byTag.get(tag) ?? { completed: 0, earned: 0, ratings: [] };
+    byTag.set(tag, known);
+    return known;
   }
 
   #tell(agent: number | null, type: string, task: ModelTask): void {
@@ -126,6 +181,7 @@ export class Model {
       rejections: 0,
       claimRejections: 0,
       lostBy: null,
+      rated: false,
     });
   }
 
@@ -133,11 +189,15 @@ export class Model {
   board(agent: number, tag: string | null): ModelTask[] {
     return this.tasks
       .filter((task) => task.status === 'posted' && !this.isDue(task) && task.poster !== agent)
+      .filter((task) => !this.isSuspended(task.poster))
       .filter((task) => tag === null || task.tags.some((each) => each.toLowerCase() === tag))
       .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
   }
 
   claim(agent: number, task: ModelTask): number {
+    if (this.isSuspended(agent)) return 403;
+    if (this.isPaused(agent)) return 429;
+    if (task.poster !== agent && task.status === 'posted' && this.isSuspended(task.poster)) return 404;
     if (task.poster === agent || task.status !== 'posted' || this.isDue(task)) return 409;
     task.status = 'claimed';
     task.worker = agent;
@@ -149,6 +209,7 @@ export class Model {
   }
 
   deliver(agent: number, task: ModelTask, result: string, credits: number | null, claim: number | null): number {
+    if (this.isSuspended(agent)) return 403;
     if (task.worker !== agent) return task.worker === null && task.lostBy === agent ? 409 : 403;
     if (task.status !== 'claimed' || this.isDue(task)) return 409;
     if (claim !== null && claim !== task.claim) return 409;
@@ -162,6 +223,7 @@ export class Model {
   }
 
   approve(agent: number, task: ModelTask, rating: number | null): number {
+    if (this.isSuspended(agent)) return 403;
     if (task.poster !== agent) return 403;
     if (task.status !== 'delivered' || this.isDue(task)) return 409;
     this.#settle(task, rating);
@@ -171,16 +233,42 @@ export class Model {
   #settle(task: ModelTask, rating: number | null): void {
     const fee = Math.floor((task.charged! * feePercent) / 100);
     const worker = this.#agent(task.worker);
+    const poster = this.#agent(task.poster);
+    const earned = task.charged! - fee;
     task.status = 'approved';
-    worker.balance += task.charged! - fee;
+    worker.balance += earned;
     worker.completed++;
+    worker.earned += earned;
+    worker.feesPaid += fee;
+    poster.spent += task.charged!;
     if (rating !== null) worker.ratings.push(rating);
+    for (const tag of task.tags) {
+      const known = this.#tag(task.worker!, tag);
+      known.completed++;
+      known.earned += earned;
+      if (rating !== null) known.ratings.push(rating);
+    }
+    this.#dealt(task.poster, task.worker!, true);
+    this.#dealt(task.worker!, task.poster, true);
     this.fees += fee;
-    this.#agent(task.poster).balance += task.price - task.charged!;
+    poster.balance += task.price - task.charged!;
     this.#tell(task.worker, 'task_approved', task);
   }
 
+  rate(agent: number, task: ModelTask, rating: number): number {
+    if (this.isSuspended(agent)) return 403;
+    if (task.status !== 'approved') return 409;
+    if (task.worker !== agent) return 403;
+    if (task.rated) return 409;
+    task.rated = true;
+    this.#agent(task.poster).ratings.push(rating);
+    for (const tag of task.tags) this.#tag(task.poster, tag).ratings.push(rating);
+    this.#dealt(agent, task.poster, rating >= 3);
+    return 201;
+  }
+
   reject(agent: number, task: ModelTask): number {
+    if (this.isSuspended(agent)) return 403;
     if (task.poster !== agent) return 403;
     if (task.status !== 'delivered' || this.isDue(task)) return 409;
     const graceEnd = wholeSecond(this.now + graceMs);
@@ -189,8 +277,10 @@ export class Model {
     task.charged = null;
     task.reviewEnd = null;
     if (task.deadline !== null && task.deadline < graceEnd) task.deadline = null;
+    this.#agent(task.worker).rejected++;
+    this.#dealt(task.poster, task.worker!, false);
     this.#tell(task.worker, 'task_rejected', task);
-    if (task.claimRejections + 1 >= maxRejections) {
+    if (task.claimRejections + 1 >= maxRejections || this.isSuspended(task.worker!)) {
       this.#release(task, null);
       return 200;
     }
@@ -202,14 +292,21 @@ export class Model {
   }
 
   abandon(agent: number, task: ModelTask, claim: number | null): number {
+    if (this.isSuspended(agent)) return 403;
     if (task.status !== 'claimed' || this.isDue(task)) return 409;
     if (task.worker !== agent) return 403;
     if (claim !== null && claim !== task.claim) return 409;
+    const worker = this.#agent(agent);
+    if (++worker.abandons >= maxAbandons) {
+      worker.abandons = 0;
+      worker.pausedUntil = wholeSecond(this.now + pauseMs);
+    }
     this.#release(task, null);
     return 200;
   }
 
   cancel(agent: number, task: ModelTask): number {
+    if (this.isSuspended(agent)) return 403;
     if (task.poster !== agent) return 403;
     if (task.status !== 'posted' || this.isDue(task)) return 409;
     task.status = 'cancelled';

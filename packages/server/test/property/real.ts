@@ -1,9 +1,10 @@
 import { expect } from 'vitest';
 import audit from '../../src/audit/audit.ts';
 import { type Params, prepared } from '../../src/db/prepared.ts';
+import type { AgentRow } from '../../src/agents/queries.ts';
 import type { TaskRow } from '../../src/tasks/queries.ts';
 import { type Agent, Market } from '../support/market.ts';
-import type { Model, ModelTask } from './model.ts';
+import { maxAbandons, type Model, type ModelAgent, type ModelTask } from './model.ts';
 
 /** The marketplace under test, with what the steps keep beside it. */
 export interface Real {
@@ -15,8 +16,10 @@ export interface Real {
   restart(): Promise<void>;
 }
 
+const settings = { PINCHWORK_MAX_ABANDONS_BEFORE_COOLDOWN: String(maxAbandons) };
+
 export async function openReal(url: string, agentCount: number, steps: Real['steps']): Promise<Real> {
-  const market = await Market.open(url);
+  const market = await Market.open(url, settings);
   const agents: Agent[] = [];
   for (let i = 0; i < agentCount; i++) agents.push(await market.register(`agent ${i}`));
   const real: Real = {
@@ -27,7 +30,7 @@ export async function openReal(url: string, agentCount: number, steps: Real['ste
     restart: async () => {
       const { clock } = real.market;
       await real.market.close();
-      real.market = await Market.open(url, {}, clock);
+      real.market = await Market.open(url, settings, clock);
       real.agents = real.agents.map(({ id, key }) => real.market.client(id, key));
     },
   };
@@ -38,6 +41,8 @@ const none: Params = {};
 const allTasks = prepared('allTasks', (db, _: Params) => db.selectFrom('tasks').selectAll().orderBy('id'));
 const allAccounts = prepared('allAccounts', (db, _: Params) => db.selectFrom('accounts').selectAll());
 const allAgents = prepared('allAgents', (db, _: Params) => db.selectFrom('agents').selectAll());
+const allTrust = prepared('allTrust', (db, _: Params) => db.selectFrom('trust').selectAll());
+const allAgentTags = prepared('allAgentTags', (db, _: Params) => db.selectFrom('agent_tags').selectAll());
 const allEvents = prepared('allEvents', (db, _: Params) =>
   db.selectFrom('events').select(['agent_id', 'type', 'task_id']),
 );
@@ -70,13 +75,40 @@ export async function verify(model: Model, { market, agents, steps }: Real): Pro
 
   const rows = new Map((await db.all(allAgents, none)).map((row) => [row.id, row]));
   const counts = ids.map((id) => rows.get(id)!);
-  expect(counts.map((row) => [row.tasks_posted, row.tasks_completed, row.rating_sum, row.rating_count])).toEqual(
-    model.agents.map(({ posted, completed, ratings }) => [
-      posted,
-      completed,
-      ratings.reduce((a, b) => a + b, 0),
-      ratings.length,
-    ]),
+  expect(counts.map(countsOf)).toEqual(model.agents.map(modelCounts));
+
+  const trust = await db.all(allTrust, none);
+  expect(
+    trust
+      .map(({ truster_id, trusted_id, score, interactions }) =>
+        [ids.indexOf(truster_id), ids.indexOf(trusted_id), score.toFixed(9), interactions].join(' '),
+      )
+      .sort(),
+  ).toEqual(
+    model.agents
+      .flatMap((agent, i) =>
+        [...agent.trust].map(([j, { score, interactions }]) => [i, j, score.toFixed(9), interactions].join(' ')),
+      )
+      .sort(),
+  );
+
+  const tags = await db.all(allAgentTags, none);
+  expect(
+    tags
+      .map((row) =>
+        [ids.indexOf(row.agent_id), row.tag, row.tasks_completed, row.earned, row.rating_sum, row.rating_count].join(
+          ' ',
+        ),
+      )
+      .sort(),
+  ).toEqual(
+    model.agents
+      .flatMap((agent, i) =>
+        [...agent.byTag].map(([tag, { completed, earned, ratings }]) =>
+          [i, tag, completed, earned, sum(ratings), ratings.length].join(' '),
+        ),
+      )
+      .sort(),
   );
 
   const events = await db.all(allEvents, none);
@@ -91,6 +123,30 @@ export async function verify(model: Model, { market, agents, steps }: Real): Pro
     .flatMap(({ id, tags }) => tags.map((tag) => `${id} ${tag}`));
   expect(onBoard).toEqual(expected.sort());
 }
+
+const sum = (numbers: number[]) => numbers.reduce((a, b) => a + b, 0);
+
+const countsOf = (row: AgentRow) => ({
+  posted: row.tasks_posted,
+  completed: row.tasks_completed,
+  approved: row.deliveries_approved,
+  rejected: row.deliveries_rejected,
+  earned: row.earned,
+  feesPaid: row.fees_paid,
+  spent: row.spent,
+  ratings: [row.rating_sum, row.rating_count],
+  abandons: row.abandons,
+  pausedUntil: row.pickups_paused_until ?? 0,
+  suspended: row.suspended_at !== null,
+});
+
+const modelCounts = ({ posted, completed, rejected, earned, feesPaid, spent, ratings, ...rest }: ModelAgent) => ({
+  ...{ posted, completed, approved: completed, rejected, earned, feesPaid, spent },
+  ratings: [sum(ratings), ratings.length],
+  abandons: rest.abandons,
+  pausedUntil: rest.pausedUntil,
+  suspended: rest.suspended,
+});
 
 const shows = (status: string) => status === 'delivered' || status === 'approved';
 

@@ -15,6 +15,9 @@ const statuses: Readonly<Record<string, number>> = {
   conflict: 409,
   payload_too_large: 413,
   idempotency_key_reused: 422,
+  rate_limited: 429,
+  pickups_paused: 429,
+  too_many_questions: 429,
   headers_too_large: 431,
   not_configured: 501,
 };

@@ -22,6 +22,8 @@ export async function up(db: Kysely<Schema>, dialect: SchemaDialect): Promise<vo
   await run(sql`create index agents_suspended on agents (suspended_at, id) where suspended_at is not null`);
   await run(sql`create index agents_releasing on agents (id) where release_claims_until is not null`);
 
+  await run(sql`create index rejected_deliveries_by_worker on rejected_deliveries (worker_id)`);
+
   await addColumn('tasks', sql`open_questions ${int} not null default 0`);
 
   await run(sql`create table agent_tags (

@@ -1,6 +1,7 @@
 import { endpoints } from '@pinchwork/sdk';
 import type { FastifyInstance } from 'fastify';
-import { grantCredits, suspendAgent } from '../../agents/agents.ts';
+import { grantCredits } from '../../agents/agents.ts';
+import { suspendAgent } from '../../agents/suspension.ts';
 import type { Context } from '../../context.ts';
 import { serve } from '../endpoint.ts';
 

@@ -2,6 +2,7 @@ import { endpoints, isId } from '@pinchwork/sdk';
 import type { FastifyInstance } from 'fastify';
 import type { Context } from '../../context.ts';
 import { invalid, taskNotFound } from '../../errors.ts';
+import { rate } from '../../reputation/rate.ts';
 import { pickupBatch, pickupNext, pickupTask } from '../../tasks/pickup.ts';
 import { cancelTask, createTask } from '../../tasks/post.ts';
 import { awaitResult, listBoard, listMyTasks, showTask } from '../../tasks/read.ts';
@@ -38,6 +39,7 @@ export function taskRoutes(app: FastifyInstance, ctx: Context): void {
   serve(app, ctx, endpoints.deliver, async ({ call, params, body }) => deliver(call, taskId(params), body));
   serve(app, ctx, endpoints.approve, async ({ call, params, body }) => approve(call, taskId(params), body));
   serve(app, ctx, endpoints.reject, async ({ call, params, body }) => reject(call, taskId(params), body));
+  serve(app, ctx, endpoints.rate, async ({ call, params, body }) => rate(call, taskId(params), body));
   serve(app, ctx, endpoints.cancel, async ({ call, params }) => cancelTask(call, taskId(params)));
   serve(app, ctx, endpoints.abandon, async ({ call, params, body }) => abandon(call, taskId(params), body));
 }

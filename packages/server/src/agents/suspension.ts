@@ -1,0 +1,86 @@
+import type { SuspendRequest, SuspendResponse } from '@pinchwork/sdk';
+import type { z } from 'zod';
+import { minuteMs, secondMs } from '../clock.ts';
+import type { Context } from '../context.ts';
+import { Loop } from '../loop.ts';
+import { releaseClaims } from '../tasks/release.ts';
+import { type Anonymous, readAgent } from './agents.ts';
+import { setSuspension, suspendedSince } from './queries.ts';
+
+/** How often a server looks for suspensions that another one has made: they bite within a second. */
+const lookMs = secondMs / 2;
+/** A claim that was under way when its agent was suspended may commit so much later: longer than any transaction lasts. */
+const releaseMs = minuteMs;
+
+/**
+ * Suspends an agent, or ends that (docs/operating.md, "Suspending an agent"): its keys and long polls stop, its
+ * posted tasks leave the board, its claimed ones go back to it; its deliveries, credits and deadlines stay.
+ */
+export async function suspendAgent(
+  { ctx, transact }: Anonymous,
+  input: z.output<typeof SuspendRequest>,
+): Promise<SuspendResponse> {
+  const response = await transact('suspend', async (tx) => {
+    const { id } = await readAgent(tx, input.agent_id);
+    const now = ctx.clock.now();
+    const { suspended } = input;
+    tx.send(setSuspension, {
+      id,
+      suspended_at: suspended ? now : null,
+      reason: suspended ? (input.reason ?? null) : null,
+      release_until: suspended ? now + releaseMs : null,
+    });
+    tx.afterCommit(() => {
+      ctx.credentials.forget();
+      if (suspended) ctx.watch.bar(id);
+    });
+    return {
+      agent_id: id,
+      suspended,
+      message: suspended
+        ? 'The agent is suspended: its keys stop working within a second, and what it had claimed is on the board again.'
+        : 'The agent is no longer suspended: its keys work again within a second, and its tasks are on the board.',
+    };
+  });
+  if (response.suspended) await releaseClaims(ctx);
+  return response;
+}
+
+/**
+ * Ends the long polls of agents that another server on the same database has suspended. Their keys stop by themselves:
+ * `Credentials` looks again after half a second.
+ */
+export class SuspensionWatch {
+  readonly #ctx: Pick<Context, 'db' | 'clock' | 'watch'>;
+  readonly #loop: Loop;
+  #since: number;
+
+  constructor(ctx: Pick<Context, 'db' | 'clock' | 'log' | 'watch'>) {
+    this.#ctx = ctx;
+    this.#since = ctx.clock.now();
+    this.#loop = new Loop(
+      ctx.clock,
+      () => this.#pass(),
+      (error) => ctx.log.error(error, 'looking for suspensions failed'),
+    );
+  }
+
+  /** An embedded database has no other servers: there is nothing to look for. */
+  start(): void {
+    if (this.#ctx.db.shared) this.#loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop();
+  }
+
+  async #pass(): Promise<number> {
+    const { db, clock, watch } = this.#ctx;
+    const now = clock.now();
+    // A suspension bears the time at which its transaction began: one that commits late lies behind `since`.
+    const suspended = await db.all(suspendedSince, { since: this.#since - releaseMs });
+    this.#since = now;
+    for (const { id } of suspended) watch.bar(id);
+    return lookMs;
+  }
+}
