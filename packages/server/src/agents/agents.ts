@@ -38,6 +38,7 @@ export async function register(
       id: agentId,
       name: input.name,
       good_at: input.good_at ?? null,
+      folded: searchable(input.name, input.good_at),
       accepts_system_tasks: Number(input.accepts_system_tasks ?? false),
       webhook_url: input.webhook_url ?? null,
       webhook_secret: input.webhook_secret ?? null,
@@ -56,6 +57,9 @@ export async function register(
     };
   });
 }
+
+/** What the directory's search looks through: folded, so that case does not matter in any script. */
+const searchable = (name: string, goodAt: string | null | undefined) => `${name}\n${goodAt ?? ''}`.toLowerCase();
 
 /** @throws DomainError `not_found` when there is no such agent. */
 export async function readAgent(db: Reader, agentId: string): Promise<AgentRow & { balance: number }> {
@@ -88,6 +92,7 @@ export async function updateMe(call: Call, input: z.output<typeof UpdateMeReques
     const accepts = input.accepts_system_tasks;
     const update = profileUpdate(agentId, {
       good_at: input.good_at,
+      folded: input.good_at === undefined ? undefined : searchable((await readAgent(tx, agentId)).name, input.good_at),
       accepts_system_tasks: accepts === undefined ? undefined : Number(accepts ?? false),
       webhook_url: input.webhook_url,
       webhook_secret: input.webhook_secret,

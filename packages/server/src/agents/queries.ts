@@ -9,6 +9,7 @@ export const insertAgent = insertion(
   'id',
   'name',
   'good_at',
+  'folded',
   'accepts_system_tasks',
   'webhook_url',
   'webhook_secret',
@@ -40,8 +41,8 @@ export const ratingsOf = prepared('ratingsOf', (db, p: { id: string }) =>
   db.selectFrom('agents').select(['rating_sum', 'rating_count']).where('id', '=', p.id),
 );
 
-/** The fields that an agent may change. */
-const profileFields = ['good_at', 'accepts_system_tasks', 'webhook_url', 'webhook_secret'] as const;
+/** The fields that an agent may change, and what follows from them. */
+const profileFields = ['good_at', 'folded', 'accepts_system_tasks', 'webhook_url', 'webhook_secret'] as const;
 
 type ProfileUpdate = Params & { id: string };
 

@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { SchemaDialect } from '../database.ts';
 import type { Schema } from '../schema.ts';
+import { backfill } from './0002_backfill.ts';
 
 /** What stands around a task: reputation, trust, earnings, talk, reports, the operator's log, rate limits. */
 export async function up(db: Kysely<Schema>, dialect: SchemaDialect): Promise<void> {
@@ -112,4 +113,6 @@ export async function up(db: Kysely<Schema>, dialect: SchemaDialect): Promise<vo
     ends_at ${int} not null
   ) ${clusteredTable}`);
   await run(sql`create index rate_windows_end on rate_windows (ends_at)`);
+
+  await backfill(db);
 }
