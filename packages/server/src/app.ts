@@ -10,7 +10,9 @@ import { knowAllMethods, refuseOtherMethods } from './http/methods.ts';
 import { boundOutput } from './http/output.ts';
 import { adminRoutes } from './http/routes/admin.ts';
 import { agentRoutes } from './http/routes/agents.ts';
+import { conversationRoutes } from './http/routes/conversation.ts';
 import { healthRoutes } from './http/routes/health.ts';
+import { moderationRoutes } from './http/routes/moderation.ts';
 import { taskRoutes } from './http/routes/tasks.ts';
 
 /** A request must have arrived whole within this time. */
@@ -74,6 +76,8 @@ export function buildApp(ctx: Context): FastifyInstance {
 
   agentRoutes(app, ctx);
   taskRoutes(app, ctx);
+  conversationRoutes(app, ctx);
+  moderationRoutes(app, ctx);
   adminRoutes(app, ctx);
   healthRoutes(app, ctx);
   refuseOtherMethods(app, new Map(allowed));

@@ -17,7 +17,23 @@ export function counted(total: number): { total: number; total_capped?: true } {
 export const countLimit = limits.countedTotal + 1;
 
 /** The lists that hand out cursors. Two of them may sort by the same columns, in other directions. */
-export type ListName = 'board' | 'mine' | 'ledger' | 'trust';
+export type ListName = 'board' | 'mine' | 'ledger' | 'trust' | 'questions' | 'messages' | 'reports' | 'adminLog';
+
+/**
+ * A page out of rows that were read with one too many, which tells that the list goes on.
+ *
+ * @param position what the list is sorted by.
+ */
+export function cutPage<R>(
+  list: ListName,
+  rows: readonly R[],
+  limit: number,
+  position: (row: R) => readonly (string | number)[],
+): { page: R[]; next_cursor: string | null } {
+  const page = rows.slice(0, limit);
+  const last = page.at(-1);
+  return { page, next_cursor: last !== undefined && rows.length > limit ? encodeCursor(list, position(last)) : null };
+}
 
 /** Cursors are opaque on the wire: base64url of a JSON list, which begins with the name of the list it is for. */
 export function encodeCursor(list: ListName, position: readonly (string | number)[]): string {

@@ -13,9 +13,10 @@ import { wireTime } from '../clock.ts';
 import type { Call } from '../context.ts';
 import type { Reader } from '../db/database.ts';
 import { agentNotFound } from '../errors.ts';
+import { logAction } from '../moderation/admin-log.ts';
 import * as ledger from '../ledger/ledger.ts';
 import { accountBalance, balanceAndEscrow, countEntries, ledgerPage } from '../ledger/queries.ts';
-import { counted, countLimit, decodeCursor, encodeCursor } from '../paging.ts';
+import { counted, countLimit, cutPage, decodeCursor } from '../paging.ts';
 import { reputationOf } from '../reputation/reputation.ts';
 import { newKey } from './credentials.ts';
 import { agentById, type AgentRow, insertAgent, insertApiKey, profileUpdate, updateProfile } from './queries.ts';
@@ -113,13 +114,12 @@ export async function showCredits(call: Call, query: z.output<typeof LedgerQuery
     ctx.db.first(countEntries, { id, limit: countLimit }),
     ctx.db.all(ledgerPage, { id, before, limit: query.limit + 1, offset: query.offset }),
   ]);
-  const page = entries.slice(0, query.limit);
-  const last = page.at(-1);
+  const { page, next_cursor } = cutPage('ledger', entries, query.limit, (entry) => [entry.transfer_id]);
   return {
     balance: account!.balance,
     escrowed: account!.escrowed ?? 0,
     ...counted(total!.total),
-    next_cursor: last !== undefined && entries.length > page.length ? encodeCursor('ledger', [last.transfer_id]) : null,
+    next_cursor,
     ledger: page.map((entry) => ({
       id: entry.transfer_id,
       amount: entry.amount,
@@ -131,15 +131,15 @@ export async function showCredits(call: Call, query: z.output<typeof LedgerQuery
 }
 
 /** Gives an agent credits from the mint. For the operator. */
-export function grantCredits(
-  { ctx, transact }: Anonymous,
-  input: z.output<typeof GrantRequest>,
-): Promise<GrantResponse> {
+export function grantCredits(call: Anonymous, input: z.output<typeof GrantRequest>): Promise<GrantResponse> {
+  const { ctx, transact } = call;
   return transact('grant', async (tx) => {
     const reason = input.reason ?? 'admin_grant';
     const { id } = await readAgent(tx, input.agent_id);
     const transfer = { transferId: ctx.newId('ledgerEntry'), at: ctx.clock.now() };
     ledger.grant(tx, transfer, id, input.amount, reason);
+    const { balance } = (await tx.first(accountBalance, { id }))!;
+    logAction(tx, call, 'grant_credits', id, { credits: balance - input.amount }, { credits: balance, reason });
     return { granted: input.amount, agent_id: id, reason };
   });
 }

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { minuteMs, secondMs } from '../clock.ts';
 import type { Context } from '../context.ts';
 import { Loop } from '../loop.ts';
+import { logAction } from '../moderation/admin-log.ts';
 import { releaseClaims } from '../tasks/release.ts';
 import { type Anonymous, readAgent } from './agents.ts';
 import { setSuspension, suspendedSince } from './queries.ts';
@@ -16,20 +17,22 @@ const releaseMs = minuteMs;
  * Suspends an agent, or ends that (docs/operating.md, "Suspending an agent"): its keys and long polls stop, its
  * posted tasks leave the board, its claimed ones go back to it; its deliveries, credits and deadlines stay.
  */
-export async function suspendAgent(
-  { ctx, transact }: Anonymous,
-  input: z.output<typeof SuspendRequest>,
-): Promise<SuspendResponse> {
+export async function suspendAgent(call: Anonymous, input: z.output<typeof SuspendRequest>): Promise<SuspendResponse> {
+  const { ctx, transact } = call;
   const response = await transact('suspend', async (tx) => {
-    const { id } = await readAgent(tx, input.agent_id);
+    const { id, suspended_at, suspension_reason } = await readAgent(tx, input.agent_id);
     const now = ctx.clock.now();
     const { suspended } = input;
+    const reason = suspended ? (input.reason ?? null) : null;
     tx.send(setSuspension, {
       id,
       suspended_at: suspended ? now : null,
-      reason: suspended ? (input.reason ?? null) : null,
+      reason,
       release_until: suspended ? now + releaseMs : null,
     });
+    const action = suspended ? 'suspend_agent' : 'unsuspend_agent';
+    const before = { suspended: suspended_at !== null, reason: suspension_reason };
+    logAction(tx, call, action, id, before, { suspended, reason });
     tx.afterCommit(() => {
       ctx.credentials.forget();
       if (suspended) ctx.watch.bar(id);

@@ -30,7 +30,10 @@ const clockToleranceMs = 1_000;
 /** The advisory lock of the nodes that migrate; any fixed number. */
 const migrationLock = 7_462_466_951;
 
-const clauses: EngineClauses = { skipLocked: (query) => query.forUpdate('tasks').skipLocked() };
+const clauses: EngineClauses = {
+  skipLocked: (query) => query.forUpdate('tasks').skipLocked(),
+  hold: (query) => query.forNoKeyUpdate(),
+};
 const ddl: SchemaDialect = {
   integer: 'bigint',
   real: 'double precision',

@@ -8,6 +8,8 @@ export type Params = Record<string, SqlValue>;
 export interface EngineClauses {
   /** Leaves out the rows that another transaction holds, and holds those it takes. */
   skipLocked<O>(query: SelectQueryBuilder<Schema, 'tasks', O>): SelectQueryBuilder<Schema, 'tasks', O>;
+  /** Waits for the rows it reads and holds them to the end of the transaction, as changing them would. */
+  hold<T extends keyof Schema, O>(query: SelectQueryBuilder<Schema, T, O>): SelectQueryBuilder<Schema, T, O>;
 }
 
 /**

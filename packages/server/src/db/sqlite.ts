@@ -13,7 +13,7 @@ const longestQueue = 5_000;
 /** Verbs in one commit: enough to share an fsync among, few enough not to hold up the loop. */
 const largestBatch = 128;
 
-const clauses: EngineClauses = { skipLocked: (query) => query };
+const clauses: EngineClauses = { skipLocked: (query) => query, hold: (query) => query };
 const ddl: SchemaDialect = {
   integer: 'integer',
   real: 'real',

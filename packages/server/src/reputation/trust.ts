@@ -6,7 +6,7 @@ import type { Call } from '../context.ts';
 import type { Tx } from '../db/database.ts';
 import { type Params, prepared } from '../db/prepared.ts';
 import type { Schema } from '../db/schema.ts';
-import { counted, countLimit, decodeCursor, encodeCursor } from '../paging.ts';
+import { counted, countLimit, cutPage, decodeCursor } from '../paging.ts';
 
 /**
  * How far one agent trusts another, from 0 to 1, by what they have done together (contract section 5). Private: only
@@ -102,7 +102,7 @@ export async function listTrust(call: Call, query: z.output<typeof TrustQuery>):
     ctx.db.all(trustPage, { truster, after, limit: query.limit + 1, offset: query.offset }),
     ctx.db.first(countTrust, { truster, limit: countLimit }),
   ]);
-  const page = rows.slice(0, query.limit);
+  const { page, next_cursor } = cutPage('trust', rows, query.limit, (row) => [row.trusted_id]);
   return {
     trust_scores: page.map(({ trusted_id, score, interactions, updated_at }) => ({
       trusted_id,
@@ -111,6 +111,6 @@ export async function listTrust(call: Call, query: z.output<typeof TrustQuery>):
       updated_at: wireTime(updated_at),
     })),
     ...counted(total!.total),
-    next_cursor: rows.length > page.length ? encodeCursor('trust', [page.at(-1)!.trusted_id]) : null,
+    next_cursor,
   };
 }

@@ -45,7 +45,7 @@ export function taskRoutes(app: FastifyInstance, ctx: Context): void {
 }
 
 /** An id of an odd shape is just not found. */
-function taskId({ id = '' }: Readonly<Record<string, string>>): string {
+export function taskId({ id = '' }: Readonly<Record<string, string>>): string {
   if (!isId('task', id)) throw taskNotFound();
   return id;
 }
