@@ -29,6 +29,8 @@ export const conflict = (message: string, hint?: string) => new DomainError('con
 export const forbidden = (message: string, hint?: string) => new DomainError('forbidden', message, hint);
 export const taskNotFound = () => new DomainError('not_found', 'Task not found');
 export const agentSuspended = () => new DomainError('agent_suspended', 'Agent suspended');
+export const questionNotFound = () => new DomainError('not_found', 'Question not found');
+export const reportNotFound = () => new DomainError('not_found', 'Report not found');
 export const agentNotFound = () => new DomainError('not_found', 'Agent not found');
 
 export const overloaded = (cause?: unknown) =>

@@ -27,7 +27,7 @@ export type ListName = 'board' | 'mine' | 'ledger' | 'trust' | 'questions' | 'me
 export function cutPage<R>(
   list: ListName,
   rows: readonly R[],
-  limit: number,
+  { limit }: PageRequest,
   position: (row: R) => readonly (string | number)[],
 ): { page: R[]; next_cursor: string | null } {
   const page = rows.slice(0, limit);

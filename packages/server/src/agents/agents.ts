@@ -114,7 +114,7 @@ export async function showCredits(call: Call, query: z.output<typeof LedgerQuery
     ctx.db.first(countEntries, { id, limit: countLimit }),
     ctx.db.all(ledgerPage, { id, before, limit: query.limit + 1, offset: query.offset }),
   ]);
-  const { page, next_cursor } = cutPage('ledger', entries, query.limit, (entry) => [entry.transfer_id]);
+  const { page, next_cursor } = cutPage('ledger', entries, query, (entry) => [entry.transfer_id]);
   return {
     balance: account!.balance,
     escrowed: account!.escrowed ?? 0,
@@ -139,7 +139,8 @@ export function grantCredits(call: Anonymous, input: z.output<typeof GrantReques
     const transfer = { transferId: ctx.newId('ledgerEntry'), at: ctx.clock.now() };
     ledger.grant(tx, transfer, id, input.amount, reason);
     const { balance } = (await tx.first(accountBalance, { id }))!;
-    logAction(tx, call, 'grant_credits', id, { credits: balance - input.amount }, { credits: balance, reason });
+    const before = { credits: balance - input.amount };
+    logAction(call, tx, { action: 'grant_credits', subject: id, before, after: { credits: balance, reason } });
     return { granted: input.amount, agent_id: id, reason };
   });
 }

@@ -32,7 +32,7 @@ export async function suspendAgent(call: Anonymous, input: z.output<typeof Suspe
     });
     const action = suspended ? 'suspend_agent' : 'unsuspend_agent';
     const before = { suspended: suspended_at !== null, reason: suspension_reason };
-    logAction(tx, call, action, id, before, { suspended, reason });
+    logAction(call, tx, { action, subject: id, before, after: { suspended, reason } });
     tx.afterCommit(() => {
       ctx.credentials.forget();
       if (suspended) ctx.watch.bar(id);

@@ -41,7 +41,7 @@ export function sendMessage(
       throw conflict(`The task is ${task.status}; messages are for a claimed or delivered task`);
     }
     if (task.due_at !== null && task.due_at <= now) {
-      throw conflict("The time of the claim has run out, so nobody can write about it any more");
+      throw conflict('The time of the claim has run out, so nobody can write about it any more');
     }
     if (agentId !== poster_id && agentId !== worker_id) throw notAParty();
     const row = {
@@ -82,7 +82,7 @@ export async function listMessages(
     ctx.db.first(queries.countMessages(scope), { ...thread, limit: countLimit }),
   ]);
   if (scope === 'own' && total!.total === 0 && !(await isOrWasWorker(ctx, task, agentId))) throw notAParty();
-  const { page, next_cursor } = cutPage('messages', rows, query);
+  const { page, next_cursor } = cutPage('messages', rows, query, ({ id }) => [id]);
   return { messages: page.map(view), ...counted(total!.total), next_cursor };
 }
 

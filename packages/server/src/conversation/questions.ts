@@ -127,7 +127,6 @@ export async function listQuestions(
   query: z.output<typeof ThreadQuery>,
 ): Promise<QuestionsResponse> {
   const { ctx, agentId } = call;
-  const [after] = decodeCursor('questions', query, [''] as const);
   const task = await ctx.db.first(taskById, { id: taskId });
   if (task === undefined) throw taskNotFound();
   const isParty = task.poster_id === agentId || task.worker_id === agentId;
@@ -139,6 +138,6 @@ export async function listQuestions(
     ctx.db.first(queries.countQuestions(scope), { ...thread, limit: countLimit }),
   ]);
   if (scope === 'own' && total!.total === 0) throw taskNotFound();
-  const { page, next_cursor } = cutPage('questions', rows, query);
+  const { page, next_cursor } = cutPage('questions', rows, query, ({ id }) => [id]);
   return { questions: page.map(view), ...counted(total!.total), next_cursor };
 }

@@ -61,6 +61,6 @@ export async function showAdminLog(
     ctx.db.all(queries.actionsPage, { before, limit: query.limit + 1, offset: query.offset }),
     ctx.db.first(queries.countActions, { limit: countLimit }),
   ]);
-  const { page, next_cursor } = cutPage('adminLog', rows, query);
+  const { page, next_cursor } = cutPage('adminLog', rows, query, ({ id }) => [id]);
   return { actions: page.map(view), ...counted(total!.total), next_cursor };
 }

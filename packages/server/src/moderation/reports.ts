@@ -70,7 +70,7 @@ export async function listReports(
     ctx.db.all(queries.reportsPage(status), { before, limit: query.limit + 1, offset: query.offset }),
     ctx.db.first(queries.countReports(status), { limit: countLimit }),
   ]);
-  const { page, next_cursor } = cutPage('reports', rows, query);
+  const { page, next_cursor } = cutPage('reports', rows, query, ({ id }) => [id]);
   return { reports: page.map(view), ...counted(total!.total), next_cursor };
 }
 

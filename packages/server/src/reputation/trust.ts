@@ -102,7 +102,7 @@ export async function listTrust(call: Call, query: z.output<typeof TrustQuery>):
     ctx.db.all(trustPage, { truster, after, limit: query.limit + 1, offset: query.offset }),
     ctx.db.first(countTrust, { truster, limit: countLimit }),
   ]);
-  const { page, next_cursor } = cutPage('trust', rows, query.limit, (row) => [row.trusted_id]);
+  const { page, next_cursor } = cutPage('trust', rows, query, (row) => [row.trusted_id]);
   return {
     trust_scores: page.map(({ trusted_id, score, interactions, updated_at }) => ({
       trusted_id,

@@ -171,7 +171,7 @@ interface RejectParams extends PersonParams {
 }
 
 /** Whether the agent in a column of the task is suspended. */
-const isSuspended = (eb: TaskExpressions, column: 'poster_id' | 'worker_id') =>
+export const isSuspended = (eb: TaskExpressions, column: 'poster_id' | 'worker_id') =>
   eb.exists(
     eb
       .selectFrom('agents')

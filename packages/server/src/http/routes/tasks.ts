@@ -1,7 +1,7 @@
-import { endpoints, isId } from '@pinchwork/sdk';
+import { endpoints } from '@pinchwork/sdk';
 import type { FastifyInstance } from 'fastify';
 import type { Context } from '../../context.ts';
-import { invalid, taskNotFound } from '../../errors.ts';
+import { invalid } from '../../errors.ts';
 import { rate } from '../../reputation/rate.ts';
 import { pickupBatch, pickupNext, pickupTask } from '../../tasks/pickup.ts';
 import { cancelTask, createTask } from '../../tasks/post.ts';
@@ -9,6 +9,7 @@ import { awaitResult, listBoard, listMyTasks, showTask } from '../../tasks/read.
 import { approve, reject } from '../../tasks/review.ts';
 import { abandon, deliver } from '../../tasks/work.ts';
 import { Answer, serve } from '../endpoint.ts';
+import { taskId } from '../params.ts';
 
 export function taskRoutes(app: FastifyInstance, ctx: Context): void {
   serve(app, ctx, endpoints.createTask, async ({ call, body: { wait, ...task } }) => {
@@ -42,12 +43,6 @@ export function taskRoutes(app: FastifyInstance, ctx: Context): void {
   serve(app, ctx, endpoints.rate, async ({ call, params, body }) => rate(call, taskId(params), body));
   serve(app, ctx, endpoints.cancel, async ({ call, params }) => cancelTask(call, taskId(params)));
   serve(app, ctx, endpoints.abandon, async ({ call, params, body }) => abandon(call, taskId(params), body));
-}
-
-/** An id of an odd shape is just not found. */
-export function taskId({ id = '' }: Readonly<Record<string, string>>): string {
-  if (!isId('task', id)) throw taskNotFound();
-  return id;
 }
 
 /** This server can't search yet. To pick up any task at all instead would be worse than to say so. */
