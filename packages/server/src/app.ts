@@ -8,6 +8,7 @@ import { answerClientError, sendError } from './http/errors.ts';
 import { boundIntake } from './http/intake.ts';
 import { knowAllMethods, refuseOtherMethods } from './http/methods.ts';
 import { boundOutput } from './http/output.ts';
+import { limitAddresses } from './http/rate-limits.ts';
 import { adminRoutes } from './http/routes/admin.ts';
 import { agentRoutes } from './http/routes/agents.ts';
 import { conversationRoutes } from './http/routes/conversation.ts';
@@ -60,6 +61,7 @@ export function buildApp(ctx: Context): FastifyInstance {
       throw invalid('The Host header is missing');
     }
   });
+  limitAddresses(app, ctx);
   // A server that stops lets no connection live on for a next request.
   app.addHook('onSend', async (_request, reply) => {
     if (ctx.watch.closed) reply.header('connection', 'close');

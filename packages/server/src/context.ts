@@ -9,6 +9,7 @@ import { migrate } from './db/migrate.ts';
 import { openDatabase } from './db/open.ts';
 import { createIds } from './ids.ts';
 import { Housekeeping } from './housekeeping.ts';
+import { Limits } from './limits/limits.ts';
 import { SuspensionWatch } from './agents/suspension.ts';
 import { TaskTimers } from './tasks/timers.ts';
 import { TaskWatch } from './tasks/watch.ts';
@@ -29,6 +30,7 @@ export interface Context {
   readonly timers: TaskTimers;
   readonly housekeeping: Housekeeping;
   readonly suspensions: SuspensionWatch;
+  readonly limits: Limits;
   /** Checks all invariants; callers who ask while it runs share the answer. */
   audit(): Promise<AuditResponse>;
   /** Stops the timers, answers the long polls, closes the database, in this order. */
@@ -76,17 +78,19 @@ export async function createContext(
   const timers = new TaskTimers(parts);
   const housekeeping = new Housekeeping(parts);
   const suspensions = new SuspensionWatch(parts);
+  const limits = new Limits(parts);
   return {
     ...parts,
     timers,
     housekeeping,
     suspensions,
+    limits,
     credentials: new Credentials(db, clock),
     audit: shared(() => db.runApart<AuditInput, AuditResponse>(auditJob, { now: clock.now() })),
     dispose: async () => {
       watch.close();
       // A pass that hangs on a database that does not answer ends when its connection is cut.
-      const passes = Promise.all([timers.stop(), housekeeping.stop(), suspensions.stop()]);
+      const passes = Promise.all([timers.stop(), housekeeping.stop(), suspensions.stop(), limits.stop()]);
       await Promise.race([passes, new Promise((resolve) => setTimeout(resolve, passMs).unref())]);
       await db.close();
       await passes;

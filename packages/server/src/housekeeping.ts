@@ -7,24 +7,26 @@ const pauseMs = minuteMs;
 /** Rows deleted in one transaction, about. */
 const stepSize = 500;
 
-/** The expiry of the last key in the next step: none when a step can take them all. */
-const endOfStep = prepared('endOfStep', (db, p: { now: number; size: number }) =>
-  db
-    .selectFrom('idempotency_keys')
-    .select('expires_at')
-    .where('expires_at', '<=', p.now)
-    .orderBy('expires_at')
-    .limit(1)
-    .offset(p.size),
-);
+/** What serves for a time only: its rows have an indexed column that says until when. */
+function expiring(table: 'idempotency_keys' | 'rate_windows', column: 'expires_at' | 'ends_at') {
+  // Kysely can't see that both tables have such a column.
+  const [from, until] = [table as 'rate_windows', column as 'ends_at'];
+  return {
+    /** The expiry of the last row in the next step: none when a step can take them all. */
+    endOfStep: prepared(`endOfStep of ${table}`, (db, p: { now: number; size: number }) =>
+      db.selectFrom(from).select(`${until} as end`).where(until, '<=', p.now).orderBy(until).limit(1).offset(p.size),
+    ),
+    deleteUpto: prepared(
+      `delete ${table}`,
+      (db, p: { upto: number }) => db.deleteFrom(from).where(until, '<=', p.upto),
+      { replan: true },
+    ),
+  };
+}
 
-const deleteKeys = prepared(
-  'deleteKeys',
-  (db, p: { upto: number }) => db.deleteFrom('idempotency_keys').where('expires_at', '<=', p.upto),
-  { replan: true },
-);
+const tables = [expiring('idempotency_keys', 'expires_at'), expiring('rate_windows', 'ends_at')];
 
-/** Forgets what has served its time, in small steps: idempotency keys that have expired. */
+/** Forgets what has served its time, in small steps: idempotency keys and counts of requests. */
 export class Housekeeping {
   readonly #ctx: Pick<Context, 'db' | 'clock' | 'log'>;
   readonly #loop: Loop;
@@ -56,9 +58,13 @@ export class Housekeeping {
     const { db, clock } = this.#ctx;
     return db.transact('housekeeping', async (tx) => {
       const now = clock.now();
-      const end = await tx.first(endOfStep, { now, size: stepSize });
-      tx.send(deleteKeys, { upto: end?.expires_at ?? now });
-      return end !== undefined;
+      let more = false;
+      for (const { endOfStep, deleteUpto } of tables) {
+        const step = await tx.first(endOfStep, { now, size: stepSize });
+        tx.send(deleteUpto, { upto: step?.end ?? now });
+        more ||= step !== undefined;
+      }
+      return more;
     });
   }
 }

@@ -33,6 +33,7 @@ export async function startServer(config: Config): Promise<Server> {
   ctx.timers.start();
   ctx.housekeeping.start();
   ctx.suspensions.start();
+  ctx.limits.start();
   return { ctx, url: urlOf(app, config.host), stop: () => stop(app, ctx) };
 }
 

@@ -171,7 +171,7 @@ const damages: [string, (busy: Busy) => string | string[], (busy: Busy) => strin
     ({ poster }) => poster.id,
   ],
   [
-    'every event tells of a transition',
+    'every event tells of a transition, a question, an answer or a message',
     ({ worker, posted }) => `update events set task_id = '${posted}' where agent_id = '${worker.id}'`,
     ({ worker }) => worker.id,
   ],

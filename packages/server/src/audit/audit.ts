@@ -2,6 +2,7 @@ import type { AuditResponse } from '@pinchwork/sdk';
 import { secondMs } from '../clock.ts';
 import type { Reader } from '../db/database.ts';
 import type { Prepared } from '../db/prepared.ts';
+import type { Check, Finding, Range } from './check.ts';
 import * as checks from './checks.ts';
 
 /** Subjects per statement: a few milliseconds each, so that nothing else waits long. */
@@ -26,10 +27,10 @@ export default async function audit(reader: Reader, { now }: AuditInput): Promis
   const checked = { agents: 0, tasks: 0, transfers: 0, transitions: 0, events: 0 };
   /** One more than is told is enough to know that there are more. */
   const isFull = () => broken.length > mostFindings;
-  const note = (invariant: string, findings: readonly checks.Finding[]) => {
+  const note = (invariant: string, findings: readonly Finding[]) => {
     for (const finding of findings.slice(0, mostFindings + 1 - broken.length)) broken.push({ invariant, ...finding });
   };
-  const find = async (range: checks.Range, list: readonly checks.Check[]) => {
+  const find = async (range: Range, list: readonly Check[]) => {
     for (const { invariant, findings } of list) note(invariant, await reader.all(findings, range));
   };
 
@@ -80,7 +81,7 @@ export default async function audit(reader: Reader, { now }: AuditInput): Promis
 async function* ranges(
   reader: Reader,
   boundary: Prepared<{ after: string; size: number }, { id: string }>,
-): AsyncGenerator<checks.Range> {
+): AsyncGenerator<Range> {
   const last = '~';
   for (let after = ''; after !== last;) {
     const upto = (await reader.first(boundary, { after, size: rangeSize }))?.id ?? last;

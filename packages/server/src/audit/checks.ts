@@ -1,45 +1,11 @@
 import { taskStatuses } from '@pinchwork/sdk';
-import { type Kysely, type RawBuilder, sql } from 'kysely';
-import { type Params, type Prepared, prepared } from '../db/prepared.ts';
-import type { Schema } from '../db/schema.ts';
+import { type RawBuilder, sql } from 'kysely';
+import { type Params, prepared } from '../db/prepared.ts';
 import { feesAccount, mintAccount } from '../ledger/ledger.ts';
 import { isFinal, transition, transitionNames } from '../tasks/machine.ts';
+import { type Check, check, type Finding, isUntold, list, type Range, report, within } from './check.ts';
+import { talkChecks, tellsOfTalk } from './talk-checks.ts';
 
-/**
- * The invariants as queries that answer with what breaks them (design: "Invariants"). Each looks at a range of ids and
- * is one statement, so it sees one moment of a live database; rows that change together, change in one transaction.
- */
-export interface Range extends Params {
-  /** Ids above this … */
-  after: string;
-  /** … up to this, included. */
-  upto: string;
-}
-
-export interface Finding {
-  readonly subject: string;
-  readonly detail: string;
-}
-
-export interface Check {
-  readonly invariant: string;
-  readonly findings: Prepared<Range, Finding>;
-}
-
-/** Reports are written in SQL: what they compare is clearer so than through a builder. */
-function report<P extends Params, R>(name: string, build: (params: P) => RawBuilder<R>): Prepared<P, R> {
-  return prepared(name, (db: Kysely<Schema>, params: P) => ({ compile: () => build(params).compile(db) }), {
-    replan: true,
-  });
-}
-
-const check = (invariant: string, build: (range: Range) => RawBuilder<Finding>): Check => ({
-  invariant,
-  findings: report(invariant, build),
-});
-
-const within = (id: RawBuilder<unknown>, range: Range) => sql`${id} > ${range.after} and ${id} <= ${range.upto}`;
-const list = (values: readonly string[]) => sql.join(values.map((value) => sql.lit(value)));
 const finalStatuses = list(taskStatuses.filter(isFinal));
 const platformAccounts = list([mintAccount, feesAccount]);
 
@@ -129,12 +95,7 @@ function missingEvents(party: 'poster' | 'worker') {
       select t.id as subject, h.transition || ' (version ' || h.version || ') told ' || ${recipient} || ' nothing' as detail
       from tasks t join task_transitions h on h.task_id = t.id
       where ${within(taskId, range)} and ${owed(party)} is not null
-        and (${number} is null or not exists (
-          select 1 from events e
-          where e.agent_id = ${recipient} and e.number = ${number} and e.task_id = t.id and e.type = ${owed(party)}))
-        and (${number} is null or ${number} >= coalesce(
-          (select min(e.number) from events e where e.agent_id = ${recipient}),
-          (select c.last_number + 1 from event_cursors c where c.agent_id = ${recipient}), 0))`,
+        and ${isUntold(recipient, number, owed(party))}`,
   );
 }
 
@@ -224,6 +185,7 @@ export const taskChecks: readonly Check[] = [
   ),
   missingEvents('poster'),
   missingEvents('worker'),
+  ...talkChecks,
 ];
 
 /** How many rows of history a range of tasks has. */
@@ -269,11 +231,11 @@ export const agentChecks: readonly Check[] = [
       where kept <> last_number - first + 1`,
   ),
   check(
-    'every event tells of a transition',
+    'every event tells of a transition, a question, an answer or a message',
     (range) => sql`
       select g.id as subject, 'event ' || e.number || ' (' || e.type || ') has none' as detail
       from agents g join events e on e.agent_id = g.id
-      where ${within(agentId, range)} and not exists (
+      where ${within(agentId, range)} and not (${tellsOfTalk}) and not exists (
         select 1 from task_transitions h join tasks t on t.id = h.task_id
         where h.task_id = e.task_id and (
           (h.poster_event = e.number and t.poster_id = g.id and e.type = ${owed('poster')})

@@ -1,5 +1,5 @@
-import { type Kysely, type Selectable, sql } from 'kysely';
-import { insertion, type Params, type Prepared, prepared } from '../db/prepared.ts';
+import { type Selectable, sql } from 'kysely';
+import { insertion, perShape, prepared } from '../db/prepared.ts';
 import type { Schema } from '../db/schema.ts';
 import { isSuspended } from '../tasks/queries.ts';
 
@@ -64,12 +64,12 @@ export const questionOfTask = prepared('questionOfTask', (db, p: { id: string; t
   db.selectFrom('questions').select('id').where('id', '=', p.id).where('task_id', '=', p.task_id),
 );
 
-/** All of what was said about a task, or what concerns one agent alone. */
-export type Part = 'all' | 'own';
+/** Of all agents, or of one of them alone. */
+export type Scope = 'all' | 'own';
 
-interface ThreadParams extends Params {
+interface ThreadParams extends Record<string, string | number> {
   task_id: string;
-  /** Whom `own` is about. */
+  /** Whose questions, or of whose claims the messages; looked at for the scope `own` alone. */
   agent: string;
   limit: number;
 }
@@ -80,36 +80,37 @@ interface PageParams extends ThreadParams {
   offset: number;
 }
 
-/** How a list of what was said is read, oldest first, and how long it is, counted up to `limit`. */
-export interface Thread<Row> {
-  readonly page: Readonly<Record<Part, Prepared<PageParams, Row>>>;
-  readonly count: Readonly<Record<Part, Prepared<ThreadParams, { total: number }>>>;
-}
+/** A page of a task's questions, oldest first. */
+export const questionsPage = perShape((scope: Scope) =>
+  prepared(`questionsPage ${scope}`, (db, p: PageParams) =>
+    db
+      .selectFrom('questions')
+      .selectAll()
+      .where('task_id', '=', p.task_id)
+      .$if(scope === 'own', (query) => query.where('asker_id', '=', p.agent))
+      .where('id', '>', p.after)
+      .orderBy('id')
+      .limit(p.limit)
+      .offset(p.offset),
+  ),
+);
 
-function thread<T extends 'questions' | 'messages'>(table: T, owner: string): Thread<Selectable<Schema[T]>> {
-  // Both tables have the columns that are named here.
-  const select = (db: Kysely<Schema>, part: Part, p: ThreadParams) => {
-    const ofTask = db.selectFrom(table as 'questions').where('task_id', '=', p.task_id);
-    return part === 'all' ? ofTask : ofTask.where(sql.ref(owner), '=', p.agent);
-  };
-  const page = (part: Part) =>
-    prepared(`page of ${part} ${table}`, (db, p: PageParams) =>
-      select(db, part, p).selectAll().where('id', '>', p.after).orderBy('id').limit(p.limit).offset(p.offset),
-    ) as unknown as Prepared<PageParams, Selectable<Schema[T]>>;
-  const count = (part: Part) =>
-    prepared(`count of ${part} ${table}`, (db, p: ThreadParams) =>
-      db
-        .selectFrom(select(db, part, p).select('id').limit(p.limit).as('counted'))
-        .select(sql<number>`count(*)`.as('total')),
-    );
-  return { page: { all: page('all'), own: page('own') }, count: { all: count('all'), own: count('own') } };
-}
-
-/** The questions about a task: all, or one asker's. */
-export const questions = thread('questions', 'asker_id');
-
-/** The messages about a task: all, or those of one worker's claims. */
-export const messages = thread('messages', 'worker_id');
+/** How many questions a task has, counted up to `limit`. */
+export const countQuestions = perShape((scope: Scope) =>
+  prepared(`countQuestions ${scope}`, (db, p: ThreadParams) =>
+    db
+      .selectFrom(
+        db
+          .selectFrom('questions')
+          .select('id')
+          .where('task_id', '=', p.task_id)
+          .$if(scope === 'own', (query) => query.where('asker_id', '=', p.agent))
+          .limit(p.limit)
+          .as('counted'),
+      )
+      .select(sql<number>`count(*)`.as('total')),
+  ),
+);
 
 /** A task as a message finds it: held, so that the claim that the message is for does not end under it. */
 export const holdTask = prepared('holdTask', (db, p: { id: string }, engine) =>
@@ -131,6 +132,38 @@ export const insertMessage = insertion(
   'message',
   'created_at',
   'event',
+);
+
+/** A page of a task's messages, oldest first: all, or those of one worker's claims. */
+export const messagesPage = perShape((scope: Scope) =>
+  prepared(`messagesPage ${scope}`, (db, p: PageParams) =>
+    db
+      .selectFrom('messages')
+      .selectAll()
+      .where('task_id', '=', p.task_id)
+      .$if(scope === 'own', (query) => query.where('worker_id', '=', p.agent))
+      .where('id', '>', p.after)
+      .orderBy('id')
+      .limit(p.limit)
+      .offset(p.offset),
+  ),
+);
+
+/** How many messages a task has, counted up to `limit`. */
+export const countMessages = perShape((scope: Scope) =>
+  prepared(`countMessages ${scope}`, (db, p: ThreadParams) =>
+    db
+      .selectFrom(
+        db
+          .selectFrom('messages')
+          .select('id')
+          .where('task_id', '=', p.task_id)
+          .$if(scope === 'own', (query) => query.where('worker_id', '=', p.agent))
+          .limit(p.limit)
+          .as('counted'),
+      )
+      .select(sql<number>`count(*)`.as('total')),
+  ),
 );
 
 /** A claim that an agent has, or once had, on a task. */

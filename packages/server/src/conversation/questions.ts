@@ -127,6 +127,7 @@ export async function listQuestions(
   query: z.output<typeof ThreadQuery>,
 ): Promise<QuestionsResponse> {
   const { ctx, agentId } = call;
+  const [after] = decodeCursor('questions', query, [''] as const);
   const task = await ctx.db.first(taskById, { id: taskId });
   if (task === undefined) throw taskNotFound();
   const isParty = task.poster_id === agentId || task.worker_id === agentId;

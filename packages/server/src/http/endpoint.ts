@@ -6,6 +6,7 @@ import type { Call, Context } from '../context.ts';
 import { identify } from './auth.ts';
 import { readBody, readQuery } from './body.ts';
 import { replayable } from './idempotency.ts';
+import { admit } from './rate-limits.ts';
 import { replyHeaders, sendReply } from './reply.ts';
 
 /** Who called is found out again when that was so long ago. */
@@ -43,9 +44,9 @@ export function serve<E extends Endpoint>(
   app.route({
     method: endpoint.method,
     url: endpoint.path,
-    config: { alwaysJson: endpoint.alwaysJson ?? false },
-    onRequest: async (request) => {
-      request.caller = await identify(ctx, endpoint.auth, request);
+    config: { alwaysJson: endpoint.alwaysJson ?? false, countsItself: true },
+    onRequest: async (request, reply) => {
+      request.caller = await admit(ctx, endpoint, request, reply);
     },
     handler: async (request, reply) => {
       // A body may take its time, and a suspension must bite within a second all the same.

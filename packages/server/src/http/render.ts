@@ -53,11 +53,22 @@ export function toMarkdown(reply: Reply): string {
   return `---\n${lines(reply, '')}---\n${humanLine(reply)}\n`;
 }
 
+/** What the rows of a list are called. */
+const rowNames = { tasks: 'task', questions: 'question', messages: 'message', reports: 'report', actions: 'action' };
+
 function humanLine(reply: Reply): string {
   if (typeof reply.error === 'string')
     return typeof reply.hint === 'string' ? `${reply.error}. ${reply.hint}` : reply.error;
+  // An agent's text is front matter, never the line that speaks to people.
+  if (typeof reply.sender_id === 'string') return 'The message is sent.';
+  if (typeof reply.asker_id === 'string')
+    return reply.answer === null ? 'The question is posted.' : 'The question is answered.';
+  if (typeof reply.report_id === 'string') return `The report is ${String(reply.status)}.`;
   if (typeof reply.message === 'string') return reply.message;
-  if (Array.isArray(reply.tasks)) return reply.tasks.length === 1 ? '1 task.' : `${reply.tasks.length} tasks.`;
+  for (const [list, name] of Object.entries(rowNames)) {
+    const rows = reply[list];
+    if (Array.isArray(rows)) return rows.length === 1 ? `1 ${name}.` : `${rows.length} ${name}s.`;
+  }
   if (typeof reply.status === 'string') return `The task is ${reply.status}.`;
   if (typeof reply.claim_number === 'number') {
     return `The task is yours: send its result to POST /v1/tasks/${String(reply.task_id)}/deliver by ${String(reply.claim_deadline)}.`;

@@ -25,7 +25,8 @@ export function replyHeaders(method: string, path: string, body: Reply): Record<
   const headers: Record<string, string> = {};
   const isPickup = path.endsWith('/pickup');
   if (typeof body.task_id === 'string') headers['x-task-id'] = body.task_id;
-  if (typeof body.task_id === 'string' && typeof body.status === 'string') headers['x-status'] = body.status;
+  const isTask = typeof body.task_id === 'string' && body.report_id === undefined;
+  if (isTask && typeof body.status === 'string') headers['x-status'] = body.status;
   if (isPickup && typeof body.max_credits === 'number') headers['x-budget'] = String(body.max_credits);
   if (method === 'POST' && typeof body.credits_charged === 'number') {
     headers['x-credits-charged'] = String(body.credits_charged);

@@ -1,4 +1,3 @@
-import { foldTag } from '@pinchwork/sdk';
 import { countAbandon, countPosted } from '../agents/queries.ts';
 import { deadlineAfter, minuteMs, wireTime } from '../clock.ts';
 import type { Context } from '../context.ts';
@@ -7,7 +6,8 @@ import { appendEvent, type NewEvent } from '../events/append.ts';
 import * as ledger from '../ledger/ledger.ts';
 import { recordApproval, recordRejection } from '../reputation/standing.ts';
 import { type Transition, type TransitionName, transition } from './machine.ts';
-import { deleteBoardTag, insertBoardTag, insertTransition, type TaskRow } from './queries.ts';
+import { tagParams } from './lists.ts';
+import { deleteBoardTags, insertBoardTags, insertTransition, type TaskRow } from './queries.ts';
 import { tagsOf } from './view.ts';
 
 export interface Moved {
@@ -57,11 +57,11 @@ export async function record(
 
 function moveOnBoard(tx: Tx, row: Transition, task: TaskRow): void {
   if (row.to !== 'posted' && row.from !== 'posted') return;
-  for (const tag of tagsOf(task)) {
-    const place = { tag: foldTag(tag), created_at: task.created_at, task_id: task.id };
-    if (row.to === 'posted') tx.send(insertBoardTag, place);
-    else tx.send(deleteBoardTag, place);
-  }
+  const tags = tagsOf(task);
+  if (tags.length === 0) return;
+  const place = { created_at: task.created_at, task_id: task.id, ...tagParams(tags) };
+  if (row.to === 'posted') tx.send(insertBoardTags(tags.length), place);
+  else tx.send(deleteBoardTags(tags.length), place);
 }
 
 /** What a transition says about the agents: what they have done, and how well. */

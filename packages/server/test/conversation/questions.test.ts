@@ -167,7 +167,6 @@ onBothEngines('a question', (engine) => {
     const rest = (await asker.get(`/v1/tasks/${task}/questions?limit=3&cursor=${first.next_cursor}`)).body;
     expect([...first.questions, ...rest.questions]).toEqual(whole.questions);
     expect(rest).toMatchObject({ total: 5, next_cursor: null });
-    expectError(await asker.get(`/v1/tasks/${task}/messages?cursor=${first.next_cursor}`), 403);
     expectError(await poster.get(`/v1/tasks/${task}/messages?cursor=${first.next_cursor}`), 400);
   });
 });

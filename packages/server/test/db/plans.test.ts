@@ -4,7 +4,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import audit from '../../src/audit/audit.ts';
 import { hourMs } from '../../src/clock.ts';
 import { type Engine, onBothEngines } from '../support/engines.ts';
-import { claimTask, deliverTask, Market, postTask } from '../support/market.ts';
+import { type Agent, claimTask, deliverTask, Market, postTask } from '../support/market.ts';
 
 interface Statement {
   readonly text: string;
@@ -55,9 +55,43 @@ function seeds(agent: string): string[] {
        select ${id('le-')}, case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, 1, 'seed', ${at} from n`,
     `${each} insert into events (agent_id, number, type, task_id, data, created_at)
        select case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, 1000 + i, 'task_claimed', ${id('tk-')}, '{}', ${at} from n`,
+    // Half of all talk is about one task, and half of that from one agent.
+    `${each} insert into questions (id, task_id, asker_id, question, created_at, asked_event)
+       select ${id('qa-')}, case when i % 2 = 0 then 'tk-000000000001' else ${id('tk-')} end,
+         case when i % 4 = 0 then '${agent}' else ${id('ag-')} end, 'seed', ${at}, 1 from n`,
+    `${each} insert into messages (id, task_id, claim_number, worker_id, sender_id, message, created_at, event)
+       select ${id('msg-')}, case when i % 2 = 0 then 'tk-000000000001' else ${id('tk-')} end, 1,
+         case when i % 4 = 0 then '${agent}' else ${id('ag-')} end, ${id('ag-')}, 'seed', ${at}, 1 from n`,
+    `${each} insert into reports (id, task_id, reporter_id, reason, status, created_at)
+       select ${id('rp-')}, ${id('tk-')}, ${id('ag-')}, 'seed', 'open', ${at} from n`,
+    `${each} insert into admin_actions (id, action, subject, address, before, after, created_at)
+       select ${id('aa-')}, 'grant_credits', ${id('ag-')}, '', '{}', '{}', ${at} from n`,
     `${each} insert into idempotency_keys (scope, key, fingerprint, reply, expires_at)
        select '${agent}', ${id('')}, '', '', ${at} from n`,
   ];
+}
+
+/** Questions, messages and reports, from everybody's side. */
+async function talk({ admin }: Market, poster: Agent, worker: Agent): Promise<void> {
+  const task = `/v1/tasks/${await postTask(poster, { max_credits: 2 })}`;
+  await poster.post(`${task}/questions`, { question: 'Mine?' });
+  const { body } = await worker.post(`${task}/questions`, { question: 'Why?' });
+  for (let i = 0; i < 2; i++) await poster.post(`${task}/questions/${body.id}/answer`, { answer: 'So' });
+  await worker.post(`${task}/report`, { reason: 'Spam' });
+  await worker.get(`${task}/messages`);
+  await worker.post(`${task}/pickup`);
+  await worker.post(`${task}/messages`, { message: 'Half done' });
+  await worker.post(`${task}/abandon`);
+  await poster.post(`${task}/cancel`);
+  for (const agent of [poster, worker]) {
+    for (const list of ['questions', 'messages']) await agent.get(`${task}/${list}`);
+  }
+  const { reports } = (await admin.get('/v1/admin/reports?limit=1')).body;
+  for (const query of ['?status=open', '?status=resolved', '?status=dismissed']) {
+    await admin.get(`/v1/admin/reports${query}`);
+  }
+  await admin.post(`/v1/admin/reports/${reports[0].report_id}`, { status: 'resolved' });
+  await admin.get('/v1/admin/log');
 }
 
 /** Calls everything that reads or changes rows, so that each of its statements is heard. */
@@ -83,6 +117,7 @@ async function useEverything(market: Market): Promise<void> {
   await worker.post(`/v1/tasks/${approved}/deliver`, { result: 'Too late' });
   await worker.post(`/v1/tasks/${await claimTask(poster, worker, fields)}/abandon`);
   await poster.post(`/v1/tasks/${await postTask(poster, fields)}/cancel`);
+  await talk(market, poster, worker);
   await deliverTask(poster, worker, fields);
   await claimTask(poster, worker, { ...fields, deadline_minutes: 1 });
   await claimTask(poster, worker, { ...fields, claim_timeout_minutes: 1 });

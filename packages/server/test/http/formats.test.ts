@@ -171,7 +171,8 @@ describe.each(mainFields)('the main field of $name, $field,', ({ name, field, re
 });
 
 describe('every endpoint with a body', () => {
-  const masked = (value: unknown) => JSON.stringify(value).replace(/(ag-|tk-|le-|pwk-)[0-9A-Za-z]+/g, '$1…');
+  const masked = (value: unknown) =>
+    JSON.stringify(value).replace(/(ag-|tk-|le-|qa-|msg-|rp-|pwk-)[0-9A-Za-z]+/g, '$1…');
 
   it.each(exampleNames)('%s takes the same fields as JSON and as front matter', async (name) => {
     const { aim, body } = examples[name];

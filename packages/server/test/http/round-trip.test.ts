@@ -56,7 +56,18 @@ describe('every reply says the same in Markdown and in JSON', () => {
     const task = `/v1/tasks/${await postTask(agent, { need: text, context: text })}`;
     const board = await inBothFormats(worker.key, 'GET', '/v1/tasks/available');
     expect(board.tasks).toMatchObject([{ need: text, context: text }]);
+    const asked = (await worker.post(`${task}/questions`, { question: text })).body;
+    await agent.post(`${task}/questions/${asked.id}/answer`, { answer: text });
+    expect((await read(`${task}/questions`)).questions).toMatchObject([{ question: text, answer: text }]);
+    const report = (await worker.post(`${task}/report`, { reason: text })).body;
+    await market.admin.post(`/v1/admin/reports/${report.report_id}`, { status: 'resolved', note: text });
+    const { reports } = await inBothFormats(market.admin.key, 'GET', '/v1/admin/reports?limit=1');
+    expect(reports).toMatchObject([{ reason: text, note: text }]);
+    const { actions } = await inBothFormats(market.admin.key, 'GET', '/v1/admin/log?limit=1');
+    expect(actions).toMatchObject([{ subject: report.report_id, after: { status: 'resolved', note: text } }]);
     await worker.post(`${task}/pickup`);
+    await worker.post(`${task}/messages`, { message: text });
+    expect((await read(`${task}/messages`)).messages).toMatchObject([{ message: text }]);
     await worker.post(`${task}/deliver`, { result: text });
     expect(await read(task)).toMatchObject({ need: text, context: text, result: text });
     await agent.post(`${task}/reject`, { reason: text, feedback: text });
@@ -77,9 +88,14 @@ describe('every reply says the same in Markdown and in JSON', () => {
 
     const { task_id } = await change('/v1/tasks', { need: text, context: text, max_credits: 50, deadline_minutes: 5 });
     const task = `/v1/tasks/${task_id}`;
+    const asked = await work(`${task}/questions`, { question: text });
+    await change(`${task}/questions/${asked.id}/answer`, { answer: text });
     await work(`${task}/pickup`);
     await work(`${task}/abandon`);
     await work('/v1/tasks/pickup');
+    await change(`${task}/messages`, { message: text });
+    const { report_id } = await change(`${task}/report`, { reason: text });
+    await govern(`/v1/admin/reports/${report_id}`, { status: 'dismissed', note: text });
     await work(`${task}/deliver`, { result: text });
     await change(`${task}/reject`, { reason: text, feedback: text });
     expect(await work(`${task}/deliver`, { result: text })).toMatchObject({ result: text, rejection_reason: text });

@@ -45,9 +45,15 @@ export const fieldsOf: Readonly<Record<ExampleName, Readonly<Record<string, Fiel
   reject: { reason: text(1, 5_000), feedback: text(0, 5_000) },
   cancel: {},
   abandon: {},
+  rate: { rating: integer(1, 5), feedback: text(0, 5_000) },
+  report: { reason: text(1, 5_000) },
+  askQuestion: { question: text(1, 1_000) },
+  answerQuestion: { answer: text(1, 5_000) },
+  sendMessage: { message: text(1, 5_000) },
   updateMe: { good_at: text(0, 2_000), accepts_system_tasks: flag, ...webhook },
   grantCredits: { amount: integer(1, 1_000_000_000_000), reason: text(1, 5_000) },
   suspendAgent: { suspended: flag, reason: text(1, 5_000) },
+  decideReport: { note: text(0, 5_000) },
 };
 
 /** Every field of every endpoint: a row of a table of tests each. */

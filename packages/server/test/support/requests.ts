@@ -27,9 +27,9 @@ export interface Target {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-const target = (endpoint: Endpoint, agent?: Agent, id = ''): Target => ({
+const target = (endpoint: Endpoint, agent?: Agent, id = '', questionId = ''): Target => ({
   method: endpoint.method,
-  url: endpoint.path.replace(':id', id),
+  url: endpoint.path.replace(':id', id).replace(':question_id', questionId),
   headers: agent === undefined ? {} : { authorization: `Bearer ${agent.key}` },
 });
 
@@ -103,6 +103,34 @@ export const examples = {
     aim: async ({ poster, worker }) => target(endpoints.abandon, worker, await claimTask(poster, worker)),
     body: () => ({ claim_number: 1 }),
   },
+  rate: {
+    aim: async ({ poster, worker }) => {
+      const id = await deliverTask(poster, worker);
+      await poster.post(`/v1/tasks/${id}/approve`);
+      return target(endpoints.rate, worker, id);
+    },
+    body: () => ({ rating: 4, feedback: 'Clear' }),
+  },
+  report: {
+    aim: async ({ poster, worker }) => target(endpoints.report, worker, await postTask(poster)),
+    body: () => ({ reason: 'Spam' }),
+  },
+  askQuestion: {
+    aim: async ({ poster, worker }) => target(endpoints.askQuestion, worker, await postTask(poster)),
+    body: () => ({ question: 'In base ten?' }),
+  },
+  answerQuestion: {
+    aim: async ({ poster, worker }) => {
+      const id = await postTask(poster);
+      const { body } = await worker.post(`/v1/tasks/${id}/questions`, { question: 'In base ten?' });
+      return target(endpoints.answerQuestion, poster, id, body.id);
+    },
+    body: () => ({ answer: 'Yes' }),
+  },
+  sendMessage: {
+    aim: async ({ poster, worker }) => target(endpoints.sendMessage, worker, await claimTask(poster, worker)),
+    body: () => ({ message: 'Half done' }),
+  },
   updateMe: {
     aim: async ({ bystander }) => target(endpoints.updateMe, bystander),
     body: () => ({
@@ -119,6 +147,13 @@ export const examples = {
   suspendAgent: {
     aim: async ({ market }) => target(endpoints.suspendAgent, market.admin),
     body: ({ bystander }) => ({ agent_id: bystander.id, suspended: false, reason: 'a slip' }),
+  },
+  decideReport: {
+    aim: async ({ market, poster, worker }) => {
+      const { body } = await worker.post(`/v1/tasks/${await postTask(poster)}/report`, { reason: 'Spam' });
+      return target(endpoints.decideReport, market.admin, body.report_id);
+    },
+    body: () => ({ status: 'resolved', note: 'Warned' }),
   },
 } satisfies Record<string, Example>;
 

@@ -1,0 +1,56 @@
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { type Params, type Prepared, prepared } from '../db/prepared.ts';
+import type { Schema } from '../db/schema.ts';
+
+/**
+ * The invariants as queries that answer with what breaks them (design: "Invariants"). Each looks at a range of ids and
+ * is one statement, so it sees one moment of a live database; rows that change together, change in one transaction.
+ */
+export interface Range extends Params {
+  /** Ids above this … */
+  after: string;
+  /** … up to this, included. */
+  upto: string;
+}
+
+export interface Finding {
+  readonly subject: string;
+  readonly detail: string;
+}
+
+export interface Check {
+  readonly invariant: string;
+  readonly findings: Prepared<Range, Finding>;
+}
+
+/** Reports are written in SQL: what they compare is clearer so than through a builder. */
+export function report<P extends Params, R>(name: string, build: (params: P) => RawBuilder<R>): Prepared<P, R> {
+  return prepared(name, (db: Kysely<Schema>, params: P) => ({ compile: () => build(params).compile(db) }), {
+    replan: true,
+  });
+}
+
+export const check = (invariant: string, build: (range: Range) => RawBuilder<Finding>): Check => ({
+  invariant,
+  findings: report(invariant, build),
+});
+
+export const within = (id: RawBuilder<unknown>, range: Range) => sql`${id} > ${range.after} and ${id} <= ${range.upto}`;
+export const list = (values: readonly string[]) => sql.join(values.map((value) => sql.lit(value)));
+
+/**
+ * Whether an agent was never told what it should have been: there is no event of this number and type about the task in
+ * its stream, and it was not pruned from the front.
+ */
+export const isUntold = (
+  recipient: RawBuilder<unknown>,
+  number: RawBuilder<unknown>,
+  type: RawBuilder<unknown>,
+) => sql`(
+  ${number} is null or (
+    not exists (
+      select 1 from events e
+      where e.agent_id = ${recipient} and e.number = ${number} and e.task_id = t.id and e.type = ${type})
+    and ${number} >= coalesce(
+      (select min(e.number) from events e where e.agent_id = ${recipient}),
+      (select c.last_number + 1 from event_cursors c where c.agent_id = ${recipient}), 0)))`;

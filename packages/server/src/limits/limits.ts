@@ -1,0 +1,127 @@
+import type { LimitName } from '@pinchwork/sdk';
+import ipaddr from 'ipaddr.js';
+import { secondMs } from '../clock.ts';
+import type { RateLimit } from '../config.ts';
+import type { Context } from '../context.ts';
+import { Loop } from '../loop.ts';
+import { addShares, takeStrictly, windowOf } from './queries.ts';
+import { type Share, type Usage, usage, Windows } from './windows.ts';
+
+/** How often the counts of several servers are added up. */
+const mergeMs = secondMs;
+/** The few statements that add shares: as many at once as there are, in these portions. */
+const portions = [100, 10, 1] as const;
+
+/**
+ * The rate limits (contract section 10, docs/decisions/0006). An agent is counted under its id, whoever sends no good
+ * key under its address, and the two never meet: what happens at an address can't lock out a good key, and a flood of
+ * addresses pushes out no agent's count.
+ *
+ * Registrations are counted in the database. Everything else is counted in memory, exactly, and with several servers
+ * added up every second: until then each lets through what it knows of, so the overshoot is what reaches the others
+ * within that second.
+ */
+export class Limits {
+  readonly #ctx: Pick<Context, 'config' | 'db' | 'clock'>;
+  readonly #agents: Windows;
+  readonly #addresses: Windows;
+  readonly #loop: Loop;
+
+  constructor(ctx: Pick<Context, 'config' | 'db' | 'clock' | 'log'>) {
+    this.#ctx = ctx;
+    const options = { isShared: ctx.db.shared };
+    this.#agents = new Windows(ctx.clock, options);
+    this.#addresses = new Windows(ctx.clock, options);
+    this.#loop = new Loop(
+      ctx.clock,
+      () => this.merge(),
+      (error) => ctx.log.warn(error, 'the rate limits could not be added up; each server goes on with its own counts'),
+    );
+  }
+
+  start(): void {
+    this.#loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop();
+  }
+
+  /** Counts a request of an agent, or of the operator. Undefined: there is no limit. */
+  takeForCaller(name: LimitName, callerId: string): Usage | undefined {
+    const limit = this.#ctx.config.rateLimits[name];
+    return limit && this.#agents.take(`${name} ${callerId}`, limit);
+  }
+
+  /** Counts a request without a good key. */
+  takeForAddress(address: string): Usage | undefined {
+    const limit = this.#ctx.config.rateLimits.read;
+    return limit && this.#addresses.take(`address ${network(address)}`, limit);
+  }
+
+  /** Counts a registration, for all servers and across restarts. */
+  async takeRegistration(address: string): Promise<Usage | undefined> {
+    const limit = this.#ctx.config.rateLimits.register;
+    return limit && this.#takeStrictly(`register ${network(address)}`, limit);
+  }
+
+  #takeStrictly(key: string, limit: RateLimit): Promise<Usage> {
+    const { db, clock } = this.#ctx;
+    return db.transact('limit', async (tx) => {
+      const now = clock.now();
+      const taken = await tx.first(takeStrictly, { key, now, ends_at: now + limit.windowMs, limit: limit.count });
+      if (taken !== undefined) return usage(limit, true, taken.count, taken.ends_at);
+      const full = await tx.first(windowOf, { key });
+      return usage(limit, false, limit.count, full?.ends_at ?? now);
+    });
+  }
+
+  /** Adds up what the servers have counted; the loop's pass. */
+  async merge(): Promise<number> {
+    for (const windows of [this.#agents, this.#addresses]) {
+      windows.sweep();
+      if (this.#ctx.db.shared) await this.#share(windows);
+    }
+    return mergeMs;
+  }
+
+  async #share(windows: Windows): Promise<void> {
+    // Sorted, so that servers which add to the same windows wait for each other in one order.
+    const shares = windows.shares().sort((a, b) => (a.key < b.key ? -1 : 1));
+    let done = 0;
+    try {
+      for (const portion of portions) {
+        for (; shares.length - done >= portion; done += portion) {
+          for (const sum of await this.#add(shares.slice(done, done + portion))) windows.merge(sum);
+        }
+      }
+    } catch (error) {
+      for (const share of shares.slice(done)) windows.restore(share);
+      throw error;
+    }
+  }
+
+  #add(shares: readonly Share[]): Promise<Share[]> {
+    const { db, clock } = this.#ctx;
+    const params = shares.flatMap(({ key, count, endsAt }, i) => [
+      [`key_${i}`, key] as const,
+      [`count_${i}`, count] as const,
+      [`ends_at_${i}`, endsAt] as const,
+    ]);
+    return db.transact('merge limits', async (tx) => {
+      const rows = await tx.all(addShares(shares.length), { now: clock.now(), ...Object.fromEntries(params) });
+      return rows.map(({ key, count, ends_at }) => ({ key, count, endsAt: ends_at }));
+    });
+  }
+}
+
+/** What of an address one household or machine can't choose: IPv4 whole, of IPv6 the network, its first 64 bits. */
+function network(address: string): string {
+  if (!ipaddr.isValid(address)) return address;
+  const parsed = ipaddr.process(address);
+  if (parsed.kind() === 'ipv4') return parsed.toString();
+  return (parsed as ipaddr.IPv6).parts
+    .slice(0, 4)
+    .map((part) => part.toString(16))
+    .join(':');
+}
