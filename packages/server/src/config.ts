@@ -148,7 +148,12 @@ function rateLimit(value: string) {
 /** `https://host[:port]`, in the spelling that browsers use for an origin. */
 function isOrigin(text: string): boolean {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  return url !== undefined && ['http:', 'https:'].includes(url.protocol) && url.origin === text.toLowerCase();
+  return (
+    url !== undefined &&
+    ['http:', 'https:'].includes(url.protocol) &&
+    !text.includes('*') &&
+    url.origin === text.toLowerCase()
+  );
 }
 
 function publicUrl(value: string) {

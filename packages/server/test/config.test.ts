@@ -44,6 +44,23 @@ const duration = (read: Row['read'], fallback: number, max: number): Row => ({
 
 const year = 8_760;
 
+const rate = (read: (config: Config) => unknown, count: number, windowMs: number): Row => ({
+  read,
+  fallback: { count, windowMs },
+  good: [
+    ['off', undefined],
+    ['1/second', { count: 1, windowMs: 1_000 }],
+    ['120/minute', { count: 120, windowMs: 60_000 }],
+    ['5/hour', { count: 5, windowMs: 3_600_000 }],
+    ['999999999/day', { count: 999_999_999, windowMs: 86_400_000 }],
+  ],
+  bad: [...noNumbers, '0/minute', '-1/minute', '1.5/minute', '5 / hour', '5/week', '5/', '/hour', 'OFF', '5/Hour', '5'],
+  mustBe: 'a number per second, minute, hour or day, such as 30/minute, or off',
+});
+
+/** A minute and an hour, in milliseconds. */
+const [minute, hour] = [60_000, 3_600_000];
+
 const rows: Record<keyof typeof settings, Row> = {
   DATABASE_URL: {
     read: (config) => config.databaseUrl,
@@ -64,6 +81,20 @@ const rows: Record<keyof typeof settings, Row> = {
     mustBe: '',
   },
   PORT: whole((config) => config.port, 8_000, 0, 65_535),
+  PUBLIC_URL: {
+    read: (config) => config.publicUrl,
+    fallback: undefined,
+    good: [
+      ['https://market.example', 'https://market.example'],
+      ['https://market.example/', 'https://market.example'],
+      ['HTTP://Market.Example:8000', 'http://market.example:8000'],
+      ['http://[::1]:8000', 'http://[::1]:8000'],
+    ],
+    bad: list(
+      'market.example ftp://h https:// https://h/path https://h?x=1 https://h#x https://u:p@h https://h:443 javascript:alert(1)',
+    ),
+    mustBe: 'the http or https address of this server without a path',
+  },
   ADMIN_KEY: {
     read: (config) => config.adminKey,
     fallback: undefined,
@@ -77,6 +108,8 @@ const rows: Record<keyof typeof settings, Row> = {
   DEFAULT_CLAIM_TIMEOUT_MINUTES: duration((config) => config.defaultClaimTimeoutMinutes, 1_440, year * 60),
   REJECTION_GRACE_MINUTES: duration((config) => config.rejectionGraceMinutes, 5, 1_440),
   MAX_REJECTIONS: whole((config) => config.maxRejections, 3, 1, 1_000),
+  MAX_ABANDONS_BEFORE_COOLDOWN: whole((config) => config.maxAbandonsBeforeCooldown, 5, 1, 1_000_000),
+  ABANDON_COOLDOWN_MINUTES: duration((config) => config.abandonCooldownMinutes, 30, year * 60),
   MAX_WAIT_SECONDS: duration((config) => config.maxWaitSeconds, 300, 300),
   PLATFORM_FEE_PERCENT: {
     read: (config) => config.platformFeePpm,
@@ -93,6 +126,14 @@ const rows: Record<keyof typeof settings, Row> = {
     bad: [...noNumbers, '100.0001', '101', '0.00001', '10%'],
     mustBe: 'a number from 0 to 100 with at most 4 decimals',
   },
+  RATE_LIMIT_REGISTER: rate((config) => config.rateLimits.register, 5, hour),
+  RATE_LIMIT_CREATE: rate((config) => config.rateLimits.create, 30, minute),
+  RATE_LIMIT_PICKUP: rate((config) => config.rateLimits.pickup, 60, minute),
+  RATE_LIMIT_DELIVER: rate((config) => config.rateLimits.deliver, 30, minute),
+  RATE_LIMIT_READ: rate((config) => config.rateLimits.read, 120, minute),
+  RATE_LIMIT_WRITE: rate((config) => config.rateLimits.write, 60, minute),
+  RATE_LIMIT_ADMIN: rate((config) => config.rateLimits.admin, 30, minute),
+  TASK_PREVIEW_LENGTH: whole((config) => config.taskPreviewLength, 80, 1, 1_000),
   WEBHOOK_ALLOW_PRIVATE_NETWORKS: {
     read: (config) => config.webhooks.allowPrivateNetworks,
     fallback: false,
@@ -121,6 +162,22 @@ const rows: Record<keyof typeof settings, Row> = {
       ...['10.0.0.1;10.0.0.2', '10.0.0.1 10.0.0.2'],
     ],
     mustBe: 'a comma-separated list of IP addresses and networks',
+  },
+  CORS_ORIGINS: {
+    read: (config) => config.corsOrigins,
+    fallback: [],
+    good: [
+      ['*', ['*']],
+      ['https://a.example, http://localhost:3000 ,', ['https://a.example', 'http://localhost:3000']],
+    ],
+    bad: list(
+      'a.example https://a.example/ https://a.example/path https://*.example null https://a.example;https://b.example',
+    ),
+    mustBe: 'a comma-separated list of origins, such as https://app.example, or *',
+  },
+  METRICS_PORT: {
+    ...whole((config) => config.metricsPort, 0, 0, 65_535),
+    fallback: undefined,
   },
   LOG_LEVEL: {
     read: (config) => config.logLevel,
