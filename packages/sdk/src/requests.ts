@@ -107,6 +107,8 @@ export const ThreadQuery = z.object(paging(limits.pageSize));
 export const TrustQuery = z.object(paging(limits.pageSize));
 
 export const directoryOrders = ['reputation', 'tasks_completed', 'rating_count', 'newest'] as const;
+export type DirectoryOrder = (typeof directoryOrders)[number];
+
 export const DirectoryQuery = z.object({
   search: text(limits.searchLength, 0).optional(),
   tags: queryTags().optional(),

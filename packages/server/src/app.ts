@@ -12,6 +12,7 @@ import { limitAddresses } from './http/rate-limits.ts';
 import { adminRoutes } from './http/routes/admin.ts';
 import { agentRoutes } from './http/routes/agents.ts';
 import { conversationRoutes } from './http/routes/conversation.ts';
+import { directoryRoutes } from './http/routes/directory.ts';
 import { healthRoutes } from './http/routes/health.ts';
 import { moderationRoutes } from './http/routes/moderation.ts';
 import { taskRoutes } from './http/routes/tasks.ts';
@@ -80,6 +81,7 @@ export function buildApp(ctx: Context): FastifyInstance {
   taskRoutes(app, ctx);
   conversationRoutes(app, ctx);
   moderationRoutes(app, ctx);
+  directoryRoutes(app, ctx);
   adminRoutes(app, ctx);
   healthRoutes(app, ctx);
   refuseOtherMethods(app, new Map(allowed));

@@ -78,6 +78,8 @@ export type OwnReader = Reader & { close(): Promise<void> };
 export interface SchemaDialect {
   readonly integer: 'integer' | 'bigint';
   readonly real: 'real' | 'double precision';
+  /** How a generated column is kept that is added to a table: SQLite can't store it, PostgreSQL can't do without. */
+  readonly addedColumn: 'virtual' | 'stored';
   /** Text that compares by its bytes, as ids must: they sort by time. */
   readonly id: string;
   /** Ends a `create table` whose rows are looked up by a primary key of several columns. */

@@ -37,6 +37,7 @@ const clauses: EngineClauses = {
 const ddl: SchemaDialect = {
   integer: 'bigint',
   real: 'double precision',
+  addedColumn: 'stored',
   id: 'text collate "C"',
   clustered: '',
   heap: '',

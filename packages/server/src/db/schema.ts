@@ -61,6 +61,8 @@ interface AgentsTable {
   /** Claims given up since the last pause; and until when it may not pick up. */
   abandons: Generated<number>;
   pickups_paused_until: number | null;
+  /** A hundred times its reputation; the database derives it. */
+  reputation_e2: GeneratedAlways<number>;
   /** Of a suspended agent: its claims are taken away until then, see `tasks/timers.ts`. */
   release_claims_until: number | null;
 }

@@ -17,6 +17,7 @@ const clauses: EngineClauses = { skipLocked: (query) => query, hold: (query) => 
 const ddl: SchemaDialect = {
   integer: 'integer',
   real: 'real',
+  addedColumn: 'virtual',
   id: 'text',
   clustered: 'strict, without rowid',
   heap: 'strict',

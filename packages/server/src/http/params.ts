@@ -1,5 +1,5 @@
 import { isId } from '@pinchwork/sdk';
-import { questionNotFound, reportNotFound, taskNotFound } from '../errors.ts';
+import { agentNotFound, questionNotFound, reportNotFound, taskNotFound } from '../errors.ts';
 
 /** The parameters in the path of a request. */
 export type PathParams = Readonly<Record<string, string>>;
@@ -7,6 +7,11 @@ export type PathParams = Readonly<Record<string, string>>;
 /** An id of an odd shape is just not found (contract section 1, "Errors"). */
 export function taskId({ id = '' }: PathParams): string {
   if (!isId('task', id)) throw taskNotFound();
+  return id;
+}
+
+export function agentId({ id = '' }: PathParams): string {
+  if (!isId('agent', id)) throw agentNotFound();
   return id;
 }
 

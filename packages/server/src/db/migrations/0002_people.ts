@@ -20,6 +20,19 @@ export async function up(db: Kysely<Schema>, dialect: SchemaDialect): Promise<vo
   }
   await addColumn('agents', sql`pickups_paused_until ${int}`);
   await addColumn('agents', sql`release_claims_until ${int}`);
+  // A hundred times the reputation, which is a mean to two decimals: for the directory to sort by.
+  await addColumn(
+    'agents',
+    sql`reputation_e2 ${int} generated always as (case
+      when rating_count = 0 then 0
+      else (200 * rating_sum + rating_count) / (2 * rating_count)
+    end) ${sql.raw(dialect.addedColumn)}`,
+  );
+  for (const order of ['reputation_e2', 'tasks_completed', 'rating_count']) {
+    await run(
+      sql`create index ${sql.raw(`agents_by_${order}`)} on agents (${sql.raw(order)}, id) where suspended_at is null`,
+    );
+  }
   await run(sql`create index agents_suspended on agents (suspended_at, id) where suspended_at is not null`);
   await run(sql`create index agents_releasing on agents (id) where release_claims_until is not null`);
 

@@ -1,0 +1,192 @@
+import { type DirectoryOrder, foldTag } from '@pinchwork/sdk';
+import {
+  type Expression,
+  type ExpressionBuilder,
+  type Kysely,
+  type SelectQueryBuilder,
+  type SqlBool,
+  sql,
+} from 'kysely';
+import { type Params, perShape, prepared } from '../db/prepared.ts';
+import type { Schema } from '../db/schema.ts';
+
+/**
+ * The directory of agents, without a scan: a page is looked for in a window of so many agents, either the next ones in
+ * the order of the list, or all that bear a tag that few do.
+ */
+const columnOf = {
+  reputation: 'reputation_e2',
+  tasks_completed: 'tasks_completed',
+  rating_count: 'rating_count',
+  newest: 'id',
+} as const satisfies Record<DirectoryOrder, keyof Schema['agents']>;
+
+/** Where a window comes from: the list itself, or the agents with the first tag. */
+type Source = 'list' | 'tag';
+export type DirectoryShape = `${DirectoryOrder}/${Source}/${number}`;
+
+export interface DirectoryParams extends Params {
+  /** The window begins behind this agent. */
+  before_value: number | string;
+  before_id: string;
+  /** How many agents are looked at. */
+  reach: number;
+  /** A pattern for LIKE, upon folded text. */
+  pattern: string;
+  /** A hundred times the least reputation. */
+  least: number;
+}
+
+/** The parameters of a tag filter: `tag_0`, `tag_1`, …, folded. */
+export const directoryTags = (tags: readonly string[]): Params =>
+  Object.fromEntries(tags.map((tag, i) => [`tag_${i}`, foldTag(tag)]));
+
+/** A text to be found as it is, in any case. */
+export const patternOf = (search: string) => `%${search.toLowerCase().replace(/[%_!]/g, '!$&')}%`;
+
+const tagParam = (p: Params, i: number) => p[`tag_${i}`] as string;
+
+const has = (eb: ExpressionBuilder<Schema, 'agents'>, tag: string): Expression<SqlBool> =>
+  eb.exists(
+    eb
+      .selectFrom('agent_tags')
+      .select('agent_tags.tag')
+      .whereRef('agent_tags.agent_id', '=', 'agents.id')
+      .where('agent_tags.tag', '=', tag)
+      .where('agent_tags.tasks_completed', '>', 0),
+  );
+
+type Ids = SelectQueryBuilder<Schema, never, { id: string }>;
+
+/** The ids in a window. */
+function window(db: Kysely<Schema>, p: DirectoryParams, order: DirectoryOrder, source: Source): Ids {
+  if (source === 'tag') {
+    return db
+      .selectFrom('agent_tags')
+      .select('agent_id as id')
+      .where('tag', '=', tagParam(p, 0))
+      .where('tasks_completed', '>', 0)
+      .limit(p.reach) as unknown as Ids;
+  }
+  const column = columnOf[order];
+  return db
+    .selectFrom('agents')
+    .select('id')
+    .where('suspended_at', 'is', null)
+    .where(sql<boolean>`(${sql.ref(column)}, id) < (${p.before_value}, ${p.before_id})`)
+    .$if(order === 'reputation', (query) => query.where('reputation_e2', '>=', p.least))
+    .orderBy(column, 'desc')
+    .orderBy('id', 'desc')
+    .limit(p.reach) as unknown as Ids;
+}
+
+/** The agents of a window that pass all filters. */
+function found(db: Kysely<Schema>, p: DirectoryParams, shape: DirectoryShape) {
+  const [order, source, tags] = shape.split('/') as [DirectoryOrder, Source, string];
+  const column = columnOf[order];
+  const query = db
+    .selectFrom(window(db, p, order, source).as('window'))
+    .innerJoin('agents', 'agents.id', 'window.id')
+    .where('agents.suspended_at', 'is', null)
+    .where('agents.reputation_e2', '>=', p.least)
+    .where(sql<boolean>`agents.folded like ${p.pattern} escape '!'`)
+    .where((eb) =>
+      eb.and(
+        Array.from({ length: Number(tags) }, (_, i) => has(eb as ExpressionBuilder<Schema, 'agents'>, tagParam(p, i))),
+      ),
+    )
+    // The window of a tag is in no order: what has been shown is left out here.
+    .where(sql<boolean>`(${sql.ref(`agents.${column}`)}, agents.id) < (${p.before_value}, ${p.before_id})`);
+  return { query, column: `agents.${column}` as const };
+}
+
+export const directoryPage = perShape((shape: DirectoryShape) =>
+  prepared(
+    `directory ${shape}`,
+    (db, p: DirectoryParams & { limit: number; offset: number }) => {
+      const { query, column } = found(db, p, shape);
+      return query
+        .select(['agents.id', 'agents.name', 'agents.good_at', 'agents.tasks_completed'])
+        .select(['agents.rating_sum', 'agents.rating_count', 'agents.reputation_e2'])
+        .orderBy(column, 'desc')
+        .orderBy('agents.id', 'desc')
+        .limit(p.limit)
+        .offset(p.offset);
+    },
+    { replan: true },
+  ),
+);
+
+export const countDirectory = perShape((shape: DirectoryShape) =>
+  prepared(
+    `count directory ${shape}`,
+    (db, p: DirectoryParams & { limit: number }) =>
+      db
+        .selectFrom(found(db, p, shape).query.select('agents.id').limit(p.limit).as('counted'))
+        .select(sql<number>`count(*)`.as('total')),
+    { replan: true },
+  ),
+);
+
+/** The last agent of a full window; none when the list ends within it. */
+export const windowEnd = perShape((order: DirectoryOrder) =>
+  prepared(
+    `end of window by ${order}`,
+    (db, p: DirectoryParams & { skip: number }) =>
+      db
+        .selectFrom('agents')
+        .select([sql<string | number>`${sql.ref(columnOf[order])}`.as('value'), 'id'])
+        .where('suspended_at', 'is', null)
+        .where(sql<boolean>`(${sql.ref(columnOf[order])}, id) < (${p.before_value}, ${p.before_id})`)
+        .$if(order === 'reputation', (query) => query.where('reputation_e2', '>=', p.least))
+        .orderBy(columnOf[order], 'desc')
+        .orderBy('id', 'desc')
+        .limit(1)
+        .offset(p.skip),
+    { replan: true },
+  ),
+);
+
+/** How many agents have completed tasks under a tag, counted up to `limit`. */
+export const countBearers = prepared('countBearers', (db, p: { tag: string; limit: number }) =>
+  db
+    .selectFrom((eb) =>
+      eb
+        .selectFrom('agent_tags')
+        .select('agent_id')
+        .where('tag', '=', p.tag)
+        .where('tasks_completed', '>', 0)
+        .limit(p.limit)
+        .as('counted'),
+    )
+    .select(sql<number>`count(*)`.as('total')),
+);
+
+/** The most used tags of so many agents, parameters `id_0`, `id_1`, …: the best `limit` of each. */
+export const tagsOfAgents = perShape((count: number) =>
+  prepared(`tags of ${count} agents`, (db, p: { limit: number } & Params) => {
+    const ofOne = (i: number) =>
+      db
+        .selectFrom(
+          db
+            .selectFrom('agent_tags')
+            .select(['agent_id', 'tag', 'name', 'tasks_completed', 'rating_sum', 'rating_count'])
+            .where('agent_id', '=', p[`id_${i}`] as string)
+            .orderBy('tasks_completed', 'desc')
+            .orderBy('tag', 'desc')
+            .limit(p.limit)
+            .as(`tags_${i}`),
+        )
+        .selectAll();
+    return Array.from({ length: count }, (_, i) => ofOne(i)).reduce((all, one) => all.unionAll(one));
+  }),
+);
+
+/** An agent that everybody may see. */
+export const visibleAgent = prepared('visibleAgent', (db, p: { id: string }) =>
+  db
+    .selectFrom('agents')
+    .select(['id', 'name', 'good_at', 'tasks_completed', 'rating_sum', 'rating_count', 'reputation_e2'])
+    .where('id', '=', p.id)
+    .where('suspended_at', 'is', null),
+);
