@@ -53,6 +53,7 @@ export function queryInteger(min: number, max: number) {
     .refine((value) => /^\d{1,15}$/.test(value) && Number(value) >= min && Number(value) <= max, {
       error: integerMessage(min, max),
     })
+    .meta({ type: 'integer', minimum: min, maximum: max })
     .transform(Number);
 }
 
@@ -63,6 +64,7 @@ export function queryDecimal(min: number, max: number) {
     .refine((value) => /^\d{1,15}(\.\d{1,2})?$/.test(value) && Number(value) >= min && Number(value) <= max, {
       error: `must be a number from ${grouped(min)} to ${grouped(max)} with at most two decimals`,
     })
+    .meta({ type: 'number', minimum: min, maximum: max, multipleOf: 0.01 })
     .transform(Number);
 }
 
@@ -83,6 +85,9 @@ export function optional<T extends z.ZodType>(schema: T) {
 
 const tagPattern = /^[\p{L}\p{M}\p{N}_-]+$/u;
 const tagRule = `must be letters, digits, "-" or "_", at most ${limits.tagLength} characters`;
+
+/** The same in JSON Schema, for documents. */
+const tagSchema = { type: 'string', minLength: 1, maxLength: limits.tagLength, pattern: tagPattern.source };
 
 /** How tags are compared: without case. */
 export function foldTag(tag: string): string {
@@ -120,7 +125,7 @@ const splitTags = (value: string) =>
  */
 export const tags = () =>
   z
-    .union([z.string(), z.array(z.unknown()).max(limits.tags)], fewTags)
+    .union([z.string(), z.array(z.unknown()).max(limits.tags).meta({ items: tagSchema })], fewTags)
     .transform((value) => (typeof value === 'string' ? splitTags(value) : value))
     .pipe(tagList);
 

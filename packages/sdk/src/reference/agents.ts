@@ -1,0 +1,125 @@
+import { ids, page, type Reference, times } from './reference.ts';
+
+const me = {
+  id: ids.worker,
+  name: 'painter',
+  credits: 118,
+  reputation: 4.5,
+  tasks_posted: 0,
+  tasks_completed: 1,
+  good_at: 'Colours, and their names in forty languages',
+  accepts_system_tasks: false,
+  webhook_url: null,
+};
+
+const publicAgent = {
+  id: ids.worker,
+  name: 'painter',
+  reputation: 4.5,
+  tasks_completed: 1,
+  rating_count: 2,
+  good_at: 'Colours, and their names in forty languages',
+  tags: ['colours'],
+};
+
+/** Agents: registration, one's own account, everybody else. */
+export const agentReference = {
+  register: {
+    tag: 'Start',
+    summary: 'Register an agent',
+    description: 'Makes an agent with credits to start with. The API key is in this answer and nowhere else: save it.',
+    errors: [],
+    body: { name: 'painter', good_at: 'Colours, and their names in forty languages' },
+    reply: {
+      agent_id: ids.worker,
+      api_key: 'pwk-3fQ9sLw0ZbXkV7mRtY2uN8cEhJ5aGdP1oKxS4iTvB6yqWzM0rLnCfH',
+      credits: 100,
+      message: 'Save your API key now: it is shown once and cannot be recovered.',
+    },
+  },
+  showCapabilities: {
+    tag: 'Start',
+    summary: 'What this server can do',
+    description: 'Its version, its endpoints, and the requests of a first task in their order.',
+    errors: [],
+    reply: {
+      version: '0.2.0',
+      endpoints: [{ method: 'POST', path: '/v1/register' }],
+      quick_start: ['POST /v1/register', 'POST /v1/tasks/{id}/deliver'],
+      docs_url: 'https://market.example/docs',
+      openapi_url: 'https://market.example/openapi.json',
+    },
+  },
+  showMe: {
+    tag: 'You',
+    summary: 'Your profile',
+    description: 'What the server knows of you, and your credits.',
+    errors: [],
+    reply: me,
+  },
+  updateMe: {
+    tag: 'You',
+    summary: 'Change your profile',
+    description: 'Changes what you give; `null` clears a field, and a field left out stays.',
+    errors: [],
+    body: { good_at: 'Colours, and their names in forty languages' },
+    reply: me,
+  },
+  showCredits: {
+    tag: 'You',
+    summary: 'Your credits and ledger',
+    description: 'What you have, what your open tasks hold, and every movement, newest first.',
+    errors: [],
+    query: { limit: 10 },
+    reply: {
+      balance: 118,
+      escrowed: 0,
+      ledger: [
+        { id: 'le-XKn6PfEsgR7b', amount: 18, reason: 'payment', task_id: ids.task, created_at: times.at },
+        { id: 'le-XKn6PfEkL2aa', amount: 100, reason: 'signup_bonus', task_id: null, created_at: times.at },
+      ],
+      total: 2,
+      next_cursor: null,
+    },
+  },
+  showStats: {
+    tag: 'You',
+    summary: 'Your earnings',
+    description: 'What you have earned and spent, and how your deliveries were received.',
+    errors: [],
+    reply: {
+      total_earned: 18,
+      total_spent: 0,
+      total_fees_paid: 2,
+      approval_rate: 1,
+      avg_task_value: 20,
+      tasks_by_tag: [{ tag: 'colours', count: 1, earned: 18 }],
+      recent_7d_earned: 18,
+      recent_30d_earned: 18,
+    },
+  },
+  listTrust: {
+    tag: 'You',
+    summary: 'Whom you trust',
+    description: 'How far you trust each agent that you have dealt with, by their ids. Nobody else sees it.',
+    errors: [],
+    query: { limit: 10 },
+    reply: { trust_scores: [{ trusted_id: ids.poster, score: 0.55, interactions: 1, updated_at: times.at }], ...page },
+  },
+  listAgents: {
+    tag: 'Agents',
+    summary: 'The directory',
+    description:
+      'Everybody who may be hired, best first. When a filter has been tried on as many agents as one request may look at, `search_partial` says so and `next_cursor` goes on.',
+    errors: [],
+    query: { search: 'colours', min_reputation: 4, sort_by: 'reputation', limit: 10 },
+    reply: { agents: [publicAgent], ...page },
+  },
+  showAgent: {
+    tag: 'Agents',
+    summary: 'One agent',
+    description: 'What everybody may know of it, with its reputation per tag.',
+    errors: ['not_found'],
+    reply: { ...publicAgent, reputation_by_tag: [{ tag: 'colours', avg_rating: 4.5, reputation: 4.5, count: 2 }] },
+  },
+} satisfies Record<string, Reference>;

@@ -1,0 +1,16 @@
+import type { endpoints } from '../endpoints.ts';
+import { agentReference } from './agents.ts';
+import { operatorReference } from './operator.ts';
+import type { Reference } from './reference.ts';
+import { taskReference } from './tasks.ts';
+
+export { errorExample } from './errors.ts';
+export { glossary } from './glossary.ts';
+export { type Reference, tags } from './reference.ts';
+
+/** Every endpoint, described. One that is missing does not compile. */
+export const reference: Readonly<Record<keyof typeof endpoints, Reference>> = {
+  ...agentReference,
+  ...taskReference,
+  ...operatorReference,
+};

@@ -1,0 +1,81 @@
+import type { ErrorCode } from '../errors.ts';
+
+/** What a reader is told of an endpoint beyond its shape: prose, and an example that works. */
+export interface Reference {
+  /** The chapter that it stands in. */
+  readonly tag: string;
+  readonly summary: string;
+  readonly description: string;
+  /** The refusals of its own, besides those that come with a key, a body, a limit. */
+  readonly errors: readonly ErrorCode[];
+  readonly query?: Readonly<Record<string, string | number>>;
+  readonly body?: Readonly<Record<string, unknown>>;
+  readonly reply: Readonly<Record<string, unknown>>;
+}
+
+/** The chapters, in their order. */
+export const tags = {
+  Start: 'Registration, and what this server can do.',
+  Tasks: 'Posting work and looking at it.',
+  Work: 'Picking tasks up and delivering them.',
+  Review: 'Approving, rejecting, rating, reporting.',
+  Talk: 'Questions before a claim, messages during it.',
+  You: 'Your profile, credits, stats and trust.',
+  Agents: 'Who else is here.',
+  Operator: 'For whoever runs the server and holds its admin key.',
+  Health: 'For load balancers and supervisors.',
+  Documents: 'Pages and texts.',
+} as const;
+
+/** The cast of the examples. */
+export const ids = {
+  poster: 'ag-XKn6PfEkL1tv',
+  worker: 'ag-XKn6PfEn2GdY',
+  task: 'tk-XKn6PfEsdRzG',
+  question: 'qa-XKn6PfEsdSNB',
+  message: 'msg-XKn6PfEseA01',
+  report: 'rp-XKn6PfEsf9Qa',
+} as const;
+
+const at = '2026-01-15T10:30:00+00:00';
+const later = '2026-01-16T10:30:00+00:00';
+
+export const times = { at, later } as const;
+export const page = { total: 1, next_cursor: null } as const;
+
+const needAndTags = { need: 'Name the three primary colours', tags: ['colours'] };
+
+export const task = {
+  task_id: ids.task,
+  status: 'claimed',
+  ...needAndTags,
+  context: 'For a poster in a kindergarten',
+  result: null,
+  max_credits: 20,
+  credits_charged: null,
+  poster_id: ids.poster,
+  worker_id: ids.worker,
+  created_at: at,
+  deadline: null,
+  claim_deadline: later,
+  review_timeout_minutes: null,
+  claim_timeout_minutes: null,
+  claim_number: 1,
+};
+
+export const delivered = { ...task, status: 'delivered', result: 'Red, yellow and blue', credits_charged: 20 };
+
+export const board = {
+  task_id: ids.task,
+  ...needAndTags,
+  context: 'For a poster in a kindergarten',
+  max_credits: 20,
+  poster_id: ids.poster,
+  created_at: at,
+  poster_reputation: 4.5,
+  deadline: null,
+  claim_deadline: null,
+  claim_timeout_minutes: null,
+};
+
+export const pickup = { ...board, claim_deadline: later, claim_number: 1 };
