@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import type { LimitName } from '@pinchwork/sdk';
 import ipaddr from 'ipaddr.js';
 import { secondMs } from '../clock.ts';
@@ -11,6 +12,8 @@ import { type Share, type Usage, usage, Windows } from './windows.ts';
 const mergeMs = secondMs;
 /** The few statements that add shares: as many at once as there are, in these portions. */
 const portions = [100, 10, 1] as const;
+/** Windows of a kind that are added up in one pass (0.3 s on PostgreSQL); in a flood of addresses the others wait. */
+const mostShares = 10_000;
 
 /**
  * The rate limits (contract section 10, docs/decisions/0006). An agent is counted under its id, whoever sends no good
@@ -50,19 +53,19 @@ export class Limits {
   /** Counts a request of an agent, or of the operator. Undefined: there is no limit. */
   takeForCaller(name: LimitName, callerId: string): Usage | undefined {
     const limit = this.#ctx.config.rateLimits[name];
-    return limit && this.#agents.take(`${name} ${callerId}`, limit);
+    return limit && this.#agents.take(keyOf(name, limit, callerId), limit);
   }
 
   /** Counts a request without a good key. */
   takeForAddress(address: string): Usage | undefined {
     const limit = this.#ctx.config.rateLimits.read;
-    return limit && this.#addresses.take(`address ${network(address)}`, limit);
+    return limit && this.#addresses.take(keyOf('address', limit, network(address)), limit);
   }
 
   /** Counts a registration, for all servers and across restarts. */
   async takeRegistration(address: string): Promise<Usage | undefined> {
     const limit = this.#ctx.config.rateLimits.register;
-    return limit && this.#takeStrictly(`register ${network(address)}`, limit);
+    return limit && this.#takeStrictly(keyOf('register', limit, network(address)), limit);
   }
 
   #takeStrictly(key: string, limit: RateLimit): Promise<Usage> {
@@ -87,7 +90,7 @@ export class Limits {
 
   async #share(windows: Windows): Promise<void> {
     // Sorted, so that servers which add to the same windows wait for each other in one order.
-    const shares = windows.shares().sort((a, b) => (a.key < b.key ? -1 : 1));
+    const shares = windows.shares(mostShares).sort((a, b) => (a.key < b.key ? -1 : 1));
     let done = 0;
     try {
       for (const portion of portions) {
@@ -115,8 +118,12 @@ export class Limits {
   }
 }
 
+/** With the window's length: where an operator changes it, what was counted over the old one no longer counts. */
+const keyOf = (kind: LimitName | 'address', { windowMs }: RateLimit, who: string) => `${kind}/${windowMs} ${who}`;
+
 /** What of an address one household or machine can't choose: IPv4 whole, of IPv6 the network, its first 64 bits. */
 function network(address: string): string {
+  if (isIPv4(address)) return address;
   if (!ipaddr.isValid(address)) return address;
   const parsed = ipaddr.process(address);
   if (parsed.kind() === 'ipv4') return parsed.toString();

@@ -1,5 +1,8 @@
-import type { Clock } from '../clock.ts';
+import { type Clock, secondMs } from '../clock.ts';
 import type { RateLimit } from '../config.ts';
+
+/** How far the clocks of two servers may be apart: each starts within a second of the database's. */
+const skewMs = 2 * secondMs;
 
 /** How much of a limit is used up, after a request was counted or refused. */
 export interface Usage {
@@ -34,11 +37,18 @@ export interface Share {
 /**
  * Counts requests in windows, each begun by its key's first request: exactly, in memory that is bounded. When there are
  * too many keys, the oldest windows are forgotten first.
+ *
+ * Windows are forgotten by the generation, without looking at any: a `Map` that gives up its first key for each new one
+ * walks over all those it has given up before (70 µs a request in a flood of addresses, against 1).
  */
 export class Windows {
   readonly #clock: Clock;
   readonly #most: number;
-  readonly #windows = new Map<string, Window>();
+  /** The windows that began since the last turn, and those of the time before it. */
+  #young = new Map<string, Window>();
+  #old = new Map<string, Window>();
+  #turnedAt: number;
+  #longestMs = 0;
   readonly #touched = new Set<string>();
   readonly #isShared: boolean;
 
@@ -46,11 +56,12 @@ export class Windows {
   constructor(clock: Clock, { most = 100_000, isShared = false } = {}) {
     this.#clock = clock;
     this.#most = most;
+    this.#turnedAt = clock.now();
     this.#isShared = isShared;
   }
 
   get size(): number {
-    return this.#windows.size;
+    return this.#young.size + this.#old.size;
   }
 
   /** Counts a request, unless the limit is used up. */
@@ -62,61 +73,69 @@ export class Windows {
       window.used++;
       if (this.#isShared) {
         window.unsent++;
-        this.#touched.add(key);
+        if (this.#touched.size < this.#most) this.#touched.add(key);
       }
     }
     return usage(limit, allowed, window.used, window.endsAt);
   }
 
+  #find(key: string): Window | undefined {
+    return this.#young.get(key) ?? this.#old.get(key);
+  }
+
   #current(key: string, { windowMs }: RateLimit, now: number): Window {
-    const known = this.#windows.get(key);
-    // A clock that was set back must not make a window last longer than it may.
-    if (known !== undefined && now < known.endsAt && now >= known.endsAt - windowMs) return known;
+    const known = this.#find(key);
+    // A clock that was set back must not make a window last longer than it may. One that another server began may end
+    // a little later than any of this one's.
+    if (known !== undefined && now < known.endsAt && now >= known.endsAt - windowMs - skewMs) return known;
+    if (this.#young.size >= this.#most / 2) this.#turn(now);
     const window = { used: 0, endsAt: now + windowMs, unsent: 0 };
-    // Behind all others: the map is in the order in which windows began.
-    this.#windows.delete(key);
-    if (this.#windows.size >= this.#most) this.#forget(this.#windows.keys().next().value!);
-    this.#windows.set(key, window);
+    this.#longestMs = Math.max(this.#longestMs, windowMs);
+    this.#old.delete(key);
+    this.#young.set(key, window);
     return window;
   }
 
-  #forget(key: string): void {
-    this.#windows.delete(key);
-    this.#touched.delete(key);
+  #turn(now: number): void {
+    this.#old = this.#young;
+    this.#young = new Map();
+    this.#turnedAt = now;
   }
 
-  /** Hands out what has been counted since the last call, and forgets the windows that have ended. */
-  shares(): Share[] {
+  /** Hands out what has been counted and not been handed out, of so many windows at most. */
+  shares(most = Infinity): Share[] {
     const shares: Share[] = [];
     for (const key of this.#touched) {
-      const window = this.#windows.get(key);
-      if (window === undefined || window.unsent === 0) continue;
+      if (shares.length >= most) break;
+      this.#touched.delete(key);
+      const window = this.#find(key);
+      if (window === undefined || window.unsent === 0 || window.endsAt <= this.#clock.now()) continue;
       shares.push({ key, count: window.unsent, endsAt: window.endsAt });
       window.unsent = 0;
     }
-    this.#touched.clear();
     return shares;
   }
 
   /** Gives back a share that could not be told to the others, to be handed out again. */
-  restore({ key, count }: Share): void {
-    const window = this.#windows.get(key);
-    if (window === undefined) return;
+  restore({ key, count, endsAt }: Share): void {
+    const window = this.#find(key);
+    // Another window may have begun in the meantime.
+    if (window?.endsAt !== endsAt) return;
     window.unsent += count;
     this.#touched.add(key);
   }
 
   /** Takes over what all servers have counted together. */
   merge({ key, count, endsAt }: Share): void {
-    const window = this.#windows.get(key);
-    if (window === undefined) return;
+    const window = this.#find(key);
+    if (window === undefined || endsAt <= this.#clock.now()) return;
     window.used = count + window.unsent;
     window.endsAt = endsAt;
   }
 
-  /** Forgets the windows that have ended. */
+  /** Forgets windows that have ended, if that is long ago. */
   sweep(): void {
     const now = this.#clock.now();
-    for (const [key, { endsAt }] of this.#windows) if (endsAt <= now) this.#forget(key);
+    if (now - this.#turnedAt >= this.#longestMs + skewMs) this.#turn(now);
   }
 }

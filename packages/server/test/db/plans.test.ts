@@ -68,6 +68,7 @@ function seeds(agent: string): string[] {
        select ${id('aa-')}, 'grant_credits', ${id('ag-')}, '', '{}', '{}', ${at} from n`,
     `${each} insert into idempotency_keys (scope, key, fingerprint, reply, expires_at)
        select '${agent}', ${id('')}, '', '', ${at} from n`,
+    `${each} insert into rate_windows (key, count, ends_at) select ${id('')}, 1, 1893456000000 + i from n`,
   ];
 }
 

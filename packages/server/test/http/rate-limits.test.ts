@@ -106,6 +106,27 @@ onBothEngines('a limit', (engine) => {
     expect(await engine.query(market.url, 'select key from rate_windows')).toEqual([]);
   });
 
+  it('with another window than before a restart counts from the start', async () => {
+    const url = await engine.freshUrl();
+    const before = await Market.open(url, { ...limited('register', '1/day'), ...limited('read', '100/day') });
+    const agent = await before.register();
+    for (let i = 0; i < 5; i++) await agent.get('/v1/me');
+    await before.ctx.limits.merge();
+    await before.close();
+
+    const settings = { ...limited('register', '1/minute'), ...limited('read', '2/minute') };
+    const after = await Market.open(url, settings, before.clock);
+    expect((await registerFrom(after, '127.0.0.1')).status).toBe(201);
+    const same = after.client(agent.id, agent.key);
+    expect(statuses([await same.get('/v1/me'), await same.get('/v1/me')])).toEqual([200, 200]);
+    await after.ctx.limits.merge();
+    after.clock.advance(minuteMs - 1);
+    expectError(await same.get('/v1/me'), 429);
+    after.clock.advance(1);
+    expect((await same.get('/v1/me')).status).toBe(200);
+    await after.close();
+  });
+
   it('refuses before anything is changed', async () => {
     const market = await Market.fresh(engine, limited('create', '1/minute'));
     const agent = await market.register();
@@ -263,6 +284,21 @@ describe('a limit of two servers on one database', () => {
     await close();
   });
 
+  it('holds where the clock of one is behind that of the other', async () => {
+    const url = await postgres.freshUrl();
+    const settings = limited('read', '5/minute');
+    const ahead = await Market.open(url, settings, new ManualClock(Date.UTC(2030, 0, 1) + secondMs));
+    const behind = await Market.open(url, settings, new ManualClock(Date.UTC(2030, 0, 1)));
+    const agent = await ahead.register();
+    for (let i = 0; i < 5; i++) await agent.get('/v1/me');
+    await ahead.ctx.limits.merge();
+    const there = behind.client(agent.id, agent.key);
+    expect((await there.get('/v1/me')).status).toBe(200);
+    await behind.ctx.limits.merge();
+    for (let i = 0; i < 2; i++) expectError(await there.get('/v1/me'), 429);
+    await Promise.all([ahead.close(), behind.close()]);
+  });
+
   it('is added up without deadlocks for many at once', async () => {
     const { one, other, close } = await twoServers(postgres, limited('read', '10/minute'));
     const addresses = Array.from({ length: 250 }, (_, i) => `203.0.113.${i}`);
@@ -281,20 +317,49 @@ describe('the windows in memory', () => {
   it('are bounded, the oldest going first', () => {
     const windows = new Windows(new ManualClock(), { most: 1_000 });
     for (let i = 0; i < 300_000; i++) windows.take(`address ${i}`, limit);
-    expect(windows.size).toBe(1_000);
+    expect(windows.size).toBeLessThanOrEqual(1_000);
+    // Half of them at least are the latest.
+    expect(windows.take('address 299500', limit).remaining).toBe(0);
     expect(windows.take('address 299999', limit).remaining).toBe(0);
     expect(windows.take('address 0', limit).remaining).toBe(1);
   });
 
-  it('are swept once they have ended', () => {
+  it('are swept some time after they have ended, and not before', () => {
     const clock = new ManualClock();
     const windows = new Windows(clock);
+    for (let i = 0; i < 10; i++) {
+      windows.take(`${i}`, limit);
+      windows.sweep();
+      clock.advance(minuteMs - 1);
+      expect(windows.take(`${i}`, limit).remaining).toBe(0);
+      clock.advance(1);
+    }
+    expect(windows.size).toBeLessThanOrEqual(4);
+    for (let i = 0; i < 2; i++) {
+      clock.advance(2 * minuteMs);
+      windows.sweep();
+    }
+    expect(windows.size).toBe(0);
+  });
+
+  it('hand out so many shares at once, and the others later', () => {
+    const windows = new Windows(new ManualClock(), { isShared: true });
+    for (let i = 0; i < 5; i++) windows.take(`${i}`, limit);
+    expect(windows.shares(3).map(({ key }) => key)).toEqual(['0', '1', '2']);
+    expect(windows.shares(3).map(({ key }) => key)).toEqual(['3', '4']);
+  });
+
+  it('that began anew are not mixed up with what was told, or could not be told, of the one before', () => {
+    const clock = new ManualClock();
+    const windows = new Windows(clock, { isShared: true });
     windows.take('a', limit);
-    clock.advance(minuteMs - 1);
-    windows.take('b', limit);
-    clock.advance(1);
-    windows.sweep();
-    expect(windows.size).toBe(1);
+    const [share] = windows.shares();
+    clock.advance(minuteMs);
+    windows.take('a', limit);
+    windows.restore(share!);
+    windows.merge({ ...share!, count: 2 });
+    expect(windows.shares()).toMatchObject([{ key: 'a', count: 1, endsAt: clock.now() + minuteMs }]);
+    expect(windows.take('a', limit).remaining).toBe(0);
   });
 
   it('give back to the next round what could not be told', () => {

@@ -1,0 +1,93 @@
+import * as sdk from '@pinchwork/sdk';
+import { glossary } from '@pinchwork/sdk/reference';
+import { z } from 'zod';
+
+export type Json = Record<string, unknown>;
+
+export const refTo = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
+
+/** The schemas of the sdk that are objects, by their names: what goes into `components/schemas`. */
+const named = Object.entries(sdk).filter(
+  (entry): entry is [string, z.ZodObject] => entry[1] instanceof z.ZodObject && !entry[0].endsWith('Query'),
+);
+const isRequest = (name: string) => name.endsWith('Request') || name === 'NoBody';
+const nameOf = new Map<z.ZodType, string>(named.map(([name, schema]) => [schema, name]));
+
+/** The name under which a schema of an endpoint stands among the components. */
+export function componentName(schema: z.ZodType): string {
+  const name = nameOf.get(schema);
+  if (name === undefined) throw new Error('A schema of an endpoint has no name in the sdk');
+  return name;
+}
+
+/** Every schema, as a request gives it or as a reply shows it. */
+export function componentSchemas(): Json {
+  const requests = named.filter(([name]) => isRequest(name));
+  const replies = named.filter(([name]) => !isRequest(name));
+  const schemas = { ...convert(requests, 'input'), ...convert(replies, 'output') };
+  for (const [name, schema] of Object.entries(schemas)) describeSchema(name, schema);
+  return schemas;
+}
+
+function convert(entries: readonly [string, z.ZodObject][], io: 'input' | 'output'): Record<string, Json> {
+  const registry = z.registry<{ id: string }>();
+  for (const [id, schema] of entries) registry.add(schema, { id });
+  const { schemas } = z.toJSONSchema(registry, {
+    io,
+    uri: (id) => `#/components/schemas/${id}`,
+    unrepresentable: 'any',
+  });
+  return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, tidy(schema as Json) as Json]));
+}
+
+/** The query parameters of an endpoint. */
+export function queryProperties(schema: z.ZodObject): Json {
+  const { properties = {} } = z.toJSONSchema(schema, { io: 'input' });
+  return tidy(properties) as Json;
+}
+
+/** What JSON Schema says of itself, bounds that say no more than "a number", and that there will never be more fields. */
+function tidy(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(tidy);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([key, of]) => !isNoise(key, of))
+      .map(([key, of]) => [key, tidy(of)]),
+  );
+}
+
+const isNoise = (key: string, value: unknown) =>
+  ['$schema', '$id', 'additionalProperties', 'propertyNames'].includes(key) ||
+  (['minimum', 'maximum'].includes(key) && Math.abs(value as number) === Number.MAX_SAFE_INTEGER);
+
+/** Gives a schema and each of its properties, at any depth, a description. */
+function describeSchema(name: string, schema: Json): void {
+  schema.description ??= sentenceOf(name);
+  describeProperties(name, schema);
+}
+
+function describeProperties(owner: string, schema: Json): void {
+  for (const [key, property] of Object.entries((schema.properties ?? {}) as Record<string, Json>)) {
+    property.description ??= meaning(owner, key);
+    const items = property.items as Json | undefined;
+    if (items?.properties !== undefined) {
+      items.description = property.description;
+      describeProperties(owner, items);
+    }
+    describeProperties(owner, property);
+  }
+}
+
+/** What a field means. @throws Error when nobody has said so. */
+export function meaning(owner: string, field: string): string {
+  const text = glossary[`${owner}.${field}`] ?? glossary[field];
+  if (text === undefined) throw new Error(`The glossary does not say what "${field}" of ${owner} means`);
+  return text;
+}
+
+/** `TaskPickupResponse` → `Task pickup response.` */
+const sentenceOf = (name: string) => {
+  const words = name.replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase();
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
+};
