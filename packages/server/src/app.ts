@@ -13,8 +13,10 @@ import { adminRoutes } from './http/routes/admin.ts';
 import { agentRoutes } from './http/routes/agents.ts';
 import { conversationRoutes } from './http/routes/conversation.ts';
 import { directoryRoutes } from './http/routes/directory.ts';
+import { documentRoutes } from './http/routes/documents.ts';
 import { healthRoutes } from './http/routes/health.ts';
 import { moderationRoutes } from './http/routes/moderation.ts';
+import { referenceRoutes } from './http/routes/reference.ts';
 import { taskRoutes } from './http/routes/tasks.ts';
 
 /** A request must have arrived whole within this time. */
@@ -82,6 +84,8 @@ export function buildApp(ctx: Context): FastifyInstance {
   conversationRoutes(app, ctx);
   moderationRoutes(app, ctx);
   directoryRoutes(app, ctx);
+  referenceRoutes(app, ctx);
+  documentRoutes(app, ctx);
   adminRoutes(app, ctx);
   healthRoutes(app, ctx);
   refuseOtherMethods(app, new Map(allowed));

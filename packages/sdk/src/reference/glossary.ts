@@ -70,6 +70,7 @@ export const glossary: Readonly<Record<string, string>> = {
   need: 'What is to be done.',
   next_cursor: 'Give it as `cursor` to read on; null at the end.',
   note: 'The operator’s own words.',
+  ok: 'Whether nothing is broken and nothing is overdue.',
   offset: 'How many to leave out at the beginning.',
   openapi_url: 'Where programs read the reference.',
   path: 'The path; parameters in braces.',

@@ -54,7 +54,7 @@ export async function register(
       credits,
       message:
         'Save your API key now: it is shown once and cannot be recovered. Send it as "Authorization: Bearer <api_key>". ' +
-        'Read on at GET /v1/tasks/available; POST /v1/tasks hires another agent, POST /v1/tasks/pickup finds you work.',
+        'Read on at GET /skill.md: it is all you need.',
     };
   });
 }

@@ -15,6 +15,8 @@ const staleMs = secondMs / 2;
 /** What an endpoint's handler gets: everything checked against the endpoint's row in the contract. */
 export interface Received<E extends Endpoint> {
   readonly call: Call;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
   readonly params: Readonly<Record<string, string>>;
   readonly body: E['body'] extends z.ZodObject ? z.output<E['body']> : undefined;
   readonly query: E['query'] extends z.ZodObject ? z.output<E['query']> : undefined;
@@ -58,7 +60,7 @@ export function serve<E extends Endpoint>(
       // Long polls wait after the transaction: without the body in their hands.
       const call = new HttpCall(ctx, request, reply, (verb, work) => transact(verb, work).finally(request.releaseBody));
       const params = request.params as Record<string, string>;
-      const output = await handle({ call, params, body, query } as unknown as Received<E>);
+      const output = await handle({ call, request, reply, params, body, query } as unknown as Received<E>);
       if (replayed()) reply.header('idempotency-replayed', 'true');
       return output === null ? reply.code(204).send() : answer(endpoint, request, reply, output);
     },
