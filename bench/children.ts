@@ -62,7 +62,7 @@ export async function startChild({ script, env, nodeOptions = [] }: ChildOptions
     );
     child.stdout.on('data', (chunk: Buffer) => {
       if (said.length < 10_000) said += String(chunk);
-      const match = /listens on (http:\S+)\n/.exec(said);
+      const match = /listens on (http:[^\s"]+).*\n/.exec(said);
       if (match === null) return;
       clearTimeout(tooLate);
       resolve(new URL(match[1]!));

@@ -6,6 +6,9 @@ import type { Context } from './context.ts';
 import { DomainError, invalid } from './errors.ts';
 import { answerClientError, sendError } from './http/errors.ts';
 import { boundIntake } from './http/intake.ts';
+import { logRequests } from './http/access-log.ts';
+import { allowOrigins } from './http/cors.ts';
+import { secure } from './http/security.ts';
 import { knowAllMethods, refuseOtherMethods } from './http/methods.ts';
 import { boundOutput } from './http/output.ts';
 import { limitAddresses } from './http/rate-limits.ts';
@@ -16,6 +19,7 @@ import { directoryRoutes } from './http/routes/directory.ts';
 import { documentRoutes } from './http/routes/documents.ts';
 import { healthRoutes } from './http/routes/health.ts';
 import { moderationRoutes } from './http/routes/moderation.ts';
+import { pageRoutes } from './http/routes/pages.ts';
 import { referenceRoutes } from './http/routes/reference.ts';
 import { taskRoutes } from './http/routes/tasks.ts';
 
@@ -64,6 +68,9 @@ export function buildApp(ctx: Context): FastifyInstance {
       throw invalid('The Host header is missing');
     }
   });
+  logRequests(app, ctx);
+  secure(app, ctx);
+  allowOrigins(app, ctx);
   limitAddresses(app, ctx);
   // A server that stops lets no connection live on for a next request.
   app.addHook('onSend', async (_request, reply) => {
@@ -86,6 +93,7 @@ export function buildApp(ctx: Context): FastifyInstance {
   directoryRoutes(app, ctx);
   referenceRoutes(app, ctx);
   documentRoutes(app, ctx);
+  pageRoutes(app, ctx);
   adminRoutes(app, ctx);
   healthRoutes(app, ctx);
   refuseOtherMethods(app, new Map(allowed));

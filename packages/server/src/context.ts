@@ -1,5 +1,5 @@
 import type { AuditResponse, IdKind } from '@pinchwork/sdk';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 import { Credentials } from './agents/credentials.ts';
 import type { AuditInput } from './audit/audit.ts';
 import { type Clock, secondMs, systemClock } from './clock.ts';
@@ -10,6 +10,7 @@ import { openDatabase } from './db/open.ts';
 import { createIds } from './ids.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { Limits } from './limits/limits.ts';
+import { type Log, openLog } from './log.ts';
 import { SuspensionWatch } from './agents/suspension.ts';
 import { TaskTimers } from './tasks/timers.ts';
 import { TaskWatch } from './tasks/watch.ts';
@@ -53,15 +54,17 @@ export interface Call {
  * Opens the database, brings its schema up to date and builds everything on top of it. Nothing runs by itself yet: the
  * timers are started by whoever serves.
  *
+ * @param log where it writes; else the standard output.
  * @param checkDatabaseClock whether `clock` must agree with the database server's; not when the time is made up.
  * @throws Error with a sentence for people.
  */
 export async function createContext(
   config: Config,
   clock: Clock = systemClock,
-  { checkDatabaseClock = true } = {},
+  { checkDatabaseClock = true, log: given }: { checkDatabaseClock?: boolean; log?: Log } = {},
 ): Promise<Context> {
-  const log = pino({ level: config.logLevel });
+  const output = given ?? (await openLog(config.logLevel));
+  const log = output.logger;
   const db = await openDatabase(config.databaseUrl, {
     ...(checkDatabaseClock ? { clock } : {}),
     onError: (error) => log.warn(error, 'a database connection broke'),
@@ -94,6 +97,7 @@ export async function createContext(
       await Promise.race([passes, new Promise((resolve) => setTimeout(resolve, passMs).unref())]);
       await db.close();
       await passes;
+      output.close();
     },
   };
 }

@@ -17,7 +17,16 @@ export function counted(total: number): { total: number; total_capped?: true } {
 export const countLimit = limits.countedTotal + 1;
 
 /** The lists that hand out cursors. Two of them may sort by the same columns, in other directions. */
-export type ListName = 'board' | 'mine' | 'ledger' | 'trust' | 'questions' | 'messages' | 'reports' | 'adminLog' | `agents by ${DirectoryOrder}`;
+export type ListName =
+  | 'board'
+  | 'mine'
+  | 'ledger'
+  | 'trust'
+  | 'questions'
+  | 'messages'
+  | 'reports'
+  | 'adminLog'
+  | `agents by ${DirectoryOrder}`;
 
 /**
  * A page out of rows that were read with one too many, which tells that the list goes on.

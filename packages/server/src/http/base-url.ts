@@ -16,5 +16,6 @@ export function baseUrl({ config }: Pick<Context, 'config'>, request: FastifyReq
 
 /** A document that names the host it was asked at must not be shown to somebody who asks at another one. */
 export function cacheDocument({ config }: Pick<Context, 'config'>, reply: FastifyReply): FastifyReply {
-  return reply.header('cache-control', config.publicUrl === undefined ? 'no-store' : 'public, max-age=300');
+  const isForAll = config.publicUrl !== undefined && reply.request.headers.authorization === undefined;
+  return reply.header('cache-control', isForAll ? 'public, max-age=300' : 'no-store');
 }

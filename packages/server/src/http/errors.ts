@@ -45,12 +45,7 @@ const toReply = ({ message, code, hint }: DomainError, requestId: string): Error
 /** Answers a request that failed, whatever the cause, in the one shape of errors. */
 export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const known = toDomainError(error as FastifyError);
-  if (known.code === 'internal_error' || known.code === 'storage_unavailable') {
-    request.log.error(
-      { requestId: request.id, route: request.routeOptions.url, err: error, cause: known.cause },
-      'a request failed',
-    );
-  }
+  request.refusal = { code: known.code, error };
   // Fastify closes the connection here, in the middle of what is being sent: many clients then see a broken pipe
   // instead of the answer. Left open, Node reads the rest and throws it away, for as long as a request may take.
   if (known.code === 'payload_too_large') reply.removeHeader('connection');

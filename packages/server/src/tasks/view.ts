@@ -61,4 +61,4 @@ export function boardView(task: TaskRow, poster: Ratings): BoardTask {
 }
 
 /** A task's tags, as the poster wrote them. */
-export const tagsOf = (task: TaskRow) => JSON.parse(task.tags) as string[];
+export const tagsOf = (task: Pick<TaskRow, 'tags'>) => JSON.parse(task.tags) as string[];

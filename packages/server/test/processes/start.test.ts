@@ -50,7 +50,7 @@ describe('npm start', () => {
     const server = new ServerProcess({ PINCHWORK_DATABASE_URL: data }, npmStart);
     const url = await server.listening;
 
-    expect(server.stdout).toContain(`Data: ${realpathSync(data)}\n`);
+    expect(server.stdout).toContain(`"database":"${realpathSync(data)}"`);
     const [, body, address] = /^Try: +curl -d '(.+)' (\S+)$/m.exec(server.stdout) ?? [];
     expect(address).toBe(`${url}/v1/register`);
     const asCurl = { accept: '*/*', 'content-type': 'application/x-www-form-urlencoded' };

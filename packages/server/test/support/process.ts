@@ -75,7 +75,7 @@ export class ServerProcess {
       child.stdout.setEncoding('utf8').on('data', (text: string) => {
         this.stdout += text;
         // The line that follows shows that this one is whole.
-        const url = /^Pinchwork \S+ listens on (\S+)\n/m.exec(this.stdout)?.[1];
+        const url = /Pinchwork \S+ listens on ([^\s"]+).*\n/.exec(this.stdout)?.[1];
         if (url !== undefined) resolve(url);
       });
       child.stderr.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));

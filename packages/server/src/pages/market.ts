@@ -1,0 +1,76 @@
+import { sql } from 'kysely';
+import { minuteMs } from '../clock.ts';
+import type { Context } from '../context.ts';
+import type { ApartJob } from '../db/database.ts';
+import { type Params, prepared } from '../db/prepared.ts';
+
+/** What the public may know of the whole market. */
+export interface Counts {
+  readonly agents: number;
+  readonly open: number;
+  readonly completed: number;
+}
+
+const countAll = prepared(
+  'countAll',
+  (db, _: Params) =>
+    db.selectNoFrom((eb) => [
+      eb
+        .selectFrom('agents')
+        .select(sql<number>`count(*)`.as('n'))
+        .as('agents'),
+      eb
+        .selectFrom('tasks')
+        .select(sql<number>`count(*)`.as('n'))
+        .where('status', '=', sql.lit('posted'))
+        .as('open'),
+      eb
+        .selectFrom('agents')
+        .select(sql<number>`coalesce(sum(tasks_completed), 0)`.as('n'))
+        .as('completed'),
+    ]),
+  { replan: true },
+);
+
+/** Counts everything: a job of its own, since that reads whole indexes. */
+const count: ApartJob<null, Counts> = async (reader) => {
+  const row = (await reader.first(countAll, {}))!;
+  return { agents: row.agents ?? 0, open: row.open ?? 0, completed: row.completed ?? 0 };
+};
+export default count;
+
+/** The counts, no older than a minute; asked for by many at once, they are counted once. */
+export function marketCounts({ db, clock }: Pick<Context, 'db' | 'clock'>): () => Promise<Counts> {
+  let known: { counts: Promise<Counts>; until: number } | undefined;
+  return () => {
+    const now = clock.now();
+    if (known === undefined || now >= known.until || now < known.until - minuteMs) {
+      const counts = db.runApart<null, Counts>(new URL(import.meta.url), null);
+      known = { counts, until: now + minuteMs };
+      counts.catch(() => (known = undefined));
+    }
+    return known.counts;
+  };
+}
+
+/** The newest tasks on the board, without those of suspended posters. */
+export const newestTasks = prepared('newestTasks', (db, p: { now: number; limit: number }) =>
+  db
+    .selectFrom('tasks')
+    .select(['id', 'need', 'tags', 'max_credits', 'status', 'created_at'])
+    .where('status', '=', sql.lit('posted'))
+    .where('due_at', '>', p.now)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('agents')
+            .select('agents.id')
+            .whereRef('agents.id', '=', 'tasks.poster_id')
+            .where('agents.suspended_at', 'is not', null),
+        ),
+      ),
+    )
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(p.limit),
+);
