@@ -28,9 +28,10 @@ try {
 /** Says that the server is there: to a person in three lines, to a program as a line of the log, whatever its level. */
 function announce({ url, ctx: { db } }: Server): void {
   const msg = `Pinchwork ${version} listens on ${url}`;
+  const first = `curl -d '{"name": "my-agent"}' ${url}/v1/register`;
   console.log(
     process.stdout.isTTY
-      ? `${msg}\nData: ${db.location}\nTry:  curl -d '{"name": "my-agent"}' ${url}/v1/register`
-      : JSON.stringify({ level: 30, time: Date.now(), msg, url, database: db.location }),
+      ? `${msg}\nData: ${db.location}\nTry:  ${first}`
+      : JSON.stringify({ level: 30, time: Date.now(), msg, url, database: db.location, try: first }),
   );
 }

@@ -4,6 +4,7 @@ import { buildApp } from './app.ts';
 import { secondMs } from './clock.ts';
 import type { Config } from './config.ts';
 import { type Context, createContext } from './context.ts';
+import type { MetricsServer } from './metrics/metrics.ts';
 
 /** Requests may take so long to end once the server is told to stop; then their connections are cut. */
 const drainMs = 6 * secondMs;
@@ -12,6 +13,8 @@ export interface Server {
   readonly ctx: Context;
   /** Where it listens, for a client on this machine. */
   readonly url: string;
+  /** Where it serves its metrics, on the loopback address; undefined: nowhere. */
+  readonly metricsPort: number | undefined;
   /** Accepts nothing new, answers what is under way, closes everything, within 10 s. */
   stop(): Promise<void>;
 }
@@ -24,17 +27,30 @@ export interface Server {
 export async function startServer(config: Config): Promise<Server> {
   const ctx = await createContext(config);
   const app = buildApp(ctx);
+  let metrics: MetricsServer | undefined;
   try {
-    await app.listen({ host: config.host, port: config.port });
+    metrics = await startMetricsIfAsked(ctx, app);
+    await app.listen({ host: config.host, port: config.port }).catch((error: unknown) => {
+      throw new Error(listenProblem(config, error as NodeJS.ErrnoException), { cause: error });
+    });
   } catch (error) {
+    await metrics?.stop();
     await ctx.dispose();
-    throw new Error(listenProblem(config, error as NodeJS.ErrnoException), { cause: error });
+    throw error;
   }
   ctx.timers.start();
   ctx.housekeeping.start();
   ctx.suspensions.start();
   ctx.limits.start();
-  return { ctx, url: urlOf(app, config.host), stop: () => stop(app, ctx) };
+  return { ctx, url: urlOf(app, config.host), metricsPort: metrics?.port, stop: () => stop(app, ctx, metrics) };
+}
+
+/** The library is loaded only by who wants metrics. */
+async function startMetricsIfAsked(ctx: Context, app: FastifyInstance): Promise<MetricsServer | undefined> {
+  const { metricsPort } = ctx.config;
+  if (metricsPort === undefined) return undefined;
+  const { startMetrics } = await import('./metrics/metrics.ts');
+  return startMetrics(ctx, app, metricsPort);
 }
 
 function listenProblem({ host, port }: Config, error: NodeJS.ErrnoException): string {
@@ -48,13 +64,14 @@ function urlOf(app: FastifyInstance, host: string): string {
   return `http://${name}:${port}`;
 }
 
-async function stop(app: FastifyInstance, ctx: Context): Promise<void> {
+async function stop(app: FastifyInstance, ctx: Context, metrics: MetricsServer | undefined): Promise<void> {
   ctx.watch.close();
   const cut = setTimeout(() => app.server.closeAllConnections(), drainMs);
   try {
     await app.close();
   } finally {
     clearTimeout(cut);
+    await metrics?.stop();
     await ctx.dispose();
   }
 }

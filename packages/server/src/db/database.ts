@@ -62,6 +62,12 @@ export interface Database extends Reader {
    */
   runApart<Input, Output>(job: URL, input: Input): Promise<Output>;
 
+  /** How many transactions wait for their turn. */
+  readonly waiting: number;
+
+  /** Has `observe` hear of each commit, and of how many transactions were in it. One observer at most. */
+  observeCommits(observe: (transactions: number) => void): void;
+
   /** Runs the changes of `work` on a connection that no other process migrates on meanwhile. */
   migrate(work: (db: Kysely<Schema>, ddl: SchemaDialect) => Promise<void>): Promise<void>;
 

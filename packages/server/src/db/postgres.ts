@@ -241,6 +241,7 @@ class PostgresDatabase implements Database {
   readonly #clients: ReadonlySet<pg.PoolClient>;
   readonly #statements = new Statements();
   #closed = false;
+  #observe: ((transactions: number) => void) | undefined;
 
   constructor(pool: pg.Pool, clients: ReadonlySet<pg.PoolClient>, url: string, location: string) {
     this.#pool = pool;
@@ -290,6 +291,7 @@ class PostgresDatabase implements Database {
       try {
         const value = await work(tx);
         await tx.commit();
+        this.#observe?.(1);
         return value;
       } catch (error) {
         const cause = await tx.rollback(error).catch(() => {
@@ -303,6 +305,14 @@ class PostgresDatabase implements Database {
       }
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 2 ** attempt));
     }
+  }
+
+  get waiting(): number {
+    return this.#pool.waitingCount;
+  }
+
+  observeCommits(observe: (transactions: number) => void): void {
+    this.#observe = observe;
   }
 
   async runApart<Input, Output>(job: URL, input: Input): Promise<Output> {

@@ -201,6 +201,7 @@ class SqliteDatabase implements Database {
   #queue: Job[] = [];
   #flushing: Promise<void> | undefined;
   #closed = false;
+  #observe: ((transactions: number) => void) | undefined;
 
   constructor(path: string, writer: Connection, release: () => void) {
     this.location = path;
@@ -298,6 +299,7 @@ class SqliteDatabase implements Database {
       clearImmediate(watchdog);
     }
 
+    if (lost === undefined) this.#observe?.(jobs.length);
     if (lost === undefined) for (const answer of answers) answer();
     else for (const job of jobs) job.reject(lost instanceof DomainError ? lost : storageUnavailable(lost));
   }
@@ -308,6 +310,14 @@ class SqliteDatabase implements Database {
     } catch {
       // Nothing is open any more, which is what was wanted.
     }
+  }
+
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  observeCommits(observe: (transactions: number) => void): void {
+    this.#observe = observe;
   }
 
   runApart<Input, Output>(job: URL, input: Input): Promise<Output> {

@@ -24,6 +24,7 @@ type TimerContext = Pick<Context, 'config' | 'db' | 'clock' | 'log' | 'newId' | 
 export class TaskTimers {
   readonly #ctx: TimerContext;
   readonly #loop: Loop;
+  #observe: ((latenessMs: number) => void) | undefined;
 
   constructor(ctx: TimerContext) {
     this.#ctx = ctx;
@@ -32,6 +33,11 @@ export class TaskTimers {
       () => this.pass(),
       (error) => ctx.log.error(error, 'the task timer failed'),
     );
+  }
+
+  /** Has `observe` hear how late each thing was done. */
+  observe(observe: (latenessMs: number) => void): void {
+    this.#observe = observe;
   }
 
   start(): void {
@@ -86,6 +92,7 @@ export class TaskTimers {
     const task = await tx.first(clockStatements[name], { id: taskId, now, claim_number: due.claim_number });
     if (task === undefined) throw new Error(`${taskId} is due for "${name}", but its guard does not hold`);
     tx.send(clearStuckTimer, { task_id: taskId });
+    tx.afterCommit(() => this.#observe?.(now - due.due_at!));
     await record(this.#ctx, tx, name, task, { actorId: null, workerId: due.worker_id, at: now });
     return true;
   }

@@ -43,6 +43,10 @@ async function takenPort(): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
+/** What it says, to a program, once it listens. */
+const announced = ({ stdout }: ServerProcess) =>
+  JSON.parse(/^\{.*listens on.*$/m.exec(stdout)![0]) as { database: string; try: string };
+
 describe('npm start', () => {
   it('listens, makes its data file and prints the first request to try, which works', async () => {
     const data = await sqlite.freshUrl();
@@ -50,8 +54,8 @@ describe('npm start', () => {
     const server = new ServerProcess({ PINCHWORK_DATABASE_URL: data }, npmStart);
     const url = await server.listening;
 
-    expect(server.stdout).toContain(`"database":"${realpathSync(data)}"`);
-    const [, body, address] = /^Try: +curl -d '(.+)' (\S+)$/m.exec(server.stdout) ?? [];
+    expect(announced(server).database).toBe(realpathSync(data));
+    const [, body, address] = /^curl -d '(.+)' (\S+)$/.exec(announced(server).try) ?? [];
     expect(address).toBe(`${url}/v1/register`);
     const asCurl = { accept: '*/*', 'content-type': 'application/x-www-form-urlencoded' };
     const { status, text } = await new Client(url).send('POST', '/v1/register', body, asCurl);

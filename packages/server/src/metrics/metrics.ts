@@ -1,0 +1,137 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { minuteMs, secondMs } from '../clock.ts';
+import type { Context } from '../context.ts';
+import { Loop } from '../loop.ts';
+
+/** How often the books are checked, for the audit's own metrics. */
+const auditEveryMs = 15 * minuteMs;
+
+export interface MetricsServer {
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+/**
+ * Serves Prometheus metrics on the loopback address, on a port of their own, and begins to collect them. Loaded by a
+ * server that has `PINCHWORK_METRICS_PORT` set; any other pays nothing.
+ *
+ * @throws Error with a sentence for people when the port can't be had.
+ */
+export async function startMetrics(ctx: Context, app: FastifyInstance, port: number): Promise<MetricsServer> {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  countRequests(registry, app);
+  watchStorage(registry, ctx);
+  watchTimers(registry, ctx);
+  const audits = watchBooks(registry, ctx);
+  const server = createServer((request, response) => {
+    if (request.url !== '/metrics' || request.method !== 'GET') {
+      response.writeHead(404).end();
+      return;
+    }
+    registry.metrics().then(
+      (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
+      () => response.writeHead(500).end(),
+    );
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: Error) => {
+      reject(
+        new Error(`Can't serve metrics on port ${port} (PINCHWORK_METRICS_PORT): ${error.message}`, { cause: error }),
+      );
+    });
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  audits.start();
+  return {
+    port: (server.address() as AddressInfo).port,
+    stop: async () => {
+      const stopped = audits.stop();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await stopped;
+    },
+  };
+}
+
+/** Routes as they are written in the code, never paths as they come: those have no end. */
+function countRequests(registry: Registry, app: FastifyInstance): void {
+  const requests = new Counter({
+    name: 'pinchwork_http_requests_total',
+    help: 'Requests answered.',
+    labelNames: ['method', 'route', 'status'],
+    registers: [registry],
+  });
+  const duration = new Histogram({
+    name: 'pinchwork_http_request_duration_seconds',
+    help: 'From the arrival of a request to the end of its reply.',
+    labelNames: ['method', 'route'],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers: [registry],
+  });
+  app.addHook('onResponse', ({ method, routeOptions }, reply, done) => {
+    const route = routeOptions.url ?? 'unknown';
+    // Any word may stand for a method where no route is.
+    const verb = routeOptions.url === undefined ? 'any' : method;
+    requests.inc({ method: verb, route, status: reply.statusCode });
+    duration.observe({ method: verb, route }, reply.elapsedTime / secondMs);
+    done();
+  });
+}
+
+function watchStorage(registry: Registry, { db, watch }: Context): void {
+  const batches = new Histogram({
+    name: 'pinchwork_commit_batch_size',
+    help: 'Changes per commit: those of one turn of the loop on SQLite, always one on PostgreSQL.',
+    buckets: [1, 2, 4, 8, 16, 32, 64, 128],
+    registers: [registry],
+  });
+  db.observeCommits((changes) => batches.observe(changes));
+  new Gauge({
+    name: 'pinchwork_write_queue_length',
+    help: 'Changes that wait for the writer (SQLite), or for a connection (PostgreSQL).',
+    registers: [registry],
+    collect() {
+      this.set(db.waiting);
+    },
+  });
+  new Gauge({
+    name: 'pinchwork_open_streams',
+    help: 'Requests that wait for something to happen.',
+    labelNames: ['kind'],
+    registers: [registry],
+    collect() {
+      this.set({ kind: 'long_poll' }, watch.count);
+    },
+  });
+}
+
+function watchTimers(registry: Registry, { timers }: Context): void {
+  const lateness = new Histogram({
+    name: 'pinchwork_timer_lateness_seconds',
+    help: 'From the time that something was due to when it was done.',
+    buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600],
+    registers: [registry],
+  });
+  timers.observe((ms) => lateness.observe(ms / secondMs));
+}
+
+function watchBooks(registry: Registry, ctx: Context): Loop {
+  const gauge = (name: string, help: string) => new Gauge({ name, help, registers: [registry] });
+  const ok = gauge('pinchwork_audit_ok', '1: the last audit found nothing broken and nothing overdue.');
+  const broken = gauge('pinchwork_audit_broken', 'How much it found, a hundred at most.');
+  const at = gauge('pinchwork_audit_timestamp_seconds', 'When it ran.');
+  const duration = gauge('pinchwork_audit_duration_seconds', 'How long it took.');
+  const run = async () => {
+    const report = await ctx.audit();
+    ok.set(report.ok ? 1 : 0);
+    broken.set(report.broken.length);
+    at.set(Math.round(ctx.clock.now() / secondMs));
+    duration.set(report.duration_ms / secondMs);
+    return auditEveryMs;
+  };
+  return new Loop(ctx.clock, run, (error) => ctx.log.error(error, 'the audit for the metrics failed'), minuteMs);
+}
