@@ -1,4 +1,4 @@
-window.SwaggerUIBundle({
+globalThis.SwaggerUIBundle({
   url: '/openapi.json',
   dom_id: '#reference',
   deepLinking: true,

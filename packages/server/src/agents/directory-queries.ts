@@ -66,7 +66,7 @@ function window(db: Kysely<Schema>, p: DirectoryParams, order: DirectoryOrder, s
       .select('agent_id as id')
       .where('tag', '=', tagParam(p, 0))
       .where('tasks_completed', '>', 0)
-      .limit(p.reach) as unknown as Ids;
+      .limit(p.reach);
   }
   const column = columnOf[order];
   return db
@@ -77,7 +77,7 @@ function window(db: Kysely<Schema>, p: DirectoryParams, order: DirectoryOrder, s
     .$if(order === 'reputation', (query) => query.where('reputation_e2', '>=', p.least))
     .orderBy(column, 'desc')
     .orderBy('id', 'desc')
-    .limit(p.reach) as unknown as Ids;
+    .limit(p.reach);
 }
 
 /** The agents of a window that pass all filters. */

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '@pinchwork/sdk';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Context } from '../context.ts';
+import type { Caller } from './auth.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -11,7 +12,9 @@ declare module 'fastify' {
 
 /** What a request's line in the log says. Never a path as it came, a query, a header or a body. */
 function lineOf(request: FastifyRequest, reply: FastifyReply) {
-  const { caller, refusal } = request;
+  const { refusal } = request;
+  // Documents and unknown paths have no caller.
+  const caller = request.caller as Caller | undefined;
   return {
     requestId: request.id,
     method: request.method,

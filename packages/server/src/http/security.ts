@@ -28,7 +28,8 @@ function helmetHeaders(options: HelmetOptions): Record<string, string> {
     setHeader: (name: string, value: string) => (headers[name.toLowerCase()] = value),
     removeHeader: () => undefined,
   };
-  helmet(options)({} as IncomingMessage, reply as unknown as ServerResponse, () => undefined);
+  const request: unknown = {};
+  helmet(options)(request as IncomingMessage, reply as unknown as ServerResponse, () => undefined);
   return headers;
 }
 

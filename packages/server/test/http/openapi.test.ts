@@ -171,18 +171,20 @@ about('decideReport', workerKey, async () => {
 async function sendExample(name: EndpointName, type: string): Promise<Reply> {
   const endpoint: Endpoint = endpoints[name];
   const { path, key } = (await aims[name]?.()) ?? { path: {}, key: posterKey() };
-  const query = new URLSearchParams(Object.entries(reference[name].query ?? {}).map(([k, v]): [string, string] => [k, String(v)]));
+  const query = new URLSearchParams(
+    Object.entries(reference[name].query ?? {}).map(([k, v]): [string, string] => [k, String(v)]),
+  );
   const url = endpoint.path.replace(/:(\w+)/g, (_, parameter: string) => path[parameter]!);
   const operation = document.paths[shown(endpoint.path)][endpoint.method.toLowerCase()];
   const example = operation.requestBody?.content[type].examples[name].value;
   // The agents of the examples are not those that are here.
-  const payload = (typeof example === 'string' ? example : JSON.stringify(example))?.replace(
-    /ag-XKn6PfE\w+/g,
-    cast.worker.id,
-  );
+  const payload =
+    example === undefined
+      ? undefined
+      : (typeof example === 'string' ? example : JSON.stringify(example)).replace(/ag-XKn6PfE\w+/g, cast.worker.id);
   return market.request({
     method: endpoint.method,
-    url: `${url}${query.size === 0 ? '' : `?${query}`}`,
+    url: `${url}${query.size === 0 ? '' : `?${query.toString()}`}`,
     headers: {
       ...(endpoint.auth === 'none' ? {} : { authorization: `Bearer ${endpoint.auth === 'admin' ? adminKey : key}` }),
       ...(payload === undefined ? {} : { 'content-type': type }),

@@ -16,8 +16,8 @@ const hostile = [
   `{{base_url}} {{agents}} \${7*7} <%= 7*7 %>`,
   `&lt;script&gt; &amp; &#60;`,
   `\u202Eright to left\u202C and \u200Binvisible`,
-  `${'wide'.repeat(40)}`,
-  `${'😀'.repeat(200)}`,
+  'wide'.repeat(40),
+  '😀'.repeat(200),
 ];
 
 let market: Market;

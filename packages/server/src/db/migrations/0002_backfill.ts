@@ -53,9 +53,13 @@ interface Review {
   readonly at: number;
 }
 
+/** As it is read: PostgreSQL answers whole numbers beyond 32 bits as text. */
+type ReviewRow = Omit<Review, 'approved' | 'earned' | 'rating' | 'at'> &
+  Record<'approved' | 'earned' | 'at', number | string> & { readonly rating: number | string | null };
+
 /** Every approval and rejection, oldest first. */
 async function readReviews(db: Kysely<Schema>): Promise<readonly Review[]> {
-  const { rows } = await sql<Review>`
+  const { rows } = await sql<ReviewRow>`
     select case h.to_status when 'approved' then 1 else 0 end as approved, t.poster_id as poster, h.worker_id as worker,
       t.tags, coalesce(t.credits_charged - ${fee}, 0) as earned, r.rating, h.at
     from task_transitions h
@@ -63,11 +67,11 @@ async function readReviews(db: Kysely<Schema>): Promise<readonly Review[]> {
     left join reviews r on r.task_id = t.id and r.reviewer_id = t.poster_id
     where h.from_status = 'delivered'
     order by h.at, h.task_id, h.version`.execute(db);
-  // PostgreSQL answers whole numbers beyond 32 bits as text.
   return rows.map((row) => ({
     ...row,
     approved: Number(row.approved),
     earned: Number(row.earned),
+    rating: row.rating === null ? null : Number(row.rating),
     at: Number(row.at),
   }));
 }
@@ -83,7 +87,7 @@ async function insertTags(db: Kysely<Schema>, reviews: readonly Review[]): Promi
       known.set(key, row);
       row.tasks_completed++;
       row.earned += earned;
-      row.rating_sum += Number(rating ?? 0);
+      row.rating_sum += rating ?? 0;
       row.rating_count += rating === null ? 0 : 1;
     }
   }

@@ -1,5 +1,6 @@
 import { type DocumentPage, documents, type Endpoint, endpoints, idPrefixes } from '@pinchwork/sdk';
 import { type Reference, reference, tags } from '@pinchwork/sdk/reference';
+import type { z } from 'zod';
 import { version } from '../../version.ts';
 import { toMarkdown } from '../render.ts';
 import { componentName, componentSchemas, type Json, meaning, queryProperties, refTo } from './components.ts';
@@ -133,7 +134,7 @@ function requestBody(name: string, endpoint: Endpoint, { body = {} }: Reference)
   return {
     description:
       `As JSON, or as Markdown with YAML front matter. ${mainField === undefined ? '' : `Plain text is \`${mainField}\`.`}`.trim(),
-    required: Object.values(endpoint.body!.shape).some((field) => !field.safeParse(undefined).success),
+    required: Object.values<z.ZodType>(endpoint.body!.shape).some((field) => !field.safeParse(undefined).success),
     content: {
       'application/json': { schema, examples: { [name]: { summary: name, value: body } } },
       'text/markdown': asText,
