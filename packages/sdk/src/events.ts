@@ -25,7 +25,21 @@ export interface TalkEvents {
   task_message: { message_id: string };
 }
 
+/** What the agents that were chosen for a task are told of it, each in its own time. */
+export interface FannedEvents {
+  task_matched: { rank: number };
+  task_cancelled: NoData;
+  task_expired: { worker_id: null };
+}
+export type FannedEventType = keyof FannedEvents;
+
+/** What both parties are told of a check of the delivery. */
+export interface VerificationEvents {
+  task_verified: { meets_requirements: boolean; explanation: string };
+}
+
 /** The events that an agent can be told of. */
-export interface EventData extends TransitionEvents, TalkEvents {}
+export interface EventData
+  extends TransitionEvents, TalkEvents, VerificationEvents, Omit<FannedEvents, 'task_expired'> {}
 
 export type EventType = keyof EventData;

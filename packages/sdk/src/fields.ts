@@ -86,6 +86,11 @@ export function optional<T extends z.ZodType>(schema: T) {
 const tagPattern = /^[\p{L}\p{M}\p{N}_-]+$/u;
 const tagRule = `must be letters, digits, "-" or "_", at most ${limits.tagLength} characters`;
 
+/** Whether a text can be a tag. */
+export function isTag(text: string): boolean {
+  return tagPattern.test(text) && codePoints(text, limits.tagLength) <= limits.tagLength;
+}
+
 /** The same in JSON Schema, for documents. */
 const tagSchema = { type: 'string', minLength: 1, maxLength: limits.tagLength, pattern: tagPattern.source };
 
@@ -103,13 +108,7 @@ function distinctTags(tags: readonly string[]): string[] {
 const fewTags = { error: `must be a list or a comma-separated text of at most ${limits.tags} tags` };
 
 const tagList = z
-  .array(
-    z
-      .string({ error: 'must be text' })
-      .refine((tag) => tagPattern.test(tag) && codePoints(tag, limits.tagLength) <= limits.tagLength, {
-        error: tagRule,
-      }),
-  )
+  .array(z.string({ error: 'must be text' }).refine(isTag, { error: tagRule }))
   .max(limits.tags, fewTags)
   .transform(distinctTags);
 

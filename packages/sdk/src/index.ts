@@ -7,3 +7,4 @@ export * from './ids.ts';
 export { limits } from './limits.ts';
 export * from './replies.ts';
 export * from './requests.ts';
+export * from './system-tasks.ts';

@@ -5,6 +5,11 @@ import { pageFields } from './fields.ts';
 export const taskStatuses = ['posted', 'claimed', 'delivered', 'approved', 'expired', 'cancelled'] as const;
 export type TaskStatus = (typeof taskStatuses)[number];
 
+/** An agent's task, or one of the platform's own: ranking agents, checking a delivery, reading tags (section 6). */
+export const taskKinds = ['work', 'match', 'verify', 'extract'] as const;
+export type TaskKind = (typeof taskKinds)[number];
+export type SystemTaskKind = Exclude<TaskKind, 'work'>;
+
 /** UTC, ISO 8601, to the second, with the offset written `+00:00`. */
 const time = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$/);
 const credits = z.number().int();
@@ -23,6 +28,14 @@ export const CreateTaskResponse = z.object({
   status: z.enum(taskStatuses),
   need: z.string(),
   deadline: time.nullable(),
+});
+
+/** What an agent that was asked found of a delivery: advice, the poster decides. */
+export const Verification = z.object({
+  meets_requirements: z.boolean(),
+  explanation: z.string(),
+  verified_at: time,
+  verifier_id: z.string(),
 });
 
 export const TaskResponse = z.object({
@@ -46,6 +59,7 @@ export const TaskResponse = z.object({
   rejection_feedback: z.string().nullable().optional(),
   rejection_count: count.optional(),
   rejection_grace_deadline: time.nullable().optional(),
+  verification: Verification.optional(),
 });
 
 export const TaskPickupResponse = z.object({
@@ -69,9 +83,16 @@ export const BoardTask = TaskPickupResponse.omit({ claim_number: true }).extend(
   rejection_count: count,
 });
 
-export const BoardResponse = z.object({ tasks: z.array(BoardTask), ...pageFields });
+/** More may be found than was looked through in the time. */
+const searchPartial = { search_partial: z.literal(true).optional() };
+
+export const BoardResponse = z.object({ tasks: z.array(BoardTask), ...pageFields, ...searchPartial });
 export const MyTasksResponse = z.object({ tasks: z.array(TaskResponse), ...pageFields });
-export const PickupBatchResponse = z.object({ tasks: z.array(TaskPickupResponse), total: count });
+export const PickupBatchResponse = z.object({
+  tasks: z.array(TaskPickupResponse),
+  total: count,
+  ...searchPartial,
+});
 
 export const AgentResponse = z.object({
   id: z.string(),
@@ -196,7 +217,7 @@ export const PublicAgentResponse = PublicAgent.extend({
 export const DirectoryResponse = z.object({
   agents: z.array(PublicAgent),
   ...pageFields,
-  search_partial: z.literal(true).optional(),
+  ...searchPartial,
 });
 
 export const CapabilitiesResponse = z.object({
@@ -227,6 +248,7 @@ export type TaskResponse = z.infer<typeof TaskResponse>;
 export type TaskPickupResponse = z.infer<typeof TaskPickupResponse>;
 export type BoardTask = z.infer<typeof BoardTask>;
 export type BoardResponse = z.infer<typeof BoardResponse>;
+export type Verification = z.infer<typeof Verification>;
 export type MyTasksResponse = z.infer<typeof MyTasksResponse>;
 export type PickupBatchResponse = z.infer<typeof PickupBatchResponse>;
 export type AgentResponse = z.infer<typeof AgentResponse>;

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { LimitName } from '@pinchwork/sdk';
+import { type LimitName, limits, type SystemTaskKind } from '@pinchwork/sdk';
 import { hourMs, minuteMs, secondMs } from './clock.ts';
 
 /** Everything an operator can set (contract section 11), read once at the start. */
@@ -25,6 +25,10 @@ export interface Config {
   readonly abandonCooldownMinutes: number;
   /** How many requests of each kind an agent, or an address, may send; undefined: any number. */
   readonly rateLimits: Readonly<Record<LimitName, RateLimit | undefined>>;
+  /** The platform's own tasks (contract section 6). */
+  readonly systemTasks: SystemTaskSettings;
+  /** How long a task is kept for the agents that were chosen for it. */
+  readonly matchExclusiveSeconds: number;
   /** Characters of a task that everybody may read. */
   readonly taskPreviewLength: number;
   /** Web pages of these origins may call the API; `*` stands for all. */
@@ -34,6 +38,17 @@ export interface Config {
   /** Addresses and networks whose `X-Forwarded-For` counts. */
   readonly trustProxy: readonly string[];
   readonly logLevel: string;
+}
+
+export interface SystemTaskSettings {
+  /** What the platform pays for an answer. */
+  readonly prices: Readonly<Record<SystemTaskKind, number>>;
+  /** How long a task waits to be matched, and a delivery to be checked. */
+  readonly timeoutSeconds: Readonly<Record<Exclude<SystemTaskKind, 'extract'>, number>>;
+  /** How many may be posted about one poster's tasks in 24 hours. */
+  readonly perPosterPerDay: number;
+  /** What all of them may cost in an hour; undefined: any amount. */
+  readonly creditsPerHour: number | undefined;
 }
 
 export interface RateLimit {
@@ -93,6 +108,9 @@ function numberIn(min: number, max: number, digits: number) {
 }
 
 const whole = (min: number, max: number) => numberIn(min, max, 0);
+
+const wholeOrOff = (min: number, max: number) => (value: string) =>
+  value === 'off' ? undefined : whole(min, max)(value);
 /** A duration: whole or decimal, more than nothing. */
 const duration = (max: number) => numberIn(0.000001, max, 6);
 
@@ -198,6 +216,26 @@ export const settings = {
   ABANDON_COOLDOWN_MINUTES: setting('30', 'How long that pause is', duration(year * 60)),
   MAX_WAIT_SECONDS: setting('300', 'The longest that a request may wait', duration(300)),
   PLATFORM_FEE_PERCENT: setting('10', "The platform's part of a payment", percentAsPpm),
+  MATCH_TIMEOUT_SECONDS: setting('120', "Time to find agents for a task; then it is everyone's", duration(86_400)),
+  MATCH_EXCLUSIVE_SECONDS: setting('120', 'Head start of the agents chosen for a task', duration(86_400)),
+  VERIFICATION_TIMEOUT_SECONDS: setting(
+    '120',
+    'Time to check a delivery; then it is reviewed without',
+    duration(86_400),
+  ),
+  MATCH_CREDITS: setting('3', 'What the platform pays for choosing agents', whole(1, limits.maxCredits)),
+  VERIFY_CREDITS: setting('5', 'What it pays for checking a delivery', whole(1, limits.maxCredits)),
+  CAPABILITY_EXTRACT_CREDITS: setting('2', "What it pays for reading an agent's tags", whole(1, limits.maxCredits)),
+  SYSTEM_TASKS_PER_POSTER_PER_DAY: setting(
+    '50',
+    "Tasks of the platform about one poster's tasks in 24 hours",
+    whole(0, 10_000),
+  ),
+  SYSTEM_CREDITS_PER_HOUR: setting(
+    '1000',
+    'What the platform spends on its tasks in an hour, or off for any amount',
+    wholeOrOff(0, 1_000_000_000),
+  ),
   RATE_LIMIT_REGISTER: setting(
     '5/hour',
     'Registrations of an address; N/second, minute, hour or day, or off',
@@ -271,6 +309,17 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
       write: value('RATE_LIMIT_WRITE'),
       admin: value('RATE_LIMIT_ADMIN'),
     },
+    systemTasks: {
+      prices: {
+        match: value('MATCH_CREDITS'),
+        verify: value('VERIFY_CREDITS'),
+        extract: value('CAPABILITY_EXTRACT_CREDITS'),
+      },
+      timeoutSeconds: { match: value('MATCH_TIMEOUT_SECONDS'), verify: value('VERIFICATION_TIMEOUT_SECONDS') },
+      perPosterPerDay: value('SYSTEM_TASKS_PER_POSTER_PER_DAY'),
+      creditsPerHour: value('SYSTEM_CREDITS_PER_HOUR'),
+    },
+    matchExclusiveSeconds: value('MATCH_EXCLUSIVE_SECONDS'),
     taskPreviewLength: value('TASK_PREVIEW_LENGTH'),
     corsOrigins: value('CORS_ORIGINS'),
     metricsPort: value('METRICS_PORT'),

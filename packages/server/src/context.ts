@@ -7,6 +7,7 @@ import type { Config } from './config.ts';
 import type { Database } from './db/database.ts';
 import { migrate } from './db/migrate.ts';
 import { openDatabase } from './db/open.ts';
+import { Outbox } from './events/outbox.ts';
 import { createIds } from './ids.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { Limits } from './limits/limits.ts';
@@ -28,6 +29,7 @@ export interface Context {
   readonly db: Database;
   readonly credentials: Credentials;
   readonly watch: TaskWatch;
+  readonly outbox: Outbox;
   readonly timers: TaskTimers;
   readonly housekeeping: Housekeeping;
   readonly suspensions: SuspensionWatch;
@@ -77,7 +79,8 @@ export async function createContext(
   }
   const watch = new TaskWatch(clock);
   const newId = createIds(clock);
-  const parts = { config, clock, log, newId, db, watch };
+  const outbox = new Outbox({ db, clock, log });
+  const parts = { config, clock, log, newId, db, watch, outbox };
   const timers = new TaskTimers(parts);
   const housekeeping = new Housekeeping(parts);
   const suspensions = new SuspensionWatch(parts);
@@ -93,7 +96,8 @@ export async function createContext(
     dispose: async () => {
       watch.close();
       // A pass that hangs on a database that does not answer ends when its connection is cut.
-      const passes = Promise.all([timers.stop(), housekeeping.stop(), suspensions.stop(), limits.stop()]);
+      const loops = [timers, housekeeping, suspensions, limits, outbox];
+      const passes = Promise.all(loops.map((loop) => loop.stop()));
       await Promise.race([passes, new Promise((resolve) => setTimeout(resolve, passMs).unref())]);
       await db.close();
       await passes;

@@ -1,17 +1,28 @@
+import { setWords } from './agents/queries.ts';
 import { minuteMs } from './clock.ts';
 import type { Context } from './context.ts';
 import { prepared } from './db/prepared.ts';
+import type { Schema } from './db/schema.ts';
 import { Loop } from './loop.ts';
+import { indexWords } from './matching/word-index.ts';
+import { quotaMs, spentPeriod } from './system/budget.ts';
 
 const pauseMs = minuteMs;
 /** Rows deleted in one transaction, about. */
 const stepSize = 500;
+/** Agents taken into the matcher's index in one transaction. */
+const agentsAtOnce = 20;
 
-/** What serves for a time only: its rows have an indexed column that says until when. */
-function expiring(table: 'idempotency_keys' | 'rate_windows', column: 'expires_at' | 'ends_at') {
-  // Kysely can't see that both tables have such a column.
+/**
+ * What serves for a time only: its rows have an indexed column that says until when, or since when.
+ *
+ * @param upto the value up to which rows have served their time.
+ */
+function expiring(table: keyof Schema, column: string, upto: (now: number) => number = (now) => now) {
+  // Kysely can't see that each table has the column.
   const [from, until] = [table as 'rate_windows', column as 'ends_at'];
   return {
+    upto,
     /** The expiry of the last row in the next step: none when a step can take them all. */
     endOfStep: prepared(`endOfStep of ${table}`, (db, p: { now: number; size: number }) =>
       db.selectFrom(from).select(`${until} as end`).where(until, '<=', p.now).orderBy(until).limit(1).offset(p.size),
@@ -24,9 +35,27 @@ function expiring(table: 'idempotency_keys' | 'rate_windows', column: 'expires_a
   };
 }
 
-const tables = [expiring('idempotency_keys', 'expires_at'), expiring('rate_windows', 'ends_at')];
+const tables = [
+  expiring('idempotency_keys', 'expires_at'),
+  expiring('rate_windows', 'ends_at'),
+  expiring('system_tasks_posted', 'posted_at', (now) => now - quotaMs),
+  expiring('system_spending', 'period', spentPeriod),
+];
 
-/** Forgets what has served its time, in small steps: idempotency keys and counts of requests. */
+/** Agents whose words are not in the matcher's index: from before there was one. */
+const unindexed = prepared('unindexedAgents', (db, p: { limit: number }, engine) =>
+  engine.hold(
+    db
+      .selectFrom('agents')
+      .select(['id', 'good_at'])
+      .where('words', 'is', null)
+      .where('good_at', 'is not', null)
+      .orderBy('id')
+      .limit(p.limit),
+  ),
+);
+
+/** Forgets what has served its time, in small steps: idempotency keys, counts of requests, what was spent long ago. */
 export class Housekeeping {
   readonly #ctx: Pick<Context, 'db' | 'clock' | 'log'>;
   readonly #loop: Loop;
@@ -59,12 +88,14 @@ export class Housekeeping {
     return db.transact('housekeeping', async (tx) => {
       const now = clock.now();
       let more = false;
-      for (const { endOfStep, deleteUpto } of tables) {
-        const step = await tx.first(endOfStep, { now, size: stepSize });
-        tx.send(deleteUpto, { upto: step?.end ?? now });
+      for (const { upto, endOfStep, deleteUpto } of tables) {
+        const step = await tx.first(endOfStep, { now: upto(now), size: stepSize });
+        tx.send(deleteUpto, { upto: step?.end ?? upto(now) });
         more ||= step !== undefined;
       }
-      return more;
+      const agents = await tx.all(unindexed, { limit: agentsAtOnce });
+      for (const { id, good_at } of agents) tx.send(setWords, { id, words: indexWords(tx, id, null, good_at) });
+      return more || agents.length === agentsAtOnce;
     });
   }
 }

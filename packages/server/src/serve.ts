@@ -39,6 +39,7 @@ export async function startServer(config: Config): Promise<Server> {
     throw error;
   }
   ctx.timers.start();
+  ctx.outbox.start();
   ctx.housekeeping.start();
   ctx.suspensions.start();
   ctx.limits.start();

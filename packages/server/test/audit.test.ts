@@ -171,7 +171,7 @@ const damages: [string, (busy: Busy) => string | string[], (busy: Busy) => strin
     ({ poster }) => poster.id,
   ],
   [
-    'every event tells of a transition, a question, an answer or a message',
+    'every event tells of something that happened',
     ({ worker, posted }) => `update events set task_id = '${posted}' where agent_id = '${worker.id}'`,
     ({ worker }) => worker.id,
   ],

@@ -10,16 +10,28 @@ import type {
 } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import { wireTime } from '../clock.ts';
-import type { Call } from '../context.ts';
-import type { Reader } from '../db/database.ts';
+import type { Call, Context } from '../context.ts';
+import type { Reader, Tx } from '../db/database.ts';
 import { agentNotFound } from '../errors.ts';
 import { logAction } from '../moderation/admin-log.ts';
 import * as ledger from '../ledger/ledger.ts';
 import { accountBalance, balanceAndEscrow, countEntries, ledgerPage } from '../ledger/queries.ts';
+import { indexWords } from '../matching/word-index.ts';
 import { counted, countLimit, cutPage, decodeCursor } from '../paging.ts';
 import { reputationOf } from '../reputation/reputation.ts';
+import { forgetCapabilities } from '../system/answer.ts';
+import { arrangeExtraction } from '../system/post.ts';
 import { newKey } from './credentials.ts';
-import { agentById, type AgentRow, insertAgent, insertApiKey, profileUpdate, updateProfile } from './queries.ts';
+import {
+  agentById,
+  type AgentRow,
+  holdProfile,
+  insertAgent,
+  insertApiKey,
+  profileUpdate,
+  setWords,
+  updateProfile,
+} from './queries.ts';
 import { checkWebhookUrl } from './webhook-url.ts';
 
 /** What runs a verb that no agent calls: registration, administration. */
@@ -46,6 +58,14 @@ export async function register(
       created_at: now,
     });
     tx.send(insertApiKey, { ...row, agent_id: agentId, created_at: now });
+    const goodAt = input.good_at ?? null;
+    await describe(
+      ctx,
+      tx,
+      { id: agentId, words: null, accepts_system_tasks: Number(input.accepts_system_tasks ?? false) },
+      goodAt,
+      now,
+    );
     const credits = ctx.config.initialCredits;
     ledger.openAgentAccount(tx, { transferId: ctx.newId('ledgerEntry'), at: now }, agentId, credits);
     return {
@@ -57,6 +77,25 @@ export async function register(
         'Read on at GET /skill.md: it is all you need.',
     };
   });
+}
+
+/**
+ * Takes in what an agent says it is good at: its words into the matcher's index, its tags by asking somebody. Before
+ * there is an answer, and where nobody can be asked, it has no tags.
+ */
+async function describe(
+  ctx: Context,
+  tx: Tx,
+  agent: Pick<AgentRow, 'id' | 'words' | 'accepts_system_tasks'>,
+  goodAt: string | null,
+  now: number,
+): Promise<void> {
+  const said = goodAt === '' ? null : goodAt;
+  if (said !== null || agent.words !== null) {
+    tx.send(setWords, { id: agent.id, words: indexWords(tx, agent.id, agent.words, said) });
+  }
+  if (said === null) forgetCapabilities(tx, agent.id);
+  else if (agent.accepts_system_tasks === 0) await arrangeExtraction(ctx, tx, agent.id, now);
 }
 
 /** What the directory's search looks through: folded, so that case does not matter in any script. */
@@ -91,14 +130,20 @@ export async function updateMe(call: Call, input: z.output<typeof UpdateMeReques
   if (typeof input.webhook_url === 'string') await checkWebhookUrl(input.webhook_url, ctx.config.webhooks);
   return call.transact('update me', async (tx) => {
     const accepts = input.accepts_system_tasks;
+    // Held, so that two changes at once take their words in and out of the index one after the other.
+    const before = input.good_at === undefined ? undefined : await tx.first(holdProfile, { id: agentId });
     const update = profileUpdate(agentId, {
       good_at: input.good_at,
-      folded: input.good_at === undefined ? undefined : searchable((await readAgent(tx, agentId)).name, input.good_at),
+      folded: before && searchable(before.name, input.good_at),
       accepts_system_tasks: accepts === undefined ? undefined : Number(accepts ?? false),
       webhook_url: input.webhook_url,
       webhook_secret: input.webhook_secret,
     });
     const agent = await tx.first(updateProfile, update);
+    const goodAt = input.good_at ?? null;
+    if (agent !== undefined && before !== undefined && before.good_at !== goodAt) {
+      await describe(ctx, tx, agent, goodAt, ctx.clock.now());
+    }
     const account = await tx.first(accountBalance, { id: agentId });
     if (agent === undefined || account === undefined) throw agentNotFound();
     return profileView({ ...agent, balance: account.balance });

@@ -1,4 +1,4 @@
-import { type DirectoryOrder, foldTag } from '@pinchwork/sdk';
+import { type DirectoryOrder, platformId } from '@pinchwork/sdk';
 import {
   type Expression,
   type ExpressionBuilder,
@@ -37,14 +37,13 @@ export interface DirectoryParams extends Params {
   least: number;
 }
 
-/** The parameters of a tag filter: `tag_0`, `tag_1`, …, folded. */
-export const directoryTags = (tags: readonly string[]): Params =>
-  Object.fromEntries(tags.map((tag, i) => [`tag_${i}`, foldTag(tag)]));
-
 /** A text to be found as it is, in any case. */
 export const patternOf = (search: string) => `%${search.toLowerCase().replace(/[%_!]/g, '!$&')}%`;
 
 const tagParam = (p: Params, i: number) => p[`tag_${i}`] as string;
+
+/** The agent has worked under the tag, or can: as a literal, which lets a planner see that the index holds just those. */
+const isUsed = sql<boolean>`(agent_tags.tasks_completed > 0 or agent_tags.is_capability = 1)`;
 
 const has = (eb: ExpressionBuilder<Schema, 'agents'>, tag: string): Expression<SqlBool> =>
   eb.exists(
@@ -53,7 +52,7 @@ const has = (eb: ExpressionBuilder<Schema, 'agents'>, tag: string): Expression<S
       .select('agent_tags.tag')
       .whereRef('agent_tags.agent_id', '=', 'agents.id')
       .where('agent_tags.tag', '=', tag)
-      .where('agent_tags.tasks_completed', '>', 0),
+      .where(isUsed),
   );
 
 type Ids = SelectQueryBuilder<Schema, never, { id: string }>;
@@ -65,7 +64,7 @@ function window(db: Kysely<Schema>, p: DirectoryParams, order: DirectoryOrder, s
       .selectFrom('agent_tags')
       .select('agent_id as id')
       .where('tag', '=', tagParam(p, 0))
-      .where('tasks_completed', '>', 0)
+      .where(isUsed)
       .limit(p.reach);
   }
   const column = columnOf[order];
@@ -73,6 +72,7 @@ function window(db: Kysely<Schema>, p: DirectoryParams, order: DirectoryOrder, s
     .selectFrom('agents')
     .select('id')
     .where('suspended_at', 'is', null)
+    .where('id', '<>', platformId)
     .where(sql<boolean>`(${sql.ref(column)}, id) < (${p.before_value}, ${p.before_id})`)
     .$if(order === 'reputation', (query) => query.where('reputation_e2', '>=', p.least))
     .orderBy(column, 'desc')
@@ -88,6 +88,7 @@ function found(db: Kysely<Schema>, p: DirectoryParams, shape: DirectoryShape) {
     .selectFrom(window(db, p, order, source).as('window'))
     .innerJoin('agents', 'agents.id', 'window.id')
     .where('agents.suspended_at', 'is', null)
+    .where('agents.id', '<>', platformId)
     .where('agents.reputation_e2', '>=', p.least)
     .where(sql<boolean>`agents.folded like ${p.pattern} escape '!'`)
     .where((eb) =>
@@ -137,6 +138,7 @@ export const windowEnd = perShape((order: DirectoryOrder) =>
         .selectFrom('agents')
         .select([sql<string | number>`${sql.ref(columnOf[order])}`.as('value'), 'id'])
         .where('suspended_at', 'is', null)
+        .where('id', '<>', platformId)
         .where(sql<boolean>`(${sql.ref(columnOf[order])}, id) < (${p.before_value}, ${p.before_id})`)
         .$if(order === 'reputation', (query) => query.where('reputation_e2', '>=', p.least))
         .orderBy(columnOf[order], 'desc')
@@ -147,7 +149,7 @@ export const windowEnd = perShape((order: DirectoryOrder) =>
   ),
 );
 
-/** How many agents have completed tasks under a tag, counted up to `limit`. */
+/** How many agents work under a tag, counted up to `limit`. */
 export const countBearers = prepared('countBearers', (db, p: { tag: string; limit: number }) =>
   db
     .selectFrom((eb) =>
@@ -155,7 +157,7 @@ export const countBearers = prepared('countBearers', (db, p: { tag: string; limi
         .selectFrom('agent_tags')
         .select('agent_id')
         .where('tag', '=', p.tag)
-        .where('tasks_completed', '>', 0)
+        .where(isUsed)
         .limit(p.limit)
         .as('counted'),
     )
@@ -170,7 +172,7 @@ export const tagsOfAgents = perShape((count: number) =>
         .selectFrom(
           db
             .selectFrom('agent_tags')
-            .select(['agent_id', 'tag', 'name', 'tasks_completed', 'rating_sum', 'rating_count'])
+            .select(['agent_id', 'tag', 'name', 'tasks_completed', 'is_capability', 'rating_sum', 'rating_count'])
             .where('agent_id', '=', p[`id_${i}`] as string)
             .orderBy('tasks_completed', 'desc')
             .orderBy('tag', 'desc')

@@ -11,6 +11,7 @@ import type { z } from 'zod';
 import type { Call, Context } from '../context.ts';
 import { agentNotFound } from '../errors.ts';
 import { counted, countLimit, decodeCursor, encodeCursor } from '../paging.ts';
+import { tagParams } from '../tags.ts';
 import { reputationOf } from '../reputation/reputation.ts';
 import * as queries from './directory-queries.ts';
 
@@ -40,7 +41,7 @@ export async function listAgents({ ctx }: Reader, query: Query): Promise<Directo
   const shape = `${order}/${rare.source}/${tags.length}` as const;
   const params = {
     ...filter,
-    ...queries.directoryTags(rare.tags),
+    ...tagParams(rare.tags),
     before_value,
     before_id,
     reach: isFiltered ? reach : offset + limit + 1,
@@ -105,11 +106,15 @@ async function withTags(ctx: Context, agents: readonly Row[]): Promise<PublicAge
   const ids = Object.fromEntries(Array.from({ length: size }, (_, i) => [`id_${i}`, (agents[i] ?? last).id]));
   const rows = await ctx.db.all(queries.tagsOfAgents(size), { ...ids, limit: mostTags });
   const tags = new Map<string, Set<string>>();
-  for (const { agent_id, name, tasks_completed } of rows) {
-    if (tasks_completed > 0) tags.set(agent_id, (tags.get(agent_id) ?? new Set()).add(name));
+  for (const { agent_id, name, ...use } of rows) {
+    if (isUsed(use)) tags.set(agent_id, (tags.get(agent_id) ?? new Set()).add(name));
   }
   return agents.map((agent) => publicView(agent, [...(tags.get(agent.id) ?? [])]));
 }
+
+/** Whether an agent has worked under a tag, or can. */
+const isUsed = (use: { tasks_completed: number; is_capability: number }) =>
+  use.tasks_completed > 0 || use.is_capability === 1;
 
 const publicView = (agent: Row, tags: string[]): PublicAgent => ({
   id: agent.id,
@@ -132,7 +137,7 @@ export async function showAgent({ ctx }: Reader, id: string): Promise<PublicAgen
     ctx.db.all(queries.tagsOfAgents(1), { id_0: id, limit: mostRatedTags }),
   ]);
   if (agent === undefined) throw agentNotFound();
-  const used = tags.filter(({ tasks_completed }) => tasks_completed > 0).map(({ name }) => name);
+  const used = tags.filter(isUsed).map(({ name }) => name);
   return {
     ...publicView(agent, used.slice(0, mostTags)),
     reputation_by_tag: tags.map((tag) => {

@@ -41,6 +41,15 @@ export const ratingsOf = prepared('ratingsOf', (db, p: { id: string }) =>
   db.selectFrom('agents').select(['rating_sum', 'rating_count']).where('id', '=', p.id),
 );
 
+/** What an agent says of itself, held for the transaction that changes it. */
+export const holdProfile = prepared('holdProfile', (db, p: { id: string }, engine) =>
+  engine.hold(db.selectFrom('agents').select(['name', 'good_at', 'words']).where('id', '=', p.id)),
+);
+
+export const setWords = prepared('setWords', (db, p: { id: string; words: string }) =>
+  db.updateTable('agents').set({ words: p.words }).where('id', '=', p.id),
+);
+
 /** The fields that an agent may change, and what follows from them. */
 const profileFields = ['good_at', 'folded', 'accepts_system_tasks', 'webhook_url', 'webhook_secret'] as const;
 

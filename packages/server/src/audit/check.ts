@@ -1,6 +1,5 @@
-import { type Kysely, type RawBuilder, sql } from 'kysely';
-import { type Params, type Prepared, prepared } from '../db/prepared.ts';
-import type { Schema } from '../db/schema.ts';
+import { type RawBuilder, sql } from 'kysely';
+import { type Params, type Prepared, preparedSql } from '../db/prepared.ts';
 
 /**
  * The invariants as queries that answer with what breaks them (design: "Invariants"). Each looks at a range of ids and
@@ -25,9 +24,7 @@ export interface Check {
 
 /** Reports are written in SQL: what they compare is clearer so than through a builder. */
 export function report<P extends Params, R>(name: string, build: (params: P) => RawBuilder<R>): Prepared<P, R> {
-  return prepared(name, (db: Kysely<Schema>, params: P) => ({ compile: () => build(params).compile(db) }), {
-    replan: true,
-  });
+  return preparedSql(name, build, { replan: true });
 }
 
 export const check = (invariant: string, build: (range: Range) => RawBuilder<Finding>): Check => ({
@@ -37,6 +34,9 @@ export const check = (invariant: string, build: (range: Range) => RawBuilder<Fin
 
 export const within = (id: RawBuilder<unknown>, range: Range) => sql`${id} > ${range.after} and ${id} <= ${range.upto}`;
 export const list = (values: readonly string[]) => sql.join(values.map((value) => sql.lit(value)));
+
+/** Whether a task `t` is an agent's own, and none of the platform's. */
+export const isWork = sql`t.kind = 'work'`;
 
 /**
  * Whether an agent was never told what it should have been: there is no event of this number and type about the task in

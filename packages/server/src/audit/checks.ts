@@ -1,9 +1,10 @@
-import { taskStatuses } from '@pinchwork/sdk';
+import { platformId, taskStatuses } from '@pinchwork/sdk';
 import { type RawBuilder, sql } from 'kysely';
 import { type Params, prepared } from '../db/prepared.ts';
 import { feesAccount, mintAccount } from '../ledger/ledger.ts';
 import { isFinal, transition, transitionNames } from '../tasks/machine.ts';
-import { type Check, check, type Finding, isUntold, list, type Range, report, within } from './check.ts';
+import { type Check, check, type Finding, isUntold, isWork, list, type Range, report, within } from './check.ts';
+import { systemChecks, tellsOfMatching } from './system-checks.ts';
 import { talkChecks, tellsOfTalk } from './talk-checks.ts';
 
 const finalStatuses = list(taskStatuses.filter(isFinal));
@@ -106,7 +107,7 @@ export const taskChecks: readonly Check[] = [
     (range) => sql`
       select t.id as subject, t.status || ' at ' || t.max_credits || ' credits holds ' || coalesce(a.balance, -1) as detail
       from tasks t left join accounts a on a.id = t.id
-      where ${within(taskId, range)}
+      where ${within(taskId, range)} and ${isWork}
         and coalesce(a.balance, -1) <> case when t.status in (${finalStatuses}) then 0 else t.max_credits end`,
   ),
   check(
@@ -115,7 +116,7 @@ export const taskChecks: readonly Check[] = [
       select id as subject, status || ', settled ' || settled || ' times' as detail from (
         select t.id, t.status,
           (select count(*) from ledger_entries e where e.account_id = t.id and e.amount < 0) as settled
-        from tasks t where ${within(taskId, range)}
+        from tasks t where ${within(taskId, range)} and ${isWork}
       ) as counted
       where settled <> case when status in (${finalStatuses}) then 1 else 0 end`,
   ),
@@ -127,7 +128,7 @@ export const taskChecks: readonly Check[] = [
           coalesce((select sum(p.amount) from ledger_entries e
             join ledger_entries p on p.transfer_id = e.transfer_id
             where e.account_id = t.id and e.amount < 0 and p.account_id = t.worker_id), 0) as paid
-        from tasks t where ${within(taskId, range)}
+        from tasks t where ${within(taskId, range)} and ${isWork}
       ) as compared
       where paid is distinct from
         case when status = 'approved' then credits_charged - credits_charged * fee_ppm / 1000000 else 0 end`,
@@ -146,7 +147,7 @@ export const taskChecks: readonly Check[] = [
         from tasks t
         left join ledger_entries e on e.account_id = t.id and e.amount < 0
         left join ledger_entries p on p.transfer_id = e.transfer_id
-        where ${within(taskId, range)}
+        where ${within(taskId, range)} and ${isWork}
         group by t.id
       ) as compared
       where strangers <> 0
@@ -186,6 +187,7 @@ export const taskChecks: readonly Check[] = [
   missingEvents('poster'),
   missingEvents('worker'),
   ...talkChecks,
+  ...systemChecks,
 ];
 
 /** How many rows of history a range of tasks has. */
@@ -231,11 +233,11 @@ export const agentChecks: readonly Check[] = [
       where kept <> last_number - first + 1`,
   ),
   check(
-    'every event tells of a transition, a question, an answer or a message',
+    'every event tells of something that happened',
     (range) => sql`
       select g.id as subject, 'event ' || e.number || ' (' || e.type || ') has none' as detail
       from agents g join events e on e.agent_id = g.id
-      where ${within(agentId, range)} and not (${tellsOfTalk}) and not exists (
+      where ${within(agentId, range)} and not (${tellsOfTalk}) and not (${tellsOfMatching}) and not exists (
         select 1 from task_transitions h join tasks t on t.id = h.task_id
         where h.task_id = e.task_id and (
           (h.poster_event = e.number and t.poster_id = g.id and e.type = ${owed('poster')})
@@ -260,7 +262,7 @@ export const agentChecks: readonly Check[] = [
           ${figures({
             posted: sql`(select count(*) from tasks t where t.poster_id = g.id)`,
             completed: sql`(select count(*) from tasks t where t.worker_id = g.id and t.status = 'approved')`,
-            approved: sql`(select count(*) from tasks t where t.worker_id = g.id and t.status = 'approved')`,
+            approved: sql`(select count(*) from tasks t where t.worker_id = g.id and t.status = 'approved' and ${isWork})`,
             rejected: sql`(select count(*) from rejected_deliveries d where d.worker_id = g.id)`,
             earned: sumOfApproved('worker_id', sql`t.credits_charged - t.credits_charged * t.fee_ppm / 1000000`),
             fees: sumOfApproved('worker_id', sql`t.credits_charged * t.fee_ppm / 1000000`),
@@ -268,7 +270,7 @@ export const agentChecks: readonly Check[] = [
             ratings: ratingsReceived(sql`count(r.rating)`),
             stars: ratingsReceived(sql`coalesce(sum(r.rating), 0)`),
           })} as has
-        from agents g where ${within(agentId, range)}
+        from agents g where ${within(agentId, range)} and g.id <> ${sql.lit(platformId)}
       ) as compared
       where says <> has`,
   ),
@@ -289,8 +291,8 @@ export const agentChecks: readonly Check[] = [
         select g.id,
           (select coalesce(sum(s.interactions), 0) from trust s where s.truster_id = g.id) as counted,
           (select coalesce(sum(case when t.status = 'approved' then 1 else 0 end + t.rejection_count), 0)
-            from tasks t where t.poster_id = g.id)
-          + (select count(*) from tasks t where t.worker_id = g.id and t.status = 'approved')
+            from tasks t where t.poster_id = g.id and ${isWork})
+          + (select count(*) from tasks t where t.worker_id = g.id and t.status = 'approved' and ${isWork})
           + (select count(*) from tasks t join reviews r on r.task_id = t.id and r.reviewer_id = g.id
             where t.worker_id = g.id and t.status = 'approved') as had
         from agents g where ${within(agentId, range)}
@@ -305,7 +307,7 @@ export const agentTotals = report<Range, { agents: number; events: number }>(
   (range) => sql`
     select count(*) as agents,
       coalesce(sum((select count(*) from events e where e.agent_id = g.id)), 0) as events
-    from agents g where ${within(agentId, range)}`,
+    from agents g where ${within(agentId, range)} and g.id <> ${sql.lit(platformId)}`,
 );
 
 interface Reach extends Params {

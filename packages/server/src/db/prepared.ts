@@ -1,4 +1,12 @@
-import type { Compilable, CompiledQuery, Insertable, InsertResult, Kysely, SelectQueryBuilder } from 'kysely';
+import type {
+  Compilable,
+  CompiledQuery,
+  Insertable,
+  InsertResult,
+  Kysely,
+  RawBuilder,
+  SelectQueryBuilder,
+} from 'kysely';
 import type { Schema } from './schema.ts';
 
 export type SqlValue = string | number | null;
@@ -6,8 +14,11 @@ export type Params = Record<string, SqlValue>;
 
 /** Clauses that one engine has and the other does without. */
 export interface EngineClauses {
-  /** Leaves out the rows that another transaction holds, and holds those it takes. */
-  skipLocked<O>(query: SelectQueryBuilder<Schema, 'tasks', O>): SelectQueryBuilder<Schema, 'tasks', O>;
+  /** Leaves out the rows of `table` that another transaction holds, and holds those it takes. */
+  skipLocked<T extends keyof Schema, O>(
+    query: SelectQueryBuilder<Schema, T, O>,
+    table: T,
+  ): SelectQueryBuilder<Schema, T, O>;
   /** Waits for the rows it reads and holds them to the end of the transaction, as changing them would. */
   hold<T extends keyof Schema, O>(query: SelectQueryBuilder<Schema, T, O>): SelectQueryBuilder<Schema, T, O>;
 }
@@ -55,6 +66,15 @@ export function prepared<P extends Params, R>(
     replan: options.replan ?? false,
     compile: (db, engine) => toStatement(build(db, placeholders(), engine).compile()),
   };
+}
+
+/** A query that is clearer in SQL than through the builder. */
+export function preparedSql<P extends Params, R>(
+  name: string,
+  build: (params: P) => RawBuilder<R>,
+  options: { replan?: boolean } = {},
+): Prepared<P, R> {
+  return prepared(name, (db, params: P) => ({ compile: () => build(params).compile(db) }), options);
 }
 
 function placeholders<P extends Params>(): P {

@@ -1,4 +1,4 @@
-import type { AdminAction, ReportStatus, TaskStatus } from '@pinchwork/sdk';
+import type { AdminAction, FannedEventType, ReportStatus, TaskKind, TaskStatus } from '@pinchwork/sdk';
 import type { Generated, GeneratedAlways } from 'kysely';
 
 /**
@@ -11,6 +11,13 @@ export interface Schema {
   api_keys: ApiKeysTable;
   tasks: TasksTable;
   board_tags: BoardTagsTable;
+  board_hints: BoardTagsTable;
+  matches: MatchesTable;
+  outbox: OutboxTable;
+  system_tasks_posted: SystemTasksPostedTable;
+  system_spending: SystemSpendingTable;
+  agent_words: AgentWordsTable;
+  word_counts: WordCountsTable;
   task_transitions: TaskTransitionsTable;
   rejected_deliveries: RejectedDeliveriesTable;
   reviews: ReviewsTable;
@@ -65,6 +72,10 @@ interface AgentsTable {
   reputation_e2: GeneratedAlways<number>;
   /** Of a suspended agent: its claims are taken away until then, see `tasks/timers.ts`. */
   release_claims_until: number | null;
+  /** JSON list of the words of `good_at` that stand in `agent_words`; null while they do not. */
+  words: string | null;
+  /** When a task about its capabilities was last posted. */
+  extraction_posted_at: number | null;
 }
 
 interface ApiKeysTable {
@@ -111,6 +122,26 @@ interface TasksTable {
   rejection_feedback: string | null;
   /** Questions without an answer. */
   open_questions: Generated<number>;
+  /** An agent's task, or one of the platform's own (`system/`). */
+  kind: Generated<TaskKind>;
+  /** Of a platform's task: the task, or for `extract` the agent, that it is about; and the version of that task. */
+  about_id: string | null;
+  about_version: number | null;
+  /** Of a matching task: JSON list of the agents to choose from. */
+  candidates: string | null;
+  /** The platform's tasks about this one that are under way, or were last. */
+  matching_id: string | null;
+  verifying_id: string | null;
+  /** Who has claimed the verification of the current delivery; and what it said, a JSON object. */
+  verifier_id: string | null;
+  verification: string | null;
+  /** The ids of all agents that ever claimed a matching or verification of this task, one after the other. */
+  inspectors: Generated<string>;
+  /** How many agents were chosen for it, and until when it is kept for them. */
+  match_count: Generated<number>;
+  held_until: number | null;
+  /** JSON list of the tags that a matching agent read out of it, folded. */
+  hints: Generated<string>;
   /** When the clock acts next; the database derives it from the status and the deadlines above. */
   due_at: GeneratedAlways<number | null>;
 }
@@ -120,6 +151,57 @@ interface BoardTagsTable {
   tag: string;
   created_at: number;
   task_id: string;
+}
+
+/** An agent that was chosen for a task. */
+interface MatchesTable {
+  task_id: string;
+  agent_id: string;
+  /** From 0, the best. */
+  rank: number;
+  task_created_at: number;
+  /** Whether the task is on the board now, 0 or 1. */
+  on_board: number;
+  /** The number of the agent's event about this, and about the task's end without a claim. */
+  matched_event: number | null;
+  ended_event: number | null;
+}
+
+/** Events for all agents chosen for a task, still to be told one by one (`events/outbox.ts`). */
+interface OutboxTable {
+  id: string;
+  task_id: string;
+  type: FannedEventType;
+  /** JSON object. */
+  data: string;
+  created_at: number;
+  /** The agents up to this id have been told. */
+  told_upto: Generated<string>;
+}
+
+/** The platform's tasks about a poster's tasks, without those cancelled. */
+interface SystemTasksPostedTable {
+  task_id: string;
+  poster_id: string;
+  posted_at: number;
+}
+
+/** What the platform's tasks that were posted in a short period cost, without those cancelled. */
+interface SystemSpendingTable {
+  period: number;
+  credits: number;
+}
+
+/** The words of what an agent says it is good at. */
+interface AgentWordsTable {
+  word: string;
+  agent_id: string;
+}
+
+interface WordCountsTable {
+  /** Empty: the number of agents that have any words. */
+  word: string;
+  agents: number;
 }
 
 /** A task's history: one row per transition, never changed, never pruned. */
@@ -219,6 +301,8 @@ interface AgentTagsTable {
   earned: Generated<number>;
   rating_sum: Generated<number>;
   rating_count: Generated<number>;
+  /** Whether it says what the agent can do, 0 or 1 (`system/extraction.ts`). */
+  is_capability: Generated<number>;
 }
 
 /** How far one agent trusts another; nobody else sees it. */

@@ -97,6 +97,12 @@ export async function settle(tx: Tx, transfer: Transfer, task: Settlement): Prom
   ]);
 }
 
+/** Pays for one of the platform's own tasks, from the mint and in full; `payment` in the worker's ledger. */
+export function pay(tx: Tx, transfer: Transfer, task: { id: string; worker_id: string; price: number }): void {
+  tx.send(queries.deposit, { id: task.worker_id, amount: task.price });
+  writeEntries(tx, transfer, task.id, mintLegs(task.worker_id, task.price, 'payment'));
+}
+
 /** Gives a cancelled or expired task's whole escrow back to its poster. */
 export async function voidHold(
   tx: Tx,

@@ -1,3 +1,4 @@
+import { platformId } from '@pinchwork/sdk';
 import { sql } from 'kysely';
 import { minuteMs } from '../clock.ts';
 import type { Context } from '../context.ts';
@@ -18,11 +19,13 @@ const countAll = prepared(
       eb
         .selectFrom('agents')
         .select(sql<number>`count(*)`.as('n'))
+        .where('id', '<>', platformId)
         .as('agents'),
       eb
         .selectFrom('tasks')
         .select(sql<number>`count(*)`.as('n'))
         .where('status', '=', sql.lit('posted'))
+        .where('kind', '=', sql.lit('work'))
         .as('open'),
       eb
         .selectFrom('agents')
@@ -59,6 +62,7 @@ export const newestTasks = prepared('newestTasks', (db, p: { now: number; limit:
     .selectFrom('tasks')
     .select(['id', 'need', 'tags', 'max_credits', 'status', 'created_at'])
     .where('status', '=', sql.lit('posted'))
+    .where('kind', '=', sql.lit('work'))
     .where('due_at', '>', p.now)
     .where(({ not, exists, selectFrom }) =>
       not(

@@ -138,6 +138,19 @@ export function recordApproval(tx: Tx, { posterId, workerId, tags, charged, fee,
   }
 }
 
+const countAnswered = prepared('countAnswered', (db, p: { id: string; earned: number }) =>
+  db
+    .updateTable('agents')
+    .set((eb) => ({ tasks_completed: eb('tasks_completed', '+', 1), earned: eb('earned', '+', p.earned) }))
+    .where('id', '=', p.id),
+);
+
+/** An answer to one of the platform's own tasks: work that is done and paid, but that nobody has reviewed. */
+export function recordAnswer(tx: Tx, workerId: string, earned: number, at: number): void {
+  tx.send(countAnswered, { id: workerId, earned });
+  tx.send(noteEarnings, { id: workerId, at });
+}
+
 /** A delivery was rejected: its poster trusts the worker less. */
 export function recordRejection(tx: Tx, posterId: string, workerId: string, at: number): void {
   changeTrustIn(tx, posterId, workerId, false, at);

@@ -1,10 +1,10 @@
-import { foldTag, type TaskStatus, taskStatuses } from '@pinchwork/sdk';
+import { type TaskStatus, taskStatuses } from '@pinchwork/sdk';
 import { type Kysely, type SelectQueryBuilder, sql } from 'kysely';
 import { type Params, perShape, prepared } from '../db/prepared.ts';
 import type { Schema } from '../db/schema.ts';
 
 /**
- * The lists of tasks: the board and an agent's own. A page is read in two steps, first which tasks and how long their
+ * The lists of an agent's own tasks. A page is read in two steps, first which tasks and how long their
  * texts are, then the tasks themselves, so that a page of the longest texts can be cut short before it is in memory.
  */
 export interface PageRow {
@@ -17,116 +17,30 @@ export interface PageRow {
 /** Where a page begins: behind this task in the list's order. */
 export type Position = Pick<PageRow, 'id' | 'created_at'>;
 
-interface BoardParams extends Params {
-  agent: string;
-  now: number;
-}
-
-/** The parameters of a tag filter: `tag_0`, `tag_1`, …, folded. */
-export function tagParams(tags: readonly string[]): Params {
-  return Object.fromEntries(tags.map((tag, i) => [`tag_${i}`, foldTag(tag)]));
-}
-
-const tagParam = (p: Params, i: number) => p[`tag_${i}`] as string;
-
-/**
- * The tasks on the board that an agent may take and that bear all of `tagCount` tags, and the columns to order them by.
- * A suspended poster's are not among them.
- * With tags, the first one's part of `board_tags` is read in its order, and the others are looked up.
- */
-function onBoard(db: Kysely<Schema>, p: BoardParams, tagCount: number) {
-  type OnBoard = SelectQueryBuilder<Schema, 'tasks', object>;
-  let query: OnBoard = db.selectFrom('tasks');
-  if (tagCount > 0) {
-    query = db
-      .selectFrom('board_tags as first_tag')
-      .innerJoin('tasks', 'tasks.id', 'first_tag.task_id')
-      .where('first_tag.tag', '=', tagParam(p, 0));
-  }
-  for (let i = 1; i < tagCount; i++) {
-    query = query.where(({ exists, selectFrom }) =>
-      exists(
-        selectFrom('board_tags')
-          .select('tag')
-          .where('tag', '=', tagParam(p, i))
-          .whereRef('board_tags.created_at', '=', 'tasks.created_at')
-          .whereRef('board_tags.task_id', '=', 'tasks.id'),
-      ),
-    );
-  }
-  query = query
-    .where('tasks.status', '=', sql.lit('posted'))
-    .where('tasks.due_at', '>', p.now)
-    .where('tasks.poster_id', '<>', p.agent)
-    .where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom('agents')
-            .select('agents.id')
-            .whereRef('agents.id', '=', 'tasks.poster_id')
-            .where('agents.suspended_at', 'is not', null),
-        ),
-      ),
-    );
-  return {
-    query,
-    createdAt: sql.ref<number>(tagCount > 0 ? 'first_tag.created_at' : 'tasks.created_at'),
-    id: sql.ref<string>(tagCount > 0 ? 'first_tag.task_id' : 'tasks.id'),
-  };
-}
+/** The platform's own tasks show the texts of the task that they are about, twice. */
+const textSize = sql<number>`coalesce(length(tasks.need), 0) + coalesce(length(tasks.context), 0) + coalesce(length(tasks.result), 0)
+  + coalesce((select 2 * (length(about.need) + coalesce(length(about.context), 0) + coalesce(length(about.result), 0))
+      from tasks as about where about.id = tasks.about_id), 0)`;
 
 /** The tasks of a page with the length of their texts, which are looked at for these alone, not for those before. */
 function withSizes(db: Kysely<Schema>, page: SelectQueryBuilder<Schema, never, Position>) {
   return db
     .selectFrom(page.as('page'))
     .innerJoin('tasks', 'tasks.id', 'page.id')
-    .select([
-      'page.id',
-      'page.created_at',
-      sql<number>`length(need) + coalesce(length(context), 0) + coalesce(length(result), 0)`.as('size'),
-    ]);
+    .select(['page.id', 'page.created_at', textSize.as('size')]);
 }
 
-/** The next tasks to pick up, oldest first, held for this transaction. */
-export const nextOnBoard = perShape((tagCount: number) =>
-  prepared(
-    `nextOnBoard${tagCount}`,
-    (db, p: BoardParams & { limit: number }, engine) => {
-      const { query, createdAt, id } = onBoard(db, p, tagCount);
-      return engine.skipLocked(query.select('tasks.id').orderBy(createdAt).orderBy(id).limit(p.limit));
-    },
-    { replan: true },
-  ),
-);
-
-/** A page of the board, oldest first, from behind a task. */
-export const boardPage = perShape((tagCount: number) =>
-  prepared(
-    `boardPage${tagCount}`,
-    (db, p: BoardParams & { after_created_at: number; after_id: string; limit: number; offset: number }) => {
-      const { query, createdAt, id } = onBoard(db, p, tagCount);
-      const page = query
-        .select(['tasks.id', 'tasks.created_at'])
-        .where(sql<boolean>`(${createdAt}, ${id}) > (${p.after_created_at}, ${p.after_id})`)
-        .orderBy(createdAt)
-        .orderBy(id)
-        .limit(p.limit)
-        .offset(p.offset);
-      return withSizes(db, page).orderBy('page.created_at').orderBy('page.id');
-    },
-    { replan: true },
-  ),
-);
-
-/** How many tasks the board has for an agent, counted up to `limit`. */
-export const countBoard = perShape((tagCount: number) =>
-  prepared(
-    `countBoard${tagCount}`,
-    (db, p: BoardParams & { limit: number }) =>
-      db
-        .selectFrom(onBoard(db, p, tagCount).query.select('tasks.id').limit(p.limit).as('counted'))
-        .select(sql<number>`count(*)`.as('total')),
-    { replan: true },
+/** How long the texts of so many tasks are, parameters `id_0`, `id_1`, …: looked at before they are in memory. */
+export const sizesByIds = perShape((count: number) =>
+  prepared(`sizesOf${count}Tasks`, (db, p: Params) =>
+    db
+      .selectFrom('tasks')
+      .select(['tasks.id', textSize.as('size')])
+      .where(
+        'tasks.id',
+        'in',
+        Array.from({ length: count }, (_, i) => p[`id_${i}`] as string),
+      ),
   ),
 );
 

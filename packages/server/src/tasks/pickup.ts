@@ -1,81 +1,154 @@
 import type { PickupBatchResponse, TaskPickupResponse } from '@pinchwork/sdk';
 import { ratingsOf } from '../agents/queries.ts';
-import { deadlineAfter, minuteMs } from '../clock.ts';
+import { Board, justBefore, type Position, start } from '../board/board.ts';
+import { lockFirstOf } from '../board/queries.ts';
+import { type BoardFilter, steps, unhurried } from '../board/scan.ts';
+import { deadlineAfter, minuteMs, secondMs } from '../clock.ts';
 import type { Call, Context } from '../context.ts';
 import type { Tx } from '../db/database.ts';
-import { nextOnBoard, tagParams } from './lists.ts';
+import { claimSystemTask, claimSystemTasks } from '../system/claim.ts';
+import { withTexts } from '../system/render.ts';
 import { personStatements, type TaskRow } from './queries.ts';
 import { refusal, refuseIfBarred } from './refusal.ts';
 import { record } from './transition.ts';
 import { pickupView } from './view.ts';
 
 const defaultBatch = 5;
+/** Candidates besides those wanted: others pick up at the same time. */
+const spare = 30;
+/** Candidates that are looked at together, for the first that nobody else holds. */
+const portion = 10;
+/** Steps of a scan within a transaction: past the 5,000 tasks of one's own. */
+const stepsAtOnce = 4;
+/** How long to look for a task that passes a filter; and for any at all, behind very many of one's own. */
+const filterMs = secondMs / 10;
+const anyMs = 5 * secondMs;
 
 /** Claims this very task, wherever it stands in anybody's order. */
 export function pickupTask(call: Call, taskId: string): Promise<TaskPickupResponse> {
   const { ctx, agentId } = call;
   return call.transact('pickup', async (tx) => {
     const now = ctx.clock.now();
-    const claimed = await claim(ctx, tx, agentId, taskId, now);
-    if (claimed === undefined) throw await refusal(tx, 'claim', taskId, agentId, now);
-    return claimed;
+    const task = await claimRow(ctx, tx, agentId, taskId, now);
+    if (task !== undefined) return recordClaim(ctx, tx, agentId, task, now);
+    const system = await claimSystemTask(ctx, tx, agentId, taskId, now);
+    if (system !== undefined) return viewOf(tx, system);
+    throw await refusal(tx, 'claim', taskId, agentId, now);
   });
 }
 
-/** Claims the next task on the board that bears all of `tags`; null when there is none. */
-export function pickupNext(call: Call, tags: readonly string[]): Promise<TaskPickupResponse | null> {
-  const { ctx, agentId } = call;
-  return call.transact('pickup next', async (tx) => {
-    const [claimed] = await claimNext(ctx, tx, agentId, tags, 1);
-    return claimed ?? null;
-  });
+export interface PickedUp {
+  readonly tasks: TaskPickupResponse[];
+  /** Whether the time was up before the whole board had been looked through. */
+  readonly isPartial: boolean;
+}
+
+/** Claims the next task on the agent's board that passes a filter; none when there is none. */
+export function pickupNext(call: Call, filter: BoardFilter): Promise<PickedUp> {
+  return claimThrough(call, filter, 1);
 }
 
 /** Claims up to `count` tasks in one transaction. */
-export function pickupBatch(
+export async function pickupBatch(
   call: Call,
-  tags: readonly string[],
+  filter: BoardFilter,
   count: number = defaultBatch,
 ): Promise<PickupBatchResponse> {
+  const { tasks, isPartial } = await claimThrough(call, filter, count);
+  const reply = { tasks, total: tasks.length, ...(isPartial ? { search_partial: true as const } : {}) };
+  // An empty batch is an answer like any other, to be told again to a repeated request.
+  return tasks.length > 0 ? reply : call.transact('pickup batch', async () => reply);
+}
+
+/**
+ * Claims what stands first on the agent's board. When that is behind more than a transaction may look through, it is
+ * looked for outside, and claimed from there.
+ */
+async function claimThrough(call: Call, filter: BoardFilter, count: number): Promise<PickedUp> {
   const { ctx, agentId } = call;
-  return call.transact('pickup batch', async (tx) => {
-    const tasks = await claimNext(ctx, tx, agentId, tags, count);
-    return { tasks, total: tasks.length };
-  });
+  const pace = unhurried(filter.tags.length > 0 ? filterMs : anyMs);
+  let from = start;
+  for (;;) {
+    const given: { cut: Position | null } = { cut: null };
+    // Null is no success: the idempotency key is given back, and the next transaction takes it again.
+    const claimed = await call.transact('pickup next', async (tx) => {
+      const { tasks, cut } = await claimNext(ctx, tx, agentId, filter, count, from);
+      given.cut = cut;
+      return tasks.length === 0 ? null : tasks;
+    });
+    const { cut } = given;
+    if (claimed !== null) return { tasks: claimed, isPartial: false };
+    if (cut === null) return { tasks: [], isPartial: false };
+    const board = new Board(ctx.db, agentId, ctx.clock.now(), filter, pace);
+    const ahead = await board.page({ from: cut, offset: 0, limit: 1 });
+    const [next] = ahead.tasks;
+    if (next === undefined) return { tasks: [], isPartial: ahead.cut !== null };
+    from = justBefore({ created_at: next.position[4], id: next.id });
+  }
 }
 
 async function claimNext(
   ctx: Context,
   tx: Tx,
   agentId: string,
-  tags: readonly string[],
-  limit: number,
-): Promise<TaskPickupResponse[]> {
+  filter: BoardFilter,
+  count: number,
+  from: Position,
+): Promise<{ tasks: TaskPickupResponse[]; cut: Position | null }> {
   const now = ctx.clock.now();
-  const next = await tx.all(nextOnBoard(tags.length), { agent: agentId, now, limit, ...tagParams(tags) });
+  const system = await claimSystemTasks(ctx, tx, agentId, count, now);
   const rows: TaskRow[] = [];
-  for (const { id } of next) {
-    const task = await claimRow(ctx, tx, agentId, id, now);
-    if (task !== undefined) rows.push(task);
+  const board = new Board(tx, agentId, now, filter, steps(stepsAtOnce));
+  let cut: Position | null = null;
+  for (let position = from; system.length + rows.length < count;) {
+    const limit = count - system.length - rows.length + spare;
+    const page = await board.page({ from: position, offset: 0, limit });
+    rows.push(
+      ...(await claimFirst(
+        ctx,
+        tx,
+        agentId,
+        page.tasks.map(({ id }) => id),
+        limit - spare,
+        now,
+      )),
+    );
+    cut = page.cut;
+    if (page.tasks.length < limit) break;
+    position = page.tasks.at(-1)!.position;
   }
   // An agent that must pause finds nothing, and is told why rather than that there is nothing.
-  if (rows.length === 0) await refuseIfBarred(tx, agentId, now);
+  if (system.length + rows.length === 0) await refuseIfBarred(tx, agentId, now);
   // The events take their locks in the order of the recipients' ids, over all tasks of the batch.
   const byPoster = rows.toSorted((a, b) => (a.poster_id < b.poster_id ? -1 : 1));
   const views = new Map<string, TaskPickupResponse>();
+  for (const task of system) views.set(task.id, await viewOf(tx, task));
   for (const task of byPoster) views.set(task.id, await recordClaim(ctx, tx, agentId, task, now));
-  return rows.map(({ id }) => views.get(id)!);
+  return { tasks: [...system, ...rows].map(({ id }) => views.get(id)!), cut };
 }
 
-async function claim(
+/** Claims up to `count` of these tasks, the first ones first, passing over those that others hold. */
+async function claimFirst(
   ctx: Context,
   tx: Tx,
   agentId: string,
-  taskId: string,
+  candidates: readonly string[],
+  count: number,
   now: number,
-): Promise<TaskPickupResponse | undefined> {
-  const task = await claimRow(ctx, tx, agentId, taskId, now);
-  return task && (await recordClaim(ctx, tx, agentId, task, now));
+): Promise<TaskRow[]> {
+  const claimed: TaskRow[] = [];
+  for (let at = 0; at < candidates.length; at += portion) {
+    const ids = candidates.slice(at, at + portion);
+    while (ids.length > 0 && claimed.length < count) {
+      const params = Object.fromEntries(Array.from({ length: portion }, (_, i) => [`id_${i}`, ids[i] ?? ids.at(-1)!]));
+      const first = await tx.first(lockFirstOf(portion), params);
+      if (first === undefined) break;
+      const task = await claimRow(ctx, tx, agentId, first.id, now);
+      if (task !== undefined) claimed.push(task);
+      ids.splice(ids.indexOf(first.id), 1);
+    }
+  }
+  return claimed;
 }
 
 function claimRow(ctx: Context, tx: Tx, agentId: string, taskId: string, now: number): Promise<TaskRow | undefined> {
@@ -95,7 +168,12 @@ async function recordClaim(
   task: TaskRow,
   now: number,
 ): Promise<TaskPickupResponse> {
-  const ratings = await tx.first(ratingsOf, { id: task.poster_id });
+  const view = await viewOf(tx, task);
   await record(ctx, tx, 'claim', task, { actorId: agentId, workerId: agentId, at: now });
-  return pickupView(task, ratings!);
+  return view;
+}
+
+async function viewOf(tx: Tx, task: TaskRow): Promise<TaskPickupResponse> {
+  const ratings = await tx.first(ratingsOf, { id: task.poster_id });
+  return pickupView(await withTexts(tx, task), ratings!);
 }

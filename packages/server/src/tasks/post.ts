@@ -2,6 +2,7 @@ import type { CreateTaskRequest, CreateTaskResponse, TaskResponse } from '@pinch
 import type { z } from 'zod';
 import { deadlineAfter, hourMs, minuteMs, wireTime } from '../clock.ts';
 import type { Call } from '../context.ts';
+import { arrangeMatching } from '../system/post.ts';
 import { insertTask, personStatements } from './queries.ts';
 import { refusal } from './refusal.ts';
 import { record } from './transition.ts';
@@ -36,6 +37,7 @@ export function createTask(
       claim_timeout_minutes: input.claim_timeout_minutes ?? null,
     });
     if (task === undefined) throw new Error('The insert returned no task');
+    await arrangeMatching(ctx, tx, task, now);
     await record(ctx, tx, 'post', task, { actorId: agentId, workerId: null, at: now });
     return { task_id: task.id, status: task.status, need: task.need, deadline: wireTime(task.deadline_at) };
   });
@@ -49,6 +51,6 @@ export function cancelTask(call: Call, taskId: string): Promise<TaskResponse> {
     const task = await tx.first(personStatements.cancel, { id: taskId, now, actor: agentId });
     if (task === undefined) throw await refusal(tx, 'cancel', taskId, agentId, now);
     await record(ctx, tx, 'cancel', task, { actorId: agentId, workerId: null, at: now });
-    return taskView(task);
+    return taskView(task, agentId);
   });
 }

@@ -1,14 +1,16 @@
-import type { TaskStatus } from '@pinchwork/sdk';
+import type { TaskKind, TaskStatus } from '@pinchwork/sdk';
 import { type ExpressionBuilder, type Selectable, sql, type UpdateObject } from 'kysely';
 import { insertion, type Params, perShape, prepared } from '../db/prepared.ts';
 import type { Schema } from '../db/schema.ts';
 import {
   type AdminTransition,
   type ClockTransition,
+  kindsOf,
   type PersonTransition,
-  type Transition,
+  type PlatformTransition,
   takesPrecedence,
   transition,
+  type TransitionName,
 } from './machine.ts';
 
 /**
@@ -21,6 +23,18 @@ type TaskUpdate = UpdateObject<Schema, 'tasks'>;
 type TaskExpressions = ExpressionBuilder<Schema, 'tasks'>;
 
 const literal = (status: TaskStatus) => sql.lit(status);
+
+/**
+ * Whether anybody could do one of the platform's tasks about this one: an agent that takes them and is none of its
+ * parties. Asked in the statement that makes it necessary, which spares a look of its own. SQLite answers with a count,
+ * PostgreSQL with a flag.
+ */
+const hasHelper = sql<number | boolean>`exists (
+  select 1 from agents as helper where helper.accepts_system_tasks = 1 and helper.suspended_at is null
+    and helper.id <> tasks.poster_id and helper.id is distinct from tasks.worker_id)`.as('has_helper');
+
+/** Whether any agent says in words what it is good at. */
+const hasWords = sql<number | boolean>`exists (select 1 from agent_words)`.as('has_words');
 
 export const insertTask = prepared(
   'insertTask',
@@ -59,7 +73,8 @@ export const insertTask = prepared(
         review_timeout_minutes: p.review_timeout_minutes,
         claim_timeout_minutes: p.claim_timeout_minutes,
       })
-      .returningAll(),
+      .returningAll()
+      .returning([hasHelper, hasWords]),
 );
 
 const plusOne =
@@ -76,6 +91,8 @@ const unlessBefore = (column: 'deadline_at' | 'claim_deadline_at', graceEnd: num
 
 const releaseClaim: TaskUpdate = {
   worker_id: null,
+  matching_id: null,
+  held_until: null,
   claim_deadline_at: null,
   grace_deadline_at: null,
   review_deadline_at: null,
@@ -87,20 +104,24 @@ const releaseClaim: TaskUpdate = {
  * goes with it as the SET clause. It changes one row or none; of any number who try at once, one changes it.
  */
 function transitionStatement<P extends { id: string; now: number }>(
-  row: Transition,
+  name: TransitionName,
   set: (params: P) => TaskUpdate,
   guard: (eb: TaskExpressions, params: P) => ReturnType<TaskExpressions['and']>,
-  name: string,
+  condition: string,
 ) {
-  return prepared(name, (db, p: P & Params) =>
+  const row = transition(name);
+  const kinds = kindsOf(name).map((kind) => sql.lit(kind) as unknown as TaskKind);
+  return prepared(`${name}${condition}`, (db, p: P & Params) =>
     db
       .updateTable('tasks')
       .set({ status: literal(row.to), version: plusOne('version') })
       .set(set(p))
       .where('id', '=', p.id)
       .where('status', '=', literal(row.from!))
+      .where('kind', 'in', kinds)
       .where((eb) => guard(eb, p))
-      .returningAll(),
+      .returningAll()
+      .$if(name === 'deliver', (query) => query.returning(hasHelper)),
   );
 }
 
@@ -113,7 +134,7 @@ function byPerson<P extends { id: string; now: number; actor: string }>(
   const row = transition(name);
   const owner = row.by === 'worker' ? 'worker_id' : 'poster_id';
   return transitionStatement<P>(
-    row,
+    name,
     set,
     (eb, p) =>
       eb.and([
@@ -121,16 +142,15 @@ function byPerson<P extends { id: string; now: number; actor: string }>(
         eb('due_at', '>', p.now),
         ...(guard === undefined ? [] : [guard(eb, p)]),
       ]),
-    `${name}If${row.from}`,
+    `If${row.from}`,
   );
 }
 
 /** A transition by the clock: its own deadline is the one that is due, in the claim that the timer saw. */
 function byClock(name: ClockTransition, set: TaskUpdate) {
-  const row = transition(name);
-  const column = row.clock!;
+  const column = transition(name).clock!;
   return transitionStatement<{ id: string; now: number; claim_number: number }>(
-    row,
+    name,
     () => set,
     (eb, p) =>
       eb.and([
@@ -139,7 +159,7 @@ function byClock(name: ClockTransition, set: TaskUpdate) {
         eb(column, '=', eb.ref('due_at')),
         ...takesPrecedence(name).map((other) => eb.or([eb(other, 'is', null), eb(other, '>', eb.ref('due_at'))])),
       ]),
-    `${name}IfDue`,
+    'IfDue',
   );
 }
 
@@ -206,7 +226,35 @@ const rejection = (p: RejectParams): TaskUpdate => ({
   rejection_reason: p.reason,
   rejection_feedback: p.feedback,
   review_deadline_at: null,
+  verification: null,
+  verifier_id: null,
 });
+
+/** Never asked to match or check this task: whoever was, knows what others do not (contract section 6). */
+const isNoInspector = (eb: TaskExpressions, { actor }: PersonParams) =>
+  eb(sql`replace(inspectors, ${actor}, '')`, '=', eb.ref('inspectors'));
+
+/** One that takes the platform's tasks, and is no party of what this one is about. */
+const mayHelp = (eb: TaskExpressions, { actor }: PersonParams) =>
+  eb.and([
+    eb.exists(
+      eb
+        .selectFrom('agents as helper')
+        .select('helper.id')
+        .where('helper.id', '=', actor)
+        .where('helper.accepts_system_tasks', '=', sql.lit(1)),
+    ),
+    eb('about_id', '<>', actor),
+    eb.not(
+      eb.exists(
+        eb
+          .selectFrom('tasks as about')
+          .select('about.id')
+          .whereRef('about.id', '=', 'tasks.about_id')
+          .where((about) => about.or([about('about.poster_id', '=', actor), about('about.worker_id', '=', actor)])),
+      ),
+    ),
+  ]);
 
 /** Every transition but `post`, which inserts. */
 export const personStatements = {
@@ -217,7 +265,7 @@ export const personStatements = {
       claim_number: plusOne('claim_number'),
       claim_deadline_at: after(p.from, 'claim_timeout_minutes', p.default_timeout),
     }),
-    (eb, p) => eb.and([mayClaim(eb, p)]),
+    (eb, p) => eb.and([mayClaim(eb, p), isNoInspector(eb, p)]),
   ),
   deliver: byPerson<DeliverParams>(
     'deliver',
@@ -249,6 +297,21 @@ export const personStatements = {
   ),
   abandon: byPerson<WorkerParams>('abandon', () => releaseClaim, isMeantClaim),
   cancel: byPerson<PersonParams>('cancel', () => ({})),
+  claimSystem: byPerson<PersonParams & { extract_until: number }>(
+    'claimSystem',
+    (p) => ({
+      worker_id: p.actor,
+      claim_number: plusOne('claim_number'),
+      claim_deadline_at: sql<number>`case kind when 'extract' then ${p.extract_until} else expires_at end`,
+    }),
+    (eb, p) => eb.and([mayClaim(eb, p), mayHelp(eb, p)]),
+  ),
+  answer: byPerson<WorkerParams & { result: string }>(
+    'answer',
+    (p) => ({ result: p.result, credits_charged: sql.ref<number>('max_credits'), delivered_at: p.now }),
+    isMeantClaim,
+  ),
+  abandonSystem: byPerson<WorkerParams>('abandonSystem', () => releaseClaim, isMeantClaim),
 } satisfies Record<PersonTransition, unknown>;
 
 export const clockStatements = {
@@ -258,17 +321,30 @@ export const clockStatements = {
   timeOutClaim: byClock('timeOutClaim', releaseClaim),
   endGrace: byClock('endGrace', releaseClaim),
   approveByTime: byClock('approveByTime', {}),
+  dropUnclaimed: byClock('dropUnclaimed', {}),
+  dropClaimed: byClock('dropClaimed', releaseClaim),
+  expireSystem: byClock('expireSystem', {}),
 } satisfies Record<ClockTransition, unknown>;
 
 /** What follows from the operator's doing, where the clock has nothing due. */
 export const adminStatements = {
   dismissWorker: transitionStatement<{ id: string; now: number }>(
-    transition('dismissWorker'),
+    'dismissWorker',
     () => releaseClaim,
     (eb, p) => eb.and([eb('due_at', '>', p.now), isSuspended(eb, 'worker_id')]),
-    'dismissWorkerIfSuspended',
+    'IfSuspended',
   ),
 } satisfies Record<AdminTransition, unknown>;
+
+/** What follows from something else in the same transaction. */
+export const platformStatements = {
+  withdraw: transitionStatement<{ id: string; now: number }>(
+    'withdraw',
+    () => ({}),
+    (eb) => eb.and([]),
+    'IfPosted',
+  ),
+} satisfies Record<PlatformTransition, unknown>;
 
 export const insertTransition = insertion(
   'task_transitions',
@@ -296,7 +372,12 @@ export const latestClaimEnd = prepared('latestClaimEnd', (db, p: { task_id: stri
     .selectFrom('task_transitions')
     .selectAll()
     .where('task_id', '=', p.task_id)
-    .where('to_status', '=', literal('posted'))
+    .where((eb) =>
+      eb.or([
+        eb('to_status', '=', literal('posted')),
+        eb('transition', '=', sql.lit('dropClaimed' satisfies TransitionName)),
+      ]),
+    )
     .where('claim_number', '>', 0)
     .orderBy('version', 'desc')
     .limit(1),
@@ -356,6 +437,15 @@ export const taskById = prepared('taskById', (db, p: { id: string }) =>
 export const lockDueTask = prepared('lockDueTask', (db, p: { id: string; now: number }, engine) =>
   engine.skipLocked(
     db.selectFrom('tasks').selectAll('tasks').where('tasks.id', '=', p.id).where('due_at', '<=', p.now),
+    'tasks',
+  ),
+);
+
+/** A task on the board, held for this transaction; none when another one holds it. */
+export const lockPostedTask = prepared('lockPostedTask', (db, p: { id: string }, engine) =>
+  engine.skipLocked(
+    db.selectFrom('tasks').select('tasks.id').where('tasks.id', '=', p.id).where('status', '=', literal('posted')),
+    'tasks',
   ),
 );
 

@@ -3,8 +3,10 @@ import { standingOf } from '../agents/queries.ts';
 import { secondMs, wireTime } from '../clock.ts';
 import type { Reader, Tx } from '../db/database.ts';
 import { agentNotFound, agentSuspended, conflict, DomainError, forbidden, taskNotFound } from '../errors.ts';
-import { isFinal, type PersonTransition, transition, transitions } from './machine.ts';
+import { isFinal, kindsOf, type PersonTransition, transition, transitions } from './machine.ts';
+import { isHelper } from '../system/queries.ts';
 import { latestClaimEnd, taskById, type TaskRow } from './queries.ts';
+import { isParty } from './view.ts';
 
 /** What each verb is called in a sentence. */
 const participle: Record<PersonTransition, string> = {
@@ -15,6 +17,9 @@ const participle: Record<PersonTransition, string> = {
   rejectForGood: 'rejected',
   abandon: 'abandoned',
   cancel: 'cancelled',
+  claimSystem: 'picked up',
+  answer: 'delivered',
+  abandonSystem: 'abandoned',
 };
 
 /**
@@ -37,6 +42,10 @@ export async function refusal(
     return conflict("You can't pick up your own task", 'Pick up a task that another agent posted.');
   }
   if (row.by === 'stranger' && (await isHidden(tx, task))) return taskNotFound();
+  if (row.by === 'stranger') {
+    const barred = await refusalOfHelp(tx, task, actorId);
+    if (barred !== undefined) return barred;
+  }
   const stateRefusal = refusalOfState(task, name, now);
   if (row.asksFirst === 'state' && stateRefusal !== undefined) return stateRefusal;
   if (row.by === 'poster' && task.poster_id !== actorId) {
@@ -54,6 +63,26 @@ export async function refusal(
   }
   // Another request moved the task between the statement and this look at it.
   return conflict('The task was changed by another request at the same moment', 'Read the task and decide again.');
+}
+
+/** Why an agent may not take one of the platform's tasks, or a task that it was asked about (contract section 6). */
+async function refusalOfHelp(tx: Tx, task: TaskRow, agentId: string): Promise<DomainError | undefined> {
+  if (task.status !== 'posted') return undefined;
+  if (task.kind === 'work') {
+    return task.inspectors.includes(agentId)
+      ? conflict('You have been asked to match or check this task, so you cannot work on it', 'Pick up another one.')
+      : undefined;
+  }
+  if ((await tx.first(isHelper, { id: agentId })) === undefined) {
+    return conflict(
+      "This is one of the platform's own tasks, for agents that take them",
+      'Set accepts_system_tasks to true with PATCH /v1/me, or pick up another task.',
+    );
+  }
+  const about = await tx.first(taskById, { id: task.about_id! });
+  return task.about_id === agentId || (about !== undefined && isParty(about, agentId))
+    ? conflict('This task is about one of your own, so somebody else must do it', 'Pick up another task.')
+    : undefined;
 }
 
 /**
@@ -83,7 +112,7 @@ export async function isHidden(db: Reader, task: Pick<TaskRow, 'status' | 'poste
 }
 
 const lostClaim = () =>
-  conflict('Your claim on this task has timed out', 'The task is on the board again: pick it up once more.');
+  conflict('Your claim on this task has timed out', 'If it is on the board again, pick it up once more.');
 
 async function lostToTheClock(tx: Tx, task: TaskRow, agentId: string): Promise<boolean> {
   // With a newer claim running, the latest claim is somebody else's.
@@ -94,6 +123,9 @@ async function lostToTheClock(tx: Tx, task: TaskRow, agentId: string): Promise<b
 
 function refusalOfState(task: TaskRow, name: PersonTransition, now: number): DomainError | undefined {
   const { from } = transitions[name];
+  if (task.kind !== 'work' && kindsOf(name).includes('work') && name !== 'claim') {
+    return conflict("This is one of the platform's own tasks: its answer is approved or refused at once");
+  }
   if (task.status !== from) {
     const next = isFinal(task.status) ? 'It has ended.' : undefined;
     return conflict(`The task is ${task.status}; only a ${from} task can be ${participle[name]}`, next);

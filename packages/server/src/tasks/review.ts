@@ -30,7 +30,7 @@ export function approve(call: Call, taskId: string, input: z.output<typeof Appro
       });
     }
     await record(ctx, tx, 'approve', task, { actorId: agentId, workerId: task.worker_id, at: now, rating });
-    return taskView(task);
+    return taskView(task, agentId);
   });
 }
 
@@ -61,7 +61,7 @@ export function reject(call: Call, taskId: string, input: z.output<typeof Reject
       workerId,
       at: now,
     });
-    return taskView(task);
+    return taskView(task, agentId);
   });
 }
 

@@ -6,7 +6,7 @@ import { Loop } from '../loop.ts';
 import { dueTransition } from './machine.ts';
 import { clearStuckTimer, clockStatements, dueTasks, lockDueTask, nextDueAt, setAside } from './queries.ts';
 import { releaseClaims } from './release.ts';
-import { record } from './transition.ts';
+import { record, type RecordContext } from './transition.ts';
 
 const batch = 100;
 /** The longest sleep: what another node, or a node that died, has left due is seen within it. */
@@ -14,7 +14,7 @@ const longestSleepMs = secondMs;
 /** How long a task whose row fails is left alone. */
 const retryAfterMs = 5 * minuteMs;
 
-type TimerContext = Pick<Context, 'config' | 'db' | 'clock' | 'log' | 'newId' | 'watch'>;
+type TimerContext = Pick<Context, 'db' | 'clock' | 'log'> & RecordContext;
 
 /**
  * The clock's part in the life of tasks. The deadlines stand in the database and bite inside the statements of the

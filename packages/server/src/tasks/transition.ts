@@ -4,10 +4,19 @@ import type { Context } from '../context.ts';
 import type { Tx } from '../db/database.ts';
 import { appendEvent, type NewEvent } from '../events/append.ts';
 import * as ledger from '../ledger/ledger.ts';
-import { recordApproval, recordRejection } from '../reputation/standing.ts';
+import { moveMatchesOnBoard, tellMatched } from '../matching/matches.ts';
+import { recordAnswer, recordApproval, recordRejection } from '../reputation/standing.ts';
+import { release } from '../system/budget.ts';
 import { type Transition, type TransitionName, transition } from './machine.ts';
-import { tagParams } from './lists.ts';
-import { deleteBoardTags, insertBoardTags, insertTransition, type TaskRow } from './queries.ts';
+import { tagParams } from '../tags.ts';
+import {
+  deleteBoardTags,
+  insertBoardTags,
+  insertTransition,
+  lockPostedTask,
+  platformStatements,
+  type TaskRow,
+} from './queries.ts';
 import { tagsOf } from './view.ts';
 
 export interface Moved {
@@ -18,17 +27,22 @@ export interface Moved {
   readonly at: number;
   /** The poster's rating of the worker, with an approval. */
   readonly rating?: number | null;
+  /** Events that follow from it besides its own. */
+  readonly also?: readonly NewEvent[];
 }
+
+export type RecordContext = Pick<Context, 'config' | 'newId' | 'watch' | 'outbox'>;
 
 /**
  * Everything that goes with a transition once its guarded statement has changed the task's row: the board, how the
  * agents stand, the credits, the events, the row of the history, and after the commit the wake-up.
  *
- * On PostgreSQL this is also the order of the locks (task, trust, agents, accounts, cursors, each by id), which every
- * transaction keeps to, so that none waits for one that waits for it.
+ * On PostgreSQL this is also the order of the locks (a platform's task before the one it is about, trust, agents, the
+ * platform's budget, accounts, cursors, each by id), which every transaction keeps to, so that none waits for one that
+ * waits for it.
  */
 export async function record(
-  ctx: Pick<Context, 'config' | 'newId' | 'watch'>,
+  ctx: RecordContext,
   tx: Tx,
   name: TransitionName,
   task: TaskRow,
@@ -37,6 +51,10 @@ export async function record(
   const row = transition(name);
   moveOnBoard(tx, row, task);
   judge(ctx, tx, row, task, moved);
+  await drop(ctx, tx, row, task, moved.at);
+  if (row.tellsMatched !== undefined && task.match_count > 0) {
+    tellMatched(ctx, tx, task.id, row.tellsMatched, { worker_id: null }, moved.at);
+  }
   await moveCredits(ctx, tx, row, task, moved);
   const numbers = await tell(tx, row, task, moved);
   tx.send(insertTransition, {
@@ -49,14 +67,15 @@ export async function record(
     worker_id: moved.workerId,
     claim_number: task.claim_number,
     at: moved.at,
-    poster_event: numbers.get(task.poster_id) ?? null,
-    worker_event: moved.workerId === null ? null : (numbers.get(moved.workerId) ?? null),
+    poster_event: numbers.poster ?? null,
+    worker_event: numbers.worker ?? null,
   });
   tx.afterCommit(() => ctx.watch.wake(task.id));
 }
 
 function moveOnBoard(tx: Tx, row: Transition, task: TaskRow): void {
-  if (row.to !== 'posted' && row.from !== 'posted') return;
+  if (task.kind !== 'work' || (row.to !== 'posted' && row.from !== 'posted')) return;
+  moveMatchesOnBoard(tx, task, row.to === 'posted');
   const tags = tagsOf(task);
   if (tags.length === 0) return;
   const place = { created_at: task.created_at, task_id: task.id, ...tagParams(tags) };
@@ -83,6 +102,9 @@ function judge(
       recordApproval(tx, { ...parties, tags: tagsOf(task), charged, fee, rating, at });
       break;
     }
+    case 'answered':
+      recordAnswer(tx, workerId!, task.credits_charged!, at);
+      break;
     case 'rejected':
       recordRejection(tx, task.poster_id, workerId!, at);
       break;
@@ -95,6 +117,15 @@ function judge(
   }
 }
 
+/** Withdraws the platform's task about this one that is no longer needed, unless somebody has it in hand. */
+async function drop(ctx: RecordContext, tx: Tx, { drops }: Transition, task: TaskRow, now: number): Promise<void> {
+  const id = drops === undefined ? null : drops === 'matching' ? task.matching_id : task.verifying_id;
+  if (id === null || (await tx.first(lockPostedTask, { id })) === undefined) return;
+  const dropped = await tx.first(platformStatements.withdraw, { id, now });
+  if (dropped === undefined) return;
+  await record(ctx, tx, 'withdraw', dropped, { actorId: dropped.poster_id, workerId: null, at: now });
+}
+
 async function moveCredits(
   ctx: Pick<Context, 'newId'>,
   tx: Tx,
@@ -103,28 +134,40 @@ async function moveCredits(
   { at, workerId }: Moved,
 ): Promise<void> {
   if (credits === undefined) return;
+  if (credits === 'release') {
+    release(tx, task);
+    return;
+  }
   const transfer = { transferId: ctx.newId('ledgerEntry'), at };
   if (credits === 'void') return ledger.voidHold(tx, transfer, task);
   if (credits === 'hold') return ledger.hold(tx, transfer, task);
   if (workerId === null || task.credits_charged === null) throw new Error(`${task.id} has no delivery to settle`);
+  if (credits === 'pay') {
+    ledger.pay(tx, transfer, { id: task.id, worker_id: workerId, price: task.credits_charged });
+    return;
+  }
   return ledger.settle(tx, transfer, { ...task, worker_id: workerId, credits_charged: task.credits_charged });
 }
 
-/** Appends the events of a transition and answers, by agent, which numbers they got. */
-async function tell(tx: Tx, { tells }: Transition, task: TaskRow, moved: Moved): Promise<Map<string, number>> {
-  const recipients = [
-    [task.poster_id, tells?.poster],
-    [moved.workerId, tells?.worker],
-  ] as const;
-  const events = recipients
-    .flatMap(([agentId, type]) =>
-      agentId === null || type === undefined
-        ? []
-        : [{ agentId, taskId: task.id, type, data: eventData(task, moved)[type] } as NewEvent],
-    )
-    .sort((a, b) => (a.agentId < b.agentId ? -1 : 1));
-  const numbers = new Map<string, number>();
-  for (const event of events) numbers.set(event.agentId, await appendEvent(tx, event, moved.at));
+/** Appends the events of a transition, and answers which numbers its two parties' own ones got. */
+async function tell(
+  tx: Tx,
+  { tells }: Transition,
+  task: TaskRow,
+  moved: Moved,
+): Promise<{ poster?: number; worker?: number }> {
+  const own = (['poster', 'worker'] as const).flatMap((party) => {
+    const agentId = party === 'poster' ? task.poster_id : moved.workerId;
+    const type = tells?.[party];
+    if (agentId === null || type === undefined) return [];
+    return [{ party, event: { agentId, taskId: task.id, type, data: eventData(task, moved)[type] } as NewEvent }];
+  });
+  const others = (moved.also ?? []).map((event) => ({ party: undefined, event }));
+  const numbers: { poster?: number; worker?: number } = {};
+  for (const { party, event } of [...own, ...others].sort((a, b) => (a.event.agentId < b.event.agentId ? -1 : 1))) {
+    const number = await appendEvent(tx, event, moved.at);
+    if (party !== undefined) numbers[party] = number;
+  }
   return numbers;
 }
 

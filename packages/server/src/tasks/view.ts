@@ -1,12 +1,15 @@
-import type { BoardTask, TaskPickupResponse, TaskResponse } from '@pinchwork/sdk';
+import type { BoardTask, TaskPickupResponse, TaskResponse, Verification } from '@pinchwork/sdk';
 import { type Ratings, reputationOf } from '../reputation/reputation.ts';
 import { wireTime } from '../clock.ts';
 import type { TaskRow } from './queries.ts';
 
 /** How a task's row looks on the wire (contract section 2). */
 
-/** For its parties. A delivery shows while it counts; once rejected, it is evidence and shows no more. */
-export function taskView(task: TaskRow): TaskResponse {
+/**
+ * For its parties, and for the agent that checks the delivery. A delivery shows while it counts; once rejected, it is
+ * evidence and shows no more. What was found of it is for the two parties alone.
+ */
+export function taskView(task: TaskRow, readerId: string): TaskResponse {
   const delivered = task.status === 'delivered' || task.status === 'approved';
   return {
     task_id: task.id,
@@ -33,8 +36,15 @@ export function taskView(task: TaskRow): TaskResponse {
           rejection_count: task.rejection_count,
           rejection_grace_deadline: wireTime(task.grace_deadline_at),
         }),
+    ...(delivered && task.verification !== null && isParty(task, readerId)
+      ? { verification: JSON.parse(task.verification) as Verification }
+      : {}),
   };
 }
+
+/** Whether an agent is the task's poster or its worker. */
+export const isParty = (task: Pick<TaskRow, 'poster_id' | 'worker_id'>, agentId: string) =>
+  task.poster_id === agentId || task.worker_id === agentId;
 
 const publicView = (task: TaskRow, poster: Ratings) => ({
   task_id: task.id,
@@ -55,9 +65,10 @@ export function pickupView(task: TaskRow, poster: Ratings): TaskPickupResponse {
   return { ...publicView(task, poster), claim_number: task.claim_number };
 }
 
-/** For whoever browses the board. */
-export function boardView(task: TaskRow, poster: Ratings): BoardTask {
-  return { ...publicView(task, poster), is_matched: false, match_rank: null, rejection_count: task.rejection_count };
+/** For whoever browses the board; `rank` is its own among those chosen for the task. */
+export function boardView(task: TaskRow, poster: Ratings, rank: number | null): BoardTask {
+  const match = { is_matched: rank !== null, match_rank: rank };
+  return { ...publicView(task, poster), ...match, rejection_count: task.rejection_count };
 }
 
 /** A task's tags, as the poster wrote them. */

@@ -2,7 +2,11 @@ import type { AbandonRequest, DeliverRequest, TaskResponse } from '@pinchwork/sd
 import type { z } from 'zod';
 import { deadlineAfter, hourMs } from '../clock.ts';
 import type { Call } from '../context.ts';
-import { personStatements } from './queries.ts';
+import type { Tx } from '../db/database.ts';
+import { apply, readAnswer } from '../system/answer.ts';
+import { arrangeVerification } from '../system/post.ts';
+import { withTexts } from '../system/render.ts';
+import { personStatements, taskById } from './queries.ts';
 import { refusal } from './refusal.ts';
 import { record } from './transition.ts';
 import { taskView } from './view.ts';
@@ -23,10 +27,32 @@ export function deliver(call: Call, taskId: string, input: z.output<typeof Deliv
       from: deadlineAfter(now, 0),
       default_timeout: deadlineAfter(0, ctx.config.autoApproveHours * hourMs),
     });
-    if (task === undefined) throw await refusal(tx, 'deliver', taskId, agentId, now, claimNumber);
+    if (task === undefined) return answerOrRefuse(call, tx, taskId, input, now);
+    await arrangeVerification(ctx, tx, task, now);
     await record(ctx, tx, 'deliver', task, { actorId: agentId, workerId: agentId, at: now });
-    return taskView(task);
+    return taskView(task, agentId);
   });
+}
+
+/** Takes a delivery for the answer to one of the platform's own tasks, if it is one: checked, paid and done. */
+async function answerOrRefuse(
+  { ctx, agentId }: Call,
+  tx: Tx,
+  taskId: string,
+  input: z.output<typeof DeliverRequest>,
+  now: number,
+): Promise<TaskResponse> {
+  const claimNumber = input.claim_number ?? null;
+  const found = await tx.first(taskById, { id: taskId });
+  if (found === undefined || found.kind === 'work')
+    throw await refusal(tx, 'deliver', taskId, agentId, now, claimNumber);
+  const params = { id: taskId, now, actor: agentId, claim_number: claimNumber, result: input.result };
+  const task = await tx.first(personStatements.answer, params);
+  if (task === undefined) throw await refusal(tx, 'answer', taskId, agentId, now, claimNumber);
+  const answer = readAnswer(found.kind, input.result);
+  const also = await apply(ctx, tx, task, answer, agentId, now);
+  await record(ctx, tx, 'answer', task, { actorId: agentId, workerId: agentId, at: now, also });
+  return taskView(await withTexts(tx, task), agentId);
 }
 
 /** Gives a claim up; the task is on the board again. */
@@ -35,14 +61,12 @@ export function abandon(call: Call, taskId: string, input: z.output<typeof Aband
   return call.transact('abandon', async (tx) => {
     const now = ctx.clock.now();
     const claimNumber = input.claim_number ?? null;
-    const task = await tx.first(personStatements.abandon, {
-      id: taskId,
-      now,
-      actor: agentId,
-      claim_number: claimNumber,
-    });
+    const params = { id: taskId, now, actor: agentId, claim_number: claimNumber };
+    const own = await tx.first(personStatements.abandon, params);
+    const task = own ?? (await tx.first(personStatements.abandonSystem, params));
     if (task === undefined) throw await refusal(tx, 'abandon', taskId, agentId, now, claimNumber);
-    await record(ctx, tx, 'abandon', task, { actorId: agentId, workerId: agentId, at: now });
-    return taskView(task);
+    const moved = { actorId: agentId, workerId: agentId, at: now };
+    await record(ctx, tx, own === undefined ? 'abandonSystem' : 'abandon', task, moved);
+    return taskView(await withTexts(tx, task), agentId);
   });
 }

@@ -18,7 +18,7 @@ async function open(engine: Engine) {
 
 type Talk = Awaited<ReturnType<typeof open>>;
 
-const noEvent = 'every event tells of a transition, a question, an answer or a message';
+const noEvent = 'every event tells of something that happened';
 
 const damages: [string, string, (talk: Talk) => string, (talk: Talk) => string][] = [
   [

@@ -114,6 +114,7 @@ export class Market {
   async pass(ms: number): Promise<void> {
     this.clock.advance(ms);
     await this.ctx.timers.runDue();
+    await this.ctx.outbox.run();
   }
 
   async balanceOf(agent: Agent): Promise<number> {

@@ -64,7 +64,8 @@ export function pageRoutes(app: FastifyInstance, ctx: Context): void {
   });
   app.get(documents.humanTask.path, async (request, reply) => {
     const shown = await ctx.db.first(taskById, { id: taskId(request.params as PathParams) });
-    if (shown === undefined || (await isHidden(ctx.db, shown))) throw taskNotFound();
+    // The platform's own tasks show texts of others: they are for who does them.
+    if (shown?.kind !== 'work' || (await isHidden(ctx.db, shown))) throw taskNotFound();
     return send(reply.header('x-robots-tag', 'noindex'), fillPage(task, preview(shown)));
   });
 }

@@ -1,11 +1,12 @@
 import { endpoints } from '@pinchwork/sdk';
 import type { FastifyInstance } from 'fastify';
+import { listBoard } from '../../board/browse.ts';
 import type { Context } from '../../context.ts';
 import { invalid } from '../../errors.ts';
 import { rate } from '../../reputation/rate.ts';
 import { pickupBatch, pickupNext, pickupTask } from '../../tasks/pickup.ts';
 import { cancelTask, createTask } from '../../tasks/post.ts';
-import { awaitResult, listBoard, listMyTasks, showTask } from '../../tasks/read.ts';
+import { awaitResult, listMyTasks, showTask } from '../../tasks/read.ts';
 import { approve, reject } from '../../tasks/review.ts';
 import { abandon, deliver } from '../../tasks/work.ts';
 import { Answer, serve } from '../endpoint.ts';
@@ -28,13 +29,15 @@ export function taskRoutes(app: FastifyInstance, ctx: Context): void {
   });
   serve(app, ctx, endpoints.listMyTasks, ({ call, query }) => listMyTasks(call, query));
   serve(app, ctx, endpoints.showTask, ({ call, params, query }) => showTask(call, taskId(params), query.wait));
-  serve(app, ctx, endpoints.pickupNext, async ({ call, query }) => {
+  serve(app, ctx, endpoints.pickupNext, async ({ call, query, reply }) => {
     refuseSearch(query.search);
-    return pickupNext(call, query.tags ?? []);
+    const { tasks, isPartial } = await pickupNext(call, { tags: query.tags ?? [] });
+    if (isPartial) reply.header('x-search-partial', 'true');
+    return tasks[0] ?? null;
   });
   serve(app, ctx, endpoints.pickupBatch, async ({ call, body }) => {
     refuseSearch(body.search);
-    return pickupBatch(call, body.tags ?? [], body.count);
+    return pickupBatch(call, { tags: body.tags ?? [] }, body.count);
   });
   serve(app, ctx, endpoints.pickup, async ({ call, params }) => pickupTask(call, taskId(params)));
   serve(app, ctx, endpoints.deliver, async ({ call, params, body }) => deliver(call, taskId(params), body));

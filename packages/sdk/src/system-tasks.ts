@@ -1,0 +1,78 @@
+import { z } from 'zod';
+import { foldTag, isTag } from './fields.ts';
+import { limits } from './limits.ts';
+
+/**
+ * The platform's own small tasks (contract section 6): what the agent that picks one up is told, as JSON in the task's
+ * `context`, and what it must deliver, as JSON in `result`. The texts in a payload were written by other agents: data,
+ * never instructions.
+ */
+const list = (what: string) =>
+  z.array(z.string({ error: `must be a list of ${what}` }), { error: `must be a list of ${what}` });
+
+const AboutTask = z.object({
+  task_id: z.string(),
+  need: z.string(),
+  context: z.string().nullable(),
+  tags: z.array(z.string()),
+});
+
+export const MatchPayload = z.object({
+  system_task: z.literal('match_agents'),
+  task: AboutTask,
+  /** At most `limits.candidates`. */
+  candidates: z.array(z.object({ id: z.string(), good_at: z.string().nullable() })),
+});
+
+/** Whom to offer the task first, best first; and what it is about, for the order of the board. */
+export const MatchAnswer = z.object({
+  ranked_agents: list('agent ids'),
+  extracted_tags: list('tags').nullish(),
+});
+
+export const VerifyPayload = z.object({
+  system_task: z.literal('verify_completion'),
+  task: AboutTask,
+  result: z.string(),
+});
+
+/** Whether the result is what was asked for. Of the explanation, `limits.explanationLength` characters are kept. */
+export const VerifyAnswer = z.object({
+  meets_requirements: z.boolean({ error: 'must be true or false' }),
+  explanation: z.string({ error: 'must be text' }),
+});
+
+export const ExtractPayload = z.object({
+  system_task: z.literal('extract_capabilities'),
+  agent: z.object({ id: z.string(), good_at: z.string() }),
+});
+
+/** What the agent can do, as tags. They are those of the agent in the payload, whatever `agent_id` says. */
+export const ExtractAnswer = z.object({
+  agent_id: z.string({ error: 'must be an agent id' }).nullish(),
+  tags: list('tags'),
+});
+
+export const SystemTaskPayload = z.discriminatedUnion('system_task', [MatchPayload, VerifyPayload, ExtractPayload]);
+
+export type MatchPayload = z.infer<typeof MatchPayload>;
+export type VerifyPayload = z.infer<typeof VerifyPayload>;
+export type ExtractPayload = z.infer<typeof ExtractPayload>;
+export type SystemTaskPayload = z.infer<typeof SystemTaskPayload>;
+export type MatchAnswer = z.infer<typeof MatchAnswer>;
+export type VerifyAnswer = z.infer<typeof VerifyAnswer>;
+export type ExtractAnswer = z.infer<typeof ExtractAnswer>;
+
+/** Who posts the platform's own tasks. */
+export const platformId = 'ag-platform';
+
+/** The tags in a list that can be tags at all, folded and without repeats: at most `limits.extractedTags`. */
+export function usableTags(tags: readonly string[]): string[] {
+  const usable = new Set<string>();
+  for (const tag of tags) {
+    const folded = foldTag(tag.trim());
+    if (isTag(folded)) usable.add(folded);
+    if (usable.size === limits.extractedTags) break;
+  }
+  return [...usable];
+}

@@ -1,0 +1,71 @@
+import type { EventType } from '@pinchwork/sdk';
+import { sql } from 'kysely';
+import { type Check, check, isUntold, within } from './check.ts';
+
+/** The invariants of the platform's own tasks, and of who was chosen for which task. */
+
+const type = (name: EventType) => sql.lit(name);
+const taskId = sql.ref('t.id');
+
+/** What tells the agents that were chosen for a task `t` that it has ended. */
+const endType = sql`case t.status when 'cancelled' then ${type('task_cancelled')} else ${type('task_expired')} end`;
+
+const isTold = sql`not exists (select 1 from outbox o where o.task_id = t.id)`;
+
+/** Over ranges of tasks. */
+export const systemChecks: readonly Check[] = [
+  check(
+    "an answered task of the platform's was paid once, by the mint and in full; any other was not",
+    (range) => sql`
+      select id as subject, status || ' at ' || max_credits || ', paid ' || paid || ' in ' || payments || ' payments' as detail
+      from (
+        select t.id, t.status, t.max_credits, count(p.amount) as payments, coalesce(sum(p.amount), 0) as paid
+        from tasks t
+        left join ledger_entries e on e.task_id = t.id and e.account_id = 'mint' and e.task_id is not null
+        left join ledger_entries p on p.transfer_id = e.transfer_id and p.account_id = t.worker_id
+        where ${within(taskId, range)} and t.kind <> 'work'
+        group by t.id
+      ) as compared
+      where payments <> case status when 'approved' then 1 else 0 end
+        or paid <> case status when 'approved' then max_credits else 0 end`,
+  ),
+  check(
+    "what is reserved for the platform's tasks is for tasks that were not cancelled",
+    (range) => sql`
+      select t.id as subject, 'is cancelled' as detail
+      from tasks t join system_tasks_posted s on s.task_id = t.id
+      where ${within(taskId, range)} and t.status = 'cancelled'`,
+  ),
+  check(
+    'a match is on the board exactly while its task is',
+    (range) => sql`
+      select t.id as subject, t.status || ', on the board for ' || m.agent_id || ': ' || m.on_board as detail
+      from tasks t join matches m on m.task_id = t.id
+      where ${within(taskId, range)} and m.on_board <> case t.status when 'posted' then 1 else 0 end`,
+  ),
+  check(
+    'every match was told',
+    (range) => sql`
+      select t.id as subject, m.agent_id || ' was chosen and not told' as detail
+      from tasks t join matches m on m.task_id = t.id
+      where ${within(taskId, range)} and ${isTold}
+        and ${isUntold(sql`m.agent_id`, sql`m.matched_event`, type('task_matched'))}`,
+  ),
+  check(
+    'who was chosen is told when the task ends without a claim',
+    (range) => sql`
+      select t.id as subject, m.agent_id || ' was not told that it is ' || t.status as detail
+      from tasks t join matches m on m.task_id = t.id
+      where ${within(taskId, range)} and ${isTold} and t.status in ('cancelled', 'expired')
+        and ${isUntold(sql`m.agent_id`, sql`m.ended_event`, endType)}`,
+  ),
+];
+
+/** Whether an event `e` of the agent `g` tells that it was chosen for a task, or that its delivery was checked. */
+export const tellsOfMatching = sql`
+  case when e.type in (${type('task_matched')}, ${type('task_cancelled')}, ${type('task_expired')}) then exists (
+    select 1 from matches m where m.task_id = e.task_id and m.agent_id = g.id
+      and e.number = case e.type when ${type('task_matched')} then m.matched_event else m.ended_event end)
+  when e.type = ${type('task_verified')} then exists (
+    select 1 from tasks v where v.about_id = e.task_id and v.kind <> 'work' and v.kind = 'verify' and v.status = 'approved')
+  else (1 = 0) end`;

@@ -1,0 +1,33 @@
+import type { BoardQuery, BoardResponse } from '@pinchwork/sdk';
+import type { z } from 'zod';
+import type { Call } from '../context.ts';
+import { counted, decodeCursor, encodeCursor } from '../paging.ts';
+import { cutBySize, readByIds, withSizes } from '../tasks/page.ts';
+import { boardView } from '../tasks/view.ts';
+import { Board, start } from './board.ts';
+import { unhurried } from './scan.ts';
+
+/** How long a page is looked for, before it says that it is partial. */
+const budgetMs = 100;
+
+/** The board as an agent sees it: what it may pick up, in the order in which it would. */
+export async function listBoard(call: Call, query: z.output<typeof BoardQuery>): Promise<BoardResponse> {
+  const { ctx, agentId } = call;
+  const filter = { tags: query.tags ?? [] };
+  const from = decodeCursor('board', query, start);
+  const board = new Board(ctx.db, agentId, ctx.clock.now(), filter, unhurried(budgetMs));
+  const { tasks, cut } = await board.page({ from, offset: query.offset, limit: query.limit + 1 });
+  const { total, isCapped } = await board.count();
+  const { kept, isLast } = cutBySize(await withSizes(ctx.db, tasks), query.limit);
+  const next = isLast ? cut : (kept.at(-1)?.position ?? cut);
+  const ranks = new Map(kept.map(({ id, rank }) => [id, rank]));
+  // On PostgreSQL the tasks are read a moment later: what has been picked up meanwhile is left out.
+  const rows = (await readByIds(ctx.db, kept)).filter(({ status }) => status === 'posted');
+  return {
+    tasks: rows.map((task) => boardView(task, task, ranks.get(task.id) ?? null)),
+    ...counted(total),
+    ...(isCapped || cut !== null ? { total_capped: true as const } : {}),
+    ...(cut === null ? {} : { search_partial: true as const }),
+    next_cursor: next === null ? null : encodeCursor('board', next),
+  };
+}

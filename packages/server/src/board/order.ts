@@ -1,0 +1,38 @@
+import { foldTag } from '@pinchwork/sdk';
+import type { BoardRow } from './queries.ts';
+
+/**
+ * Everyone's tasks in the order in which one agent sees them (contract section 6): by what their tags share with its
+ * capabilities, then the poster's reputation, then the poster's trust in it, then age.
+ */
+
+/** What a poster's trust in an agent it has never met counts as. */
+const unknownTrust = 0.5;
+/** Trust as a whole number, so that two places can be compared exactly, also in a cursor. */
+const trustScale = 1_000_000;
+
+/** A place in the order: the tags shared, reputation, trust, then age and id. */
+export type Place = readonly [overlap: number, reputation: number, trust: number, createdAt: number, id: string];
+
+export function placeOf(row: BoardRow, capabilities: ReadonlySet<string>): Place {
+  const tags = new Set([...(JSON.parse(row.tags) as string[]).map(foldTag), ...(JSON.parse(row.hints) as string[])]);
+  let overlap = 0;
+  for (const tag of tags) if (capabilities.has(tag)) overlap++;
+  const trust = Math.round((row.trust ?? unknownTrust) * trustScale);
+  return [overlap, row.reputation_e2, trust, row.created_at, row.id];
+}
+
+/** Negative when `a` comes first. */
+export function comparePlaces(a: Place, b: Place): number {
+  return b[0] - a[0] || b[1] - a[1] || b[2] - a[2] || a[3] - b[3] || (a[4] < b[4] ? -1 : a[4] > b[4] ? 1 : 0);
+}
+
+/** The rows of a window, best first. */
+export function ranked<R extends BoardRow>(
+  rows: readonly R[],
+  capabilities: ReadonlySet<string>,
+): { row: R; place: Place }[] {
+  return rows
+    .map((row) => ({ row, place: placeOf(row, capabilities) }))
+    .sort((a, b) => comparePlaces(a.place, b.place));
+}

@@ -1,0 +1,129 @@
+import type { FannedEventType } from '@pinchwork/sdk';
+import { secondMs } from '../clock.ts';
+import type { Context } from '../context.ts';
+import type { Tx } from '../db/database.ts';
+import { type Params, perShape, prepared } from '../db/prepared.ts';
+import { Loop } from '../loop.ts';
+import { appendEvent, type NewEvent } from './append.ts';
+
+/** Another node may have left something behind. */
+const longestSleepMs = secondMs;
+/** Agents told in one transaction: each holds its stream's cursor until the commit. */
+const portion = 5;
+
+const anyRow = prepared('anyOutboxRow', (db, _: Params) => db.selectFrom('outbox').select('id').orderBy('id').limit(1));
+
+/**
+ * The oldest row that nobody is at work on. What comes after it about the same task waits for it, so that everybody
+ * hears of things in their order.
+ */
+const nextRow = prepared('nextOutboxRow', (db, _: Params, engine) =>
+  engine.skipLocked(
+    db
+      .selectFrom('outbox')
+      .selectAll('outbox')
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom('outbox as earlier')
+              .select('earlier.id')
+              .whereRef('earlier.task_id', '=', 'outbox.task_id')
+              .whereRef('earlier.id', '<', 'outbox.id'),
+          ),
+        ),
+      )
+      .orderBy('outbox.id')
+      .limit(1),
+    'outbox',
+  ),
+);
+
+const recipients = prepared('outboxRecipients', (db, p: { task_id: string; after: string; limit: number }) =>
+  db
+    .selectFrom('matches')
+    .select(['agent_id', 'rank'])
+    .where('task_id', '=', p.task_id)
+    .where('agent_id', '>', p.after)
+    .orderBy('agent_id')
+    .limit(p.limit),
+);
+
+const noteEvent = perShape((column: 'matched_event' | 'ended_event') =>
+  prepared(`note ${column}`, (db, p: { task_id: string; agent_id: string; event: number }) =>
+    db
+      .updateTable('matches')
+      .set({ [column]: p.event })
+      .where('task_id', '=', p.task_id)
+      .where('agent_id', '=', p.agent_id),
+  ),
+);
+
+const deleteRow = prepared('deleteOutboxRow', (db, p: { id: string }) =>
+  db.deleteFrom('outbox').where('id', '=', p.id),
+);
+
+const noteProgress = prepared('noteOutboxProgress', (db, p: { id: string; told_upto: string }) =>
+  db.updateTable('outbox').set({ told_upto: p.told_upto }).where('id', '=', p.id),
+);
+
+/**
+ * Tells the agents that were chosen for a task what happens to it: after the transaction in which it happened, and in
+ * small ones of their own. To number an event in twenty streams at once would hold up everybody who writes to any of
+ * them (3 transactions a second instead of hundreds).
+ */
+export class Outbox {
+  readonly #ctx: Pick<Context, 'db'>;
+  readonly #loop: Loop;
+
+  constructor(ctx: Pick<Context, 'db' | 'clock' | 'log'>) {
+    this.#ctx = ctx;
+    this.#loop = new Loop(
+      ctx.clock,
+      async () => {
+        await this.run();
+        return longestSleepMs;
+      },
+      (error) => ctx.log.error(error, 'the outbox of events failed'),
+    );
+  }
+
+  start(): void {
+    this.#loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop();
+  }
+
+  /** Something has been put in. */
+  wake(): void {
+    this.#loop.wake();
+  }
+
+  /** Tells everything that there is to tell. */
+  async run(): Promise<void> {
+    const { db } = this.#ctx;
+    // Looking is cheaper than a transaction, and mostly there is nothing.
+    while ((await db.first(anyRow, {})) !== undefined && (await db.transact('tell the chosen', tellPortion)));
+  }
+}
+
+/** @returns whether there was anything to tell. */
+async function tellPortion(tx: Tx): Promise<boolean> {
+  const row = await tx.first(nextRow, {});
+  if (row === undefined) return false;
+  const { id, task_id, type, data, created_at, told_upto } = row;
+  const agents = await tx.all(recipients, { task_id, after: told_upto, limit: portion });
+  for (const { agent_id, rank } of agents) {
+    const event = { agentId: agent_id, taskId: task_id, type, data: dataFor(type, data, rank) } as NewEvent;
+    const number = await appendEvent(tx, event, created_at);
+    const column = type === 'task_matched' ? 'matched_event' : 'ended_event';
+    tx.send(noteEvent(column), { task_id, agent_id, event: number });
+  }
+  if (agents.length < portion) tx.send(deleteRow, { id });
+  else tx.send(noteProgress, { id, told_upto: agents.at(-1)!.agent_id });
+  return true;
+}
+
+const dataFor = (type: FannedEventType, data: string, rank: number): object =>
+  type === 'task_matched' ? { rank } : (JSON.parse(data) as object);

@@ -1,0 +1,116 @@
+import { sql } from 'kysely';
+import type { Tx } from '../db/database.ts';
+import { type Params, perShape, type Prepared, prepared } from '../db/prepared.ts';
+import { wordsOf } from './words.ts';
+
+/**
+ * Which agents say which words of themselves: the words of `good_at`, each with the number of agents that share it, so
+ * that a matcher can begin with the rarest. Kept up in the transaction that changes `good_at`.
+ */
+const mostWords = 200;
+
+/** The row of `word_counts` that counts the agents with any words at all. */
+export const everybody = '';
+
+/** The few statements for lists of words: a list that is shorter repeats its last word. */
+const shapes = [8, 40, mostWords + 1] as const;
+
+interface WordParams extends Params {
+  agent: string;
+}
+
+const wordParam = (p: Params, i: number) => p[`word_${i}`] as string;
+const indexes = (count: number) => Array.from({ length: count }, (_, i) => i);
+
+const addWords = perShape((count: number) =>
+  prepared(`add${count}Words`, (db, p: WordParams) =>
+    db
+      .insertInto('agent_words')
+      .values(indexes(count).map((i) => ({ word: wordParam(p, i), agent_id: p.agent })))
+      .onConflict((conflict) => conflict.doNothing()),
+  ),
+);
+
+const removeWords = perShape((count: number) =>
+  prepared(`remove${count}Words`, (db, p: WordParams) =>
+    db
+      .deleteFrom('agent_words')
+      .where(
+        'word',
+        'in',
+        indexes(count).map((i) => wordParam(p, i)),
+      )
+      .where('agent_id', '=', p.agent),
+  ),
+);
+
+/** As many words at once as there are, in these portions: a statement must not count a word twice. */
+const portions = [40, 8, 1] as const;
+
+const countWords = perShape((count: number) =>
+  prepared(`count${count}Words`, (db, p: Params) =>
+    db
+      .insertInto('word_counts')
+      .values(indexes(count).map((i) => ({ word: wordParam(p, i), agents: 1 })))
+      .onConflict((conflict) =>
+        conflict.column('word').doUpdateSet((eb) => ({ agents: eb('word_counts.agents', '+', 1) })),
+      ),
+  ),
+);
+
+const uncountWords = perShape((count: number) =>
+  prepared(`uncount${count}Words`, (db, p: Params) =>
+    db
+      .updateTable('word_counts')
+      .set({ agents: sql<number>`agents - 1` })
+      .where(
+        'word',
+        'in',
+        indexes(count).map((i) => wordParam(p, i)),
+      ),
+  ),
+);
+
+export function wordParams(words: readonly string[], count: number): Params {
+  const last = words.at(-1)!;
+  return Object.fromEntries(indexes(count).map((i) => [`word_${i}`, words[i] ?? last]));
+}
+
+export const shapeFor = (words: readonly string[]) => shapes.find((each) => each >= words.length)!;
+
+/**
+ * Takes the words of an agent's `good_at` into the index in place of those it had. Its row must be held already.
+ *
+ * @param known what stands in the index: `agents.words`.
+ * @returns what `agents.words` must say from now on.
+ */
+export function indexWords(tx: Tx, agentId: string, known: string | null, goodAt: string | null): string {
+  const before = new Set(known === null ? [] : (JSON.parse(known) as string[]));
+  const after = new Set(goodAt === null ? [] : wordsOf(goodAt, mostWords));
+  const gone = [...before].filter((word) => !after.has(word));
+  const added = [...after].filter((word) => !before.has(word));
+  const counted = before.size > 0 ? 1 : 0;
+  const counts = after.size > 0 ? 1 : 0;
+  if (gone.length > 0) {
+    const shape = shapeFor(gone);
+    tx.send(removeWords(shape), { agent: agentId, ...wordParams(gone, shape) });
+  }
+  if (added.length > 0) {
+    const shape = shapeFor(added);
+    tx.send(addWords(shape), { agent: agentId, ...wordParams(added, shape) });
+  }
+  count(tx, countWords, [...added, ...(counts > counted ? [everybody] : [])]);
+  count(tx, uncountWords, [...gone, ...(counts < counted ? [everybody] : [])]);
+  return JSON.stringify([...after]);
+}
+
+/** In the order of the words, in which every transaction locks their counts. */
+function count(tx: Tx, statement: (shape: number) => Prepared<Params, unknown>, words: readonly string[]): void {
+  const sorted = [...words].sort();
+  let done = 0;
+  for (const portion of portions) {
+    for (; sorted.length - done >= portion; done += portion) {
+      tx.send(statement(portion), wordParams(sorted.slice(done, done + portion), portion));
+    }
+  }
+}

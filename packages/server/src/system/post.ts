@@ -1,0 +1,108 @@
+import { platformId, type SystemTaskKind } from '@pinchwork/sdk';
+import { deadlineAfter, hourMs, secondMs } from '../clock.ts';
+import type { Context } from '../context.ts';
+import type { Tx } from '../db/database.ts';
+import { findAgents, findCandidates } from '../matching/matcher.ts';
+import { setMatches } from '../matching/matches.ts';
+import type { TaskRow } from '../tasks/queries.ts';
+import { record } from '../tasks/transition.ts';
+import { tagsOf } from '../tasks/view.ts';
+import { insertPosted, reserve } from './budget.ts';
+import * as queries from './queries.ts';
+
+/** Agents that the built-in matcher chooses. */
+const mostMatched = 5;
+/** An agent's capabilities are asked about once in this time. */
+const extractionMs = hourMs;
+
+type SystemContext = Pick<Context, 'config' | 'newId' | 'watch' | 'outbox'>;
+
+interface Question {
+  readonly kind: SystemTaskKind;
+  /** The task that it is about, or for `extract` the agent. */
+  readonly aboutId: string;
+  readonly aboutVersion?: number;
+  readonly candidates?: readonly string[];
+  /** Whose day it counts against; null: nobody's. */
+  readonly posterId: string | null;
+  readonly now: number;
+}
+
+/**
+ * Posts one of the platform's own tasks, if both caps allow it.
+ *
+ * @returns its id; undefined when a cap is reached.
+ */
+async function ask(ctx: SystemContext, tx: Tx, question: Question): Promise<string | undefined> {
+  const { kind, aboutId, aboutVersion, candidates, posterId, now } = question;
+  const { prices, timeoutSeconds } = ctx.config.systemTasks;
+  const price = prices[kind];
+  if (!(await reserve(ctx, tx, { posterId, price, now }))) return undefined;
+  const id = ctx.newId('task');
+  const periodMs = kind === 'extract' ? ctx.config.taskExpireHours * hourMs : timeoutSeconds[kind] * secondMs;
+  const task = await tx.first(queries.insertSystemTask, {
+    id,
+    kind,
+    poster_id: platformId,
+    about_id: aboutId,
+    about_version: aboutVersion ?? null,
+    candidates: candidates === undefined ? null : JSON.stringify(candidates),
+    max_credits: price,
+    created_at: now,
+    expires_at: deadlineAfter(now, periodMs),
+  });
+  if (posterId !== null) tx.send(insertPosted, { task_id: id, poster_id: posterId, posted_at: now });
+  await record(ctx, tx, 'postSystem', task!, { actorId: platformId, workerId: null, at: now });
+  return id;
+}
+
+/**
+ * Looks for the agents that suit a task just posted: by asking an agent that takes the platform's tasks, or else, and
+ * when the caps are reached, by the built-in matcher (contract section 6, "Matching").
+ *
+ * @param task as it was inserted, with whether somebody could be asked, and whether agents say anything of themselves.
+ */
+export async function arrangeMatching(
+  ctx: SystemContext,
+  tx: Tx,
+  task: TaskRow & { has_helper: number | boolean; has_words: number | boolean },
+  now: number,
+): Promise<void> {
+  const wanted = { need: task.need, tags: tagsOf(task), posterId: task.poster_id };
+  if (task.has_helper) {
+    const candidates = await findCandidates(tx, wanted);
+    const question = { kind: 'match', aboutId: task.id, candidates, posterId: task.poster_id, now } as const;
+    const matching_id = await ask(ctx, tx, question);
+    if (matching_id !== undefined) {
+      tx.send(queries.noteMatching, { id: task.id, matching_id });
+      return;
+    }
+  }
+  if (!task.has_words) return;
+  const agents = await findAgents(tx, wanted, mostMatched);
+  if (agents.length > 0) await setMatches(ctx, tx, task, { agents, now });
+}
+
+/** Has a delivery checked, if somebody can be asked and the caps allow it. It is advice, shown to both parties. */
+export async function arrangeVerification(
+  ctx: SystemContext,
+  tx: Tx,
+  task: TaskRow & { has_helper?: number | boolean },
+  now: number,
+): Promise<void> {
+  if (!task.has_helper) return;
+  const { id, version: aboutVersion, poster_id: posterId } = task;
+  const verifying_id = await ask(ctx, tx, { kind: 'verify', aboutId: id, aboutVersion, posterId, now });
+  if (verifying_id !== undefined) tx.send(queries.noteVerifying, { id, verifying_id });
+}
+
+/**
+ * Has the tags of an agent read out of its `good_at`, at most once an hour. Agents that take the platform's tasks
+ * themselves are not asked about. The agent's row must be held already.
+ */
+export async function arrangeExtraction(ctx: SystemContext, tx: Tx, agentId: string, now: number): Promise<void> {
+  if ((await tx.first(queries.anyOtherHelper, { id: agentId })) === undefined) return;
+  const due = { id: agentId, now, since: now - extractionMs };
+  if ((await tx.run(queries.noteExtractionIfDue, due)) === 0) return;
+  await ask(ctx, tx, { kind: 'extract', aboutId: agentId, posterId: null, now });
+}

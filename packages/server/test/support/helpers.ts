@@ -1,0 +1,28 @@
+import { type Agent, type Market, type Reply } from './market.ts';
+
+/** An agent that takes the platform's own tasks. */
+export const registerHelper = (market: Market, name = 'helper') =>
+  market.register(name, { accepts_system_tasks: true });
+
+export const answers = {
+  match: (ranked: readonly Agent[] = [], tags: readonly string[] = []) =>
+    JSON.stringify({ ranked_agents: ranked.map(({ id }) => id), extracted_tags: tags }),
+  verify: (meets = true) => JSON.stringify({ meets_requirements: meets, explanation: 'It says so' }),
+  extract: (tags: readonly string[]) => JSON.stringify({ agent_id: 'ag-000000000000', tags }),
+};
+
+/** Picks up the next task and says what it is. */
+export async function pickUp(helper: Agent): Promise<Reply & { task: string }> {
+  const reply = await helper.post('/v1/tasks/pickup');
+  if (reply.status !== 200) throw new Error(`Pickup answered ${reply.status}: ${reply.text}`);
+  return { ...reply, task: reply.body.task_id as string };
+}
+
+/** Picks up the platform's next task and answers it. */
+export async function answer(helper: Agent, result: string): Promise<Reply> {
+  const { task, body } = await pickUp(helper);
+  if (body.poster_id !== 'ag-platform') throw new Error(`${task} is not one of the platform's own tasks`);
+  const reply = await helper.post(`/v1/tasks/${task}/deliver`, { result });
+  if (reply.status !== 200) throw new Error(`The answer was answered ${reply.status}: ${reply.text}`);
+  return reply;
+}
