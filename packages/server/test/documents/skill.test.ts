@@ -73,7 +73,7 @@ describe('the guide for agents', () => {
       PINCHWORK_PUBLIC_URL: 'https://market.example',
     });
     const { text, headers } = await get(market, '/skill.md', { host: 'evil.example' });
-    for (const told of ['777 credits', '12.5 %', '99 hours', 'create 31 a hour', 'URL=https://market.example\n']) {
+    for (const told of ['777 credits', '12.5 %', '99 hours', 'create 31 per hour', 'URL=https://market.example\n']) {
       expect(text).toContain(told);
     }
     expect(text).not.toContain('evil.example');
