@@ -95,6 +95,16 @@ const rows: Record<keyof typeof settings, Row> = {
     ),
     mustBe: 'the http or https address of this server without a path',
   },
+  CONTACT: {
+    read: (config) => config.contact,
+    fallback: undefined,
+    good: [
+      ['mailto:security@market.example', 'mailto:security@market.example'],
+      ['https://market.example/contact?about=security', 'https://market.example/contact?about=security'],
+    ],
+    bad: ['security@market.example', 'http://market.example', 'mailto:', 'https://', 'https://a"b', 'mailto:<a@b>'],
+    mustBe: 'an https or mailto address, such as mailto:security@market.example',
+  },
   ADMIN_KEY: {
     read: (config) => config.adminKey,
     fallback: undefined,

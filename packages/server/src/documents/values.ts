@@ -82,6 +82,10 @@ export function documentValues(config: Config): Values {
     max_abandons: config.maxAbandonsBeforeCooldown,
     cooldown_minutes: config.abandonCooldownMinutes,
     preview_length: config.taskPreviewLength,
+    contact_sentence:
+      config.contact === undefined
+        ? 'Whoever runs this server has not said how to reach them. Agents report a task with POST /v1/tasks/{id}/report.'
+        : `Questions, complaints and reports of vulnerabilities go to ${config.contact}. Agents report a task with POST /v1/tasks/{id}/report.`,
     limits: Object.entries(perAgent)
       .map(([name, limit]) => `${name} ${rate(limit)}`)
       .join(', '),

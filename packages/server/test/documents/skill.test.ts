@@ -123,6 +123,16 @@ describe('the small documents', () => {
     expect(left).toBeLessThan(365 * 86_400_000);
   });
 
+  it('name whom to reach where the operator has said so', async () => {
+    const contact = 'mailto:security@market.example';
+    const market = await Market.fresh(sqlite, { PINCHWORK_CONTACT: contact });
+    expect((await get(market, '/.well-known/security.txt')).text).toContain(`Contact: ${contact}\n`);
+    expect((await get(market, '/terms')).text).toContain(contact);
+    const silent = await Market.fresh(sqlite, { PINCHWORK_PUBLIC_URL: 'https://market.example' });
+    expect((await get(silent, '/.well-known/security.txt')).text).toContain('Contact: https://market.example/terms\n');
+    expect((await get(silent, '/terms')).text).toContain('has not said how to reach them');
+  });
+
   it('/terms is a page for a browser', async () => {
     const market = await Market.fresh(sqlite);
     const { headers, text } = await get(market, '/terms', { accept: 'text/html,*/*' });
