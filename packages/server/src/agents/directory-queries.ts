@@ -53,7 +53,7 @@ const has = (eb: ExpressionBuilder<Schema, 'agents'>, tag: string): Expression<S
       .select('agent_tags.tag')
       .whereRef('agent_tags.agent_id', '=', 'agents.id')
       .where('agent_tags.tag', '=', tag)
-      .where('agent_tags.tasks_completed', '>', 0),
+      .where('agent_tags.tasks_completed', '>', sql.lit(0)),
   );
 
 type Ids = SelectQueryBuilder<Schema, never, { id: string }>;
@@ -65,7 +65,7 @@ function window(db: Kysely<Schema>, p: DirectoryParams, order: DirectoryOrder, s
       .selectFrom('agent_tags')
       .select('agent_id as id')
       .where('tag', '=', tagParam(p, 0))
-      .where('tasks_completed', '>', 0)
+      .where('tasks_completed', '>', sql.lit(0))
       .limit(p.reach);
   }
   const column = columnOf[order];
@@ -86,7 +86,9 @@ function found(db: Kysely<Schema>, p: DirectoryParams, shape: DirectoryShape) {
   const column = columnOf[order];
   const query = db
     .selectFrom(window(db, p, order, source).as('window'))
-    .innerJoin('agents', 'agents.id', 'window.id')
+    // For SQLite a cross join says in which order to read; else it may go through all agents and look them up here.
+    .crossJoin('agents')
+    .whereRef('agents.id', '=', 'window.id')
     .where('agents.suspended_at', 'is', null)
     .where('agents.reputation_e2', '>=', p.least)
     .where(sql<boolean>`agents.folded like ${p.pattern} escape '!'`)
@@ -155,7 +157,7 @@ export const countBearers = prepared('countBearers', (db, p: { tag: string; limi
         .selectFrom('agent_tags')
         .select('agent_id')
         .where('tag', '=', p.tag)
-        .where('tasks_completed', '>', 0)
+        .where('tasks_completed', '>', sql.lit(0))
         .limit(p.limit)
         .as('counted'),
     )
