@@ -47,7 +47,7 @@ export const documents = {
     status: 200,
     mediaTypes: ['application/json'],
     summary: 'This reference, for programs',
-    description: 'The OpenAPI 3.1 document that you are reading.',
+    description: 'The OpenAPI 3.1 document: every endpoint, body, reply and error, with examples.',
   }),
   llms: page({
     path: '/llms.txt',

@@ -31,6 +31,8 @@ export interface Config {
   readonly matchExclusiveSeconds: number;
   /** Characters of a task that everybody may read. */
   readonly taskPreviewLength: number;
+  /** Where people reach the operator: an https or mailto address. */
+  readonly contact: string | undefined;
   /** Web pages of these origins may call the API; `*` stands for all. */
   readonly corsOrigins: readonly string[];
   /** The port of the metrics, on the loopback address; undefined: none. */
@@ -182,6 +184,14 @@ function publicUrl(value: string) {
     : new Problem('the http or https address of this server without a path, such as https://market.example');
 }
 
+/** Only what a URI may hold (RFC 3986), so that it can stand in any text. */
+function contact(value: string) {
+  if (value === '') return undefined;
+  return /^(https:\/\/|mailto:)[\w.~:/?#@!$()*+,;=%-]+$/.test(value) && URL.canParse(value)
+    ? value
+    : new Problem('an https or mailto address, such as mailto:security@market.example');
+}
+
 function origins(value: string) {
   const list = splitList(value);
   return list.every((each) => each === '*' || isOrigin(each))
@@ -204,6 +214,11 @@ export const settings = {
     '',
     'The address in documents, such as https://market.example; else where a request was sent to',
     publicUrl,
+  ),
+  CONTACT: setting(
+    '',
+    'Where people reach you, for the terms and security.txt, such as mailto:security@market.example',
+    contact,
   ),
   ADMIN_KEY: setting('', 'The key of the admin API, which is off without one', adminKey),
   INITIAL_CREDITS: setting('100', 'Credits of a new agent', whole(0, 1_000_000)),
@@ -320,6 +335,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
       creditsPerHour: value('SYSTEM_CREDITS_PER_HOUR'),
     },
     matchExclusiveSeconds: value('MATCH_EXCLUSIVE_SECONDS'),
+    contact: value('CONTACT'),
     taskPreviewLength: value('TASK_PREVIEW_LENGTH'),
     corsOrigins: value('CORS_ORIGINS'),
     metricsPort: value('METRICS_PORT'),

@@ -61,6 +61,9 @@ const rate = (read: (config: Config) => unknown, count: number, windowMs: number
 /** A minute and an hour, in milliseconds. */
 const [minute, hour] = [60_000, 3_600_000];
 
+const anyCredits = whole((config) => config.systemTasks.creditsPerHour, 1_000, 0, 1_000_000_000);
+const creditsPerHour: Row = { ...anyCredits, good: [...anyCredits.good, ['off', undefined]] };
+
 const rows: Record<keyof typeof settings, Row> = {
   DATABASE_URL: {
     read: (config) => config.databaseUrl,
@@ -94,6 +97,16 @@ const rows: Record<keyof typeof settings, Row> = {
       'market.example ftp://h https:// https://h/path https://h?x=1 https://h#x https://u:p@h https://h:443 javascript:alert(1)',
     ),
     mustBe: 'the http or https address of this server without a path',
+  },
+  CONTACT: {
+    read: (config) => config.contact,
+    fallback: undefined,
+    good: [
+      ['mailto:security@market.example', 'mailto:security@market.example'],
+      ['https://market.example/contact?about=security', 'https://market.example/contact?about=security'],
+    ],
+    bad: ['security@market.example', 'http://market.example', 'mailto:', 'https://', 'https://a"b', 'mailto:<a@b>'],
+    mustBe: 'an https or mailto address, such as mailto:security@market.example',
   },
   ADMIN_KEY: {
     read: (config) => config.adminKey,
@@ -133,6 +146,14 @@ const rows: Record<keyof typeof settings, Row> = {
   RATE_LIMIT_READ: rate((config) => config.rateLimits.read, 120, minute),
   RATE_LIMIT_WRITE: rate((config) => config.rateLimits.write, 60, minute),
   RATE_LIMIT_ADMIN: rate((config) => config.rateLimits.admin, 30, minute),
+  MATCH_TIMEOUT_SECONDS: duration((config) => config.systemTasks.timeoutSeconds.match, 120, 86_400),
+  MATCH_EXCLUSIVE_SECONDS: duration((config) => config.matchExclusiveSeconds, 120, 86_400),
+  VERIFICATION_TIMEOUT_SECONDS: duration((config) => config.systemTasks.timeoutSeconds.verify, 120, 86_400),
+  MATCH_CREDITS: whole((config) => config.systemTasks.prices.match, 3, 1, 100_000),
+  VERIFY_CREDITS: whole((config) => config.systemTasks.prices.verify, 5, 1, 100_000),
+  CAPABILITY_EXTRACT_CREDITS: whole((config) => config.systemTasks.prices.extract, 2, 1, 100_000),
+  SYSTEM_TASKS_PER_POSTER_PER_DAY: whole((config) => config.systemTasks.perPosterPerDay, 50, 0, 10_000),
+  SYSTEM_CREDITS_PER_HOUR: creditsPerHour,
   TASK_PREVIEW_LENGTH: whole((config) => config.taskPreviewLength, 80, 1, 1_000),
   WEBHOOK_ALLOW_PRIVATE_NETWORKS: {
     read: (config) => config.webhooks.allowPrivateNetworks,

@@ -1,21 +1,16 @@
 import { readFileSync } from 'node:fs';
-import { limits } from '@pinchwork/sdk';
 import { expect, it } from 'vitest';
-import { settings } from '../src/config.ts';
+import { pages, withTables } from '../../../docs/tables.ts';
 
-const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
+it.each(pages.map((page) => [page.pathname.split('/').at(-1), page] as const))(
+  'the tables of %s say what the code says; else "npm run docs" writes them anew',
+  (_, page) => {
+    const text = readFileSync(page, 'utf8');
+    expect(text).toContain('<!-- table: ');
+    expect(withTables(text)).toBe(text);
+  },
+);
 
-it("the README's table of settings is the one in config.ts", () => {
-  const rows = Object.entries(settings).map(
-    ([name, { default: fallback, meaning }]) =>
-      `| PINCHWORK_${name} | ${fallback === '' ? '–' : fallback} | ${meaning} |`,
-  );
-  expect(/\| Variable .*\n\|---\|---\|---\|\n([\s\S]*?)\n\n/.exec(readme)?.[1]?.split('\n')).toEqual(rows);
-});
-
-it('the limits that docs/api.md tells are those of the contract', () => {
-  const docs = readFileSync(new URL('../../../docs/api.md', import.meta.url), 'utf8');
-  const told = ['nameLength', 'goodAtLength', 'needLength', 'contextLength', 'resultLength', 'reasonLength'] as const;
-  const more = ['webhookUrlLength', 'webhookSecretLength', 'maxCredits', 'deadlineMinutes', 'timeoutMinutes'] as const;
-  for (const name of [...told, ...more]) expect(docs, name).toContain(limits[name].toLocaleString('en-US'));
+it('a mark in a page that names no table is found', () => {
+  expect(() => withTables('<!-- table: nonsense -->\n<!-- end -->')).toThrow('nonsense');
 });

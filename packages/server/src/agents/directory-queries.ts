@@ -86,7 +86,9 @@ function found(db: Kysely<Schema>, p: DirectoryParams, shape: DirectoryShape) {
   const column = columnOf[order];
   const query = db
     .selectFrom(window(db, p, order, source).as('window'))
-    .innerJoin('agents', 'agents.id', 'window.id')
+    // For SQLite a cross join says in which order to read; else it may go through all agents and look them up here.
+    .crossJoin('agents')
+    .whereRef('agents.id', '=', 'window.id')
     .where('agents.suspended_at', 'is', null)
     .where('agents.id', '<>', platformId)
     .where('agents.reputation_e2', '>=', p.least)

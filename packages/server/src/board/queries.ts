@@ -30,12 +30,16 @@ const tag = (p: Params, i: number) => p[`tag_${i}`] as string;
 const indexes = (count: number) => Array.from({ length: count }, (_, i) => i);
 const nothing = sql``;
 
-/** The rows of the tasks `t` whose ids are in `examined`, with their posters `p` and these posters' trust. */
+/**
+ * The rows of the tasks `t` whose ids are in `examined`, with their posters `p` and these posters' trust. For SQLite a
+ * cross join says in which order to read; else it may go through all tasks and look them up in what is examined.
+ */
 const rowsOf = (examined: Fragment, p: BoardParams) => sql`
   from (${examined}) as x
-  join tasks t on t.id = x.id
-  join agents p on p.id = t.poster_id
-  left join trust r on r.truster_id = t.poster_id and r.trusted_id = ${p.agent}`;
+  cross join tasks t
+  cross join agents p
+  left join trust r on r.truster_id = t.poster_id and r.trusted_id = ${p.agent}
+  where t.id = x.id and p.id = t.poster_id`;
 
 const columns = sql`t.id, t.created_at, t.tags, t.hints, p.reputation_e2, r.score as trust`;
 
@@ -97,7 +101,7 @@ const examined = (p: ScanParams, tagCount: number) =>
 
 const everyonesAmong = (p: ScanParams, selected: Fragment, tagCount: number) => sql`
   select ${selected} ${rowsOf(examined(p, tagCount), p)}
-  where ${isOpen(p)} and ${isEveryones(p)} and ${bears(p, 1, tagCount)}`;
+    and ${isOpen(p)} and ${isEveryones(p)} and ${bears(p, 1, tagCount)}`;
 
 /** Of the next tasks that bear all of `tagCount` tags, those open to the agent, oldest first. */
 export const scanBoard = perShape((tagCount: number) =>
@@ -136,7 +140,7 @@ export const tagWindows = perShape((tagCount: number) =>
         order by created_at, task_id limit ${p.examine}) as ${sql.ref(`${table}_${i}`)}`;
       const windows = indexes(tagCount).flatMap((i) => [oldest('board_tags', i), oldest('board_hints', i)]);
       return sql`select ${columns} ${rowsOf(sql.join(windows, sql` union `), p)}
-        where ${isOpen(p)} and ${isEveryones(p)}`;
+          and ${isOpen(p)} and ${isEveryones(p)}`;
     },
     { replan: true },
   ),
@@ -159,7 +163,7 @@ const chosenFor = (p: MatchedParams) => sql`
   order by rank, task_created_at, task_id limit ${p.examine}`;
 
 const matchedAmong = (p: MatchedParams, selected: Fragment, tagCount: number) => sql`
-  select ${selected} ${rowsOf(chosenFor(p), p)} where ${isOpen(p)} and ${bears(p, 0, tagCount)}`;
+  select ${selected} ${rowsOf(chosenFor(p), p)} and ${isOpen(p)} and ${bears(p, 0, tagCount)}`;
 
 /** The tasks that an agent was chosen for and that bear all of `tagCount` tags, best rank first. */
 export const matchedTasks = perShape((tagCount: number) =>

@@ -7,6 +7,7 @@ import type { Values } from './template.ts';
 
 const shown = (path: string) => path.replace(/:(\w+)/g, '{$1}');
 const number = (value: number) => value.toLocaleString('en-US');
+const mebibyte = 1024 * 1024;
 
 const windows: readonly [number, string][] = [
   [secondMs, 'second'],
@@ -17,7 +18,7 @@ const windows: readonly [number, string][] = [
 
 function rate(limit: RateLimit | undefined): string {
   if (limit === undefined) return 'any number';
-  return `${number(limit.count)} a ${windows.find(([ms]) => ms === limit.windowMs)![1]}`;
+  return `${number(limit.count)} per ${windows.find(([ms]) => ms === limit.windowMs)![1]}`;
 }
 
 const words = { none: '–', agent: 'key', admin: 'admin key' } as const;
@@ -34,22 +35,34 @@ function endpointTable(): string {
   return ['| Method and path | Needs | What it does |', '|---|---|---|', ...api, ...pages].join('\n');
 }
 
-function inputLimits(): string {
+/** How long and how large what is sent may be. */
+export function inputLimits(): string {
+  const to = (most: number, least = 1) => `${number(least)} to ${number(most)}`;
   const rows: [string, string][] = [
-    ['`name`, `good_at`', `1-${number(limits.nameLength)}, up to ${number(limits.goodAtLength)} characters`],
-    ['`need`, `context`', `1-${number(limits.needLength)}, up to ${number(limits.contextLength)}`],
-    ['`result`', `1-${number(limits.resultLength)}`],
-    ['`reason`, `feedback`', `1-${number(limits.reasonLength)}, up to ${number(limits.remarkLength)}`],
-    [
-      '`question`, `answer`, `message`',
-      [limits.questionLength, limits.answerLength, limits.messageLength].map((most) => `1-${number(most)}`).join(', '),
-    ],
-    ['`tags`', `${limits.tags}, each up to ${limits.tagLength} letters, digits, \`-\`, \`_\``],
-    ['`max_credits`', `1-${number(limits.maxCredits)}, default 50`],
-    ['`rating`', '1-5'],
-    ['a body', `${limits.bodyBytes / 1024 / 1024} MiB`],
+    ['`name`', to(limits.nameLength)],
+    ['`good_at`', to(limits.goodAtLength, 0)],
+    ['`need`', to(limits.needLength)],
+    ['`context`', to(limits.contextLength, 0)],
+    ['`result`', to(limits.resultLength)],
+    ['`reason`', to(limits.reasonLength)],
+    ['`feedback`, `note`', to(limits.remarkLength, 0)],
+    ['`question`, `answer`', `${to(limits.questionLength)}, ${to(limits.answerLength)}`],
+    ['`message`', to(limits.messageLength)],
+    ['`webhook_url`, `webhook_secret`', `${to(limits.webhookUrlLength)}, ${to(limits.webhookSecretLength)}`],
+    ['`tags`', `at most ${limits.tags}, each of ${to(limits.tagLength)} letters, digits, \`-\`, \`_\``],
+    ['`search` in the directory', `at most ${number(limits.searchLength)}`],
+    ['`max_credits`', `${to(limits.maxCredits)} credits`],
+    ['`credits_claimed`', 'from 1 credit, capped at `max_credits`'],
+    ['`wait`', `${to(limits.waitSeconds)} seconds`],
+    ['`deadline_minutes`', `${to(limits.deadlineMinutes)} minutes`],
+    ['`review_timeout_minutes`, `claim_timeout_minutes`', `${to(limits.timeoutMinutes)} minutes`],
+    ['`rating`', to(5)],
+    ['`count` of a batch', to(limits.batch)],
+    ['`limit`, `offset` of a list', `${to(limits.pageSize)}, ${to(limits.pageOffset, 0)}`],
+    ['`Idempotency-Key`', `${to(limits.idempotencyKeyLength)}; for a registration from ${limits.registerKeyLength}`],
+    ['a body, its front matter', `${limits.bodyBytes / mebibyte} MiB, ${limits.frontMatterBytes / mebibyte} MiB`],
   ];
-  return ['| Field | Limit |', '|---|---|', ...rows.map(([field, limit]) => `| ${field} | ${limit} |`)].join('\n');
+  return ['| What | How much |', '|---|---|', ...rows.map(([what, limit]) => `| ${what} | ${limit} |`)].join('\n');
 }
 
 /** What documents say of this server: from its configuration and the contract's limits, typed nowhere else. */
@@ -69,6 +82,10 @@ export function documentValues(config: Config): Values {
     max_abandons: config.maxAbandonsBeforeCooldown,
     cooldown_minutes: config.abandonCooldownMinutes,
     preview_length: config.taskPreviewLength,
+    contact_sentence:
+      config.contact === undefined
+        ? 'Whoever runs this server has not said how to reach them. Agents report a task with POST /v1/tasks/{id}/report.'
+        : `Questions, complaints and reports of vulnerabilities go to ${config.contact}. Agents report a task with POST /v1/tasks/{id}/report.`,
     limits: Object.entries(perAgent)
       .map(([name, limit]) => `${name} ${rate(limit)}`)
       .join(', '),

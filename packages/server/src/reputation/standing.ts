@@ -63,7 +63,10 @@ const countRating = prepared('countRating', (db, p: { id: string; rating: number
     .where('id', '=', p.id),
 );
 
-/** Notes what an agent has earned in all by now. */
+/**
+ * Notes what an agent has earned in all by now. A note is never older than the one before it: the clocks of two servers
+ * differ by milliseconds, and what came last must stand last. The agent's row is locked, so there is one order.
+ */
 const noteEarnings = prepared('noteEarnings', (db, p: { id: string; at: number }) =>
   db
     .insertInto('earnings')
@@ -71,7 +74,19 @@ const noteEarnings = prepared('noteEarnings', (db, p: { id: string; at: number }
     .expression((eb) =>
       eb
         .selectFrom('agents')
-        .select(['id', sql<number>`cast(${p.at} as bigint)`.as('at'), 'earned'])
+        .select(({ fn, selectFrom }) => [
+          'id',
+          fn
+            .coalesce(
+              selectFrom('earnings')
+                .select(({ fn: { max } }) => max('at').as('latest'))
+                .where('agent_id', '=', p.id)
+                .where('at', '>', p.at),
+              sql<number>`cast(${p.at} as bigint)`,
+            )
+            .as('at'),
+          'earned',
+        ])
         .where('id', '=', p.id),
     )
     .onConflict((conflict) => conflict.doNothing()),

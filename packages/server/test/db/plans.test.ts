@@ -68,6 +68,12 @@ function seeds(agent: string): string[] {
        select ${id('aa-')}, 'grant_credits', ${id('ag-')}, '', '{}', '{}', ${at} from n`,
     `${each} insert into idempotency_keys (scope, key, fingerprint, reply, expires_at)
        select '${agent}', ${id('')}, '', '', ${at} from n`,
+    `${each} insert into agent_tags (agent_id, tag, name, tasks_completed) select ${id('ag-')}, 'common', 'common', i from n`,
+    `${each} insert into agent_tags (agent_id, tag, name, tasks_completed) select '${agent}', 'own' || i, 'own' || i, i from n where i <= 5000`,
+    `${each} insert into trust (truster_id, trusted_id, score, interactions, updated_at)
+       select '${agent}', ${id('ag-')}, 0.5, 1, ${at} from n`,
+    `${each} insert into earnings (agent_id, at, total)
+       select case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, ${at}, i from n`,
     `${each} insert into rate_windows (key, count, ends_at) select ${id('')}, 1, 1893456000000 + i from n`,
   ];
 }
@@ -95,6 +101,20 @@ async function talk({ admin }: Market, poster: Agent, worker: Agent): Promise<vo
   await admin.get('/v1/admin/log');
 }
 
+/** The directory in every order and by every filter, profiles, and the pages for people. */
+async function discover(market: Market, task: string, agent: Agent): Promise<void> {
+  const get = (url: string) => market.request({ method: 'GET', url });
+  for (const order of ['reputation', 'tasks_completed', 'rating_count', 'newest']) {
+    for (const filter of ['', '&tags=common', '&tags=rare', '&tags=common,rare', '&search=seed', '&min_reputation=1']) {
+      expect((await get(`/v1/agents?sort_by=${order}${filter}`)).status).toBe(200);
+    }
+  }
+  await get('/v1/agents?limit=100');
+  await get(`/v1/agents/${agent.id}`);
+  await get('/human');
+  await get(`/human/tasks/${task}`);
+}
+
 /** Calls everything that reads or changes rows, so that each of its statements is heard. */
 async function useEverything(market: Market): Promise<void> {
   const [poster, worker] = [await market.register('poster'), await market.register('worker')];
@@ -116,6 +136,10 @@ async function useEverything(market: Market): Promise<void> {
   const approved = await deliverTask(poster, worker, fields);
   await poster.post(`/v1/tasks/${approved}/approve`, { rating: 5, feedback: 'Good' }, { 'idempotency-key': 'once' });
   await worker.post(`/v1/tasks/${approved}/deliver`, { result: 'Too late' });
+  for (let i = 0; i < 2; i++) await worker.post(`/v1/tasks/${approved}/rate`, { rating: 4 });
+  for (const path of ['', '/stats', '/trust', '/trust?offset=5']) await worker.get(`/v1/me${path}`);
+  await worker.patch('/v1/me', { good_at: 'sums' });
+  await discover(market, approved, worker);
   await worker.post(`/v1/tasks/${await claimTask(poster, worker, fields)}/abandon`);
   await poster.post(`/v1/tasks/${await postTask(poster, fields)}/cancel`);
   await talk(market, poster, worker);
@@ -129,21 +153,37 @@ async function useEverything(market: Market): Promise<void> {
   await audit(market.ctx.db, { now: market.clock.now() });
 }
 
+/** What SQLite may read from end to end: parts of a statement that are bounded, and indexes of a few rows alone. */
+const mayScan = [
+  'CONSTANT',
+  'window',
+  'counted',
+  'tags_',
+  'tasks USING INDEX tasks_board',
+  'agents USING INDEX agents_releasing',
+];
+const scans = new RegExp(`^SCAN (?!${mayScan.join('|')})|AUTOMATIC`);
+
 /**
- * Whether a line of a plan says that it reads a whole table, or sorts what may be one. The board's index is read from
- * its start; PostgreSQL may sort what it has found to be few.
+ * Whether a line of a plan says that it reads a whole table, or sorts what may be one. PostgreSQL may sort what it has
+ * found to be few.
  */
 const faults = {
-  SQLite: (line: string) => /^SCAN (?!CONSTANT|tasks USING INDEX tasks_board)|TEMP B-TREE/.test(line),
-  PostgreSQL: (line: string) =>
-    line.includes('Seq Scan on') || Number(/Sort .*rows=(\d+)/.exec(line)?.[1] ?? 0) > 1_000,
+  SQLite: (line: string, sortsFew: boolean) => scans.test(line) || (!sortsFew && line.includes('TEMP B-TREE')),
+  // A window of 2,000 is a tenth of our seeds: PostgreSQL rightly reads them all; of more, it looks the few up.
+  PostgreSQL: (line: string, sortsFew: boolean) =>
+    !sortsFew && (line.includes('Seq Scan on') || Number(/Sort .*rows=(\d+)/.exec(line)?.[1] ?? 0) > 1_000),
 };
+
+/** Sorts as many agents as one request looks at, and must find those few by an index all the same. */
+const windowed = 'as "window"';
 
 /** What may sort or read a whole result, because it is bounded; each with its bound. */
 const bounded: [RegExp, string][] = [
   [/as "mine"/, 'as many rows of each role and status as the page reaches'],
   [/as "page"|as "counted"|as "e"/, 'the rows of one page, or as many as are counted'],
   [/having sum\(e.amount\)|count\(distinct e.transfer_id\)/, 'one range of an audit'],
+  [/as "completed"/, 'everything, counted once a minute for all readers, on SQLite in a thread of its own'],
   [/from "meta"|schema_migrations|kysely_migration|sqlite_master|pg_catalog|from "stuck_timers"/, 'a handful of rows'],
 ];
 
@@ -171,9 +211,10 @@ onBothEngines('every statement', (engine) => {
     expect(statements.length).toBeGreaterThan(50);
     const faulty: string[] = [];
     for (const statement of statements) {
-      if (bounded.some(([pattern]) => pattern.test(statement.text))) continue;
+      const sortsFew = statement.text.includes(windowed);
+      if (!sortsFew && bounded.some(([pattern]) => pattern.test(statement.text))) continue;
       const plan = await planOf(engine, market.url, statement);
-      if (plan.some(faults[engine.name])) faulty.push([statement.text, ...plan].join('\n  '));
+      if (plan.some((line) => faults[engine.name](line, sortsFew))) faulty.push([statement.text, ...plan].join('\n  '));
     }
     expect(faulty).toEqual([]);
   });

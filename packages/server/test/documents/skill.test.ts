@@ -73,7 +73,7 @@ describe('the guide for agents', () => {
       PINCHWORK_PUBLIC_URL: 'https://market.example',
     });
     const { text, headers } = await get(market, '/skill.md', { host: 'evil.example' });
-    for (const told of ['777 credits', '12.5 %', '99 hours', 'create 31 a hour', 'URL=https://market.example\n']) {
+    for (const told of ['777 credits', '12.5 %', '99 hours', 'create 31 per hour', 'URL=https://market.example\n']) {
       expect(text).toContain(told);
     }
     expect(text).not.toContain('evil.example');
@@ -121,6 +121,16 @@ describe('the small documents', () => {
     const left = Date.parse(/Expires: (.*)/.exec(text)![1]!) - market.clock.now();
     expect(left).toBeGreaterThan(0);
     expect(left).toBeLessThan(365 * 86_400_000);
+  });
+
+  it('name whom to reach where the operator has said so', async () => {
+    const contact = 'mailto:security@market.example';
+    const market = await Market.fresh(sqlite, { PINCHWORK_CONTACT: contact });
+    expect((await get(market, '/.well-known/security.txt')).text).toContain(`Contact: ${contact}\n`);
+    expect((await get(market, '/terms')).text).toContain(contact);
+    const silent = await Market.fresh(sqlite, { PINCHWORK_PUBLIC_URL: 'https://market.example' });
+    expect((await get(silent, '/.well-known/security.txt')).text).toContain('Contact: https://market.example/terms\n');
+    expect((await get(silent, '/terms')).text).toContain('has not said how to reach them');
   });
 
   it('/terms is a page for a browser', async () => {

@@ -47,7 +47,8 @@ function badValue(schema: Json): fc.Arbitrary<unknown> {
   const candidates: fc.Arbitrary<unknown>[] = [fc.constant({}), fc.constant({ a: { b: [] } })];
   if (!allows('array')) candidates.push(fc.constant([]), fc.constant([null]), fc.constant(['x']));
   if (!allows('boolean')) candidates.push(fc.boolean());
-  if (!allows('integer') && !allows('number')) candidates.push(fc.double({ noNaN: true }), fc.integer());
+  if (!allows('integer') && !allows('number'))
+    candidates.push(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.integer());
   if (!allows('string')) candidates.push(fc.constantFrom(...hostileTexts));
   for (const { type, minimum = 0, maximum = 2 ** 53, maxLength, minLength, maxItems } of kinds as Bounds[]) {
     if (type === 'integer') candidates.push(fc.constantFrom(1.5, -1e300, 1e300, maximum + 1, minimum - 1));
@@ -70,6 +71,7 @@ interface Bad {
   readonly body?: string;
   readonly type?: string;
   readonly id?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 const withBody = (Object.keys(endpoints) as EndpointName[]).filter(
@@ -96,7 +98,7 @@ const badBody: fc.Arbitrary<Bad> = fc
   .tuple(
     fc.constantFrom(...withBody),
     fc.oneof(
-      fc.string().map((text) => `{${text}`),
+      fc.string().map((text) => `{]${text}`),
       fc.constantFrom('[]', 'null', '1', '"x"', '{"a":1', '{]', '{"__proto__":{}}'),
     ),
   )
@@ -130,12 +132,29 @@ const badId: fc.Arbitrary<Bad> = fc
   )
   .map(([name, id]) => ({ name, id: encodeURIComponent(id) }));
 
+/** Texts that can stand in a header at all. */
+const headerTexts = hostileTexts.filter((text) => /^[\t\x20-\x7e\x80-\xff]*$/.test(text));
+
+/** A header that is odd, and a body that no endpoint takes however it is read. */
+const badHeader: fc.Arbitrary<Bad> = fc
+  .tuple(
+    fc.constantFrom(...withBody),
+    fc.oneof(
+      fc.constantFrom('', 'x'.repeat(256), ...headerTexts).map((text) => ({ 'idempotency-key': text })),
+      fc.constantFrom(...headerTexts).map((text) => ({ authorization: text })),
+      fc.constantFrom(...headerTexts).map((text) => ({ authorization: `Bearer ${text}` })),
+      fc.constantFrom(...headerTexts).map((text) => ({ 'content-type': text })),
+    ),
+  )
+  .map(([name, headers]) => ({ name, headers, body: 'a\0b', type: 'text/plain' }));
+
 const badRequest = fc.oneof(
   { arbitrary: badField, weight: 5 },
   { arbitrary: badBody, weight: 2 },
   { arbitrary: badFrontMatter, weight: 1 },
   { arbitrary: badQuery, weight: 1 },
   { arbitrary: badId, weight: 1 },
+  { arbitrary: badHeader, weight: 1 },
 );
 
 onBothEngines('a market under bad requests', (engine) => {
@@ -152,7 +171,7 @@ onBothEngines('a market under bad requests', (engine) => {
       );
     const before = await balances();
     let sent = 0;
-    const send = async ({ name, query, body, type, id }: Bad) => {
+    const send = async ({ name, query, body, type, id, headers }: Bad) => {
       const { method, path, auth } = endpoints[name] as Endpoint;
       const task = tasks[sent % tasks.length]!;
       const url = path.replace(':id', id ?? task).replace(':question_id', id ?? 'qa-000000000000');
@@ -161,10 +180,14 @@ onBothEngines('a market under bad requests', (engine) => {
       const reply = await market.request({
         method,
         url: `${url}${query === undefined ? '' : `?${query}`}`,
-        headers: { authorization: `Bearer ${key}`, ...(type === undefined ? {} : { 'content-type': type }) },
+        headers: {
+          authorization: `Bearer ${key}`,
+          ...(type === undefined ? {} : { 'content-type': type }),
+          ...headers,
+        },
         ...(body === undefined ? {} : { payload: body }),
       });
-      // An odd query parameter that an endpoint does not have is ignored; some good examples are conflicts.
+      // A parameter that an endpoint does not have is ignored, and an odd id may still stand in a good path.
       if (reply.status < 400) expect(query ?? id, reply.text).toBeDefined();
       else expectError(reply, reply.status);
       expect(reply.status, reply.text).toBeLessThan(500);

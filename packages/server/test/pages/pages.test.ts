@@ -61,7 +61,7 @@ describe('the page for people', () => {
     clock();
     const { page, faults } = await open('/human');
     expect(await page.evaluate('window.hacked')).toBeUndefined();
-    const shown = await page.locator('ul.tasks bdi').allTextContents();
+    const shown = await page.locator('ul.tasks a bdi').allTextContents();
     expect(shown).toHaveLength(10);
     for (const need of hostile.slice(1)) {
       const plain = need.replace(/[\u202c\u202e\u200b]/g, ' ');

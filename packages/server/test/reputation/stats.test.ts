@@ -85,6 +85,16 @@ onBothEngines("an agent's stats", (engine) => {
     expect(await stats(worker)).toMatchObject({ total_earned: 27, recent_7d_earned: 0, recent_30d_earned: 18 });
   });
 
+  it('lose nothing to a clock that runs behind the one before it', async () => {
+    const { market, poster, worker } = await open(engine);
+    await earn(poster, worker, 10);
+    market.clock.advance(-500);
+    await earn(poster, worker, 20);
+    market.clock.advance(500 + 7 * dayMs);
+    expect(await stats(worker)).toMatchObject({ total_earned: 27, recent_7d_earned: 0, recent_30d_earned: 27 });
+    expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, broken: [] });
+  });
+
   it('leave out what was cancelled, expired or never reviewed', async () => {
     const { market, poster, worker } = await open(engine);
     await poster.post(`/v1/tasks/${await postTask(poster, { tags: ['lost'] })}/cancel`);

@@ -127,14 +127,15 @@ const idempotencyKey = ({ auth }: Endpoint): Json => ({
 function requestBody(name: string, endpoint: Endpoint, { body = {} }: Reference): Json {
   const schema = refTo(componentName(endpoint.body!));
   const { mainField } = endpoint;
+  const required = Object.values<z.ZodType>(endpoint.body!.shape).some((field) => !field.safeParse(undefined).success);
   const asText = {
-    schema: { type: 'string', description: textDescription(mainField) },
+    schema: { type: 'string', ...(required ? { minLength: 1 } : {}), description: textDescription(mainField) },
     examples: { [name]: { summary: name, value: asMarkdown(body, mainField) } },
   };
   return {
     description:
       `As JSON, or as Markdown with YAML front matter. ${mainField === undefined ? '' : `Plain text is \`${mainField}\`.`}`.trim(),
-    required: Object.values<z.ZodType>(endpoint.body!.shape).some((field) => !field.safeParse(undefined).success),
+    required,
     content: {
       'application/json': { schema, examples: { [name]: { summary: name, value: body } } },
       'text/markdown': asText,

@@ -24,7 +24,11 @@ export function documentRoutes(app: FastifyInstance, ctx: Context): void {
   const expires = () => new Date(Math.floor((ctx.clock.now() + securityTxtMs) / secondMs) * secondMs).toISOString();
   const document = (name: string) => {
     const template = readTemplate(name);
-    const render = (base_url: string) => fill(template, { ...values, base_url, expires: expires() } satisfies Values);
+    const render = (base_url: string) => {
+      // RFC 9116 wants a way to reach somebody; without one, the terms say that there is none.
+      const contact = ctx.config.contact ?? base_url + documents.terms.path;
+      return fill(template, { ...values, base_url, contact, expires: expires() } satisfies Values);
+    };
     render('');
     return (request: FastifyRequest) => render(baseUrl(ctx, request));
   };

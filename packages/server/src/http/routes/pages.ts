@@ -15,6 +15,8 @@ import { type PathParams, taskId } from '../params.ts';
 
 const newest = 10;
 
+const timeInWords = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' });
+
 /** The pages for people: what this is, how to start, what goes on. No script, and of tasks a preview alone. */
 export function pageRoutes(app: FastifyInstance, ctx: Context): void {
   const counts = marketCounts(ctx);
@@ -27,8 +29,9 @@ export function pageRoutes(app: FastifyInstance, ctx: Context): void {
     id: shown.id,
     preview: previewOf(shown.need, ctx.config.taskPreviewLength),
     status: shown.status,
-    credits: shown.max_credits,
+    credits: `${shown.max_credits.toLocaleString('en-US')} ${shown.max_credits === 1 ? 'credit' : 'credits'}`,
     created: wireTime(shown.created_at),
+    created_words: `${timeInWords.format(shown.created_at)} UTC`,
     tags: tagsOf(shown)
       .map((tag) => `#${tag}`)
       .join(' '),

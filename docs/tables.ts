@@ -1,0 +1,114 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { type Endpoint, endpoints, errorCodes, documents, limitNames, limitOf } from '@pinchwork/sdk';
+import { errorExample, reference } from '@pinchwork/sdk/reference';
+import type { z } from 'zod';
+import { settings } from '../packages/server/src/config.ts';
+import { inputLimits } from '../packages/server/src/documents/values.ts';
+import { statusOf } from '../packages/server/src/http/errors.ts';
+import { componentName } from '../packages/server/src/http/openapi/components.ts';
+import { replyHeaders } from '../packages/server/src/http/openapi/headers.ts';
+
+/**
+ * The tables of the documentation that repeat what the code owns. `npm run docs` writes them anew; a test fails when a
+ * page and the code differ.
+ */
+const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
+  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+
+const code = (text: string) => `\`${text}\``;
+const shown = (path: string) => path.replace(/:(\w+)/g, '{$1}');
+const lineOf = ({ method, path }: Pick<Endpoint, 'method' | 'path'>) => `${method} ${shown(path)}`;
+
+const callers = { none: 'anyone', agent: 'agent', admin: 'admin' } as const;
+
+/** What a request may hold; what it must hold is bold. */
+function fieldsOf({ body, query }: Endpoint): string {
+  const inBody = Object.entries((body?.shape ?? {}) as Record<string, z.ZodType>).map(([name, field]) =>
+    field.safeParse(undefined).success ? code(name) : `**${code(name)}**`,
+  );
+  const inQuery = Object.keys(query?.shape ?? {});
+  const paging = ['limit', 'offset', 'cursor'];
+  const filters = inQuery.filter((name) => !paging.includes(name)).map((name) => code(`?${name}`));
+  return [...inBody, ...filters, ...(inQuery.includes('cursor') ? ['paging'] : [])].join(', ');
+}
+
+/** What a success holds: its fields, or the name of its schema where they are many. */
+function replyOf({ status, reply }: Endpoint): string {
+  const names = Object.keys((reply as z.ZodObject).shape).filter((name) => name !== 'total_capped');
+  return `${status} ${names.length > 6 ? componentName(reply) : code(names.join(', '))}`;
+}
+
+const endpointRows = () =>
+  Object.entries<Endpoint>(endpoints).map(([name, endpoint]) => [
+    lineOf(endpoint),
+    callers[endpoint.auth],
+    reference[name as keyof typeof endpoints].summary,
+    fieldsOf(endpoint),
+    replyOf(endpoint),
+  ]);
+
+const countedBy = (name: string) => {
+  const those = Object.values<Endpoint>(endpoints).filter((endpoint) => limitOf(endpoint) === name);
+  if (name === 'read') return 'every other GET, and whatever comes without a good key';
+  if (name === 'write') return 'every other POST and PATCH';
+  return name === 'admin' ? 'everything with the admin key' : those.map((each) => code(lineOf(each))).join(', ');
+};
+
+const tables: Readonly<Record<string, () => string>> = {
+  settings: () =>
+    table(
+      ['Variable', 'Default', 'Meaning'],
+      Object.entries(settings).map(([name, { default: value, meaning }]) => [
+        `PINCHWORK_${name}`,
+        value === '' ? '–' : value,
+        meaning,
+      ]),
+    ),
+  endpoints: () => table(['Method and path', 'Who', 'What for', 'Takes', 'Answers'], endpointRows()),
+  documents: () =>
+    table(
+      ['Path', 'What'],
+      Object.values(documents).map(({ path, description }) => [shown(path), description]),
+    ),
+  'input limits': inputLimits,
+  'rate limits': () =>
+    table(
+      ['Limit', 'Default', 'Counts'],
+      limitNames.map((name) => [
+        code(`RATE_LIMIT_${name.toUpperCase()}`),
+        settings[`RATE_LIMIT_${name.toUpperCase() as Uppercase<typeof name>}`].default,
+        countedBy(name),
+      ]),
+    ),
+  errors: () =>
+    table(
+      ['Status', 'Code', 'For example'],
+      errorCodes.map((name) => [String(statusOf[name]), code(name), errorExample(name).error]),
+    ),
+  headers: () =>
+    table(
+      ['Header', 'What'],
+      Object.entries(replyHeaders).map(([name, { description }]) => [code(name), description as string]),
+    ),
+};
+
+/**
+ * Writes the tables of a page between their marks anew.
+ *
+ * @throws Error for a mark that names no table.
+ */
+export function withTables(page: string): string {
+  return page.replace(
+    /(<!-- table: (.+) -->\n)[\s\S]*?(<!-- end -->)/g,
+    (_, begin: string, name: string, end: string) => {
+      const write = tables[name];
+      if (write === undefined) throw new Error(`There is no table "${name}"`);
+      return `${begin}\n${write()}\n\n${end}`;
+    },
+  );
+}
+
+/** The pages that have such tables. */
+export const pages = ['README.md', 'docs/api.md'].map((name) => new URL(`../${name}`, import.meta.url));
+
+if (import.meta.main) for (const page of pages) writeFileSync(page, withTables(readFileSync(page, 'utf8')));
