@@ -25,6 +25,10 @@ export interface Config {
   readonly abandonCooldownMinutes: number;
   /** How many requests of each kind an agent, or an address, may send; undefined: any number. */
   readonly rateLimits: Readonly<Record<LimitName, RateLimit | undefined>>;
+  /** How long events are kept. */
+  readonly eventRetentionDays: number;
+  /** How many streams an agent may have open, on each server. */
+  readonly maxStreamsPerAgent: number;
   /** Characters of a task that everybody may read. */
   readonly taskPreviewLength: number;
   /** Web pages of these origins may call the API; `*` stands for all. */
@@ -209,6 +213,8 @@ export const settings = {
   RATE_LIMIT_READ: setting('120/minute', 'Reads of an agent, or of an address without a good key', rateLimit),
   RATE_LIMIT_WRITE: setting('60/minute', 'Other changes by an agent', rateLimit),
   RATE_LIMIT_ADMIN: setting('30/minute', 'Requests with the admin key', rateLimit),
+  EVENT_RETENTION_DAYS: setting('7', 'How long events are kept for streams to go back to', duration(3_650)),
+  MAX_STREAMS_PER_AGENT: setting('10', 'Event streams that an agent may have open, on each server', whole(1, 1_000)),
   TASK_PREVIEW_LENGTH: setting('80', 'Characters of a task that everybody may read', whole(1, 1_000)),
   WEBHOOK_ALLOW_PRIVATE_NETWORKS: setting('false', 'Webhooks to http and private addresses are fine', yesOrNo),
   TRUST_PROXY: setting('', 'Proxies whose X-Forwarded-For counts: addresses and networks, with commas', networks),
@@ -271,6 +277,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
       write: value('RATE_LIMIT_WRITE'),
       admin: value('RATE_LIMIT_ADMIN'),
     },
+    eventRetentionDays: value('EVENT_RETENTION_DAYS'),
+    maxStreamsPerAgent: value('MAX_STREAMS_PER_AGENT'),
     taskPreviewLength: value('TASK_PREVIEW_LENGTH'),
     corsOrigins: value('CORS_ORIGINS'),
     metricsPort: value('METRICS_PORT'),

@@ -1,6 +1,7 @@
 import { minuteMs } from './clock.ts';
 import type { Context } from './context.ts';
 import { prepared } from './db/prepared.ts';
+import { Retention } from './events/retention.ts';
 import { Loop } from './loop.ts';
 
 const pauseMs = minuteMs;
@@ -26,13 +27,17 @@ function expiring(table: 'idempotency_keys' | 'rate_windows', column: 'expires_a
 
 const tables = [expiring('idempotency_keys', 'expires_at'), expiring('rate_windows', 'ends_at')];
 
-/** Forgets what has served its time, in small steps: idempotency keys and counts of requests. */
+type HousekeepingContext = Pick<Context, 'config' | 'db' | 'clock' | 'log'>;
+
+/** Forgets what has served its time, in small steps: idempotency keys, counts of requests, events. */
 export class Housekeeping {
-  readonly #ctx: Pick<Context, 'db' | 'clock' | 'log'>;
+  readonly #ctx: HousekeepingContext;
+  readonly #events: Retention;
   readonly #loop: Loop;
 
-  constructor(ctx: Pick<Context, 'db' | 'clock' | 'log'>) {
+  constructor(ctx: HousekeepingContext) {
     this.#ctx = ctx;
+    this.#events = new Retention(ctx);
     this.#loop = new Loop(
       ctx.clock,
       () => this.#pass(),
@@ -54,7 +59,12 @@ export class Housekeeping {
   }
 
   /** Takes one step. @returns whether there is more to do. */
-  run(): Promise<boolean> {
+  async run(): Promise<boolean> {
+    const more = await this.#expire();
+    return (await this.#events.step()) || more;
+  }
+
+  #expire(): Promise<boolean> {
     const { db, clock } = this.#ctx;
     return db.transact('housekeeping', async (tx) => {
       const now = clock.now();

@@ -11,6 +11,7 @@ export class Loop {
   readonly #pauseAfterErrorMs: number;
   #running: Promise<void> | undefined;
   #stopped = false;
+  #hurried = false;
   #endSleep: () => void = () => undefined;
 
   /** @param pass answers after how many milliseconds it wants to run again. */
@@ -25,6 +26,12 @@ export class Loop {
     this.#running ??= this.#run();
   }
 
+  /** Has the next pass begin at once; after the one that is at work, if there is one. */
+  hurry(): void {
+    this.#hurried = true;
+    this.#endSleep();
+  }
+
   /** Lets a pass that is at work finish, and no other begin. */
   async stop(): Promise<void> {
     this.#stopped = true;
@@ -35,6 +42,7 @@ export class Loop {
   async #run(): Promise<void> {
     while (!this.#stopped) {
       let pauseMs = this.#pauseAfterErrorMs;
+      this.#hurried = false;
       try {
         pauseMs = await this.#pass();
       } catch (error) {
@@ -44,9 +52,9 @@ export class Loop {
     }
   }
 
-  /** Ends at once when the loop is stopped, also if that happened during the pass. */
+  /** Ends at once when the loop is stopped or hurried, also if that happened during the pass. */
   #sleep(ms: number): Promise<void> {
-    if (this.#stopped) return Promise.resolve();
+    if (this.#stopped || this.#hurried) return Promise.resolve();
     return new Promise((resolve) => {
       const cancel = this.#clock.after(ms, resolve);
       this.#endSleep = () => {

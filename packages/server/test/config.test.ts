@@ -133,6 +133,8 @@ const rows: Record<keyof typeof settings, Row> = {
   RATE_LIMIT_READ: rate((config) => config.rateLimits.read, 120, minute),
   RATE_LIMIT_WRITE: rate((config) => config.rateLimits.write, 60, minute),
   RATE_LIMIT_ADMIN: rate((config) => config.rateLimits.admin, 30, minute),
+  EVENT_RETENTION_DAYS: duration((config) => config.eventRetentionDays, 7, 3_650),
+  MAX_STREAMS_PER_AGENT: whole((config) => config.maxStreamsPerAgent, 10, 1, 1_000),
   TASK_PREVIEW_LENGTH: whole((config) => config.taskPreviewLength, 80, 1, 1_000),
   WEBHOOK_ALLOW_PRIVATE_NETWORKS: {
     read: (config) => config.webhooks.allowPrivateNetworks,

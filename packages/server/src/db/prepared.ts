@@ -1,4 +1,12 @@
-import type { Compilable, CompiledQuery, Insertable, InsertResult, Kysely, SelectQueryBuilder } from 'kysely';
+import type {
+  Compilable,
+  CompiledQuery,
+  Insertable,
+  InsertResult,
+  Kysely,
+  RawBuilder,
+  SelectQueryBuilder,
+} from 'kysely';
 import type { Schema } from './schema.ts';
 
 export type SqlValue = string | number | null;
@@ -10,6 +18,8 @@ export interface EngineClauses {
   skipLocked<O>(query: SelectQueryBuilder<Schema, 'tasks', O>): SelectQueryBuilder<Schema, 'tasks', O>;
   /** Waits for the rows it reads and holds them to the end of the transaction, as changing them would. */
   hold<T extends keyof Schema, O>(query: SelectQueryBuilder<Schema, T, O>): SelectQueryBuilder<Schema, T, O>;
+  /** The texts of a JSON list as rows, for `in`: a list of any length is one parameter, and one statement. */
+  listed(json: string): RawBuilder<string>;
 }
 
 /**

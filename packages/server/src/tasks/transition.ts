@@ -28,7 +28,7 @@ export interface Moved {
  * transaction keeps to, so that none waits for one that waits for it.
  */
 export async function record(
-  ctx: Pick<Context, 'config' | 'newId' | 'watch'>,
+  ctx: Pick<Context, 'config' | 'newId'>,
   tx: Tx,
   name: TransitionName,
   task: TaskRow,
@@ -52,7 +52,7 @@ export async function record(
     poster_event: numbers.get(task.poster_id) ?? null,
     worker_event: moved.workerId === null ? null : (numbers.get(moved.workerId) ?? null),
   });
-  tx.afterCommit(() => ctx.watch.wake(task.id));
+  tx.signal(task.id);
 }
 
 function moveOnBoard(tx: Tx, row: Transition, task: TaskRow): void {

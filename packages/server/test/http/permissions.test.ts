@@ -117,6 +117,8 @@ const bodies: Record<EndpointName, object | undefined> = {
   showStats: undefined,
   listTrust: undefined,
   showCredits: undefined,
+  streamEvents: undefined,
+  listEvents: undefined,
   listAgents: undefined,
   showAgent: undefined,
   showCapabilities: undefined,
