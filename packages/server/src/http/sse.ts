@@ -45,16 +45,19 @@ export function sendEvents(reply: FastifyReply, { stream, after, greeting }: Ope
     return;
   }
   raw.on('drain', () => stream.drained());
-  raw.once('close', () => stream.end());
+  raw.once('close', () => {
+    stream.end();
+    // A client that leaves is no error, but the only word of it that Fastify listens to: the request's line comes into the
+    // log, and into the metrics, by it.
+    if (!raw.writableFinished) raw.emit('error', new Error('The client has left'));
+  });
   stream.start(sinkOf(raw), after, greeting);
 }
 
 const sinkOf = (raw: ServerResponse): Sink => ({
   write: (text) => raw.write(text),
   end: (cut) => {
-    // With something to write, also where the client has gone: Fastify takes the failure for the end of the request, and
-    // its line comes into the log.
-    raw.end('\n');
+    raw.end();
     if (cut) raw.destroy();
   },
 });

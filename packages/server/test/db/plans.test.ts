@@ -95,6 +95,16 @@ async function talk({ admin }: Market, poster: Agent, worker: Agent): Promise<vo
   await admin.get('/v1/admin/log');
 }
 
+/** Streams, looking back, and looking for what nobody told of. */
+async function hear({ ctx }: Market, agent: Agent): Promise<void> {
+  await agent.get('/v1/events/history?after=0');
+  const { stream } = await ctx.streams.open(agent.id, { after: 0, types: undefined });
+  const wait = ctx.watch.subscribe((await agent.get('/v1/tasks/mine')).body.tasks[0].task_id, agent.id);
+  await ctx.tail.catchUp();
+  wait.end();
+  stream.end();
+}
+
 /** Calls everything that reads or changes rows, so that each of its statements is heard. */
 async function useEverything(market: Market): Promise<void> {
   const [poster, worker] = [await market.register('poster'), await market.register('worker')];
@@ -119,6 +129,7 @@ async function useEverything(market: Market): Promise<void> {
   await worker.post(`/v1/tasks/${await claimTask(poster, worker, fields)}/abandon`);
   await poster.post(`/v1/tasks/${await postTask(poster, fields)}/cancel`);
   await talk(market, poster, worker);
+  await hear(market, poster);
   await deliverTask(poster, worker, fields);
   await claimTask(poster, worker, { ...fields, deadline_minutes: 1 });
   await claimTask(poster, worker, { ...fields, claim_timeout_minutes: 1 });
