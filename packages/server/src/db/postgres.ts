@@ -34,7 +34,8 @@ const migrationLock = 7_462_466_951;
 const clauses: EngineClauses = {
   skipLocked: (query) => query.forUpdate('tasks').skipLocked(),
   hold: (query) => query.forNoKeyUpdate(),
-  listed: (json) => sql`(select json_array_elements_text(${json}::json))`,
+  // As an array: what is joined with a list of unknown length is read whole.
+  isListed: (column, json) => sql`${sql.ref(column)} = any (array(select json_array_elements_text(${json}::json)))`,
 };
 const ddl: SchemaDialect = {
   integer: 'bigint',

@@ -6,6 +6,7 @@ import type {
   Kysely,
   RawBuilder,
   SelectQueryBuilder,
+  SqlBool,
 } from 'kysely';
 import type { Schema } from './schema.ts';
 
@@ -18,8 +19,8 @@ export interface EngineClauses {
   skipLocked<O>(query: SelectQueryBuilder<Schema, 'tasks', O>): SelectQueryBuilder<Schema, 'tasks', O>;
   /** Waits for the rows it reads and holds them to the end of the transaction, as changing them would. */
   hold<T extends keyof Schema, O>(query: SelectQueryBuilder<Schema, T, O>): SelectQueryBuilder<Schema, T, O>;
-  /** The texts of a JSON list as rows, for `in`: a list of any length is one parameter, and one statement. */
-  listed(json: string): RawBuilder<string>;
+  /** Whether a text is one of a JSON list: a list of any length is one parameter, and one statement. */
+  isListed(column: string, json: string): RawBuilder<SqlBool>;
 }
 
 /**

@@ -31,7 +31,7 @@ const largestBatch = 128;
 const clauses: EngineClauses = {
   skipLocked: (query) => query,
   hold: (query) => query,
-  listed: (json) => sql`(select value from json_each(${json}))`,
+  isListed: (column, json) => sql`${sql.ref(column)} in (select value from json_each(${json}))`,
 };
 const ddl: SchemaDialect = {
   integer: 'integer',

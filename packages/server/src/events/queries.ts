@@ -39,5 +39,5 @@ export const streamBounds = prepared('streamBounds', (db, p: { agent_id: string 
 
 /** The newest numbers of many agents, as a JSON list of their ids. */
 export const newestNumbers = prepared('newestNumbers', (db, p: { agents: string }, engine) =>
-  db.selectFrom('event_cursors').select(['agent_id', 'last_number']).where('agent_id', 'in', engine.listed(p.agents)),
+  db.selectFrom('event_cursors').select(['agent_id', 'last_number']).where(engine.isListed('agent_id', p.agents)),
 );

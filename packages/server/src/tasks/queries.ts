@@ -64,7 +64,7 @@ export const insertTask = prepared(
 
 /** The versions of many tasks, as a JSON list of their ids. */
 export const taskVersions = prepared('taskVersions', (db, p: { tasks: string }, engine) =>
-  db.selectFrom('tasks').select(['id', 'version']).where('id', 'in', engine.listed(p.tasks)),
+  db.selectFrom('tasks').select(['id', 'version']).where(engine.isListed('id', p.tasks)),
 );
 
 const plusOne =

@@ -55,6 +55,7 @@ function seeds(agent: string): string[] {
        select ${id('le-')}, case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, 1, 'seed', ${at} from n`,
     `${each} insert into events (agent_id, number, type, task_id, data, created_at)
        select case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, 1000 + i, 'task_claimed', ${id('tk-')}, '{}', ${at} from n`,
+    `${each} insert into event_cursors (agent_id, last_number) select ${id('ag-')}, 1000 + i from n`,
     // Half of all talk is about one task, and half of that from one agent.
     `${each} insert into questions (id, task_id, asker_id, question, created_at, asked_event)
        select ${id('qa-')}, case when i % 2 = 0 then 'tk-000000000001' else ${id('tk-')} end,
@@ -142,10 +143,10 @@ async function useEverything(market: Market): Promise<void> {
 
 /**
  * Whether a line of a plan says that it reads a whole table, or sorts what may be one. The board's index is read from
- * its start; PostgreSQL may sort what it has found to be few.
+ * its start, a list that is a parameter is read whole; PostgreSQL may sort what it has found to be few.
  */
 const faults = {
-  SQLite: (line: string) => /^SCAN (?!CONSTANT|tasks USING INDEX tasks_board)|TEMP B-TREE/.test(line),
+  SQLite: (line: string) => /^SCAN (?!CONSTANT|json_each|tasks USING INDEX tasks_board)|TEMP B-TREE/.test(line),
   PostgreSQL: (line: string) =>
     line.includes('Seq Scan on') || Number(/Sort .*rows=(\d+)/.exec(line)?.[1] ?? 0) > 1_000,
 };
