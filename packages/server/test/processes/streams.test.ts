@@ -15,7 +15,7 @@ import { type Message, numbers, StreamReader } from '../support/streams.ts';
 const wanted = Number(process.env.PINCHWORK_TEST_EVENTS ?? 10_000);
 /** PostgreSQL takes several times as long a message, so it gets the smaller part. */
 const share = { SQLite: 1, PostgreSQL: 0.25 };
-const eventsPerCut = 50;
+const eventsPerCut = 30;
 const writers = 40;
 const restarts = 3;
 
@@ -45,11 +45,17 @@ class Follower {
   readonly #servers: readonly MortalServer[];
   readonly #agent: Agent;
   readonly #random: Random;
+  #alarm: { at: number; ring: () => void } | undefined;
 
   constructor(servers: readonly MortalServer[], agent: Agent, random: Random) {
     this.#servers = servers;
     this.#agent = agent;
     this.#random = random;
+  }
+
+  /** Waits until so many events have been read. */
+  untilRead(count: number): Promise<void> {
+    return new Promise((resolve) => (this.#alarm = { at: count, ring: resolve }));
   }
 
   async follow(count: number): Promise<void> {
@@ -66,6 +72,7 @@ class Follower {
       // What has come by now counts, also behind `enough`: the position is that of the last event.
       for (const message of reader.messages) this.messages.push(message);
       lastId = reader.messages.at(-1)?.id ?? lastId;
+      if (this.#alarm !== undefined && lastId >= this.#alarm.at) this.#alarm.ring();
     }
   }
 
@@ -99,9 +106,8 @@ onBothEngines('a stream that is cut again and again', (engine) => {
     const writing = workers.map((worker, i) => write(servers[i % servers.length]!, worker, tasks[i]!, perWriter));
     const killing = async () => {
       for (let i = 0; i < restarts; i++) {
-        const server = servers[i % servers.length]!;
-        await server.untilAnswered(Math.floor(total / servers.length / (restarts + 1)));
-        await server.die();
+        await follower.untilRead(Math.floor((total * (i + 1)) / (restarts + 1)));
+        await servers[i % servers.length]!.die();
       }
     };
     const [written] = await Promise.all([Promise.all(writing), follower.follow(total), killing()]);
