@@ -109,6 +109,18 @@ describe('servers on one PostgreSQL database', () => {
     expect((await reader.untilMessages(3)).ids).toEqual([2, 3, 4]);
   });
 
+  it('end the streams of an agent that another one has suspended, within a second', async () => {
+    const { one, other, talk } = await twoServers();
+    const { url } = await listen(one);
+    const streams = [await StreamReader.open(url, talk.poster), await StreamReader.open(url, talk.worker)];
+    one.ctx.suspensions.start();
+    await other.admin.post('/v1/admin/agents/suspend', { agent_id: talk.poster.id, suspended: true });
+    while (one.clock.alarms === 0) await new Promise(setImmediate);
+    one.clock.advance(500);
+    await streams[0]!.untilEnd();
+    expect(streams[1]!.ended).toBe(false);
+  });
+
   it('look with two statements, however many wait, and cost no connection meanwhile', async () => {
     const { one, talk } = await twoServers();
     const { url } = await listen(one);
