@@ -4,52 +4,56 @@ import { Loop } from '../loop.ts';
 import { taskVersions } from '../tasks/queries.ts';
 import { newestNumbers } from './queries.ts';
 
-/** How often it looks for itself, and the streams' readers are looked after. */
+/** How often it looks for itself, and after the streams' readers. */
 const lookMs = secondMs;
+
+type TailContext = Pick<Context, 'db' | 'clock' | 'log' | 'watch' | 'streams'>;
 
 /**
  * Wakes who waits on this server, for a task or in a stream: at once for what this server commits, within milliseconds
  * for what others do, and by looking every second for what it was not told of, with two statements however many wait.
  */
 export class Tail {
-  readonly #ctx: Pick<Context, 'db' | 'watch' | 'streams'>;
-  readonly #loop: Loop;
+  readonly #ctx: TailContext;
+  readonly #changed = new Set<string>();
+  readonly #looking: Loop;
+  readonly #tending: Loop;
 
-  constructor(ctx: Pick<Context, 'db' | 'clock' | 'log' | 'watch' | 'streams'>) {
+  constructor(ctx: TailContext) {
     this.#ctx = ctx;
-    const { watch, streams, log } = ctx;
-    this.#loop = new Loop(
-      ctx.clock,
-      () => this.#pass(),
+    const { clock, log } = ctx;
+    this.#looking = new Loop(
+      clock,
+      () => this.catchUp().then(() => lookMs),
       (error) => log.error(error, 'looking for changes failed'),
     );
-    ctx.db.signals.subscribe({
-      changed: (ids) => {
-        // An id names a task or an agent, not both, whatever it begins with.
-        for (const id of ids) {
-          watch.wake(id);
-          streams.wake(id);
-        }
+    // Apart from the looking, which may have to wait for the database: readers must not.
+    this.#tending = new Loop(
+      clock,
+      async () => {
+        ctx.streams.look();
+        return lookMs;
       },
-      missed: () => this.#loop.hurry(),
+      (error) => log.error(error, 'looking after the event streams failed'),
+    );
+    ctx.db.signals.subscribe({
+      changed: (ids) => this.#wakeSoon(ids),
+      missed: () => this.#looking.hurry(),
     });
   }
 
   /** Begins to hear of other servers, and to look. */
   start(): void {
-    this.#ctx.db.signals.connect();
-    this.#loop.start();
-  }
-
-  stop(): Promise<void> {
-    return this.#loop.stop();
-  }
-
-  async #pass(): Promise<number> {
-    this.#ctx.streams.look();
+    const { db } = this.#ctx;
+    this.#tending.start();
     // Of an embedded database no change is missed.
-    if (this.#ctx.db.shared) await this.catchUp();
-    return lookMs;
+    if (!db.shared) return;
+    db.signals.connect();
+    this.#looking.start();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#looking.stop(), this.#tending.stop()]);
   }
 
   /** Looks for all changes that those who wait have not seen. */
@@ -62,5 +66,25 @@ export class Tail {
     ]);
     for (const { agent_id, last_number } of cursors) streams.note(agent_id, last_number);
     for (const { id, version } of versions) watch.note(id, version);
+  }
+
+  /**
+   * Wakes in the next turn of the loop: who has made the change is answered first, and a stream reads all events of a
+   * turn at once.
+   */
+  #wakeSoon(ids: Iterable<string>): void {
+    if (this.#changed.size === 0) setImmediate(() => this.#wake());
+    for (const id of ids) this.#changed.add(id);
+  }
+
+  #wake(): void {
+    const ids = [...this.#changed];
+    this.#changed.clear();
+    const { watch, streams } = this.#ctx;
+    // An id names a task or an agent, not both, so it need not be looked at.
+    for (const id of ids) {
+      watch.wake(id);
+      streams.wake(id);
+    }
   }
 }
