@@ -10,7 +10,7 @@ const idsPerNotification = 400;
 const mostWaiting = 10_000;
 const everything = '*';
 /** Notifications are sent at most this often, each time for all that has come in meanwhile. */
-const pauseMs = 5;
+const pauseMs = 10;
 /** How long a statement on this session may take, and how often it is tried: a dead connection may say nothing. */
 const timeoutMs = 5_000;
 const probeMs = 10_000;
