@@ -79,7 +79,7 @@ function latencyRows(rounds: readonly Round[]): string[][] {
 const rate = (perSecond: number) => Math.round(perSecond).toLocaleString('en-US');
 const percent = (part: number) => `${(part * 100).toFixed(1)} %`;
 const share = ({ generatorLoad }: Measured) => `${(generatorLoad * 100).toFixed(0)} %`;
-const verdict = (reached: boolean) => (reached ? 'ok' : 'MISSED');
+export const verdict = (reached: boolean) => (reached ? 'ok' : 'MISSED');
 
 /** Columns aligned: the first to the left, the others to the right. */
 export function table(rows: readonly (readonly string[])[]): string {

@@ -40,7 +40,17 @@ const serverEnv = {
 };
 
 export async function startServer(engine: Engine, cleanup: Cleanup, nodeOptions: string[] = []): Promise<Child> {
-  const env = { ...serverEnv, PINCHWORK_DATABASE_URL: await engine.freshUrl() };
+  return startServerOn(await engine.freshUrl(), cleanup, {}, nodeOptions);
+}
+
+/** Starts a server on a database that others may use too. @param settings besides those of every server here. */
+export function startServerOn(
+  databaseUrl: string,
+  cleanup: Cleanup,
+  settings: Readonly<Record<string, string>> = {},
+  nodeOptions: string[] = [],
+): Promise<Child> {
+  const env = { ...serverEnv, PINCHWORK_DATABASE_URL: databaseUrl, ...settings };
   return startChild({ script: serverScript, env, nodeOptions }, cleanup);
 }
 

@@ -22,6 +22,8 @@ export interface Endpoint {
   readonly limit?: LimitName | 'none';
   /** The reply is JSON whatever `Accept` says. */
   readonly alwaysJson?: boolean;
+  /** The reply is a stream of server-sent events without an end; `reply` is the data of each. */
+  readonly isStream?: boolean;
 }
 
 /** The kinds of requests that are limited, each on its own (contract section 10). */
@@ -217,6 +219,19 @@ export const endpoints = {
     path: '/v1/me/trust',
     query: requests.TrustQuery,
     reply: replies.TrustResponse,
+  }),
+  streamEvents: endpoint({
+    ...agentGet,
+    path: '/v1/events',
+    query: requests.EventStreamQuery,
+    reply: replies.EventMessage,
+    isStream: true,
+  }),
+  listEvents: endpoint({
+    ...agentGet,
+    path: '/v1/events/history',
+    query: requests.EventHistoryQuery,
+    reply: replies.EventHistoryResponse,
   }),
   listAgents: endpoint({
     ...publicGet,

@@ -16,6 +16,7 @@ export const errorCodes = [
   'rate_limited',
   'pickups_paused',
   'too_many_questions',
+  'too_many_streams',
   'headers_too_large',
   'internal_error',
   'not_configured',

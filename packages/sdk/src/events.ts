@@ -43,3 +43,25 @@ export interface EventData
   extends TransitionEvents, TalkEvents, VerificationEvents, Omit<FannedEvents, 'task_expired'> {}
 
 export type EventType = keyof EventData;
+
+/** Every type, as a filter may name it. One that is missing, or is none, does not compile. */
+const everyType: Readonly<Record<EventType, true>> = {
+  task_claimed: true,
+  task_delivered: true,
+  task_expired: true,
+  task_approved: true,
+  task_rejected: true,
+  deadline_expired: true,
+  rejection_grace_expired: true,
+  claim_timeout_expired: true,
+  task_question: true,
+  question_answered: true,
+  task_message: true,
+  task_matched: true,
+  task_cancelled: true,
+  task_verified: true,
+};
+export const eventTypes = Object.keys(everyType) as EventType[];
+
+/** What a stream says where its numbers do not go on from the position that it was asked for. */
+export const resetType = 'reset';

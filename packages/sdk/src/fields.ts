@@ -112,11 +112,12 @@ const tagList = z
   .max(limits.tags, fewTags)
   .transform(distinctTags);
 
-const splitTags = (value: string) =>
+/** The items of a text with commas. */
+export const splitList = (value: string) =>
   value
     .split(',')
-    .map((tag) => tag.trim())
-    .filter((tag) => tag !== '');
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
 
 /**
  * Tags in a body: a list, or one text with commas. Repeats (case aside) are dropped, the first spelling stays. Items
@@ -125,11 +126,11 @@ const splitTags = (value: string) =>
 export const tags = () =>
   z
     .union([z.string(), z.array(z.unknown()).max(limits.tags).meta({ items: tagSchema })], fewTags)
-    .transform((value) => (typeof value === 'string' ? splitTags(value) : value))
+    .transform((value) => (typeof value === 'string' ? splitList(value) : value))
     .pipe(tagList);
 
 /** Tags in a query: one text with commas. */
-export const queryTags = () => z.string().transform(splitTags).pipe(tagList);
+export const queryTags = () => z.string().transform(splitList).pipe(tagList);
 
 /** `limit`, `offset` and `cursor`, which every list takes (contract section 1, "Paging"). */
 export function paging(defaultLimit: number) {

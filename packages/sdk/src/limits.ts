@@ -24,6 +24,7 @@ export const limits = {
   pageSize: 100,
   pageOffset: 10_000,
   countedTotal: 1_000,
+  eventBytes: 60_000,
   batch: 10,
   candidates: 50,
   rankedAgents: 20,

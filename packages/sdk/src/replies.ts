@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { eventTypes, resetType } from './events.ts';
 import { pageFields } from './fields.ts';
 
 /** The states of a task (contract section 3). */
@@ -185,6 +186,24 @@ export const MessageResponse = z.object({
 });
 export const MessagesResponse = z.object({ messages: z.array(MessageResponse), ...pageFields });
 
+/** What a stream says of an event, besides the fields of its type (contract section 8). */
+export const EventMessage = z.looseObject({
+  type: z.enum([...eventTypes, resetType]),
+  /** Null where the event is about no task. */
+  task_id: z.string().nullable(),
+  timestamp: time,
+});
+export const EventRow = EventMessage.extend({ id: count });
+export const EventHistoryResponse = z.object({
+  events: z.array(EventRow),
+  /** The position to read on from; to keep until the next time. */
+  next: count,
+  /** Whether there is more behind it already. */
+  more: z.boolean(),
+  /** Whether the events behind `after` are not all here: they are no longer kept, or `after` is none of this stream. */
+  reset: z.boolean(),
+});
+
 export const TrustRow = z.object({ trusted_id: z.string(), score: z.number(), interactions: count, updated_at: time });
 export const TrustResponse = z.object({ trust_scores: z.array(TrustRow), ...pageFields });
 
@@ -266,6 +285,9 @@ export type QuestionResponse = z.infer<typeof QuestionResponse>;
 export type QuestionsResponse = z.infer<typeof QuestionsResponse>;
 export type MessageResponse = z.infer<typeof MessageResponse>;
 export type MessagesResponse = z.infer<typeof MessagesResponse>;
+export type EventMessage = z.infer<typeof EventMessage>;
+export type EventRow = z.infer<typeof EventRow>;
+export type EventHistoryResponse = z.infer<typeof EventHistoryResponse>;
 export type TrustResponse = z.infer<typeof TrustResponse>;
 export type StatsResponse = z.infer<typeof StatsResponse>;
 export type PublicAgent = z.infer<typeof PublicAgent>;

@@ -1,5 +1,17 @@
 import { z } from 'zod';
-import { flag, integer, optional, paging, queryDecimal, queryInteger, queryTags, tags, text } from './fields.ts';
+import {
+  flag,
+  integer,
+  optional,
+  paging,
+  queryDecimal,
+  queryInteger,
+  queryTags,
+  splitList,
+  tags,
+  text,
+} from './fields.ts';
+import { type EventType, eventTypes } from './events.ts';
 import { limits } from './limits.ts';
 import { reportStatuses, taskStatuses } from './replies.ts';
 
@@ -122,3 +134,26 @@ export const ReportsQuery = z.object({
   ...paging(20),
 });
 export const AdminLogQuery = z.object(paging(20));
+
+/** The last event that its reader knows: the number of that event in its stream, 0 before the first. */
+export const eventPosition = () => queryInteger(0, 999_999_999_999_999);
+
+const isEventType = (name: string): name is EventType => (eventTypes as string[]).includes(name);
+
+const eventFilter = {
+  after: eventPosition().optional(),
+  types: z
+    .string()
+    .transform((value, check) => {
+      const names = splitList(value);
+      const message = `must be a comma-separated list of ${eventTypes.join(', ')}`;
+      if (!names.every(isEventType)) check.issues.push({ code: 'custom', message, input: value });
+      return names as EventType[];
+    })
+    .optional(),
+};
+export const EventStreamQuery = z.object(eventFilter);
+export const EventHistoryQuery = z.object({
+  ...eventFilter,
+  limit: queryInteger(1, limits.pageSize).default(limits.pageSize),
+});

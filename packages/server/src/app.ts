@@ -17,6 +17,7 @@ import { agentRoutes } from './http/routes/agents.ts';
 import { conversationRoutes } from './http/routes/conversation.ts';
 import { directoryRoutes } from './http/routes/directory.ts';
 import { documentRoutes } from './http/routes/documents.ts';
+import { eventRoutes } from './http/routes/events.ts';
 import { healthRoutes } from './http/routes/health.ts';
 import { moderationRoutes } from './http/routes/moderation.ts';
 import { pageRoutes } from './http/routes/pages.ts';
@@ -89,6 +90,7 @@ export function buildApp(ctx: Context): FastifyInstance {
   agentRoutes(app, ctx);
   taskRoutes(app, ctx);
   conversationRoutes(app, ctx);
+  eventRoutes(app, ctx);
   moderationRoutes(app, ctx);
   directoryRoutes(app, ctx);
   referenceRoutes(app, ctx);

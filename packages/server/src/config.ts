@@ -29,6 +29,10 @@ export interface Config {
   readonly systemTasks: SystemTaskSettings;
   /** How long a task is kept for the agents that were chosen for it. */
   readonly matchExclusiveSeconds: number;
+  /** How long events are kept. */
+  readonly eventRetentionDays: number;
+  /** How many streams an agent may have open, on each server. */
+  readonly maxStreamsPerAgent: number;
   /** Characters of a task that everybody may read. */
   readonly taskPreviewLength: number;
   /** Where people reach the operator: an https or mailto address. */
@@ -262,6 +266,8 @@ export const settings = {
   RATE_LIMIT_READ: setting('120/minute', 'Reads of an agent, or of an address without a good key', rateLimit),
   RATE_LIMIT_WRITE: setting('60/minute', 'Other changes by an agent', rateLimit),
   RATE_LIMIT_ADMIN: setting('30/minute', 'Requests with the admin key', rateLimit),
+  EVENT_RETENTION_DAYS: setting('7', 'How long events are kept for streams to go back to', duration(3_650)),
+  MAX_STREAMS_PER_AGENT: setting('10', 'Event streams that an agent may have open, on each server', whole(1, 1_000)),
   TASK_PREVIEW_LENGTH: setting('80', 'Characters of a task that everybody may read', whole(1, 1_000)),
   WEBHOOK_ALLOW_PRIVATE_NETWORKS: setting('false', 'Webhooks to http and private addresses are fine', yesOrNo),
   TRUST_PROXY: setting('', 'Proxies whose X-Forwarded-For counts: addresses and networks, with commas', networks),
@@ -336,6 +342,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
     },
     matchExclusiveSeconds: value('MATCH_EXCLUSIVE_SECONDS'),
     contact: value('CONTACT'),
+    eventRetentionDays: value('EVENT_RETENTION_DAYS'),
+    maxStreamsPerAgent: value('MAX_STREAMS_PER_AGENT'),
     taskPreviewLength: value('TASK_PREVIEW_LENGTH'),
     corsOrigins: value('CORS_ORIGINS'),
     metricsPort: value('METRICS_PORT'),

@@ -8,6 +8,8 @@ import type { Database } from './db/database.ts';
 import { migrate } from './db/migrate.ts';
 import { openDatabase } from './db/open.ts';
 import { Outbox } from './events/outbox.ts';
+import { EventStreams } from './events/streams.ts';
+import { Tail } from './events/tail.ts';
 import { createIds } from './ids.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { Limits } from './limits/limits.ts';
@@ -30,13 +32,15 @@ export interface Context {
   readonly credentials: Credentials;
   readonly watch: TaskWatch;
   readonly outbox: Outbox;
+  readonly streams: EventStreams;
+  readonly tail: Tail;
   readonly timers: TaskTimers;
   readonly housekeeping: Housekeeping;
   readonly suspensions: SuspensionWatch;
   readonly limits: Limits;
   /** Checks all invariants; callers who ask while it runs share the answer. */
   audit(): Promise<AuditResponse>;
-  /** Stops the timers, answers the long polls, closes the database, in this order. */
+  /** Answers the long polls, ends the streams, stops the timers, closes the database, in this order. */
   dispose(): Promise<void>;
 }
 
@@ -80,13 +84,16 @@ export async function createContext(
   const watch = new TaskWatch(clock);
   const newId = createIds(clock);
   const outbox = new Outbox({ db, clock, log });
-  const parts = { config, clock, log, newId, db, watch, outbox };
+  const streams = new EventStreams({ config, clock, log, db });
+  const parts = { config, clock, log, newId, db, watch, outbox, streams };
+  const tail = new Tail(parts);
   const timers = new TaskTimers(parts);
   const housekeeping = new Housekeeping(parts);
   const suspensions = new SuspensionWatch(parts);
   const limits = new Limits(parts);
   return {
     ...parts,
+    tail,
     timers,
     housekeeping,
     suspensions,
@@ -95,8 +102,9 @@ export async function createContext(
     audit: shared(() => db.runApart<AuditInput, AuditResponse>(auditJob, { now: clock.now() })),
     dispose: async () => {
       watch.close();
+      streams.close();
       // A pass that hangs on a database that does not answer ends when its connection is cut.
-      const loops = [timers, housekeeping, suspensions, limits, outbox];
+      const loops = [timers, housekeeping, suspensions, limits, outbox, tail];
       const passes = Promise.all(loops.map((loop) => loop.stop()));
       await Promise.race([passes, new Promise((resolve) => setTimeout(resolve, passMs).unref())]);
       await db.close();

@@ -3,6 +3,7 @@ import { minuteMs } from './clock.ts';
 import type { Context } from './context.ts';
 import { prepared } from './db/prepared.ts';
 import type { Schema } from './db/schema.ts';
+import { Retention } from './events/retention.ts';
 import { Loop } from './loop.ts';
 import { indexWords } from './matching/word-index.ts';
 import { quotaMs, spentPeriod } from './system/budget.ts';
@@ -55,13 +56,17 @@ const unindexed = prepared('unindexedAgents', (db, p: { limit: number }, engine)
   ),
 );
 
-/** Forgets what has served its time, in small steps: idempotency keys, counts of requests, what was spent long ago. */
+type HousekeepingContext = Pick<Context, 'config' | 'db' | 'clock' | 'log'>;
+
+/** Forgets what has served its time, in small steps: idempotency keys, counts of requests, events, old spending. */
 export class Housekeeping {
-  readonly #ctx: Pick<Context, 'db' | 'clock' | 'log'>;
+  readonly #ctx: HousekeepingContext;
+  readonly #events: Retention;
   readonly #loop: Loop;
 
-  constructor(ctx: Pick<Context, 'db' | 'clock' | 'log'>) {
+  constructor(ctx: HousekeepingContext) {
     this.#ctx = ctx;
+    this.#events = new Retention(ctx);
     this.#loop = new Loop(
       ctx.clock,
       () => this.#pass(),
@@ -83,7 +88,12 @@ export class Housekeeping {
   }
 
   /** Takes one step. @returns whether there is more to do. */
-  run(): Promise<boolean> {
+  async run(): Promise<boolean> {
+    const more = await this.#expire();
+    return (await this.#events.step()) || more;
+  }
+
+  #expire(): Promise<boolean> {
     const { db, clock } = this.#ctx;
     return db.transact('housekeeping', async (tx) => {
       const now = clock.now();

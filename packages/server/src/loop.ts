@@ -11,7 +11,7 @@ export class Loop {
   readonly #pauseAfterErrorMs: number;
   #running: Promise<void> | undefined;
   #stopped = false;
-  #woken = false;
+  #hurried = false;
   #endSleep: () => void = () => undefined;
 
   /** @param pass answers after how many milliseconds it wants to run again. */
@@ -26,9 +26,9 @@ export class Loop {
     this.#running ??= this.#run();
   }
 
-  /** Has the next pass begin at once: after the one at work, if there is one. */
-  wake(): void {
-    this.#woken = true;
+  /** Has the next pass begin at once; after the one that is at work, if there is one. */
+  hurry(): void {
+    this.#hurried = true;
     this.#endSleep();
   }
 
@@ -42,7 +42,7 @@ export class Loop {
   async #run(): Promise<void> {
     while (!this.#stopped) {
       let pauseMs = this.#pauseAfterErrorMs;
-      this.#woken = false;
+      this.#hurried = false;
       try {
         pauseMs = await this.#pass();
       } catch (error) {
@@ -52,9 +52,9 @@ export class Loop {
     }
   }
 
-  /** Ends at once when the loop is stopped or woken, also if that happened during the pass. */
+  /** Ends at once when the loop is stopped or hurried, also if that happened during the pass. */
   #sleep(ms: number): Promise<void> {
-    if (this.#stopped || this.#woken) return Promise.resolve();
+    if (this.#stopped || this.#hurried) return Promise.resolve();
     return new Promise((resolve) => {
       const cancel = this.#clock.after(ms, resolve);
       this.#endSleep = () => {

@@ -42,6 +42,7 @@ export async function startServer(config: Config): Promise<Server> {
   ctx.outbox.start();
   ctx.housekeeping.start();
   ctx.suspensions.start();
+  ctx.tail.start();
   ctx.limits.start();
   return { ctx, url: urlOf(app, config.host), metricsPort: metrics?.port, stop: () => stop(app, ctx, metrics) };
 }
@@ -67,6 +68,7 @@ function urlOf(app: FastifyInstance, host: string): string {
 
 async function stop(app: FastifyInstance, ctx: Context, metrics: MetricsServer | undefined): Promise<void> {
   ctx.watch.close();
+  ctx.streams.close();
   const cut = setTimeout(() => app.server.closeAllConnections(), drainMs);
   try {
     await app.close();

@@ -1,3 +1,4 @@
+import type { AddressInfo } from 'node:net';
 import { expect, it } from 'vitest';
 import { buildApp } from '../src/app.ts';
 import { readConfig } from '../src/config.ts';
@@ -8,6 +9,7 @@ import { sqlite } from './support/engines.ts';
 import { Client } from './support/client.ts';
 import { adminKey } from './support/market.ts';
 import { startServer } from './support/process.ts';
+import { StreamReader } from './support/streams.ts';
 import { unlimited } from './support/unlimited.ts';
 
 /** A server whose log is at hand. */
@@ -110,4 +112,24 @@ it('the last requests before a stop are in the log of a process, as JSON', async
     .map((line) => JSON.parse(line) as Record<string, unknown>);
   expect(lines[0]).toMatchObject({ msg: expect.stringContaining('listens on'), url });
   expect(lines.at(-1)).toMatchObject({ route: '/v1/register', status: 201 });
+});
+
+it('a stream is one line when it has ended, also when its reader has just gone', async () => {
+  const market = await listen('info');
+  await market.app.listen({ host: '127.0.0.1', port: 0 });
+  const url = `http://127.0.0.1:${(market.app.server.address() as AddressInfo).port}`;
+  const agent = await new Client(url).register();
+  const [gone, ended] = [await StreamReader.open(url, agent), await StreamReader.open(url, agent)];
+  const told = () => market.lines.filter(({ route }) => route === '/v1/events');
+  gone.cut();
+  while (told().length === 0) await new Promise(setImmediate);
+  market.ctx.streams.close();
+  await ended.untilEnd();
+  while (told().length === 1) await new Promise(setImmediate);
+  expect(told()).toMatchObject([
+    { status: 200, agentId: agent.id, aborted: true },
+    { status: 200, agentId: agent.id },
+  ]);
+  expect(told()[1]).not.toHaveProperty('aborted');
+  await market.close();
 });

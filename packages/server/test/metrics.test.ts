@@ -7,6 +7,7 @@ import { startServer } from '../src/serve.ts';
 import { Client } from './support/client.ts';
 import { type Engine, onBothEngines, sqlite } from './support/engines.ts';
 import { adminKey, claimTask, Market } from './support/market.ts';
+import { StreamReader } from './support/streams.ts';
 import { startMetrics } from '../src/metrics/metrics.ts';
 import { unlimited } from './support/unlimited.ts';
 
@@ -42,6 +43,7 @@ onBothEngines('the metrics', (engine) => {
     for (let i = 0; i < 20; i++) await poster.get(`/v1/tasks/odd-${i}`);
     const waiting = poster.get(`/v1/tasks/${task}?wait=60`);
     while (server.ctx.watch.count === 0) await new Promise(setImmediate);
+    const stream = await StreamReader.open(server.url, poster);
     const text = await scrape(server.metricsPort!);
     const requests = (method: string, route: string, status: number) =>
       valueOf(text, `pinchwork_http_requests_total{method="${method}",route="${route}",status="${status}"}`);
@@ -54,9 +56,10 @@ onBothEngines('the metrics', (engine) => {
     expect(valueOf(text, 'pinchwork_commit_batch_size_count')).toBeGreaterThanOrEqual(3);
     expect(valueOf(text, 'pinchwork_write_queue_length')).toBe(0);
     expect(valueOf(text, 'pinchwork_open_streams{kind="long_poll"}')).toBe(1);
+    expect(valueOf(text, 'pinchwork_open_streams{kind="events"}')).toBe(1);
     expect(text).toContain('process_resident_memory_bytes');
     await server.stop();
-    await waiting;
+    await Promise.all([waiting, stream.untilEnd()]);
     await expect(scrape(server.metricsPort!)).rejects.toThrow();
   });
 

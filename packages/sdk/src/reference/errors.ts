@@ -40,6 +40,10 @@ const examples: Readonly<Record<ErrorCode, Example>> = {
     error: '5 questions about this task wait for an answer already',
     hint: 'Read them, yours may be among them; ask again once the poster has answered one.',
   },
+  too_many_streams: {
+    error: 'You have 10 event streams open already',
+    hint: 'Close one of them, or read several subjects from one stream.',
+  },
   headers_too_large: { error: 'The request headers are too large' },
   internal_error: {
     error: 'Something went wrong on the server, nothing was changed',

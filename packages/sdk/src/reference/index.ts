@@ -1,5 +1,6 @@
 import type { endpoints } from '../endpoints.ts';
 import { agentReference } from './agents.ts';
+import { eventReference } from './events.ts';
 import { operatorReference } from './operator.ts';
 import type { Reference } from './reference.ts';
 import { taskReference } from './tasks.ts';
@@ -12,5 +13,6 @@ export { type Reference, tags } from './reference.ts';
 export const reference: Readonly<Record<keyof typeof endpoints, Reference>> = {
   ...agentReference,
   ...taskReference,
+  ...eventReference,
   ...operatorReference,
 };

@@ -21,6 +21,7 @@ export const tags = {
   Review: 'Approving, rejecting, rating, reporting.',
   Talk: 'Questions before a claim, messages during it.',
   You: 'Your profile, credits, stats and trust.',
+  Events: 'What happens to your tasks, as it happens.',
   Agents: 'Who else is here.',
   Operator: 'For whoever runs the server and holds its admin key.',
   Health: 'For load balancers and supervisors.',

@@ -14,7 +14,7 @@ const lookMs = secondMs / 2;
 const releaseMs = minuteMs;
 
 /**
- * Suspends an agent, or ends that (docs/operating.md, "Suspending an agent"): its keys and long polls stop, its
+ * Suspends an agent, or ends that (docs/operating.md, "Suspending an agent"): its keys, long polls and streams stop, its
  * posted tasks leave the board, its claimed ones go back to it; its deliveries, credits and deadlines stay.
  */
 export async function suspendAgent(call: Anonymous, input: z.output<typeof SuspendRequest>): Promise<SuspendResponse> {
@@ -35,7 +35,7 @@ export async function suspendAgent(call: Anonymous, input: z.output<typeof Suspe
     logAction(call, tx, { action, subject: id, before, after: { suspended, reason } });
     tx.afterCommit(() => {
       ctx.credentials.forget();
-      if (suspended) ctx.watch.bar(id);
+      if (suspended) bar(ctx, id);
     });
     return {
       agent_id: id,
@@ -49,16 +49,22 @@ export async function suspendAgent(call: Anonymous, input: z.output<typeof Suspe
   return response;
 }
 
+/** Ends what an agent has open here. */
+function bar({ watch, streams }: Pick<Context, 'watch' | 'streams'>, agentId: string): void {
+  watch.bar(agentId);
+  streams.bar(agentId);
+}
+
 /**
- * Ends the long polls of agents that another server on the same database has suspended. Their keys stop by themselves:
+ * Ends the long polls and streams of agents that another server on the same database has suspended. Their keys stop by themselves:
  * `Credentials` looks again after half a second.
  */
 export class SuspensionWatch {
-  readonly #ctx: Pick<Context, 'db' | 'clock' | 'watch'>;
+  readonly #ctx: Pick<Context, 'db' | 'clock' | 'watch' | 'streams'>;
   readonly #loop: Loop;
   #since: number;
 
-  constructor(ctx: Pick<Context, 'db' | 'clock' | 'log' | 'watch'>) {
+  constructor(ctx: Pick<Context, 'db' | 'clock' | 'log' | 'watch' | 'streams'>) {
     this.#ctx = ctx;
     this.#since = ctx.clock.now();
     this.#loop = new Loop(
@@ -78,12 +84,12 @@ export class SuspensionWatch {
   }
 
   async #pass(): Promise<number> {
-    const { db, clock, watch } = this.#ctx;
+    const { db, clock } = this.#ctx;
     const now = clock.now();
     // A suspension bears the time at which its transaction began: one that commits late lies behind `since`.
     const suspended = await db.all(suspendedSince, { since: this.#since - releaseMs });
     this.#since = now;
-    for (const { id } of suspended) watch.bar(id);
+    for (const { id } of suspended) bar(this.#ctx, id);
     return lookMs;
   }
 }

@@ -15,6 +15,7 @@ export interface Reader {
  */
 export abstract class Tx implements Reader {
   readonly #afterCommit: (() => void)[] = [];
+  readonly #changed = new Set<string>();
 
   abstract all<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R[]>;
   abstract first<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R | undefined>;
@@ -31,9 +32,34 @@ export abstract class Tx implements Reader {
     this.#afterCommit.push(wake);
   }
 
-  protected committed(): void {
-    for (const wake of this.#afterCommit) wake();
+  /** Has whoever listens, on every server, hear after the commit that what bears this id has changed (`Signals`). */
+  signal(id: string): void {
+    this.#changed.add(id);
   }
+
+  /** @returns the ids that were signalled. */
+  protected committed(): ReadonlySet<string> {
+    for (const wake of this.#afterCommit) wake();
+    return this.#changed;
+  }
+}
+
+/**
+ * Hints that something has changed: a task, or the stream of an agent. They are sent after the commit and outside of it,
+ * and those of other servers may come late or get lost, so whoever listens also looks for itself now and then.
+ */
+export interface Signals {
+  /** From now on, `listener` hears of what this server commits. One listener at most. */
+  subscribe(listener: SignalListener): void;
+  /** From now on, it hears of what other servers commit too, and they of this one; over a session of its own. */
+  connect(): void;
+}
+
+export interface SignalListener {
+  /** What bears these ids has changed. */
+  changed(ids: Iterable<string>): void;
+  /** Signals of other servers may have got lost: anything may have changed. */
+  missed(): void;
 }
 
 export interface Database extends Reader {
@@ -61,6 +87,8 @@ export interface Database extends Reader {
    * @param input must be structured-cloneable, as must the output.
    */
   runApart<Input, Output>(job: URL, input: Input): Promise<Output>;
+
+  readonly signals: Signals;
 
   /** How many transactions wait for their turn. */
   readonly waiting: number;

@@ -11,6 +11,7 @@ import pg from 'pg';
 import type { Clock } from '../clock.ts';
 import { DomainError, overloaded, storageUnavailable } from '../errors.ts';
 import { type ApartJob, type Database, type SchemaDialect, Tx } from './database.ts';
+import { PostgresSignals } from './postgres-signals.ts';
 import type { CompiledStatement, EngineClauses, Params, Prepared, SqlValue } from './prepared.ts';
 import type { Schema } from './schema.ts';
 
@@ -33,6 +34,8 @@ const migrationLock = 7_462_466_951;
 const clauses: EngineClauses = {
   skipLocked: (query, table) => query.forUpdate(table as never).skipLocked(),
   hold: (query) => query.forNoKeyUpdate(),
+  // As an array: what is joined with a list of unknown length is read whole.
+  isListed: (column, json) => sql`${sql.ref(column)} = any (array(select json_array_elements_text(${json}::json)))`,
 };
 const ddl: SchemaDialect = {
   integer: 'bigint',
@@ -90,7 +93,7 @@ export async function openPostgres(url: string, { clock, onError }: PostgresOpti
     const reason = error instanceof Error ? error.message || String((error as { code?: string }).code) : String(error);
     throw new Error(`Can't use PostgreSQL at ${location} (PINCHWORK_DATABASE_URL): ${reason}`, { cause: error });
   }
-  return new PostgresDatabase(pool, clients, url, location);
+  return new PostgresDatabase(pool, clients, { url, location, signals: new PostgresSignals(url, onError) });
 }
 
 function redact(url: string): string {
@@ -182,9 +185,10 @@ class PostgresTx extends Tx {
    * Commits behind whatever was sent, in the same round trip. When one of those failed, the server answers the commit
    * with a rollback.
    *
+   * @returns the ids that were signalled.
    * @throws what a sent statement failed with; DomainError `storage_unavailable` when the outcome can't be known.
    */
-  async commit(): Promise<void> {
+  async commit(): Promise<ReadonlySet<string>> {
     const commit = this.#client.query('commit');
     commit.catch(() => undefined);
     // Whichever of them hears first of a lost connection: the commit was on its way by then.
@@ -193,7 +197,7 @@ class PostgresTx extends Tx {
       throw isConnectionLoss(error) ? storageUnavailable(error, true) : error;
     });
     if (command !== 'COMMIT') throw new Error(`The commit was answered with ${command}`);
-    this.committed();
+    return this.committed();
   }
 
   /**
@@ -235,6 +239,7 @@ function storageError(error: unknown): unknown {
 class PostgresDatabase implements Database {
   readonly location: string;
   readonly shared = true;
+  readonly signals: PostgresSignals;
   readonly #pool: pg.Pool;
   readonly #url: string;
   /** The pool's open connections, idle and at work. */
@@ -243,7 +248,12 @@ class PostgresDatabase implements Database {
   #closed = false;
   #observe: ((transactions: number) => void) | undefined;
 
-  constructor(pool: pg.Pool, clients: ReadonlySet<pg.PoolClient>, url: string, location: string) {
+  constructor(
+    pool: pg.Pool,
+    clients: ReadonlySet<pg.PoolClient>,
+    { url, location, signals }: { url: string; location: string; signals: PostgresSignals },
+  ) {
+    this.signals = signals;
     this.#pool = pool;
     this.#clients = clients;
     this.#url = url;
@@ -290,7 +300,7 @@ class PostgresDatabase implements Database {
       let usable = true;
       try {
         const value = await work(tx);
-        await tx.commit();
+        this.signals.send(await tx.commit());
         this.#observe?.(1);
         return value;
       } catch (error) {
@@ -343,6 +353,7 @@ class PostgresDatabase implements Database {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.signals.close();
     // A server that accepts and never answers would keep its queries, and so this process, for as long as it likes.
     const cut = setTimeout(() => this.#clients.forEach((client) => void client.connection.stream.destroy()), closeMs);
     try {

@@ -6,6 +6,7 @@ import type {
   Kysely,
   RawBuilder,
   SelectQueryBuilder,
+  SqlBool,
 } from 'kysely';
 import type { Schema } from './schema.ts';
 
@@ -21,6 +22,8 @@ export interface EngineClauses {
   ): SelectQueryBuilder<Schema, T, O>;
   /** Waits for the rows it reads and holds them to the end of the transaction, as changing them would. */
   hold<T extends keyof Schema, O>(query: SelectQueryBuilder<Schema, T, O>): SelectQueryBuilder<Schema, T, O>;
+  /** Whether a text is one of a JSON list: a list of any length is one parameter, and one statement. */
+  isListed(column: string, json: string): RawBuilder<SqlBool>;
 }
 
 /**

@@ -1,9 +1,24 @@
 import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import BetterSqlite, { type Database as Connection, type Statement } from 'better-sqlite3';
-import { DummyDriver, Kysely, SqliteAdapter, SqliteDialect, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
+import {
+  DummyDriver,
+  Kysely,
+  sql,
+  SqliteAdapter,
+  SqliteDialect,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from 'kysely';
 import { DomainError, overloaded, storageUnavailable } from '../errors.ts';
-import { type Database, type OwnReader, type SchemaDialect, Tx } from './database.ts';
+import {
+  type Database,
+  type OwnReader,
+  type SchemaDialect,
+  type SignalListener,
+  type Signals,
+  Tx,
+} from './database.ts';
 import type { CompiledStatement, EngineClauses, Params, Prepared } from './prepared.ts';
 import type { Schema } from './schema.ts';
 import { connect, locate, lock } from './sqlite-file.ts';
@@ -13,7 +28,11 @@ const longestQueue = 5_000;
 /** Verbs in one commit: enough to share an fsync among, few enough not to hold up the loop. */
 const largestBatch = 128;
 
-const clauses: EngineClauses = { skipLocked: (query) => query, hold: (query) => query };
+const clauses: EngineClauses = {
+  skipLocked: (query) => query,
+  hold: (query) => query,
+  isListed: (column, json) => sql`${sql.ref(column)} in (select value from json_each(${json}))`,
+};
 const ddl: SchemaDialect = {
   integer: 'integer',
   real: 'real',
@@ -176,8 +195,25 @@ class SqliteTx extends Tx {
     this.#open = false;
   }
 
-  succeed(): void {
-    this.committed();
+  succeed(): ReadonlySet<string> {
+    return this.committed();
+  }
+}
+
+/** There is no other server on an embedded database. */
+class SqliteSignals implements Signals {
+  #listener: SignalListener | undefined;
+
+  subscribe(listener: SignalListener): void {
+    this.#listener = listener;
+  }
+
+  connect(): void {
+    // Nobody to connect to.
+  }
+
+  send(ids: ReadonlySet<string>): void {
+    if (ids.size > 0) this.#listener?.changed(ids);
   }
 }
 
@@ -191,6 +227,7 @@ interface Job {
 class SqliteDatabase implements Database {
   readonly location: string;
   readonly shared = false;
+  readonly signals = new SqliteSignals();
   readonly #writer: Connection;
   readonly #reader: Connection;
   readonly #release: () => void;
@@ -279,7 +316,7 @@ class SqliteDatabase implements Database {
           tx.check();
           this.#control.keep.run();
           answers.push(() => {
-            tx.succeed();
+            this.signals.send(tx.succeed());
             job.resolve(value);
           });
         } catch (error) {

@@ -81,6 +81,8 @@ export function documentValues(config: Config): Values {
     max_rejections: config.maxRejections,
     max_abandons: config.maxAbandonsBeforeCooldown,
     cooldown_minutes: config.abandonCooldownMinutes,
+    retention_days: number(config.eventRetentionDays),
+    max_streams: number(config.maxStreamsPerAgent),
     preview_length: config.taskPreviewLength,
     contact_sentence:
       config.contact === undefined

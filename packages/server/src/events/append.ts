@@ -31,6 +31,7 @@ const insertEvent = insertion('events', 'agent_id', 'number', 'type', 'task_id',
  * @returns the event's number in the agent's stream.
  */
 export async function appendEvent(tx: Tx, event: NewEvent, atMs: number): Promise<number> {
+  tx.signal(event.agentId);
   const number = (await tx.first(drawNumber, { agent_id: event.agentId }))!.last_number;
   tx.send(insertEvent, {
     agent_id: event.agentId,

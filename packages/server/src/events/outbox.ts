@@ -97,7 +97,7 @@ export class Outbox {
 
   /** Something has been put in. */
   wake(): void {
-    this.#loop.wake();
+    this.#loop.hurry();
   }
 
   /** Tells everything that there is to tell. */

@@ -61,6 +61,8 @@ export function serve<E extends Endpoint>(
       const call = new HttpCall(ctx, request, reply, (verb, work) => transact(verb, work).finally(request.releaseBody));
       const params = request.params as Record<string, string>;
       const output = await handle({ call, request, reply, params, body, query } as unknown as Received<E>);
+      // A stream has taken the connection over.
+      if (reply.sent) return reply;
       if (replayed()) reply.header('idempotency-replayed', 'true');
       return output === null ? reply.code(204).send() : answer(endpoint, request, reply, output);
     },

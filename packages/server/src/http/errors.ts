@@ -22,6 +22,7 @@ export const statusOf: Record<ErrorCode, number> = {
   rate_limited: 429,
   pickups_paused: 429,
   too_many_questions: 429,
+  too_many_streams: 429,
   headers_too_large: 431,
   internal_error: 500,
   not_configured: 501,
@@ -33,6 +34,7 @@ const retryAfterSeconds: Partial<Record<ErrorCode, number>> = {
   overloaded: 1,
   storage_unavailable: 5,
   too_many_questions: 60,
+  too_many_streams: 5,
 };
 
 const toReply = ({ message, code, hint }: DomainError, requestId: string): ErrorResponse => ({

@@ -82,7 +82,7 @@ function countRequests(registry: Registry, app: FastifyInstance): void {
   });
 }
 
-function watchStorage(registry: Registry, { db, watch }: Context): void {
+function watchStorage(registry: Registry, { db, watch, streams }: Context): void {
   const batches = new Histogram({
     name: 'pinchwork_commit_batch_size',
     help: 'Changes per commit: those of one turn of the loop on SQLite, always one on PostgreSQL.',
@@ -100,11 +100,12 @@ function watchStorage(registry: Registry, { db, watch }: Context): void {
   });
   new Gauge({
     name: 'pinchwork_open_streams',
-    help: 'Requests that wait for something to happen.',
+    help: 'Requests that wait for something to happen: long polls, event streams.',
     labelNames: ['kind'],
     registers: [registry],
     collect() {
       this.set({ kind: 'long_poll' }, watch.count);
+      this.set({ kind: 'events' }, streams.count);
     },
   });
 }

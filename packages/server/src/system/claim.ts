@@ -11,7 +11,7 @@ const extractionClaimMs = 2 * minuteMs;
 /** Of each kind, so many of the oldest are tried: some may be about the agent's own tasks. */
 const mostTried = 20;
 
-type ClaimContext = Pick<Context, 'config' | 'newId' | 'watch' | 'outbox'>;
+type ClaimContext = Pick<Context, 'config' | 'newId' | 'outbox'>;
 
 /**
  * Claims one of the platform's own tasks, if the agent takes them and is no party of what it is about.

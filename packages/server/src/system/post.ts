@@ -15,7 +15,7 @@ const mostMatched = 5;
 /** An agent's capabilities are asked about once in this time. */
 const extractionMs = hourMs;
 
-type SystemContext = Pick<Context, 'config' | 'newId' | 'watch' | 'outbox'>;
+type SystemContext = Pick<Context, 'config' | 'newId' | 'outbox'>;
 
 interface Question {
   readonly kind: SystemTaskKind;

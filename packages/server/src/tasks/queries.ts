@@ -77,6 +77,11 @@ export const insertTask = prepared(
       .returning([hasHelper, hasWords]),
 );
 
+/** The versions of many tasks, as a JSON list of their ids. */
+export const taskVersions = prepared('taskVersions', (db, p: { tasks: string }, engine) =>
+  db.selectFrom('tasks').select(['id', 'version']).where(engine.isListed('id', p.tasks)),
+);
+
 const plusOne =
   (column: 'version' | 'claim_number' | 'rejection_count' | 'claim_rejections') => (eb: TaskExpressions) =>
     eb(column, '+', 1);

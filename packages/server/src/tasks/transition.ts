@@ -31,7 +31,7 @@ export interface Moved {
   readonly also?: readonly NewEvent[];
 }
 
-export type RecordContext = Pick<Context, 'config' | 'newId' | 'watch' | 'outbox'>;
+export type RecordContext = Pick<Context, 'config' | 'newId' | 'outbox'>;
 
 /**
  * Everything that goes with a transition once its guarded statement has changed the task's row: the board, how the
@@ -70,7 +70,7 @@ export async function record(
     poster_event: numbers.poster ?? null,
     worker_event: numbers.worker ?? null,
   });
-  tx.afterCommit(() => ctx.watch.wake(task.id));
+  tx.signal(task.id);
 }
 
 function moveOnBoard(tx: Tx, row: Transition, task: TaskRow): void {

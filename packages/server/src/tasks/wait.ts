@@ -5,11 +5,8 @@ import type { TaskRow } from './queries.ts';
 import { taskById } from './queries.ts';
 import type { Subscription } from './watch.ts';
 
-/** With several nodes, how often a waiting request looks for itself: the change may have happened on another one. */
-const pollMs = secondMs;
-
 /**
- * Waits until `settled` holds for a task, or the time is up, or nobody listens any more, or the server stops.
+ * Waits, without a connection to the database, until `settled` holds for a task, or the time is up, or nobody listens any more, or the server stops.
  *
  * @param agentId who waits.
  * @param waitSeconds cut to `MAX_WAIT_SECONDS`.
@@ -32,7 +29,8 @@ export async function waitForTask(
       if (subscription.barred) throw agentSuspended();
       const leftMs = until - ctx.clock.now();
       if (task === undefined || settled(task) || leftMs <= 0 || isOver(ctx, subscription, signal)) return task;
-      await subscription.changed(ctx.db.shared ? Math.min(leftMs, pollMs) : leftMs, signal);
+      subscription.seen = task.version;
+      await subscription.changed(leftMs, signal);
     }
   } finally {
     subscription.end();

@@ -20,6 +20,11 @@ export class TaskWatch {
     return this.#count;
   }
 
+  /** What they wait for. */
+  get tasks(): Iterable<string> {
+    return this.#byTask.keys();
+  }
+
   /** Starts to listen on an agent's behalf. Do so before reading the state, so that no change falls between. */
   subscribe(taskId: string, agentId: string): Subscription {
     const subscription = new Subscription(this.#clock, () => {
@@ -40,6 +45,11 @@ export class TaskWatch {
   /** Tells who waits that the task has changed. Call it after the commit. */
   wake(taskId: string): void {
     for (const subscription of this.#byTask.get(taskId) ?? []) subscription.wake();
+  }
+
+  /** Wakes who has seen an older version of a task. */
+  note(taskId: string, version: number): void {
+    for (const subscription of this.#byTask.get(taskId) ?? []) if (subscription.seen < version) subscription.wake();
   }
 
   /** Ends the waits of an agent that has been suspended. */
@@ -73,6 +83,8 @@ function remove(map: Map<string, Set<Subscription>>, key: string, subscription: 
 
 /** One request's wait. `changed` may be called again and again; `end` must be called. */
 export class Subscription {
+  /** The version of the task that was read last. */
+  seen = 0;
   readonly #clock: Clock;
   readonly #remove: () => void;
   #woken = false;

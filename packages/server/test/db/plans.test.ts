@@ -55,6 +55,7 @@ function seeds(agent: string): string[] {
        select ${id('le-')}, case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, 1, 'seed', ${at} from n`,
     `${each} insert into events (agent_id, number, type, task_id, data, created_at)
        select case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, 1000 + i, 'task_claimed', ${id('tk-')}, '{}', ${at} from n`,
+    `${each} insert into event_cursors (agent_id, last_number) select ${id('ag-')}, 1000 + i from n`,
     // Half of all talk is about one task, and half of that from one agent.
     `${each} insert into questions (id, task_id, asker_id, question, created_at, asked_event)
        select ${id('qa-')}, case when i % 2 = 0 then 'tk-000000000001' else ${id('tk-')} end,
@@ -115,6 +116,16 @@ async function discover(market: Market, task: string, agent: Agent): Promise<voi
   await get(`/human/tasks/${task}`);
 }
 
+/** Streams, looking back, and looking for what nobody told of. */
+async function hear({ ctx }: Market, agent: Agent): Promise<void> {
+  await agent.get('/v1/events/history?after=0');
+  const { stream } = await ctx.streams.open(agent.id, { after: 0, types: undefined });
+  const wait = ctx.watch.subscribe((await agent.get('/v1/tasks/mine')).body.tasks[0].task_id, agent.id);
+  await ctx.tail.catchUp();
+  wait.end();
+  stream.end();
+}
+
 /** Calls everything that reads or changes rows, so that each of its statements is heard. */
 async function useEverything(market: Market): Promise<void> {
   const [poster, worker] = [await market.register('poster'), await market.register('worker')];
@@ -143,6 +154,7 @@ async function useEverything(market: Market): Promise<void> {
   await worker.post(`/v1/tasks/${await claimTask(poster, worker, fields)}/abandon`);
   await poster.post(`/v1/tasks/${await postTask(poster, fields)}/cancel`);
   await talk(market, poster, worker);
+  await hear(market, poster);
   await deliverTask(poster, worker, fields);
   await claimTask(poster, worker, { ...fields, deadline_minutes: 1 });
   await claimTask(poster, worker, { ...fields, claim_timeout_minutes: 1 });
@@ -156,6 +168,7 @@ async function useEverything(market: Market): Promise<void> {
 /** What SQLite may read from end to end: parts of a statement that are bounded, and indexes of a few rows alone. */
 const mayScan = [
   'CONSTANT',
+  'json_each',
   'window',
   'counted',
   'tags_',

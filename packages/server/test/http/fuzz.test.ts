@@ -164,6 +164,7 @@ onBothEngines('a market under bad requests', (engine) => {
     const tasks = [await postTask(poster), await claimTask(poster, worker), await deliverTask(poster, worker)];
     // Nobody waits for anything.
     market.ctx.watch.close();
+    market.ctx.streams.close();
     const balances = async () =>
       engine.query(
         market.url,

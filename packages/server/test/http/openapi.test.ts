@@ -18,8 +18,9 @@ let validate: (schema: Json, value: unknown) => string[];
 beforeAll(async () => {
   market = await Market.open(await sqlite.freshUrl(), { PINCHWORK_PUBLIC_URL: 'https://market.example' });
   cast = await assemble(market);
-  // Nobody waits any more: a request with `wait` is answered at once.
+  // Nobody waits any more: a request with `wait` is answered at once, and a stream ends.
   market.ctx.watch.close();
+  market.ctx.streams.close();
   document = (await market.request({ method: 'GET', url: '/openapi.json' })).body;
   const ajv = new Ajv2020({ strict: false, allErrors: true });
   ajv.addSchema({ $id: 'document', components: document.components });
@@ -198,6 +199,7 @@ describe('every example of the document does what it promises', () => {
   it.each(Object.keys(endpoints) as EndpointName[])('%s', async (name) => {
     const endpoint: Endpoint = endpoints[name];
     const operation = document.paths[shown(endpoint.path)][endpoint.method.toLowerCase()] as Json;
+    if (endpoint.isStream === true) return expectStream(name, operation);
     for (const type of endpoint.method === 'GET'
       ? ['application/json', 'text/markdown']
       : Object.keys(operation.requestBody.content as Json)) {
@@ -217,6 +219,17 @@ describe('every example of the document does what it promises', () => {
     }
   });
 });
+
+/** A stream promises messages instead of a body: their data must fit, in the example as on the wire. */
+async function expectStream(name: EndpointName, operation: Json): Promise<void> {
+  const type = 'text/event-stream';
+  const { content } = operation.responses[200];
+  expect(Object.keys(content as Json)).toEqual([type]);
+  const { status, headers } = await sendExample(name, type);
+  expect([status, headers['content-type']]).toEqual([200, `${type}; charset=utf-8`]);
+  const data = /^data: (.*)$/m.exec(content[type].examples[name].value as string)![1]!;
+  expect(validate(document.components.schemas.EventMessage, JSON.parse(data))).toEqual([]);
+}
 
 const securityHeaders = [
   'x-content-type-options',

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { Client } from '../support/client.ts';
 import { postgres } from '../support/engines.ts';
-import { type Agent, claimTask } from '../support/market.ts';
+import { type Agent, claimTask, postTask } from '../support/market.ts';
 import { startServer } from '../support/process.ts';
+import { StreamReader } from '../support/streams.ts';
 
 /** Two servers, started at the very same moment on one empty database. */
 async function twoNodes(): Promise<[Client, Client]> {
@@ -42,6 +43,17 @@ describe('two nodes on one PostgreSQL database', () => {
       }
       expect(await statusAt(one, agent)).toBe(right);
     }
+  });
+
+  it('a suspension ends the streams and long polls on the other one, too', async () => {
+    const [one, other] = await twoNodes();
+    const agent = await one.register();
+    const task = await postTask(agent);
+    const stream = await StreamReader.open(other.url, agent);
+    const waiting = other.as(agent).get(`/v1/tasks/${task}?wait=60`);
+    await one.admin.post('/v1/admin/agents/suspend', { agent_id: agent.id, suspended: true });
+    const [{ status }] = await Promise.all([waiting, stream.untilEnd()]);
+    expect(status).toBe(403);
   });
 
   it('who waits at one hears of what is done at the other', async () => {

@@ -64,6 +64,7 @@ export class Market {
 
   async close(): Promise<void> {
     this.ctx.watch.close();
+    this.ctx.streams.close();
     await this.app.close();
     await this.ctx.dispose();
   }

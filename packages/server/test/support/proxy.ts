@@ -23,6 +23,11 @@ export class Proxy {
     return proxy;
   }
 
+  /** The database's own address. */
+  get target(): string {
+    return this.#target.href;
+  }
+
   /** The database's address on this way. */
   get url(): string {
     const url = new URL(this.#target);

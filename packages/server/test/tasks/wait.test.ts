@@ -113,6 +113,6 @@ it('a waiting request sees a change that another node made, without having been 
   const answer = poster.get(`/v1/tasks/${id}?wait=60`);
   while (market.clock.alarms === 0) await new Promise(setImmediate);
   await other.client(worker.id, worker.key).post(`/v1/tasks/${id}/pickup`);
-  market.clock.advance(secondMs);
+  await market.ctx.tail.catchUp();
   expect((await answer).body.status).toBe('claimed');
 });

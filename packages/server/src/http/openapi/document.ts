@@ -57,6 +57,7 @@ function operationOf(name: string, endpoint: Endpoint, about: Reference): Json {
     parameters: [
       ...pathParameters(endpoint.path),
       ...queryParameters(endpoint, about),
+      ...(endpoint.isStream === true ? [lastEventId] : []),
       ...(endpoint.method === 'GET' ? [] : [idempotencyKey(endpoint)]),
     ],
     ...(endpoint.body === undefined ? {} : { requestBody: requestBody(name, endpoint, about) }),
@@ -100,6 +101,7 @@ function queryParameters({ query }: Endpoint, about: Reference): Json[] {
 
 /** For parameters that the endpoint's own example does without. */
 const queryExamples: Readonly<Record<string, string | number>> = {
+  after: 0,
   cursor: 'WyJib2FyZCIsMSwieCJd',
   limit: 10,
   min_reputation: 4,
@@ -109,7 +111,18 @@ const queryExamples: Readonly<Record<string, string | number>> = {
   sort_by: 'reputation',
   status: 'open',
   tags: 'colours',
+  types: 'task_claimed',
   wait: 1,
+};
+
+const lastEventId: Json = {
+  name: 'Last-Event-ID',
+  in: 'header',
+  required: false,
+  description:
+    'The number of the last event that you have received, as browsers send it by themselves. It goes before `after`.',
+  schema: { type: 'integer', minimum: 0 },
+  example: 0,
 };
 
 const idempotencyKey = ({ auth }: Endpoint): Json => ({

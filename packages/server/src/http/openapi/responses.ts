@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import { type Endpoint, type ErrorCode, limitOf } from '@pinchwork/sdk';
 import { errorExample, type Reference } from '@pinchwork/sdk/reference';
 import { statusOf } from '../errors.ts';
+import { frame } from '../../events/wire.ts';
 import { toMarkdown } from '../render.ts';
 import { componentName, type Json, refTo } from './components.ts';
 import { headerRefs, limitHeaders } from './headers.ts';
@@ -29,6 +30,19 @@ export function bodies(schema: Json, examples: Readonly<Record<string, Json>>, a
   };
 }
 
+/** A stream's body: text with, in each message, the schema as its data. */
+const streamBody = (name: string, schema: string, example: Json): Json => ({
+  'text/event-stream': {
+    schema: {
+      type: 'string',
+      description: `Server-sent events (WHATWG HTML, 9.2). The data of each is a ${schema} in JSON on one line.`,
+    },
+    examples: {
+      [name]: { summary: name, value: `retry: 2000\n\n${frame(1, String(example.type), JSON.stringify(example))}` },
+    },
+  },
+});
+
 /** All replies of an endpoint: its successes, and one for each status of an error. */
 export function responsesOf(name: string, endpoint: Endpoint, reference: Reference): Json {
   const errors = new Map<number, ErrorCode[]>();
@@ -41,7 +55,11 @@ export function responsesOf(name: string, endpoint: Endpoint, reference: Referen
 
 function successes(name: string, endpoint: Endpoint, { summary, reply }: Reference): Json {
   const headers = headerRefs(successHeaders(endpoint, reply));
-  const content = bodies(refTo(componentName(endpoint.reply)), { [name]: reply }, endpoint.alwaysJson);
+  const schema = componentName(endpoint.reply);
+  const content =
+    endpoint.isStream === true
+      ? streamBody(name, schema, reply)
+      : bodies(refTo(schema), { [name]: reply }, endpoint.alwaysJson);
   const success = { [endpoint.status]: { description: `${summary}: done.`, headers, content } };
   if (name === 'pickupNext') return { ...success, 204: { description: 'There is nothing to pick up.', headers } };
   if (name !== 'createTask') return success;

@@ -1,0 +1,156 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import type { Child } from './children.ts';
+import { Cleanup } from './cleanup.ts';
+import { openEngine } from './engines.ts';
+import { Connection, postTemplate } from './http.ts';
+import { describeMachine } from './machine.ts';
+import { table, verdict } from './report.ts';
+import { startServerOn } from './sides.ts';
+import { deliveryRow, measureDeliveries } from './wake-ups.ts';
+
+/**
+ * What it costs to be listened to: memory of idle event streams, and how long a delivery takes to reach who waits for it,
+ * on one server and between two.
+ */
+const usage = `npm run bench:streams -- [options]
+
+  --streams N      idle event streams held open (10000)
+  --deliveries N   deliveries timed for each row (300)
+  --help           this text`;
+
+const targets = { idleMiB: 400, sameServerMs: 10, otherServerMs: 50 };
+const mebibyte = 1024 * 1024;
+const streamsPerAgent = 10;
+/** Descriptors that a process needs besides those of the streams. */
+const spareDescriptors = 200;
+const connecting = 50;
+/** By then the garbage of the connecting has been collected, as far as it will be. */
+const settleMs = 5_000;
+
+async function main(streams: number, deliveries: number, cleanup: Cleanup): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'pinchwork-bench-'));
+  cleanup.add(() => rmSync(folder, { recursive: true, force: true }));
+  console.log(`${describeMachine(folder)}\n`);
+  const rows = [['idle streams', 'wanted', 'measured', 'each', '']];
+  const waits = [['wake-up', 'wanted p99', 'deliver p50', 'p99', 'heard p50', 'p99', '']];
+
+  const sqlite = await openEngine('sqlite', folder, cleanup);
+  const server = await startServerOn(await sqlite.freshUrl(), cleanup);
+  rows.push(await measureMemory(server, streams));
+  await server.stop();
+
+  for (const name of ['sqlite', 'postgres'] as const) {
+    const engine = name === 'sqlite' ? sqlite : await openEngine(name, folder, cleanup);
+    const database = await engine.freshUrl();
+    const credits = { PINCHWORK_INITIAL_CREDITS: '1000000' };
+    const one = await startServerOn(database, cleanup, credits);
+    const here = await measureDeliveries(one.url, one.url, deliveries);
+    for (const way of ['wait', 'stream'] as const) {
+      waits.push(deliveryRow(`${way}, ${name}, same server`, targets.sameServerMs, here.deliver, here[way]));
+    }
+    if (name === 'postgres') {
+      const other = await startServerOn(database, cleanup, credits);
+      const there = await measureDeliveries(one.url, other.url, deliveries);
+      for (const way of ['wait', 'stream'] as const) {
+        waits.push(deliveryRow(`${way}, ${name}, other server`, targets.otherServerMs, there.deliver, there[way]));
+      }
+      await other.stop();
+    }
+    await one.stop();
+  }
+  console.log(
+    `${table(rows)}\n\nMilliseconds that a delivery takes to be answered, and from that answer until it is heard of:\n${table(waits)}`,
+  );
+}
+
+/** Opens streams and lets them be. */
+async function measureMemory(server: Child, wanted: number): Promise<string[]> {
+  const streams = Math.min(wanted, descriptors() - spareDescriptors);
+  if (streams < wanted) console.log(`Only ${streams} streams: this process may have no more files open (ulimit -n).\n`);
+  const keys = await register(server.url, Math.ceil(streams / streamsPerAgent));
+  await sleep(settleMs);
+  const before = server.memory();
+  const close: (() => void)[] = [];
+  const open = async (lane: number) => {
+    for (let i = lane; i < streams; i += connecting) close.push(await openStream(server.url, keys[i % keys.length]!));
+  };
+  await Promise.all(Array.from({ length: connecting }, (_, lane) => open(lane)));
+  await sleep(settleMs);
+  const after = server.memory();
+  for (const end of close) end();
+  const idleMiB = after / mebibyte;
+  return [
+    streams.toLocaleString('en-US'),
+    `<= ${targets.idleMiB} MiB`,
+    `${idleMiB.toFixed(0)} MiB`,
+    `${((after - before) / 1024 / streams).toFixed(1)} KiB`,
+    verdict(idleMiB <= targets.idleMiB),
+  ];
+}
+
+/** How many files this process may have open; on other systems than Linux it finds out the hard way. */
+function descriptors(): number {
+  if (process.platform !== 'linux') return Number.MAX_SAFE_INTEGER;
+  const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+  return soft === undefined ? Number.MAX_SAFE_INTEGER : Number(soft);
+}
+
+async function register(url: URL, count: number): Promise<string[]> {
+  const connection = await Connection.open(url);
+  const request = postTemplate(url.host, undefined, { name: 'listener' })('/v1/register');
+  const keys: string[] = [];
+  for (let i = 0; i < count; i++) {
+    const { status, body } = await connection.send(request);
+    if (status !== 201) throw new Error(`Registration answered ${status}: ${body}`);
+    keys.push((JSON.parse(body) as { api_key: string }).api_key);
+  }
+  connection.close();
+  return keys;
+}
+
+/** @returns what closes it, once its headers are here. */
+function openStream({ host, hostname, port }: URL, key: string): Promise<() => void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: hostname, port: Number(port) });
+    socket.once('error', reject);
+    socket.once('data', (chunk: Buffer) => {
+      const head = chunk.toString('latin1');
+      if (head.startsWith('HTTP/1.1 200 ')) resolve(() => socket.destroy());
+      else reject(new Error(`A stream was answered:\n${head}`));
+    });
+    socket.write(`GET /v1/events HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${key}\r\n\r\n`);
+  });
+}
+
+function readNumber(name: string, text: string, max: number): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || number < 1 || number > max) throw new Error(`${name} must be 1 to ${max}, not "${text}".`);
+  return number;
+}
+
+const cleanup = new Cleanup();
+cleanup.onSignals();
+try {
+  const { values } = parseArgs({
+    options: {
+      streams: { type: 'string', default: '10000' },
+      deliveries: { type: 'string', default: '300' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) console.log(usage);
+  else {
+    const deliveries = readNumber('--deliveries', values.deliveries, 100_000);
+    await main(readNumber('--streams', values.streams, 20_000), deliveries, cleanup);
+  }
+} catch (error) {
+  if (!cleanup.interrupted) console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+} finally {
+  await cleanup.run();
+}

@@ -1,0 +1,119 @@
+import { connect } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import { percentile } from './figures.ts';
+import { Connection, postTemplate, type Reply } from './http.ts';
+import { verdict } from './report.ts';
+
+/** How long deliveries took to be answered, and how much later they were heard of: milliseconds, ascending. */
+export interface Deliveries {
+  readonly deliver: readonly number[];
+  readonly wait: readonly number[];
+  readonly stream: readonly number[];
+}
+
+/** Deliveries before those that count: until V8 has compiled what is hot. */
+const warmUp = 50;
+
+function expectStatus(what: string, { status, body }: Reply, wanted: number) {
+  if (status !== wanted) throw new Error(`${what} answered ${status}: ${body}`);
+  return JSON.parse(body) as Record<string, string>;
+}
+
+const get = (host: string, key: string, path: string) =>
+  `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nAccept: application/json\r\nAuthorization: Bearer ${key}\r\n\r\n`;
+
+/**
+ * One delivery after the other, each of a task that its poster waits for in both ways.
+ *
+ * @param workAt the server that is worked at. @param listenAt the one that the poster listens to.
+ */
+export async function measureDeliveries(workAt: URL, listenAt: URL, count: number): Promise<Deliveries> {
+  const [work, listen] = [await Connection.open(workAt), await Connection.open(listenAt)];
+  const { host } = workAt;
+  const register = async (name: string) =>
+    expectStatus('register', await work.send(postTemplate(host, undefined, { name })('/v1/register')), 201).api_key!;
+  const [poster, worker] = [await register('poster'), await register('worker')];
+  const stream = await Stream.open(listenAt, poster);
+  const create = postTemplate(host, poster, { need: 'Count the words', max_credits: 1 })('/v1/tasks');
+  const pickup = postTemplate(host, worker);
+  const deliver = postTemplate(host, worker, { result: 'Seven' });
+  const times: Record<keyof Deliveries, number[]> = { deliver: [], wait: [], stream: [] };
+  for (let i = -warmUp; i < count; i++) {
+    const id = expectStatus('create', await work.send(create), 201).task_id!;
+    const claimed = stream.next('task_claimed', id);
+    expectStatus('pickup', await work.send(pickup(`/v1/tasks/${id}/pickup`)), 200);
+    await claimed;
+    const heard = stream.next('task_delivered', id);
+    const waited = listen.send(get(listenAt.host, poster, `/v1/tasks/${id}?wait=60`)).then((reply) => {
+      if (expectStatus('wait', reply, 200).status !== 'delivered')
+        throw new Error(`The wait was answered ${reply.body}`);
+      return performance.now();
+    });
+    // So that the wait is there: it has no other way to say so.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const start = performance.now();
+    const answered = work.send(deliver(`/v1/tasks/${id}/deliver`)).then((reply) => {
+      expectStatus('deliver', reply, 200);
+      return performance.now();
+    });
+    const [answeredAt, waitedAt, heardAt] = await Promise.all([answered, waited, heard]);
+    if (i < 0) continue;
+    times.deliver.push(answeredAt - start);
+    // The answer to the delivery may come last.
+    times.wait.push(Math.max(0, waitedAt - answeredAt));
+    times.stream.push(Math.max(0, heardAt - answeredAt));
+  }
+  for (const end of [work, listen, stream]) end.close();
+  const sorted = (values: readonly number[]) => values.toSorted((a, b) => a - b);
+  return { deliver: sorted(times.deliver), wait: sorted(times.wait), stream: sorted(times.stream) };
+}
+
+/** A row of the table: how long the delivery's own answer took, and how much later it was heard of. */
+export function deliveryRow(what: string, targetMs: number, deliver: readonly number[], heard: readonly number[]) {
+  const ms = (sorted: readonly number[], share: number) => percentile(sorted, share).toFixed(1);
+  return [
+    what,
+    `<= ${targetMs} ms`,
+    ...[deliver, heard].flatMap((sorted) => [ms(sorted, 0.5), ms(sorted, 0.99)]),
+    verdict(percentile(heard, 0.99) <= targetMs),
+  ];
+}
+
+/** An event stream of which one event is waited for at a time. */
+class Stream {
+  readonly #socket: ReturnType<typeof connect>;
+  #text = '';
+  #waiting: { text: string; resolve: (at: number) => void; reject: (error: Error) => void } | undefined;
+
+  private constructor(socket: ReturnType<typeof connect>) {
+    this.#socket = socket;
+    socket.on('data', (chunk: Buffer) => {
+      this.#text += chunk.toString('latin1');
+      if (this.#waiting === undefined || !this.#text.includes(this.#waiting.text)) return;
+      this.#text = '';
+      this.#waiting.resolve(performance.now());
+    });
+    socket.once('close', () => this.#waiting?.reject(new Error('The stream has ended')));
+  }
+
+  static open({ host, hostname, port }: URL, key: string): Promise<Stream> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({ host: hostname, port: Number(port) });
+      socket.once('error', reject);
+      socket.once('data', () => resolve(new Stream(socket)));
+      socket.write(`GET /v1/events HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${key}\r\n\r\n`);
+    });
+  }
+
+  /** When the event about a task is here. */
+  next(type: string, taskId: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { text: `"type":"${type}","task_id":"${taskId}"`, resolve, reject };
+    });
+  }
+
+  close(): void {
+    this.#waiting = undefined;
+    this.#socket.destroy();
+  }
+}

@@ -1,0 +1,149 @@
+import { once } from 'node:events';
+import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { onTestFinished } from 'vitest';
+import { type Agent, claimTask, type Market } from './market.ts';
+
+/** A message of a stream, as a browser would take it apart (WHATWG HTML, 9.2). */
+export interface Message {
+  readonly id: number;
+  readonly event: string;
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- events of every type
+  readonly data: any;
+}
+
+/** Lets a market answer on a socket. @returns its address, and its ends of the connections that are open. */
+export async function listen({ app }: Market): Promise<{ url: string; sockets: ReadonlySet<Socket> }> {
+  const sockets = new Set<Socket>();
+  app.server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  return { url: `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`, sockets };
+}
+
+export interface StreamOptions {
+  readonly query?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Takes nothing that comes, until `resume`. */
+  readonly paused?: boolean;
+}
+
+/** A client of an event stream over a connection of its own. */
+export class StreamReader {
+  readonly response: IncomingMessage;
+  /** All that has come, as it came. */
+  text = '';
+  readonly messages: Message[] = [];
+  /** The position to resume from: that of the last id, also one without an event. */
+  lastId: number | undefined;
+  ended = false;
+  readonly #request: ClientRequest;
+  #unread = '';
+  #changed: () => void = () => undefined;
+
+  private constructor(sent: ClientRequest, response: IncomingMessage, paused: boolean) {
+    this.#request = sent;
+    this.response = response;
+    response.setEncoding('utf8');
+    response.on('data', (text: string) => this.#take(text));
+    response.on('error', () => undefined);
+    response.once('close', () => {
+      this.ended = true;
+      this.#changed();
+    });
+    if (paused) response.pause();
+    onTestFinished(() => this.cut());
+  }
+
+  /** @throws the connection's error when it breaks before the headers are here. */
+  static async open(
+    url: string,
+    { key }: Pick<Agent, 'key'>,
+    { query = '', headers = {}, paused = false }: StreamOptions = {},
+  ): Promise<StreamReader> {
+    const sent = request(`${url}/v1/events${query}`, {
+      agent: false,
+      headers: { authorization: `Bearer ${key}`, ...headers },
+    });
+    sent.end();
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    // What follows is heard by the response.
+    sent.on('error', () => undefined);
+    return new StreamReader(sent, response, paused);
+  }
+
+  get status(): number {
+    return this.response.statusCode!;
+  }
+
+  #take(text: string): void {
+    this.text += text;
+    const blocks = (this.#unread + text).split('\n\n');
+    this.#unread = blocks.pop()!;
+    for (const block of blocks) {
+      const fields = new Map(block.split('\n').map((line) => line.split(/: (.*)/s, 2) as [string, string]));
+      if (fields.has('id')) this.lastId = Number(fields.get('id'));
+      const data = fields.get('data');
+      if (data === undefined) continue;
+      this.messages.push({ id: this.lastId!, event: fields.get('event')!, data: JSON.parse(data) });
+    }
+    this.#changed();
+  }
+
+  /** Waits until something holds, or nothing more will come. */
+  async until(holds: (reader: this) => boolean): Promise<this> {
+    while (!holds(this) && !this.ended) await new Promise<void>((resolve) => (this.#changed = resolve));
+    return this;
+  }
+
+  /** Waits until the server ends it. */
+  untilEnd(): Promise<this> {
+    return this.until(() => false);
+  }
+
+  /** Waits for so many messages. */
+  untilMessages(count: number): Promise<this> {
+    return this.until(({ messages }) => messages.length >= count);
+  }
+
+  get ids(): number[] {
+    return this.messages.map(({ id }) => id);
+  }
+
+  resume(): void {
+    this.response.resume();
+  }
+
+  /** Breaks the connection. */
+  cut(): void {
+    this.#request.destroy();
+  }
+}
+
+/** Two agents about a task: each `say` of one is an event for the other. */
+export interface Conversation {
+  readonly poster: Agent;
+  readonly worker: Agent;
+  readonly task: string;
+  /** So many messages of the worker's, all at once. */
+  say(count: number, text?: string): Promise<void>;
+}
+
+/** The poster has been told of the claim already: its stream stands at 1. */
+export async function converse(market: Pick<Market, 'register'>): Promise<Conversation> {
+  const [poster, worker] = [await market.register('poster'), await market.register('worker')];
+  const task = await claimTask(poster, worker);
+  const say = async (count: number, message = 'Half done') => {
+    const send = async () => {
+      const { status, text } = await worker.post(`/v1/tasks/${task}/messages`, { message });
+      if (status !== 201) throw new Error(`A message was answered ${status}: ${text}`);
+    };
+    await Promise.all(Array.from({ length: count }, send));
+  };
+  return { poster, worker, task, say };
+}
+
+/** The whole numbers from `first` to `last`. */
+export const numbers = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
