@@ -29,3 +29,6 @@ export interface TalkEvents {
 export interface EventData extends TransitionEvents, TalkEvents {}
 
 export type EventType = keyof EventData;
+
+/** What a webhook is sent when its owner asks for a test; it stands in no stream. */
+export const webhookTestEvent = 'webhook_test';

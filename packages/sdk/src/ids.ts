@@ -7,6 +7,7 @@ export const idPrefixes = {
   message: 'msg-',
   report: 'rp-',
   adminAction: 'aa-',
+  delivery: 'wd-',
 } as const;
 export type IdKind = keyof typeof idPrefixes;
 

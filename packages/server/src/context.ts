@@ -15,6 +15,8 @@ import { SuspensionWatch } from './agents/suspension.ts';
 import { TaskTimers } from './tasks/timers.ts';
 import { TaskWatch } from './tasks/watch.ts';
 import { version } from './version.ts';
+import { type Resolve, systemResolve } from './webhooks/address.ts';
+import { Deliverer } from './webhooks/deliverer.ts';
 
 /** How long a pass of the timers may take to end when the program does. */
 const passMs = secondMs / 2;
@@ -28,6 +30,9 @@ export interface Context {
   readonly db: Database;
   readonly credentials: Credentials;
   readonly watch: TaskWatch;
+  /** What names of webhooks are looked up by. */
+  readonly resolve: Resolve;
+  readonly webhooks: Deliverer;
   readonly timers: TaskTimers;
   readonly housekeeping: Housekeeping;
   readonly suspensions: SuspensionWatch;
@@ -55,13 +60,18 @@ export interface Call {
  * timers are started by whoever serves.
  *
  * @param log where it writes; else the standard output.
+ * @param resolve what names of webhooks are looked up by; else by the system.
  * @param checkDatabaseClock whether `clock` must agree with the database server's; not when the time is made up.
  * @throws Error with a sentence for people.
  */
 export async function createContext(
   config: Config,
   clock: Clock = systemClock,
-  { checkDatabaseClock = true, log: given }: { checkDatabaseClock?: boolean; log?: Log } = {},
+  {
+    checkDatabaseClock = true,
+    log: given,
+    resolve = systemResolve,
+  }: { checkDatabaseClock?: boolean; log?: Log; resolve?: Resolve } = {},
 ): Promise<Context> {
   const output = given ?? (await openLog(config.logLevel));
   const log = output.logger;
@@ -77,7 +87,8 @@ export async function createContext(
   }
   const watch = new TaskWatch(clock);
   const newId = createIds(clock);
-  const parts = { config, clock, log, newId, db, watch };
+  const webhooks = new Deliverer({ config, clock, log, db }, resolve);
+  const parts = { config, clock, log, newId, db, watch, resolve, webhooks };
   const timers = new TaskTimers(parts);
   const housekeeping = new Housekeeping(parts);
   const suspensions = new SuspensionWatch(parts);
@@ -93,7 +104,13 @@ export async function createContext(
     dispose: async () => {
       watch.close();
       // A pass that hangs on a database that does not answer ends when its connection is cut.
-      const passes = Promise.all([timers.stop(), housekeeping.stop(), suspensions.stop(), limits.stop()]);
+      const passes = Promise.all([
+        timers.stop(),
+        housekeeping.stop(),
+        suspensions.stop(),
+        limits.stop(),
+        webhooks.stop(),
+      ]);
       await Promise.race([passes, new Promise((resolve) => setTimeout(resolve, passMs).unref())]);
       await db.close();
       await passes;

@@ -8,8 +8,11 @@ const pauseMs = minuteMs;
 const stepSize = 500;
 
 /** What serves for a time only: its rows have an indexed column that says until when. */
-function expiring(table: 'idempotency_keys' | 'rate_windows', column: 'expires_at' | 'ends_at') {
-  // Kysely can't see that both tables have such a column.
+function expiring(
+  table: 'idempotency_keys' | 'rate_windows' | 'webhook_deliveries',
+  column: 'expires_at' | 'ends_at' | 'forget_at',
+) {
+  // Kysely can't see that each table has such a column.
   const [from, until] = [table as 'rate_windows', column as 'ends_at'];
   return {
     /** The expiry of the last row in the next step: none when a step can take them all. */
@@ -24,9 +27,14 @@ function expiring(table: 'idempotency_keys' | 'rate_windows', column: 'expires_a
   };
 }
 
-const tables = [expiring('idempotency_keys', 'expires_at'), expiring('rate_windows', 'ends_at')];
+const tables = [
+  expiring('idempotency_keys', 'expires_at'),
+  expiring('rate_windows', 'ends_at'),
+  expiring('webhook_deliveries', 'forget_at'),
+];
 
-/** Forgets what has served its time, in small steps: idempotency keys and counts of requests. */
+/** Forgets what has served its time, in small steps: idempotency keys, counts of requests, webhook deliveries that
+ * have ended. */
 export class Housekeeping {
   readonly #ctx: Pick<Context, 'db' | 'clock' | 'log'>;
   readonly #loop: Loop;

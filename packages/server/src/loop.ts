@@ -11,6 +11,7 @@ export class Loop {
   readonly #pauseAfterErrorMs: number;
   #running: Promise<void> | undefined;
   #stopped = false;
+  #woken = false;
   #endSleep: () => void = () => undefined;
 
   /** @param pass answers after how many milliseconds it wants to run again. */
@@ -25,6 +26,12 @@ export class Loop {
     this.#running ??= this.#run();
   }
 
+  /** Has a pass run now, or, when one is at work, another one right after it. */
+  wake(): void {
+    this.#woken = true;
+    this.#endSleep();
+  }
+
   /** Lets a pass that is at work finish, and no other begin. */
   async stop(): Promise<void> {
     this.#stopped = true;
@@ -34,6 +41,7 @@ export class Loop {
 
   async #run(): Promise<void> {
     while (!this.#stopped) {
+      this.#woken = false;
       let pauseMs = this.#pauseAfterErrorMs;
       try {
         pauseMs = await this.#pass();
@@ -44,9 +52,9 @@ export class Loop {
     }
   }
 
-  /** Ends at once when the loop is stopped, also if that happened during the pass. */
+  /** Ends at once when the loop is stopped or woken, also if that happened during the pass. */
   #sleep(ms: number): Promise<void> {
-    if (this.#stopped) return Promise.resolve();
+    if (this.#stopped || this.#woken) return Promise.resolve();
     return new Promise((resolve) => {
       const cancel = this.#clock.after(ms, resolve);
       this.#endSleep = () => {

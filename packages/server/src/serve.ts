@@ -42,6 +42,7 @@ export async function startServer(config: Config): Promise<Server> {
   ctx.housekeeping.start();
   ctx.suspensions.start();
   ctx.limits.start();
+  ctx.webhooks.start();
   return { ctx, url: urlOf(app, config.host), metricsPort: metrics?.port, stop: () => stop(app, ctx, metrics) };
 }
 

@@ -134,6 +134,8 @@ const rows: Record<keyof typeof settings, Row> = {
   RATE_LIMIT_WRITE: rate((config) => config.rateLimits.write, 60, minute),
   RATE_LIMIT_ADMIN: rate((config) => config.rateLimits.admin, 30, minute),
   TASK_PREVIEW_LENGTH: whole((config) => config.taskPreviewLength, 80, 1, 1_000),
+  WEBHOOK_TIMEOUT_SECONDS: duration((config) => config.webhooks.timeoutSeconds, 10, 300),
+  WEBHOOK_MAX_RETRIES: whole((config) => config.webhooks.maxRetries, 3, 0, 24),
   WEBHOOK_ALLOW_PRIVATE_NETWORKS: {
     read: (config) => config.webhooks.allowPrivateNetworks,
     fallback: false,

@@ -3,6 +3,7 @@ import { agentReference } from './agents.ts';
 import { operatorReference } from './operator.ts';
 import type { Reference } from './reference.ts';
 import { taskReference } from './tasks.ts';
+import { webhookReference } from './webhooks.ts';
 
 export { errorExample } from './errors.ts';
 export { glossary } from './glossary.ts';
@@ -12,5 +13,6 @@ export { type Reference, tags } from './reference.ts';
 export const reference: Readonly<Record<keyof typeof endpoints, Reference>> = {
   ...agentReference,
   ...taskReference,
+  ...webhookReference,
   ...operatorReference,
 };

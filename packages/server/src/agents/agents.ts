@@ -20,7 +20,8 @@ import { counted, countLimit, cutPage, decodeCursor } from '../paging.ts';
 import { reputationOf } from '../reputation/reputation.ts';
 import { newKey } from './credentials.ts';
 import { agentById, type AgentRow, insertAgent, insertApiKey, profileUpdate, updateProfile } from './queries.ts';
-import { checkWebhookUrl } from './webhook-url.ts';
+import { checkWebhookUrl } from '../webhooks/address.ts';
+import { switchWebhook } from '../webhooks/queries.ts';
 
 /** What runs a verb that no agent calls: registration, administration. */
 export type Anonymous = Pick<Call, 'ctx' | 'address' | 'transact'>;
@@ -30,7 +31,7 @@ export async function register(
   { ctx, transact }: Anonymous,
   input: z.output<typeof RegisterRequest>,
 ): Promise<RegisterResponse> {
-  if (input.webhook_url !== undefined) await checkWebhookUrl(input.webhook_url, ctx.config.webhooks);
+  if (input.webhook_url !== undefined) await checkWebhookUrl(input.webhook_url, ctx.config.webhooks, ctx.resolve);
   return transact('register', async (tx) => {
     const now = ctx.clock.now();
     const agentId = ctx.newId('agent');
@@ -48,6 +49,7 @@ export async function register(
     tx.send(insertApiKey, { ...row, agent_id: agentId, created_at: now });
     const credits = ctx.config.initialCredits;
     ledger.openAgentAccount(tx, { transferId: ctx.newId('ledgerEntry'), at: now }, agentId, credits);
+    if (input.webhook_url !== undefined) tx.send(switchWebhook, { agent_id: agentId, on: 1 });
     return {
       agent_id: agentId,
       api_key: key,
@@ -88,7 +90,7 @@ export async function showMe({ ctx, agentId }: Call): Promise<AgentResponse> {
 /** Changes what is given; `null` clears a field, and a field left out stays. */
 export async function updateMe(call: Call, input: z.output<typeof UpdateMeRequest>): Promise<AgentResponse> {
   const { ctx, agentId } = call;
-  if (typeof input.webhook_url === 'string') await checkWebhookUrl(input.webhook_url, ctx.config.webhooks);
+  if (typeof input.webhook_url === 'string') await checkWebhookUrl(input.webhook_url, ctx.config.webhooks, ctx.resolve);
   return call.transact('update me', async (tx) => {
     const accepts = input.accepts_system_tasks;
     const update = profileUpdate(agentId, {
@@ -101,6 +103,9 @@ export async function updateMe(call: Call, input: z.output<typeof UpdateMeReques
     const agent = await tx.first(updateProfile, update);
     const account = await tx.first(accountBalance, { id: agentId });
     if (agent === undefined || account === undefined) throw agentNotFound();
+    if (input.webhook_url !== undefined) {
+      tx.send(switchWebhook, { agent_id: agentId, on: Number(input.webhook_url !== null) });
+    }
     return profileView({ ...agent, balance: account.balance });
   });
 }

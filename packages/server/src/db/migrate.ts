@@ -3,6 +3,7 @@ import { type Migration, Migrator } from 'kysely/migration';
 import type { Database, SchemaDialect } from './database.ts';
 import * as core from './migrations/0001_core.ts';
 import * as people from './migrations/0002_people.ts';
+import * as webhooks from './migrations/0004_webhooks.ts';
 import type { Schema } from './schema.ts';
 
 interface SchemaStep {
@@ -16,6 +17,7 @@ const steps: Record<string, SchemaStep> = {
   '0001_core': { up: core.up, oldestProgram: '0.1.0' },
   // Older programs would not keep the counts.
   '0002_people': { up: people.up, oldestProgram: '0.2.0' },
+  '0004_webhooks': { up: webhooks.up, oldestProgram: '0.2.0' },
 };
 
 const oldestProgramKey = 'oldest_program';

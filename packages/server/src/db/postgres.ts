@@ -31,7 +31,7 @@ const clockToleranceMs = 1_000;
 const migrationLock = 7_462_466_951;
 
 const clauses: EngineClauses = {
-  skipLocked: (query) => query.forUpdate('tasks').skipLocked(),
+  skipLocked: (query, table) => query.forUpdate(table).skipLocked(),
   hold: (query) => query.forNoKeyUpdate(),
 };
 const ddl: SchemaDialect = {

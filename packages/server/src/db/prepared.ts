@@ -4,10 +4,16 @@ import type { Schema } from './schema.ts';
 export type SqlValue = string | number | null;
 export type Params = Record<string, SqlValue>;
 
+/** The tables that servers take their work from. */
+export type Lockable = 'tasks' | 'webhook_endpoints';
+
 /** Clauses that one engine has and the other does without. */
 export interface EngineClauses {
   /** Leaves out the rows that another transaction holds, and holds those it takes. */
-  skipLocked<O>(query: SelectQueryBuilder<Schema, 'tasks', O>): SelectQueryBuilder<Schema, 'tasks', O>;
+  skipLocked<T extends Lockable, O>(
+    query: SelectQueryBuilder<Schema, T, O>,
+    table: T,
+  ): SelectQueryBuilder<Schema, T, O>;
   /** Waits for the rows it reads and holds them to the end of the transaction, as changing them would. */
   hold<T extends keyof Schema, O>(query: SelectQueryBuilder<Schema, T, O>): SelectQueryBuilder<Schema, T, O>;
 }

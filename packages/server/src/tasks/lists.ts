@@ -93,7 +93,7 @@ export const nextOnBoard = perShape((tagCount: number) =>
     `nextOnBoard${tagCount}`,
     (db, p: BoardParams & { limit: number }, engine) => {
       const { query, createdAt, id } = onBoard(db, p, tagCount);
-      return engine.skipLocked(query.select('tasks.id').orderBy(createdAt).orderBy(id).limit(p.limit));
+      return engine.skipLocked(query.select('tasks.id').orderBy(createdAt).orderBy(id).limit(p.limit), 'tasks');
     },
     { replan: true },
   ),

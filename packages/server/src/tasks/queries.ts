@@ -356,6 +356,7 @@ export const taskById = prepared('taskById', (db, p: { id: string }) =>
 export const lockDueTask = prepared('lockDueTask', (db, p: { id: string; now: number }, engine) =>
   engine.skipLocked(
     db.selectFrom('tasks').selectAll('tasks').where('tasks.id', '=', p.id).where('due_at', '<=', p.now),
+    'tasks',
   ),
 );
 

@@ -5,7 +5,7 @@ import { record } from './transition.ts';
 
 const batch = 100;
 
-type ReleaseContext = Pick<Context, 'config' | 'db' | 'clock' | 'newId' | 'watch'>;
+type ReleaseContext = Pick<Context, 'config' | 'db' | 'clock' | 'newId' | 'watch' | 'webhooks'>;
 
 /**
  * Puts the claimed tasks of suspended agents back on the board, one transaction a task: there may be any number of

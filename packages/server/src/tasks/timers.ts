@@ -14,7 +14,7 @@ const longestSleepMs = secondMs;
 /** How long a task whose row fails is left alone. */
 const retryAfterMs = 5 * minuteMs;
 
-type TimerContext = Pick<Context, 'config' | 'db' | 'clock' | 'log' | 'newId' | 'watch'>;
+type TimerContext = Pick<Context, 'config' | 'db' | 'clock' | 'log' | 'newId' | 'watch' | 'webhooks'>;
 
 /**
  * The clock's part in the life of tasks. The deadlines stand in the database and bite inside the statements of the

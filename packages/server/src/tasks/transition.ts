@@ -28,7 +28,7 @@ export interface Moved {
  * transaction keeps to, so that none waits for one that waits for it.
  */
 export async function record(
-  ctx: Pick<Context, 'config' | 'newId' | 'watch'>,
+  ctx: Pick<Context, 'config' | 'newId' | 'watch' | 'webhooks'>,
   tx: Tx,
   name: TransitionName,
   task: TaskRow,
@@ -38,7 +38,7 @@ export async function record(
   moveOnBoard(tx, row, task);
   judge(ctx, tx, row, task, moved);
   await moveCredits(ctx, tx, row, task, moved);
-  const numbers = await tell(tx, row, task, moved);
+  const numbers = await tell(ctx, tx, row, task, moved);
   tx.send(insertTransition, {
     task_id: task.id,
     version: task.version,
@@ -111,7 +111,13 @@ async function moveCredits(
 }
 
 /** Appends the events of a transition and answers, by agent, which numbers they got. */
-async function tell(tx: Tx, { tells }: Transition, task: TaskRow, moved: Moved): Promise<Map<string, number>> {
+async function tell(
+  ctx: Pick<Context, 'newId' | 'webhooks'>,
+  tx: Tx,
+  { tells }: Transition,
+  task: TaskRow,
+  moved: Moved,
+): Promise<Map<string, number>> {
   const recipients = [
     [task.poster_id, tells?.poster],
     [moved.workerId, tells?.worker],
@@ -124,7 +130,7 @@ async function tell(tx: Tx, { tells }: Transition, task: TaskRow, moved: Moved):
     )
     .sort((a, b) => (a.agentId < b.agentId ? -1 : 1));
   const numbers = new Map<string, number>();
-  for (const event of events) numbers.set(event.agentId, await appendEvent(tx, event, moved.at));
+  for (const event of events) numbers.set(event.agentId, await appendEvent(ctx, tx, event, moved.at));
   return numbers;
 }
 

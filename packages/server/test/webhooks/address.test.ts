@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isPublicAddress } from '../src/agents/webhook-url.ts';
-import { sqlite } from './support/engines.ts';
-import { expectError } from './support/errors.ts';
-import { list } from './support/list.ts';
-import { Market } from './support/market.ts';
-import { readTables } from './support/tables.ts';
+import { isPublicAddress } from '../../src/webhooks/address.ts';
+import { sqlite } from '../support/engines.ts';
+import { expectError } from '../support/errors.ts';
+import { list } from '../support/list.ts';
+import { Market } from '../support/market.ts';
+import { readTables } from '../support/tables.ts';
 
 const loopback = [
   ...list(`https://localhost https://LOCALHOST/x https://localhost. https://localhost.. https://a.localhost
