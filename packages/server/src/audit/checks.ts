@@ -5,6 +5,7 @@ import { feesAccount, mintAccount } from '../ledger/ledger.ts';
 import { isFinal, transition, transitionNames } from '../tasks/machine.ts';
 import { type Check, check, type Finding, isUntold, list, type Range, report, within } from './check.ts';
 import { talkChecks, tellsOfTalk } from './talk-checks.ts';
+import { webhookChecks } from './webhook-checks.ts';
 
 const finalStatuses = list(taskStatuses.filter(isFinal));
 const platformAccounts = list([mintAccount, feesAccount]);
@@ -297,6 +298,7 @@ export const agentChecks: readonly Check[] = [
       ) as compared
       where counted <> had`,
   ),
+  ...webhookChecks,
 ];
 
 /** How many events a range of agents has. */

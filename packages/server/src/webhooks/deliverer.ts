@@ -24,7 +24,8 @@ const rewriteMs = secondMs;
 type DelivererContext = Pick<Context, 'config' | 'db' | 'clock' | 'log'>;
 
 /** How an attempt went, for the metrics. */
-export type Outcome = 'delivered' | 'retried' | 'dead';
+export const outcomes = ['delivered', 'failed', 'dead'] as const;
+export type Outcome = (typeof outcomes)[number];
 
 /** A delivery that is being sent, and where to. */
 interface Consignment {
@@ -213,7 +214,7 @@ export class Deliverer {
     const maxRetries = answer === noWebhook ? 0 : this.#ctx.config.webhooks.maxRetries;
     const after = aftermath(row, answer, { now, maxRetries, chance: Math.random() });
     tx.send(queries.noteAttempt, { agent_id: row.agent_id, id: row.id, ...after });
-    tx.afterCommit(() => this.#observe?.(after.status === 'pending' ? 'retried' : after.status));
+    tx.afterCommit(() => this.#observe?.(after.status === 'pending' ? 'failed' : after.status));
   }
 
   /** Sends a delivery at once, whatever else waits for its endpoint, and writes how that went. It must not be due yet. */
