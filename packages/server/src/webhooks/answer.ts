@@ -34,7 +34,7 @@ const sentences: readonly [RegExp, string][] = [
   [/^(UND_ERR_CONNECT_TIMEOUT|ETIMEDOUT)$/, 'No connection was made in time'],
   [/^(UND_ERR_SOCKET|ECONNRESET|EPIPE)$/, 'The connection broke before the answer was whole'],
   [/^UND_ERR_HEADERS_OVERFLOW$/, 'The headers of the answer are too long'],
-  [/^HPE_/, 'The answer is not HTTP'],
+  [/^(HPE_|HTTPParserError)/, 'The answer is not HTTP'],
   [/CERT|^ERR_(TLS|SSL)|SELF_SIGNED|UNABLE_TO/, 'The certificate, or TLS itself, is not in order'],
 ];
 
@@ -42,9 +42,11 @@ const sentences: readonly [RegExp, string][] = [
 export function sentenceOf(failure: unknown): string {
   if (failure instanceof ForbiddenAddress) return failure.message;
   const code = codeOf(failure);
-  const known = sentences.find(([pattern]) => pattern.test(code));
-  return known === undefined ? `The exchange failed${code === '' ? '' : ` (${code})`}` : `${known[1]} (${code})`;
+  const [, sentence] = sentences.find(([pattern]) => pattern.test(code)) ?? [undefined, 'The exchange failed'];
+  return `${sentence} (${code})`;
 }
 
-const codeOf = (failure: unknown): string =>
-  failure instanceof Error && 'code' in failure && typeof failure.code === 'string' ? failure.code : '';
+function codeOf(failure: unknown): string {
+  if (!(failure instanceof Error)) return '';
+  return 'code' in failure && typeof failure.code === 'string' ? failure.code : failure.name;
+}
