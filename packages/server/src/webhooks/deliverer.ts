@@ -14,10 +14,12 @@ const longestSleepMs = secondMs;
 /** Endpoints that a server serves at once, and how many of them may be failing ones: the others always find room. */
 const mostAtOnce = 64;
 const mostFailingAtOnce = 32;
+/** Endpoints taken in one go, so that other servers get some too. */
+const mostTaken = 16;
 /** Deliveries to one endpoint before others have their turn. */
 const longestTurn = 50;
 /** A lease outlasts an exchange by so much: enough for its outcome to be written. */
-const leaseMarginMs = 10 * secondMs;
+const leaseMarginMs = 5 * secondMs;
 /** How long to wait before the outcome of an attempt is written again that could not be. */
 const rewriteMs = secondMs;
 
@@ -113,8 +115,9 @@ export class Deliverer {
   }
 
   /** Takes endpoints of a kind and begins to serve them. @returns how long until the next of that kind is due. */
-  async #take(failing: 0 | 1, limit: number): Promise<number> {
+  async #take(failing: 0 | 1, room: number): Promise<number> {
     const { db, clock } = this.#ctx;
+    const limit = Math.min(mostTaken, room);
     // Whoever is being served wakes the loop at the end.
     if (limit <= 0) return Infinity;
     const now = clock.now();

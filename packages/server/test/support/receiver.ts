@@ -28,6 +28,7 @@ export class Receiver {
   /** Connections that were ever made. */
   connections = 0;
   behaviour: Behaviour;
+  port = 0;
   readonly #server = createServer((request, response) => void this.#take(request, response));
 
   private constructor(behaviour: Behaviour) {
@@ -38,12 +39,9 @@ export class Receiver {
   static async open(behaviour: Behaviour = answer(200)): Promise<Receiver> {
     const receiver = new Receiver(behaviour);
     await new Promise<void>((resolve) => receiver.#server.listen(0, '127.0.0.1', resolve));
+    receiver.port = (receiver.#server.address() as AddressInfo).port;
     onTestFinished(() => receiver.close());
     return receiver;
-  }
-
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port;
   }
 
   get url(): string {
