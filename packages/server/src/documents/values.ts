@@ -68,6 +68,8 @@ export function documentValues(config: Config): Values {
     max_rejections: config.maxRejections,
     max_abandons: config.maxAbandonsBeforeCooldown,
     cooldown_minutes: config.abandonCooldownMinutes,
+    webhook_timeout: config.webhooks.timeoutSeconds,
+    webhook_retries: config.webhooks.maxRetries,
     preview_length: config.taskPreviewLength,
     limits: Object.entries(perAgent)
       .map(([name, limit]) => `${name} ${rate(limit)}`)

@@ -172,12 +172,22 @@ export class Deliverer {
       } catch (error) {
         log.error({ agentId, err: error }, 'the outcome of a webhook could not be written');
         if (this.#stop.signal.aborted || clock.now() >= until) return undefined;
-        await new Promise<void>((resolve) => {
-          const cancel = clock.after(rewriteMs, resolve);
-          this.#stop.signal.addEventListener('abort', () => (cancel(), resolve()), { once: true });
-        });
+        await this.#pause(rewriteMs);
       }
     }
+  }
+
+  /** Ends early when the server stops. */
+  #pause(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const { signal } = this.#stop;
+    const end = () => resolve(undefined);
+    const cancel = this.#ctx.clock.after(ms, end);
+    signal.addEventListener('abort', end);
+    return promise.finally(() => {
+      cancel();
+      signal.removeEventListener('abort', end);
+    });
   }
 
   async #writeAndChoose(

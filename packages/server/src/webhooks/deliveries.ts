@@ -67,14 +67,15 @@ export function redeliver(call: Call, id: string): Promise<DeliveryResponse> {
  */
 export async function testWebhook(call: Call): Promise<DeliveryResponse> {
   const { ctx, agentId } = call;
-  let isReplay = true;
+  /** Stays empty when the request repeats an earlier one, whose test was sent or is being sent. */
+  const own = { id: '' };
   const { id } = await call.transact('test webhook', async (tx) => {
-    isReplay = false;
     const now = ctx.clock.now();
     if ((await tx.first(queries.webhookOf, { agent_id: agentId }))?.webhook_url == null) throw noWebhook();
     const told = { agentId, number: null, event: webhookTestEvent, taskId: null, data: '{}' };
-    return { id: putIntoOutbox(ctx, tx, told, now, now + 2 * ctx.config.webhooks.timeoutSeconds * secondMs) };
+    own.id = putIntoOutbox(ctx, tx, told, now, now + 2 * ctx.config.webhooks.timeoutSeconds * secondMs);
+    return { id: own.id };
   });
-  if (!isReplay) await ctx.webhooks.sendNow(agentId, id);
+  if (own.id === id) await ctx.webhooks.sendNow(agentId, id);
   return view((await ctx.db.first(queries.deliveryById, { agent_id: agentId, id }))!);
 }

@@ -63,7 +63,7 @@ describe('no connection is made', () => {
       for (const url of urls) {
         const aimed = URL.canParse(url) ? new URL(url) : undefined;
         // Where the trap is, if the URL has room for a port.
-        if (aimed !== undefined && aimed.port === '') aimed.port = String(port);
+        if (aimed?.port === '') aimed.port = String(port);
         expect((await send(aimed?.href ?? url)).error, url).toBe(refused);
       }
     }
@@ -166,7 +166,10 @@ async function raw(head: string, drip?: string, pauseMs = 0) {
       const more = () => {
         if (socket.destroyed || drip === undefined) return;
         drips++;
-        socket.write(drip, () => void (pauseMs === 0 ? setImmediate(more) : setTimeout(more, pauseMs)));
+        socket.write(drip, () => {
+          if (pauseMs === 0) setImmediate(more);
+          else setTimeout(more, pauseMs);
+        });
       };
       more();
     });
