@@ -111,6 +111,7 @@ async function hook({ ctx, clock }: Market, owner: Agent, worker: Agent): Promis
   const id = await makeDelivery(owner, worker);
   await until(async () => (await owner.get(`${list}?status=pending`)).body.deliveries[0]?.attempts.length === 1);
   clock.advance(minuteMs);
+  ctx.webhooks.wake();
   for (const query of ['', '?status=pending', '?status=dead', '?status=delivered']) await owner.get(`${list}${query}`);
   await owner.post(`${list}/${id}/redeliver`);
   await ctx.webhooks.stop();

@@ -4,7 +4,7 @@ import { onBothEngines } from '../support/engines.ts';
 import { expectError } from '../support/errors.ts';
 import { claimTask, postTask } from '../support/market.ts';
 import { answer, hang, Receiver, until } from '../support/receiver.ts';
-import { attempted, deliveries, events, hooked, sendingMarket, settled } from './market.ts';
+import { attempted, deliveries, events, hooked, later, sendingMarket, settled } from './market.ts';
 
 onBothEngines('a webhook', (engine) => {
   it('is sent every event, as the contract says, once', async () => {
@@ -48,9 +48,9 @@ onBothEngines('a webhook', (engine) => {
       const pause = Date.parse(next_attempt_at!) - market.clock.now();
       expect(pause).toBeGreaterThanOrEqual(Math.floor(backoff * 0.75) * secondMs - secondMs);
       expect(pause).toBeLessThanOrEqual(backoff * 1.25 * secondMs);
-      market.clock.advance(backoff * 0.7 * secondMs);
+      later(market, backoff * 0.7 * secondMs);
       expect(receiver.received).toHaveLength(i + 1);
-      market.clock.advance(backoff * 0.6 * secondMs);
+      later(market, backoff * 0.6 * secondMs);
     }
     const dead = await settled(poster, ({ status }) => status === 'dead');
     expect(dead.next_attempt_at).toBeNull();
@@ -97,7 +97,7 @@ onBothEngines('a webhook', (engine) => {
     const poster = await hooked(market, receiver);
     await events(poster, worker, 4);
     await until(async () => (await deliveries(poster, '&status=delivered')).length === 3);
-    market.clock.advance(2 * secondMs);
+    later(market, 2 * secondMs);
     await until(async () => (await deliveries(poster, '&status=delivered')).length === 4);
     const numbers = receiver.received.map(({ headers }) => headers['x-pinchwork-event-number']);
     expect(numbers).toEqual(['1', '2', '3', '4', '2']);
@@ -109,9 +109,9 @@ onBothEngines('a webhook', (engine) => {
     const poster = await hooked(market, receiver);
     await events(poster, worker);
     await until(() => receiver.received.length === 1);
-    market.clock.advance(9_999);
+    later(market, 9_999);
     expect((await deliveries(poster))[0]!.attempts).toEqual([]);
-    market.clock.advance(1);
+    later(market, 1);
     const { attempts } = await settled(poster, attempted(1));
     expect(attempts).toMatchObject([
       { status_code: null, error: 'The receiver did not answer in full within 10 seconds', duration_ms: 10_000 },
@@ -140,14 +140,14 @@ onBothEngines('a webhook', (engine) => {
     await events(poster, worker);
     await settled(poster, attempted(1));
     await events(poster, worker, 2);
-    market.clock.advance(99 * secondMs);
+    later(market, 99 * secondMs);
     await market.ctx.db.transact('a turn', async () => undefined);
     expect(receiver.received).toHaveLength(1);
-    market.clock.advance(secondMs);
+    later(market, secondMs);
     await until(async () => (await deliveries(poster)).flatMap(({ attempts }) => attempts).length === 2);
-    market.clock.advance(hourMs - 1);
+    later(market, hourMs - 1);
     expect(receiver.received).toHaveLength(2);
-    market.clock.advance(secondMs);
+    later(market, secondMs);
     await until(async () => (await deliveries(poster, '&status=delivered')).length === 3);
   });
 
@@ -160,7 +160,7 @@ onBothEngines('a webhook', (engine) => {
     await events(poster, worker);
     await settled(poster, attempted(1));
     await poster.patch('/v1/me', { webhook_url: current.url, webhook_secret: 'fresh' });
-    market.clock.advance(2 * secondMs);
+    later(market, 2 * secondMs);
     await until(() => current.received.length === 1);
     expect(current.received[0]!.headers).toMatchObject({
       'x-pinchwork-event-number': '2',
@@ -173,7 +173,7 @@ onBothEngines('a webhook', (engine) => {
     await settled(poster, attempted(1));
     await poster.patch('/v1/me', { webhook_url: null });
     await events(poster, worker);
-    market.clock.advance(2 * secondMs);
+    later(market, 2 * secondMs);
     const dead = await settled(poster, ({ status }) => status === 'dead');
     expect(dead.attempts.at(-1)).toMatchObject({ status_code: null, error: expect.stringContaining('no webhook_url') });
     expect(await deliveries(poster)).toHaveLength(2);
@@ -192,7 +192,7 @@ onBothEngines('a webhook', (engine) => {
       market.admin.post('/v1/admin/agents/suspend', { agent_id: poster.id, suspended });
     await suspend(true);
     await worker.post(`/v1/tasks/${task}/deliver`, { result: 'Seven' });
-    market.clock.advance(10 * minuteMs);
+    later(market, 10 * minuteMs);
     await until(async () => {
       const rows = await engine.query(market.url, 'select due_at from webhook_endpoints');
       return rows[0]!.due_at === null;
@@ -211,7 +211,7 @@ onBothEngines('a webhook', (engine) => {
     await settled(poster, attempted(1));
     await engine.vandalise(market.url, `delete from events where agent_id = '${poster.id}'`);
     receiver.behaviour = answer(200);
-    market.clock.advance(2 * secondMs);
+    later(market, 2 * secondMs);
     await settled(poster, ({ status }) => status === 'delivered');
     expect(receiver.received[1]!.text).toBe(receiver.received[0]!.text);
     expect((await market.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
@@ -283,7 +283,7 @@ onBothEngines('the list of deliveries', (engine) => {
     await events(poster, worker, 2);
     await until(async () => (await deliveries(poster, '&status=pending')).length === 0);
     const statusesAfter = async (days: number) => {
-      market.clock.advance(days * 24 * hourMs);
+      later(market, days * 24 * hourMs);
       await market.ctx.housekeeping.run();
       return (await deliveries(poster)).map(({ status }) => status);
     };

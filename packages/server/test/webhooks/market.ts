@@ -37,3 +37,9 @@ export async function settled(agent: Agent, is: (delivery: DeliveryResponse) => 
 }
 
 export const attempted = (times: number) => (delivery: DeliveryResponse) => delivery.attempts.length >= times;
+
+/** Lets time pass. A server may be about to sleep until a time that has gone by then: hence the wake-up. */
+export function later(market: Market, ms: number): void {
+  market.clock.advance(ms);
+  market.ctx.webhooks.wake();
+}

@@ -5,7 +5,7 @@ import { ManualClock } from '../support/clock.ts';
 import { onBothEngines, postgres, sqlite } from '../support/engines.ts';
 import { type Agent, Market } from '../support/market.ts';
 import { answer, hang, Receiver, until } from '../support/receiver.ts';
-import { attempted, deliveries, events, hooked, privateNetworks, sendingMarket, settled } from './market.ts';
+import { attempted, deliveries, events, hooked, later, privateNetworks, sendingMarket, settled } from './market.ts';
 
 const timeoutMs = 10 * secondMs;
 
@@ -33,9 +33,9 @@ onBothEngines('endpoints that hang or are down', (engine) => {
     for (const agent of bad) await events(agent, worker);
     await until(() => hanging.received.length === 64);
     // The first of them time out, which makes room for the rest; then all are known.
-    market.clock.advance(timeoutMs);
+    later(market, timeoutMs);
     await until(() => hanging.received.length >= 70);
-    market.clock.advance(timeoutMs);
+    later(market, timeoutMs);
     for (const agent of bad) await settled(agent, attempted(1));
     const known = async () => {
       const rows = await engine.query(market.url, 'select sum(failing) as failing from webhook_endpoints');
@@ -43,7 +43,7 @@ onBothEngines('endpoints that hang or are down', (engine) => {
     };
     await until(known);
     const before = hanging.received.length;
-    market.clock.advance(60 * secondMs);
+    later(market, 60 * secondMs);
     await until(() => hanging.received.length >= before + 32);
     const good = await Promise.all(Array.from({ length: 5 }, () => hooked(market, sound)));
     for (const agent of good) await events(agent, worker, 3);
