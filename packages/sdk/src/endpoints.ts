@@ -233,6 +233,24 @@ export const endpoints = {
     query: requests.EventHistoryQuery,
     reply: replies.EventHistoryResponse,
   }),
+  listDeliveries: endpoint({
+    ...agentGet,
+    path: '/v1/me/webhook/deliveries',
+    query: requests.DeliveriesQuery,
+    reply: replies.DeliveriesResponse,
+  }),
+  redeliver: endpoint({
+    ...agentPost,
+    path: '/v1/me/webhook/deliveries/:id/redeliver',
+    body: requests.NoBody,
+    reply: replies.DeliveryResponse,
+  }),
+  testWebhook: endpoint({
+    ...agentPost,
+    path: '/v1/me/webhook/test',
+    body: requests.NoBody,
+    reply: replies.DeliveryResponse,
+  }),
   listAgents: endpoint({
     ...publicGet,
     path: '/v1/agents',

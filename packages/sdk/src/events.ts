@@ -65,3 +65,5 @@ export const eventTypes = Object.keys(everyType) as EventType[];
 
 /** What a stream says where its numbers do not go on from the position that it was asked for. */
 export const resetType = 'reset';
+/** What a webhook is sent when its owner asks for a test; it stands in no stream. */
+export const webhookTestEvent = 'webhook_test';

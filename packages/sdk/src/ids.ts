@@ -8,6 +8,7 @@ export const idPrefixes = {
   report: 'rp-',
   adminAction: 'aa-',
   outbox: 'ob-',
+  delivery: 'wd-',
 } as const;
 export type IdKind = keyof typeof idPrefixes;
 

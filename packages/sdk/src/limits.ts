@@ -8,6 +8,9 @@ export const limits = {
   remarkLength: 5_000,
   webhookUrlLength: 2_000,
   webhookSecretLength: 500,
+  webhookRetries: 24,
+  /** The latest attempts that a delivery shows: those of a whole round at the least. */
+  webhookAttempts: 25,
   reasonLength: 5_000,
   questionLength: 1_000,
   answerLength: 5_000,

@@ -218,6 +218,31 @@ export const StatsResponse = z.object({
   recent_30d_earned: credits,
 });
 
+/** What becomes of a webhook delivery (contract section 9). */
+export const deliveryStatuses = ['pending', 'delivered', 'dead'] as const;
+export type DeliveryStatus = (typeof deliveryStatuses)[number];
+
+/** One time that a delivery was sent. */
+export const WebhookAttempt = z.object({
+  at: time,
+  status_code: z.number().int().nullable(),
+  duration_ms: count,
+  error: z.string().nullable(),
+});
+
+export const DeliveryResponse = z.object({
+  id: z.string(),
+  event: z.string(),
+  event_number: count.nullable(),
+  task_id: z.string().nullable(),
+  status: z.enum(deliveryStatuses),
+  created_at: time,
+  next_attempt_at: time.nullable(),
+  /** The latest, oldest first. */
+  attempts: z.array(WebhookAttempt),
+});
+export const DeliveriesResponse = z.object({ deliveries: z.array(DeliveryResponse), ...pageFields });
+
 /** What everybody may know of an agent: never credits, webhook or key. */
 export const PublicAgent = z.object({
   id: z.string(),
@@ -290,6 +315,9 @@ export type EventRow = z.infer<typeof EventRow>;
 export type EventHistoryResponse = z.infer<typeof EventHistoryResponse>;
 export type TrustResponse = z.infer<typeof TrustResponse>;
 export type StatsResponse = z.infer<typeof StatsResponse>;
+export type WebhookAttempt = z.infer<typeof WebhookAttempt>;
+export type DeliveryResponse = z.infer<typeof DeliveryResponse>;
+export type DeliveriesResponse = z.infer<typeof DeliveriesResponse>;
 export type PublicAgent = z.infer<typeof PublicAgent>;
 export type PublicAgentResponse = z.infer<typeof PublicAgentResponse>;
 export type DirectoryResponse = z.infer<typeof DirectoryResponse>;

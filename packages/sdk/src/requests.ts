@@ -13,7 +13,7 @@ import {
 } from './fields.ts';
 import { type EventType, eventTypes } from './events.ts';
 import { limits } from './limits.ts';
-import { reportStatuses, taskStatuses } from './replies.ts';
+import { deliveryStatuses, reportStatuses, taskStatuses } from './replies.ts';
 
 const minutes = (max: number) => optional(integer(1, max));
 const webhookUrl = text(limits.webhookUrlLength);
@@ -117,6 +117,11 @@ export const MyTasksQuery = z.object({
 /** Questions and messages come whole unless somebody asks for less: their readers need the newest, which stand last. */
 export const ThreadQuery = z.object(paging(limits.pageSize));
 export const TrustQuery = z.object(paging(limits.pageSize));
+
+export const DeliveriesQuery = z.object({
+  status: z.enum(deliveryStatuses, { error: `must be one of ${deliveryStatuses.join(', ')}` }).optional(),
+  ...paging(20),
+});
 
 export const directoryOrders = ['reputation', 'tasks_completed', 'rating_count', 'newest'] as const;
 export type DirectoryOrder = (typeof directoryOrders)[number];

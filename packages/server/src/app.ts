@@ -23,6 +23,7 @@ import { moderationRoutes } from './http/routes/moderation.ts';
 import { pageRoutes } from './http/routes/pages.ts';
 import { referenceRoutes } from './http/routes/reference.ts';
 import { taskRoutes } from './http/routes/tasks.ts';
+import { webhookRoutes } from './http/routes/webhooks.ts';
 
 /** A request must have arrived whole within this time. */
 const requestTimeoutMs = 30 * secondMs;
@@ -91,6 +92,7 @@ export function buildApp(ctx: Context): FastifyInstance {
   taskRoutes(app, ctx);
   conversationRoutes(app, ctx);
   eventRoutes(app, ctx);
+  webhookRoutes(app, ctx);
   moderationRoutes(app, ctx);
   directoryRoutes(app, ctx);
   referenceRoutes(app, ctx);

@@ -17,7 +17,14 @@ export interface Config {
   readonly maxWaitSeconds: number;
   /** The platform's part of a payment in millionths. */
   readonly platformFeePpm: number;
-  readonly webhooks: { readonly allowPrivateNetworks: boolean };
+  readonly webhooks: {
+    /** How long one exchange with a receiver may take in all. */
+    readonly timeoutSeconds: number;
+    /** How often a delivery is tried again. */
+    readonly maxRetries: number;
+    /** http and private hosts are fine. */
+    readonly allowPrivateNetworks: boolean;
+  };
   /** What the addresses in documents begin with; undefined: what the request was sent to. */
   readonly publicUrl: string | undefined;
   /** A worker who has abandoned so many claims must pause before it picks up another. */
@@ -269,6 +276,12 @@ export const settings = {
   EVENT_RETENTION_DAYS: setting('7', 'How long events are kept for streams to go back to', duration(3_650)),
   MAX_STREAMS_PER_AGENT: setting('10', 'Event streams that an agent may have open, on each server', whole(1, 1_000)),
   TASK_PREVIEW_LENGTH: setting('80', 'Characters of a task that everybody may read', whole(1, 1_000)),
+  WEBHOOK_TIMEOUT_SECONDS: setting('10', 'The longest that a webhook may take to answer', duration(300)),
+  WEBHOOK_MAX_RETRIES: setting(
+    '3',
+    'How often a webhook is tried again before it is dead',
+    whole(0, limits.webhookRetries),
+  ),
   WEBHOOK_ALLOW_PRIVATE_NETWORKS: setting('false', 'Webhooks to http and private addresses are fine', yesOrNo),
   TRUST_PROXY: setting('', 'Proxies whose X-Forwarded-For counts: addresses and networks, with commas', networks),
   CORS_ORIGINS: setting('', 'Origins of web pages that may call the API, with commas, or *; none by default', origins),
@@ -349,7 +362,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
     metricsPort: value('METRICS_PORT'),
     maxWaitSeconds: value('MAX_WAIT_SECONDS'),
     platformFeePpm: value('PLATFORM_FEE_PERCENT'),
-    webhooks: { allowPrivateNetworks: value('WEBHOOK_ALLOW_PRIVATE_NETWORKS') },
+    webhooks: {
+      timeoutSeconds: value('WEBHOOK_TIMEOUT_SECONDS'),
+      maxRetries: value('WEBHOOK_MAX_RETRIES'),
+      allowPrivateNetworks: value('WEBHOOK_ALLOW_PRIVATE_NETWORKS'),
+    },
     trustProxy: value('TRUST_PROXY'),
     logLevel: value('LOG_LEVEL'),
   };

@@ -18,6 +18,8 @@ import { SuspensionWatch } from './agents/suspension.ts';
 import { TaskTimers } from './tasks/timers.ts';
 import { TaskWatch } from './tasks/watch.ts';
 import { version } from './version.ts';
+import { type Resolve, systemResolve } from './webhooks/address.ts';
+import { Deliverer } from './webhooks/deliverer.ts';
 
 /** How long a pass of the timers may take to end when the program does. */
 const passMs = secondMs / 2;
@@ -34,6 +36,9 @@ export interface Context {
   readonly outbox: Outbox;
   readonly streams: EventStreams;
   readonly tail: Tail;
+  /** What names of webhooks are looked up by. */
+  readonly resolve: Resolve;
+  readonly webhooks: Deliverer;
   readonly timers: TaskTimers;
   readonly housekeeping: Housekeeping;
   readonly suspensions: SuspensionWatch;
@@ -61,13 +66,18 @@ export interface Call {
  * timers are started by whoever serves.
  *
  * @param log where it writes; else the standard output.
+ * @param resolve what names of webhooks are looked up by; else by the system.
  * @param checkDatabaseClock whether `clock` must agree with the database server's; not when the time is made up.
  * @throws Error with a sentence for people.
  */
 export async function createContext(
   config: Config,
   clock: Clock = systemClock,
-  { checkDatabaseClock = true, log: given }: { checkDatabaseClock?: boolean; log?: Log } = {},
+  {
+    checkDatabaseClock = true,
+    log: given,
+    resolve = systemResolve,
+  }: { checkDatabaseClock?: boolean; log?: Log; resolve?: Resolve } = {},
 ): Promise<Context> {
   const output = given ?? (await openLog(config.logLevel));
   const log = output.logger;
@@ -83,9 +93,10 @@ export async function createContext(
   }
   const watch = new TaskWatch(clock);
   const newId = createIds(clock);
-  const outbox = new Outbox({ db, clock, log });
   const streams = new EventStreams({ config, clock, log, db });
-  const parts = { config, clock, log, newId, db, watch, outbox, streams };
+  const webhooks = new Deliverer({ config, clock, log, db }, resolve);
+  const outbox = new Outbox({ clock, log, db, newId, webhooks });
+  const parts = { config, clock, log, newId, db, watch, outbox, streams, resolve, webhooks };
   const tail = new Tail(parts);
   const timers = new TaskTimers(parts);
   const housekeeping = new Housekeeping(parts);
@@ -104,7 +115,7 @@ export async function createContext(
       watch.close();
       streams.close();
       // A pass that hangs on a database that does not answer ends when its connection is cut.
-      const loops = [timers, housekeeping, suspensions, limits, outbox, tail];
+      const loops = [timers, housekeeping, suspensions, limits, outbox, tail, webhooks];
       const passes = Promise.all(loops.map((loop) => loop.stop()));
       await Promise.race([passes, new Promise((resolve) => setTimeout(resolve, passMs).unref())]);
       await db.close();

@@ -31,6 +31,7 @@ export const taskNotFound = () => new DomainError('not_found', 'Task not found')
 export const agentSuspended = () => new DomainError('agent_suspended', 'Agent suspended');
 export const questionNotFound = () => new DomainError('not_found', 'Question not found');
 export const reportNotFound = () => new DomainError('not_found', 'Report not found');
+export const deliveryNotFound = () => new DomainError('not_found', 'Delivery not found');
 export const agentNotFound = () => new DomainError('not_found', 'Agent not found');
 
 export const overloaded = (cause?: unknown) =>

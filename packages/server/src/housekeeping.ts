@@ -39,6 +39,7 @@ function expiring(table: keyof Schema, column: string, upto: (now: number) => nu
 const tables = [
   expiring('idempotency_keys', 'expires_at'),
   expiring('rate_windows', 'ends_at'),
+  expiring('webhook_deliveries', 'forget_at'),
   expiring('system_tasks_posted', 'posted_at', (now) => now - quotaMs),
   expiring('system_spending', 'period', spentPeriod),
 ];
@@ -58,7 +59,8 @@ const unindexed = prepared('unindexedAgents', (db, p: { limit: number }, engine)
 
 type HousekeepingContext = Pick<Context, 'config' | 'db' | 'clock' | 'log'>;
 
-/** Forgets what has served its time, in small steps: idempotency keys, counts of requests, events, old spending. */
+/** Forgets what has served its time, in small steps: idempotency keys, counts of requests, events, webhook
+ * deliveries that have ended, old spending. */
 export class Housekeeping {
   readonly #ctx: HousekeepingContext;
   readonly #events: Retention;

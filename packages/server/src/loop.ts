@@ -11,7 +11,7 @@ export class Loop {
   readonly #pauseAfterErrorMs: number;
   #running: Promise<void> | undefined;
   #stopped = false;
-  #hurried = false;
+  #woken = false;
   #endSleep: () => void = () => undefined;
 
   /** @param pass answers after how many milliseconds it wants to run again. */
@@ -26,9 +26,9 @@ export class Loop {
     this.#running ??= this.#run();
   }
 
-  /** Has the next pass begin at once; after the one that is at work, if there is one. */
-  hurry(): void {
-    this.#hurried = true;
+  /** Has a pass run now, or, when one is at work, another one right after it. */
+  wake(): void {
+    this.#woken = true;
     this.#endSleep();
   }
 
@@ -41,8 +41,8 @@ export class Loop {
 
   async #run(): Promise<void> {
     while (!this.#stopped) {
+      this.#woken = false;
       let pauseMs = this.#pauseAfterErrorMs;
-      this.#hurried = false;
       try {
         pauseMs = await this.#pass();
       } catch (error) {
@@ -52,9 +52,9 @@ export class Loop {
     }
   }
 
-  /** Ends at once when the loop is stopped or hurried, also if that happened during the pass. */
+  /** Ends at once when the loop is stopped or woken, also if that happened during the pass. */
   #sleep(ms: number): Promise<void> {
-    if (this.#stopped || this.#hurried) return Promise.resolve();
+    if (this.#stopped || this.#woken) return Promise.resolve();
     return new Promise((resolve) => {
       const cancel = this.#clock.after(ms, resolve);
       this.#endSleep = () => {

@@ -26,6 +26,7 @@ export type ListName =
   | 'messages'
   | 'reports'
   | 'adminLog'
+  | 'deliveries'
   | `agents by ${DirectoryOrder}`;
 
 /**

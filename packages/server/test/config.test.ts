@@ -157,6 +157,8 @@ const rows: Record<keyof typeof settings, Row> = {
   EVENT_RETENTION_DAYS: duration((config) => config.eventRetentionDays, 7, 3_650),
   MAX_STREAMS_PER_AGENT: whole((config) => config.maxStreamsPerAgent, 10, 1, 1_000),
   TASK_PREVIEW_LENGTH: whole((config) => config.taskPreviewLength, 80, 1, 1_000),
+  WEBHOOK_TIMEOUT_SECONDS: duration((config) => config.webhooks.timeoutSeconds, 10, 300),
+  WEBHOOK_MAX_RETRIES: whole((config) => config.webhooks.maxRetries, 3, 0, 24),
   WEBHOOK_ALLOW_PRIVATE_NETWORKS: {
     read: (config) => config.webhooks.allowPrivateNetworks,
     fallback: false,

@@ -6,8 +6,9 @@ import { readConfig } from '../src/config.ts';
 import { startServer } from '../src/serve.ts';
 import { Client } from './support/client.ts';
 import { type Engine, onBothEngines, sqlite } from './support/engines.ts';
-import { adminKey, claimTask, Market } from './support/market.ts';
 import { StreamReader } from './support/streams.ts';
+import { adminKey, claimTask, deadWebhook, Market } from './support/market.ts';
+import { until } from './support/receiver.ts';
 import { startMetrics } from '../src/metrics/metrics.ts';
 import { unlimited } from './support/unlimited.ts';
 
@@ -61,6 +62,23 @@ onBothEngines('the metrics', (engine) => {
     await server.stop();
     await Promise.all([waiting, stream.untilEnd()]);
     await expect(scrape(server.metricsPort!)).rejects.toThrow();
+  });
+
+  it('tell how webhooks fare', async () => {
+    const market = await Market.fresh(engine, { PINCHWORK_WEBHOOK_MAX_RETRIES: '0' });
+    const metrics = await startMetrics(market.ctx, market.app, 0);
+    const [owner, worker] = [await market.register('owner', { webhook_url: deadWebhook }), await market.register()];
+    const read = async (name: string) => valueOf(await scrape(metrics.port), `pinchwork_webhook_${name}`);
+    await claimTask(owner, worker, { max_credits: 1 });
+    market.clock.advance(5_000);
+    expect(await read('queue_length')).toBe(1);
+    expect(await read('oldest_waiting_seconds')).toBe(5);
+    market.ctx.webhooks.start();
+    await until(async () => (await read('attempts_total{outcome="dead"}')) === 1);
+    await until(async () => (await read('oldest_waiting_seconds')) === 0);
+    expect(await read('attempts_total{outcome="delivered"}')).toBe(0);
+    expect(await read('queue_length')).toBe(0);
+    await metrics.stop();
   });
 
   it('tell lateness and broken books', async () => {

@@ -4,6 +4,7 @@ import { eventReference } from './events.ts';
 import { operatorReference } from './operator.ts';
 import type { Reference } from './reference.ts';
 import { taskReference } from './tasks.ts';
+import { webhookReference } from './webhooks.ts';
 
 export { errorExample } from './errors.ts';
 export { glossary } from './glossary.ts';
@@ -14,5 +15,6 @@ export const reference: Readonly<Record<keyof typeof endpoints, Reference>> = {
   ...agentReference,
   ...taskReference,
   ...eventReference,
+  ...webhookReference,
   ...operatorReference,
 };

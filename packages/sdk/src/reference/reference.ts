@@ -22,6 +22,7 @@ export const tags = {
   Talk: 'Questions before a claim, messages during it.',
   You: 'Your profile, credits, stats and trust.',
   Events: 'What happens to your tasks, as it happens.',
+  Webhooks: 'Your events, sent to an address of yours.',
   Agents: 'Who else is here.',
   Operator: 'For whoever runs the server and holds its admin key.',
   Health: 'For load balancers and supervisors.',
@@ -36,6 +37,7 @@ export const ids = {
   question: 'qa-XKn6PfEsdSNB',
   message: 'msg-XKn6PfEseA01',
   report: 'rp-XKn6PfEsf9Qa',
+  delivery: 'wd-XKn6PfEsgT4c',
 } as const;
 
 const at = '2026-01-15T10:30:00+00:00';

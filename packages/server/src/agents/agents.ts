@@ -32,7 +32,8 @@ import {
   setWords,
   updateProfile,
 } from './queries.ts';
-import { checkWebhookUrl } from './webhook-url.ts';
+import { checkWebhookUrl } from '../webhooks/address.ts';
+import { switchWebhook } from '../webhooks/queries.ts';
 
 /** What runs a verb that no agent calls: registration, administration. */
 export type Anonymous = Pick<Call, 'ctx' | 'address' | 'transact'>;
@@ -42,7 +43,7 @@ export async function register(
   { ctx, transact }: Anonymous,
   input: z.output<typeof RegisterRequest>,
 ): Promise<RegisterResponse> {
-  if (input.webhook_url !== undefined) await checkWebhookUrl(input.webhook_url, ctx.config.webhooks);
+  if (input.webhook_url !== undefined) await checkWebhookUrl(input.webhook_url, ctx.config.webhooks, ctx.resolve);
   return transact('register', async (tx) => {
     const now = ctx.clock.now();
     const agentId = ctx.newId('agent');
@@ -68,6 +69,7 @@ export async function register(
     );
     const credits = ctx.config.initialCredits;
     ledger.openAgentAccount(tx, { transferId: ctx.newId('ledgerEntry'), at: now }, agentId, credits);
+    if (input.webhook_url !== undefined) tx.send(switchWebhook, { agent_id: agentId, on: 1 });
     return {
       agent_id: agentId,
       api_key: key,
@@ -127,7 +129,7 @@ export async function showMe({ ctx, agentId }: Call): Promise<AgentResponse> {
 /** Changes what is given; `null` clears a field, and a field left out stays. */
 export async function updateMe(call: Call, input: z.output<typeof UpdateMeRequest>): Promise<AgentResponse> {
   const { ctx, agentId } = call;
-  if (typeof input.webhook_url === 'string') await checkWebhookUrl(input.webhook_url, ctx.config.webhooks);
+  if (typeof input.webhook_url === 'string') await checkWebhookUrl(input.webhook_url, ctx.config.webhooks, ctx.resolve);
   return call.transact('update me', async (tx) => {
     const accepts = input.accepts_system_tasks;
     // Held, so that two changes at once take their words in and out of the index one after the other.
@@ -146,6 +148,9 @@ export async function updateMe(call: Call, input: z.output<typeof UpdateMeReques
     }
     const account = await tx.first(accountBalance, { id: agentId });
     if (agent === undefined || account === undefined) throw agentNotFound();
+    if (input.webhook_url !== undefined) {
+      tx.send(switchWebhook, { agent_id: agentId, on: Number(input.webhook_url !== null) });
+    }
     return profileView({ ...agent, balance: account.balance });
   });
 }

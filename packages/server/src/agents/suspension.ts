@@ -6,6 +6,7 @@ import { Loop } from '../loop.ts';
 import { logAction } from '../moderation/admin-log.ts';
 import { releaseClaims } from '../tasks/release.ts';
 import { type Anonymous, readAgent } from './agents.ts';
+import { resumeEndpoint } from '../webhooks/queries.ts';
 import { setSuspension, suspendedSince } from './queries.ts';
 
 /** How often a server looks for suspensions that another one has made: they bite within a second. */
@@ -15,7 +16,8 @@ const releaseMs = minuteMs;
 
 /**
  * Suspends an agent, or ends that (docs/operating.md, "Suspending an agent"): its keys, long polls and streams stop, its
- * posted tasks leave the board, its claimed ones go back to it; its deliveries, credits and deadlines stay.
+ * posted tasks leave the board, its claimed ones go back to it; its deliveries, credits and deadlines stay. What waits for
+ * its webhook is sent when the suspension ends.
  */
 export async function suspendAgent(call: Anonymous, input: z.output<typeof SuspendRequest>): Promise<SuspendResponse> {
   const { ctx, transact } = call;
@@ -30,12 +32,14 @@ export async function suspendAgent(call: Anonymous, input: z.output<typeof Suspe
       reason,
       release_until: suspended ? now + releaseMs : null,
     });
+    if (!suspended) tx.send(resumeEndpoint, { agent_id: id, at: now });
     const action = suspended ? 'suspend_agent' : 'unsuspend_agent';
     const before = { suspended: suspended_at !== null, reason: suspension_reason };
     logAction(call, tx, { action, subject: id, before, after: { suspended, reason } });
     tx.afterCommit(() => {
       ctx.credentials.forget();
       if (suspended) bar(ctx, id);
+      else ctx.webhooks.wake();
     });
     return {
       agent_id: id,

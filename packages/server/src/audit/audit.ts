@@ -1,8 +1,9 @@
 import type { AuditResponse } from '@pinchwork/sdk';
-import { secondMs } from '../clock.ts';
+import { hourMs, secondMs } from '../clock.ts';
 import type { Reader } from '../db/database.ts';
 import type { Prepared } from '../db/prepared.ts';
 import type { Check, Finding, Range } from './check.ts';
+import { keptMs } from '../webhooks/schedule.ts';
 import * as checks from './checks.ts';
 
 /** Subjects per statement: a few milliseconds each, so that nothing else waits long. */
@@ -11,6 +12,8 @@ const rangeSize = 500;
 const mostFindings = 100;
 /** The timers are at most a second late; this much is no fault yet. */
 const toleratedLatenessMs = 5 * secondMs;
+/** Clocks may have been set so far. */
+const toleratedStepMs = hourMs;
 
 export interface AuditInput {
   readonly now: number;
@@ -35,7 +38,8 @@ export default async function audit(reader: Reader, { now }: AuditInput): Promis
   };
 
   const platform = { mint: 0, fees: 0 };
-  for await (const range of ranges(reader, checks.boundaries.transfers)) {
+  const ranges = (boundary: Boundary) => cut(reader, boundary, now - keptMs.delivered + toleratedStepMs);
+  for await (const range of ranges(checks.boundaries.transfers)) {
     await find(range, checks.transferChecks);
     const totals = (await reader.first(checks.transferTotals, range))!;
     checked.transfers += totals.transfers;
@@ -47,18 +51,18 @@ export default async function audit(reader: Reader, { now }: AuditInput): Promis
     const detail = `mint ${platform.mint}, fees ${platform.fees}`;
     note('only mint is negative', [{ subject: 'platform', detail }]);
   }
-  for await (const range of ranges(reader, checks.boundaries.accounts)) {
+  for await (const range of ranges(checks.boundaries.accounts)) {
     await find(range, checks.accountChecks);
     if (isFull()) break;
   }
-  for await (const range of ranges(reader, checks.boundaries.tasks)) {
+  for await (const range of ranges(checks.boundaries.tasks)) {
     await find(range, checks.taskChecks);
     const totals = (await reader.first(checks.taskTotals, range))!;
     checked.tasks += totals.tasks;
     checked.transitions += totals.transitions;
     if (isFull()) break;
   }
-  for await (const range of ranges(reader, checks.boundaries.agents)) {
+  for await (const range of ranges(checks.boundaries.agents)) {
     await find(range, checks.agentChecks);
     const totals = (await reader.first(checks.agentTotals, range))!;
     checked.agents += totals.agents;
@@ -77,15 +81,14 @@ export default async function audit(reader: Reader, { now }: AuditInput): Promis
   };
 }
 
+type Boundary = Prepared<{ after: string; size: number }, { id: string }>;
+
 /** Cuts a table into ranges of its ids. */
-async function* ranges(
-  reader: Reader,
-  boundary: Prepared<{ after: string; size: number }, { id: string }>,
-): AsyncGenerator<Range> {
+async function* cut(reader: Reader, boundary: Boundary, deliveries_since: number): AsyncGenerator<Range> {
   const last = '~';
   for (let after = ''; after !== last;) {
     const upto = (await reader.first(boundary, { after, size: rangeSize }))?.id ?? last;
-    yield { after, upto };
+    yield { after, upto, deliveries_since };
     after = upto;
   }
 }

@@ -10,6 +10,8 @@ export interface Range extends Params {
   after: string;
   /** … up to this, included. */
   upto: string;
+  /** Of events that are younger than this, no delivery has been forgotten. */
+  deliveries_since: number;
 }
 
 export interface Finding {

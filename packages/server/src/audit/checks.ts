@@ -6,6 +6,7 @@ import { isFinal, transition, transitionNames } from '../tasks/machine.ts';
 import { type Check, check, type Finding, isUntold, isWork, list, type Range, report, within } from './check.ts';
 import { systemChecks, tellsOfMatching } from './system-checks.ts';
 import { talkChecks, tellsOfTalk } from './talk-checks.ts';
+import { webhookChecks } from './webhook-checks.ts';
 
 const finalStatuses = list(taskStatuses.filter(isFinal));
 const platformAccounts = list([mintAccount, feesAccount]);
@@ -299,6 +300,7 @@ export const agentChecks: readonly Check[] = [
       ) as compared
       where counted <> had`,
   ),
+  ...webhookChecks,
 ];
 
 /** How many events a range of agents has. */

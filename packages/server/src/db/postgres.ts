@@ -32,7 +32,7 @@ const clockToleranceMs = 1_000;
 const migrationLock = 7_462_466_951;
 
 const clauses: EngineClauses = {
-  skipLocked: (query, table) => query.forUpdate(table as never).skipLocked(),
+  skipLocked: (query, table) => query.forUpdate(table).skipLocked(),
   hold: (query) => query.forNoKeyUpdate(),
   // As an array: what is joined with a list of unknown length is read whole.
   isListed: (column, json) => sql`${sql.ref(column)} = any (array(select json_array_elements_text(${json}::json)))`,

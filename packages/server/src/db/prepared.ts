@@ -13,10 +13,13 @@ import type { Schema } from './schema.ts';
 export type SqlValue = string | number | null;
 export type Params = Record<string, SqlValue>;
 
+/** The tables that servers take their work from. */
+export type Lockable = 'tasks' | 'outbox' | 'webhook_endpoints';
+
 /** Clauses that one engine has and the other does without. */
 export interface EngineClauses {
-  /** Leaves out the rows of `table` that another transaction holds, and holds those it takes. */
-  skipLocked<T extends keyof Schema, O>(
+  /** Leaves out the rows that another transaction holds, and holds those it takes. */
+  skipLocked<T extends Lockable, O>(
     query: SelectQueryBuilder<Schema, T, O>,
     table: T,
   ): SelectQueryBuilder<Schema, T, O>;

@@ -1,4 +1,4 @@
-import type { AdminAction, FannedEventType, ReportStatus, TaskKind, TaskStatus } from '@pinchwork/sdk';
+import type { AdminAction, DeliveryStatus, FannedEventType, ReportStatus, TaskKind, TaskStatus } from '@pinchwork/sdk';
 import type { Generated, GeneratedAlways } from 'kysely';
 
 /**
@@ -35,6 +35,8 @@ export interface Schema {
   reports: ReportsTable;
   admin_actions: AdminActionsTable;
   rate_windows: RateWindowsTable;
+  webhook_deliveries: WebhookDeliveriesTable;
+  webhook_endpoints: WebhookEndpointsTable;
 }
 
 interface MetaTable {
@@ -263,6 +265,8 @@ interface LedgerEntriesTable {
 interface EventCursorsTable {
   agent_id: string;
   last_number: number;
+  /** Events from this number on go to the agent's webhook; null: it has none. Beside the number, so that one lock covers both. */
+  webhook_from: number | null;
 }
 
 interface EventsTable {
@@ -375,4 +379,43 @@ interface RateWindowsTable {
   key: string;
   count: number;
   ends_at: number;
+}
+
+/** The outbox: a row for each event and webhook, which holds all that is sent, so that the event may be pruned. */
+interface WebhookDeliveriesTable {
+  agent_id: string;
+  id: string;
+  /** The event's number in the agent's stream; null: a test. */
+  event_number: number | null;
+  event: string;
+  task_id: string | null;
+  /** JSON, as the event has it. */
+  data: string;
+  /** When the event happened. */
+  created_at: number;
+  status: DeliveryStatus;
+  /** Attempts since it was made, or last asked for again. */
+  tries: Generated<number>;
+  /** When the next attempt is due, while there is one to come. */
+  next_at: number | null;
+  /** Until when it is kept, once it has ended. */
+  forget_at: number | null;
+  /** JSON list of the latest attempts. */
+  attempts: Generated<string>;
+}
+
+/** When an agent's webhook is to be served, and by which server. */
+interface WebhookEndpointsTable {
+  agent_id: string;
+  /** When its first waiting delivery is due, or earlier; null: nothing waits. */
+  due_at: number | null;
+  /** The receiver has asked to be left alone until then. */
+  rest_until: Generated<number>;
+  /** A server serves it until then, unless it says otherwise before. */
+  leased_until: Generated<number>;
+  leased_by: Generated<string | null>;
+  /** 1: its last attempt got no good answer. */
+  failing: Generated<number>;
+  /** The latest of the three times; the database derives it. */
+  ready_at: GeneratedAlways<number | null>;
 }

@@ -35,6 +35,7 @@ export const shortNames: Readonly<Record<string, string>> = {
   deadlines: 'task-deadlines',
   messages: 'mid-task-messaging',
   messaging: 'mid-task-messaging',
+  webhook: 'webhooks',
   abuse: 'abuse-prevention',
   'rate-limits': 'abuse-prevention',
   admin: 'admin-api',

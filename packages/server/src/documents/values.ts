@@ -83,6 +83,8 @@ export function documentValues(config: Config): Values {
     cooldown_minutes: config.abandonCooldownMinutes,
     retention_days: number(config.eventRetentionDays),
     max_streams: number(config.maxStreamsPerAgent),
+    webhook_timeout: config.webhooks.timeoutSeconds,
+    webhook_retries: config.webhooks.maxRetries,
     preview_length: config.taskPreviewLength,
     contact_sentence:
       config.contact === undefined

@@ -66,16 +66,18 @@ const noteProgress = prepared('noteOutboxProgress', (db, p: { id: string; told_u
   db.updateTable('outbox').set({ told_upto: p.told_upto }).where('id', '=', p.id),
 );
 
+type OutboxContext = Pick<Context, 'db' | 'newId' | 'webhooks'>;
+
 /**
  * Tells the agents that were chosen for a task what happens to it: after the transaction in which it happened, and in
  * small ones of their own. To number an event in twenty streams at once would hold up everybody who writes to any of
  * them (3 transactions a second instead of hundreds).
  */
 export class Outbox {
-  readonly #ctx: Pick<Context, 'db'>;
+  readonly #ctx: OutboxContext;
   readonly #loop: Loop;
 
-  constructor(ctx: Pick<Context, 'db' | 'clock' | 'log'>) {
+  constructor(ctx: OutboxContext & Pick<Context, 'clock' | 'log'>) {
     this.#ctx = ctx;
     this.#loop = new Loop(
       ctx.clock,
@@ -97,26 +99,29 @@ export class Outbox {
 
   /** Something has been put in. */
   wake(): void {
-    this.#loop.hurry();
+    this.#loop.wake();
   }
 
   /** Tells everything that there is to tell. */
   async run(): Promise<void> {
     const { db } = this.#ctx;
     // Looking is cheaper than a transaction, and mostly there is nothing.
-    while ((await db.first(anyRow, {})) !== undefined && (await db.transact('tell the chosen', tellPortion)));
+    while (
+      (await db.first(anyRow, {})) !== undefined &&
+      (await db.transact('tell the chosen', (tx) => tellPortion(this.#ctx, tx)))
+    );
   }
 }
 
 /** @returns whether there was anything to tell. */
-async function tellPortion(tx: Tx): Promise<boolean> {
+async function tellPortion(ctx: OutboxContext, tx: Tx): Promise<boolean> {
   const row = await tx.first(nextRow, {});
   if (row === undefined) return false;
   const { id, task_id, type, data, created_at, told_upto } = row;
   const agents = await tx.all(recipients, { task_id, after: told_upto, limit: portion });
   for (const { agent_id, rank } of agents) {
     const event = { agentId: agent_id, taskId: task_id, type, data: dataFor(type, data, rank) } as NewEvent;
-    const number = await appendEvent(tx, event, created_at);
+    const number = await appendEvent(ctx, tx, event, created_at);
     const column = type === 'task_matched' ? 'matched_event' : 'ended_event';
     tx.send(noteEvent(column), { task_id, agent_id, event: number });
   }

@@ -38,7 +38,7 @@ export class Tail {
     );
     ctx.db.signals.subscribe({
       changed: (ids) => this.#wakeSoon(ids),
-      missed: () => this.#looking.hurry(),
+      missed: () => this.#looking.wake(),
     });
   }
 

@@ -1,5 +1,5 @@
 import { isId } from '@pinchwork/sdk';
-import { agentNotFound, questionNotFound, reportNotFound, taskNotFound } from '../errors.ts';
+import { agentNotFound, deliveryNotFound, questionNotFound, reportNotFound, taskNotFound } from '../errors.ts';
 
 /** The parameters in the path of a request. */
 export type PathParams = Readonly<Record<string, string>>;
@@ -22,5 +22,10 @@ export function questionId({ question_id: id = '' }: PathParams): string {
 
 export function reportId({ id = '' }: PathParams): string {
   if (!isId('report', id)) throw reportNotFound();
+  return id;
+}
+
+export function deliveryId({ id = '' }: PathParams): string {
+  if (!isId('delivery', id)) throw deliveryNotFound();
   return id;
 }

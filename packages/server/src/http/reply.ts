@@ -25,7 +25,7 @@ export function replyHeaders(method: string, path: string, body: Reply): Record<
   const headers: Record<string, string> = {};
   const isPickup = path.endsWith('/pickup');
   if (typeof body.task_id === 'string') headers['x-task-id'] = body.task_id;
-  const isTask = typeof body.task_id === 'string' && body.report_id === undefined;
+  const isTask = typeof body.task_id === 'string' && body.report_id === undefined && body.attempts === undefined;
   if (isTask && typeof body.status === 'string') headers['x-status'] = body.status;
   if (isPickup && typeof body.max_credits === 'number') headers['x-budget'] = String(body.max_credits);
   if (method === 'POST' && typeof body.credits_charged === 'number') {

@@ -5,6 +5,8 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import { minuteMs, secondMs } from '../clock.ts';
 import type { Context } from '../context.ts';
 import { Loop } from '../loop.ts';
+import { outcomes } from '../webhooks/deliverer.ts';
+import { countWaiting, nextReadyAt } from '../webhooks/queries.ts';
 
 /** How often the books are checked, for the audit's own metrics. */
 const auditEveryMs = 15 * minuteMs;
@@ -26,6 +28,7 @@ export async function startMetrics(ctx: Context, app: FastifyInstance, port: num
   countRequests(registry, app);
   watchStorage(registry, ctx);
   watchTimers(registry, ctx);
+  watchWebhooks(registry, ctx);
   const audits = watchBooks(registry, ctx);
   const server = createServer((request, response) => {
     if (request.url !== '/metrics' || request.method !== 'GET') {
@@ -118,6 +121,38 @@ function watchTimers(registry: Registry, { timers }: Context): void {
     registers: [registry],
   });
   timers.observe((ms) => lateness.observe(ms / secondMs));
+}
+
+/** A longer queue is told as this long: counting takes time. */
+const countedDeliveries = 10_000;
+
+function watchWebhooks(registry: Registry, { db, clock, webhooks }: Context): void {
+  const attempts = new Counter({
+    name: 'pinchwork_webhook_attempts_total',
+    help: 'Attempts to deliver a webhook of this server: delivered, failed and to be tried again, or dead.',
+    labelNames: ['outcome'],
+    registers: [registry],
+  });
+  for (const outcome of outcomes) attempts.inc({ outcome }, 0);
+  webhooks.observe((outcome) => attempts.inc({ outcome }));
+  new Gauge({
+    name: 'pinchwork_webhook_queue_length',
+    help: `Deliveries that wait, on all servers; ${countedDeliveries}: that many or more.`,
+    registers: [registry],
+    async collect() {
+      this.set((await db.first(countWaiting, { limit: countedDeliveries }))!.total);
+    },
+  });
+  new Gauge({
+    name: 'pinchwork_webhook_oldest_waiting_seconds',
+    help: 'For how long the endpoint has been due that has waited longest for its turn.',
+    registers: [registry],
+    async collect() {
+      const next = await Promise.all([0, 1].map((failing) => db.first(nextReadyAt, { failing })));
+      const oldest = Math.min(...next.map((row) => row?.ready_at ?? Infinity));
+      this.set(Math.max(0, clock.now() - oldest) / secondMs);
+    },
+  });
 }
 
 function watchBooks(registry: Registry, ctx: Context): Loop {

@@ -1,9 +1,8 @@
 import { deadlineAfter, minuteMs } from '../clock.ts';
-import type { Context } from '../context.ts';
 import type { Tx } from '../db/database.ts';
 import { conflict } from '../errors.ts';
 import { lockPostedTask, personStatements, type TaskRow } from '../tasks/queries.ts';
-import { record } from '../tasks/transition.ts';
+import { record, type RecordContext } from '../tasks/transition.ts';
 import { isHelper, noteInspector, waitingSystemTasks } from './queries.ts';
 
 /** How long an agent may take over another one's tags. */
@@ -11,7 +10,7 @@ const extractionClaimMs = 2 * minuteMs;
 /** Of each kind, so many of the oldest are tried: some may be about the agent's own tasks. */
 const mostTried = 20;
 
-type ClaimContext = Pick<Context, 'config' | 'newId' | 'outbox'>;
+type ClaimContext = RecordContext;
 
 /**
  * Claims one of the platform's own tasks, if the agent takes them and is no party of what it is about.

@@ -1,11 +1,10 @@
 import { platformId, type SystemTaskKind } from '@pinchwork/sdk';
 import { deadlineAfter, hourMs, secondMs } from '../clock.ts';
-import type { Context } from '../context.ts';
 import type { Tx } from '../db/database.ts';
 import { findAgents, findCandidates } from '../matching/matcher.ts';
 import { setMatches } from '../matching/matches.ts';
 import type { TaskRow } from '../tasks/queries.ts';
-import { record } from '../tasks/transition.ts';
+import { record, type RecordContext } from '../tasks/transition.ts';
 import { tagsOf } from '../tasks/view.ts';
 import { insertPosted, reserve } from './budget.ts';
 import * as queries from './queries.ts';
@@ -15,7 +14,7 @@ const mostMatched = 5;
 /** An agent's capabilities are asked about once in this time. */
 const extractionMs = hourMs;
 
-type SystemContext = Pick<Context, 'config' | 'newId' | 'outbox'>;
+type SystemContext = RecordContext;
 
 interface Question {
   readonly kind: SystemTaskKind;

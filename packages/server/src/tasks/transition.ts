@@ -31,7 +31,7 @@ export interface Moved {
   readonly also?: readonly NewEvent[];
 }
 
-export type RecordContext = Pick<Context, 'config' | 'newId' | 'outbox'>;
+export type RecordContext = Pick<Context, 'config' | 'newId' | 'outbox' | 'webhooks'>;
 
 /**
  * Everything that goes with a transition once its guarded statement has changed the task's row: the board, how the
@@ -56,7 +56,7 @@ export async function record(
     tellMatched(ctx, tx, task.id, row.tellsMatched, { worker_id: null }, moved.at);
   }
   await moveCredits(ctx, tx, row, task, moved);
-  const numbers = await tell(tx, row, task, moved);
+  const numbers = await tell(ctx, tx, row, task, moved);
   tx.send(insertTransition, {
     task_id: task.id,
     version: task.version,
@@ -151,6 +151,7 @@ async function moveCredits(
 
 /** Appends the events of a transition, and answers which numbers its two parties' own ones got. */
 async function tell(
+  ctx: RecordContext,
   tx: Tx,
   { tells }: Transition,
   task: TaskRow,
@@ -165,7 +166,7 @@ async function tell(
   const others = (moved.also ?? []).map((event) => ({ party: undefined, event }));
   const numbers: { poster?: number; worker?: number } = {};
   for (const { party, event } of [...own, ...others].sort((a, b) => (a.event.agentId < b.event.agentId ? -1 : 1))) {
-    const number = await appendEvent(tx, event, moved.at);
+    const number = await appendEvent(ctx, tx, event, moved.at);
     if (party !== undefined) numbers[party] = number;
   }
   return numbers;

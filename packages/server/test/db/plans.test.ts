@@ -2,9 +2,11 @@ import BetterSqlite from 'better-sqlite3';
 import pg from 'pg';
 import { expect, it, onTestFinished } from 'vitest';
 import audit from '../../src/audit/audit.ts';
-import { hourMs } from '../../src/clock.ts';
+import { hourMs, minuteMs } from '../../src/clock.ts';
+import { countWaiting } from '../../src/webhooks/queries.ts';
 import { type Engine, onBothEngines } from '../support/engines.ts';
-import { type Agent, claimTask, deliverTask, Market, postTask } from '../support/market.ts';
+import { type Agent, claimTask, deadWebhook, deliverTask, makeDelivery, Market, postTask } from '../support/market.ts';
+import { until } from '../support/receiver.ts';
 
 interface Statement {
   readonly text: string;
@@ -75,6 +77,11 @@ function seeds(agent: string): string[] {
        select '${agent}', ${id('ag-')}, 0.5, 1, ${at} from n`,
     `${each} insert into earnings (agent_id, at, total)
        select case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, ${at}, i from n`,
+    `${each} insert into webhook_deliveries (agent_id, id, event_number, event, data, created_at, status, tries, next_at, forget_at)
+       select case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, ${id('wd-')}, i, 'task_claimed', '{}', ${at},
+         case i % 3 when 0 then 'pending' when 1 then 'dead' else 'delivered' end, i % 2,
+         case i % 3 when 0 then 1993456000000 + i end, case when i % 3 > 0 then 1993456000000 + i end from n`,
+    `${each} insert into webhook_endpoints (agent_id, due_at, failing) select ${id('ag-')}, 1993456000000 + i, i % 2 from n`,
     `${each} insert into rate_windows (key, count, ends_at) select ${id('')}, 1, 1893456000000 + i from n`,
   ];
 }
@@ -126,6 +133,23 @@ async function hear({ ctx }: Market, agent: Agent): Promise<void> {
   stream.end();
 }
 
+/** Webhooks: one that is down, so that its deliveries wait, are dead, are sent again. */
+async function hook({ ctx, clock }: Market, owner: Agent, worker: Agent): Promise<void> {
+  const list = '/v1/me/webhook/deliveries';
+  await owner.patch('/v1/me', { webhook_url: deadWebhook });
+  ctx.webhooks.start();
+  await owner.post('/v1/me/webhook/test');
+  const id = await makeDelivery(owner, worker);
+  await until(async () => (await owner.get(`${list}?status=pending`)).body.deliveries[0]?.attempts.length === 1);
+  clock.advance(minuteMs);
+  ctx.webhooks.wake();
+  for (const query of ['', '?status=pending', '?status=dead', '?status=delivered']) await owner.get(`${list}${query}`);
+  await owner.post(`${list}/${id}/redeliver`);
+  await ctx.webhooks.stop();
+  // What the metrics ask.
+  await ctx.db.first(countWaiting, { limit: 100 });
+}
+
 /** Calls everything that reads or changes rows, so that each of its statements is heard. */
 async function useEverything(market: Market): Promise<void> {
   const [poster, worker] = [await market.register('poster'), await market.register('worker')];
@@ -155,6 +179,7 @@ async function useEverything(market: Market): Promise<void> {
   await poster.post(`/v1/tasks/${await postTask(poster, fields)}/cancel`);
   await talk(market, poster, worker);
   await hear(market, poster);
+  await hook(market, poster, worker);
   await deliverTask(poster, worker, fields);
   await claimTask(poster, worker, { ...fields, deadline_minutes: 1 });
   await claimTask(poster, worker, { ...fields, claim_timeout_minutes: 1 });

@@ -9,6 +9,7 @@ import { DomainError } from '../../src/errors.ts';
 import { appendEvent } from '../../src/events/append.ts';
 import { version } from '../../src/version.ts';
 import { type Engine, onBothEngines, sqlite } from '../support/engines.ts';
+import { Market } from '../support/market.ts';
 import { onTestFinished } from 'vitest';
 
 const put = prepared('put', (db, p: { key: string; value: string }) =>
@@ -109,14 +110,15 @@ onBothEngines('a transaction', (engine) => {
   });
 
   it('numbers events of many writers without gaps, and without deadlocks when each takes its locks in order', async () => {
-    const { db, url } = await fresh(engine);
+    const { ctx, url } = await Market.fresh(engine);
+    const { db } = ctx;
     const agents = ['ag-1', 'ag-2', 'ag-3', 'ag-4'];
     await db.transact('agents', async (tx) => agents.forEach((id) => tx.send(addAgent, { id })));
     const numbers = new Map(agents.map((id) => [id, [] as number[]]));
     const two = async (tx: Tx, i: number) => {
       const pair = [agents[i % 4]!, agents[(i + 1 + (i % 3)) % 4]!].sort();
       for (const agentId of new Set(pair)) {
-        await appendEvent(tx, { agentId, taskId: 'tk-1', type: 'deadline_expired', data: {} }, i);
+        await appendEvent(ctx, tx, { agentId, taskId: 'tk-1', type: 'deadline_expired', data: {} }, i);
       }
       if (i % 7 === 0) throw new DomainError('conflict', 'On purpose');
     };

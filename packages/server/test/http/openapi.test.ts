@@ -4,7 +4,16 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sqlite } from '../support/engines.ts';
-import { adminKey, claimTask, deliverTask, Market, postTask, type Reply } from '../support/market.ts';
+import {
+  adminKey,
+  claimTask,
+  deadWebhook,
+  deliverTask,
+  makeDelivery,
+  Market,
+  postTask,
+  type Reply,
+} from '../support/market.ts';
 import { assemble, type Cast } from '../support/requests.ts';
 
 type Json = Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- a document of any shape
@@ -162,6 +171,12 @@ about('askQuestion', workerKey, posted);
 about('answerQuestion', posterKey, asked);
 about('listMessages', posterKey, claimed);
 about('sendMessage', workerKey, claimed);
+const hooked = () => market.register('owner of a webhook', { webhook_url: deadWebhook });
+aims.testWebhook = async () => ({ path: {}, key: (await hooked()).key });
+aims.redeliver = async () => {
+  const owner = await hooked();
+  return { path: { id: await makeDelivery(owner, cast.worker) }, key: owner.key };
+};
 about('showAgent', workerKey, async () => ({ id: cast.worker.id }));
 about('decideReport', workerKey, async () => {
   const { id } = await posted();

@@ -3,7 +3,7 @@ import { type Endpoint, endpoints, type TaskStatus, taskStatuses } from '@pinchw
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hourMs } from '../../src/clock.ts';
 import { onBothEngines } from '../support/engines.ts';
-import { adminKey, type Agent, Market, postTask } from '../support/market.ts';
+import { adminKey, type Agent, deadWebhook, makeDelivery, Market, postTask } from '../support/market.ts';
 
 /**
  * The table routes × roles × states, as docs/permissions.md tells it: every cell is tried. A route of the contract that
@@ -63,10 +63,10 @@ interface Cast {
 
 async function assemble(market: Market): Promise<Cast> {
   const agents = {
-    stranger: await market.register('stranger'),
-    poster: await market.register('poster'),
-    worker: await market.register('worker'),
-    suspended: await market.register('suspended'),
+    stranger: await market.register('stranger', { webhook_url: deadWebhook }),
+    poster: await market.register('poster', { webhook_url: deadWebhook }),
+    worker: await market.register('worker', { webhook_url: deadWebhook }),
+    suspended: await market.register('suspended', { webhook_url: deadWebhook }),
   };
   const asker = await market.register('asker');
   for (const { id } of [...Object.values(agents), asker]) {
@@ -119,6 +119,9 @@ const bodies: Record<EndpointName, object | undefined> = {
   showCredits: undefined,
   streamEvents: undefined,
   listEvents: undefined,
+  listDeliveries: undefined,
+  redeliver: {},
+  testWebhook: {},
   listAgents: undefined,
   showAgent: undefined,
   showCapabilities: undefined,
@@ -139,6 +142,7 @@ async function aim(cast: Cast, name: EndpointName, state: TaskStatus | undefined
     const { id, question } = await bring(cast, state);
     return path.replace(':id', id).replace(':question_id', question);
   }
+  if (name === 'redeliver') return path.replace(':id', await makeDelivery(cast.agents.poster, cast.asker));
   if (name === 'showAgent') return path.replace(':id', cast.asker.id);
   const task = await postTask(cast.asker, { max_credits: 1 });
   if (name !== 'decideReport') return path;

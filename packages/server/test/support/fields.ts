@@ -53,6 +53,8 @@ export const fieldsOf: Readonly<Record<ExampleName, Readonly<Record<string, Fiel
   updateMe: { good_at: text(0, 2_000), accepts_system_tasks: flag, ...webhook },
   grantCredits: { amount: integer(1, 1_000_000_000_000), reason: text(1, 5_000) },
   suspendAgent: { suspended: flag, reason: text(1, 5_000) },
+  redeliver: {},
+  testWebhook: {},
   decideReport: { note: text(0, 5_000) },
 };
 

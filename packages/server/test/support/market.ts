@@ -3,6 +3,7 @@ import { onTestFinished } from 'vitest';
 import { buildApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
 import { type Context, createContext } from '../../src/context.ts';
+import type { Resolve } from '../../src/webhooks/address.ts';
 import { ManualClock } from './clock.ts';
 import type { Engine } from './engines.ts';
 import { unlimited } from './unlimited.ts';
@@ -26,6 +27,9 @@ export interface Agent {
   patch(path: string, body: object, headers?: Record<string, string>): Promise<Reply>;
 }
 
+/** What DNS says of a name that is not there. */
+const nowhere: Resolve = () => Promise.reject(Object.assign(new Error('not found'), { code: 'ENOTFOUND' }));
+
 /** A marketplace in this process, driven through its public API and a clock of its own. */
 export class Market {
   /** Its database, as `PINCHWORK_DATABASE_URL` has it. */
@@ -43,7 +47,13 @@ export class Market {
     this.admin = this.client('admin', adminKey);
   }
 
-  static async open(url: string, env: Record<string, string> = {}, clock = new ManualClock()): Promise<Market> {
+  /** @param resolve what names of webhooks lead to; nowhere by default. */
+  static async open(
+    url: string,
+    env: Record<string, string> = {},
+    clock = new ManualClock(),
+    resolve: Resolve = nowhere,
+  ): Promise<Market> {
     const { config } = readConfig({
       PINCHWORK_DATABASE_URL: url,
       PINCHWORK_ADMIN_KEY: adminKey,
@@ -51,13 +61,13 @@ export class Market {
       ...unlimited,
       ...env,
     });
-    const ctx = await createContext(config, clock, { checkDatabaseClock: false });
+    const ctx = await createContext(config, clock, { checkDatabaseClock: false, resolve });
     return new Market(url, ctx, buildApp(ctx), clock);
   }
 
   /** Opens a marketplace on a new database, closed when the test ends. */
-  static async fresh(engine: Engine, env: Record<string, string> = {}): Promise<Market> {
-    const market = await Market.open(await engine.freshUrl(), env);
+  static async fresh(engine: Engine, env: Record<string, string> = {}, resolve?: Resolve): Promise<Market> {
+    const market = await Market.open(await engine.freshUrl(), env, undefined, resolve);
     onTestFinished(() => market.close());
     return market;
   }
@@ -142,4 +152,13 @@ export async function deliverTask(poster: Agent, worker: Agent, fields: object =
   const { status, text } = await worker.post(`/v1/tasks/${id}/deliver`, { result: 'Seven' });
   if (status !== 200) throw new Error(`Deliver answered ${status}: ${text}`);
   return id;
+}
+
+/** An address that passes, and that nothing listens at. */
+export const deadWebhook = 'https://hooks.invalid/hook';
+
+/** A delivery for the poster, who must have a webhook, of a worker's claim. Nothing is sent unless somebody serves. */
+export async function makeDelivery(poster: Agent, worker: Agent): Promise<string> {
+  await claimTask(poster, worker, { max_credits: 1 });
+  return (await poster.get('/v1/me/webhook/deliveries?limit=1')).body.deliveries[0].id;
 }

@@ -1,6 +1,15 @@
 import { type Endpoint, endpoints } from '@pinchwork/sdk';
 import { expect } from 'vitest';
-import { type Agent, claimTask, deliverTask, type Market, postTask, type Reply } from './market.ts';
+import {
+  type Agent,
+  claimTask,
+  deadWebhook,
+  deliverTask,
+  makeDelivery,
+  type Market,
+  postTask,
+  type Reply,
+} from './market.ts';
 
 /** The agents that the examples below need. All have credits to spare. */
 export interface Cast {
@@ -139,6 +148,18 @@ export const examples = {
       webhook_url: 'https://hooks.invalid/me',
       webhook_secret: 'secret',
     }),
+  },
+  redeliver: {
+    aim: async ({ market, worker }) => {
+      const owner = await market.register('owner of a webhook', { webhook_url: deadWebhook });
+      return target(endpoints.redeliver, owner, await makeDelivery(owner, worker));
+    },
+    body: () => ({}),
+  },
+  testWebhook: {
+    aim: async ({ market }) =>
+      target(endpoints.testWebhook, await market.register('owner of a webhook', { webhook_url: deadWebhook })),
+    body: () => ({}),
   },
   grantCredits: {
     aim: async ({ market }) => target(endpoints.grantCredits, market.admin),

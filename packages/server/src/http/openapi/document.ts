@@ -69,6 +69,7 @@ function operationOf(name: string, endpoint: Endpoint, about: Reference): Json {
 function idKind(path: string, parameter: string): keyof typeof idPrefixes {
   if (parameter === 'question_id') return 'question';
   if (path.startsWith('/v1/agents')) return 'agent';
+  if (path.startsWith('/v1/me/webhook')) return 'delivery';
   return path.startsWith('/v1/admin/reports') ? 'report' : 'task';
 }
 

@@ -1,0 +1,56 @@
+import { sql } from 'kysely';
+import { type Check, check, within } from './check.ts';
+
+/** The invariants of the outbox, over ranges of agents. */
+
+const agentId = sql.ref('g.id');
+
+export const webhookChecks: readonly Check[] = [
+  check(
+    'every event of an agent with a webhook has its delivery',
+    (range) => sql`
+      select g.id as subject, 'event ' || e.number || ' (' || e.type || ') has none' as detail
+      from agents g
+      join event_cursors c on c.agent_id = g.id
+      join events e on e.agent_id = g.id and e.number >= c.webhook_from
+      where ${within(agentId, range)} and e.created_at > ${range.deliveries_since}
+        and not exists (select 1 from webhook_deliveries d where d.agent_id = g.id and d.event_number = e.number)`,
+  ),
+  check(
+    'every delivery is of an event of its agent, and says the same',
+    (range) => sql`
+      select g.id as subject, d.id || ' is not what event ' || d.event_number || ' says' as detail
+      from agents g
+      join webhook_deliveries d on d.agent_id = g.id and d.event_number is not null
+      where ${within(agentId, range)}
+        and not exists (
+          select 1 from events e where e.agent_id = g.id and e.number = d.event_number
+            and e.type = d.event and e.task_id is not distinct from d.task_id and e.data = d.data and e.created_at = d.created_at)
+        and d.event_number >= coalesce(
+          (select min(e.number) from events e where e.agent_id = g.id),
+          (select c.last_number + 1 from event_cursors c where c.agent_id = g.id), 0)`,
+  ),
+  check(
+    'a delivery that has ended was attempted',
+    (range) => sql`
+      select g.id as subject, d.id || ' is ' || d.status || ' without an attempt' as detail
+      from agents g join webhook_deliveries d on d.agent_id = g.id and d.next_at is null
+      where ${within(agentId, range)} and d.attempts = '[]'`,
+  ),
+  check(
+    'an endpoint with deliveries that wait is to be served',
+    (range) => sql`
+      select g.id as subject, 'something waits, and nobody looks' as detail
+      from agents g
+      where ${within(agentId, range)} and g.suspended_at is null
+        and exists (select 1 from webhook_deliveries d where d.agent_id = g.id and d.status = 'pending')
+        and not exists (select 1 from webhook_endpoints w where w.agent_id = g.id and w.due_at is not null)`,
+  ),
+  check(
+    'an agent with a webhook, and no other, has its events delivered',
+    (range) => sql`
+      select g.id as subject, case when g.webhook_url is null then 'has no webhook' else 'has a webhook' end as detail
+      from agents g left join event_cursors c on c.agent_id = g.id
+      where ${within(agentId, range)} and (g.webhook_url is null) <> (c.webhook_from is null)`,
+  ),
+];

@@ -1,0 +1,257 @@
+import { randomUUID } from 'node:crypto';
+import { secondMs } from '../clock.ts';
+import type { Context } from '../context.ts';
+import type { Tx } from '../db/database.ts';
+import { Loop } from '../loop.ts';
+import type { Resolve } from './address.ts';
+import { messageOf } from './message.ts';
+import * as queries from './queries.ts';
+import { aftermath, restUntil } from './schedule.ts';
+import { type Answer, Sender } from './sender.ts';
+
+/** How often a server looks for what others have left due: a wake-up tells it of its own. */
+const longestSleepMs = secondMs;
+/** Endpoints that a server serves at once, and how many of them may be failing ones: the others always find room. */
+const mostAtOnce = 64;
+const mostFailingAtOnce = 32;
+/** Endpoints taken in one go, so that other servers get some too. */
+const mostTaken = 16;
+/** Deliveries to one endpoint before others have their turn. */
+const longestTurn = 50;
+/** A lease outlasts an exchange by so much: enough for its outcome to be written. */
+const leaseMarginMs = 5 * secondMs;
+/** How long to wait before the outcome of an attempt is written again that could not be. */
+const rewriteMs = secondMs;
+
+type DelivererContext = Pick<Context, 'config' | 'db' | 'clock' | 'log'>;
+
+/** How an attempt went, for the metrics. */
+export const outcomes = ['delivered', 'failed', 'dead'] as const;
+export type Outcome = (typeof outcomes)[number];
+
+/** A delivery that is being sent, and where to. */
+interface Consignment {
+  readonly row: queries.DeliveryRow;
+  readonly url: string | null;
+  readonly secret: string | null;
+}
+
+/** What was sent, and what came of it. */
+interface Attempted {
+  readonly row: queries.DeliveryRow;
+  readonly answer: Answer;
+}
+
+const noWebhook: Answer = {
+  statusCode: null,
+  error: 'Your profile has no webhook_url any more',
+  retryAfter: undefined,
+  durationMs: 0,
+};
+
+/**
+ * Sends what stands in the outbox, at least once (docs/decisions/0009). A server takes an endpoint by a lease and sends
+ * to it one delivery after the other, in the order in which they are due; each outcome is written, and the next
+ * delivery chosen, in one transaction. A server that dies leaves leases that run out.
+ */
+export class Deliverer {
+  readonly #ctx: DelivererContext;
+  readonly #sender: Sender;
+  readonly #loop: Loop;
+  /** Names this server's leases. */
+  readonly #name = randomUUID();
+  readonly #serving = new Set<Promise<void>>();
+  readonly #stop = new AbortController();
+  #failing = 0;
+  #startedAlone = false;
+  #observe: ((outcome: Outcome) => void) | undefined;
+
+  constructor(ctx: DelivererContext, resolve: Resolve) {
+    this.#ctx = ctx;
+    this.#sender = new Sender(ctx.config.webhooks, ctx.clock, resolve);
+    this.#loop = new Loop(
+      ctx.clock,
+      () => this.#pass(),
+      (error) => ctx.log.error(error, 'looking for webhooks to serve failed'),
+    );
+  }
+
+  /** Has `observe` hear how each attempt went. */
+  observe(observe: (outcome: Outcome) => void): void {
+    this.#observe = observe;
+  }
+
+  start(): void {
+    this.#loop.start();
+  }
+
+  /** Something is due. */
+  wake(): void {
+    this.#loop.wake();
+  }
+
+  /** Breaks off what is under way, so that another server, or the next run, does it at once. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#loop.stop();
+    await Promise.all(this.#serving);
+    await this.#sender.close();
+  }
+
+  /** Takes endpoints that are due, as many as there is room for. @returns when to look again. */
+  async #pass(): Promise<number> {
+    await this.#endOldLeases();
+    const sound = await this.#take(0, mostAtOnce - this.#serving.size);
+    const room = Math.min(mostFailingAtOnce - this.#failing, mostAtOnce - this.#serving.size);
+    return Math.min(longestSleepMs, sound, await this.#take(1, room));
+  }
+
+  /** An embedded database has one server. Leases that are there when it starts are those of one that was killed. */
+  async #endOldLeases(): Promise<void> {
+    const { db, clock } = this.#ctx;
+    if (this.#startedAlone || db.shared) return;
+    await db.transact('end leases', async (tx) => tx.send(queries.endLeases, { now: clock.now() }));
+    this.#startedAlone = true;
+  }
+
+  /** Takes endpoints of a kind and begins to serve them. @returns how long until the next of that kind is due. */
+  async #take(failing: 0 | 1, room: number): Promise<number> {
+    const { db, clock } = this.#ctx;
+    const limit = Math.min(mostTaken, room);
+    // Whoever is being served wakes the loop at the end.
+    if (limit <= 0) return Infinity;
+    const now = clock.now();
+    const next = (await db.first(queries.nextReadyAt, { failing }))?.ready_at ?? Infinity;
+    if (next > now) return next - now;
+    const claim = { failing, limit, now, leased_by: this.#name, leased_until: this.#leaseEnd(now) };
+    const taken = await db.transact('take endpoints', (tx) => tx.all(queries.claimEndpoints, claim));
+    for (const { agent_id } of taken) {
+      this.#failing += failing;
+      const serving: Promise<void> = this.#serve(agent_id, failing).finally(() => {
+        this.#failing -= failing;
+        this.#serving.delete(serving);
+        this.#loop.wake();
+      });
+      this.#serving.add(serving);
+    }
+    return taken.length < limit ? longestSleepMs : 0;
+  }
+
+  #leaseEnd(now: number): number {
+    return now + this.#ctx.config.webhooks.timeoutSeconds * secondMs + leaseMarginMs;
+  }
+
+  /** Sends to an endpoint what is due, until its turn is over. Never throws. */
+  async #serve(agentId: string, failing: 0 | 1): Promise<void> {
+    let done: Attempted | undefined;
+    for (let sent = 0; ; sent++) {
+      const isOver = sent === longestTurn || (done !== undefined && done.answer.error !== null);
+      const next = await this.#step(agentId, failing, done, isOver);
+      if (next === undefined) return;
+      const answer =
+        next.url === null
+          ? noWebhook
+          : await this.#sender.send(
+              messageOf(next.row, next.url, next.secret, this.#ctx.clock.now()),
+              this.#stop.signal,
+            );
+      done = this.#stop.signal.aborted ? undefined : { row: next.row, answer };
+    }
+  }
+
+  /**
+   * Writes an outcome and chooses what to send next. When the storage is away, the outcome is written as soon as it is
+   * back, unless the lease is over by then: the delivery is then sent again by whoever serves next.
+   */
+  async #step(agentId: string, failing: 0 | 1, done: Attempted | undefined, isOver: boolean) {
+    const { db, clock, log } = this.#ctx;
+    const until = this.#leaseEnd(clock.now());
+    for (;;) {
+      try {
+        return await db.transact('deliver', (tx) => this.#writeAndChoose(tx, agentId, failing, done, isOver));
+      } catch (error) {
+        log.error({ agentId, err: error }, 'the outcome of a webhook could not be written');
+        if (this.#stop.signal.aborted || clock.now() >= until) return undefined;
+        await this.#pause(rewriteMs);
+      }
+    }
+  }
+
+  /** Ends early when the server stops. */
+  #pause(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const { signal } = this.#stop;
+    const end = () => resolve(undefined);
+    const cancel = this.#ctx.clock.after(ms, end);
+    signal.addEventListener('abort', end);
+    return promise.finally(() => {
+      cancel();
+      signal.removeEventListener('abort', end);
+    });
+  }
+
+  async #writeAndChoose(
+    tx: Tx,
+    agentId: string,
+    failing: 0 | 1,
+    done: Attempted | undefined,
+    isOver: boolean,
+  ): Promise<Consignment | undefined> {
+    const now = this.#ctx.clock.now();
+    const lease = { agent_id: agentId, leased_by: this.#name };
+    const fails = done === undefined ? failing : Number(done.answer.error !== null);
+    // First the endpoint: from here on, no event can come in that the choice below would not see.
+    const holds = await tx.run(queries.renewLease, { ...lease, leased_until: this.#leaseEnd(now), failing: fails });
+    if (done !== undefined) this.#note(tx, done, now);
+    if (holds === 0) return undefined;
+    const first = await firstDue(tx, agentId);
+    const agent = await tx.first(queries.webhookOf, { agent_id: agentId });
+    if (agent === undefined) throw new Error(`The agent ${agentId} of a webhook is not there`);
+    // A suspended agent hears nothing; what waits is sent when that is over.
+    const dueAt = agent.suspended_at === null ? first?.next_at : undefined;
+    const rest = done === undefined ? 0 : restUntil(done.answer, now);
+    if (first !== undefined && dueAt != null && dueAt <= now && !isOver && !this.#stop.signal.aborted) {
+      return { row: first, url: agent.webhook_url, secret: agent.webhook_secret };
+    }
+    // Not before now, so that those who have waited longer come first.
+    tx.send(queries.releaseEndpoint, {
+      ...lease,
+      rest_until: rest,
+      due_at: dueAt == null ? null : Math.max(dueAt, now),
+    });
+    return undefined;
+  }
+
+  /** Writes what came of an attempt. */
+  #note(tx: Tx, { row, answer }: Attempted, now: number): void {
+    const maxRetries = answer === noWebhook ? 0 : this.#ctx.config.webhooks.maxRetries;
+    const after = aftermath(row, answer, { now, maxRetries, chance: Math.random() });
+    tx.send(queries.noteAttempt, { agent_id: row.agent_id, id: row.id, ...after });
+    tx.afterCommit(() => this.#observe?.(after.status === 'pending' ? 'failed' : after.status));
+  }
+
+  /** Sends a delivery at once, whatever else waits for its endpoint, and writes how that went. It must not be due yet. */
+  async sendNow(agentId: string, id: string): Promise<void> {
+    const { db, clock } = this.#ctx;
+    const [row, agent] = await Promise.all([
+      db.first(queries.deliveryById, { agent_id: agentId, id }),
+      db.first(queries.webhookOf, { agent_id: agentId }),
+    ]);
+    if (row?.status !== 'pending' || agent === undefined) return;
+    const { webhook_url: url, webhook_secret: secret } = agent;
+    const answer =
+      url === null ? noWebhook : await this.#sender.send(messageOf(row, url, secret, clock.now()), this.#stop.signal);
+    if (this.#stop.signal.aborted) return;
+    await db.transact('note test', async (tx) => this.#note(tx, { row, answer }, clock.now()));
+  }
+}
+
+/** The delivery that is due first: of those not tried yet the one with the lowest number, or one that is tried again. */
+async function firstDue(tx: Tx, agentId: string): Promise<queries.DeliveryRow | undefined> {
+  const [fresh, again] = await Promise.all([
+    tx.first(queries.firstFresh, { agent_id: agentId }),
+    tx.first(queries.firstAgain, { agent_id: agentId }),
+  ]);
+  if (fresh === undefined || again === undefined) return fresh ?? again;
+  return again.next_at! < fresh.next_at! ? again : fresh;
+}

@@ -1,0 +1,19 @@
+/**
+ * A certificate for `hooks.example` and its key, made for tests and trusted by nobody else. Good from 2020 to 2120.
+ */
+export const cert = `-----BEGIN CERTIFICATE-----
+MIIBTTCB9KADAgECAgEBMAoGCCqGSM49BAMCMBgxFjAUBgNVBAMMDWhvb2tzLmV4
+YW1wbGUwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBgxFjAUBgNV
+BAMMDWhvb2tzLmV4YW1wbGUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAS4WNaV
+R1CBErN1naF2QHb4DR4xMyH7pApC+drTduAda6NV9hFgck09ol6r5VOAD+p0x/2P
+Eiv8P532zlhoQEeyoy0wKzAYBgNVHREEETAPgg1ob29rcy5leGFtcGxlMA8GA1Ud
+EwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIhANBLA+K+08nObyW/SwiCbygw
++a4LjQCwe8tsLguZvfvrAiAqwmCILVGNPB1UXT+EBrcTW+IAXlLb9QW4ZJ9ipVrZ
+lg==
+-----END CERTIFICATE-----`;
+
+export const key = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgSSPDe7KRHMKW2s6h
+Fec6BvtqFw0f5MsvTOQo6mivbjqhRANCAAS4WNaVR1CBErN1naF2QHb4DR4xMyH7
+pApC+drTduAda6NV9hFgck09ol6r5VOAD+p0x/2PEiv8P532zlhoQEey
+-----END PRIVATE KEY-----`;

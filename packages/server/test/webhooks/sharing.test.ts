@@ -1,0 +1,157 @@
+import type { ServerResponse } from 'node:http';
+import { expect, it, onTestFinished } from 'vitest';
+import { secondMs } from '../../src/clock.ts';
+import { ManualClock } from '../support/clock.ts';
+import { onBothEngines, postgres, sqlite } from '../support/engines.ts';
+import { type Agent, Market } from '../support/market.ts';
+import { answer, hang, Receiver, until } from '../support/receiver.ts';
+import { attempted, deliveries, events, hooked, later, privateNetworks, sendingMarket, settled } from './market.ts';
+
+const timeoutMs = 10 * secondMs;
+
+onBothEngines('endpoints that hang or are down', (engine) => {
+  it('cost the others nothing: those are served while the clock stands still', async () => {
+    const { market, worker } = await sendingMarket(engine);
+    const [hanging, down, sound] = [await Receiver.open(hang), await Receiver.open(), await Receiver.open()];
+    down.close();
+    const bad = await Promise.all([...Array<Receiver>(20).fill(hanging), down].map((at) => hooked(market, at)));
+    for (const agent of bad) await events(agent, worker, 2);
+    await until(() => hanging.received.length === 20);
+    const good = await Promise.all(Array.from({ length: 20 }, () => hooked(market, sound)));
+    for (const agent of good) await events(agent, worker, 2);
+    await until(() => sound.received.length === 40);
+    // One at a time to each, and no time has passed that could have ended any.
+    expect(hanging.received).toHaveLength(20);
+    for (const agent of good) await until(async () => (await deliveries(agent, '&status=delivered')).length === 2);
+    expect((await market.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
+  });
+
+  it('find room for at most half of what is sent at once, however many they are', async () => {
+    const { market, worker } = await sendingMarket(engine);
+    const [hanging, sound] = [await Receiver.open(hang), await Receiver.open()];
+    const bad = await Promise.all(Array.from({ length: 70 }, () => hooked(market, hanging)));
+    for (const agent of bad) await events(agent, worker);
+    await until(() => hanging.received.length === 64);
+    // The first of them time out, which makes room for the rest; then all are known.
+    later(market, timeoutMs);
+    await until(() => hanging.received.length >= 70);
+    later(market, timeoutMs);
+    for (const agent of bad) await settled(agent, attempted(1));
+    const known = async () => {
+      const rows = await engine.query(market.url, 'select sum(failing) as failing from webhook_endpoints');
+      return Number(rows[0]!.failing) === 70;
+    };
+    await until(known);
+    const before = hanging.received.length;
+    later(market, 60 * secondMs);
+    await until(() => hanging.received.length >= before + 32);
+    const good = await Promise.all(Array.from({ length: 5 }, () => hooked(market, sound)));
+    for (const agent of good) await events(agent, worker, 3);
+    await until(() => sound.received.length === 15);
+    expect(hanging.received.length).toBe(before + 32);
+  });
+});
+
+/** Opens a further server on the same database, with a clock of its own. */
+async function another(url: string, clock: ManualClock, env: Record<string, string> = {}): Promise<Market> {
+  const market = await Market.open(url, { ...privateNetworks, PINCHWORK_INITIAL_CREDITS: '100000', ...env }, clock);
+  onTestFinished(() => market.close());
+  return market;
+}
+
+it('several servers share the deliveries, and send none twice', async () => {
+  const url = await postgres.freshUrl();
+  const clock = new ManualClock();
+  const patient = { PINCHWORK_WEBHOOK_TIMEOUT_SECONDS: '300' };
+  const open = () => another(url, clock, patient);
+  const nodes = [await open(), await open(), await open()];
+  // Nobody is answered until more is under way than one server sends at once.
+  const held: ServerResponse[] = [];
+  const receiver = await Receiver.open((response) => void held.push(response));
+  const [market] = nodes as [Market];
+  const worker = await market.register('worker');
+  const agents = await Promise.all(Array.from({ length: 70 }, () => hooked(market, receiver)));
+  await Promise.all(agents.map((agent) => events(agent, worker, 2)));
+  const sent = nodes.map(() => 0);
+  for (const [i, { ctx }] of nodes.entries()) {
+    ctx.webhooks.observe(() => sent[i]!++);
+    ctx.webhooks.start();
+  }
+  await until(() => {
+    // Who found nothing looks again after a second; nothing times out before 300 s.
+    clock.advance(20);
+    return held.length === 70;
+  });
+  receiver.behaviour = answer(200);
+  for (const response of held) response.end();
+  for (const agent of agents) await until(async () => (await deliveries(agent, '&status=delivered')).length === 2);
+  expect(new Set(receiver.received.map(({ headers }) => headers['webhook-id'])).size).toBe(140);
+  expect(receiver.received).toHaveLength(140);
+  expect(sent.filter((count) => count > 0).length).toBeGreaterThan(1);
+  expect(sent.reduce((a, b) => a + b)).toBe(140);
+});
+
+it('what a server that stands still has taken, another one sends when the lease is over', async () => {
+  const url = await postgres.freshUrl();
+  const [frozen, alive] = [await another(url, new ManualClock()), await another(url, new ManualClock())];
+  const receiver = await Receiver.open((response, n) => n > 1 && response.end());
+  const worker = await alive.register('worker');
+  const agent = await hooked(alive, receiver);
+  await events(agent, worker, 3);
+  frozen.ctx.webhooks.start();
+  await until(() => receiver.received.length === 1);
+  alive.ctx.webhooks.start();
+  const begin = alive.clock.now();
+  await until(async () => {
+    if (receiver.received.length === 1) alive.clock.advance(secondMs);
+    return (await deliveries(agent, '&status=delivered')).length === 3;
+  });
+  expect(alive.clock.now()).toBeGreaterThanOrEqual(begin + 1.5 * timeoutMs);
+  const numbers = receiver.received.map(({ headers }) => headers['x-pinchwork-event-number']);
+  expect(numbers).toEqual(['1', '1', '2', '3']);
+  // It comes to itself, and spoils nothing.
+  frozen.clock.advance(timeoutMs);
+  await frozen.ctx.webhooks.stop();
+  expect(await deliveries(agent, '&status=delivered')).toHaveLength(3);
+  expect((await alive.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
+});
+
+it('leases that a killed server left on an embedded database end with the next start', async () => {
+  const { market, agent, receiver } = await leased();
+  market.ctx.webhooks.start();
+  await until(() => receiver.received.length === 1);
+  expect((await settled(agent, attempted(1))).status).toBe('delivered');
+});
+
+async function leased(): Promise<{ market: Market; agent: Agent; receiver: Receiver }> {
+  const market = await Market.fresh(sqlite, privateNetworks);
+  const receiver = await Receiver.open();
+  const worker = await market.register('worker');
+  const agent = await hooked(market, receiver);
+  await events(agent, worker);
+  const until = market.clock.now() + 2 * timeoutMs;
+  await sqlite.vandalise(market.url, `update webhook_endpoints set leased_by = 'killed', leased_until = ${until}`);
+  return { market, agent, receiver };
+}
+
+onBothEngines('a server that stops', (engine) => {
+  it('breaks off what it is sending, and leaves it due at once', async () => {
+    const { market, worker } = await sendingMarket(engine);
+    const receiver = await Receiver.open(hang);
+    const agent = await hooked(market, receiver);
+    await events(agent, worker);
+    await until(() => receiver.received.length === 1);
+    await market.ctx.webhooks.stop();
+    const [delivery] = await deliveries(agent);
+    expect(delivery).toMatchObject({ status: 'pending', attempts: [] });
+    receiver.behaviour = answer(200);
+    const next = engine === postgres ? await another(market.url, market.clock) : await reopened(market);
+    next.ctx.webhooks.start();
+    await until(() => receiver.received.length === 2);
+  });
+});
+
+async function reopened(market: Market): Promise<Market> {
+  await market.close();
+  return another(market.url, market.clock);
+}
