@@ -18,6 +18,9 @@ const steps: Record<string, SchemaStep> = {
   '0002_people': { up: people.up, oldestProgram: '0.2.0' },
 };
 
+/** Whether these, and no others, are the steps that this program knows. */
+export const sameSteps = (names: readonly string[]) => names.join() === Object.keys(steps).join();
+
 const oldestProgramKey = 'oldest_program';
 
 /**

@@ -322,7 +322,7 @@ class PostgresDatabase implements Database {
 
   async migrate(work: (db: Kysely<Schema>, dialect: SchemaDialect) => Promise<void>): Promise<void> {
     // A connection of its own, without time limits: a step may take long, and so may the wait for another node's.
-    const client = new pg.Client({ connectionString: this.#url, application_name: 'pinchwork migration' });
+    const client = new pg.Client({ connectionString: this.#url, application_name: 'pinchwork migration', types });
     client.on('error', () => undefined);
     await client.connect();
     // Kysely's driver wants a pool; it gets one that hands out this very connection, which holds the lock.
