@@ -19,7 +19,9 @@ export default async function moveCommand({ env, options }: Call): Promise<undef
   const moved = await move(config.databaseUrl, to, { programVersion: version, onProgress: teller() }).catch(
     (error: unknown) => {
       throw new Error(
-        `${error instanceof Error ? error.message : String(error)}\nNothing was moved. ${config.databaseUrl} is as it was, and nothing of it is in the target.`,
+        `${error instanceof Error ? error.message : String(error)}\n` +
+          `${config.databaseUrl} is as it was, and what was written to the target is undone: try again. ` +
+          'Should the target then not be empty, the connection broke when all was done.',
         { cause: error },
       );
     },
