@@ -5,14 +5,14 @@ import * as core from './migrations/0001_core.ts';
 import * as people from './migrations/0002_people.ts';
 import type { Schema } from './schema.ts';
 
-interface SchemaStep {
+export interface SchemaStep {
   readonly up: (db: Kysely<Schema>, dialect: SchemaDialect) => Promise<void>;
   /** The oldest program version that may use the schema as this step leaves it. */
   readonly oldestProgram: string;
 }
 
 /** Every step, in order. A step that has been released is never edited. */
-const steps: Record<string, SchemaStep> = {
+export const steps: Readonly<Record<string, SchemaStep>> = {
   '0001_core': { up: core.up, oldestProgram: '0.1.0' },
   // Older programs would not keep the counts.
   '0002_people': { up: people.up, oldestProgram: '0.2.0' },
@@ -27,18 +27,19 @@ const oldestProgramKey = 'oldest_program';
  * Brings the schema up to date. Safe when several nodes do so at once: one works, the others wait, then find it done.
  * A schema from a newer program is left alone, and used if it says that this one may.
  *
+ * @param known the steps that the program knows: all there are, but for a test that plays an older or a newer program.
  * @throws Error with a sentence for people when the schema needs a newer program than `programVersion`.
  */
-export async function migrate(database: Database, programVersion: string): Promise<void> {
+export async function migrate(database: Database, programVersion: string, known = steps): Promise<void> {
   await database.migrate(async (db, dialect) => {
-    const unknown = await unknownSteps(db);
+    const unknown = await unknownSteps(db, known);
     if (unknown.length > 0) {
       await refuseIfTooOld(db, programVersion);
       return;
     }
     const { error, results } = await new Migrator({
       db,
-      provider: { getMigrations: async () => migrations(dialect) },
+      provider: { getMigrations: async () => migrations(dialect, known) },
     }).migrateToLatest();
     if (error !== undefined) {
       const failed = results?.find(({ status }) => status === 'Error')?.migrationName;
@@ -53,9 +54,9 @@ export async function migrate(database: Database, programVersion: string): Promi
   });
 }
 
-function migrations(dialect: SchemaDialect): Record<string, Migration> {
+function migrations(dialect: SchemaDialect, known: typeof steps): Record<string, Migration> {
   return Object.fromEntries(
-    Object.entries(steps).map(([name, { up, oldestProgram }]) => [
+    Object.entries(known).map(([name, { up, oldestProgram }]) => [
       name,
       {
         up: async (db: Kysely<Schema>) => {
@@ -72,11 +73,11 @@ function migrations(dialect: SchemaDialect): Record<string, Migration> {
 }
 
 /** Steps that were applied to this database and that this program has never heard of. */
-async function unknownSteps(db: Kysely<Schema>): Promise<string[]> {
+async function unknownSteps(db: Kysely<Schema>, known: typeof steps): Promise<string[]> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
   if (!tables.some(({ name }) => name === 'kysely_migration')) return [];
   const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(db);
-  return rows.map(({ name }) => name).filter((name) => !(name in steps));
+  return rows.map(({ name }) => name).filter((name) => !(name in known));
 }
 
 async function refuseIfTooOld(db: Kysely<Schema>, programVersion: string): Promise<void> {
