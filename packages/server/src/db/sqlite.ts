@@ -15,6 +15,8 @@ const largestBatch = 128;
 
 const clauses: EngineClauses = { skipLocked: (query) => query, hold: (query) => query };
 const ddl: SchemaDialect = {
+  // Nobody else is there: the file is locked.
+  holdBack: async () => undefined,
   integer: 'integer',
   real: 'real',
   addedColumn: 'virtual',
