@@ -16,16 +16,7 @@ export default async function moveCommand({ env, options }: Call): Promise<undef
     throw new Error('The market is on PostgreSQL already (PINCHWORK_DATABASE_URL). To move it on, use pg_dump.');
   }
   const { move } = await import('../db/copy/move.ts');
-  const moved = await move(config.databaseUrl, to, { programVersion: version, onProgress: teller() }).catch(
-    (error: unknown) => {
-      throw new Error(
-        `${error instanceof Error ? error.message : String(error)}\n` +
-          `${config.databaseUrl} is as it was, and what was written to the target is undone: try again. ` +
-          'Should the target then not be empty, the connection broke when all was done.',
-        { cause: error },
-      );
-    },
-  );
+  const moved = await move(config.databaseUrl, to, { programVersion: version, onProgress: teller() });
   for (const [table, { rows, checksum }] of Object.entries(moved.tables)) {
     console.log(`${table}: ${rows.toLocaleString('en-US')} rows, checksum ${checksum.slice(0, 16)}`);
   }

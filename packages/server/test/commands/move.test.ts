@@ -125,7 +125,7 @@ describe('a move that can not succeed', () => {
     await startServer(url);
     const target = await postgres.freshUrl();
     const { code, stderr } = await move(url, target);
-    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('Another Pinchwork server is using') });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^Another Pinchwork server is using/) });
     expect(await readTables(target)).toEqual({});
   });
 

@@ -1,9 +1,11 @@
 import audit, { atRest } from '../../audit/audit.ts';
-import { sameSteps, migrate } from '../migrate.ts';
+import type { Database } from '../database.ts';
+import { migrate, sameSteps } from '../migrate.ts';
 import { openPostgres } from '../postgres.ts';
 import { openSqliteReader } from '../sqlite.ts';
 import { PostgresTarget } from './postgres-target.ts';
 import { openSqliteSource, type SqliteSource } from './sqlite-source.ts';
+import { sentence } from './sqlite-snapshot.ts';
 import { Digest, portionsOf, type Table, type TableDigest } from './table.ts';
 
 export interface Progress {
@@ -44,23 +46,40 @@ export async function move(
       onProgress({ what: 'checking', rows: 0, of: 0 });
       await refuseIfBroken(source);
       await migrate(target, programVersion);
-      let tables: Moved['tables'] = {};
-      await target.migrate(async (db) => {
-        tables = await db.transaction().execute(async (tx) => {
-          const inside = new PostgresTarget(tx);
-          const digests = await copy(source, inside, onProgress, target.location);
-          await inside.analyze();
-          onProgress({ what: 'checking', rows: 0, of: 0 });
-          refuseFindings(await audit(inside.reader, atRest), 'the copy');
-          return digests;
-        });
-      });
+      const tables = await copyWhole(source, target, onProgress);
       return { from: source.path, to: target.location, tables };
     } finally {
       await target.close();
     }
   } finally {
     source.close();
+  }
+}
+
+async function copyWhole(
+  source: SqliteSource,
+  target: Database,
+  onProgress: (progress: Progress) => void,
+): Promise<Moved['tables']> {
+  let tables: Moved['tables'] = {};
+  try {
+    await target.migrate(async (db) => {
+      tables = await db.transaction().execute(async (tx) => {
+        const inside = new PostgresTarget(tx);
+        const digests = await copy(source, inside, onProgress, target.location);
+        await inside.analyze();
+        onProgress({ what: 'checking', rows: 0, of: 0 });
+        refuseFindings(await audit(inside.reader, atRest), 'the copy');
+        return digests;
+      });
+    });
+    return tables;
+  } catch (error) {
+    throw new Error(
+      `${sentence(error)}\n${source.path} is as it was, and what was written to the target is undone: try again. ` +
+        'Should the target then not be empty, the connection broke when all was done.',
+      { cause: error },
+    );
   }
 }
 

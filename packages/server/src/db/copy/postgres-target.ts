@@ -85,7 +85,7 @@ export class PostgresTarget {
     for (;;) {
       const rows = await this.#all(sql<Record<string, string | number | null>>`fetch ${sql.lit(fetched)} from copied`);
       for (const row of rows) digest.add(columns.map((column) => row[column]!));
-      onRows(rows.length);
+      if (rows.length > 0) onRows(rows.length);
       if (rows.length < fetched) break;
     }
     await sql`close copied`.execute(this.#db);

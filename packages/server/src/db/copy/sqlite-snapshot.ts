@@ -19,7 +19,8 @@ export function snapshot(from: string, to: string): void {
     source.prepare('vacuum into ?').run(to);
     sync(to);
   } catch (error) {
-    rmSync(to, { force: true });
+    // A full disk leaves a journal beside it.
+    for (const end of ['', '-journal']) rmSync(to + end, { force: true });
     throw error;
   } finally {
     source.close();
