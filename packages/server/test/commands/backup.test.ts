@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -12,7 +13,7 @@ import { onBothEngines, sqlite } from '../support/engines.ts';
 import { makeBusy } from '../support/busy.ts';
 import { Market, postTask } from '../support/market.ts';
 import { PersistentPosters } from '../support/persistent.ts';
-import { startServer } from '../support/process.ts';
+import { mainFile, ServerProcess, startServer } from '../support/process.ts';
 import { readTables } from '../support/tables.ts';
 
 function emptyFolder(): string {
@@ -100,6 +101,34 @@ describe('a backup', () => {
     const nowhere = await backup(await closedMarket(), join(folder, 'no', 'b.db'));
     expect(nowhere).toMatchObject({ code: 1, stderr: expect.stringContaining('No backup was made') });
     expect(readdirSync(folder)).toEqual([]);
+  });
+});
+
+/** Files that may not grow stand in for a full disk; they can be had on Linux alone. */
+describe.runIf(spawnSync('prlimit', ['--version']).status === 0)('on a full disk', () => {
+  const squeezed = async (words: readonly string[], database: string) => {
+    const args = ['--fsize=100000', process.execPath, mainFile, ...words];
+    const child = new ServerProcess(on(database), { command: 'prlimit', args });
+    return { ...(await child.ended), stderr: child.stderr };
+  };
+
+  it('a backup says that it was not made, and leaves nothing', async () => {
+    const folder = emptyFolder();
+    const { code, stderr } = await squeezed(['backup', join(folder, 'market.db')], await closedMarket());
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^No backup was made: /) });
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('a restore says that nothing was restored, and the data is as it was', async () => {
+    const { file } = await goodBackup();
+    const folder = emptyFolder();
+    const data = join(folder, 'market.db');
+    expect((await restore(data, file)).code).toBe(0);
+    const before = await readTables(data);
+    const { code, stderr } = await squeezed(['restore', file, '--force'], data);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^Nothing was restored: /) });
+    expect(await readTables(data)).toEqual(before);
+    expect(readdirSync(folder).filter((name) => /restoring|before/.test(name))).toEqual([]);
   });
 });
 
