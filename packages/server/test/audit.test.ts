@@ -248,7 +248,7 @@ onBothEngines('the audit', (engine) => {
   it('runs from the command line while a server is running', async () => {
     const { market, posted } = await busyMarket(engine);
     const run = () =>
-      promisify(execFile)(process.execPath, [fileURLToPath(new URL('../src/audit/main.ts', import.meta.url))], {
+      promisify(execFile)(process.execPath, [fileURLToPath(new URL('../src/main.ts', import.meta.url)), 'audit'], {
         env: { ...process.env, PINCHWORK_DATABASE_URL: market.url },
       });
     // The market's clock stands in another year, where nothing of this one is overdue yet.

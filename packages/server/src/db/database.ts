@@ -96,7 +96,10 @@ export interface Database extends Reader {
   /** Has `observe` hear of each commit, and of how many transactions were in it. One observer at most. */
   observeCommits(observe: (transactions: number) => void): void;
 
-  /** Runs the changes of `work` on a connection that no other process migrates on meanwhile. */
+  /**
+   * Runs the changes of `work` on a connection that no other process migrates on meanwhile. It may be run again from the
+   * start, where its transaction met those of nodes at work.
+   */
   migrate(work: (db: Kysely<Schema>, ddl: SchemaDialect) => Promise<void>): Promise<void>;
 
   close(): Promise<void>;
@@ -108,8 +111,10 @@ export type ApartJob<Input, Output> = (reader: Reader, input: Input) => Promise<
 /** A connection of its own, for reading alone. */
 export type OwnReader = Reader & { close(): Promise<void> };
 
-/** What the two engines call the same things when tables are made. */
+/** How the two engines do, and call, the same things when tables are made. */
 export interface SchemaDialect {
+  /** Has the nodes at work wait before these tables, taken in this order, until the transaction ends. */
+  readonly holdBack: (db: Kysely<Schema>, tables: readonly (keyof Schema)[]) => Promise<void>;
   readonly integer: 'integer' | 'bigint';
   readonly real: 'real' | 'double precision';
   /** How a generated column is kept that is added to a table: SQLite can't store it, PostgreSQL can't do without. */

@@ -28,6 +28,14 @@ const closeMs = 1_000;
 const attempts = 10;
 /** A node whose clock is further off the database's than this does not start: deadlines would not hold. */
 const clockToleranceMs = 1_000;
+/**
+ * How long a schema step waits for a table that others are using, before it lets go of all that it holds and begins
+ * anew: shorter than the server's `deadlock_timeout`, so that it is never a node at work that has to give way, and short
+ * enough for those who queue behind it.
+ */
+const tableWaitMs = 250;
+/** For how long a step tries that; then who stands in the way stays there. */
+const tableWaitsMs = 60_000;
 /** The advisory lock of the nodes that migrate; any fixed number. */
 const migrationLock = 7_462_466_951;
 
@@ -38,6 +46,10 @@ const clauses: EngineClauses = {
   isListed: (column, json) => sql`${sql.ref(column)} = any (array(select json_array_elements_text(${json}::json)))`,
 };
 const ddl: SchemaDialect = {
+  holdBack: async (db, tables) => {
+    const names = sql.join(tables.map((name) => sql.table(name)));
+    await sql`lock table ${names} in access exclusive mode`.execute(db);
+  },
   integer: 'bigint',
   real: 'double precision',
   addedColumn: 'stored',
@@ -214,8 +226,18 @@ class PostgresTx extends Tx {
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 
+/**
+ * A node of a later version has added to a table since the statement was prepared on this connection, which refuses it
+ * from then on ("cached plan must not change result type"). On another connection it runs.
+ */
+const isOutdated = (error: unknown) => codeOf(error) === '0A000';
+
 /** Serialisation failure, deadlock, and two nodes that drew the same id: a second try draws again. */
 const isConflict = (error: unknown) => ['40001', '40P01', '23505'].includes(codeOf(error));
+
+/** A schema step that waited too long for a table, or in a circle. The migrator wraps what a step fails with. */
+const metOthers = (error: unknown): boolean =>
+  ['55P03', '40P01'].includes(codeOf(error)) || (error instanceof Error && metOthers(error.cause));
 
 /** Errors that `pg` reports without a code: the connection broke, or none was to be had. */
 const connectionMessages =
@@ -244,6 +266,8 @@ class PostgresDatabase implements Database {
   readonly #url: string;
   /** The pool's open connections, idle and at work. */
   readonly #clients: ReadonlySet<pg.PoolClient>;
+  /** Connections whose statements are outdated: not to be used again. */
+  readonly #outdated = new WeakSet<pg.PoolClient>();
   readonly #statements = new Statements();
   #closed = false;
   #observe: ((transactions: number) => void) | undefined;
@@ -261,16 +285,25 @@ class PostgresDatabase implements Database {
   }
 
   async #query<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R[]> {
-    const client = await this.#connect();
-    let failure: unknown;
-    try {
-      return (await client.query(this.#statements.config(query, params))).rows as R[];
-    } catch (error) {
-      failure = error;
-      throw storageError(error);
-    } finally {
-      client.release(isConnectionLoss(failure));
+    for (let attempt = 1; ; attempt++) {
+      const client = await this.#connect();
+      let failure: unknown;
+      try {
+        return (await client.query(this.#statements.config(query, params))).rows as R[];
+      } catch (error) {
+        failure = error;
+        if (!this.#renewIfOutdated(error) || attempt === attempts) throw storageError(error);
+      } finally {
+        client.release(isConnectionLoss(failure) || isOutdated(failure));
+      }
     }
+  }
+
+  /** Has every connection that there is replaced when it is used next, if that is what the error asks for. */
+  #renewIfOutdated(error: unknown): boolean {
+    if (!isOutdated(error)) return false;
+    for (const client of this.#clients) this.#outdated.add(client);
+    return true;
   }
 
   all<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R[]> {
@@ -285,7 +318,11 @@ class PostgresDatabase implements Database {
     if (this.#closed) throw storageUnavailable(new Error('The database is closed'));
     if (this.#pool.waitingCount >= longestQueue) throw overloaded();
     try {
-      return await this.#pool.connect();
+      for (;;) {
+        const client = await this.#pool.connect();
+        if (!this.#outdated.has(client)) return client;
+        client.release(true);
+      }
     } catch (error) {
       // Every connection is at work: the database is there, it is just behind.
       const isBusy = this.#pool.totalCount === connections;
@@ -308,7 +345,7 @@ class PostgresDatabase implements Database {
           usable = false;
           return error;
         });
-        if (!isConflict(cause)) throw storageError(cause);
+        if (!this.#renewIfOutdated(cause) && !isConflict(cause)) throw storageError(cause);
         if (attempt === attempts) throw overloaded(new Error(`"${verb}" lost ${attempts} conflicts`, { cause }));
       } finally {
         client.release(!usable);
@@ -332,7 +369,7 @@ class PostgresDatabase implements Database {
 
   async migrate(work: (db: Kysely<Schema>, dialect: SchemaDialect) => Promise<void>): Promise<void> {
     // A connection of its own, without time limits: a step may take long, and so may the wait for another node's.
-    const client = new pg.Client({ connectionString: this.#url, application_name: 'pinchwork migration' });
+    const client = new pg.Client({ connectionString: this.#url, application_name: 'pinchwork migration', types });
     client.on('error', () => undefined);
     await client.connect();
     // Kysely's driver wants a pool; it gets one that hands out this very connection, which holds the lock.
@@ -343,7 +380,17 @@ class PostgresDatabase implements Database {
     const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: pool as unknown as pg.Pool }) });
     try {
       await sql`select pg_advisory_lock(${sql.lit(migrationLock)})`.execute(db);
-      await work(db, ddl);
+      await sql`set lock_timeout = ${sql.lit(tableWaitMs)}`.execute(db);
+      const giveUpAt = performance.now() + tableWaitsMs;
+      for (;;) {
+        try {
+          await work(db, ddl);
+          return;
+        } catch (error) {
+          if (!metOthers(error) || performance.now() > giveUpAt) throw error;
+        }
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 2 * tableWaitMs));
+      }
     } finally {
       // Ends the session, and with it the lock.
       await client.end();

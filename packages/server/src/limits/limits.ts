@@ -6,7 +6,7 @@ import type { RateLimit } from '../config.ts';
 import type { Context } from '../context.ts';
 import { Loop } from '../loop.ts';
 import { addShares, takeStrictly, windowOf } from './queries.ts';
-import { type Share, type Usage, usage, Windows } from './windows.ts';
+import { type Share, skewMs, type Usage, usage, Windows } from './windows.ts';
 
 /** How often the counts of several servers are added up. */
 const mergeMs = secondMs;
@@ -72,7 +72,8 @@ export class Limits {
     const { db, clock } = this.#ctx;
     return db.transact('limit', async (tx) => {
       const now = clock.now();
-      const taken = await tx.first(takeStrictly, { key, now, ends_at: now + limit.windowMs, limit: limit.count });
+      const ends_at = now + limit.windowMs;
+      const taken = await tx.first(takeStrictly, { key, now, ends_at, latest: ends_at + skewMs, limit: limit.count });
       if (taken !== undefined) return usage(limit, true, taken.count, taken.ends_at);
       const full = await tx.first(windowOf, { key });
       return usage(limit, false, limit.count, full?.ends_at ?? now);
@@ -91,20 +92,18 @@ export class Limits {
   async #share(windows: Windows): Promise<void> {
     // Sorted, so that servers which add to the same windows wait for each other in one order.
     const shares = windows.shares(mostShares).sort((a, b) => (a.key < b.key ? -1 : 1));
+    const todo = [...Map.groupBy(shares, ({ windowMs }) => windowMs).values()].flatMap(inPortions);
     let done = 0;
     try {
-      for (const portion of portions) {
-        for (; shares.length - done >= portion; done += portion) {
-          for (const sum of await this.#add(shares.slice(done, done + portion))) windows.merge(sum);
-        }
-      }
+      for (; done < todo.length; done++) for (const sum of await this.#add(todo[done]!)) windows.merge(sum);
     } catch (error) {
-      for (const share of shares.slice(done)) windows.restore(share);
+      for (const share of todo.slice(done).flat()) windows.restore(share);
       throw error;
     }
   }
 
-  #add(shares: readonly Share[]): Promise<Share[]> {
+  /** @param shares of windows that are equally long. */
+  #add(shares: readonly Share[]): Promise<Omit<Share, 'windowMs'>[]> {
     const { db, clock } = this.#ctx;
     const params = shares.flatMap(({ key, count, endsAt }, i) => [
       [`key_${i}`, key] as const,
@@ -112,10 +111,21 @@ export class Limits {
       [`ends_at_${i}`, endsAt] as const,
     ]);
     return db.transact('merge limits', async (tx) => {
-      const rows = await tx.all(addShares(shares.length), { now: clock.now(), ...Object.fromEntries(params) });
+      const now = clock.now();
+      const latest = now + shares[0]!.windowMs + skewMs;
+      const rows = await tx.all(addShares(shares.length), { now, latest, ...Object.fromEntries(params) });
       return rows.map(({ key, count, ends_at }) => ({ key, count, endsAt: ends_at }));
     });
   }
+}
+
+function inPortions(shares: readonly Share[]): Share[][] {
+  const list: Share[][] = [];
+  let from = 0;
+  for (const size of portions) {
+    for (; shares.length - from >= size; from += size) list.push(shares.slice(from, from + size));
+  }
+  return list;
 }
 
 /** With the window's length: where an operator changes it, what was counted over the old one no longer counts. */

@@ -1,12 +1,17 @@
 import { sql } from 'kysely';
 import { type Params, perShape, prepared } from '../db/prepared.ts';
 
-const ended = (now: number) => sql<boolean>`rate_windows.ends_at <= ${now}`;
+/**
+ * A window that is over, or that ends later than any that begins now: the clock was set back since it began, and it must
+ * not last longer for that.
+ */
+const ended = ({ now, latest }: { now: number; latest: number }) =>
+  sql<boolean>`(rate_windows.ends_at <= ${now} or rate_windows.ends_at > ${latest})`;
 
 /** Counts a request against a window, or begins a new one. No row: the limit is used up. */
 export const takeStrictly = prepared(
   'takeStrictly',
-  (db, p: { key: string; now: number; ends_at: number; limit: number }) =>
+  (db, p: { key: string; now: number; ends_at: number; latest: number; limit: number }) =>
     db
       .insertInto('rate_windows')
       .values({ key: p.key, count: 1, ends_at: p.ends_at })
@@ -14,10 +19,10 @@ export const takeStrictly = prepared(
         conflict
           .column('key')
           .doUpdateSet({
-            count: sql<number>`case when ${ended(p.now)} then 1 else rate_windows.count + 1 end`,
-            ends_at: sql<number>`case when ${ended(p.now)} then excluded.ends_at else rate_windows.ends_at end`,
+            count: sql<number>`case when ${ended(p)} then 1 else rate_windows.count + 1 end`,
+            ends_at: sql<number>`case when ${ended(p)} then excluded.ends_at else rate_windows.ends_at end`,
           })
-          .where((eb) => eb.or([ended(p.now), eb('rate_windows.count', '<', p.limit)])),
+          .where((eb) => eb.or([ended(p), eb('rate_windows.count', '<', p.limit)])),
       )
       .returning(['count', 'ends_at']),
 );
@@ -28,6 +33,8 @@ export const windowOf = prepared('windowOf', (db, p: { key: string }) =>
 
 interface ShareParams extends Params {
   now: number;
+  /** The latest end of a window of the length that these have. */
+  latest: number;
 }
 
 /** Adds so many shares to their windows: parameters `key_0`, `count_0`, `ends_at_0`, `key_1`, … */
@@ -44,8 +51,8 @@ export const addShares = perShape((shares: number) =>
       )
       .onConflict((conflict) =>
         conflict.column('key').doUpdateSet({
-          count: sql<number>`case when ${ended(p.now)} then excluded.count else rate_windows.count + excluded.count end`,
-          ends_at: sql<number>`case when ${ended(p.now)} then excluded.ends_at else rate_windows.ends_at end`,
+          count: sql<number>`case when ${ended(p)} then excluded.count else rate_windows.count + excluded.count end`,
+          ends_at: sql<number>`case when ${ended(p)} then excluded.ends_at else rate_windows.ends_at end`,
         }),
       )
       .returning(['key', 'count', 'ends_at']),

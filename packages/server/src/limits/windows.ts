@@ -2,7 +2,7 @@ import { type Clock, secondMs } from '../clock.ts';
 import type { RateLimit } from '../config.ts';
 
 /** How far the clocks of two servers may be apart: each starts within a second of the database's. */
-const skewMs = 2 * secondMs;
+export const skewMs = 2 * secondMs;
 
 /** How much of a limit is used up, after a request was counted or refused. */
 export interface Usage {
@@ -23,6 +23,7 @@ export const usage = (limit: RateLimit, allowed: boolean, used: number, endsAt: 
 interface Window {
   used: number;
   endsAt: number;
+  readonly windowMs: number;
   /** What `used` holds that no other server has been told of. */
   unsent: number;
 }
@@ -32,6 +33,8 @@ export interface Share {
   readonly key: string;
   readonly count: number;
   readonly endsAt: number;
+  /** How long the window is, from its first request to its end. */
+  readonly windowMs: number;
 }
 
 /**
@@ -89,7 +92,7 @@ export class Windows {
     // a little later than any of this one's.
     if (known !== undefined && now < known.endsAt && now >= known.endsAt - windowMs - skewMs) return known;
     if (this.#young.size >= this.#most / 2) this.#turn(now);
-    const window = { used: 0, endsAt: now + windowMs, unsent: 0 };
+    const window = { used: 0, endsAt: now + windowMs, windowMs, unsent: 0 };
     this.#longestMs = Math.max(this.#longestMs, windowMs);
     this.#old.delete(key);
     this.#young.set(key, window);
@@ -110,7 +113,7 @@ export class Windows {
       this.#touched.delete(key);
       const window = this.#find(key);
       if (window === undefined || window.unsent === 0 || window.endsAt <= this.#clock.now()) continue;
-      shares.push({ key, count: window.unsent, endsAt: window.endsAt });
+      shares.push({ key, count: window.unsent, endsAt: window.endsAt, windowMs: window.windowMs });
       window.unsent = 0;
     }
     return shares;
@@ -126,7 +129,7 @@ export class Windows {
   }
 
   /** Takes over what all servers have counted together. */
-  merge({ key, count, endsAt }: Share): void {
+  merge({ key, count, endsAt }: Omit<Share, 'windowMs'>): void {
     const window = this.#find(key);
     if (window === undefined || endsAt <= this.#clock.now()) return;
     window.used = count + window.unsent;

@@ -1,7 +1,6 @@
 import type { TaskResponse, TaskStatus } from '@pinchwork/sdk';
 import { expect } from 'vitest';
 import { type Agent, adminKey, type Reply } from '../support/market.ts';
-import type { MortalServer } from '../support/mortal.ts';
 import type { Random } from '../support/random.ts';
 
 export const initialCredits = 1_000;
@@ -28,6 +27,19 @@ export interface Story {
    * two when the last request was not, nor repeated, so that it was carried out or not.
    */
   may: readonly (View | undefined)[];
+}
+
+/** The way to a market that may fail at any moment. */
+export interface Door {
+  /** Sends a request once. @returns the reply; undefined when none came, and nobody knows what was done. */
+  post(
+    agent: Pick<Agent, 'id' | 'key'> | undefined,
+    path: string,
+    body: object | undefined,
+    headers: Record<string, string>,
+  ): Promise<Reply | undefined>;
+  /** If given, each task is read back after each of its steps. */
+  get?(agent: Pick<Agent, 'id' | 'key'>, path: string): Promise<Reply | undefined>;
 }
 
 /** A poster and a worker who deal with each other alone, so that all they own follows from their own requests. */
@@ -115,13 +127,13 @@ export class History {
   /** Requests that broke off and were left as they were. */
   leftOpen = 0;
   readonly #name: string;
-  readonly #server: MortalServer;
+  readonly #door: Door;
   readonly #random: Random;
   #requests = 0;
 
-  constructor(name: string, server: MortalServer, random: Random) {
+  constructor(name: string, door: Door, random: Random) {
     this.#name = name;
-    this.#server = server;
+    this.#door = door;
     this.#random = random;
   }
 
@@ -159,6 +171,8 @@ export class History {
       const reply = await this.#step(story, (move.by === 'poster' ? poster : worker).key, path, body, after);
       if (reply === undefined) return;
       if (move.verb !== 'pickup') expect(shown(reply.body)).toEqual(shown(after));
+      const read = await this.#door.get?.({ id: '', key: poster.key }, `/v1/tasks/${task.body.task_id}`);
+      if (read !== undefined) expect(shown(read.body)).toEqual(shown(after));
     }
   }
 
@@ -175,7 +189,7 @@ export class History {
       story.may = [after];
       return reply;
     }
-    const reply = await this.#server.post({ id: '', key }, path, body, {});
+    const reply = await this.#door.post({ id: '', key }, path, body, {});
     if (reply === undefined) {
       this.leftOpen++;
       story.may = [...story.may, after];
@@ -190,7 +204,7 @@ export class History {
   async #repeat(key: string | undefined, path: string, body: object | undefined): Promise<Reply> {
     const headers = { 'idempotency-key': `${this.#name}, request ${++this.#requests}`.padEnd(16, '.') };
     for (;;) {
-      const reply = await this.#server.post(key === undefined ? undefined : { id: '', key }, path, body, headers);
+      const reply = await this.#door.post(key === undefined ? undefined : { id: '', key }, path, body, headers);
       if (reply === undefined) continue;
       expectSuccess(reply, path);
       return reply;
@@ -207,4 +221,26 @@ function expectSuccess({ status, text }: Reply, path: string): void {
 export function shown(task: View | TaskResponse): Omit<View, 'claimRejections'> {
   const { status, result, credits_charged, claim_number, rejection_count = 0 } = task;
   return { status, result, credits_charged, claim_number, rejection_count };
+}
+
+/** Holds what the server shows of two agents against what they were told. @returns how many tasks there are. */
+export async function expectAsTold({ granted, stories }: Chapter, poster: Agent, worker: Agent): Promise<number> {
+  const { body } = await poster.get('/v1/tasks/mine?role=poster&limit=100');
+  const tasks = body.tasks as TaskResponse[];
+  let spent = 0;
+  let earned = 0;
+  for (const { need, price, may } of stories) {
+    const found = tasks.filter((task) => task.need === need);
+    expect(found.length).toBeLessThanOrEqual(1);
+    const [task] = found;
+    expect(may.map((view) => view && shown(view))).toContainEqual(task && shown(task));
+    if (task === undefined || task.status === 'cancelled') continue;
+    const charged = task.credits_charged ?? 0;
+    if (task.status === 'approved') earned += charged - Math.floor((charged * feePercent) / 100);
+    spent += task.status === 'approved' ? charged : price;
+  }
+  expect(tasks.length).toBeLessThanOrEqual(stories.length);
+  expect((await poster.get('/v1/me')).body.credits).toBe(initialCredits + granted - spent);
+  expect((await worker.get('/v1/me')).body.credits).toBe(initialCredits + earned);
+  return tasks.length;
 }

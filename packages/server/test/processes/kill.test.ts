@@ -1,10 +1,8 @@
-import type { TaskResponse } from '@pinchwork/sdk';
 import { expect, it } from 'vitest';
 import { onBothEngines } from '../support/engines.ts';
-import type { Agent } from '../support/market.ts';
 import { MortalServer } from '../support/mortal.ts';
 import { Random, testSeed } from '../support/random.ts';
-import { type Chapter, feePercent, History, initialCredits, shown } from './history.ts';
+import { expectAsTold, feePercent, History, initialCredits } from './history.ts';
 
 /**
  * `kill -9` of the real server process, again and again, in the middle of what several clients do.
@@ -50,25 +48,3 @@ onBothEngines('kill -9 under load', (engine) => {
     expect(server.broken).toBeGreaterThan(0);
   });
 });
-
-/** Holds what the server shows of two agents against what they were told. @returns how many tasks there are. */
-async function expectAsTold({ granted, stories }: Chapter, poster: Agent, worker: Agent): Promise<number> {
-  const { body } = await poster.get('/v1/tasks/mine?role=poster&limit=100');
-  const tasks = body.tasks as TaskResponse[];
-  let spent = 0;
-  let earned = 0;
-  for (const { need, price, may } of stories) {
-    const found = tasks.filter((task) => task.need === need);
-    expect(found.length).toBeLessThanOrEqual(1);
-    const [task] = found;
-    expect(may.map((view) => view && shown(view))).toContainEqual(task && shown(task));
-    if (task === undefined || task.status === 'cancelled') continue;
-    const charged = task.credits_charged ?? 0;
-    if (task.status === 'approved') earned += charged - Math.floor((charged * feePercent) / 100);
-    spent += task.status === 'approved' ? charged : price;
-  }
-  expect(tasks.length).toBeLessThanOrEqual(stories.length);
-  expect((await poster.get('/v1/me')).body.credits).toBe(initialCredits + granted - spent);
-  expect((await worker.get('/v1/me')).body.credits).toBe(initialCredits + earned);
-  return tasks.length;
-}

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'kysely';
 import pg from 'pg';
 import { describe, expect, inject, it } from 'vitest';
+import { hourMs } from '../../src/clock.ts';
 import { Client, statusAfter } from '../support/client.ts';
 import { postgres, sqlite } from '../support/engines.ts';
 import { type Agent, Market, postTask } from '../support/market.ts';
@@ -170,6 +171,44 @@ describe('an SQLite database that is full', () => {
     await limitPages(market, 1_000_000);
     expect((await postAll()).map(({ status }) => status)).toEqual(Array(50).fill(201));
     expect((await agent.get('/v1/me')).body).toMatchObject({ credits: 49, tasks_posted: 51 });
+    expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, broken: [] });
+  });
+});
+
+/** PostgreSQL answers so when it can't write (`disk_full`); a trigger stands in for the disk. */
+const refuseWrites = [
+  `create function no_room() returns trigger language plpgsql as
+     $$ begin raise exception 'could not extend file: No space left on device' using errcode = 'disk_full'; end $$`,
+  'create trigger no_room before insert or update on ledger_entries for each row execute function no_room()',
+  'create trigger no_room before update on tasks for each row execute function no_room()',
+];
+
+describe('a PostgreSQL whose disk is full', () => {
+  it('fails every write with 503 and changes nothing while reads go on, until there is room again', async () => {
+    const market = await Market.fresh(postgres);
+    const agent = await market.register();
+    const task = await postTask(agent, { max_credits: 1 });
+    await postgres.vandalise(market.url, 'set session_replication_role = origin', ...refuseWrites);
+    for (const path of ['/v1/tasks', `/v1/tasks/${task}/cancel`]) {
+      const { status, headers, body } = await agent.post(
+        path,
+        { need: 'Count the words' },
+        { 'idempotency-key': path },
+      );
+      expect({ status, code: body.code }).toEqual({ status: 503, code: 'storage_unavailable' });
+      expect(Number(headers['retry-after'])).toBeGreaterThan(0);
+    }
+    // The clock fails too, and is not told to forget the task.
+    await expect(market.pass(80 * hourMs)).rejects.toMatchObject({ code: 'storage_unavailable' });
+    expect((await agent.get(`/v1/tasks/${task}`)).body.status).toBe('posted');
+    expect((await agent.get('/v1/me')).body).toMatchObject({ credits: 99, tasks_posted: 1 });
+
+    await postgres.vandalise(market.url, 'drop function no_room cascade');
+    await market.pass(0);
+    expect((await agent.get(`/v1/tasks/${task}`)).body.status).toBe('expired');
+    expect(
+      (await agent.post('/v1/tasks', { need: 'Count the words' }, { 'idempotency-key': '/v1/tasks' })).status,
+    ).toBe(201);
     expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, broken: [] });
   });
 });

@@ -14,6 +14,13 @@ import pg from 'pg';
 export interface PostgresServer {
   /** The address of its own database `postgres`, for `createDatabase`. */
   readonly adminUrl: string;
+  /**
+   * Ends it and starts it again on the same data and port.
+   *
+   * @param how `fast`: it ends all sessions and shuts down in order; `immediate`: it drops everything, and what was
+   *   committed comes back from its log.
+   */
+  restart(how: 'fast' | 'immediate'): Promise<void>;
   /** Ends it and deletes its data. */
   stop(): Promise<void>;
 }
@@ -39,23 +46,34 @@ export async function startPostgres({ durable = false }: PostgresOptions = {}): 
   const port = await freePort();
   const flags = ['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'max_connections=200'];
   if (!durable) flags.push('-c', 'fsync=off', '-c', 'full_page_writes=off');
-  const server = spawn(binaries.postgres, ['-D', data, '-p', String(port), ...flags], {
-    ...settings,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  await untilReady(server);
+  const start = async () => {
+    const started = spawn(binaries.postgres, ['-D', data, '-p', String(port), ...flags], {
+      ...settings,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    await untilReady(started);
+    return started;
+  };
+  let server = await start();
   return {
     adminUrl: `postgres://postgres:pinchwork@127.0.0.1:${port}/postgres`,
+    restart: async (how) => {
+      await end(server, how === 'fast' ? 'SIGINT' : 'SIGQUIT');
+      server = await start();
+    },
     stop: async () => {
-      // It may be gone already: Ctrl-C in a terminal reaches it too.
-      if (server.exitCode === null && server.signalCode === null) {
-        const ended = new Promise((resolve) => server.once('exit', resolve));
-        server.kill('SIGINT');
-        await ended;
-      }
+      await end(server, 'SIGINT');
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+async function end(server: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  // It may be gone already: Ctrl-C in a terminal reaches it too.
+  if (server.exitCode !== null || server.signalCode !== null) return;
+  const ended = new Promise((resolve) => server.once('exit', resolve));
+  server.kill(signal);
+  await ended;
 }
 
 let databases = 0;

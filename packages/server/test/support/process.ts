@@ -13,7 +13,7 @@ export interface Exit {
 /** Settings of Pinchwork, by their names in the environment. */
 export type Env = Readonly<Record<string, string>>;
 
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+export const mainFile = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 /** Code that is compiled already halves the time of a start, and these tests make a hundred of them. */
 const compileCache = fileURLToPath(new URL('../../../../node_modules/.cache/pinchwork-tests', import.meta.url));
@@ -29,7 +29,7 @@ export interface Launch {
   readonly cwd?: string;
 }
 
-const plainly: Launch = { command: process.execPath, args: [main] };
+const plainly: Launch = { command: process.execPath, args: [mainFile] };
 
 /**
  * A real server in a process of its own, as an operator runs it. It dies with the test that started it, and may die

@@ -1,0 +1,28 @@
+import audit, { atRest } from '../audit/audit.ts';
+import { readConfig } from '../config.ts';
+import { openReader } from '../db/open.ts';
+import type { Call } from './command.ts';
+
+/** `pinchwork-server audit`: checks the database that the environment names, also while a server is running on it. */
+export default async function auditCommand({ env, options }: Call): Promise<number> {
+  try {
+    const { config } = readConfig(env);
+    const reader = await openReader(config.databaseUrl);
+    try {
+      const report = await audit(reader, options['at-rest'] === true ? atRest : { now: Date.now() });
+      const counts = Object.entries(report.checked).map(([what, count]) => `${count} ${what}`);
+      console.log(`Checked ${counts.join(', ')} in ${report.duration_ms} ms.`);
+      for (const { invariant, subject, detail } of report.broken) {
+        console.log(`BROKEN: ${invariant}: ${subject}: ${detail}`);
+      }
+      if (report.broken_capped) console.log('There is more that is broken.');
+      console.log(report.ok ? 'Everything is in order.' : 'Something is broken.');
+      return report.ok ? 0 : 1;
+    } finally {
+      await reader.close();
+    }
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    return 2;
+  }
+}

@@ -1,0 +1,16 @@
+import { readConfig } from '../config.ts';
+import { isPostgresUrl } from '../db/open.ts';
+import type { Call } from './command.ts';
+
+/** `pinchwork-server backup FILE`: the embedded database as it stands, in one file. */
+export default async function backup({ env, args: [file] }: Call): Promise<undefined> {
+  const { config } = readConfig(env);
+  if (isPostgresUrl(config.databaseUrl)) {
+    throw new Error(
+      `The market is on PostgreSQL, which has a tool of its own for this:\n  pg_dump --format=custom --file=${file!} "$PINCHWORK_DATABASE_URL"`,
+    );
+  }
+  const { backUp } = await import('../db/copy/sqlite-snapshot.ts');
+  const bytes = backUp(config.databaseUrl, file!);
+  console.log(`Saved ${config.databaseUrl} as ${file!}, ${(bytes / 2 ** 20).toFixed(1)} MiB, and checked it.`);
+}

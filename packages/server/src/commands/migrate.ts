@@ -1,0 +1,18 @@
+import { systemClock } from '../clock.ts';
+import { readConfig } from '../config.ts';
+import { migrate } from '../db/migrate.ts';
+import { openDatabase } from '../db/open.ts';
+import { version } from '../version.ts';
+import type { Call } from './command.ts';
+
+/** `pinchwork-server migrate`: brings the schema up to date, as a start does, for who wants that done beforehand. */
+export default async function migrateCommand({ env }: Call): Promise<undefined> {
+  const { config } = readConfig(env);
+  const database = await openDatabase(config.databaseUrl, { clock: systemClock, onError: () => undefined });
+  try {
+    await migrate(database, version);
+    console.log(`The schema of ${database.location} is up to date for Pinchwork ${version}.`);
+  } finally {
+    await database.close();
+  }
+}

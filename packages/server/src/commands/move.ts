@@ -1,0 +1,45 @@
+import { systemClock } from '../clock.ts';
+import { readConfig } from '../config.ts';
+import { isPostgresUrl } from '../db/open.ts';
+import type { Progress } from '../db/copy/move.ts';
+import { version } from '../version.ts';
+import { type Call, UsageError } from './command.ts';
+
+/** `pinchwork-server move --to URL`: the embedded database, whole, to PostgreSQL. */
+export default async function moveCommand({ env, options }: Call): Promise<undefined> {
+  const { config } = readConfig(env);
+  const to = options.to as string;
+  if (!isPostgresUrl(to) || !URL.canParse(to)) {
+    throw new UsageError('--to must be a URL like postgres://user:password@host/name, with %-escapes where needed');
+  }
+  if (isPostgresUrl(config.databaseUrl)) {
+    throw new Error('The market is on PostgreSQL already (PINCHWORK_DATABASE_URL). To move it on, use pg_dump.');
+  }
+  const { move } = await import('../db/copy/move.ts');
+  const moved = await move(config.databaseUrl, to, { programVersion: version, onProgress: teller() });
+  for (const [table, { rows, checksum }] of Object.entries(moved.tables)) {
+    console.log(`${table}: ${rows.toLocaleString('en-US')} rows, checksum ${checksum.slice(0, 16)}`);
+  }
+  console.log(
+    `Moved ${moved.from} to ${moved.to}: read back the same, the books in order.\n` +
+      `Set PINCHWORK_DATABASE_URL to the new address and start the servers. Start none on ${moved.from} again.`,
+  );
+}
+
+/** Says once a second how far it is, beside what the command has to say. */
+function teller(): (progress: Progress) => void {
+  const pauseMs = 1_000;
+  let told = '';
+  let toldAt = 0;
+  return ({ what, table, rows, of }) => {
+    const now = systemClock.now();
+    const step = `${what} ${table ?? 'the books'}`;
+    if (step === told && now - toldAt < pauseMs && rows < of) return;
+    if (of === 0 && table !== undefined) return;
+    console.error(
+      table === undefined ? `${step} …` : `${step}: ${rows.toLocaleString('en-US')} of ${of.toLocaleString('en-US')}`,
+    );
+    told = step;
+    toldAt = now;
+  };
+}

@@ -1,0 +1,74 @@
+import { parseArgs } from 'node:util';
+import { type Call, type Command, type Run, UsageError } from './command.ts';
+import { commands } from './commands.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+const commandOf = (name: string): Command | undefined =>
+  Object.hasOwn(commands, name) ? commands[name as keyof typeof commands] : undefined;
+
+/**
+ * Runs `pinchwork-server` with the words of its command line.
+ *
+ * @returns the exit code: 0 done, 1 not done, 2 the command line can't be understood. What was started goes on.
+ */
+export async function run(words: readonly string[], env: Env): Promise<number> {
+  const [first = 'start', ...rest] = words;
+  try {
+    // `-h` and `-v` stand for themselves where no command is given.
+    if (['--help', '-h', 'help'].includes(first)) return await showHelp(rest[0]);
+    if (['--version', '-v'].includes(first)) return await showVersion();
+    const command = commandOf(first);
+    if (command === undefined) throw new UsageError(`"${first}" is not a command of pinchwork-server`);
+    const { values, positionals } = parse(command, rest);
+    if (values.help === true) return await showHelp(first);
+    if (positionals.length !== command.args.length) throw new UsageError(`${first} takes ${expected(command)}`);
+    for (const [name, { required }] of Object.entries(command.options)) {
+      if (required === true && !values[name]) throw new UsageError(`${first} needs --${name}`);
+    }
+    const work: Run = await command.load();
+    return (await work({ env, args: positionals, options: values })) ?? 0;
+  } catch (error) {
+    if (error instanceof UsageError) {
+      console.error(`${error.message}. Try "pinchwork-server --help".`);
+      return 2;
+    }
+    console.error(error instanceof Error ? error.message : error);
+    return 1;
+  }
+}
+
+interface Parsed {
+  readonly values: Call['options'];
+  readonly positionals: readonly string[];
+}
+
+function parse(command: Command, words: readonly string[]): Parsed {
+  const options = Object.entries(command.options).map(([name, { type }]) => [name, { type }] as const);
+  try {
+    return parseArgs({
+      args: [...words],
+      options: { ...Object.fromEntries(options), help: { type: 'boolean', short: 'h' } },
+      allowPositionals: true,
+    });
+  } catch (error) {
+    // Its first sentence says what is wrong; those after it explain a syntax that nobody uses here.
+    throw new UsageError((error as Error).message.split(/\.(\s|$)/, 1)[0], { cause: error });
+  }
+}
+
+const expected = ({ args }: Command) => (args.length === 0 ? 'nothing besides its options' : `one ${args.join(' ')}`);
+
+async function showHelp(name: string | undefined): Promise<number> {
+  const { help, helpFor } = await import('./help.ts');
+  const command = name === undefined ? undefined : commandOf(name);
+  if (name !== undefined && command === undefined)
+    throw new UsageError(`"${name}" is not a command of pinchwork-server`);
+  console.log(command === undefined ? help() : helpFor(command));
+  return 0;
+}
+
+async function showVersion(): Promise<number> {
+  console.log((await import('../version.ts')).version);
+  return 0;
+}

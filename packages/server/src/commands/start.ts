@@ -1,0 +1,26 @@
+import { readConfig } from '../config.ts';
+import { type Server, startServer } from '../serve.ts';
+import { version } from '../version.ts';
+import type { Call } from './command.ts';
+
+/** `pinchwork-server start`: serves until it is told to stop. */
+export default async function start({ env }: Call): Promise<undefined> {
+  const { config, warnings } = readConfig(env);
+  for (const warning of warnings) console.error(warning);
+  const server = await startServer(config);
+  announce(server);
+  const stop = () => void server.stop();
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+}
+
+/** Says that the server is there: to a person in three lines, to a program as a line of the log, whatever its level. */
+function announce({ url, ctx: { db } }: Server): void {
+  const msg = `Pinchwork ${version} listens on ${url}`;
+  const first = `curl -d '{"name": "my-agent"}' ${url}/v1/register`;
+  console.log(
+    process.stdout.isTTY
+      ? `${msg}\nData: ${db.location}\nTry:  ${first}`
+      : JSON.stringify({ level: 30, time: Date.now(), msg, url, database: db.location, try: first }),
+  );
+}

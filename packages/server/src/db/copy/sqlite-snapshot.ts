@@ -1,0 +1,96 @@
+import { closeSync, existsSync, fsyncSync, linkSync, openSync, rmSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import BetterSqlite, { type Database as Connection } from 'better-sqlite3';
+
+/**
+ * Copies a data file as it stands at one moment, also while a server writes to it: one reading transaction, which holds
+ * up no writer. The copy is one file, without a log beside it, for its owner alone, and is on disk when this returns.
+ *
+ * `vacuum into` rather than the online backup API: that begins again whenever another process has written, and so never
+ * ends on a busy market.
+ *
+ * @param to must not exist.
+ */
+export function snapshot(from: string, to: string): void {
+  const source = openReadOnly(from);
+  try {
+    // SQLite takes an empty file for a new one; made here, it gets its rights before anything stands in it.
+    closeSync(openSync(to, 'wx', 0o600));
+    source.prepare('vacuum into ?').run(to);
+    sync(to);
+  } catch (error) {
+    // A full disk leaves a journal beside it.
+    for (const end of ['', '-journal']) rmSync(to + end, { force: true });
+    throw error;
+  } finally {
+    source.close();
+  }
+}
+
+/**
+ * Writes a checked copy of a data file to `file`.
+ *
+ * @returns the copy's size in bytes.
+ * @throws Error with a sentence for people when there is such a file already, or the data can't be read.
+ */
+export function backUp(dataFile: string, file: string): number {
+  const target = resolve(file);
+  if (!existsSync(dataFile)) throw new Error(`There is no data file ${resolve(dataFile)} (PINCHWORK_DATABASE_URL).`);
+  if (existsSync(target)) throw new Error(`${target} is there already, and a backup overwrites nothing.`);
+  const partial = `${target}.partial-${process.pid}`;
+  try {
+    snapshot(dataFile, partial);
+    checkFile(partial);
+    // A link, unlike a new name, takes no other file's place, not even of one that came into being meanwhile.
+    linkSync(partial, target);
+    sync(dirname(target));
+    return statSync(target).size;
+  } catch (error) {
+    throw new Error(`No backup was made: ${sentence(error)}`, { cause: error });
+  } finally {
+    rmSync(partial, { force: true });
+  }
+}
+
+/** @throws Error with a sentence for people when a file is no database of Pinchwork's, or damaged. */
+export function checkFile(file: string): void {
+  const connection = openReadOnly(file);
+  try {
+    const damage = connection.pragma('integrity_check(1)', { simple: true });
+    if (damage !== 'ok') throw new Error(`${file} is damaged: ${String(damage)}`);
+    const tables = connection.prepare<[], string>("select name from sqlite_schema where type = 'table'").pluck().all();
+    if (!['meta', 'kysely_migration', 'agents'].every((name) => tables.includes(name))) {
+      throw new Error(`${file} holds no market`);
+    }
+    const orphans = connection.pragma('foreign_key_check') as { table: string; parent: string }[];
+    const [orphan] = orphans;
+    if (orphan !== undefined) {
+      throw new Error(`${file} is damaged: ${orphan.table} refers to ${orphan.parent} that are not there`);
+    }
+  } catch (error) {
+    if (!(error instanceof BetterSqlite.SqliteError)) throw error;
+    throw new Error(`${file} can't be read as a database: ${error.message}`, { cause: error });
+  } finally {
+    connection.close();
+  }
+}
+
+export function openReadOnly(file: string): Connection {
+  try {
+    return new BetterSqlite(file, { readonly: true, fileMustExist: true });
+  } catch (error) {
+    throw new Error(`Can't open ${resolve(file)}: ${sentence(error)}`, { cause: error });
+  }
+}
+
+/** Has a file, or a folder with the names in it, on disk before going on. */
+export function sync(path: string): void {
+  const handle = openSync(path, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+export const sentence = (error: unknown) => (error instanceof Error ? error.message : String(error));

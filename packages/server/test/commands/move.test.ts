@@ -1,0 +1,236 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { hourMs, minuteMs } from '../../src/clock.ts';
+import { move as moveFile } from '../../src/db/copy/move.ts';
+import { Digest, portionsOf } from '../../src/db/copy/table.ts';
+import { version } from '../../src/version.ts';
+import { makeBusy } from '../support/busy.ts';
+import { runCommand } from '../support/command.ts';
+import { postgres, sqlite } from '../support/engines.ts';
+import { type Agent, Market, postTask } from '../support/market.ts';
+import { startServer } from '../support/process.ts';
+import { Proxy } from '../support/proxy.ts';
+import { readTables, type Tables } from '../support/tables.ts';
+
+const settings = { PINCHWORK_RATE_LIMIT_REGISTER: '4/hour', PINCHWORK_TASK_EXPIRE_HOURS: '48' };
+
+/** In this process, which is quicker. @returns what it is refused with, or nothing. */
+const moveHere = (from: string, to: string) =>
+  moveFile(from, to, { programVersion: version, onProgress: () => undefined }).then(
+    () => undefined,
+    (error: unknown) => String(error),
+  );
+
+const move = (from: string, to: string) => runCommand(['move', '--to', to], { PINCHWORK_DATABASE_URL: from });
+
+/** A market on SQLite that has been closed, and what is needed to go on with it. */
+async function closedMarket() {
+  const url = await sqlite.freshUrl();
+  const market = await Market.open(url, settings);
+  const busy = await makeBusy(market);
+  const order = { need: 'Ordered once', max_credits: 3 };
+  const ordered = await busy.poster.post('/v1/tasks', order, { 'idempotency-key': 'one order' });
+  await market.close();
+  await sqlite.vandalise(url, `insert into stuck_timers values ('${busy.tasks.expired}', 1, 2, 'On purpose', 3)`);
+  return { url, market, ...busy, order, ordered };
+}
+
+/** Without what the migrator keeps for itself, sorted, and with numbers as both drivers can tell them. */
+function comparable(tables: Tables): [string, string[]][] {
+  return Object.entries(tables)
+    .filter(([name]) => !name.startsWith('kysely_') && !name.startsWith('sqlite_'))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, rows]) => [
+      name,
+      rows
+        .map((row) => Object.entries(row).sort(([a], [b]) => (a < b ? -1 : 1)))
+        .map((row) =>
+          JSON.stringify(row.map(([column, value]) => [column, typeof value === 'number' ? String(value) : value])),
+        )
+        .sort(),
+    ]);
+}
+
+const everything = async (agent: Agent) =>
+  (
+    await Promise.all(
+      ['/v1/me', '/v1/me/credits', '/v1/me/stats', '/v1/me/trust', '/v1/tasks/mine'].map((path) => agent.get(path)),
+    )
+  ).map(({ body }) => body);
+
+describe('a market that moves to PostgreSQL', () => {
+  it('is there whole, every table of it, and goes on as if nothing had happened', { timeout: 120_000 }, async () => {
+    const { url, market: before, poster, worker, suspended, tasks, order, ordered } = await closedMarket();
+    const source = await readTables(url);
+    const there = await Market.open(url, settings, before.clock);
+    const known = await everything(there.client(poster.id, poster.key));
+    await there.close();
+    const target = await postgres.freshUrl();
+
+    const { code, stdout, stderr } = await move(url, target);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/copying tasks: \d+ of \d+\n/) });
+    expect(comparable(await readTables(target))).toEqual(comparable(source));
+    for (const [table, rows] of comparable(source)) {
+      expect(stdout).toMatch(new RegExp(`^${table}: ${rows.length} rows, checksum [0-9a-f]{16}$`, 'm'));
+    }
+    // The file is as it was: the market could still go on there.
+    expect(await readTables(url)).toEqual(source);
+
+    const market = await Market.open(target, settings, before.clock);
+    onTestFinished(() => market.close());
+    const [ada, bob] = [market.client(poster.id, poster.key), market.client(worker.id, worker.key)];
+    expect(await everything(ada)).toEqual(known);
+    expect((await market.client(suspended.id, suspended.key).get('/v1/me')).status).toBe(403);
+
+    // Idempotency keys, and the limit that is counted in the database.
+    const again = await ada.post('/v1/tasks', order, { 'idempotency-key': 'one order' });
+    expect(again).toMatchObject({ headers: { 'idempotency-replayed': 'true' }, body: ordered.body });
+    await market.register('the fourth');
+    await expect(market.register('the fifth')).rejects.toThrow('429');
+
+    // Every task goes on from where it was, and the events count on.
+    expect((await ada.post(`/v1/tasks/${tasks.delivered}/approve`, { rating: 4 })).status).toBe(200);
+    expect((await bob.post(`/v1/tasks/${tasks.rejected}/deliver`, { result: 'Better' })).status).toBe(200);
+    expect((await bob.post(`/v1/tasks/${tasks.claimed}/messages`, { message: 'Still at it' })).status).toBe(201);
+    expect((await bob.post(`/v1/tasks/${tasks.posted}/pickup`)).status).toBe(200);
+    const numbers = await postgres.query(
+      target,
+      `select number::int from events where agent_id = '${poster.id}' order by number`,
+    );
+    expect(numbers.map(({ number }) => number)).toEqual(numbers.map((_, i) => i + 1));
+    const told = source.events!.filter(({ agent_id }) => agent_id === poster.id).length;
+    expect(numbers.length).toBe(told + 3);
+
+    // Deadlines still bite: the claim's hour, the posted task's half-hour (which its worker loses), and all others.
+    await market.pass(hourMs - minuteMs);
+    expect((await bob.post(`/v1/tasks/${tasks.claimed}/deliver`, { result: 'In time' })).status).toBe(200);
+    expect((await bob.post(`/v1/tasks/${tasks.posted}/deliver`, { result: 'Too late' })).status).toBe(409);
+    await market.pass(48 * hourMs);
+    expect((await ada.get(`/v1/tasks/${tasks.claimed}`)).body.status).toBe('approved');
+    expect((await ada.get(`/v1/tasks/${tasks.asked}`)).body.status).toBe('expired');
+    await postTask(ada);
+    await postgres.vandalise(target, 'delete from stuck_timers');
+    expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, broken: [] });
+  });
+
+  it('draws on no sequence, which a copy of rows would not carry on', async () => {
+    const target = await postgres.freshUrl();
+    await runCommand(['migrate'], { PINCHWORK_DATABASE_URL: target });
+    expect(await postgres.query(target, 'select sequencename from pg_sequences')).toEqual([]);
+  });
+});
+
+describe('a move that can not succeed', () => {
+  it('is refused while a server uses the data file', async () => {
+    const url = await sqlite.freshUrl();
+    await startServer(url);
+    const target = await postgres.freshUrl();
+    const { code, stderr } = await move(url, target);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^Another Pinchwork server is using/) });
+    expect(await readTables(target)).toEqual({});
+  });
+
+  it('is refused where there is no data file, and makes none', async () => {
+    const url = await sqlite.freshUrl();
+    expect(await moveHere(url, await postgres.freshUrl())).toContain('There is no data file');
+    await expect(readTables(url)).rejects.toThrow('unable to open');
+  });
+
+  it.each([
+    ['tables of somebody else', (target: string) => postgres.vandalise(target, 'create table guests (name text)')],
+    [
+      'a market',
+      async (target: string) => {
+        const market = await Market.open(target);
+        await market.register();
+        await market.close();
+      },
+    ],
+  ])('is refused by a target with %s in it, which stays as it is', async (_, fill) => {
+    const { url } = await closedMarket();
+    const target = await postgres.freshUrl();
+    await fill(target);
+    const before = await readTables(target);
+    expect(await moveHere(url, target)).toMatch(/is not empty.*drop schema/);
+    expect(await readTables(target)).toEqual(before);
+  });
+
+  it('is refused for books that are not in order, and the source is told', async () => {
+    const { url, poster } = await closedMarket();
+    await sqlite.vandalise(url, `update accounts set balance = balance + 1 where id = '${poster.id}'`);
+    const target = await postgres.freshUrl();
+    expect(await moveHere(url, target)).toMatch(/The books in .* are not in order/);
+    expect(await readTables(target)).toEqual({});
+  });
+
+  it('is refused for a schema of another version', async () => {
+    const { url } = await closedMarket();
+    await sqlite.vandalise(url, `insert into kysely_migration values ('9999_later', 'now')`);
+    expect(await moveHere(url, await postgres.freshUrl())).toContain('pinchwork-server migrate');
+  });
+
+  it('leaves nothing in the target when it breaks off, and may be tried again', async () => {
+    const { url } = await closedMarket();
+    const target = await postgres.freshUrl();
+    const proxy = await Proxy.before(target);
+    const broken = proxy.cutAtCommitOf('json_populate_recordset');
+    const moving = moveHere(url, proxy.url);
+    // Cut off at its very end: whatever became of the commit, the target is whole or empty.
+    await broken;
+    expect(await moving).toBeDefined();
+    const [count] = await postgres.query(target, 'select count(*)::int as agents from agents');
+    const again = await moveHere(url, target);
+    if (count!.agents === 0) expect(again).toBeUndefined();
+    else expect([again, count!.agents]).toEqual([expect.stringContaining('is not empty'), 3]);
+  });
+
+  it('leaves nothing in the target when a row does not fit there, and says so', async () => {
+    const { url, poster } = await closedMarket();
+    await sqlite.vandalise(url, `update agents set good_at = 'x' || char(0) || 'y' where id = '${poster.id}'`);
+    const target = await postgres.freshUrl();
+    const { code, stderr } = await move(url, target);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringContaining('what was written to the target is undone'),
+    });
+    const tables = await readTables(target);
+    expect(Object.entries(tables).filter(([name, rows]) => !/^(meta|kysely_)/.test(name) && rows.length > 0)).toEqual(
+      [],
+    );
+    await sqlite.vandalise(url, `update agents set good_at = 'fits' where id = '${poster.id}'`);
+    expect(await moveHere(url, target)).toBeUndefined();
+  });
+});
+
+describe('a digest of a table', () => {
+  const digestOf = (...rows: (string | number | null)[][]) => {
+    const digest = new Digest();
+    for (const row of rows) digest.add(row);
+    return digest.end();
+  };
+
+  it('is the same for the same rows in any order', () => {
+    expect(digestOf(['a', 1], ['b', null])).toEqual(digestOf(['b', null], ['a', 1]));
+  });
+
+  it.each([
+    [[['a', 1]], [['a', '1']]],
+    [[['a', null]], [['a', '']]],
+    [[['ab', 'c']], [['a', 'bc']]],
+    [
+      [['a'], ['a']],
+      [['b'], ['b']],
+    ],
+    [[['a']], [['a'], ['a']]],
+    [[], [['']]],
+  ])('tells %j from %j', (one, other) => {
+    expect(digestOf(...one)).not.toEqual(digestOf(...other));
+  });
+});
+
+it('portions of rows are bounded by their number and by their text, and lose none', () => {
+  const many = Array.from({ length: 2_500 }, (_, i) => [i]);
+  expect([...portionsOf(many)].map((rows) => rows.length)).toEqual([1_000, 1_000, 500]);
+  const long = Array.from({ length: 5 }, () => ['x'.repeat(600_000)]);
+  expect([...portionsOf(long)].map((rows) => rows.length)).toEqual([2, 2, 1]);
+  expect([...portionsOf([])]).toEqual([]);
+});

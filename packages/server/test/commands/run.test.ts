@@ -1,0 +1,76 @@
+import { execFile } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { commands } from '../../src/commands/commands.ts';
+import { version } from '../../src/version.ts';
+import { runCommand } from '../support/command.ts';
+import { onBothEngines, sqlite } from '../support/engines.ts';
+import { startServer } from '../support/process.ts';
+
+describe('the command line', () => {
+  it.each([
+    [['frobnicate'], '"frobnicate" is not a command'],
+    [['toString'], '"toString" is not a command'],
+    [['help', 'frobnicate'], '"frobnicate" is not a command'],
+    [['start', 'now'], 'start takes nothing besides its options'],
+    [['audit', '--fix'], "Unknown option '--fix'"],
+    [['--port', '80'], '"--port" is not a command'],
+    [['backup'], 'backup takes one FILE'],
+    [['backup', 'a', 'b'], 'backup takes one FILE'],
+    [['restore', 'a', '--force=yes'], "Option '--force' does not take an argument"],
+    [['move'], 'move needs --to'],
+    [['move', '--to'], "Option '--to <value>' argument missing"],
+    [['move', '--to', 'other.db'], '--to must be a URL like postgres://'],
+  ])('%j is refused with a sentence and exit code 2', async (words, sentence) => {
+    const { code, stdout, stderr } = await runCommand(words);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain(sentence);
+    expect(stderr).toMatch(/^[^\n]+\. Try "pinchwork-server --help"\.\n$/);
+  });
+
+  it('tells of every command, and each command of its options', async () => {
+    const { code, stdout } = await runCommand(['--help']);
+    expect(code).toBe(0);
+    for (const { usage, summary } of Object.values(commands)) {
+      expect(stdout).toContain(usage);
+      expect(stdout).toContain(summary);
+    }
+    expect(await runCommand(['help'])).toEqual(await runCommand(['-h']));
+    const restore = await runCommand(['restore', '--help']);
+    expect(restore).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Usage: .* restore FILE[^]*--force /) });
+    expect(await runCommand(['help', 'restore'])).toEqual(restore);
+  });
+
+  it('tells its version, also as the program that npm installs', async () => {
+    expect(await runCommand(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n` });
+    const bin = fileURLToPath(new URL('../../../../node_modules/.bin/', import.meta.url));
+    const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` };
+    const { stdout } = await promisify(execFile)(join(bin, 'pinchwork-server'), ['-v'], { env });
+    expect(stdout).toBe(`${version}\n`);
+  });
+
+  it('of a bad setting is refused with a sentence and exit code 1', async () => {
+    const { code, stderr } = await runCommand(['migrate'], { PINCHWORK_PORT: 'x' });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^PINCHWORK_PORT must be [^\n]+\n$/) });
+  });
+});
+
+onBothEngines('migrate', (engine) => {
+  it('makes the schema, serves nothing, and may be run again', async () => {
+    const url = await engine.freshUrl();
+    for (let i = 0; i < 2; i++) {
+      const { code, stdout } = await runCommand(['migrate'], { PINCHWORK_DATABASE_URL: url });
+      expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^The schema of .* is up to date/) });
+    }
+    expect(await engine.query(url, 'select id from agents')).toEqual([]);
+  });
+});
+
+it('migrate leaves an embedded database alone that a server is using', async () => {
+  const url = await sqlite.freshUrl();
+  await startServer(url);
+  const { code, stderr } = await runCommand(['migrate'], { PINCHWORK_DATABASE_URL: url });
+  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('Another Pinchwork server is using') });
+});

@@ -1,0 +1,141 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { limits } from '@pinchwork/sdk';
+import { validate } from 'dockerfile-utils';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { commands } from '../../src/commands/commands.ts';
+import { readConfig, settings } from '../../src/config.ts';
+
+/** What an image, or a set of containers, is made from must agree with what the program is: no engine is needed to tell. */
+const path = (name: string) => fileURLToPath(new URL(`../../../../${name}`, import.meta.url));
+const read = (name: string) => readFileSync(path(name), 'utf8');
+
+const dockerfile = read('Dockerfile');
+/** Each instruction of the last stage on one line: `[word, the rest]`. */
+const stage = dockerfile
+  .replaceAll(/^#.*\n/gm, '')
+  .replaceAll(/\\\n\s*/g, ' ')
+  .split(/^(?=FROM )/m)
+  .at(-1)!
+  .split('\n')
+  .filter((line) => line !== '')
+  .map((line) => /^(\S+) (.*)$/.exec(line)!.slice(1) as [string, string]);
+const all = (word: string) => stage.filter(([first]) => first === word).map(([, rest]) => rest);
+const env = Object.fromEntries(all('ENV').flatMap((line) => line.split(' ').map((pair) => pair.split('=', 2))));
+
+interface Service {
+  readonly environment?: Record<string, string>;
+  readonly networks?: string[] | { market: { ipv4_address: string } };
+  readonly depends_on?: string[] | Record<string, object>;
+  readonly volumes?: string[];
+  readonly ports?: string[];
+  readonly read_only?: boolean;
+}
+const compose = parse(read('compose.yaml'), { merge: true }) as {
+  services: Record<string, Service>;
+  volumes: Record<string, unknown>;
+};
+const nodes = Object.entries(compose.services).filter(([name]) => name.startsWith('node-'));
+const nginx = read('deploy/nginx.conf');
+/** The value of a directive of nginx. */
+const directive = (name: string) => new RegExp(`^\\s*${name} (.*);$`, 'm').exec(nginx)?.[1];
+
+/** As Compose puts in what stands in `${…}`: from the environment, which here has what must be there and no more. */
+const substitute = (value: string) =>
+  value.replaceAll(/\$\{(\w+)(?::([-?])([^}]*))?\}/g, (_, _name, sign, rest) => (sign === '-' ? rest : 'secret'));
+
+describe('the Dockerfile', () => {
+  it('is clean to a linter', () => {
+    expect(validate(dockerfile)).toEqual([]);
+  });
+
+  it('has the Node that the program asks for, and that tests run on', () => {
+    const { engines } = JSON.parse(read('packages/server/package.json')) as { engines: { node: string } };
+    const { dependencies } = JSON.parse(read('package.json')) as { dependencies: { node: string } };
+    const images = [...dockerfile.matchAll(/^FROM node:(\d+)-slim/gm)].map(([, major]) => major!);
+    expect(images).toHaveLength(2);
+    for (const major of images) {
+      expect(`>=${major}`).toBe(engines.node);
+      expect(dependencies.node.split('.')[0]).toBe(major);
+    }
+  });
+
+  it('copies what is there, and installs the server alone, without what only tests need', () => {
+    const sources = [...dockerfile.matchAll(/^COPY (?!--from)(.*) \S+$/gm)].flatMap(([, names]) => names!.split(' '));
+    expect(sources.filter((name) => !existsSync(path(name)))).toEqual([]);
+    expect(dockerfile).toMatch(/^RUN npm ci --omit=dev --workspace=@pinchwork\/server$/m);
+    const ignored = read('.dockerignore').split('\n');
+    for (const name of ['*', '**/node_modules', '**/test', '**/*.db*']) expect(ignored).toContain(name);
+    for (const name of sources) expect(ignored).toContain(`!${name.split('/')[0]!}`);
+  });
+
+  it('runs the server as an ordinary user, with its data in the volume and on the port that it tells', () => {
+    const { config, warnings } = readConfig(env);
+    expect(warnings).toEqual([]);
+    expect(config.host).toBe('0.0.0.0');
+    expect(all('EXPOSE')).toEqual([String(config.port)]);
+    expect(String(config.port)).toBe(settings.PORT.default);
+    expect(config.databaseUrl.startsWith(`${all('VOLUME')[0]!}/`)).toBe(true);
+    expect(all('USER')).toEqual(['1000:1000']);
+    expect(all('RUN').join()).toContain(`chown 1000:1000 ${all('VOLUME')[0]!}`);
+    const [program, file] = JSON.parse(all('ENTRYPOINT')[0]!) as string[];
+    expect(program).toBe('node');
+    expect(existsSync(path(file!.replace(/^\/app\//, '')))).toBe(true);
+    expect(Object.keys(commands)).toEqual(expect.arrayContaining(JSON.parse(all('CMD')[0]!) as string[]));
+    expect(all('HEALTHCHECK')[0]).toContain('${process.env.PINCHWORK_PORT}/health`');
+  });
+});
+
+describe('compose.yaml', () => {
+  it('has two nodes that are alike, each with settings that are good ones', () => {
+    expect(nodes).toHaveLength(2);
+    const [[, one], [, other]] = nodes as [[string, Service], [string, Service]];
+    expect(other).toEqual(one);
+    const environment = Object.entries(one.environment!).map(([name, value]) => [name, substitute(value)]);
+    const { config, warnings } = readConfig({ ...env, ...Object.fromEntries(environment) });
+    expect(warnings).toEqual([]);
+    expect(config.databaseUrl).toBe('postgres://pinchwork:secret@postgres:5432/pinchwork');
+    expect(one.read_only).toBe(true);
+  });
+
+  it('refers to nothing that it has not', () => {
+    const names = Object.keys(compose.services);
+    for (const { depends_on = [], volumes = [] } of Object.values(compose.services)) {
+      const needed = Array.isArray(depends_on) ? depends_on : Object.keys(depends_on);
+      expect(names).toEqual(expect.arrayContaining(needed));
+      for (const volume of volumes) {
+        const [source] = volume.split(':');
+        expect(
+          source!.startsWith('./') ? existsSync(path(source!)) : Object.hasOwn(compose.volumes, source!),
+          volume,
+        ).toBe(true);
+      }
+    }
+  });
+
+  it('has the nodes believe its proxy and nobody else', () => {
+    const { networks } = compose.services.proxy!;
+    const { ipv4_address } = (networks as { market: { ipv4_address: string } }).market;
+    for (const [, { environment }] of nodes) expect(environment!.PINCHWORK_TRUST_PROXY).toBe(ipv4_address);
+  });
+});
+
+describe('deploy/nginx.conf', () => {
+  it('leads to every node, on its port', () => {
+    const servers = [...nginx.matchAll(/^\s*server (\S+) max_fails/gm)].map(([, name]) => name);
+    expect(servers).toEqual(nodes.map(([name]) => `${name}:${settings.PORT.default}`));
+    const [published] = compose.services.proxy!.ports!;
+    expect(published!.split(':')[1]).toBe(directive('listen'));
+  });
+
+  it('lets the longest wait and the largest body through, and holds nothing back', () => {
+    expect(Number.parseInt(directive('proxy_read_timeout')!)).toBeGreaterThan(
+      Number(settings.MAX_WAIT_SECONDS.default),
+    );
+    expect(Number.parseInt(directive('client_max_body_size')!) * 2 ** 20).toBeGreaterThanOrEqual(limits.bodyBytes);
+    expect(directive('proxy_buffering')).toBe('off');
+    expect(directive('proxy_set_header X-Forwarded-For')).toBe('$remote_addr');
+    expect(directive('proxy_next_upstream')).not.toContain('non_idempotent');
+  });
+});

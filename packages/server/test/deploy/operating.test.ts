@@ -1,0 +1,65 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { commands } from '../../src/commands/commands.ts';
+import { settings } from '../../src/config.ts';
+
+const path = (name: string) => fileURLToPath(new URL(`../../../../${name}`, import.meta.url));
+const read = (name: string) => readFileSync(path(name), 'utf8');
+const guide = read('docs/operating.md');
+const matches = (text: string, pattern: RegExp) => [...new Set([...text.matchAll(pattern)].map(([, found]) => found!))];
+
+describe('docs/operating.md', () => {
+  it('speaks of every setting, and of none that is not there', () => {
+    const named = matches(guide, /PINCHWORK_([A-Z_]*[A-Z])/g);
+    expect(named.sort()).toEqual(Object.keys(settings).sort());
+  });
+
+  it('explains every metric, and none that is not there', () => {
+    const named = (text: string) => matches(text, /[`'](pinchwork_[a-z_]+)[`']/g).sort();
+    expect(named(guide)).toEqual(named(read('packages/server/src/metrics/metrics.ts')));
+  });
+
+  it('speaks of every command, and of none that is not there', () => {
+    const named = matches(guide, /pinchwork-server ([a-z]+)/g);
+    // Serving is what happens without one.
+    expect(named.sort()).toEqual(
+      Object.keys(commands)
+        .filter((name) => name !== 'start')
+        .sort(),
+    );
+  });
+
+  it('has links that lead somewhere', () => {
+    const anchors = matches(guide, /^#+ (.*)$/gm).map((heading) =>
+      heading
+        .toLowerCase()
+        .replaceAll(/[^a-z0-9 -]/g, '')
+        .replaceAll(' ', '-')
+        .replace(/-$/, ''),
+    );
+    for (const link of matches(guide, /\]\(([^)]+)\)/g)) {
+      const [file, anchor] = link.split('#');
+      if (file !== '') expect(existsSync(path(`docs/${file!}`)), link).toBe(true);
+      else expect(anchors, link).toContain(anchor);
+    }
+  });
+});
+
+describe('deploy/pinchwork.service', () => {
+  const unit = read('deploy/pinchwork.service');
+  const value = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(unit)![1]!;
+
+  it('starts what is there, and gives it longer to end than it takes', () => {
+    const folder = value('WorkingDirectory');
+    const [node, program] = value('ExecStart').split(' ');
+    expect(existsSync(path(node!.replace(`${folder}/`, '')))).toBe(true);
+    expect(existsSync(path(program!))).toBe(true);
+    expect(Number(value('TimeoutStopSec'))).toBeGreaterThan(10);
+  });
+
+  it('sets nothing that is no setting, and keeps the data where the process may write', () => {
+    for (const name of matches(unit, /PINCHWORK_([A-Z_]*[A-Z])/g)) expect(settings).toHaveProperty(name);
+    expect(unit).toContain(`PINCHWORK_DATABASE_URL=/var/lib/${value('StateDirectory')}/`);
+  });
+});

@@ -1,0 +1,126 @@
+import { expect, it, onTestFinished } from 'vitest';
+import { hourMs, minuteMs, secondMs } from '../../src/clock.ts';
+import { onBothEngines } from '../support/engines.ts';
+import { type Agent, claimTask, deliverTask, Market, postTask } from '../support/market.ts';
+
+/** What an operator's mistake, or a machine that wakes up, does to a clock; deadlines are off by it and nothing else is. */
+onBothEngines('a clock that is set by an hour', (engine) => {
+  const expectGoodBooks = async (market: Market) =>
+    expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, broken: [] });
+  const statusOf = async (agent: Agent, task: string) => (await agent.get(`/v1/tasks/${task}`)).body.status;
+
+  it('forward, does what is due by then; back again, brings nothing back', async () => {
+    const market = await Market.fresh(engine);
+    const [poster, worker] = [await market.register('poster'), await market.register('worker')];
+    const due = await postTask(poster, { max_credits: 10, deadline_minutes: 30 });
+    const claimed = await claimTask(poster, worker, { max_credits: 10, claim_timeout_minutes: 30 });
+    const open = await postTask(poster, { max_credits: 10, deadline_minutes: 90 });
+
+    await market.pass(hourMs);
+    expect(await statusOf(poster, due)).toBe('expired');
+    expect(await statusOf(poster, claimed)).toBe('posted');
+    expect(await statusOf(poster, open)).toBe('posted');
+    await expectGoodBooks(market);
+
+    await market.pass(-hourMs);
+    expect(await statusOf(poster, due)).toBe('expired');
+    expect((await worker.post(`/v1/tasks/${claimed}/deliver`, { result: 'Seven' })).status).toBe(409);
+    expect((await worker.post(`/v1/tasks/${claimed}/pickup`)).status).toBe(200);
+    expect((await worker.post(`/v1/tasks/${claimed}/deliver`, { result: 'Seven' })).status).toBe(200);
+    await expectGoodBooks(market);
+    // By this clock there is an hour and a half left, as in the beginning.
+    await market.pass(90 * minuteMs - secondMs);
+    expect(await statusOf(poster, open)).toBe('posted');
+    await market.pass(secondMs);
+    expect(await statusOf(poster, open)).toBe('expired');
+    expect(await market.balanceOf(poster)).toBe(90);
+    await expectGoodBooks(market);
+  });
+
+  it('back, puts deadlines off by an hour, and none comes early', async () => {
+    const market = await Market.fresh(engine);
+    const [poster, worker] = [await market.register('poster'), await market.register('worker')];
+    const delivered = await deliverTask(poster, worker, { max_credits: 10, review_timeout_minutes: 30 });
+    await market.pass(-hourMs);
+    await market.pass(89 * minuteMs);
+    expect(await statusOf(poster, delivered)).toBe('delivered');
+    await market.pass(minuteMs);
+    expect(await statusOf(poster, delivered)).toBe('approved');
+    await expectGoodBooks(market);
+  });
+
+  it.each([-hourMs, hourMs])('still knows what was done under an idempotency key (%i ms)', async (step) => {
+    const market = await Market.fresh(engine);
+    const poster = await market.register();
+    const order = { need: 'Count the words', max_credits: 10 };
+    const key = { 'idempotency-key': 'one order' };
+    const first = await poster.post('/v1/tasks', order, key);
+    await market.pass(step);
+    await market.ctx.housekeeping.run();
+    const again = await poster.post('/v1/tasks', order, key);
+    expect(again).toMatchObject({ headers: { 'idempotency-replayed': 'true' }, body: first.body });
+    expect(await market.balanceOf(poster)).toBe(90);
+  });
+
+  it('back, keeps nobody out for longer than a window lasts, and lets nobody send more than one window holds', async () => {
+    const market = await Market.fresh(engine, {
+      PINCHWORK_RATE_LIMIT_REGISTER: '1/hour',
+      PINCHWORK_RATE_LIMIT_CREATE: '2/minute',
+    });
+    const agent = await market.register();
+    const post = async () => (await agent.post('/v1/tasks', { need: 'Count the words', max_credits: 1 })).status;
+    const threeMore = async () => [await post(), await post(), await post()];
+    expect(await threeMore()).toEqual([201, 201, 429]);
+    await market.ctx.limits.merge();
+    await expect(market.register()).rejects.toThrow('429');
+
+    await market.pass(-hourMs);
+    expect(await threeMore()).toEqual([201, 201, 429]);
+    for (let i = 0; i < 3; i++) {
+      await market.ctx.limits.merge();
+      market.clock.advance(secondMs);
+      expect(await post()).toBe(429);
+    }
+    await market.register();
+    await expect(market.register()).rejects.toThrow('429');
+    market.clock.advance(minuteMs);
+    expect(await post()).toBe(201);
+  });
+
+  it('back, leaves ids and events in the order in which things happened', async () => {
+    const market = await Market.fresh(engine);
+    const [poster, worker] = [await market.register('poster'), await market.register('worker')];
+    const tasks: string[] = [];
+    for (const step of [0, -hourMs, 0, 2 * hourMs, -hourMs]) {
+      await market.pass(step);
+      tasks.push(await claimTask(poster, worker, { max_credits: 1 }));
+    }
+    expect(tasks).toEqual([...tasks].sort());
+    const numbers = `select number, task_id from events where agent_id = '${poster.id}' order by number`;
+    const events = await engine.query(market.url, numbers);
+    expect(events.map(({ task_id }) => task_id)).toEqual(tasks);
+    await expectGoodBooks(market);
+  });
+
+  it('back while the server was down, loses nothing: all is there once, if not in the order of its making', async () => {
+    const url = await engine.freshUrl();
+    const before = await Market.open(url);
+    const poster = await before.register();
+    const tasks = [await postTask(poster, { max_credits: 1 }), await postTask(poster, { max_credits: 1 })];
+    await before.close();
+    before.clock.advance(-hourMs);
+
+    const market = await Market.open(url, {}, before.clock);
+    onTestFinished(() => market.close());
+    const agent = market.client(poster.id, poster.key);
+    for (let i = 0; i < 3; i++) tasks.push(await postTask(agent, { max_credits: 1 }));
+    const seen: string[] = [];
+    for (let cursor: string | null = ''; cursor !== null;) {
+      const { body } = await agent.get(`/v1/tasks/mine?limit=2${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+      seen.push(...(body.tasks as { task_id: string }[]).map(({ task_id }) => task_id));
+      cursor = body.next_cursor;
+    }
+    expect(seen.sort()).toEqual(tasks.sort());
+    await expectGoodBooks(market);
+  });
+});

@@ -1,0 +1,50 @@
+import { hourMs } from '../../src/clock.ts';
+import { type Agent, claimTask, deliverTask, type Market, postTask } from './market.ts';
+
+/** What a market under way has: agents who may go on with it wherever it is moved to. */
+export interface Busy {
+  readonly poster: Agent;
+  readonly worker: Agent;
+  readonly suspended: Agent;
+  readonly tasks: Readonly<
+    Record<'posted' | 'asked' | 'claimed' | 'rejected' | 'delivered' | 'approved' | 'cancelled' | 'expired', string>
+  >;
+}
+
+/** Names that an engine might spell in its own way, or sort, or take for a number. */
+const oddTexts = ['naïve 💶 "quoted" \\back\\ \t tab', "it's {1,2} NULL \\N", '007', '\u2028 ‮ ﷽'];
+
+/** Fills a market with a task in each state, and with whatever else there can be. Its poster needs 200 credits. */
+export async function makeBusy(market: Market): Promise<Busy> {
+  const poster = await market.register(oddTexts[0], { good_at: oddTexts[1] });
+  const worker = await market.register(oddTexts[2], { good_at: oddTexts[3] });
+  const suspended = await market.register('suspended');
+  await market.admin.post('/v1/admin/credits/grant', { agent_id: poster.id, amount: 1_000 });
+
+  const expired = await postTask(poster, { need: 'Too late', deadline_minutes: 1 });
+  await market.pass(hourMs / 30);
+  const approved = await deliverTask(poster, worker, {
+    tags: ['Sums', 'naïve'],
+    context: oddTexts[0],
+    max_credits: 20,
+  });
+  await poster.post(`/v1/tasks/${approved}/approve`, { rating: 5, feedback: oddTexts[1] });
+  await worker.post(`/v1/tasks/${approved}/rate`, { rating: 2 });
+  const rejected = await deliverTask(poster, worker);
+  await poster.post(`/v1/tasks/${rejected}/reject`, { reason: oddTexts[3], feedback: 'x'.repeat(4_000) });
+  const delivered = await deliverTask(poster, worker, { review_timeout_minutes: 90 });
+  const claimed = await claimTask(poster, worker, { claim_timeout_minutes: 60 });
+  await worker.post(`/v1/tasks/${claimed}/messages`, { message: oddTexts[0] });
+  await poster.post(`/v1/tasks/${claimed}/messages`, { message: oddTexts[1] });
+  const cancelled = await postTask(poster);
+  await poster.post(`/v1/tasks/${cancelled}/cancel`);
+  const asked = await postTask(poster, { need: oddTexts[2], tags: ['Sums'] });
+  const { body } = await worker.post(`/v1/tasks/${asked}/questions`, { question: oddTexts[3] });
+  await poster.post(`/v1/tasks/${asked}/questions/${body.id}/answer`, { answer: '42' });
+  await worker.post(`/v1/tasks/${asked}/questions`, { question: 'And?' });
+  await worker.post(`/v1/tasks/${asked}/report`, { reason: 'Odd' });
+  const posted = await postTask(poster, { deadline_minutes: 30 });
+  await market.admin.post('/v1/admin/agents/suspend', { agent_id: suspended.id, suspended: true, reason: 'Spam' });
+  const tasks = { posted, asked, claimed, rejected, delivered, approved, cancelled, expired };
+  return { poster, worker, suspended, tasks };
+}

@@ -1,0 +1,79 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { Client } from './client.ts';
+import { Front } from './front.ts';
+import type { Agent, Reply } from './market.ts';
+import { type Env, ServerProcess } from './process.ts';
+
+/** What a client waits before it tries again where nobody has told it for how long. */
+const politeMs = 100;
+
+/** Several nodes on one database, with a load balancer before them and somebody who starts them again when they end. */
+export class Cluster {
+  readonly front: Front;
+  readonly #env: Env;
+  readonly #nodes: ServerProcess[];
+  readonly #client: Client;
+
+  private constructor(env: Env, nodes: ServerProcess[], front: Front) {
+    this.#env = env;
+    this.#nodes = nodes;
+    this.front = front;
+    this.#client = new Client(front.url);
+  }
+
+  static async start(databaseUrl: string, nodes: number, env: Env = {}): Promise<Cluster> {
+    const settings = { PINCHWORK_DATABASE_URL: databaseUrl, PINCHWORK_LOG_LEVEL: 'silent', ...env };
+    const servers = Array.from({ length: nodes }, () => new ServerProcess(settings));
+    const urls = await Promise.all(servers.map(({ listening }) => listening));
+    return new Cluster(settings, servers, await Front.before(urls));
+  }
+
+  get size(): number {
+    return this.#nodes.length;
+  }
+
+  /** One of the nodes, past the load balancer. */
+  direct(node: number): Client {
+    return new Client(this.front.nodes[node]!.origin);
+  }
+
+  /** `kill -9`, and a new process as soon as one comes up: not while the database is away. */
+  async killNode(node: number): Promise<void> {
+    await this.#nodes[node]!.kill();
+    for (;;) {
+      const next = new ServerProcess(this.#env);
+      this.#nodes[node] = next;
+      try {
+        this.front.nodes[node] = new URL(await next.listening);
+        return;
+      } catch {
+        await pause(politeMs);
+      }
+    }
+  }
+
+  post(
+    agent: Pick<Agent, 'id' | 'key'> | undefined,
+    path: string,
+    body: object | undefined,
+    headers: Record<string, string>,
+  ): Promise<Reply | undefined> {
+    return this.#once(
+      agent === undefined
+        ? this.#client.send('POST', path, body, headers)
+        : this.#client.as(agent).post(path, body, headers),
+    );
+  }
+
+  get(agent: Pick<Agent, 'id' | 'key'>, path: string): Promise<Reply | undefined> {
+    return this.#once(this.#client.as(agent).get(path));
+  }
+
+  /** A request that is sent once; waits as long as the answer asks for where it has to be sent again. */
+  async #once(request: Promise<Reply>): Promise<Reply | undefined> {
+    const reply = await request.catch(() => undefined);
+    if (reply !== undefined && reply.status !== 502 && reply.status !== 503) return reply;
+    await pause(Number(reply?.headers['retry-after'] ?? 0) * 1_000 || politeMs);
+    return undefined;
+  }
+}
