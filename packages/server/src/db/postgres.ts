@@ -39,7 +39,7 @@ const tableWaitsMs = 60_000;
 /** The advisory lock of the nodes that migrate; any fixed number. */
 const migrationLock = 7_462_466_951;
 
-const clauses: EngineClauses = {
+export const clauses: EngineClauses = {
   skipLocked: (query, table) => query.forUpdate(table).skipLocked(),
   hold: (query) => query.forNoKeyUpdate(),
   // As an array: what is joined with a list of unknown length is read whole.

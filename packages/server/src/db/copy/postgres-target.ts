@@ -1,5 +1,6 @@
 import { CompiledQuery, type Kysely, sql } from 'kysely';
 import type { Reader } from '../database.ts';
+import { clauses } from '../postgres.ts';
 import type { EngineClauses, Params, Prepared } from '../prepared.ts';
 import type { Schema } from '../schema.ts';
 import { Digest, isMigratorsOwn, type Row, type Table, type TableDigest } from './table.ts';
@@ -108,4 +109,4 @@ export class PostgresTarget {
 }
 
 /** Nobody else has the tables: there is nothing to leave out, nor to hold. */
-const noClauses: EngineClauses = { skipLocked: (query) => query, hold: (query) => query };
+const noClauses: EngineClauses = { ...clauses, skipLocked: (query) => query, hold: (query) => query };
