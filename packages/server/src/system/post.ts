@@ -39,6 +39,7 @@ async function ask(ctx: SystemContext, tx: Tx, question: Question): Promise<stri
   if (!(await reserve(ctx, tx, { posterId, price, now }))) return undefined;
   const id = ctx.newId('task');
   const periodMs = kind === 'extract' ? ctx.config.taskExpireHours * hourMs : timeoutSeconds[kind] * secondMs;
+  tx.send(queries.ensurePlatform, { now });
   const task = await tx.first(queries.insertSystemTask, {
     id,
     kind,
