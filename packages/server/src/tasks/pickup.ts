@@ -10,7 +10,7 @@ import { claimSystemTask, claimSystemTasks } from '../system/claim.ts';
 import { withTexts } from '../system/render.ts';
 import { personStatements, type TaskRow } from './queries.ts';
 import { refusal, refuseIfBarred } from './refusal.ts';
-import { record } from './transition.ts';
+import { record, withdrawUnneeded } from './transition.ts';
 import { pickupView } from './view.ts';
 
 const defaultBatch = 5;
@@ -119,6 +119,10 @@ async function claimNext(
   }
   // An agent that must pause finds nothing, and is told why rather than that there is nothing.
   if (system.length + rows.length === 0) await refuseIfBarred(tx, agentId, now);
+  // The budget's rows are locked before any event's cursor, oldest first, over all tasks of the batch.
+  for (const task of rows.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
+    await withdrawUnneeded(ctx, tx, 'claim', task, now);
+  }
   // The events take their locks in the order of the recipients' ids, over all tasks of the batch.
   const byPoster = rows.toSorted((a, b) => (a.poster_id < b.poster_id ? -1 : 1));
   const views = new Map<string, TaskPickupResponse>();

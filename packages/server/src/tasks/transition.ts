@@ -51,7 +51,7 @@ export async function record(
   const row = transition(name);
   moveOnBoard(tx, row, task);
   judge(ctx, tx, row, task, moved);
-  await drop(ctx, tx, row, task, moved.at);
+  await withdrawUnneeded(ctx, tx, name, task, moved.at);
   if (row.tellsMatched !== undefined && task.match_count > 0) {
     tellMatched(ctx, tx, task.id, row.tellsMatched, { worker_id: null }, moved.at);
   }
@@ -118,7 +118,14 @@ function judge(
 }
 
 /** Withdraws the platform's task about this one that is no longer needed, unless somebody has it in hand. */
-async function drop(ctx: RecordContext, tx: Tx, { drops }: Transition, task: TaskRow, now: number): Promise<void> {
+export async function withdrawUnneeded(
+  ctx: RecordContext,
+  tx: Tx,
+  name: TransitionName,
+  task: TaskRow,
+  now: number,
+): Promise<void> {
+  const { drops } = transition(name);
   const id = drops === undefined ? null : drops === 'matching' ? task.matching_id : task.verifying_id;
   if (id === null || (await tx.first(lockPostedTask, { id })) === undefined) return;
   const dropped = await tx.first(platformStatements.withdraw, { id, now });
