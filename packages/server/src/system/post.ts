@@ -11,7 +11,7 @@ import { insertPosted, reserve } from './budget.ts';
 import * as queries from './queries.ts';
 
 /** Agents that the built-in matcher chooses. */
-const mostMatched = 5;
+export const mostMatched = 5;
 /** An agent's capabilities are asked about once in this time. */
 const extractionMs = hourMs;
 
