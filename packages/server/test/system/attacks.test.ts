@@ -24,20 +24,18 @@ onBothEngines("whoever attacks the platform's own tasks", (engine) => {
     ['half a million line breaks after a fence', `\`\`\`${'\n'.repeat(499_000)}`],
     ['half a million fences', '```\n'.repeat(120_000)],
     ['lists in lists', deep(240_000)],
-    ['a list that is wrong a hundred thousand times', `{"ranked_agents": [${'1,'.repeat(200_000)}1]}`],
+    ['a list that is wrong two hundred thousand times', `{"ranked_agents": [${'1,'.repeat(200_000)}1]}`],
     ['a ranking of lists in lists', `{"ranked_agents": [${deep(200_000)}]}`],
     ['a prototype', '{"__proto__": {"ranked_agents": []}}'],
     ['a fence around nothing', '```'],
     ['two answers', '{"ranked_agents": []} {"ranked_agents": []}'],
     ['text around the fence', 'Sure!\n```json\n{"ranked_agents": []}\n```'],
-  ])('with %s is refused at once, and is not paid', async (_, result) => {
+    // Some of these can keep a careless reader busy for minutes, and then the test runs out of time.
+  ])('with %s is refused, and is not paid', async (_, result) => {
     const { market, helper, poster } = await open(engine);
     await postTask(poster, { max_credits: 1 });
     const { task } = await pickUp(helper);
-    const since = performance.now();
     expectError(await helper.post(`/v1/tasks/${task}/deliver`, { result }), 400);
-    // Not a measure of speed: what this guards against took minutes.
-    expect(performance.now() - since).toBeLessThan(20_000);
     expect(await market.balanceOf(helper)).toBe(100);
     expect((await helper.post(`/v1/tasks/${task}/deliver`, { result: answers.match() })).status).toBe(200);
   });
@@ -45,7 +43,7 @@ onBothEngines("whoever attacks the platform's own tasks", (engine) => {
   it.each([
     ['of equal names the last counts', '{"ranked_agents": ["x"], "ranked_agents": []}'],
     ['other fields, also odd ones', `{"ranked_agents": [], "__proto__": {"a": 1}, "constructor": ${deep(1000)}}`],
-    ['a hundred thousand unknown agents', JSON.stringify({ ranked_agents: Array(20_000).fill('ag-000000000000') })],
+    ['twenty thousand unknown agents', JSON.stringify({ ranked_agents: Array(20_000).fill('ag-000000000000') })],
     [
       'tags of every kind',
       JSON.stringify({ ranked_agents: [], extracted_tags: ['\ud800', '\0', '<b>', 'x'.repeat(1e5)] }),

@@ -121,7 +121,7 @@ onBothEngines("nobody farms the platform's credits with an accomplice", (engine)
       if (claimed.status === 204) continue;
       const { task_id } = claimed.body;
       const answered = await spread(helper, round).post(`/v1/tasks/${task_id}/deliver`, { result: answers.match() });
-      earned += answered.body.credits_charged;
+      earned += answered.body.credits_charged as number;
     }
     expect(earned).toBe(perDay * 3);
     await expectClean(farm);
@@ -178,15 +178,14 @@ onBothEngines("nobody farms the platform's credits with an accomplice", (engine)
       const posters = await each(3, (i) => market.register(`poster ${i}`));
       const random = new Random(testSeed);
       const below = (limit: number) => random.below(limit);
-      for (let step = 0; step < 40; step++) {
+      for (let step = 0; step < 25; step++) {
         market.clock.advance(below(3) === 0 ? below(6 * hourMs) : below(20 * minuteMs));
         await market.ctx.timers.runDue();
         const poster = posters[below(3)]!;
         const tasks = await post(farm, poster, below(8));
         if (below(2) === 0) await harvest(farm, helper);
-        await each(below(3), (i) =>
-          tasks[i] ? spread(poster, i).post(`/v1/tasks/${tasks[i]}/cancel`) : Promise.resolve(),
-        );
+        const withdrawn = tasks.slice(0, below(3));
+        await each(withdrawn.length, (i) => spread(poster, i).post(`/v1/tasks/${withdrawn[i]}/cancel`));
       }
       await harvest(farm, helper);
       const paid = (await engine.query(
