@@ -40,7 +40,17 @@ const serverEnv = {
 };
 
 export async function startServer(engine: Engine, cleanup: Cleanup, nodeOptions: string[] = []): Promise<Child> {
-  const env = { ...serverEnv, PINCHWORK_DATABASE_URL: await engine.freshUrl() };
+  return startServerOn(await engine.freshUrl(), {}, cleanup, nodeOptions);
+}
+
+/** Starts the server on a database that may be there already, with `settings` of its own. */
+export function startServerOn(
+  url: string,
+  settings: Readonly<Record<string, string>>,
+  cleanup: Cleanup,
+  nodeOptions: string[] = [],
+): Promise<Child> {
+  const env = { ...serverEnv, ...settings, PINCHWORK_DATABASE_URL: url };
   return startChild({ script: serverScript, env, nodeOptions }, cleanup);
 }
 
