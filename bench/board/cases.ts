@@ -21,7 +21,9 @@ const one = (name: string, kind: Kind, run: Case['run']): Case => ({ name, kind,
 function newTask(i: number): object {
   const words = ['kane', 'rito', 'sumi', 'kari', 'labo', 'vide', samples.commonWord];
   return {
-    need: Array.from({ length: 20 }, (_, j) => words[(i * 7 + j * j) % words.length]! + (j % 3 === 0 ? 'ka' : '')).join(' '),
+    need: Array.from({ length: 20 }, (_, j) => words[(i * 7 + j * j) % words.length]! + (j % 3 === 0 ? 'ka' : '')).join(
+      ' ',
+    ),
     max_credits: 1,
     tags: [samples.commonTag, samples.rareTag],
   };

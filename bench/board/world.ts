@@ -227,14 +227,16 @@ const checked = 20;
 
 /** The matcher's index must say what the product's own code would have written. */
 async function checkWords(loader: Loader): Promise<void> {
-  const agents = await loader.query(`select id, good_at from agents where good_at <> '' order by id desc limit ${checked}`);
+  const agents = await loader.query(
+    `select id, good_at from agents where good_at <> '' order by id desc limit ${checked}`,
+  );
   for (const { id, good_at } of agents as { id: string; good_at: string }[]) {
     for (const word of wordsOf(good_at, 200)) {
       const [found] = await loader.query(`select c.agents as counted,
         (select count(*) from agent_words where word = '${word}') as postings,
         (select count(*) from agent_words where word = '${word}' and agent_id = '${id}') as own
         from word_counts c where c.word = '${word}'`);
-      const { counted, postings, own } = found as Record<string, unknown>;
+      const { counted, postings, own } = found!;
       if (Number(own) !== 1 || Number(counted) !== Number(postings)) throw new Error(`The index of "${word}" is wrong`);
     }
   }
