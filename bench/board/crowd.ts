@@ -72,9 +72,12 @@ async function rateOf(lanes: readonly Lane[], count: () => number, work: (lane: 
 }
 
 async function giveBack(taken: readonly Taken[]): Promise<void> {
-  for (const { lane, id } of taken) {
-    expectStatus(await lane.requests.post(`/v1/tasks/${id}/abandon`, lane.worker), 200, 403, 409);
-  }
+  const lanes = Map.groupBy(taken, ({ lane }) => lane);
+  await Promise.all(
+    [...lanes].map(async ([{ worker, requests }, own]) => {
+      for (const { id } of own) expectStatus(await requests.post(`/v1/tasks/${id}/abandon`, worker), 200, 403, 409);
+    }),
+  );
 }
 
 async function listed({ worker, requests }: Lane, wanted: number): Promise<string[]> {

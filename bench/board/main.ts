@@ -77,19 +77,27 @@ async function checkInvariants(url: string): Promise<void> {
 }
 
 async function measure(url: URL, world: World, tasks: number, options: BoardOptions): Promise<Measured> {
-  const requests = await Requests.open(url);
   const ticker = world.workers[0]!;
-  const ordinary = await ordinaryCases(world, requests);
+  const ordinary = await briefly(url, (requests) => ordinaryCases(world, requests));
   const figures = await measureCases(url, ordinary, ticker, options);
   const crowd = await measureCrowd(url, world, tasks);
   if (crowd.takenTwice > 0) throw new Error(`${crowd.takenTwice} tasks were taken twice`);
   const helper = { name: 'helper', accepts_system_tasks: true };
-  expectStatus(await requests.post('/v1/register', undefined, helper), 201);
+  await briefly(url, async (requests) => expectStatus(await requests.post('/v1/register', undefined, helper), 201));
   const helped = helpedCases(world);
   figures.push(...(await measureCases(url, helped, ticker, options)));
-  requests.close();
   const cases = [...ordinary, ...helped].map(({ name, kind }, i) => ({ name, kind, figures: figures[i] }));
   return { tasks, cases, crowd };
+}
+
+/** On a connection of its own. */
+async function briefly<T>(url: URL, work: (requests: Requests) => Promise<T>): Promise<T> {
+  const requests = await Requests.open(url);
+  try {
+    return await work(requests);
+  } finally {
+    requests.close();
+  }
 }
 
 const cleanup = new Cleanup();

@@ -30,18 +30,14 @@ export async function measureCases(
   ticker: Speaker,
   { rounds, samples }: { rounds: number; samples: number },
 ): Promise<(Figures | undefined)[]> {
-  const requests = await Requests.open(url);
-  const others = await Requests.open(url);
   const offered: boolean[] = [];
-  for (const each of cases) offered.push(await warmUp(each, requests));
+  for (const each of cases) offered.push(await warmUp(each, url));
   const done: Figures[][] = cases.map(() => []);
   for (let round = 0; round < rounds; round++) {
     for (const [i, each] of cases.entries()) {
-      if (offered[i]!) done[i]!.push(await measureCase(each, requests, others, ticker, samples));
+      if (offered[i]!) done[i]!.push(await measureCase(each, url, ticker, samples));
     }
   }
-  requests.close();
-  others.close();
   return done.map((figures) => {
     if (figures.length === 0) return undefined;
     const of = (name: keyof Figures) => median(figures.map((one) => one[name]));
@@ -49,33 +45,36 @@ export async function measureCases(
   });
 }
 
-async function warmUp(each: Case, requests: Requests): Promise<boolean> {
+async function warmUp(each: Case, url: URL): Promise<boolean> {
+  const requests = await Requests.open(url);
   const until = performance.now() + longestMs / 6;
-  for (let i = 0; i < warmUps && performance.now() < until; i++) {
-    if ((await each.run(requests)) === undefined) return false;
+  let isOffered = true;
+  for (let i = 0; isOffered && i < warmUps && performance.now() < until; i++) {
+    isOffered = (await each.run(requests)) !== undefined;
   }
-  return true;
+  requests.close();
+  return isOffered;
 }
 
-async function measureCase(
-  each: Case,
-  requests: Requests,
-  others: Requests,
-  ticker: Speaker,
-  samples: number,
-): Promise<Figures> {
+/** Opens its connections anew: an idle one might have been closed since the last case. */
+async function measureCase(each: Case, url: URL, ticker: Speaker, samples: number): Promise<Figures> {
+  const requests = await Requests.open(url);
+  const others = await Requests.open(url);
   const times: number[] = [];
   let isOver = false;
   const ticks = tickUntil(() => isOver, others, ticker);
   const until = performance.now() + longestMs;
   while (times.length < samples && performance.now() < until) times.push((await each.run(requests))!.ms);
   isOver = true;
+  const othersTimes = await ticks;
+  requests.close();
+  others.close();
   const sorted = times.sort((a, b) => a - b);
-  return { p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99), othersP99: percentile(await ticks, 0.99) };
+  return { p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99), othersP99: percentile(othersTimes, 0.99) };
 }
 
 /** Sends a small request every few milliseconds. @returns how long each took, sorted. */
-export async function tickUntil(isOver: () => boolean, requests: Requests, agent: Speaker): Promise<number[]> {
+async function tickUntil(isOver: () => boolean, requests: Requests, agent: Speaker): Promise<number[]> {
   const times: number[] = [];
   while (!isOver()) {
     times.push(expectStatus(await requests.get('/v1/me', agent), 200).ms);
