@@ -5,7 +5,7 @@ import { tagParams } from '../tags.ts';
 import { comparePlaces, type Place, ranked } from './order.ts';
 import * as queries from './queries.ts';
 import type { BoardParams, BoardRow } from './queries.ts';
-import { type Age, type BoardFilter, oldest, type Pace, scan } from './scan.ts';
+import { type Age, type BoardFilter, oldest, type Pace, type RankedAge, scan, scanMatched, stepSize } from './scan.ts';
 
 /**
  * The board as one agent sees it (contract section 6): the tasks that it was chosen for, by rank; then a window of
@@ -17,8 +17,6 @@ import { type Age, type BoardFilter, oldest, type Pace, scan } from './scan.ts';
  */
 const windowPerTag = 60;
 const windowOfAll = 100;
-/** Of the tasks that an agent was chosen for, so many beyond a page are looked at: some may not be open to it. */
-const spareMatches = 2_000;
 /** How many tasks are looked at to count those that are open. */
 const countedReach = 5_000;
 
@@ -29,8 +27,11 @@ const part = { matched: 0, window: 1, rest: 2 } as const;
 
 export const start: Position = [part.matched, -1, 0, 0, -1, ''];
 
-/** Behind everything older than a task: the page begins with the task itself. */
-export const justBefore = ({ created_at }: Age): Position => [part.rest, 0, 0, 0, created_at, ''];
+/** A page that begins here begins with this very task, or in the window with all of it. */
+export function justBefore({ position: [where, rank, , , createdAt] }: Listed): Position {
+  if (where === part.window) return [part.window, Number.MAX_SAFE_INTEGER, 0, 0, -1, ''];
+  return [where, rank, 0, 0, createdAt, ''];
+}
 
 export interface Listed {
   readonly id: string;
@@ -75,9 +76,8 @@ export class Board {
       skip = Math.max(0, skip - listed.length);
     };
     if (from[0] === part.matched) {
-      const matched = await this.#matched(from, skip, limit);
-      tasks.push(...matched.tasks);
-      skip = matched.skip;
+      const cut = await this.#matched(from, () => skip + limit - tasks.length, take);
+      if (cut !== null) return { tasks, cut };
     }
     if (tasks.length >= limit) return { tasks, cut: null };
     const capabilities = await this.#capabilities();
@@ -98,27 +98,21 @@ export class Board {
     return this.#rest(tasks, behind, shown, skip, limit);
   }
 
-  async #matched(from: Position, offset: number, limit: number): Promise<{ tasks: Listed[]; skip: number }> {
-    const { tags } = this.#filter;
-    const params = {
-      ...this.#board,
-      ...tagParams(tags),
-      after_rank: from[1],
-      after_created_at: from[4],
-      after_id: from[5],
-      examine: offset + limit + spareMatches,
-      limit,
-      offset,
-    };
-    const rows = await this.#reader.all(queries.matchedTasks(tags.length), params);
-    const tasks = rows.map(({ id, created_at, rank }): Listed => ({
-      id,
-      rank,
-      position: [part.matched, rank, 0, 0, created_at, id],
-    }));
-    if (tasks.length > 0 || offset === 0) return { tasks, skip: 0 };
-    const { total } = (await this.#reader.first(queries.countMatched(tags.length), { ...params, limit: offset }))!;
-    return { tasks, skip: offset - total };
+  /** @returns where the search was given up; null when there is no more, or enough. */
+  async #matched(
+    from: Position,
+    missing: () => number,
+    take: (listed: readonly Listed[]) => void,
+  ): Promise<Position | null> {
+    let place = { rank: from[1], created_at: from[4], id: from[5] };
+    for (;;) {
+      const want = Math.min(missing(), stepSize);
+      const { rows, end } = await scanMatched(this.#reader, this.#board, this.#filter, place, want, this.#pace);
+      take(rows.map((row) => ({ id: row.id, rank: row.rank, position: placeAmongMatched(row) })));
+      if (end === null || missing() <= 0) return null;
+      if (rows.length < want) return placeAmongMatched(end);
+      place = end;
+    }
   }
 
   async #capabilities(): Promise<ReadonlySet<string>> {
@@ -148,7 +142,7 @@ export class Board {
     let skip = offset;
     let from = behind;
     for (;;) {
-      const want = Math.min(skip + limit - tasks.length + shown.size, countedReach);
+      const want = Math.min(skip + limit - tasks.length + shown.size, stepSize);
       const { rows, end } = await this.#scan(from, want);
       for (const { id, created_at } of rows) {
         if (shown.has(id)) continue;
@@ -178,10 +172,11 @@ export class Board {
       after_id: oldest.id,
       examine: countedReach,
       limit: countLimit,
-      offset: 0,
     };
     const matched = (await this.#reader.first(queries.countMatched(tags.length), params))!.total;
-    const everyones = (await this.#reader.first(queries.countBoard(tags.length), params))!.total;
+    const limit = countLimit - matched;
+    const everyones =
+      limit === 0 ? 0 : (await this.#reader.first(queries.countBoard(tags.length), { ...params, limit }))!.total;
     const total = matched + everyones;
     const isShort = total < countLimit;
     const end =
@@ -189,6 +184,8 @@ export class Board {
     return { total, isCapped: !isShort || end !== undefined };
   }
 }
+
+const placeAmongMatched = ({ rank, created_at, id }: RankedAge): Position => [part.matched, rank, 0, 0, created_at, id];
 
 const placeAt = ([, overlap, reputation, trust, createdAt, id]: Position): Place => [
   overlap,

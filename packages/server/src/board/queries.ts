@@ -54,16 +54,20 @@ const isEveryones = (p: BoardParams) => sql`
   and (t.match_count = 0
     or not exists (select 1 from matches m where m.task_id = t.id and m.agent_id = ${p.agent}))`;
 
-/** Whether a task bears the tags of the filter from the `from`-th on. */
-const bears = (p: Params, from: number, count: number) =>
+/**
+ * Whether a task bears the tags of the filter from the `from`-th on. It is looked up one by one, which a subquery that
+ * stands for a value makes sure of: as a condition, PostgreSQL may read all that bear a tag to find a few among them.
+ */
+const bears = (p: Params, task: 't' | 'n', from: number, count: number) =>
   sql.join(
     [
       sql`1 = 1`,
       ...indexes(count)
         .slice(from)
         .map(
-          (i) => sql`exists (select 1 from board_tags b
-            where b.tag = ${tag(p, i)} and b.created_at = t.created_at and b.task_id = t.id)`,
+          (i) => sql`(select b.task_id from board_tags b
+            where b.tag = ${tag(p, i)} and b.created_at = ${sql.ref(`${task}.created_at`)}
+              and b.task_id = ${sql.ref(`${task}.id`)}) is not null`,
         ),
     ],
     sql` and `,
@@ -90,10 +94,13 @@ const next = (p: Start, columns: Fragment, tagCount: number) =>
         where status = 'posted' and kind = 'work' and (created_at, id) > (${p.after_created_at}, ${p.after_id})
         order by created_at, id`;
 
-/** What is examined in a scan. An agent's own tasks may be many: they are passed over within the index. */
+/**
+ * What is examined in a scan. What may be in the way of very many (an agent's own tasks, those that lack another tag) is
+ * passed over within the index.
+ */
 const examined = (p: ScanParams, tagCount: number) =>
   tagCount > 0
-    ? sql`${next(p, nothing, tagCount)} limit ${p.examine}`
+    ? sql`select id from (${next(p, nothing, tagCount)} limit ${p.examine}) as n where ${bears(p, 'n', 1, tagCount)}`
     : sql`select id from (
         ${next(p, sql`id, created_at, poster_id, due_at, held_until`, 0)} limit ${p.examine}
       ) as n
@@ -101,7 +108,7 @@ const examined = (p: ScanParams, tagCount: number) =>
 
 const everyonesAmong = (p: ScanParams, selected: Fragment, tagCount: number) => sql`
   select ${selected} ${rowsOf(examined(p, tagCount), p)}
-    and ${isOpen(p)} and ${isEveryones(p)} and ${bears(p, 1, tagCount)}`;
+    and ${isOpen(p)} and ${isEveryones(p)}`;
 
 /** Of the next tasks that bear all of `tagCount` tags, those open to the agent, oldest first. */
 export const scanBoard = perShape((tagCount: number) =>
@@ -150,29 +157,40 @@ export interface MatchedRow extends BoardRow {
   readonly rank: number;
 }
 
-interface MatchedParams extends ScanParams {
+export interface MatchStart extends Params {
+  agent: string;
   after_rank: number;
-  offset: number;
+  after_created_at: number;
+  after_id: string;
 }
 
-/** The tasks that the agent was chosen for and that are on the board, best rank first, open or not. */
-const chosenFor = (p: MatchedParams) => sql`
-  select task_id as id, rank from matches
+type MatchedParams = MatchStart & BoardParams & { examine: number; limit: number };
+
+/** The next of the tasks that the agent was chosen for and that are on the board, best rank first, open or not. */
+const chosenFor = (p: MatchStart, columns: Fragment) => sql`
+  select ${columns} from matches
   where agent_id = ${p.agent} and on_board = 1
     and (rank, task_created_at, task_id) > (${p.after_rank}, ${p.after_created_at}, ${p.after_id})
-  order by rank, task_created_at, task_id limit ${p.examine}`;
+  order by rank, task_created_at, task_id`;
 
 const matchedAmong = (p: MatchedParams, selected: Fragment, tagCount: number) => sql`
-  select ${selected} ${rowsOf(chosenFor(p), p)} and ${isOpen(p)} and ${bears(p, 0, tagCount)}`;
+  select ${selected} ${rowsOf(sql`${chosenFor(p, sql`task_id as id, rank`)} limit ${p.examine}`, p)} and ${isOpen(p)} and ${bears(p, 't', 0, tagCount)}`;
 
 /** The tasks that an agent was chosen for and that bear all of `tagCount` tags, best rank first. */
 export const matchedTasks = perShape((tagCount: number) =>
   preparedSql<MatchedParams, MatchedRow>(
     `matchedTasks${tagCount}`,
     (p) => sql`${matchedAmong(p, sql`${columns}, x.rank`, tagCount)}
-      order by x.rank, t.created_at, t.id limit ${p.limit} offset ${p.offset}`,
+      order by x.rank, t.created_at, t.id limit ${p.limit}`,
     { replan: true },
   ),
+);
+
+/** The last of the chosen tasks that are looked at; none when there are fewer. */
+export const matchedEnd = preparedSql<MatchStart & { skip: number }, { id: string; created_at: number; rank: number }>(
+  'matchedEnd',
+  (p) => sql`${chosenFor(p, sql`task_id as id, task_created_at as created_at, rank`)} limit 1 offset ${p.skip}`,
+  { replan: true },
 );
 
 /** How many tasks an agent was chosen for are open to it, counted up to `limit`. */

@@ -14,12 +14,12 @@ import { record, recordOutcome, recordStanding } from './transition.ts';
 import { pickupView } from './view.ts';
 
 const defaultBatch = 5;
-/** Candidates besides those wanted: others pick up at the same time. */
-const spare = 30;
 /** Candidates that are looked at together, for the first that nobody else holds. */
 const portion = 10;
+/** Candidates besides those wanted: others pick up at the same time. When all are held, the next are read. */
+const spare = portion;
 /** Steps of a scan within a transaction: past the 5,000 tasks of one's own. */
-const stepsAtOnce = 4;
+const stepsAtOnce = 5;
 /** How long to look for a task that passes a filter; and for any at all, behind very many of one's own. */
 const filterMs = secondMs / 10;
 const anyMs = 5 * secondMs;
@@ -87,7 +87,7 @@ async function claimThrough(call: Call, filter: BoardFilter, count: number): Pro
     const ahead = await board.page({ from: cut, offset: 0, limit: 1 });
     const [next] = ahead.tasks;
     if (next === undefined) return { tasks: [], isPartial: ahead.cut !== null };
-    from = justBefore({ created_at: next.position[4], id: next.id });
+    from = justBefore(next);
   }
 }
 
