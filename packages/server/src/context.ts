@@ -12,6 +12,7 @@ import { createIds } from './ids.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { Limits } from './limits/limits.ts';
 import { type Log, openLog } from './log.ts';
+import { SearchUpkeep } from './search/upkeep.ts';
 import { SuspensionWatch } from './agents/suspension.ts';
 import { TaskTimers } from './tasks/timers.ts';
 import { TaskWatch } from './tasks/watch.ts';
@@ -33,6 +34,7 @@ export interface Context {
   readonly timers: TaskTimers;
   readonly housekeeping: Housekeeping;
   readonly suspensions: SuspensionWatch;
+  readonly search: SearchUpkeep;
   readonly limits: Limits;
   /** Checks all invariants; callers who ask while it runs share the answer. */
   audit(): Promise<AuditResponse>;
@@ -84,19 +86,21 @@ export async function createContext(
   const timers = new TaskTimers(parts);
   const housekeeping = new Housekeeping(parts);
   const suspensions = new SuspensionWatch(parts);
+  const search = new SearchUpkeep(parts);
   const limits = new Limits(parts);
   return {
     ...parts,
     timers,
     housekeeping,
     suspensions,
+    search,
     limits,
     credentials: new Credentials(db, clock),
-    audit: shared(() => db.runApart<AuditInput, AuditResponse>(auditJob, { now: clock.now() })),
+    audit: shared(() => db.runApart<AuditInput, AuditResponse>(auditJob, { now: clock.now() }, 'long')),
     dispose: async () => {
       watch.close();
       // A pass that hangs on a database that does not answer ends when its connection is cut.
-      const loops = [timers, housekeeping, suspensions, limits, outbox];
+      const loops = [timers, housekeeping, suspensions, search, limits, outbox];
       const passes = Promise.all(loops.map((loop) => loop.stop()));
       await Promise.race([passes, new Promise((resolve) => setTimeout(resolve, passMs).unref())]);
       await db.close();

@@ -42,6 +42,7 @@ export async function startServer(config: Config): Promise<Server> {
   ctx.outbox.start();
   ctx.housekeeping.start();
   ctx.suspensions.start();
+  ctx.search.start();
   ctx.limits.start();
   return { ctx, url: urlOf(app, config.host), metricsPort: metrics?.port, stop: () => stop(app, ctx, metrics) };
 }

@@ -1,11 +1,15 @@
 import { limits } from '@pinchwork/sdk';
-import type { Reader } from '../db/database.ts';
+import type { Database, Reader } from '../db/database.ts';
+import { DomainError } from '../errors.ts';
 import { countLimit } from '../paging.ts';
 import { tagParams } from '../tags.ts';
 import { comparePlaces, type Place, ranked } from './order.ts';
 import * as queries from './queries.ts';
-import type { BoardParams, BoardRow } from './queries.ts';
-import { type Age, type BoardFilter, oldest, type Pace, scan } from './scan.ts';
+import type { Pace, Pacing } from './pace.ts';
+import type { BoardParams, BoardRow, MatchedRow } from './queries.ts';
+import { type Age, type BoardFilter, oldest, scan, type Scanned } from './scan.ts';
+import type { Lookup } from './search.ts';
+import { type Needle, portions } from './texts.ts';
 
 /**
  * The board as one agent sees it (contract section 6): the tasks that it was chosen for, by rank; then a window of
@@ -21,6 +25,8 @@ const windowOfAll = 100;
 const spareMatches = 2_000;
 /** How many tasks are looked at to count those that are open. */
 const countedReach = 5_000;
+/** What looks texts up, where the database does long jobs. */
+const lookUpJob = new URL('./search.ts', import.meta.url);
 
 /** Where a page begins: behind a task in one of the three parts. */
 export type Position = readonly [part: number, a: number, b: number, c: number, createdAt: number, id: string];
@@ -29,8 +35,8 @@ const part = { matched: 0, window: 1, rest: 2 } as const;
 
 export const start: Position = [part.matched, -1, 0, 0, -1, ''];
 
-/** Behind everything older than a task: the page begins with the task itself. */
-export const justBefore = ({ created_at }: Age): Position => [part.rest, 0, 0, 0, created_at, ''];
+/** Behind everything that stands before a task: the page begins with the task itself, or one of the same moment. */
+export const justBefore = ([part, a, b, c, createdAt]: Position): Position => [part, a, b, c, createdAt, ''];
 
 export interface Listed {
   readonly id: string;
@@ -46,24 +52,34 @@ export interface Page {
   readonly cut: Position | null;
 }
 
+interface Matched {
+  readonly tasks: Listed[];
+  /** Of an offset, what lies behind the matched tasks. */
+  readonly skip: number;
+  readonly cut: Position | null;
+}
+
 export interface PageOf {
   readonly from: Position;
   readonly offset: number;
   readonly limit: number;
 }
 
+/** A database, or a transaction in it: there nothing is looked up apart. */
+type BoardReader = Reader & Partial<Pick<Database, 'runApart'>>;
+
 /** An agent's board, read by one reader at one moment. */
 export class Board {
-  readonly #reader: Reader;
+  readonly #reader: BoardReader;
   readonly #board: BoardParams;
   readonly #filter: BoardFilter;
-  readonly #pace: Pace;
+  readonly #pacing: Pacing;
 
-  constructor(reader: Reader, agentId: string, now: number, filter: BoardFilter, pace: Pace) {
+  constructor(reader: BoardReader, agentId: string, now: number, filter: BoardFilter, pacing: Pacing) {
     this.#reader = reader;
     this.#board = { agent: agentId, now };
     this.#filter = filter;
-    this.#pace = pace;
+    this.#pacing = pacing;
   }
 
   /** Reads `limit` tasks from a position on, without the first `offset`. */
@@ -78,10 +94,13 @@ export class Board {
       const matched = await this.#matched(from, skip, limit);
       tasks.push(...matched.tasks);
       skip = matched.skip;
+      if (matched.cut !== null) return { tasks, cut: matched.cut };
     }
     if (tasks.length >= limit) return { tasks, cut: null };
     const capabilities = await this.#capabilities();
-    const window = capabilities.size === 0 ? undefined : await this.#window(capabilities);
+    // Hits stand in the window by age alone: behind it there are none of it.
+    const isPast = from[0] === part.rest && this.#filter.needle !== undefined;
+    const window = capabilities.size === 0 || isPast ? undefined : await this.#window(capabilities);
     if (window !== undefined && from[0] !== part.rest) {
       const after = from[0] === part.window ? placeAt(from) : undefined;
       take(
@@ -98,27 +117,38 @@ export class Board {
     return this.#rest(tasks, behind, shown, skip, limit);
   }
 
-  async #matched(from: Position, offset: number, limit: number): Promise<{ tasks: Listed[]; skip: number }> {
-    const { tags } = this.#filter;
-    const params = {
-      ...this.#board,
-      ...tagParams(tags),
-      after_rank: from[1],
-      after_created_at: from[4],
-      after_id: from[5],
-      examine: offset + limit + spareMatches,
-      limit,
-      offset,
-    };
+  async #matched(from: Position, offset: number, limit: number): Promise<Matched> {
+    const { tags, needle } = this.#filter;
+    if (needle !== undefined) return this.#matchedWith(needle, from, offset, limit);
+    const params = this.#matchedParams(from, offset + limit + spareMatches, { limit, offset });
     const rows = await this.#reader.all(queries.matchedTasks(tags.length), params);
-    const tasks = rows.map(({ id, created_at, rank }): Listed => ({
-      id,
-      rank,
-      position: [part.matched, rank, 0, 0, created_at, id],
-    }));
-    if (tasks.length > 0 || offset === 0) return { tasks, skip: 0 };
+    if (rows.length > 0 || offset === 0) return { tasks: rows.map(listMatched), skip: 0, cut: null };
     const { total } = (await this.#reader.first(queries.countMatched(tags.length), { ...params, limit: offset }))!;
-    return { tasks, skip: offset - total };
+    return { tasks: [], skip: offset - total, cut: null };
+  }
+
+  /** The same with a text to look for. */
+  async #matchedWith(needle: Needle, from: Position, offset: number, limit: number): Promise<Matched> {
+    const { tags } = this.#filter;
+    const pace = this.#pacing.window();
+    const params = this.#matchedParams(from, spareMatches, { limit: spareMatches, offset: 0 });
+    const tasks: Listed[] = [];
+    let skip = offset;
+    let after = from;
+    for (const portion of portions(await this.#reader.all(queries.matchedTasks(tags.length), params))) {
+      if (!(await pace())) return { tasks, skip, cut: after };
+      const hits = (await needle.among(this.#reader, portion)).map(listMatched);
+      tasks.push(...hits.slice(skip, skip + limit - tasks.length));
+      skip = Math.max(0, skip - hits.length);
+      if (tasks.length >= limit) break;
+      after = listMatched(portion.at(-1)!).position;
+    }
+    return { tasks, skip, cut: null };
+  }
+
+  #matchedParams(from: Position, examine: number, page: { limit: number; offset: number }) {
+    const after = { after_rank: from[1], after_created_at: from[4], after_id: from[5] };
+    return { ...this.#board, ...tagParams(this.#filter.tags), ...after, examine, ...page };
   }
 
   async #capabilities(): Promise<ReadonlySet<string>> {
@@ -131,9 +161,11 @@ export class Board {
   async #window(
     capabilities: ReadonlySet<string>,
   ): Promise<{ tasks: { row: BoardRow; place: Place }[]; end: Age | null }> {
-    const { rows, end } = await this.#scan(oldest, windowOfAll);
+    const { tags, needle } = this.#filter;
+    const pace = needle === undefined ? this.#pacing.rest : this.#pacing.window();
+    const { rows, end } = await this.#scan(oldest, windowOfAll, pace);
     const ofTags =
-      this.#filter.tags.length > 0
+      tags.length > 0 || needle !== undefined
         ? []
         : await this.#reader.all(queries.tagWindows(capabilities.size), {
             ...this.#board,
@@ -149,7 +181,7 @@ export class Board {
     let from = behind;
     for (;;) {
       const want = Math.min(skip + limit - tasks.length + shown.size, countedReach);
-      const { rows, end } = await this.#scan(from, want);
+      const { rows, end } = await this.#find(from, want);
       for (const { id, created_at } of rows) {
         if (shown.has(id)) continue;
         if (skip > 0) skip--;
@@ -163,13 +195,31 @@ export class Board {
     }
   }
 
-  #scan(from: Age, want: number) {
-    return scan(this.#reader, this.#board, this.#filter, from, want, this.#pace);
+  /** The next tasks by age. A text is looked up apart where it is not among the first few thousand. */
+  async #find(from: Age, want: number): Promise<Scanned> {
+    const { until, rest } = this.#pacing;
+    const { needle, tags } = this.#filter;
+    if (needle === undefined || until === undefined || this.#reader.runApart === undefined) {
+      return this.#scan(from, want, rest);
+    }
+    const near = await this.#scan(from, want, this.#pacing.window());
+    const budgetMs = until - performance.now();
+    if (near.rows.length >= want || near.end === null || budgetMs <= 0) return near;
+    const sought = { board: this.#board, tags, part: needle.part, from: near.end, want: want - near.rows.length };
+    const far = await this.#reader
+      .runApart<Lookup, Scanned>(lookUpJob, { ...sought, budgetMs }, 'short')
+      .catch(ifOverloaded);
+    return far === undefined ? near : { rows: [...near.rows, ...far.rows], end: far.end };
+  }
+
+  #scan(from: Age, want: number, pace: Pace) {
+    return scan(this.#reader, this.#board, this.#filter, from, want, pace);
   }
 
   /** How many tasks the agent may pick up, counted up to a bound; and whether there may be more. */
   async count(): Promise<{ total: number; isCapped: boolean }> {
-    const { tags } = this.#filter;
+    const { tags, needle } = this.#filter;
+    if (needle !== undefined) return this.#countWith(needle);
     const params = {
       ...this.#board,
       ...tagParams(tags),
@@ -188,6 +238,25 @@ export class Board {
       isShort && (await this.#reader.first(queries.scanEnd(tags.length), { ...params, skip: countedReach - 1 }));
     return { total, isCapped: !isShort || end !== undefined };
   }
+
+  /** With a text to look for, in the first few thousand tasks. */
+  async #countWith(needle: Needle): Promise<{ total: number; isCapped: boolean }> {
+    const matched = await this.#matchedWith(needle, start, 0, countLimit);
+    const everyones = await this.#scan(oldest, countLimit, this.#pacing.window());
+    const total = matched.tasks.length + everyones.rows.length;
+    return { total, isCapped: total >= countLimit || matched.cut !== null || everyones.end !== null };
+  }
+}
+
+const listMatched = ({ id, created_at, rank }: MatchedRow): Listed => ({
+  id,
+  rank,
+  position: [part.matched, rank, 0, 0, created_at, id],
+});
+
+/** When too many look texts up at once, what was found near by is the answer, as when the time is up. */
+function ifOverloaded(error: unknown): undefined {
+  if (!(error instanceof DomainError && error.code === 'overloaded')) throw error;
 }
 
 const placeAt = ([, overlap, reputation, trust, createdAt, id]: Position): Place => [

@@ -4,6 +4,7 @@ import type { Database, SchemaDialect } from './database.ts';
 import * as core from './migrations/0001_core.ts';
 import * as people from './migrations/0002_people.ts';
 import * as matching from './migrations/0003_matching.ts';
+import * as search from './migrations/0006_search.ts';
 import type { Schema } from './schema.ts';
 
 interface SchemaStep {
@@ -19,6 +20,8 @@ const steps: Record<string, SchemaStep> = {
   '0002_people': { up: people.up, oldestProgram: '0.2.0' },
   // Older programs would hand out the platform's tasks like any other.
   '0003_matching': { up: matching.up, oldestProgram: '0.2.0' },
+  // Older programs would fold what agents say of themselves in another way.
+  '0006_search': { up: search.up, oldestProgram: '0.2.0' },
 };
 
 const oldestProgramKey = 'oldest_program';

@@ -12,6 +12,7 @@ import type { Clock } from '../clock.ts';
 import { DomainError, overloaded, storageUnavailable } from '../errors.ts';
 import { type ApartJob, type Database, type SchemaDialect, Tx } from './database.ts';
 import type { CompiledStatement, EngineClauses, Params, Prepared, SqlValue } from './prepared.ts';
+import { textIndexClauses, textIndexTables } from './postgres-texts.ts';
 import type { Schema } from './schema.ts';
 
 const oldestServer = 14;
@@ -33,6 +34,8 @@ const migrationLock = 7_462_466_951;
 const clauses: EngineClauses = {
   skipLocked: (query, table) => query.forUpdate(table as never).skipLocked(),
   hold: (query) => query.forNoKeyUpdate(),
+  contains: (text, part) => sql<boolean>`strpos(${text}, ${part}) > 0`,
+  textIndex: textIndexClauses,
 };
 const ddl: SchemaDialect = {
   integer: 'bigint',
@@ -41,6 +44,7 @@ const ddl: SchemaDialect = {
   id: 'text collate "C"',
   clustered: '',
   heap: '',
+  textIndex: textIndexTables,
 };
 
 /** `count` and `sum` come as bigint and numeric; every number here fits a double exactly. */

@@ -21,6 +21,23 @@ export interface EngineClauses {
   ): SelectQueryBuilder<Schema, T, O>;
   /** Waits for the rows it reads and holds them to the end of the transaction, as changing them would. */
   hold<T extends keyof Schema, O>(query: SelectQueryBuilder<Schema, T, O>): SelectQueryBuilder<Schema, T, O>;
+  /** Whether a text contains another, as it is. */
+  contains(text: RawBuilder<unknown>, part: SqlValue): RawBuilder<boolean>;
+  readonly textIndex: TextIndexClauses;
+}
+
+/** An index from trigrams (`trigrams.ts`) to the numbers of the documents that have them. */
+export interface TextIndexClauses {
+  /** Puts a document's folded text in. */
+  add(p: { doc: number; folded: string }): RawBuilder<unknown>;
+  remove(p: { doc: number }): RawBuilder<unknown>;
+  /** A little of the work that the index puts off. */
+  tidy(): RawBuilder<unknown>;
+  /**
+   * The documents behind `after`, up to `upto`, that have the trigrams of a folded text of at least three characters,
+   * as rows of `doc` in their order: all that contain it are among them.
+   */
+  find(p: { part: string; after: number; upto: number; limit: number }): RawBuilder<{ doc: number }>;
 }
 
 /**
@@ -47,9 +64,17 @@ export interface CompiledStatement {
 
 class Placeholder {
   readonly name: string;
-  constructor(name: string) {
+  readonly derive: (value: SqlValue) => SqlValue;
+  constructor(name: string, derive: (value: SqlValue) => SqlValue = (value) => value) {
     this.name = name;
+    this.derive = derive;
   }
+}
+
+/** What an engine makes of a parameter before it is bound. */
+export function derived<T extends SqlValue>(param: T, derive: (value: T) => SqlValue): SqlValue {
+  const { name } = param as unknown as Placeholder;
+  return new Placeholder(name, derive as (value: SqlValue) => SqlValue) as unknown as SqlValue;
 }
 
 /**
@@ -71,10 +96,10 @@ export function prepared<P extends Params, R>(
 /** A query that is clearer in SQL than through the builder. */
 export function preparedSql<P extends Params, R>(
   name: string,
-  build: (params: P) => RawBuilder<R>,
+  build: (params: P, engine: EngineClauses) => RawBuilder<R>,
   options: { replan?: boolean } = {},
 ): Prepared<P, R> {
-  return prepared(name, (db, params: P) => ({ compile: () => build(params).compile(db) }), options);
+  return prepared(name, (db, params: P, engine) => ({ compile: () => build(params, engine).compile(db) }), options);
 }
 
 function placeholders<P extends Params>(): P {
@@ -90,7 +115,7 @@ function toStatement(query: CompiledQuery): CompiledStatement {
         if (!(slot instanceof Placeholder)) return slot;
         const value = params[slot.name];
         if (value === undefined) throw new TypeError(`The query parameter "${slot.name}" is missing`);
-        return value;
+        return slot.derive(value);
       }),
   };
 }
