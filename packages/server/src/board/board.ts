@@ -7,9 +7,9 @@ import { comparePlaces, type Place, ranked } from './order.ts';
 import * as queries from './queries.ts';
 import type { Pace, Pacing } from './pace.ts';
 import type { BoardParams, BoardRow, MatchedRow } from './queries.ts';
-import { type Age, type BoardFilter, oldest, scan, type Scanned } from './scan.ts';
+import { type Age, type BoardFilter, oldest, scan, type Scanned, type ScanFilter } from './scan.ts';
 import type { Lookup } from './search.ts';
-import { type Needle, portions } from './texts.ts';
+import { Needle, portions } from './texts.ts';
 
 /**
  * The board as one agent sees it (contract section 6): the tasks that it was chosen for, by rank; then a window of
@@ -72,13 +72,14 @@ type BoardReader = Reader & Partial<Pick<Database, 'runApart'>>;
 export class Board {
   readonly #reader: BoardReader;
   readonly #board: BoardParams;
-  readonly #filter: BoardFilter;
+  readonly #filter: ScanFilter;
   readonly #pacing: Pacing;
 
   constructor(reader: BoardReader, agentId: string, now: number, filter: BoardFilter, pacing: Pacing) {
     this.#reader = reader;
     this.#board = { agent: agentId, now };
-    this.#filter = filter;
+    const { tags, part } = filter;
+    this.#filter = { tags, needle: part === undefined ? undefined : new Needle(part) };
     this.#pacing = pacing;
   }
 

@@ -9,7 +9,7 @@ import { boardFilter } from './filter.ts';
 import { patient } from './pace.ts';
 
 /** How long a page is looked for, before it says that it is partial. */
-const budgetMs = 100;
+const budgetMs = 80;
 
 /** The board as an agent sees it: what it may pick up, in the order in which it would. */
 export async function listBoard(call: Call, query: z.output<typeof BoardQuery>): Promise<BoardResponse> {

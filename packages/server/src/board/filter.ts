@@ -1,6 +1,5 @@
 import { fold } from '../search/fold.ts';
 import type { BoardFilter } from './scan.ts';
-import { Needle } from './texts.ts';
 
 /** What a request asks the board for. An empty search is no filter. */
 export function boardFilter({
@@ -10,5 +9,5 @@ export function boardFilter({
   tags?: string[] | undefined;
   search?: string | undefined;
 }): BoardFilter {
-  return { tags, ...(search === '' ? {} : { needle: new Needle(fold(search)) }) };
+  return { tags, ...(search === '' ? {} : { part: fold(search) }) };
 }

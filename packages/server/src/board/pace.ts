@@ -37,8 +37,8 @@ export interface Pacing {
   readonly until?: number;
 }
 
-/** Steps of the window in which texts are looked through: 2,000 short texts, or half a megabyte of long ones. */
-const windowSteps = 8;
+/** Steps of the window in which texts are looked through: 1,000 short texts, or a quarter of a megabyte of long ones. */
+const windowSteps = 4;
 
 export const hurried = (stepsAtOnce: number): Pacing => ({
   window: () => steps(windowSteps),

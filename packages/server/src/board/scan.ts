@@ -8,11 +8,15 @@ import { type Needle, portions } from './texts.ts';
 export interface BoardFilter {
   /** All of these must be there. */
   readonly tags: readonly string[];
-  /** Stands in need or context. */
-  readonly needle?: Needle | undefined;
+  /** Stands in need or context, folded (`search/fold.ts`). Never empty. */
+  readonly part?: string | undefined;
 }
 
-export type TextFilter = BoardFilter & { readonly needle: Needle };
+export interface ScanFilter {
+  readonly tags: readonly string[];
+  readonly needle?: Needle | undefined;
+}
+export type TextFilter = ScanFilter & { readonly needle: Needle };
 
 /** A task's place by age: what lies behind it is younger. */
 export interface Age {
@@ -44,7 +48,7 @@ const textStepSize = 1_000;
 export async function scan(
   reader: Reader,
   board: BoardParams,
-  filter: BoardFilter,
+  filter: ScanFilter,
   from: Age,
   want: number,
   pace: Pace,
@@ -75,7 +79,7 @@ async function scanTexts(
   const rows: BoardRow[] = [];
   let after = from;
   for (;;) {
-    const step = await scanStep(reader, board, tags, after, textStepSize, textStepSize);
+    const step = await needle.once(after, () => scanStep(reader, board, tags, after, textStepSize, textStepSize));
     for (const portion of portions(step.rows)) {
       if (!(await pace())) return { rows, end: after };
       rows.push(...(await needle.among(reader, portion)));
@@ -90,6 +94,11 @@ async function scanTexts(
   }
 }
 
+export interface Step {
+  readonly rows: BoardRow[];
+  end(): Promise<Age | null>;
+}
+
 async function scanStep(
   reader: Reader,
   board: BoardParams,
@@ -97,7 +106,7 @@ async function scanStep(
   after: Age,
   examine: number,
   limit: number,
-): Promise<{ rows: BoardRow[]; end: () => Promise<Age | null> }> {
+): Promise<Step> {
   const start = { ...board, ...tagParams(tags), after_created_at: after.created_at, after_id: after.id };
   return {
     rows: await reader.all(scanBoard(tags.length), { ...start, examine, limit }),

@@ -1,6 +1,7 @@
 import { type Params, perShape, prepared } from '../db/prepared.ts';
 import type { Reader } from '../db/database.ts';
 import { fold } from '../search/fold.ts';
+import type { Age, Step } from './scan.ts';
 
 /** Looking a text up in those of tasks: need and context. */
 
@@ -59,13 +60,28 @@ export function* portions<T extends TextRef>(rows: readonly T[]): Generator<T[]>
   if (portion.length > 0) yield portion;
 }
 
-/** A text that is looked for, folded. Remembers where it has looked: a page and its count look at the same tasks. */
+const mostRemembered = 2;
+
+/**
+ * A text that is looked for, folded, on one board at one moment. Remembers where it has looked: a page and its count look
+ * at the same tasks.
+ */
 export class Needle {
   readonly part: string;
   readonly #known = new Map<string, boolean>();
+  readonly #steps = new Map<string, Promise<Step>>();
 
   constructor(part: string) {
     this.part = part;
+  }
+
+  /** Takes a step behind an age, unless it has been taken. */
+  once({ created_at, id }: Age, take: () => Promise<Step>): Promise<Step> {
+    const key = `${created_at}/${id}`;
+    const step = this.#steps.get(key) ?? take();
+    // Those at the beginning are taken twice, and no others.
+    if (this.#steps.size < mostRemembered) this.#steps.set(key, step);
+    return step;
   }
 
   /** Those of a portion whose need or context contains it. */

@@ -30,6 +30,6 @@ export const textIndexClauses: TextIndexClauses = {
   tidy: () => sql`insert into search_trigrams (search_trigrams, rank) values ('merge', ${sql.lit(mergedPages)})`,
   find: (p) => sql<{ doc: number }>`
     select rowid as doc from search_trigrams
-    where search_trigrams match ${derived(p.part, everyTrigram)} and rowid > ${p.after} and rowid <= ${p.upto}
+    where search_trigrams match ${derived(p.part, everyTrigram)} and rowid > cast(${p.after} as integer) and rowid <= cast(${p.upto} as integer)
     order by rowid limit ${p.limit}`,
 };

@@ -22,7 +22,7 @@ const portion = 10;
 /** Steps of a scan within a transaction: past the 5,000 tasks of one's own. */
 const stepsAtOnce = 4;
 /** How long to look for a task that passes a filter; and for any at all, behind very many of one's own. */
-const filterMs = secondMs / 10;
+const filterMs = 80;
 const anyMs = 5 * secondMs;
 
 /** Claims this very task, wherever it stands in anybody's order. */
@@ -67,7 +67,7 @@ export async function pickupBatch(
  */
 async function claimThrough(call: Call, filter: BoardFilter, count: number): Promise<PickedUp> {
   const { ctx, agentId } = call;
-  const isFiltered = filter.tags.length > 0 || filter.needle !== undefined;
+  const isFiltered = filter.tags.length > 0 || filter.part !== undefined;
   const pacing = patient(isFiltered ? filterMs : anyMs);
   let from = start;
   for (;;) {
