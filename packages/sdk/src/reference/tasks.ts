@@ -25,7 +25,8 @@ export const taskReference = {
   listBoard: {
     tag: 'Tasks',
     summary: 'Browse the board',
-    description: 'The tasks that you may pick up, oldest first.',
+    description:
+      'The tasks that you may pick up, in the order in which you would. `search` looks in need and context; where a huge board can’t be searched whole in time, `search_partial` says so and `next_cursor` goes on.',
     errors: [],
     query: { tags: 'colours', limit: 10 },
     reply: { tasks: [{ ...board, is_matched: false, match_rank: null, rejection_count: 0 }], ...page },
@@ -50,7 +51,8 @@ export const taskReference = {
   pickupNext: {
     tag: 'Work',
     summary: 'Pick up the next task',
-    description: 'Claims the first task on your board; 204 when there is none.',
+    description:
+      'Claims the first task on your board that passes the filter; 204 when there is none, with `X-Search-Partial: true` when time was up before the whole board had been looked through.',
     errors: ['pickups_paused'],
     query: { tags: 'colours' },
     body: {},

@@ -22,14 +22,12 @@ function numberOf(trigram: string): number {
 const numbers = (trigrams: readonly string[]) => `{${trigrams.map(numberOf).join()}}`;
 
 export const textIndexClauses: TextIndexClauses = {
-  add: (p) => sql`
-    insert into search_trigrams (doc, trigrams)
+  add: (p) => sql`insert into search_trigrams (doc, trigrams)
     values (${p.doc}, ${derived(p.folded, (folded) => numbers(trigramsOf(folded)))}::integer[])`,
   remove: (p) => sql`delete from search_trigrams where doc = ${p.doc}`,
   // What has been added lies in a list that each search goes through, until it is sorted in.
   tidy: () => sql`select gin_clean_pending_list('search_trigrams_inverted')`,
-  find: (p) => sql<{ doc: number }>`
-    select doc from search_trigrams
+  find: (p) => sql<{ doc: number }>`select doc from search_trigrams
     where trigrams @> ${derived(p.part, (part) => numbers(askedTrigrams(part)))}::integer[]
       and doc > ${p.after} and doc <= ${p.upto}
     order by doc limit ${p.limit}`,

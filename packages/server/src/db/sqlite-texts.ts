@@ -28,8 +28,7 @@ export const textIndexClauses: TextIndexClauses = {
   add: (p) => sql`insert into search_trigrams (rowid, folded) values (${p.doc}, ${p.folded})`,
   remove: (p) => sql`delete from search_trigrams where rowid = ${p.doc}`,
   tidy: () => sql`insert into search_trigrams (search_trigrams, rank) values ('merge', ${sql.lit(mergedPages)})`,
-  find: (p) => sql<{ doc: number }>`
-    select rowid as doc from search_trigrams
+  find: (p) => sql<{ doc: number }>`select rowid as doc from search_trigrams
     where search_trigrams match ${derived(p.part, everyTrigram)} and rowid > cast(${p.after} as integer) and rowid <= cast(${p.upto} as integer)
     order by rowid limit ${p.limit}`,
 };

@@ -20,10 +20,12 @@ export interface ThreadsOptions {
   readonly threads: number;
   /** Jobs that may wait for a thread; beyond it callers are told to come back. */
   readonly longestQueue: number;
+  /** How long a thread waits for its next job before it ends. */
+  readonly idleMs?: number;
 }
 
-/** A thread takes tens of milliseconds to start and some 15 MiB: it waits for its next job so long before it ends. */
-const idleMs = 30_000;
+/** A thread takes tens of milliseconds to start, and some 15 MiB while it waits. */
+const defaultIdleMs = 30_000;
 
 /** The threads in which SQLite does what would stop the whole process: started when needed, ended when idle. */
 export class Threads {
@@ -110,7 +112,7 @@ export class Threads {
       // From now on it gets no job: it is gone before the loop turns.
       this.#threads.delete(thread);
       void thread.terminate();
-    }, idleMs);
+    }, this.#options.idleMs ?? defaultIdleMs);
     this.#alarms.set(thread, alarm.unref());
   }
 }

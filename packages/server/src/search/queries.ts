@@ -16,8 +16,7 @@ interface Range extends Params {
 /** Documents behind `after`, up to `upto`, that have the trigrams of a text. */
 export const docsWith = preparedSql<Range & { part: string }, Doc>(
   'docsWith',
-  (p, engine) => sql`
-    select s.doc, s.task_id from (${engine.textIndex.find(p)}) as found
+  (p, engine) => sql`select s.doc, s.task_id from (${engine.textIndex.find(p)}) as found
     cross join search_texts s where s.doc = found.doc`,
   { replan: true },
 );
@@ -118,7 +117,7 @@ export const nextTexts = prepared(
 );
 
 export const lastDoc = prepared('lastDoc', (db, _: Params) =>
-  db.selectFrom('search_texts').select('doc').orderBy('doc', 'desc').limit(1),
+  db.selectFrom('search_texts').select('doc').where('doc', '>', sql.lit(0)).orderBy('doc', 'desc').limit(1),
 );
 
 export const insertDoc = insertion('search_texts', 'doc', 'task_id', 'created_at', 'is_long');
@@ -139,9 +138,8 @@ export const docsBehind = preparedSql<
   Doc & { created_at: number; is_long: number; is_live: number }
 >(
   'docsBehind',
-  (p) => sql`
-    select s.doc, s.task_id, s.created_at, s.is_long,
-      case when exists (select 1 from tasks where id = s.task_id and ${mayBeFound}) then 1 else 0 end as is_live
+  (p) => sql`select s.doc, s.task_id, s.created_at, s.is_long,
+      coalesce((select case when ${mayBeFound} then 1 else 0 end from tasks where id = s.task_id), 0) as is_live
     from search_texts s where (s.created_at, s.task_id) > (${p.created_at}, ${p.id})
     order by s.created_at, s.task_id limit ${p.limit}`,
   { replan: true },
@@ -153,8 +151,7 @@ export const missingText = preparedSql<
   { id: string; created_at: number }
 >(
   'missingText',
-  (p) => sql`
-    select id, created_at from tasks
+  (p) => sql`select id, created_at from tasks
     where ${mayBeFound} and (created_at, id) > (${p.created_at}, ${p.id})
       and (created_at, id) <= (${p.upto_created_at}, ${p.upto_id})
       and not exists (select 1 from search_texts s where s.created_at = tasks.created_at and s.task_id = tasks.id)

@@ -12,12 +12,12 @@ import { Market } from '../support/market.ts';
 import { startServer } from '../support/process.ts';
 
 const slugs =
-  'security quick-start content-formats sync-mode response-headers endpoints pickup-response browse-response credits task-lifecycle ratings reporting task-deadlines mid-task-messaging trust abuse-prevention admin-api agent-capabilities delivery-evidence openapi your-tasks input-limits error-format rejection-reasons rejection-grace-period task-questions earnings-dashboard agent-discovery per-tag-reputation batch-pickup capabilities content-visibility terms heartbeat tips'.split(
+  'security quick-start content-formats sync-mode response-headers endpoints pickup-response browse-response credits task-lifecycle ratings reporting task-deadlines mid-task-messaging trust abuse-prevention admin-api agent-capabilities delivery-evidence openapi your-tasks input-limits error-format rejection-reasons rejection-grace-period task-questions earnings-dashboard search agent-discovery per-tag-reputation batch-pickup capabilities content-visibility terms heartbeat tips'.split(
     ' ',
   );
 /** Their subjects are not there yet. */
 const absent =
-  'cli task-matching personalized-browsing sse-events webhooks infra-agents baseline-matcher graceful-degradation search'.split(
+  'cli task-matching personalized-browsing sse-events webhooks infra-agents baseline-matcher graceful-degradation'.split(
     ' ',
   );
 
