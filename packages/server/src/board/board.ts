@@ -74,6 +74,8 @@ export class Board {
   readonly #board: BoardParams;
   readonly #filter: ScanFilter;
   readonly #pacing: Pacing;
+  /** Whether a search has looked through its first few tasks, and may go on apart. */
+  #hasLooked = false;
 
   constructor(reader: BoardReader, agentId: string, now: number, filter: BoardFilter, pacing: Pacing) {
     this.#reader = reader;
@@ -165,6 +167,7 @@ export class Board {
     const { tags, needle } = this.#filter;
     const pace = needle === undefined ? this.#pacing.rest : this.#pacing.window();
     const { rows, end } = await this.#scan(oldest, windowOfAll, pace);
+    this.#hasLooked = true;
     const ofTags =
       tags.length > 0 || needle !== undefined
         ? []
@@ -196,14 +199,15 @@ export class Board {
     }
   }
 
-  /** The next tasks by age. A text is looked up apart where it is not among the first few thousand. */
+  /** The next tasks by age. A text is looked up apart where it is not among the first thousand. */
   async #find(from: Age, want: number): Promise<Scanned> {
     const { until, rest } = this.#pacing;
     const { needle, tags } = this.#filter;
     if (needle === undefined || until === undefined || this.#reader.runApart === undefined) {
       return this.#scan(from, want, rest);
     }
-    const near = await this.#scan(from, want, this.#pacing.window());
+    const near = this.#hasLooked ? { rows: [], end: from } : await this.#scan(from, want, this.#pacing.window());
+    this.#hasLooked = true;
     const budgetMs = until - performance.now();
     if (near.rows.length >= want || near.end === null || budgetMs <= 0) return near;
     const sought = { board: this.#board, tags, part: needle.part, from: near.end, want: want - near.rows.length };

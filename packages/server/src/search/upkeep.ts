@@ -23,10 +23,10 @@ const bytesAtOnce = 32_768;
 /** A longer text would take its time, and have most trigrams there are: it is looked through each time instead. */
 const longestText = 16_384;
 /** Documents compared with their tasks at once. */
-const sweptAtOnce = 500;
+const sweptAtOnce = 200;
 
 /** The pauses: while there is more to take in, between the steps of a sweep, between sweeps, and when all is done. */
-const pauseMs = { behind: 5, sweeping: 100, swept: 10 * minuteMs, idle: secondMs } as const;
+const pauseMs = { behind: 10, sweeping: 100, swept: 10 * minuteMs, idle: secondMs } as const;
 
 export class SearchUpkeep {
   readonly #ctx: Pick<Context, 'db' | 'clock'>;
