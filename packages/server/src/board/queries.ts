@@ -22,6 +22,8 @@ export interface BoardRow {
   readonly reputation_e2: number;
   /** How far the poster trusts the agent; null when they have never met. */
   readonly trust: number | null;
+  /** How long need and context are. */
+  readonly bytes: number;
 }
 
 type Fragment = RawBuilder<unknown>;
@@ -41,7 +43,8 @@ const rowsOf = (examined: Fragment, p: BoardParams) => sql`
   left join trust r on r.truster_id = t.poster_id and r.trusted_id = ${p.agent}
   where t.id = x.id and p.id = t.poster_id`;
 
-const columns = sql`t.id, t.created_at, t.tags, t.hints, p.reputation_e2, r.score as trust`;
+const columns = sql`t.id, t.created_at, t.tags, t.hints, p.reputation_e2, r.score as trust,
+  octet_length(t.need) + coalesce(octet_length(t.context), 0) as bytes`;
 
 /** Nothing stands between this agent and a task `t` of the poster `p`. */
 const isOpen = (p: BoardParams) => sql`
@@ -136,6 +139,23 @@ export const countBoard = perShape((tagCount: number) =>
     { replan: true },
   ),
 );
+
+/** How many tasks `openAmong` asks about: a list that is shorter repeats its last one. */
+export const openShapes = [10, 100, 1_000] as const;
+
+/** Of so many tasks, parameters `id_0`, `id_1`, …, those that bear so many tags and are open to the agent. */
+export const openAmong = perShape((shape: `${number}/${number}`) => {
+  const [tagCount, count] = shape.split('/').map(Number) as [number, number];
+  return preparedSql<BoardParams, BoardRow>(
+    `openAmong ${shape}`,
+    (p) => {
+      const ids = sql.join(indexes(count).map((i) => p[`id_${i}`] as string));
+      return sql`select ${columns} ${rowsOf(sql`select id from tasks where id in (${ids})`, p)}
+        and ${isOpen(p)} and ${isEveryones(p)} and ${bears(p, 't', 0, tagCount)}`;
+    },
+    { replan: true },
+  );
+});
 
 /** The windows of `tagCount` capabilities: of each the oldest tasks that bear it, or were found to be about it. */
 export const tagWindows = perShape((tagCount: number) =>

@@ -1,7 +1,11 @@
 import BetterSqlite from 'better-sqlite3';
 import pg from 'pg';
+import type { DirectoryOrder } from '@pinchwork/sdk';
 import { expect, it, onTestFinished } from 'vitest';
+import lookOnward from '../../src/agents/directory-job.ts';
 import audit from '../../src/audit/audit.ts';
+import { oldest } from '../../src/board/scan.ts';
+import lookUp from '../../src/board/search.ts';
 import { hourMs, minuteMs } from '../../src/clock.ts';
 import { countWaiting } from '../../src/webhooks/queries.ts';
 import { type Engine, onBothEngines } from '../support/engines.ts';
@@ -201,6 +205,36 @@ async function useEverything(market: Market): Promise<void> {
   for (const query of ['', '?tags=common', '?tags=common,rare', '?limit=5&offset=5']) {
     await worker.get(`/v1/tasks/available${query}`);
   }
+  market.clock.advance(minuteMs / 2);
+  await market.ctx.search.run();
+  for (const query of ['search=seed', 'search=absent', 'search=s&tags=common', 'search=absent&tags=common,rare']) {
+    await worker.get(`/v1/tasks/available?${query}`);
+    await worker.post(`/v1/tasks/pickup?${query}`);
+  }
+  // What runs apart is not heard: the same once more, in this thread.
+  for (const tags of [[], ['common']]) {
+    const board = { agent: worker.id, now: market.clock.now() };
+    for (const part of ['seed', 'absent']) {
+      await lookUp(market.ctx.db, { board, tags, part, from: oldest, want: 1, budgetMs: 1_000 });
+    }
+  }
+  for (const [order, from] of Object.entries({
+    reputation: 9_999,
+    tasks_completed: 99_999,
+    rating_count: 9,
+    newest: '~',
+  })) {
+    const shape = `${order as DirectoryOrder}/list/0` as const;
+    const params = { part: 'seed', least: 0, reach: 1_000 };
+    await lookOnward(market.ctx.db, {
+      shape,
+      order: order as DirectoryOrder,
+      params,
+      from: [from, '~'],
+      want: 1,
+      budgetMs: 1_000,
+    });
+  }
   for (const query of ['', '?role=poster', '?role=worker&status=approved', '?status=posted']) {
     await worker.get(`/v1/tasks/mine${query}`);
   }
@@ -275,6 +309,8 @@ function startsWithFew(text: string): boolean {
 const mayScan: [RegExp, string][] = [
   [/^SCAN CONSTANT/, 'no table'],
   [/^SCAN json_each/, 'a list that is a parameter'],
+  [/^SCAN search_trigrams VIRTUAL TABLE INDEX/, 'the index of trigrams, asked for some'],
+  [/^SCAN found/, 'what the index has found, up to a limit'],
   [/ INDEX agents_(releasing|unindexed)$/, 'a few rows, for a while'],
   [/ INDEX agents_infra$/, 'the first that is neither of two agents'],
   [/ INDEX tasks_open$/, 'the newest tasks, up to a limit'],
@@ -309,6 +345,8 @@ const bounded: [RegExp, string][] = [
   [/as "page"|as "counted"|as "e"/, 'the rows of one page, or as many as are counted'],
   [/having sum\(e.amount\)|count\(distinct e.transfer_id\)/, 'one range of an audit'],
   [/as "completed"/, 'everything, counted once a minute for all readers, on SQLite in a thread of its own'],
+  [/from \(select id from tasks where id in/, 'as many tasks as are named: up to a thousand'],
+  [/"search_progress"/, 'one row'],
   [/from "meta"|schema_migrations|kysely_migration|sqlite_master|pg_catalog|from "stuck_timers"/, 'a handful of rows'],
 ];
 
