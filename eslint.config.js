@@ -30,7 +30,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['packages/server/src/main.ts'],
+    files: ['packages/server/src/main.ts', 'examples/**'],
     rules: { 'no-restricted-properties': 'off' },
   },
   {

@@ -60,7 +60,8 @@ export const agentReference = {
   updateMe: {
     tag: 'You',
     summary: 'Change your profile',
-    description: 'Changes what you give; `null` clears a field, and a field left out stays.',
+    description:
+      'Changes what you give; `null` clears a field, and a field left out stays. Another `good_at` is matched from now on; its capability tags are read by an agent that takes the platform’s tasks, at most once an hour.',
     errors: [],
     body: { good_at: 'Colours, and their names in forty languages' },
     reply: me,

@@ -2,6 +2,8 @@ import { type DocumentPage, documents, type Endpoint, endpoints, limits } from '
 import { reference } from '@pinchwork/sdk/reference';
 import { hourMs, minuteMs, secondMs } from '../clock.ts';
 import type { Config, RateLimit } from '../config.ts';
+import { extractionClaimMs } from '../system/claim.ts';
+import { mostMatched } from '../system/post.ts';
 import { version } from '../version.ts';
 import type { Values } from './template.ts';
 
@@ -68,6 +70,7 @@ export function inputLimits(): string {
 /** What documents say of this server: from its configuration and the contract's limits, typed nowhere else. */
 export function documentValues(config: Config): Values {
   const { create, pickup, deliver, read, write, register } = config.rateLimits;
+  const { prices, timeoutSeconds, perPosterPerDay, creditsPerHour } = config.systemTasks;
   const perAgent = { create, pickup, deliver, reads: read, 'other changes': write };
   return {
     version,
@@ -99,6 +102,21 @@ export function documentValues(config: Config): Values {
     message_length: number(limits.messageLength),
     question_length: number(limits.questionLength),
     good_at_length: number(limits.goodAtLength),
+    match_credits: prices.match,
+    verify_credits: prices.verify,
+    extract_credits: prices.extract,
+    match_timeout: timeoutSeconds.match,
+    verify_timeout: timeoutSeconds.verify,
+    extract_timeout: extractionClaimMs / secondMs,
+    baseline_count: mostMatched,
+    match_exclusive: config.matchExclusiveSeconds,
+    system_tasks_per_day: perPosterPerDay,
+    system_credits_per_hour:
+      creditsPerHour === undefined ? 'any number of credits' : `${number(creditsPerHour)} credits`,
+    candidates: limits.candidates,
+    ranked_agents: limits.rankedAgents,
+    tag_count: limits.extractedTags,
+    explanation_length: number(limits.explanationLength),
     open_questions: limits.openQuestions,
     batch: limits.batch,
     endpoints: endpointTable(),

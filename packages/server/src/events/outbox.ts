@@ -38,14 +38,17 @@ const nextRow = prepared('nextOutboxRow', (db, _: Params, engine) =>
   ),
 );
 
-const recipients = prepared('outboxRecipients', (db, p: { task_id: string; after: string; limit: number }) =>
-  db
-    .selectFrom('matches')
-    .select(['agent_id', 'rank'])
-    .where('task_id', '=', p.task_id)
-    .where('agent_id', '>', p.after)
-    .orderBy('agent_id')
-    .limit(p.limit),
+/** Held before any cursor is: whoever moves the task holds them in that order too. */
+const recipients = prepared('outboxRecipients', (db, p: { task_id: string; after: string; limit: number }, engine) =>
+  engine.hold(
+    db
+      .selectFrom('matches')
+      .select(['agent_id', 'rank'])
+      .where('task_id', '=', p.task_id)
+      .where('agent_id', '>', p.after)
+      .orderBy('agent_id')
+      .limit(p.limit),
+  ),
 );
 
 const noteEvent = perShape((column: 'matched_event' | 'ended_event') =>

@@ -23,7 +23,7 @@ export function readBody<S extends z.ZodObject>(
   body: unknown,
 ): z.output<S> {
   const text = decode(body instanceof Uint8Array ? body : noBytes);
-  return check(schema, readFields(schema, mainField, mediaType(contentType), text));
+  return check(schema, readFields(schema, mainField, mediaType(contentType), text), mainField);
 }
 
 /** Checks a query string's parameters; each may be given once. */
@@ -34,13 +34,21 @@ export function readQuery<S extends z.ZodObject>(schema: S, query: unknown): z.o
   return check(schema, query);
 }
 
-function check<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
+function check<S extends z.ZodType>(schema: S, input: unknown, mainField?: Endpoint['mainField']): z.output<S> {
   const { data, error } = schema.safeParse(input);
   if (error === undefined) return data;
   // A number that is neither whole nor in range says so twice.
   const sentences = new Set(error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
-  throw invalid([...sentences].slice(0, 5).join('; '));
+  // JSON that is meant to be the text itself, such as a result, was read as fields.
+  const lacksText = error.issues.some(({ path: [field] }) => field === mainField) && isOtherFields(input, mainField);
+  throw invalid([...sentences].slice(0, 5).join('; '), lacksText ? textHint(mainField!) : undefined);
 }
+
+const isOtherFields = (input: unknown, mainField: Endpoint['mainField']) =>
+  mainField !== undefined && Object.keys(input as Fields).length > 0 && !Object.hasOwn(input as Fields, mainField);
+
+const textHint = (mainField: string) =>
+  `Put the text into the field "${mainField}"; or, if all of the body is that text, send it as text/markdown.`;
 
 /** A byte order mark stays: in a plain text it is part of the text. */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

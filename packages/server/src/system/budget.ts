@@ -1,3 +1,4 @@
+import { platformId } from '@pinchwork/sdk';
 import { sql } from 'kysely';
 import { hourMs, secondMs } from '../clock.ts';
 import type { Context } from '../context.ts';
@@ -40,11 +41,10 @@ const countRecent = prepared('countRecentSystemTasks', (db, p: { poster_id: stri
     .select(sql<number>`count(*)`.as('total')),
 );
 
-/** Adds to the current period if the window then holds no more than `most`. No row: it would. */
+/** Adds to the current period if the window then holds no more than `most`. No row: it would. Needs the purse held. */
 const spendIfLeft = preparedSql<{ period: number; since: number; credits: number; most: number }, { credits: number }>(
   'spendIfLeft',
   (p) => {
-    // The current period's own row is read under its lock; others only ever become less.
     const others = sql`(select coalesce(sum(s.credits), 0) from system_spending s
     where s.period > ${p.since} and s.period <> ${p.period})`;
     return sql`insert into system_spending (period, credits)
@@ -71,7 +71,8 @@ const deletePosted = prepared('deletePosted', (db, p: { task_id: string }) =>
 type BudgetContext = Pick<Context, 'config'>;
 
 /**
- * Reserves the price of a task of the platform. Locks the poster's row, so call it before accounts and cursors are.
+ * Reserves the price of a task of the platform. Locks the poster's row and then the platform's, which is its purse, so
+ * call it before accounts and cursors are locked. With the purse held nobody else is spending, in whatever period.
  *
  * @param posterId whose task it is about; null when it is about none.
  * @returns whether there was enough left.
@@ -88,6 +89,7 @@ export async function reserve(
     if ((await tx.first(countRecent, recent))!.total >= perPosterPerDay) return false;
   }
   if (creditsPerHour === undefined) return true;
+  await tx.first(holdAgent, { id: platformId });
   const period = periodOf(now);
   const spending = { period, since: period - periods - 1, credits: price, most: creditsPerHour };
   return (await tx.first(spendIfLeft, spending)) !== undefined;

@@ -6,7 +6,7 @@ import { record, type RecordContext } from '../tasks/transition.ts';
 import { isHelper, noteInspector, waitingSystemTasks } from './queries.ts';
 
 /** How long an agent may take over another one's tags. */
-const extractionClaimMs = 2 * minuteMs;
+export const extractionClaimMs = 2 * minuteMs;
 /** Of each kind, so many of the oldest are tried: some may be about the agent's own tasks. */
 const mostTried = 20;
 

@@ -10,7 +10,7 @@ import { insertPosted, reserve } from './budget.ts';
 import * as queries from './queries.ts';
 
 /** Agents that the built-in matcher chooses. */
-const mostMatched = 5;
+export const mostMatched = 5;
 /** An agent's capabilities are asked about once in this time. */
 const extractionMs = hourMs;
 
@@ -36,6 +36,8 @@ async function ask(ctx: SystemContext, tx: Tx, question: Question): Promise<stri
   const { kind, aboutId, aboutVersion, candidates, posterId, now } = question;
   const { prices, timeoutSeconds } = ctx.config.systemTasks;
   const price = prices[kind];
+  // Its row is the purse that a reservation holds.
+  tx.send(queries.ensurePlatform, { now });
   if (!(await reserve(ctx, tx, { posterId, price, now }))) return undefined;
   const id = ctx.newId('task');
   const periodMs = kind === 'extract' ? ctx.config.taskExpireHours * hourMs : timeoutSeconds[kind] * secondMs;

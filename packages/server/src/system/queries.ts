@@ -1,5 +1,14 @@
+import { platformId } from '@pinchwork/sdk';
 import { sql } from 'kysely';
 import { prepared } from '../db/prepared.ts';
+
+/** Who posts the platform's own tasks: made with the first of them. It has no key and no account. */
+export const ensurePlatform = prepared('ensurePlatform', (db, p: { now: number }) =>
+  db
+    .insertInto('agents')
+    .values({ id: platformId, name: 'Pinchwork', created_at: p.now })
+    .onConflict((conflict) => conflict.doNothing()),
+);
 
 /** A task of the platform's own, on its way to whoever takes them. */
 export const insertSystemTask = prepared(

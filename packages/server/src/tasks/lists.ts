@@ -17,10 +17,11 @@ export interface PageRow {
 /** Where a page begins: behind this task in the list's order. */
 export type Position = Pick<PageRow, 'id' | 'created_at'>;
 
-/** The platform's own tasks show the texts of the task that they are about, twice. */
+/** The platform's own tasks show the texts of what they are about twice; each candidate's id stands for 2,000 characters. */
 const textSize = sql<number>`coalesce(length(tasks.need), 0) + coalesce(length(tasks.context), 0) + coalesce(length(tasks.result), 0)
   + coalesce((select 2 * (length(about.need) + coalesce(length(about.context), 0) + coalesce(length(about.result), 0))
-      from tasks as about where about.id = tasks.about_id), 0)`;
+      from tasks as about where about.id = tasks.about_id), 0)
+  + coalesce(200 * length(tasks.candidates), 0)`;
 
 /** The tasks of a page with the length of their texts, which are looked at for these alone, not for those before. */
 function withSizes(db: Kysely<Schema>, page: SelectQueryBuilder<Schema, never, Position>) {

@@ -10,7 +10,7 @@ import { claimSystemTask, claimSystemTasks } from '../system/claim.ts';
 import { withTexts } from '../system/render.ts';
 import { personStatements, type TaskRow } from './queries.ts';
 import { refusal, refuseIfBarred } from './refusal.ts';
-import { record } from './transition.ts';
+import { record, recordOutcome, recordStanding } from './transition.ts';
 import { pickupView } from './view.ts';
 
 const defaultBatch = 5;
@@ -30,7 +30,11 @@ export function pickupTask(call: Call, taskId: string): Promise<TaskPickupRespon
   return call.transact('pickup', async (tx) => {
     const now = ctx.clock.now();
     const task = await claimRow(ctx, tx, agentId, taskId, now);
-    if (task !== undefined) return recordClaim(ctx, tx, agentId, task, now);
+    if (task !== undefined) {
+      const view = await viewOf(tx, task);
+      await record(ctx, tx, 'claim', task, { actorId: agentId, workerId: agentId, at: now });
+      return view;
+    }
     const system = await claimSystemTask(ctx, tx, agentId, taskId, now);
     if (system !== undefined) return viewOf(tx, system);
     throw await refusal(tx, 'claim', taskId, agentId, now);
@@ -119,11 +123,18 @@ async function claimNext(
   }
   // An agent that must pause finds nothing, and is told why rather than that there is nothing.
   if (system.length + rows.length === 0) await refuseIfBarred(tx, agentId, now);
-  // The events take their locks in the order of the recipients' ids, over all tasks of the batch.
+  const moved = { actorId: agentId, workerId: agentId, at: now };
+  // Over all tasks of the batch, locks are taken as for one: the oldest task first, then the recipients of events by id.
+  for (const task of rows.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
+    await recordStanding(ctx, tx, 'claim', task, moved);
+  }
   const byPoster = rows.toSorted((a, b) => (a.poster_id < b.poster_id ? -1 : 1));
   const views = new Map<string, TaskPickupResponse>();
   for (const task of system) views.set(task.id, await viewOf(tx, task));
-  for (const task of byPoster) views.set(task.id, await recordClaim(ctx, tx, agentId, task, now));
+  for (const task of byPoster) {
+    views.set(task.id, await viewOf(tx, task));
+    await recordOutcome(ctx, tx, 'claim', task, moved);
+  }
   return { tasks: [...system, ...rows].map(({ id }) => views.get(id)!), cut };
 }
 
@@ -159,18 +170,6 @@ function claimRow(ctx: Context, tx: Tx, agentId: string, taskId: string, now: nu
     from: deadlineAfter(now, 0),
     default_timeout: deadlineAfter(0, ctx.config.defaultClaimTimeoutMinutes * minuteMs),
   });
-}
-
-async function recordClaim(
-  ctx: Context,
-  tx: Tx,
-  agentId: string,
-  task: TaskRow,
-  now: number,
-): Promise<TaskPickupResponse> {
-  const view = await viewOf(tx, task);
-  await record(ctx, tx, 'claim', task, { actorId: agentId, workerId: agentId, at: now });
-  return view;
 }
 
 async function viewOf(tx: Tx, task: TaskRow): Promise<TaskPickupResponse> {

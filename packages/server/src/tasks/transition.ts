@@ -37,11 +37,23 @@ export type RecordContext = Pick<Context, 'config' | 'newId' | 'outbox' | 'webho
  * Everything that goes with a transition once its guarded statement has changed the task's row: the board, how the
  * agents stand, the credits, the events, the row of the history, and after the commit the wake-up.
  *
- * On PostgreSQL this is also the order of the locks (a platform's task before the one it is about, trust, agents, the
- * platform's budget, accounts, cursors, each by id), which every transaction keeps to, so that none waits for one that
- * waits for it.
+ * On PostgreSQL this is also the order of the locks (a platform's task before the one it is about, matches, trust,
+ * agents, the platform's budget, accounts, cursors, each by id), which every transaction keeps to, so that none waits
+ * for one that waits for it. One that moves several tasks does the first half for all of them, then the second.
  */
 export async function record(
+  ctx: RecordContext,
+  tx: Tx,
+  name: TransitionName,
+  task: TaskRow,
+  moved: Moved,
+): Promise<void> {
+  await recordStanding(ctx, tx, name, task, moved);
+  await recordOutcome(ctx, tx, name, task, moved);
+}
+
+/** The first half: the board, how the agents stand, and what the platform need not ask any more. */
+export async function recordStanding(
   ctx: RecordContext,
   tx: Tx,
   name: TransitionName,
@@ -51,9 +63,21 @@ export async function record(
   const row = transition(name);
   moveOnBoard(tx, row, task);
   judge(ctx, tx, row, task, moved);
-  await drop(ctx, tx, row, task, moved.at);
+  await withdrawUnneeded(ctx, tx, row, task, moved.at);
+}
+
+/** The second half: credits, events, history. Its locks are those that transactions meet on. */
+export async function recordOutcome(
+  ctx: RecordContext,
+  tx: Tx,
+  name: TransitionName,
+  task: TaskRow,
+  moved: Moved,
+): Promise<void> {
+  const row = transition(name);
   if (row.tellsMatched !== undefined && task.match_count > 0) {
-    tellMatched(ctx, tx, task.id, row.tellsMatched, { worker_id: null }, moved.at);
+    const data = row.tellsMatched === 'task_expired' ? { worker_id: null } : {};
+    tellMatched(ctx, tx, task.id, row.tellsMatched, data, moved.at);
   }
   await moveCredits(ctx, tx, row, task, moved);
   const numbers = await tell(ctx, tx, row, task, moved);
@@ -118,7 +142,13 @@ function judge(
 }
 
 /** Withdraws the platform's task about this one that is no longer needed, unless somebody has it in hand. */
-async function drop(ctx: RecordContext, tx: Tx, { drops }: Transition, task: TaskRow, now: number): Promise<void> {
+async function withdrawUnneeded(
+  ctx: RecordContext,
+  tx: Tx,
+  { drops }: Transition,
+  task: TaskRow,
+  now: number,
+): Promise<void> {
   const id = drops === undefined ? null : drops === 'matching' ? task.matching_id : task.verifying_id;
   if (id === null || (await tx.first(lockPostedTask, { id })) === undefined) return;
   const dropped = await tx.first(platformStatements.withdraw, { id, now });

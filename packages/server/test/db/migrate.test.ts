@@ -15,6 +15,7 @@ onBothEngines('the schema', (engine) => {
     expect(await engine.query(url, 'select name from kysely_migration')).toEqual([
       { name: '0001_core' },
       { name: '0002_people' },
+      { name: '0003_matching' },
       { name: '0004_webhooks' },
     ]);
     await first.close();

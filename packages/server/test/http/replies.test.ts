@@ -149,6 +149,7 @@ describe('the headers that repeat a part of the reply', () => {
     rate: aboutTask,
     report: aboutTask,
     askQuestion: aboutTask,
+    redeliver: aboutTask,
     answerQuestion: aboutTask,
     sendMessage: aboutTask,
     decideReport: aboutTask,

@@ -11,9 +11,6 @@ export async function up(db: Kysely<Schema>, dialect: SchemaDialect): Promise<vo
   const addColumn = (table: string, column: ReturnType<typeof sql>) =>
     run(sql`alter table ${sql.raw(table)} add column ${column}`);
 
-  // Who posts the platform's own tasks. It has no key and no account.
-  await run(sql`insert into agents (id, name, created_at) values ('ag-platform', 'Pinchwork', 0)`);
-
   await addColumn(
     'tasks',
     sql`kind ${idText} not null default 'work' check (kind in ('work', 'match', 'verify', 'extract'))`,

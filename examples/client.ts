@@ -1,0 +1,92 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { RegisterResponse } from '@pinchwork/sdk';
+
+const defaultServer = 'http://127.0.0.1:8000';
+const defaultPauseSeconds = 5;
+
+/** The marketplace said no, for good: trying again as it is will not help. */
+export class Refusal extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/**
+ * How an agent talks to a marketplace: plain `fetch`, JSON, and patience. Where it is busy (429, 503) or out of reach, the
+ * same request is sent again when it says; everything that changes something carries an `Idempotency-Key`, so that it
+ * happens once however often it is sent.
+ */
+export class Client {
+  readonly #server: string;
+  readonly #stop: AbortSignal;
+  #key: string | undefined;
+
+  /** @param stop ends every pause and every wait at once; what changes something is said to its end. */
+  constructor(server: string, key: string | undefined, stop: AbortSignal) {
+    this.#server = server;
+    this.#key = key;
+    this.#stop = stop;
+  }
+
+  /** Uses the key in `PINCHWORK_API_KEY`, or registers and says so: the server is in `PINCHWORK_SERVER`. */
+  static async join(profile: { name: string; good_at?: string; accepts_system_tasks?: boolean }, stop: AbortSignal) {
+    const { PINCHWORK_SERVER: server, PINCHWORK_API_KEY: key } = process.env;
+    const client = new Client(server ?? defaultServer, key, stop);
+    if (key === undefined) {
+      const { agent_id, api_key } = (await client.post<RegisterResponse>('/v1/register', profile))!;
+      client.#key = api_key;
+      console.log(`registered as ${agent_id}; an agent that comes back would save its key now`);
+    }
+    return client;
+  }
+
+  get<T>(path: string): Promise<T | undefined> {
+    return this.#send<T>('GET', path, undefined, {});
+  }
+
+  post<T>(path: string, body: object = {}): Promise<T | undefined> {
+    const headers = { 'content-type': 'application/json', 'idempotency-key': randomUUID() };
+    return this.#send<T>('POST', path, JSON.stringify(body), headers);
+  }
+
+  /** @returns undefined when there is nothing (204). @throws Refusal; the signal's reason when it is time to stop. */
+  async #send<T>(method: string, path: string, body: string | undefined, more: Record<string, string>) {
+    const authorization = this.#key === undefined ? {} : { authorization: `Bearer ${this.#key}` };
+    const headers = { accept: 'application/json', ...authorization, ...more };
+    for (;;) {
+      // A redirect could lead the key to another host.
+      const request = { method, headers, redirect: 'error', ...(body === undefined ? {} : { body }) } as const;
+      const signal = method === 'GET' ? { signal: this.#stop } : {};
+      const response = await fetch(new URL(path, this.#server), { ...request, ...signal }).catch(() => undefined);
+      if (response !== undefined && response.status !== 429 && response.status !== 503) {
+        if (response.status === 204) return undefined;
+        const reply = (await response.json()) as T & { error?: string };
+        if (response.ok) return reply;
+        throw new Refusal(response.status, reply.error ?? `HTTP ${response.status}`);
+      }
+      this.#stop.throwIfAborted();
+      const seconds = Number(response?.headers.get('retry-after') ?? defaultPauseSeconds);
+      console.log(`the market is busy or out of reach; trying again in ${seconds} s`);
+      await pause(seconds * 1000, undefined, { signal: this.#stop });
+    }
+  }
+}
+
+/** Runs an agent until it is done or told to stop by Ctrl-C; what it has in hand it brings to an end. */
+export async function run(agent: (stop: AbortSignal) => Promise<void>): Promise<void> {
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  try {
+    await agent(stop.signal);
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+  }
+  console.log('goodbye');
+}
+
+/** Sleeps, or wakes to stop. */
+export const rest = (seconds: number, signal: AbortSignal) => pause(seconds * 1000, undefined, { signal });
