@@ -34,8 +34,9 @@ const windowPerTag = 60;
 const windowOfAll = 100;
 /** How many tasks are looked at to count those that are open. */
 const countedReach = 5_000;
-/** What looks texts up, where the database does long jobs. */
+/** What looks texts up, where the database does long jobs; and how long it may in any case, on however busy a machine. */
 const lookUpJob = new URL('./search.ts', import.meta.url);
+const leastApartMs = 30;
 
 /** Where a page begins: behind a task in one of the three parts. */
 export type Position = readonly [part: number, a: number, b: number, c: number, createdAt: number, id: string];
@@ -199,8 +200,8 @@ export class Board {
     }
     const near = this.#hasLooked ? { rows: [], end: from } : await this.#scan(from, want, this.#pacing.window());
     this.#hasLooked = true;
-    const budgetMs = until - performance.now();
-    if (near.rows.length >= want || near.end === null || budgetMs <= 0) return near;
+    if (near.rows.length >= want || near.end === null) return near;
+    const budgetMs = Math.max(leastApartMs, until - performance.now());
     const sought = { board: this.#board, tags, part: needle.part, from: near.end, want: want - near.rows.length };
     const far = await this.#reader
       .runApart<Lookup, Scanned>(lookUpJob, { ...sought, budgetMs }, 'short')

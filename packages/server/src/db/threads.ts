@@ -94,7 +94,9 @@ export class Threads {
       this.#assign();
     });
     let failure: unknown;
-    thread.on('error', (error) => (failure = error));
+    thread.on('error', (error: unknown) => {
+      failure = error;
+    });
     thread.on('exit', () => {
       const job = this.#threads.get(thread);
       clearTimeout(this.#alarms.get(thread));

@@ -6,12 +6,13 @@ import { version } from '../../src/version.ts';
 import { makeBusy } from '../support/busy.ts';
 import { runCommand } from '../support/command.ts';
 import { postgres, sqlite } from '../support/engines.ts';
+import { answers } from '../support/helpers.ts';
 import { type Agent, Market, postTask } from '../support/market.ts';
 import { startServer } from '../support/process.ts';
 import { Proxy } from '../support/proxy.ts';
 import { readTables, type Tables } from '../support/tables.ts';
 
-const settings = { PINCHWORK_RATE_LIMIT_REGISTER: '4/hour', PINCHWORK_TASK_EXPIRE_HOURS: '48' };
+const settings = { PINCHWORK_RATE_LIMIT_REGISTER: '5/hour', PINCHWORK_TASK_EXPIRE_HOURS: '48' };
 
 /** In this process, which is quicker. @returns what it is refused with, or nothing. */
 const moveHere = (from: string, to: string) =>
@@ -59,8 +60,9 @@ const everything = async (agent: Agent) =>
 
 describe('a market that moves to PostgreSQL', () => {
   it('is there whole, every table of it, and goes on as if nothing had happened', { timeout: 120_000 }, async () => {
-    const { url, market: before, poster, worker, suspended, tasks, order, ordered } = await closedMarket();
+    const { url, market: before, poster, worker, suspended, helper, tasks, order, ordered } = await closedMarket();
     const source = await readTables(url);
+    for (const [table, rows] of comparable(source)) expect(rows, table).not.toEqual([]);
     const there = await Market.open(url, settings, before.clock);
     const known = await everything(there.client(poster.id, poster.key));
     await there.close();
@@ -84,8 +86,20 @@ describe('a market that moves to PostgreSQL', () => {
     // Idempotency keys, and the limit that is counted in the database.
     const again = await ada.post('/v1/tasks', order, { 'idempotency-key': 'one order' });
     expect(again).toMatchObject({ headers: { 'idempotency-replayed': 'true' }, body: ordered.body });
-    await market.register('the fourth');
-    await expect(market.register('the fifth')).rejects.toThrow('429');
+    await market.register('the fifth');
+    await expect(market.register('the sixth')).rejects.toThrow('429');
+
+    // What the platform asks, what the chosen are still to be told, and what webhooks are still to be sent.
+    const answered = await market
+      .client(helper.id, helper.key)
+      .post(`/v1/tasks/${tasks.checking}/deliver`, { result: answers.verify() });
+    expect(answered).toMatchObject({ status: 200, body: { status: 'approved' } });
+    expect((await ada.get(`/v1/tasks/${tasks.checked}`)).body.verification).toMatchObject({ meets_requirements: true });
+    await market.ctx.outbox.run();
+    const { events } = (await bob.get('/v1/events/history?types=task_matched')).body;
+    expect(events).toMatchObject([{ task_id: tasks.matched, rank: 0 }]);
+    const { deliveries } = (await ada.get('/v1/me/webhook/deliveries')).body;
+    expect(deliveries.map(({ status }: { status: string }) => status)).toEqual(['pending', 'pending', 'dead']);
 
     // Every task goes on from where it was, and the events count on.
     expect((await ada.post(`/v1/tasks/${tasks.delivered}/approve`, { rating: 4 })).status).toBe(200);
@@ -98,7 +112,7 @@ describe('a market that moves to PostgreSQL', () => {
     );
     expect(numbers.map(({ number }) => number)).toEqual(numbers.map((_, i) => i + 1));
     const told = source.events!.filter(({ agent_id }) => agent_id === poster.id).length;
-    expect(numbers.length).toBe(told + 3);
+    expect(numbers.length).toBe(told + 4);
 
     // Deadlines still bite: the claim's hour, the posted task's half-hour (which its worker loses), and all others.
     await market.pass(hourMs - minuteMs);
@@ -180,7 +194,7 @@ describe('a move that can not succeed', () => {
     const [count] = await postgres.query(target, 'select count(*)::int as agents from agents');
     const again = await moveHere(url, target);
     if (count!.agents === 0) expect(again).toBeUndefined();
-    else expect([again, count!.agents]).toEqual([expect.stringContaining('is not empty'), 3]);
+    else expect([again, count!.agents]).toEqual([expect.stringContaining('is not empty'), 4]);
   });
 
   it('leaves nothing in the target when a row does not fit there, and says so', async () => {

@@ -1,35 +1,58 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
+import type { Client } from '../support/client.ts';
 import { Cluster } from '../support/cluster.ts';
+import { postgres as engine } from '../support/engines.ts';
 import { createDatabase, startPostgres } from '../support/postgres.ts';
 import { Random, testSeed } from '../support/random.ts';
-import { expectAsTold, feePercent, History, initialCredits } from './history.ts';
+import { type Behaviour, Receiver, until } from '../support/receiver.ts';
+import { numbers } from '../support/streams.ts';
+import { Helper } from './helper.ts';
+import { type Chapter, eventsOf, expectAsTold, feePercent, History, initialCredits, type Profile } from './history.ts';
+import { Listener } from './listener.ts';
 
 /**
  * Three nodes on one PostgreSQL behind a load balancer; a node is killed every two seconds, and the database itself is
- * restarted twice, once in order and once not. Each client follows its own history, and reads back what it has done
- * through whichever node comes next.
+ * restarted twice, once in order and once not. Each client follows its own history, reads back what it has done through
+ * whichever node comes next, and listens to its agents' event streams, some of which go to webhooks as well. Two agents answer
+ * the platform's own tasks meanwhile.
  *
  * Ten minutes of it: `PINCHWORK_TEST_CHAOS_KILLS=300 npx vitest run chaos`. The run prints its seed.
  */
 const kills = Number(process.env.PINCHWORK_TEST_CHAOS_KILLS ?? 7);
 const killEveryMs = 2_000;
 /** On a machine that has other things to do, kills wait for the load: what counts is what they do to it. */
-const leastRepliesPerKill = 600;
+const leastRepliesPerKill = 800;
 const clients = 6;
 /** Of all requests, so many may be told to try again. */
 const toleratedShare = 0.01;
+const maxRetries = 1;
 
-it('loses nothing that was answered, and does nothing twice', { timeout: 120_000 + kills * 20_000 }, async () => {
+const settings = {
+  PINCHWORK_INITIAL_CREDITS: String(initialCredits),
+  PINCHWORK_PLATFORM_FEE_PERCENT: String(feePercent),
+  PINCHWORK_SYSTEM_CREDITS_PER_HOUR: 'off',
+  PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true',
+  // Short, because what a killed server had under way is left alone for this long and 5 s.
+  PINCHWORK_WEBHOOK_TIMEOUT_SECONDS: '1',
+  PINCHWORK_WEBHOOK_MAX_RETRIES: String(maxRetries),
+};
+
+it('loses nothing that was answered, and does nothing twice', { timeout: 180_000 + kills * 20_000 }, async () => {
   console.log(`${kills} kills, seed ${testSeed}`);
   const random = new Random(testSeed);
   const postgres = await startPostgres();
   onTestFinished(() => postgres.stop());
-  const cluster = await Cluster.start(await createDatabase(postgres.adminUrl), 3, {
-    PINCHWORK_INITIAL_CREDITS: String(initialCredits),
-    PINCHWORK_PLATFORM_FEE_PERCENT: String(feePercent),
+  const database = await createDatabase(postgres.adminUrl);
+  const cluster = await Cluster.start(database, 3, settings);
+  const receiver = await openReceiver(random.fork());
+  const audience = new Audience(cluster);
+  const histories = Array.from({ length: clients }, (_, i) => {
+    const dice = random.fork();
+    const profile = () => profileOf(dice, receiver);
+    return new History(`client ${i}`, cluster, random.fork(), { profile, onChapter: audience.chapterOf(i) });
   });
-  const histories = Array.from({ length: clients }, (_, i) => new History(`client ${i}`, cluster, random.fork()));
+  const helpers = await openHelpers(cluster, audience, random);
 
   let goesOn = true;
   const killing = async () => {
@@ -44,20 +67,164 @@ it('loses nothing that was answered, and does nothing twice', { timeout: 120_000
     }
     goesOn = false;
   };
-  await Promise.all([killing(), ...histories.map((history) => history.run(() => goesOn))]);
+  await Promise.all([killing(), ...[...histories, ...helpers].map((party) => party.run(() => goesOn))]);
+  await audience.leave();
+  await untilAllIsSent(database);
 
   const node = cluster.direct(0);
   const chapters = histories.flatMap((history) => history.chapters);
   let tasks = 0;
   for (const chapter of chapters)
     tasks += await expectAsTold(chapter, node.as(chapter.poster), node.as(chapter.worker));
+  const systemTasks = await expectPaid(node, database, helpers);
+  const events = await audience.expectToHaveHeardAll(node);
+  const webhooks = await expectSent(database, chapters, events, receiver);
   const { body: audit } = await node.admin.get('/v1/admin/audit');
-  expect(audit).toMatchObject({ ok: true, broken: [], checked: { tasks, agents: 2 * chapters.length } });
+  const checked = { tasks: tasks + systemTasks, agents: 2 * chapters.length + helpers.length };
+  expect(audit).toMatchObject({ ok: true, broken: [], checked });
 
   const { all, unavailable } = cluster.front.counts;
   const leftOpen = histories.reduce((sum, history) => sum + history.leftOpen, 0);
   const statuses = [...cluster.front.statuses].map(([status, count]) => `${status}: ${count}`).join(', ');
   console.log(`${all} replies (${statuses}), ${tasks} tasks, ${leftOpen} requests left open`);
+  console.log(`${systemTasks} tasks of the platform; ${audience.summary}; ${webhooks}`);
   expect(unavailable).toBeGreaterThan(0);
   expect(unavailable / all).toBeLessThanOrEqual(toleratedShare);
 });
+
+/** Some agents are sent their events, and of these some to where nothing is ever taken; some say what they are good at. */
+function profileOf(dice: Random, receiver: Receiver): Profile {
+  const webhook_url = new URL(dice.chance(25) ? '/closed' : '/open', receiver.url).href;
+  return { ...(dice.chance(40) ? { webhook_url } : {}), ...(dice.chance(30) ? { good_at: 'Sums and songs' } : {}) };
+}
+
+/** A receiver that refuses a webhook now and then, and all that go to one of its paths. */
+function openReceiver(dice: Random): Promise<Receiver> {
+  const behaviour: Behaviour = (response, _n, { path }) =>
+    void response.writeHead(path === '/closed' || dice.chance(5) ? 500 : 200).end();
+  return Receiver.open(behaviour);
+}
+
+/** They choose workers who are about: mostly a few, and sometimes more than are told in one transaction. */
+async function openHelpers(cluster: Cluster, audience: Audience, random: Random): Promise<Helper[]> {
+  const dice = random.fork();
+  const choose = () => audience.workers.slice(0, dice.chance(25) ? clients : 2);
+  const helpers = await Promise.all([1, 2].map((i) => Helper.register(cluster, `helper ${i}`, choose)));
+  for (const { agent } of helpers) audience.listen(agent);
+  return helpers;
+}
+
+type Credentials = Chapter['poster'] | Helper['agent'];
+
+/** Listens to the streams of everybody: of helpers all the time, of a client's agents while it deals with them, and a chapter longer. */
+class Audience {
+  readonly #cluster: Cluster;
+  readonly #listeners = new Map<Credentials, Listener>();
+  readonly #latest: Chapter[][] = Array.from({ length: clients }, () => []);
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
+
+  listen(agent: Credentials): void {
+    this.#listeners.set(agent, new Listener((lastId) => this.#cluster.follow(agent, lastId)));
+  }
+
+  /** Follows the chapters of a client. */
+  chapterOf(client: number): (chapter: Chapter) => void {
+    return (chapter) => {
+      for (const agent of [chapter.poster, chapter.worker]) this.listen(agent);
+      const latest = this.#latest[client]!;
+      latest.push(chapter);
+      if (latest.length <= 2) return;
+      const { poster, worker } = latest.shift()!;
+      for (const agent of [poster, worker]) void this.#listeners.get(agent)!.stop();
+    };
+  }
+
+  /** The workers of the latest chapters, by their ids. */
+  get workers(): string[] {
+    return this.#latest.flatMap((chapters) => chapters.slice(-1).map(({ worker }) => worker.id));
+  }
+
+  async leave(): Promise<void> {
+    await Promise.all([...this.#listeners.values()].map((listener) => listener.stop()));
+  }
+
+  /** Has everybody read on to the end, and holds it against the history. @returns what there was to hear, by the agent. */
+  async expectToHaveHeardAll(node: Client): Promise<ReadonlyMap<string, number>> {
+    const heard = new Map<string, number>();
+    for (const [agent, listener] of this.#listeners) {
+      const events = await eventsOf(node.as(agent));
+      expect(events.map(({ id }) => id)).toEqual(numbers(1, events.length));
+      await listener.readTo(events.length);
+      expect(listener.messages.map(({ id, event, data }) => ({ id, event, ...data }))).toEqual(
+        events.map((event) => ({ event: event.type, ...event })),
+      );
+      heard.set(agent.id, events.length);
+    }
+    expect(this.#cuts).toBeGreaterThan(0);
+    return heard;
+  }
+
+  get #cuts(): number {
+    return [...this.#listeners.values()].reduce((sum, { cuts }) => sum + cuts, 0);
+  }
+
+  get summary(): string {
+    const events = [...this.#listeners.values()].reduce((sum, { messages }) => sum + messages.length, 0);
+    return `${events} events in ${this.#listeners.size} streams, cut ${this.#cuts} times`;
+  }
+}
+
+/** Waits until nothing is left to tell, nor to send. */
+async function untilAllIsSent(database: string): Promise<void> {
+  const waiting = `select id from outbox union all select id from webhook_deliveries where status = 'pending' limit 1`;
+  await until(async () => {
+    const isOver = (await engine.query(database, waiting)).length === 0;
+    if (!isOver) await pause(100);
+    return isOver;
+  });
+}
+
+/** Helpers have what their answers earned, all of it from the mint. @returns how many tasks of the platform there are. */
+async function expectPaid(node: Client, database: string, helpers: readonly Helper[]): Promise<number> {
+  for (const { agent, earned, answered } of helpers) {
+    expect((await node.as(agent).get('/v1/me')).body.credits).toBe(initialCredits + earned);
+    for (const count of Object.values(answered)) expect(count).toBeGreaterThan(0);
+  }
+  const [count] = await engine.query(database, `select count(*)::int as all from tasks where kind <> 'work'`);
+  return count!.all as number;
+}
+
+/** Each event of an agent with a webhook was delivered, or is dead with its log. @returns a summary. */
+async function expectSent(
+  database: string,
+  chapters: readonly Chapter[],
+  events: ReadonlyMap<string, number>,
+  { received }: Receiver,
+): Promise<string> {
+  const arrived = new Set(received.map(({ headers }) => headers['webhook-id']));
+  const rows = await engine.query(
+    database,
+    'select agent_id, id, event_number::int, status, attempts from webhook_deliveries order by agent_id, event_number',
+  );
+  const told = Map.groupBy(rows, ({ agent_id }) => agent_id);
+  for (const { id, profile } of chapters.flatMap(({ poster, worker }) => [poster, worker])) {
+    const own = (told.get(id) ?? []).map(({ event_number }) => event_number);
+    expect(own).toEqual(profile.webhook_url === undefined ? [] : numbers(1, events.get(id)!));
+  }
+  for (const { id, status, attempts } of rows) {
+    const log = JSON.parse(String(attempts)) as { error: string | null }[];
+    if (status === 'delivered') {
+      expect(arrived).toContain(id);
+      expect(log.at(-1)).toMatchObject({ error: null });
+    } else {
+      expect({ status, attempts: log.length }).toEqual({ status: 'dead', attempts: maxRetries + 1 });
+    }
+  }
+  const dead = rows.filter(({ status }) => status === 'dead').length;
+  expect(dead).toBeGreaterThan(0);
+  expect(rows.length - dead).toBeGreaterThan(0);
+  return `${rows.length} webhooks in ${received.length} attempts, ${dead} of them dead`;
+}

@@ -1,4 +1,4 @@
-import type { TaskResponse, TaskStatus } from '@pinchwork/sdk';
+import type { EventHistoryResponse, EventRow, EventType, TaskResponse, TaskStatus } from '@pinchwork/sdk';
 import { expect } from 'vitest';
 import { type Agent, adminKey, type Reply } from '../support/market.ts';
 import type { Random } from '../support/random.ts';
@@ -16,7 +16,11 @@ interface View {
   readonly rejection_count: number;
   /** Rejections of the current claim. Not shown. */
   readonly claimRejections: number;
+  /** What the two have been told by then, each in its stream. */
+  readonly told: Readonly<Record<Role, readonly EventType[]>>;
 }
+
+type Role = 'poster' | 'worker';
 
 export interface Story {
   /** Unlike that of every other task. */
@@ -44,13 +48,29 @@ export interface Door {
 
 /** A poster and a worker who deal with each other alone, so that all they own follows from their own requests. */
 export interface Chapter {
-  readonly poster: Credentials;
-  readonly worker: Credentials;
+  readonly poster: Member;
+  readonly worker: Member;
   readonly granted: number;
   readonly stories: Story[];
 }
 
-type Credentials = Pick<Agent, 'id' | 'key'>;
+/** What an agent registers with besides its name. */
+export interface Profile {
+  readonly good_at?: string;
+  readonly webhook_url?: string;
+}
+
+export interface Member extends Pick<Agent, 'id' | 'key'> {
+  readonly profile: Profile;
+}
+
+/** What goes on around a history. */
+export interface Surroundings {
+  /** Who the next agent is. */
+  readonly profile?: () => Profile;
+  /** Hears of each chapter that begins. */
+  readonly onChapter?: (chapter: Chapter) => void;
+}
 
 const posted: View = {
   status: 'posted',
@@ -59,11 +79,13 @@ const posted: View = {
   claim_number: 0,
   rejection_count: 0,
   claimRejections: 0,
+  told: { poster: [], worker: [] },
 };
 
 interface Move {
   readonly verb: string;
-  readonly by: 'poster' | 'worker';
+  readonly by: Role;
+  readonly tells?: { readonly who: Role; readonly of: EventType };
   readonly body?: (story: Story, before: View) => object;
   readonly after: (before: View, body: Record<string, unknown>, story: Story) => View;
 }
@@ -74,6 +96,7 @@ const moves = {
   pickup: {
     verb: 'pickup',
     by: 'worker',
+    tells: { who: 'poster', of: 'task_claimed' },
     after: (before) => ({ ...before, status: 'claimed', claim_number: before.claim_number + 1 }),
   },
   cancel: { verb: 'cancel', by: 'poster', after: (before) => ({ ...before, status: 'cancelled' }) },
@@ -81,6 +104,7 @@ const moves = {
   deliver: {
     verb: 'deliver',
     by: 'worker',
+    tells: { who: 'poster', of: 'task_delivered' },
     body: ({ need, price }, { claim_number, rejection_count }) => ({
       result: `${need}, claim ${claim_number}, rejected ${rejection_count} times`,
       credits_claimed: Math.ceil(price / 2),
@@ -95,12 +119,14 @@ const moves = {
   approve: {
     verb: 'approve',
     by: 'poster',
+    tells: { who: 'worker', of: 'task_approved' },
     body: () => ({ rating: 5 }),
     after: (before) => ({ ...before, status: 'approved' }),
   },
   reject: {
     verb: 'reject',
     by: 'poster',
+    tells: { who: 'worker', of: 'task_rejected' },
     body: () => ({ reason: 'Once more, please' }),
     after: (before) => {
       const rejected = { ...before, rejection_count: before.rejection_count + 1 };
@@ -110,6 +136,14 @@ const moves = {
     },
   },
 } satisfies Record<string, Move>;
+
+/** The move, and what is told of it. */
+function follow(move: Move, before: View, body: Record<string, unknown>, story: Story): View {
+  const after = move.after(before, body, story);
+  if (move.tells === undefined) return after;
+  const { who, of } = move.tells;
+  return { ...after, told: { ...after.told, [who]: [...after.told[who], of] } };
+}
 
 /** What may come next; what leads on stands more often. */
 const movesFrom: Partial<Record<TaskStatus, readonly [Move, ...Move[]]>> = {
@@ -129,12 +163,14 @@ export class History {
   readonly #name: string;
   readonly #door: Door;
   readonly #random: Random;
+  readonly #surroundings: Surroundings;
   #requests = 0;
 
-  constructor(name: string, door: Door, random: Random) {
+  constructor(name: string, door: Door, random: Random, surroundings: Surroundings = {}) {
     this.#name = name;
     this.#door = door;
     this.#random = random;
+    this.#surroundings = surroundings;
   }
 
   async run(goesOn: () => boolean): Promise<void> {
@@ -145,13 +181,15 @@ export class History {
       await this.#repeat(adminKey, '/v1/admin/credits/grant', { agent_id: poster.id, amount: granted });
       const chapter = { poster, worker, granted, stories: [] };
       this.chapters.push(chapter);
+      this.#surroundings.onChapter?.(chapter);
       for (let i = 0; i < 6 && goesOn(); i++) await this.#tell(chapter, goesOn);
     }
   }
 
-  async #register(role: string): Promise<Credentials> {
-    const { body } = await this.#repeat(undefined, '/v1/register', { name: `${role} of ${this.#name}` });
-    return { id: body.agent_id, key: body.api_key };
+  async #register(role: Role): Promise<Member> {
+    const profile = this.#surroundings.profile?.() ?? {};
+    const { body } = await this.#repeat(undefined, '/v1/register', { name: `${role} of ${this.#name}`, ...profile });
+    return { id: body.agent_id, key: body.api_key, profile };
   }
 
   async #tell({ poster, worker, stories }: Chapter, goesOn: () => boolean): Promise<void> {
@@ -167,7 +205,7 @@ export class History {
       const move: Move = this.#random.pick(next);
       const body = move.body?.(story, view!);
       const path = `/v1/tasks/${task.body.task_id}/${move.verb}`;
-      const after = move.after(view!, { ...body }, story);
+      const after = follow(move, view!, { ...body }, story);
       const reply = await this.#step(story, (move.by === 'poster' ? poster : worker).key, path, body, after);
       if (reply === undefined) return;
       if (move.verb !== 'pickup') expect(shown(reply.body)).toEqual(shown(after));
@@ -218,23 +256,51 @@ function expectSuccess({ status, text }: Reply, path: string): void {
 }
 
 /** The part of a task that a history foretells. */
-export function shown(task: View | TaskResponse): Omit<View, 'claimRejections'> {
+export function shown(task: View | TaskResponse): Omit<View, 'claimRejections' | 'told'> {
   const { status, result, credits_charged, claim_number, rejection_count = 0 } = task;
   return { status, result, credits_charged, claim_number, rejection_count };
 }
+
+/** All that an agent has been told. */
+export async function eventsOf(agent: Agent): Promise<EventRow[]> {
+  const events: EventRow[] = [];
+  for (let after = 0, more = true; more;) {
+    const { status, body, text } = await agent.get(`/v1/events/history?after=${after}&limit=100`);
+    if (status !== 200) throw new Error(`The history of events answered ${status}: ${text}`);
+    const page = body as EventHistoryResponse;
+    events.push(...page.events);
+    ({ next: after, more } = page);
+  }
+  return events;
+}
+
+/** Told to all agents that were chosen for a task, whoever they are, so that it does not follow from a history. */
+const toldToChosen: readonly EventRow['type'][] = ['task_matched', 'task_cancelled', 'task_verified'];
 
 /** Holds what the server shows of two agents against what they were told. @returns how many tasks there are. */
 export async function expectAsTold({ granted, stories }: Chapter, poster: Agent, worker: Agent): Promise<number> {
   const { body } = await poster.get('/v1/tasks/mine?role=poster&limit=100');
   const tasks = body.tasks as TaskResponse[];
+  const [posterEvents, workerEvents] = [await eventsOf(poster), await eventsOf(worker)];
+  const typesOf = (events: readonly EventRow[], task: TaskResponse) =>
+    events.filter(({ task_id }) => task_id === task.task_id).map(({ type }) => type);
+  const own = (types: readonly EventRow['type'][]) => types.filter((type) => !toldToChosen.includes(type));
   let spent = 0;
   let earned = 0;
   for (const { need, price, may } of stories) {
     const found = tasks.filter((task) => task.need === need);
     expect(found.length).toBeLessThanOrEqual(1);
     const [task] = found;
-    expect(may.map((view) => view && shown(view))).toContainEqual(task && shown(task));
-    if (task === undefined || task.status === 'cancelled') continue;
+    const told = task && { poster: own(typesOf(posterEvents, task)), worker: own(typesOf(workerEvents, task)) };
+    const foretold = may.map((view) => view && { ...shown(view), told: view.told });
+    expect(foretold).toContainEqual(task && { ...shown(task), told });
+    if (task === undefined) continue;
+    const about = typesOf(workerEvents, task);
+    const wasChosen = about.includes('task_matched');
+    expect(about.filter((type) => type === 'task_cancelled').length).toBe(
+      wasChosen && task.status === 'cancelled' ? 1 : 0,
+    );
+    if (task.status === 'cancelled') continue;
     const charged = task.credits_charged ?? 0;
     if (task.status === 'approved') earned += charged - Math.floor((charged * feePercent) / 100);
     spent += task.status === 'approved' ? charged : price;

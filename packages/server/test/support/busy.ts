@@ -1,13 +1,29 @@
 import { hourMs } from '../../src/clock.ts';
-import { type Agent, claimTask, deliverTask, type Market, postTask } from './market.ts';
+import { answer, answers, pickUp, registerHelper } from './helpers.ts';
+import { type Agent, claimTask, deadWebhook, deliverTask, type Market, postTask } from './market.ts';
 
 /** What a market under way has: agents who may go on with it wherever it is moved to. */
 export interface Busy {
   readonly poster: Agent;
   readonly worker: Agent;
   readonly suspended: Agent;
+  /** Takes the platform's tasks; it has one of them, the check of `checked`, in hand. */
+  readonly helper: Agent;
   readonly tasks: Readonly<
-    Record<'posted' | 'asked' | 'claimed' | 'rejected' | 'delivered' | 'approved' | 'cancelled' | 'expired', string>
+    Record<
+      | 'posted'
+      | 'asked'
+      | 'claimed'
+      | 'rejected'
+      | 'delivered'
+      | 'approved'
+      | 'cancelled'
+      | 'expired'
+      | 'matched'
+      | 'checked'
+      | 'checking',
+      string
+    >
   >;
 }
 
@@ -45,6 +61,29 @@ export async function makeBusy(market: Market): Promise<Busy> {
   await worker.post(`/v1/tasks/${asked}/report`, { reason: 'Odd' });
   const posted = await postTask(poster, { deadline_minutes: 30 });
   await market.admin.post('/v1/admin/agents/suspend', { agent_id: suspended.id, suspended: true, reason: 'Spam' });
-  const tasks = { posted, asked, claimed, rejected, delivered, approved, cancelled, expired };
-  return { poster, worker, suspended, tasks };
+
+  const helper = await registerHelper(market);
+  const { matched, checked, checking } = await askPlatform(poster, worker, helper);
+  await fillOutbox(poster, worker);
+  const tasks = {
+    ...{ posted, asked, claimed, rejected, delivered, approved, cancelled, expired },
+    ...{ matched, checked, checking },
+  };
+  return { poster, worker, suspended, helper, tasks };
+}
+
+/** A task for which the worker has been chosen, which it is still to be told, and a delivery that the helper is checking. */
+async function askPlatform(poster: Agent, worker: Agent, helper: Agent) {
+  const matched = await postTask(poster, { need: 'Sing', max_credits: 5 });
+  await answer(helper, answers.match([worker], ['Song']));
+  const checked = await deliverTask(poster, worker, { max_credits: 5 });
+  const { task: checking } = await pickUp(helper);
+  return { matched, checked, checking };
+}
+
+/** A webhook with a delivery that waits, and one that is dead. */
+async function fillOutbox(poster: Agent, worker: Agent): Promise<void> {
+  await poster.patch('/v1/me', { webhook_url: deadWebhook, webhook_secret: oddTexts[0] });
+  await poster.post('/v1/me/webhook/test');
+  await claimTask(poster, worker, { max_credits: 1 });
 }

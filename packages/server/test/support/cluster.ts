@@ -3,9 +3,13 @@ import { Client } from './client.ts';
 import { Front } from './front.ts';
 import type { Agent, Reply } from './market.ts';
 import { type Env, ServerProcess } from './process.ts';
+import { StreamReader } from './streams.ts';
 
 /** What a client waits before it tries again where nobody has told it for how long. */
 const politeMs = 100;
+
+const politely = (retryAfter: unknown) => Number(retryAfter ?? 0) * 1_000 || politeMs;
+const isUnavailable = (status: number) => status === 502 || status === 503;
 
 /** Several nodes on one database, with a load balancer before them and somebody who starts them again when they end. */
 export class Cluster {
@@ -69,11 +73,22 @@ export class Cluster {
     return this.#once(this.#client.as(agent).get(path));
   }
 
+  /** An agent's stream from behind a position; undefined when there is none to be had at this moment. */
+  async follow(agent: Pick<Agent, 'key'>, lastId: number): Promise<StreamReader | undefined> {
+    const headers = { 'last-event-id': String(lastId) };
+    const reader = await StreamReader.open(this.front.url, agent, { headers }).catch(() => undefined);
+    if (reader?.status === 200) return reader;
+    if (reader !== undefined && !isUnavailable(reader.status))
+      throw new Error(`A stream was answered ${reader.status}`);
+    await pause(politely(reader?.response.headers['retry-after']));
+    return undefined;
+  }
+
   /** A request that is sent once; waits as long as the answer asks for where it has to be sent again. */
   async #once(request: Promise<Reply>): Promise<Reply | undefined> {
     const reply = await request.catch(() => undefined);
-    if (reply !== undefined && reply.status !== 502 && reply.status !== 503) return reply;
-    await pause(Number(reply?.headers['retry-after'] ?? 0) * 1_000 || politeMs);
+    if (reply !== undefined && !isUnavailable(reply.status)) return reply;
+    await pause(politely(reply?.headers['retry-after']));
     return undefined;
   }
 }

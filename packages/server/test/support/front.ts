@@ -5,8 +5,9 @@ import { onTestFinished } from 'vitest';
 
 /**
  * A load balancer as operators put it before their nodes: each request goes to the next node; one that takes no
- * connection is passed over; what breaks after that is answered with 502, because it may have been carried out. Replies
- * go through as they come, so that streams do.
+ * connection is passed over, and a GET that breaks off before its reply is asked of another one; any other request that
+ * breaks off is answered with 502, because it may have been carried out. Replies go through as they come, so that
+ * streams do.
  */
 export class Front {
   /** Where the nodes are, or were: an address may be dead. Changed by whoever runs them. */
@@ -64,7 +65,7 @@ export class Front {
     const order = this.nodes.map((_, i) => this.nodes[(first + i) % this.nodes.length]!);
     for (const node of order) {
       const response = await this.#ask(node, incoming, Buffer.concat(chunks), reply);
-      if (response === 'not there') continue;
+      if (response === 'not there' || (response === 'broken' && incoming.method === 'GET')) continue;
       if (response === 'broken') break;
       this.#count(response.statusCode!);
       reply.writeHead(response.statusCode!, response.headers);

@@ -5,7 +5,7 @@ export const registerHelper = (market: Market, name = 'helper') =>
   market.register(name, { accepts_system_tasks: true });
 
 export const answers = {
-  match: (ranked: readonly Agent[] = [], tags: readonly string[] = []) =>
+  match: (ranked: readonly Pick<Agent, 'id'>[] = [], tags: readonly string[] = []) =>
     JSON.stringify({ ranked_agents: ranked.map(({ id }) => id), extracted_tags: tags }),
   verify: (meets = true) => JSON.stringify({ meets_requirements: meets, explanation: 'It says so' }),
   extract: (tags: readonly string[]) => JSON.stringify({ agent_id: 'ag-000000000000', tags }),
