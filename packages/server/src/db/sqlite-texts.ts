@@ -4,8 +4,8 @@ import { askedTrigrams } from './trigrams.ts';
 
 /**
  * SQLite's index of texts: FTS5 with its trigrams, without the texts and without positions, which is a fifth of the
- * size and of the work. It is not let merge its parts whenever it likes, which may take a tenth of a second of
- * everybody's time: `tidy` does so in small steps.
+ * size and of the work. It is not let merge its parts whenever it likes: `tidy` does so in
+ * steps of a bounded size.
  */
 export const textIndexTables = [
   `create virtual table search_trigrams using fts5 (
