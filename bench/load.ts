@@ -11,13 +11,13 @@ export interface Measured {
   readonly perSecond: number;
   /** Milliseconds from sending a request to having its whole reply, for each request that ended in the window. */
   readonly latencies: Readonly<Record<Verb, readonly number[]>>;
-  /** Processor time that the measured process took for one lifecycle; undefined where the system does not tell. */
+  /** Processor time that the measured processes took for one lifecycle; undefined where the system does not tell. */
   readonly cpuMs: number | undefined;
   /** The part of one core that this process took for making the load. Near 1 it is the bottleneck itself. */
   readonly generatorLoad: number;
 }
 
-/** What is put under load. */
+/** A process that is put under load. */
 export interface Target {
   readonly url: URL;
   /** Processor time it has taken so far, in milliseconds. */
@@ -25,25 +25,27 @@ export interface Target {
 }
 
 /**
- * Keeps one connection per lane busy with whole lifecycles, for `seconds` after a short ramp. Counts the lifecycles
- * that ended within the window.
+ * Keeps each lane busy with whole lifecycles, for `seconds` after a short ramp. Counts the lifecycles that ended within
+ * the window. A lane has a connection to each of the targets and sends one request after the other, each to the next
+ * target: so every task goes through all of them, as behind a load balancer.
  *
  * The connections are opened anew: an idle one might have been closed since the last round.
  *
  * @throws Error when a request fails; the load stops at once.
  */
-export async function measure(target: Target, lanes: readonly Lane[], seconds: number): Promise<Measured> {
+export async function measure(targets: readonly Target[], lanes: readonly Lane[], seconds: number): Promise<Measured> {
   const latencies: Record<Verb, number[]> = { create: [], pickup: [], deliver: [], approve: [] };
-  const connections = await Promise.all(lanes.map(() => Connection.open(target.url)));
+  const connections = await Promise.all(lanes.map(() => Promise.all(targets.map(({ url }) => Connection.open(url)))));
   const opensAt = performance.now() + rampMs;
   const closesAt = opensAt + seconds * 1_000;
   let ended = 0;
   let stopped = false;
 
-  const run = async (lane: Lane, connection: Connection) => {
+  const run = async (lane: Lane, own: readonly Connection[], first: number) => {
+    let turn = first;
     const send = async (verb: Verb, request: string) => {
       const sentAt = performance.now();
-      const reply = await connection.send(request);
+      const reply = await own[turn++ % own.length]!.send(request);
       const now = performance.now();
       if (now >= opensAt && now < closesAt) latencies[verb].push(now - sentAt);
       return reply;
@@ -56,8 +58,8 @@ export async function measure(target: Target, lanes: readonly Lane[], seconds: n
   };
 
   try {
-    const work = Promise.all(lanes.map((lane, i) => run(lane, connections[i]!)));
-    const cpu = cpuInWindow(target, seconds);
+    const work = Promise.all(lanes.map((lane, i) => run(lane, connections[i]!, i)));
+    const cpu = cpuInWindow(targets, seconds);
     await work;
     const { targetMs, ownMs } = await cpu;
     return {
@@ -68,22 +70,27 @@ export async function measure(target: Target, lanes: readonly Lane[], seconds: n
     };
   } finally {
     stopped = true;
-    for (const connection of connections) connection.close();
+    for (const connection of connections.flat()) connection.close();
   }
 }
 
-/** How much processor time the target and this process take in the window. */
-async function cpuInWindow(target: Target, seconds: number) {
+/** How much processor time the targets and this process take in the window. */
+async function cpuInWindow(targets: readonly Target[], seconds: number) {
   await sleep(rampMs, undefined, { ref: false });
-  const targetBefore = target.cpuMs();
+  const targetBefore = cpuOf(targets);
   const ownBefore = process.cpuUsage();
   await sleep(seconds * 1_000, undefined, { ref: false });
-  const targetAfter = target.cpuMs();
+  const targetAfter = cpuOf(targets);
   const { user, system } = process.cpuUsage(ownBefore);
   return {
     targetMs: targetBefore === undefined || targetAfter === undefined ? undefined : targetAfter - targetBefore,
     ownMs: (user + system) / 1_000,
   };
+}
+
+function cpuOf(targets: readonly Target[]): number | undefined {
+  const times = targets.map((target) => target.cpuMs());
+  return times.reduce((sum, ms) => (sum === undefined || ms === undefined ? undefined : sum + ms), 0);
 }
 
 /** Puts the latencies of several windows together. */

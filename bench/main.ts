@@ -6,7 +6,7 @@ import { openEngine } from './engines.ts';
 import { describeMachine } from './machine.ts';
 import { type EngineName, type Options, readOptions, usage } from './options.ts';
 import { profileReport } from './profile.ts';
-import { report } from './report.ts';
+import { nodesReport, report } from './report.ts';
 import { measureRounds } from './rounds.ts';
 import { measureStartup } from './startup.ts';
 
@@ -29,9 +29,14 @@ async function benchEngine(name: EngineName, options: Options, folder: string, c
   const engine = await openEngine(name, folder, cleanup);
   const startup = await measureStartup(engine, cleanup);
   const profileFolder = options.profile ? mkdtempSync(join(tmpdir(), `pinchwork-profile-${name}-`)) : undefined;
-  const rounds = await measureRounds(engine, options, cleanup, profileFolder);
-  console.log(`${report(engine, rounds, startup)}\n`);
+  const [first, ...more] = name === 'sqlite' ? [1] : options.nodes;
+  const run = { nodes: first!, rounds: await measureRounds(engine, first!, options, cleanup, profileFolder) };
+  console.log(`${report(engine, run, startup)}\n`);
   if (profileFolder !== undefined) console.log(`${profileReport(profileFolder)}\n`);
+  if (more.length === 0) return;
+  const runs = [run];
+  for (const nodes of more) runs.push({ nodes, rounds: await measureRounds(engine, nodes, options, cleanup) });
+  console.log(`${nodesReport(engine, runs)}\n`);
 }
 
 const cleanup = new Cleanup();

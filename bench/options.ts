@@ -3,6 +3,9 @@ import { parseArgs } from 'node:util';
 export const engineNames = ['sqlite', 'postgres'] as const;
 export type EngineName = (typeof engineNames)[number];
 
+/** Each takes 17 connections to a PostgreSQL that has 200, and floor and servers are up at the same time. */
+const mostNodes = 5;
+
 export interface Options {
   /** How long each side is measured in each round. */
   readonly seconds: number;
@@ -10,6 +13,8 @@ export interface Options {
   /** Requests under way at any time, one per connection. */
   readonly connections: number;
   readonly engines: readonly EngineName[];
+  /** How many servers share one PostgreSQL: one measurement for each number. SQLite has one. */
+  readonly nodes: readonly number[];
   /** Whether the servers and floors write CPU profiles. Their figures suffer, the ratio less so. */
   readonly profile: boolean;
 }
@@ -20,6 +25,7 @@ export const usage = `npm run bench -- [options]
   --rounds N        rounds, floor and server in turn (3)
   --connections N   connections kept busy (32)
   --engine NAME     sqlite, postgres or both (both)
+  --nodes LIST      servers on one PostgreSQL, each number measured in turn (1,2,3)
   --profile         write CPU profiles and print where the time goes
   --help            this text`;
 
@@ -37,6 +43,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
       rounds: { type: 'string', default: '3' },
       connections: { type: 'string', default: '32' },
       engine: { type: 'string', default: 'both' },
+      nodes: { type: 'string', default: '1,2,3' },
       profile: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -47,6 +54,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
     rounds: wholeNumber('--rounds', values.rounds, 100),
     connections: wholeNumber('--connections', values.connections, 1_000),
     engines: readEngines(values.engine),
+    nodes: values.nodes.split(',').map((count) => wholeNumber('--nodes', count, mostNodes)),
     profile: values.profile,
   };
 }

@@ -12,12 +12,12 @@ const targets = { ratio: 0.5, startMs: 1_000, idleMiB: 150 };
 const mebibyte = 1024 * 1024;
 
 /** One engine's figures as text. */
-export function report(engine: Engine, rounds: readonly Round[], { startMs, idleBytes }: Startup): string {
-  const ratios = rounds.map(({ floor, server }) => server.perSecond / floor.perSecond);
+export function report(engine: Engine, { nodes, rounds }: Run, { startMs, idleBytes }: Startup): string {
+  const ratios = ratiosOf(rounds);
   const ratio = median(ratios);
   const idleMiB = idleBytes / mebibyte;
   return [
-    engine.title,
+    nodes === 1 ? engine.title : `${engine.title}; ${nodes} processes a side`,
     `Floor: Fastify, ${engine.floorTitle}`,
     '',
     table(lifecycleRows(rounds, ratios)),
@@ -38,8 +38,45 @@ export function report(engine: Engine, rounds: readonly Round[], { startMs, idle
   ].join('\n');
 }
 
+/** What each side did with so many processes. */
+export interface Run {
+  readonly nodes: number;
+  readonly rounds: readonly Round[];
+}
+
+/** What several processes on one database get done, beside one another. */
+export function nodesReport(engine: Engine, runs: readonly Run[]): string {
+  const [first] = runs;
+  const base = medianOf(first!.rounds, 'server');
+  const rows = runs.map(({ nodes, rounds }) => {
+    const ratios = ratiosOf(rounds);
+    return [
+      String(nodes),
+      rate(medianOf(rounds, 'floor')),
+      rate(medianOf(rounds, 'server')),
+      percent(median(ratios)),
+      `${percent(Math.min(...ratios))} to ${percent(Math.max(...ratios))}`,
+      percent(medianOf(rounds, 'server') / base),
+      `>= ${percent(targets.ratio)}`,
+      verdict(median(ratios) >= targets.ratio),
+    ];
+  });
+  const head = [
+    'processes a side',
+    ...sideNames,
+    'ratio',
+    'of rounds',
+    `server, of that with ${first!.nodes}`,
+    'wanted ratio',
+    '',
+  ];
+  return [`Lifecycles/s through all processes on one database: ${engine.title}`, '', table([head, ...rows])].join('\n');
+}
+
+const ratiosOf = (rounds: readonly Round[]) => rounds.map(({ floor, server }) => server.perSecond / floor.perSecond);
+const medianOf = (rounds: readonly Round[], side: SideName) => median(rounds.map((round) => round[side].perSecond));
+
 function lifecycleRows(rounds: readonly Round[], ratios: readonly number[]): string[][] {
-  const column = (side: SideName) => rounds.map((round) => round[side].perSecond);
   const range = `${percent(Math.min(...ratios))} to ${percent(Math.max(...ratios))}`;
   return [
     ['lifecycles/s', ...sideNames, 'ratio', 'generator, of a core'],
@@ -50,13 +87,13 @@ function lifecycleRows(rounds: readonly Round[], ratios: readonly number[]): str
       percent(ratios[i]!),
       `${share(floor)}, ${share(server)}`,
     ]),
-    ['median', rate(median(column('floor'))), rate(median(column('server'))), percent(median(ratios)), range],
+    ['median', rate(medianOf(rounds, 'floor')), rate(medianOf(rounds, 'server')), percent(median(ratios)), range],
     cpuRow(rounds),
   ];
 }
 
 /**
- * Processor time that one lifecycle costs the process (not PostgreSQL): steadier than the rates where other programs
+ * Processor time that one lifecycle costs the processes (not PostgreSQL): steadier than the rates where other programs
  * share the processors.
  */
 function cpuRow(rounds: readonly Round[]): string[] {

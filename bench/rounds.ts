@@ -10,25 +10,28 @@ export type Round = Readonly<Record<SideName, Measured>>;
 /**
  * Measures floor and server in turn, so that a slow spell of the machine falls on both.
  *
- * Each side has one process and one database for all rounds: both are new before the warm-up, and grow with what the
- * side itself gets done. While one is measured the other is idle.
+ * Each side has its processes and one database for all rounds: they are new before the warm-up, and the database grows
+ * with what the side itself gets done. While one is measured the other is idle.
  *
- * @throws Error with what the child complained about when a request fails.
+ * @param nodes how many processes each side has. @throws Error with what they complained about when a request fails.
  */
 export async function measureRounds(
   engine: Engine,
+  nodes: number,
   { rounds, seconds, connections }: Options,
   cleanup: Cleanup,
   profileFolder?: string,
 ): Promise<Round[]> {
   const sides: Partial<Record<SideName, Side>> = {};
-  for (const name of sideNames) sides[name] = await openSide(name, engine, { connections, profileFolder }, cleanup);
+  for (const name of sideNames)
+    sides[name] = await openSide(name, engine, { connections, nodes, profileFolder }, cleanup);
   const measureSide = async (name: SideName) => {
-    const { child, lanes } = sides[name]!;
+    const { children, lanes } = sides[name]!;
     try {
-      return await measure(child, lanes, seconds);
+      return await measure(children, lanes, seconds);
     } catch (error) {
-      throw new Error(`The ${name} failed under load: ${String(error)}\n${child.complaints()}`, { cause: error });
+      const complaints = children.map((child) => child.complaints()).join('');
+      throw new Error(`The ${name} failed under load: ${String(error)}\n${complaints}`, { cause: error });
     }
   };
   const done: Round[] = [];
@@ -37,6 +40,6 @@ export async function measureRounds(
     const server = await measureSide('server');
     done.push({ floor, server });
   }
-  for (const name of sideNames) await sides[name]!.child.stop();
+  for (const name of sideNames) for (const child of sides[name]!.children) await child.stop();
   return done;
 }

@@ -10,12 +10,15 @@ export const sideNames = ['floor', 'server'] as const;
 export type SideName = (typeof sideNames)[number];
 
 export interface Side {
-  readonly child: Child;
+  /** Its processes, all on one database. */
+  readonly children: readonly Child[];
   readonly lanes: readonly Lane[];
 }
 
 export interface SideOptions {
   readonly connections: number;
+  /** How many processes it has. */
+  readonly nodes: number;
   /** Where the child writes its CPU profile when it ends; none without. */
   readonly profileFolder?: string | undefined;
 }
@@ -54,23 +57,33 @@ export function startServerOn(
   return startChild({ script: serverScript, env, nodeOptions }, cleanup);
 }
 
-async function startFloor(engine: Engine, cleanup: Cleanup, nodeOptions: string[]): Promise<Child> {
-  return startChild({ script: engine.floor, env: { FLOOR_DATABASE: await engine.freshUrl() }, nodeOptions }, cleanup);
+/** @param node its number among the processes on the database: the first one, 0, makes the tables. */
+function startFloorOn(database: string, script: string, node: number, cleanup: Cleanup, nodeOptions: string[]) {
+  const env = { FLOOR_DATABASE: database, FLOOR_NODE: String(node) };
+  return startChild({ script, env, nodeOptions }, cleanup);
 }
 
 /** Starts one side on a new database, registers its agents and warms it up. */
 export async function openSide(name: SideName, engine: Engine, options: SideOptions, cleanup: Cleanup): Promise<Side> {
-  const { connections, profileFolder } = options;
-  const nodeOptions = profileFolder === undefined ? [] : profileOptions(profileFolder, name);
-  const child = await (name === 'floor' ? startFloor : startServer)(engine, cleanup, nodeOptions);
-  const lanes = await prepareLanes(child.url, connections, name === 'server' ? adminKey : undefined);
-  await measure(child, lanes, warmUpSeconds);
-  return { child, lanes };
+  const { connections, nodes, profileFolder } = options;
+  const database = await engine.freshUrl();
+  const children: Child[] = [];
+  for (let node = 0; node < nodes; node++) {
+    const nodeOptions = profileFolder === undefined ? [] : profileOptions(profileFolder, name, node);
+    children.push(
+      await (name === 'floor'
+        ? startFloorOn(database, engine.floor, node, cleanup, nodeOptions)
+        : startServerOn(database, cleanup, {}, nodeOptions)),
+    );
+  }
+  const lanes = await prepareLanes(children[0]!.url, connections, name === 'server' ? adminKey : undefined);
+  await measure(children, lanes, warmUpSeconds);
+  return { children, lanes };
 }
 
-const profileOptions = (folder: string, name: SideName) => [
+const profileOptions = (folder: string, name: SideName, node: number) => [
   '--cpu-prof',
   `--cpu-prof-dir=${folder}`,
-  `--cpu-prof-name=${name}.cpuprofile`,
+  `--cpu-prof-name=${name}${node === 0 ? '' : `-${node + 1}`}.cpuprofile`,
   '--cpu-prof-interval=500',
 ];

@@ -139,11 +139,13 @@ export async function serveFloor(store: FloorStore): Promise<void> {
 }
 
 let counter = 0;
+/** Tells the ids of processes on one database apart. */
+const node = process.env.FLOOR_NODE ?? '0';
 
 /** Sorts by time, as the server's ids do: new rows land side by side in the indexes. */
 export function newId(prefix: 'ag-' | 'tk-' | 'le-'): string {
-  counter = (counter + 1) % 36 ** 4;
-  return prefix + Date.now().toString(36).padStart(8, '0') + counter.toString(36).padStart(4, '0');
+  counter = (counter + 1) % 36 ** 3;
+  return prefix + Date.now().toString(36).padStart(8, '0') + counter.toString(36).padStart(3, '0') + node;
 }
 
 function wireTime(at: number | null): string | null {

@@ -29,12 +29,13 @@ class PostgresFloor implements FloorStore {
     this.#pool = pool;
   }
 
-  static async open(connectionString: string): Promise<PostgresFloor> {
+  /** @param isFirst whether it is to make the tables: others may join it later. */
+  static async open(connectionString: string, isFirst: boolean): Promise<PostgresFloor> {
     // Every whole number here fits a double exactly.
     pg.types.setTypeParser(pg.types.builtins.INT8, Number);
     const pool = new pg.Pool({ connectionString, max: connections });
     const dialect = { int: 'bigint', id: 'text collate "C"', clustered: '', heap: '' };
-    for (const statement of floorSchema(dialect)) await pool.query(statement);
+    if (isFirst) for (const statement of floorSchema(dialect)) await pool.query(statement);
     return new PostgresFloor(pool);
   }
 
@@ -166,4 +167,4 @@ class Transaction {
   }
 }
 
-await serveFloor(await PostgresFloor.open(process.env.FLOOR_DATABASE!));
+await serveFloor(await PostgresFloor.open(process.env.FLOOR_DATABASE!, process.env.FLOOR_NODE === '0'));

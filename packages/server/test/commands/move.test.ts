@@ -99,7 +99,7 @@ describe('a market that moves to PostgreSQL', () => {
     const { events } = (await bob.get('/v1/events/history?types=task_matched')).body;
     expect(events).toMatchObject([{ task_id: tasks.matched, rank: 0 }]);
     const { deliveries } = (await ada.get('/v1/me/webhook/deliveries')).body;
-    expect(deliveries.map(({ status }: { status: string }) => status)).toEqual(['pending', 'pending', 'dead']);
+    expect(deliveries.map(({ status }: { status: string }) => status).sort()).toEqual(['dead', 'pending', 'pending']);
 
     // Every task goes on from where it was, and the events count on.
     expect((await ada.post(`/v1/tasks/${tasks.delivered}/approve`, { rating: 4 })).status).toBe(200);
@@ -194,7 +194,7 @@ describe('a move that can not succeed', () => {
     const [count] = await postgres.query(target, 'select count(*)::int as agents from agents');
     const again = await moveHere(url, target);
     if (count!.agents === 0) expect(again).toBeUndefined();
-    else expect([again, count!.agents]).toEqual([expect.stringContaining('is not empty'), 4]);
+    else expect([again, count!.agents]).toEqual([expect.stringContaining('is not empty'), 5]);
   });
 
   it('leaves nothing in the target when a row does not fit there, and says so', async () => {

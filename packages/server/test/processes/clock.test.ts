@@ -2,6 +2,9 @@ import { expect, it, onTestFinished } from 'vitest';
 import { hourMs, minuteMs, secondMs } from '../../src/clock.ts';
 import { onBothEngines } from '../support/engines.ts';
 import { type Agent, claimTask, deliverTask, Market, postTask } from '../support/market.ts';
+import { answer, Receiver, until } from '../support/receiver.ts';
+import { converse, listen, numbers, StreamReader } from '../support/streams.ts';
+import { attempted, deliveries, events, hooked, later, sendingMarket, settled } from '../webhooks/market.ts';
 
 /** What an operator's mistake, or a machine that wakes up, does to a clock; deadlines are off by it and nothing else is. */
 onBothEngines('a clock that is set by an hour', (engine) => {
@@ -99,6 +102,48 @@ onBothEngines('a clock that is set by an hour', (engine) => {
     const numbers = `select number, task_id from events where agent_id = '${poster.id}' order by number`;
     const events = await engine.query(market.url, numbers);
     expect(events.map(({ task_id }) => task_id)).toEqual(tasks);
+    await expectGoodBooks(market);
+  });
+
+  it('cuts no stream off, and it goes on in its order', async () => {
+    const market = await Market.fresh(engine);
+    const { poster, say } = await converse(market);
+    const { url } = await listen(market);
+    const reader = await StreamReader.open(url, poster);
+    await reader.until(({ lastId }) => lastId === 1);
+    let told = 0;
+    for (const step of [hourMs, -hourMs, -hourMs, hourMs]) {
+      market.clock.advance(step);
+      market.ctx.streams.look();
+      await say(2);
+      await reader.untilMessages((told += 2));
+    }
+    expect(reader.ended).toBe(false);
+    expect(reader.ids).toEqual(numbers(2, told + 1));
+  });
+
+  it('back, holds up no webhook but one that is to be tried again, and that by an hour; forward, it is tried at once', async () => {
+    const { market, worker } = await sendingMarket(engine);
+    const receiver = await Receiver.open(answer(500));
+    const agent = await hooked(market, receiver);
+    await events(agent, worker);
+    await settled(agent, attempted(1));
+    receiver.behaviour = answer(200);
+
+    later(market, -hourMs);
+    await events(agent, worker, 3);
+    await until(async () => (await deliveries(agent, '&status=delivered')).length === 3);
+    expect((await deliveries(agent, '&status=pending')).map(({ event_number }) => event_number)).toEqual([1]);
+
+    later(market, hourMs + 2 * secondMs);
+    await until(async () => (await deliveries(agent, '&status=delivered')).length === 4);
+    expect(receiver.received.map(({ headers }) => headers['x-pinchwork-event-number'])).toEqual([
+      '1',
+      '2',
+      '3',
+      '4',
+      '1',
+    ]);
     await expectGoodBooks(market);
   });
 

@@ -2,13 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { Client } from '../support/client.ts';
 import { postgres } from '../support/engines.ts';
 import { type Agent, claimTask, postTask } from '../support/market.ts';
-import { startServer } from '../support/process.ts';
+import { type Env, startServer } from '../support/process.ts';
+import { Receiver, until } from '../support/receiver.ts';
 import { StreamReader } from '../support/streams.ts';
 
 /** Two servers, started at the very same moment on one empty database. */
-async function twoNodes(): Promise<[Client, Client]> {
+async function twoNodes(env: Env = {}): Promise<[Client, Client]> {
   const database = await postgres.freshUrl();
-  const [one, other] = await Promise.all([startServer(database), startServer(database)]);
+  const [one, other] = await Promise.all([startServer(database, env), startServer(database, env)]);
   return [new Client(one.url), new Client(other.url)];
 }
 
@@ -66,6 +67,46 @@ describe('two nodes on one PostgreSQL database', () => {
     await worker.post(`/v1/tasks/${task}/deliver`, { result: 'Seven' });
 
     expect(await waiting).toMatchObject({ status: 200, body: { task_id: task, status: 'delivered', result: 'Seven' } });
+  });
+
+  it('who repeats a request at the other one is answered the same, and one who waits goes on waiting', async () => {
+    const [one, other] = await twoNodes();
+    const name = { name: 'poster' };
+    const key = { 'idempotency-key': 'one registration' };
+    const [first, second] = await Promise.all([one, other].map((node) => node.send('POST', '/v1/register', name, key)));
+    expect([first!.status, second!.status]).toEqual([201, 201]);
+    expect(second!.body).toEqual(first!.body);
+    const poster = { id: first!.body.agent_id, key: first!.body.api_key };
+
+    const order = { need: 'Count the words', wait: 60 };
+    const waiting = [one, other].map((node) =>
+      node.as(poster).post('/v1/tasks', order, { 'idempotency-key': 'one order' }),
+    );
+    const worker = await one.register('worker');
+    const task = await nextTask(worker);
+    await worker.post(`/v1/tasks/${task}/deliver`, { result: 'Seven' });
+    for (const { status, body } of await Promise.all(waiting)) {
+      expect({ status, body }).toMatchObject({ status: 200, body: { task_id: task, status: 'delivered' } });
+    }
+    expect((await other.as(poster).get('/v1/me')).body).toMatchObject({ tasks_posted: 1, credits: 50 });
+    const otherOrder = { 'idempotency-key': 'one order' };
+    expect((await other.as(poster).post('/v1/tasks', { need: 'Another' }, otherOrder)).status).toBe(422);
+  });
+
+  it('a webhook that is set at one hears of what happens at both, and of nothing twice', async () => {
+    const [one, other] = await twoNodes({ PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true' });
+    const receiver = await Receiver.open();
+    const poster = await one.register('poster');
+    const worker = await other.register('worker');
+    await one.as(poster).patch('/v1/me', { webhook_url: receiver.url });
+    for (let i = 0; i < 10; i++) {
+      await claimTask([one, other][i % 2]!.as(poster), [one, other][(i >> 1) % 2]!.as(worker), { max_credits: 1 });
+    }
+    const sent = async (node: Client) =>
+      (await node.as(poster).get('/v1/me/webhook/deliveries?status=delivered')).body.total as number;
+    await until(async () => (await sent(other)) === 10);
+    const numbers = receiver.received.map(({ headers }) => Number(headers['x-pinchwork-event-number']));
+    expect(numbers).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   });
 });
 

@@ -10,6 +10,8 @@ import { type Agent, Market, postTask } from '../support/market.ts';
 import { PersistentPosters } from '../support/persistent.ts';
 import { type ServerProcess, startServer } from '../support/process.ts';
 import { Proxy } from '../support/proxy.ts';
+import { Receiver, until } from '../support/receiver.ts';
+import { converse, numbers, StreamReader } from '../support/streams.ts';
 
 const initialCredits = 1_000_000;
 
@@ -93,6 +95,42 @@ describe.each(storms)('$what', ({ prepare, statusOf }) => {
 
     expect(await statusWhenBack(agent, task)).toBe('expired');
     expect((await agent.get('/v1/me')).body.credits).toBe(100);
+  });
+
+  it('breaks no stream and loses no webhook: both go on by themselves', async () => {
+    const { url: database, begin, end } = await prepare();
+    const { server, url } = await startServer(database, {
+      PINCHWORK_LOG_LEVEL: 'silent',
+      PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true',
+      // Short, because an attempt whose outcome could not be written is made again after this long and 5 s.
+      PINCHWORK_WEBHOOK_TIMEOUT_SECONDS: '1',
+    });
+    const client = new Client(url);
+    const receiver = await Receiver.open();
+    const { poster, worker, task } = await converse(client);
+    await poster.patch('/v1/me', { webhook_url: receiver.url });
+    const reader = await StreamReader.open(url, poster);
+    const writers = new PersistentPosters(worker, 4, { message: 'Half done' }, `/v1/tasks/${task}/messages`);
+
+    for (let storm = 0; storm < 2; storm++) {
+      await writers.untilMore('created', 20);
+      begin(server);
+      await writers.untilMore('refused', 20);
+      await end(server);
+    }
+    await writers.untilMore('created', 20);
+    await writers.stop();
+
+    // The first event was the claim, before it was opened and before there was a webhook.
+    await reader.untilMessages(writers.created);
+    expect(reader.ended).toBe(false);
+    expect(reader.ids).toEqual(numbers(2, writers.created + 1));
+    const told = reader.messages.map(({ data }) => data.message_id as string);
+    expect(new Set(told).size).toBe(writers.created);
+    const delivered = async () => (await poster.get('/v1/me/webhook/deliveries?status=delivered&limit=1')).body.total;
+    await until(async () => (await delivered()) === writers.created);
+    expect(new Set(receiver.received.map(({ body }) => body.data.message_id))).toEqual(new Set(told));
+    expect((await client.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, broken: [] });
   });
 });
 

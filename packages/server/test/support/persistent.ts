@@ -5,22 +5,24 @@ import type { Agent } from './market.ts';
 const retryPauseMs = 10;
 
 /**
- * Clients who post task after task and don't take 503 for an answer: they try again, with the same idempotency key,
- * until the task is there. Any other refusal ends them.
+ * Clients who post task after task, or whatever else is created, and don't take 503 for an answer: they try again, with
+ * the same idempotency key, until it is there. Any other refusal ends them.
  */
 export class PersistentPosters {
   created = 0;
   refused = 0;
   readonly #agent: Agent;
   readonly #fields: object;
+  readonly #path: string;
   readonly #ended: Promise<unknown>;
   readonly #hopes = new Set<() => void>();
   #goesOn = true;
 
-  /** @param fields what the tasks have besides a need of their own. */
-  constructor(agent: Agent, count: number, fields: object) {
+  /** @param fields what the tasks have besides a need of their own. @param path where they are posted. */
+  constructor(agent: Agent, count: number, fields: object, path = '/v1/tasks') {
     this.#agent = agent;
     this.#fields = fields;
+    this.#path = path;
     this.#ended = Promise.all(Array.from({ length: count }, (_, i) => this.#post(`poster ${i}`)));
     this.#ended.catch(() => undefined);
   }
@@ -33,7 +35,7 @@ export class PersistentPosters {
   }
 
   async #succeeds(body: object, key: string): Promise<boolean> {
-    const { status, headers, body: reply } = await this.#agent.post('/v1/tasks', body, { 'idempotency-key': key });
+    const { status, headers, body: reply } = await this.#agent.post(this.#path, body, { 'idempotency-key': key });
     const created = status === 201;
     if (created) this.created++;
     else {
