@@ -111,8 +111,8 @@ class Builder {
     if (i % Math.ceil(count / matchesOfOne) === 1) chosen.add(cast.matched!);
     if (i % tasksPerPopularity === 2) chosen.add(cast.popular!);
     if (i % tasksPerChoice === 3) {
-      const others = residents.slice(roles.length);
-      while (chosen.size < chosenPerTask) chosen.add(others[this.#random.below(others.length)]!);
+      const others = residents.length - roles.length;
+      while (chosen.size < chosenPerTask) chosen.add(residents[roles.length + this.#random.below(others)]!);
     }
     chosen.delete(poster);
     return [...chosen];
