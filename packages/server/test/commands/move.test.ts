@@ -207,9 +207,9 @@ describe('a move that can not succeed', () => {
       stderr: expect.stringContaining('what was written to the target is undone'),
     });
     const tables = await readTables(target);
-    expect(Object.entries(tables).filter(([name, rows]) => !/^(meta|kysely_|search_progress)/.test(name) && rows.length > 0)).toEqual(
-      [],
-    );
+    expect(
+      Object.entries(tables).filter(([name, rows]) => !/^(meta|kysely_|search_progress)/.test(name) && rows.length > 0),
+    ).toEqual([]);
     await sqlite.vandalise(url, `update agents set good_at = 'fits' where id = '${poster.id}'`);
     expect(await moveHere(url, target)).toBeUndefined();
   });
