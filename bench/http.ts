@@ -54,11 +54,11 @@ export class Connection {
     this.#received += chunk.toString('latin1');
     const headEnd = this.#received.indexOf('\r\n\r\n');
     if (headEnd === -1) return;
-    const length = contentLength(this.#received, headEnd);
+    const status = Number(this.#received.slice(9, 12));
+    const length = status === 204 ? 0 : contentLength(this.#received, headEnd);
     const bodyStart = headEnd + 4;
     if (length === undefined) this.#fail(new Error(`No content-length:\n${this.#received.slice(0, headEnd)}`));
     else if (this.#received.length >= bodyStart + length) {
-      const status = Number(this.#received.slice(9, 12));
       const body = this.#received.slice(bodyStart);
       this.#received = '';
       const waiting = this.#waiting;
@@ -80,6 +80,11 @@ function contentLength(received: string, headEnd: number): number | undefined {
   const match = lengthHeader.exec(received);
   return match === null || match.index > headEnd ? undefined : Number(match[1]);
 }
+
+/** A GET as it goes over the wire. */
+export const getRequest = (host: string, key: string | undefined, path: string) =>
+  `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nAccept: application/json\r\n` +
+  `${key === undefined ? '' : `Authorization: Bearer ${key}\r\n`}\r\n`;
 
 /** A POST of JSON, or of nothing, as it goes over the wire; without its path, which comes between the two parts. */
 export function postTemplate(host: string, key: string | undefined, body?: object) {

@@ -59,13 +59,13 @@ export function readOptions(args: readonly string[]): Options | undefined {
   };
 }
 
-function wholeNumber(name: string, text: string, max: number): number {
+export function wholeNumber(name: string, text: string, max: number): number {
   const number = Number(text);
   if (!/^\d+$/.test(text) || number < 1 || number > max) throw new Error(`${name} must be 1 to ${max}, not "${text}".`);
   return number;
 }
 
-function readEngines(text: string): readonly EngineName[] {
+export function readEngines(text: string): readonly EngineName[] {
   if (text === 'both') return engineNames;
   const engine = engineNames.find((name) => name === text);
   if (engine === undefined) throw new Error(`--engine must be sqlite, postgres or both, not "${text}".`);

@@ -102,7 +102,7 @@ export const DecideReportRequest = z.object({
   note: optional(text(limits.remarkLength, 0)),
 });
 
-const boardFilter = { tags: queryTags().optional(), search: z.string().optional() };
+const boardFilter = { tags: queryTags().optional(), search: text(limits.needLength, 0).optional() };
 
 export const BoardQuery = z.object({ ...boardFilter, ...paging(20) });
 export const PickupQuery = z.object(boardFilter);

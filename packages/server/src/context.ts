@@ -14,6 +14,7 @@ import { createIds } from './ids.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { Limits } from './limits/limits.ts';
 import { type Log, openLog } from './log.ts';
+import { SearchUpkeep } from './search/upkeep.ts';
 import { SuspensionWatch } from './agents/suspension.ts';
 import { TaskTimers } from './tasks/timers.ts';
 import { TaskWatch } from './tasks/watch.ts';
@@ -42,6 +43,7 @@ export interface Context {
   readonly timers: TaskTimers;
   readonly housekeeping: Housekeeping;
   readonly suspensions: SuspensionWatch;
+  readonly search: SearchUpkeep;
   readonly limits: Limits;
   /** Checks all invariants; callers who ask while it runs share the answer. */
   audit(): Promise<AuditResponse>;
@@ -101,6 +103,7 @@ export async function createContext(
   const timers = new TaskTimers(parts);
   const housekeeping = new Housekeeping(parts);
   const suspensions = new SuspensionWatch(parts);
+  const search = new SearchUpkeep(parts);
   const limits = new Limits(parts);
   return {
     ...parts,
@@ -108,14 +111,15 @@ export async function createContext(
     timers,
     housekeeping,
     suspensions,
+    search,
     limits,
     credentials: new Credentials(db, clock),
-    audit: shared(() => db.runApart<AuditInput, AuditResponse>(auditJob, { now: clock.now() })),
+    audit: shared(() => db.runApart<AuditInput, AuditResponse>(auditJob, { now: clock.now() }, 'long')),
     dispose: async () => {
       watch.close();
       streams.close();
       // A pass that hangs on a database that does not answer ends when its connection is cut.
-      const loops = [timers, housekeeping, suspensions, limits, outbox, tail, webhooks];
+      const loops = [timers, housekeeping, suspensions, limits, outbox, tail, webhooks, search];
       const passes = Promise.all(loops.map((loop) => loop.stop()));
       await Promise.race([passes, new Promise((resolve) => setTimeout(resolve, passMs).unref())]);
       await db.close();

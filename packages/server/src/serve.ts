@@ -43,6 +43,7 @@ export async function startServer(config: Config): Promise<Server> {
   ctx.housekeeping.start();
   ctx.suspensions.start();
   ctx.tail.start();
+  ctx.search.start();
   ctx.limits.start();
   ctx.webhooks.start();
   return { ctx, url: urlOf(app, config.host), metricsPort: metrics?.port, stop: () => stop(app, ctx, metrics) };

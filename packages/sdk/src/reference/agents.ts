@@ -111,7 +111,7 @@ export const agentReference = {
     tag: 'Agents',
     summary: 'The directory',
     description:
-      'Everybody who may be hired, best first. When a filter has been tried on as many agents as one request may look at, `search_partial` says so and `next_cursor` goes on.',
+      'Everybody who may be hired, best first. When the time that one request may take is up, `search_partial` says so and `next_cursor` goes on.',
     errors: [],
     query: { search: 'colours', min_reputation: 4, sort_by: 'reputation', limit: 10 },
     reply: { agents: [publicAgent], ...page },

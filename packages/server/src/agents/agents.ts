@@ -19,6 +19,7 @@ import { accountBalance, balanceAndEscrow, countEntries, ledgerPage } from '../l
 import { indexWords } from '../matching/word-index.ts';
 import { counted, countLimit, cutPage, decodeCursor } from '../paging.ts';
 import { reputationOf } from '../reputation/reputation.ts';
+import { fold } from '../search/fold.ts';
 import { forgetCapabilities } from '../system/answer.ts';
 import { arrangeExtraction } from '../system/post.ts';
 import { newKey } from './credentials.ts';
@@ -100,8 +101,8 @@ async function describe(
   else if (agent.accepts_system_tasks === 0) await arrangeExtraction(ctx, tx, agent.id, now);
 }
 
-/** What the directory's search looks through: folded, so that case does not matter in any script. */
-const searchable = (name: string, goodAt: string | null | undefined) => `${name}\n${goodAt ?? ''}`.toLowerCase();
+/** What the directory's search looks through. */
+const searchable = (name: string, goodAt: string | null | undefined) => fold(`${name}\n${goodAt ?? ''}`);
 
 /** @throws DomainError `not_found` when there is no such agent. */
 export async function readAgent(db: Reader, agentId: string): Promise<AgentRow & { balance: number }> {

@@ -7,7 +7,7 @@ import {
   type SqlBool,
   sql,
 } from 'kysely';
-import { type Params, perShape, prepared } from '../db/prepared.ts';
+import { type EngineClauses, type Params, perShape, prepared } from '../db/prepared.ts';
 import type { Schema } from '../db/schema.ts';
 
 /**
@@ -31,14 +31,11 @@ export interface DirectoryParams extends Params {
   before_id: string;
   /** How many agents are looked at. */
   reach: number;
-  /** A pattern for LIKE, upon folded text. */
-  pattern: string;
+  /** Stands in name or `good_at`; folded, as they are. Everybody's contain the empty text. */
+  part: string;
   /** A hundred times the least reputation. */
   least: number;
 }
-
-/** A text to be found as it is, in any case. */
-export const patternOf = (search: string) => `%${search.toLowerCase().replace(/[%_!]/g, '!$&')}%`;
 
 const tagParam = (p: Params, i: number) => p[`tag_${i}`] as string;
 
@@ -81,7 +78,7 @@ function window(db: Kysely<Schema>, p: DirectoryParams, order: DirectoryOrder, s
 }
 
 /** The agents of a window that pass all filters. */
-function found(db: Kysely<Schema>, p: DirectoryParams, shape: DirectoryShape) {
+function found(db: Kysely<Schema>, p: DirectoryParams, shape: DirectoryShape, engine: EngineClauses) {
   const [order, source, tags] = shape.split('/') as [DirectoryOrder, Source, string];
   const column = columnOf[order];
   const query = db
@@ -92,7 +89,7 @@ function found(db: Kysely<Schema>, p: DirectoryParams, shape: DirectoryShape) {
     .where('agents.suspended_at', 'is', null)
     .where('agents.id', '<>', platformId)
     .where('agents.reputation_e2', '>=', p.least)
-    .where(sql<boolean>`agents.folded like ${p.pattern} escape '!'`)
+    .where(engine.contains(sql.ref('agents.folded'), p.part))
     .where((eb) =>
       eb.and(
         Array.from({ length: Number(tags) }, (_, i) => has(eb as ExpressionBuilder<Schema, 'agents'>, tagParam(p, i))),
@@ -106,8 +103,8 @@ function found(db: Kysely<Schema>, p: DirectoryParams, shape: DirectoryShape) {
 export const directoryPage = perShape((shape: DirectoryShape) =>
   prepared(
     `directory ${shape}`,
-    (db, p: DirectoryParams & { limit: number; offset: number }) => {
-      const { query, column } = found(db, p, shape);
+    (db, p: DirectoryParams & { limit: number; offset: number }, engine) => {
+      const { query, column } = found(db, p, shape, engine);
       return query
         .select(['agents.id', 'agents.name', 'agents.good_at', 'agents.tasks_completed'])
         .select(['agents.rating_sum', 'agents.rating_count', 'agents.reputation_e2'])
@@ -123,9 +120,9 @@ export const directoryPage = perShape((shape: DirectoryShape) =>
 export const countDirectory = perShape((shape: DirectoryShape) =>
   prepared(
     `count directory ${shape}`,
-    (db, p: DirectoryParams & { limit: number }) =>
+    (db, p: DirectoryParams & { limit: number }, engine) =>
       db
-        .selectFrom(found(db, p, shape).query.select('agents.id').limit(p.limit).as('counted'))
+        .selectFrom(found(db, p, shape, engine).query.select('agents.id').limit(p.limit).as('counted'))
         .select(sql<number>`count(*)`.as('total')),
     { replan: true },
   ),

@@ -9,62 +9,94 @@ import {
 } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import type { Call, Context } from '../context.ts';
-import { agentNotFound } from '../errors.ts';
+import { agentNotFound, DomainError } from '../errors.ts';
 import { counted, countLimit, decodeCursor, encodeCursor } from '../paging.ts';
 import { tagParams } from '../tags.ts';
 import { reputationOf } from '../reputation/reputation.ts';
+import { fold } from '../search/fold.ts';
+import { before, type DirectoryRow, endOfWindow, type Onward, type Place } from './directory-job.ts';
 import * as queries from './directory-queries.ts';
 
-/** How many agents a filter is tried on for one page: a few milliseconds' worth. */
-const reach = 2_000;
+/** An agent is looked for among all that bear a tag if those are fewer than this: a few milliseconds' worth. */
+const fewBearers = 2_000;
+/** Other filters are tried on so many agents first; then, apart, on the next ones for so long. */
+const reach = 1_000;
+const budgetMs = 80;
+const onwardJob = new URL('./directory-job.ts', import.meta.url);
 /** Tags told of an agent, and those told with their ratings. */
 const mostTags = 20;
 const mostRatedTags = 50;
 
 type Reader = Pick<Call, 'ctx'>;
 type Query = z.output<typeof DirectoryQuery>;
-type Row = Omit<PublicAgent, 'tags' | 'reputation'> & { rating_sum: number; reputation_e2: number };
+type Row = DirectoryRow;
 
 /**
- * The agents that everybody may hire, best first. Filters that no index serves are tried on a bounded number of agents;
- * when that ends before the page is full, `search_partial` says so and `next_cursor` goes on from there, so that a
+ * The agents that everybody may hire, best first. Filters that no index serves are tried on a number of agents, or for a
+ * time; when that ends before the page is full, `search_partial` says so and `next_cursor` goes on from there, so that a
  * patient reader gets to everybody.
  */
 export async function listAgents({ ctx }: Reader, query: Query): Promise<DirectoryResponse> {
   const { sort_by: order, limit, offset, tags = [], search = '', min_reputation: least = 0 } = query;
+  const until = performance.now() + budgetMs;
   const list = `agents by ${order}` as const;
   const start = order === 'newest' ? (['~', '~'] as const) : ([Number.MAX_SAFE_INTEGER, '~'] as const);
-  const [before_value, before_id] = decodeCursor(list, query, start as readonly [string | number, string]);
-  const filter = { pattern: queries.patternOf(search), least: Math.round(least * 100) };
+  const from = decodeCursor(list, query, start as Place);
   const isFiltered = tags.length > 0 || search !== '' || (least > 0 && order !== 'reputation');
   const rare = await rarestFirst(ctx, tags);
   const shape = `${order}/${rare.source}/${tags.length}` as const;
-  const params = {
-    ...filter,
-    ...tagParams(rare.tags),
-    before_value,
-    before_id,
-    reach: isFiltered ? reach : offset + limit + 1,
-  };
-  const fromStart = { ...params, before_value: start[0], before_id: start[1], reach: isFiltered ? reach : countLimit };
-  const [rows, total, end] = await Promise.all([
-    ctx.db.all(queries.directoryPage(shape), { ...params, limit: limit + 1, offset }),
+  const isWindowed = isFiltered && rare.source === 'list';
+  const filter = { part: fold(search), least: Math.round(least * 100), ...tagParams(rare.tags) };
+  const want = offset + limit + 1;
+  const params = { ...filter, reach: isWindowed ? reach : isFiltered ? fewBearers : want };
+  const fromStart = { ...params, ...before(start), reach: isFiltered ? params.reach : countLimit };
+  const [near, total, end, endOfCounted] = await Promise.all([
+    ctx.db.all(queries.directoryPage(shape), { ...params, ...before(from), limit: want, offset: 0 }),
     ctx.db.first(queries.countDirectory(shape), { ...fromStart, limit: countLimit }),
-    isFiltered && rare.source === 'list' ? endOfWindow(ctx, order, params) : undefined,
+    isWindowed ? endOfWindow(ctx.db, order, { ...params, ...before(from) }) : undefined,
+    isWindowed ? endOfWindow(ctx.db, order, fromStart) : undefined,
   ]);
-  const page = rows.slice(0, limit);
-  const last = rows.length > limit ? page.at(-1)! : undefined;
-  const isPartial = last === undefined && end !== undefined;
+  const far =
+    near.length < want && end !== undefined
+      ? await goOn(ctx, {
+          shape,
+          order,
+          params,
+          from: end,
+          want: want - near.length,
+          budgetMs: until - performance.now(),
+        })
+      : { rows: [], end: undefined };
+  const rows = [...near, ...far.rows];
+  const page = rows.slice(offset, offset + limit);
+  const last = rows.length === want ? page.at(-1)! : undefined;
+  const isPartial = last === undefined && far.end !== undefined;
+  const isWhole = query.cursor === undefined && last === undefined && !isPartial;
   return {
     agents: await withTags(ctx, page),
-    ...counted(total!.total),
-    ...(isPartial ? { total_capped: true as const, search_partial: true as const } : {}),
+    ...(isWhole ? counted(rows.length) : counted(Math.max(total!.total, rows.length))),
+    ...(!isWhole && endOfCounted !== undefined ? { total_capped: true as const } : {}),
+    ...(isPartial ? { search_partial: true as const } : {}),
     next_cursor:
-      last !== undefined ? encodeCursor(list, positionOf(order, last)) : isPartial ? encodeCursor(list, end) : null,
+      last !== undefined
+        ? encodeCursor(list, positionOf(order, last))
+        : isPartial
+          ? encodeCursor(list, far.end!)
+          : null,
   };
 }
 
-const positionOf = (order: DirectoryOrder, agent: Row): [string | number, string] => [
+/** Tries the filter on the next agents. When too much is looked for at once, on none. */
+async function goOn({ db }: Context, onward: Onward): Promise<{ rows: Row[]; end: Place | undefined }> {
+  try {
+    return await db.runApart<Onward, { rows: Row[]; end: Place | undefined }>(onwardJob, onward, 'short');
+  } catch (error) {
+    if (error instanceof DomainError && error.code === 'overloaded') return { rows: [], end: onward.from };
+    throw error;
+  }
+}
+
+const positionOf = (order: DirectoryOrder, agent: Row): Place => [
   {
     reputation: agent.reputation_e2,
     newest: agent.id,
@@ -74,24 +106,14 @@ const positionOf = (order: DirectoryOrder, agent: Row): [string | number, string
   agent.id,
 ];
 
-/** The last agent that was looked at; none when the list ended before. */
-async function endOfWindow(
-  { db }: Context,
-  order: DirectoryOrder,
-  params: queries.DirectoryParams,
-): Promise<[string | number, string] | undefined> {
-  const last = await db.first(queries.windowEnd(order), { ...params, skip: reach - 1 });
-  return last && [last.value, last.id];
-}
-
 /** A tag that few agents bear comes first: then they are all looked at. Else the list is gone through in its order. */
 async function rarestFirst(
   { db }: Context,
   tags: readonly string[],
 ): Promise<{ source: 'tag' | 'list'; tags: string[] }> {
   for (const tag of tags) {
-    const { total } = (await db.first(queries.countBearers, { tag: foldTag(tag), limit: reach }))!;
-    if (total < reach) return { source: 'tag', tags: [tag, ...tags.filter((other) => other !== tag)] };
+    const { total } = (await db.first(queries.countBearers, { tag: foldTag(tag), limit: fewBearers }))!;
+    if (total < fewBearers) return { source: 'tag', tags: [tag, ...tags.filter((other) => other !== tag)] };
   }
   return { source: 'list', tags: [...tags] };
 }

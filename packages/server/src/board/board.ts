@@ -1,11 +1,26 @@
 import { limits } from '@pinchwork/sdk';
-import type { Reader } from '../db/database.ts';
+import type { Database, Reader } from '../db/database.ts';
+import { DomainError } from '../errors.ts';
 import { countLimit } from '../paging.ts';
 import { tagParams } from '../tags.ts';
 import { comparePlaces, type Place, ranked } from './order.ts';
 import * as queries from './queries.ts';
+import type { Pace, Pacing } from './pace.ts';
 import type { BoardParams, BoardRow } from './queries.ts';
-import { type Age, type BoardFilter, oldest, type Pace, scan } from './scan.ts';
+import {
+  type Age,
+  bestRank,
+  type BoardFilter,
+  oldest,
+  type RankedAge,
+  scan,
+  scanMatched,
+  type Scanned,
+  type ScanFilter,
+  stepSize,
+} from './scan.ts';
+import type { Lookup } from './search.ts';
+import { Needle } from './texts.ts';
 
 /**
  * The board as one agent sees it (contract section 6): the tasks that it was chosen for, by rank; then a window of
@@ -17,10 +32,11 @@ import { type Age, type BoardFilter, oldest, type Pace, scan } from './scan.ts';
  */
 const windowPerTag = 60;
 const windowOfAll = 100;
-/** Of the tasks that an agent was chosen for, so many beyond a page are looked at: some may not be open to it. */
-const spareMatches = 2_000;
 /** How many tasks are looked at to count those that are open. */
 const countedReach = 5_000;
+/** What looks texts up, where the database does long jobs; and how long it may in any case, on however busy a machine. */
+const lookUpJob = new URL('./search.ts', import.meta.url);
+const leastApartMs = 30;
 
 /** Where a page begins: behind a task in one of the three parts. */
 export type Position = readonly [part: number, a: number, b: number, c: number, createdAt: number, id: string];
@@ -29,8 +45,11 @@ const part = { matched: 0, window: 1, rest: 2 } as const;
 
 export const start: Position = [part.matched, -1, 0, 0, -1, ''];
 
-/** Behind everything older than a task: the page begins with the task itself. */
-export const justBefore = ({ created_at }: Age): Position => [part.rest, 0, 0, 0, created_at, ''];
+/** A page that begins here begins with this very task, or in the window with all of it. */
+export function justBefore({ position: [where, rank, , , createdAt] }: Listed): Position {
+  if (where === part.window) return [part.window, Number.MAX_SAFE_INTEGER, 0, 0, -1, ''];
+  return [where, rank, 0, 0, createdAt, ''];
+}
 
 export interface Listed {
   readonly id: string;
@@ -52,18 +71,24 @@ export interface PageOf {
   readonly limit: number;
 }
 
+/** A database, or a transaction in it: there nothing is looked up apart. */
+type BoardReader = Reader & Partial<Pick<Database, 'runApart'>>;
+
 /** An agent's board, read by one reader at one moment. */
 export class Board {
-  readonly #reader: Reader;
+  readonly #reader: BoardReader;
   readonly #board: BoardParams;
-  readonly #filter: BoardFilter;
-  readonly #pace: Pace;
+  readonly #filter: ScanFilter;
+  readonly #pacing: Pacing;
+  /** Whether a search has looked through its first few tasks, and may go on apart. */
+  #hasLooked = false;
 
-  constructor(reader: Reader, agentId: string, now: number, filter: BoardFilter, pace: Pace) {
+  constructor(reader: BoardReader, agentId: string, now: number, filter: BoardFilter, pacing: Pacing) {
     this.#reader = reader;
     this.#board = { agent: agentId, now };
-    this.#filter = filter;
-    this.#pace = pace;
+    const { tags, part } = filter;
+    this.#filter = { tags, needle: part === undefined ? undefined : new Needle(part) };
+    this.#pacing = pacing;
   }
 
   /** Reads `limit` tasks from a position on, without the first `offset`. */
@@ -75,13 +100,14 @@ export class Board {
       skip = Math.max(0, skip - listed.length);
     };
     if (from[0] === part.matched) {
-      const matched = await this.#matched(from, skip, limit);
-      tasks.push(...matched.tasks);
-      skip = matched.skip;
+      const cut = await this.#matched(from, () => skip + limit - tasks.length, take);
+      if (cut !== null) return { tasks, cut };
     }
     if (tasks.length >= limit) return { tasks, cut: null };
     const capabilities = await this.#capabilities();
-    const window = capabilities.size === 0 ? undefined : await this.#window(capabilities);
+    // Hits stand in the window by age alone: behind it there are none of it.
+    const isPast = from[0] === part.rest && this.#filter.needle !== undefined;
+    const window = capabilities.size === 0 || isPast ? undefined : await this.#window(capabilities);
     if (window !== undefined && from[0] !== part.rest) {
       const after = from[0] === part.window ? placeAt(from) : undefined;
       take(
@@ -98,27 +124,27 @@ export class Board {
     return this.#rest(tasks, behind, shown, skip, limit);
   }
 
-  async #matched(from: Position, offset: number, limit: number): Promise<{ tasks: Listed[]; skip: number }> {
-    const { tags } = this.#filter;
-    const params = {
-      ...this.#board,
-      ...tagParams(tags),
-      after_rank: from[1],
-      after_created_at: from[4],
-      after_id: from[5],
-      examine: offset + limit + spareMatches,
-      limit,
-      offset,
-    };
-    const rows = await this.#reader.all(queries.matchedTasks(tags.length), params);
-    const tasks = rows.map(({ id, created_at, rank }): Listed => ({
-      id,
-      rank,
-      position: [part.matched, rank, 0, 0, created_at, id],
-    }));
-    if (tasks.length > 0 || offset === 0) return { tasks, skip: 0 };
-    const { total } = (await this.#reader.first(queries.countMatched(tags.length), { ...params, limit: offset }))!;
-    return { tasks, skip: offset - total };
+  /** @returns where the search was given up; null when there is no more, or enough. */
+  async #matched(
+    from: Position,
+    missing: () => number,
+    take: (listed: readonly Listed[]) => void,
+  ): Promise<Position | null> {
+    const pace = this.#windowPace();
+    let place: RankedAge = { rank: from[1], created_at: from[4], id: from[5] };
+    for (;;) {
+      const want = Math.min(missing(), stepSize);
+      const { rows, end } = await scanMatched(this.#reader, this.#board, this.#filter, place, want, pace);
+      take(rows.map((row) => ({ id: row.id, rank: row.rank, position: placeAmongMatched(row) })));
+      if (end === null || missing() <= 0) return null;
+      if (rows.length < want) return placeAmongMatched(end);
+      place = end;
+    }
+  }
+
+  /** Texts are looked through in the same few steps whoever looks. */
+  #windowPace(): Pace {
+    return this.#filter.needle === undefined ? this.#pacing.rest : this.#pacing.window();
   }
 
   async #capabilities(): Promise<ReadonlySet<string>> {
@@ -131,9 +157,11 @@ export class Board {
   async #window(
     capabilities: ReadonlySet<string>,
   ): Promise<{ tasks: { row: BoardRow; place: Place }[]; end: Age | null }> {
-    const { rows, end } = await this.#scan(oldest, windowOfAll);
+    const { tags, needle } = this.#filter;
+    const { rows, end } = await this.#scan(oldest, windowOfAll, this.#windowPace());
+    this.#hasLooked = true;
     const ofTags =
-      this.#filter.tags.length > 0
+      tags.length > 0 || needle !== undefined
         ? []
         : await this.#reader.all(queries.tagWindows(capabilities.size), {
             ...this.#board,
@@ -148,8 +176,8 @@ export class Board {
     let skip = offset;
     let from = behind;
     for (;;) {
-      const want = Math.min(skip + limit - tasks.length + shown.size, countedReach);
-      const { rows, end } = await this.#scan(from, want);
+      const want = Math.min(skip + limit - tasks.length + shown.size, stepSize);
+      const { rows, end } = await this.#find(from, want);
       for (const { id, created_at } of rows) {
         if (shown.has(id)) continue;
         if (skip > 0) skip--;
@@ -163,13 +191,32 @@ export class Board {
     }
   }
 
-  #scan(from: Age, want: number) {
-    return scan(this.#reader, this.#board, this.#filter, from, want, this.#pace);
+  /** The next tasks by age. A text is looked up apart where it is not among the first thousand. */
+  async #find(from: Age, want: number): Promise<Scanned> {
+    const { until, rest } = this.#pacing;
+    const { needle, tags } = this.#filter;
+    if (needle === undefined || until === undefined || this.#reader.runApart === undefined) {
+      return this.#scan(from, want, rest);
+    }
+    const near = this.#hasLooked ? { rows: [], end: from } : await this.#scan(from, want, this.#pacing.window());
+    this.#hasLooked = true;
+    if (near.rows.length >= want || near.end === null) return near;
+    const budgetMs = Math.max(leastApartMs, until - performance.now());
+    const sought = { board: this.#board, tags, part: needle.part, from: near.end, want: want - near.rows.length };
+    const far = await this.#reader
+      .runApart<Lookup, Scanned>(lookUpJob, { ...sought, budgetMs }, 'short')
+      .catch(ifOverloaded);
+    return far === undefined ? near : { rows: [...near.rows, ...far.rows], end: far.end };
+  }
+
+  #scan(from: Age, want: number, pace: Pace) {
+    return scan(this.#reader, this.#board, this.#filter, from, want, pace);
   }
 
   /** How many tasks the agent may pick up, counted up to a bound; and whether there may be more. */
   async count(): Promise<{ total: number; isCapped: boolean }> {
-    const { tags } = this.#filter;
+    const { tags, needle } = this.#filter;
+    if (needle !== undefined) return this.#countWithText();
     const params = {
       ...this.#board,
       ...tagParams(tags),
@@ -178,17 +225,34 @@ export class Board {
       after_id: oldest.id,
       examine: countedReach,
       limit: countLimit,
-      offset: 0,
     };
     const matched = (await this.#reader.first(queries.countMatched(tags.length), params))!.total;
-    const everyones = (await this.#reader.first(queries.countBoard(tags.length), params))!.total;
+    const limit = countLimit - matched;
+    const everyones =
+      limit === 0 ? 0 : (await this.#reader.first(queries.countBoard(tags.length), { ...params, limit }))!.total;
     const total = matched + everyones;
     const isShort = total < countLimit;
     const end =
       isShort && (await this.#reader.first(queries.scanEnd(tags.length), { ...params, skip: countedReach - 1 }));
     return { total, isCapped: !isShort || end !== undefined };
   }
+
+  /** With a text to look for, in the first few thousand tasks. */
+  async #countWithText(): Promise<{ total: number; isCapped: boolean }> {
+    const { window } = this.#pacing;
+    const matched = await scanMatched(this.#reader, this.#board, this.#filter, bestRank, countLimit, window());
+    const everyones = await this.#scan(oldest, countLimit, window());
+    const total = matched.rows.length + everyones.rows.length;
+    return { total, isCapped: total >= countLimit || matched.end !== null || everyones.end !== null };
+  }
 }
+
+/** When too many look texts up at once, what was found near by is the answer, as when the time is up. */
+function ifOverloaded(error: unknown): undefined {
+  if (!(error instanceof DomainError && error.code === 'overloaded')) throw error;
+}
+
+const placeAmongMatched = ({ rank, created_at, id }: RankedAge): Position => [part.matched, rank, 0, 0, created_at, id];
 
 const placeAt = ([, overlap, reputation, trust, createdAt, id]: Position): Place => [
   overlap,

@@ -5,19 +5,22 @@ import { counted, decodeCursor, encodeCursor } from '../paging.ts';
 import { cutBySize, readByIds, withSizes } from '../tasks/page.ts';
 import { boardView } from '../tasks/view.ts';
 import { Board, start } from './board.ts';
-import { unhurried } from './scan.ts';
+import { boardFilter } from './filter.ts';
+import { patient } from './pace.ts';
 
 /** How long a page is looked for, before it says that it is partial. */
-const budgetMs = 100;
+const budgetMs = 80;
 
 /** The board as an agent sees it: what it may pick up, in the order in which it would. */
 export async function listBoard(call: Call, query: z.output<typeof BoardQuery>): Promise<BoardResponse> {
   const { ctx, agentId } = call;
-  const filter = { tags: query.tags ?? [] };
+  const filter = boardFilter(query);
   const from = decodeCursor('board', query, start);
-  const board = new Board(ctx.db, agentId, ctx.clock.now(), filter, unhurried(budgetMs));
+  const board = new Board(ctx.db, agentId, ctx.clock.now(), filter, patient(budgetMs));
   const { tasks, cut } = await board.page({ from, offset: query.offset, limit: query.limit + 1 });
-  const { total, isCapped } = await board.count();
+  const isWhole = from === start && cut === null && tasks.length <= query.limit;
+  const { total, isCapped } =
+    isWhole && query.offset === 0 ? { total: tasks.length, isCapped: false } : await board.count();
   const { kept, isLast } = cutBySize(await withSizes(ctx.db, tasks), query.limit);
   const next = isLast ? cut : (kept.at(-1)?.position ?? cut);
   const ranks = new Map(kept.map(({ id, rank }) => [id, rank]));

@@ -22,6 +22,8 @@ export interface BoardRow {
   readonly reputation_e2: number;
   /** How far the poster trusts the agent; null when they have never met. */
   readonly trust: number | null;
+  /** How long need and context are. */
+  readonly bytes: number;
 }
 
 type Fragment = RawBuilder<unknown>;
@@ -41,7 +43,8 @@ const rowsOf = (examined: Fragment, p: BoardParams) => sql`
   left join trust r on r.truster_id = t.poster_id and r.trusted_id = ${p.agent}
   where t.id = x.id and p.id = t.poster_id`;
 
-const columns = sql`t.id, t.created_at, t.tags, t.hints, p.reputation_e2, r.score as trust`;
+const columns = sql`t.id, t.created_at, t.tags, t.hints, p.reputation_e2, r.score as trust,
+  octet_length(t.need) + coalesce(octet_length(t.context), 0) as bytes`;
 
 /** Nothing stands between this agent and a task `t` of the poster `p`. */
 const isOpen = (p: BoardParams) => sql`
@@ -54,16 +57,20 @@ const isEveryones = (p: BoardParams) => sql`
   and (t.match_count = 0
     or not exists (select 1 from matches m where m.task_id = t.id and m.agent_id = ${p.agent}))`;
 
-/** Whether a task bears the tags of the filter from the `from`-th on. */
-const bears = (p: Params, from: number, count: number) =>
+/**
+ * Whether a task bears the tags of the filter from the `from`-th on. It is looked up one by one, which a subquery that
+ * stands for a value makes sure of: as a condition, PostgreSQL may read all that bear a tag to find a few among them.
+ */
+const bears = (p: Params, task: 't' | 'n', from: number, count: number) =>
   sql.join(
     [
       sql`1 = 1`,
       ...indexes(count)
         .slice(from)
         .map(
-          (i) => sql`exists (select 1 from board_tags b
-            where b.tag = ${tag(p, i)} and b.created_at = t.created_at and b.task_id = t.id)`,
+          (i) => sql`(select b.task_id from board_tags b
+            where b.tag = ${tag(p, i)} and b.created_at = ${sql.ref(`${task}.created_at`)}
+              and b.task_id = ${sql.ref(`${task}.id`)}) is not null`,
         ),
     ],
     sql` and `,
@@ -90,10 +97,13 @@ const next = (p: Start, columns: Fragment, tagCount: number) =>
         where status = 'posted' and kind = 'work' and (created_at, id) > (${p.after_created_at}, ${p.after_id})
         order by created_at, id`;
 
-/** What is examined in a scan. An agent's own tasks may be many: they are passed over within the index. */
+/**
+ * What is examined in a scan. What may be in the way of very many (an agent's own tasks, those that lack another tag) is
+ * passed over within the index.
+ */
 const examined = (p: ScanParams, tagCount: number) =>
   tagCount > 0
-    ? sql`${next(p, nothing, tagCount)} limit ${p.examine}`
+    ? sql`select id from (${next(p, nothing, tagCount)} limit ${p.examine}) as n where ${bears(p, 'n', 1, tagCount)}`
     : sql`select id from (
         ${next(p, sql`id, created_at, poster_id, due_at, held_until`, 0)} limit ${p.examine}
       ) as n
@@ -101,7 +111,7 @@ const examined = (p: ScanParams, tagCount: number) =>
 
 const everyonesAmong = (p: ScanParams, selected: Fragment, tagCount: number) => sql`
   select ${selected} ${rowsOf(examined(p, tagCount), p)}
-    and ${isOpen(p)} and ${isEveryones(p)} and ${bears(p, 1, tagCount)}`;
+    and ${isOpen(p)} and ${isEveryones(p)}`;
 
 /** Of the next tasks that bear all of `tagCount` tags, those open to the agent, oldest first. */
 export const scanBoard = perShape((tagCount: number) =>
@@ -130,6 +140,23 @@ export const countBoard = perShape((tagCount: number) =>
   ),
 );
 
+/** How many tasks `openAmong` asks about: a list that is shorter repeats its last one. */
+export const openShapes = [10, 100, 1_000] as const;
+
+/** Of so many tasks, parameters `id_0`, `id_1`, …, those that bear so many tags and are open to the agent. */
+export const openAmong = perShape((shape: `${number}/${number}`) => {
+  const [tagCount, count] = shape.split('/').map(Number) as [number, number];
+  return preparedSql<BoardParams, BoardRow>(
+    `openAmong ${shape}`,
+    (p) => {
+      const ids = sql.join(indexes(count).map((i) => p[`id_${i}`] as string));
+      return sql`select ${columns} ${rowsOf(sql`select id from tasks where id in (${ids})`, p)}
+        and ${isOpen(p)} and ${isEveryones(p)} and ${bears(p, 't', 0, tagCount)}`;
+    },
+    { replan: true },
+  );
+});
+
 /** The windows of `tagCount` capabilities: of each the oldest tasks that bear it, or were found to be about it. */
 export const tagWindows = perShape((tagCount: number) =>
   preparedSql<BoardParams & { examine: number }, BoardRow>(
@@ -150,29 +177,40 @@ export interface MatchedRow extends BoardRow {
   readonly rank: number;
 }
 
-interface MatchedParams extends ScanParams {
+export interface MatchStart extends Params {
+  agent: string;
   after_rank: number;
-  offset: number;
+  after_created_at: number;
+  after_id: string;
 }
 
-/** The tasks that the agent was chosen for and that are on the board, best rank first, open or not. */
-const chosenFor = (p: MatchedParams) => sql`
-  select task_id as id, rank from matches
+type MatchedParams = MatchStart & BoardParams & { examine: number; limit: number };
+
+/** The next of the tasks that the agent was chosen for and that are on the board, best rank first, open or not. */
+const chosenFor = (p: MatchStart, columns: Fragment) => sql`
+  select ${columns} from matches
   where agent_id = ${p.agent} and on_board = 1
     and (rank, task_created_at, task_id) > (${p.after_rank}, ${p.after_created_at}, ${p.after_id})
-  order by rank, task_created_at, task_id limit ${p.examine}`;
+  order by rank, task_created_at, task_id`;
 
 const matchedAmong = (p: MatchedParams, selected: Fragment, tagCount: number) => sql`
-  select ${selected} ${rowsOf(chosenFor(p), p)} and ${isOpen(p)} and ${bears(p, 0, tagCount)}`;
+  select ${selected} ${rowsOf(sql`${chosenFor(p, sql`task_id as id, rank`)} limit ${p.examine}`, p)} and ${isOpen(p)} and ${bears(p, 't', 0, tagCount)}`;
 
 /** The tasks that an agent was chosen for and that bear all of `tagCount` tags, best rank first. */
 export const matchedTasks = perShape((tagCount: number) =>
   preparedSql<MatchedParams, MatchedRow>(
     `matchedTasks${tagCount}`,
     (p) => sql`${matchedAmong(p, sql`${columns}, x.rank`, tagCount)}
-      order by x.rank, t.created_at, t.id limit ${p.limit} offset ${p.offset}`,
+      order by x.rank, t.created_at, t.id limit ${p.limit}`,
     { replan: true },
   ),
+);
+
+/** The last of the chosen tasks that are looked at; none when there are fewer. */
+export const matchedEnd = preparedSql<MatchStart & { skip: number }, { id: string; created_at: number; rank: number }>(
+  'matchedEnd',
+  (p) => sql`${chosenFor(p, sql`task_id as id, task_created_at as created_at, rank`)} limit 1 offset ${p.skip}`,
+  { replan: true },
 );
 
 /** How many tasks an agent was chosen for are open to it, counted up to `limit`. */

@@ -1,12 +1,31 @@
 import type { Reader } from '../db/database.ts';
 import { tagParams } from '../tags.ts';
-import { type BoardParams, type BoardRow, scanBoard, scanEnd } from './queries.ts';
+import type { Pace } from './pace.ts';
+import {
+  type BoardParams,
+  type BoardRow,
+  type MatchedRow,
+  matchedEnd,
+  matchedTasks,
+  scanBoard,
+  scanEnd,
+} from './queries.ts';
+import { type Needle, portions, type TextRef } from './texts.ts';
 
 /** What an agent looks for on the board. */
 export interface BoardFilter {
   /** All of these must be there. */
   readonly tags: readonly string[];
+  /** Stands in need or context, folded (`search/fold.ts`). Never empty. */
+  readonly part?: string | undefined;
 }
+
+export interface ScanFilter {
+  readonly tags: readonly string[];
+  readonly needle?: Needle | undefined;
+}
+
+export type TextFilter = ScanFilter & { readonly needle: Needle };
 
 /** A task's place by age: what lies behind it is younger. */
 export interface Age {
@@ -16,66 +35,138 @@ export interface Age {
 
 export const oldest: Age = { created_at: -1, id: '' };
 
-export interface Scanned {
-  readonly rows: BoardRow[];
-  /** Where the scan ended; null: at the end of the board. */
-  readonly end: Age | null;
+/** A task's place among those that an agent was chosen for. */
+export interface RankedAge extends Age {
+  readonly rank: number;
 }
 
-/** Says before each step whether there is time for it. */
-export type Pace = () => Promise<boolean>;
+export const bestRank: RankedAge = { rank: -1, ...oldest };
+
+export interface Scanned<R = BoardRow, P = Age> {
+  readonly rows: R[];
+  /** Where the scan ended; null: there is no more. */
+  readonly end: P | null;
+}
 
 /** The first step looks at a few more tasks than are wanted, each further one at so many: about 2 ms. */
 const spare = 60;
-const stepSize = 2_000;
+export const stepSize = 2_000;
+/** Where texts are looked through, a step is at so many. */
+const textStepSize = 1_000;
 
 /**
- * Looks for tasks that are open to an agent, oldest first, in bounded steps.
+ * Looks for tasks that are open to an agent, oldest first, in bounded steps. With a text to look for, a step is a
+ * portion of texts.
  *
  * @param from behind which the scan begins.
  * @param want how many tasks are wanted.
  */
-export async function scan(
+export function scan(
   reader: Reader,
   board: BoardParams,
-  { tags }: BoardFilter,
+  { tags, needle }: ScanFilter,
   from: Age,
   want: number,
   pace: Pace,
 ): Promise<Scanned> {
-  const rows: BoardRow[] = [];
+  const after = ({ created_at, id }: Age) => ({
+    ...board,
+    ...tagParams(tags),
+    after_created_at: created_at,
+    after_id: id,
+  });
+  const steps: Walk<Age, BoardRow> = {
+    read: (place, examine, limit) => reader.all(scanBoard(tags.length), { ...after(place), examine, limit }),
+    endOf: (place, skip) => reader.first(scanEnd(tags.length), { ...after(place), skip }),
+    ageOf,
+  };
+  return needle === undefined
+    ? walk(from, want, pace, steps)
+    : walkTexts(reader, needle, from, want, pace, {
+        ...steps,
+        read: (place, examine, limit) =>
+          needle.once(`${place.created_at}/${place.id}`, () => steps.read(place, examine, limit)),
+      });
+}
+
+/** Looks for those that the agent was chosen for, best rank first. */
+export function scanMatched(
+  reader: Reader,
+  board: BoardParams,
+  { tags, needle }: ScanFilter,
+  from: RankedAge,
+  want: number,
+  pace: Pace,
+): Promise<Scanned<MatchedRow, RankedAge>> {
+  const after = ({ rank, created_at, id }: RankedAge) => ({
+    ...board,
+    ...tagParams(tags),
+    after_rank: rank,
+    after_created_at: created_at,
+    after_id: id,
+  });
+  const steps: Walk<RankedAge, MatchedRow> = {
+    read: (place, examine, limit) => reader.all(matchedTasks(tags.length), { ...after(place), examine, limit }),
+    endOf: (place, skip) => reader.first(matchedEnd, { ...after(place), skip }),
+    ageOf: ({ rank, created_at, id }) => ({ rank, created_at, id }),
+  };
+  return needle === undefined ? walk(from, want, pace, steps) : walkTexts(reader, needle, from, want, pace, steps);
+}
+
+interface Walk<P, R> {
+  /** Of the next `examine` tasks behind a place, up to `limit` that are open. */
+  read(place: P, examine: number, limit: number): Promise<R[]>;
+  /** The place of the task that lies `skip` tasks further; none when there are fewer. */
+  endOf(place: P, skip: number): Promise<P | undefined>;
+  ageOf(row: R): P;
+}
+
+async function walk<P, R extends P>(
+  from: P,
+  want: number,
+  pace: Pace,
+  { read, endOf, ageOf: placeOf }: Walk<P, R>,
+): Promise<Scanned<R, P>> {
+  const rows: R[] = [];
   let after = from;
   for (let examine = want + spare; await pace(); examine = stepSize) {
-    const start = { ...board, ...tagParams(tags), after_created_at: after.created_at, after_id: after.id };
-    const limit = want - rows.length;
-    const found = await reader.all(scanBoard(tags.length), { ...start, examine, limit });
+    const [found, end] = await Promise.all([read(after, examine, want - rows.length), endOf(after, examine - 1)]);
     rows.push(...found);
-    if (rows.length >= want) return { rows, end: ageOf(rows.at(-1)!) };
-    const end = await reader.first(scanEnd(tags.length), { ...start, skip: examine - 1 });
+    if (rows.length >= want) return { rows, end: placeOf(rows.at(-1)!) };
     if (end === undefined) return { rows, end: null };
-    after = ageOf(end);
+    after = end;
   }
   return { rows, end: after };
 }
 
-const ageOf = ({ created_at, id }: Age): Age => ({ created_at, id });
-
-/** So many steps at once: within a transaction, which holds up all others. */
-export function steps(count: number): Pace {
-  let left = count;
-  return async () => left-- > 0;
-}
-
-/** Steps for so long, with everybody else's requests in between. */
-export function unhurried(budgetMs: number): Pace {
-  const until = performance.now() + budgetMs;
-  let isFirst = true;
-  return async () => {
-    if (isFirst) {
-      isFirst = false;
-      return true;
+async function walkTexts<P, R extends P & TextRef>(
+  reader: Reader,
+  needle: Needle,
+  from: P,
+  want: number,
+  pace: Pace,
+  { read, endOf, ageOf: placeOf }: Walk<P, R>,
+): Promise<Scanned<R, P>> {
+  const rows: R[] = [];
+  let after = from;
+  for (;;) {
+    const begin = after;
+    const found = await read(begin, textStepSize, textStepSize);
+    for (const portion of portions(found)) {
+      if (!(await pace())) return { rows, end: after };
+      rows.push(...(await needle.among(reader, portion)));
+      if (rows.length >= want) return { rows: rows.slice(0, want), end: placeOf(rows[want - 1]!) };
+      after = placeOf(portion.at(-1)!);
     }
-    await new Promise(setImmediate);
-    return performance.now() < until;
-  };
+    const end = await endOf(begin, textStepSize - 1);
+    if (end === undefined) return { rows, end: null };
+    after = end;
+    // Nothing to read in a whole step: it counts as one all the same.
+    if (found.length === 0 && !(await pace())) return { rows, end: after };
+  }
 }
+
+export const ageOf = ({ created_at, id }: Age): Age => ({ created_at, id });
+
+export const isBehind = (a: Age, b: Age): boolean =>
+  a.created_at === b.created_at ? a.id > b.id : a.created_at > b.created_at;

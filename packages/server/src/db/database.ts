@@ -85,8 +85,10 @@ export interface Database extends Reader {
    *
    * @param job the address of the module whose default export is the job.
    * @param input must be structured-cloneable, as must the output.
+   * @param length `short`: some tenth of a second at most. Such a job never waits for a long one.
+   * @throws DomainError `overloaded` when too much waits already.
    */
-  runApart<Input, Output>(job: URL, input: Input): Promise<Output>;
+  runApart<Input, Output>(job: URL, input: Input, length: JobLength): Promise<Output>;
 
   readonly signals: Signals;
 
@@ -104,6 +106,8 @@ export interface Database extends Reader {
 
   close(): Promise<void>;
 }
+
+export type JobLength = 'short' | 'long';
 
 /** A module's default export, as `runApart` takes it. */
 export type ApartJob<Input, Output> = (reader: Reader, input: Input) => Promise<Output>;
@@ -125,4 +129,6 @@ export interface SchemaDialect {
   readonly clustered: string;
   /** Ends any other `create table`. */
   readonly heap: string;
+  /** Makes the index of texts (`TextIndexClauses`). */
+  readonly textIndex: readonly string[];
 }

@@ -13,6 +13,7 @@ import { DomainError, overloaded, storageUnavailable } from '../errors.ts';
 import { type ApartJob, type Database, type SchemaDialect, Tx } from './database.ts';
 import { PostgresSignals } from './postgres-signals.ts';
 import type { CompiledStatement, EngineClauses, Params, Prepared, SqlValue } from './prepared.ts';
+import { textIndexClauses, textIndexTables } from './postgres-texts.ts';
 import type { Schema } from './schema.ts';
 
 const oldestServer = 14;
@@ -44,6 +45,8 @@ export const clauses: EngineClauses = {
   hold: (query) => query.forNoKeyUpdate(),
   // As an array: what is joined with a list of unknown length is read whole.
   isListed: (column, json) => sql`${sql.ref(column)} = any (array(select json_array_elements_text(${json}::json)))`,
+  contains: (text, part) => sql<boolean>`strpos(${text}, ${part}) > 0`,
+  textIndex: textIndexClauses,
 };
 const ddl: SchemaDialect = {
   holdBack: async (db, tables) => {
@@ -56,6 +59,7 @@ const ddl: SchemaDialect = {
   id: 'text collate "C"',
   clustered: '',
   heap: '',
+  textIndex: textIndexTables,
 };
 
 /** `count` and `sum` come as bigint and numeric; every number here fits a double exactly. */

@@ -14,7 +14,7 @@ export type SqlValue = string | number | null;
 export type Params = Record<string, SqlValue>;
 
 /** The tables that servers take their work from. */
-export type Lockable = 'tasks' | 'outbox' | 'webhook_endpoints';
+export type Lockable = 'tasks' | 'outbox' | 'webhook_endpoints' | 'search_progress';
 
 /** Clauses that one engine has and the other does without. */
 export interface EngineClauses {
@@ -27,6 +27,23 @@ export interface EngineClauses {
   hold<T extends keyof Schema, O>(query: SelectQueryBuilder<Schema, T, O>): SelectQueryBuilder<Schema, T, O>;
   /** Whether a text is one of a JSON list: a list of any length is one parameter, and one statement. */
   isListed(column: string, json: string): RawBuilder<SqlBool>;
+  /** Whether a text contains another, as it is. */
+  contains(text: RawBuilder<unknown>, part: SqlValue): RawBuilder<boolean>;
+  readonly textIndex: TextIndexClauses;
+}
+
+/** An index from trigrams (`trigrams.ts`) to the numbers of the documents that have them. */
+export interface TextIndexClauses {
+  /** Puts a document's folded text in. */
+  add(p: { doc: number; folded: string }): RawBuilder<unknown>;
+  remove(p: { doc: number }): RawBuilder<unknown>;
+  /** A little of the work that the index puts off. */
+  tidy(): RawBuilder<unknown>;
+  /**
+   * The documents behind `after`, up to `upto`, that have the trigrams of a folded text of at least three characters,
+   * as rows of `doc` in their order: all that contain it are among them.
+   */
+  find(p: { part: string; after: number; upto: number; limit: number }): RawBuilder<{ doc: number }>;
 }
 
 /**
@@ -53,9 +70,17 @@ export interface CompiledStatement {
 
 class Placeholder {
   readonly name: string;
-  constructor(name: string) {
+  readonly derive: (value: SqlValue) => SqlValue;
+  constructor(name: string, derive: (value: SqlValue) => SqlValue = (value) => value) {
     this.name = name;
+    this.derive = derive;
   }
+}
+
+/** What an engine makes of a parameter before it is bound. */
+export function derived<T extends SqlValue>(param: T, derive: (value: T) => SqlValue): SqlValue {
+  const { name } = param as unknown as Placeholder;
+  return new Placeholder(name, derive as (value: SqlValue) => SqlValue) as unknown as SqlValue;
 }
 
 /**
@@ -77,10 +102,10 @@ export function prepared<P extends Params, R>(
 /** A query that is clearer in SQL than through the builder. */
 export function preparedSql<P extends Params, R>(
   name: string,
-  build: (params: P) => RawBuilder<R>,
+  build: (params: P, engine: EngineClauses) => RawBuilder<R>,
   options: { replan?: boolean } = {},
 ): Prepared<P, R> {
-  return prepared(name, (db, params: P) => ({ compile: () => build(params).compile(db) }), options);
+  return prepared(name, (db, params: P, engine) => ({ compile: () => build(params, engine).compile(db) }), options);
 }
 
 function placeholders<P extends Params>(): P {
@@ -96,7 +121,7 @@ function toStatement(query: CompiledQuery): CompiledStatement {
         if (!(slot instanceof Placeholder)) return slot;
         const value = params[slot.name];
         if (value === undefined) throw new TypeError(`The query parameter "${slot.name}" is missing`);
-        return value;
+        return slot.derive(value);
       }),
   };
 }

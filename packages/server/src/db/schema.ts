@@ -37,6 +37,8 @@ export interface Schema {
   rate_windows: RateWindowsTable;
   webhook_deliveries: WebhookDeliveriesTable;
   webhook_endpoints: WebhookEndpointsTable;
+  search_texts: SearchTextsTable;
+  search_progress: SearchProgressTable;
 }
 
 interface MetaTable {
@@ -418,4 +420,25 @@ interface WebhookEndpointsTable {
   failing: Generated<number>;
   /** The latest of the three times; the database derives it. */
   ready_at: GeneratedAlways<number | null>;
+}
+
+/**
+ * The tasks whose texts are in the index of trigrams, and some that have ended since: numbered by age, so that the order
+ * of the numbers is the order of the board. The index itself is the engine's own (`db/*-texts.ts`).
+ */
+interface SearchTextsTable {
+  doc: number;
+  task_id: string;
+  created_at: number;
+  /** Too long for the index, 0 or 1: looked through each time. */
+  is_long: number;
+}
+
+/** One row. By age, up to where the index has come, and up to where it has been compared with the tasks. */
+interface SearchProgressTable {
+  id: number;
+  reached_created_at: number;
+  reached_id: string;
+  swept_created_at: number;
+  swept_id: string;
 }

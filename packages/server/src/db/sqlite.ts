@@ -1,18 +1,18 @@
 import { existsSync } from 'node:fs';
-import { Worker } from 'node:worker_threads';
 import BetterSqlite, { type Database as Connection, type Statement } from 'better-sqlite3';
 import {
   DummyDriver,
   Kysely,
-  sql,
   SqliteAdapter,
   SqliteDialect,
   SqliteIntrospector,
   SqliteQueryCompiler,
+  sql,
 } from 'kysely';
 import { DomainError, overloaded, storageUnavailable } from '../errors.ts';
 import {
   type Database,
+  type JobLength,
   type OwnReader,
   type SchemaDialect,
   type SignalListener,
@@ -22,6 +22,8 @@ import {
 import type { CompiledStatement, EngineClauses, Params, Prepared } from './prepared.ts';
 import type { Schema } from './schema.ts';
 import { connect, locate, lock } from './sqlite-file.ts';
+import { textIndexClauses, textIndexTables } from './sqlite-texts.ts';
+import { Threads } from './threads.ts';
 
 /** Verbs that may wait for the writer; beyond it callers are told to come back. */
 const longestQueue = 5_000;
@@ -32,6 +34,8 @@ const clauses: EngineClauses = {
   skipLocked: (query) => query,
   hold: (query) => query,
   isListed: (column, json) => sql`${sql.ref(column)} in (select value from json_each(${json}))`,
+  contains: (text, part) => sql<boolean>`instr(${text}, ${part}) > 0`,
+  textIndex: textIndexClauses,
 };
 const ddl: SchemaDialect = {
   // Nobody else is there: the file is locked.
@@ -42,6 +46,7 @@ const ddl: SchemaDialect = {
   id: 'text',
   clustered: 'strict, without rowid',
   heap: 'strict',
+  textIndex: textIndexTables,
 };
 
 export interface SqliteOptions {
@@ -236,7 +241,7 @@ class SqliteDatabase implements Database {
   readonly #write: Statements;
   readonly #read: Statements;
   readonly #control: Record<'begin' | 'commit' | 'savepoint' | 'keep' | 'undo', Statement>;
-  readonly #workers = new Set<Worker>();
+  readonly #threads: Readonly<Record<JobLength, Threads>>;
   #queue: Job[] = [];
   #flushing: Promise<void> | undefined;
   #closed = false;
@@ -246,6 +251,10 @@ class SqliteDatabase implements Database {
     this.location = path;
     this.#writer = writer;
     this.#release = release;
+    this.#threads = {
+      short: new Threads({ path, threads: 2, longestQueue: 64 }),
+      long: new Threads({ path, threads: 2, longestQueue: 16 }),
+    };
     this.#reader = new BetterSqlite(path, { readonly: true });
     this.#write = new Statements(writer);
     this.#read = new Statements(this.#reader);
@@ -359,18 +368,8 @@ class SqliteDatabase implements Database {
     this.#observe = observe;
   }
 
-  runApart<Input, Output>(job: URL, input: Input): Promise<Output> {
-    return new Promise((resolve, reject) => {
-      const workerData = { path: this.location, job: job.href, input };
-      const worker = new Worker(new URL('./apart.ts', import.meta.url), { workerData });
-      this.#workers.add(worker);
-      worker.once('message', resolve);
-      worker.once('error', (error) => reject(storageUnavailable(error)));
-      worker.once('exit', () => {
-        this.#workers.delete(worker);
-        reject(storageUnavailable(new Error(`The job ${job.href} was ended`)));
-      });
-    });
+  async runApart<Input, Output>(job: URL, input: Input, length: JobLength): Promise<Output> {
+    return (await this.#threads[length].run(job.href, input)) as Output;
   }
 
   async migrate(work: (db: Kysely<Schema>, dialect: SchemaDialect) => Promise<void>): Promise<void> {
@@ -382,7 +381,7 @@ class SqliteDatabase implements Database {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await Promise.all([this.#flushing, ...[...this.#workers].map((worker) => worker.terminate())]);
+    await Promise.all([this.#flushing, this.#threads.short.close(), this.#threads.long.close()]);
     this.#reader.close();
     this.#writer.close();
     this.#release();

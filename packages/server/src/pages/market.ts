@@ -48,7 +48,7 @@ export function marketCounts({ db, clock }: Pick<Context, 'db' | 'clock'>): () =
   return () => {
     const now = clock.now();
     if (known === undefined || now >= known.until || now < known.until - minuteMs) {
-      const counts = db.runApart<null, Counts>(new URL(import.meta.url), null);
+      const counts = db.runApart<null, Counts>(new URL(import.meta.url), null, 'long');
       known = { counts, until: now + minuteMs };
       counts.catch(() => (known = undefined));
     }

@@ -2,7 +2,8 @@ import type { PickupBatchResponse, TaskPickupResponse } from '@pinchwork/sdk';
 import { ratingsOf } from '../agents/queries.ts';
 import { Board, justBefore, type Position, start } from '../board/board.ts';
 import { lockFirstOf } from '../board/queries.ts';
-import { type BoardFilter, steps, unhurried } from '../board/scan.ts';
+import { hurried, patient } from '../board/pace.ts';
+import type { BoardFilter } from '../board/scan.ts';
 import { deadlineAfter, minuteMs, secondMs } from '../clock.ts';
 import type { Call, Context } from '../context.ts';
 import type { Tx } from '../db/database.ts';
@@ -14,14 +15,14 @@ import { record, recordOutcome, recordStanding } from './transition.ts';
 import { pickupView } from './view.ts';
 
 const defaultBatch = 5;
-/** Candidates besides those wanted: others pick up at the same time. */
-const spare = 30;
 /** Candidates that are looked at together, for the first that nobody else holds. */
 const portion = 10;
+/** Candidates besides those wanted: others pick up at the same time. When all are held, the next are read. */
+const spare = portion;
 /** Steps of a scan within a transaction: past the 5,000 tasks of one's own. */
-const stepsAtOnce = 4;
+const stepsAtOnce = 5;
 /** How long to look for a task that passes a filter; and for any at all, behind very many of one's own. */
-const filterMs = secondMs / 10;
+const filterMs = 80;
 const anyMs = 5 * secondMs;
 
 /** Claims this very task, wherever it stands in anybody's order. */
@@ -70,7 +71,8 @@ export async function pickupBatch(
  */
 async function claimThrough(call: Call, filter: BoardFilter, count: number): Promise<PickedUp> {
   const { ctx, agentId } = call;
-  const pace = unhurried(filter.tags.length > 0 ? filterMs : anyMs);
+  const isFiltered = filter.tags.length > 0 || filter.part !== undefined;
+  const pacing = patient(isFiltered ? filterMs : anyMs);
   let from = start;
   for (;;) {
     const given: { cut: Position | null } = { cut: null };
@@ -83,11 +85,11 @@ async function claimThrough(call: Call, filter: BoardFilter, count: number): Pro
     const { cut } = given;
     if (claimed !== null) return { tasks: claimed, isPartial: false };
     if (cut === null) return { tasks: [], isPartial: false };
-    const board = new Board(ctx.db, agentId, ctx.clock.now(), filter, pace);
+    const board = new Board(ctx.db, agentId, ctx.clock.now(), filter, pacing);
     const ahead = await board.page({ from: cut, offset: 0, limit: 1 });
     const [next] = ahead.tasks;
     if (next === undefined) return { tasks: [], isPartial: ahead.cut !== null };
-    from = justBefore({ created_at: next.position[4], id: next.id });
+    from = justBefore(next);
   }
 }
 
@@ -102,7 +104,7 @@ async function claimNext(
   const now = ctx.clock.now();
   const system = await claimSystemTasks(ctx, tx, agentId, count, now);
   const rows: TaskRow[] = [];
-  const board = new Board(tx, agentId, now, filter, steps(stepsAtOnce));
+  const board = new Board(tx, agentId, now, filter, hurried(stepsAtOnce));
   let cut: Position | null = null;
   for (let position = from; system.length + rows.length < count;) {
     const limit = count - system.length - rows.length + spare;

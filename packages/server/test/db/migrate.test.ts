@@ -17,6 +17,7 @@ onBothEngines('the schema', (engine) => {
       { name: '0002_people' },
       { name: '0003_matching' },
       { name: '0004_webhooks' },
+      { name: '0006_search' },
     ]);
     await first.close();
     if (second !== first) await second.close();

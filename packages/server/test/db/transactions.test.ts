@@ -247,6 +247,6 @@ it('too many writers at once are told to come back, and the others are served', 
 
 it('a database that closes ends the jobs that run apart', async () => {
   const { db } = await fresh(sqlite);
-  const job = db.runApart(new URL('./endless-job.ts', import.meta.url), null);
+  const job = db.runApart(new URL('./endless-job.ts', import.meta.url), null, 'long');
   await Promise.all([db.close(), expect(job).rejects.toMatchObject({ code: 'storage_unavailable' })]);
 });

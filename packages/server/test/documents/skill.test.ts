@@ -12,11 +12,11 @@ import { Market } from '../support/market.ts';
 import { startServer } from '../support/process.ts';
 
 const slugs =
-  'security quick-start content-formats sync-mode response-headers endpoints pickup-response browse-response task-matching personalized-browsing credits task-lifecycle ratings reporting task-deadlines mid-task-messaging sse-events webhooks trust abuse-prevention admin-api agent-capabilities infra-agents baseline-matcher graceful-degradation delivery-evidence openapi your-tasks input-limits error-format rejection-reasons rejection-grace-period task-questions earnings-dashboard agent-discovery per-tag-reputation batch-pickup capabilities content-visibility terms heartbeat tips'.split(
+  'security quick-start content-formats sync-mode response-headers endpoints pickup-response browse-response task-matching personalized-browsing credits task-lifecycle ratings reporting task-deadlines mid-task-messaging sse-events webhooks trust abuse-prevention admin-api agent-capabilities infra-agents baseline-matcher graceful-degradation delivery-evidence openapi your-tasks input-limits error-format rejection-reasons rejection-grace-period task-questions earnings-dashboard search agent-discovery per-tag-reputation batch-pickup capabilities content-visibility terms heartbeat tips'.split(
     ' ',
   );
 /** Their subjects are not there yet. */
-const absent = 'cli search'.split(' ');
+const absent = ['cli'];
 
 const get = (market: Market, url: string, headers = {}) => market.request({ method: 'GET', url, headers });
 
@@ -27,7 +27,7 @@ describe('the guide for agents', () => {
     expect(headers['content-type']).toBe('text/markdown; charset=utf-8');
     expect(text).toMatch(/^---\nname: [a-z-]+\ndescription: .{40,}\nversion: \d+\.\d+\.\d+\n---\n/);
     expect(text).not.toContain('{{');
-    expect(text.length).toBeLessThan(27_000);
+    expect(text.length).toBeLessThan(32_000);
   });
 
   it('has its sections in their order, each to be had alone', async () => {

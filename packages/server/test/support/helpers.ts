@@ -26,3 +26,22 @@ export async function answer(helper: Agent, result: string): Promise<Reply> {
   if (reply.status !== 200) throw new Error(`The answer was answered ${reply.status}: ${reply.text}`);
   return reply;
 }
+
+/** Settings under which the platform buys as many of its own tasks as a test wants. */
+export const generous = {
+  PINCHWORK_INITIAL_CREDITS: '100000',
+  PINCHWORK_SYSTEM_TASKS_PER_POSTER_PER_DAY: '10000',
+  PINCHWORK_SYSTEM_CREDITS_PER_HOUR: 'off',
+};
+
+/** An agent with these capabilities, which the helper reads out of its `good_at`. Nothing else may wait for the helper. */
+export async function registerCapable(
+  market: Market,
+  helper: Agent,
+  tags: readonly string[],
+  goodAt = 'What its tags say',
+): Promise<Agent> {
+  const agent = await market.register('capable', { good_at: goodAt });
+  await answer(helper, answers.extract(tags));
+  return agent;
+}

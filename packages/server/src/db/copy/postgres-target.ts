@@ -3,7 +3,7 @@ import type { Reader } from '../database.ts';
 import { clauses } from '../postgres.ts';
 import type { EngineClauses, Params, Prepared } from '../prepared.ts';
 import type { Schema } from '../schema.ts';
-import { Digest, isMigratorsOwn, type Row, type Table, type TableDigest } from './table.ts';
+import { Digest, isMadeAnew, type Row, type Table, type TableDigest } from './table.ts';
 
 /** Rows fetched at a time when the copy is read back; each is at most most of a megabyte. */
 const fetched = 100;
@@ -29,7 +29,7 @@ export class PostgresTarget {
       order by c.table_name collate "C", c.column_name collate "C"`);
     const tables = Map.groupBy(rows, ({ table }) => table);
     return [...tables]
-      .filter(([name]) => !isMigratorsOwn(name))
+      .filter(([name]) => !isMadeAnew(name))
       .map(([name, columns]) => ({ name, columns: columns.map(({ column }) => column) }));
   }
 

@@ -2,7 +2,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { lock } from '../sqlite-file.ts';
 import { openReadOnly } from './sqlite-snapshot.ts';
-import { isMigratorsOwn, type Row, type Table } from './table.ts';
+import { isMadeAnew, type Row, type Table } from './table.ts';
 
 /** An embedded database that nobody works on, read from one end to the other. */
 export interface SqliteSource {
@@ -41,7 +41,7 @@ export function openSqliteSource(dataFile: string): SqliteSource {
       .pluck();
     return {
       path,
-      tables: names.filter((name) => !isMigratorsOwn(name)).map((name) => ({ name, columns: columns.all(name) })),
+      tables: names.filter((name) => !isMadeAnew(name)).map((name) => ({ name, columns: columns.all(name) })),
       steps: names.includes('kysely_migration')
         ? connection.prepare<[], string>('select name from kysely_migration order by name').pluck().all()
         : [],

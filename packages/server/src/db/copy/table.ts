@@ -11,8 +11,8 @@ export interface Table {
 /** A row's values, in the order of its table's columns. */
 export type Row = readonly SqlValue[];
 
-/** Tables that the migrator keeps for itself; it makes them anew wherever it works. */
-export const isMigratorsOwn = (name: string) => name.startsWith('kysely_');
+/** Tables that are no data: the migrator's own, and the index of texts, which the server makes anew on each engine. */
+export const isMadeAnew = (name: string) => name.startsWith('kysely_') || name.startsWith('search_');
 
 export interface TableDigest {
   readonly rows: number;

@@ -1,0 +1,49 @@
+import type { Random } from '../../packages/server/test/support/random.ts';
+
+/** The words and tags of the benchmark's world: many, few of them common, as Zipf's law has it. */
+export interface Language {
+  word(): string;
+  tag(): string;
+  text(words: number): string;
+}
+
+const syllables = ['ka', 'ne', 'ri', 'to', 'su', 'mi', 'la', 'bo', 'den', 'pa', 'vi', 'gor', 'he', 'ju', 'fe', 'ty'];
+const vocabulary = 30_000;
+const tagCount = 2_000;
+
+/** Five syllables say any of the words; common ones are short. */
+function wordAt(rank: number): string {
+  let text = '';
+  for (let rest = rank + syllables.length; rest > 0; rest = Math.floor(rest / syllables.length)) {
+    text += syllables[rest % syllables.length]!;
+  }
+  return text;
+}
+
+const tagAt = (rank: number) => `${wordAt(rank)}-${rank}`;
+
+export const samples = {
+  commonWord: wordAt(0),
+  rareWord: wordAt(vocabulary - 1),
+  /** Every three letters of it are in very many texts, and the whole in none of a small board. */
+  longWord: 'karitonesumilabo',
+  letter: 'y',
+  absentWord: 'xyzzyqx',
+  commonTag: tagAt(0),
+  rareTag: tagAt(tagCount - 1),
+  absentTag: 'absent',
+  /** Either is on a tenth of all tasks, and both are on none. */
+  neverMeeting: ['left', 'right'],
+} as const;
+
+export function speak(random: Random): Language {
+  const fine = 2 ** 30;
+  // As often as its rank's inverse: the logarithm of the rank is spread evenly.
+  const rank = (count: number) => Math.floor(count ** (random.below(fine) / fine)) - 1;
+  const word = () => wordAt(rank(vocabulary));
+  return {
+    word,
+    tag: () => tagAt(rank(tagCount)),
+    text: (words) => Array.from({ length: words }, word).join(' '),
+  };
+}

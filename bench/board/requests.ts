@@ -1,0 +1,49 @@
+import { performance } from 'node:perf_hooks';
+import { Connection, getRequest, postTemplate, type Reply } from '../http.ts';
+import type { Speaker } from './world.ts';
+
+/** A reply, and how long it took from sending the request. */
+export type TimedReply = Reply & { readonly ms: number };
+
+/** One connection to the server, for any agent's requests, one after the other. */
+export class Requests {
+  readonly #connection: Connection;
+  readonly #host: string;
+
+  private constructor(connection: Connection, host: string) {
+    this.#connection = connection;
+    this.#host = host;
+  }
+
+  static async open(url: URL): Promise<Requests> {
+    return new Requests(await Connection.open(url), url.host);
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+
+  get(path: string, agent?: Speaker): Promise<TimedReply> {
+    return this.#send(getRequest(this.#host, agent?.key, path));
+  }
+
+  post(path: string, agent: Speaker | undefined, body?: object): Promise<TimedReply> {
+    return this.#send(postTemplate(this.#host, agent?.key, body)(path));
+  }
+
+  async #send(request: string): Promise<TimedReply> {
+    const sentAt = performance.now();
+    const reply = await this.#connection.send(request);
+    return { ...reply, ms: performance.now() - sentAt };
+  }
+}
+
+/** @throws Error when a reply has another status than one of these. */
+export function expectStatus<R extends Reply>(reply: R, ...statuses: number[]): R {
+  if (!statuses.includes(reply.status)) throw new Error(`The server answered ${reply.status}: ${reply.body}`);
+  return reply;
+}
+
+export const fieldsOf = (reply: Reply) => JSON.parse(reply.body) as Record<string, unknown>;
+
+export const taskIdOf = (reply: Reply) => fieldsOf(reply).task_id as string;

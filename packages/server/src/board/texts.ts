@@ -1,0 +1,97 @@
+import { type Params, perShape, prepared } from '../db/prepared.ts';
+import type { Reader } from '../db/database.ts';
+import { fold } from '../search/fold.ts';
+import type { BoardRow } from './queries.ts';
+
+/** Looking a text up in those of tasks: need and context. */
+
+/** As many texts are read at once: of so many tasks, and of so many bytes together if it is more than one task. */
+const portionTasks = 250;
+const portionBytes = 65_536;
+
+/** A task whose texts may hold what is looked for. */
+export interface TextRef {
+  readonly id: string;
+  /** How long its texts are. */
+  readonly bytes: number;
+}
+
+/** The few statements for the texts of a portion: one that is smaller repeats its last id. */
+const portionShapes = [1, 10, 50, portionTasks] as const;
+
+const textsOf = perShape((count: number) =>
+  prepared(`textsOf${count}`, (db, p: Params) =>
+    db
+      .selectFrom('tasks')
+      .select(['id', 'need', 'context'])
+      .where(
+        'id',
+        'in',
+        Array.from({ length: count }, (_, i) => p[`id_${i}`] as string),
+      ),
+  ),
+);
+
+/** Need and context of so many tasks, folded. */
+export async function foldedTexts(reader: Reader, ids: readonly string[]): Promise<Map<string, string[]>> {
+  const last = ids.at(-1);
+  if (last === undefined) return new Map();
+  const shape = portionShapes.find((each) => each >= ids.length)!;
+  const params = Object.fromEntries(Array.from({ length: shape }, (_, i) => [`id_${i}`, ids[i] ?? last]));
+  const rows = await reader.all(textsOf(shape), params);
+  return new Map(
+    rows.map(({ id, need, context }) => [id, context === null ? [fold(need)] : [fold(need), fold(context)]]),
+  );
+}
+
+/** Cuts a list into portions whose texts can be read at once. */
+export function* portions<T extends TextRef>(rows: readonly T[]): Generator<T[]> {
+  let portion: T[] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    if (portion.length === portionTasks || (portion.length > 0 && bytes + row.bytes > portionBytes)) {
+      yield portion;
+      portion = [];
+      bytes = 0;
+    }
+    portion.push(row);
+    bytes += row.bytes;
+  }
+  if (portion.length > 0) yield portion;
+}
+
+const mostRemembered = 2;
+
+/**
+ * A text that is looked for, folded, on one board at one moment. Remembers where it has looked: a page and its count look
+ * at the same tasks.
+ */
+export class Needle {
+  readonly part: string;
+  readonly #known = new Map<string, boolean>();
+  readonly #steps = new Map<string, Promise<BoardRow[]>>();
+
+  constructor(part: string) {
+    this.part = part;
+  }
+
+  /** Takes a step from a place, unless it has been taken. */
+  once(key: string, take: () => Promise<BoardRow[]>): Promise<BoardRow[]> {
+    const step = this.#steps.get(key) ?? take();
+    // Those at the beginning are taken twice, and no others.
+    if (this.#steps.size < mostRemembered) this.#steps.set(key, step);
+    return step;
+  }
+
+  /** Those of a portion whose need or context contains it. */
+  async among<T extends TextRef>(reader: Reader, portion: readonly T[]): Promise<T[]> {
+    const unknown = portion.filter(({ id }) => !this.#known.has(id)).map(({ id }) => id);
+    for (const [id, texts] of await foldedTexts(reader, unknown)) {
+      this.#known.set(
+        id,
+        texts.some((text) => text.includes(this.part)),
+      );
+    }
+    return portion.filter(({ id }) => this.#known.get(id) === true);
+  }
+}

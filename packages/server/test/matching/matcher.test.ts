@@ -1,0 +1,113 @@
+import { expect, it } from 'vitest';
+import { onBothEngines } from '../support/engines.ts';
+import { generous, registerCapable, registerHelper } from '../support/helpers.ts';
+import { type Agent, deliverTask, Market, postTask } from '../support/market.ts';
+
+onBothEngines('the built-in matcher', (engine) => {
+  const open = async () => {
+    const market = await Market.fresh(engine, generous);
+    const poster = await market.register('poster');
+    const says = (goodAt: string) => market.register('agent', { good_at: goodAt });
+    return { market, poster, says };
+  };
+  /** Which of these agents were chosen for a task, best first. */
+  const chosen = async (task: string, agents: readonly Agent[]): Promise<string[]> => {
+    const ranks = new Map<number, string>();
+    for (const agent of agents) {
+      const { tasks } = (await agent.get('/v1/tasks/available?limit=100')).body;
+      const row = tasks.find(({ task_id }: { task_id: string }) => task_id === task);
+      if (row?.is_matched) ranks.set(row.match_rank, agent.id);
+    }
+    return [...ranks].sort(([a], [b]) => a - b).map(([, id]) => id);
+  };
+
+  it('chooses by shared words, and counts a shared tag twice', async () => {
+    const { market, poster } = await open();
+    const helper = await registerHelper(market);
+    const tagged = await registerCapable(market, helper, ['poetry'], 'odds');
+    const both = await registerCapable(market, helper, ['Poetry'], 'sonnets');
+    await helper.patch('/v1/me', { accepts_system_tasks: false });
+    const oneWord = await market.register('one', { good_at: 'I like sonnets.' });
+    const threeWords = await market.register('three', { good_at: 'sonnets, rhymes & metres' });
+    const none = await market.register('none', { good_at: 'accounting' });
+    const agents = [tagged, both, oneWord, threeWords, none];
+    const need = 'Sonnets with RHYMES, in regular metres and images';
+    const task = await postTask(poster, { need, tags: ['POETRY'], max_credits: 1 });
+    const [first, second, ...others] = await chosen(task, agents);
+    // Three points each: at a tie in reputation, the older agent first.
+    expect([first, second]).toEqual([both.id, threeWords.id]);
+    expect(others).toEqual([tagged.id, oneWord.id]);
+  });
+
+  it('lets reputation break ties', async () => {
+    const { poster, says } = await open();
+    const agents = [await says('sonnets'), await says('sonnets'), await says('sonnets')];
+    const done = await deliverTask(poster, agents[1]!, { max_credits: 1 });
+    await poster.post(`/v1/tasks/${done}/approve`, { rating: 5 });
+    const task = await postTask(poster, { need: 'sonnets', max_credits: 1 });
+    expect(await chosen(task, agents)).toEqual([agents[1]!.id, agents[0]!.id, agents[2]!.id]);
+  });
+
+  it('chooses five at most, never the poster nor the suspended', async () => {
+    const { market, poster, says } = await open();
+    const agents: Agent[] = [];
+    for (let i = 0; i < 8; i++) agents.push(await says('sonnets'));
+    await poster.patch('/v1/me', { good_at: 'sonnets' });
+    await market.admin.post('/v1/admin/agents/suspend', { agent_id: agents[0]!.id, suspended: true });
+    const task = await postTask(poster, { need: 'sonnets', max_credits: 1 });
+    expect(await chosen(task, agents.slice(1))).toEqual(agents.slice(1, 6).map(({ id }) => id));
+    expect((await poster.get('/v1/tasks/available')).body.tasks).toEqual([]);
+  });
+
+  it('leaves a task that nobody suits to everybody at once', async () => {
+    const { poster, says } = await open();
+    const agents = [await says('accounting'), await says('')];
+    const task = await postTask(poster, { need: 'sonnets', tags: ['poetry'], max_credits: 1 });
+    expect(await chosen(task, agents)).toEqual([]);
+    for (const agent of agents) expect((await agent.get('/v1/tasks/available')).body.total).toBe(1);
+  });
+
+  it('gives nothing for words that very many agents say, in whatever language', async () => {
+    const { poster, says } = await open();
+    const agents: Agent[] = [];
+    for (let i = 0; i < 60; i++) agents.push(await says(i === 0 ? 'hyvä runoilija' : 'hyvä'));
+    const common = await postTask(poster, { need: 'hyvä!', max_credits: 1 });
+    expect(await chosen(common, agents.slice(0, 6))).toEqual([]);
+    const rare = await postTask(poster, { need: 'hyvä runoilija', max_credits: 1 });
+    expect(await chosen(rare, agents.slice(0, 6))).toEqual([agents[0]!.id]);
+  });
+
+  it('finds words of any script', async () => {
+    const { poster, says } = await open();
+    const scripts = [
+      ['我擅长翻译小说', '请帮忙：翻译。'],
+      ['ソネットを書くのが得意です', 'ソネットがほしい'],
+      ['เขียนบทกวีได้ดี', 'อยากได้บทกวี'],
+      ['Пишу СОНЕТЫ', 'нужны сонеты'],
+      ['أكتب القصائد', 'القصائد، من فضلك'],
+      ['poe\u0301sie', 'POÉSIE'],
+      ['मैं कविता लिखता हूँ', 'एक कविता चाहिए'],
+      ['ｓｏｎｎｅｔｓ', 'sonnets'],
+    ] as const;
+    const agents: Agent[] = [];
+    for (const [goodAt] of scripts) agents.push(await says(goodAt));
+    for (const [i, [, need]] of scripts.entries()) {
+      const task = await postTask(poster, { need, max_credits: 1 });
+      expect(await chosen(task, agents), need).toEqual([agents[i]!.id]);
+    }
+  });
+
+  it('goes by what an agent says now', async () => {
+    const { poster, says } = await open();
+    const agent = await says('sonnets');
+    const sonnets = () => postTask(poster, { need: 'sonnets', max_credits: 1 });
+    await agent.patch('/v1/me', { good_at: 'limericks' });
+    expect(await chosen(await sonnets(), [agent])).toEqual([]);
+    const limericks = await postTask(poster, { need: 'limericks', max_credits: 1 });
+    expect(await chosen(limericks, [agent])).toEqual([agent.id]);
+    await agent.patch('/v1/me', { good_at: 'sonnets, limericks' });
+    expect(await chosen(await sonnets(), [agent])).toEqual([agent.id]);
+    await agent.patch('/v1/me', { good_at: null });
+    expect(await chosen(await sonnets(), [agent])).toEqual([]);
+  });
+});

@@ -1,0 +1,26 @@
+import type { Engine } from './engines.ts';
+import type { Agent, Market } from './market.ts';
+
+/**
+ * Puts so many tasks on the board past the server, each a second older than the one behind it, all older than what
+ * the market's clock has seen.
+ *
+ * @param need what they say, in SQL: `i` is a task's number, from 1, the oldest.
+ */
+export async function crowd(
+  engine: Engine,
+  market: Market,
+  poster: Agent,
+  count: number,
+  need = `'Nothing of note, number ' || i`,
+): Promise<void> {
+  const now = market.clock.now();
+  await engine.vandalise(
+    market.url,
+    `with recursive n (i) as (select 1 union all select i + 1 from n where i < ${count})
+     insert into tasks (id, poster_id, need, tags, max_credits, fee_ppm, status, version, created_at, expires_at)
+     select 'tk-' || substr('000000000000' || i, length('000000000000' || i) - 11), '${poster.id}', ${need}, '[]', 1, 0,
+       'posted', 1, ${now} - 1000 * (${count} - i + 60), ${now + 24 * 3_600_000} from n`,
+    ...(engine.name === 'PostgreSQL' ? ['analyze'] : []),
+  );
+}
