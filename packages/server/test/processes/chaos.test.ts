@@ -7,8 +7,9 @@ import { createDatabase, startPostgres } from '../support/postgres.ts';
 import { Random, testSeed } from '../support/random.ts';
 import { type Behaviour, Receiver, until } from '../support/receiver.ts';
 import { numbers } from '../support/streams.ts';
+import { eventsOf, expectAsTold } from './as-told.ts';
 import { Helper } from './helper.ts';
-import { type Chapter, eventsOf, expectAsTold, feePercent, History, initialCredits, type Profile } from './history.ts';
+import { type Chapter, feePercent, History, initialCredits, type Profile } from './history.ts';
 import { Listener } from './listener.ts';
 
 /**

@@ -2,7 +2,8 @@ import { expect, it } from 'vitest';
 import { onBothEngines } from '../support/engines.ts';
 import { MortalServer } from '../support/mortal.ts';
 import { Random, testSeed } from '../support/random.ts';
-import { expectAsTold, feePercent, History, initialCredits } from './history.ts';
+import { expectAsTold } from './as-told.ts';
+import { feePercent, History, initialCredits } from './history.ts';
 
 /**
  * `kill -9` of the real server process, again and again, in the middle of what several clients do.
