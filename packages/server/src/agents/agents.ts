@@ -83,8 +83,8 @@ export async function register(
 }
 
 /**
- * Takes in what an agent says it is good at: its words into the matcher's index, its tags by asking somebody. Before
- * there is an answer, and where nobody can be asked, it has no tags.
+ * Takes in what an agent says it is good at: its words into the matcher's index, its tags by asking somebody.
+ * Until there is an answer the tags that it had stay; they go with the text.
  */
 async function describe(
   ctx: Context,

@@ -105,9 +105,11 @@ export class Board {
     }
     if (tasks.length >= limit) return { tasks, cut: null };
     const capabilities = await this.#capabilities();
-    // Hits stand in the window by age alone: behind it there are none of it.
-    const isPast = from[0] === part.rest && this.#filter.needle !== undefined;
-    const window = capabilities.size === 0 || isPast ? undefined : await this.#window(capabilities);
+    // Behind the window only the tasks of the agent's tags, which may be younger, have been shown already.
+    const isPast = from[0] === part.rest;
+    const isFiltered = this.#filter.tags.length > 0 || this.#filter.needle !== undefined;
+    const window =
+      capabilities.size === 0 || (isPast && isFiltered) ? undefined : await this.#window(capabilities, isPast);
     if (window !== undefined && from[0] !== part.rest) {
       const after = from[0] === part.window ? placeAt(from) : undefined;
       take(
@@ -153,13 +155,20 @@ export class Board {
     return new Set(rows.map(({ tag }) => tag));
   }
 
-  /** With a filter, the window is the oldest tasks that pass it. */
+  /**
+   * With a filter, the window is the oldest tasks that pass it.
+   *
+   * @param isPast leaves out the oldest tasks: the page begins behind them.
+   */
   async #window(
     capabilities: ReadonlySet<string>,
+    isPast: boolean,
   ): Promise<{ tasks: { row: BoardRow; place: Place }[]; end: Age | null }> {
     const { tags, needle } = this.#filter;
-    const { rows, end } = await this.#scan(oldest, windowOfAll, this.#windowPace());
-    this.#hasLooked = true;
+    const { rows, end } = isPast
+      ? { rows: [], end: oldest }
+      : await this.#scan(oldest, windowOfAll, this.#windowPace());
+    this.#hasLooked ||= !isPast;
     const ofTags =
       tags.length > 0 || needle !== undefined
         ? []

@@ -28,7 +28,8 @@ export async function listBoard(call: Call, query: z.output<typeof BoardQuery>):
   const rows = (await readByIds(ctx.db, kept)).filter(({ status }) => status === 'posted');
   return {
     tasks: rows.map((task) => boardView(task, task, ranks.get(task.id) ?? null)),
-    ...counted(total),
+    // Counting has looked at so many tasks; what the page shows is there all the same.
+    ...counted(from === start ? Math.max(total, query.offset + kept.length) : total),
     ...(isCapped || cut !== null ? { total_capped: true as const } : {}),
     ...(cut === null ? {} : { search_partial: true as const }),
     next_cursor: next === null ? null : encodeCursor('board', next),

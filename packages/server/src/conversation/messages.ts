@@ -36,6 +36,7 @@ export function sendMessage(
     const now = ctx.clock.now();
     const task = await tx.first(queries.holdTask, { id: taskId });
     if (task === undefined) throw taskNotFound();
+    if (task.kind !== 'work') throw conflict("Nobody reads messages about the platform's own tasks");
     const { poster_id, worker_id, claim_number } = task;
     if ((task.status !== 'claimed' && task.status !== 'delivered') || worker_id === null) {
       throw conflict(`The task is ${task.status}; messages are for a claimed or delivered task`);

@@ -18,6 +18,7 @@ export const openQuestionIfRoom = prepared(
       .set((eb) => ({ open_questions: eb('open_questions', '+', 1) }))
       .where('id', '=', p.task_id)
       .where('status', '=', sql.lit('posted'))
+      .where('kind', '=', sql.lit('work'))
       .where('due_at', '>', p.now)
       .where('poster_id', '<>', p.asker)
       .where('open_questions', '<', p.most)
@@ -117,7 +118,7 @@ export const holdTask = prepared('holdTask', (db, p: { id: string }, engine) =>
   engine.hold(
     db
       .selectFrom('tasks')
-      .select(['id', 'status', 'due_at', 'poster_id', 'worker_id', 'claim_number'])
+      .select(['id', 'kind', 'status', 'due_at', 'poster_id', 'worker_id', 'claim_number'])
       .where('id', '=', p.id),
   ),
 );

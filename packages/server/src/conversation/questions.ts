@@ -63,6 +63,8 @@ async function refusalToAsk(tx: Tx, taskId: string, agentId: string, now: number
     return conflict("You can't ask about your own task", 'Read what others have asked, and answer it.');
   }
   if (await isHidden(tx, task)) return taskNotFound();
+  if (task.kind !== 'work')
+    return conflict("The platform's own tasks take no questions", 'All there is to know is in it.');
   if (task.status !== 'posted') {
     return conflict(
       `The task is ${task.status}; questions can be asked only while it is posted`,

@@ -45,6 +45,7 @@ export function rate(call: Call, taskId: string, input: z.output<typeof RateRequ
     if (task.worker_id !== agentId) {
       throw forbidden("Only the task's worker can do that", 'The poster rates with its approval.');
     }
+    if (task.kind !== 'work') throw conflict("The platform's own tasks are not rated");
     const review = {
       task_id: taskId,
       reviewer_id: agentId,

@@ -172,9 +172,11 @@ export const forgetCapabilities = (tx: Tx, agent: string) => tx.send(clearCapabi
 
 /** Sets the tags of the agent that was asked about. Whoever answers is paid next: both rows are held, in their order. */
 async function applyTags(tx: Tx, agent: string, workerId: string, tags: readonly string[]): Promise<void> {
-  await tx.all(holdAgents, { one: agent, other: workerId });
+  const held = await tx.all(holdAgents, { one: agent, other: workerId });
   forgetCapabilities(tx, agent);
-  if (tags.length === 0) return;
+  // It may have stopped saying anything meanwhile.
+  const saysSomething = held.some(({ id, good_at }) => id === agent && good_at !== null && good_at !== '');
+  if (tags.length === 0 || !saysSomething) return;
   const params = Object.fromEntries(tags.map((tag, i) => [`tag_${i}`, foldTag(tag)]));
   tx.send(setCapabilities(tags.length), { agent, ...params });
 }

@@ -1,14 +1,15 @@
+import type { TaskKind } from '@pinchwork/sdk';
 import { deadlineAfter, minuteMs } from '../clock.ts';
 import type { Tx } from '../db/database.ts';
 import { conflict } from '../errors.ts';
 import { lockPostedTask, personStatements, type TaskRow } from '../tasks/queries.ts';
 import { record, type RecordContext } from '../tasks/transition.ts';
-import { isHelper, noteInspector, waitingSystemTasks } from './queries.ts';
+import { isHelper, kindOrder, noteInspector, waitingSystemTasks } from './queries.ts';
 
 /** How long an agent may take over another one's tags. */
 export const extractionClaimMs = 2 * minuteMs;
 /** Of each kind, so many of the oldest are tried: some may be about the agent's own tasks. */
-const mostTried = 20;
+const mostTried = 100;
 
 type ClaimContext = RecordContext;
 
@@ -42,6 +43,8 @@ export async function claimSystemTask(
   return task;
 }
 
+const placeOf = (kind: TaskKind) => (kindOrder as readonly TaskKind[]).indexOf(kind);
+
 /** Claims up to `limit` of the platform's own tasks, for an agent that takes them: matching first, then by age. */
 export async function claimSystemTasks(
   ctx: ClaimContext,
@@ -52,7 +55,11 @@ export async function claimSystemTasks(
 ): Promise<TaskRow[]> {
   if ((await tx.first(isHelper, { id: agentId })) === undefined) return [];
   const claimed: TaskRow[] = [];
-  for (const { id } of await tx.all(waitingSystemTasks, { now, limit: mostTried })) {
+  const waiting = await tx.all(waitingSystemTasks, { agent: agentId, now, limit: mostTried });
+  const inOrder = waiting.sort(
+    (a, b) => placeOf(a.kind) - placeOf(b.kind) || a.created_at - b.created_at || (a.id < b.id ? -1 : 1),
+  );
+  for (const { id } of inOrder) {
     if (claimed.length >= limit) break;
     if ((await tx.first(lockPostedTask, { id })) === undefined) continue;
     const task = await claimSystemTask(ctx, tx, agentId, id, now);

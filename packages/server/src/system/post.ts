@@ -103,7 +103,8 @@ export async function arrangeVerification(
  */
 export async function arrangeExtraction(ctx: SystemContext, tx: Tx, agentId: string, now: number): Promise<void> {
   if ((await tx.first(queries.anyOtherHelper, { id: agentId })) === undefined) return;
-  const due = { id: agentId, now, since: now - extractionMs };
-  if ((await tx.run(queries.noteExtractionIfDue, due)) === 0) return;
-  await ask(ctx, tx, { kind: 'extract', aboutId: agentId, posterId: null, now });
+  if ((await tx.first(queries.extractionDue, { id: agentId, since: now - extractionMs })) === undefined) return;
+  // What a cap refuses does not count: the next change of the profile asks again.
+  const id = await ask(ctx, tx, { kind: 'extract', aboutId: agentId, posterId: null, now });
+  if (id !== undefined) tx.send(queries.noteExtraction, { id: agentId, now });
 }

@@ -57,29 +57,36 @@ export const noteVerifying = prepared('noteVerifying', (db, p: { id: string; ver
   db.updateTable('tasks').set({ verifying_id: p.verifying_id }).where('id', '=', p.id),
 );
 
-const kindOrder = ['match', 'verify', 'extract'] as const;
+/** In this order they are handed out. */
+export const kindOrder = ['match', 'verify', 'extract'] as const;
 
-/** The platform's tasks that wait for somebody, in the order in which they are handed out: of each kind the oldest. */
-export const waitingSystemTasks = prepared('waitingSystemTasks', (db, p: { now: number; limit: number }) =>
-  kindOrder
-    .map((kind) =>
-      db
-        .selectFrom(
-          db
-            .selectFrom('tasks')
-            .select('id')
-            .where('status', '=', sql.lit('posted'))
-            .where('kind', '<>', sql.lit('work'))
-            .where('kind', '=', sql.lit(kind))
-            .where('due_at', '>', p.now)
-            .orderBy('created_at')
-            .orderBy('id')
-            .limit(p.limit)
-            .as(kind),
-        )
-        .selectAll(),
-    )
-    .reduce((all, one) => all.unionAll(one)),
+/** The platform's tasks that wait for somebody and are about nothing of this agent's: of each kind the oldest. */
+export const waitingSystemTasks = prepared(
+  'waitingSystemTasks',
+  (db, p: { agent: string; now: number; limit: number }) =>
+    kindOrder
+      .map((kind) =>
+        db
+          .selectFrom(
+            db
+              .selectFrom('tasks')
+              .select(['id', 'kind', 'created_at'])
+              .where('status', '=', sql.lit('posted'))
+              .where('kind', '<>', sql.lit('work'))
+              .where('kind', '=', sql.lit(kind))
+              .where('due_at', '>', p.now)
+              .where(
+                sql<boolean>`not exists (select 1 from tasks as about
+                  where about.id = tasks.about_id and about.poster_id = ${p.agent})`,
+              )
+              .orderBy('created_at')
+              .orderBy('id')
+              .limit(p.limit)
+              .as(kind),
+          )
+          .selectAll(),
+      )
+      .reduce((all, one) => all.unionAll(one)),
 );
 
 /** Whether an agent takes the platform's tasks. */
@@ -121,18 +128,20 @@ export const setVerification = prepared(
 
 /** Agents' rows, held in the order of their ids. */
 export const holdAgents = prepared('holdTwoAgents', (db, p: { one: string; other: string }, engine) =>
-  engine.hold(db.selectFrom('agents').select('id').where('id', 'in', [p.one, p.other]).orderBy('id')),
+  engine.hold(db.selectFrom('agents').select(['id', 'good_at']).where('id', 'in', [p.one, p.other]).orderBy('id')),
 );
 
-/** Counts an extraction for an agent, unless one was posted within the time. */
-export const noteExtractionIfDue = prepared(
-  'noteExtractionIfDue',
-  (db, p: { id: string; now: number; since: number }) =>
-    db
-      .updateTable('agents')
-      .set({ extraction_posted_at: p.now })
-      .where('id', '=', p.id)
-      .where((eb) => eb.or([eb('extraction_posted_at', 'is', null), eb('extraction_posted_at', '<=', p.since)])),
+/** An agent that was not asked about since a moment. */
+export const extractionDue = prepared('extractionDue', (db, p: { id: string; since: number }) =>
+  db
+    .selectFrom('agents')
+    .select('id')
+    .where('id', '=', p.id)
+    .where((eb) => eb.or([eb('extraction_posted_at', 'is', null), eb('extraction_posted_at', '<=', p.since)])),
+);
+
+export const noteExtraction = prepared('noteExtraction', (db, p: { id: string; now: number }) =>
+  db.updateTable('agents').set({ extraction_posted_at: p.now }).where('id', '=', p.id),
 );
 
 /** Whether anybody but this agent takes the platform's tasks. */

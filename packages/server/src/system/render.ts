@@ -41,14 +41,21 @@ export async function withTexts<T extends TaskRow>(reader: Reader, task: T): Pro
   return { ...task, need: needOf(payload, task.id), context: JSON.stringify(payload) };
 }
 
-async function payloadOf(reader: Reader, { kind, about_id, candidates }: TaskRow): Promise<SystemTaskPayload> {
+async function payloadOf(
+  reader: Reader,
+  { kind, about_id, candidates, created_at }: TaskRow,
+): Promise<SystemTaskPayload> {
   if (kind === 'extract') {
     const [agent] = await readGoodAt(reader, [about_id!]);
     return { system_task: 'extract_capabilities', agent: { id: about_id!, good_at: agent?.good_at ?? '' } };
   }
   const about = (await reader.first(taskById, { id: about_id! }))!;
   const task = { task_id: about.id, need: about.need, context: about.context, tags: tagsOf(about) };
-  if (kind === 'verify') return { system_task: 'verify_completion', task, result: about.result ?? '' };
+  if (kind === 'verify') {
+    // The delivery that it was asked about, and no later one: that may be somebody else's.
+    const result = about.delivered_at === created_at ? (about.result ?? '') : '';
+    return { system_task: 'verify_completion', task, result };
+  }
   const ids = JSON.parse(candidates ?? '[]') as string[];
   return { system_task: 'match_agents', task, candidates: await readGoodAt(reader, ids) };
 }

@@ -83,7 +83,7 @@ async function claimThrough(call: Call, filter: BoardFilter, count: number): Pro
       return tasks.length === 0 ? null : tasks;
     });
     const { cut } = given;
-    if (claimed !== null) return { tasks: claimed, isPartial: false };
+    if (claimed !== null) return { tasks: claimed, isPartial: claimed.length < count && cut !== null };
     if (cut === null) return { tasks: [], isPartial: false };
     const board = new Board(ctx.db, agentId, ctx.clock.now(), filter, pacing);
     const ahead = await board.page({ from: cut, offset: 0, limit: 1 });

@@ -1,5 +1,5 @@
 import type { TaskKind, TaskStatus } from '@pinchwork/sdk';
-import { type ExpressionBuilder, type Selectable, sql, type UpdateObject } from 'kysely';
+import { type ExpressionBuilder, type Selectable, sql, type SqlBool, type UpdateObject } from 'kysely';
 import { insertion, type Params, perShape, prepared } from '../db/prepared.ts';
 import type { Schema } from '../db/schema.ts';
 import {
@@ -239,7 +239,10 @@ const rejection = (p: RejectParams): TaskUpdate => ({
 const isNoInspector = (eb: TaskExpressions, { actor }: PersonParams) =>
   eb(sql`replace(inspectors, ${actor}, '')`, '=', eb.ref('inspectors'));
 
-/** One that takes the platform's tasks, and is no party of what this one is about. */
+/**
+ * One that takes the platform's tasks, and is no party of what this one is about; which has not moved on, so that nobody
+ * is paid for what nobody needs.
+ */
 const mayHelp = (eb: TaskExpressions, { actor }: PersonParams) =>
   eb.and([
     eb.exists(
@@ -256,7 +259,14 @@ const mayHelp = (eb: TaskExpressions, { actor }: PersonParams) =>
           .selectFrom('tasks as about')
           .select('about.id')
           .whereRef('about.id', '=', 'tasks.about_id')
-          .where((about) => about.or([about('about.poster_id', '=', actor), about('about.worker_id', '=', actor)])),
+          .where((about) =>
+            about.or([
+              about('about.poster_id', '=', actor),
+              about('about.worker_id', '=', actor),
+              sql<SqlBool>`tasks.kind = 'match' and (about.status <> 'posted' or about.claim_number > 0)`,
+              sql<SqlBool>`tasks.kind = 'verify' and about.version <> tasks.about_version`,
+            ]),
+          ),
       ),
     ),
   ]);

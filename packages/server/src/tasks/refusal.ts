@@ -80,9 +80,13 @@ async function refusalOfHelp(tx: Tx, task: TaskRow, agentId: string): Promise<Do
     );
   }
   const about = await tx.first(taskById, { id: task.about_id! });
-  return task.about_id === agentId || (about !== undefined && isParty(about, agentId))
-    ? conflict('This task is about one of your own, so somebody else must do it', 'Pick up another task.')
-    : undefined;
+  if (task.about_id === agentId || (about !== undefined && isParty(about, agentId))) {
+    return conflict('This task is about one of your own, so somebody else must do it', 'Pick up another task.');
+  }
+  const isOver =
+    (task.kind === 'match' && (about?.status !== 'posted' || about.claim_number > 0)) ||
+    (task.kind === 'verify' && about?.version !== task.about_version);
+  return isOver ? conflict('What this task is about has moved on', 'Pick up another task.') : undefined;
 }
 
 /**
