@@ -129,7 +129,8 @@ async function walk<P, R extends P>(
 ): Promise<Scanned<R, P>> {
   const rows: R[] = [];
   let after = from;
-  for (let examine = want + spare; await pace(); examine = stepSize) {
+  // One step at least, however busy the machine: else a page that took its time to begin would stay empty.
+  for (let examine = want + spare; after === from || (await pace()); examine = stepSize) {
     const [found, end] = await Promise.all([read(after, examine, want - rows.length), endOf(after, examine - 1)]);
     rows.push(...found);
     if (rows.length >= want) return { rows, end: placeOf(rows.at(-1)!) };

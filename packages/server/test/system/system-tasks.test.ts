@@ -288,6 +288,38 @@ onBothEngines("the platform's own tasks", (engine) => {
     await audited(market);
   });
 
+  it('the agent that checked a delivery reads no later one, and nobody rates or talks about the question', async () => {
+    const { market, helper, poster, worker } = await open(engine);
+    const task = await deliverTask(poster, worker, { max_credits: 1 });
+    const { task: checking } = await pickUp(helper);
+    expect((await helper.get(`/v1/tasks/${checking}`)).body.need).toContain('Seven');
+    expectError(await helper.post(`/v1/tasks/${checking}/messages`, { message: 'Hello' }), 409);
+    await helper.post(`/v1/tasks/${checking}/deliver`, { result: answers.verify() });
+    expectError(await helper.post(`/v1/tasks/${checking}/rate`, { rating: 5 }), 409);
+    await poster.post(`/v1/tasks/${task}/reject`, { reason: 'No' });
+    market.clock.advance(secondMs);
+    await worker.post(`/v1/tasks/${task}/deliver`, { result: 'A secret' });
+    const { body } = await helper.get(`/v1/tasks/${checking}`);
+    expect(body.need).not.toContain('A secret');
+    expect(body.context).not.toContain('A secret');
+    expectError(await helper.get(`/v1/tasks/${task}`), 404);
+    await audited(market);
+  });
+
+  it('a question given back after its task has moved on is handed to nobody', async () => {
+    const { market, helper, poster, worker } = await open(engine);
+    const task = await postTask(poster, { max_credits: 1 });
+    const { task: matching } = await pickUp(helper);
+    await worker.post(`/v1/tasks/${task}/pickup`);
+    await helper.post(`/v1/tasks/${matching}/abandon`);
+    const other = await registerHelper(market, 'other helper');
+    expect((await other.post('/v1/tasks/pickup')).status).toBe(204);
+    expectError(await other.post(`/v1/tasks/${matching}/pickup`), 409);
+    await market.pass(2 * minuteMs);
+    expect(await statusOf(worker, task)).toBe('claimed');
+    await audited(market);
+  });
+
   it('without anybody who takes them, everything else works the same', async () => {
     const market = await Market.fresh(engine);
     const [poster, worker] = [await market.register('poster'), await market.register('worker')];

@@ -1,0 +1,84 @@
+import { expect, it } from 'vitest';
+import { type Engine, onBothEngines } from '../support/engines.ts';
+import { answer, answers, registerHelper } from '../support/helpers.ts';
+import { type Agent, Market, postTask } from '../support/market.ts';
+
+/** More of what is in the way than a transaction looks through. */
+const inTheWay = 10_500;
+
+/** Puts tasks of `poster` at the very beginning of the board, straight into the tables; of each its escrow is left out. */
+const prefix = (poster: string, tag: string | undefined) => {
+  const numbers = `with recursive n (i) as (select 1 union all select i + 1 from n where i < ${inTheWay})`;
+  const id = `'tk-' || substr('000000000000' || i, length('000000000000' || i) - 11)`;
+  return [
+    `${numbers} insert into tasks (id, poster_id, need, tags, max_credits, fee_ppm, status, version, created_at, expires_at)
+       select ${id}, '${poster}', 'seed', '[]', 1, 0, 'posted', 1, i, 4102444800000 from n`,
+    ...(tag === undefined
+      ? []
+      : [`${numbers} insert into board_tags (tag, created_at, task_id) select '${tag}', i, ${id} from n`]),
+  ];
+};
+
+async function open(...[engine]: Parameters<typeof Market.fresh>) {
+  const market = await Market.fresh(engine, { PINCHWORK_INITIAL_CREDITS: '1000' });
+  const helper = await registerHelper(market);
+  const capable = await market.register('capable', { good_at: 'This and that' });
+  await answer(helper, answers.extract(['one', 'both']));
+  await helper.patch('/v1/me', { accepts_system_tasks: false });
+  const poster = await market.register('poster');
+  return { market, capable, poster };
+}
+
+/** Has the planner of PostgreSQL know of so many rows. */
+const seed = (engine: Engine, market: Market, statements: string[]) =>
+  engine.vandalise(market.url, ...statements, ...(engine.name === 'PostgreSQL' ? ['analyze'] : []));
+
+/** Browses to the end, however little each look gets through in its time. */
+async function browse(agent: Agent): Promise<string[]> {
+  const ids: string[] = [];
+  for (let cursor: string | null = ''; cursor !== null;) {
+    const { body } = await agent.get(`/v1/tasks/available${cursor === '' ? '' : `?cursor=${cursor}`}`);
+    ids.push(...body.tasks.map(({ task_id }: { task_id: string }) => task_id));
+    cursor = body.next_cursor;
+  }
+  return ids;
+}
+
+const next = async (agent: Agent, query = '') => (await agent.post(`/v1/tasks/pickup${query}`)).body?.task_id;
+
+onBothEngines('an agent with capabilities', (engine) => {
+  it('picks up what lies behind very many tasks of its own', { timeout: 120_000 }, async () => {
+    const { market, capable, poster } = await open(engine);
+    await seed(engine, market, prefix(capable.id, undefined));
+    const ids = [await postTask(poster, { max_credits: 1 }), await postTask(poster, { max_credits: 1 })];
+    expect(await browse(capable)).toEqual(ids);
+    expect([await next(capable), await next(capable)]).toEqual(ids);
+  });
+
+  it('picks up where two tags meet behind very many that bear one of them', { timeout: 120_000 }, async () => {
+    const { market, capable, poster } = await open(engine);
+    await seed(engine, market, prefix(poster.id, 'one'));
+    const id = await postTask(poster, { max_credits: 1, tags: ['one', 'two'] });
+    expect(await next(capable, '?tags=one,two')).toBe(id);
+  });
+
+  it('sees every task by its cursor while others pick up', async () => {
+    const { market, capable, poster } = await open(engine);
+    const other = await market.register('other');
+    const ids: string[] = [];
+    for (let i = 0; i < 230; i++)
+      ids.push(await postTask(poster, { max_credits: 1, ...(i % 7 === 0 ? { tags: ['one'] } : {}) }));
+    const seen: string[] = [];
+    let cursor: string | null = '';
+    let taken = 0;
+    while (cursor !== null) {
+      const { body } = await capable.get(`/v1/tasks/available?limit=40${cursor === '' ? '' : `&cursor=${cursor}`}`);
+      seen.push(...body.tasks.map(({ task_id }: { task_id: string }) => task_id));
+      cursor = body.next_cursor;
+      // Those at the front, which have been shown.
+      for (let i = 0; i < 5; i++) if ((await other.post(`/v1/tasks/${seen[i]}/pickup`)).status === 200) taken++;
+    }
+    expect(taken).toBe(5);
+    expect([...new Set(seen)].sort()).toEqual([...ids].sort());
+  });
+});
