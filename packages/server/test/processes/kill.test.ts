@@ -11,7 +11,7 @@ import { feePercent, History, initialCredits } from './history.ts';
  * More of it: `PINCHWORK_TEST_KILLS=1000 npx vitest run kill`. The run prints its seed; `PINCHWORK_TEST_SEED=…` makes
  * the same choices again, though the processes never interleave quite alike.
  */
-const kills = Number(process.env.PINCHWORK_TEST_KILLS ?? 20);
+const kills = Number(process.env.PINCHWORK_TEST_KILLS ?? 10);
 const clients = 8;
 
 onBothEngines('kill -9 under load', (engine) => {

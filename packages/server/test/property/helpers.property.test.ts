@@ -12,7 +12,7 @@ import { testSeed } from '../support/random.ts';
  * them, answer, fail to, give back, or want the task itself; time passes and the server restarts. After each step every
  * one of the platform's tasks stands where the model says, everybody has been paid what it says, and the audit is clean.
  */
-const walks = Number(process.env.PINCHWORK_TEST_HELPER_WALKS ?? 6);
+const walks = Number(process.env.PINCHWORK_TEST_HELPER_WALKS ?? 3);
 const timeoutMs = 120 * secondMs;
 /** Rejected workers keep their claims: this is about other things. */
 const settings = { PINCHWORK_MAX_REJECTIONS: '1000', PINCHWORK_REJECTION_GRACE_MINUTES: '1440' };
