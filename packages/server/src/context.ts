@@ -93,7 +93,7 @@ export async function createContext(
     await db.close();
     throw error;
   }
-  const watch = new TaskWatch(clock);
+  const watch = new TaskWatch();
   const newId = createIds(clock);
   const streams = new EventStreams({ config, clock, log, db });
   const webhooks = new Deliverer({ config, clock, log, db }, resolve);
