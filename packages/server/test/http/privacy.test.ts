@@ -14,7 +14,7 @@ const secrets = {
   note: 'private-note-of-the-operator',
   suspension: 'private-reason-of-a-suspension',
   hook: 'https://hooks.invalid/private-path',
-  hookSecret: 'whsec_cHJpdmF0ZS1zZWNyZXQ',
+  hookSecret: 'whsec_cHJpdmF0ZS1zZWNyZXQtb2YtdGhlLWhvb2s',
 };
 /** A balance that no other number looks like. */
 const balance = 74_319_287;
