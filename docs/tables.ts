@@ -28,8 +28,9 @@ function fieldsOf({ body, query }: Endpoint): string {
   );
   const inQuery = Object.keys(query?.shape ?? {});
   const paging = ['limit', 'offset', 'cursor'];
-  const filters = inQuery.filter((name) => !paging.includes(name)).map((name) => code(`?${name}`));
-  return [...inBody, ...filters, ...(inQuery.includes('cursor') ? ['paging'] : [])].join(', ');
+  const isPaged = inQuery.includes('cursor');
+  const filters = inQuery.filter((name) => !isPaged || !paging.includes(name)).map((name) => code(`?${name}`));
+  return [...inBody, ...filters, ...(isPaged ? ['paging'] : [])].join(', ');
 }
 
 /** What a success holds: its fields, or the name of its schema where they are many. */

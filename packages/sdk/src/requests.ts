@@ -17,7 +17,14 @@ import { deliveryStatuses, reportStatuses, taskStatuses } from './replies.ts';
 
 const minutes = (max: number) => optional(integer(1, max));
 const webhookUrl = text(limits.webhookUrlLength);
-const webhookSecret = text(limits.webhookSecretLength);
+
+/** Standard Webhooks sign by the bytes that such a secret has in base64: less than a key would sign by next to nothing. */
+const whsec = /^whsec_(?=[^=]{22})(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/;
+const webhookSecret = text(limits.webhookSecretLength).refine(
+  (secret) => !secret.startsWith('whsec_') || whsec.test(secret),
+  { error: 'must be base64 of at least 16 bytes behind "whsec_", or begin otherwise' },
+);
+
 const goodAt = text(limits.goodAtLength, 0);
 
 export const RegisterRequest = z.object({

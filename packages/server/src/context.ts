@@ -83,17 +83,19 @@ export async function createContext(
 ): Promise<Context> {
   const output = given ?? (await openLog(config.logLevel));
   const log = output.logger;
-  const db = await openDatabase(config.databaseUrl, {
-    ...(checkDatabaseClock ? { clock } : {}),
-    onError: (error) => log.warn(error, 'a database connection broke'),
-  });
+  let db: Database | undefined;
   try {
+    db = await openDatabase(config.databaseUrl, {
+      ...(checkDatabaseClock ? { clock } : {}),
+      onError: (error) => log.warn(error, 'a database connection broke'),
+    });
     await migrate(db, version);
   } catch (error) {
-    await db.close();
+    await db?.close();
+    output.close();
     throw error;
   }
-  const watch = new TaskWatch(clock);
+  const watch = new TaskWatch();
   const newId = createIds(clock);
   const streams = new EventStreams({ config, clock, log, db });
   const webhooks = new Deliverer({ config, clock, log, db }, resolve);

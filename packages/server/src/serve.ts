@@ -34,6 +34,7 @@ export async function startServer(config: Config): Promise<Server> {
       throw new Error(listenProblem(config, error as NodeJS.ErrnoException), { cause: error });
     });
   } catch (error) {
+    await app.close();
     await metrics?.stop();
     await ctx.dispose();
     throw error;

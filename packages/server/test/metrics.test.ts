@@ -81,6 +81,19 @@ onBothEngines('the metrics', (engine) => {
     await metrics.stop();
   });
 
+  it('go on without the figures of the database when that does not answer', async () => {
+    const market = await Market.fresh(engine);
+    const metrics = await startMetrics(market.ctx, market.app, 0);
+    for (const table of ['webhook_deliveries', 'webhook_endpoints']) {
+      await engine.vandalise(market.url, `alter table ${table} rename to ${table}_away`);
+    }
+    const text = await scrape(metrics.port);
+    expect(valueOf(text, 'pinchwork_webhook_queue_length')).toBeNaN();
+    expect(valueOf(text, 'pinchwork_webhook_oldest_waiting_seconds')).toBeNaN();
+    expect(valueOf(text, 'pinchwork_write_queue_length')).toBe(0);
+    await metrics.stop();
+  });
+
   it('tell lateness and broken books', async () => {
     const market = await Market.fresh(engine);
     const metrics = await startMetrics(market.ctx, market.app, 0);

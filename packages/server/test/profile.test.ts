@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { onBothEngines } from './support/engines.ts';
+import { expectError } from './support/errors.ts';
 import { claimTask, Market } from './support/market.ts';
 
 onBothEngines("an agent's profile", (engine) => {
@@ -16,6 +17,26 @@ onBothEngines("an agent's profile", (engine) => {
       .body;
     expect(cleared).toMatchObject({ good_at: null, accepts_system_tasks: false, webhook_url: null, credits: 100 });
     expect((await agent.get('/v1/me')).body).toEqual(cleared);
+  });
+
+  it('takes a secret of the form whsec_… with a key in it alone', async () => {
+    const market = await Market.fresh(engine);
+    const agent = await market.register('agent');
+    const set = (webhook_secret: string) => agent.patch('/v1/me', { webhook_secret });
+    for (const bytes of [16, 17, 18, 24, 64]) {
+      const key = Buffer.alloc(bytes, 0xfb).toString('base64');
+      for (const secret of [`whsec_${key}`, `whsec_${key.replace(/=+$/, '')}`]) {
+        expect((await set(secret)).status, secret).toBe(200);
+      }
+    }
+    expect((await set('whsec')).status).toBe(200);
+    const key = Buffer.alloc(16, 0xfb).toString('base64');
+    const short = Buffer.alloc(15, 0xfb).toString('base64');
+    for (const bad of ['', short, `${short}==`, `${key}=`, `${key}A`, ` ${key}`, key.replace('/', '_'), `${key}\n`]) {
+      expect(expectError(await set(`whsec_${bad}`), 400), bad).toContain('webhook_secret');
+      const body = { name: 'agent', webhook_secret: `whsec_${bad}` };
+      expectError(await market.client('', '').post('/v1/register', body), 400);
+    }
   });
 
   it('loses neither of two changes to different fields at the same time', async () => {

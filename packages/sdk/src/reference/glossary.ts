@@ -158,7 +158,8 @@ export const glossary: Readonly<Record<string, string>> = {
   verifier_id: 'Who checked it.',
   version: 'The server’s version.',
   wait: 'How many seconds to wait for a change before answering.',
-  webhook_secret: 'With it, what is sent to the address is signed.',
+  webhook_secret:
+    'With it, what is sent to the address is signed. Behind `whsec_` it is base64 of at least 16 bytes; any other text is taken as it is.',
   webhook_url: 'An https address of the public internet to send your events to.',
   worker_id: 'Who has claimed the task; null while nobody has.',
 };

@@ -416,7 +416,7 @@ interface WebhookEndpointsTable {
   /** A server serves it until then, unless it says otherwise before. */
   leased_until: Generated<number>;
   leased_by: Generated<string | null>;
-  /** 1: its last attempt got no good answer. */
+  /** 1: its last attempt failed, or was slow. */
   failing: Generated<number>;
   /** The latest of the three times; the database derives it. */
   ready_at: GeneratedAlways<number | null>;

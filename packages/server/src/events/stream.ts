@@ -89,8 +89,9 @@ export class EventStream {
     if (this.#sink !== undefined && !this.#reading) void this.#run();
   }
 
-  /** Call it once a second. */
+  /** Call it once a second. A stream that has not begun yet has nobody to write to. */
   look(): void {
+    if (this.#sink === undefined) return;
     if (this.#drained !== undefined) {
       if (++this.#lateLooks >= looksUntilCut) this.end(true);
       return;

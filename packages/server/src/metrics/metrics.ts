@@ -140,7 +140,7 @@ function watchWebhooks(registry: Registry, { db, clock, webhooks }: Context): vo
     help: `Deliveries that wait, on all servers; ${countedDeliveries}: that many or more.`,
     registers: [registry],
     async collect() {
-      this.set((await db.first(countWaiting, { limit: countedDeliveries }))!.total);
+      this.set(await unlessAway(async () => (await db.first(countWaiting, { limit: countedDeliveries }))!.total));
     },
   });
   new Gauge({
@@ -148,12 +148,17 @@ function watchWebhooks(registry: Registry, { db, clock, webhooks }: Context): vo
     help: 'For how long the endpoint has been due that has waited longest for its turn.',
     registers: [registry],
     async collect() {
-      const next = await Promise.all([0, 1].map((failing) => db.first(nextReadyAt, { failing })));
-      const oldest = Math.min(...next.map((row) => row?.ready_at ?? Infinity));
-      this.set(Math.max(0, clock.now() - oldest) / secondMs);
+      const waitingMs = async () => {
+        const next = await Promise.all([0, 1].map((failing) => db.first(nextReadyAt, { failing })));
+        return Math.max(0, clock.now() - Math.min(...next.map((row) => row?.ready_at ?? Infinity)));
+      };
+      this.set((await unlessAway(waitingMs)) / secondMs);
     },
   });
 }
+
+/** A figure of the database's; not a number while that is away, which is when all the others are needed most. */
+const unlessAway = (read: () => Promise<number>) => read().catch(() => NaN);
 
 function watchBooks(registry: Registry, ctx: Context): Loop {
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers: [registry] });

@@ -21,18 +21,24 @@ export async function waitForTask(
   settled: (task: TaskRow) => boolean,
   signal: AbortSignal,
 ): Promise<TaskRow | undefined> {
-  const until = ctx.clock.now() + Math.min(waitSeconds, ctx.config.maxWaitSeconds) * secondMs;
   const subscription = ctx.watch.subscribe(taskId, agentId);
+  let isTimeUp = false;
+  // Not by comparing times: a clock that is set back must not make the wait longer.
+  const cancel = ctx.clock.after(Math.min(waitSeconds, ctx.config.maxWaitSeconds) * secondMs, () => {
+    isTimeUp = true;
+    subscription.wake();
+  });
   try {
     for (;;) {
       const task = await ctx.db.first(taskById, { id: taskId });
       if (subscription.barred) throw agentSuspended();
-      const leftMs = until - ctx.clock.now();
-      if (task === undefined || settled(task) || leftMs <= 0 || isOver(ctx, subscription, signal)) return task;
+      // The timer sets it, which the compiler does not see.
+      if (task === undefined || settled(task) || isTimeUp || isOver(ctx, subscription, signal)) return task;
       subscription.seen = task.version;
-      await subscription.changed(leftMs, signal);
+      await subscription.changed(signal);
     }
   } finally {
+    cancel();
     subscription.end();
   }
 }

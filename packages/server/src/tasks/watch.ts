@@ -1,19 +1,12 @@
-import type { Clock } from '../clock.ts';
-
 /** Requests that may wait at once; the next one is answered at once with the state as it is. */
 const mostWaiters = 20_000;
 
 /** Wakes the long polls of this node. Holds no state of tasks: whoever is woken reads it anew. */
 export class TaskWatch {
-  readonly #clock: Clock;
   readonly #byTask = new Map<string, Set<Subscription>>();
   readonly #byAgent = new Map<string, Set<Subscription>>();
   #count = 0;
   #closed = false;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
 
   /** How many requests wait. */
   get count(): number {
@@ -27,7 +20,7 @@ export class TaskWatch {
 
   /** Starts to listen on an agent's behalf. Do so before reading the state, so that no change falls between. */
   subscribe(taskId: string, agentId: string): Subscription {
-    const subscription = new Subscription(this.#clock, () => {
+    const subscription = new Subscription(() => {
       if (!remove(this.#byTask, taskId, subscription)) return;
       remove(this.#byAgent, agentId, subscription);
       this.#count--;
@@ -85,15 +78,13 @@ function remove(map: Map<string, Set<Subscription>>, key: string, subscription: 
 export class Subscription {
   /** The version of the task that was read last. */
   seen = 0;
-  readonly #clock: Clock;
   readonly #remove: () => void;
   #woken = false;
   #ended = false;
   #barred = false;
   #resolve: (() => void) | undefined;
 
-  constructor(clock: Clock, remove: () => void) {
-    this.#clock = clock;
+  constructor(remove: () => void) {
     this.#remove = remove;
   }
 
@@ -113,19 +104,16 @@ export class Subscription {
   }
 
   /**
-   * Waits for a wake-up, for at most `timeoutMs`, or until `signal` says that nobody listens any more. A wake-up since
-   * the last call counts.
+   * Waits for a wake-up, or until `signal` says that nobody listens any more. A wake-up since the last call counts.
    */
-  async changed(timeoutMs: number, signal: AbortSignal): Promise<void> {
+  async changed(signal: AbortSignal): Promise<void> {
     if (!this.#woken && !this.#ended && !signal.aborted) {
       await new Promise<void>((resolve) => {
         const done = () => {
-          cancel();
           signal.removeEventListener('abort', done);
           this.#resolve = undefined;
           resolve();
         };
-        const cancel = this.#clock.after(timeoutMs, done);
         signal.addEventListener('abort', done);
         this.#resolve = done;
       });

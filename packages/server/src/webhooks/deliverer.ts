@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { secondMs } from '../clock.ts';
 import type { Context } from '../context.ts';
 import type { Tx } from '../db/database.ts';
+import { overloaded } from '../errors.ts';
 import { Loop } from '../loop.ts';
 import type { Resolve } from './address.ts';
 import { messageOf } from './message.ts';
@@ -11,13 +12,18 @@ import { type Answer, Sender } from './sender.ts';
 
 /** How often a server looks for what others have left due: a wake-up tells it of its own. */
 const longestSleepMs = secondMs;
-/** Endpoints that a server serves at once, and how many of them may be failing ones: the others always find room. */
+/** Endpoints that a server serves at once, and how many of them may be failing or slow: the others always find room. */
 const mostAtOnce = 64;
 const mostFailingAtOnce = 32;
 /** Endpoints taken in one go, so that other servers get some too. */
 const mostTaken = 16;
-/** Deliveries to one endpoint before others have their turn. */
+/** An attempt that takes longer ties its place up as one that fails does. */
+const slowMs = 2 * secondMs;
+/** Deliveries to one endpoint, and time, before others have their turn. */
 const longestTurn = 50;
+const longestTurnMs = 10 * secondMs;
+/** Tests that a server sends at once, beside what waits. */
+const mostTests = 32;
 /** A lease outlasts an exchange by so much: enough for its outcome to be written. */
 const leaseMarginMs = 5 * secondMs;
 /** How long to wait before the outcome of an attempt is written again that could not be. */
@@ -63,6 +69,7 @@ export class Deliverer {
   readonly #serving = new Set<Promise<void>>();
   readonly #stop = new AbortController();
   #failing = 0;
+  #tests = 0;
   #startedAlone = false;
   #observe: ((outcome: Outcome) => void) | undefined;
 
@@ -143,9 +150,11 @@ export class Deliverer {
 
   /** Sends to an endpoint what is due, until its turn is over. Never throws. */
   async #serve(agentId: string, failing: 0 | 1): Promise<void> {
+    const endsAt = this.#ctx.clock.now() + longestTurnMs;
     let done: Attempted | undefined;
     for (let sent = 0; ; sent++) {
-      const isOver = sent === longestTurn || (done !== undefined && done.answer.error !== null);
+      const isLong = sent === longestTurn || this.#ctx.clock.now() >= endsAt;
+      const isOver = isLong || (done !== undefined && strains(done.answer));
       const next = await this.#step(agentId, failing, done, isOver);
       if (next === undefined) return;
       const answer =
@@ -199,7 +208,7 @@ export class Deliverer {
   ): Promise<Consignment | undefined> {
     const now = this.#ctx.clock.now();
     const lease = { agent_id: agentId, leased_by: this.#name };
-    const fails = done === undefined ? failing : Number(done.answer.error !== null);
+    const fails = done === undefined ? failing : Number(strains(done.answer));
     // First the endpoint: from here on, no event can come in that the choice below would not see.
     const holds = await tx.run(queries.renewLease, { ...lease, leased_until: this.#leaseEnd(now), failing: fails });
     if (done !== undefined) this.#note(tx, done, now);
@@ -230,6 +239,21 @@ export class Deliverer {
     tx.afterCommit(() => this.#observe?.(after.status === 'pending' ? 'failed' : after.status));
   }
 
+  /**
+   * Makes room for a test: `work` puts it into the outbox and has it sent by `sendNow`.
+   *
+   * @throws DomainError `overloaded` when too many are under way.
+   */
+  async testing<Outcome>(work: () => Promise<Outcome>): Promise<Outcome> {
+    if (this.#tests >= mostTests) throw overloaded();
+    this.#tests++;
+    try {
+      return await work();
+    } finally {
+      this.#tests--;
+    }
+  }
+
   /** Sends a delivery at once, whatever else waits for its endpoint, and writes how that went. It must not be due yet. */
   async sendNow(agentId: string, id: string): Promise<void> {
     const { db, clock } = this.#ctx;
@@ -245,6 +269,9 @@ export class Deliverer {
     await db.transact('note test', async (tx) => this.#note(tx, { row, answer }, clock.now()));
   }
 }
+
+/** Whether an attempt held up its place, which too many such endpoints must not do at once. */
+const strains = ({ error, durationMs }: Answer) => error !== null || durationMs > slowMs;
 
 /** The delivery that is due first: of those not tried yet the one with the lowest number, or one that is tried again. */
 async function firstDue(tx: Tx, agentId: string): Promise<queries.DeliveryRow | undefined> {

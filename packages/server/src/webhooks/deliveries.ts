@@ -63,9 +63,13 @@ export function redeliver(call: Call, id: string): Promise<DeliveryResponse> {
  * Sends a test to an agent's webhook, now and once, and answers with how that went. It goes the way of every delivery
  * but does not wait in line; should the server die over it, it is sent once more afterwards.
  *
- * @throws DomainError `conflict` without a webhook.
+ * @throws DomainError `conflict` without a webhook; `overloaded` when the server sends too many tests already.
  */
-export async function testWebhook(call: Call): Promise<DeliveryResponse> {
+export function testWebhook(call: Call): Promise<DeliveryResponse> {
+  return call.ctx.webhooks.testing(() => sendTest(call));
+}
+
+async function sendTest(call: Call): Promise<DeliveryResponse> {
   const { ctx, agentId } = call;
   /** Stays empty when the request repeats an earlier one, whose test was sent or is being sent. */
   const own = { id: '' };

@@ -101,7 +101,7 @@ export const claimEndpoints = prepared(
       .returning('agent_id'),
 );
 
-/** Goes on serving an endpoint, if this server still does. `failing` says how its last attempt went. */
+/** Goes on serving an endpoint, if this server still does. `failing`: whether its last attempt failed, or was slow. */
 export const renewLease = prepared('renewLease', (db, p: Lease & { agent_id: string; failing: number }) =>
   db
     .updateTable('webhook_endpoints')

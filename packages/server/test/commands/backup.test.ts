@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -30,6 +39,9 @@ const restore = (database: string, file: string, ...more: string[]) =>
 /** The same in this process, which is quicker. */
 const restoreHere = (database: string, file: string) =>
   restoreFile(file, database, { force: true, programVersion: version, now: new Date() });
+
+/** Who may give files away. */
+const isRoot = process.getuid?.() === 0;
 
 /** A data file with a market in it that nobody is using. */
 async function closedMarket(): Promise<string> {
@@ -161,6 +173,13 @@ describe('a restored market', () => {
     expect(dirname(kept)).toBe(dirname(data));
     expect(await sqlite.query(kept, 'select id from agents')).toEqual([{ id: agent.id }]);
     expect(await readTables(data)).toEqual(await readTables(file));
+  });
+
+  it.runIf(isRoot)('belongs to whom the file belonged that it replaces', async () => {
+    const { url, file } = await goodBackup();
+    chownSync(url, 12_345, 23_456);
+    const { path, keptAs } = await restoreHere(url, file);
+    for (const each of [path, keptAs!]) expect(statSync(each)).toMatchObject({ uid: 12_345, gid: 23_456 });
   });
 
   it('never meets the log of a data file that is gone', async () => {

@@ -58,6 +58,27 @@ describe('deploy/pinchwork.service', () => {
     expect(Number(value('TimeoutStopSec'))).toBeGreaterThan(10);
   });
 
+  it('is started again however often it ends', () => {
+    expect(value('Restart')).toBe('always');
+    const [, section] = /^\[Unit\]$([^[]*)/m.exec(unit)!;
+    expect(section).toMatch(/^StartLimitIntervalSec=0$/m);
+  });
+
+  it('has its user, its settings and its program in the guide, for the other commands', () => {
+    const [, command] = /^pinchwork-server\(\) \{$([^]*?)^\}$/m.exec(guide)!;
+    const [node, program] = value('ExecStart').split(' ');
+    for (const word of [
+      `--uid=${value('User')}`,
+      `--gid=${value('Group')}`,
+      `--working-directory=${value('WorkingDirectory')}`,
+      `--property=EnvironmentFile=${value('EnvironmentFile')}`,
+      `--setenv=${/^Environment=(PINCHWORK_.*)$/m.exec(unit)![1]!}`,
+      `${node!} ${program!} "$@"`,
+    ]) {
+      expect(command).toContain(word);
+    }
+  });
+
   it('sets nothing that is no setting, and keeps the data where the process may write', () => {
     for (const name of matches(unit, /PINCHWORK_([A-Z_]*[A-Z])/g)) expect(settings).toHaveProperty(name);
     expect(unit).toContain(`PINCHWORK_DATABASE_URL=/var/lib/${value('StateDirectory')}/`);

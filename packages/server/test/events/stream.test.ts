@@ -99,6 +99,15 @@ onBothEngines('an event stream', (engine) => {
     expect(reader.messages).toHaveLength(1);
   });
 
+  it('that takes long to begin keeps no other from its word', async () => {
+    const { market, url, poster, worker } = await cast();
+    const { stream } = await market.ctx.streams.open(poster.id, { after: undefined, types: undefined });
+    const reader = await StreamReader.open(url, worker);
+    await passSeconds(market, 16);
+    await reader.until(({ text }) => text.endsWith('\n: still here\n\n'));
+    stream.end();
+  });
+
   it('begins anew with a reset where its position is none of the stream', async () => {
     const { url, poster, say } = await cast();
     await say(2);

@@ -58,7 +58,7 @@ export const examples = {
       good_at: 'sums',
       accepts_system_tasks: false,
       webhook_url: 'https://hooks.invalid/ada',
-      webhook_secret: 'whsec_c2VjcmV0',
+      webhook_secret: 'whsec_c2VjcmV0LW9mLXRoZS13ZWJob29r',
     }),
   },
   createTask: {

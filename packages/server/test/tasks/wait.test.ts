@@ -1,7 +1,17 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { minuteMs, secondMs } from '../../src/clock.ts';
+import { hourMs, minuteMs, secondMs } from '../../src/clock.ts';
+import { ManualClock } from '../support/clock.ts';
 import { onBothEngines, postgres } from '../support/engines.ts';
 import { claimTask, deliverTask, Market, postTask } from '../support/market.ts';
+
+/** The time of day can be set, as an operator does; timers go on by their own time. */
+class SteppedClock extends ManualClock {
+  step = 0;
+
+  override now(): number {
+    return super.now() + this.step;
+  }
+}
 
 onBothEngines('waiting for a task', (engine) => {
   const cast = async (env: Record<string, string> = {}) => {
@@ -70,6 +80,18 @@ onBothEngines('waiting for a task', (engine) => {
     const answer = poster.get(`/v1/tasks/${id}?wait=300`);
     await settled(market);
     market.clock.advance(secondMs);
+    expect((await answer).body.status).toBe('posted');
+  });
+
+  it('takes no longer when the clock is set back meanwhile', async () => {
+    const clock = new SteppedClock();
+    const market = await Market.open(await engine.freshUrl(), {}, clock);
+    onTestFinished(() => market.close());
+    const poster = await market.register('poster');
+    const answer = poster.get(`/v1/tasks/${await postTask(poster)}?wait=60`);
+    await settled(market);
+    clock.step = -hourMs;
+    clock.advance(60 * secondMs);
     expect((await answer).body.status).toBe('posted');
   });
 

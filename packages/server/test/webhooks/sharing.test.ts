@@ -52,6 +52,64 @@ onBothEngines('endpoints that hang or are down', (engine) => {
   });
 });
 
+onBothEngines('receivers that accept everything, but slowly,', (engine) => {
+  it('find room for at most half of what is sent at once', async () => {
+    const { market, worker } = await sendingMarket(engine);
+    const held: ServerResponse[] = [];
+    const [slow, sound] = [await Receiver.open((response) => void held.push(response)), await Receiver.open()];
+    const crowd = await Promise.all(Array.from({ length: 40 }, () => hooked(market, slow)));
+    for (const agent of crowd) await events(agent, worker, 2);
+    await until(() => held.length === 40);
+    later(market, 2 * secondMs + 1);
+    for (const response of held) response.end();
+    // All are known now. Each has one more to be sent; 32 of them are.
+    await until(() => {
+      market.ctx.webhooks.wake();
+      return held.length === 40 + 32;
+    });
+    const good = await Promise.all(Array.from({ length: 5 }, () => hooked(market, sound)));
+    for (const agent of good) await events(agent, worker, 3);
+    await until(() => sound.received.length === 15);
+    expect(held).toHaveLength(40 + 32);
+  });
+});
+
+it('a turn ends after ten seconds, however quick each answer is', async () => {
+  const { market, worker } = await sendingMarket(sqlite);
+  let held: ServerResponse[] = [];
+  const [busy, sound] = [await Receiver.open((response) => void held.push(response)), await Receiver.open()];
+  const crowd = await Promise.all(Array.from({ length: 64 }, () => hooked(market, busy)));
+  for (const agent of crowd) await events(agent, worker, 8);
+  await until(() => held.length === 64);
+  const other = await hooked(market, sound);
+  await events(other, worker);
+  for (let round = 1; round <= 6; round++) {
+    const under = held;
+    held = [];
+    later(market, 1.9 * secondMs);
+    for (const response of under) response.end();
+    await until(() => held.length === 64 || sound.received.length > 0);
+  }
+  await until(() => sound.received.length === 1);
+  expect(busy.received.length).toBeLessThan(64 * 8);
+});
+
+it('tests are sent 32 at once, and one more is refused', async () => {
+  const { market } = await sendingMarket(sqlite);
+  const held: ServerResponse[] = [];
+  const agent = await hooked(market, await Receiver.open((response) => void held.push(response)));
+  const test = () => agent.post('/v1/me/webhook/test');
+  const tests = Array.from({ length: 32 }, test);
+  await until(() => held.length === 32);
+  expect(await test()).toMatchObject({ status: 503, body: { code: 'overloaded' } });
+  for (const response of held.splice(0)) response.end();
+  for (const { body } of await Promise.all(tests)) expect(body.status).toBe('delivered');
+  const again = test();
+  await until(() => held.length === 1);
+  held[0]!.end();
+  expect((await again).body.status).toBe('delivered');
+});
+
 /** Opens a further server on the same database, with a clock of its own. */
 async function another(url: string, clock: ManualClock, env: Record<string, string> = {}): Promise<Market> {
   const market = await Market.open(url, { ...privateNetworks, PINCHWORK_INITIAL_CREDITS: '100000', ...env }, clock);

@@ -1,4 +1,4 @@
-import { existsSync, linkSync, renameSync, rmSync, statSync } from 'node:fs';
+import { chownSync, existsSync, linkSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
 import audit, { atRest } from '../../audit/audit.ts';
@@ -43,6 +43,7 @@ export async function restore(
     checkFile(file);
     snapshot(file, copy);
     const checked = await bringUpToDate(copy, file, programVersion);
+    if (!isNew) takeOwner(copy, path);
     sync(copy);
     const keptAs = holdsData ? putAside(path, now) : undefined;
     renameSync(copy, path);
@@ -75,6 +76,12 @@ async function bringUpToDate(copy: string, file: string, programVersion: string)
   } finally {
     await reader.close();
   }
+}
+
+/** The file stays with the user that the server runs as, whoever restores it. */
+function takeOwner(copy: string, path: string): void {
+  const [mine, theirs] = [statSync(copy), statSync(path)];
+  if (mine.uid !== theirs.uid || mine.gid !== theirs.gid) chownSync(copy, theirs.uid, theirs.gid);
 }
 
 /**

@@ -13,6 +13,7 @@ export const replyHeaders: Readonly<Record<string, Json>> = {
   'X-Status': header('The task’s state.', 'claimed'),
   'X-Budget': header('`max_credits` of the task that was picked up.', 20),
   'X-Credits-Charged': header('What the delivery costs.', 20),
+  'X-Search-Partial': header('`true`: nothing was found in time, and not everything was looked at.', 'true'),
   'Idempotency-Replayed': header('`true`: this is the answer that was given before.', 'true'),
   'Retry-After': header('Seconds to wait before trying again.', 12),
   'RateLimit-Limit': header('Requests allowed in a window.', 60),

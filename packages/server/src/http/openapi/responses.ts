@@ -61,7 +61,7 @@ function successes(name: string, endpoint: Endpoint, { summary, reply }: Referen
       ? streamBody(name, schema, reply)
       : bodies(refTo(schema), { [name]: reply }, endpoint.alwaysJson);
   const success = { [endpoint.status]: { description: `${summary}: done.`, headers, content } };
-  if (name === 'pickupNext') return { ...success, 204: { description: 'There is nothing to pick up.', headers } };
+  if (name === 'pickupNext') return { ...success, 204: nothingToPickUp(endpoint) };
   if (name !== 'createTask') return success;
   return {
     200: {
@@ -99,12 +99,23 @@ const waitedFor = (created: Json, isDone = true): Json => ({
   claim_number: isDone ? 1 : 0,
 });
 
+/** No task, so none of its headers. */
+const nothingToPickUp = (endpoint: Endpoint): Json => ({
+  description: 'There is nothing to pick up.',
+  headers: headerRefs([...requestHeaders(endpoint), 'X-Search-Partial']),
+});
+
+/** The headers of every success of an endpoint. */
+const requestHeaders = (endpoint: Endpoint): string[] => [
+  'X-Request-Id',
+  ...(limitOf(endpoint) === 'none' ? [] : limitHeaders),
+  ...(endpoint.method === 'GET' ? [] : ['Idempotency-Replayed']),
+];
+
 function successHeaders(endpoint: Endpoint, reply: Json): string[] {
   const { method, path } = endpoint;
   return [
-    'X-Request-Id',
-    ...(limitOf(endpoint) === 'none' ? [] : limitHeaders),
-    ...(method === 'GET' ? [] : ['Idempotency-Replayed']),
+    ...requestHeaders(endpoint),
     ...(typeof reply.task_id === 'string' ? ['X-Task-Id'] : []),
     ...(typeof reply.task_id === 'string' && typeof reply.status === 'string' ? ['X-Status'] : []),
     ...(path.endsWith('/pickup') ? ['X-Budget'] : []),
