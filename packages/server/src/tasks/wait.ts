@@ -32,8 +32,7 @@ export async function waitForTask(
     for (;;) {
       const task = await ctx.db.first(taskById, { id: taskId });
       if (subscription.barred) throw agentSuspended();
-      // The timer sets it, which the compiler does not see.
-      if (task === undefined || settled(task) || (isTimeUp as boolean) || isOver(ctx, subscription, signal)) return task;
+      if (task === undefined || settled(task) || isTimeUp || isOver(ctx, subscription, signal)) return task;
       subscription.seen = task.version;
       await subscription.changed(signal);
     }
