@@ -22,18 +22,17 @@ export async function waitForTask(
   signal: AbortSignal,
 ): Promise<TaskRow | undefined> {
   const subscription = ctx.watch.subscribe(taskId, agentId);
-  let isTimeUp = false;
+  const time = { isUp: false };
   // Not by comparing times: a clock that is set back must not make the wait longer.
   const cancel = ctx.clock.after(Math.min(waitSeconds, ctx.config.maxWaitSeconds) * secondMs, () => {
-    isTimeUp = true;
+    time.isUp = true;
     subscription.wake();
   });
   try {
     for (;;) {
       const task = await ctx.db.first(taskById, { id: taskId });
       if (subscription.barred) throw agentSuspended();
-      // The timer sets it, which the compiler does not see.
-      if (task === undefined || settled(task) || isTimeUp || isOver(ctx, subscription, signal)) return task;
+      if (task === undefined || settled(task) || time.isUp || isOver(ctx, subscription, signal)) return task;
       subscription.seen = task.version;
       await subscription.changed(signal);
     }
