@@ -42,6 +42,8 @@ const step = fc.record({
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 
 interface Work {
+  /** How often it has been delivered. */
+  deliveries: number;
   readonly id: string;
   status: 'posted' | 'claimed' | 'delivered' | 'ended';
   worker: Agent['id'] | null;
@@ -49,6 +51,8 @@ interface Work {
 }
 
 interface Question {
+  /** Which delivery of it was the latest when this was asked. */
+  readonly delivery: number;
   readonly kind: 'match' | 'verify';
   readonly about: Work;
   readonly dueAt: number;
@@ -59,6 +63,10 @@ interface Question {
 }
 
 const price = { match: 3, verify: 5 };
+
+/** One that is given back after what it is about has moved on is handed to nobody. */
+const isNeeded = ({ kind, about, delivery }: Question) =>
+  kind === 'match' ? about.status === 'posted' : about.status === 'delivered' && about.deliveries === delivery;
 
 class Walk {
   readonly works: Work[] = [];
@@ -78,7 +86,8 @@ class Walk {
 
   #ask(kind: Question['kind'], about: Work): void {
     const dueAt = Math.ceil((this.now + timeoutMs) / secondMs) * secondMs;
-    this.questions.push({ kind, about, dueAt, status: 'posted', holder: null, id: undefined });
+    const { deliveries: delivery } = about;
+    this.questions.push({ kind, about, delivery, dueAt, status: 'posted', holder: null, id: undefined });
   }
 
   #withdraw(kind: Question['kind'], about: Work): void {
@@ -106,7 +115,7 @@ class Walk {
     switch (verb) {
       case 'post': {
         const id = await postTask(poster, { max_credits: 1 });
-        this.works.push({ id, status: 'posted', worker: null, inspectors: new Set() });
+        this.works.push({ id, status: 'posted', worker: null, deliveries: 0, inspectors: new Set() });
         this.#ask('match', this.works.at(-1)!);
         return;
       }
@@ -132,6 +141,7 @@ class Walk {
         const who = [worker, ...helpers].find(({ id }) => id === work.worker)!;
         expect((await post(who, `${work.id}/deliver`, { result: 'Seven' })).status).toBe(200);
         work.status = 'delivered';
+        work.deliveries++;
         this.#ask('verify', work);
         return;
       }
@@ -145,7 +155,8 @@ class Walk {
       case 'take': {
         const { status, body } = await post(agent, 'pickup?tags=nothing-else');
         const waiting = this.questions.filter(
-          (each) => each.status === 'posted' && each.dueAt > this.now && each.about.worker !== agent.id,
+          (each) =>
+            each.status === 'posted' && each.dueAt > this.now && each.about.worker !== agent.id && isNeeded(each),
         );
         // Of each kind the oldest: questions are kept in the order in which they were asked.
         const next = waiting.find(({ kind }) => kind === 'match') ?? waiting.find(({ kind }) => kind === 'verify');
