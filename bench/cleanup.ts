@@ -53,3 +53,17 @@ export class Cleanup {
     }
   }
 }
+
+/** Runs a program of these. What goes wrong is told in a sentence, and what it has started ends in any case. */
+export async function runWithCleanup(program: (cleanup: Cleanup) => Promise<void>): Promise<void> {
+  const cleanup = new Cleanup();
+  cleanup.onSignals();
+  try {
+    await program(cleanup);
+  } catch (error) {
+    if (!cleanup.interrupted) console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  } finally {
+    await cleanup.run();
+  }
+}

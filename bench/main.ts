@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Cleanup } from './cleanup.ts';
+import { type Cleanup, runWithCleanup } from './cleanup.ts';
 import { openEngine } from './engines.ts';
 import { describeMachine } from './machine.ts';
 import { type EngineName, type Options, readOptions, usage } from './options.ts';
@@ -39,15 +39,8 @@ async function benchEngine(name: EngineName, options: Options, folder: string, c
   console.log(`${nodesReport(engine, runs)}\n`);
 }
 
-const cleanup = new Cleanup();
-cleanup.onSignals();
-try {
+await runWithCleanup(async (cleanup) => {
   const options = readOptions(process.argv.slice(2));
   if (options === undefined) console.log(usage);
   else await main(options, cleanup);
-} catch (error) {
-  if (!cleanup.interrupted) console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-} finally {
-  await cleanup.run();
-}
+});

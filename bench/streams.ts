@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Child } from './children.ts';
-import { Cleanup } from './cleanup.ts';
+import { type Cleanup, runWithCleanup } from './cleanup.ts';
 import { openEngine } from './engines.ts';
 import { Connection, postTemplate } from './http.ts';
 import { describeMachine } from './machine.ts';
@@ -133,9 +133,7 @@ function readNumber(name: string, text: string, max: number): number {
   return number;
 }
 
-const cleanup = new Cleanup();
-cleanup.onSignals();
-try {
+await runWithCleanup(async (cleanup) => {
   const { values } = parseArgs({
     options: {
       streams: { type: 'string', default: '10000' },
@@ -148,9 +146,4 @@ try {
     const deliveries = readNumber('--deliveries', values.deliveries, 100_000);
     await main(readNumber('--streams', values.streams, 20_000), deliveries, cleanup);
   }
-} catch (error) {
-  if (!cleanup.interrupted) console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-} finally {
-  await cleanup.run();
-}
+});

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import audit from '../../packages/server/src/audit/audit.ts';
 import { openReader } from '../../packages/server/src/db/open.ts';
-import { Cleanup } from '../cleanup.ts';
+import { type Cleanup, runWithCleanup } from '../cleanup.ts';
 import { type Engine, openEngine } from '../engines.ts';
 import { describeMachine } from '../machine.ts';
 import type { EngineName } from '../options.ts';
@@ -100,15 +100,8 @@ async function briefly<T>(url: URL, work: (requests: Requests) => Promise<T>): P
   }
 }
 
-const cleanup = new Cleanup();
-cleanup.onSignals();
-try {
+await runWithCleanup(async (cleanup) => {
   const options = readBoardOptions(process.argv.slice(2));
   if (options === undefined) console.log(usage);
   else await main(options, cleanup);
-} catch (error) {
-  if (!cleanup.interrupted) console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-} finally {
-  await cleanup.run();
-}
+});

@@ -1,5 +1,6 @@
 import type { FannedEventType } from '@pinchwork/sdk';
 import { type Kysely, sql } from 'kysely';
+import { moveEntries } from '../board/entries.ts';
 import { deadlineAfter, secondMs } from '../clock.ts';
 import type { Context } from '../context.ts';
 import type { Tx } from '../db/database.ts';
@@ -98,43 +99,14 @@ export async function setMatches(
       ? await tx.first(setChosen, chosen)
       : await tx.first(setChosenIfAwaited, { ...chosen, matching_id: awaited });
   if (row === undefined) return undefined;
-  const place = { task_id: task.id, created_at: task.created_at };
   if (agents.length > 0) {
     const params = Object.fromEntries(agents.map((agent, rank) => [`agent_${rank}`, agent]));
-    tx.send(insertMatches(agents.length), { ...place, ...params });
+    tx.send(insertMatches(agents.length), { task_id: task.id, created_at: task.created_at, ...params });
     tellMatched(ctx, tx, task.id, 'task_matched', {}, now);
   }
-  if (hints.length > 0) tx.send(insertHints(hints.length), { ...place, ...hintParams(hints) });
+  moveEntries(tx, 'board_hints', task, hints, true);
   return row;
 }
-
-const hintParams = (hints: readonly string[]): Params => Object.fromEntries(hints.map((tag, i) => [`tag_${i}`, tag]));
-
-const insertHints = perShape((count: number) =>
-  prepared(`insert${count}Hints`, (db, p: MatchParams) =>
-    db.insertInto('board_hints').values(
-      Array.from({ length: count }, (_, i) => ({
-        tag: p[`tag_${i}`] as string,
-        created_at: p.created_at,
-        task_id: p.task_id,
-      })),
-    ),
-  ),
-);
-
-const deleteHints = perShape((count: number) =>
-  prepared(`delete${count}Hints`, (db, p: MatchParams) =>
-    db
-      .deleteFrom('board_hints')
-      .where(
-        'tag',
-        'in',
-        Array.from({ length: count }, (_, i) => p[`tag_${i}`] as string),
-      )
-      .where('created_at', '=', p.created_at)
-      .where('task_id', '=', p.task_id),
-  ),
-);
 
 const moveMatches = prepared('moveMatches', (db, p: { task_id: string; on_board: number }) =>
   db.updateTable('matches').set({ on_board: p.on_board }).where('task_id', '=', p.task_id),
@@ -145,9 +117,5 @@ export const hintsOf = (task: Pick<TaskRow, 'hints'>) => JSON.parse(task.hints) 
 /** Puts what was found out about a task on the board with it, or takes it off. */
 export function moveMatchesOnBoard(tx: Tx, task: TaskRow, isOnBoard: boolean): void {
   if (task.match_count > 0) tx.send(moveMatches, { task_id: task.id, on_board: Number(isOnBoard) });
-  const hints = hintsOf(task);
-  if (hints.length === 0) return;
-  const place = { task_id: task.id, created_at: task.created_at, ...hintParams(hints) };
-  if (isOnBoard) tx.send(insertHints(hints.length), place);
-  else tx.send(deleteHints(hints.length), place);
+  moveEntries(tx, 'board_hints', task, hintsOf(task), isOnBoard);
 }

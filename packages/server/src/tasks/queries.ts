@@ -1,6 +1,6 @@
 import type { TaskKind, TaskStatus } from '@pinchwork/sdk';
 import { type ExpressionBuilder, type Selectable, sql, type SqlBool, type UpdateObject } from 'kysely';
-import { insertion, type Params, perShape, prepared } from '../db/prepared.ts';
+import { insertion, type Params, prepared } from '../db/prepared.ts';
 import type { Schema } from '../db/schema.ts';
 import {
   type AdminTransition,
@@ -410,38 +410,6 @@ export const insertRejectedDelivery = insertion(
   'rejected_at',
   'reason',
   'feedback',
-);
-
-interface BoardPlace extends Params {
-  created_at: number;
-  task_id: string;
-}
-
-/** Puts a task on the board under so many tags: parameters `tag_0`, `tag_1`, … */
-export const insertBoardTags = perShape((count: number) =>
-  prepared(`insert${count}BoardTags`, (db, p: BoardPlace) =>
-    db.insertInto('board_tags').values(
-      Array.from({ length: count }, (_, i) => ({
-        tag: p[`tag_${i}`] as string,
-        created_at: p.created_at,
-        task_id: p.task_id,
-      })),
-    ),
-  ),
-);
-
-export const deleteBoardTags = perShape((count: number) =>
-  prepared(`delete${count}BoardTags`, (db, p: BoardPlace) =>
-    db
-      .deleteFrom('board_tags')
-      .where(
-        'tag',
-        'in',
-        Array.from({ length: count }, (_, i) => p[`tag_${i}`] as string),
-      )
-      .where('created_at', '=', p.created_at)
-      .where('task_id', '=', p.task_id),
-  ),
 );
 
 export const taskById = prepared('taskById', (db, p: { id: string }) =>

@@ -1,4 +1,5 @@
 import { countAbandon, countPosted } from '../agents/queries.ts';
+import { moveEntries } from '../board/entries.ts';
 import { deadlineAfter, minuteMs, wireTime } from '../clock.ts';
 import type { Context } from '../context.ts';
 import type { Tx } from '../db/database.ts';
@@ -8,15 +9,7 @@ import { moveMatchesOnBoard, tellMatched } from '../matching/matches.ts';
 import { recordAnswer, recordApproval, recordRejection } from '../reputation/standing.ts';
 import { release } from '../system/budget.ts';
 import { type Transition, type TransitionName, transition } from './machine.ts';
-import { tagParams } from '../tags.ts';
-import {
-  deleteBoardTags,
-  insertBoardTags,
-  insertTransition,
-  lockPostedTask,
-  platformStatements,
-  type TaskRow,
-} from './queries.ts';
+import { insertTransition, lockPostedTask, platformStatements, type TaskRow } from './queries.ts';
 import { tagsOf } from './view.ts';
 
 export interface Moved {
@@ -100,11 +93,7 @@ export async function recordOutcome(
 function moveOnBoard(tx: Tx, row: Transition, task: TaskRow): void {
   if (task.kind !== 'work' || (row.to !== 'posted' && row.from !== 'posted')) return;
   moveMatchesOnBoard(tx, task, row.to === 'posted');
-  const tags = tagsOf(task);
-  if (tags.length === 0) return;
-  const place = { created_at: task.created_at, task_id: task.id, ...tagParams(tags) };
-  if (row.to === 'posted') tx.send(insertBoardTags(tags.length), place);
-  else tx.send(deleteBoardTags(tags.length), place);
+  moveEntries(tx, 'board_tags', task, tagsOf(task), row.to === 'posted');
 }
 
 /** What a transition says about the agents: what they have done, and how well. */

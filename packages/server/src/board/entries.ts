@@ -1,0 +1,56 @@
+import type { Tx } from '../db/database.ts';
+import { type Params, perShape, prepared } from '../db/prepared.ts';
+import { tagParams } from '../tags.ts';
+import type { TaskRow } from '../tasks/queries.ts';
+
+/** What open tasks are found by: their own tags, and those that matching found out about them. */
+type EntryTable = 'board_tags' | 'board_hints';
+
+interface Entry extends Params {
+  created_at: number;
+  task_id: string;
+}
+
+/** An entry for each of so many tags: parameters `tag_0`, `tag_1`, … */
+const entries = (table: EntryTable) => ({
+  insert: perShape((count: number) =>
+    prepared(`insert ${count} ${table}`, (db, p: Entry) =>
+      db.insertInto(table).values(
+        Array.from({ length: count }, (_, i) => ({
+          tag: p[`tag_${i}`] as string,
+          created_at: p.created_at,
+          task_id: p.task_id,
+        })),
+      ),
+    ),
+  ),
+  delete: perShape((count: number) =>
+    prepared(`delete ${count} ${table}`, (db, p: Entry) =>
+      db
+        .deleteFrom(table)
+        .where(
+          'tag',
+          'in',
+          Array.from({ length: count }, (_, i) => p[`tag_${i}`] as string),
+        )
+        .where('created_at', '=', p.created_at)
+        .where('task_id', '=', p.task_id),
+    ),
+  ),
+});
+
+const tables = { board_tags: entries('board_tags'), board_hints: entries('board_hints') };
+
+/** Puts a task on the board under these tags, or takes it off. */
+export function moveEntries(
+  tx: Tx,
+  table: EntryTable,
+  task: Pick<TaskRow, 'id' | 'created_at'>,
+  tags: readonly string[],
+  isOnBoard: boolean,
+): void {
+  if (tags.length === 0) return;
+  const entry = { task_id: task.id, created_at: task.created_at, ...tagParams(tags) };
+  if (isOnBoard) tx.send(tables[table].insert(tags.length), entry);
+  else tx.send(tables[table].delete(tags.length), entry);
+}
