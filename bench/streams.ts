@@ -7,8 +7,9 @@ import { parseArgs } from 'node:util';
 import type { Child } from './children.ts';
 import { type Cleanup, runWithCleanup } from './cleanup.ts';
 import { openEngine } from './engines.ts';
-import { Connection, postTemplate } from './http.ts';
+import { Connection, expectStatus, fieldsOf, postTemplate } from './http.ts';
 import { describeMachine } from './machine.ts';
+import { wholeNumber } from './options.ts';
 import { table, verdict } from './report.ts';
 import { startServerOn } from './sides.ts';
 import { deliveryRow, measureDeliveries } from './wake-ups.ts';
@@ -105,9 +106,7 @@ async function register(url: URL, count: number): Promise<string[]> {
   const request = postTemplate(url.host, undefined, { name: 'listener' })('/v1/register');
   const keys: string[] = [];
   for (let i = 0; i < count; i++) {
-    const { status, body } = await connection.send(request);
-    if (status !== 201) throw new Error(`Registration answered ${status}: ${body}`);
-    keys.push((JSON.parse(body) as { api_key: string }).api_key);
+    keys.push(fieldsOf(expectStatus(await connection.send(request), 201)).api_key as string);
   }
   connection.close();
   return keys;
@@ -127,12 +126,6 @@ function openStream({ host, hostname, port }: URL, key: string): Promise<() => v
   });
 }
 
-function readNumber(name: string, text: string, max: number): number {
-  const number = Number(text);
-  if (!/^\d+$/.test(text) || number < 1 || number > max) throw new Error(`${name} must be 1 to ${max}, not "${text}".`);
-  return number;
-}
-
 await runWithCleanup(async (cleanup) => {
   const { values } = parseArgs({
     options: {
@@ -143,7 +136,7 @@ await runWithCleanup(async (cleanup) => {
   });
   if (values.help) console.log(usage);
   else {
-    const deliveries = readNumber('--deliveries', values.deliveries, 100_000);
-    await main(readNumber('--streams', values.streams, 20_000), deliveries, cleanup);
+    const deliveries = wholeNumber('--deliveries', values.deliveries, 100_000);
+    await main(wholeNumber('--streams', values.streams, 20_000), deliveries, cleanup);
   }
 });

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { percentile } from './figures.ts';
-import { Connection, postTemplate, type Reply } from './http.ts';
+import { Connection, expectStatus, fieldsOf, getRequest, postTemplate, taskIdOf } from './http.ts';
 import { verdict } from './report.ts';
 
 /** How long deliveries took to be answered, and how much later they were heard of: milliseconds, ascending. */
@@ -14,14 +14,6 @@ export interface Deliveries {
 /** Deliveries before those that count: until V8 has compiled what is hot. */
 const warmUp = 50;
 
-function expectStatus(what: string, { status, body }: Reply, wanted: number) {
-  if (status !== wanted) throw new Error(`${what} answered ${status}: ${body}`);
-  return JSON.parse(body) as Record<string, string>;
-}
-
-const get = (host: string, key: string, path: string) =>
-  `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nAccept: application/json\r\nAuthorization: Bearer ${key}\r\n\r\n`;
-
 /**
  * One delivery after the other, each of a task that its poster waits for in both ways.
  *
@@ -31,7 +23,8 @@ export async function measureDeliveries(workAt: URL, listenAt: URL, count: numbe
   const [work, listen] = [await Connection.open(workAt), await Connection.open(listenAt)];
   const { host } = workAt;
   const register = async (name: string) =>
-    expectStatus('register', await work.send(postTemplate(host, undefined, { name })('/v1/register')), 201).api_key!;
+    fieldsOf(expectStatus(await work.send(postTemplate(host, undefined, { name })('/v1/register')), 201))
+      .api_key as string;
   const [poster, worker] = [await register('poster'), await register('worker')];
   const stream = await Stream.open(listenAt, poster);
   const create = postTemplate(host, poster, { need: 'Count the words', max_credits: 1 })('/v1/tasks');
@@ -39,13 +32,13 @@ export async function measureDeliveries(workAt: URL, listenAt: URL, count: numbe
   const deliver = postTemplate(host, worker, { result: 'Seven' });
   const times: Record<keyof Deliveries, number[]> = { deliver: [], wait: [], stream: [] };
   for (let i = -warmUp; i < count; i++) {
-    const id = expectStatus('create', await work.send(create), 201).task_id!;
+    const id = taskIdOf(expectStatus(await work.send(create), 201));
     const claimed = stream.next('task_claimed', id);
-    expectStatus('pickup', await work.send(pickup(`/v1/tasks/${id}/pickup`)), 200);
+    expectStatus(await work.send(pickup(`/v1/tasks/${id}/pickup`)), 200);
     await claimed;
     const heard = stream.next('task_delivered', id);
-    const waited = listen.send(get(listenAt.host, poster, `/v1/tasks/${id}?wait=60`)).then((reply) => {
-      if (expectStatus('wait', reply, 200).status !== 'delivered')
+    const waited = listen.send(getRequest(listenAt.host, poster, `/v1/tasks/${id}?wait=60`)).then((reply) => {
+      if (fieldsOf(expectStatus(reply, 200)).status !== 'delivered')
         throw new Error(`The wait was answered ${reply.body}`);
       return performance.now();
     });
@@ -53,7 +46,7 @@ export async function measureDeliveries(workAt: URL, listenAt: URL, count: numbe
     await new Promise((resolve) => setTimeout(resolve, 20));
     const start = performance.now();
     const answered = work.send(deliver(`/v1/tasks/${id}/deliver`)).then((reply) => {
-      expectStatus('deliver', reply, 200);
+      expectStatus(reply, 200);
       return performance.now();
     });
     const [answeredAt, waitedAt, heardAt] = await Promise.all([answered, waited, heard]);

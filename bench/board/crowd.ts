@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
-import { expectStatus, fieldsOf, Requests, taskIdOf } from './requests.ts';
+import { expectStatus, fieldsOf, taskIdOf } from '../http.ts';
+import { Requests } from './requests.ts';
 import type { Speaker, World } from './world.ts';
 
 /** Many workers at once, who all want the next task. */

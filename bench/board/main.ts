@@ -9,12 +9,13 @@ import { type Engine, openEngine } from '../engines.ts';
 import { describeMachine } from '../machine.ts';
 import type { EngineName } from '../options.ts';
 import { startServerOn } from '../sides.ts';
+import { expectStatus } from '../http.ts';
 import { type Case, helpedCases, ordinaryCases } from './cases.ts';
 import { type Crowd, measureCrowd } from './crowd.ts';
 import { type Figures, measureCases } from './measure.ts';
 import { type BoardOptions, readBoardOptions, smallBoard, usage } from './options.ts';
 import { boardReport } from './report.ts';
-import { expectStatus, Requests } from './requests.ts';
+import { Requests } from './requests.ts';
 import { buildWorld, type World } from './world.ts';
 
 /** What one board was found to take. */

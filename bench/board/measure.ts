@@ -1,8 +1,9 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { median, percentile } from '../figures.ts';
+import { expectStatus } from '../http.ts';
 import type { Case } from './cases.ts';
-import { expectStatus, Requests } from './requests.ts';
+import { Requests } from './requests.ts';
 import type { Speaker } from './world.ts';
 
 /** The medians over all rounds, in milliseconds. */

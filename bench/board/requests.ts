@@ -37,13 +37,3 @@ export class Requests {
     return { ...reply, ms: performance.now() - sentAt };
   }
 }
-
-/** @throws Error when a reply has another status than one of these. */
-export function expectStatus<R extends Reply>(reply: R, ...statuses: number[]): R {
-  if (!statuses.includes(reply.status)) throw new Error(`The server answered ${reply.status}: ${reply.body}`);
-  return reply;
-}
-
-export const fieldsOf = (reply: Reply) => JSON.parse(reply.body) as Record<string, unknown>;
-
-export const taskIdOf = (reply: Reply) => fieldsOf(reply).task_id as string;
