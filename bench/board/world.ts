@@ -4,6 +4,7 @@ import { openDatabase } from '../../packages/server/src/db/open.ts';
 import { migrate } from '../../packages/server/src/db/migrate.ts';
 import { createIds } from '../../packages/server/src/ids.ts';
 import { wordsOf } from '../../packages/server/src/matching/words.ts';
+import { fold } from '../../packages/server/src/search/fold.ts';
 import { version } from '../../packages/server/src/version.ts';
 import { Random } from '../../packages/server/test/support/random.ts';
 import { type Language, samples, speak } from './language.ts';
@@ -95,10 +96,12 @@ class Builder {
 
   async #postTasks(count: number, residents: Resident[], cast: Record<(typeof roles)[number], Resident>) {
     const owned = Math.min(ownersTasks, count / 2);
+    // The workers of the crowd post nothing, so that each may take every task.
+    const posters = residents.slice(roles.length + workerCount);
     const start = this.#now - hourMs;
     for (let i = 0; i < count; i++) {
       this.#at = start + Math.floor((i * 30 * minuteMs) / count);
-      const poster = i < owned ? cast.owner : this.#random.pick(residents as [Resident]);
+      const poster = i < owned ? cast.owner : this.#random.pick(posters as [Resident]);
       const chosen = this.#choose(i, count, poster, residents, cast);
       this.#post(i, poster, chosen);
       await this.#loader.drain();
@@ -190,7 +193,7 @@ class Builder {
         id,
         name,
         good_at: goodAt,
-        folded: `${name}\n${goodAt}`.toLowerCase(),
+        folded: fold(`${name}\n${goodAt}`),
         words: JSON.stringify(words),
         tasks_posted: posted,
         created_at: this.#at,

@@ -157,15 +157,16 @@ export class Deliverer {
       const isOver = isLong || (done !== undefined && strains(done.answer));
       const next = await this.#step(agentId, failing, done, isOver);
       if (next === undefined) return;
-      const answer =
-        next.url === null
-          ? noWebhook
-          : await this.#sender.send(
-              messageOf(next.row, next.url, next.secret, this.#ctx.clock.now()),
-              this.#stop.signal,
-            );
-      done = this.#stop.signal.aborted ? undefined : { row: next.row, answer };
+      done = await this.#attempt(next);
     }
+  }
+
+  /** @returns undefined when it was broken off: then nothing is known of it. */
+  async #attempt({ row, url, secret }: Consignment): Promise<Attempted | undefined> {
+    const { signal } = this.#stop;
+    const now = this.#ctx.clock.now();
+    const answer = url === null ? noWebhook : await this.#sender.send(messageOf(row, url, secret, now), signal);
+    return signal.aborted ? undefined : { row, answer };
   }
 
   /**
@@ -262,11 +263,9 @@ export class Deliverer {
       db.first(queries.webhookOf, { agent_id: agentId }),
     ]);
     if (row?.status !== 'pending' || agent === undefined) return;
-    const { webhook_url: url, webhook_secret: secret } = agent;
-    const answer =
-      url === null ? noWebhook : await this.#sender.send(messageOf(row, url, secret, clock.now()), this.#stop.signal);
-    if (this.#stop.signal.aborted) return;
-    await db.transact('note test', async (tx) => this.#note(tx, { row, answer }, clock.now()));
+    const done = await this.#attempt({ row, url: agent.webhook_url, secret: agent.webhook_secret });
+    if (done === undefined) return;
+    await db.transact('note test', async (tx) => this.#note(tx, done, clock.now()));
   }
 }
 
