@@ -50,12 +50,13 @@ export async function listAgents({ ctx }: Reader, query: Query): Promise<Directo
   const want = offset + limit + 1;
   const params = { ...filter, reach: isWindowed ? reach : isFiltered ? fewBearers : want };
   const fromStart = { ...params, ...before(start), reach: isFiltered ? params.reach : countLimit };
-  const [near, total, end, endOfCounted] = await Promise.all([
+  const [near, total, end, endFromStart] = await Promise.all([
     ctx.db.all(queries.directoryPage(shape), { ...params, ...before(from), limit: want, offset: 0 }),
     ctx.db.first(queries.countDirectory(shape), { ...fromStart, limit: countLimit }),
     isWindowed ? endOfWindow(ctx.db, order, { ...params, ...before(from) }) : undefined,
-    isWindowed ? endOfWindow(ctx.db, order, fromStart) : undefined,
+    isWindowed && from !== start ? endOfWindow(ctx.db, order, fromStart) : undefined,
   ]);
+  const endOfCounted = from === start ? end : endFromStart;
   const far =
     near.length < want && end !== undefined
       ? await goOn(ctx, {

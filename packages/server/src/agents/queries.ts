@@ -43,7 +43,7 @@ export const ratingsOf = prepared('ratingsOf', (db, p: { id: string }) =>
 
 /** What an agent says of itself, held for the transaction that changes it. */
 export const holdProfile = prepared('holdProfile', (db, p: { id: string }, engine) =>
-  engine.hold(db.selectFrom('agents').select(['name', 'good_at', 'words']).where('id', '=', p.id)),
+  engine.hold(db.selectFrom('agents').select(['name', 'good_at']).where('id', '=', p.id)),
 );
 
 export const setWords = prepared('setWords', (db, p: { id: string; words: string }) =>
@@ -136,7 +136,10 @@ export const countAbandon = prepared('countAbandon', (db, p: { id: string; most:
     .where('id', '=', p.id),
 );
 
-/** Whether an agent may act. */
+/** Whether an agent may act, and takes the platform's tasks. */
 export const standingOf = prepared('standingOf', (db, p: { id: string }) =>
-  db.selectFrom('agents').select(['suspended_at', 'pickups_paused_until']).where('id', '=', p.id),
+  db
+    .selectFrom('agents')
+    .select(['suspended_at', 'pickups_paused_until', 'accepts_system_tasks'])
+    .where('id', '=', p.id),
 );

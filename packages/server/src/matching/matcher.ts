@@ -1,7 +1,8 @@
-import { foldTag, limits, platformId } from '@pinchwork/sdk';
+import { limits, platformId } from '@pinchwork/sdk';
 import { sql } from 'kysely';
 import type { Reader } from '../db/database.ts';
 import { type Params, perShape, prepared } from '../db/prepared.ts';
+import { tagParams } from '../tags.ts';
 import { everybody, shapeFor, wordParams } from './word-index.ts';
 import { wordsOf } from './words.ts';
 
@@ -156,8 +157,7 @@ async function sharersOfWords(reader: Reader, words: readonly string[]): Promise
 
 async function sharersOfTags(reader: Reader, tags: readonly string[]): Promise<{ agent_id: string }[]> {
   if (tags.length === 0) return [];
-  const params = Object.fromEntries(tags.map((tag, i) => [`tag_${i}`, foldTag(tag)]));
-  return reader.all(capableOf(tags.length), { ...params, limit: mostPerTag });
+  return reader.all(capableOf(tags.length), { ...tagParams(tags), limit: mostPerTag });
 }
 
 /** The few statements for lists of ids: a list that is shorter repeats its last one. */
@@ -174,11 +174,18 @@ export async function readActive(
   return reader.all(activeAgents(shape), Object.fromEntries(indexes(shape).map((i) => [`id_${i}`, ids[i] ?? last])));
 }
 
-/** Agents for somebody else to choose from: those that suit the task, then those of the best reputation. */
-export async function findCandidates(reader: Reader, wanted: Wanted): Promise<string[]> {
-  const found = await findAgents(reader, wanted, limits.candidates);
+/**
+ * Agents for somebody else to choose from: those that suit the task, then those of the best reputation.
+ *
+ * @param found those that suit it, as many of them as `limits.candidates`.
+ */
+export async function candidates(
+  reader: Reader,
+  found: readonly string[],
+  { posterId }: Pick<Wanted, 'posterId'>,
+): Promise<string[]> {
   // Two more, since the poster and the platform's own account may be among them.
   const best = found.length < limits.candidates ? await reader.all(bestAgents, { limit: limits.candidates + 2 }) : [];
-  const others = best.map(({ id }) => id).filter((id) => id !== wanted.posterId && id !== platformId);
+  const others = best.map(({ id }) => id).filter((id) => id !== posterId && id !== platformId);
   return [...new Set([...found, ...others])].slice(0, limits.candidates);
 }

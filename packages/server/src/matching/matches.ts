@@ -43,15 +43,14 @@ const choose = (db: Kysely<Schema>, p: Chosen) =>
     .set({ matching_id: null, match_count: p.match_count, held_until: p.held_until, hints: p.hints })
     .where('id', '=', p.id);
 
-const setChosen = prepared('setChosen', (db, p: Chosen) => choose(db, p).returningAll());
+const setChosen = prepared('setChosen', (db, p: Chosen) => choose(db, p));
 
 /** Only if this is the answer that the task still waits for: nobody has had it in hand since it was posted. */
-export const setChosenIfAwaited = prepared('setChosenIfAwaited', (db, p: Chosen & { matching_id: string }) =>
+const setChosenIfAwaited = prepared('setChosenIfAwaited', (db, p: Chosen & { matching_id: string }) =>
   choose(db, p)
     .where('matching_id', '=', p.matching_id)
     .where('status', '=', sql.lit('posted'))
-    .where('claim_number', '=', 0)
-    .returningAll(),
+    .where('claim_number', '=', 0),
 );
 
 const insertOutbox = insertion('outbox', 'id', 'task_id', 'type', 'data', 'created_at');
@@ -80,32 +79,27 @@ export function tellMatched(
  *
  * @param hints folded tags to rank the task by, besides its own.
  * @param awaited the matching task whose answer this is: without effect if the task no longer waits for it.
- * @returns the task's row as it is then; undefined when it no longer waits.
  */
 export async function setMatches(
   ctx: MatchContext,
   tx: Tx,
   task: Pick<TaskRow, 'id' | 'created_at'>,
   { agents, hints = [], awaited, now }: { agents: string[]; hints?: string[]; awaited?: string; now: number },
-): Promise<TaskRow | undefined> {
+): Promise<void> {
   const chosen = {
     id: task.id,
     match_count: agents.length,
     held_until: agents.length === 0 ? null : deadlineAfter(now, ctx.config.matchExclusiveSeconds * secondMs),
     hints: JSON.stringify(hints),
   };
-  const row =
-    awaited === undefined
-      ? await tx.first(setChosen, chosen)
-      : await tx.first(setChosenIfAwaited, { ...chosen, matching_id: awaited });
-  if (row === undefined) return undefined;
+  if (awaited === undefined) tx.send(setChosen, chosen);
+  else if ((await tx.run(setChosenIfAwaited, { ...chosen, matching_id: awaited })) === 0) return;
   if (agents.length > 0) {
     const params = Object.fromEntries(agents.map((agent, rank) => [`agent_${rank}`, agent]));
     tx.send(insertMatches(agents.length), { task_id: task.id, created_at: task.created_at, ...params });
     tellMatched(ctx, tx, task.id, 'task_matched', {}, now);
   }
   moveEntries(tx, 'board_hints', task, hints, true);
-  return row;
 }
 
 const moveMatches = prepared('moveMatches', (db, p: { task_id: string; on_board: number }) =>

@@ -1,13 +1,4 @@
-import {
-  ExtractAnswer,
-  foldTag,
-  isId,
-  limits,
-  MatchAnswer,
-  usableTags,
-  VerifyAnswer,
-  type Verification,
-} from '@pinchwork/sdk';
+import { ExtractAnswer, isId, limits, MatchAnswer, usableTags, VerifyAnswer, type Verification } from '@pinchwork/sdk';
 import { sql } from 'kysely';
 import type { z } from 'zod';
 import { wireTime } from '../clock.ts';
@@ -18,6 +9,7 @@ import { invalid } from '../errors.ts';
 import type { NewEvent } from '../events/append.ts';
 import { readActive } from '../matching/matcher.ts';
 import { setMatches } from '../matching/matches.ts';
+import { tagParams } from '../tags.ts';
 import { taskById, type TaskRow } from '../tasks/queries.ts';
 import { holdAgents, setVerification } from './queries.ts';
 
@@ -177,6 +169,5 @@ async function applyTags(tx: Tx, agent: string, workerId: string, tags: readonly
   // It may have stopped saying anything meanwhile.
   const saysSomething = held.some(({ id, good_at }) => id === agent && good_at !== null && good_at !== '');
   if (tags.length === 0 || !saysSomething) return;
-  const params = Object.fromEntries(tags.map((tag, i) => [`tag_${i}`, foldTag(tag)]));
-  tx.send(setCapabilities(tags.length), { agent, ...params });
+  tx.send(setCapabilities(tags.length), { agent, ...tagParams(tags) });
 }

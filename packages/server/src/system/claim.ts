@@ -4,7 +4,7 @@ import type { Tx } from '../db/database.ts';
 import { conflict } from '../errors.ts';
 import { lockPostedTask, personStatements, type TaskRow } from '../tasks/queries.ts';
 import { record, type RecordContext } from '../tasks/transition.ts';
-import { isHelper, kindOrder, noteInspector, waitingSystemTasks } from './queries.ts';
+import { kindOrder, noteInspector, waitingSystemTasks } from './queries.ts';
 
 /** How long an agent may take over another one's tags. */
 export const extractionClaimMs = 2 * minuteMs;
@@ -53,7 +53,6 @@ export async function claimSystemTasks(
   limit: number,
   now: number,
 ): Promise<TaskRow[]> {
-  if ((await tx.first(isHelper, { id: agentId })) === undefined) return [];
   const claimed: TaskRow[] = [];
   const waiting = await tx.all(waitingSystemTasks, { agent: agentId, now, limit: mostTried });
   const inOrder = waiting.sort(

@@ -1,7 +1,7 @@
-import { platformId, type SystemTaskKind } from '@pinchwork/sdk';
+import { limits, platformId, type SystemTaskKind } from '@pinchwork/sdk';
 import { deadlineAfter, hourMs, secondMs } from '../clock.ts';
 import type { Tx } from '../db/database.ts';
-import { findAgents, findCandidates } from '../matching/matcher.ts';
+import { candidates, findAgents } from '../matching/matcher.ts';
 import { setMatches } from '../matching/matches.ts';
 import type { TaskRow } from '../tasks/queries.ts';
 import { record, type RecordContext } from '../tasks/transition.ts';
@@ -70,18 +70,21 @@ export async function arrangeMatching(
   now: number,
 ): Promise<void> {
   const wanted = { need: task.need, tags: tagsOf(task), posterId: task.poster_id };
+  const found = task.has_words ? await findAgents(tx, wanted, task.has_helper ? limits.candidates : mostMatched) : [];
   if (task.has_helper) {
-    const candidates = await findCandidates(tx, wanted);
-    const question = { kind: 'match', aboutId: task.id, candidates, posterId: task.poster_id, now } as const;
-    const matching_id = await ask(ctx, tx, question);
+    const matching_id = await ask(ctx, tx, {
+      kind: 'match',
+      aboutId: task.id,
+      candidates: await candidates(tx, found, wanted),
+      posterId: task.poster_id,
+      now,
+    });
     if (matching_id !== undefined) {
       tx.send(queries.noteMatching, { id: task.id, matching_id });
       return;
     }
   }
-  if (!task.has_words) return;
-  const agents = await findAgents(tx, wanted, mostMatched);
-  if (agents.length > 0) await setMatches(ctx, tx, task, { agents, now });
+  if (found.length > 0) await setMatches(ctx, tx, task, { agents: found.slice(0, mostMatched), now });
 }
 
 /** Has a delivery checked, if somebody can be asked and the caps allow it. It is advice, shown to both parties. */

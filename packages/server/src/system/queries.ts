@@ -77,8 +77,9 @@ export const waitingSystemTasks = prepared(
               .where('due_at', '>', p.now)
               .where(
                 sql<boolean>`not exists (select 1 from tasks as about
-                  where about.id = tasks.about_id and about.poster_id = ${p.agent})`,
+                  where about.id = tasks.about_id and (about.poster_id = ${p.agent} or about.worker_id = ${p.agent}))`,
               )
+              .where('about_id', '<>', p.agent)
               .orderBy('created_at')
               .orderBy('id')
               .limit(p.limit)
@@ -87,11 +88,6 @@ export const waitingSystemTasks = prepared(
           .selectAll(),
       )
       .reduce((all, one) => all.unionAll(one)),
-);
-
-/** Whether an agent takes the platform's tasks. */
-export const isHelper = prepared('isHelper', (db, p: { id: string }) =>
-  db.selectFrom('agents').select('id').where('id', '=', p.id).where('accepts_system_tasks', '=', sql.lit(1)),
 );
 
 /**

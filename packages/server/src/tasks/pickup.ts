@@ -59,10 +59,11 @@ export async function pickupBatch(
   filter: BoardFilter,
   count: number = defaultBatch,
 ): Promise<PickupBatchResponse> {
-  const { tasks, isPartial } = await claimThrough(call, filter, count);
-  const reply = { tasks, total: tasks.length, ...(isPartial ? { search_partial: true as const } : {}) };
+  const picked = await claimThrough(call, filter, count);
   // An empty batch is an answer like any other, to be told again to a repeated request.
-  return tasks.length > 0 ? reply : call.transact('pickup batch', async () => reply);
+  const { tasks, isPartial } =
+    picked.tasks.length > 0 ? picked : await call.transact('pickup batch', async () => picked);
+  return { tasks, total: tasks.length, ...(isPartial ? { search_partial: true as const } : {}) };
 }
 
 /**
@@ -77,13 +78,13 @@ async function claimThrough(call: Call, filter: BoardFilter, count: number): Pro
   for (;;) {
     const given: { cut: Position | null } = { cut: null };
     // Null is no success: the idempotency key is given back, and the next transaction takes it again.
-    const claimed = await call.transact('pickup next', async (tx) => {
+    const claimed = await call.transact('pickup next', async (tx): Promise<PickedUp | null> => {
       const { tasks, cut } = await claimNext(ctx, tx, agentId, filter, count, from);
       given.cut = cut;
-      return tasks.length === 0 ? null : tasks;
+      return tasks.length === 0 ? null : { tasks, isPartial: tasks.length < count && cut !== null };
     });
+    if (claimed !== null) return claimed;
     const { cut } = given;
-    if (claimed !== null) return { tasks: claimed, isPartial: claimed.length < count && cut !== null };
     if (cut === null) return { tasks: [], isPartial: false };
     const board = new Board(ctx.db, agentId, ctx.clock.now(), filter, pacing);
     const ahead = await board.page({ from: cut, offset: 0, limit: 1 });
@@ -102,7 +103,9 @@ async function claimNext(
   from: Position,
 ): Promise<{ tasks: TaskPickupResponse[]; cut: Position | null }> {
   const now = ctx.clock.now();
-  const system = await claimSystemTasks(ctx, tx, agentId, count, now);
+  // First: an agent that must pause could take none of them, however many it looked at.
+  const { accepts_system_tasks } = await refuseIfBarred(tx, agentId, now);
+  const system = accepts_system_tasks === 1 ? await claimSystemTasks(ctx, tx, agentId, count, now) : [];
   const rows: TaskRow[] = [];
   const board = new Board(tx, agentId, now, filter, hurried(stepsAtOnce));
   let cut: Position | null = null;
@@ -123,8 +126,6 @@ async function claimNext(
     if (page.tasks.length < limit) break;
     position = page.tasks.at(-1)!.position;
   }
-  // An agent that must pause finds nothing, and is told why rather than that there is nothing.
-  if (system.length + rows.length === 0) await refuseIfBarred(tx, agentId, now);
   const moved = { actorId: agentId, workerId: agentId, at: now };
   // Over all tasks of the batch, locks are taken as for one: the oldest task first, then the recipients of events by id.
   for (const task of rows.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {

@@ -82,7 +82,6 @@ export async function listMyTasks(call: Call, query: z.output<typeof MyTasksQuer
   const rows = found.filter(
     (task) => isParty(task, agentId) && (query.status === undefined || task.status === query.status),
   );
-  const tasks: TaskResponse[] = [];
-  for (const row of rows) tasks.push(await show(ctx, row, agentId));
+  const tasks = await Promise.all(rows.map((row) => show(ctx, row, agentId)));
   return { tasks, ...counted(total!.total), next_cursor };
 }

@@ -4,7 +4,6 @@ import { secondMs, wireTime } from '../clock.ts';
 import type { Reader, Tx } from '../db/database.ts';
 import { agentNotFound, agentSuspended, conflict, DomainError, forbidden, taskNotFound } from '../errors.ts';
 import { isFinal, kindsOf, type PersonTransition, transition, transitions } from './machine.ts';
-import { isHelper } from '../system/queries.ts';
 import { latestClaimEnd, taskById, type TaskRow } from './queries.ts';
 import { isParty } from './view.ts';
 
@@ -73,7 +72,7 @@ async function refusalOfHelp(tx: Tx, task: TaskRow, agentId: string): Promise<Do
       ? conflict('You have been asked to match or check this task, so you cannot work on it', 'Pick up another one.')
       : undefined;
   }
-  if ((await tx.first(isHelper, { id: agentId })) === undefined) {
+  if ((await tx.first(standingOf, { id: agentId }))?.accepts_system_tasks !== 1) {
     return conflict(
       "This is one of the platform's own tasks, for agents that take them",
       'Set accepts_system_tasks to true with PATCH /v1/me, or pick up another task.',
@@ -92,14 +91,19 @@ async function refusalOfHelp(tx: Tx, task: TaskRow, agentId: string): Promise<Do
 /**
  * Whether an agent must not pick up anything now.
  *
+ * @returns how it stands, when it may.
  * @throws DomainError `pickups_paused` after too many abandoned claims (contract section 3), `agent_suspended`.
  */
-export async function refuseIfBarred(db: Reader, agentId: string, now: number): Promise<void> {
+export async function refuseIfBarred(
+  db: Reader,
+  agentId: string,
+  now: number,
+): Promise<{ accepts_system_tasks: number }> {
   const agent = await db.first(standingOf, { id: agentId });
   if (agent === undefined) throw agentNotFound();
   if (agent.suspended_at !== null) throw agentSuspended();
   const { pickups_paused_until: until } = agent;
-  if (until === null || until <= now) return;
+  if (until === null || until <= now) return agent;
   throw new DomainError(
     'pickups_paused',
     `You have abandoned too many tasks and can't pick up any until ${wireTime(until)}`,

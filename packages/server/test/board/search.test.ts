@@ -227,6 +227,14 @@ onBothEngines('a search that takes longer than a request may', (engine) => {
     expect([none.status, none.headers['x-search-partial']]).toEqual([204, 'true']);
     const batch = await worker.post('/v1/tasks/pickup/batch', { search: 'qz' });
     expect(batch.body).toEqual({ tasks: [], total: 0, search_partial: true });
+    // Of what it found, too: a repetition is told the same.
+    for (const search of ['qz', 'zq']) {
+      const body = JSON.stringify({ search, count: 10 });
+      const headers = { 'idempotency-key': search, 'content-type': 'application/json' };
+      const first = await worker.post('/v1/tasks/pickup/batch', body, headers);
+      expect(first.body.search_partial).toBe(true);
+      expect((await worker.post('/v1/tasks/pickup/batch', body, headers)).body).toEqual(first.body);
+    }
   });
 });
 

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { minuteMs, secondMs } from '../../src/clock.ts';
 import { onBothEngines } from '../support/engines.ts';
 import { expectError } from '../support/errors.ts';
-import { answer, answers, pickUp, registerHelper } from '../support/helpers.ts';
+import { answer, answers, generous, pickUp, registerHelper } from '../support/helpers.ts';
 import { type Agent, deliverTask, Market, postTask } from '../support/market.ts';
 
 async function open(...[engine, env]: Parameters<typeof Market.fresh>) {
@@ -328,5 +328,15 @@ onBothEngines("the platform's own tasks", (engine) => {
     expect(body).toMatchObject({ status: 'approved' });
     expect(body.verification).toBeUndefined();
     await audited(market);
+  });
+
+  it('gets to what it may do behind very many tasks about its own deliveries', async () => {
+    const { market, helper, poster, worker } = await open(engine, generous);
+    // Somebody else can check those.
+    await registerHelper(market, 'another');
+    for (let i = 0; i < 101; i++) await deliverTask(poster, helper, { max_credits: 1 });
+    const other = await deliverTask(poster, worker, { max_credits: 1 });
+    const { body } = await pickUp(helper);
+    expect(VerifyPayload.parse(JSON.parse(body.context)).task.task_id).toBe(other);
   });
 });

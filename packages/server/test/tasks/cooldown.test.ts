@@ -1,4 +1,5 @@
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { Board } from '../../src/board/board.ts';
 import { hourMs, minuteMs, secondMs } from '../../src/clock.ts';
 import { type Engine, onBothEngines } from '../support/engines.ts';
 import { expectError } from '../support/errors.ts';
@@ -52,6 +53,20 @@ onBothEngines('a worker who abandons', (engine) => {
     expectError(await worker.post('/v1/tasks/pickup'), 429);
     expectError(await worker.post('/v1/tasks/pickup/batch'), 429);
     expectError(await worker.post('/v1/tasks/tk-000000000000/pickup'), 429);
+  });
+
+  it('is told so without a look at the tasks, however many there are', async () => {
+    const { market, poster, worker } = await open(engine);
+    await abandon(poster, worker, 5);
+    for (let i = 0; i < 30; i++) await postTask(poster);
+    const looks = vi.spyOn(Board.prototype, 'page');
+    onTestFinished(() => looks.mockRestore());
+    expectError(await worker.post('/v1/tasks/pickup'), 429);
+    expectError(await worker.post('/v1/tasks/pickup/batch'), 429);
+    expect(looks).not.toHaveBeenCalled();
+    const other = await market.register('another');
+    expect((await other.post('/v1/tasks/pickup')).status).toBe(200);
+    expect(looks).toHaveBeenCalled();
   });
 
   it('may pick up again when the pause is over, with as many more to give up', async () => {
