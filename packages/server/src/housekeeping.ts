@@ -65,6 +65,7 @@ export class Housekeeping {
   readonly #ctx: HousekeepingContext;
   readonly #events: Retention;
   readonly #loop: Loop;
+  readonly #more = { expiry: false, events: false };
 
   constructor(ctx: HousekeepingContext) {
     this.#ctx = ctx;
@@ -89,10 +90,12 @@ export class Housekeeping {
     return (await this.run()) ? 0 : pauseMs;
   }
 
-  /** Takes one step. @returns whether there is more to do. */
+  /** Takes one step of whatever has more to do, or begins a new round. @returns whether there is more to do. */
   async run(): Promise<boolean> {
-    const more = await this.#expire();
-    return (await this.#events.step()) || more;
+    const isNewRound = !this.#more.expiry && !this.#more.events;
+    if (isNewRound || this.#more.expiry) this.#more.expiry = await this.#expire();
+    if (isNewRound || this.#more.events) this.#more.events = await this.#events.step();
+    return this.#more.expiry || this.#more.events;
   }
 
   #expire(): Promise<boolean> {

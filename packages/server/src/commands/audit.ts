@@ -9,7 +9,7 @@ export default async function auditCommand({ env, options }: Call): Promise<numb
     const { config } = readConfig(env);
     const reader = await openReader(config.databaseUrl);
     try {
-      const report = await audit(reader, options['at-rest'] === true ? atRest : { now: Date.now() });
+      const report = await audit(reader, options['at-rest'] === true ? atRest() : { now: Date.now() });
       const counts = Object.entries(report.checked).map(([what, count]) => `${count} ${what}`);
       console.log(`Checked ${counts.join(', ')} in ${report.duration_ms} ms.`);
       for (const { invariant, subject, detail } of report.broken) {

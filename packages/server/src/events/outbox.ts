@@ -109,10 +109,8 @@ export class Outbox {
   async run(): Promise<void> {
     const { db } = this.#ctx;
     // Looking is cheaper than a transaction, and mostly there is nothing.
-    while (
-      (await db.first(anyRow, {})) !== undefined &&
-      (await db.transact('tell the chosen', (tx) => tellPortion(this.#ctx, tx)))
-    );
+    if ((await db.first(anyRow, {})) === undefined) return;
+    while (await db.transact('tell the chosen', (tx) => tellPortion(this.#ctx, tx)));
   }
 }
 

@@ -24,12 +24,12 @@ const wantsJson = (accept: string | undefined) => accept?.toLowerCase().includes
 export function replyHeaders(method: string, path: string, body: Reply): Record<string, string> {
   const headers: Record<string, string> = {};
   const isPickup = path.endsWith('/pickup');
-  if (typeof body.task_id === 'string') headers['x-task-id'] = body.task_id;
+  if (typeof body.task_id === 'string') headers['X-Task-Id'] = body.task_id;
   const isTask = typeof body.task_id === 'string' && body.report_id === undefined && body.attempts === undefined;
-  if (isTask && typeof body.status === 'string') headers['x-status'] = body.status;
-  if (isPickup && typeof body.max_credits === 'number') headers['x-budget'] = String(body.max_credits);
+  if (isTask && typeof body.status === 'string') headers['X-Status'] = body.status;
+  if (isPickup && typeof body.max_credits === 'number') headers['X-Budget'] = String(body.max_credits);
   if (method === 'POST' && typeof body.credits_charged === 'number') {
-    headers['x-credits-charged'] = String(body.credits_charged);
+    headers['X-Credits-Charged'] = String(body.credits_charged);
   }
   return headers;
 }

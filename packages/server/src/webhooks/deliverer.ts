@@ -214,8 +214,10 @@ export class Deliverer {
     const holds = await tx.run(queries.renewLease, { ...lease, leased_until: this.#leaseEnd(now), failing: fails });
     if (done !== undefined) this.#note(tx, done, now);
     if (holds === 0) return undefined;
-    const first = await firstDue(tx, agentId);
-    const agent = await tx.first(queries.webhookOf, { agent_id: agentId });
+    const [first, agent] = await Promise.all([
+      firstDue(tx, agentId),
+      tx.first(queries.webhookOf, { agent_id: agentId }),
+    ]);
     if (agent === undefined) throw new Error(`The agent ${agentId} of a webhook is not there`);
     // A suspended agent hears nothing; what waits is sent when that is over.
     const dueAt = agent.suspended_at === null ? first?.next_at : undefined;

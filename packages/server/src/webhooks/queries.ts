@@ -247,11 +247,19 @@ export const countDeliveries = perShape((status: DeliveryFilter) =>
   ),
 );
 
-/** How many deliveries wait in all, counted up to `limit`. */
+/** How many deliveries wait in all, counted up to `limit`: by the index of each kind, since far more have ended. */
 export const countWaiting = prepared('countWaiting', (db, p: { limit: number }) =>
   db
     .selectFrom(
-      db.selectFrom('webhook_deliveries').select('id').where('next_at', 'is not', null).limit(p.limit).as('counted'),
+      [isFresh, isAgain]
+        .map((isKind, i) =>
+          db
+            .selectFrom(db.selectFrom('webhook_deliveries').select('id').where(isKind).limit(p.limit).as(`kind_${i}`))
+            .selectAll(),
+        )
+        .reduce((all, one) => all.unionAll(one))
+        .limit(p.limit)
+        .as('counted'),
     )
     .select(sql<number>`count(*)`.as('total')),
 );

@@ -98,10 +98,11 @@ function seeds(agent: string): string[] {
        select '${agent}', ${id('ag-')}, 0.5, 1, ${at} from n`,
     `${each} insert into earnings (agent_id, at, total)
        select case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, ${at}, i from n`,
+    // Of a hundred and more that have ended, one waits.
     `${each} insert into webhook_deliveries (agent_id, id, event_number, event, data, created_at, status, tries, next_at, forget_at)
        select case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, ${id('wd-')}, i, 'task_claimed', '{}', ${at},
-         case i % 3 when 0 then 'pending' when 1 then 'dead' else 'delivered' end, i % 2,
-         case i % 3 when 0 then 1993456000000 + i end, case when i % 3 > 0 then 1993456000000 + i end from n`,
+         case when i % 300 = 0 then 'pending' when i % 2 = 0 then 'dead' else 'delivered' end, i / 300 % 2,
+         case i % 300 when 0 then 1993456000000 + i end, case when i % 300 > 0 then 1993456000000 + i end from n`,
     `${each} insert into webhook_endpoints (agent_id, due_at, failing) select ${id('ag-')}, 1993456000000 + i, i % 2 from n`,
     `${each} insert into rate_windows (key, count, ends_at) select ${id('')}, 1, 1893456000000 + i from n`,
   ];
@@ -314,6 +315,7 @@ const mayScan: [RegExp, string][] = [
   [/ INDEX agents_(releasing|unindexed)$/, 'a few rows, for a while'],
   [/ INDEX agents_infra$/, 'the first that is neither of two agents'],
   [/ INDEX tasks_open$/, 'the newest tasks, up to a limit'],
+  [/ INDEX webhook_deliveries_(fresh|again)$/, 'those that wait, up to a limit'],
   [/^SCAN outbox$/, 'the oldest row, of those of the last second'],
   [/^SCAN (reports|admin_actions) USING COVERING INDEX/, 'rows to be counted, up to a limit'],
 ];

@@ -1,4 +1,6 @@
 import { expect, it } from 'vitest';
+import audit, { atRest } from '../../src/audit/audit.ts';
+import { keptMs } from '../../src/webhooks/schedule.ts';
 import { type Engine, onBothEngines } from '../support/engines.ts';
 import type { Agent, Market } from '../support/market.ts';
 import { answer, Receiver, until } from '../support/receiver.ts';
@@ -64,6 +66,18 @@ onBothEngines('the audit of webhooks', (engine) => {
     expect(await audit()).toMatchObject({ ok: true, broken: [] });
     await engine.vandalise(busy.market.url, damage(busy));
     expect((await audit()).broken).toContainEqual({ invariant, subject: busy.owner.id, detail: expect.any(String) });
+  });
+
+  it('misses no delivery that has served its time, on a database at rest either', async () => {
+    const { market, owner } = await open(engine);
+    await engine.vandalise(
+      market.url,
+      `delete from webhook_deliveries where agent_id = '${owner.id}' and event_number < 3`,
+      `update events set created_at = ${Date.now() - keptMs.delivered} where agent_id = '${owner.id}' and number < 3`,
+    );
+    expect((await audit(market.ctx.db, atRest())).broken).toEqual([]);
+    await engine.vandalise(market.url, `update events set created_at = ${Date.now()} where number < 3`);
+    expect((await audit(market.ctx.db, atRest())).broken).toHaveLength(2);
   });
 
   it('has no event with two deliveries: the database refuses the second', async () => {

@@ -1,8 +1,7 @@
-import audit, { atRest } from '../../audit/audit.ts';
 import type { Database } from '../database.ts';
 import { migrate, sameSteps } from '../migrate.ts';
 import { openPostgres } from '../postgres.ts';
-import { openSqliteReader } from '../sqlite.ts';
+import { checkBooks, checkBooksOf } from './books.ts';
 import { PostgresTarget } from './postgres-target.ts';
 import { openSqliteSource, type SqliteSource } from './sqlite-source.ts';
 import { sentence } from './sqlite-snapshot.ts';
@@ -44,7 +43,7 @@ export async function move(
     try {
       await target.migrate((db) => refuseIfTaken(new PostgresTarget(db), source.tables, target.location));
       onProgress({ what: 'checking', rows: 0, of: 0 });
-      await refuseIfBroken(source);
+      await checkBooksOf(source.path);
       await migrate(target, programVersion);
       const tables = await copyWhole(source, target, onProgress);
       return { from: source.path, to: target.location, tables };
@@ -69,7 +68,7 @@ async function copyWhole(
         const digests = await copy(source, inside, onProgress, target.location);
         await inside.analyze();
         onProgress({ what: 'checking', rows: 0, of: 0 });
-        refuseFindings(await audit(inside.reader, atRest), 'the copy');
+        await checkBooks(inside.reader, 'the copy');
         return digests;
       });
     });
@@ -143,18 +142,4 @@ async function refuseIfTaken(target: PostgresTarget, ours: readonly Table[], loc
       `The target ${location} is not empty: there is a table ${table.name}${names.has(table.name) ? ' with rows in it' : ''}. Take a new database, or empty this one: psql --command="drop schema public cascade; create schema public"`,
     );
   }
-}
-
-async function refuseIfBroken({ path }: SqliteSource): Promise<void> {
-  const reader = openSqliteReader(path);
-  try {
-    refuseFindings(await audit(reader, atRest), path);
-  } finally {
-    await reader.close();
-  }
-}
-
-function refuseFindings({ ok, broken }: Awaited<ReturnType<typeof audit>>, where: string): void {
-  const [first] = broken;
-  if (!ok) throw new Error(`The books in ${where} are not in order: ${first!.invariant}: ${first!.subject}.`);
 }

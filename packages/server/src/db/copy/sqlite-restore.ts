@@ -1,10 +1,10 @@
 import { chownSync, existsSync, linkSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
-import audit, { atRest } from '../../audit/audit.ts';
 import { migrate } from '../migrate.ts';
-import { openSqlite, openSqliteReader } from '../sqlite.ts';
+import { openSqlite } from '../sqlite.ts';
 import { locate, lock } from '../sqlite-file.ts';
+import { checkBooksOf } from './books.ts';
 import { checkFile, sentence, snapshot, sync } from './sqlite-snapshot.ts';
 
 export interface Restored {
@@ -67,15 +67,7 @@ async function bringUpToDate(copy: string, file: string, programVersion: string)
     // Closing empties the log beside the file into it.
     await database.close();
   }
-  const reader = openSqliteReader(copy);
-  try {
-    const { ok, broken, checked } = await audit(reader, atRest);
-    const [first] = broken;
-    if (!ok) throw new Error(`the books in ${file} are not in order: ${first!.invariant}: ${first!.subject}`);
-    return checked;
-  } finally {
-    await reader.close();
-  }
+  return checkBooksOf(copy, file);
 }
 
 /** The file stays with the user that the server runs as, whoever restores it. */

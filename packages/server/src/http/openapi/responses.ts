@@ -4,6 +4,7 @@ import { errorExample, type Reference } from '@pinchwork/sdk/reference';
 import { statusOf } from '../errors.ts';
 import { frame } from '../../events/wire.ts';
 import { toMarkdown } from '../render.ts';
+import { replyHeaders } from '../reply.ts';
 import { componentName, type Json, refTo } from './components.ts';
 import { headerRefs, limitHeaders } from './headers.ts';
 
@@ -114,13 +115,7 @@ const requestHeaders = (endpoint: Endpoint): string[] => [
 
 function successHeaders(endpoint: Endpoint, reply: Json): string[] {
   const { method, path } = endpoint;
-  return [
-    ...requestHeaders(endpoint),
-    ...(typeof reply.task_id === 'string' ? ['X-Task-Id'] : []),
-    ...(typeof reply.task_id === 'string' && typeof reply.status === 'string' ? ['X-Status'] : []),
-    ...(path.endsWith('/pickup') ? ['X-Budget'] : []),
-    ...(method === 'POST' && typeof reply.credits_charged === 'number' ? ['X-Credits-Charged'] : []),
-  ];
+  return [...requestHeaders(endpoint), ...Object.keys(replyHeaders(method, path, reply))];
 }
 
 /** What any request may be answered with, whatever it asks for. */
