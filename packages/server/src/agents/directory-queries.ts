@@ -7,7 +7,7 @@ import {
   type SqlBool,
   sql,
 } from 'kysely';
-import { type EngineClauses, type Params, perShape, prepared } from '../db/prepared.ts';
+import { type EngineClauses, listed, type Params, perShape, prepared } from '../db/prepared.ts';
 import type { Schema } from '../db/schema.ts';
 
 /**
@@ -166,20 +166,22 @@ export const countBearers = prepared('countBearers', (db, p: { tag: string; limi
 /** The most used tags of so many agents, parameters `id_0`, `id_1`, …: the best `limit` of each. */
 export const tagsOfAgents = perShape((count: number) =>
   prepared(`tags of ${count} agents`, (db, p: { limit: number } & Params) => {
-    const ofOne = (i: number) =>
+    const ofOne = (id: string, i: number) =>
       db
         .selectFrom(
           db
             .selectFrom('agent_tags')
             .select(['agent_id', 'tag', 'name', 'tasks_completed', 'is_capability', 'rating_sum', 'rating_count'])
-            .where('agent_id', '=', p[`id_${i}`] as string)
+            .where('agent_id', '=', id)
             .orderBy('tasks_completed', 'desc')
             .orderBy('tag', 'desc')
             .limit(p.limit)
             .as(`tags_${i}`),
         )
         .selectAll();
-    return Array.from({ length: count }, (_, i) => ofOne(i)).reduce((all, one) => all.unionAll(one));
+    return listed(p, 'id', count)
+      .map(ofOne)
+      .reduce((all, one) => all.unionAll(one));
   }),
 );
 

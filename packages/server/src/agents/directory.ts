@@ -9,6 +9,7 @@ import {
 } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import type { Call, Context } from '../context.ts';
+import { listParams, shapeFor } from '../db/prepared.ts';
 import { agentNotFound, DomainError } from '../errors.ts';
 import { counted, countLimit, decodeCursor, encodeCursor } from '../paging.ts';
 import { tagParams } from '../tags.ts';
@@ -119,14 +120,17 @@ async function rarestFirst(
   return { source: 'list', tags: [...tags] };
 }
 
-/** The few statements for a page's tags: a page that is shorter repeats its last id. */
+/** The few statements for a page's tags. */
 const pageSizes = [1, 20, limits.pageSize] as const;
 
 async function withTags(ctx: Context, agents: readonly Row[]): Promise<PublicAgent[]> {
-  const last = agents.at(-1);
-  if (last === undefined) return [];
-  const size = pageSizes.find((each) => each >= agents.length)!;
-  const ids = Object.fromEntries(Array.from({ length: size }, (_, i) => [`id_${i}`, (agents[i] ?? last).id]));
+  if (agents.length === 0) return [];
+  const size = shapeFor(pageSizes, agents.length);
+  const ids = listParams(
+    'id',
+    agents.map(({ id }) => id),
+    size,
+  );
   const rows = await ctx.db.all(queries.tagsOfAgents(size), { ...ids, limit: mostTags });
   const tags = new Map<string, Set<string>>();
   for (const { agent_id, name, ...use } of rows) {

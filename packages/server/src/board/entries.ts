@@ -1,5 +1,5 @@
 import type { Tx } from '../db/database.ts';
-import { type Params, perShape, prepared } from '../db/prepared.ts';
+import { listed, type Params, perShape, prepared } from '../db/prepared.ts';
 import { tagParams } from '../tags.ts';
 import type { TaskRow } from '../tasks/queries.ts';
 
@@ -15,24 +15,16 @@ interface Entry extends Params {
 const entries = (table: EntryTable) => ({
   insert: perShape((count: number) =>
     prepared(`insert ${count} ${table}`, (db, p: Entry) =>
-      db.insertInto(table).values(
-        Array.from({ length: count }, (_, i) => ({
-          tag: p[`tag_${i}`] as string,
-          created_at: p.created_at,
-          task_id: p.task_id,
-        })),
-      ),
+      db
+        .insertInto(table)
+        .values(listed(p, 'tag', count).map((tag) => ({ tag, created_at: p.created_at, task_id: p.task_id }))),
     ),
   ),
   delete: perShape((count: number) =>
     prepared(`delete ${count} ${table}`, (db, p: Entry) =>
       db
         .deleteFrom(table)
-        .where(
-          'tag',
-          'in',
-          Array.from({ length: count }, (_, i) => p[`tag_${i}`] as string),
-        )
+        .where('tag', 'in', listed(p, 'tag', count))
         .where('created_at', '=', p.created_at)
         .where('task_id', '=', p.task_id),
     ),

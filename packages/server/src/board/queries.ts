@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import { type Params, perShape, prepared, preparedSql } from '../db/prepared.ts';
+import { listed, type Params, perShape, prepared, preparedSql } from '../db/prepared.ts';
 
 /**
  * The SQL of the board. Each query looks at a bounded number of tasks in the order of an index, and tells those among
@@ -149,7 +149,7 @@ export const openAmong = perShape((shape: `${number}/${number}`) => {
   return preparedSql<BoardParams, BoardRow>(
     `openAmong ${shape}`,
     (p) => {
-      const ids = sql.join(indexes(count).map((i) => p[`id_${i}`] as string));
+      const ids = sql.join(listed(p, 'id', count));
       return sql`select ${columns} ${rowsOf(sql`select id from tasks where id in (${ids})`, p)}
         and ${isOpen(p)} and ${isEveryones(p)} and ${bears(p, 't', 0, tagCount)}`;
     },
@@ -233,26 +233,27 @@ export const capabilitiesOf = prepared('capabilitiesOf', (db, p: { agent: string
     .limit(p.limit),
 );
 
+/** How many tasks `lockFirstOf` chooses from. */
+export const lockShape = 10;
+
 /**
  * The first of so many tasks, parameters `id_0`, `id_1`, …, that is on the board and that no other transaction holds:
  * held for this one.
  */
-export const lockFirstOf = perShape((count: number) =>
-  prepared(`lockFirstOf${count}`, (db, p: Params, engine) => {
-    const ids = indexes(count).map((i) => p[`id_${i}`] as string);
-    const place = sql`case tasks.id ${sql.join(
-      ids.map((id, i) => sql`when ${id} then ${sql.lit(i)}`),
-      sql` `,
-    )} end`;
-    return engine.skipLocked(
-      db
-        .selectFrom('tasks')
-        .select('tasks.id')
-        .where('tasks.id', 'in', ids)
-        .where('tasks.status', '=', sql.lit('posted'))
-        .orderBy(place)
-        .limit(1),
-      'tasks',
-    );
-  }),
-);
+export const lockFirstOf = prepared('lockFirstOf', (db, p: Params, engine) => {
+  const ids = listed(p, 'id', lockShape);
+  const place = sql`case tasks.id ${sql.join(
+    ids.map((id, i) => sql`when ${id} then ${sql.lit(i)}`),
+    sql` `,
+  )} end`;
+  return engine.skipLocked(
+    db
+      .selectFrom('tasks')
+      .select('tasks.id')
+      .where('tasks.id', 'in', ids)
+      .where('tasks.status', '=', sql.lit('posted'))
+      .orderBy(place)
+      .limit(1),
+    'tasks',
+  );
+});

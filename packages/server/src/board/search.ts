@@ -1,4 +1,5 @@
 import type { ApartJob, Reader } from '../db/database.ts';
+import { listParams, shapeFor } from '../db/prepared.ts';
 import { trigramsOf } from '../db/trigrams.ts';
 import { ageAtDoc, type Doc, docsWith, firstDocBehind, lastDocUpTo, longDocs, progress } from '../search/queries.ts';
 import { tagParams } from '../tags.ts';
@@ -111,10 +112,13 @@ async function openOf(
   tags: readonly string[],
   docs: readonly Doc[],
 ): Promise<BoardRow[]> {
-  const last = docs.at(-1);
-  if (last === undefined) return [];
-  const count = openShapes.find((each) => each >= docs.length)!;
-  const ids = Object.fromEntries(Array.from({ length: count }, (_, i) => [`id_${i}`, (docs[i] ?? last).task_id]));
+  if (docs.length === 0) return [];
+  const count = shapeFor(openShapes, docs.length);
+  const ids = listParams(
+    'id',
+    docs.map(({ task_id }) => task_id),
+    count,
+  );
   const rows = await reader.all(openAmong(`${tags.length}/${count}`), { ...board, ...tagParams(tags), ...ids });
   return rows.sort((a, b) => (isBehind(a, b) ? 1 : -1));
 }

@@ -1,4 +1,4 @@
-import { type Params, perShape, prepared } from '../db/prepared.ts';
+import { listed, listParams, type Params, perShape, prepared, shapeFor } from '../db/prepared.ts';
 import type { Reader } from '../db/database.ts';
 import { fold } from '../search/fold.ts';
 import type { BoardRow } from './queries.ts';
@@ -24,21 +24,15 @@ const textsOf = perShape((count: number) =>
     db
       .selectFrom('tasks')
       .select(['id', 'need', 'context'])
-      .where(
-        'id',
-        'in',
-        Array.from({ length: count }, (_, i) => p[`id_${i}`] as string),
-      ),
+      .where('id', 'in', listed(p, 'id', count)),
   ),
 );
 
 /** Need and context of so many tasks, folded. */
 export async function foldedTexts(reader: Reader, ids: readonly string[]): Promise<Map<string, string[]>> {
-  const last = ids.at(-1);
-  if (last === undefined) return new Map();
-  const shape = portionShapes.find((each) => each >= ids.length)!;
-  const params = Object.fromEntries(Array.from({ length: shape }, (_, i) => [`id_${i}`, ids[i] ?? last]));
-  const rows = await reader.all(textsOf(shape), params);
+  if (ids.length === 0) return new Map();
+  const shape = shapeFor(portionShapes, ids.length);
+  const rows = await reader.all(textsOf(shape), listParams('id', ids, shape));
   return new Map(
     rows.map(({ id, need, context }) => [id, context === null ? [fold(need)] : [fold(need), fold(context)]]),
   );

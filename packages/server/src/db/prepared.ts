@@ -154,3 +154,19 @@ export function perShape<S extends string | number, P, R>(
     return query;
   };
 }
+
+/**
+ * A list as the parameters of a statement that has places for `size` of them: `id_0`, `id_1`, … One that is shorter
+ * repeats its last value, so that few statements serve lists of any length; it must not be empty.
+ */
+export function listParams(name: string, values: readonly string[], size = values.length): Params {
+  const last = values.at(-1)!;
+  return Object.fromEntries(Array.from({ length: size }, (_, i) => [`${name}_${i}`, values[i] ?? last]));
+}
+
+/** The same list, while the statement is built. */
+export const listed = (params: Params, name: string, size: number): string[] =>
+  Array.from({ length: size }, (_, i) => params[`${name}_${i}`] as string);
+
+/** For how many values the smallest of a few statements has places that holds so many. The largest must. */
+export const shapeFor = (shapes: readonly number[], count: number): number => shapes.find((each) => each >= count)!;

@@ -1,9 +1,9 @@
 import { limits, platformId } from '@pinchwork/sdk';
 import { sql } from 'kysely';
 import type { Reader } from '../db/database.ts';
-import { type Params, perShape, prepared } from '../db/prepared.ts';
+import { listed, listParams, type Params, perShape, prepared, shapeFor } from '../db/prepared.ts';
 import { tagParams } from '../tags.ts';
-import { everybody, shapeFor, wordParams } from './word-index.ts';
+import { everybody, wordShapes } from './word-index.ts';
 import { wordsOf } from './words.ts';
 
 /**
@@ -23,19 +23,12 @@ const shortlist = 100;
 /** A word that so many agents share says nothing of any of them, in whatever language. */
 const isCommon = (agents: number, all: number) => agents > 1_000 || (agents > 50 && agents > all / 5);
 
-const wordParam = (p: Params, i: number) => p[`word_${i}`] as string;
-const indexes = (count: number) => Array.from({ length: count }, (_, i) => i);
-
 const countsOf = perShape((count: number) =>
   prepared(`countsOf${count}Words`, (db, p: Params) =>
     db
       .selectFrom('word_counts')
       .select(['word', 'agents'])
-      .where(
-        'word',
-        'in',
-        indexes(count).map((i) => wordParam(p, i)),
-      ),
+      .where('word', 'in', listed(p, 'word', count)),
   ),
 );
 
@@ -44,25 +37,21 @@ const postingsOf = perShape((count: number) =>
     db
       .selectFrom('agent_words')
       .select('agent_id')
-      .where(
-        'word',
-        'in',
-        indexes(count).map((i) => wordParam(p, i)),
-      )
+      .where('word', 'in', listed(p, 'word', count))
       .limit(p.limit),
   ),
 );
 
 const capableOf = perShape((count: number) =>
   prepared(`capableOf${count}Tags`, (db, p: { limit: number } & Params) =>
-    indexes(count)
-      .map((i) =>
+    listed(p, 'tag', count)
+      .map((tag, i) =>
         db
           .selectFrom(
             db
               .selectFrom('agent_tags')
               .select('agent_id')
-              .where('tag', '=', p[`tag_${i}`] as string)
+              .where('tag', '=', tag)
               .where('is_capability', '=', sql.lit(1))
               .limit(p.limit)
               .as(`tag_${i}`),
@@ -79,11 +68,7 @@ const activeAgents = perShape((count: number) =>
     db
       .selectFrom('agents')
       .select(['id', 'reputation_e2'])
-      .where(
-        'id',
-        'in',
-        indexes(count).map((i) => p[`id_${i}`] as string),
-      )
+      .where('id', 'in', listed(p, 'id', count))
       .where('suspended_at', 'is', null),
   ),
 );
@@ -136,9 +121,9 @@ export async function findAgents(reader: Reader, wanted: Wanted, most: number): 
 async function sharersOfWords(reader: Reader, words: readonly string[]): Promise<{ agent_id: string }[]> {
   if (words.length === 0) return [];
   const asked = [...words, everybody];
-  const shape = shapeFor(asked);
+  const shape = shapeFor(wordShapes, asked.length);
   const counts = new Map(
-    (await reader.all(countsOf(shape), wordParams(asked, shape))).map(({ word, agents }) => [word, agents]),
+    (await reader.all(countsOf(shape), listParams('word', asked, shape))).map(({ word, agents }) => [word, agents]),
   );
   const all = counts.get(everybody) ?? 0;
   counts.delete(everybody);
@@ -151,8 +136,8 @@ async function sharersOfWords(reader: Reader, words: readonly string[]): Promise
     chosen.push(word);
   }
   if (chosen.length === 0) return [];
-  const size = shapeFor(chosen);
-  return reader.all(postingsOf(size), { ...wordParams(chosen, size), limit: mostPostings });
+  const size = shapeFor(wordShapes, chosen.length);
+  return reader.all(postingsOf(size), { ...listParams('word', chosen, size), limit: mostPostings });
 }
 
 async function sharersOfTags(reader: Reader, tags: readonly string[]): Promise<{ agent_id: string }[]> {
@@ -160,7 +145,7 @@ async function sharersOfTags(reader: Reader, tags: readonly string[]): Promise<{
   return reader.all(capableOf(tags.length), { ...tagParams(tags), limit: mostPerTag });
 }
 
-/** The few statements for lists of ids: a list that is shorter repeats its last one. */
+/** The few statements for lists of ids. */
 const idShapes = [5, 20, shortlist] as const;
 
 /** Of these agents, at most a hundred, those that are there and not suspended. */
@@ -168,10 +153,9 @@ export async function readActive(
   reader: Reader,
   ids: readonly string[],
 ): Promise<{ id: string; reputation_e2: number }[]> {
-  const last = ids.at(-1);
-  if (last === undefined) return [];
-  const shape = idShapes.find((each) => each >= ids.length)!;
-  return reader.all(activeAgents(shape), Object.fromEntries(indexes(shape).map((i) => [`id_${i}`, ids[i] ?? last])));
+  if (ids.length === 0) return [];
+  const shape = shapeFor(idShapes, ids.length);
+  return reader.all(activeAgents(shape), listParams('id', ids, shape));
 }
 
 /**

@@ -4,7 +4,7 @@ import { moveEntries } from '../board/entries.ts';
 import { deadlineAfter, secondMs } from '../clock.ts';
 import type { Context } from '../context.ts';
 import type { Tx } from '../db/database.ts';
-import { insertion, type Params, perShape, prepared } from '../db/prepared.ts';
+import { insertion, listed, listParams, type Params, perShape, prepared } from '../db/prepared.ts';
 import type { Schema } from '../db/schema.ts';
 import type { TaskRow } from '../tasks/queries.ts';
 
@@ -19,9 +19,9 @@ interface MatchParams extends Params {
 const insertMatches = perShape((count: number) =>
   prepared(`insert${count}Matches`, (db, p: MatchParams) =>
     db.insertInto('matches').values(
-      Array.from({ length: count }, (_, rank) => ({
+      listed(p, 'agent', count).map((agent_id, rank) => ({
         task_id: p.task_id,
-        agent_id: p[`agent_${rank}`] as string,
+        agent_id,
         rank,
         task_created_at: p.created_at,
         on_board: 1,
@@ -95,8 +95,8 @@ export async function setMatches(
   if (awaited === undefined) tx.send(setChosen, chosen);
   else if ((await tx.run(setChosenIfAwaited, { ...chosen, matching_id: awaited })) === 0) return;
   if (agents.length > 0) {
-    const params = Object.fromEntries(agents.map((agent, rank) => [`agent_${rank}`, agent]));
-    tx.send(insertMatches(agents.length), { task_id: task.id, created_at: task.created_at, ...params });
+    const params = { task_id: task.id, created_at: task.created_at, ...listParams('agent', agents) };
+    tx.send(insertMatches(agents.length), params);
     tellMatched(ctx, tx, task.id, 'task_matched', {}, now);
   }
   moveEntries(tx, 'board_hints', task, hints, true);

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Tx } from '../db/database.ts';
-import { type Params, perShape, type Prepared, prepared } from '../db/prepared.ts';
+import { listed, listParams, type Params, perShape, type Prepared, prepared, shapeFor } from '../db/prepared.ts';
 import { wordsOf } from './words.ts';
 
 /**
@@ -12,21 +12,18 @@ const mostWords = 200;
 /** The row of `word_counts` that counts the agents with any words at all. */
 export const everybody = '';
 
-/** The few statements for lists of words: a list that is shorter repeats its last word. */
-const shapes = [8, 40, mostWords + 1] as const;
+/** The few statements for lists of words. */
+export const wordShapes = [8, 40, mostWords + 1] as const;
 
 interface WordParams extends Params {
   agent: string;
 }
 
-const wordParam = (p: Params, i: number) => p[`word_${i}`] as string;
-const indexes = (count: number) => Array.from({ length: count }, (_, i) => i);
-
 const addWords = perShape((count: number) =>
   prepared(`add${count}Words`, (db, p: WordParams) =>
     db
       .insertInto('agent_words')
-      .values(indexes(count).map((i) => ({ word: wordParam(p, i), agent_id: p.agent })))
+      .values(listed(p, 'word', count).map((word) => ({ word, agent_id: p.agent })))
       .onConflict((conflict) => conflict.doNothing()),
   ),
 );
@@ -35,11 +32,7 @@ const removeWords = perShape((count: number) =>
   prepared(`remove${count}Words`, (db, p: WordParams) =>
     db
       .deleteFrom('agent_words')
-      .where(
-        'word',
-        'in',
-        indexes(count).map((i) => wordParam(p, i)),
-      )
+      .where('word', 'in', listed(p, 'word', count))
       .where('agent_id', '=', p.agent),
   ),
 );
@@ -51,7 +44,7 @@ const countWords = perShape((count: number) =>
   prepared(`count${count}Words`, (db, p: Params) =>
     db
       .insertInto('word_counts')
-      .values(indexes(count).map((i) => ({ word: wordParam(p, i), agents: 1 })))
+      .values(listed(p, 'word', count).map((word) => ({ word, agents: 1 })))
       .onConflict((conflict) =>
         conflict.column('word').doUpdateSet((eb) => ({ agents: eb('word_counts.agents', '+', 1) })),
       ),
@@ -63,20 +56,9 @@ const uncountWords = perShape((count: number) =>
     db
       .updateTable('word_counts')
       .set({ agents: sql<number>`agents - 1` })
-      .where(
-        'word',
-        'in',
-        indexes(count).map((i) => wordParam(p, i)),
-      ),
+      .where('word', 'in', listed(p, 'word', count)),
   ),
 );
-
-export function wordParams(words: readonly string[], count: number): Params {
-  const last = words.at(-1)!;
-  return Object.fromEntries(indexes(count).map((i) => [`word_${i}`, words[i] ?? last]));
-}
-
-export const shapeFor = (words: readonly string[]) => shapes.find((each) => each >= words.length)!;
 
 /**
  * Takes the words of an agent's `good_at` into the index in place of those it had. Its row must be held already.
@@ -92,12 +74,12 @@ export function indexWords(tx: Tx, agentId: string, known: string | null, goodAt
   const counted = before.size > 0 ? 1 : 0;
   const counts = after.size > 0 ? 1 : 0;
   if (gone.length > 0) {
-    const shape = shapeFor(gone);
-    tx.send(removeWords(shape), { agent: agentId, ...wordParams(gone, shape) });
+    const shape = shapeFor(wordShapes, gone.length);
+    tx.send(removeWords(shape), { agent: agentId, ...listParams('word', gone, shape) });
   }
   if (added.length > 0) {
-    const shape = shapeFor(added);
-    tx.send(addWords(shape), { agent: agentId, ...wordParams(added, shape) });
+    const shape = shapeFor(wordShapes, added.length);
+    tx.send(addWords(shape), { agent: agentId, ...listParams('word', added, shape) });
   }
   count(tx, countWords, [...added, ...(counts > counted ? [everybody] : [])]);
   count(tx, uncountWords, [...gone, ...(counts < counted ? [everybody] : [])]);
@@ -110,7 +92,7 @@ function count(tx: Tx, statement: (shape: number) => Prepared<Params, unknown>, 
   let done = 0;
   for (const portion of portions) {
     for (; sorted.length - done >= portion; done += portion) {
-      tx.send(statement(portion), wordParams(sorted.slice(done, done + portion), portion));
+      tx.send(statement(portion), listParams('word', sorted.slice(done, done + portion)));
     }
   }
 }

@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { wireTime } from '../clock.ts';
 import type { Context } from '../context.ts';
 import type { Tx } from '../db/database.ts';
-import { type Params, perShape, prepared } from '../db/prepared.ts';
+import { listed, type Params, perShape, prepared } from '../db/prepared.ts';
 import { invalid } from '../errors.ts';
 import type { NewEvent } from '../events/append.ts';
 import { readActive } from '../matching/matcher.ts';
@@ -147,14 +147,7 @@ const setCapabilities = perShape((count: number) =>
   prepared(`set${count}Capabilities`, (db, p: TagParams) =>
     db
       .insertInto('agent_tags')
-      .values(
-        Array.from({ length: count }, (_, i) => ({
-          agent_id: p.agent,
-          tag: p[`tag_${i}`] as string,
-          name: p[`tag_${i}`] as string,
-          is_capability: 1,
-        })),
-      )
+      .values(listed(p, 'tag', count).map((tag) => ({ agent_id: p.agent, tag, name: tag, is_capability: 1 })))
       .onConflict((conflict) => conflict.columns(['agent_id', 'tag']).doUpdateSet({ is_capability: 1 })),
   ),
 );

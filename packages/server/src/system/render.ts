@@ -1,6 +1,6 @@
 import type { SystemTaskPayload } from '@pinchwork/sdk';
 import type { Reader } from '../db/database.ts';
-import { type Params, perShape, prepared } from '../db/prepared.ts';
+import { listed, listParams, type Params, perShape, prepared, shapeFor } from '../db/prepared.ts';
 import { taskById, type TaskRow } from '../tasks/queries.ts';
 import { tagsOf } from '../tasks/view.ts';
 
@@ -15,22 +15,18 @@ const goodAtOf = perShape((count: number) =>
     db
       .selectFrom('agents')
       .select(['id', 'good_at'])
-      .where(
-        'id',
-        'in',
-        Array.from({ length: count }, (_, i) => p[`id_${i}`] as string),
-      ),
+      .where('id', 'in', listed(p, 'id', count)),
   ),
 );
 
 const shapes = [1, 50] as const;
 
 async function readGoodAt(reader: Reader, ids: readonly string[]): Promise<{ id: string; good_at: string | null }[]> {
-  const last = ids.at(-1);
-  if (last === undefined) return [];
-  const shape = shapes.find((each) => each >= ids.length)!;
-  const params = Object.fromEntries(Array.from({ length: shape }, (_, i) => [`id_${i}`, ids[i] ?? last]));
-  const found = new Map((await reader.all(goodAtOf(shape), params)).map((agent) => [agent.id, agent]));
+  if (ids.length === 0) return [];
+  const shape = shapeFor(shapes, ids.length);
+  const found = new Map(
+    (await reader.all(goodAtOf(shape), listParams('id', ids, shape))).map((agent) => [agent.id, agent]),
+  );
   return ids.flatMap((id) => found.get(id) ?? []);
 }
 

@@ -1,6 +1,6 @@
 import { type TaskStatus, taskStatuses } from '@pinchwork/sdk';
 import { type Kysely, type SelectQueryBuilder, sql } from 'kysely';
-import { type Params, perShape, prepared } from '../db/prepared.ts';
+import { listed, type Params, perShape, prepared } from '../db/prepared.ts';
 import type { Schema } from '../db/schema.ts';
 
 /**
@@ -37,11 +37,7 @@ export const sizesByIds = perShape((count: number) =>
     db
       .selectFrom('tasks')
       .select(['tasks.id', textSize.as('size')])
-      .where(
-        'tasks.id',
-        'in',
-        Array.from({ length: count }, (_, i) => p[`id_${i}`] as string),
-      ),
+      .where('tasks.id', 'in', listed(p, 'id', count)),
   ),
 );
 
@@ -132,10 +128,6 @@ export const tasksByIds = perShape((count: number) =>
       .innerJoin('agents as poster', 'poster.id', 'tasks.poster_id')
       .selectAll('tasks')
       .select(['poster.rating_sum', 'poster.rating_count'])
-      .where(
-        'tasks.id',
-        'in',
-        Array.from({ length: count }, (_, i) => p[`id_${i}`] as string),
-      ),
+      .where('tasks.id', 'in', listed(p, 'id', count)),
   ),
 );

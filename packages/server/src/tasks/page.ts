@@ -1,6 +1,6 @@
 import { limits } from '@pinchwork/sdk';
 import type { Reader } from '../db/database.ts';
-import type { Params } from '../db/prepared.ts';
+import { listParams, type Params, shapeFor } from '../db/prepared.ts';
 import type { Ratings } from '../reputation/reputation.ts';
 import { sizesByIds, tasksByIds } from './lists.ts';
 import type { TaskRow } from './queries.ts';
@@ -23,13 +23,19 @@ export function cutBySize<R extends { readonly size: number }>(
   return { kept, isLast: kept.length === rows.length };
 }
 
-/** The few statements for a page's tasks: a page that is shorter repeats its last id. */
+/** The few statements for a page's tasks. */
 const idCounts = [1, 5, 20, limits.pageSize + 1] as const;
 
-function idParams(ids: readonly string[]): { count: number; params: Params } {
-  const count = idCounts.find((each) => each >= ids.length)!;
-  const last = ids.at(-1)!;
-  return { count, params: Object.fromEntries(Array.from({ length: count }, (_, i) => [`id_${i}`, ids[i] ?? last])) };
+function idParams(rows: readonly { readonly id: string }[]): { count: number; params: Params } {
+  const count = shapeFor(idCounts, rows.length);
+  return {
+    count,
+    params: listParams(
+      'id',
+      rows.map(({ id }) => id),
+      count,
+    ),
+  };
 }
 
 /** Adds to each row how long its task's texts are. */
@@ -38,7 +44,7 @@ export async function withSizes<R extends { readonly id: string }>(
   rows: readonly R[],
 ): Promise<(R & { size: number })[]> {
   if (rows.length === 0) return [];
-  const { count, params } = idParams(rows.map(({ id }) => id));
+  const { count, params } = idParams(rows);
   const sizes = new Map((await reader.all(sizesByIds(count), params)).map(({ id, size }) => [id, size]));
   return rows.map((row) => ({ ...row, size: sizes.get(row.id) ?? 0 }));
 }
@@ -49,7 +55,7 @@ export async function readByIds(
   rows: readonly { readonly id: string }[],
 ): Promise<(TaskRow & Ratings)[]> {
   if (rows.length === 0) return [];
-  const { count, params } = idParams(rows.map(({ id }) => id));
+  const { count, params } = idParams(rows);
   const found = new Map((await reader.all(tasksByIds(count), params)).map((task) => [task.id, task]));
   return rows.flatMap(({ id }) => found.get(id) ?? []);
 }

@@ -1,12 +1,13 @@
 import type { PickupBatchResponse, TaskPickupResponse } from '@pinchwork/sdk';
 import { ratingsOf } from '../agents/queries.ts';
 import { Board, justBefore, type Position, start } from '../board/board.ts';
-import { lockFirstOf } from '../board/queries.ts';
+import { lockFirstOf, lockShape } from '../board/queries.ts';
 import { hurried, patient } from '../board/pace.ts';
 import type { BoardFilter } from '../board/scan.ts';
 import { deadlineAfter, minuteMs, secondMs } from '../clock.ts';
 import type { Call, Context } from '../context.ts';
 import type { Tx } from '../db/database.ts';
+import { listParams } from '../db/prepared.ts';
 import { claimSystemTask, claimSystemTasks } from '../system/claim.ts';
 import { withTexts } from '../system/render.ts';
 import { personStatements, type TaskRow } from './queries.ts';
@@ -15,10 +16,8 @@ import { record, recordOutcome, recordStanding } from './transition.ts';
 import { pickupView } from './view.ts';
 
 const defaultBatch = 5;
-/** Candidates that are looked at together, for the first that nobody else holds. */
-const portion = 10;
 /** Candidates besides those wanted: others pick up at the same time. When all are held, the next are read. */
-const spare = portion;
+const spare = lockShape;
 /** Steps of a scan within a transaction: past the 5,000 tasks of one's own. */
 const stepsAtOnce = 5;
 /** How long to look for a task that passes a filter; and for any at all, behind very many of one's own. */
@@ -151,11 +150,10 @@ async function claimFirst(
   now: number,
 ): Promise<TaskRow[]> {
   const claimed: TaskRow[] = [];
-  for (let at = 0; at < candidates.length; at += portion) {
-    const ids = candidates.slice(at, at + portion);
+  for (let at = 0; at < candidates.length; at += lockShape) {
+    const ids = candidates.slice(at, at + lockShape);
     while (ids.length > 0 && claimed.length < count) {
-      const params = Object.fromEntries(Array.from({ length: portion }, (_, i) => [`id_${i}`, ids[i] ?? ids.at(-1)!]));
-      const first = await tx.first(lockFirstOf(portion), params);
+      const first = await tx.first(lockFirstOf, listParams('id', ids, lockShape));
       if (first === undefined) break;
       const task = await claimRow(ctx, tx, agentId, first.id, now);
       if (task !== undefined) claimed.push(task);
