@@ -86,6 +86,17 @@ export function openSqliteReader(path: string): OwnReader {
   };
 }
 
+/**
+ * Writes a parameter as `+?`, which means the same and lets SQLite keep the compiled statement. It compiles a statement
+ * anew, on each run, where the plan could depend on what is bound: for any `limit ?`, and for most statements with an
+ * order. Compiling took 4 µs for the smallest of them and up to 0.6 ms for the board's, more than running them.
+ */
+class QueryCompiler extends SqliteQueryCompiler {
+  protected override getCurrentParameterPlaceholder(): string {
+    return '+?';
+  }
+}
+
 /** The prepared statements of one connection. */
 class Statements {
   readonly #connection: Connection;
@@ -99,7 +110,7 @@ class Statements {
         createAdapter: () => new SqliteAdapter(),
         createDriver: () => new DummyDriver(),
         createIntrospector: (db) => new SqliteIntrospector(db),
-        createQueryCompiler: () => new SqliteQueryCompiler(),
+        createQueryCompiler: () => new QueryCompiler(),
       },
     });
   }

@@ -293,7 +293,7 @@ function partsOf(text: string): Part[] {
 }
 
 /** Parts that hold so many rows at most, whatever the tables hold: what is read of them is no table. */
-const boundedParts = (text: string) => partsOf(text).filter((part) => /\blimit (\?|\$\d+|\d+)/.test(part.text));
+const boundedParts = (text: string) => partsOf(text).filter((part) => /\blimit (\+?\?|\$\d+|\d+)/.test(part.text));
 
 /**
  * Whether a statement begins with so many rows at most, and finds the others by theirs: then it may sort them. One step
@@ -303,7 +303,7 @@ function startsWithFew(text: string): boolean {
   const within = /^\s*select count\(\*\) as "?total"? from \(/.exec(text)?.[0].length ?? 0;
   const first = /^\s*select(?:(?! from )[\s\S])* from (?=\()/.exec(text.slice(within));
   const at = first === null ? -1 : within + first[0].length;
-  return boundedParts(text).some((part) => part.at === at) || /"tasks"."id" in \([?$\d, ]+\)/.test(text);
+  return boundedParts(text).some((part) => part.at === at) || /"tasks"."id" in \([+?$\d, ]+\)/.test(text);
 }
 
 /** What SQLite may read from end to end, or from its beginning up to a limit. */
