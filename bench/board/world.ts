@@ -1,10 +1,12 @@
 import { newKey } from '../../packages/server/src/agents/credentials.ts';
-import { hourMs, minuteMs } from '../../packages/server/src/clock.ts';
+import { hourMs, minuteMs, systemClock } from '../../packages/server/src/clock.ts';
 import { openDatabase } from '../../packages/server/src/db/open.ts';
 import { migrate } from '../../packages/server/src/db/migrate.ts';
 import { createIds } from '../../packages/server/src/ids.ts';
+import { openLog } from '../../packages/server/src/log.ts';
 import { wordsOf } from '../../packages/server/src/matching/words.ts';
 import { fold } from '../../packages/server/src/search/fold.ts';
+import { SearchUpkeep } from '../../packages/server/src/search/upkeep.ts';
 import { version } from '../../packages/server/src/version.ts';
 import { Random } from '../../packages/server/test/support/random.ts';
 import { type Language, samples, speak } from './language.ts';
@@ -55,7 +57,16 @@ export async function buildWorld(url: string, agentCount: number, taskCount: num
   const world = await builder.build(agentCount, taskCount);
   await checkWords(loader);
   await loader.close();
+  await indexTexts(url);
   return world;
+}
+
+/** Brings the index of texts up to date, as on a server that has been at work for a while. */
+async function indexTexts(url: string): Promise<void> {
+  const db = await openDatabase(url, { onError: () => undefined });
+  const { logger } = await openLog('silent');
+  await new SearchUpkeep({ db, clock: systemClock, log: logger }).run();
+  await db.close();
 }
 
 class Builder {
