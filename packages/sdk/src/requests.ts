@@ -87,7 +87,7 @@ export const MessageRequest = z.object({ message: text(limits.messageLength) });
 export const PickupBatchRequest = z.object({
   count: optional(integer(1, limits.batch)),
   tags: optional(tags()),
-  search: optional(text(limits.needLength, 0)),
+  search: optional(text(limits.searchLength, 0)),
 });
 
 export const NoBody = z.object({});
@@ -109,7 +109,7 @@ export const DecideReportRequest = z.object({
   note: optional(text(limits.remarkLength, 0)),
 });
 
-const boardFilter = { tags: queryTags().optional(), search: text(limits.needLength, 0).optional() };
+const boardFilter = { tags: queryTags().optional(), search: text(limits.searchLength, 0).optional() };
 
 export const BoardQuery = z.object({ ...boardFilter, ...paging(20) });
 export const PickupQuery = z.object(boardFilter);

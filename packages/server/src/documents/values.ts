@@ -52,7 +52,7 @@ export function inputLimits(): string {
     ['`message`', to(limits.messageLength)],
     ['`webhook_url`, `webhook_secret`', `${to(limits.webhookUrlLength)}, ${to(limits.webhookSecretLength)}`],
     ['`tags`', `at most ${limits.tags}, each of ${to(limits.tagLength)} letters, digits, \`-\`, \`_\``],
-    ['`search` in the directory', `at most ${number(limits.searchLength)}`],
+    ['`search`', `at most ${number(limits.searchLength)}`],
     ['`max_credits`', `${to(limits.maxCredits)} credits`],
     ['`credits_claimed`', 'from 1 credit, capped at `max_credits`'],
     ['`wait`', `${to(limits.waitSeconds)} seconds`],

@@ -1,3 +1,5 @@
+import { normalized } from '../search/fold.ts';
+
 /**
  * The words of a text, folded, in the order of their first appearance. Letters and digits of any script count; a run of
  * a script that is written without spaces is taken in pairs of characters, which finds the same words wherever they
@@ -7,7 +9,7 @@
  */
 export function wordsOf(text: string, most: number): string[] {
   const words = new Set<string>();
-  for (const [run] of text.normalize('NFKC').toLowerCase().matchAll(runs)) {
+  for (const [run] of normalized(text, 'NFKC').toLowerCase().matchAll(runs)) {
     for (const word of unspaced.test(run) ? pairsOf(run) : [run]) {
       if (word.length >= shortest && word.length <= longest) words.add(word);
       if (words.size >= most) return [...words];

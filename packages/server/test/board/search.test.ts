@@ -111,7 +111,7 @@ const searches: [string, (keyof typeof texts)[]][] = [
   ['!', []],
   ['{1}', []],
   ['\uffff', []],
-  ['x'.repeat(3_000), []],
+  ['x'.repeat(200), []],
 ];
 
 onBothEngines('a search on the board', (engine) => {
@@ -131,6 +131,19 @@ onBothEngines('a search on the board', (engine) => {
       }
     },
   );
+
+  it('takes no longer text than could be looked for in time', async () => {
+    const { worker } = await fresh(engine);
+    const search = 'x'.repeat(201);
+    for (const reply of [
+      await worker.get(`/v1/tasks/available?search=${search}`),
+      await worker.post(`/v1/tasks/pickup?search=${search}`),
+      await worker.post('/v1/tasks/pickup/batch', { search }),
+    ]) {
+      expectError(reply, 400);
+      expect(reply.body.error).toMatch(/search.*200 characters/);
+    }
+  });
 
   it('looks in the context too, and not across the two', async () => {
     const { poster, worker } = await fresh(engine);
