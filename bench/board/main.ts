@@ -21,7 +21,7 @@ import { buildWorld, type World } from './world.ts';
 /** What one board was found to take. */
 export interface Measured {
   readonly tasks: number;
-  readonly cases: readonly (Pick<Case, 'name' | 'kind'> & { readonly figures: Figures | undefined })[];
+  readonly cases: readonly (Pick<Case, 'name' | 'kind'> & { readonly figures: Figures })[];
   readonly crowd: Crowd;
 }
 
@@ -34,7 +34,8 @@ const settings = {
 
 /**
  * The benchmark of the board: what picking up, browsing, searching and posting take on a very large board, next to the
- * same on a small one. A missed target is marked, not an error; a task that was taken twice is one.
+ * same on a small one. A missed target is marked, not an error; a task that was taken twice is one, and a
+ * worker who found none.
  */
 async function main(options: BoardOptions, cleanup: Cleanup): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'pinchwork-bench-'));
@@ -83,11 +84,12 @@ async function measure(url: URL, world: World, tasks: number, options: BoardOpti
   const figures = await measureCases(url, ordinary, ticker, options);
   const crowd = await measureCrowd(url, world, tasks);
   if (crowd.takenTwice > 0) throw new Error(`${crowd.takenTwice} tasks were taken twice`);
+  if (crowd.emptyHanded > 0) throw new Error(`${crowd.emptyHanded} workers found nothing while there was work`);
   const helper = { name: 'helper', accepts_system_tasks: true };
   await briefly(url, async (requests) => expectStatus(await requests.post('/v1/register', undefined, helper), 201));
   const helped = helpedCases(world);
   figures.push(...(await measureCases(url, helped, ticker, options)));
-  const cases = [...ordinary, ...helped].map(({ name, kind }, i) => ({ name, kind, figures: figures[i] }));
+  const cases = [...ordinary, ...helped].map(({ name, kind }, i) => ({ name, kind, figures: figures[i]! }));
   return { tasks, cases, crowd };
 }
 

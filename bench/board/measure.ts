@@ -20,41 +20,31 @@ const tickMs = 10;
 /** A case ends early when a round of it takes this long. */
 const longestMs = 6_000;
 
-/**
- * Measures each case in turn, over and over, so that a slow spell of the machine falls on all of them.
- *
- * @returns undefined for a case that the server does not offer.
- */
+/** Measures each case in turn, over and over, so that a slow spell of the machine falls on all of them. */
 export async function measureCases(
   url: URL,
   cases: readonly Case[],
   ticker: Speaker,
   { rounds, samples }: { rounds: number; samples: number },
-): Promise<(Figures | undefined)[]> {
-  const offered: boolean[] = [];
-  for (const each of cases) offered.push(await warmUp(each, url));
+): Promise<Figures[]> {
+  for (const each of cases) await warmUp(each, url);
   const done: Figures[][] = cases.map(() => []);
   for (let round = 0; round < rounds; round++) {
     for (const [i, each] of cases.entries()) {
-      if (offered[i]!) done[i]!.push(await measureCase(each, url, ticker, samples));
+      done[i]!.push(await measureCase(each, url, ticker, samples));
     }
   }
   return done.map((figures) => {
-    if (figures.length === 0) return undefined;
     const of = (name: keyof Figures) => median(figures.map((one) => one[name]));
     return { p50: of('p50'), p99: of('p99'), othersP99: of('othersP99') };
   });
 }
 
-async function warmUp(each: Case, url: URL): Promise<boolean> {
+async function warmUp(each: Case, url: URL): Promise<void> {
   const requests = await Requests.open(url);
   const until = performance.now() + longestMs / 6;
-  let isOffered = true;
-  for (let i = 0; isOffered && i < warmUps && performance.now() < until; i++) {
-    isOffered = (await each.run(requests)) !== undefined;
-  }
+  for (let i = 0; i < warmUps && performance.now() < until; i++) await each.run(requests);
   requests.close();
-  return isOffered;
 }
 
 /** Opens its connections anew: an idle one might have been closed since the last case. */
@@ -65,7 +55,7 @@ async function measureCase(each: Case, url: URL, ticker: Speaker, samples: numbe
   let isOver = false;
   const ticks = tickUntil(() => isOver, others, ticker);
   const until = performance.now() + longestMs;
-  while (times.length < samples && performance.now() < until) times.push((await each.run(requests))!.ms);
+  while (times.length < samples && performance.now() < until) times.push((await each.run(requests)).ms);
   isOver = true;
   const othersTimes = await ticks;
   requests.close();
