@@ -52,6 +52,7 @@ const unindexed = prepared('unindexedAgents', (db, p: { limit: number }, engine)
       .select(['id', 'good_at'])
       .where('words', 'is', null)
       .where('good_at', 'is not', null)
+      .where('suspended_at', 'is', null)
       .orderBy('id')
       .limit(p.limit),
   ),

@@ -97,7 +97,8 @@ export const setSuspension = prepared(
         suspension_reason: p.reason,
         release_claims_until: p.release_until,
       })
-      .where('id', '=', p.id),
+      .where('id', '=', p.id)
+      .returning(['words', 'good_at']),
 );
 
 /** Suspended agents whose claims are being taken away. */

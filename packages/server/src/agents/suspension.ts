@@ -3,11 +3,12 @@ import type { z } from 'zod';
 import { minuteMs, secondMs } from '../clock.ts';
 import type { Context } from '../context.ts';
 import { Loop } from '../loop.ts';
+import { indexWords } from '../matching/word-index.ts';
 import { logAction } from '../moderation/admin-log.ts';
 import { releaseClaims } from '../tasks/release.ts';
 import { type Anonymous, readAgent } from './agents.ts';
 import { resumeEndpoint } from '../webhooks/queries.ts';
-import { setSuspension, suspendedSince } from './queries.ts';
+import { setSuspension, setWords, suspendedSince } from './queries.ts';
 
 /** How often a server looks for suspensions that another one has made: they bite within a second. */
 const lookMs = secondMs / 2;
@@ -16,8 +17,8 @@ const releaseMs = minuteMs;
 
 /**
  * Suspends an agent, or ends that (docs/operating.md, "Suspending an agent"): its keys, long polls and streams stop, its
- * posted tasks leave the board, its claimed ones go back to it; its deliveries, credits and deadlines stay. What waits for
- * its webhook is sent when the suspension ends.
+ * posted tasks leave the board, its claimed ones go back to it, its words leave the matcher's index; its deliveries, credits
+ * and deadlines stay. What waits for its webhook is sent when the suspension ends.
  */
 export async function suspendAgent(call: Anonymous, input: z.output<typeof SuspendRequest>): Promise<SuspendResponse> {
   const { ctx, transact } = call;
@@ -26,13 +27,14 @@ export async function suspendAgent(call: Anonymous, input: z.output<typeof Suspe
     const now = ctx.clock.now();
     const { suspended } = input;
     const reason = suspended ? (input.reason ?? null) : null;
-    tx.send(setSuspension, {
+    const { words, good_at } = (await tx.first(setSuspension, {
       id,
       suspended_at: suspended ? now : null,
       reason,
       release_until: suspended ? now + releaseMs : null,
-    });
+    }))!;
     if (!suspended) tx.send(resumeEndpoint, { agent_id: id, at: now });
+    tx.send(setWords, { id, words: indexWords(tx, id, words, suspended ? null : good_at) });
     const action = suspended ? 'suspend_agent' : 'unsuspend_agent';
     const before = { suspended: suspended_at !== null, reason: suspension_reason };
     logAction(call, tx, { action, subject: id, before, after: { suspended, reason } });

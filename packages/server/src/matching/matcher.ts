@@ -14,14 +14,14 @@ import { wordsOf } from './words.ts';
 
 /** Words of a need that are looked at. */
 const mostWords = 200;
-/** Postings that are read for the words, and for each tag. */
+/** Postings that are read for the words, unless the rarest has more. */
 const mostPostings = 500;
-const mostPerTag = 200;
-/** Agents with the highest scores whose reputation is compared. */
-const shortlist = 100;
+/** Agents who have a tag that are looked at from either end: those who registered first, and those who did last. */
+const mostPerEnd = 100;
 
-/** A word that so many agents share says nothing of any of them, in whatever language. */
-const isCommon = (agents: number, all: number) => agents > 1_000 || (agents > 50 && agents > all / 5);
+/** A word that more agents share says nothing of any of them, in whatever language. */
+const commonest = 1_000;
+const isCommon = (agents: number, all: number) => agents > commonest || (agents > 50 && agents > all / 5);
 
 const countsOf = perShape((count: number) =>
   prepared(`countsOf${count}Words`, (db, p: Params) =>
@@ -45,32 +45,33 @@ const postingsOf = perShape((count: number) =>
 const capableOf = perShape((count: number) =>
   prepared(`capableOf${count}Tags`, (db, p: { limit: number } & Params) =>
     listed(p, 'tag', count)
-      .map((tag, i) =>
-        db
-          .selectFrom(
-            db
-              .selectFrom('agent_tags')
-              .select('agent_id')
-              .where('tag', '=', tag)
-              .where('is_capability', '=', sql.lit(1))
-              .limit(p.limit)
-              .as(`tag_${i}`),
-          )
-          .selectAll(),
+      .flatMap((tag, i) =>
+        (['asc', 'desc'] as const).map((direction) =>
+          db
+            .selectFrom(
+              db
+                .selectFrom('agent_tags')
+                .select(['tag', 'agent_id'])
+                .where('tag', '=', tag)
+                .where('is_capability', '=', sql.lit(1))
+                .orderBy('agent_id', direction)
+                .limit(p.limit)
+                .as(`tag_${i}`),
+            )
+            .selectAll(),
+        ),
       )
       .reduce((all, one) => all.unionAll(one)),
   ),
 );
 
-/** Of so many agents, those that are active. */
-const activeAgents = perShape((count: number) =>
-  prepared(`active${count}Agents`, (db, p: Params) =>
-    db
-      .selectFrom('agents')
-      .select(['id', 'reputation_e2'])
-      .where('id', 'in', listed(p, 'id', count))
-      .where('suspended_at', 'is', null),
-  ),
+/** Those of a JSON list of ids that are there and not suspended. */
+const activeAgents = prepared('activeAgents', (db, p: { agents: string }, engine) =>
+  db
+    .selectFrom('agents')
+    .select(['id', 'reputation_e2'])
+    .where(engine.isListed('id', p.agents))
+    .where('suspended_at', 'is', null),
 );
 
 const bestAgents = prepared('bestAgents', (db, p: { limit: number }) =>
@@ -102,20 +103,15 @@ export async function findAgents(reader: Reader, wanted: Wanted, most: number): 
   add(1, await sharersOfWords(reader, wordsOf(wanted.need, mostWords)));
   add(2, await sharersOfTags(reader, wanted.tags));
   scores.delete(wanted.posterId);
-  const best = [...scores].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)).slice(0, shortlist);
-  const active = new Map(
-    (
-      await readActive(
-        reader,
-        best.map(([id]) => id),
-      )
-    ).map(({ id, reputation_e2 }) => [id, reputation_e2]),
-  );
-  return best
-    .filter(([id]) => active.has(id))
-    .sort(([a, x], [b, y]) => y - x || active.get(b)! - active.get(a)! || (a < b ? -1 : 1))
-    .slice(0, most)
-    .map(([id]) => id);
+  const found: string[] = [];
+  const levels = [...Map.groupBy(scores.keys(), (id) => scores.get(id)!)].sort(([a], [b]) => b - a);
+  for (const [, ids] of levels) {
+    if (found.length >= most) break;
+    const active = await readActive(reader, ids);
+    active.sort((a, b) => b.reputation_e2 - a.reputation_e2 || (a.id < b.id ? -1 : 1));
+    found.push(...active.map(({ id }) => id));
+  }
+  return found.slice(0, most);
 }
 
 async function sharersOfWords(reader: Reader, words: readonly string[]): Promise<{ agent_id: string }[]> {
@@ -137,25 +133,22 @@ async function sharersOfWords(reader: Reader, words: readonly string[]): Promise
   }
   if (chosen.length === 0) return [];
   const size = shapeFor(wordShapes, chosen.length);
-  return reader.all(postingsOf(size), { ...listParams('word', chosen, size), limit: mostPostings });
+  return reader.all(postingsOf(size), { ...listParams('word', chosen, size), limit: commonest });
 }
 
 async function sharersOfTags(reader: Reader, tags: readonly string[]): Promise<{ agent_id: string }[]> {
   if (tags.length === 0) return [];
-  return reader.all(capableOf(tags.length), { ...tagParams(tags), limit: mostPerTag });
+  const rows = await reader.all(capableOf(tags.length), { ...tagParams(tags), limit: mostPerEnd });
+  // Where few have a tag, both ends are the same.
+  return [...new Map(rows.map((row) => [`${row.tag} ${row.agent_id}`, row])).values()];
 }
 
-/** The few statements for lists of ids. */
-const idShapes = [5, 20, shortlist] as const;
-
-/** Of these agents, at most a hundred, those that are there and not suspended. */
+/** Of these agents, those that are there and not suspended. */
 export async function readActive(
   reader: Reader,
   ids: readonly string[],
 ): Promise<{ id: string; reputation_e2: number }[]> {
-  if (ids.length === 0) return [];
-  const shape = shapeFor(idShapes, ids.length);
-  return reader.all(activeAgents(shape), listParams('id', ids, shape));
+  return ids.length === 0 ? [] : reader.all(activeAgents, { agents: JSON.stringify(ids) });
 }
 
 /**

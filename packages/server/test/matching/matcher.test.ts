@@ -110,4 +110,54 @@ onBothEngines('the built-in matcher', (engine) => {
     await agent.patch('/v1/me', { good_at: null });
     expect(await chosen(await sonnets(), [agent])).toEqual([]);
   });
+
+  /**
+   * Puts so many agents there past the server, who all say "villanelles" and have the tag `verse`; thousands more say
+   * something else.
+   *
+   * @param rows what else to set, in SQL: `id` is `ag-` and the agent's number, from 1, the oldest.
+   */
+  const crowd = async (market: Market, count: number, ...rows: string[]) => {
+    const number = `substr('000000000000' || i, length('000000000000' || i) - 11)`;
+    const numbers = `with recursive n (i) as (select 1 union all select i + 1 from n where i < ${count})`;
+    await engine.vandalise(
+      market.url,
+      `${numbers} insert into agents (id, name, good_at, words, created_at)
+         select 'ag-' || ${number}, 'poet', 'villanelles', '["villanelles"]', 1 from n`,
+      `insert into agent_words (word, agent_id) select 'villanelles', id from agents where good_at = 'villanelles'`,
+      `insert into agent_tags (agent_id, tag, name, is_capability)
+         select id, 'verse', 'verse', 1 from agents where good_at = 'villanelles'`,
+      `insert into word_counts (word, agents) values ('villanelles', ${count}), ('', 5000)`,
+      ...rows,
+    );
+  };
+  const ranked = async ({ url }: Market, task: string) =>
+    (await engine.query(url, `select agent_id from matches where task_id = '${task}' order by rank`)).map(
+      ({ agent_id }) => Number(String(agent_id).slice('ag-'.length)),
+    );
+  const rated = (id: string) => `update agents set rating_sum = 5, rating_count = 1 where id = 'ag-000000000${id}'`;
+
+  it.each([
+    ['word', { need: 'Villanelles' }],
+    ['tag', { need: 'Write', tags: ['verse'] }],
+  ])('lets reputation break ties among hundreds who share a %s, newcomers too', async (_, task) => {
+    const { market, poster } = await open();
+    await crowd(market, 300, rated('299'));
+    const posted = await postTask(poster, { ...task, max_credits: 1 });
+    expect(await ranked(market, posted)).toEqual([299, 1, 2, 3, 4]);
+  });
+
+  it('gives no place to the suspended, however many there are', async () => {
+    const { market, poster } = await open();
+    await crowd(market, 200, `update agents set suspended_at = 1 where id < 'ag-000000000196' and good_at is not null`);
+    const posted = await postTask(poster, { need: 'Villanelles', max_credits: 1 });
+    expect(await ranked(market, posted)).toEqual([196, 197, 198, 199, 200]);
+  });
+
+  it('gives nothing for a word that more than a thousand say, however many others there are', async () => {
+    const { market, poster } = await open();
+    await crowd(market, 1_001);
+    const posted = await postTask(poster, { need: 'Villanelles', max_credits: 1 });
+    expect(await ranked(market, posted)).toEqual([]);
+  });
 });

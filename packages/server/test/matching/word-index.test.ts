@@ -8,7 +8,10 @@ const vocabulary = Array.from({ length: 30 }, (_, i) => `word${i}`);
 
 /** The index as it is, and as the agents' texts would have it. */
 async function compare(engine: Engine, url: string) {
-  const agents = await engine.query(url, 'select id, good_at, words from agents where good_at is not null');
+  const agents = await engine.query(
+    url,
+    'select id, good_at, words from agents where good_at is not null and suspended_at is null',
+  );
   const said = agents.flatMap(({ id, good_at }) =>
     wordsOf(good_at as string, 200).map((word) => `${word} ${id as string}`),
   );
@@ -43,6 +46,24 @@ onBothEngines('the index of what agents say', (engine) => {
     const { postings, said, counts, counted } = await compare(engine, market.url);
     expect(postings).toEqual(said);
     expect(counts).toEqual(counted);
+  });
+
+  it('has no word of a suspended agent, until the suspension ends', async () => {
+    const market = await Market.fresh(engine);
+    const agent = await market.register('agent', { good_at: 'sonnets, limericks' });
+    await market.register('other', { good_at: 'sonnets' });
+    for (const [suspended, postings] of [
+      [true, 1],
+      [true, 1],
+      [false, 3],
+      [false, 3],
+    ] as const) {
+      await market.admin.post('/v1/admin/agents/suspend', { agent_id: agent.id, suspended });
+      const found = await compare(engine, market.url);
+      expect(found.postings).toHaveLength(postings);
+      expect(found.postings).toEqual(found.said);
+      expect(found.counts).toEqual(found.counted);
+    }
   });
 
   it('takes in agents from before there was one', async () => {
