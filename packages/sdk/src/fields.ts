@@ -137,7 +137,7 @@ export function paging(defaultLimit: number) {
   return {
     limit: queryInteger(1, limits.pageSize).default(defaultLimit),
     offset: queryInteger(0, limits.pageOffset).default(0),
-    cursor: z.string().max(200, { error: 'is not a cursor of this list' }).optional(),
+    cursor: z.string().max(2_000, { error: 'is not a cursor of this list' }).optional(),
   };
 }
 

@@ -4,6 +4,7 @@ import { DomainError } from '../errors.ts';
 import { countLimit } from '../paging.ts';
 import { tagParams } from '../tags.ts';
 import { comparePlaces, type Place, ranked } from './order.ts';
+import { isWithin, type Reach, reachOf, reachText, readReach, wasInWindow } from './reach.ts';
 import * as queries from './queries.ts';
 import type { Pace, Pacing } from './pace.ts';
 import type { BoardParams, BoardRow } from './queries.ts';
@@ -38,17 +39,28 @@ const countedReach = 5_000;
 const lookUpJob = new URL('./search.ts', import.meta.url);
 const leastApartMs = 30;
 
-/** Where a page begins: behind a task in one of the three parts. */
-export type Position = readonly [part: number, a: number, b: number, c: number, createdAt: number, id: string];
+/**
+ * Where a page begins: behind a task in one of the three parts, and behind the first with how far the window reached
+ * when reading began.
+ */
+export type Position = readonly [
+  part: number,
+  a: number,
+  b: number,
+  c: number,
+  createdAt: number,
+  id: string,
+  reach: string,
+];
 
 const part = { matched: 0, window: 1, rest: 2 } as const;
 
-export const start: Position = [part.matched, -1, 0, 0, -1, ''];
+export const start: Position = [part.matched, -1, 0, 0, -1, '', ''];
 
 /** A page that begins here begins with this very task, or in the window with all of it. */
-export function justBefore({ position: [where, rank, , , createdAt] }: Listed): Position {
-  if (where === part.window) return [part.window, Number.MAX_SAFE_INTEGER, 0, 0, -1, ''];
-  return [where, rank, 0, 0, createdAt, ''];
+export function justBefore({ position: [where, rank, , , createdAt, , reach] }: Listed): Position {
+  if (where === part.window) return [part.window, Number.MAX_SAFE_INTEGER, 0, 0, -1, '', reach];
+  return [where, rank, 0, 0, createdAt, '', reach];
 }
 
 export interface Listed {
@@ -63,6 +75,15 @@ export interface Page {
   readonly tasks: Listed[];
   /** Where the search for more was given up; null: there is no more. */
   readonly cut: Position | null;
+}
+
+interface RestOf {
+  /** What has been found so far, and how many of those behind it are to be left out. */
+  readonly tasks: Listed[];
+  readonly skip: number;
+  readonly limit: number;
+  readonly capabilities: readonly string[];
+  readonly reach: Reach | undefined;
 }
 
 export interface PageOf {
@@ -105,25 +126,21 @@ export class Board {
     }
     if (tasks.length >= limit) return { tasks, cut: null };
     const capabilities = await this.#capabilities();
-    // Behind the window only the tasks of the agent's tags, which may be younger, have been shown already.
-    const isPast = from[0] === part.rest;
-    const isFiltered = this.#filter.tags.length > 0 || this.#filter.needle !== undefined;
-    const window =
-      capabilities.size === 0 || (isPast && isFiltered) ? undefined : await this.#window(capabilities, isPast);
-    if (window !== undefined && from[0] !== part.rest) {
-      const after = from[0] === part.window ? placeAt(from) : undefined;
-      take(
-        window.tasks
-          .filter(({ place }) => after === undefined || comparePlaces(after, place) < 0)
-          .map(({ row, place }) => ({ id: row.id, rank: null, position: [part.window, ...place] })),
-      );
+    const reach = readReach(from[6], capabilities.length);
+    if (from[0] === part.rest) {
+      return this.#rest({ created_at: from[4], id: from[5] }, { tasks, skip, limit, capabilities, reach });
     }
-    if (tasks.length >= limit) return { tasks, cut: null };
-    const shown = new Set(window?.tasks.map(({ row }) => row.id));
-    const behind =
-      from[0] === part.rest ? { created_at: from[4], id: from[5] } : window === undefined ? oldest : window.end;
-    if (behind === null) return { tasks, cut: null };
-    return this.#rest(tasks, behind, shown, skip, limit);
+    if (capabilities.length === 0) return this.#rest(oldest, { tasks, skip, limit, capabilities, reach });
+    const window = await this.#window(capabilities, reach);
+    const after = from[0] === part.window ? placeAt(from) : undefined;
+    const text = reachText(window.reach);
+    take(
+      window.tasks
+        .filter(({ place }) => after === undefined || comparePlaces(after, place) < 0)
+        .map(({ row, place }) => ({ id: row.id, rank: null, position: [part.window, ...place, text] })),
+    );
+    if (tasks.length >= limit || window.isAll) return { tasks, cut: null };
+    return this.#rest(window.reach.all, { tasks, skip, limit, capabilities, reach: window.reach });
   }
 
   /** @returns where the search was given up; null when there is no more, or enough. */
@@ -149,54 +166,60 @@ export class Board {
     return this.#filter.needle === undefined ? this.#pacing.rest : this.#pacing.window();
   }
 
-  async #capabilities(): Promise<ReadonlySet<string>> {
+  async #capabilities(): Promise<readonly string[]> {
     const { agent } = this.#board;
     const rows = await this.#reader.all(queries.capabilitiesOf, { agent, limit: limits.extractedTags });
-    return new Set(rows.map(({ tag }) => tag));
+    return rows.map(({ tag }) => tag);
   }
 
   /**
    * With a filter, the window is the oldest tasks that pass it.
    *
-   * @param isPast leaves out the oldest tasks: the page begins behind them.
+   * @param known how far it reached when the reader began; it may have lost tasks since, but has taken in no others.
    */
   async #window(
-    capabilities: ReadonlySet<string>,
-    isPast: boolean,
-  ): Promise<{ tasks: { row: BoardRow; place: Place }[]; end: Age | null }> {
+    capabilities: readonly string[],
+    known: Reach | undefined,
+  ): Promise<{ tasks: { row: BoardRow; place: Place }[]; reach: Reach; isAll: boolean }> {
     const { tags, needle } = this.#filter;
-    const { rows, end } = isPast
-      ? { rows: [], end: oldest }
-      : await this.#scan(oldest, windowOfAll, this.#windowPace());
-    this.#hasLooked ||= !isPast;
+    const { rows: found, end } = await this.#scan(oldest, windowOfAll, this.#windowPace());
+    this.#hasLooked = true;
     const ofTags =
       tags.length > 0 || needle !== undefined
         ? []
-        : await this.#reader.all(queries.tagWindows(capabilities.size), {
+        : await this.#reader.all(queries.tagWindows(capabilities.length), {
             ...this.#board,
-            ...tagParams([...capabilities]),
-            examine: windowPerTag,
+            ...tagParams(capabilities),
+            // A task that has come back since may stand before those that were in it.
+            examine: known === undefined ? windowPerTag : 2 * windowPerTag,
           });
-    const all = new Map([...rows, ...ofTags].map((row) => [row.id, row]));
-    return { tasks: ranked([...all.values()], capabilities), end };
+    const reach = known ?? reachOf(end ?? found.at(-1) ?? oldest, ofTags, capabilities.length);
+    const within = [
+      ...found.filter((row) => isWithin(row, reach.all)),
+      ...ofTags.filter((row) => isWithin(row, reach.tags[row.in_window])),
+    ];
+    const rows = [...new Map(within.map((row) => [row.id, row])).values()];
+    return { tasks: ranked(rows, capabilities), reach, isAll: known === undefined && end === null };
   }
 
-  async #rest(tasks: Listed[], behind: Age, shown: ReadonlySet<string>, offset: number, limit: number): Promise<Page> {
-    let skip = offset;
+  /** Everyone's tasks by age, without those of the agent's tags that were in the window, which may be younger. */
+  async #rest(behind: Age, { tasks, skip, limit, capabilities, reach }: RestOf): Promise<Page> {
+    const text = reach === undefined ? '' : reachText(reach);
     let from = behind;
+    let offset = skip;
     for (;;) {
-      const want = Math.min(skip + limit - tasks.length + shown.size, stepSize);
+      const want = Math.min(offset + limit - tasks.length + (reach === undefined ? 0 : windowOfAll), stepSize);
       const { rows, end } = await this.#find(from, want);
-      for (const { id, created_at } of rows) {
-        if (shown.has(id)) continue;
-        if (skip > 0) skip--;
+      for (const row of rows) {
+        if (reach !== undefined && wasInWindow(row, reach, capabilities)) continue;
+        if (offset > 0) offset--;
         else if (tasks.length < limit) {
-          tasks.push({ id, rank: null, position: [part.rest, 0, 0, 0, created_at, id] });
+          tasks.push({ id: row.id, rank: null, position: [part.rest, 0, 0, 0, row.created_at, row.id, text] });
         }
       }
       if (tasks.length >= limit || end === null) return { tasks, cut: null };
       from = end;
-      if (rows.length < want) return { tasks, cut: [part.rest, 0, 0, 0, from.created_at, from.id] };
+      if (rows.length < want) return { tasks, cut: [part.rest, 0, 0, 0, from.created_at, from.id, text] };
     }
   }
 
@@ -261,7 +284,15 @@ function ifOverloaded(error: unknown): undefined {
   if (!(error instanceof DomainError && error.code === 'overloaded')) throw error;
 }
 
-const placeAmongMatched = ({ rank, created_at, id }: RankedAge): Position => [part.matched, rank, 0, 0, created_at, id];
+const placeAmongMatched = ({ rank, created_at, id }: RankedAge): Position => [
+  part.matched,
+  rank,
+  0,
+  0,
+  created_at,
+  id,
+  '',
+];
 
 const placeAt = ([, overlap, reputation, trust, createdAt, id]: Position): Place => [
   overlap,

@@ -14,10 +14,14 @@ const trustScale = 1_000_000;
 /** A place in the order: the tags shared, reputation, trust, then age and id. */
 export type Place = readonly [overlap: number, reputation: number, trust: number, createdAt: number, id: string];
 
-export function placeOf(row: BoardRow, capabilities: ReadonlySet<string>): Place {
-  const tags = new Set([...(JSON.parse(row.tags) as string[]).map(foldTag), ...(JSON.parse(row.hints) as string[])]);
-  let overlap = 0;
-  for (const tag of tags) if (capabilities.has(tag)) overlap++;
+/** What the poster wrote, folded, and what the task was found to be about. */
+export function tagsOfRow({ tags, hints }: BoardRow): Record<'tags' | 'hints', ReadonlySet<string>> {
+  return { tags: new Set((JSON.parse(tags) as string[]).map(foldTag)), hints: new Set(JSON.parse(hints) as string[]) };
+}
+
+export function placeOf(row: BoardRow, capabilities: readonly string[]): Place {
+  const { tags, hints } = tagsOfRow(row);
+  const overlap = capabilities.filter((tag) => tags.has(tag) || hints.has(tag)).length;
   const trust = Math.round((row.trust ?? unknownTrust) * trustScale);
   return [overlap, row.reputation_e2, trust, row.created_at, row.id];
 }
@@ -30,7 +34,7 @@ export function comparePlaces(a: Place, b: Place): number {
 /** The rows of a window, best first. */
 export function ranked<R extends BoardRow>(
   rows: readonly R[],
-  capabilities: ReadonlySet<string>,
+  capabilities: readonly string[],
 ): { row: R; place: Place }[] {
   return rows
     .map((row) => ({ row, place: placeOf(row, capabilities) }))

@@ -62,23 +62,51 @@ onBothEngines('an agent with capabilities', (engine) => {
     expect(await next(capable, '?tags=one,two')).toBe(id);
   });
 
-  it('sees every task by its cursor while others pick up', async () => {
+  /**
+   * Untagged tasks, more than the oldest that are ranked; behind them more of a tag than its window holds. Nobody was
+   * chosen for them.
+   */
+  const overfull = async (market: Market, poster: Agent) => {
+    const ids: Record<'plain' | 'tagged', string[]> = { plain: [], tagged: [] };
+    for (let i = 0; i < 110; i++) ids.plain.push(await postTask(poster, { max_credits: 1 }));
+    for (let i = 0; i < 180; i++) {
+      ids.tagged.push(await postTask(poster, { max_credits: 1, tags: [i % 3 === 0 ? 'both' : 'one'] }));
+    }
+    await seed(engine, market, ['delete from matches', 'update tasks set match_count = 0, held_until = null']);
+    return ids;
+  };
+
+  it('sees the tasks of its tags first, also behind hundreds of others', async () => {
+    const { market, capable, poster } = await open(engine);
+    const { plain, tagged } = await overfull(market, poster);
+    const seen = await browse(capable);
+    // Sixty of each tag.
+    expect(tagged).toEqual(expect.arrayContaining(seen.slice(0, 120)));
+    expect(plain.slice(0, 100)).toEqual(seen.slice(120, 220));
+    expect(seen.toSorted()).toEqual([...plain, ...tagged].toSorted());
+  });
+
+  it('sees every task by its cursor, and none twice, while others pick up', async () => {
     const { market, capable, poster } = await open(engine);
     const other = await market.register('other');
-    const ids: string[] = [];
-    for (let i = 0; i < 230; i++)
-      ids.push(await postTask(poster, { max_credits: 1, ...(i % 7 === 0 ? { tags: ['one'] } : {}) }));
+    const { plain, tagged } = await overfull(market, poster);
     const seen: string[] = [];
-    let cursor: string | null = '';
-    let taken = 0;
-    while (cursor !== null) {
+    for (let cursor: string | null = ''; cursor !== null;) {
       const { body } = await capable.get(`/v1/tasks/available?limit=40${cursor === '' ? '' : `&cursor=${cursor}`}`);
-      seen.push(...body.tasks.map(({ task_id }: { task_id: string }) => task_id));
+      const page = body.tasks.map(({ task_id }: { task_id: string }) => task_id);
+      seen.push(...page);
       cursor = body.next_cursor;
-      // Those at the front, which have been shown.
-      for (let i = 0; i < 5; i++) if ((await other.post(`/v1/tasks/${seen[i]}/pickup`)).status === 200) taken++;
+      // Others slide into the windows for what has been shown and is gone.
+      if (seen.length <= 200) for (const id of page.slice(0, 12)) await other.post(`/v1/tasks/${id}/pickup`);
     }
-    expect(taken).toBe(5);
-    expect([...new Set(seen)].sort()).toEqual([...ids].sort());
+    expect(seen.toSorted()).toEqual([...plain, ...tagged].toSorted());
+  });
+
+  it('reaches all of them by picking up', async () => {
+    const { market, capable, poster } = await open(engine);
+    const { plain, tagged } = await overfull(market, poster);
+    const reached: string[] = [];
+    for (let id = await next(capable); id !== undefined; id = await next(capable)) reached.push(id);
+    expect(reached.toSorted()).toEqual([...plain, ...tagged].toSorted());
   });
 });
