@@ -13,7 +13,7 @@ export type DirectoryRow = Omit<PublicAgent, 'tags' | 'reputation'> & { rating_s
 export interface Onward {
   readonly shape: DirectoryShape;
   readonly order: DirectoryOrder;
-  readonly params: Params & Pick<DirectoryParams, 'part' | 'least' | 'reach'>;
+  readonly params: Params & Pick<DirectoryParams, 'part' | 'least' | 'passed' | 'reach'>;
   readonly from: Place;
   readonly want: number;
   readonly budgetMs: number;
@@ -39,7 +39,7 @@ const goOn: ApartJob<Onward, { rows: DirectoryRow[]; end: Place | undefined }> =
   let end: Place | undefined = onward.from;
   while (end !== undefined && rows.length < want && (await pace())) {
     const params: DirectoryParams = { ...onward.params, ...before(end) };
-    rows.push(...(await reader.all(directoryPage(shape), { ...params, limit: want - rows.length, offset: 0 })));
+    rows.push(...(await reader.all(directoryPage(shape), { ...params, limit: want - rows.length })));
     end = await endOfWindow(reader, order, params);
   }
   return { rows, end };

@@ -29,7 +29,8 @@ export interface DirectoryParams extends Params {
   /** The window begins behind this agent. */
   before_value: number | string;
   before_id: string;
-  /** How many agents are looked at. */
+  /** How many agents are passed over before, and how many are looked at. */
+  passed: number;
   reach: number;
   /** Stands in name or `good_at`; folded, as they are. Everybody's contain the empty text. */
   part: string;
@@ -74,7 +75,8 @@ function window(db: Kysely<Schema>, p: DirectoryParams, order: DirectoryOrder, s
     .$if(order === 'reputation', (query) => query.where('reputation_e2', '>=', p.least))
     .orderBy(column, 'desc')
     .orderBy('id', 'desc')
-    .limit(p.reach);
+    .limit(p.reach)
+    .offset(p.passed);
 }
 
 /** The agents of a window that pass all filters. */
@@ -103,15 +105,14 @@ function found(db: Kysely<Schema>, p: DirectoryParams, shape: DirectoryShape, en
 export const directoryPage = perShape((shape: DirectoryShape) =>
   prepared(
     `directory ${shape}`,
-    (db, p: DirectoryParams & { limit: number; offset: number }, engine) => {
+    (db, p: DirectoryParams & { limit: number }, engine) => {
       const { query, column } = found(db, p, shape, engine);
       return query
         .select(['agents.id', 'agents.name', 'agents.good_at', 'agents.tasks_completed'])
         .select(['agents.rating_sum', 'agents.rating_count', 'agents.reputation_e2'])
         .orderBy(column, 'desc')
         .orderBy('agents.id', 'desc')
-        .limit(p.limit)
-        .offset(p.offset);
+        .limit(p.limit);
     },
     { replan: true },
   ),

@@ -48,11 +48,14 @@ export async function listAgents({ ctx }: Reader, query: Query): Promise<Directo
   const shape = `${order}/${rare.source}/${tags.length}` as const;
   const isWindowed = isFiltered && rare.source === 'list';
   const filter = { part: fold(search), least: Math.round(least * 100), ...tagParams(rare.tags) };
-  const want = offset + limit + 1;
-  const params = { ...filter, reach: isWindowed ? reach : isFiltered ? fewBearers : want };
-  const fromStart = { ...params, ...before(start), reach: isFiltered ? params.reach : countLimit };
+  // Without a filter the index itself passes over those before the page; else they have to be looked at.
+  const passed = isFiltered ? 0 : offset;
+  const skip = offset - passed;
+  const want = skip + limit + 1;
+  const params = { ...filter, passed, reach: isWindowed ? reach : isFiltered ? fewBearers : want };
+  const fromStart = { ...params, ...before(start), passed: 0, reach: isFiltered ? params.reach : countLimit };
   const [near, total, end, endFromStart] = await Promise.all([
-    ctx.db.all(queries.directoryPage(shape), { ...params, ...before(from), limit: want, offset: 0 }),
+    ctx.db.all(queries.directoryPage(shape), { ...params, ...before(from), limit: want }),
     ctx.db.first(queries.countDirectory(shape), { ...fromStart, limit: countLimit }),
     isWindowed ? endOfWindow(ctx.db, order, { ...params, ...before(from) }) : undefined,
     isWindowed && from !== start ? endOfWindow(ctx.db, order, fromStart) : undefined,
@@ -70,10 +73,10 @@ export async function listAgents({ ctx }: Reader, query: Query): Promise<Directo
         })
       : { rows: [], end: undefined };
   const rows = [...near, ...far.rows];
-  const page = rows.slice(offset, offset + limit);
+  const page = rows.slice(skip, skip + limit);
   const last = rows.length === want ? page.at(-1)! : undefined;
   const isPartial = last === undefined && far.end !== undefined;
-  const isWhole = query.cursor === undefined && last === undefined && !isPartial;
+  const isWhole = query.cursor === undefined && passed === 0 && last === undefined && !isPartial;
   return {
     agents: await withTags(ctx, page),
     ...(isWhole ? counted(rows.length) : counted(Math.max(total!.total, rows.length))),

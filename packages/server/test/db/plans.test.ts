@@ -226,7 +226,7 @@ async function useEverything(market: Market): Promise<void> {
     newest: '~',
   })) {
     const shape = `${order as DirectoryOrder}/list/0` as const;
-    const params = { part: 'seed', least: 0, reach: 1_000 };
+    const params = { part: 'seed', least: 0, passed: 0, reach: 1_000 };
     await lookOnward(market.ctx.db, {
       shape,
       order: order as DirectoryOrder,
