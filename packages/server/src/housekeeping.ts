@@ -6,6 +6,7 @@ import type { Schema } from './db/schema.ts';
 import { Retention } from './events/retention.ts';
 import { Loop } from './loop.ts';
 import { indexWords } from './matching/word-index.ts';
+import { askLater } from './system/post.ts';
 import { quotaMs, spentPeriod } from './system/budget.ts';
 
 const pauseMs = minuteMs;
@@ -58,15 +59,17 @@ const unindexed = prepared('unindexedAgents', (db, p: { limit: number }, engine)
   ),
 );
 
-type HousekeepingContext = Pick<Context, 'config' | 'db' | 'clock' | 'log'>;
+type HousekeepingContext = Pick<Context, 'config' | 'db' | 'clock' | 'log' | 'newId' | 'outbox' | 'webhooks'>;
 
-/** Forgets what has served its time, in small steps: idempotency keys, counts of requests, events, webhook
- * deliveries that have ended, old spending. */
+/**
+ * Forgets what has served its time, in small steps: idempotency keys, counts of requests, events, webhook deliveries that
+ * have ended, old spending. And does what had to wait: questions about agents, words for the matcher's index.
+ */
 export class Housekeeping {
   readonly #ctx: HousekeepingContext;
   readonly #events: Retention;
   readonly #loop: Loop;
-  readonly #more = { expiry: false, events: false };
+  readonly #more = { expiry: false, events: false, questions: false };
 
   constructor(ctx: HousekeepingContext) {
     this.#ctx = ctx;
@@ -93,10 +96,11 @@ export class Housekeeping {
 
   /** Takes one step of whatever has more to do, or begins a new round. @returns whether there is more to do. */
   async run(): Promise<boolean> {
-    const isNewRound = !this.#more.expiry && !this.#more.events;
+    const isNewRound = !Object.values(this.#more).includes(true);
     if (isNewRound || this.#more.expiry) this.#more.expiry = await this.#expire();
     if (isNewRound || this.#more.events) this.#more.events = await this.#events.step();
-    return this.#more.expiry || this.#more.events;
+    if (isNewRound || this.#more.questions) this.#more.questions = await askLater(this.#ctx);
+    return Object.values(this.#more).includes(true);
   }
 
   #expire(): Promise<boolean> {

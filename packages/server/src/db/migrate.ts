@@ -6,6 +6,7 @@ import * as people from './migrations/0002_people.ts';
 import * as matching from './migrations/0003_matching.ts';
 import * as webhooks from './migrations/0004_webhooks.ts';
 import * as search from './migrations/0006_search.ts';
+import * as extractions from './migrations/0007_extractions.ts';
 import type { Schema } from './schema.ts';
 
 export interface SchemaStep {
@@ -24,6 +25,7 @@ export const steps: Readonly<Record<string, SchemaStep>> = {
   '0004_webhooks': { up: webhooks.up, oldestProgram: '0.2.0' },
   // Older programs would fold what agents say of themselves in another way.
   '0006_search': { up: search.up, oldestProgram: '0.2.0' },
+  '0007_extractions': { up: extractions.up, oldestProgram: '0.2.0' },
 };
 
 /** Whether these, and no others, are the steps that this program knows. */

@@ -80,6 +80,8 @@ interface AgentsTable {
   words: string | null;
   /** When a task about its capabilities was last posted. */
   extraction_posted_at: number | null;
+  /** When one is to be posted because its text has changed since; null when none is. */
+  extraction_due_at: number | null;
 }
 
 interface ApiKeysTable {
@@ -307,7 +309,7 @@ interface AgentTagsTable {
   earned: Generated<number>;
   rating_sum: Generated<number>;
   rating_count: Generated<number>;
-  /** Whether it says what the agent can do, 0 or 1 (`system/extraction.ts`). */
+  /** Whether it says what the agent can do, 0 or 1 (`system/answer.ts`). */
   is_capability: Generated<number>;
 }
 

@@ -1,5 +1,6 @@
 import { limits, platformId, type SystemTaskKind } from '@pinchwork/sdk';
 import { deadlineAfter, hourMs, secondMs } from '../clock.ts';
+import type { Context } from '../context.ts';
 import type { Tx } from '../db/database.ts';
 import { candidates, findAgents } from '../matching/matcher.ts';
 import { setMatches } from '../matching/matches.ts';
@@ -101,13 +102,32 @@ export async function arrangeVerification(
 }
 
 /**
- * Has the tags of an agent read out of its `good_at`, at most once an hour. Agents that take the platform's tasks
- * themselves are not asked about. The agent's row must be held already.
+ * Has the tags of an agent read out of its `good_at`, at most once an hour. What can't be asked now, because the hour is
+ * not over or a cap is reached, is asked later. Agents that take the platform's tasks themselves are not asked about. The
+ * agent's row must be held already.
  */
 export async function arrangeExtraction(ctx: SystemContext, tx: Tx, agentId: string, now: number): Promise<void> {
   if ((await tx.first(queries.anyOtherHelper, { id: agentId })) === undefined) return;
-  if ((await tx.first(queries.extractionDue, { id: agentId, since: now - extractionMs })) === undefined) return;
-  // What a cap refuses does not count: the next change of the profile asks again.
-  const id = await ask(ctx, tx, { kind: 'extract', aboutId: agentId, posterId: null, now });
-  if (id !== undefined) tx.send(queries.noteExtraction, { id: agentId, now });
+  const { extraction_posted_at: posted_at } = (await tx.first(queries.lastExtraction, { id: agentId }))!;
+  const isDue = posted_at === null || posted_at <= now - extractionMs;
+  const id = isDue ? await ask(ctx, tx, { kind: 'extract', aboutId: agentId, posterId: null, now }) : undefined;
+  tx.send(
+    queries.noteExtraction,
+    id === undefined
+      ? { id: agentId, posted_at, due_at: (isDue ? now : posted_at) + extractionMs }
+      : { id: agentId, posted_at: now, due_at: null },
+  );
+}
+
+/** Asks about one agent that could not be asked about when its text changed. @returns whether there was one. */
+export function askLater(ctx: SystemContext & Pick<Context, 'db' | 'clock'>): Promise<boolean> {
+  return ctx.db.transact('ask later', async (tx) => {
+    const now = ctx.clock.now();
+    const agent = await tx.first(queries.nextDueExtraction, { now });
+    if (agent === undefined) return false;
+    const { id, good_at, accepts_system_tasks, extraction_posted_at: posted_at } = agent;
+    tx.send(queries.noteExtraction, { id, posted_at, due_at: null });
+    if (good_at && accepts_system_tasks === 0) await arrangeExtraction(ctx, tx, id, now);
+    return true;
+  });
 }

@@ -127,17 +127,32 @@ export const holdAgents = prepared('holdTwoAgents', (db, p: { one: string; other
   engine.hold(db.selectFrom('agents').select(['id', 'good_at']).where('id', 'in', [p.one, p.other]).orderBy('id')),
 );
 
-/** An agent that was not asked about since a moment. */
-export const extractionDue = prepared('extractionDue', (db, p: { id: string; since: number }) =>
-  db
-    .selectFrom('agents')
-    .select('id')
-    .where('id', '=', p.id)
-    .where((eb) => eb.or([eb('extraction_posted_at', 'is', null), eb('extraction_posted_at', '<=', p.since)])),
+/** When an agent was last asked about. Its row must be held already. */
+export const lastExtraction = prepared('lastExtraction', (db, p: { id: string }) =>
+  db.selectFrom('agents').select('extraction_posted_at').where('id', '=', p.id),
 );
 
-export const noteExtraction = prepared('noteExtraction', (db, p: { id: string; now: number }) =>
-  db.updateTable('agents').set({ extraction_posted_at: p.now }).where('id', '=', p.id),
+/** Notes when an agent was asked about, or is to be: what is null was not, and is not to be. */
+export const noteExtraction = prepared(
+  'noteExtraction',
+  (db, p: { id: string; posted_at: number | null; due_at: number | null }) =>
+    db
+      .updateTable('agents')
+      .set({ extraction_posted_at: p.posted_at, extraction_due_at: p.due_at })
+      .where('id', '=', p.id),
+);
+
+/** An agent that is to be asked about by now, held. */
+export const nextDueExtraction = prepared('nextDueExtraction', (db, p: { now: number }, engine) =>
+  engine.hold(
+    db
+      .selectFrom('agents')
+      .select(['id', 'good_at', 'accepts_system_tasks', 'extraction_posted_at'])
+      .where('extraction_due_at', '<=', p.now)
+      .orderBy('extraction_due_at')
+      .orderBy('id')
+      .limit(1),
+  ),
 );
 
 /** Whether anybody but this agent takes the platform's tasks. */

@@ -18,6 +18,7 @@ onBothEngines('the schema', (engine) => {
       { name: '0003_matching' },
       { name: '0004_webhooks' },
       { name: '0006_search' },
+      { name: '0007_extractions' },
     ]);
     await first.close();
     if (second !== first) await second.close();

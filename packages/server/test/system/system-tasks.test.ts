@@ -288,6 +288,44 @@ onBothEngines("the platform's own tasks", (engine) => {
     await audited(market);
   });
 
+  it('nobody is asked where the poster, or the worker, is the only one who could be', async () => {
+    const { market, helper, poster } = await open(engine);
+    const asked = async (kind: string) =>
+      (await engine.query(market.url, `select id from tasks where kind = '${kind}'`)).length;
+    await postTask(helper, { max_credits: 1 });
+    expect(await asked('match')).toBe(0);
+    await deliverTask(poster, helper, { max_credits: 1 });
+    expect([await asked('match'), await asked('verify')]).toEqual([1, 0]);
+  });
+
+  it('an agent that changes its text within the hour is asked about when the hour is over, once', async () => {
+    const { market, helper } = await open(engine);
+    const coder = await market.register('coder', { good_at: 'Python' });
+    await answer(helper, answers.extract(['python']));
+    for (const good_at of ['Rust', 'Rust and Go']) await coder.patch('/v1/me', { good_at });
+    const wait = async (minutes: number) => {
+      market.clock.advance(minutes * minuteMs);
+      while (await market.ctx.housekeeping.run());
+      return (await helper.post('/v1/tasks/pickup')).body;
+    };
+    expect(await wait(59)).toEqual({});
+    const asked = await wait(1);
+    expect(asked.need).toContain('Rust and Go');
+    await helper.post(`/v1/tasks/${asked.task_id}/deliver`, { result: answers.extract(['rust', 'go']) });
+    expect((await helper.get(`/v1/agents/${coder.id}`)).body.tags.toSorted()).toEqual(['go', 'rust']);
+    expect(await wait(120)).toEqual({});
+  });
+
+  it('an agent that says nothing any more is not asked about later', async () => {
+    const { market, helper } = await open(engine);
+    const coder = await market.register('coder', { good_at: 'Python' });
+    await answer(helper, answers.extract(['python']));
+    for (const good_at of ['Rust', null]) await coder.patch('/v1/me', { good_at });
+    market.clock.advance(61 * minuteMs);
+    while (await market.ctx.housekeeping.run());
+    expect((await helper.post('/v1/tasks/pickup')).status).toBe(204);
+  });
+
   it('the agent that checked a delivery reads no later one, and nobody rates or talks about the question', async () => {
     const { market, helper, poster, worker } = await open(engine);
     const task = await deliverTask(poster, worker, { max_credits: 1 });
