@@ -78,7 +78,7 @@ export async function createContext(
   {
     checkDatabaseClock = true,
     log: given,
-    resolve = systemResolve,
+    resolve = systemResolve(config.webhooks),
   }: { checkDatabaseClock?: boolean; log?: Log; resolve?: Resolve } = {},
 ): Promise<Context> {
   const output = given ?? (await openLog(config.logLevel));

@@ -28,5 +28,7 @@ export async function listEvents(
   const events = looked.filter(({ type }) => types.length === 0 || (types as string[]).includes(type)).slice(0, limit);
   const isFull = events.length === limit;
   const next = (isFull ? events : looked).at(-1)?.number ?? position.after;
-  return { events: events.map(rowOf), next, more: next < bounds.last, reset: position.reset };
+  // Pruned since the bounds were read.
+  const isCut = looked[0] !== undefined && looked[0].number !== position.after + 1;
+  return { events: events.map(rowOf), next, more: next < bounds.last, reset: position.reset || isCut };
 }

@@ -1,5 +1,5 @@
 import type { LookupAddress } from 'node:dns';
-import { lookup } from 'node:dns/promises';
+import { lookup, Resolver } from 'node:dns/promises';
 import ipaddr from 'ipaddr.js';
 import { invalid } from '../errors.ts';
 
@@ -46,7 +46,28 @@ export class ForbiddenAddress extends Error {
 /** All addresses of a name. Rejected when it has none, or they can't be found out. */
 export type Resolve = (name: string) => Promise<readonly LookupAddress[]>;
 
-export const systemResolve: Resolve = (name) => lookup(name, { all: true });
+/**
+ * Looks public names up by asking the machine's name servers. The system's own `lookup` would do so in one of two threads
+ * for the whole process and can't be broken off: a few names whose servers do not answer would hold up every other
+ * webhook, and connections to the database. It also reads the machine's own list of hosts, so where private hosts are fine
+ * it is the one to ask.
+ *
+ * @param servers name servers to ask instead of the machine's.
+ */
+export function systemResolve({ allowPrivateNetworks }: WebhookPolicy, servers?: readonly string[]): Resolve {
+  if (allowPrivateNetworks) return (name) => lookup(name, { all: true });
+  const resolver = new Resolver({ timeout: lookupTimeoutMs, tries: 2 });
+  if (servers !== undefined) resolver.setServers(servers);
+  return async (name) => {
+    const [four, six] = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);
+    const found = [
+      ...(four.status === 'fulfilled' ? four.value.map((address) => ({ address, family: 4 })) : []),
+      ...(six.status === 'fulfilled' ? six.value.map((address) => ({ address, family: 6 })) : []),
+    ];
+    if (found.length === 0 && four.status === 'rejected') throw four.reason;
+    return found;
+  };
+}
 
 /** The host of a URL as sockets take it: IPv6 without brackets. */
 export const hostOf = (hostname: string) => hostname.replace(/^\[|\]$/g, '');

@@ -1,9 +1,11 @@
 import { isIP, type LookupFunction } from 'node:net';
 import { Agent, buildConnector } from 'undici';
+import { secondMs } from '../clock.ts';
 import { ForbiddenAddress, hostOf, isPublicAddress, type Resolve, type WebhookPolicy } from './address.ts';
 
 /** What the headers of an answer may take. */
 const mostHeaderBytes = 16 * 1024;
+const longestIdleMs = 10 * secondMs;
 
 /**
  * The connections to webhooks: straight ones, whatever proxies the environment names, and to public addresses alone.
@@ -30,6 +32,8 @@ export function guardedAgent(policy: WebhookPolicy, resolve: Resolve, connectTim
   return new Agent({
     allowH2: false,
     maxHeaderSize: mostHeaderBytes,
+    // However long the receiver would keep a connection: each holds a file of this server's.
+    keepAliveMaxTimeout: longestIdleMs,
     // The whole exchange has a time limit of its own, by the program's clock.
     headersTimeout: 0,
     bodyTimeout: 0,

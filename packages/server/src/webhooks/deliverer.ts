@@ -215,21 +215,21 @@ export class Deliverer {
     if (done !== undefined) this.#note(tx, done, now);
     if (holds === 0) return undefined;
     const [first, agent] = await Promise.all([
-      firstDue(tx, agentId),
+      firstDue(tx, agentId, now),
       tx.first(queries.webhookOf, { agent_id: agentId }),
     ]);
     if (agent === undefined) throw new Error(`The agent ${agentId} of a webhook is not there`);
     // A suspended agent hears nothing; what waits is sent when that is over.
-    const dueAt = agent.suspended_at === null ? first?.next_at : undefined;
+    const dueAt = agent.suspended_at === null ? first?.dueAt : undefined;
     const rest = done === undefined ? 0 : restUntil(done.answer, now);
-    if (first !== undefined && dueAt != null && dueAt <= now && !isOver && !this.#stop.signal.aborted) {
-      return { row: first, url: agent.webhook_url, secret: agent.webhook_secret };
+    if (first !== undefined && dueAt !== undefined && dueAt <= now && !isOver && !this.#stop.signal.aborted) {
+      return { row: first.row, url: agent.webhook_url, secret: agent.webhook_secret };
     }
     // Not before now, so that those who have waited longer come first.
     tx.send(queries.releaseEndpoint, {
       ...lease,
       rest_until: rest,
-      due_at: dueAt == null ? null : Math.max(dueAt, now),
+      due_at: dueAt === undefined ? null : Math.max(dueAt, now),
     });
     return undefined;
   }
@@ -275,11 +275,18 @@ export class Deliverer {
 const strains = ({ error, durationMs }: Answer) => error !== null || durationMs > slowMs;
 
 /** The delivery that is due first: of those not tried yet the one with the lowest number, or one that is tried again. */
-async function firstDue(tx: Tx, agentId: string): Promise<queries.DeliveryRow | undefined> {
+async function firstDue(
+  tx: Tx,
+  agentId: string,
+  now: number,
+): Promise<{ row: queries.DeliveryRow; dueAt: number } | undefined> {
   const [fresh, again] = await Promise.all([
     tx.first(queries.firstFresh, { agent_id: agentId }),
     tx.first(queries.firstAgain, { agent_id: agentId }),
   ]);
-  if (fresh === undefined || again === undefined) return fresh ?? again;
-  return again.next_at! < fresh.next_at! ? again : fresh;
+  const repeated = again && { row: again, dueAt: again.next_at! };
+  if (fresh === undefined) return repeated;
+  // One that was never tried is due, though its time lies ahead: then the clock has been set back.
+  const untried = { row: fresh, dueAt: Math.min(fresh.next_at!, now) };
+  return repeated !== undefined && repeated.dueAt < untried.dueAt ? repeated : untried;
 }

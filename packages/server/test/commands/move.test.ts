@@ -2,6 +2,8 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { hourMs, minuteMs } from '../../src/clock.ts';
 import { move as moveFile } from '../../src/db/copy/move.ts';
 import { Digest, portionsOf } from '../../src/db/copy/table.ts';
+import { migrate } from '../../src/db/migrate.ts';
+import { openDatabase } from '../../src/db/open.ts';
 import { version } from '../../src/version.ts';
 import { makeBusy } from '../support/busy.ts';
 import { runCommand } from '../support/command.ts';
@@ -211,6 +213,27 @@ describe('a move that can not succeed', () => {
       Object.entries(tables).filter(([name, rows]) => !/^(meta|kysely_|search_progress)/.test(name) && rows.length > 0),
     ).toEqual([]);
     await sqlite.vandalise(url, `update agents set good_at = 'fits' where id = '${poster.id}'`);
+    expect(await moveHere(url, target)).toBeUndefined();
+  });
+
+  it('is refused where what was written reads back as something else, or not at all', async () => {
+    const { url } = await closedMarket();
+    const target = await postgres.freshUrl();
+    // The schema of an earlier try, with nothing in it.
+    const db = await openDatabase(target, { onError: () => undefined });
+    await migrate(db, version);
+    await db.close();
+    const meddle = (body: string) =>
+      postgres.vandalise(
+        target,
+        `create or replace function meddle() returns trigger as $$ begin ${body} end $$ language plpgsql`,
+        'create or replace trigger meddle before insert on reviews for each row execute function meddle()',
+      );
+    for (const body of [`new.feedback := 'Not so'; return new;`, 'return null;']) {
+      await meddle(body);
+      expect(await moveHere(url, target)).toMatch(/reviews has \d+ rows in the copy and \d+ in .*, or they differ/);
+    }
+    await postgres.vandalise(target, 'drop trigger meddle on reviews');
     expect(await moveHere(url, target)).toBeUndefined();
   });
 });

@@ -122,6 +122,20 @@ onBothEngines('a clock that is set by an hour', (engine) => {
     expect(reader.ids).toEqual(numbers(2, told + 1));
   });
 
+  it('back, holds up no webhook that waits for one before it', async () => {
+    const { market, worker } = await sendingMarket(engine);
+    const first = Promise.withResolvers<undefined>();
+    const receiver = await Receiver.open(
+      (response, n) => void first.promise.then(() => response.writeHead(200).end(`${n}`)),
+    );
+    const agent = await hooked(market, receiver);
+    await events(agent, worker, 3);
+    await until(() => receiver.received.length === 1);
+    later(market, -hourMs);
+    first.resolve(undefined);
+    await until(async () => (await deliveries(agent, '&status=delivered')).length === 3);
+  });
+
   it('back, holds up no webhook but one that is to be tried again, and that by an hour; forward, it is tried at once', async () => {
     const { market, worker } = await sendingMarket(engine);
     const receiver = await Receiver.open(answer(500));

@@ -1,5 +1,5 @@
 import { chownSync, existsSync, linkSync, renameSync, rmSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
 import { migrate } from '../migrate.ts';
 import { openSqlite } from '../sqlite.ts';
@@ -33,6 +33,10 @@ export async function restore(
   const path = locate(dataFile);
   const release = lock(path);
   const copy = `${path}.restoring`;
+  if (resolve(file) === resolve(copy)) {
+    release();
+    throw new Error(`${file} is what a restore that did not end has left behind; give it another name first.`);
+  }
   let done = false;
   try {
     const holdsData = ['', '-wal'].some((end) => sizeOf(path + end) > 0);
