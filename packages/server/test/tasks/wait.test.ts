@@ -1,8 +1,11 @@
+import { request } from 'node:http';
 import { expect, it, onTestFinished } from 'vitest';
 import { hourMs, minuteMs, secondMs } from '../../src/clock.ts';
 import { ManualClock } from '../support/clock.ts';
 import { onBothEngines, postgres } from '../support/engines.ts';
 import { claimTask, deliverTask, Market, postTask } from '../support/market.ts';
+import { until } from '../support/receiver.ts';
+import { listen } from '../support/streams.ts';
 
 /** The time of day can be set, as an operator does; timers go on by their own time. */
 class SteppedClock extends ManualClock {
@@ -104,6 +107,19 @@ onBothEngines('waiting for a task', (engine) => {
     expect((await answer).body.status).toBe('claimed');
     expect(market.clock.alarms).toBe(0);
     expect((await poster.get(`/v1/tasks/${id}?wait=300`)).status).toBe(200);
+  });
+
+  it('ends with its client', async () => {
+    const { market, poster } = await cast();
+    const id = await postTask(poster, { max_credits: 1 });
+    const { url } = await listen(market);
+    const client = request(new URL(`/v1/tasks/${id}?wait=300`, url), {
+      headers: { authorization: `Bearer ${poster.key}` },
+    });
+    client.on('error', () => undefined).end();
+    await until(() => market.ctx.watch.count === 1);
+    client.destroy();
+    await until(() => market.ctx.watch.count === 0);
   });
 
   it('answers a create that is on disk with 201, also when the storage goes away meanwhile', async () => {
