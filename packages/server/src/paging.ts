@@ -56,27 +56,30 @@ export function encodeCursor(list: ListName, position: readonly (string | number
  * @param start the position of the list's beginning, for a request without a cursor; also says what a cursor holds.
  * @throws DomainError `invalid_request` for anything that this list did not hand out, and for a cursor with an offset.
  */
-export function decodeCursor<P extends readonly (string | number)[]>(
-  list: ListName,
-  { cursor, offset }: PageRequest,
-  start: P,
-): P {
-  if (cursor === undefined) return start;
+export function decodeCursor<P extends readonly (string | number)[]>(list: ListName, page: PageRequest, start: P): P {
+  const position = readCursor(list, page);
+  if (position === undefined) return start;
+  if (position.length !== start.length || !start.every((value, i) => typeof value === typeof position[i])) {
+    throw notACursor();
+  }
+  return position as unknown as P;
+}
+
+/** What stands in a cursor of this list, whatever that is; undefined without one. Throws like `decodeCursor`. */
+export function readCursor(list: ListName, { cursor, offset }: PageRequest): unknown[] | undefined {
+  if (cursor === undefined) return undefined;
   if (offset > 0) throw invalid('cursor and offset exclude each other', 'Give the cursor alone to read on.');
   try {
     const [name, ...position] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown[];
-    if (
-      name === list &&
-      position.length === start.length &&
-      start.every((value, i) => typeof value === typeof position[i] && isStorable(position[i]))
-    ) {
-      return position as unknown as P;
-    }
+    if (name === list && position.every(isStorable)) return position;
   } catch {
     // Neither JSON nor a list: not one of ours.
   }
-  throw invalid('cursor: is not a cursor of this list', 'Use next_cursor of the page before, unchanged.');
+  throw notACursor();
 }
+
+export const notACursor = () =>
+  invalid('cursor: is not a cursor of this list', 'Use next_cursor of the page before, unchanged.');
 
 const isStorable = (value: unknown) =>
   Number.isSafeInteger(value) || (typeof value === 'string' && !value.includes('\0') && value.isWellFormed());

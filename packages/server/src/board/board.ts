@@ -3,13 +3,14 @@ import type { Database, Reader } from '../db/database.ts';
 import { DomainError } from '../errors.ts';
 import { countLimit } from '../paging.ts';
 import { tagParams } from '../tags.ts';
-import { comparePlaces, type Place, ranked } from './order.ts';
-import { isWithin, type Reach, reachOf, reachText, readReach, wasInWindow } from './reach.ts';
-import * as queries from './queries.ts';
+import { ranked } from './order.ts';
 import type { Pace, Pacing } from './pace.ts';
+import { type AmongMatched, type InRest, type Position, rankedTasks } from './position.ts';
+import * as queries from './queries.ts';
 import type { BoardParams, BoardRow } from './queries.ts';
 import {
   type Age,
+  ageOf,
   bestRank,
   type BoardFilter,
   oldest,
@@ -39,28 +40,9 @@ const countedReach = 5_000;
 const lookUpJob = new URL('./search.ts', import.meta.url);
 const leastApartMs = 30;
 
-/**
- * Where a page begins: behind a task in one of the three parts, and behind the first with how far the window reached
- * when reading began.
- */
-export type Position = readonly [
-  part: number,
-  a: number,
-  b: number,
-  c: number,
-  createdAt: number,
-  id: string,
-  reach: string,
-];
-
-const part = { matched: 0, window: 1, rest: 2 } as const;
-
-export const start: Position = [part.matched, -1, 0, 0, -1, '', ''];
-
 /** A page that begins here begins with this very task, or in the window with all of it. */
-export function justBefore({ position: [where, rank, , , createdAt, , reach] }: Listed): Position {
-  if (where === part.window) return [part.window, Number.MAX_SAFE_INTEGER, 0, 0, -1, '', reach];
-  return [where, rank, 0, 0, createdAt, '', reach];
+export function justBefore({ position }: Listed): Position {
+  return position.part === 'window' ? { part: 'window', shown: [] } : { ...position, id: '' };
 }
 
 export interface Listed {
@@ -71,19 +53,13 @@ export interface Listed {
   readonly position: Position;
 }
 
+/** The tasks of a part one by one, no more than are asked for; then where it goes on, null: nowhere. */
+type Part<End extends Position> = AsyncGenerator<Listed, End | null>;
+
 export interface Page {
   readonly tasks: Listed[];
   /** Where the search for more was given up; null: there is no more. */
   readonly cut: Position | null;
-}
-
-interface RestOf {
-  /** What has been found so far, and how many of those behind it are to be left out. */
-  readonly tasks: Listed[];
-  readonly skip: number;
-  readonly limit: number;
-  readonly capabilities: readonly string[];
-  readonly reach: Reach | undefined;
 }
 
 export interface PageOf {
@@ -115,48 +91,44 @@ export class Board {
   /** Reads `limit` tasks from a position on, without the first `offset`. */
   async page({ from, offset, limit }: PageOf): Promise<Page> {
     const tasks: Listed[] = [];
-    let skip = offset;
-    const take = (listed: readonly Listed[]) => {
-      tasks.push(...listed.slice(skip, skip + limit - tasks.length));
-      skip = Math.max(0, skip - listed.length);
-    };
-    if (from[0] === part.matched) {
-      const cut = await this.#matched(from, () => skip + limit - tasks.length, take);
-      if (cut !== null) return { tasks, cut };
+    let passed = 0;
+    const board = this.#from(from, () => offset + limit - passed);
+    for (;;) {
+      const { value, done } = await board.next();
+      if (done === true) return { tasks, cut: value };
+      if (passed++ >= offset) tasks.push(value);
+      if (tasks.length === limit) return { tasks, cut: null };
     }
-    if (tasks.length >= limit) return { tasks, cut: null };
-    const capabilities = await this.#capabilities();
-    const reach = readReach(from[6], capabilities.length);
-    if (from[0] === part.rest) {
-      return this.#rest({ created_at: from[4], id: from[5] }, { tasks, skip, limit, capabilities, reach });
-    }
-    if (capabilities.length === 0) return this.#rest(oldest, { tasks, skip, limit, capabilities, reach });
-    const window = await this.#window(capabilities, reach);
-    const after = from[0] === part.window ? placeAt(from) : undefined;
-    const text = reachText(window.reach);
-    take(
-      window.tasks
-        .filter(({ place }) => after === undefined || comparePlaces(after, place) < 0)
-        .map(({ row, place }) => ({ id: row.id, rank: null, position: [part.window, ...place, text] })),
-    );
-    if (tasks.length >= limit || window.isAll) return { tasks, cut: null };
-    return this.#rest(window.reach.all, { tasks, skip, limit, capabilities, reach: window.reach });
   }
 
-  /** @returns where the search was given up; null when there is no more, or enough. */
-  async #matched(
-    from: Position,
-    missing: () => number,
-    take: (listed: readonly Listed[]) => void,
-  ): Promise<Position | null> {
+  /**
+   * All parts, one behind the other.
+   *
+   * @param missing how many tasks are still wanted.
+   * @returns where the search was given up; null when there is no more.
+   */
+  async *#from(from: Position, missing: () => number): Part<Position> {
+    if (from.part === 'matched') {
+      const cut = yield* this.#matched(from, missing);
+      if (cut !== null) return cut;
+    }
+    const behind = from.part === 'rest' ? from : yield* this.#window(from.part === 'window' ? from.shown : []);
+    return behind === null ? null : yield* this.#rest(behind, missing);
+  }
+
+  async *#matched(from: RankedAge, missing: () => number): Part<AmongMatched> {
     const pace = this.#windowPace();
-    let place: RankedAge = { rank: from[1], created_at: from[4], id: from[5] };
+    const positionOf = ({ rank, created_at, id }: RankedAge): AmongMatched => ({
+      part: 'matched',
+      ...{ rank, created_at, id },
+    });
+    let place = from;
     for (;;) {
       const want = Math.min(missing(), stepSize);
       const { rows, end } = await scanMatched(this.#reader, this.#board, this.#filter, place, want, pace);
-      take(rows.map((row) => ({ id: row.id, rank: row.rank, position: placeAmongMatched(row) })));
-      if (end === null || missing() <= 0) return null;
-      if (rows.length < want) return placeAmongMatched(end);
+      for (const row of rows) yield { id: row.id, rank: row.rank, position: positionOf(row) };
+      if (end === null) return null;
+      if (rows.length < want) return positionOf(end);
       place = end;
     }
   }
@@ -166,60 +138,53 @@ export class Board {
     return this.#filter.needle === undefined ? this.#pacing.rest : this.#pacing.window();
   }
 
-  async #capabilities(): Promise<readonly string[]> {
+  async #capabilities(): Promise<ReadonlySet<string>> {
     const { agent } = this.#board;
     const rows = await this.#reader.all(queries.capabilitiesOf, { agent, limit: limits.extractedTags });
-    return rows.map(({ tag }) => tag);
+    return new Set(rows.map(({ tag }) => tag));
   }
 
-  /**
-   * With a filter, the window is the oldest tasks that pass it.
-   *
-   * @param known how far it reached when the reader began; it may have lost tasks since, but has taken in no others.
-   */
-  async #window(
-    capabilities: readonly string[],
-    known: Reach | undefined,
-  ): Promise<{ tasks: { row: BoardRow; place: Place }[]; reach: Reach; isAll: boolean }> {
-    const { tags, needle } = this.#filter;
-    const { rows: found, end } = await this.#scan(oldest, windowOfAll, this.#windowPace());
+  /** The best of the window that have not been shown. With a filter, the window is the oldest tasks that pass it. */
+  async *#window(before: readonly string[]): Part<InRest> {
+    const capabilities = await this.#capabilities();
+    if (capabilities.size === 0) return { part: 'rest', ...oldest, shown: before };
+    const { rows, end } = await this.#scan(oldest, windowOfAll, this.#windowPace());
     this.#hasLooked = true;
-    const ofTags =
-      tags.length > 0 || needle !== undefined
-        ? []
-        : await this.#reader.all(queries.tagWindows(capabilities.length), {
-            ...this.#board,
-            ...tagParams(capabilities),
-            // A task that has come back since may stand before those that were in it.
-            examine: known === undefined ? windowPerTag : 2 * windowPerTag,
-          });
-    const reach = known ?? reachOf(end ?? found.at(-1) ?? oldest, ofTags, capabilities.length);
-    const within = [
-      ...found.filter((row) => isWithin(row, reach.all)),
-      ...ofTags.filter((row) => isWithin(row, reach.tags[row.in_window])),
-    ];
-    const rows = [...new Map(within.map((row) => [row.id, row])).values()];
-    return { tasks: ranked(rows, capabilities), reach, isAll: known === undefined && end === null };
+    const all = new Map([...rows, ...(await this.#ofTags(capabilities))].map((row) => [row.id, row]));
+    for (const id of before) all.delete(id);
+    const shown = [...before];
+    const order = ranked([...all.values()], capabilities);
+    const left = order.splice(rankedTasks - shown.length);
+    for (const { id } of order) {
+      shown.push(id);
+      yield { id, rank: null, position: { part: 'window', shown: [...shown] } };
+    }
+    const near = new Set(rows.map(({ id }) => id));
+    if (left.some(({ id }) => near.has(id))) return { part: 'rest', ...oldest, shown };
+    return end === null ? null : { part: 'rest', ...end, shown: shown.filter((id) => !near.has(id)) };
   }
 
-  /** Everyone's tasks by age, without those of the agent's tags that were in the window, which may be younger. */
-  async #rest(behind: Age, { tasks, skip, limit, capabilities, reach }: RestOf): Promise<Page> {
-    const text = reach === undefined ? '' : reachText(reach);
-    let from = behind;
-    let offset = skip;
+  /** The oldest tasks of each capability. */
+  async #ofTags(capabilities: ReadonlySet<string>): Promise<BoardRow[]> {
+    const { tags, needle } = this.#filter;
+    if (tags.length > 0 || needle !== undefined) return [];
+    const params = { ...this.#board, ...tagParams([...capabilities]), examine: windowPerTag };
+    return this.#reader.all(queries.tagWindows(capabilities.size), params);
+  }
+
+  async *#rest({ created_at, id, shown }: InRest, missing: () => number): Part<InRest> {
+    const ahead = new Set(shown);
+    const positionOf = (age: Age): InRest => ({ part: 'rest', ...ageOf(age), shown: [...ahead] });
+    let from: Age = { created_at, id };
     for (;;) {
-      const want = Math.min(offset + limit - tasks.length + (reach === undefined ? 0 : windowOfAll), stepSize);
+      const want = Math.min(missing() + ahead.size, stepSize);
       const { rows, end } = await this.#find(from, want);
       for (const row of rows) {
-        if (reach !== undefined && wasInWindow(row, reach, capabilities)) continue;
-        if (offset > 0) offset--;
-        else if (tasks.length < limit) {
-          tasks.push({ id: row.id, rank: null, position: [part.rest, 0, 0, 0, row.created_at, row.id, text] });
-        }
+        if (!ahead.delete(row.id)) yield { id: row.id, rank: null, position: positionOf(row) };
       }
-      if (tasks.length >= limit || end === null) return { tasks, cut: null };
+      if (end === null) return null;
+      if (rows.length < want) return positionOf(end);
       from = end;
-      if (rows.length < want) return { tasks, cut: [part.rest, 0, 0, 0, from.created_at, from.id, text] };
     }
   }
 
@@ -283,21 +248,3 @@ export class Board {
 function ifOverloaded(error: unknown): undefined {
   if (!(error instanceof DomainError && error.code === 'overloaded')) throw error;
 }
-
-const placeAmongMatched = ({ rank, created_at, id }: RankedAge): Position => [
-  part.matched,
-  rank,
-  0,
-  0,
-  created_at,
-  id,
-  '',
-];
-
-const placeAt = ([, overlap, reputation, trust, createdAt, id]: Position): Place => [
-  overlap,
-  reputation,
-  trust,
-  createdAt,
-  id,
-];

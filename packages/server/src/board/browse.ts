@@ -1,12 +1,13 @@
 import type { BoardQuery, BoardResponse } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import type { Call } from '../context.ts';
-import { counted, decodeCursor, encodeCursor } from '../paging.ts';
+import { counted } from '../paging.ts';
 import { cutBySize, readByIds, withSizes } from '../tasks/page.ts';
 import { boardView } from '../tasks/view.ts';
-import { Board, start } from './board.ts';
+import { Board } from './board.ts';
 import { boardFilter } from './filter.ts';
 import { patient } from './pace.ts';
+import { decodePosition, encodePosition, start } from './position.ts';
 
 /** How long a page is looked for, before it says that it is partial. */
 const budgetMs = 80;
@@ -15,7 +16,7 @@ const budgetMs = 80;
 export async function listBoard(call: Call, query: z.output<typeof BoardQuery>): Promise<BoardResponse> {
   const { ctx, agentId } = call;
   const filter = boardFilter(query);
-  const from = decodeCursor('board', query, start);
+  const from = decodePosition(query);
   const board = new Board(ctx.db, agentId, ctx.clock.now(), filter, patient(budgetMs));
   const { tasks, cut } = await board.page({ from, offset: query.offset, limit: query.limit + 1 });
   const isWhole = from === start && cut === null && tasks.length <= query.limit;
@@ -32,6 +33,6 @@ export async function listBoard(call: Call, query: z.output<typeof BoardQuery>):
     ...counted(from === start ? Math.max(total, query.offset + kept.length) : total),
     ...(isCapped || cut !== null ? { total_capped: true as const } : {}),
     ...(cut === null ? {} : { search_partial: true as const }),
-    next_cursor: next === null ? null : encodeCursor('board', next),
+    next_cursor: next === null ? null : encodePosition(next),
   };
 }

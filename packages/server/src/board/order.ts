@@ -8,20 +8,16 @@ import type { BoardRow } from './queries.ts';
 
 /** What a poster's trust in an agent it has never met counts as. */
 const unknownTrust = 0.5;
-/** Trust as a whole number, so that two places can be compared exactly, also in a cursor. */
+/** Trust is compared as a whole number: sums that differ in their last digits only are the same. */
 const trustScale = 1_000_000;
 
 /** A place in the order: the tags shared, reputation, trust, then age and id. */
 export type Place = readonly [overlap: number, reputation: number, trust: number, createdAt: number, id: string];
 
-/** What the poster wrote, folded, and what the task was found to be about. */
-export function tagsOfRow({ tags, hints }: BoardRow): Record<'tags' | 'hints', ReadonlySet<string>> {
-  return { tags: new Set((JSON.parse(tags) as string[]).map(foldTag)), hints: new Set(JSON.parse(hints) as string[]) };
-}
-
-export function placeOf(row: BoardRow, capabilities: readonly string[]): Place {
-  const { tags, hints } = tagsOfRow(row);
-  const overlap = capabilities.filter((tag) => tags.has(tag) || hints.has(tag)).length;
+export function placeOf(row: BoardRow, capabilities: ReadonlySet<string>): Place {
+  const tags = new Set([...(JSON.parse(row.tags) as string[]).map(foldTag), ...(JSON.parse(row.hints) as string[])]);
+  let overlap = 0;
+  for (const tag of tags) if (capabilities.has(tag)) overlap++;
   const trust = Math.round((row.trust ?? unknownTrust) * trustScale);
   return [overlap, row.reputation_e2, trust, row.created_at, row.id];
 }
@@ -32,11 +28,9 @@ export function comparePlaces(a: Place, b: Place): number {
 }
 
 /** The rows of a window, best first. */
-export function ranked<R extends BoardRow>(
-  rows: readonly R[],
-  capabilities: readonly string[],
-): { row: R; place: Place }[] {
+export function ranked(rows: readonly BoardRow[], capabilities: ReadonlySet<string>): BoardRow[] {
   return rows
     .map((row) => ({ row, place: placeOf(row, capabilities) }))
-    .sort((a, b) => comparePlaces(a.place, b.place));
+    .sort((a, b) => comparePlaces(a.place, b.place))
+    .map(({ row }) => row);
 }

@@ -157,23 +157,16 @@ export const openAmong = perShape((shape: `${number}/${number}`) => {
   );
 });
 
-/**
- * The windows of `tagCount` capabilities: of each the oldest tasks that bear it, and those that were found to be about
- * it. `in_window` tells which: twice the tag's place, and one more for what was found. A task may be in several.
- */
+/** The windows of `tagCount` capabilities: of each the oldest tasks that bear it, or were found to be about it. */
 export const tagWindows = perShape((tagCount: number) =>
-  preparedSql<BoardParams & { examine: number }, BoardRow & { in_window: number }>(
+  preparedSql<BoardParams & { examine: number }, BoardRow>(
     `tagWindows${tagCount}`,
     (p) => {
-      const oldest = (table: 'board_tags' | 'board_hints', i: number, window: number) => sql`
-        select id, ${sql.lit(window)} as in_window from (
-          select task_id as id from ${sql.table(table)} where tag = ${tag(p, i)}
-          order by created_at, task_id limit ${p.examine}) as ${sql.ref(`${table}_${i}`)}`;
-      const windows = indexes(tagCount).flatMap((i) => [
-        oldest('board_tags', i, 2 * i),
-        oldest('board_hints', i, 2 * i + 1),
-      ]);
-      return sql`select ${columns}, x.in_window ${rowsOf(sql.join(windows, sql` union all `), p)}
+      const oldest = (table: 'board_tags' | 'board_hints', i: number) => sql`select id from (
+        select task_id as id from ${sql.table(table)} where tag = ${tag(p, i)}
+        order by created_at, task_id limit ${p.examine}) as ${sql.ref(`${table}_${i}`)}`;
+      const windows = indexes(tagCount).flatMap((i) => [oldest('board_tags', i), oldest('board_hints', i)]);
+      return sql`select ${columns} ${rowsOf(sql.join(windows, sql` union `), p)}
           and ${isOpen(p)} and ${isEveryones(p)}`;
     },
     { replan: true },

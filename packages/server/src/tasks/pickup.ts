@@ -1,8 +1,9 @@
 import type { PickupBatchResponse, TaskPickupResponse } from '@pinchwork/sdk';
 import { ratingsOf } from '../agents/queries.ts';
-import { Board, justBefore, type Position, start } from '../board/board.ts';
-import { lockFirstOf, lockShape } from '../board/queries.ts';
+import { Board, justBefore } from '../board/board.ts';
 import { hurried, patient } from '../board/pace.ts';
+import { type Position, start } from '../board/position.ts';
+import { lockFirstOf, lockShape } from '../board/queries.ts';
 import type { BoardFilter } from '../board/scan.ts';
 import { deadlineAfter, minuteMs, secondMs } from '../clock.ts';
 import type { Call, Context } from '../context.ts';

@@ -1,7 +1,9 @@
 import { expect, it } from 'vitest';
 import { type Engine, onBothEngines } from '../support/engines.ts';
+import { browseAll, forgetMatches } from '../support/board.ts';
 import { answer, answers, registerHelper } from '../support/helpers.ts';
-import { type Agent, Market, postTask } from '../support/market.ts';
+import { expectError } from '../support/errors.ts';
+import { type Agent, deliverTask, Market, postTask } from '../support/market.ts';
 
 /** More of what is in the way than a transaction looks through. */
 const inTheWay = 10_500;
@@ -33,16 +35,8 @@ async function open(...[engine]: Parameters<typeof Market.fresh>) {
 const seed = (engine: Engine, market: Market, statements: string[]) =>
   engine.vandalise(market.url, ...statements, ...(engine.name === 'PostgreSQL' ? ['analyze'] : []));
 
-/** Browses to the end, however little each look gets through in its time. */
-async function browse(agent: Agent): Promise<string[]> {
-  const ids: string[] = [];
-  for (let cursor: string | null = ''; cursor !== null;) {
-    const { body } = await agent.get(`/v1/tasks/available${cursor === '' ? '' : `?cursor=${cursor}`}`);
-    ids.push(...body.tasks.map(({ task_id }: { task_id: string }) => task_id));
-    cursor = body.next_cursor;
-  }
-  return ids;
-}
+/** However little each look gets through in its time. */
+const browse = (agent: Agent) => browseAll(agent, 'limit=20');
 
 const next = async (agent: Agent, query = '') => (await agent.post(`/v1/tasks/pickup${query}`)).body?.task_id;
 
@@ -72,7 +66,7 @@ onBothEngines('an agent with capabilities', (engine) => {
     for (let i = 0; i < 180; i++) {
       ids.tagged.push(await postTask(poster, { max_credits: 1, tags: [i % 3 === 0 ? 'both' : 'one'] }));
     }
-    await seed(engine, market, ['delete from matches', 'update tasks set match_count = 0, held_until = null']);
+    await forgetMatches(engine, market);
     return ids;
   };
 
@@ -80,9 +74,9 @@ onBothEngines('an agent with capabilities', (engine) => {
     const { market, capable, poster } = await open(engine);
     const { plain, tagged } = await overfull(market, poster);
     const seen = await browse(capable);
-    // Sixty of each tag.
-    expect(tagged).toEqual(expect.arrayContaining(seen.slice(0, 120)));
-    expect(plain.slice(0, 100)).toEqual(seen.slice(120, 220));
+    // A page of the largest size is in its own order; behind it the oldest come first.
+    expect(tagged).toEqual(expect.arrayContaining(seen.slice(0, 100)));
+    expect(seen.slice(100, 210)).toEqual(plain);
     expect(seen.toSorted()).toEqual([...plain, ...tagged].toSorted());
   });
 
@@ -100,6 +94,35 @@ onBothEngines('an agent with capabilities', (engine) => {
       if (seen.length <= 200) for (const id of page.slice(0, 12)) await other.post(`/v1/tasks/${id}/pickup`);
     }
     expect(seen.toSorted()).toEqual([...plain, ...tagged].toSorted());
+  });
+
+  it('sees a task by its cursor whose poster has come to be esteemed since', async () => {
+    const { market, capable, poster } = await open(engine);
+    const [rising, worker] = [await market.register('rising'), await market.register('worker')];
+    const ids: string[] = [];
+    for (let i = 0; i < 15; i++) ids.push(await postTask(i < 10 ? poster : rising, { max_credits: 1 }));
+    const first = (await capable.get('/v1/tasks/available?limit=8')).body;
+    const done = await deliverTask(rising, worker, { max_credits: 1 });
+    await rising.post(`/v1/tasks/${done}/approve`);
+    expect((await worker.post(`/v1/tasks/${done}/rate`, { rating: 5 })).status).toBe(201);
+    expect(await next(capable)).toBe(ids[10]);
+    const { body } = await capable.get(`/v1/tasks/available?cursor=${first.next_cursor}`);
+    const seen = [...first.tasks, ...body.tasks].map(({ task_id }: { task_id: string }) => task_id);
+    expect(seen).toEqual([...ids.slice(0, 8), ...ids.slice(11), ...ids.slice(8, 10)]);
+  });
+
+  it.each([
+    ['window', ['window', 'tk-0123456789AB']],
+    ['window', ['window', 'A'.repeat(101 * 12)]],
+    ['window', ['window']],
+    ['rest', ['rest', '1', 'tk-0123456789AB', '']],
+    ['rest', ['rest', 1.5, 'tk-0123456789AB', '']],
+    ['matched', ['matched', 1, 1, 'tk-0123456789AB', '']],
+    ['part', ['elsewhere', 1, 1, 'tk-0123456789AB']],
+  ])('takes no cursor that was not handed out: another %s', async (_, position) => {
+    const { capable } = await open(engine);
+    const cursor = Buffer.from(JSON.stringify(['board', ...position])).toString('base64url');
+    expectError(await capable.get(`/v1/tasks/available?cursor=${cursor}`), 400);
   });
 
   it('reaches all of them by picking up', async () => {

@@ -56,6 +56,23 @@ onBothEngines('the order of the board', (engine) => {
     expect(await drain(coder)).toEqual(order);
   });
 
+  it('begins with what bears a tag of one’s own, or was found to be about it, behind more than a hundred others', async () => {
+    const { market, helper, post } = await open();
+    const coder = await registerCapable(market, helper, ['python']);
+    const poster = await market.register('poster');
+    await helper.patch('/v1/me', { accepts_system_tasks: false });
+    const oldest = await postTask(poster, { max_credits: 1 });
+    for (let i = 0; i < 109; i++) await postTask(poster, { max_credits: 1, tags: ['cooking'] });
+    await helper.patch('/v1/me', { accepts_system_tasks: true });
+    const tagged = await post(poster, ['Python']);
+    const hinted = await post(poster, [], [], ['python']);
+    expect(await browse(coder, 'limit=3')).toEqual([tagged, hinted, oldest]);
+    expect([await coder.post('/v1/tasks/pickup'), await coder.post('/v1/tasks/pickup')]).toMatchObject([
+      { body: { task_id: tagged } },
+      { body: { task_id: hinted } },
+    ]);
+  });
+
   it('keeps a task for those who were chosen for a head start, then everybody sees it; by id anybody takes it at once', async () => {
     const market = await Market.fresh(engine, { ...generous, PINCHWORK_MATCH_EXCLUSIVE_SECONDS: '90' });
     const [poster, other] = [await market.register('poster'), await market.register('other')];

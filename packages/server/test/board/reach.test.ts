@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { secondMs } from '../../src/clock.ts';
-import { onBothEngines } from '../support/engines.ts';
+import { type Engine, onBothEngines } from '../support/engines.ts';
 import { answer, answers, generous, registerCapable, registerHelper } from '../support/helpers.ts';
-import { Market, postTask } from '../support/market.ts';
-import { browse, browseAll, drain } from '../support/board.ts';
+import { deliverTask, Market, postTask } from '../support/market.ts';
+import { browse, browseAll, drain, forgetMatches } from '../support/board.ts';
 import { Random, testSeed } from '../support/random.ts';
 
 const someTags = ['python', 'sql', 'cooking', 'law'];
@@ -15,6 +15,25 @@ const boards = Number(process.env.PINCHWORK_TEST_BOARDS ?? 12);
 
 /** PostgreSQL takes several times as long a page, so it gets fewer. */
 const limits = { SQLite: [1, 2, 3, 4, 5, 6, 7], PostgreSQL: [2, 7] };
+
+/**
+ * A board larger than what an agent that knows Python sees in its own order: behind others' tasks, many of its own tag.
+ * Nobody was chosen for them.
+ */
+async function openLarge(engine: Engine) {
+  const market = await Market.fresh(engine, generous);
+  const helper = await registerHelper(market);
+  const agent = await registerCapable(market, helper, ['python', 'sql']);
+  await helper.patch('/v1/me', { accepts_system_tasks: false });
+  const random = new Random(testSeed);
+  const posters = [await market.register('poster'), await market.register('another')] as const;
+  const post = (tags: string[]) => postTask(random.pick(posters), { max_credits: 1, tags });
+  const ids: string[] = [];
+  for (let i = 0; i < 110; i++) ids.push(await post(random.chance(50) ? ['cooking'] : []));
+  for (let i = 0; i < 190; i++) ids.push(await post(random.chance(70) ? ['python'] : someTags.slice(random.below(4))));
+  await forgetMatches(engine, market);
+  return { market, agent, posters, random, post, ids };
+}
 
 onBothEngines('the whole board', (engine) => {
   it(
@@ -53,6 +72,44 @@ onBothEngines('the whole board', (engine) => {
       await fc.assert(board, { seed: testSeed, numRuns: boards });
     },
   );
+
+  it('is reached by whoever picks up more than arrives, in the order of browsing, where it is large', async () => {
+    const { agent, post, ids } = await openLarge(engine);
+    const reached: string[] = [];
+    for (;;) {
+      const ahead = await browse(agent, 'limit=10');
+      const { body } = await agent.post('/v1/tasks/pickup/batch', { count: 10 });
+      expect(body.tasks.map(({ task_id }: { task_id: string }) => task_id)).toEqual(ahead);
+      if (ahead.length === 0) break;
+      reached.push(...ahead);
+      if (ids.length < 340) ids.push(await post(['python']), await post(['sql', 'python']));
+    }
+    expect(reached.toSorted()).toEqual(ids.toSorted());
+  });
+
+  it('shows by cursor each task that stays on it, and once, whatever moves meanwhile', async () => {
+    const { market, agent, posters, random, post, ids } = await openLarge(engine);
+    const worker = await market.register('worker');
+    const [seen, taken] = [[] as string[], new Set<string>()];
+    for (let cursor = ''; ;) {
+      const { body } = await agent.get(`/v1/tasks/available?limit=${10 + random.below(30)}${cursor}`);
+      seen.push(...body.tasks.map(({ task_id }: { task_id: string }) => task_id));
+      if (body.next_cursor === null) break;
+      cursor = `&cursor=${body.next_cursor}`;
+      await post(['python', 'sql']);
+      for (let i = 0; i < 8; i++) {
+        const id = random.pick(random.chance(70) ? (seen as [string]) : (ids as [string, ...string[]]));
+        if ((await worker.post(`/v1/tasks/${id}/pickup`)).status === 200) taken.add(id);
+      }
+      if (taken.size < 30) await worker.post(`/v1/tasks/${[...taken].at(-1)}/abandon`);
+      const poster = random.pick(posters);
+      const done = await deliverTask(poster, worker, { max_credits: 1 });
+      await poster.post(`/v1/tasks/${done}/approve`);
+      await worker.post(`/v1/tasks/${done}/rate`, { rating: 1 + random.below(5) });
+    }
+    const staying = ids.filter((id) => !taken.has(id));
+    expect(seen.filter((id) => staying.includes(id)).toSorted()).toEqual(staying.toSorted());
+  });
 
   it('is read to its end by cursors of any size, and by offsets, in one order without repeats or gaps', async () => {
     const market = await Market.fresh(engine, generous);

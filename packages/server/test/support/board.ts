@@ -1,4 +1,5 @@
-import type { Agent } from './market.ts';
+import type { Engine } from './engines.ts';
+import type { Agent, Market } from './market.ts';
 
 const idsOf = (tasks: { task_id: string }[]) => tasks.map(({ task_id }) => task_id);
 
@@ -31,3 +32,7 @@ export async function drain(agent: Agent): Promise<string[]> {
     ids.push(body.task_id);
   }
 }
+
+/** Makes all that is on the board everyone's, as if nobody had been chosen for it. */
+export const forgetMatches = (engine: Engine, { url }: Market) =>
+  engine.vandalise(url, 'delete from matches', 'update tasks set match_count = 0, held_until = null');
