@@ -64,7 +64,10 @@ export async function register(
     await describe(
       ctx,
       tx,
-      { id: agentId, words: null, accepts_system_tasks: Number(input.accepts_system_tasks ?? false) },
+      {
+        ...{ id: agentId, words: null, suspended_at: null, extraction_posted_at: null },
+        accepts_system_tasks: Number(input.accepts_system_tasks ?? false),
+      },
       goodAt,
       now,
     );
@@ -89,16 +92,17 @@ export async function register(
 async function describe(
   ctx: Context,
   tx: Tx,
-  agent: Pick<AgentRow, 'id' | 'words' | 'accepts_system_tasks'>,
+  agent: Pick<AgentRow, 'id' | 'words' | 'accepts_system_tasks' | 'suspended_at' | 'extraction_posted_at'>,
   goodAt: string | null,
   now: number,
 ): Promise<void> {
   const said = goodAt === '' ? null : goodAt;
-  if (said !== null || agent.words !== null) {
+  // A suspension that has just begun has taken its words out: they come back when it ends.
+  if ((said !== null || agent.words !== null) && agent.suspended_at === null) {
     tx.send(setWords, { id: agent.id, words: indexWords(tx, agent.id, agent.words, said) });
   }
   if (said === null) forgetCapabilities(tx, agent.id);
-  else if (agent.accepts_system_tasks === 0) await arrangeExtraction(ctx, tx, agent.id, now);
+  else if (agent.accepts_system_tasks === 0) await arrangeExtraction(ctx, tx, agent, now);
 }
 
 /** What the directory's search looks through. */

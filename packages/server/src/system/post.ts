@@ -106,17 +106,17 @@ export async function arrangeVerification(
  * not over or a cap is reached, is asked later. Agents that take the platform's tasks themselves are not asked about. The
  * agent's row must be held already.
  */
-export async function arrangeExtraction(ctx: SystemContext, tx: Tx, agentId: string, now: number): Promise<void> {
-  if ((await tx.first(queries.anyOtherHelper, { id: agentId })) === undefined) return;
-  const { extraction_posted_at: posted_at } = (await tx.first(queries.lastExtraction, { id: agentId }))!;
+export async function arrangeExtraction(
+  ctx: SystemContext,
+  tx: Tx,
+  { id, extraction_posted_at: posted_at }: { id: string; extraction_posted_at: number | null },
+  now: number,
+): Promise<void> {
+  if ((await tx.first(queries.anyOtherHelper, { id })) === undefined) return;
   const isDue = posted_at === null || posted_at <= now - extractionMs;
-  const id = isDue ? await ask(ctx, tx, { kind: 'extract', aboutId: agentId, posterId: null, now }) : undefined;
-  tx.send(
-    queries.noteExtraction,
-    id === undefined
-      ? { id: agentId, posted_at, due_at: (isDue ? now : posted_at) + extractionMs }
-      : { id: agentId, posted_at: now, due_at: null },
-  );
+  const isAsked = isDue && (await ask(ctx, tx, { kind: 'extract', aboutId: id, posterId: null, now })) !== undefined;
+  const later = { id, posted_at, due_at: (isDue ? now : posted_at) + extractionMs };
+  tx.send(queries.noteExtraction, isAsked ? { id, posted_at: now, due_at: null } : later);
 }
 
 /** Asks about one agent that could not be asked about when its text changed. @returns whether there was one. */
@@ -125,9 +125,8 @@ export function askLater(ctx: SystemContext & Pick<Context, 'db' | 'clock'>): Pr
     const now = ctx.clock.now();
     const agent = await tx.first(queries.nextDueExtraction, { now });
     if (agent === undefined) return false;
-    const { id, good_at, accepts_system_tasks, extraction_posted_at: posted_at } = agent;
-    tx.send(queries.noteExtraction, { id, posted_at, due_at: null });
-    if (good_at && accepts_system_tasks === 0) await arrangeExtraction(ctx, tx, id, now);
+    tx.send(queries.noteExtraction, { id: agent.id, posted_at: agent.extraction_posted_at, due_at: null });
+    if (agent.good_at && agent.accepts_system_tasks === 0) await arrangeExtraction(ctx, tx, agent, now);
     return true;
   });
 }

@@ -127,11 +127,6 @@ export const holdAgents = prepared('holdTwoAgents', (db, p: { one: string; other
   engine.hold(db.selectFrom('agents').select(['id', 'good_at']).where('id', 'in', [p.one, p.other]).orderBy('id')),
 );
 
-/** When an agent was last asked about. Its row must be held already. */
-export const lastExtraction = prepared('lastExtraction', (db, p: { id: string }) =>
-  db.selectFrom('agents').select('extraction_posted_at').where('id', '=', p.id),
-);
-
 /** Notes when an agent was asked about, or is to be: what is null was not, and is not to be. */
 export const noteExtraction = prepared(
   'noteExtraction',

@@ -239,6 +239,10 @@ const rejection = (p: RejectParams): TaskUpdate => ({
 const isNoInspector = (eb: TaskExpressions, { actor }: PersonParams) =>
   eb(sql`replace(inspectors, ${actor}, '')`, '=', eb.ref('inspectors'));
 
+/** A task of the platform is of no use any more: somebody has had in hand what was to be matched, or what was to be checked has changed. */
+const hasMovedOn = sql<SqlBool>`(tasks.kind = 'match' and (about.status <> 'posted' or about.claim_number > 0)
+  or tasks.kind = 'verify' and about.version <> tasks.about_version)`;
+
 /**
  * One that takes the platform's tasks, and is no party of what this one is about; which has not moved on, so that nobody
  * is paid for what nobody needs.
@@ -260,12 +264,7 @@ const mayHelp = (eb: TaskExpressions, { actor }: PersonParams) =>
           .select('about.id')
           .whereRef('about.id', '=', 'tasks.about_id')
           .where((about) =>
-            about.or([
-              about('about.poster_id', '=', actor),
-              about('about.worker_id', '=', actor),
-              sql<SqlBool>`tasks.kind = 'match' and (about.status <> 'posted' or about.claim_number > 0)`,
-              sql<SqlBool>`tasks.kind = 'verify' and about.version <> tasks.about_version`,
-            ]),
+            about.or([about('about.poster_id', '=', actor), about('about.worker_id', '=', actor), hasMovedOn]),
           ),
       ),
     ),
@@ -356,8 +355,15 @@ export const platformStatements = {
   withdraw: transitionStatement<{ id: string; now: number }>(
     'withdraw',
     () => ({}),
-    (eb) => eb.and([]),
-    'IfPosted',
+    (eb) =>
+      eb.exists(
+        eb
+          .selectFrom('tasks as about')
+          .select('about.id')
+          .whereRef('about.id', '=', 'tasks.about_id')
+          .where(hasMovedOn),
+      ),
+    'IfUnneeded',
   ),
 } satisfies Record<PlatformTransition, unknown>;
 

@@ -43,6 +43,8 @@ export async function record(
 ): Promise<void> {
   await recordStanding(ctx, tx, name, task, moved);
   await recordOutcome(ctx, tx, name, task, moved);
+  const { from, to } = transition(name);
+  if (task.kind !== 'work' && from === 'claimed' && to === 'posted') await withdraw(ctx, tx, task.id, moved.at);
 }
 
 /** The first half: the board, how the agents stand, and what the platform need not ask any more. */
@@ -139,10 +141,14 @@ async function withdrawUnneeded(
   now: number,
 ): Promise<void> {
   const id = drops === undefined ? null : drops === 'matching' ? task.matching_id : task.verifying_id;
-  if (id === null || (await tx.first(lockPostedTask, { id })) === undefined) return;
-  const dropped = await tx.first(platformStatements.withdraw, { id, now });
-  if (dropped === undefined) return;
-  await record(ctx, tx, 'withdraw', dropped, { actorId: dropped.poster_id, workerId: null, at: now });
+  if (id !== null && (await tx.first(lockPostedTask, { id })) !== undefined) await withdraw(ctx, tx, id, now);
+}
+
+/** Withdraws a task of the platform that nobody has in hand, if nobody needs it any more. */
+async function withdraw(ctx: RecordContext, tx: Tx, id: string, now: number): Promise<void> {
+  const task = await tx.first(platformStatements.withdraw, { id, now });
+  if (task === undefined) return;
+  await record(ctx, tx, 'withdraw', task, { actorId: task.poster_id, workerId: null, at: now });
 }
 
 async function moveCredits(

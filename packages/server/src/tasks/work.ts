@@ -67,6 +67,8 @@ export function abandon(call: Call, taskId: string, input: z.output<typeof Aband
     if (task === undefined) throw await refusal(tx, 'abandon', taskId, agentId, now, claimNumber);
     const moved = { actorId: agentId, workerId: agentId, at: now };
     await record(ctx, tx, own === undefined ? 'abandonSystem' : 'abandon', task, moved);
-    return taskView(await withTexts(tx, task), agentId);
+    // One of the platform's that nobody needs any more has been withdrawn meanwhile.
+    const left = own ?? (await tx.first(taskById, { id: taskId }))!;
+    return taskView(await withTexts(tx, left), agentId);
   });
 }

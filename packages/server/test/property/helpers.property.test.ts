@@ -64,7 +64,7 @@ interface Question {
 
 const price = { match: 3, verify: 5 };
 
-/** One that is given back after what it is about has moved on is handed to nobody. */
+/** One that is given back after what it is about has moved on is withdrawn. */
 const isNeeded = ({ kind, about, delivery }: Question) =>
   kind === 'match' ? about.status === 'posted' : about.status === 'delivered' && about.deliveries === delivery;
 
@@ -176,7 +176,7 @@ class Walk {
         const path = verb === 'giveBack' ? 'abandon' : 'deliver';
         const { status } = await post(agent, `${held.id}/${path}`, { result: verb === 'fail' ? '{}' : fits });
         expect(status).toBe(verb === 'fail' ? 400 : 200);
-        if (verb === 'giveBack') Object.assign(held, { status: 'posted', holder: null });
+        if (verb === 'giveBack') Object.assign(held, { status: isNeeded(held) ? 'posted' : 'cancelled', holder: null });
         if (verb === 'answer') {
           held.status = 'approved';
           this.earned[helper]! += price[held.kind];

@@ -344,12 +344,15 @@ onBothEngines("the platform's own tasks", (engine) => {
     await audited(market);
   });
 
-  it('a question given back after its task has moved on is handed to nobody', async () => {
+  it('a question given back after its task has moved on is withdrawn, and its price given back', async () => {
     const { market, helper, poster, worker } = await open(engine);
     const task = await postTask(poster, { max_credits: 1 });
     const { task: matching } = await pickUp(helper);
     await worker.post(`/v1/tasks/${task}/pickup`);
-    await helper.post(`/v1/tasks/${matching}/abandon`);
+    expect((await helper.post(`/v1/tasks/${matching}/abandon`)).body.status).toBe('cancelled');
+    expect(await engine.query(market.url, 'select sum(credits) as spent from system_spending')).toMatchObject([
+      { spent: expect.toSatisfy((spent) => Number(spent) === 0) },
+    ]);
     const other = await registerHelper(market, 'other helper');
     expect((await other.post('/v1/tasks/pickup')).status).toBe(204);
     expectError(await other.post(`/v1/tasks/${matching}/pickup`), 409);
