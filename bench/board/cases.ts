@@ -1,6 +1,6 @@
 import { expectStatus, fieldsOf, taskIdOf } from '../http.ts';
 import { samples } from './language.ts';
-import { type Requests, type TimedReply } from './requests.ts';
+import type { Requests, TimedReply } from './requests.ts';
 import type { Speaker, World } from './world.ts';
 
 /**

@@ -9,7 +9,7 @@ import {
 } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import type { Call, Context } from '../context.ts';
-import { listParams, shapeFor } from '../db/prepared.ts';
+import { fitted } from '../db/prepared.ts';
 import { agentNotFound, DomainError } from '../errors.ts';
 import { counted, countLimit, decodeCursor, encodeCursor } from '../paging.ts';
 import { tagParams } from '../tags.ts';
@@ -128,13 +128,9 @@ const pageSizes = [1, 20, limits.pageSize] as const;
 
 async function withTags(ctx: Context, agents: readonly Row[]): Promise<PublicAgent[]> {
   if (agents.length === 0) return [];
-  const size = shapeFor(pageSizes, agents.length);
-  const ids = listParams(
-    'id',
-    agents.map(({ id }) => id),
-    size,
-  );
-  const rows = await ctx.db.all(queries.tagsOfAgents(size), { ...ids, limit: mostTags });
+  const ids = agents.map(({ id }) => id);
+  const { size, params } = fitted(pageSizes, 'id', ids);
+  const rows = await ctx.db.all(queries.tagsOfAgents(size), { ...params, limit: mostTags });
   const tags = new Map<string, Set<string>>();
   for (const { agent_id, name, ...use } of rows) {
     if (isUsed(use)) tags.set(agent_id, (tags.get(agent_id) ?? new Set()).add(name));

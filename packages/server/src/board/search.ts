@@ -1,5 +1,5 @@
 import type { ApartJob, Reader } from '../db/database.ts';
-import { listParams, shapeFor } from '../db/prepared.ts';
+import { fitted } from '../db/prepared.ts';
 import { trigramsOf } from '../db/trigrams.ts';
 import { ageAtDoc, type Doc, docsWith, firstDocBehind, lastDocUpTo, longDocs, progress } from '../search/queries.ts';
 import { tagParams } from '../tags.ts';
@@ -113,12 +113,8 @@ async function openOf(
   docs: readonly Doc[],
 ): Promise<BoardRow[]> {
   if (docs.length === 0) return [];
-  const count = shapeFor(openShapes, docs.length);
-  const ids = listParams(
-    'id',
-    docs.map(({ task_id }) => task_id),
-    count,
-  );
-  const rows = await reader.all(openAmong(`${tags.length}/${count}`), { ...board, ...tagParams(tags), ...ids });
+  const ids = docs.map(({ task_id }) => task_id);
+  const { size, params } = fitted(openShapes, 'id', ids);
+  const rows = await reader.all(openAmong(`${tags.length}/${size}`), { ...board, ...tagParams(tags), ...params });
   return rows.sort((a, b) => (isBehind(a, b) ? 1 : -1));
 }

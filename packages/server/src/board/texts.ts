@@ -1,4 +1,4 @@
-import { listed, listParams, type Params, perShape, prepared, shapeFor } from '../db/prepared.ts';
+import { fitted, listed, type Params, perShape, prepared } from '../db/prepared.ts';
 import type { Reader } from '../db/database.ts';
 import { fold } from '../search/fold.ts';
 import type { BoardRow } from './queries.ts';
@@ -31,8 +31,8 @@ const textsOf = perShape((count: number) =>
 /** Need and context of so many tasks, folded. */
 export async function foldedTexts(reader: Reader, ids: readonly string[]): Promise<Map<string, string[]>> {
   if (ids.length === 0) return new Map();
-  const shape = shapeFor(portionShapes, ids.length);
-  const rows = await reader.all(textsOf(shape), listParams('id', ids, shape));
+  const { size, params } = fitted(portionShapes, 'id', ids);
+  const rows = await reader.all(textsOf(size), params);
   return new Map(
     rows.map(({ id, need, context }) => [id, context === null ? [fold(need)] : [fold(need), fold(context)]]),
   );

@@ -168,5 +168,12 @@ export function listParams(name: string, values: readonly string[], size = value
 export const listed = (params: Params, name: string, size: number): string[] =>
   Array.from({ length: size }, (_, i) => params[`${name}_${i}`] as string);
 
-/** For how many values the smallest of a few statements has places that holds so many. The largest must. */
-export const shapeFor = (shapes: readonly number[], count: number): number => shapes.find((each) => each >= count)!;
+/** A list as the parameters of the smallest of a few statements that has places for it. The largest must. */
+export function fitted(
+  sizes: readonly number[],
+  name: string,
+  values: readonly string[],
+): { size: number; params: Params } {
+  const size = sizes.find((each) => each >= values.length)!;
+  return { size, params: listParams(name, values, size) };
+}

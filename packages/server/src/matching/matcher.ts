@@ -1,7 +1,7 @@
 import { limits, platformId } from '@pinchwork/sdk';
 import { sql } from 'kysely';
 import type { Reader } from '../db/database.ts';
-import { listed, listParams, type Params, perShape, prepared, shapeFor } from '../db/prepared.ts';
+import { fitted, listed, type Params, perShape, prepared } from '../db/prepared.ts';
 import { tagParams } from '../tags.ts';
 import { everybody, wordShapes } from './word-index.ts';
 import { wordsOf } from './words.ts';
@@ -116,10 +116,9 @@ export async function findAgents(reader: Reader, wanted: Wanted, most: number): 
 
 async function sharersOfWords(reader: Reader, words: readonly string[]): Promise<{ agent_id: string }[]> {
   if (words.length === 0) return [];
-  const asked = [...words, everybody];
-  const shape = shapeFor(wordShapes, asked.length);
+  const asked = fitted(wordShapes, 'word', [...words, everybody]);
   const counts = new Map(
-    (await reader.all(countsOf(shape), listParams('word', asked, shape))).map(({ word, agents }) => [word, agents]),
+    (await reader.all(countsOf(asked.size), asked.params)).map(({ word, agents }) => [word, agents]),
   );
   const all = counts.get(everybody) ?? 0;
   counts.delete(everybody);
@@ -132,8 +131,8 @@ async function sharersOfWords(reader: Reader, words: readonly string[]): Promise
     chosen.push(word);
   }
   if (chosen.length === 0) return [];
-  const size = shapeFor(wordShapes, chosen.length);
-  return reader.all(postingsOf(size), { ...listParams('word', chosen, size), limit: commonest });
+  const { size, params } = fitted(wordShapes, 'word', chosen);
+  return reader.all(postingsOf(size), { ...params, limit: commonest });
 }
 
 async function sharersOfTags(reader: Reader, tags: readonly string[]): Promise<{ agent_id: string }[]> {

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Tx } from '../db/database.ts';
-import { listed, listParams, type Params, perShape, type Prepared, prepared, shapeFor } from '../db/prepared.ts';
+import { listed, listParams, type Params, perShape, type Prepared, prepared, fitted } from '../db/prepared.ts';
 import { wordsOf } from './words.ts';
 
 /**
@@ -74,12 +74,12 @@ export function indexWords(tx: Tx, agentId: string, known: string | null, goodAt
   const counted = before.size > 0 ? 1 : 0;
   const counts = after.size > 0 ? 1 : 0;
   if (gone.length > 0) {
-    const shape = shapeFor(wordShapes, gone.length);
-    tx.send(removeWords(shape), { agent: agentId, ...listParams('word', gone, shape) });
+    const { size, params } = fitted(wordShapes, 'word', gone);
+    tx.send(removeWords(size), { agent: agentId, ...params });
   }
   if (added.length > 0) {
-    const shape = shapeFor(wordShapes, added.length);
-    tx.send(addWords(shape), { agent: agentId, ...listParams('word', added, shape) });
+    const { size, params } = fitted(wordShapes, 'word', added);
+    tx.send(addWords(size), { agent: agentId, ...params });
   }
   count(tx, countWords, [...added, ...(counts > counted ? [everybody] : [])]);
   count(tx, uncountWords, [...gone, ...(counts < counted ? [everybody] : [])]);

@@ -1,6 +1,6 @@
 import type { SystemTaskPayload } from '@pinchwork/sdk';
 import type { Reader } from '../db/database.ts';
-import { listed, listParams, type Params, perShape, prepared, shapeFor } from '../db/prepared.ts';
+import { fitted, listed, type Params, perShape, prepared } from '../db/prepared.ts';
 import { taskById, type TaskRow } from '../tasks/queries.ts';
 import { tagsOf } from '../tasks/view.ts';
 
@@ -19,14 +19,12 @@ const goodAtOf = perShape((count: number) =>
   ),
 );
 
-const shapes = [1, 50] as const;
+const sizes = [1, 50] as const;
 
 async function readGoodAt(reader: Reader, ids: readonly string[]): Promise<{ id: string; good_at: string | null }[]> {
   if (ids.length === 0) return [];
-  const shape = shapeFor(shapes, ids.length);
-  const found = new Map(
-    (await reader.all(goodAtOf(shape), listParams('id', ids, shape))).map((agent) => [agent.id, agent]),
-  );
+  const { size, params } = fitted(sizes, 'id', ids);
+  const found = new Map((await reader.all(goodAtOf(size), params)).map((agent) => [agent.id, agent]));
   return ids.flatMap((id) => found.get(id) ?? []);
 }
 

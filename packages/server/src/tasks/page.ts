@@ -1,6 +1,6 @@
 import { limits } from '@pinchwork/sdk';
 import type { Reader } from '../db/database.ts';
-import { listParams, type Params, shapeFor } from '../db/prepared.ts';
+import { fitted } from '../db/prepared.ts';
 import type { Ratings } from '../reputation/reputation.ts';
 import { sizesByIds, tasksByIds } from './lists.ts';
 import type { TaskRow } from './queries.ts';
@@ -26,26 +26,15 @@ export function cutBySize<R extends { readonly size: number }>(
 /** The few statements for a page's tasks. */
 const idCounts = [1, 5, 20, limits.pageSize + 1] as const;
 
-function idParams(rows: readonly { readonly id: string }[]): { count: number; params: Params } {
-  const count = shapeFor(idCounts, rows.length);
-  return {
-    count,
-    params: listParams(
-      'id',
-      rows.map(({ id }) => id),
-      count,
-    ),
-  };
-}
-
 /** Adds to each row how long its task's texts are. */
 export async function withSizes<R extends { readonly id: string }>(
   reader: Reader,
   rows: readonly R[],
 ): Promise<(R & { size: number })[]> {
   if (rows.length === 0) return [];
-  const { count, params } = idParams(rows);
-  const sizes = new Map((await reader.all(sizesByIds(count), params)).map(({ id, size }) => [id, size]));
+  const ids = rows.map(({ id }) => id);
+  const { size, params } = fitted(idCounts, 'id', ids);
+  const sizes = new Map((await reader.all(sizesByIds(size), params)).map(({ id, size }) => [id, size]));
   return rows.map((row) => ({ ...row, size: sizes.get(row.id) ?? 0 }));
 }
 
@@ -55,7 +44,8 @@ export async function readByIds(
   rows: readonly { readonly id: string }[],
 ): Promise<(TaskRow & Ratings)[]> {
   if (rows.length === 0) return [];
-  const { count, params } = idParams(rows);
-  const found = new Map((await reader.all(tasksByIds(count), params)).map((task) => [task.id, task]));
+  const ids = rows.map(({ id }) => id);
+  const { size, params } = fitted(idCounts, 'id', ids);
+  const found = new Map((await reader.all(tasksByIds(size), params)).map((task) => [task.id, task]));
   return rows.flatMap(({ id }) => found.get(id) ?? []);
 }
