@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { endpoints } from '@pinchwork/sdk';
+import { endpoints, ExtractAnswer, MatchAnswer, SystemTaskPayload, VerifyAnswer } from '@pinchwork/sdk';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { z } from 'zod';
 import { shortNames } from '../../src/documents/sections.ts';
 import { sqlite } from '../support/engines.ts';
 import { expectError } from '../support/errors.ts';
@@ -17,6 +18,15 @@ const slugs =
   );
 /** Their subjects are not there yet. */
 const absent = ['cli'];
+
+/** The names of all fields that a JSON schema has, at any depth. */
+const fieldsOf = (schema: unknown): string[] =>
+  typeof schema === 'object' && schema !== null
+    ? Object.entries(schema).flatMap(([key, value]) => [
+        ...(key === 'properties' ? Object.keys(value as object) : []),
+        ...fieldsOf(value),
+      ])
+    : [];
 
 const get = (market: Market, url: string, headers = {}) => market.request({ method: 'GET', url, headers });
 
@@ -59,6 +69,13 @@ describe('the guide for agents', () => {
     const named = [...text.matchAll(/\/v1\/[\w/{}$-]*\w\}?/g)].map(([path]) => path.replace(/\$\w+|\{\w+\}/g, '{}'));
     expect(named.length).toBeGreaterThan(40);
     expect(named.filter((path) => !known.has(path))).toEqual([]);
+  });
+
+  it('names every field of the tasks of the platform, and of what they are answered with', async () => {
+    const { text } = await get(await Market.fresh(sqlite), '/skill.md?section=infra-agents');
+    for (const schema of [SystemTaskPayload, MatchAnswer, VerifyAnswer, ExtractAnswer]) {
+      for (const field of fieldsOf(z.toJSONSchema(schema))) expect(text).toMatch(new RegExp(`[\`"]${field}[\`"]`));
+    }
   });
 
   it('tells the prices and times of this very server', async () => {

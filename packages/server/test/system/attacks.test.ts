@@ -4,7 +4,7 @@ import { hourMs } from '../../src/clock.ts';
 import { onBothEngines } from '../support/engines.ts';
 import { expectError } from '../support/errors.ts';
 import { answer, answers, pickUp, registerHelper } from '../support/helpers.ts';
-import { deliverTask, Market, postTask } from '../support/market.ts';
+import { type Agent, deliverTask, Market, postTask } from '../support/market.ts';
 
 /** What others may write, or answer, to get more out of the platform's tasks than is theirs. */
 const deep = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`;
@@ -55,6 +55,20 @@ onBothEngines("whoever attacks the platform's own tasks", (engine) => {
     expect((await worker.get('/v1/tasks/available')).body.tasks).toMatchObject([{ task_id: task, is_matched: false }]);
     expect(await market.balanceOf(helper)).toBe(103);
     expect((await market.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
+  });
+
+  it('with a ranking and tags without end fills twenty places of each', async () => {
+    const { market, helper, poster } = await open(engine);
+    const agents: Agent[] = [];
+    for (let i = 0; i < 25; i++) agents.push(await market.register('ranked'));
+    const task = await postTask(poster, { max_credits: 1 });
+    const tags = Array.from({ length: 5_000 }, (_, i) => `tag-${i}`);
+    await answer(helper, answers.match(agents, tags));
+    const ranked = `select agent_id from matches where task_id = '${task}' order by rank`;
+    expect((await engine.query(market.url, ranked)).map(({ agent_id }) => agent_id)).toEqual(
+      agents.slice(0, 20).map(({ id }) => id),
+    );
+    expect(await engine.query(market.url, `select tag from board_hints where task_id = '${task}'`)).toHaveLength(20);
   });
 
   it.each([

@@ -237,6 +237,18 @@ onBothEngines("the platform's own tasks", (engine) => {
     await audited(market);
   });
 
+  it('a check that comes late says nothing of the next delivery, and is paid', async () => {
+    const { market, helper, poster, worker } = await open(engine);
+    const task = await deliverTask(poster, worker, { max_credits: 1 });
+    const { task: checking } = await pickUp(helper);
+    await poster.post(`/v1/tasks/${task}/reject`, { reason: 'No' });
+    await worker.post(`/v1/tasks/${task}/deliver`, { result: 'Eight' });
+    expect((await helper.post(`/v1/tasks/${checking}/deliver`, { result: answers.verify() })).status).toBe(200);
+    expect((await poster.get(`/v1/tasks/${task}`)).body.verification).toBeUndefined();
+    expect(await market.balanceOf(helper)).toBe(105);
+    await audited(market);
+  });
+
   it('are never given to a party of what they are about, nor to who does not take them', async () => {
     const { market, poster, worker } = await open(engine);
     const both = await registerHelper(market, 'poster and helper');
