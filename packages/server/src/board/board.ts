@@ -17,6 +17,7 @@ import {
   type RankedAge,
   scan,
   scanMatched,
+  scanWithPlaces,
   type Scanned,
   type ScanFilter,
   stepSize,
@@ -148,7 +149,14 @@ export class Board {
   async *#window(before: readonly string[]): Part<InRest> {
     const capabilities = await this.#capabilities();
     if (capabilities.size === 0) return { part: 'rest', ...oldest, shown: before };
-    const { rows, end } = await this.#scan(oldest, windowOfAll, this.#windowPace());
+    const { rows, end } = await scanWithPlaces(
+      this.#reader,
+      this.#board,
+      this.#filter,
+      oldest,
+      windowOfAll,
+      this.#windowPace(),
+    );
     this.#hasLooked = true;
     const all = new Map([...rows, ...(await this.#ofTags(capabilities))].map((row) => [row.id, row]));
     for (const id of before) all.delete(id);
@@ -168,8 +176,8 @@ export class Board {
   async #ofTags(capabilities: ReadonlySet<string>): Promise<BoardRow[]> {
     const { tags, needle } = this.#filter;
     if (tags.length > 0 || needle !== undefined) return [];
-    const params = { ...this.#board, ...tagParams([...capabilities]), examine: windowPerTag };
-    return this.#reader.all(queries.tagWindows(capabilities.size), params);
+    const params = { ...this.#board, ...tagParams([...capabilities]) };
+    return this.#reader.all(queries.tagWindows(`${capabilities.size}/${windowPerTag}`), params);
   }
 
   async *#rest({ created_at, id, shown }: InRest, missing: () => number): Part<InRest> {
@@ -220,17 +228,16 @@ export class Board {
       after_rank: -1,
       after_created_at: oldest.created_at,
       after_id: oldest.id,
-      examine: countedReach,
       limit: countLimit,
     };
-    const matched = (await this.#reader.first(queries.countMatched(tags.length), params))!.total;
+    const shape = `${tags.length}/${countedReach}` as const;
+    const matched = (await this.#reader.first(queries.countMatched(shape), params))!.total;
     const limit = countLimit - matched;
     const everyones =
-      limit === 0 ? 0 : (await this.#reader.first(queries.countBoard(tags.length), { ...params, limit }))!.total;
+      limit === 0 ? 0 : (await this.#reader.first(queries.countBoard(shape), { ...params, limit }))!.total;
     const total = matched + everyones;
     const isShort = total < countLimit;
-    const end =
-      isShort && (await this.#reader.first(queries.scanEnd(tags.length), { ...params, skip: countedReach - 1 }));
+    const end = isShort && (await this.#reader.first(queries.scanEnd(shape), params));
     return { total, isCapped: !isShort || end !== undefined };
   }
 

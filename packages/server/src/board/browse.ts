@@ -18,10 +18,12 @@ export async function listBoard(call: Call, query: z.output<typeof BoardQuery>):
   const filter = boardFilter(query);
   const from = decodePosition(query);
   const board = new Board(ctx.db, agentId, ctx.clock.now(), filter, patient(budgetMs));
-  const { tasks, cut } = await board.page({ from, offset: query.offset, limit: query.limit + 1 });
-  const isWhole = from === start && cut === null && tasks.length <= query.limit;
-  const { total, isCapped } =
-    isWhole && query.offset === 0 ? { total: tasks.length, isCapped: false } : await board.count();
+  const [{ tasks, cut }, count] = await Promise.all([
+    board.page({ from, offset: query.offset, limit: query.limit + 1 }),
+    board.count(),
+  ]);
+  const isWhole = from === start && query.offset === 0 && cut === null && tasks.length <= query.limit;
+  const { total, isCapped } = isWhole ? { total: tasks.length, isCapped: false } : count;
   const { kept, isLast } = cutBySize(await withSizes(ctx.db, tasks), query.limit);
   const next = isLast ? cut : (kept.at(-1)?.position ?? cut);
   const ranks = new Map(kept.map(({ id, rank }) => [id, rank]));

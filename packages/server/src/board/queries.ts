@@ -5,16 +5,25 @@ import { listed, type Params, perShape, prepared, preparedSql } from '../db/prep
  * The SQL of the board. Each query looks at a bounded number of tasks in the order of an index, and tells those among
  * them that are open to the agent: it never goes on until it has found enough, since what is in the way may be long (an
  * agent's own tasks, or two tags that never meet).
+ *
+ * That number stands in the statement itself, so that PostgreSQL finds the plan once for all values. Planning such a
+ * statement takes it as long as running it.
  */
 export interface BoardParams extends Params {
   agent: string;
   now: number;
 }
 
-/** A task on the board with what its place in an agent's order depends on. */
-export interface BoardRow {
+/** A task on the board. */
+export interface TaskRef {
   readonly id: string;
   readonly created_at: number;
+  /** How long need and context are. */
+  readonly bytes: number;
+}
+
+/** A task with what its place in an agent's order depends on. */
+export interface BoardRow extends TaskRef {
   /** JSON lists: as the poster wrote them, and folded. */
   readonly tags: string;
   readonly hints: string;
@@ -22,8 +31,6 @@ export interface BoardRow {
   readonly reputation_e2: number;
   /** How far the poster trusts the agent; null when they have never met. */
   readonly trust: number | null;
-  /** How long need and context are. */
-  readonly bytes: number;
 }
 
 type Fragment = RawBuilder<unknown>;
@@ -32,30 +39,60 @@ const tag = (p: Params, i: number) => p[`tag_${i}`] as string;
 const indexes = (count: number) => Array.from({ length: count }, (_, i) => i);
 const nothing = sql``;
 
+/** Where the tasks `t` of a query come from, and how they are known there. */
+interface Source {
+  readonly from: Fragment;
+  readonly where: Fragment;
+  /** How long need and context are. */
+  readonly bytes: Fragment;
+}
+
+const bytesIn = (task: 't' | 'tasks') =>
+  sql`octet_length(${sql.ref(`${task}.need`)}) + coalesce(octet_length(${sql.ref(`${task}.context`)}), 0)`;
+
 /**
- * The rows of the tasks `t` whose ids are in `examined`, with their posters `p` and these posters' trust. For SQLite a
- * cross join says in which order to read; else it may go through all tasks and look them up in what is examined.
+ * The tasks whose ids are in `x`. For SQLite a cross join says in which order to read; else it may go through all tasks
+ * and look them up in what is examined.
  */
-const rowsOf = (examined: Fragment, p: BoardParams) => sql`
-  from (${examined}) as x
-  cross join tasks t
-  cross join agents p
-  left join trust r on r.truster_id = t.poster_id and r.trusted_id = ${p.agent}
-  where t.id = x.id and p.id = t.poster_id`;
+const byIds = (ids: Fragment): Source => ({
+  from: sql`(${ids}) as x cross join tasks t`,
+  where: sql`t.id = x.id`,
+  bytes: bytesIn('t'),
+});
 
-const columns = sql`t.id, t.created_at, t.tags, t.hints, p.reputation_e2, r.score as trust,
-  octet_length(t.need) + coalesce(octet_length(t.context), 0) as bytes`;
+/** The same tasks with their posters `p` and these posters' trust. */
+const withPosters = ({ from, where, bytes }: Source, p: BoardParams): Source => ({
+  from: sql`${from} cross join agents p left join trust r on r.truster_id = t.poster_id and r.trusted_id = ${p.agent}`,
+  where: sql`${where} and p.id = t.poster_id`,
+  bytes,
+});
 
-/** Nothing stands between this agent and a task `t` of the poster `p`. */
+const refOf = ({ bytes }: Source) => sql`t.id, t.created_at, ${bytes} as bytes`;
+const placeOf = (source: Source) => sql`${refOf(source)}, t.tags, t.hints, p.reputation_e2, r.score as trust`;
+
+/**
+ * A condition of which a planner can't guess how few fulfil it. PostgreSQL multiplies its guesses, comes to think that no
+ * task on the board is open, and reads the whole board first to join it with what is examined.
+ */
+const fulfils = (...conditions: Fragment[]) =>
+  sql`(case when ${sql.join(conditions, sql` and `)} then 1 end) is not null`;
+
+/**
+ * Nothing stands between this agent and a task `t`. Whether its poster is suspended stands in an index of those few that
+ * are: to look the posters up among all agents would take twice as long as all the rest. As a range, since for an equality
+ * SQLite takes the index of all agents.
+ */
 const isOpen = (p: BoardParams) => sql`
   t.status = 'posted' and t.kind = 'work' and t.due_at > ${p.now} and t.poster_id <> ${p.agent}
-  and p.suspended_at is null and replace(t.inspectors, ${p.agent}, '') = t.inspectors`;
+  and (select s.id from agents s
+    where s.id between t.poster_id and t.poster_id and s.suspended_at is not null) is null
+  and replace(t.inspectors, ${p.agent}, '') = t.inspectors`;
 
 /** It is kept for nobody, and this agent was not chosen for it: those stand before all others. */
 const isEveryones = (p: BoardParams) => sql`
   (t.held_until is null or t.held_until <= ${p.now})
   and (t.match_count = 0
-    or not exists (select 1 from matches m where m.task_id = t.id and m.agent_id = ${p.agent}))`;
+    or (select m.task_id from matches m where m.task_id = t.id and m.agent_id = ${p.agent}) is null)`;
 
 /**
  * Whether a task bears the tags of the filter from the `from`-th on. It is looked up one by one, which a subquery that
@@ -77,15 +114,18 @@ const bears = (p: Params, task: 't' | 'n', from: number, count: number) =>
   );
 
 export interface ScanParams extends BoardParams {
-  /** Looks at the tasks behind this one … */
+  /** Looks at the tasks behind this one. */
   after_created_at: number;
   after_id: string;
-  /** … at so many of them, and tells so many at most. */
-  examine: number;
+  /** Tells so many at most. */
   limit: number;
 }
 
 type Start = Pick<ScanParams, 'after_created_at' | 'after_id'> & Params;
+
+/** Of how many tags, and at how many tasks a statement looks: of either there must be few. */
+export type Shape = `${number}/${number}`;
+const shapeOf = (shape: Shape) => shape.split('/').map(Number) as [tagCount: number, examine: number];
 
 /** The next tasks on the board, or on the first tag's part of it, open or not. */
 const next = (p: Start, columns: Fragment, tagCount: number) =>
@@ -97,83 +137,91 @@ const next = (p: Start, columns: Fragment, tagCount: number) =>
         where status = 'posted' and kind = 'work' and (created_at, id) > (${p.after_created_at}, ${p.after_id})
         order by created_at, id`;
 
-/**
- * What is examined in a scan. What may be in the way of very many (an agent's own tasks, those that lack another tag) is
- * passed over within the index.
- */
-const examined = (p: ScanParams, tagCount: number) =>
+/** What the conditions and the order of the board ask of a task, and how long its texts are, without reading these. */
+const looked = sql`id, created_at, kind, status, poster_id, due_at, held_until, inspectors, match_count, tags, hints,
+  ${bytesIn('tasks')} as bytes`;
+
+/** The tasks that are examined in a scan. Those that lack another tag are passed over within the index. */
+const examined = (p: ScanParams, tagCount: number, examine: number): Source =>
   tagCount > 0
-    ? sql`select id from (${next(p, nothing, tagCount)} limit ${p.examine}) as n where ${bears(p, 'n', 1, tagCount)}`
-    : sql`select id from (
-        ${next(p, sql`id, created_at, poster_id, due_at, held_until`, 0)} limit ${p.examine}
-      ) as n
-      where n.poster_id <> ${p.agent} and n.due_at > ${p.now} and (n.held_until is null or n.held_until <= ${p.now})`;
+    ? byIds(sql`select id, created_at from (${next(p, nothing, tagCount)} limit ${sql.lit(examine)}) as n
+        where ${bears(p, 'n', 1, tagCount)}`)
+    : { from: sql`(${next(p, looked, 0)} limit ${sql.lit(examine)}) as t`, where: sql`1 = 1`, bytes: sql`t.bytes` };
 
-const everyonesAmong = (p: ScanParams, selected: Fragment, tagCount: number) => sql`
-  select ${selected} ${rowsOf(examined(p, tagCount), p)}
-    and ${isOpen(p)} and ${isEveryones(p)}`;
+const everyonesAmong = (p: ScanParams, { from, where }: Source, selected: Fragment) =>
+  sql`select ${selected} from ${from} where ${where} and ${fulfils(isOpen(p), isEveryones(p))}`;
 
-/** Of the next tasks that bear all of `tagCount` tags, those open to the agent, oldest first. */
-export const scanBoard = perShape((tagCount: number) =>
-  preparedSql<ScanParams, BoardRow>(
-    `scanBoard${tagCount}`,
-    (p) => sql`${everyonesAmong(p, columns, tagCount)} order by t.created_at, t.id limit ${p.limit}`,
-    { replan: true },
-  ),
-);
+function scanOf<R extends TaskRef>(name: string, hasPlaces: boolean) {
+  return perShape((shape: Shape) => {
+    const [tagCount, examine] = shapeOf(shape);
+    // As they come from what is examined, so that PostgreSQL sorts nothing and stops at the limit.
+    const order = tagCount > 0 ? sql`x.created_at, x.id` : sql`t.created_at, t.id`;
+    return preparedSql<ScanParams, R>(`${name} ${shape}`, (p) => {
+      const tasks = examined(p, tagCount, examine);
+      const rows = hasPlaces
+        ? everyonesAmong(p, withPosters(tasks, p), placeOf(tasks))
+        : everyonesAmong(p, tasks, refOf(tasks));
+      return sql`${rows} order by ${order} limit ${p.limit}`;
+    });
+  });
+}
+
+/** Of the next tasks that bear all the tags, those open to the agent, oldest first. */
+export const scanBoard = scanOf<TaskRef>('scanBoard', false);
+
+/** The same with what their places depend on. */
+export const scanPlaces = scanOf<BoardRow>('scanPlaces', true);
 
 /** The last of the tasks that a scan looks at; none when the board ends before. */
-export const scanEnd = perShape((tagCount: number) =>
-  preparedSql<Start & { skip: number }, { id: string; created_at: number }>(
-    `scanEnd${tagCount}`,
-    (p) => sql`${next(p, sql`id, created_at`, tagCount)} limit 1 offset ${p.skip}`,
+export const scanEnd = perShape((shape: Shape) => {
+  const [tagCount, examine] = shapeOf(shape);
+  return preparedSql<Start, { id: string; created_at: number }>(
+    `scanEnd ${shape}`,
+    (p) => sql`${next(p, sql`id, created_at`, tagCount)} limit 1 offset ${sql.lit(examine - 1)}`,
+    // Not knowing how much lies behind, PostgreSQL may take a sort for cheaper.
     { replan: true },
-  ),
-);
+  );
+});
 
 /** How many of the next tasks are open to the agent, counted up to `limit`. */
-export const countBoard = perShape((tagCount: number) =>
-  preparedSql<ScanParams, { total: number }>(
-    `countBoard${tagCount}`,
-    (p) => sql`select count(*) as total from (${everyonesAmong(p, sql`t.id`, tagCount)} limit ${p.limit}) as counted`,
-    { replan: true },
-  ),
-);
+export const countBoard = perShape((shape: Shape) => {
+  const [tagCount, examine] = shapeOf(shape);
+  return preparedSql<ScanParams, { total: number }>(
+    `countBoard ${shape}`,
+    (p) => sql`select count(*) as total
+      from (${everyonesAmong(p, examined(p, tagCount, examine), sql`t.id`)} limit ${p.limit}) as counted`,
+  );
+});
 
 /** How many tasks `openAmong` asks about: a list that is shorter repeats its last one. */
 export const openShapes = [10, 100, 1_000] as const;
 
 /** Of so many tasks, parameters `id_0`, `id_1`, …, those that bear so many tags and are open to the agent. */
-export const openAmong = perShape((shape: `${number}/${number}`) => {
-  const [tagCount, count] = shape.split('/').map(Number) as [number, number];
-  return preparedSql<BoardParams, BoardRow>(
+export const openAmong = perShape((shape: Shape) => {
+  const [tagCount, count] = shapeOf(shape);
+  return preparedSql<BoardParams, TaskRef>(
     `openAmong ${shape}`,
-    (p) => {
-      const ids = sql.join(listed(p, 'id', count));
-      return sql`select ${columns} ${rowsOf(sql`select id from tasks where id in (${ids})`, p)}
-        and ${isOpen(p)} and ${isEveryones(p)} and ${bears(p, 't', 0, tagCount)}`;
-    },
-    { replan: true },
+    (p) => sql`select t.id, t.created_at, ${bytesIn('t')} as bytes from tasks t
+      where t.id in (${sql.join(listed(p, 'id', count))})
+        and ${fulfils(isOpen(p), isEveryones(p), bears(p, 't', 0, tagCount))}`,
   );
 });
 
-/** The windows of `tagCount` capabilities: of each the oldest tasks that bear it, or were found to be about it. */
-export const tagWindows = perShape((tagCount: number) =>
-  preparedSql<BoardParams & { examine: number }, BoardRow>(
-    `tagWindows${tagCount}`,
-    (p) => {
-      const oldest = (table: 'board_tags' | 'board_hints', i: number) => sql`select id from (
-        select task_id as id from ${sql.table(table)} where tag = ${tag(p, i)}
-        order by created_at, task_id limit ${p.examine}) as ${sql.ref(`${table}_${i}`)}`;
-      const windows = indexes(tagCount).flatMap((i) => [oldest('board_tags', i), oldest('board_hints', i)]);
-      return sql`select ${columns} ${rowsOf(sql.join(windows, sql` union `), p)}
-          and ${isOpen(p)} and ${isEveryones(p)}`;
-    },
-    { replan: true },
-  ),
-);
+/** The windows of the capabilities: of each the oldest tasks that bear it, or were found to be about it. */
+export const tagWindows = perShape((shape: Shape) => {
+  const [tagCount, examine] = shapeOf(shape);
+  return preparedSql<BoardParams, BoardRow>(`tagWindows ${shape}`, (p) => {
+    const oldest = (table: 'board_tags' | 'board_hints', i: number) => sql`select id from (
+      select task_id as id from ${sql.table(table)} where tag = ${tag(p, i)}
+      order by created_at, task_id limit ${sql.lit(examine)}) as ${sql.ref(`${table}_${i}`)}`;
+    const windows = indexes(tagCount).flatMap((i) => [oldest('board_tags', i), oldest('board_hints', i)]);
+    const source = withPosters(byIds(sql.join(windows, sql` union `)), p);
+    return sql`select ${placeOf(source)} from ${source.from}
+      where ${source.where} and ${fulfils(isOpen(p), isEveryones(p))}`;
+  });
+});
 
-export interface MatchedRow extends BoardRow {
+export interface MatchedRow extends TaskRef {
   readonly rank: number;
 }
 
@@ -184,7 +232,7 @@ export interface MatchStart extends Params {
   after_id: string;
 }
 
-type MatchedParams = MatchStart & BoardParams & { examine: number; limit: number };
+type MatchedParams = MatchStart & BoardParams & { limit: number };
 
 /** The next of the tasks that the agent was chosen for and that are on the board, best rank first, open or not. */
 const chosenFor = (p: MatchStart, columns: Fragment) => sql`
@@ -193,34 +241,40 @@ const chosenFor = (p: MatchStart, columns: Fragment) => sql`
     and (rank, task_created_at, task_id) > (${p.after_rank}, ${p.after_created_at}, ${p.after_id})
   order by rank, task_created_at, task_id`;
 
-const matchedAmong = (p: MatchedParams, selected: Fragment, tagCount: number) => sql`
-  select ${selected} ${rowsOf(sql`${chosenFor(p, sql`task_id as id, rank`)} limit ${p.examine}`, p)} and ${isOpen(p)} and ${bears(p, 't', 0, tagCount)}`;
+const matchedAmong = (p: MatchedParams, selected: Fragment, tagCount: number, examine: number) => {
+  const ids = chosenFor(p, sql`task_id as id, task_created_at as created_at, rank`);
+  const { from, where } = byIds(sql`${ids} limit ${sql.lit(examine)}`);
+  return sql`select ${selected} from ${from} where ${where} and ${fulfils(isOpen(p), bears(p, 't', 0, tagCount))}`;
+};
 
-/** The tasks that an agent was chosen for and that bear all of `tagCount` tags, best rank first. */
-export const matchedTasks = perShape((tagCount: number) =>
-  preparedSql<MatchedParams, MatchedRow>(
-    `matchedTasks${tagCount}`,
-    (p) => sql`${matchedAmong(p, sql`${columns}, x.rank`, tagCount)}
-      order by x.rank, t.created_at, t.id limit ${p.limit}`,
-    { replan: true },
-  ),
-);
+/** The tasks that an agent was chosen for and that bear all the tags, best rank first. */
+export const matchedTasks = perShape((shape: Shape) => {
+  const [tagCount, examine] = shapeOf(shape);
+  return preparedSql<MatchedParams, MatchedRow>(
+    `matchedTasks ${shape}`,
+    (p) => sql`${matchedAmong(p, sql`t.id, t.created_at, ${bytesIn('t')} as bytes, x.rank`, tagCount, examine)}
+      order by x.rank, x.created_at, x.id limit ${p.limit}`,
+  );
+});
 
 /** The last of the chosen tasks that are looked at; none when there are fewer. */
-export const matchedEnd = preparedSql<MatchStart & { skip: number }, { id: string; created_at: number; rank: number }>(
-  'matchedEnd',
-  (p) => sql`${chosenFor(p, sql`task_id as id, task_created_at as created_at, rank`)} limit 1 offset ${p.skip}`,
-  { replan: true },
+export const matchedEnd = perShape((examine: number) =>
+  preparedSql<MatchStart, { id: string; created_at: number; rank: number }>(
+    `matchedEnd ${examine}`,
+    (p) => sql`${chosenFor(p, sql`task_id as id, task_created_at as created_at, rank`)}
+      limit 1 offset ${sql.lit(examine - 1)}`,
+  ),
 );
 
 /** How many tasks an agent was chosen for are open to it, counted up to `limit`. */
-export const countMatched = perShape((tagCount: number) =>
-  preparedSql<MatchedParams, { total: number }>(
-    `countMatched${tagCount}`,
-    (p) => sql`select count(*) as total from (${matchedAmong(p, sql`t.id`, tagCount)} limit ${p.limit}) as counted`,
-    { replan: true },
-  ),
-);
+export const countMatched = perShape((shape: Shape) => {
+  const [tagCount, examine] = shapeOf(shape);
+  return preparedSql<MatchedParams, { total: number }>(
+    `countMatched ${shape}`,
+    (p) => sql`select count(*) as total
+      from (${matchedAmong(p, sql`t.id`, tagCount, examine)} limit ${p.limit}) as counted`,
+  );
+});
 
 /** What an agent can do, as tags. */
 export const capabilitiesOf = prepared('capabilitiesOf', (db, p: { agent: string; limit: number }) =>

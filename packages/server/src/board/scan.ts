@@ -1,4 +1,5 @@
 import type { Reader } from '../db/database.ts';
+import type { Prepared } from '../db/prepared.ts';
 import { tagParams } from '../tags.ts';
 import type { Pace } from './pace.ts';
 import {
@@ -9,8 +10,12 @@ import {
   matchedTasks,
   scanBoard,
   scanEnd,
+  type ScanParams,
+  scanPlaces,
+  type Shape,
+  type TaskRef,
 } from './queries.ts';
-import { type Needle, portions, type TextRef } from './texts.ts';
+import { type Needle, portions } from './texts.ts';
 
 /** What an agent looks for on the board. */
 export interface BoardFilter {
@@ -42,17 +47,21 @@ export interface RankedAge extends Age {
 
 export const bestRank: RankedAge = { rank: -1, ...oldest };
 
-export interface Scanned<R = BoardRow, P = Age> {
+export interface Scanned<R = TaskRef, P = Age> {
   readonly rows: R[];
   /** Where the scan ended; null: there is no more. */
   readonly end: P | null;
 }
 
-/** The first step looks at a few more tasks than are wanted, each further one at so many: about 2 ms. */
-const spare = 60;
+/** The first step looks at a few more tasks than are wanted: at 70 for a page of the usual size, 160 for the largest. */
+const firstSteps = [70, 160, 1_000] as const;
+const leastSpare = 40;
+/** Each further one looks at so many: about 2 ms. */
 export const stepSize = 2_000;
 /** Where texts are looked through, a step is at so many. */
 const textStepSize = 1_000;
+
+type ScanArgs = [reader: Reader, board: BoardParams, filter: ScanFilter, from: Age, want: number, pace: Pace];
 
 /**
  * Looks for tasks that are open to an agent, oldest first, in bounded steps. With a text to look for, a step is a
@@ -61,32 +70,42 @@ const textStepSize = 1_000;
  * @param from behind which the scan begins.
  * @param want how many tasks are wanted.
  */
-export function scan(
+export function scan(...args: ScanArgs): Promise<Scanned> {
+  const [reader, board, filter, from, want, pace] = args;
+  // With a text, what was read for the window is not read again.
+  if (filter.needle !== undefined) return scanWithPlaces(...args);
+  return walk(from, want, pace, byAge(scanBoard, reader, board, filter));
+}
+
+/** The same with what the tasks' places in the agent's order depend on. */
+export function scanWithPlaces(...[reader, board, filter, from, want, pace]: ScanArgs): Promise<Scanned<BoardRow>> {
+  const { needle } = filter;
+  const steps = byAge(scanPlaces, reader, board, filter);
+  if (needle === undefined) return walk(from, want, pace, steps);
+  return walkTexts(reader, needle, from, want, pace, {
+    ...steps,
+    read: (place, examine, limit) =>
+      needle.once(`${place.created_at}/${place.id}`, () => steps.read(place, examine, limit)),
+  });
+}
+
+function byAge<R extends TaskRef>(
+  query: (shape: Shape) => Prepared<ScanParams, R>,
   reader: Reader,
   board: BoardParams,
-  { tags, needle }: ScanFilter,
-  from: Age,
-  want: number,
-  pace: Pace,
-): Promise<Scanned> {
+  { tags }: ScanFilter,
+): Walk<Age, R> {
   const after = ({ created_at, id }: Age) => ({
     ...board,
     ...tagParams(tags),
     after_created_at: created_at,
     after_id: id,
   });
-  const steps: Walk<Age, BoardRow> = {
-    read: (place, examine, limit) => reader.all(scanBoard(tags.length), { ...after(place), examine, limit }),
-    endOf: (place, skip) => reader.first(scanEnd(tags.length), { ...after(place), skip }),
+  return {
+    read: (place, examine, limit) => reader.all(query(`${tags.length}/${examine}`), { ...after(place), limit }),
+    endOf: (place, examine) => reader.first(scanEnd(`${tags.length}/${examine}`), after(place)),
     ageOf,
   };
-  return needle === undefined
-    ? walk(from, want, pace, steps)
-    : walkTexts(reader, needle, from, want, pace, {
-        ...steps,
-        read: (place, examine, limit) =>
-          needle.once(`${place.created_at}/${place.id}`, () => steps.read(place, examine, limit)),
-      });
 }
 
 /** Looks for those that the agent was chosen for, best rank first. */
@@ -106,8 +125,8 @@ export function scanMatched(
     after_id: id,
   });
   const steps: Walk<RankedAge, MatchedRow> = {
-    read: (place, examine, limit) => reader.all(matchedTasks(tags.length), { ...after(place), examine, limit }),
-    endOf: (place, skip) => reader.first(matchedEnd, { ...after(place), skip }),
+    read: (place, examine, limit) => reader.all(matchedTasks(`${tags.length}/${examine}`), { ...after(place), limit }),
+    endOf: (place, examine) => reader.first(matchedEnd(examine), after(place)),
     ageOf: ({ rank, created_at, id }) => ({ rank, created_at, id }),
   };
   return needle === undefined ? walk(from, want, pace, steps) : walkTexts(reader, needle, from, want, pace, steps);
@@ -116,8 +135,8 @@ export function scanMatched(
 interface Walk<P, R> {
   /** Of the next `examine` tasks behind a place, up to `limit` that are open. */
   read(place: P, examine: number, limit: number): Promise<R[]>;
-  /** The place of the task that lies `skip` tasks further; none when there are fewer. */
-  endOf(place: P, skip: number): Promise<P | undefined>;
+  /** The place of the last of these; none when there are fewer. */
+  endOf(place: P, examine: number): Promise<P | undefined>;
   ageOf(row: R): P;
 }
 
@@ -130,8 +149,9 @@ async function walk<P, R extends P>(
   const rows: R[] = [];
   let after = from;
   // One step at least, however busy the machine: else a page that took its time to begin would stay empty.
-  for (let examine = want + spare; after === from || (await pace()); examine = stepSize) {
-    const [found, end] = await Promise.all([read(after, examine, want - rows.length), endOf(after, examine - 1)]);
+  let examine: number = firstSteps.find((size) => size >= want + leastSpare) ?? stepSize;
+  for (; after === from || (await pace()); examine = stepSize) {
+    const [found, end] = await Promise.all([read(after, examine, want - rows.length), endOf(after, examine)]);
     rows.push(...found);
     if (rows.length >= want) return { rows, end: placeOf(rows.at(-1)!) };
     if (end === undefined) return { rows, end: null };
@@ -140,7 +160,7 @@ async function walk<P, R extends P>(
   return { rows, end: after };
 }
 
-async function walkTexts<P, R extends P & TextRef>(
+async function walkTexts<P, R extends P & TaskRef>(
   reader: Reader,
   needle: Needle,
   from: P,
@@ -150,21 +170,22 @@ async function walkTexts<P, R extends P & TextRef>(
 ): Promise<Scanned<R, P>> {
   const rows: R[] = [];
   let after = from;
-  for (;;) {
+  while (await pace()) {
     const begin = after;
     const found = await read(begin, textStepSize, textStepSize);
+    let isFirst = true;
     for (const portion of portions(found)) {
-      if (!(await pace())) return { rows, end: after };
+      if (!isFirst && !(await pace())) return { rows, end: after };
+      isFirst = false;
       rows.push(...(await needle.among(reader, portion)));
       if (rows.length >= want) return { rows: rows.slice(0, want), end: placeOf(rows[want - 1]!) };
       after = placeOf(portion.at(-1)!);
     }
-    const end = await endOf(begin, textStepSize - 1);
+    const end = await endOf(begin, textStepSize);
     if (end === undefined) return { rows, end: null };
     after = end;
-    // Nothing to read in a whole step: it counts as one all the same.
-    if (found.length === 0 && !(await pace())) return { rows, end: after };
   }
+  return { rows, end: after };
 }
 
 export const ageOf = ({ created_at, id }: Age): Age => ({ created_at, id });

@@ -4,7 +4,7 @@ import { trigramsOf } from '../db/trigrams.ts';
 import { ageAtDoc, type Doc, docsWith, firstDocBehind, lastDocUpTo, longDocs, progress } from '../search/queries.ts';
 import { tagParams } from '../tags.ts';
 import { type Pace, unhurried } from './pace.ts';
-import { type BoardParams, type BoardRow, openAmong, openShapes } from './queries.ts';
+import { type BoardParams, type TaskRef, openAmong, openShapes } from './queries.ts';
 import { type Age, ageOf, isBehind, scan, type Scanned, type TextFilter } from './scan.ts';
 import { Needle, portions } from './texts.ts';
 
@@ -41,7 +41,7 @@ export default lookUp;
 const span = 1_000_000;
 
 interface Indexed {
-  readonly rows: BoardRow[];
+  readonly rows: TaskRef[];
   /** Up to where everything has been found. */
   readonly end: Age;
   /** Whether enough was found, or the time is up. */
@@ -58,7 +58,7 @@ async function byIndex(
 ): Promise<Indexed> {
   const { needle, tags } = filter;
   const { part } = needle;
-  const rows: BoardRow[] = [];
+  const rows: TaskRef[] = [];
   if (trigramsOf(part).length === 0) return { rows, end: from, isOver: false };
   const { reached_created_at, reached_id } = (await reader.first(progress, {}))!;
   const reached: Age = { created_at: reached_created_at, id: reached_id };
@@ -111,7 +111,7 @@ async function openOf(
   board: BoardParams,
   tags: readonly string[],
   docs: readonly Doc[],
-): Promise<BoardRow[]> {
+): Promise<TaskRef[]> {
   if (docs.length === 0) return [];
   const ids = docs.map(({ task_id }) => task_id);
   const { size, params } = fitted(openShapes, 'id', ids);

@@ -1,20 +1,13 @@
 import { fitted, listed, type Params, perShape, prepared } from '../db/prepared.ts';
 import type { Reader } from '../db/database.ts';
 import { fold } from '../search/fold.ts';
-import type { BoardRow } from './queries.ts';
+import type { BoardRow, TaskRef } from './queries.ts';
 
 /** Looking a text up in those of tasks: need and context. */
 
 /** As many texts are read at once: of so many tasks, and of so many bytes together if it is more than one task. */
 const portionTasks = 250;
 const portionBytes = 65_536;
-
-/** A task whose texts may hold what is looked for. */
-export interface TextRef {
-  readonly id: string;
-  /** How long its texts are. */
-  readonly bytes: number;
-}
 
 /** The few statements for the texts of a portion: one that is smaller repeats its last id. */
 const portionShapes = [1, 10, 50, portionTasks] as const;
@@ -39,7 +32,7 @@ export async function foldedTexts(reader: Reader, ids: readonly string[]): Promi
 }
 
 /** Cuts a list into portions whose texts can be read at once. */
-export function* portions<T extends TextRef>(rows: readonly T[]): Generator<T[]> {
+export function* portions<T extends TaskRef>(rows: readonly T[]): Generator<T[]> {
   let portion: T[] = [];
   let bytes = 0;
   for (const row of rows) {
@@ -62,7 +55,7 @@ const mostRemembered = 2;
  */
 export class Needle {
   readonly part: string;
-  readonly #known = new Map<string, boolean>();
+  readonly #known = new Map<string, Promise<boolean>>();
   readonly #steps = new Map<string, Promise<BoardRow[]>>();
 
   constructor(part: string) {
@@ -77,15 +70,17 @@ export class Needle {
     return step;
   }
 
-  /** Those of a portion whose need or context contains it. */
-  async among<T extends TextRef>(reader: Reader, portion: readonly T[]): Promise<T[]> {
+  /** Those of a portion whose need or context contains it. Each text is read once, also by two who look at a time. */
+  async among<T extends TaskRef>(reader: Reader, portion: readonly T[]): Promise<T[]> {
     const unknown = portion.filter(({ id }) => !this.#known.has(id)).map(({ id }) => id);
-    for (const [id, texts] of await foldedTexts(reader, unknown)) {
+    const reading = foldedTexts(reader, unknown);
+    for (const id of unknown) {
       this.#known.set(
         id,
-        texts.some((text) => text.includes(this.part)),
+        reading.then((texts) => texts.get(id)?.some((text) => text.includes(this.part)) ?? false),
       );
     }
-    return portion.filter(({ id }) => this.#known.get(id) === true);
+    const found = await Promise.all(portion.map(({ id }) => this.#known.get(id)));
+    return portion.filter((_, i) => found[i]);
   }
 }

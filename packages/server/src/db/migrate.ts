@@ -7,6 +7,7 @@ import * as matching from './migrations/0003_matching.ts';
 import * as webhooks from './migrations/0004_webhooks.ts';
 import * as search from './migrations/0006_search.ts';
 import * as extractions from './migrations/0007_extractions.ts';
+import * as suspended from './migrations/0008_suspended.ts';
 import type { Schema } from './schema.ts';
 
 export interface SchemaStep {
@@ -26,6 +27,7 @@ export const steps: Readonly<Record<string, SchemaStep>> = {
   // Older programs would fold what agents say of themselves in another way.
   '0006_search': { up: search.up, oldestProgram: '0.2.0' },
   '0007_extractions': { up: extractions.up, oldestProgram: '0.2.0' },
+  '0008_suspended': { up: suspended.up, oldestProgram: '0.2.0' },
 };
 
 /** Whether these, and no others, are the steps that this program knows. */

@@ -99,6 +99,7 @@ export const claimEndpoints = prepared(
       .set({ leased_by: p.leased_by, leased_until: p.leased_until })
       .where('agent_id', 'in', (eb) => eb.selectFrom('ready').select('agent_id'))
       .returning('agent_id'),
+  { replan: true },
 );
 
 /** Goes on serving an endpoint, if this server still does. `failing`: whether its last attempt failed, or was slow. */

@@ -19,6 +19,7 @@ onBothEngines('the schema', (engine) => {
       { name: '0004_webhooks' },
       { name: '0006_search' },
       { name: '0007_extractions' },
+      { name: '0008_suspended' },
     ]);
     await first.close();
     if (second !== first) await second.close();

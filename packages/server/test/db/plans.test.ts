@@ -16,6 +16,8 @@ import { until } from '../support/receiver.ts';
 interface Statement {
   readonly text: string;
   readonly values: readonly unknown[];
+  /** PostgreSQL keeps it under its name, and may run it by a plan that ignores the values. */
+  readonly isKept: boolean;
 }
 
 /** Notes every statement that reaches an engine's driver, with the values of its latest run. */
@@ -24,12 +26,12 @@ function listen(): Map<string, Statement> {
   const { prepare } = BetterSqlite.prototype;
   const { query } = pg.Client.prototype;
   BetterSqlite.prototype.prepare = function (this: BetterSqlite.Database, source: string) {
-    heard.set(source, { text: source, values: [] });
+    heard.set(source, { text: source, values: [], isKept: true });
     return prepare.call(this, source);
   } as typeof prepare;
   pg.Client.prototype.query = function (this: pg.Client, ...args: unknown[]) {
-    const config = args[0] as { text?: string; values?: unknown[] };
-    if (config.text !== undefined) heard.set(config.text, { text: config.text, values: config.values ?? [] });
+    const { name, text, values = [] } = args[0] as { name?: string; text?: string; values?: unknown[] };
+    if (text !== undefined) heard.set(text, { text, values, isKept: name !== undefined });
     return (query as (...all: unknown[]) => unknown).apply(this, args);
   } as typeof query;
   onTestFinished(() => {
@@ -361,17 +363,28 @@ const looksAtSome = (text: string) => startsWithFew(text) || /as "tag_\d"/.test(
 /** What an audit compares in one range of ids. Of tables as small as our seeds, PostgreSQL makes hashes of the whole. */
 const isAudit = (text: string) => text.includes('as subject');
 
-async function planOf(engine: Engine, url: string, { text, values }: Statement): Promise<string[]> {
+/** How an engine would run a statement; on PostgreSQL both with these values and, if it is kept, with any. */
+async function planOf(engine: Engine, url: string, { text, values, isKept }: Statement): Promise<string[]> {
   if (engine.name === 'SQLite') {
     const plan = await engine.query(url, `explain query plan ${text.replaceAll('?', 'null')}`);
     return plan.map(({ detail }) => String(detail));
   }
   const client = new pg.Client(url);
   await client.connect();
+  const explain = async (statement: string, bound: readonly unknown[]) => {
+    const { rows: plan } = await client.query<Record<string, string>>(`explain ${statement}`, [...bound]);
+    return plan.map((row) => row['QUERY PLAN']!.trim());
+  };
   if (looksAtSome(text)) await client.query('set enable_seqscan = off');
-  const { rows: plan } = await client.query<Record<string, string>>(`explain ${text}`, [...values]);
+  const plan = await explain(text, values);
+  if (isKept) {
+    await client.query('set plan_cache_mode = force_generic_plan');
+    await client.query(`prepare kept as ${text}`);
+    const nulls = values.length === 0 ? '' : `(${values.map(() => 'null').join()})`;
+    plan.push(...(await explain(`execute kept ${nulls}`, [])));
+  }
   await client.end();
-  return plan.map((row) => row['QUERY PLAN']!.trim());
+  return plan;
 }
 
 onBothEngines('every statement', (engine) => {
