@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
+import { isActive } from '../agents/queries.ts';
 import { listed, type Params, perShape, prepared, preparedSql } from '../db/prepared.ts';
 
 /**
@@ -77,15 +78,10 @@ const placeOf = (source: Source) => sql`${refOf(source)}, t.tags, t.hints, p.rep
 const fulfils = (...conditions: Fragment[]) =>
   sql`(case when ${sql.join(conditions, sql` and `)} then 1 end) is not null`;
 
-/**
- * Nothing stands between this agent and a task `t`. Whether its poster is suspended stands in an index of those few that
- * are: to look the posters up among all agents would take twice as long as all the rest. As a range, since for an equality
- * SQLite takes the index of all agents.
- */
+/** Nothing stands between this agent and a task `t`. */
 const isOpen = (p: BoardParams) => sql`
   t.status = 'posted' and t.kind = 'work' and t.due_at > ${p.now} and t.poster_id <> ${p.agent}
-  and (select s.id from agents s
-    where s.id between t.poster_id and t.poster_id and s.suspended_at is not null) is null
+  and ${isActive(sql`t.poster_id`)}
   and replace(t.inspectors, ${p.agent}, '') = t.inspectors`;
 
 /** It is kept for nobody, and this agent was not chosen for it: those stand before all others. */

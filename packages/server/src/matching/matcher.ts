@@ -2,6 +2,7 @@ import { limits, platformId } from '@pinchwork/sdk';
 import { sql } from 'kysely';
 import type { Reader } from '../db/database.ts';
 import { fitted, listed, type Params, perShape, prepared } from '../db/prepared.ts';
+import { isActive } from '../agents/queries.ts';
 import { tagParams } from '../tags.ts';
 import { everybody, wordShapes } from './word-index.ts';
 import { wordsOf } from './words.ts';
@@ -18,6 +19,11 @@ const mostWords = 200;
 const mostPostings = 500;
 /** Agents who have a tag that are looked at from either end: those who registered first, and those who did last. */
 const mostPerEnd = 100;
+/** Where very many are suspended, so many are passed over at most. */
+const reachPerEnd = 1_000;
+/** Where more than that have a tag, also those who have it among the agents of the best reputation, and among those who share the most words. */
+const mostReputed = 200;
+const mostWordy = 100;
 
 /** A word that more agents share says nothing of any of them, in whatever language. */
 const commonest = 1_000;
@@ -43,25 +49,40 @@ const postingsOf = perShape((count: number) =>
 );
 
 const capableOf = perShape((count: number) =>
-  prepared(`capableOf${count}Tags`, (db, p: { limit: number } & Params) =>
+  prepared(`capableOf${count}Tags`, (db, p: Params) =>
     listed(p, 'tag', count)
       .flatMap((tag, i) =>
-        (['asc', 'desc'] as const).map((direction) =>
-          db
-            .selectFrom(
-              db
-                .selectFrom('agent_tags')
-                .select(['tag', 'agent_id'])
-                .where('tag', '=', tag)
-                .where('is_capability', '=', sql.lit(1))
-                .orderBy('agent_id', direction)
-                .limit(p.limit)
-                .as(`tag_${i}`),
-            )
-            .selectAll(),
-        ),
+        (['asc', 'desc'] as const).map((direction) => {
+          const reach = db
+            .selectFrom('agent_tags')
+            .select(['tag', 'agent_id'])
+            .where('tag', '=', tag)
+            .where('is_capability', '=', sql.lit(1))
+            .orderBy('agent_id', direction)
+            .limit(sql.lit(reachPerEnd))
+            .as(`tag_${i}`);
+          const active = db
+            .selectFrom(reach)
+            .selectAll()
+            .where(isActive(sql.ref(`tag_${i}.agent_id`)))
+            .limit(sql.lit(mostPerEnd))
+            .as(`active_${i}`);
+          return db.selectFrom(active).selectAll();
+        }),
       )
       .reduce((all, one) => all.unionAll(one)),
+  ),
+);
+
+/** Which of a JSON list of agents have which of these tags. */
+const capableAmong = perShape((count: number) =>
+  prepared(`capableAmong${count}Tags`, (db, p: { agents: string } & Params, engine) =>
+    db
+      .selectFrom('agent_tags')
+      .select(['tag', 'agent_id'])
+      .where(engine.isListed('agent_id', p.agents))
+      .where('tag', 'in', listed(p, 'tag', count))
+      .where('is_capability', '=', sql.lit(1)),
   ),
 );
 
@@ -101,11 +122,11 @@ export async function findAgents(reader: Reader, wanted: Wanted, most: number): 
     for (const { agent_id } of rows) scores.set(agent_id, (scores.get(agent_id) ?? 0) + points);
   };
   add(1, await sharersOfWords(reader, wordsOf(wanted.need, mostWords)));
-  add(2, await sharersOfTags(reader, wanted.tags));
+  const wordiest = byScore(scores).flatMap(([, ids]) => ids);
+  add(2, await sharersOfTags(reader, wanted.tags, wordiest.slice(0, mostWordy)));
   scores.delete(wanted.posterId);
   const found: string[] = [];
-  const levels = [...Map.groupBy(scores.keys(), (id) => scores.get(id)!)].sort(([a], [b]) => b - a);
-  for (const [, ids] of levels) {
+  for (const [, ids] of byScore(scores)) {
     if (found.length >= most) break;
     const active = await readActive(reader, ids);
     active.sort((a, b) => b.reputation_e2 - a.reputation_e2 || (a.id < b.id ? -1 : 1));
@@ -113,6 +134,10 @@ export async function findAgents(reader: Reader, wanted: Wanted, most: number): 
   }
   return found.slice(0, most);
 }
+
+/** Who has which score, the highest first. */
+const byScore = (scores: ReadonlyMap<string, number>) =>
+  [...Map.groupBy(scores.keys(), (id) => scores.get(id)!)].sort(([a], [b]) => b - a);
 
 async function sharersOfWords(reader: Reader, words: readonly string[]): Promise<{ agent_id: string }[]> {
   if (words.length === 0) return [];
@@ -135,11 +160,20 @@ async function sharersOfWords(reader: Reader, words: readonly string[]): Promise
   return reader.all(postingsOf(size), { ...params, limit: commonest });
 }
 
-async function sharersOfTags(reader: Reader, tags: readonly string[]): Promise<{ agent_id: string }[]> {
+/** @param wordiest agents who may have a tag that so many have that not all are looked at. */
+async function sharersOfTags(
+  reader: Reader,
+  tags: readonly string[],
+  wordiest: readonly string[],
+): Promise<{ agent_id: string }[]> {
   if (tags.length === 0) return [];
-  const rows = await reader.all(capableOf(tags.length), { ...tagParams(tags), limit: mostPerEnd });
+  const ends = await reader.all(capableOf(tags.length), tagParams(tags));
+  const isPopular = ends.length >= 2 * mostPerEnd;
+  const others = isPopular ? await reader.all(bestAgents, { limit: mostReputed }) : [];
+  const agents = JSON.stringify([...wordiest, ...others.map(({ id }) => id)]);
+  const among = isPopular ? await reader.all(capableAmong(tags.length), { ...tagParams(tags), agents }) : [];
   // Where few have a tag, both ends are the same.
-  return [...new Map(rows.map((row) => [`${row.tag} ${row.agent_id}`, row])).values()];
+  return [...new Map([...ends, ...among].map((row) => [`${row.tag} ${row.agent_id}`, row])).values()];
 }
 
 /** Of these agents, those that are there and not suspended. */

@@ -41,6 +41,13 @@ const countRecent = prepared('countRecentSystemTasks', (db, p: { poster_id: stri
     .select(sql<number>`count(*)`.as('total')),
 );
 
+const spentSince = prepared('spentSince', (db, p: { since: number }) =>
+  db
+    .selectFrom('system_spending')
+    .select(sql<number>`coalesce(sum(credits), 0)`.as('credits'))
+    .where('period', '>', p.since),
+);
+
 /** Adds to the current period if the window then holds no more than `most`. No row: it would. Needs the purse held. */
 const spendIfLeft = preparedSql<{ period: number; since: number; credits: number; most: number }, { credits: number }>(
   'spendIfLeft',
@@ -89,9 +96,11 @@ export async function reserve(
     if ((await tx.first(countRecent, recent))!.total >= perPosterPerDay) return false;
   }
   if (creditsPerHour === undefined) return true;
-  await tx.first(holdAgent, { id: platformId });
   const period = periodOf(now);
   const spending = { period, since: period - periods - 1, credits: price, most: creditsPerHour };
+  // Once the hour is spent nobody queues for the purse.
+  if ((await tx.first(spentSince, spending))!.credits + price > creditsPerHour) return false;
+  await tx.first(holdAgent, { id: platformId });
   return (await tx.first(spendIfLeft, spending)) !== undefined;
 }
 

@@ -317,6 +317,7 @@ const mayScan: [RegExp, string][] = [
   [/ INDEX agents_(releasing|unindexed)$/, 'a few rows, for a while'],
   [/ INDEX agents_infra$/, 'the first that is neither of two agents'],
   [/ INDEX tasks_open$/, 'the newest tasks, up to a limit'],
+  [/ INDEX agents_by_reputation_e2$/, 'the agents of the best reputation, up to a limit'],
   [/ INDEX webhook_deliveries_(fresh|again)$/, 'those that wait, up to a limit'],
   [/^SCAN outbox$/, 'the oldest row, of those of the last second'],
   [/^SCAN (reports|admin_actions) USING COVERING INDEX/, 'rows to be counted, up to a limit'],

@@ -154,6 +154,27 @@ onBothEngines('the built-in matcher', (engine) => {
     expect(await ranked(market, posted)).toEqual([196, 197, 198, 199, 200]);
   });
 
+  it('passes over the suspended who have a tag, at either end', async () => {
+    const { market, poster } = await open();
+    const suspended = `id < 'ag-000000000150' or id between 'ag-000000000155' and 'ag-000000000400'`;
+    await crowd(market, 400, `update agents set suspended_at = 1 where (${suspended}) and good_at is not null`);
+    const posted = await postTask(poster, { need: 'Write', tags: ['verse'], max_credits: 1 });
+    expect(await ranked(market, posted)).toEqual([150, 151, 152, 153, 154]);
+  });
+
+  it('finds in the middle of very many who have a tag those of good reputation, and those who share words besides', async () => {
+    const { market, poster } = await open();
+    await crowd(
+      market,
+      600,
+      rated('300'),
+      `update agent_words set word = 'sestinas' where agent_id = 'ag-000000000301'`,
+    );
+    await engine.vandalise(market.url, `insert into word_counts (word, agents) values ('sestinas', 1)`);
+    const posted = await postTask(poster, { need: 'Sestinas', tags: ['verse'], max_credits: 1 });
+    expect(await ranked(market, posted)).toEqual([301, 300, 1, 2, 3]);
+  });
+
   it('gives nothing for a word that more than a thousand say, however many others there are', async () => {
     const { market, poster } = await open();
     await crowd(market, 1_001);

@@ -1,6 +1,8 @@
+import { platformId } from '@pinchwork/sdk';
+import pg from 'pg';
 import { expect, it, onTestFinished } from 'vitest';
 import { hourMs, minuteMs, secondMs } from '../../src/clock.ts';
-import { type Engine, onBothEngines } from '../support/engines.ts';
+import { type Engine, onBothEngines, postgres } from '../support/engines.ts';
 import { answers, registerHelper } from '../support/helpers.ts';
 import { type Agent, Market, postTask } from '../support/market.ts';
 import { Random, testSeed } from '../support/random.ts';
@@ -205,4 +207,21 @@ onBothEngines("nobody farms the platform's credits with an accomplice", (engine)
       await expectClean(farm);
     },
   );
+});
+
+it('nobody waits for another who is spending once the hour is spent', async () => {
+  const farm = await open(postgres, hourCap);
+  const { market } = farm;
+  const [helper, poster] = [await registerHelper(market), await market.register('poster')];
+  await post(farm, poster, perHour / 3);
+  expect(await harvest(farm, helper)).toBe(perHour);
+  const spender = new pg.Client(market.url);
+  await spender.connect();
+  await spender.query(`begin; select id from agents where id = '${platformId}' for no key update`);
+  try {
+    expect(await post(farm, poster, 3)).toHaveLength(3);
+  } finally {
+    await spender.end();
+  }
+  expect(await harvest(farm, helper)).toBe(0);
 });
