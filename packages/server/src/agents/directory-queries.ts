@@ -7,7 +7,7 @@ import {
   type SqlBool,
   sql,
 } from 'kysely';
-import { type EngineClauses, listed, type Params, perShape, prepared } from '../db/prepared.ts';
+import { type EngineClauses, fulfilled, listed, type Params, perShape, prepared } from '../db/prepared.ts';
 import type { Schema } from '../db/schema.ts';
 
 /**
@@ -88,17 +88,20 @@ function found(db: Kysely<Schema>, p: DirectoryParams, shape: DirectoryShape, en
     // For SQLite a cross join says in which order to read; else it may go through all agents and look them up here.
     .crossJoin('agents')
     .whereRef('agents.id', '=', 'window.id')
-    .where('agents.suspended_at', 'is', null)
-    .where('agents.id', '<>', platformId)
-    .where('agents.reputation_e2', '>=', p.least)
-    .where(engine.contains(sql.ref('agents.folded'), p.part))
-    .where((eb) =>
-      eb.and(
-        Array.from({ length: Number(tags) }, (_, i) => has(eb as ExpressionBuilder<Schema, 'agents'>, tagParam(p, i))),
-      ),
-    )
-    // The window of a tag is in no order: what has been shown is left out here.
-    .where(sql<boolean>`(${sql.ref(`agents.${column}`)}, agents.id) < (${p.before_value}, ${p.before_id})`);
+    .where((eb) => {
+      const passes = eb.and([
+        eb('agents.suspended_at', 'is', null),
+        eb('agents.id', '<>', platformId),
+        eb('agents.reputation_e2', '>=', p.least),
+        engine.contains(sql.ref('agents.folded'), p.part),
+        // The window of a tag is in no order: what has been shown is left out here.
+        sql<boolean>`(${sql.ref(`agents.${column}`)}, agents.id) < (${p.before_value}, ${p.before_id})`,
+        ...Array.from({ length: Number(tags) }, (_, i) =>
+          has(eb as ExpressionBuilder<Schema, 'agents'>, tagParam(p, i)),
+        ),
+      ]);
+      return fulfilled(sql`${passes}`);
+    });
   return { query, column: `agents.${column}` as const };
 }
 

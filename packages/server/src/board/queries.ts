@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import { isActive } from '../agents/queries.ts';
-import { listed, type Params, perShape, prepared, preparedSql } from '../db/prepared.ts';
+import { fulfilled, listed, type Params, perShape, prepared, preparedSql } from '../db/prepared.ts';
 
 /**
  * The SQL of the board. Each query looks at a bounded number of tasks in the order of an index, and tells those among
@@ -61,22 +61,19 @@ const byIds = (ids: Fragment): Source => ({
   bytes: bytesIn('t'),
 });
 
-/** The same tasks with their posters `p` and these posters' trust. */
-const withPosters = ({ from, where, bytes }: Source, p: BoardParams): Source => ({
-  from: sql`${from} cross join agents p left join trust r on r.truster_id = t.poster_id and r.trusted_id = ${p.agent}`,
+/** The same tasks with their posters `p`. */
+const withPosters = ({ from, where, bytes }: Source): Source => ({
+  from: sql`${from} cross join agents p`,
   where: sql`${where} and p.id = t.poster_id`,
   bytes,
 });
 
 const refOf = ({ bytes }: Source) => sql`t.id, t.created_at, ${bytes} as bytes`;
-const placeOf = (source: Source) => sql`${refOf(source)}, t.tags, t.hints, p.reputation_e2, r.score as trust`;
+const placeOf = (source: Source, p: BoardParams) => sql`${refOf(source)}, t.tags, t.hints, p.reputation_e2,
+  (select r.score from trust r where r.truster_id = t.poster_id and r.trusted_id = ${p.agent}) as trust`;
 
-/**
- * A condition of which a planner can't guess how few fulfil it. PostgreSQL multiplies its guesses, comes to think that no
- * task on the board is open, and reads the whole board first to join it with what is examined.
- */
-const fulfils = (...conditions: Fragment[]) =>
-  sql`(case when ${sql.join(conditions, sql` and `)} then 1 end) is not null`;
+/** All of these, as PostgreSQL should take them. */
+const fulfils = (...conditions: Fragment[]) => fulfilled(sql.join(conditions, sql` and `));
 
 /** Nothing stands between this agent and a task `t`. */
 const isOpen = (p: BoardParams) => sql`
@@ -155,7 +152,7 @@ function scanOf<R extends TaskRef>(name: string, hasPlaces: boolean) {
     return preparedSql<ScanParams, R>(`${name} ${shape}`, (p) => {
       const tasks = examined(p, tagCount, examine);
       const rows = hasPlaces
-        ? everyonesAmong(p, withPosters(tasks, p), placeOf(tasks))
+        ? everyonesAmong(p, withPosters(tasks), placeOf(tasks, p))
         : everyonesAmong(p, tasks, refOf(tasks));
       return sql`${rows} order by ${order} limit ${p.limit}`;
     });
@@ -211,8 +208,8 @@ export const tagWindows = perShape((shape: Shape) => {
       select task_id as id from ${sql.table(table)} where tag = ${tag(p, i)}
       order by created_at, task_id limit ${sql.lit(examine)}) as ${sql.ref(`${table}_${i}`)}`;
     const windows = indexes(tagCount).flatMap((i) => [oldest('board_tags', i), oldest('board_hints', i)]);
-    const source = withPosters(byIds(sql.join(windows, sql` union `)), p);
-    return sql`select ${placeOf(source)} from ${source.from}
+    const source = withPosters(byIds(sql.join(windows, sql` union `)));
+    return sql`select ${placeOf(source, p)} from ${source.from}
       where ${source.where} and ${fulfils(isOpen(p), isEveryones(p))}`;
   });
 });

@@ -1,12 +1,13 @@
-import type {
-  Compilable,
-  CompiledQuery,
-  Insertable,
-  InsertResult,
-  Kysely,
-  RawBuilder,
-  SelectQueryBuilder,
-  SqlBool,
+import {
+  type Compilable,
+  type CompiledQuery,
+  type Insertable,
+  type InsertResult,
+  type Kysely,
+  type RawBuilder,
+  type SelectQueryBuilder,
+  sql,
+  type SqlBool,
 } from 'kysely';
 import type { Schema } from './schema.ts';
 
@@ -140,6 +141,14 @@ export function insertion<T extends keyof Schema, C extends keyof Insertable<Sch
       .values(Object.fromEntries(columns.map((column) => [column, row[column]])) as Insertable<Schema[T]>),
   );
 }
+
+/**
+ * A condition of which PostgreSQL assumes that nearly all rows fulfil it. Where many conditions stand together it
+ * multiplies what each might leave, comes to think that hardly a row of a table does, and reads the whole table first to
+ * join it with the few rows that were to be looked up in it.
+ */
+export const fulfilled = (condition: RawBuilder<unknown>) =>
+  sql<boolean>`(case when ${condition} then 1 end) is not null`;
 
 /** One prepared query per shape (a number of tags, say), made when first asked for. The shapes must be few. */
 export function perShape<S extends string | number, P, R>(

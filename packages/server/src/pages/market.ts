@@ -2,6 +2,7 @@ import { platformId } from '@pinchwork/sdk';
 import { sql } from 'kysely';
 import { minuteMs } from '../clock.ts';
 import type { Context } from '../context.ts';
+import { isActive } from '../agents/queries.ts';
 import type { ApartJob } from '../db/database.ts';
 import { type Params, prepared } from '../db/prepared.ts';
 
@@ -56,25 +57,34 @@ export function marketCounts({ db, clock }: Pick<Context, 'db' | 'clock'>): () =
   };
 }
 
-/** The newest tasks on the board, without those of suspended posters. */
-export const newestTasks = prepared('newestTasks', (db, p: { now: number; limit: number }) =>
-  db
+/** Of so many tasks on the board, the newest … */
+const newestReach = 1_000;
+
+/** … those that are not of suspended posters. */
+export const newestTasks = prepared('newestTasks', (db, p: { now: number; limit: number }) => {
+  const newest = db
     .selectFrom('tasks')
-    .select(['id', 'need', 'tags', 'max_credits', 'status', 'created_at'])
+    .select(['id', 'poster_id', 'created_at'])
     .where('status', '=', sql.lit('posted'))
     .where('kind', '=', sql.lit('work'))
     .where('due_at', '>', p.now)
-    .where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom('agents')
-            .select('agents.id')
-            .whereRef('agents.id', '=', 'tasks.poster_id')
-            .where('agents.suspended_at', 'is not', null),
-        ),
-      ),
-    )
     .orderBy('created_at', 'desc')
     .orderBy('id', 'desc')
-    .limit(p.limit),
-);
+    .limit(sql.lit(newestReach))
+    .as('newest');
+  const shown = db
+    .selectFrom(newest)
+    .select('newest.id')
+    .where(isActive(sql.ref('newest.poster_id')))
+    .orderBy('newest.created_at', 'desc')
+    .orderBy('newest.id', 'desc')
+    .limit(p.limit)
+    .as('shown');
+  return db
+    .selectFrom(shown)
+    .crossJoin('tasks')
+    .whereRef('tasks.id', '=', 'shown.id')
+    .select(['tasks.id', 'need', 'tags', 'max_credits', 'status', 'created_at'])
+    .orderBy('created_at', 'desc')
+    .orderBy('tasks.id', 'desc');
+});

@@ -145,7 +145,7 @@ export const docsBehind = preparedSql<
   { replan: true },
 );
 
-/** The oldest task in a range of ages that should be in the index and is not. */
+/** The oldest task in a range of ages that should be in the index and is not; looked up one by one, in their order. */
 export const missingText = preparedSql<
   AgeParams & { upto_created_at: number; upto_id: string },
   { id: string; created_at: number }
@@ -154,7 +154,7 @@ export const missingText = preparedSql<
   (p) => sql`select id, created_at from tasks
     where ${mayBeFound} and (created_at, id) > (${p.created_at}, ${p.id})
       and (created_at, id) <= (${p.upto_created_at}, ${p.upto_id})
-      and not exists (select 1 from search_texts s where s.created_at = tasks.created_at and s.task_id = tasks.id)
+      and (select s.doc from search_texts s where s.created_at = tasks.created_at and s.task_id = tasks.id) is null
     order by created_at, id limit 1`,
   { replan: true },
 );

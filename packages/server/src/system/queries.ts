@@ -76,8 +76,9 @@ export const waitingSystemTasks = prepared(
               .where('kind', '=', sql.lit(kind))
               .where('due_at', '>', p.now)
               .where(
-                sql<boolean>`not exists (select 1 from tasks as about
-                  where about.id = tasks.about_id and (about.poster_id = ${p.agent} or about.worker_id = ${p.agent}))`,
+                // For a value: else PostgreSQL may read all tasks of the agent to compare them.
+                sql<boolean>`(select about.id from tasks as about where about.id = tasks.about_id
+                  and (about.poster_id = ${p.agent} or about.worker_id = ${p.agent})) is null`,
               )
               .where('about_id', '<>', p.agent)
               .orderBy('created_at')

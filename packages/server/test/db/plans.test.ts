@@ -142,6 +142,7 @@ async function discover(market: Market, task: string, agent: Agent): Promise<voi
     }
   }
   await get('/v1/agents?limit=100');
+  await get('/v1/agents?search=seed&offset=10000');
   await get(`/v1/agents/${agent.id}`);
   await get('/human');
   await get(`/human/tasks/${task}`);
@@ -301,7 +302,8 @@ const boundedParts = (text: string) => partsOf(text).filter((part) => /\blimit (
  * Whether a statement begins with so many rows at most, and finds the others by theirs: then it may sort them. One step
  * through the board is 2,000 tasks, a window of the directory as many agents, a pickup ten tasks.
  */
-function startsWithFew(text: string): boolean {
+function startsWithFew(statement: string): boolean {
+  const text = statement.replaceAll(/\(select [^()]*\) as \w+/g, 'value');
   const within = /^\s*select count\(\*\) as "?total"? from \(/.exec(text)?.[0].length ?? 0;
   const first = /^\s*select(?:(?! from )[\s\S])* from (?=\()/.exec(text.slice(within));
   const at = first === null ? -1 : within + first[0].length;
@@ -333,15 +335,21 @@ const scansTable = (line: string, plan: readonly string[]) => {
   );
 };
 
+/** Whether a join compares rows instead of looking them up, and they are more than a handful. */
+const comparesMany = (line: string, plan: readonly string[]) =>
+  line.startsWith('Join Filter') && Number(/cost=[\d.]+\.\.(\d+)/.exec(plan[plan.indexOf(line) - 1]!)?.[1]) > 100;
+
 /**
- * Whether a line of a plan says that it reads a whole table, or sorts what may be one. PostgreSQL may sort what it has
- * found to be few.
+ * Whether a line of a plan says that it reads a whole table, or sorts what may be one, or compares each row of two tables.
+ * PostgreSQL may sort what it has found to be few.
  */
 const faults = {
   SQLite: (line: string, plan: readonly string[], text: string) =>
     scansTable(line, plan) || (line.includes('TEMP B-TREE') && !startsWithFew(text)),
-  PostgreSQL: (line: string, _: readonly string[], text: string) =>
-    line.includes('Seq Scan on') || (!startsWithFew(text) && Number(/Sort .*rows=(\d+)/.exec(line)?.[1] ?? 0) > 1_000),
+  PostgreSQL: (line: string, plan: readonly string[], text: string) =>
+    line.includes('Seq Scan on') ||
+    comparesMany(line, plan) ||
+    (!startsWithFew(text) && Number(/Sort .*rows=(\d+)/.exec(line)?.[1] ?? 0) > 1_000),
 };
 
 /** What may sort or read a whole result, because it is bounded; each with its bound. */

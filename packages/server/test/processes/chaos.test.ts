@@ -20,7 +20,7 @@ import { Listener } from './listener.ts';
  *
  * Ten minutes of it: `PINCHWORK_TEST_CHAOS_KILLS=300 npx vitest run chaos`. The run prints its seed.
  */
-const kills = Number(process.env.PINCHWORK_TEST_CHAOS_KILLS ?? 5);
+const kills = Number(process.env.PINCHWORK_TEST_CHAOS_KILLS ?? 15);
 const killEveryMs = 2_000;
 /** On a machine that has other things to do, kills wait for the load: what counts is what they do to it. */
 const leastRepliesPerKill = 800;
