@@ -1,4 +1,4 @@
-import { type RawBuilder, type Selectable, sql } from 'kysely';
+import { type Expression, type Selectable, sql } from 'kysely';
 import { insertion, type Params, prepared, type SqlValue } from '../db/prepared.ts';
 import type { Schema } from '../db/schema.ts';
 
@@ -8,7 +8,7 @@ export type AgentRow = Selectable<Schema['agents']>;
  * Whether nobody of this id is suspended, looked up in an index of those few that are: among all agents it takes three
  * times as long. As a range, since for an equality SQLite takes the index of all.
  */
-export const isActive = (id: RawBuilder<unknown>) => sql<boolean>`(select s.id from agents s
+export const isActive = (id: Expression<string | null>) => sql<boolean>`(select s.id from agents s
   where s.id between ${id} and ${id} and s.suspended_at is not null) is null`;
 
 export const insertAgent = insertion(

@@ -68,7 +68,7 @@ const withPosters = ({ from, where, bytes }: Source): Source => ({
   bytes,
 });
 
-const refOf = ({ bytes }: Source) => sql`t.id, t.created_at, ${bytes} as bytes`;
+const refOf = ({ bytes }: Pick<Source, 'bytes'>) => sql`t.id, t.created_at, ${bytes} as bytes`;
 const placeOf = (source: Source, p: BoardParams) => sql`${refOf(source)}, t.tags, t.hints, p.reputation_e2,
   (select r.score from trust r where r.truster_id = t.poster_id and r.trusted_id = ${p.agent}) as trust`;
 
@@ -78,7 +78,7 @@ const fulfils = (...conditions: Fragment[]) => fulfilled(sql.join(conditions, sq
 /** Nothing stands between this agent and a task `t`. */
 const isOpen = (p: BoardParams) => sql`
   t.status = 'posted' and t.kind = 'work' and t.due_at > ${p.now} and t.poster_id <> ${p.agent}
-  and ${isActive(sql`t.poster_id`)}
+  and ${isActive(sql.ref('t.poster_id'))}
   and replace(t.inspectors, ${p.agent}, '') = t.inspectors`;
 
 /** It is kept for nobody, and this agent was not chosen for it: those stand before all others. */
@@ -186,19 +186,33 @@ export const countBoard = perShape((shape: Shape) => {
   );
 });
 
-/** How many tasks `openAmong` asks about: a list that is shorter repeats its last one. */
-export const openShapes = [10, 100, 1_000] as const;
+/** How many tasks `openAmong` and `placesOf` ask about: a list that is shorter repeats its last one. */
+export const idShapes = [10, 100, 1_000] as const;
 
-/** Of so many tasks, parameters `id_0`, `id_1`, …, those that bear so many tags and are open to the agent. */
+/** So many tasks, parameters `id_0`, `id_1`, … */
+const named = (p: Params, count: number): Source => ({
+  from: sql`tasks t`,
+  where: sql`t.id in (${sql.join(listed(p, 'id', count))})`,
+  bytes: bytesIn('t'),
+});
+
+/** Of so many tasks those that bear so many tags and are open to the agent. */
 export const openAmong = perShape((shape: Shape) => {
   const [tagCount, count] = shapeOf(shape);
-  return preparedSql<BoardParams, TaskRef>(
-    `openAmong ${shape}`,
-    (p) => sql`select t.id, t.created_at, ${bytesIn('t')} as bytes from tasks t
-      where t.id in (${sql.join(listed(p, 'id', count))})
-        and ${fulfils(isOpen(p), isEveryones(p), bears(p, 't', 0, tagCount))}`,
-  );
+  return preparedSql<BoardParams, TaskRef>(`openAmong ${shape}`, (p) => {
+    const { from, where, bytes } = named(p, count);
+    return sql`select ${refOf({ bytes })} from ${from}
+      where ${where} and ${fulfils(isOpen(p), isEveryones(p), bears(p, 't', 0, tagCount))}`;
+  });
 });
+
+/** What the places of so many tasks depend on. */
+export const placesOf = perShape((count: number) =>
+  preparedSql<BoardParams, BoardRow>(`placesOf${count}`, (p) => {
+    const source = withPosters(named(p, count));
+    return sql`select ${placeOf(source, p)} from ${source.from} where ${source.where}`;
+  }),
+);
 
 /** The windows of the capabilities: of each the oldest tasks that bear it, or were found to be about it. */
 export const tagWindows = perShape((shape: Shape) => {
@@ -245,7 +259,7 @@ export const matchedTasks = perShape((shape: Shape) => {
   const [tagCount, examine] = shapeOf(shape);
   return preparedSql<MatchedParams, MatchedRow>(
     `matchedTasks ${shape}`,
-    (p) => sql`${matchedAmong(p, sql`t.id, t.created_at, ${bytesIn('t')} as bytes, x.rank`, tagCount, examine)}
+    (p) => sql`${matchedAmong(p, sql`${refOf({ bytes: bytesIn('t') })}, x.rank`, tagCount, examine)}
       order by x.rank, x.created_at, x.id limit ${p.limit}`,
   );
 });

@@ -1,13 +1,15 @@
 import type { Reader } from '../db/database.ts';
-import type { Prepared } from '../db/prepared.ts';
+import { fitted, type Prepared } from '../db/prepared.ts';
 import { tagParams } from '../tags.ts';
 import type { Pace } from './pace.ts';
 import {
   type BoardParams,
   type BoardRow,
+  idShapes,
   type MatchedRow,
   matchedEnd,
   matchedTasks,
+  placesOf,
   scanBoard,
   scanEnd,
   type ScanParams,
@@ -70,23 +72,27 @@ type ScanArgs = [reader: Reader, board: BoardParams, filter: ScanFilter, from: A
  * @param from behind which the scan begins.
  * @param want how many tasks are wanted.
  */
-export function scan(...args: ScanArgs): Promise<Scanned> {
-  const [reader, board, filter, from, want, pace] = args;
-  // With a text, what was read for the window is not read again.
-  if (filter.needle !== undefined) return scanWithPlaces(...args);
-  return walk(from, want, pace, byAge(scanBoard, reader, board, filter));
-}
-
-/** The same with what the tasks' places in the agent's order depend on. */
-export function scanWithPlaces(...[reader, board, filter, from, want, pace]: ScanArgs): Promise<Scanned<BoardRow>> {
+export function scan(...[reader, board, filter, from, want, pace]: ScanArgs): Promise<Scanned> {
   const { needle } = filter;
-  const steps = byAge(scanPlaces, reader, board, filter);
+  const steps = byAge(scanBoard, reader, board, filter);
   if (needle === undefined) return walk(from, want, pace, steps);
   return walkTexts(reader, needle, from, want, pace, {
     ...steps,
     read: (place, examine, limit) =>
       needle.once(`${place.created_at}/${place.id}`, () => steps.read(place, examine, limit)),
   });
+}
+
+/** The same with what the tasks' places in the agent's order depend on; in no order yet. */
+export async function scanWithPlaces(...args: ScanArgs): Promise<Scanned<BoardRow>> {
+  const [reader, board, filter, from, want, pace] = args;
+  if (filter.needle === undefined) return walk(from, want, pace, byAge(scanPlaces, reader, board, filter));
+  // Far more tasks are looked through than found.
+  const { rows, end } = await scan(...args);
+  if (rows.length === 0) return { rows: [], end };
+  const ids = rows.map(({ id }) => id);
+  const { size, params } = fitted(idShapes, 'id', ids);
+  return { rows: await reader.all(placesOf(size), { ...board, ...params }), end };
 }
 
 function byAge<R extends TaskRef>(

@@ -4,7 +4,7 @@ import { trigramsOf } from '../db/trigrams.ts';
 import { ageAtDoc, type Doc, docsWith, firstDocBehind, lastDocUpTo, longDocs, progress } from '../search/queries.ts';
 import { tagParams } from '../tags.ts';
 import { type Pace, unhurried } from './pace.ts';
-import { type BoardParams, type TaskRef, openAmong, openShapes } from './queries.ts';
+import { type BoardParams, type TaskRef, openAmong, idShapes } from './queries.ts';
 import { type Age, ageOf, isBehind, scan, type Scanned, type TextFilter } from './scan.ts';
 import { Needle, portions } from './texts.ts';
 
@@ -114,7 +114,7 @@ async function openOf(
 ): Promise<TaskRef[]> {
   if (docs.length === 0) return [];
   const ids = docs.map(({ task_id }) => task_id);
-  const { size, params } = fitted(openShapes, 'id', ids);
+  const { size, params } = fitted(idShapes, 'id', ids);
   const rows = await reader.all(openAmong(`${tags.length}/${size}`), { ...board, ...tagParams(tags), ...params });
   return rows.sort((a, b) => (isBehind(a, b) ? 1 : -1));
 }

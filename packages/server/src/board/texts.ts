@@ -1,7 +1,7 @@
 import { fitted, listed, type Params, perShape, prepared } from '../db/prepared.ts';
 import type { Reader } from '../db/database.ts';
 import { fold } from '../search/fold.ts';
-import type { BoardRow, TaskRef } from './queries.ts';
+import type { TaskRef } from './queries.ts';
 
 /** Looking a text up in those of tasks: need and context. */
 
@@ -56,14 +56,14 @@ const mostRemembered = 2;
 export class Needle {
   readonly part: string;
   readonly #known = new Map<string, Promise<boolean>>();
-  readonly #steps = new Map<string, Promise<BoardRow[]>>();
+  readonly #steps = new Map<string, Promise<TaskRef[]>>();
 
   constructor(part: string) {
     this.part = part;
   }
 
   /** Takes a step from a place, unless it has been taken. */
-  once(key: string, take: () => Promise<BoardRow[]>): Promise<BoardRow[]> {
+  once(key: string, take: () => Promise<TaskRef[]>): Promise<TaskRef[]> {
     const step = this.#steps.get(key) ?? take();
     // Those at the beginning are taken twice, and no others.
     if (this.#steps.size < mostRemembered) this.#steps.set(key, step);

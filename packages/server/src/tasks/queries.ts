@@ -1,5 +1,6 @@
 import type { TaskKind, TaskStatus } from '@pinchwork/sdk';
 import { type ExpressionBuilder, type Selectable, sql, type SqlBool, type UpdateObject } from 'kysely';
+import { isActive } from '../agents/queries.ts';
 import { insertion, type Params, prepared } from '../db/prepared.ts';
 import type { Schema } from '../db/schema.ts';
 import {
@@ -197,13 +198,7 @@ interface RejectParams extends PersonParams {
 
 /** Whether the agent in a column of the task is suspended. */
 export const isSuspended = (eb: TaskExpressions, column: 'poster_id' | 'worker_id') =>
-  eb.exists(
-    eb
-      .selectFrom('agents')
-      .select('agents.id')
-      .whereRef('agents.id', '=', `tasks.${column}`)
-      .where('agents.suspended_at', 'is not', null),
-  );
+  eb.not(isActive(eb.ref(`tasks.${column}`)));
 
 /** Nothing stands between this agent and a task: neither it nor the poster is suspended, nor must it pause. */
 const mayClaim = (eb: TaskExpressions, { actor, now }: PersonParams) =>

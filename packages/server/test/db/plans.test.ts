@@ -185,7 +185,14 @@ async function match(market: Market, poster: Agent): Promise<void> {
   const asked = await postTask(poster, fields);
   await answer(helper, answers.match([coder], ['rare', 'common']));
   await answer(helper, answers.extract(['common', 'rare', 'coding']));
-  for (const query of ['', '?tags=common', '?tags=common,rare', '?offset=50', '?tags=common&offset=2000']) {
+  for (const query of [
+    '',
+    '?tags=common',
+    '?tags=common,rare',
+    '?offset=50',
+    '?tags=common&offset=2000',
+    '?search=seed',
+  ]) {
     await coder.get(`/v1/tasks/available${query}`);
   }
   await coder.post(`/v1/tasks/${asked}/pickup`);
