@@ -90,6 +90,7 @@ export async function ordinaryCases({ agents }: World, requests: Requests): Prom
     get('browse, two tags that never meet', 'thorough', `${browse}?tags=${neverMeeting.join()}`, plain),
     ...search(browse, 'tasks', plain),
     ...search('/v1/agents', 'agents'),
+    get('search agents, 500th page by offset', 'thorough', `/v1/agents?search=${samples.letter}&offset=9980`),
     create('built-in matching', poster),
   ];
 }

@@ -4,7 +4,7 @@ import type { Call } from '../context.ts';
 import { counted } from '../paging.ts';
 import { cutBySize, readByIds, withSizes } from '../tasks/page.ts';
 import { boardView } from '../tasks/view.ts';
-import { Board } from './board.ts';
+import { Board, type PageOf } from './board.ts';
 import { boardFilter } from './filter.ts';
 import { patient } from './pace.ts';
 import { decodePosition, encodePosition, start } from './position.ts';
@@ -18,17 +18,14 @@ export async function listBoard(call: Call, query: z.output<typeof BoardQuery>):
   const filter = boardFilter(query);
   const from = decodePosition(query);
   const board = new Board(ctx.db, agentId, ctx.clock.now(), filter, patient(budgetMs));
-  const [{ tasks, cut }, count] = await Promise.all([
-    board.page({ from, offset: query.offset, limit: query.limit + 1 }),
+  const [{ tasks, cut, kept, isLast, rows }, count] = await Promise.all([
+    readPage(call, board, { from, offset: query.offset, limit: query.limit }),
     board.count(),
   ]);
   const isWhole = from === start && query.offset === 0 && cut === null && tasks.length <= query.limit;
   const { total, isCapped } = isWhole ? { total: tasks.length, isCapped: false } : count;
-  const { kept, isLast } = cutBySize(await withSizes(ctx.db, tasks), query.limit);
   const next = isLast ? cut : (kept.at(-1)?.position ?? cut);
   const ranks = new Map(kept.map(({ id, rank }) => [id, rank]));
-  // On PostgreSQL the tasks are read a moment later: what has been picked up meanwhile is left out.
-  const rows = (await readByIds(ctx.db, kept)).filter(({ status }) => status === 'posted');
   return {
     tasks: rows.map((task) => boardView(task, task, ranks.get(task.id) ?? null)),
     // Counting has looked at so many tasks; what the page shows is there all the same.
@@ -37,4 +34,13 @@ export async function listBoard(call: Call, query: z.output<typeof BoardQuery>):
     ...(cut === null ? {} : { search_partial: true as const }),
     next_cursor: next === null ? null : encodePosition(next),
   };
+}
+
+/** A page's tasks, as many as one reply may hold, and what there was to read. */
+async function readPage({ ctx }: Call, board: Board, { limit, ...range }: PageOf) {
+  const { tasks, cut } = await board.page({ ...range, limit: limit + 1 });
+  const { kept, isLast } = cutBySize(await withSizes(ctx.db, tasks), limit);
+  // On PostgreSQL the tasks are read a moment later: what has been picked up meanwhile is left out.
+  const rows = (await readByIds(ctx.db, kept)).filter(({ status }) => status === 'posted');
+  return { tasks, cut, kept, isLast, rows };
 }

@@ -216,19 +216,24 @@ interface Page extends Params {
   offset: number;
 }
 
-/** A page of an agent's deliveries, newest first. */
+/** A page of an agent's deliveries, newest first. Those of a status are found by their index alone, and only then read. */
 export const deliveriesPage = perShape((status: DeliveryFilter) =>
-  prepared(`deliveriesPage ${status}`, (db, p: Page) =>
-    db
+  prepared(`deliveriesPage ${status}`, (db, p: Page) => {
+    const page = db
       .selectFrom('webhook_deliveries')
-      .selectAll()
-      .$if(status !== 'any', (query) => query.where('status', '=', sql.lit(status as DeliveryStatus)))
       .where('agent_id', '=', p.agent_id)
       .where('id', '<', p.before)
       .orderBy('id', 'desc')
       .limit(p.limit)
-      .offset(p.offset),
-  ),
+      .offset(p.offset);
+    if (status === 'any') return page.selectAll();
+    return db
+      .selectFrom('webhook_deliveries')
+      .selectAll()
+      .where('agent_id', '=', p.agent_id)
+      .where('id', 'in', page.select('id').where('status', '=', sql.lit(status)))
+      .orderBy('id', 'desc');
+  }),
 );
 
 /** How many deliveries an agent has, counted up to `limit`. */

@@ -46,6 +46,11 @@ export class Proxy {
     this.#frozen = true;
   }
 
+  /** Lets through again what comes from now on. */
+  thaw(): void {
+    this.#frozen = false;
+  }
+
   /** Lets connections through, as in the beginning. */
   async restore(): Promise<void> {
     this.#listener = createServer((client) => this.#join(client)).listen(this.#port, this.#target.hostname);
@@ -87,6 +92,7 @@ export class Proxy {
       if (!this.#frozen) database.write(chunk);
     });
     database.on('data', (chunk: Buffer) => {
+      if (this.#frozen) return;
       if (cut === undefined) {
         client.write(chunk);
         return;
