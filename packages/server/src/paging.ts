@@ -45,9 +45,15 @@ export function cutPage<R>(
   return { page, next_cursor: last !== undefined && rows.length > limit ? encodeCursor(list, position(last)) : null };
 }
 
-/** Cursors are opaque on the wire: base64url of a JSON list, which begins with the name of the list it is for. */
-export function encodeCursor(list: ListName, position: readonly (string | number)[]): string {
-  return Buffer.from(JSON.stringify([list, ...position])).toString('base64url');
+/**
+ * Cursors are opaque on the wire: base64url of a JSON list, which begins with the name of the list it is for.
+ *
+ * @param skip how many rows behind the position are to be passed over first: what is left of an offset when the time for
+ *   a page was up before.
+ */
+export function encodeCursor(list: ListName, position: readonly (string | number)[], skip = 0): string {
+  const name = skip === 0 ? list : `${list}+${skip}`;
+  return Buffer.from(JSON.stringify([name, ...position])).toString('base64url');
 }
 
 /**
@@ -57,21 +63,39 @@ export function encodeCursor(list: ListName, position: readonly (string | number
  * @throws DomainError `invalid_request` for anything that this list did not hand out, and for a cursor with an offset.
  */
 export function decodeCursor<P extends readonly (string | number)[]>(list: ListName, page: PageRequest, start: P): P {
-  const position = readCursor(list, page);
-  if (position === undefined) return start;
+  return decodePlace(list, page, start).position;
+}
+
+/** The same with the rows that are to be passed over from there, for a list whose pages may end when the time is up. */
+export function decodePlace<P extends readonly (string | number)[]>(
+  list: ListName,
+  page: PageRequest,
+  start: P,
+): { position: P; offset: number } {
+  const { position, offset } = readCursor(list, page);
+  if (position === undefined) return { position: start, offset };
   if (position.length !== start.length || !start.every((value, i) => typeof value === typeof position[i])) {
     throw notACursor();
   }
-  return position as unknown as P;
+  return { position: position as unknown as P, offset };
 }
 
-/** What stands in a cursor of this list, whatever that is; undefined without one. Throws like `decodeCursor`. */
-export function readCursor(list: ListName, { cursor, offset }: PageRequest): unknown[] | undefined {
-  if (cursor === undefined) return undefined;
+interface Place {
+  /** What stands in the cursor, whatever that is; undefined without one. */
+  readonly position: unknown[] | undefined;
+  /** How many rows are to be passed over from there. */
+  readonly offset: number;
+}
+
+/** Reads a cursor of this list. Throws like `decodeCursor`. */
+export function readCursor(list: ListName, { cursor, offset }: PageRequest): Place {
+  if (cursor === undefined) return { position: undefined, offset };
   if (offset > 0) throw invalid('cursor and offset exclude each other', 'Give the cursor alone to read on.');
   try {
     const [name, ...position] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown[];
-    if (name === list && position.every(isStorable)) return position;
+    const [known, skip = '0'] = String(name).split('+');
+    if (known === list && /^\d{1,5}$/.test(skip) && position.every(isStorable))
+      return { position, offset: Number(skip) };
   } catch {
     // Neither JSON nor a list: not one of ours.
   }

@@ -11,7 +11,7 @@ import type { z } from 'zod';
 import type { Call, Context } from '../context.ts';
 import { fitted } from '../db/prepared.ts';
 import { agentNotFound, DomainError } from '../errors.ts';
-import { counted, countLimit, decodeCursor, encodeCursor } from '../paging.ts';
+import { counted, countLimit, decodePlace, encodeCursor } from '../paging.ts';
 import { tagParams } from '../tags.ts';
 import { reputationOf } from '../reputation/reputation.ts';
 import { fold } from '../search/fold.ts';
@@ -38,11 +38,11 @@ type Row = DirectoryRow;
  * patient reader gets to everybody.
  */
 export async function listAgents({ ctx }: Reader, query: Query): Promise<DirectoryResponse> {
-  const { sort_by: order, limit, offset, tags = [], search = '', min_reputation: least = 0 } = query;
+  const { sort_by: order, limit, tags = [], search = '', min_reputation: least = 0 } = query;
   const until = performance.now() + budgetMs;
   const list = `agents by ${order}` as const;
   const start = order === 'newest' ? (['~', '~'] as const) : ([Number.MAX_SAFE_INTEGER, '~'] as const);
-  const from = decodeCursor(list, query, start as Place);
+  const { position: from, offset } = decodePlace(list, query, start as Place);
   const isFiltered = tags.length > 0 || search !== '' || (least > 0 && order !== 'reputation');
   const rare = await rarestFirst(ctx, tags);
   const shape = `${order}/${rare.source}/${tags.length}` as const;
@@ -86,7 +86,7 @@ export async function listAgents({ ctx }: Reader, query: Query): Promise<Directo
       last !== undefined
         ? encodeCursor(list, positionOf(order, last))
         : isPartial
-          ? encodeCursor(list, far.end!)
+          ? encodeCursor(list, far.end!, Math.max(0, skip - rows.length))
           : null,
   };
 }

@@ -59,6 +59,8 @@ type Part<End extends Position> = AsyncGenerator<Listed, End | null>;
 
 export interface Page {
   readonly tasks: Listed[];
+  /** How many tasks were met: those that were passed over, then those of the page. */
+  readonly met: number;
   /** Where the search for more was given up; null: there is no more. */
   readonly cut: Position | null;
 }
@@ -92,13 +94,13 @@ export class Board {
   /** Reads `limit` tasks from a position on, without the first `offset`. */
   async page({ from, offset, limit }: PageOf): Promise<Page> {
     const tasks: Listed[] = [];
-    let passed = 0;
-    const board = this.#from(from, () => offset + limit - passed);
+    let met = 0;
+    const board = this.#from(from, () => offset + limit - met);
     for (;;) {
       const { value, done } = await board.next();
-      if (done === true) return { tasks, cut: value };
-      if (passed++ >= offset) tasks.push(value);
-      if (tasks.length === limit) return { tasks, cut: null };
+      if (done === true) return { tasks, met, cut: value };
+      if (met++ >= offset) tasks.push(value);
+      if (tasks.length === limit) return { tasks, met, cut: null };
     }
   }
 
@@ -236,9 +238,12 @@ export class Board {
     const everyones =
       limit === 0 ? 0 : (await this.#reader.first(queries.countBoard(shape), { ...params, limit }))!.total;
     const total = matched + everyones;
-    const isShort = total < countLimit;
-    const end = isShort && (await this.#reader.first(queries.scanEnd(shape), params));
-    return { total, isCapped: !isShort || end !== undefined };
+    if (total === countLimit) return { total, isCapped: true };
+    const ends = await Promise.all([
+      this.#reader.first(queries.scanEnd(shape), params),
+      this.#reader.first(queries.matchedEnd(countedReach), params),
+    ]);
+    return { total, isCapped: ends.some((end) => end !== undefined) };
   }
 
   /** With a text to look for, in the first few thousand tasks. */

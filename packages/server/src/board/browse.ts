@@ -16,31 +16,31 @@ const budgetMs = 80;
 export async function listBoard(call: Call, query: z.output<typeof BoardQuery>): Promise<BoardResponse> {
   const { ctx, agentId } = call;
   const filter = boardFilter(query);
-  const from = decodePosition(query);
+  const { from, offset } = decodePosition(query);
   const board = new Board(ctx.db, agentId, ctx.clock.now(), filter, patient(budgetMs));
-  const [{ tasks, cut, kept, isLast, rows }, count] = await Promise.all([
-    readPage(call, board, { from, offset: query.offset, limit: query.limit }),
+  const [{ tasks, met, cut, kept, isLast, rows }, count] = await Promise.all([
+    readPage(call, board, { from, offset, limit: query.limit }),
     board.count(),
   ]);
-  const isWhole = from === start && query.offset === 0 && cut === null && tasks.length <= query.limit;
-  const { total, isCapped } = isWhole ? { total: tasks.length, isCapped: false } : count;
+  const isWhole = from === start && cut === null && tasks.length <= query.limit;
+  const { total, isCapped } = isWhole ? { total: met, isCapped: false } : count;
   const next = isLast ? cut : (kept.at(-1)?.position ?? cut);
   const ranks = new Map(kept.map(({ id, rank }) => [id, rank]));
   return {
     tasks: rows.map((task) => boardView(task, task, ranks.get(task.id) ?? null)),
-    // Counting has looked at so many tasks; what the page shows is there all the same.
-    ...counted(from === start ? Math.max(total, query.offset + kept.length) : total),
+    // Counting has looked at so many tasks; those that were met for the page are there all the same.
+    ...counted(from === start ? Math.max(total, met) : total),
     ...(isCapped || cut !== null ? { total_capped: true as const } : {}),
     ...(cut === null ? {} : { search_partial: true as const }),
-    next_cursor: next === null ? null : encodePosition(next),
+    next_cursor: next === null ? null : encodePosition(next, Math.max(0, offset - met)),
   };
 }
 
 /** A page's tasks, as many as one reply may hold, and what there was to read. */
 async function readPage({ ctx }: Call, board: Board, { limit, ...range }: PageOf) {
-  const { tasks, cut } = await board.page({ ...range, limit: limit + 1 });
-  const { kept, isLast } = cutBySize(await withSizes(ctx.db, tasks), limit);
+  const page = await board.page({ ...range, limit: limit + 1 });
+  const { kept, isLast } = cutBySize(await withSizes(ctx.db, page.tasks), limit);
   // On PostgreSQL the tasks are read a moment later: what has been picked up meanwhile is left out.
   const rows = (await readByIds(ctx.db, kept)).filter(({ status }) => status === 'posted');
-  return { tasks, cut, kept, isLast, rows };
+  return { ...page, kept, isLast, rows };
 }

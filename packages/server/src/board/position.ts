@@ -30,20 +30,25 @@ export interface InRest extends Age {
 
 export const start: Position = { part: 'matched', ...bestRank };
 
-export function encodePosition(position: Position): string {
+/** @param skip how many tasks behind it are still to be passed over. */
+export function encodePosition(position: Position, skip = 0): string {
+  return encodeCursor('board', valuesOf(position), skip);
+}
+
+function valuesOf(position: Position): (string | number)[] {
   const { part } = position;
-  if (part === 'matched') return encodeCursor('board', [part, position.rank, position.created_at, position.id]);
+  if (part === 'matched') return [part, position.rank, position.created_at, position.id];
   const shown = position.shown.map((id) => id.slice(idPrefixes.task.length)).join('');
-  return encodeCursor('board', part === 'window' ? [part, shown] : [part, position.created_at, position.id, shown]);
+  return part === 'window' ? [part, shown] : [part, position.created_at, position.id, shown];
 }
 
 /** @throws DomainError like `decodeCursor`. */
-export function decodePosition(query: PageRequest): Position {
-  const values = readCursor('board', query);
-  if (values === undefined) return start;
-  const { data } = encoded.safeParse(values);
+export function decodePosition(query: PageRequest): { from: Position; offset: number } {
+  const { position, offset } = readCursor('board', query);
+  if (position === undefined) return { from: start, offset };
+  const { data } = encoded.safeParse(position);
   if (data === undefined) throw notACursor();
-  return data;
+  return { from: data, offset };
 }
 
 const shown = z

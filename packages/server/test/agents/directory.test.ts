@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { overloaded } from '../../src/errors.ts';
 import { type Engine, onBothEngines } from '../support/engines.ts';
 import { expectError } from '../support/errors.ts';
 import { type Agent, deliverTask, Market, type Reply } from '../support/market.ts';
@@ -138,6 +139,18 @@ onBothEngines('the directory of agents', (engine) => {
       }
       expect(found).toEqual([4100, 3100, 2100, 1100, 100].map((i) => `Agent ${i}`));
     }
+    // When too much is looked for at once it ends early; what is left of an offset goes on with the cursor.
+    const { runApart } = market.ctx.db;
+    market.ctx.db.runApart = () => Promise.reject(overloaded());
+    const { body } = await get(market, '/v1/agents?search=needle&offset=2');
+    expect(body).toMatchObject({ agents: [], search_partial: true });
+    market.ctx.db.runApart = runApart;
+    const rest = await get(market, `/v1/agents?search=needle&cursor=${body.next_cursor}`);
+    expect(rest.body.agents.map(({ name }: { name: string }) => name)).toEqual([
+      'Agent 2100',
+      'Agent 1100',
+      'Agent 100',
+    ]);
     expect((await get(market, '/v1/agents')).body).toMatchObject({ total: 1_000, total_capped: true });
     expect((await get(market, '/v1/agents?search=hay')).body).toMatchObject({ total_capped: true });
   });

@@ -70,6 +70,21 @@ onBothEngines('an agent with capabilities', (engine) => {
     return ids;
   };
 
+  it('is told that more were not counted, where it was chosen for very many', { timeout: 120_000 }, async () => {
+    const { market, capable, poster } = await open(engine);
+    await seed(engine, market, [
+      ...prefix(poster.id, undefined),
+      `update tasks set match_count = 1`,
+      `insert into matches (task_id, agent_id, rank, task_created_at, on_board)
+       select id, '${capable.id}', 0, created_at, 1 from tasks`,
+      // The first six and the last four.
+      `insert into board_tags (tag, created_at, task_id)
+       select 'rare', created_at, id from tasks where created_at <= 6 or created_at > ${inTheWay - 4}`,
+    ]);
+    const { body } = await capable.get('/v1/tasks/available?tags=rare&limit=5');
+    expect([body.tasks.length, body.total, body.total_capped]).toEqual([5, 6, true]);
+  });
+
   it('sees the tasks of its tags first, also behind hundreds of others', async () => {
     const { market, capable, poster } = await open(engine);
     const { plain, tagged } = await overfull(market, poster);

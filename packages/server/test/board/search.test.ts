@@ -12,10 +12,10 @@ interface Found {
 }
 
 /** Reads a search to its end, page by page. */
-async function find(agent: Agent, search: string, limit = 20): Promise<Found> {
+async function find(agent: Agent, search: string, limit = 20, offset = 0): Promise<Found> {
   const needs: string[] = [];
-  for (let pages = 1, partial = 0, cursor = ''; ; pages++) {
-    const query = `search=${encodeURIComponent(search)}&limit=${limit}${cursor}`;
+  for (let pages = 1, partial = 0, from = `offset=${offset}`; ; pages++) {
+    const query = `search=${encodeURIComponent(search)}&limit=${limit}&${from}`;
     const { status, body } = await agent.get(`/v1/tasks/available?${query}`);
     expect(status).toBe(200);
     needs.push(...body.tasks.map(({ need }: { need: string }) => need));
@@ -23,7 +23,7 @@ async function find(agent: Agent, search: string, limit = 20): Promise<Found> {
     if (body.next_cursor === null) return { needs, pages, partial };
     // A page that is not full and goes on has to say why.
     if (body.tasks.length < limit) expect(body).toMatchObject({ search_partial: true, total_capped: true });
-    cursor = `&cursor=${body.next_cursor}`;
+    from = `cursor=${body.next_cursor}`;
   }
 }
 
@@ -236,6 +236,8 @@ onBothEngines('a search that takes longer than a request may', (engine) => {
     const { needs, partial } = await find(worker, 'ZQ');
     expect(needs).toEqual(['zq 19000', 'zq 38000', 'zq 57000']);
     expect(partial).toBeGreaterThan(0);
+    // What is left of an offset when the time is up goes on with the cursor.
+    expect((await find(worker, 'ZQ', 20, 2)).needs).toEqual(['zq 57000']);
     const none = await worker.post('/v1/tasks/pickup?search=qz');
     expect([none.status, none.headers['x-search-partial']]).toEqual([204, 'true']);
     const batch = await worker.post('/v1/tasks/pickup/batch', { search: 'qz' });
