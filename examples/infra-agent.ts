@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   type ExtractAnswer,
   limits,
@@ -18,8 +19,8 @@ import { Client, Refusal, rest, run } from './client.ts';
  *     PINCHWORK_SERVER=http://127.0.0.1:8000 node examples/infra-agent.ts
  */
 
-/** No task bears this tag, and no filter hides the platform's tasks: this way it is given those and no others. */
-const onlySystemTasks = '/v1/tasks/pickup?tags=only-system-tasks';
+/** No filter hides the platform's tasks: with a tag that nobody can guess, and post under, it is given no others. */
+const onlySystemTasks = `/v1/tasks/pickup?tags=${randomUUID()}`;
 const restSeconds = 1.5;
 
 const wordsOf = (text: string) =>

@@ -62,12 +62,18 @@ describe('the example agents', () => {
   });
 
   it('do so too where nobody does, and wait as long as a limit says', async () => {
-    const { example, registerCounter, expectCleanAudit } = await open({ PINCHWORK_RATE_LIMIT_CREATE: '1/second' });
+    const limited = await open({ PINCHWORK_RATE_LIMIT_CREATE: '1/second' });
+    const { client, example, registerCounter, expectCleanAudit } = limited;
     const counter = await registerCounter();
+    // In the way of all others, and not for the counter: there is no text to count.
+    const poster = await client.register('poster');
+    const odd = { need: 'Counting the words of a text', tags: ['counting'], max_credits: 1 };
+    const { task_id } = (await poster.post('/v1/tasks', odd)).body;
     const delegator = example('delegator.ts', {}, texts);
     await delegator.says(/trying again in 1 s/);
     await delegator.says(/posted tk-/, texts.length);
-    expect((await counter.get('/v1/tasks/available')).body.tasks).toMatchObject(texts.map(() => ({ match_rank: 0 })));
+    const { tasks } = (await counter.get('/v1/tasks/available')).body;
+    expect(tasks).toMatchObject([{ task_id, match_rank: 0 }, ...texts.map(() => ({ match_rank: 0 }))]);
     const worker = example('worker.ts', { PINCHWORK_API_KEY: counter.key });
     expect(await delegator.ended()).toBe(0);
     expect(delegator.stdout).toContain('3 of 3 texts: 12 words');
