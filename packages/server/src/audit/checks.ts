@@ -347,3 +347,12 @@ export const overdue = report<{ before: number; limit: number }, Finding>(
     from tasks t left join stuck_timers s on s.task_id = t.id
     where t.due_at < ${before} order by t.due_at limit ${limit}`,
 );
+
+/** The oldest tasks of which the agents chosen for them should have been told something before `before`. */
+export const untold = report<{ before: number; limit: number }, Finding>(
+  'untold',
+  ({ before, limit }) => sql`
+    select o.task_id as subject, o.type || ': those chosen for it have not been told' as detail
+    from (select task_id, type, created_at from outbox order by id limit ${limit}) as o
+    where o.created_at < ${before}`,
+);

@@ -1,8 +1,11 @@
 import type { FannedEventType } from '@pinchwork/sdk';
+import { type Selectable, sql } from 'kysely';
 import { secondMs } from '../clock.ts';
 import type { Context } from '../context.ts';
 import type { Tx } from '../db/database.ts';
 import { type Params, perShape, prepared } from '../db/prepared.ts';
+import type { Schema } from '../db/schema.ts';
+import { DomainError } from '../errors.ts';
 import { Loop } from '../loop.ts';
 import { appendEvent, type NewEvent } from './append.ts';
 
@@ -13,24 +16,33 @@ const portion = 5;
 
 const anyRow = prepared('anyOutboxRow', (db, _: Params) => db.selectFrom('outbox').select('id').orderBy('id').limit(1));
 
+/** What is told of a task before anything else. */
+const first: FannedEventType = 'task_matched';
+
 /**
- * The oldest row that nobody is at work on. What comes after it about the same task waits for it, so that everybody
- * hears of things in their order.
+ * The oldest row behind `after` that nobody is at work on. The end of a task waits until all know that they were chosen
+ * for it: which of the two came first is not told by the rows' ids, which servers draw by clocks of their own.
  */
-const nextRow = prepared('nextOutboxRow', (db, _: Params, engine) =>
+const nextRow = prepared('nextOutboxRow', (db, p: { after: string }, engine) =>
   engine.skipLocked(
     db
       .selectFrom('outbox')
       .selectAll('outbox')
-      .where(({ not, exists, selectFrom }) =>
-        not(
-          exists(
+      .where('outbox.id', '>', p.after)
+      .where(({ or, eb, selectFrom }) =>
+        or([
+          eb('outbox.type', '=', sql.lit(first)),
+          // As a value, which is looked up for a row: as a condition, PostgreSQL may read the whole outbox for it.
+          eb(
             selectFrom('outbox as earlier')
               .select('earlier.id')
               .whereRef('earlier.task_id', '=', 'outbox.task_id')
-              .whereRef('earlier.id', '<', 'outbox.id'),
+              .where('earlier.type', '=', sql.lit(first))
+              .limit(1),
+            'is',
+            null,
           ),
-        ),
+        ]),
       )
       .orderBy('outbox.id')
       .limit(1),
@@ -69,7 +81,8 @@ const noteProgress = prepared('noteOutboxProgress', (db, p: { id: string; told_u
   db.updateTable('outbox').set({ told_upto: p.told_upto }).where('id', '=', p.id),
 );
 
-type OutboxContext = Pick<Context, 'db' | 'newId' | 'webhooks'>;
+type OutboxRow = Selectable<Schema['outbox']>;
+type OutboxContext = Pick<Context, 'db' | 'log' | 'newId' | 'webhooks'>;
 
 /**
  * Tells the agents that were chosen for a task what happens to it: after the transaction in which it happened, and in
@@ -80,7 +93,7 @@ export class Outbox {
   readonly #ctx: OutboxContext;
   readonly #loop: Loop;
 
-  constructor(ctx: OutboxContext & Pick<Context, 'clock' | 'log'>) {
+  constructor(ctx: OutboxContext & Pick<Context, 'clock'>) {
     this.#ctx = ctx;
     this.#loop = new Loop(
       ctx.clock,
@@ -105,19 +118,30 @@ export class Outbox {
     this.#loop.wake();
   }
 
-  /** Tells everything that there is to tell. */
+  /** Tells everything that there is to tell. A row that fails is passed over, until the next time. */
   async run(): Promise<void> {
-    const { db } = this.#ctx;
+    const { db, log } = this.#ctx;
     // Looking is cheaper than a transaction, and mostly there is nothing.
     if ((await db.first(anyRow, {})) === undefined) return;
-    while (await db.transact('tell the chosen', (tx) => tellPortion(this.#ctx, tx)));
+    let row: OutboxRow | undefined;
+    let after = '';
+    do {
+      try {
+        await db.transact('tell the chosen', async (tx) => {
+          row = await tx.first(nextRow, { after });
+          if (row !== undefined) await tellPortion(this.#ctx, tx, row);
+        });
+      } catch (error) {
+        // A storage that is away or behind is no fault of the row's.
+        if (row === undefined || error instanceof DomainError) throw error;
+        log.error({ taskId: row.task_id, err: error }, 'telling the chosen failed; others are told meanwhile');
+        after = row.id;
+      }
+    } while (row !== undefined);
   }
 }
 
-/** @returns whether there was anything to tell. */
-async function tellPortion(ctx: OutboxContext, tx: Tx): Promise<boolean> {
-  const row = await tx.first(nextRow, {});
-  if (row === undefined) return false;
+async function tellPortion(ctx: OutboxContext, tx: Tx, row: OutboxRow): Promise<void> {
   const { id, task_id, type, data, created_at, told_upto } = row;
   const agents = await tx.all(recipients, { task_id, after: told_upto, limit: portion });
   for (const { agent_id, rank } of agents) {
@@ -128,7 +152,6 @@ async function tellPortion(ctx: OutboxContext, tx: Tx): Promise<boolean> {
   }
   if (agents.length < portion) tx.send(deleteRow, { id });
   else tx.send(noteProgress, { id, told_upto: agents.at(-1)!.agent_id });
-  return true;
 }
 
 const dataFor = (type: FannedEventType, data: string, rank: number): object =>

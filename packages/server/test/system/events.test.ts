@@ -111,6 +111,8 @@ onBothEngines('who was chosen for a task is told', (engine) => {
     await poster.post(`/v1/tasks/${task}/cancel`);
     expect(await toldTo(engine, before, chosen[0]!)).toEqual([]);
     await before.close();
+    // As a server would have drawn it whose clock is behind.
+    await engine.vandalise(url, `update outbox set id = 'ob-00000000000' where type = 'task_cancelled'`);
 
     const after = await openOn(url, {}, clock);
     await after.ctx.outbox.run();
@@ -121,6 +123,29 @@ onBothEngines('who was chosen for a task is told', (engine) => {
     await after.ctx.outbox.run();
     expect(await toldTo(engine, after, chosen[0]!)).toHaveLength(2);
     await expectClean(after);
+  });
+
+  it('whatever becomes of another task; and the audit says who has not been told', async () => {
+    const market = await Market.fresh(engine);
+    const [helper, poster] = [await registerHelper(market), await market.register('poster')];
+    const chosen = await market.register('chosen');
+    const [odd, task] = [await matchTask(helper, poster, [chosen]), await matchTask(helper, poster, [chosen])];
+    await market.ctx.outbox.run();
+    for (const id of [odd, task]) await poster.post(`/v1/tasks/${id}/cancel`);
+    await engine.vandalise(market.url, `update outbox set data = 'no JSON' where task_id = '${odd}'`);
+    await market.pass(6_000);
+    const ends = async () => (await toldTo(engine, market, chosen)).slice(2).map((told) => [told.type, told.task]);
+    expect(await ends()).toEqual([['task_cancelled', task]]);
+    expect((await market.admin.get('/v1/admin/audit')).body.broken).toEqual([
+      { invariant: 'nothing is overdue', subject: odd, detail: expect.stringContaining('task_cancelled') },
+    ]);
+    await engine.vandalise(market.url, `update outbox set data = '{}' where task_id = '${odd}'`);
+    await market.ctx.outbox.run();
+    expect(await ends()).toEqual([
+      ['task_cancelled', task],
+      ['task_cancelled', odd],
+    ]);
+    await expectClean(market);
   });
 
   it('once, by however many servers are at it', async () => {
