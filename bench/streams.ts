@@ -38,7 +38,7 @@ async function main(streams: number, deliveries: number, cleanup: Cleanup): Prom
   cleanup.add(() => rmSync(folder, { recursive: true, force: true }));
   console.log(`${describeMachine(folder)}\n`);
   const rows = [['idle streams', 'wanted', 'measured', 'each', '']];
-  const waits = [['wake-up', 'wanted p99', 'deliver p50', 'p99', 'heard p50', 'p99', '']];
+  const waits = [['wake-up', 'wanted p99', 'answer p50', 'p99', 'heard p50', 'p99', '']];
 
   const sqlite = await openEngine('sqlite', folder, cleanup);
   const server = await startServerOn(await sqlite.freshUrl(), cleanup);
@@ -65,7 +65,7 @@ async function main(streams: number, deliveries: number, cleanup: Cleanup): Prom
     await one.stop();
   }
   console.log(
-    `${table(rows)}\n\nMilliseconds that a delivery takes to be answered, and from that answer until it is heard of:\n${table(waits)}`,
+    `${table(rows)}\n\nMilliseconds from when a delivery is sent until it is answered, and until it is heard of:\n${table(waits)}`,
   );
 }
 

@@ -52,16 +52,15 @@ export async function measureDeliveries(workAt: URL, listenAt: URL, count: numbe
     const [answeredAt, waitedAt, heardAt] = await Promise.all([answered, waited, heard]);
     if (i < 0) continue;
     times.deliver.push(answeredAt - start);
-    // The answer to the delivery may come last.
-    times.wait.push(Math.max(0, waitedAt - answeredAt));
-    times.stream.push(Math.max(0, heardAt - answeredAt));
+    times.wait.push(waitedAt - start);
+    times.stream.push(heardAt - start);
   }
   for (const end of [work, listen, stream]) end.close();
   const sorted = (values: readonly number[]) => values.toSorted((a, b) => a - b);
   return { deliver: sorted(times.deliver), wait: sorted(times.wait), stream: sorted(times.stream) };
 }
 
-/** A row of the table: how long the delivery's own answer took, and how much later it was heard of. */
+/** A row of the table: how long it took until the delivery was answered, and until it was heard of. */
 export function deliveryRow(what: string, targetMs: number, deliver: readonly number[], heard: readonly number[]) {
   const ms = (sorted: readonly number[], share: number) => percentile(sorted, share).toFixed(1);
   return [

@@ -139,6 +139,12 @@ describe('deploy/nginx.conf', () => {
     expect(published!.split(':')[1]).toBe(directive('listen'));
   });
 
+  it('is all of nginx’s configuration, with room for ten thousand streams', () => {
+    expect(compose.services.proxy!.volumes).toEqual(['./deploy/nginx.conf:/etc/nginx/nginx.conf:ro']);
+    expect(Number(directive('worker_connections'))).toBeGreaterThanOrEqual(2 * 10_000);
+    expect(Number(directive('worker_rlimit_nofile'))).toBeGreaterThanOrEqual(Number(directive('worker_connections')));
+  });
+
   it('lets the longest wait and the largest body through, and holds nothing back', () => {
     expect(Number.parseInt(directive('proxy_read_timeout')!)).toBeGreaterThan(
       Number(settings.MAX_WAIT_SECONDS.default),
