@@ -1,17 +1,44 @@
 import BetterSqlite from 'better-sqlite3';
 import pg from 'pg';
 import type { DirectoryOrder } from '@pinchwork/sdk';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import lookOnward from '../../src/agents/directory-job.ts';
 import audit from '../../src/audit/audit.ts';
 import { oldest } from '../../src/board/scan.ts';
 import lookUp from '../../src/board/search.ts';
 import { hourMs, minuteMs } from '../../src/clock.ts';
+import type { Params, Prepared } from '../../src/db/prepared.ts';
 import { countWaiting } from '../../src/webhooks/queries.ts';
 import { type Engine, onBothEngines } from '../support/engines.ts';
 import { answer, answers, registerHelper } from '../support/helpers.ts';
 import { type Agent, claimTask, deadWebhook, deliverTask, makeDelivery, Market, postTask } from '../support/market.ts';
 import { until } from '../support/receiver.ts';
+
+/** The queries that were declared and have not been run: what is run is compiled first. */
+const unheard = vi.hoisted(() => new Set<Prepared<Params, unknown>>());
+
+vi.mock('../../src/db/prepared.ts', async (importOriginal) => {
+  type Declaration = typeof import('../../src/db/prepared.ts');
+  const original = await importOriginal<Declaration>();
+  const watched =
+    <Args extends unknown[], Query extends ReturnType<Declaration['prepared']>>(declare: (...args: Args) => Query) =>
+    (...args: Args): Query => {
+      const query = declare(...args);
+      const { compile } = query;
+      query.compile = (...engine) => {
+        unheard.delete(query);
+        return compile(...engine);
+      };
+      unheard.add(query);
+      return query;
+    };
+  return {
+    ...original,
+    prepared: watched(original.prepared),
+    preparedSql: watched(original.preparedSql),
+    insertion: watched(original.insertion as Declaration['prepared']),
+  };
+});
 
 interface Statement {
   readonly text: string;
@@ -281,6 +308,16 @@ async function useEverything(market: Market): Promise<void> {
   await audit(market.ctx.db, { now: market.clock.now() });
 }
 
+/** Has what nothing above needed heard too, without values: by some of these, only others' faults and bad luck are met. */
+async function runUnheard({ ctx: { db } }: Market): Promise<void> {
+  const nothing = new Proxy({}, { get: () => null });
+  for (const query of unheard) {
+    // An engine may refuse to run it so. It has been prepared by then.
+    await db.transact('hear', (tx) => tx.run(query, nothing)).catch(() => undefined);
+  }
+  expect(unheard).toEqual(new Set());
+}
+
 /** A part of a statement: a subquery with its own name, `(…) as name`. */
 interface Part {
   readonly name: string;
@@ -411,10 +448,10 @@ onBothEngines('every statement', (engine) => {
     await engine.vandalise(market.url, ...seeds(agent.id), ...(engine.name === 'PostgreSQL' ? ['analyze'] : []));
     heard.clear();
     await useEverything(market);
+    await runUnheard(market);
     const statements = [...heard.values()].filter(({ text }) =>
       /^\s*(select|update|delete|with)|^insert[^(]+\([^)]+\)\s+select/i.test(text),
     );
-    expect(statements.length).toBeGreaterThan(50);
     const faulty: string[] = [];
     for (const statement of statements) {
       const { text } = statement;
