@@ -35,6 +35,15 @@ type DelivererContext = Pick<Context, 'config' | 'db' | 'clock' | 'log'>;
 export const outcomes = ['delivered', 'failed', 'dead'] as const;
 export type Outcome = (typeof outcomes)[number];
 
+/** An endpoint's turn to be served, by a lease. */
+interface Turn {
+  readonly agentId: string;
+  readonly failing: 0 | 1;
+  /** Names the lease, of which each taking has its own: a server may take an endpoint whose lease it has let run out. */
+  readonly leasedBy: string;
+  leasedUntil: number;
+}
+
 /** A delivery that is being sent, and where to. */
 interface Consignment {
   readonly row: queries.DeliveryRow;
@@ -64,8 +73,6 @@ export class Deliverer {
   readonly #ctx: DelivererContext;
   readonly #sender: Sender;
   readonly #loop: Loop;
-  /** Names this server's leases. */
-  readonly #name = randomUUID();
   readonly #serving = new Set<Promise<void>>();
   readonly #stop = new AbortController();
   #failing = 0;
@@ -130,11 +137,12 @@ export class Deliverer {
     const now = clock.now();
     const next = (await db.first(queries.nextReadyAt, { failing }))?.ready_at ?? Infinity;
     if (next > now) return next - now;
-    const claim = { failing, limit, now, leased_by: this.#name, leased_until: this.#leaseEnd(now) };
+    const lease = { leasedBy: randomUUID(), leasedUntil: this.#leaseEnd(now) };
+    const claim = { failing, limit, now, leased_by: lease.leasedBy, leased_until: lease.leasedUntil };
     const taken = await db.transact('take endpoints', (tx) => tx.all(queries.claimEndpoints, claim));
     for (const { agent_id } of taken) {
       this.#failing += failing;
-      const serving: Promise<void> = this.#serve(agent_id, failing).finally(() => {
+      const serving: Promise<void> = this.#serve({ agentId: agent_id, failing, ...lease }).finally(() => {
         this.#failing -= failing;
         this.#serving.delete(serving);
         this.#loop.wake();
@@ -149,13 +157,13 @@ export class Deliverer {
   }
 
   /** Sends to an endpoint what is due, until its turn is over. Never throws. */
-  async #serve(agentId: string, failing: 0 | 1): Promise<void> {
+  async #serve(turn: Turn): Promise<void> {
     const endsAt = this.#ctx.clock.now() + longestTurnMs;
     let done: Attempted | undefined;
     for (let sent = 0; ; sent++) {
       const isLong = sent === longestTurn || this.#ctx.clock.now() >= endsAt;
       const isOver = isLong || (done !== undefined && strains(done.answer));
-      const next = await this.#step(agentId, failing, done, isOver);
+      const next = await this.#step(turn, done, isOver);
       if (next === undefined) return;
       done = await this.#attempt(next);
     }
@@ -173,15 +181,14 @@ export class Deliverer {
    * Writes an outcome and chooses what to send next. When the storage is away, the outcome is written as soon as it is
    * back, unless the lease is over by then: the delivery is then sent again by whoever serves next.
    */
-  async #step(agentId: string, failing: 0 | 1, done: Attempted | undefined, isOver: boolean) {
+  async #step(turn: Turn, done: Attempted | undefined, isOver: boolean) {
     const { db, clock, log } = this.#ctx;
-    const until = this.#leaseEnd(clock.now());
     for (;;) {
       try {
-        return await db.transact('deliver', (tx) => this.#writeAndChoose(tx, agentId, failing, done, isOver));
+        return await db.transact('deliver', (tx) => this.#writeAndChoose(tx, turn, done, isOver));
       } catch (error) {
-        log.error({ agentId, err: error }, 'the outcome of a webhook could not be written');
-        if (this.#stop.signal.aborted || clock.now() >= until) return undefined;
+        log.error({ agentId: turn.agentId, err: error }, 'the outcome of a webhook could not be written');
+        if (this.#stop.signal.aborted || clock.now() >= turn.leasedUntil) return undefined;
         await this.#pause(rewriteMs);
       }
     }
@@ -202,16 +209,18 @@ export class Deliverer {
 
   async #writeAndChoose(
     tx: Tx,
-    agentId: string,
-    failing: 0 | 1,
+    turn: Turn,
     done: Attempted | undefined,
     isOver: boolean,
   ): Promise<Consignment | undefined> {
     const now = this.#ctx.clock.now();
-    const lease = { agent_id: agentId, leased_by: this.#name };
-    const fails = done === undefined ? failing : Number(strains(done.answer));
+    const { agentId } = turn;
+    const lease = { agent_id: agentId, leased_by: turn.leasedBy };
+    const until = this.#leaseEnd(now);
+    const fails = done === undefined ? turn.failing : Number(strains(done.answer));
     // First the endpoint: from here on, no event can come in that the choice below would not see.
-    const holds = await tx.run(queries.renewLease, { ...lease, leased_until: this.#leaseEnd(now), failing: fails });
+    const holds = await tx.run(queries.renewLease, { ...lease, leased_until: until, failing: fails });
+    tx.afterCommit(() => (turn.leasedUntil = until));
     if (done !== undefined) this.#note(tx, done, now);
     if (holds === 0) return undefined;
     const [first, agent] = await Promise.all([

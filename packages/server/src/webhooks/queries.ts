@@ -102,7 +102,7 @@ export const claimEndpoints = prepared(
   { replan: true },
 );
 
-/** Goes on serving an endpoint, if this server still does. `failing`: whether its last attempt failed, or was slow. */
+/** Goes on serving an endpoint, if nobody has taken it since. `failing`: whether its last attempt failed, or was slow. */
 export const renewLease = prepared('renewLease', (db, p: Lease & { agent_id: string; failing: number }) =>
   db
     .updateTable('webhook_endpoints')

@@ -174,6 +174,47 @@ it('what a server that stands still has taken, another one sends when the lease 
   expect((await alive.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
 });
 
+/** Its time can be set while no alarm hears of it: those count what has really gone by. */
+class SettableClock extends ManualClock {
+  #offset = 0;
+
+  override now(): number {
+    return super.now() + this.#offset;
+  }
+
+  set(ms: number): void {
+    this.#offset += ms;
+  }
+}
+
+onBothEngines('a server whose lease is over before the attempt is', (engine) => {
+  it('begins a second turn, after which the first sends nothing more', async () => {
+    const clock = new SettableClock();
+    const market = await another(await engine.freshUrl(), clock);
+    market.ctx.webhooks.start();
+    const held: ServerResponse[] = [];
+    const [receiver, sound] = [await Receiver.open((response) => void held.push(response)), await Receiver.open()];
+    const worker = await market.register('worker');
+    const agent = await hooked(market, receiver);
+    await events(agent, worker, 3);
+    await until(() => held.length === 1);
+    clock.set(2 * timeoutMs);
+    market.ctx.webhooks.wake();
+    await until(() => held.length === 2);
+    held[0]!.end();
+    await until(async () => (await deliveries(agent, '&status=delivered')).length === 1);
+    // Whatever the first turn had chosen was under way before this.
+    await events(await hooked(market, sound), worker);
+    await until(() => sound.received.length === 1);
+    expect(held).toHaveLength(2);
+    receiver.behaviour = answer(200);
+    held[1]!.end();
+    await until(async () => (await deliveries(agent, '&status=delivered')).length === 3);
+    const numbers = receiver.received.map(({ headers }) => headers['x-pinchwork-event-number']);
+    expect(numbers).toEqual(['1', '1', '2', '3']);
+  });
+});
+
 it('leases that a killed server left on an embedded database end with the next start', async () => {
   const { market, agent, receiver } = await leased();
   market.ctx.webhooks.start();
