@@ -5,6 +5,7 @@ import type { Tx } from '../db/database.ts';
 import { overloaded } from '../errors.ts';
 import { Loop } from '../loop.ts';
 import type { Resolve } from './address.ts';
+import { Ahead } from './ahead.ts';
 import { messageOf } from './message.ts';
 import * as queries from './queries.ts';
 import { aftermath, restUntil } from './schedule.ts';
@@ -73,6 +74,7 @@ export class Deliverer {
   readonly #ctx: DelivererContext;
   readonly #sender: Sender;
   readonly #loop: Loop;
+  readonly #ahead: Ahead;
   readonly #serving = new Set<Promise<void>>();
   readonly #stop = new AbortController();
   #failing = 0;
@@ -83,6 +85,7 @@ export class Deliverer {
   constructor(ctx: DelivererContext, resolve: Resolve) {
     this.#ctx = ctx;
     this.#sender = new Sender(ctx.config.webhooks, ctx.clock, resolve);
+    this.#ahead = new Ahead(ctx.clock, ctx.db, this.#leaseEnd(0));
     this.#loop = new Loop(
       ctx.clock,
       () => this.#pass(),
@@ -115,6 +118,7 @@ export class Deliverer {
   /** Takes endpoints that are due, as many as there is room for. @returns when to look again. */
   async #pass(): Promise<number> {
     await this.#endOldLeases();
+    await this.#ahead.look();
     const sound = await this.#take(0, mostAtOnce - this.#serving.size);
     const room = Math.min(mostFailingAtOnce - this.#failing, mostAtOnce - this.#serving.size);
     return Math.min(longestSleepMs, sound, await this.#take(1, room));

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { expect, it, onTestFinished } from 'vitest';
-import { secondMs } from '../../src/clock.ts';
+import { hourMs, secondMs } from '../../src/clock.ts';
 import { ManualClock } from '../support/clock.ts';
 import { onBothEngines, postgres, sqlite } from '../support/engines.ts';
 import { type Agent, Market } from '../support/market.ts';
@@ -149,9 +149,13 @@ it('several servers share the deliveries, and send none twice', async () => {
   expect(sent.reduce((a, b) => a + b)).toBe(140);
 });
 
-it('what a server that stands still has taken, another one sends when the lease is over', async () => {
+it.each([
+  ['', 0],
+  [', be its clock set back by an hour', hourMs],
+])('what a server that stands still has taken, another one sends when the lease is over%s', async (_, behindMs) => {
   const url = await postgres.freshUrl();
-  const [frozen, alive] = [await another(url, new ManualClock()), await another(url, new ManualClock())];
+  const clock = new ManualClock();
+  const [frozen, alive] = [await another(url, clock), await another(url, new ManualClock(clock.now() - behindMs))];
   const receiver = await Receiver.open((response, n) => n > 1 && response.end());
   const worker = await alive.register('worker');
   const agent = await hooked(alive, receiver);
@@ -165,6 +169,7 @@ it('what a server that stands still has taken, another one sends when the lease 
     return (await deliveries(agent, '&status=delivered')).length === 3;
   });
   expect(alive.clock.now()).toBeGreaterThanOrEqual(begin + 1.5 * timeoutMs);
+  expect(alive.clock.now()).toBeLessThan(begin + hourMs / 2);
   const numbers = receiver.received.map(({ headers }) => headers['x-pinchwork-event-number']);
   expect(numbers).toEqual(['1', '1', '2', '3']);
   // It comes to itself, and spoils nothing.
