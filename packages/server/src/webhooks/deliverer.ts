@@ -7,18 +7,16 @@ import { Loop } from '../loop.ts';
 import type { Resolve } from './address.ts';
 import { Ahead } from './ahead.ts';
 import { messageOf } from './message.ts';
+import { type Place, Places } from './places.ts';
 import * as queries from './queries.ts';
 import { aftermath, restUntil } from './schedule.ts';
 import { type Answer, Sender } from './sender.ts';
 
 /** How often a server looks for what others have left due: a wake-up tells it of its own. */
 const longestSleepMs = secondMs;
-/** Endpoints that a server serves at once, and how many of them may be failing or slow: the others always find room. */
-const mostAtOnce = 64;
-const mostFailingAtOnce = 32;
 /** Endpoints taken in one go, so that other servers get some too. */
 const mostTaken = 16;
-/** An attempt that takes longer ties its place up as one that fails does. */
+/** An attempt that takes so long ties its place up as one that fails does. */
 const slowMs = 2 * secondMs;
 /** Deliveries to one endpoint, and time, before others have their turn. */
 const longestTurn = 50;
@@ -39,7 +37,7 @@ export type Outcome = (typeof outcomes)[number];
 /** An endpoint's turn to be served, by a lease. */
 interface Turn {
   readonly agentId: string;
-  readonly failing: 0 | 1;
+  readonly place: Place;
   /** Names the lease, of which each taking has its own: a server may take an endpoint whose lease it has let run out. */
   readonly leasedBy: string;
   leasedUntil: number;
@@ -75,9 +73,9 @@ export class Deliverer {
   readonly #sender: Sender;
   readonly #loop: Loop;
   readonly #ahead: Ahead;
+  readonly #places = new Places(() => this.#loop.wake());
   readonly #serving = new Set<Promise<void>>();
   readonly #stop = new AbortController();
-  #failing = 0;
   #tests = 0;
   #startedAlone = false;
   #observe: ((outcome: Outcome) => void) | undefined;
@@ -119,9 +117,8 @@ export class Deliverer {
   async #pass(): Promise<number> {
     await this.#endOldLeases();
     await this.#ahead.look();
-    const sound = await this.#take(0, mostAtOnce - this.#serving.size);
-    const room = Math.min(mostFailingAtOnce - this.#failing, mostAtOnce - this.#serving.size);
-    return Math.min(longestSleepMs, sound, await this.#take(1, room));
+    const sound = await this.#take(0);
+    return Math.min(longestSleepMs, sound, await this.#take(1));
   }
 
   /** An embedded database has one server. Leases that are there when it starts are those of one that was killed. */
@@ -133,10 +130,10 @@ export class Deliverer {
   }
 
   /** Takes endpoints of a kind and begins to serve them. @returns how long until the next of that kind is due. */
-  async #take(failing: 0 | 1, room: number): Promise<number> {
+  async #take(failing: 0 | 1): Promise<number> {
     const { db, clock } = this.#ctx;
-    const limit = Math.min(mostTaken, room);
-    // Whoever is being served wakes the loop at the end.
+    const limit = Math.min(mostTaken, this.#places.room(failing));
+    // Whoever gives a place up wakes the loop.
     if (limit <= 0) return Infinity;
     const now = clock.now();
     const next = (await db.first(queries.nextReadyAt, { failing }))?.ready_at ?? Infinity;
@@ -145,11 +142,10 @@ export class Deliverer {
     const claim = { failing, limit, now, leased_by: lease.leasedBy, leased_until: lease.leasedUntil };
     const taken = await db.transact('take endpoints', (tx) => tx.all(queries.claimEndpoints, claim));
     for (const { agent_id } of taken) {
-      this.#failing += failing;
-      const serving: Promise<void> = this.#serve({ agentId: agent_id, failing, ...lease }).finally(() => {
-        this.#failing -= failing;
+      const place = this.#places.take(failing);
+      const serving: Promise<void> = this.#serve({ agentId: agent_id, place, ...lease }).finally(() => {
         this.#serving.delete(serving);
-        this.#loop.wake();
+        this.#places.leave(place);
       });
       this.#serving.add(serving);
     }
@@ -162,14 +158,15 @@ export class Deliverer {
 
   /** Sends to an endpoint what is due, until its turn is over. Never throws. */
   async #serve(turn: Turn): Promise<void> {
-    const endsAt = this.#ctx.clock.now() + longestTurnMs;
+    const { clock } = this.#ctx;
+    const endsAt = clock.now() + longestTurnMs;
     let done: Attempted | undefined;
     for (let sent = 0; ; sent++) {
-      const isLong = sent === longestTurn || this.#ctx.clock.now() >= endsAt;
-      const isOver = isLong || (done !== undefined && strains(done.answer));
-      const next = await this.#step(turn, done, isOver);
+      const isLong = sent === longestTurn || clock.now() >= endsAt;
+      const next = await this.#step(turn, done, isLong || strains(turn, done));
       if (next === undefined) return;
-      done = await this.#attempt(next);
+      const cancel = clock.after(slowMs, () => this.#places.slow(turn.place));
+      done = await this.#attempt(next).finally(cancel);
     }
   }
 
@@ -221,7 +218,7 @@ export class Deliverer {
     const { agentId } = turn;
     const lease = { agent_id: agentId, leased_by: turn.leasedBy };
     const until = this.#leaseEnd(now);
-    const fails = done === undefined ? turn.failing : Number(strains(done.answer));
+    const fails = done === undefined ? turn.place.failing : Number(strains(turn, done));
     // First the endpoint: from here on, no event can come in that the choice below would not see.
     const holds = await tx.run(queries.renewLease, { ...lease, leased_until: until, failing: fails });
     tx.afterCommit(() => (turn.leasedUntil = until));
@@ -284,8 +281,9 @@ export class Deliverer {
   }
 }
 
-/** Whether an attempt held up its place, which too many such endpoints must not do at once. */
-const strains = ({ error, durationMs }: Answer) => error !== null || durationMs > slowMs;
+/** Whether an endpoint's last attempt failed or took long, which too many must not do at once. It ends the turn. */
+const strains = ({ place }: Turn, done: Attempted | undefined) =>
+  place.isSlow || (done !== undefined && done.answer.error !== null);
 
 /** The delivery that is due first: of those not tried yet the one with the lowest number, or one that is tried again. */
 async function firstDue(

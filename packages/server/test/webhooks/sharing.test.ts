@@ -26,6 +26,27 @@ onBothEngines('endpoints that hang or are down', (engine) => {
     expect((await market.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
   });
 
+  it('hold the others up for two seconds when so many begin to that there is room for no more', async () => {
+    const { market, worker } = await sendingMarket(engine);
+    const [hanging, sound] = [await Receiver.open(hang), await Receiver.open()];
+    const crowd = await Promise.all(Array.from({ length: 64 }, () => hooked(market, hanging)));
+    for (const agent of crowd) await events(agent, worker, 2);
+    await until(() => hanging.received.length === 64);
+    const good = await Promise.all(Array.from({ length: 5 }, () => hooked(market, sound)));
+    for (const agent of good) await events(agent, worker, 2);
+    later(market, 2 * secondMs - 1);
+    await market.ctx.db.transact('a turn', async () => undefined);
+    expect(sound.received).toHaveLength(0);
+    market.clock.advance(1);
+    await until(() => sound.received.length === 10);
+    // The attempts go on meanwhile, and what comes of them is written.
+    later(market, timeoutMs - 2 * secondMs);
+    for (const agent of crowd) {
+      await until(async () => (await deliveries(agent)).some(({ attempts }) => attempts.length === 1));
+    }
+    expect((await market.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
+  });
+
   it('find room for at most half of what is sent at once, however many they are', async () => {
     const { market, worker } = await sendingMarket(engine);
     const [hanging, sound] = [await Receiver.open(hang), await Receiver.open()];
