@@ -35,8 +35,7 @@ export async function startServer(config: Config): Promise<Server> {
     });
   } catch (error) {
     await app.close();
-    await metrics?.stop();
-    await ctx.dispose();
+    await closeBehind(ctx, metrics);
     throw error;
   }
   ctx.timers.start();
@@ -77,7 +76,11 @@ async function stop(app: FastifyInstance, ctx: Context, metrics: MetricsServer |
     await app.close();
   } finally {
     clearTimeout(cut);
-    await metrics?.stop();
-    await ctx.dispose();
+    await closeBehind(ctx, metrics);
   }
+}
+
+/** Together, because an audit for the metrics may take minutes, and ends at once when its database is closed. */
+async function closeBehind(ctx: Context, metrics: MetricsServer | undefined): Promise<void> {
+  await Promise.all([metrics?.stop(), ctx.dispose()]);
 }

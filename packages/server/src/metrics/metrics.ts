@@ -13,6 +13,7 @@ const auditEveryMs = 15 * minuteMs;
 
 export interface MetricsServer {
   readonly port: number;
+  /** Serves nothing more at once. An audit under way is waited for: it ends with the database, if not before. */
   stop(): Promise<void>;
 }
 
@@ -29,7 +30,8 @@ export async function startMetrics(ctx: Context, app: FastifyInstance, port: num
   watchStorage(registry, ctx);
   watchTimers(registry, ctx);
   watchWebhooks(registry, ctx);
-  const audits = watchBooks(registry, ctx);
+  const stopping = new AbortController();
+  const audits = watchBooks(registry, ctx, stopping.signal);
   const server = createServer((request, response) => {
     if (request.url !== '/metrics' || request.method !== 'GET') {
       response.writeHead(404).end();
@@ -52,6 +54,7 @@ export async function startMetrics(ctx: Context, app: FastifyInstance, port: num
   return {
     port: (server.address() as AddressInfo).port,
     stop: async () => {
+      stopping.abort();
       const stopped = audits.stop();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -160,7 +163,7 @@ function watchWebhooks(registry: Registry, { db, clock, webhooks }: Context): vo
 /** A figure of the database's; not a number while that is away, which is when all the others are needed most. */
 const unlessAway = (read: () => Promise<number>) => read().catch(() => NaN);
 
-function watchBooks(registry: Registry, ctx: Context): Loop {
+function watchBooks(registry: Registry, ctx: Context, stopping: AbortSignal): Loop {
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers: [registry] });
   const ok = gauge('pinchwork_audit_ok', '1: the last audit found nothing broken and nothing overdue.');
   const broken = gauge('pinchwork_audit_broken', 'How much it found, a hundred at most.');
@@ -174,5 +177,9 @@ function watchBooks(registry: Registry, ctx: Context): Loop {
     duration.set(report.duration_ms / secondMs);
     return auditEveryMs;
   };
-  return new Loop(ctx.clock, run, (error) => ctx.log.error(error, 'the audit for the metrics failed'), minuteMs);
+  const onError = (error: unknown) => {
+    // That the end of the program breaks it off is nothing to be told.
+    if (!stopping.aborted) ctx.log.error(error, 'the audit for the metrics failed');
+  };
+  return new Loop(ctx.clock, run, onError, minuteMs);
 }

@@ -5,19 +5,18 @@ import type { Tx } from '../db/database.ts';
 import { overloaded } from '../errors.ts';
 import { Loop } from '../loop.ts';
 import type { Resolve } from './address.ts';
+import { Ahead } from './ahead.ts';
 import { messageOf } from './message.ts';
+import { type Place, Places } from './places.ts';
 import * as queries from './queries.ts';
 import { aftermath, restUntil } from './schedule.ts';
 import { type Answer, Sender } from './sender.ts';
 
 /** How often a server looks for what others have left due: a wake-up tells it of its own. */
 const longestSleepMs = secondMs;
-/** Endpoints that a server serves at once, and how many of them may be failing or slow: the others always find room. */
-const mostAtOnce = 64;
-const mostFailingAtOnce = 32;
 /** Endpoints taken in one go, so that other servers get some too. */
 const mostTaken = 16;
-/** An attempt that takes longer ties its place up as one that fails does. */
+/** An attempt that takes so long ties its place up as one that fails does. */
 const slowMs = 2 * secondMs;
 /** Deliveries to one endpoint, and time, before others have their turn. */
 const longestTurn = 50;
@@ -34,6 +33,15 @@ type DelivererContext = Pick<Context, 'config' | 'db' | 'clock' | 'log'>;
 /** How an attempt went, for the metrics. */
 export const outcomes = ['delivered', 'failed', 'dead'] as const;
 export type Outcome = (typeof outcomes)[number];
+
+/** An endpoint's turn to be served, by a lease. */
+interface Turn {
+  readonly agentId: string;
+  readonly place: Place;
+  /** Names the lease, of which each taking has its own: a server may take an endpoint whose lease it has let run out. */
+  readonly leasedBy: string;
+  leasedUntil: number;
+}
 
 /** A delivery that is being sent, and where to. */
 interface Consignment {
@@ -64,11 +72,10 @@ export class Deliverer {
   readonly #ctx: DelivererContext;
   readonly #sender: Sender;
   readonly #loop: Loop;
-  /** Names this server's leases. */
-  readonly #name = randomUUID();
+  readonly #ahead: Ahead;
+  readonly #places = new Places(() => this.#loop.wake());
   readonly #serving = new Set<Promise<void>>();
   readonly #stop = new AbortController();
-  #failing = 0;
   #tests = 0;
   #startedAlone = false;
   #observe: ((outcome: Outcome) => void) | undefined;
@@ -76,6 +83,7 @@ export class Deliverer {
   constructor(ctx: DelivererContext, resolve: Resolve) {
     this.#ctx = ctx;
     this.#sender = new Sender(ctx.config.webhooks, ctx.clock, resolve);
+    this.#ahead = new Ahead(ctx.clock, ctx.db, this.#leaseEnd(0));
     this.#loop = new Loop(
       ctx.clock,
       () => this.#pass(),
@@ -108,9 +116,9 @@ export class Deliverer {
   /** Takes endpoints that are due, as many as there is room for. @returns when to look again. */
   async #pass(): Promise<number> {
     await this.#endOldLeases();
-    const sound = await this.#take(0, mostAtOnce - this.#serving.size);
-    const room = Math.min(mostFailingAtOnce - this.#failing, mostAtOnce - this.#serving.size);
-    return Math.min(longestSleepMs, sound, await this.#take(1, room));
+    await this.#ahead.look();
+    const sound = await this.#take(0);
+    return Math.min(longestSleepMs, sound, await this.#take(1));
   }
 
   /** An embedded database has one server. Leases that are there when it starts are those of one that was killed. */
@@ -122,22 +130,22 @@ export class Deliverer {
   }
 
   /** Takes endpoints of a kind and begins to serve them. @returns how long until the next of that kind is due. */
-  async #take(failing: 0 | 1, room: number): Promise<number> {
+  async #take(failing: 0 | 1): Promise<number> {
     const { db, clock } = this.#ctx;
-    const limit = Math.min(mostTaken, room);
-    // Whoever is being served wakes the loop at the end.
+    const limit = Math.min(mostTaken, this.#places.room(failing));
+    // Whoever gives a place up wakes the loop.
     if (limit <= 0) return Infinity;
     const now = clock.now();
     const next = (await db.first(queries.nextReadyAt, { failing }))?.ready_at ?? Infinity;
     if (next > now) return next - now;
-    const claim = { failing, limit, now, leased_by: this.#name, leased_until: this.#leaseEnd(now) };
+    const lease = { leasedBy: randomUUID(), leasedUntil: this.#leaseEnd(now) };
+    const claim = { failing, limit, now, leased_by: lease.leasedBy, leased_until: lease.leasedUntil };
     const taken = await db.transact('take endpoints', (tx) => tx.all(queries.claimEndpoints, claim));
     for (const { agent_id } of taken) {
-      this.#failing += failing;
-      const serving: Promise<void> = this.#serve(agent_id, failing).finally(() => {
-        this.#failing -= failing;
+      const place = this.#places.take(failing);
+      const serving: Promise<void> = this.#serve({ agentId: agent_id, place, ...lease }).finally(() => {
         this.#serving.delete(serving);
-        this.#loop.wake();
+        this.#places.leave(place);
       });
       this.#serving.add(serving);
     }
@@ -149,15 +157,16 @@ export class Deliverer {
   }
 
   /** Sends to an endpoint what is due, until its turn is over. Never throws. */
-  async #serve(agentId: string, failing: 0 | 1): Promise<void> {
-    const endsAt = this.#ctx.clock.now() + longestTurnMs;
+  async #serve(turn: Turn): Promise<void> {
+    const { clock } = this.#ctx;
+    const endsAt = clock.now() + longestTurnMs;
     let done: Attempted | undefined;
     for (let sent = 0; ; sent++) {
-      const isLong = sent === longestTurn || this.#ctx.clock.now() >= endsAt;
-      const isOver = isLong || (done !== undefined && strains(done.answer));
-      const next = await this.#step(agentId, failing, done, isOver);
+      const isLong = sent === longestTurn || clock.now() >= endsAt;
+      const next = await this.#step(turn, done, isLong || strains(turn, done));
       if (next === undefined) return;
-      done = await this.#attempt(next);
+      const cancel = clock.after(slowMs, () => this.#places.slow(turn.place));
+      done = await this.#attempt(next).finally(cancel);
     }
   }
 
@@ -173,15 +182,14 @@ export class Deliverer {
    * Writes an outcome and chooses what to send next. When the storage is away, the outcome is written as soon as it is
    * back, unless the lease is over by then: the delivery is then sent again by whoever serves next.
    */
-  async #step(agentId: string, failing: 0 | 1, done: Attempted | undefined, isOver: boolean) {
+  async #step(turn: Turn, done: Attempted | undefined, isOver: boolean) {
     const { db, clock, log } = this.#ctx;
-    const until = this.#leaseEnd(clock.now());
     for (;;) {
       try {
-        return await db.transact('deliver', (tx) => this.#writeAndChoose(tx, agentId, failing, done, isOver));
+        return await db.transact('deliver', (tx) => this.#writeAndChoose(tx, turn, done, isOver));
       } catch (error) {
-        log.error({ agentId, err: error }, 'the outcome of a webhook could not be written');
-        if (this.#stop.signal.aborted || clock.now() >= until) return undefined;
+        log.error({ agentId: turn.agentId, err: error }, 'the outcome of a webhook could not be written');
+        if (this.#stop.signal.aborted || clock.now() >= turn.leasedUntil) return undefined;
         await this.#pause(rewriteMs);
       }
     }
@@ -202,16 +210,18 @@ export class Deliverer {
 
   async #writeAndChoose(
     tx: Tx,
-    agentId: string,
-    failing: 0 | 1,
+    turn: Turn,
     done: Attempted | undefined,
     isOver: boolean,
   ): Promise<Consignment | undefined> {
     const now = this.#ctx.clock.now();
-    const lease = { agent_id: agentId, leased_by: this.#name };
-    const fails = done === undefined ? failing : Number(strains(done.answer));
+    const { agentId } = turn;
+    const lease = { agent_id: agentId, leased_by: turn.leasedBy };
+    const until = this.#leaseEnd(now);
+    const fails = done === undefined ? turn.place.failing : Number(strains(turn, done));
     // First the endpoint: from here on, no event can come in that the choice below would not see.
-    const holds = await tx.run(queries.renewLease, { ...lease, leased_until: this.#leaseEnd(now), failing: fails });
+    const holds = await tx.run(queries.renewLease, { ...lease, leased_until: until, failing: fails });
+    tx.afterCommit(() => (turn.leasedUntil = until));
     if (done !== undefined) this.#note(tx, done, now);
     if (holds === 0) return undefined;
     const [first, agent] = await Promise.all([
@@ -271,8 +281,9 @@ export class Deliverer {
   }
 }
 
-/** Whether an attempt held up its place, which too many such endpoints must not do at once. */
-const strains = ({ error, durationMs }: Answer) => error !== null || durationMs > slowMs;
+/** Whether an endpoint's last attempt failed or took long, which too many must not do at once. It ends the turn. */
+const strains = ({ place }: Turn, done: Attempted | undefined) =>
+  place.isSlow || (done !== undefined && done.answer.error !== null);
 
 /** The delivery that is due first: of those not tried yet the one with the lowest number, or one that is tried again. */
 async function firstDue(

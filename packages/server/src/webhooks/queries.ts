@@ -102,7 +102,7 @@ export const claimEndpoints = prepared(
   { replan: true },
 );
 
-/** Goes on serving an endpoint, if this server still does. `failing`: whether its last attempt failed, or was slow. */
+/** Goes on serving an endpoint, if nobody has taken it since. `failing`: whether its last attempt failed, or was slow. */
 export const renewLease = prepared('renewLease', (db, p: Lease & { agent_id: string; failing: number }) =>
   db
     .updateTable('webhook_endpoints')
@@ -130,6 +130,53 @@ export const endLeases = prepared('endLeases', (db, p: { now: number }) =>
     .where('failing', 'in', [sql.lit(0), sql.lit(1)])
     .where('ready_at', '>', p.now)
     .where('leased_by', 'is not', null),
+);
+
+/** What lies ahead of these times can't be so by itself. */
+interface Bounds extends Params {
+  due_before: number;
+  leased_before: number;
+}
+
+/**
+ * Endpoints that wait until `from` or later, and whether they are stuck: with an event that was never tried, and is due
+ * only later; or with a lease that is too long.
+ */
+export const endpointsAhead = prepared(
+  'endpointsAhead',
+  (db, p: Bounds & { failing: number; from: number; chunk: number }) =>
+    db
+      .selectFrom('webhook_endpoints as e')
+      .select((eb) => [
+        'agent_id',
+        'ready_at',
+        sql<number>`case
+          when leased_until > ${p.leased_before} then 1
+          when due_at > ${p.due_before} and ${eb
+            .selectFrom('webhook_deliveries as d')
+            .select('event_number')
+            .whereRef('d.agent_id', '=', 'e.agent_id')
+            .where(isFresh)
+            .limit(1)} is not null then 1
+          else 0 end`.as('is_stuck'),
+      ])
+      .where('failing', '=', p.failing)
+      .where('ready_at', '>=', p.from)
+      .orderBy('ready_at')
+      .limit(p.chunk),
+);
+
+/** Has an endpoint served at `due_at`, and by another server from `leased_until` on, if its own times lie too far ahead. */
+export const freeEndpoint = prepared(
+  'freeEndpoint',
+  (db, p: Bounds & { agent_id: string; due_at: number; leased_until: number }) =>
+    db
+      .updateTable('webhook_endpoints')
+      .set({
+        due_at: sql<number>`case when due_at > ${p.due_before} then ${p.due_at} else due_at end`,
+        leased_until: sql<number>`case when leased_until > ${p.leased_before} then ${p.leased_until} else leased_until end`,
+      })
+      .where('agent_id', '=', p.agent_id),
 );
 
 /** Locks an endpoint as whoever serves it does, so that both meet here first. */

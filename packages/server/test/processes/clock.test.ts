@@ -4,7 +4,16 @@ import { onBothEngines } from '../support/engines.ts';
 import { type Agent, claimTask, deliverTask, Market, postTask } from '../support/market.ts';
 import { answer, Receiver, until } from '../support/receiver.ts';
 import { converse, listen, numbers, StreamReader } from '../support/streams.ts';
-import { attempted, deliveries, events, hooked, later, sendingMarket, settled } from '../webhooks/market.ts';
+import {
+  attempted,
+  deliveries,
+  events,
+  hooked,
+  later,
+  privateNetworks,
+  sendingMarket,
+  settled,
+} from '../webhooks/market.ts';
 
 /** What an operator's mistake, or a machine that wakes up, does to a clock; deadlines are off by it and nothing else is. */
 onBothEngines('a clock that is set by an hour', (engine) => {
@@ -159,6 +168,34 @@ onBothEngines('a clock that is set by an hour', (engine) => {
       '1',
     ]);
     await expectGoodBooks(market);
+  });
+
+  it('back while the server was down, holds up no webhook that it had not begun to send', async () => {
+    const url = await engine.freshUrl();
+    const before = await Market.open(url, privateNetworks);
+    const receiver = await Receiver.open();
+    const { id, key } = await hooked(before, receiver);
+    await events(before.client(id, key), await before.register('worker'), 2);
+    // More of the others, which rightly wait, than are looked at in one go.
+    const waiting = `with recursive n (i) as (select 1 union all select i + 1 from n where i < 1200)
+      insert into webhook_endpoints (agent_id, due_at, failing)
+        select 'ag-waits' || i, ${before.clock.now() - hourMs / 2}, i % 2 from n`;
+    await engine.vandalise(url, waiting);
+    await before.close();
+    before.clock.advance(-hourMs);
+
+    const market = await Market.open(url, privateNetworks, before.clock);
+    onTestFinished(() => market.close());
+    market.ctx.webhooks.start();
+    await until(() => {
+      market.ctx.webhooks.wake();
+      return receiver.received.length === 2;
+    });
+    const left = await engine.query(
+      url,
+      `select count(*) as n from webhook_endpoints where due_at > ${market.clock.now()}`,
+    );
+    expect(Number(left[0]!.n)).toBe(1200);
   });
 
   it('back while the server was down, loses nothing: all is there once, if not in the order of its making', async () => {

@@ -1,10 +1,12 @@
 import { connect, type Socket } from 'node:net';
+import pg from 'pg';
 import { expect, it, onTestFinished } from 'vitest';
 import { Client } from '../support/client.ts';
 import { onBothEngines, postgres } from '../support/engines.ts';
-import { type Agent, postTask } from '../support/market.ts';
+import { type Agent, Market, postTask } from '../support/market.ts';
 import { type ServerProcess, startServer } from '../support/process.ts';
 import { Proxy } from '../support/proxy.ts';
+import { until } from '../support/receiver.ts';
 
 /** An operator's patience: after this, whoever sent SIGTERM sends SIGKILL. */
 const patienceMs = 10_000;
@@ -127,4 +129,26 @@ it('a server whose PostgreSQL no longer answers ends in time all the same', asyn
   server.signal('SIGTERM');
   await expectEnd(server);
   await hangs;
+});
+
+it('a server whose PostgreSQL no longer answers an audit for its metrics ends in time, and complains of nothing', async () => {
+  const proxy = await Proxy.before(await postgres.freshUrl());
+  await (await Market.open(proxy.target)).close();
+  // The audit can't go on, so that it is under way for certain.
+  const database = new pg.Client(proxy.target);
+  await database.connect();
+  onTestFinished(() => database.end());
+  await database.query('begin');
+  await database.query('lock table ledger_entries in access exclusive mode');
+  const { server } = await startServer(proxy.url, { PINCHWORK_METRICS_PORT: '0' });
+  await until(async () => {
+    const { rows } = await database.query(
+      `select 1 from pg_locks where not granted and relation = 'ledger_entries'::regclass`,
+    );
+    return rows.length > 0;
+  });
+  proxy.freeze();
+  server.signal('SIGTERM');
+  await expectGoodEnd(server);
+  expect(server.stdout).not.toContain('the audit for the metrics failed');
 });

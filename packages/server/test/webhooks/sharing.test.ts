@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { expect, it, onTestFinished } from 'vitest';
-import { secondMs } from '../../src/clock.ts';
+import { hourMs, secondMs } from '../../src/clock.ts';
 import { ManualClock } from '../support/clock.ts';
 import { onBothEngines, postgres, sqlite } from '../support/engines.ts';
 import { type Agent, Market } from '../support/market.ts';
@@ -23,6 +23,27 @@ onBothEngines('endpoints that hang or are down', (engine) => {
     // One at a time to each, and no time has passed that could have ended any.
     expect(hanging.received).toHaveLength(20);
     for (const agent of good) await until(async () => (await deliveries(agent, '&status=delivered')).length === 2);
+    expect((await market.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
+  });
+
+  it('hold the others up for two seconds when so many begin to that there is room for no more', async () => {
+    const { market, worker } = await sendingMarket(engine);
+    const [hanging, sound] = [await Receiver.open(hang), await Receiver.open()];
+    const crowd = await Promise.all(Array.from({ length: 64 }, () => hooked(market, hanging)));
+    for (const agent of crowd) await events(agent, worker, 2);
+    await until(() => hanging.received.length === 64);
+    const good = await Promise.all(Array.from({ length: 5 }, () => hooked(market, sound)));
+    for (const agent of good) await events(agent, worker, 2);
+    later(market, 2 * secondMs - 1);
+    await market.ctx.db.transact('a turn', async () => undefined);
+    expect(sound.received).toHaveLength(0);
+    market.clock.advance(1);
+    await until(() => sound.received.length === 10);
+    // The attempts go on meanwhile, and what comes of them is written.
+    later(market, timeoutMs - 2 * secondMs);
+    for (const agent of crowd) {
+      await until(async () => (await deliveries(agent)).some(({ attempts }) => attempts.length === 1));
+    }
     expect((await market.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
   });
 
@@ -149,9 +170,13 @@ it('several servers share the deliveries, and send none twice', async () => {
   expect(sent.reduce((a, b) => a + b)).toBe(140);
 });
 
-it('what a server that stands still has taken, another one sends when the lease is over', async () => {
+it.each([
+  ['', 0],
+  [', be its clock set back by an hour', hourMs],
+])('what a server that stands still has taken, another one sends when the lease is over%s', async (_, behindMs) => {
   const url = await postgres.freshUrl();
-  const [frozen, alive] = [await another(url, new ManualClock()), await another(url, new ManualClock())];
+  const clock = new ManualClock();
+  const [frozen, alive] = [await another(url, clock), await another(url, new ManualClock(clock.now() - behindMs))];
   const receiver = await Receiver.open((response, n) => n > 1 && response.end());
   const worker = await alive.register('worker');
   const agent = await hooked(alive, receiver);
@@ -165,6 +190,7 @@ it('what a server that stands still has taken, another one sends when the lease 
     return (await deliveries(agent, '&status=delivered')).length === 3;
   });
   expect(alive.clock.now()).toBeGreaterThanOrEqual(begin + 1.5 * timeoutMs);
+  expect(alive.clock.now()).toBeLessThan(begin + hourMs / 2);
   const numbers = receiver.received.map(({ headers }) => headers['x-pinchwork-event-number']);
   expect(numbers).toEqual(['1', '1', '2', '3']);
   // It comes to itself, and spoils nothing.
@@ -172,6 +198,47 @@ it('what a server that stands still has taken, another one sends when the lease 
   await frozen.ctx.webhooks.stop();
   expect(await deliveries(agent, '&status=delivered')).toHaveLength(3);
   expect((await alive.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
+});
+
+/** Its time can be set while no alarm hears of it: those count what has really gone by. */
+class SettableClock extends ManualClock {
+  #offset = 0;
+
+  override now(): number {
+    return super.now() + this.#offset;
+  }
+
+  set(ms: number): void {
+    this.#offset += ms;
+  }
+}
+
+onBothEngines('a server whose lease is over before the attempt is', (engine) => {
+  it('begins a second turn, after which the first sends nothing more', async () => {
+    const clock = new SettableClock();
+    const market = await another(await engine.freshUrl(), clock);
+    market.ctx.webhooks.start();
+    const held: ServerResponse[] = [];
+    const [receiver, sound] = [await Receiver.open((response) => void held.push(response)), await Receiver.open()];
+    const worker = await market.register('worker');
+    const agent = await hooked(market, receiver);
+    await events(agent, worker, 3);
+    await until(() => held.length === 1);
+    clock.set(2 * timeoutMs);
+    market.ctx.webhooks.wake();
+    await until(() => held.length === 2);
+    held[0]!.end();
+    await until(async () => (await deliveries(agent, '&status=delivered')).length === 1);
+    // Whatever the first turn had chosen was under way before this.
+    await events(await hooked(market, sound), worker);
+    await until(() => sound.received.length === 1);
+    expect(held).toHaveLength(2);
+    receiver.behaviour = answer(200);
+    held[1]!.end();
+    await until(async () => (await deliveries(agent, '&status=delivered')).length === 3);
+    const numbers = receiver.received.map(({ headers }) => headers['x-pinchwork-event-number']);
+    expect(numbers).toEqual(['1', '1', '2', '3']);
+  });
 });
 
 it('leases that a killed server left on an embedded database end with the next start', async () => {
