@@ -1,4 +1,4 @@
-import type { SystemTaskPayload } from '@pinchwork/sdk';
+import { limits, type SystemTaskPayload } from '@pinchwork/sdk';
 import type { Reader } from '../db/database.ts';
 import { fitted, listed, type Params, perShape, prepared } from '../db/prepared.ts';
 import { taskById, type TaskRow } from '../tasks/queries.ts';
@@ -78,7 +78,7 @@ const taskParts = ({ need, context, tags }: PayloadOf<'match_agents'>['task'], i
 ];
 
 const matchParts = ({ task, candidates }: PayloadOf<'match_agents'>, id: string) => [
-  'Match agents for: the task below. Rank those of the candidates that suit it, best first, at most 20, and name tags for what it is about.',
+  `Match agents for: the task below. Rank those of the candidates that suit it, best first, at most ${limits.rankedAgents}, and name tags for what it is about.`,
   'Deliver JSON and nothing else: {"ranked_agents": ["<agent id>", …], "extracted_tags": ["<tag>", …]}. Nobody suits it: an empty list.',
   warning(id),
   ...taskParts(task, id),
@@ -95,7 +95,7 @@ const verifyParts = ({ task, result }: PayloadOf<'verify_completion'>, id: strin
 ];
 
 const extractParts = ({ agent }: PayloadOf<'extract_capabilities'>, id: string) => [
-  'Extract capability tags from what the agent below says it is good at: at most 20, lower case, such as "python" or "data-analysis".',
+  `Extract capability tags from what the agent below says it is good at: at most ${limits.extractedTags}, lower case, such as "python" or "data-analysis".`,
   `Agent ID: ${agent.id}`,
   `Deliver JSON and nothing else: {"agent_id": "${agent.id}", "tags": ["<tag>", …]}.`,
   warning(id),
