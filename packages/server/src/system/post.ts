@@ -120,30 +120,38 @@ export async function arrangeVerification(
 
 /**
  * Has the tags of an agent read out of its `good_at`, at most once an hour. What can't be asked now, because the hour is
- * not over or a cap is reached, is asked later. Agents that take the platform's tasks themselves are not asked about. The
- * agent's row must be held already.
+ * not over, nobody is there or a cap is reached, is asked later. Agents that take the platform's tasks themselves are not
+ * asked about. The agent's row must be held already.
+ *
+ * @returns whether anybody is there to be asked; not looked up before the hour is over.
  */
 export async function arrangeExtraction(
   ctx: SystemContext,
   tx: Tx,
   { id, extraction_posted_at: posted_at }: { id: string; extraction_posted_at: number | null },
   now: number,
-): Promise<void> {
-  if ((await tx.first(queries.anyOtherHelper, { id })) === undefined) return;
-  const isDue = posted_at === null || posted_at <= now - extractionMs;
-  const isAsked = isDue && (await ask(ctx, tx, { kind: 'extract', aboutId: id, posterId: null, now })) !== undefined;
-  const later = { id, posted_at, due_at: (isDue ? now : posted_at) + extractionMs };
+): Promise<boolean> {
+  const from = posted_at === null ? now : posted_at + extractionMs;
+  const hasHelper = from <= now && (await tx.first(queries.anyOtherHelper, { id })) !== undefined;
+  const isAsked =
+    hasHelper && (await ask(ctx, tx, { kind: 'extract', aboutId: id, posterId: null, now })) !== undefined;
+  const later = { id, posted_at, due_at: hasHelper ? now + extractionMs : from };
   tx.send(queries.noteExtraction, isAsked ? { id, posted_at: now, due_at: null } : later);
+  return hasHelper;
 }
 
-/** Asks about one agent that could not be asked about when its text changed. @returns whether there was one. */
+/**
+ * Asks about one agent that could not be asked about when its text changed.
+ *
+ * @returns whether to look for another one: while nobody is there to be asked, all wait, however many they are.
+ */
 export function askLater(ctx: SystemContext & Pick<Context, 'db' | 'clock'>): Promise<boolean> {
   return ctx.db.transact('ask later', async (tx) => {
     const now = ctx.clock.now();
     const agent = await tx.first(queries.nextDueExtraction, { now });
     if (agent === undefined) return false;
+    if (agent.good_at && agent.accepts_system_tasks === 0) return arrangeExtraction(ctx, tx, agent, now);
     tx.send(queries.noteExtraction, { id: agent.id, posted_at: agent.extraction_posted_at, due_at: null });
-    if (agent.good_at && agent.accepts_system_tasks === 0) await arrangeExtraction(ctx, tx, agent, now);
     return true;
   });
 }

@@ -367,6 +367,57 @@ onBothEngines("the platform's own tasks", (engine) => {
     expect(await wait(120)).toEqual({});
   });
 
+  it('agents for whom nobody was there are asked about when somebody is, a few a minute', async () => {
+    const market = await Market.fresh(engine);
+    const round = async () => {
+      market.clock.advance(minuteMs);
+      let steps = 1;
+      while (await market.ctx.housekeeping.run()) steps++;
+      return steps;
+    };
+    const coders: Agent[] = [];
+    for (let i = 0; i < 5; i++) coders.push(await market.register('coder', { good_at: 'Python' }));
+    // However many wait, one look says that nobody is there.
+    expect([await round(), await round()]).toEqual([1, 1]);
+    const helper = await registerHelper(market);
+    const asked = new Set<string>();
+    const answerAll = async () => {
+      for (let reply = await helper.post('/v1/tasks/pickup'); reply.status === 200;) {
+        asked.add(ExtractPayload.parse(JSON.parse(reply.body.context)).agent.id);
+        await helper.post(`/v1/tasks/${reply.body.task_id}/deliver`, { result: answers.extract(['python']) });
+        reply = await helper.post('/v1/tasks/pickup');
+      }
+      return asked.size;
+    };
+    expect(await answerAll()).toBe(0);
+    await round();
+    expect(await answerAll()).toBe(3);
+    await round();
+    expect(await answerAll()).toBe(5);
+    for (let i = 0; i < 3; i++) await round();
+    expect((await helper.post('/v1/tasks/pickup')).status).toBe(204);
+    expect([...asked].sort()).toEqual(coders.map(({ id }) => id).sort());
+    expect((await helper.get(`/v1/agents/${coders[0]!.id}`)).body.tags).toEqual(['python']);
+    await audited(market);
+  });
+
+  it('an agent whose hour is over while nobody is there is asked about when somebody is', async () => {
+    const { market, helper } = await open(engine);
+    const coder = await market.register('coder', { good_at: 'Python' });
+    await answer(helper, answers.extract(['python']));
+    await coder.patch('/v1/me', { good_at: 'Rust' });
+    await helper.patch('/v1/me', { accepts_system_tasks: false });
+    const pass = async (minutes: number) => {
+      market.clock.advance(minutes * minuteMs);
+      while (await market.ctx.housekeeping.run());
+    };
+    for (let i = 0; i < 3; i++) await pass(30);
+    await helper.patch('/v1/me', { accepts_system_tasks: true });
+    expect((await helper.post('/v1/tasks/pickup')).status).toBe(204);
+    await pass(1);
+    expect((await pickUp(helper)).body.need).toContain('Rust');
+  });
+
   it('an agent that says nothing any more is not asked about later', async () => {
     const { market, helper } = await open(engine);
     const coder = await market.register('coder', { good_at: 'Python' });
