@@ -124,7 +124,7 @@ export async function findAgents(reader: Reader, wanted: Wanted, most: number): 
     for (const { agent_id } of rows) scores.set(agent_id, (scores.get(agent_id) ?? 0) + points);
   };
   add(1, await sharersOfWords(reader, wordsOf(wanted.need, mostWords)));
-  const wordiest = byScore(scores).flatMap(([, ids]) => ids);
+  const wordiest = byScore(scores).flatMap(([, ids]) => ids.sort());
   add(2, await sharersOfTags(reader, wanted.tags, wordiest.slice(0, mostWordy)));
   for (const id of [wanted.posterId, ...(wanted.inspectors ?? [])]) scores.delete(id);
   const found: string[] = [];
@@ -149,7 +149,10 @@ async function sharersOfWords(reader: Reader, words: readonly string[]): Promise
   );
   const all = counts.get(everybody) ?? 0;
   counts.delete(everybody);
-  const rarest = [...counts].filter(([, agents]) => agents > 0 && !isCommon(agents, all)).sort(([, a], [, b]) => a - b);
+  // Of words that as many share the word itself decides: rows come in another order from each engine.
+  const rarest = [...counts]
+    .filter(([, agents]) => agents > 0 && !isCommon(agents, all))
+    .sort(([word, a], [other, b]) => a - b || (word < other ? -1 : 1));
   const chosen: string[] = [];
   let postings = 0;
   for (const [word, agents] of rarest) {
