@@ -14,6 +14,11 @@ const pauseMs = minuteMs;
 const stepSize = 500;
 /** Agents taken into the matcher's index in one transaction. */
 const agentsAtOnce = 20;
+/**
+ * Questions about agents that are asked late in one round, of one minute: when the first agent comes that answers them,
+ * all agents may wait for it, and these must leave it time, and most of what may be spent in an hour, for tasks.
+ */
+const questionsAtOnce = 3;
 
 /**
  * What serves for a time only: its rows have an indexed column that says until when, or since when.
@@ -70,6 +75,7 @@ export class Housekeeping {
   readonly #events: Retention;
   readonly #loop: Loop;
   readonly #more = { expiry: false, events: false, questions: false };
+  #questionsLeft = 0;
 
   constructor(ctx: HousekeepingContext) {
     this.#ctx = ctx;
@@ -99,7 +105,10 @@ export class Housekeeping {
     const isNewRound = !Object.values(this.#more).includes(true);
     if (isNewRound || this.#more.expiry) this.#more.expiry = await this.#expire();
     if (isNewRound || this.#more.events) this.#more.events = await this.#events.step();
-    if (isNewRound || this.#more.questions) this.#more.questions = await askLater(this.#ctx);
+    if (isNewRound) this.#questionsLeft = questionsAtOnce;
+    if (isNewRound || this.#more.questions) {
+      this.#more.questions = (await askLater(this.#ctx)) && --this.#questionsLeft > 0;
+    }
     return Object.values(this.#more).includes(true);
   }
 

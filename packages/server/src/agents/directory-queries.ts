@@ -167,26 +167,72 @@ export const countBearers = prepared('countBearers', (db, p: { tag: string; limi
     .select(sql<number>`count(*)`.as('total')),
 );
 
-/** The most used tags of so many agents, parameters `id_0`, `id_1`, …: the best `limit` of each. */
+const tagColumns = [
+  'agent_tags.agent_id',
+  'agent_tags.tag',
+  'agent_tags.name',
+  'agent_tags.tasks_completed',
+  'agent_tags.rating_sum',
+  'agent_tags.rating_count',
+] as const;
+
+/**
+ * The tags that so many agents have worked under, the most used first, and then those that they can work under: of each
+ * agent, parameters `id_0`, `id_1`, …, at most `limit` of either sort. Either has an index of its own, so that whatever
+ * else an agent was rated under is not read.
+ */
 export const tagsOfAgents = perShape((count: number) =>
   prepared(`tags of ${count} agents`, (db, p: { limit: number } & Params) => {
-    const ofOne = (id: string, i: number) =>
-      db
-        .selectFrom(
-          db
-            .selectFrom('agent_tags')
-            .select(['agent_id', 'tag', 'name', 'tasks_completed', 'is_capability', 'rating_sum', 'rating_count'])
-            .where('agent_id', '=', id)
-            .orderBy('tasks_completed', 'desc')
-            .orderBy('tag', 'desc')
-            .limit(p.limit)
-            .as(`tags_${i}`),
-        )
-        .selectAll();
+    const ofOne = (id: string, i: number) => {
+      const worked = db
+        .selectFrom('agent_tags')
+        .select(tagColumns)
+        .where('agent_id', '=', id)
+        .where('tasks_completed', '>', 0)
+        .orderBy('tasks_completed', 'desc')
+        .orderBy('tag', 'desc')
+        .limit(p.limit)
+        .as(`worked_${i}`);
+      // The tag alone: for more SQLite would go through all tags of the agent instead of this index.
+      const able = db
+        .selectFrom('agent_tags')
+        .select('tag')
+        .where('agent_id', '=', id)
+        .where('is_capability', '=', sql.lit(1))
+        .orderBy('tag', 'desc')
+        .limit(p.limit)
+        .as('able');
+      const onlyAble = db
+        .selectFrom(able)
+        .crossJoin('agent_tags')
+        .select(tagColumns)
+        .where('agent_tags.agent_id', '=', id)
+        .whereRef('agent_tags.tag', '=', 'able.tag')
+        .where('agent_tags.tasks_completed', '=', 0);
+      return db.selectFrom(worked).selectAll().unionAll(onlyAble);
+    };
     return listed(p, 'id', count)
       .map(ofOne)
       .reduce((all, one) => all.unionAll(one));
   }),
+);
+
+/** Among so many tags that an agent has not worked under, those that it was rated under and that it is not said to be able to do. */
+export const ratedTags = prepared('ratedTags', (db, p: { id: string; reach: number }) =>
+  db
+    .selectFrom(
+      db
+        .selectFrom('agent_tags')
+        .select(['tag', 'name', 'rating_sum', 'rating_count', 'is_capability'])
+        .where('agent_id', '=', p.id)
+        .where('tasks_completed', '=', 0)
+        .orderBy('tag', 'desc')
+        .limit(p.reach)
+        .as('unworked'),
+    )
+    .select(['tag', 'name', 'rating_sum', 'rating_count'])
+    .where('rating_count', '>', 0)
+    .where('is_capability', '=', 0),
 );
 
 /** An agent that everybody may see. */

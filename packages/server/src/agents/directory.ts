@@ -27,6 +27,8 @@ const onwardJob = new URL('./directory-job.ts', import.meta.url);
 /** Tags told of an agent, and those told with their ratings. */
 const mostTags = 20;
 const mostRatedTags = 50;
+/** Tags that an agent has not worked under are looked at for ratings: so many. */
+const ratedReach = 200;
 
 type Reader = Pick<Call, 'ctx'>;
 type Query = z.output<typeof DirectoryQuery>;
@@ -132,15 +134,9 @@ async function withTags(ctx: Context, agents: readonly Row[]): Promise<PublicAge
   const { size, params } = fitted(pageSizes, 'id', ids);
   const rows = await ctx.db.all(queries.tagsOfAgents(size), { ...params, limit: mostTags });
   const tags = new Map<string, Set<string>>();
-  for (const { agent_id, name, ...use } of rows) {
-    if (isUsed(use)) tags.set(agent_id, (tags.get(agent_id) ?? new Set()).add(name));
-  }
-  return agents.map((agent) => publicView(agent, [...(tags.get(agent.id) ?? [])]));
+  for (const { agent_id, name } of rows) tags.set(agent_id, (tags.get(agent_id) ?? new Set()).add(name));
+  return agents.map((agent) => publicView(agent, [...(tags.get(agent.id) ?? [])].slice(0, mostTags)));
 }
-
-/** Whether an agent has worked under a tag, or can. */
-const isUsed = (use: { tasks_completed: number; is_capability: number }) =>
-  use.tasks_completed > 0 || use.is_capability === 1;
 
 const publicView = (agent: Row, tags: string[]): PublicAgent => ({
   id: agent.id,
@@ -158,15 +154,16 @@ const publicView = (agent: Row, tags: string[]): PublicAgent => ({
  * @throws DomainError `not_found`, also for one that is suspended.
  */
 export async function showAgent({ ctx }: Reader, id: string): Promise<PublicAgentResponse> {
-  const [agent, tags] = await Promise.all([
+  const [agent, used, rated] = await Promise.all([
     ctx.db.first(queries.visibleAgent, { id }),
     ctx.db.all(queries.tagsOfAgents(1), { id_0: id, limit: mostRatedTags }),
+    ctx.db.all(queries.ratedTags, { id, reach: ratedReach }),
   ]);
   if (agent === undefined) throw agentNotFound();
-  const used = tags.filter(isUsed).map(({ name }) => name);
+  const tags = used.slice(0, mostTags).map(({ name }) => name);
   return {
-    ...publicView(agent, used.slice(0, mostTags)),
-    reputation_by_tag: tags.map((tag) => {
+    ...publicView(agent, tags),
+    reputation_by_tag: [...used, ...rated].slice(0, mostRatedTags).map((tag) => {
       const reputation = tag.rating_count === 0 ? null : reputationOf(tag);
       return { tag: tag.name, avg_rating: reputation, reputation, count: tag.rating_count };
     }),

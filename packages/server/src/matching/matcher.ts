@@ -109,6 +109,8 @@ export interface Wanted {
   readonly need: string;
   readonly tags: readonly string[];
   readonly posterId: string;
+  /** Those who were asked about the task, and so may not work on it. */
+  readonly inspectors?: readonly string[];
 }
 
 /**
@@ -122,9 +124,9 @@ export async function findAgents(reader: Reader, wanted: Wanted, most: number): 
     for (const { agent_id } of rows) scores.set(agent_id, (scores.get(agent_id) ?? 0) + points);
   };
   add(1, await sharersOfWords(reader, wordsOf(wanted.need, mostWords)));
-  const wordiest = byScore(scores).flatMap(([, ids]) => ids);
+  const wordiest = byScore(scores).flatMap(([, ids]) => ids.sort());
   add(2, await sharersOfTags(reader, wanted.tags, wordiest.slice(0, mostWordy)));
-  scores.delete(wanted.posterId);
+  for (const id of [wanted.posterId, ...(wanted.inspectors ?? [])]) scores.delete(id);
   const found: string[] = [];
   for (const [, ids] of byScore(scores)) {
     if (found.length >= most) break;
@@ -147,7 +149,10 @@ async function sharersOfWords(reader: Reader, words: readonly string[]): Promise
   );
   const all = counts.get(everybody) ?? 0;
   counts.delete(everybody);
-  const rarest = [...counts].filter(([, agents]) => agents > 0 && !isCommon(agents, all)).sort(([, a], [, b]) => a - b);
+  // Of words that as many share the word itself decides: rows come in another order from each engine.
+  const rarest = [...counts]
+    .filter(([, agents]) => agents > 0 && !isCommon(agents, all))
+    .sort(([word, a], [other, b]) => a - b || (word < other ? -1 : 1));
   const chosen: string[] = [];
   let postings = 0;
   for (const [word, agents] of rarest) {

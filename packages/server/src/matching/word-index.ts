@@ -60,6 +60,16 @@ const uncountWords = perShape((count: number) =>
   ),
 );
 
+/** Behind `uncountWords`, which holds these rows: nobody can have counted one of them up again meanwhile. */
+const deleteUnsaid = perShape((count: number) =>
+  prepared(`delete${count}UnsaidWords`, (db, p: Params) =>
+    db
+      .deleteFrom('word_counts')
+      .where('word', 'in', listed(p, 'word', count))
+      .where('agents', '=', 0),
+  ),
+);
+
 /**
  * Takes the words of an agent's `good_at` into the index in place of those it had. Its row must be held already.
  *
@@ -82,7 +92,12 @@ export function indexWords(tx: Tx, agentId: string, known: string | null, goodAt
     tx.send(addWords(size), { agent: agentId, ...params });
   }
   count(tx, countWords, [...added, ...(counts > counted ? [everybody] : [])]);
-  count(tx, uncountWords, [...gone, ...(counts < counted ? [everybody] : [])]);
+  const uncounted = [...gone, ...(counts < counted ? [everybody] : [])];
+  count(tx, uncountWords, uncounted);
+  if (uncounted.length > 0) {
+    const { size, params } = fitted(wordShapes, 'word', uncounted);
+    tx.send(deleteUnsaid(size), params);
+  }
   return JSON.stringify([...after]);
 }
 

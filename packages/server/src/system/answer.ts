@@ -135,6 +135,15 @@ interface TagParams extends Params {
   agent: string;
 }
 
+/** What it has neither worked nor been rated under is no more than a capability, and goes with it. */
+const deleteMereCapabilities = prepared('deleteMereCapabilities', (db, p: { agent: string }) =>
+  db
+    .deleteFrom('agent_tags')
+    .where('agent_id', '=', p.agent)
+    .where('is_capability', '=', sql.lit(1))
+    .where(sql`tasks_completed + rating_count`, '=', 0),
+);
+
 const clearCapabilities = prepared('clearCapabilities', (db, p: { agent: string }) =>
   db
     .updateTable('agent_tags')
@@ -152,8 +161,11 @@ const setCapabilities = perShape((count: number) =>
   ),
 );
 
-/** Forgets what an agent was said to be able to do. */
-export const forgetCapabilities = (tx: Tx, agent: string) => tx.send(clearCapabilities, { agent });
+/** Forgets what an agent was said to be able to do. Its row must be held already. */
+export function forgetCapabilities(tx: Tx, agent: string): void {
+  tx.send(deleteMereCapabilities, { agent });
+  tx.send(clearCapabilities, { agent });
+}
 
 /** Sets the tags of the agent that was asked about. Whoever answers is paid next: both rows are held, in their order. */
 async function applyTags(tx: Tx, agent: string, workerId: string, tags: readonly string[]): Promise<void> {

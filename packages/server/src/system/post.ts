@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import type { Tx } from '../db/database.ts';
 import { candidates, findAgents } from '../matching/matcher.ts';
 import { setMatches } from '../matching/matches.ts';
-import type { TaskRow } from '../tasks/queries.ts';
+import { taskById, type TaskRow } from '../tasks/queries.ts';
 import { record, type RecordContext } from '../tasks/transition.ts';
 import { tagsOf } from '../tasks/view.ts';
 import { insertPosted, reserve } from './budget.ts';
@@ -88,6 +88,23 @@ export async function arrangeMatching(
   if (found.length > 0) await setMatches(ctx, tx, task, { agents: found.slice(0, mostMatched), now });
 }
 
+/**
+ * Has the built-in matcher choose for a task whose matching nobody has answered in time, so that agents who take the
+ * platform's tasks and say nothing leave nobody unmatched. The task has been everyone's all the while, and stays so: those
+ * who are chosen see it first. Call it before the rest of what goes with the end of the matching: its locks come first.
+ *
+ * @param matching the task that is dropped.
+ */
+export async function matchUnanswered(ctx: SystemContext, tx: Tx, matching: TaskRow, now: number): Promise<void> {
+  const task = (await tx.first(taskById, { id: matching.about_id! }))!;
+  const isAwaited = task.matching_id === matching.id && task.status === 'posted' && task.due_at! > now;
+  if (!isAwaited) return;
+  const inspectors = task.inspectors.split(' ');
+  const wanted = { need: task.need, tags: tagsOf(task), posterId: task.poster_id, inspectors };
+  const agents = await findAgents(tx, wanted, mostMatched);
+  if (agents.length > 0) await setMatches(ctx, tx, task, { agents, awaited: matching.id, headStart: false, now });
+}
+
 /** Has a delivery checked, if somebody can be asked and the caps allow it. It is advice, shown to both parties. */
 export async function arrangeVerification(
   ctx: SystemContext,
@@ -103,30 +120,38 @@ export async function arrangeVerification(
 
 /**
  * Has the tags of an agent read out of its `good_at`, at most once an hour. What can't be asked now, because the hour is
- * not over or a cap is reached, is asked later. Agents that take the platform's tasks themselves are not asked about. The
- * agent's row must be held already.
+ * not over, nobody is there or a cap is reached, is asked later. Agents that take the platform's tasks themselves are not
+ * asked about. The agent's row must be held already.
+ *
+ * @returns whether anybody is there to be asked; not looked up before the hour is over.
  */
 export async function arrangeExtraction(
   ctx: SystemContext,
   tx: Tx,
   { id, extraction_posted_at: posted_at }: { id: string; extraction_posted_at: number | null },
   now: number,
-): Promise<void> {
-  if ((await tx.first(queries.anyOtherHelper, { id })) === undefined) return;
-  const isDue = posted_at === null || posted_at <= now - extractionMs;
-  const isAsked = isDue && (await ask(ctx, tx, { kind: 'extract', aboutId: id, posterId: null, now })) !== undefined;
-  const later = { id, posted_at, due_at: (isDue ? now : posted_at) + extractionMs };
+): Promise<boolean> {
+  const from = posted_at === null ? now : posted_at + extractionMs;
+  const hasHelper = from <= now && (await tx.first(queries.anyOtherHelper, { id })) !== undefined;
+  const isAsked =
+    hasHelper && (await ask(ctx, tx, { kind: 'extract', aboutId: id, posterId: null, now })) !== undefined;
+  const later = { id, posted_at, due_at: hasHelper ? now + extractionMs : from };
   tx.send(queries.noteExtraction, isAsked ? { id, posted_at: now, due_at: null } : later);
+  return hasHelper;
 }
 
-/** Asks about one agent that could not be asked about when its text changed. @returns whether there was one. */
+/**
+ * Asks about one agent that could not be asked about when its text changed.
+ *
+ * @returns whether to look for another one: while nobody is there to be asked, all wait, however many they are.
+ */
 export function askLater(ctx: SystemContext & Pick<Context, 'db' | 'clock'>): Promise<boolean> {
   return ctx.db.transact('ask later', async (tx) => {
     const now = ctx.clock.now();
     const agent = await tx.first(queries.nextDueExtraction, { now });
     if (agent === undefined) return false;
+    if (agent.good_at && agent.accepts_system_tasks === 0) return arrangeExtraction(ctx, tx, agent, now);
     tx.send(queries.noteExtraction, { id: agent.id, posted_at: agent.extraction_posted_at, due_at: null });
-    if (agent.good_at && agent.accepts_system_tasks === 0) await arrangeExtraction(ctx, tx, agent, now);
     return true;
   });
 }

@@ -1,7 +1,9 @@
 import { expect, it } from 'vitest';
+import { hourMs } from '../../src/clock.ts';
 import { overloaded } from '../../src/errors.ts';
 import { type Engine, onBothEngines } from '../support/engines.ts';
 import { expectError } from '../support/errors.ts';
+import { answer, answers, registerHelper } from '../support/helpers.ts';
 import { type Agent, deliverTask, Market, type Reply } from '../support/market.ts';
 
 const get = (market: Market, url: string): Promise<Reply> => market.request({ method: 'GET', url });
@@ -214,6 +216,47 @@ onBothEngines("an agent's public profile", (engine) => {
       tags: [],
       reputation_by_tag: [],
     });
+  });
+
+  it('tells the tags that were read out of its text last, however many were before, and none that is forgotten', async () => {
+    const market = await Market.fresh(engine);
+    const helper = await registerHelper(market);
+    const agent = await market.register('agent', { good_at: 'first' });
+    const tagsFrom = (letter: string) => Array.from({ length: 20 }, (_, i) => `${letter}${i}`).sort();
+    await answer(helper, answers.extract(tagsFrom('t')));
+    market.clock.advance(hourMs);
+    await agent.patch('/v1/me', { good_at: 'second' });
+    await answer(helper, answers.extract(tagsFrom('a')));
+    const listed = (await get(market, '/v1/agents?search=second')).body.agents[0];
+    const { body } = await get(market, `/v1/agents/${agent.id}`);
+    expect([listed.tags.toSorted(), body.tags.toSorted()]).toEqual([tagsFrom('a'), tagsFrom('a')]);
+    expect(body.reputation_by_tag.map(({ tag }: { tag: string }) => tag).toSorted()).toEqual(tagsFrom('a'));
+    await agent.patch('/v1/me', { good_at: null });
+    expect(await engine.query(market.url, 'select * from agent_tags')).toEqual([]);
+  });
+
+  it('tells what it can do, whatever else it was rated for, and keeps ratings when what it can do is forgotten', async () => {
+    const market = await Market.fresh(engine, { PINCHWORK_INITIAL_CREDITS: '1000' });
+    const helper = await registerHelper(market);
+    const agent = await market.register('agent', { good_at: 'art' });
+    await answer(helper, answers.extract(['art']));
+    await helper.patch('/v1/me', { accepts_system_tasks: false });
+    const worker = await market.register('worker');
+    const rate = async (tags: string[]) => {
+      const task = await deliverTask(agent, worker, { max_credits: 1, tags });
+      await agent.post(`/v1/tasks/${task}/approve`);
+      expect((await worker.post(`/v1/tasks/${task}/rate`, { rating: 4 })).status).toBe(201);
+    };
+    for (let i = 0; i < 3; i++) await rate(Array.from({ length: 10 }, (_, k) => `z${i}${k}`));
+    await rate(['art']);
+    const listed = (await get(market, '/v1/agents?search=art')).body.agents[0];
+    const { body } = await get(market, `/v1/agents/${agent.id}`);
+    expect([listed.tags, body.tags]).toEqual([['art'], ['art']]);
+    expect(body.reputation_by_tag).toHaveLength(31);
+    await agent.patch('/v1/me', { good_at: null });
+    const after = (await get(market, `/v1/agents/${agent.id}`)).body;
+    expect(after.tags).toEqual([]);
+    expect(after.reputation_by_tag).toContainEqual({ tag: 'art', avg_rating: 4, reputation: 4, count: 1 });
   });
 
   it.each(['ag-000000000000', 'ag-', 'odd', 'tk-000000000000', 'x'.repeat(1_000)])(

@@ -175,6 +175,37 @@ onBothEngines('the built-in matcher', (engine) => {
     expect(await ranked(market, posted)).toEqual([301, 300, 1, 2, 3]);
   });
 
+  it('chooses by the first of words that as many share, where not all can be looked at', async () => {
+    const { market, poster } = await open();
+    await crowd(
+      market,
+      600,
+      `delete from word_counts where word = 'villanelles'`,
+      `update agent_words set word = case when agent_id > 'ag-000000000300' then 'epics' else 'villanelles' end
+         where agent_id <= 'ag-000000000600'`,
+      `insert into word_counts (word, agents) values ('villanelles', 300)`,
+      `insert into word_counts (word, agents) values ('epics', 300)`,
+    );
+    const posted = await postTask(poster, { need: 'Villanelles and epics', max_credits: 1 });
+    expect(await ranked(market, posted)).toEqual([301, 302, 303, 304, 305]);
+  });
+
+  it('looks for a popular tag among the oldest of those who share as many words', async () => {
+    const { market, poster } = await open();
+    // All share one word: the hundred first in order are looked at for the tag.
+    await crowd(
+      market,
+      600,
+      `delete from agent_words where agent_id <= 'ag-000000000150' or agent_id > 'ag-000000000350'`,
+      `create table kept as select * from agent_words where word = 'villanelles'`,
+      `delete from agent_words where word = 'villanelles'`,
+      `insert into agent_words (word, agent_id) select word, agent_id from kept order by agent_id desc`,
+      `update word_counts set agents = 200 where word = 'villanelles'`,
+    );
+    const posted = await postTask(poster, { need: 'Villanelles', tags: ['verse'], max_credits: 1 });
+    expect(await ranked(market, posted)).toEqual([151, 152, 153, 154, 155]);
+  });
+
   it('gives nothing for a word that more than a thousand say, however many others there are', async () => {
     const { market, poster } = await open();
     await crowd(market, 1_001);

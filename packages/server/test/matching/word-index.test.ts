@@ -16,7 +16,7 @@ async function compare(engine: Engine, url: string) {
     wordsOf(good_at as string, 200).map((word) => `${word} ${id as string}`),
   );
   const postings = await engine.query(url, 'select word, agent_id from agent_words');
-  const counts = await engine.query(url, `select word, agents from word_counts where agents > 0 order by word`);
+  const counts = await engine.query(url, 'select word, agents from word_counts');
   const counted = new Map<string, number>();
   for (const { word } of postings) counted.set(word as string, (counted.get(word as string) ?? 0) + 1);
   const sayers = new Set(postings.map(({ agent_id }) => agent_id)).size;

@@ -201,6 +201,45 @@ onBothEngines("the platform's own tasks", (engine) => {
     await audited(market);
   });
 
+  it.each([
+    ['claims', false],
+    ['answers', true],
+  ])('a matching that nobody %s is left to the built-in matcher, without a head start', async (_, isClaimed) => {
+    const { market, helper, poster, worker } = await open(engine);
+    const poet = await market.register('poet', { good_at: 'sonnets' });
+    for (const agent of [helper, poster]) await agent.patch('/v1/me', { good_at: 'sonnets' });
+    const task = await postTask(poster, { need: 'Some sonnets', max_credits: 1 });
+    const board = async (agent: Agent) => (await agent.get('/v1/tasks/available')).body.tasks;
+    expect(await board(poet)).toMatchObject([{ task_id: task, is_matched: false }]);
+    if (isClaimed) await pickUp(helper);
+    await market.pass(2 * minuteMs);
+    const found = await engine.query(market.url, `select agent_id, rank from matches where task_id = '${task}'`);
+    // Who was asked about it may not work on it.
+    const chosen = isClaimed ? [poet] : [poet, helper].sort((a, b) => (a.id < b.id ? -1 : 1));
+    expect(found.map(({ agent_id }) => agent_id).sort()).toEqual(chosen.map(({ id }) => id));
+    expect(await board(poet)).toMatchObject([{ task_id: task, is_matched: true }]);
+    expect(await board(worker)).toMatchObject([{ task_id: task, is_matched: false }]);
+    const { events } = (await poet.get('/v1/events/history?after=0')).body;
+    expect(events).toMatchObject([{ type: 'task_matched', task_id: task }]);
+    expect((await worker.post('/v1/tasks/pickup')).body.task_id).toBe(task);
+    await audited(market);
+  });
+
+  it('nobody is chosen when the matching is dropped of a task that has been in hand, or has ended meanwhile', async () => {
+    const { market, helper, poster, worker } = await open(engine);
+    await market.register('poet', { good_at: 'sonnets' });
+    const fields = { need: 'Some sonnets', max_credits: 1 };
+    const inHand = await postTask(poster, fields);
+    await pickUp(helper);
+    await worker.post(`/v1/tasks/${inHand}/pickup`);
+    await worker.post(`/v1/tasks/${inHand}/abandon`);
+    const ended = await postTask(poster, { ...fields, deadline_minutes: 2 });
+    await market.pass(2 * minuteMs);
+    expect([await statusOf(poster, inHand), await statusOf(poster, ended)]).toEqual(['posted', 'expired']);
+    expect(await engine.query(market.url, 'select * from matches')).toEqual([]);
+    await audited(market);
+  });
+
   it('the answer to a matching whose task has moved on is paid, and has no effect', async () => {
     const { market, helper, poster, worker } = await open(engine);
     const task = await postTask(poster, { max_credits: 1 });
@@ -326,6 +365,57 @@ onBothEngines("the platform's own tasks", (engine) => {
     await helper.post(`/v1/tasks/${asked.task_id}/deliver`, { result: answers.extract(['rust', 'go']) });
     expect((await helper.get(`/v1/agents/${coder.id}`)).body.tags.toSorted()).toEqual(['go', 'rust']);
     expect(await wait(120)).toEqual({});
+  });
+
+  it('agents for whom nobody was there are asked about when somebody is, a few a minute', async () => {
+    const market = await Market.fresh(engine);
+    const round = async () => {
+      market.clock.advance(minuteMs);
+      let steps = 1;
+      while (await market.ctx.housekeeping.run()) steps++;
+      return steps;
+    };
+    const coders: Agent[] = [];
+    for (let i = 0; i < 5; i++) coders.push(await market.register('coder', { good_at: 'Python' }));
+    // However many wait, one look says that nobody is there.
+    expect([await round(), await round()]).toEqual([1, 1]);
+    const helper = await registerHelper(market);
+    const asked = new Set<string>();
+    const answerAll = async () => {
+      for (let reply = await helper.post('/v1/tasks/pickup'); reply.status === 200;) {
+        asked.add(ExtractPayload.parse(JSON.parse(reply.body.context)).agent.id);
+        await helper.post(`/v1/tasks/${reply.body.task_id}/deliver`, { result: answers.extract(['python']) });
+        reply = await helper.post('/v1/tasks/pickup');
+      }
+      return asked.size;
+    };
+    expect(await answerAll()).toBe(0);
+    await round();
+    expect(await answerAll()).toBe(3);
+    await round();
+    expect(await answerAll()).toBe(5);
+    for (let i = 0; i < 3; i++) await round();
+    expect((await helper.post('/v1/tasks/pickup')).status).toBe(204);
+    expect([...asked].sort()).toEqual(coders.map(({ id }) => id).sort());
+    expect((await helper.get(`/v1/agents/${coders[0]!.id}`)).body.tags).toEqual(['python']);
+    await audited(market);
+  });
+
+  it('an agent whose hour is over while nobody is there is asked about when somebody is', async () => {
+    const { market, helper } = await open(engine);
+    const coder = await market.register('coder', { good_at: 'Python' });
+    await answer(helper, answers.extract(['python']));
+    await coder.patch('/v1/me', { good_at: 'Rust' });
+    await helper.patch('/v1/me', { accepts_system_tasks: false });
+    const pass = async (minutes: number) => {
+      market.clock.advance(minutes * minuteMs);
+      while (await market.ctx.housekeeping.run());
+    };
+    for (let i = 0; i < 3; i++) await pass(30);
+    await helper.patch('/v1/me', { accepts_system_tasks: true });
+    expect((await helper.post('/v1/tasks/pickup')).status).toBe(204);
+    await pass(1);
+    expect((await pickUp(helper)).body.need).toContain('Rust');
   });
 
   it('an agent that says nothing any more is not asked about later', async () => {
