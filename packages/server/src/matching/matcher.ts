@@ -109,8 +109,6 @@ export interface Wanted {
   readonly need: string;
   readonly tags: readonly string[];
   readonly posterId: string;
-  /** Those who were asked about the task, and so may not work on it. */
-  readonly inspectors?: readonly string[];
 }
 
 /**
@@ -126,7 +124,7 @@ export async function findAgents(reader: Reader, wanted: Wanted, most: number): 
   add(1, await sharersOfWords(reader, wordsOf(wanted.need, mostWords)));
   const wordiest = byScore(scores).flatMap(([, ids]) => ids.sort());
   add(2, await sharersOfTags(reader, wanted.tags, wordiest.slice(0, mostWordy)));
-  for (const id of [wanted.posterId, ...(wanted.inspectors ?? [])]) scores.delete(id);
+  scores.delete(wanted.posterId);
   const found: string[] = [];
   for (const [, ids] of byScore(scores)) {
     if (found.length >= most) break;

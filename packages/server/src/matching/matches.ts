@@ -78,27 +78,18 @@ export function tellMatched(
  * Keeps a task for the agents chosen for it, best first, for their head start, and has them told.
  *
  * @param hints folded tags to rank the task by, besides its own.
- * @param awaited the matching task whose answer this is, or that nobody has answered: without effect if the task no
- *   longer waits for it.
- * @param headStart whether there is one; else the task stays everyone's, and those chosen see it first.
+ * @param awaited the matching task whose answer this is: without effect if the task no longer waits for it.
  */
 export async function setMatches(
   ctx: MatchContext,
   tx: Tx,
   task: Pick<TaskRow, 'id' | 'created_at'>,
-  {
-    agents,
-    hints = [],
-    awaited,
-    headStart = true,
-    now,
-  }: { agents: string[]; hints?: string[]; awaited?: string; headStart?: boolean; now: number },
+  { agents, hints = [], awaited, now }: { agents: string[]; hints?: string[]; awaited?: string; now: number },
 ): Promise<void> {
-  const isHeld = headStart && agents.length > 0;
   const chosen = {
     id: task.id,
     match_count: agents.length,
-    held_until: isHeld ? deadlineAfter(now, ctx.config.matchExclusiveSeconds * secondMs) : null,
+    held_until: agents.length === 0 ? null : deadlineAfter(now, ctx.config.matchExclusiveSeconds * secondMs),
     hints: JSON.stringify(hints),
   };
   if (awaited === undefined) tx.send(setChosen, chosen);

@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import type { Tx } from '../db/database.ts';
 import { candidates, findAgents } from '../matching/matcher.ts';
 import { setMatches } from '../matching/matches.ts';
-import { taskById, type TaskRow } from '../tasks/queries.ts';
+import type { TaskRow } from '../tasks/queries.ts';
 import { record, type RecordContext } from '../tasks/transition.ts';
 import { tagsOf } from '../tasks/view.ts';
 import { insertPosted, reserve } from './budget.ts';
@@ -86,23 +86,6 @@ export async function arrangeMatching(
     }
   }
   if (found.length > 0) await setMatches(ctx, tx, task, { agents: found.slice(0, mostMatched), now });
-}
-
-/**
- * Has the built-in matcher choose for a task whose matching nobody has answered in time, so that agents who take the
- * platform's tasks and say nothing leave nobody unmatched. The task has been everyone's all the while, and stays so: those
- * who are chosen see it first. Call it before the rest of what goes with the end of the matching: its locks come first.
- *
- * @param matching the task that is dropped.
- */
-export async function matchUnanswered(ctx: SystemContext, tx: Tx, matching: TaskRow, now: number): Promise<void> {
-  const task = (await tx.first(taskById, { id: matching.about_id! }))!;
-  const isAwaited = task.matching_id === matching.id && task.status === 'posted' && task.due_at! > now;
-  if (!isAwaited) return;
-  const inspectors = task.inspectors.split(' ');
-  const wanted = { need: task.need, tags: tagsOf(task), posterId: task.poster_id, inspectors };
-  const agents = await findAgents(tx, wanted, mostMatched);
-  if (agents.length > 0) await setMatches(ctx, tx, task, { agents, awaited: matching.id, headStart: false, now });
 }
 
 /** Has a delivery checked, if somebody can be asked and the caps allow it. It is advice, shown to both parties. */

@@ -3,7 +3,6 @@ import type { Context } from '../context.ts';
 import type { Tx } from '../db/database.ts';
 import { DomainError } from '../errors.ts';
 import { Loop } from '../loop.ts';
-import { matchUnanswered } from '../system/post.ts';
 import { dueTransition } from './machine.ts';
 import { clearStuckTimer, clockStatements, dueTasks, lockDueTask, nextDueAt, setAside } from './queries.ts';
 import { releaseClaims } from './release.ts';
@@ -93,7 +92,6 @@ export class TaskTimers {
     const task = await tx.first(clockStatements[name], { id: taskId, now, claim_number: due.claim_number });
     if (task === undefined) throw new Error(`${taskId} is due for "${name}", but its guard does not hold`);
     tx.send(clearStuckTimer, { task_id: taskId });
-    if (task.kind === 'match') await matchUnanswered(this.#ctx, tx, task, now);
     tx.afterCommit(() => this.#observe?.(now - due.due_at!));
     await record(this.#ctx, tx, name, task, { actorId: null, workerId: due.worker_id, at: now });
     return true;

@@ -201,45 +201,6 @@ onBothEngines("the platform's own tasks", (engine) => {
     await audited(market);
   });
 
-  it.each([
-    ['claims', false],
-    ['answers', true],
-  ])('a matching that nobody %s is left to the built-in matcher, without a head start', async (_, isClaimed) => {
-    const { market, helper, poster, worker } = await open(engine);
-    const poet = await market.register('poet', { good_at: 'sonnets' });
-    for (const agent of [helper, poster]) await agent.patch('/v1/me', { good_at: 'sonnets' });
-    const task = await postTask(poster, { need: 'Some sonnets', max_credits: 1 });
-    const board = async (agent: Agent) => (await agent.get('/v1/tasks/available')).body.tasks;
-    expect(await board(poet)).toMatchObject([{ task_id: task, is_matched: false }]);
-    if (isClaimed) await pickUp(helper);
-    await market.pass(2 * minuteMs);
-    const found = await engine.query(market.url, `select agent_id, rank from matches where task_id = '${task}'`);
-    // Who was asked about it may not work on it.
-    const chosen = isClaimed ? [poet] : [poet, helper].sort((a, b) => (a.id < b.id ? -1 : 1));
-    expect(found.map(({ agent_id }) => agent_id).sort()).toEqual(chosen.map(({ id }) => id));
-    expect(await board(poet)).toMatchObject([{ task_id: task, is_matched: true }]);
-    expect(await board(worker)).toMatchObject([{ task_id: task, is_matched: false }]);
-    const { events } = (await poet.get('/v1/events/history?after=0')).body;
-    expect(events).toMatchObject([{ type: 'task_matched', task_id: task }]);
-    expect((await worker.post('/v1/tasks/pickup')).body.task_id).toBe(task);
-    await audited(market);
-  });
-
-  it('nobody is chosen when the matching is dropped of a task that has been in hand, or has ended meanwhile', async () => {
-    const { market, helper, poster, worker } = await open(engine);
-    await market.register('poet', { good_at: 'sonnets' });
-    const fields = { need: 'Some sonnets', max_credits: 1 };
-    const inHand = await postTask(poster, fields);
-    await pickUp(helper);
-    await worker.post(`/v1/tasks/${inHand}/pickup`);
-    await worker.post(`/v1/tasks/${inHand}/abandon`);
-    const ended = await postTask(poster, { ...fields, deadline_minutes: 2 });
-    await market.pass(2 * minuteMs);
-    expect([await statusOf(poster, inHand), await statusOf(poster, ended)]).toEqual(['posted', 'expired']);
-    expect(await engine.query(market.url, 'select * from matches')).toEqual([]);
-    await audited(market);
-  });
-
   it('the answer to a matching whose task has moved on is paid, and has no effect', async () => {
     const { market, helper, poster, worker } = await open(engine);
     const task = await postTask(poster, { max_credits: 1 });
