@@ -48,6 +48,7 @@ function search(path: string, what: string, agent?: Speaker): Case[] {
     'rare word': samples.rareWord,
     'long word': samples.longWord,
     'one character': samples.letter,
+    'absent character': samples.absentLetter,
     'absent word': samples.absentWord,
   };
   return Object.entries(words).map(([name, word]) =>

@@ -28,6 +28,8 @@ export const samples = {
   /** Every three letters of it are in very many texts, and the whole in none of a small board. */
   longWord: 'karitonesumilabo',
   letter: 'y',
+  /** In no text, and too short for an index. */
+  absentLetter: 'q',
   absentWord: 'xyzzyqx',
   commonTag: tagAt(0),
   rareTag: tagAt(tagCount - 1),

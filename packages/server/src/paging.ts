@@ -63,7 +63,9 @@ export function encodeCursor(list: ListName, position: readonly (string | number
  * @throws DomainError `invalid_request` for anything that this list did not hand out, and for a cursor with an offset.
  */
 export function decodeCursor<P extends readonly (string | number)[]>(list: ListName, page: PageRequest, start: P): P {
-  return decodePlace(list, page, start).position;
+  const { position, offset } = decodePlace(list, page, start);
+  if (page.cursor !== undefined && offset > 0) throw notACursor();
+  return position;
 }
 
 /** The same with the rows that are to be passed over from there, for a list whose pages may end when the time is up. */
@@ -93,9 +95,9 @@ export function readCursor(list: ListName, { cursor, offset }: PageRequest): Pla
   if (offset > 0) throw invalid('cursor and offset exclude each other', 'Give the cursor alone to read on.');
   try {
     const [name, ...position] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown[];
-    const [known, skip = '0'] = String(name).split('+');
-    if (known === list && /^\d{1,5}$/.test(skip) && position.every(isStorable))
-      return { position, offset: Number(skip) };
+    const [known, rest = '0'] = String(name).split('+');
+    const skip = /^\d+$/.test(rest) ? Number(rest) : Infinity;
+    if (known === list && skip <= limits.pageOffset && position.every(isStorable)) return { position, offset: skip };
   } catch {
     // Neither JSON nor a list: not one of ours.
   }

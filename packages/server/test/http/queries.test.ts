@@ -89,6 +89,19 @@ onBothEngines('queries', (engine) => {
       },
     );
 
+    it.each(['+x', '+-1', '+1.5', '+10001', '+1+1'])(
+      'answers 400 to a cursor to which somebody added %s',
+      async (more) => {
+        const { next_cursor } = (await read('limit=1')).body;
+        const [name, ...position] = JSON.parse(Buffer.from(next_cursor, 'base64url').toString()) as [
+          string,
+          ...unknown[],
+        ];
+        const cursor = Buffer.from(JSON.stringify([name + more, ...position])).toString('base64url');
+        expect(expectError(await read(`cursor=${cursor}`), 400)).toBe('cursor: is not a cursor of this list');
+      },
+    );
+
     it('answers 400 to a cursor with an offset', async () => {
       const { next_cursor: cursor } = (await read('limit=1')).body;
       expectError(await read(`cursor=${cursor}&offset=1`), 400);

@@ -127,7 +127,8 @@ function untilReady(server: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     let log = '';
     server.stderr!.on('data', (chunk: Buffer) => {
-      if (log.length < 10_000) log += String(chunk);
+      // The end of it: while it recovers, it says of everybody who comes that it is not there yet.
+      log = (log + String(chunk)).slice(-10_000);
       if (log.includes('database system is ready to accept connections')) resolve();
     });
     server.once('exit', () => reject(new Error(`PostgreSQL did not start:\n${log}`)));
