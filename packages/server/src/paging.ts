@@ -95,8 +95,8 @@ export function readCursor(list: ListName, { cursor, offset }: PageRequest): Pla
   if (offset > 0) throw invalid('cursor and offset exclude each other', 'Give the cursor alone to read on.');
   try {
     const [name, ...position] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown[];
-    const [known, rest = '0'] = String(name).split('+');
-    const skip = /^\d+$/.test(rest) ? Number(rest) : Infinity;
+    const [, known, skipped = '0'] = /^([^+]*)(?:\+(\d+))?$/.exec(String(name)) ?? [];
+    const skip = Number(skipped);
     if (known === list && skip <= limits.pageOffset && position.every(isStorable)) return { position, offset: skip };
   } catch {
     // Neither JSON nor a list: not one of ours.

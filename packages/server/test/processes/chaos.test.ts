@@ -18,11 +18,14 @@ import { Listener } from './listener.ts';
  * whichever node comes next, and listens to its agents' event streams, some of which go to webhooks as well. Two agents answer
  * the platform's own tasks meanwhile.
  *
- * Ten minutes of it: `PINCHWORK_TEST_CHAOS_KILLS=300 npx vitest run chaos`. The run prints its seed.
+ * Ten minutes of it, on a slow machine twenty: `PINCHWORK_TEST_CHAOS_KILLS=300 npx vitest run chaos`. The run prints its seed.
  */
 const kills = Number(process.env.PINCHWORK_TEST_CHAOS_KILLS ?? 15);
 const killEveryMs = 2_000;
-/** On a machine that has other things to do, kills wait for the load: what counts is what they do to it. */
+/**
+ * A kill waits until the node before it is back, and on a machine that has other things to do for the load: what counts is
+ * what kills do to it.
+ */
 const leastRepliesPerKill = 800;
 const clients = 6;
 /** Of all requests, so many may be told to try again. */
