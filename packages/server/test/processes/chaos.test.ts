@@ -9,7 +9,7 @@ import { type Behaviour, Receiver, until } from '../support/receiver.ts';
 import { numbers } from '../support/streams.ts';
 import { eventsOf, expectAsTold } from './as-told.ts';
 import { Helper } from './helper.ts';
-import { type Chapter, feePercent, History, initialCredits, type Profile } from './history.ts';
+import { type Chapter, History, historySettings, initialCredits, type Profile } from './history.ts';
 import { Listener } from './listener.ts';
 
 /**
@@ -33,8 +33,7 @@ const toleratedShare = 0.01;
 const maxRetries = 1;
 
 const settings = {
-  PINCHWORK_INITIAL_CREDITS: String(initialCredits),
-  PINCHWORK_PLATFORM_FEE_PERCENT: String(feePercent),
+  ...historySettings,
   PINCHWORK_SYSTEM_CREDITS_PER_HOUR: 'off',
   PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true',
   // Short, because what a killed server had under way is left alone for this long and 5 s.

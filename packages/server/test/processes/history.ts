@@ -7,6 +7,13 @@ export const initialCredits = 1_000;
 export const feePercent = 10;
 const maxRejections = 3;
 
+/** How servers must be set for a history to know how its tasks stand: the clock does nothing to them, however long it lasts. */
+export const historySettings = {
+  PINCHWORK_INITIAL_CREDITS: String(initialCredits),
+  PINCHWORK_PLATFORM_FEE_PERCENT: String(feePercent),
+  PINCHWORK_REJECTION_GRACE_MINUTES: '1440',
+};
+
 /** What the server must show of a task: what this history has been told, or can tell from it. */
 interface View {
   readonly status: TaskStatus;

@@ -3,7 +3,7 @@ import { onBothEngines } from '../support/engines.ts';
 import { MortalServer } from '../support/mortal.ts';
 import { Random, testSeed } from '../support/random.ts';
 import { expectAsTold } from './as-told.ts';
-import { feePercent, History, initialCredits } from './history.ts';
+import { History, historySettings } from './history.ts';
 
 /**
  * `kill -9` of the real server process, again and again, in the middle of what several clients do.
@@ -19,8 +19,7 @@ onBothEngines('kill -9 under load', (engine) => {
     console.log(`${engine.name}: ${kills} kills, seed ${testSeed}`);
     const random = new Random(testSeed);
     const server = new MortalServer(await engine.freshUrl(), {
-      PINCHWORK_INITIAL_CREDITS: String(initialCredits),
-      PINCHWORK_PLATFORM_FEE_PERCENT: String(feePercent),
+      ...historySettings,
     });
     const histories = Array.from({ length: clients }, (_, i) => new History(`client ${i}`, server, random.fork()));
 
