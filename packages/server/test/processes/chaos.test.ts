@@ -20,7 +20,7 @@ import { Listener } from './listener.ts';
  *
  * Ten minutes of it, on a slow machine twenty: `PINCHWORK_TEST_CHAOS_KILLS=300 npx vitest run chaos`. The run prints its seed.
  */
-const kills = Number(process.env.PINCHWORK_TEST_CHAOS_KILLS ?? 15);
+const kills = Number(process.env.PINCHWORK_TEST_CHAOS_KILLS ?? 10);
 const killEveryMs = 2_000;
 /**
  * A kill waits until the node before it is back, and on a machine that has other things to do for the load: what counts is
