@@ -17,7 +17,7 @@ const portion = 5;
 const anyRow = prepared('anyOutboxRow', (db, _: Params) => db.selectFrom('outbox').select('id').orderBy('id').limit(1));
 
 /** What is told of a task before anything else. */
-const first: FannedEventType = 'task_matched';
+const beginning: FannedEventType = 'task_matched';
 
 /**
  * The oldest row behind `after` that nobody is at work on. The end of a task waits until all know that they were chosen
@@ -31,13 +31,13 @@ const nextRow = prepared('nextOutboxRow', (db, p: { after: string }, engine) =>
       .where('outbox.id', '>', p.after)
       .where(({ or, eb, selectFrom }) =>
         or([
-          eb('outbox.type', '=', sql.lit(first)),
+          eb('outbox.type', '=', sql.lit(beginning)),
           // As a value, which is looked up for a row: as a condition, PostgreSQL may read the whole outbox for it.
           eb(
             selectFrom('outbox as earlier')
               .select('earlier.id')
               .whereRef('earlier.task_id', '=', 'outbox.task_id')
-              .where('earlier.type', '=', sql.lit(first))
+              .where('earlier.type', '=', sql.lit(beginning))
               .limit(1),
             'is',
             null,
@@ -120,24 +120,28 @@ export class Outbox {
 
   /** Tells everything that there is to tell. A row that fails is passed over, until the next time. */
   async run(): Promise<void> {
-    const { db, log } = this.#ctx;
     // Looking is cheaper than a transaction, and mostly there is nothing.
-    if ((await db.first(anyRow, {})) === undefined) return;
-    let row: OutboxRow | undefined;
-    let after = '';
-    do {
-      try {
-        await db.transact('tell the chosen', async (tx) => {
-          row = await tx.first(nextRow, { after });
-          if (row !== undefined) await tellPortion(this.#ctx, tx, row);
-        });
-      } catch (error) {
-        // A storage that is away or behind is no fault of the row's.
-        if (row === undefined || error instanceof DomainError) throw error;
-        log.error({ taskId: row.task_id, err: error }, 'telling the chosen failed; others are told meanwhile');
-        after = row.id;
-      }
-    } while (row !== undefined);
+    if ((await this.#ctx.db.first(anyRow, {})) === undefined) return;
+    let after: string | undefined = '';
+    while (after !== undefined) after = await this.#tellNext(after);
+  }
+
+  /** Tells a portion of the next row behind `after`. @returns behind which to go on; undefined: there is nothing more. */
+  async #tellNext(after: string): Promise<string | undefined> {
+    const { db, log } = this.#ctx;
+    const tried: { row?: OutboxRow | undefined } = {};
+    try {
+      await db.transact('tell the chosen', async (tx) => {
+        tried.row = await tx.first(nextRow, { after });
+        if (tried.row !== undefined) await tellPortion(this.#ctx, tx, tried.row);
+      });
+      return tried.row === undefined ? undefined : after;
+    } catch (error) {
+      // A storage that is away or behind is no fault of the row's.
+      if (tried.row === undefined || error instanceof DomainError) throw error;
+      log.error({ taskId: tried.row.task_id, err: error }, 'telling the chosen failed; others are told meanwhile');
+      return tried.row.id;
+    }
   }
 }
 

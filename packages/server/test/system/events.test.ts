@@ -148,6 +148,22 @@ onBothEngines('who was chosen for a task is told', (engine) => {
     await expectClean(market);
   });
 
+  it('later, when the database fails in a way that is no row’s fault', async () => {
+    const market = await Market.fresh(engine);
+    const [helper, poster] = [await registerHelper(market), await market.register('poster')];
+    const chosen = await market.register('chosen');
+    for (let i = 0; i < 2; i++) await matchTask(helper, poster, [chosen]);
+    const { db, outbox } = market.ctx;
+    const { transact } = db;
+    let calls = 0;
+    db.transact = (...args) => (++calls === 2 ? Promise.reject(new Error('Odd')) : transact.apply(db, args)) as never;
+    await expect(outbox.run()).rejects.toThrow('Odd');
+    expect(calls).toBe(2);
+    db.transact = transact;
+    await outbox.run();
+    expect(await toldTo(engine, market, chosen)).toHaveLength(2);
+  });
+
   it('once, by however many servers are at it', async () => {
     const url = await engine.freshUrl();
     const market = await openOn(url);
