@@ -91,18 +91,14 @@ export function indexWords(tx: Tx, agentId: string, known: string | null, goodAt
     const { size, params } = fitted(wordShapes, 'word', added);
     tx.send(addWords(size), { agent: agentId, ...params });
   }
-  count(tx, countWords, [...added, ...(counts > counted ? [everybody] : [])]);
+  changeCounts(tx, countWords, [...added, ...(counts > counted ? [everybody] : [])]);
   const uncounted = [...gone, ...(counts < counted ? [everybody] : [])];
-  count(tx, uncountWords, uncounted);
-  if (uncounted.length > 0) {
-    const { size, params } = fitted(wordShapes, 'word', uncounted);
-    tx.send(deleteUnsaid(size), params);
-  }
+  for (const statement of [uncountWords, deleteUnsaid]) changeCounts(tx, statement, uncounted);
   return JSON.stringify([...after]);
 }
 
 /** In the order of the words, in which every transaction locks their counts. */
-function count(tx: Tx, statement: (shape: number) => Prepared<Params, unknown>, words: readonly string[]): void {
+function changeCounts(tx: Tx, statement: (shape: number) => Prepared<Params, unknown>, words: readonly string[]): void {
   const sorted = [...words].sort();
   let done = 0;
   for (const portion of portions) {
