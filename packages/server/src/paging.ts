@@ -13,6 +13,9 @@ export function counted(total: number): { total: number; total_capped?: true } {
   return total > limits.countedTotal ? { total: limits.countedTotal, total_capped: true } : { total };
 }
 
+/** How long is searched for a page, or for a task to claim, before the reply says that it is partial. */
+export const searchBudgetMs = 80;
+
 /** Counting stops here: one more than is told, to know that there is more. */
 export const countLimit = limits.countedTotal + 1;
 

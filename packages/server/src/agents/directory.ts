@@ -11,7 +11,7 @@ import type { z } from 'zod';
 import type { Call, Context } from '../context.ts';
 import { fitted } from '../db/prepared.ts';
 import { agentNotFound, DomainError } from '../errors.ts';
-import { counted, countLimit, decodePlace, encodeCursor } from '../paging.ts';
+import { counted, countLimit, decodePlace, encodeCursor, searchBudgetMs } from '../paging.ts';
 import { tagParams } from '../tags.ts';
 import { reputationOf } from '../reputation/reputation.ts';
 import { fold } from '../search/fold.ts';
@@ -20,9 +20,8 @@ import * as queries from './directory-queries.ts';
 
 /** An agent is looked for among all that bear a tag if those are fewer than this: a few milliseconds' worth. */
 const fewBearers = 2_000;
-/** Other filters are tried on so many agents first; then, apart, on the next ones for so long. */
+/** Other filters are tried on so many agents first; then, apart, on the next ones while there is time. */
 const reach = 1_000;
-const budgetMs = 80;
 const onwardJob = new URL('./directory-job.ts', import.meta.url);
 /** Tags told of an agent, and those told with their ratings. */
 const mostTags = 20;
@@ -41,7 +40,7 @@ type Row = DirectoryRow;
  */
 export async function listAgents({ ctx }: Reader, query: Query): Promise<DirectoryResponse> {
   const { sort_by: order, limit, tags = [], search = '', min_reputation: least = 0 } = query;
-  const until = performance.now() + budgetMs;
+  const until = performance.now() + searchBudgetMs;
   const list = `agents by ${order}` as const;
   const start = order === 'newest' ? (['~', '~'] as const) : ([Number.MAX_SAFE_INTEGER, '~'] as const);
   const { position: from, offset } = decodePlace(list, query, start as Place);

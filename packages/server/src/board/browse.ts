@@ -1,7 +1,7 @@
 import type { BoardQuery, BoardResponse } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import type { Call } from '../context.ts';
-import { counted } from '../paging.ts';
+import { counted, searchBudgetMs } from '../paging.ts';
 import { cutBySize, readByIds, withSizes } from '../tasks/page.ts';
 import { boardView } from '../tasks/view.ts';
 import { Board, type PageOf } from './board.ts';
@@ -9,15 +9,12 @@ import { boardFilter } from './filter.ts';
 import { patient } from './pace.ts';
 import { decodePosition, encodePosition, start } from './position.ts';
 
-/** How long a page is looked for, before it says that it is partial. */
-const budgetMs = 80;
-
 /** The board as an agent sees it: what it may pick up, in the order in which it would. */
 export async function listBoard(call: Call, query: z.output<typeof BoardQuery>): Promise<BoardResponse> {
   const { ctx, agentId } = call;
   const filter = boardFilter(query);
   const { from, offset } = decodePosition(query);
-  const board = new Board(ctx.db, agentId, ctx.clock.now(), filter, patient(budgetMs));
+  const board = new Board(ctx.db, agentId, ctx.clock.now(), filter, patient(searchBudgetMs));
   const [{ tasks, met, cut, kept, isLast, rows }, count] = await Promise.all([
     readPage(call, board, { from, offset, limit: query.limit }),
     board.count(),

@@ -9,6 +9,7 @@ import { deadlineAfter, minuteMs, secondMs } from '../clock.ts';
 import type { Call, Context } from '../context.ts';
 import type { Tx } from '../db/database.ts';
 import { listParams } from '../db/prepared.ts';
+import { searchBudgetMs } from '../paging.ts';
 import { claimSystemTask, claimSystemTasks } from '../system/claim.ts';
 import { withTexts } from '../system/render.ts';
 import { personStatements, type TaskRow } from './queries.ts';
@@ -21,8 +22,7 @@ const defaultBatch = 5;
 const spare = lockShape;
 /** Steps of a scan within a transaction: past the 5,000 tasks of one's own. */
 const stepsAtOnce = 5;
-/** How long to look for a task that passes a filter; and for any at all, behind very many of one's own. */
-const filterMs = 80;
+/** How long to look for any task at all, behind very many of one's own. */
 const anyMs = 5 * secondMs;
 
 /** Claims this very task, wherever it stands in anybody's order. */
@@ -73,7 +73,7 @@ export async function pickupBatch(
 async function claimThrough(call: Call, filter: BoardFilter, count: number): Promise<PickedUp> {
   const { ctx, agentId } = call;
   const isFiltered = filter.tags.length > 0 || filter.part !== undefined;
-  const pacing = patient(isFiltered ? filterMs : anyMs);
+  const pacing = patient(isFiltered ? searchBudgetMs : anyMs);
   let from = start;
   for (;;) {
     const given: { cut: Position | null } = { cut: null };
