@@ -4,7 +4,7 @@ import { percentile } from './figures.ts';
 import { Connection, expectStatus, fieldsOf, getRequest, postTemplate, taskIdOf } from './http.ts';
 import { verdict } from './report.ts';
 
-/** How long deliveries took to be answered, and how much later they were heard of: milliseconds, ascending. */
+/** How long it took until deliveries were answered, and until they were heard of: milliseconds, ascending. */
 export interface Deliveries {
   readonly deliver: readonly number[];
   readonly wait: readonly number[];

@@ -13,7 +13,7 @@ import { openReal, verify } from './real.ts';
  * `PINCHWORK_TEST_SEED=…` walks the same way again.
  */
 const seed = Number(process.env.PINCHWORK_TEST_SEED ?? Date.now() % 2 ** 31);
-const commandsWanted = Number(process.env.PINCHWORK_TEST_COMMANDS ?? 4_000);
+const commandsWanted = Number(process.env.PINCHWORK_TEST_COMMANDS ?? 5_000);
 const commandsPerWalk = 100;
 
 /** PostgreSQL takes several times as long a step, so it gets the smaller part. */
