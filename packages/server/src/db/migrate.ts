@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
+import semver from 'semver';
 import type { Database, SchemaDialect } from './database.ts';
 import * as core from './migrations/0001_core.ts';
 import * as people from './migrations/0002_people.ts';
@@ -103,7 +104,7 @@ async function unknownSteps(db: Kysely<Schema>, known: typeof steps): Promise<st
 
 async function refuseIfTooOld(db: Kysely<Schema>, programVersion: string): Promise<void> {
   const row = await db.selectFrom('meta').select('value').where('key', '=', oldestProgramKey).executeTakeFirst();
-  if (row !== undefined && programVersion.localeCompare(row.value, 'en', { numeric: true }) < 0) {
+  if (row !== undefined && semver.lt(programVersion, row.value)) {
     throw new Error(
       `This database needs Pinchwork ${row.value} or newer; this is ${programVersion}. Install the newer version and start again.`,
     );

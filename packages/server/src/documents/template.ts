@@ -8,14 +8,19 @@ export function readTemplate(name: string): string {
 }
 
 /**
- * Fills a template in.
+ * Fills in a template: each `{{name}}` becomes the value with that name.
  *
- * @throws Error for a name that has no value: a document must not show its seams.
+ * @param write turns a value into text; `String` by default.
+ * @throws Error for a name without a value, so that no document is served with a placeholder in it.
  */
-export function fill(template: string, values: Values): string {
+export function fill<T = string | number>(
+  template: string,
+  values: Readonly<Record<string, T>>,
+  write: (value: T) => string = String,
+): string {
   return template.replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
     const value = values[name];
-    if (value === undefined) throw new Error(`A document wants {{${name}}}, which has no value`);
-    return String(value);
+    if (value === undefined) throw new Error(`The template needs {{${name}}}, which has no value`);
+    return write(value);
   });
 }

@@ -1,3 +1,5 @@
+import { fill } from '../documents/template.ts';
+
 /** Text that is markup already: ours, or escaped. Everything else is escaped when it goes into a page. */
 export class Html {
   readonly text: string;
@@ -19,16 +21,11 @@ const invisible = /[\p{Cc}\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu;
 
 const escape = (text: string) => text.replace(invisible, ' ').replace(/[&<>"']/g, (character) => entities[character]!);
 
-/** Fills a page in: `{{name}}` stands for a value, which is escaped unless it is `Html`. */
-export function fillPage(template: string, values: Readonly<Record<string, string | number | Html>>): Html {
-  return new Html(
-    template.replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
-      const value = values[name];
-      if (value === undefined) throw new Error(`A page wants {{${name}}}, which has no value`);
-      return value instanceof Html ? value.text : escape(String(value));
-    }),
-  );
-}
+const toMarkup = (value: string | number | Html) => (value instanceof Html ? value.text : escape(String(value)));
+
+/** Fills in a page. Values are escaped unless they are `Html`. */
+export const fillPage = (template: string, values: Readonly<Record<string, string | number | Html>>) =>
+  new Html(fill(template, values, toMarkup));
 
 /** The beginning of a text on one line, so many code points long. */
 export function previewOf(text: string, length: number): string {

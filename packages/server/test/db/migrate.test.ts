@@ -36,4 +36,15 @@ onBothEngines('the schema', (engine) => {
     await expect(migrate(db, '0.9.9')).rejects.toThrow('This database needs Pinchwork 0.10.0 or newer; this is 0.9.9.');
     await db.close();
   });
+
+  it('is refused to the pre-release of the version that it needs, and used by the release', async () => {
+    const url = await engine.freshUrl();
+    const db = await open(url);
+    await migrate(db, version);
+    await engine.vandalise(url, `update meta set value = '0.2.0' where key = 'oldest_program'`);
+    await expect(migrate(db, '0.2.0-rc.1')).rejects.toThrow('needs Pinchwork 0.2.0 or newer; this is 0.2.0-rc.1.');
+    await migrate(db, '0.2.0');
+    await migrate(db, '0.10.0-rc.1');
+    await db.close();
+  });
 });

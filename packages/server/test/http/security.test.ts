@@ -1,9 +1,24 @@
-import { describe, expect, it } from 'vitest';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import helmet from 'helmet';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { sqlite } from '../support/engines.ts';
 import { Market } from '../support/market.ts';
 
 const policy =
   "default-src 'none';script-src 'self';style-src 'self';img-src 'self' data:;connect-src 'self';font-src 'self';base-uri 'none';form-action 'none';frame-ancestors 'none'";
+
+const directives = {
+  defaultSrc: ["'none'"],
+  scriptSrc: ["'self'"],
+  styleSrc: ["'self'"],
+  imgSrc: ["'self'", 'data:'],
+  connectSrc: ["'self'"],
+  fontSrc: ["'self'"],
+  baseUri: ["'none'"],
+  formAction: ["'none'"],
+  frameAncestors: ["'none'"],
+};
 
 describe('every reply', () => {
   it('has the security headers, whatever it answers', async () => {
@@ -31,6 +46,25 @@ describe('every reply', () => {
       expect(headers['strict-transport-security']).toBeUndefined();
       expect(headers['access-control-allow-origin']).toBeUndefined();
     }
+  });
+
+  it('has the headers that helmet would set, and no others of its kind', async () => {
+    const market = await Market.fresh(sqlite, { PINCHWORK_PUBLIC_URL: 'https://market.example' });
+    const { headers } = await market.request({ method: 'GET', url: '/health' });
+    const protect = helmet({
+      contentSecurityPolicy: { useDefaults: false, directives },
+      strictTransportSecurity: { maxAge: 31_536_000, includeSubDomains: false },
+      crossOriginResourcePolicy: false,
+    });
+    const server = createServer((request, reply) => protect(request, reply, () => reply.end()));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const theirs = Object.fromEntries((await fetch(`http://127.0.0.1:${port}`)).headers);
+    const ofTheConnection = ['connection', 'content-length', 'date', 'keep-alive', 'transfer-encoding'];
+    const ofHelmet = Object.entries(theirs).filter(([name]) => !ofTheConnection.includes(name));
+    expect(ofHelmet.length).toBe(11);
+    expect(headers).toMatchObject(Object.fromEntries(ofHelmet));
   });
 
   it('asks for https from then on, where that is what the server is reached by', async () => {

@@ -9,7 +9,7 @@ import { serve } from '../endpoint.ts';
 
 const ours = (name: string) => new URL(`../../../static/${name}`, import.meta.url);
 const { resolve } = createRequire(import.meta.url);
-const swaggerUi = (name: string) => resolve(`@fastify/swagger-ui/static/${name}`);
+const swaggerUi = (name: string) => resolve(`swagger-ui-dist/${name}`);
 
 /** The reference: for programs, and to read and try out. */
 export function referenceRoutes(app: FastifyInstance, ctx: Context): void {
