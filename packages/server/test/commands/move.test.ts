@@ -7,7 +7,7 @@ import { openDatabase } from '../../src/db/open.ts';
 import { version } from '../../src/version.ts';
 import { makeBusy } from '../support/busy.ts';
 import { runCommand } from '../support/command.ts';
-import { postgres, sqlite } from '../support/engines.ts';
+import { describeOnPostgres, postgres, sqlite } from '../support/engines.ts';
 import { answers } from '../support/helpers.ts';
 import { type Agent, Market, postTask } from '../support/market.ts';
 import { startServer } from '../support/process.ts';
@@ -60,7 +60,7 @@ const everything = async (agent: Agent) =>
     )
   ).map(({ body }) => body);
 
-describe('a market that moves to PostgreSQL', () => {
+describeOnPostgres('a market that moves to PostgreSQL', () => {
   it('is there whole, every table of it, and goes on as if nothing had happened', { timeout: 120_000 }, async () => {
     const { url, market: before, poster, worker, suspended, helper, tasks, order, ordered } = await closedMarket();
     const source = await readTables(url);
@@ -135,7 +135,7 @@ describe('a market that moves to PostgreSQL', () => {
   });
 });
 
-describe('a move that can not succeed', () => {
+describeOnPostgres('a move that can not succeed', () => {
   it('is refused while a server uses the data file', async () => {
     const url = await sqlite.freshUrl();
     await startServer(url);

@@ -1,7 +1,7 @@
 import pg from 'pg';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { PostgresSignals } from '../../src/db/postgres-signals.ts';
-import { postgres } from '../support/engines.ts';
+import { describeOnPostgres, postgres } from '../support/engines.ts';
 import { Proxy } from '../support/proxy.ts';
 
 /** Signals of one server, and what its listener has heard. */
@@ -53,7 +53,7 @@ async function tap(url: string): Promise<string[]> {
 
 const ids = (count: number) => Array.from({ length: count }, (_, i) => `tk_${String(i).padStart(13, '0')}`);
 
-describe('signals over PostgreSQL', () => {
+describeOnPostgres('signals over PostgreSQL', () => {
   it('are sent together: a thousand commits at once take four notifications', async () => {
     const url = await postgres.freshUrl();
     const payloads = await tap(url);

@@ -1,6 +1,6 @@
 import pg from 'pg';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { postgres } from '../support/engines.ts';
+import { expect, it, onTestFinished } from 'vitest';
+import { describeOnPostgres, postgres } from '../support/engines.ts';
 import { claimTask, Market, postTask } from '../support/market.ts';
 import { Proxy } from '../support/proxy.ts';
 import { type Conversation, converse, listen, numbers, StreamReader } from '../support/streams.ts';
@@ -44,7 +44,7 @@ async function untilSessions(database: string, count: number): Promise<void> {
   while ((await sessions(database)) !== count);
 }
 
-describe('servers on one PostgreSQL database', () => {
+describeOnPostgres('servers on one PostgreSQL database', () => {
   it('tell each other at once of what they commit, in streams and in long polls', async () => {
     const { one, other, database, talk } = await twoServers();
     one.ctx.tail.start();

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { hourMs, minuteMs, secondMs } from '../../src/clock.ts';
 import { Windows } from '../../src/limits/windows.ts';
 import { ManualClock } from '../support/clock.ts';
-import { type Engine, onBothEngines, postgres, sqlite } from '../support/engines.ts';
+import { describeOnPostgres, type Engine, onBothEngines, postgres, sqlite } from '../support/engines.ts';
 import { expectError } from '../support/errors.ts';
 import { type Agent, claimTask, deliverTask, Market, postTask, type Reply } from '../support/market.ts';
 
@@ -252,7 +252,7 @@ describe('a limit of one server', () => {
   });
 });
 
-describe('a limit of two servers on one database', () => {
+describeOnPostgres('a limit of two servers on one database', () => {
   async function twoServers(engine: Engine, env: Record<string, string>) {
     const url = await engine.freshUrl();
     const one = await Market.open(url, env);

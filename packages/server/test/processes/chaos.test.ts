@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import type { Client } from '../support/client.ts';
 import { Cluster } from '../support/cluster.ts';
-import { postgres as engine } from '../support/engines.ts';
+import { itOnPostgres, postgres as engine } from '../support/engines.ts';
 import { createDatabase, startPostgres } from '../support/postgres.ts';
 import { Random, testSeed } from '../support/random.ts';
 import { type Behaviour, Receiver, until } from '../support/receiver.ts';
@@ -41,7 +41,7 @@ const settings = {
   PINCHWORK_WEBHOOK_MAX_RETRIES: String(maxRetries),
 };
 
-it('loses nothing that was answered, and does nothing twice', { timeout: 180_000 + kills * 20_000 }, async () => {
+itOnPostgres('loses nothing that was answered, and does nothing twice', { timeout: 180_000 + kills * 20_000 }, async () => {
   console.log(`${kills} kills, seed ${testSeed}`);
   const random = new Random(testSeed);
   const postgres = await startPostgres();

@@ -1,6 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { Client } from '../support/client.ts';
-import { postgres } from '../support/engines.ts';
+import { describeOnPostgres, postgres } from '../support/engines.ts';
 import { type Agent, claimTask, postTask } from '../support/market.ts';
 import { type Env, startServer } from '../support/process.ts';
 import { Receiver, until } from '../support/receiver.ts';
@@ -15,7 +15,7 @@ async function twoNodes(env: Env = {}): Promise<[Client, Client]> {
 
 const statusAt = async (node: Client, agent: Agent) => (await node.as(agent).get('/v1/me')).status;
 
-describe('two nodes on one PostgreSQL database', () => {
+describeOnPostgres('two nodes on one PostgreSQL database', () => {
   it('both come up on an empty one, and serve the same agents and tasks', async () => {
     const [one, other] = await twoNodes();
     const poster = await one.register('poster');

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Client } from '../support/client.ts';
-import { onBothEngines, postgres, sqlite } from '../support/engines.ts';
+import { itOnPostgres, onBothEngines, postgres, sqlite } from '../support/engines.ts';
 import { type Env, ServerProcess, startServer } from '../support/process.ts';
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url));
@@ -172,7 +172,7 @@ describe('a start that can not succeed', () => {
     expect(await refusal({ PINCHWORK_DATABASE_URL: folder })).toContain('PINCHWORK_DATABASE_URL');
   });
 
-  it.each([
+  itOnPostgres.each([
     ['nobody listens', (url: URL) => (url.port = '1')],
     ['the password is wrong', () => undefined],
     ['there is no such database', (url: URL) => (url.pathname = '/nowhere')],

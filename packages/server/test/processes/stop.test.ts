@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import pg from 'pg';
 import { expect, it, onTestFinished } from 'vitest';
 import { Client } from '../support/client.ts';
-import { onBothEngines, postgres } from '../support/engines.ts';
+import { itOnPostgres, onBothEngines, postgres } from '../support/engines.ts';
 import { type Agent, Market, postTask } from '../support/market.ts';
 import { type ServerProcess, startServer } from '../support/process.ts';
 import { Proxy } from '../support/proxy.ts';
@@ -120,7 +120,7 @@ onBothEngines('a server that is told to stop', (engine) => {
   });
 });
 
-it('a server whose PostgreSQL no longer answers ends in time all the same', async () => {
+itOnPostgres('a server whose PostgreSQL no longer answers ends in time all the same', async () => {
   const proxy = await Proxy.before(await postgres.freshUrl());
   const { server, url } = await startServer(proxy.url);
   const agent = await new Client(url).register();
@@ -131,7 +131,7 @@ it('a server whose PostgreSQL no longer answers ends in time all the same', asyn
   await hangs;
 });
 
-it('a server whose PostgreSQL no longer answers an audit for its metrics ends in time, and complains of nothing', async () => {
+itOnPostgres('a server whose PostgreSQL no longer answers an audit for its metrics ends in time, and complains of nothing', async () => {
   const proxy = await Proxy.before(await postgres.freshUrl());
   await (await Market.open(proxy.target)).close();
   // The audit can't go on, so that it is under way for certain.

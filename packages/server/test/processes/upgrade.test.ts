@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { migrate, steps } from '../../src/db/migrate.ts';
 import { openDatabase } from '../../src/db/open.ts';
 import { version } from '../../src/version.ts';
 import { Client } from '../support/client.ts';
-import { postgres } from '../support/engines.ts';
+import { itOnPostgres, postgres } from '../support/engines.ts';
 import { claimTask, deliverTask } from '../support/market.ts';
 import { PersistentPosters } from '../support/persistent.ts';
 import { startServer } from '../support/process.ts';
@@ -24,7 +24,7 @@ const additive = {
   },
 };
 
-it('a node goes on serving while a later version adds to the schema, and another of its kind may still start', async () => {
+itOnPostgres('a node goes on serving while a later version adds to the schema, and another of its kind may still start', async () => {
   const database = await postgres.freshUrl();
   const { url, server } = await startServer(database, { PINCHWORK_INITIAL_CREDITS: '1000000' });
   const client = new Client(url);

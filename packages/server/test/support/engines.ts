@@ -3,10 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
 import pg from 'pg';
-import { describe, inject } from 'vitest';
+import { describe, inject, it } from 'vitest';
+import { chosenEngines, type EngineName } from './chosen.ts';
 import { createDatabase } from './postgres.ts';
 
-export type EngineName = 'SQLite' | 'PostgreSQL';
+export type { EngineName };
+
+const chosen = chosenEngines();
 
 export interface Engine {
   readonly name: EngineName;
@@ -41,7 +44,7 @@ export const sqlite: Engine = {
 
 export const postgres: Engine = {
   name: 'PostgreSQL',
-  freshUrl: () => createDatabase(inject('postgresAdmin')),
+  freshUrl: async () => createDatabase(await postgresAdmin()),
   vandalise: (url, ...statements) =>
     withClient(url, async (client) => {
       await client.query('set session_replication_role = replica');
@@ -61,7 +64,24 @@ async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T
   }
 }
 
-/** Runs a group of tests on every engine. */
-export function onBothEngines(title: string, tests: (engine: Engine) => void): void {
-  describe.each([sqlite, postgres])(`${title} on $name`, tests);
+/** The address of the database `postgres` of the tests' PostgreSQL, which starts when it is asked for first. */
+export async function postgresAdmin(): Promise<string> {
+  if (!chosen.has('PostgreSQL')) throw new Error('This run is without PostgreSQL: it is not in ENGINES');
+  const reply = await fetch(inject('postgresBroker'));
+  if (!reply.ok) throw new Error(`PostgreSQL did not start: ${await reply.text()}`);
+  return reply.text();
 }
+
+/** Whether this run is to use an engine. */
+export const isChosen = ({ name }: Engine): boolean => chosen.has(name);
+
+/** Runs a group of tests on each engine that `ENGINES` chooses. */
+export function onBothEngines(title: string, tests: (engine: Engine) => void): void {
+  for (const engine of [sqlite, postgres]) {
+    describe.skipIf(!isChosen(engine))(`${title} on ${engine.name}`, () => tests(engine));
+  }
+}
+
+/** `describe` and `it` for tests that need PostgreSQL; skipped when `ENGINES` does not choose it. */
+export const describeOnPostgres = describe.skipIf(!isChosen(postgres));
+export const itOnPostgres = it.skipIf(!isChosen(postgres));

@@ -2,7 +2,7 @@ import { platformId } from '@pinchwork/sdk';
 import pg from 'pg';
 import { expect, it, onTestFinished } from 'vitest';
 import { hourMs, minuteMs, secondMs } from '../../src/clock.ts';
-import { type Engine, onBothEngines, postgres } from '../support/engines.ts';
+import { type Engine, itOnPostgres, onBothEngines, postgres } from '../support/engines.ts';
 import { answers, registerHelper } from '../support/helpers.ts';
 import { type Agent, Market, postTask } from '../support/market.ts';
 import { Random, testSeed } from '../support/random.ts';
@@ -209,7 +209,7 @@ onBothEngines("nobody farms the platform's credits with an accomplice", (engine)
   );
 });
 
-it('nobody waits for another who is spending once the hour is spent', async () => {
+itOnPostgres('nobody waits for another who is spending once the hour is spent', async () => {
   const farm = await open(postgres, hourCap);
   const { market } = farm;
   const [helper, poster] = [await registerHelper(market), await market.register('poster')];

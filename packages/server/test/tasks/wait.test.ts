@@ -2,7 +2,7 @@ import { request } from 'node:http';
 import { expect, it, onTestFinished } from 'vitest';
 import { hourMs, minuteMs, secondMs } from '../../src/clock.ts';
 import { ManualClock } from '../support/clock.ts';
-import { onBothEngines, postgres } from '../support/engines.ts';
+import { itOnPostgres, onBothEngines, postgres } from '../support/engines.ts';
 import { claimTask, deliverTask, Market, postTask } from '../support/market.ts';
 import { until } from '../support/receiver.ts';
 import { listen } from '../support/streams.ts';
@@ -142,7 +142,7 @@ onBothEngines('waiting for a task', (engine) => {
   });
 });
 
-it('a waiting request sees a change that another node made, without having been woken', async () => {
+itOnPostgres('a waiting request sees a change that another node made, without having been woken', async () => {
   const market = await Market.fresh(postgres);
   const [poster, worker] = [await market.register('poster'), await market.register('worker')];
   const other = await Market.open(market.url, {}, market.clock);

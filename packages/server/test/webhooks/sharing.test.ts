@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { expect, it, onTestFinished } from 'vitest';
 import { hourMs, secondMs } from '../../src/clock.ts';
 import { ManualClock } from '../support/clock.ts';
-import { onBothEngines, postgres, sqlite } from '../support/engines.ts';
+import { itOnPostgres, onBothEngines, postgres, sqlite } from '../support/engines.ts';
 import { type Agent, Market } from '../support/market.ts';
 import { answer, hang, Receiver, until } from '../support/receiver.ts';
 import { attempted, deliveries, events, hooked, later, privateNetworks, sendingMarket, settled } from './market.ts';
@@ -138,7 +138,7 @@ async function another(url: string, clock: ManualClock, env: Record<string, stri
   return market;
 }
 
-it('several servers share the deliveries, and send none twice', async () => {
+itOnPostgres('several servers share the deliveries, and send none twice', async () => {
   const url = await postgres.freshUrl();
   const clock = new ManualClock();
   const patient = { PINCHWORK_WEBHOOK_TIMEOUT_SECONDS: '300' };
@@ -170,7 +170,7 @@ it('several servers share the deliveries, and send none twice', async () => {
   expect(sent.reduce((a, b) => a + b)).toBe(140);
 });
 
-it.each([
+itOnPostgres.each([
   ['', 0],
   [', be its clock set back by an hour', hourMs],
 ])('what a server that stands still has taken, another one sends when the lease is over%s', async (_, behindMs) => {
