@@ -41,59 +41,63 @@ const settings = {
   PINCHWORK_WEBHOOK_MAX_RETRIES: String(maxRetries),
 };
 
-itOnPostgres('loses nothing that was answered, and does nothing twice', { timeout: 180_000 + kills * 20_000 }, async () => {
-  console.log(`${kills} kills, seed ${testSeed}`);
-  const random = new Random(testSeed);
-  const postgres = await startPostgres();
-  onTestFinished(() => postgres.stop());
-  const database = await createDatabase(postgres.adminUrl);
-  const cluster = await Cluster.start(database, 3, settings);
-  const receiver = await openReceiver(random.fork());
-  const audience = new Audience(cluster);
-  const histories = Array.from({ length: clients }, (_, i) => {
-    const dice = random.fork();
-    const profile = () => profileOf(dice, receiver);
-    return new History(`client ${i}`, cluster, random.fork(), { profile, onChapter: audience.chapterOf(i) });
-  });
-  const helpers = await openHelpers(cluster, audience, random);
+itOnPostgres(
+  'loses nothing that was answered, and does nothing twice',
+  { timeout: 180_000 + kills * 20_000 },
+  async () => {
+    console.log(`${kills} kills, seed ${testSeed}`);
+    const random = new Random(testSeed);
+    const postgres = await startPostgres();
+    onTestFinished(() => postgres.stop());
+    const database = await createDatabase(postgres.adminUrl);
+    const cluster = await Cluster.start(database, 3, settings);
+    const receiver = await openReceiver(random.fork());
+    const audience = new Audience(cluster);
+    const histories = Array.from({ length: clients }, (_, i) => {
+      const dice = random.fork();
+      const profile = () => profileOf(dice, receiver);
+      return new History(`client ${i}`, cluster, random.fork(), { profile, onChapter: audience.chapterOf(i) });
+    });
+    const helpers = await openHelpers(cluster, audience, random);
 
-  let goesOn = true;
-  const killing = async () => {
-    const restarts = new Map([
-      [Math.ceil(kills / 3), 'fast'],
-      [Math.ceil((2 * kills) / 3), 'immediate'],
-    ] as const);
-    for (let kill = 1; kill <= kills; kill++) {
-      await Promise.all([pause(killEveryMs), cluster.front.untilReplies(leastRepliesPerKill)]);
-      const restart = restarts.get(kill);
-      await Promise.all([cluster.killNode(random.below(cluster.size)), restart && postgres.restart(restart)]);
-    }
-    goesOn = false;
-  };
-  await Promise.all([killing(), ...[...histories, ...helpers].map((party) => party.run(() => goesOn))]);
-  await audience.leave();
-  await untilAllIsSent(database);
+    let goesOn = true;
+    const killing = async () => {
+      const restarts = new Map([
+        [Math.ceil(kills / 3), 'fast'],
+        [Math.ceil((2 * kills) / 3), 'immediate'],
+      ] as const);
+      for (let kill = 1; kill <= kills; kill++) {
+        await Promise.all([pause(killEveryMs), cluster.front.untilReplies(leastRepliesPerKill)]);
+        const restart = restarts.get(kill);
+        await Promise.all([cluster.killNode(random.below(cluster.size)), restart && postgres.restart(restart)]);
+      }
+      goesOn = false;
+    };
+    await Promise.all([killing(), ...[...histories, ...helpers].map((party) => party.run(() => goesOn))]);
+    await audience.leave();
+    await untilAllIsSent(database);
 
-  const node = cluster.direct(0);
-  const chapters = histories.flatMap((history) => history.chapters);
-  let tasks = 0;
-  for (const chapter of chapters)
-    tasks += await expectAsTold(chapter, node.as(chapter.poster), node.as(chapter.worker));
-  const systemTasks = await expectPaid(node, database, helpers);
-  const events = await audience.expectToHaveHeardAll(node);
-  const webhooks = await expectSent(database, chapters, events, receiver);
-  const { body: audit } = await node.admin.get('/v1/admin/audit');
-  const checked = { tasks: tasks + systemTasks, agents: 2 * chapters.length + helpers.length };
-  expect(audit).toMatchObject({ ok: true, broken: [], checked });
+    const node = cluster.direct(0);
+    const chapters = histories.flatMap((history) => history.chapters);
+    let tasks = 0;
+    for (const chapter of chapters)
+      tasks += await expectAsTold(chapter, node.as(chapter.poster), node.as(chapter.worker));
+    const systemTasks = await expectPaid(node, database, helpers);
+    const events = await audience.expectToHaveHeardAll(node);
+    const webhooks = await expectSent(database, chapters, events, receiver);
+    const { body: audit } = await node.admin.get('/v1/admin/audit');
+    const checked = { tasks: tasks + systemTasks, agents: 2 * chapters.length + helpers.length };
+    expect(audit).toMatchObject({ ok: true, broken: [], checked });
 
-  const { all, unavailable } = cluster.front.counts;
-  const leftOpen = histories.reduce((sum, history) => sum + history.leftOpen, 0);
-  const statuses = [...cluster.front.statuses].map(([status, count]) => `${status}: ${count}`).join(', ');
-  console.log(`${all} replies (${statuses}), ${tasks} tasks, ${leftOpen} requests left open`);
-  console.log(`${systemTasks} tasks of the platform; ${audience.summary}; ${webhooks}`);
-  expect(unavailable).toBeGreaterThan(0);
-  expect(unavailable / all).toBeLessThanOrEqual(toleratedShare);
-});
+    const { all, unavailable } = cluster.front.counts;
+    const leftOpen = histories.reduce((sum, history) => sum + history.leftOpen, 0);
+    const statuses = [...cluster.front.statuses].map(([status, count]) => `${status}: ${count}`).join(', ');
+    console.log(`${all} replies (${statuses}), ${tasks} tasks, ${leftOpen} requests left open`);
+    console.log(`${systemTasks} tasks of the platform; ${audience.summary}; ${webhooks}`);
+    expect(unavailable).toBeGreaterThan(0);
+    expect(unavailable / all).toBeLessThanOrEqual(toleratedShare);
+  },
+);
 
 /** Some agents are sent their events, and of these some to where nothing is ever taken; some say what they are good at. */
 function profileOf(dice: Random, receiver: Receiver): Profile {

@@ -131,24 +131,27 @@ itOnPostgres('a server whose PostgreSQL no longer answers ends in time all the s
   await hangs;
 });
 
-itOnPostgres('a server whose PostgreSQL no longer answers an audit for its metrics ends in time, and complains of nothing', async () => {
-  const proxy = await Proxy.before(await postgres.freshUrl());
-  await (await Market.open(proxy.target)).close();
-  // The audit can't go on, so that it is under way for certain.
-  const database = new pg.Client(proxy.target);
-  await database.connect();
-  onTestFinished(() => database.end());
-  await database.query('begin');
-  await database.query('lock table ledger_entries in access exclusive mode');
-  const { server } = await startServer(proxy.url, { PINCHWORK_METRICS_PORT: '0' });
-  await until(async () => {
-    const { rows } = await database.query(
-      `select 1 from pg_locks where not granted and relation = 'ledger_entries'::regclass`,
-    );
-    return rows.length > 0;
-  });
-  proxy.freeze();
-  server.signal('SIGTERM');
-  await expectGoodEnd(server);
-  expect(server.stdout).not.toContain('the audit for the metrics failed');
-});
+itOnPostgres(
+  'a server whose PostgreSQL no longer answers an audit for its metrics ends in time, and complains of nothing',
+  async () => {
+    const proxy = await Proxy.before(await postgres.freshUrl());
+    await (await Market.open(proxy.target)).close();
+    // The audit can't go on, so that it is under way for certain.
+    const database = new pg.Client(proxy.target);
+    await database.connect();
+    onTestFinished(() => database.end());
+    await database.query('begin');
+    await database.query('lock table ledger_entries in access exclusive mode');
+    const { server } = await startServer(proxy.url, { PINCHWORK_METRICS_PORT: '0' });
+    await until(async () => {
+      const { rows } = await database.query(
+        `select 1 from pg_locks where not granted and relation = 'ledger_entries'::regclass`,
+      );
+      return rows.length > 0;
+    });
+    proxy.freeze();
+    server.signal('SIGTERM');
+    await expectGoodEnd(server);
+    expect(server.stdout).not.toContain('the audit for the metrics failed');
+  },
+);
