@@ -4,16 +4,24 @@ import pg from 'pg';
 import { createDatabase, startPostgres } from '../packages/server/test/support/postgres.ts';
 import type { Cleanup } from './cleanup.ts';
 import type { EngineName } from './options.ts';
+import type { Program } from './sides.ts';
 
 export interface Engine {
   /** With version and what makes a commit durable. */
   readonly title: string;
-  /** The script of its floor. */
-  readonly floor: string;
-  /** What to write beside the title, for people who compare runs. */
-  readonly floorTitle: string;
+  /** The programs written by hand that the server is measured beside, each with a few words for the report. */
+  readonly floors: readonly (Program & { readonly title: string })[];
+  /** What the server is to reach of them. */
+  readonly wanted: readonly Wanted[];
   /** A database of its own for each child: a value for `PINCHWORK_DATABASE_URL`. */
   freshUrl(): Promise<string>;
+}
+
+/** The part of another program's figure that the server is to reach, by CPU a lifecycle or by lifecycles/s. */
+export interface Wanted {
+  readonly of: Program['name'];
+  readonly by: 'cpu' | 'rate';
+  readonly ratio: number;
 }
 
 const floorScript = (name: string) => join(import.meta.dirname, 'floor', name);
@@ -30,8 +38,22 @@ function sqlite(folder: string): Engine {
   let files = 0;
   return {
     title: `SQLite ${version}, WAL, synchronous=FULL`,
-    floor: floorScript('sqlite.ts'),
-    floorTitle: 'better-sqlite3, synchronous hand-written SQL, group commit',
+    floors: [
+      {
+        name: 'leanest',
+        script: floorScript('leanest.ts'),
+        title: 'four guarded updates by hand, without history, events, ledger or indexes; group commit',
+      },
+      {
+        name: 'floor',
+        script: floorScript('sqlite.ts'),
+        title: 'better-sqlite3, synchronous hand-written SQL, group commit',
+      },
+    ],
+    wanted: [
+      { of: 'leanest', by: 'cpu', ratio: 0.6 },
+      { of: 'floor', by: 'cpu', ratio: 0.8 },
+    ],
     freshUrl: async () => join(folder, `${++files}.db`),
   };
 }
@@ -48,8 +70,14 @@ async function postgres(cleanup: Cleanup): Promise<Engine> {
   await client.end();
   return {
     title: `PostgreSQL ${rows[0]!.server_version}, fsync and synchronous_commit on`,
-    floor: floorScript('postgres.ts'),
-    floorTitle: 'pg, hand-written SQL, named statements, one transaction a request',
+    floors: [
+      {
+        name: 'floor',
+        script: floorScript('postgres.ts'),
+        title: 'pg, hand-written SQL, named statements, one transaction a request',
+      },
+    ],
+    wanted: [{ of: 'floor', by: 'rate', ratio: 0.5 }],
     freshUrl: () => createDatabase(server.adminUrl),
   };
 }

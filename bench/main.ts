@@ -8,18 +8,20 @@ import { type EngineName, type Options, readOptions, usage } from './options.ts'
 import { profileReport } from './profile.ts';
 import { nodesReport, report } from './report.ts';
 import { measureRounds } from './rounds.ts';
+import { programsOf } from './sides.ts';
 import { measureStartup } from './startup.ts';
 
 /**
- * The benchmark of the design's section 7: whole lifecycles per second, next to a floor written by hand and measured
- * in the same run, because absolute figures differ from machine to machine. A missed target is marked, not an error.
+ * The benchmark of the design's section 7: whole lifecycles per second, and what each costs, next to floors written by hand
+ * and measured in the same run, because absolute figures differ from machine to machine. A missed target is marked, not
+ * an error.
  */
 async function main(options: Options, cleanup: Cleanup): Promise<void> {
   const { seconds, rounds, connections } = options;
   const folder = mkdtempSync(join(tmpdir(), 'pinchwork-bench-'));
   cleanup.add(() => rmSync(folder, { recursive: true, force: true }));
   console.log(
-    `Lifecycles (create, pickup, deliver, approve), ${connections} connections, ${rounds} rounds of ${seconds} s a side`,
+    `Lifecycles (create, pickup, deliver, approve), ${connections} connections, ${rounds} rounds of ${seconds} s a program`,
   );
   console.log(`${describeMachine(folder)}\n`);
   for (const name of options.engines) await benchEngine(name, options, folder, cleanup);
@@ -32,7 +34,7 @@ async function benchEngine(name: EngineName, options: Options, folder: string, c
   const [first, ...more] = name === 'sqlite' ? [1] : options.nodes;
   const run = { nodes: first!, rounds: await measureRounds(engine, first!, options, cleanup, profileFolder) };
   console.log(`${report(engine, run, startup)}\n`);
-  if (profileFolder !== undefined) console.log(`${profileReport(profileFolder)}\n`);
+  if (profileFolder !== undefined) console.log(`${profileReport(profileFolder, programsOf(engine, options))}\n`);
   if (more.length === 0) return;
   const runs = [run];
   for (const nodes of more) runs.push({ nodes, rounds: await measureRounds(engine, nodes, options, cleanup) });

@@ -15,17 +15,20 @@ export interface Options {
   readonly engines: readonly EngineName[];
   /** How many servers share one PostgreSQL: one measurement for each number. SQLite has one. */
   readonly nodes: readonly number[];
+  /** A folder with another copy of the project, whose server is measured as well. */
+  readonly before: string | undefined;
   /** Whether the servers and floors write CPU profiles. Their figures suffer, the ratio less so. */
   readonly profile: boolean;
 }
 
 export const usage = `npm run bench -- [options]
 
-  --seconds N       measure each side for N seconds a round (7)
-  --rounds N        rounds, floor and server in turn (3)
+  --seconds N       measure each program for N seconds a round (4)
+  --rounds N        rounds, all programs in turn (5)
   --connections N   connections kept busy (32)
   --engine NAME     sqlite, postgres or both (both)
   --nodes LIST      servers on one PostgreSQL, each number measured in turn (1,2,3)
+  --before FOLDER   measure the server of another copy of the project as well
   --profile         write CPU profiles and print where the time goes
   --help            this text`;
 
@@ -39,11 +42,12 @@ export function readOptions(args: readonly string[]): Options | undefined {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      seconds: { type: 'string', default: '7' },
-      rounds: { type: 'string', default: '3' },
+      seconds: { type: 'string', default: '4' },
+      rounds: { type: 'string', default: '5' },
       connections: { type: 'string', default: '32' },
       engine: { type: 'string', default: 'both' },
       nodes: { type: 'string', default: '1,2,3' },
+      before: { type: 'string' },
       profile: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -55,6 +59,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
     connections: wholeNumber('--connections', values.connections, 1_000),
     engines: readEngines(values.engine),
     nodes: values.nodes.split(',').map((count) => wholeNumber('--nodes', count, mostNodes)),
+    before: values.before,
     profile: values.profile,
   };
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { table } from './report.ts';
-import { type SideName, sideNames } from './sides.ts';
+import type { Program } from './sides.ts';
 
 /** What a `.cpuprofile` holds, as far as it is read here. */
 interface CpuProfile {
@@ -25,7 +25,7 @@ const ours = /\/(packages\/(server|sdk)|bench)\//;
 /** V8 counts a native add-on's time as its caller's, so the calls into SQLite are told by the line they stand on. */
 const commit = /(begin|commit|savepoint|keep|release)\.run\(/;
 const statement = /\.(get|run|all)\(/;
-const sqliteFile = /\/(db\/sqlite|floor\/sqlite|floor\/group-commit)\.ts$/;
+const sqliteFile = /\/(db\/sqlite|floor\/sqlite|floor\/leanest|floor\/group-commit)\.ts$/;
 
 /** The first that fits counts. */
 const groups: readonly [string, (place: Place) => boolean][] = [
@@ -44,17 +44,18 @@ const groups: readonly [string, (place: Place) => boolean][] = [
   ['V8, system calls, compiling', () => true],
 ];
 
-/** Where both sides' time went while they had work, warm-up included; and where the whole profiles lie. */
-export function profileReport(folder: string): string {
-  const shares = sideNames.map((name) => sharesOf(folder, name));
+/** Where the programs' time went while they had work, warm-up included; and where the whole profiles lie. */
+export function profileReport(folder: string, programs: readonly Program[]): string {
+  const names = programs.map(({ name }) => name);
+  const shares = names.map((name) => sharesOf(folder, name));
   const rows = groups
     .filter(([group]) => shares.some((share) => share.has(group)))
     .map(([group]) => [group, ...shares.map((share) => `${((share.get(group) ?? 0) * 100).toFixed(1)} %`)]);
-  return `${table([['self time', ...sideNames], ...rows])}\n\n  Profiles: ${folder}`;
+  return `${table([['self time', ...names], ...rows])}\n\n  Profiles: ${folder}`;
 }
 
-function sharesOf(folder: string, side: SideName): Map<string, number> {
-  const { nodes } = JSON.parse(readFileSync(join(folder, `${side}.cpuprofile`), 'utf8')) as CpuProfile;
+function sharesOf(folder: string, name: string): Map<string, number> {
+  const { nodes } = JSON.parse(readFileSync(join(folder, `${name}.cpuprofile`), 'utf8')) as CpuProfile;
   const lineOf = sourceReader();
   const ticksOf = new Map<string, number>();
   let all = 0;

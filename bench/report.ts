@@ -3,30 +3,39 @@ import { median, percentile } from './figures.ts';
 import { verbs } from './lifecycle.ts';
 import { type Measured, mergeLatencies } from './load.ts';
 import type { Round } from './rounds.ts';
-import { type SideName, sideNames } from './sides.ts';
+import type { Program } from './sides.ts';
 import type { Startup } from './startup.ts';
 
-/** The figures to reach. */
-const targets = { ratio: 0.5, startMs: 1_000, idleMiB: 150 };
+type Name = Program['name'];
+
+/** The figures to reach, besides the engine's own. */
+const targets = { startMs: 1_000, idleMiB: 150 };
 
 const mebibyte = 1024 * 1024;
 
+/** What the programs did with a number of processes each. */
+export interface Run {
+  readonly nodes: number;
+  readonly rounds: readonly Round[];
+}
+
 /** One engine's figures as text. */
 export function report(engine: Engine, { nodes, rounds }: Run, { startMs, idleBytes }: Startup): string {
-  const ratios = ratiosOf(rounds);
-  const ratio = median(ratios);
   const idleMiB = idleBytes / mebibyte;
   return [
     nodes === 1 ? engine.title : `${engine.title}; ${nodes} processes a side`,
-    `Floor: Fastify, ${engine.floorTitle}`,
+    ...engine.floors.map(({ name, title }) => `${name}: Fastify, ${title}`),
     '',
-    table(lifecycleRows(rounds, ratios)),
+    table(roundRows('lifecycles/s', rounds, perSecond, rate)),
+    '',
+    table(roundRows('process CPU a lifecycle, ms', rounds, cpuMs, (ms) => ms.toFixed(3))),
+    '',
+    table(ratioRows(engine, rounds)),
     '',
     table(latencyRows(rounds)),
     '',
     table([
       ['target', 'wanted', 'measured', ''],
-      ['server / floor', `>= ${percent(targets.ratio)}`, percent(ratio), verdict(ratio >= targets.ratio)],
       [
         'start to listening',
         `<= ${targets.startMs} ms`,
@@ -38,84 +47,98 @@ export function report(engine: Engine, { nodes, rounds }: Run, { startMs, idleBy
   ].join('\n');
 }
 
-/** What each side did with so many processes. */
-export interface Run {
-  readonly nodes: number;
-  readonly rounds: readonly Round[];
-}
-
 /** What several processes on one database get done, beside one another. */
 export function nodesReport(engine: Engine, runs: readonly Run[]): string {
   const [first] = runs;
-  const base = medianOf(first!.rounds, 'server');
+  const wanted = engine.wanted.find((each) => each.of === 'floor')!;
+  const base = medianOf(first!.rounds, 'server', perSecond);
   const rows = runs.map(({ nodes, rounds }) => {
-    const ratios = ratiosOf(rounds);
+    const ratios = rounds.map((round) => perSecond(round.get('server')!) / perSecond(round.get('floor')!));
     return [
       String(nodes),
-      rate(medianOf(rounds, 'floor')),
-      rate(medianOf(rounds, 'server')),
+      rate(medianOf(rounds, 'floor', perSecond)),
+      rate(medianOf(rounds, 'server', perSecond)),
       percent(median(ratios)),
       `${percent(Math.min(...ratios))} to ${percent(Math.max(...ratios))}`,
-      percent(medianOf(rounds, 'server') / base),
-      `>= ${percent(targets.ratio)}`,
-      verdict(median(ratios) >= targets.ratio),
+      percent(medianOf(rounds, 'server', perSecond) / base),
+      `>= ${percent(wanted.ratio)}`,
+      verdict(median(ratios) >= wanted.ratio),
     ];
   });
   const head = [
-    'processes a side',
-    ...sideNames,
-    'ratio',
-    'of rounds',
-    `server, of that with ${first!.nodes}`,
-    'wanted ratio',
-    '',
+    ...['processes a side', 'floor', 'server', 'ratio', 'of rounds'],
+    ...[`server, of that with ${first!.nodes}`, 'wanted ratio', ''],
   ];
   return [`Lifecycles/s through all processes on one database: ${engine.title}`, '', table([head, ...rows])].join('\n');
 }
 
-const ratiosOf = (rounds: readonly Round[]) => rounds.map(({ floor, server }) => server.perSecond / floor.perSecond);
-const medianOf = (rounds: readonly Round[], side: SideName) => median(rounds.map((round) => round[side].perSecond));
-
-function lifecycleRows(rounds: readonly Round[], ratios: readonly number[]): string[][] {
-  const range = `${percent(Math.min(...ratios))} to ${percent(Math.max(...ratios))}`;
-  return [
-    ['lifecycles/s', ...sideNames, 'ratio', 'generator, of a core'],
-    ...rounds.map(({ floor, server }, i) => [
-      `round ${i + 1}`,
-      rate(floor.perSecond),
-      rate(server.perSecond),
-      percent(ratios[i]!),
-      `${share(floor)}, ${share(server)}`,
-    ]),
-    ['median', rate(medianOf(rounds, 'floor')), rate(medianOf(rounds, 'server')), percent(median(ratios)), range],
-    cpuRow(rounds),
-  ];
-}
-
+const perSecond = (measured: Measured) => measured.perSecond;
 /**
  * Processor time that one lifecycle costs the processes (not PostgreSQL): steadier than the rates where other programs
  * share the processors.
  */
-function cpuRow(rounds: readonly Round[]): string[] {
-  const [floor, server] = sideNames.map((side) => median(rounds.map((round) => round[side].cpuMs ?? Number.NaN)));
-  return ['process cpu, ms', floor!.toFixed(3), server!.toFixed(3), percent(floor! / server!), ''];
+const cpuMs = (measured: Measured) => measured.cpuMs ?? Number.NaN;
+
+const medianOf = (rounds: readonly Round[], name: Name, figure: (measured: Measured) => number) =>
+  median(rounds.map((round) => figure(round.get(name)!)));
+
+const namesOf = (rounds: readonly Round[]): Name[] => programOrder.filter((name) => rounds[0]!.has(name));
+const programOrder: readonly Name[] = ['leanest', 'floor', 'before', 'server'];
+
+/** One figure of each program in each round, and the medians; with how busy the load's own process was. */
+function roundRows(
+  title: string,
+  rounds: readonly Round[],
+  figure: (measured: Measured) => number,
+  write: (value: number) => string,
+): string[][] {
+  const names = namesOf(rounds);
+  return [
+    [title, ...names, 'generator, of a core'],
+    ...rounds.map((round, i) => [
+      `round ${i + 1}`,
+      ...names.map((name) => write(figure(round.get(name)!))),
+      names.map((name) => `${(round.get(name)!.generatorLoad * 100).toFixed(0)} %`).join(', '),
+    ]),
+    ['median', ...names.map((name) => write(medianOf(rounds, name, figure))), ''],
+  ];
+}
+
+/** The server beside each other program: above 100 % it is the better one. */
+function ratioRows(engine: Engine, rounds: readonly Round[]): string[][] {
+  const others = namesOf(rounds).filter((name) => name !== 'server');
+  const rows = (['cpu', 'rate'] as const).flatMap((by) =>
+    others.map((name) => {
+      const ratios = rounds.map((round) =>
+        by === 'cpu'
+          ? cpuMs(round.get(name)!) / cpuMs(round.get('server')!)
+          : perSecond(round.get('server')!) / perSecond(round.get(name)!),
+      );
+      const wanted = engine.wanted.find((each) => each.of === name && each.by === by);
+      return [
+        `of ${name}, by ${by === 'cpu' ? 'CPU a lifecycle' : 'lifecycles/s'}`,
+        ...[Math.min(...ratios), median(ratios), Math.max(...ratios)].map(percent),
+        ...(wanted === undefined ? ['', ''] : [`>= ${percent(wanted.ratio)}`, verdict(median(ratios) >= wanted.ratio)]),
+      ];
+    }),
+  );
+  return [['the server reaches', 'min', 'median', 'max', 'wanted', ''], ...rows];
 }
 
 function latencyRows(rounds: readonly Round[]): string[][] {
-  const floor = mergeLatencies(rounds.map((round) => round.floor));
-  const server = mergeLatencies(rounds.map((round) => round.server));
+  const names = namesOf(rounds);
+  const latencies = names.map((name) => mergeLatencies(rounds.map((round) => round.get(name)!)));
   return [
-    ['latency, ms', 'floor p50', 'p99', 'server p50', 'p99'],
+    ['latency, ms', ...names.flatMap((name) => [`${name} p50`, 'p99'])],
     ...verbs.map((verb) => [
       verb,
-      ...[floor[verb], server[verb]].flatMap((sorted) => [0.5, 0.99].map((p) => percentile(sorted, p).toFixed(1))),
+      ...latencies.flatMap((of) => [0.5, 0.99].map((share) => percentile(of[verb], share).toFixed(1))),
     ]),
   ];
 }
 
-const rate = (perSecond: number) => Math.round(perSecond).toLocaleString('en-US');
+const rate = (value: number) => Math.round(value).toLocaleString('en-US');
 const percent = (part: number) => `${(part * 100).toFixed(1)} %`;
-const share = ({ generatorLoad }: Measured) => `${(generatorLoad * 100).toFixed(0)} %`;
 export const verdict = (reached: boolean) => (reached ? 'ok' : 'MISSED');
 
 /** Columns aligned: the first to the left, the others to the right. */

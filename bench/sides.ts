@@ -4,13 +4,18 @@ import type { Cleanup } from './cleanup.ts';
 import type { Engine } from './engines.ts';
 import { type Lane, prepareLanes } from './lifecycle.ts';
 import { measure } from './load.ts';
+import type { Options } from './options.ts';
 
-/** The two that are compared. */
-export const sideNames = ['floor', 'server'] as const;
-export type SideName = (typeof sideNames)[number];
+/** A program that is measured. */
+export interface Program {
+  /** What the report calls it. */
+  readonly name: 'server' | 'before' | 'floor' | 'leanest';
+  readonly script: string;
+}
 
+/** A program under load: its processes, all on one database, and the requests for them. */
 export interface Side {
-  /** Its processes, all on one database. */
+  readonly name: Program['name'];
   readonly children: readonly Child[];
   readonly lanes: readonly Lane[];
 }
@@ -23,7 +28,8 @@ export interface SideOptions {
   readonly profileFolder?: string | undefined;
 }
 
-const serverScript = join(import.meta.dirname, '../packages/server/src/main.ts');
+const mainScript = 'packages/server/src/main.ts';
+const serverScript = join(import.meta.dirname, '..', mainScript);
 const adminKey = 'admin-key-of-the-benchmark';
 /** Load before the first round: until V8 has compiled what is hot. */
 const warmUpSeconds = 4;
@@ -42,6 +48,15 @@ const serverEnv = {
   ),
 };
 
+/** What a run on an engine compares, the server last. */
+export function programsOf(engine: Engine, { before }: Pick<Options, 'before'>): Program[] {
+  return [
+    ...engine.floors,
+    ...(before === undefined ? [] : [{ name: 'before' as const, script: join(before, mainScript) }]),
+    { name: 'server', script: serverScript },
+  ];
+}
+
 export async function startServer(engine: Engine, cleanup: Cleanup, nodeOptions: string[] = []): Promise<Child> {
   return startServerOn(await engine.freshUrl(), cleanup, {}, nodeOptions);
 }
@@ -57,31 +72,32 @@ export function startServerOn(
   return startChild({ script: serverScript, env, nodeOptions }, cleanup);
 }
 
-/** @param node its number among the processes on the database: the first one, 0, makes the tables. */
-function startFloorOn(database: string, script: string, node: number, cleanup: Cleanup, nodeOptions: string[]) {
-  const env = { FLOOR_DATABASE: database, FLOOR_NODE: String(node) };
-  return startChild({ script, env, nodeOptions }, cleanup);
-}
+const isServer = ({ name }: Program) => name === 'server' || name === 'before';
 
-/** Starts one side on a new database, registers its agents and warms it up. */
-export async function openSide(name: SideName, engine: Engine, options: SideOptions, cleanup: Cleanup): Promise<Side> {
-  const { connections, nodes, profileFolder } = options;
+/** Starts a program on a new database, registers its agents and warms it up. */
+export async function openSide(
+  program: Program,
+  engine: Engine,
+  { connections, nodes, profileFolder }: SideOptions,
+  cleanup: Cleanup,
+): Promise<Side> {
+  const { name, script } = program;
   const database = await engine.freshUrl();
   const children: Child[] = [];
   for (let node = 0; node < nodes; node++) {
+    // The first of the floor's processes, 0, makes the tables.
+    const env = isServer(program)
+      ? { ...serverEnv, PINCHWORK_DATABASE_URL: database }
+      : { FLOOR_DATABASE: database, FLOOR_NODE: String(node) };
     const nodeOptions = profileFolder === undefined ? [] : profileOptions(profileFolder, name, node);
-    children.push(
-      await (name === 'floor'
-        ? startFloorOn(database, engine.floor, node, cleanup, nodeOptions)
-        : startServerOn(database, cleanup, {}, nodeOptions)),
-    );
+    children.push(await startChild({ script, env, nodeOptions }, cleanup));
   }
-  const lanes = await prepareLanes(children[0]!.url, connections, name === 'server' ? adminKey : undefined);
+  const lanes = await prepareLanes(children[0]!.url, connections, isServer(program) ? adminKey : undefined);
   await measure(children, lanes, warmUpSeconds);
-  return { children, lanes };
+  return { name, children, lanes };
 }
 
-const profileOptions = (folder: string, name: SideName, node: number) => [
+const profileOptions = (folder: string, name: string, node: number) => [
   '--cpu-prof',
   `--cpu-prof-dir=${folder}`,
   `--cpu-prof-name=${name}${node === 0 ? '' : `-${node + 1}`}.cpuprofile`,

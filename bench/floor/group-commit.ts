@@ -7,8 +7,8 @@ interface Job {
 }
 
 /**
- * One transaction for all that one turn of the loop brings, each request in a savepoint of its own; everybody is
- * answered after the commit. The work is synchronous, so nothing can come between.
+ * One transaction for all requests of one turn of the loop, each in a savepoint of its own; everybody is answered after
+ * the commit. The work is synchronous, so nothing can come between.
  */
 export class GroupCommit {
   readonly #connection: Database;
@@ -17,10 +17,13 @@ export class GroupCommit {
   readonly #savepoint: Statement;
   readonly #release: Statement;
   readonly #undo: Statement;
+  readonly #savepoints: boolean;
   #jobs: Job[] = [];
 
-  constructor(connection: Database) {
+  /** @param savepoints whether to take them: work that throws only before its first change needs none. */
+  constructor(connection: Database, { savepoints = true }: { savepoints?: boolean } = {}) {
     this.#connection = connection;
+    this.#savepoints = savepoints;
     this.#begin = connection.prepare('begin immediate');
     this.#commit = connection.prepare('commit');
     this.#savepoint = connection.prepare('savepoint request');
@@ -42,15 +45,15 @@ export class GroupCommit {
     try {
       this.#begin.run();
       for (const { work, resolve, reject } of jobs) {
-        this.#savepoint.run();
+        if (this.#savepoints) this.#savepoint.run();
         try {
           const value = work();
           answers.push(() => resolve(value));
         } catch (error) {
-          this.#undo.run();
+          if (this.#savepoints) this.#undo.run();
           answers.push(() => reject(error));
         }
-        this.#release.run();
+        if (this.#savepoints) this.#release.run();
       }
       this.#commit.run();
     } catch (error) {

@@ -94,6 +94,9 @@ export const initialCredits = 1_000_000_000_000;
 
 export type Leg = readonly [account: string, amount: number, reason: string];
 
+/** The platform's part of a payment. */
+export const feeOf = (charged: number) => Math.floor((charged * feePpm) / 1_000_000);
+
 /** The legs that empty an approved task's escrow, without the ones of nothing. */
 export function settlementOf(task: {
   id: string;
@@ -103,7 +106,7 @@ export function settlementOf(task: {
   credits_charged: number | null;
 }): Leg[] {
   const charged = task.credits_charged!;
-  const fee = Math.floor((charged * feePpm) / 1_000_000);
+  const fee = feeOf(charged);
   const legs: Leg[] = [
     [task.id, -task.max_credits, 'payment'],
     [task.worker_id!, charged - fee, 'payment'],

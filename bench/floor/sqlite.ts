@@ -1,4 +1,4 @@
-import BetterSqlite, { type Database } from 'better-sqlite3';
+import type { Database } from 'better-sqlite3';
 import {
   type ApproveInput,
   type ClaimedRow,
@@ -21,6 +21,7 @@ import {
   reviewMinutes,
   settlementOf,
 } from './schema.ts';
+import { openFile } from './sqlite-file.ts';
 
 /** The floor on SQLite: hand-written synchronous SQL, prepared once, in group commits at the server's own settings. */
 class SqliteFloor implements FloorStore {
@@ -29,11 +30,7 @@ class SqliteFloor implements FloorStore {
   readonly #sql: ReturnType<typeof prepareAll>;
 
   constructor(path: string) {
-    this.#connection = new BetterSqlite(path);
-    this.#connection.pragma('journal_mode = WAL');
-    this.#connection.pragma('synchronous = FULL');
-    this.#connection.pragma('foreign_keys = ON');
-    this.#connection.pragma('cache_size = -65536');
+    this.#connection = openFile(path);
     const dialect = { int: 'integer', id: 'text', clustered: 'strict, without rowid', heap: 'strict' };
     for (const statement of floorSchema(dialect)) this.#connection.exec(statement);
     this.#batch = new GroupCommit(this.#connection);
