@@ -9,8 +9,8 @@ const randomSpace = idAlphabet.length ** randomDigits;
 /**
  * Makes ids that sort by time: seven base-62 digits of milliseconds, five of chance. New rows land side by side in
  * every index instead of all over it. One generator never repeats itself, also when its clock steps back: within a
- * millisecond it counts on in random steps. Two nodes that draw the same id meet at the primary key, and the
- * transaction is tried again (`db/postgres.ts`).
+ * millisecond it counts on in random steps. When two nodes draw the same id, the primary key refuses one of
+ * them, and its transaction draws anew (`db/unique.ts`).
  */
 export function createIds(clock: Clock): (kind: IdKind) => string {
   let last = 0n;

@@ -15,6 +15,7 @@ import { PostgresSignals } from './postgres-signals.ts';
 import type { CompiledStatement, EngineClauses, Params, Prepared, SqlValue } from './prepared.ts';
 import { textIndexClauses, textIndexTables } from './postgres-texts.ts';
 import type { Schema } from './schema.ts';
+import { UniqueViolation, withFreshIds } from './unique.ts';
 
 const oldestServer = 14;
 const connections = 16;
@@ -236,8 +237,12 @@ const codeOf = (error: unknown): string =>
  */
 const isOutdated = (error: unknown) => codeOf(error) === '0A000';
 
-/** Serialisation failure, deadlock, and two nodes that drew the same id: a second try draws again. */
-const isConflict = (error: unknown) => ['40001', '40P01', '23505'].includes(codeOf(error));
+/** Serialisation failure and deadlock: the transaction may succeed when it is run again. */
+const isConflict = (error: unknown) => ['40001', '40P01'].includes(codeOf(error));
+
+/** The detail of such an error begins `Key (task_id, version)=`. */
+const toUniqueViolation = (error: pg.DatabaseError) =>
+  new UniqueViolation(error.table ?? '', /\(([^)]*)\)/.exec(error.detail ?? '')?.[1]?.split(', ') ?? [], error);
 
 /** A schema step that waited too long for a table, or in a circle. The migrator wraps what a step fails with. */
 const metOthers = (error: unknown): boolean =>
@@ -257,6 +262,7 @@ function isConnectionLoss(error: unknown): boolean {
 /** Besides lost connections: out of resources (class 53, a full disk among them), I/O errors, a read-only standby. */
 function storageError(error: unknown): unknown {
   if (error instanceof DomainError) return error;
+  if (error instanceof pg.DatabaseError && error.code === '23505') return toUniqueViolation(error);
   return isConnectionLoss(error) || /^(53|58|57014|25006|XX001)/.test(codeOf(error))
     ? storageUnavailable(error)
     : error;
@@ -334,7 +340,11 @@ class PostgresDatabase implements Database {
     }
   }
 
-  async transact<T>(verb: string, work: (tx: Tx) => Promise<T>): Promise<T> {
+  transact<T>(verb: string, work: (tx: Tx) => Promise<T>): Promise<T> {
+    return withFreshIds(() => this.#transact(verb, work));
+  }
+
+  async #transact<T>(verb: string, work: (tx: Tx) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       const client = await this.#connect();
       const tx = new PostgresTx(client, this.#statements);

@@ -24,6 +24,7 @@ import type { Schema } from './schema.ts';
 import { connect, locate, lock } from './sqlite-file.ts';
 import { textIndexClauses, textIndexTables } from './sqlite-texts.ts';
 import { Threads } from './threads.ts';
+import { UniqueViolation, withFreshIds } from './unique.ts';
 
 /** Verbs that may wait for the writer; beyond it callers are told to come back. */
 const longestQueue = 5_000;
@@ -151,9 +152,18 @@ function settled<T>(work: () => T): Promise<T> {
   }
 }
 
-/** Failures of the disk or the file, not of the statement. */
+/** The message of such an error ends `failed: events.agent_id, events.number`. */
+function toUniqueViolation(error: Error): UniqueViolation {
+  const names = error.message.replace(/^.*: /, '').split(', ');
+  const columns = names.map((name) => name.replace(/^.*\./, ''));
+  return new UniqueViolation(names.map((name) => name.replace(/\..*$/, ''))[0] ?? '', columns, error);
+}
+
+/** Failures of the disk or the file, and rows that are there already; any other error stays as it is. */
 function storageError(error: unknown): unknown {
-  const code = error instanceof BetterSqlite.SqliteError ? error.code : '';
+  if (!(error instanceof BetterSqlite.SqliteError)) return error;
+  const { code } = error;
+  if (code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY') return toUniqueViolation(error);
   return /^SQLITE_(FULL|IOERR|BUSY|LOCKED|CANTOPEN|READONLY|NOMEM|CORRUPT|NOTADB|PROTOCOL)/.test(code)
     ? storageUnavailable(error)
     : error;
@@ -289,10 +299,13 @@ class SqliteDatabase implements Database {
   transact<T>(verb: string, work: (tx: Tx) => Promise<T>): Promise<T> {
     if (this.#closed) return Promise.reject(storageUnavailable(new Error('The database is closed')));
     if (this.#queue.length >= longestQueue) return Promise.reject(overloaded());
-    return new Promise<T>((resolve, reject) => {
-      this.#queue.push({ verb, work, resolve: resolve as Job['resolve'], reject });
-      this.#flushing ??= this.#flush();
-    });
+    return withFreshIds(
+      () =>
+        new Promise<T>((resolve, reject) => {
+          this.#queue.push({ verb, work, resolve: resolve as Job['resolve'], reject });
+          this.#flushing ??= this.#flush();
+        }),
+    );
   }
 
   /** Commits what waits, batch after batch. Each batch is what came in during one turn of the loop. */
