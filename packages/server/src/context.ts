@@ -7,6 +7,7 @@ import type { Config } from './config.ts';
 import type { Database } from './db/database.ts';
 import { migrate } from './db/migrate.ts';
 import { openDatabase } from './db/open.ts';
+import { storageUnavailable } from './errors.ts';
 import { Outbox } from './events/outbox.ts';
 import { EventStreams } from './events/streams.ts';
 import { Tail } from './events/tail.ts';
@@ -30,6 +31,8 @@ export interface Context {
   readonly config: Config;
   readonly clock: Clock;
   readonly log: Logger;
+  /** What the log is written to. */
+  readonly logOutput: Pick<Log, 'say' | 'dropped'>;
   readonly newId: (kind: IdKind) => string;
   readonly db: Database;
   readonly credentials: Credentials;
@@ -87,7 +90,7 @@ export async function createContext(
   try {
     db = await openDatabase(config.databaseUrl, {
       ...(checkDatabaseClock ? { clock } : {}),
-      onError: (error) => log.warn(error, 'a database connection broke'),
+      onError: (error) => log.warn(storageUnavailable(error), 'a database connection broke'),
     });
     await migrate(db, version);
   } catch (error) {
@@ -100,7 +103,7 @@ export async function createContext(
   const streams = new EventStreams({ config, clock, log, db });
   const webhooks = new Deliverer({ config, clock, log, db }, resolve);
   const outbox = new Outbox({ clock, log, db, newId, webhooks });
-  const parts = { config, clock, log, newId, db, watch, outbox, streams, resolve, webhooks };
+  const parts = { config, clock, log, logOutput: output, newId, db, watch, outbox, streams, resolve, webhooks };
   const tail = new Tail(parts);
   const timers = new TaskTimers(parts);
   const housekeeping = new Housekeeping(parts);
@@ -126,6 +129,7 @@ export async function createContext(
       await Promise.race([passes, new Promise((resolve) => setTimeout(resolve, passMs).unref())]);
       await db.close();
       await passes;
+      log.info('stopped');
       output.close();
     },
   };

@@ -1,50 +1,104 @@
-import { type DestinationStream, type Logger, pino } from 'pino';
-
-/** Lines are written together, at most so much later: after a `kill -9` the last second may be missing. */
-const flushMs = 1_000;
-const bufferBytes = 8 * 1024;
+import { type DestinationStream, type Logger, type LoggerOptions, pino } from 'pino';
+import { DomainError } from './errors.ts';
+import { LogOutput } from './log-output.ts';
 
 /** What a secret could stand under, should anybody ever log it. */
 const redact = ['authorization', 'api_key', 'webhook_secret', '*.authorization', '*.api_key', '*.webhook_secret'];
 
+/** While the storage fails, everything that needs it fails once a second: it is told this often. */
+const storageLineMs = 60_000;
+
 export interface Log {
   readonly logger: Logger;
-  /** Writes what waits, now. */
-  flush(): void;
-  /** Writes what waits, and no more from then on. */
+  /** Lines that were dropped because the output took none. */
+  dropped(): number;
+  /** Writes a line as it is, whatever the level, unless nothing is logged at all. */
+  say(line: string): void;
+  /** Tries once to write what waits, and writes no more from then on. */
   close(): void;
 }
 
-/** The program's log: JSON, one object a line, on the standard output; made easy to read on a terminal. */
-export async function openLog(level: string, isTerminal = process.stdout.isTTY): Promise<Log> {
-  if (level === 'silent') return ready(pino({ level }));
-  if (isTerminal) {
-    const { default: pretty } = await import('pino-pretty');
-    return ready(pino({ level, redact }, pretty({ ignore: 'pid,hostname', sync: true })));
-  }
-  const destination = pino.destination({ sync: false, minLength: bufferBytes });
-  const flush = () => {
-    try {
-      destination.flushSync();
-    } catch {
-      // Nothing has been written yet, or nobody reads any more.
-    }
-  };
-  const timer = setInterval(flush, flushMs);
-  timer.unref();
-  process.once('exit', flush);
+/**
+ * The program's log on its standard output: JSON, one object a line; made easy to read on a terminal. Writing never
+ * holds up the program and never ends it (`LogOutput`).
+ *
+ * @param fd where to write, if not on the standard output.
+ */
+export async function openLog(level: string, isTerminal = process.stdout.isTTY, fd = 1): Promise<Log> {
+  if (level === 'silent') return ready(pino({ level }), () => undefined);
+  const output: LogOutput = new LogOutput(fd, (droppedLines) =>
+    logger.warn({ droppedLines }, 'lines of this log were dropped while it could not be written'),
+  );
+  const logger = pino(optionsOf(level), isTerminal ? await prettyInto(output) : output);
   return {
-    logger: pino({ level, redact }, destination),
-    flush,
-    close: () => {
-      clearInterval(timer);
-      process.off('exit', flush);
-      flush();
+    logger,
+    dropped: () => output.dropped,
+    say: (line) => {
+      output.write(`${line}\n`);
+      output.flush();
+    },
+    close: () => output.close(),
+  };
+}
+
+async function prettyInto(output: LogOutput): Promise<DestinationStream> {
+  const { prettyFactory } = await import('pino-pretty');
+  const pretty = prettyFactory({ ignore: 'pid,hostname', colorize: true });
+  return {
+    write: (line) => {
+      output.write(pretty(line));
+      output.flush();
     },
   };
 }
 
-const ready = (logger: Logger): Log => ({ logger, flush: () => undefined, close: () => undefined });
+const ready = (logger: Logger, say: (line: string) => void): Log => ({
+  logger,
+  dropped: () => 0,
+  say,
+  close: () => undefined,
+});
 
 /** A log that goes into a stream as it comes. */
-export const logInto = (level: string, stream: DestinationStream): Log => ready(pino({ level, redact }, stream));
+export const logInto = (level: string, stream: DestinationStream): Log =>
+  ready(pino(optionsOf(level), stream), (line) => stream.write(`${line}\n`));
+
+const optionsOf = (level: string): LoggerOptions => ({
+  level,
+  redact,
+  hooks: { logMethod: tellStorageFailuresOnce() },
+});
+
+/** Whether an error says that the storage is away or behind, which is nobody's fault in the program. */
+export const isStorageFailure = (error: unknown): error is DomainError =>
+  error instanceof DomainError && (error.code === 'storage_unavailable' || error.code === 'overloaded');
+
+/**
+ * Has one line tell of a storage that fails, without a stack: with it fail all connections and everything that looks at
+ * the data once a second. The lines that follow within a minute are counted; the next one has their number.
+ */
+function tellStorageFailuresOnce(): NonNullable<NonNullable<LoggerOptions['hooks']>['logMethod']> {
+  let toldAt = -Infinity;
+  let untold = 0;
+  return function (args, method) {
+    const [error, what] = args as unknown as [unknown, string | undefined];
+    if (!isStorageFailure(error)) {
+      method.apply(this, args);
+      return;
+    }
+    if (performance.now() - toldAt < storageLineMs) {
+      untold++;
+      return;
+    }
+    const line = { code: error.code, reason: reasonOf(error), repeated: untold === 0 ? undefined : untold };
+    toldAt = performance.now();
+    untold = 0;
+    method.apply(this, [line, what ?? error.message]);
+  };
+}
+
+/** What the storage itself said. */
+export function reasonOf({ cause, message }: DomainError): string {
+  if (!(cause instanceof Error)) return message;
+  return cause.message === '' ? String((cause as NodeJS.ErrnoException).code ?? cause.name) : cause.message;
+}

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { buildApp } from '../src/app.ts';
 import { readConfig } from '../src/config.ts';
 import { createContext } from '../src/context.ts';
+import { storageUnavailable } from '../src/errors.ts';
 import { logInto } from '../src/log.ts';
 import { ManualClock } from './support/clock.ts';
 import { sqlite } from './support/engines.ts';
@@ -79,18 +80,25 @@ it('each request is one line, by its route and never by what it brought', async 
   await close();
 });
 
-it('what failed is an error with its cause', async () => {
+it('what failed is an error with its stack', async () => {
   const { app, ctx, lines, close } = await listen('warn');
   await app.inject({ url: '/nowhere' });
-  await ctx.db.close();
+  ctx.db.first = () => Promise.reject(new TypeError('of the test'));
   await app.inject({ url: '/health/ready' });
-  expect(lines).toHaveLength(1);
-  expect(lines[0]).toMatchObject({
-    level: 50,
-    route: '/health/ready',
-    status: expect.any(Number),
-    err: { stack: expect.any(String) },
-  });
+  expect(lines).toMatchObject([{ level: 50, route: '/health/ready', status: 500, err: { stack: expect.any(String) } }]);
+  await close();
+});
+
+it('a storage that fails is told once, with its reason and without a stack, whatever fails with it', async () => {
+  const { app, ctx, lines, text, close } = await listen('warn');
+  ctx.db.first = () => Promise.reject(storageUnavailable(new Error('the disk is gone')));
+  for (let i = 0; i < 10; i++) ctx.log.error(storageUnavailable(new Error('the disk is gone')), 'a loop failed');
+  await app.inject({ url: '/health/ready' });
+  expect(lines).toMatchObject([
+    { level: 50, msg: 'a loop failed', reason: 'the disk is gone' },
+    { level: 50, route: '/health/ready', status: 503, reason: 'the disk is gone' },
+  ]);
+  expect(text()).not.toContain('stack');
   await close();
 });
 
@@ -111,7 +119,11 @@ it('the last requests before a stop are in the log of a process, as JSON', async
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, unknown>);
   expect(lines[0]).toMatchObject({ msg: expect.stringContaining('listens on'), url });
-  expect(lines.at(-1)).toMatchObject({ route: '/v1/register', status: 201 });
+  expect(lines.slice(-3)).toMatchObject([
+    { route: '/v1/register', status: 201 },
+    { msg: 'stopping', signal: 'SIGTERM' },
+    { msg: 'stopped' },
+  ]);
 });
 
 it('a stream is one line when it has ended, also when its reader has just gone', async () => {

@@ -9,16 +9,19 @@ export default async function start({ env }: Call): Promise<undefined> {
   for (const warning of warnings) console.error(warning);
   const server = await startServer(config);
   announce(server);
-  const stop = () => void server.stop();
+  const stop = (signal: NodeJS.Signals) => {
+    server.ctx.log.info({ signal }, 'stopping');
+    void server.stop();
+  };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
 }
 
-/** Says that the server is there: to a person in three lines, to a program as a line of the log, whatever its level. */
-function announce({ url, ctx: { db } }: Server): void {
+/** Says that the server is there, unless nothing is logged: to a person in three lines, to a program as a line of the log. */
+function announce({ url, ctx: { db, logOutput } }: Server): void {
   const msg = `Pinchwork ${version} listens on ${url}`;
   const first = `curl -d '{"name": "my-agent"}' ${url}/v1/register`;
-  console.log(
+  logOutput.say(
     process.stdout.isTTY
       ? `${msg}\nData: ${db.location}\nTry:  ${first}`
       : JSON.stringify({ level: 30, time: Date.now(), msg, url, database: db.location, try: first }),

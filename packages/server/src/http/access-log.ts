@@ -1,6 +1,7 @@
 import type { ErrorCode } from '@pinchwork/sdk';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Context } from '../context.ts';
+import { isStorageFailure, reasonOf } from '../log.ts';
 import type { Caller } from './auth.ts';
 
 declare module 'fastify' {
@@ -26,9 +27,13 @@ function lineOf(request: FastifyRequest, reply: FastifyReply) {
     code: refusal?.code,
     // The client had gone before the answer was out.
     aborted: reply.raw.writableFinished ? undefined : true,
-    ...(isFailure(reply) ? { err: refusal?.error, cause: (refusal?.error as Error | undefined)?.cause } : {}),
+    ...(isFailure(reply) ? causeOf(refusal?.error) : {}),
   };
 }
+
+/** A failing storage is said in a few words: it fails every request alike. */
+const causeOf = (error: unknown) =>
+  isStorageFailure(error) ? { reason: reasonOf(error) } : { err: error, cause: (error as Error | undefined)?.cause };
 
 /** The server's own fault; 501 says only that something is off. */
 const isFailure = ({ statusCode }: FastifyReply) => statusCode >= 500 && statusCode !== 501;

@@ -27,6 +27,7 @@ export async function startMetrics(ctx: Context, app: FastifyInstance, port: num
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   countRequests(registry, app);
+  watchLog(registry, ctx);
   watchStorage(registry, ctx);
   watchTimers(registry, ctx);
   watchWebhooks(registry, ctx);
@@ -85,6 +86,18 @@ function countRequests(registry: Registry, app: FastifyInstance): void {
     requests.inc({ method: verb, route, status: reply.statusCode });
     duration.observe({ method: verb, route }, reply.elapsedTime / secondMs);
     done();
+  });
+}
+
+function watchLog(registry: Registry, { logOutput }: Context): void {
+  new Counter({
+    name: 'pinchwork_log_lines_dropped_total',
+    help: 'Lines of the log that were dropped because its output took none.',
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(logOutput.dropped());
+    },
   });
 }
 

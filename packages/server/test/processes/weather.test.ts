@@ -61,7 +61,7 @@ function storm(prepare: Storm['prepare'], statusOf: Storm['statusOf']) {
     const { url: database, begin, end } = await prepare();
     const { server, url } = await startServer(database, {
       PINCHWORK_INITIAL_CREDITS: String(initialCredits),
-      PINCHWORK_LOG_LEVEL: 'silent',
+      PINCHWORK_LOG_LEVEL: 'fatal',
     });
     const client = new Client(url);
     const agent = await client.register();
@@ -89,7 +89,7 @@ function storm(prepare: Storm['prepare'], statusOf: Storm['statusOf']) {
     const { url: database, begin, end } = await prepare();
     const { server, url } = await startServer(database, {
       PINCHWORK_TASK_EXPIRE_HOURS: '0.0003',
-      PINCHWORK_LOG_LEVEL: 'silent',
+      PINCHWORK_LOG_LEVEL: 'fatal',
     });
     const agent = await new Client(url).register();
     const task = await postTask(agent);
@@ -107,7 +107,7 @@ function storm(prepare: Storm['prepare'], statusOf: Storm['statusOf']) {
   it('breaks no stream and loses no webhook: both go on by themselves', async () => {
     const { url: database, begin, end } = await prepare();
     const { server, url } = await startServer(database, {
-      PINCHWORK_LOG_LEVEL: 'silent',
+      PINCHWORK_LOG_LEVEL: 'fatal',
       PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true',
       // Short, because an attempt whose outcome could not be written is made again after this long and 5 s.
       PINCHWORK_WEBHOOK_TIMEOUT_SECONDS: '1',
@@ -150,7 +150,7 @@ async function statusWhenBack(agent: Agent, task: string): Promise<string> {
 describeOnPostgres('PostgreSQL that ends the sessions of its clients', () => {
   it('is worth a new try, and no task is made twice', async () => {
     const database = await postgres.freshUrl();
-    const { url } = await startServer(database, { PINCHWORK_LOG_LEVEL: 'silent' });
+    const { url } = await startServer(database, { PINCHWORK_LOG_LEVEL: 'fatal' });
     const client = new Client(url);
     const agent = await client.register();
     await client.admin.post('/v1/admin/credits/grant', { agent_id: agent.id, amount: initialCredits });
@@ -179,7 +179,7 @@ async function endSessions(database: string): Promise<void> {
 describeOnPostgres('a connection that breaks in the middle of a commit', () => {
   it('does not pass for a write that has changed nothing; its key tells what became of it', async () => {
     const proxy = await Proxy.before(await postgres.freshUrl());
-    const { url } = await startServer(proxy.url, { PINCHWORK_LOG_LEVEL: 'silent' });
+    const { url } = await startServer(proxy.url, { PINCHWORK_LOG_LEVEL: 'fatal' });
     const agent = await new Client(url).register();
     const task = { need: 'Count the words', max_credits: 7 };
     const headers = { 'idempotency-key': 'one task, please' };

@@ -26,7 +26,7 @@ export class Cluster {
   }
 
   static async start(databaseUrl: string, nodes: number, env: Env = {}): Promise<Cluster> {
-    const settings = { PINCHWORK_DATABASE_URL: databaseUrl, PINCHWORK_LOG_LEVEL: 'silent', ...env };
+    const settings = { PINCHWORK_DATABASE_URL: databaseUrl, PINCHWORK_LOG_LEVEL: 'fatal', ...env };
     const servers = Array.from({ length: nodes }, () => new ServerProcess(settings));
     const urls = await Promise.all(servers.map(({ listening }) => listening));
     return new Cluster(settings, servers, await Front.before(urls));

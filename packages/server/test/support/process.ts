@@ -98,6 +98,21 @@ export class ServerProcess {
     return this.#child.pid!;
   }
 
+  /** Reads no more of what it prints. */
+  stopReading(): void {
+    this.#child.stdout!.pause();
+  }
+
+  /** Reads on. */
+  readOn(): void {
+    this.#child.stdout!.resume();
+  }
+
+  /** Goes away from its standard output, as a reader that has ended. */
+  leaveOutput(): void {
+    this.#child.stdout!.destroy();
+  }
+
   signal(name: NodeJS.Signals): void {
     this.#child.kill(name);
   }
