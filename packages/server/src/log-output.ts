@@ -125,7 +125,7 @@ function neverBlocking(fd: number): number {
     return openSync(`/dev/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch {
     // A socket, a pipe of another user's, or a system without /dev/fd: Node's own stream switches the descriptor over.
-    void (fd === 2 ? process.stderr : process.stdout);
+    (fd === 2 ? process.stderr : process.stdout).on('error', () => undefined);
     return fd;
   }
 }

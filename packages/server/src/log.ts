@@ -100,5 +100,5 @@ function tellStorageFailuresOnce(): NonNullable<NonNullable<LoggerOptions['hooks
 /** What the storage itself said. */
 export function reasonOf({ cause, message }: DomainError): string {
   if (!(cause instanceof Error)) return message;
-  return cause.message === '' ? String((cause as NodeJS.ErrnoException).code ?? cause.name) : cause.message;
+  return cause.message === '' ? ((cause as NodeJS.ErrnoException).code ?? cause.name) : cause.message;
 }
