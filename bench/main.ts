@@ -12,9 +12,9 @@ import { programsOf } from './sides.ts';
 import { measureStartup } from './startup.ts';
 
 /**
- * The benchmark of the design's section 7: whole lifecycles per second, and what each costs, next to floors written by hand
- * and measured in the same run, because absolute figures differ from machine to machine. A missed target is marked, not
- * an error.
+ * Measures whole lifecycles per second and the CPU time of each (docs/decisions/0015), next to hand-written floors
+ * measured in the same run, because absolute figures differ from machine to machine. A missed target is marked, not an
+ * error.
  */
 async function main(options: Options, cleanup: Cleanup): Promise<void> {
   const { seconds, rounds, connections } = options;

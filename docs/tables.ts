@@ -1,12 +1,13 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type Endpoint, endpoints, errorCodes, documents, limitNames, limitOf } from '@pinchwork/sdk';
 import { errorExample, reference } from '@pinchwork/sdk/reference';
 import type { z } from 'zod';
 import { settings } from '../packages/server/src/config.ts';
-import { inputLimits } from '../packages/server/src/documents/values.ts';
+import { eventTable, inputLimits } from '../packages/server/src/documents/values.ts';
 import { statusOf } from '../packages/server/src/http/errors.ts';
 import { componentName } from '../packages/server/src/http/openapi/components.ts';
 import { replyHeaders } from '../packages/server/src/http/openapi/headers.ts';
+import { endpointRows as contractEndpoints, idRows, objectRows, shownPath } from './contract-tables.ts';
 
 /**
  * The tables of the documentation that repeat what the code owns. `npm run docs` writes them anew; a test fails when a
@@ -16,8 +17,7 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
   [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
 const code = (text: string) => `\`${text}\``;
-const shown = (path: string) => path.replace(/:(\w+)/g, '{$1}');
-const lineOf = ({ method, path }: Pick<Endpoint, 'method' | 'path'>) => `${method} ${shown(path)}`;
+const lineOf = ({ method, path }: Pick<Endpoint, 'method' | 'path'>) => `${method} ${shownPath(path)}`;
 
 const callers = { none: 'anyone', agent: 'agent', admin: 'admin' } as const;
 
@@ -69,7 +69,7 @@ const tables: Readonly<Record<string, () => string>> = {
   documents: () =>
     table(
       ['Path', 'What'],
-      Object.values(documents).map(({ path, description }) => [shown(path), description]),
+      Object.values(documents).map(({ path, description }) => [shownPath(path), description]),
     ),
   'input limits': inputLimits,
   'rate limits': () =>
@@ -86,6 +86,10 @@ const tables: Readonly<Record<string, () => string>> = {
       ['Status', 'Code', 'For example'],
       errorCodes.map((name) => [String(statusOf[name]), code(name), errorExample(name).error]),
     ),
+  'contract endpoints': () => table(['Method and path', 'Who', 'Body or query', 'Success'], contractEndpoints()),
+  'reply objects': () => table(['Object', 'Fields'], objectRows()),
+  ids: () => table(['Prefix', 'Names'], idRows()),
+  events: eventTable,
   headers: () =>
     table(
       ['Header', 'What'],
@@ -109,7 +113,12 @@ export function withTables(page: string): string {
   );
 }
 
+const root = new URL('../', import.meta.url);
+const contract = readdirSync(new URL('docs/contract/', root)).map((name) => `docs/contract/${name}`);
+
 /** The pages that have such tables. */
-export const pages = ['README.md', 'docs/api.md'].map((name) => new URL(`../${name}`, import.meta.url));
+export const pages = ['README.md', 'docs/api.md', ...contract.toSorted()]
+  .map((name) => new URL(name, root))
+  .filter((page) => readFileSync(page, 'utf8').includes('<!-- table: '));
 
 if (import.meta.main) for (const page of pages) writeFileSync(page, withTables(readFileSync(page, 'utf8')));

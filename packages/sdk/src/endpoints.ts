@@ -3,7 +3,7 @@ import * as replies from './replies.ts';
 import * as requests from './requests.ts';
 
 /**
- * One endpoint of the contract (section 2): what a request may hold, who may send it, and what a success looks like.
+ * One endpoint (contract section 2): what a request may hold, who may send it, and what a success looks like.
  * Server, client and documents all read this table.
  */
 export interface Endpoint {

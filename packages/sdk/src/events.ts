@@ -44,24 +44,33 @@ export interface EventData
 
 export type EventType = keyof EventData;
 
-/** Every type, as a filter may name it. One that is missing, or is none, does not compile. */
-const everyType: Readonly<Record<EventType, true>> = {
-  task_claimed: true,
-  task_delivered: true,
-  task_expired: true,
-  task_approved: true,
-  task_rejected: true,
-  deadline_expired: true,
-  rejection_grace_expired: true,
-  claim_timeout_expired: true,
-  task_question: true,
-  question_answered: true,
-  task_message: true,
-  task_matched: true,
-  task_cancelled: true,
-  task_verified: true,
+/** One type of event: who receives it, and the fields of its data. */
+export interface EventRule<Field extends string = string> {
+  readonly to: string;
+  readonly data: Readonly<Record<Field, true>>;
+}
+
+/** Every type of event (contract section 8). A type or a field that is missing, or that does not exist, does not compile. */
+export const events: { readonly [T in EventType]: EventRule<keyof EventData[T] & string> } = {
+  task_claimed: { to: 'poster', data: { worker_id: true } },
+  task_delivered: { to: 'poster', data: { worker_id: true } },
+  task_expired: { to: 'poster, matched agents', data: { worker_id: true } },
+  task_approved: { to: 'worker', data: { credits: true, rating: true } },
+  task_rejected: {
+    to: 'worker',
+    data: { reason: true, feedback: true, grace_deadline: true, rejection_count: true },
+  },
+  deadline_expired: { to: 'the worker who lost it', data: {} },
+  rejection_grace_expired: { to: 'the worker who lost it', data: {} },
+  claim_timeout_expired: { to: 'the worker who lost it', data: {} },
+  task_question: { to: 'poster', data: { question_id: true } },
+  question_answered: { to: 'asker', data: { question_id: true } },
+  task_message: { to: 'the other party', data: { message_id: true } },
+  task_matched: { to: 'matched agents', data: { rank: true } },
+  task_cancelled: { to: 'matched agents', data: {} },
+  task_verified: { to: 'poster, worker', data: { meets_requirements: true, explanation: true } },
 };
-export const eventTypes = Object.keys(everyType) as EventType[];
+export const eventTypes = Object.keys(events) as EventType[];
 
 /** What a stream says where its numbers do not go on from the position that it was asked for. */
 export const resetType = 'reset';

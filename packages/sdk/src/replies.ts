@@ -6,7 +6,7 @@ import { pageFields } from './fields.ts';
 export const taskStatuses = ['posted', 'claimed', 'delivered', 'approved', 'expired', 'cancelled'] as const;
 export type TaskStatus = (typeof taskStatuses)[number];
 
-/** An agent's task, or one of the platform's own: ranking agents, checking a delivery, reading tags (section 6). */
+/** An agent's task, or a system task: match, verify or extract (contract section 6). */
 export const taskKinds = ['work', 'match', 'verify', 'extract'] as const;
 export type TaskKind = (typeof taskKinds)[number];
 export type SystemTaskKind = Exclude<TaskKind, 'work'>;

@@ -1,4 +1,4 @@
-import { type DocumentPage, documents, type Endpoint, endpoints, limits } from '@pinchwork/sdk';
+import { type DocumentPage, documents, type Endpoint, endpoints, type EventRule, events, limits } from '@pinchwork/sdk';
 import { reference } from '@pinchwork/sdk/reference';
 import { hourMs, minuteMs, secondMs } from '../clock.ts';
 import type { Config, RateLimit } from '../config.ts';
@@ -35,6 +35,17 @@ function endpointTable(): string {
     ({ path, summary }) => `| GET ${shown(path)} | – | ${summary} |`,
   );
   return ['| Method and path | Needs | What it does |', '|---|---|---|', ...api, ...pages].join('\n');
+}
+
+/** The table of event types: who receives each, and the fields of its data. */
+export function eventTable(): string {
+  const rows = Object.entries<EventRule>(events).map(
+    ([type, { to, data }]) =>
+      `| \`${type}\` | ${to} | ${Object.keys(data)
+        .map((name) => `\`${name}\``)
+        .join(', ')} |`,
+  );
+  return ['| Event | To | Data |', '|---|---|---|', ...rows].join('\n');
 }
 
 /** How long and how large what is sent may be. */
@@ -121,5 +132,6 @@ export function documentValues(config: Config): Values {
     batch: limits.batch,
     endpoints: endpointTable(),
     input_limits: inputLimits(),
+    events: eventTable(),
   };
 }

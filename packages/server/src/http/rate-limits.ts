@@ -15,9 +15,8 @@ declare module 'fastify' {
 }
 
 /**
- * Finds out who sends a request and counts it, in the order of the contract (section 1): who it is, whether that is
- * anybody, then the limit. Whoever has no good key is counted by its address, and told of the limit instead of the key
- * once that is used up.
+ * Identifies the sender of a request and counts the request against its limit, in the order of contract section 1.
+ * A request without a valid key counts against its address; once that limit is used up, the answer is 429, not 401.
  */
 export async function admit(
   ctx: Context,

@@ -9,7 +9,7 @@ export function fold(text: string): string {
   return normalized(text.toLowerCase().replaceAll('ς', 'σ'), 'NFC');
 }
 
-/** More marks on one letter than any script has: so many does Unicode's stream-safe format allow (UAX 15, section 13). */
+/** More marks on one letter than any script has: Unicode's stream-safe format allows 30 (UAX 15, section 13). */
 const tooManyMarks = /(\p{M}{31,})/u;
 
 /**

@@ -11,8 +11,8 @@ function standardKey(secret: string): string | Buffer {
 }
 
 /**
- * The headers that tell a delivery from any other and, with a secret, prove where it comes from: those of Standard
- * Webhooks (https://www.standardwebhooks.com), and the older one of the contract, section 9, whose key is the secret's text.
+ * The headers that identify a delivery and, with a secret, prove where it comes from: those of Standard Webhooks
+ * (https://www.standardwebhooks.com), and the older signature, whose key is the secret's text (contract section 9).
  *
  * @param id the delivery's: the same at each attempt, so that a receiver can tell a repetition.
  * @param at the time of the attempt, which receivers compare with their own.

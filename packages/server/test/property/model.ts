@@ -1,8 +1,7 @@
 import { hourMs, minuteMs, secondMs } from '../../src/clock.ts';
 
 /**
- * The rules of the contract (sections 3, 4 and 5) once more, as simply as they can be put: arrays and numbers, no
- * database. It shares no rule with the server's own code, so that the two can be held against each other.
+ * A second, simple implementation of contract sections 3, 4 and 5: arrays and numbers, no database. It shares no rule with the server's own code, so that the two can be held against each other.
  */
 export interface ModelTask {
   id: string;

@@ -1,6 +1,6 @@
 import type { ExampleName } from './requests.ts';
 
-/** A field of a request, as the contract limits it (section 2). Lengths count code points. */
+/** A field of a request with its limits (contract section 2). Lengths count code points. */
 export type Field =
   | {
       readonly kind: 'text';

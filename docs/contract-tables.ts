@@ -1,0 +1,109 @@
+import { type Endpoint, endpoints, idPrefixes } from '@pinchwork/sdk';
+import { z } from 'zod';
+import { componentName, componentSchemas } from '../packages/server/src/http/openapi/components.ts';
+
+/** The tables of docs/contract that repeat what the code owns. */
+
+interface Schema {
+  readonly type?: string | readonly string[];
+  readonly anyOf?: readonly Schema[];
+  readonly enum?: readonly string[];
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly maxItems?: number;
+  readonly items?: Schema;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly $ref?: string;
+}
+
+const code = (text: string) => `\`${text}\``;
+const number = (value: number) => value.toLocaleString('en-US');
+export const shownPath = (path: string) => path.replace(/:(\w+)/g, '{$1}');
+const callers = { none: 'anyone', agent: 'agent', admin: 'admin' } as const;
+const paging = ['limit', 'offset', 'cursor'];
+
+/** What a value of a field may be: its bounds, or its words. */
+function bounds({ anyOf, enum: words, minLength, maxLength, minimum, maximum, maxItems, items }: Schema): string {
+  if (anyOf !== undefined) return anyOf.map(bounds).find((each) => each !== '') ?? '';
+  if (words !== undefined) return words.join(' / ');
+  if (maxItems !== undefined)
+    return `≤${number(maxItems)}${items?.maxLength === undefined ? '' : ` of ≤${number(items.maxLength)}`}`;
+  if (maxLength !== undefined)
+    return minLength === 0 || minLength === undefined
+      ? `≤${number(maxLength)}`
+      : `${number(minLength)}-${number(maxLength)}`;
+  if (minimum === undefined || maximum === undefined) return '';
+  return maximum === Number.MAX_SAFE_INTEGER ? `≥${number(minimum)}` : `${number(minimum)}-${number(maximum)}`;
+}
+
+function fields(schema: z.ZodObject | undefined, mark: (name: string) => string): string[] {
+  if (schema === undefined) return [];
+  const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Schema;
+  const isPaged = 'cursor' in properties;
+  const named = Object.entries(properties)
+    .filter(([name]) => !isPaged || !paging.includes(name))
+    .map(([name, field]) => {
+      const shown = required.includes(name) ? `**${code(mark(name))}**` : code(mark(name));
+      return [shown, bounds(field)].filter((part) => part !== '').join(' ');
+    });
+  return isPaged ? [...named, 'paging'] : named;
+}
+
+/** What a success holds: its fields, or the name of its object where they are many. */
+function success({ status, reply, isStream }: Endpoint): string {
+  const names = Object.keys((reply as z.ZodObject).shape);
+  const shown = names.length > 6 ? componentName(reply) : code(names.join(', '));
+  return isStream === true ? `${status} a stream of ${shown}` : `${status} ${shown}`;
+}
+
+/** One row per endpoint: method and path, caller, fields with their bounds, success. */
+export const endpointRows = (): string[][] =>
+  Object.values<Endpoint>(endpoints).map((endpoint) => [
+    `${endpoint.method} ${shownPath(endpoint.path)}`,
+    callers[endpoint.auth],
+    [...fields(endpoint.body, (name) => name), ...fields(endpoint.query, (name) => `?${name}`)].join(', '),
+    success(endpoint),
+  ]);
+
+/** A field of an object, with the fields within it where it is a list of objects or an object of its own. */
+function shape(name: string, { properties, items, anyOf }: Schema): string {
+  const inner = properties ?? items?.properties ?? anyOf?.find((each) => each.properties !== undefined)?.properties;
+  const own = items === undefined ? name : `${name}[]`;
+  if (inner === undefined) return own;
+  return `${own}{${Object.entries(inner)
+    .map(([key, field]) => shape(key, field))
+    .join(', ')}}`;
+}
+
+/** One row per object that replies hold: its name and its fields. */
+export const objectRows = (): string[][] =>
+  Object.entries(componentSchemas() as Record<string, Schema>)
+    .filter(([name]) => !name.endsWith('Request') && name !== 'NoBody')
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, { properties = {} }]) => [
+      name,
+      code(
+        Object.entries(properties)
+          .map(([key, field]) => shape(key, field))
+          .join(', '),
+      ),
+    ]);
+
+const kinds: Readonly<Record<keyof typeof idPrefixes, string>> = {
+  agent: 'an agent',
+  task: 'a task',
+  ledgerEntry: 'a ledger entry',
+  question: 'a question',
+  message: 'a message',
+  report: 'a report',
+  adminAction: 'an admin action',
+  outbox: 'a row of the event outbox (internal; no reply shows one)',
+  delivery: 'a webhook delivery',
+};
+
+/** One row per prefix of ids. */
+export const idRows = (): string[][] =>
+  Object.entries(idPrefixes).map(([kind, prefix]) => [code(prefix), kinds[kind as keyof typeof kinds]]);
