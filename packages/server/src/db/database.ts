@@ -121,8 +121,6 @@ export interface SchemaDialect {
   readonly holdBack: (db: Kysely<Schema>, tables: readonly (keyof Schema)[]) => Promise<void>;
   readonly integer: 'integer' | 'bigint';
   readonly real: 'real' | 'double precision';
-  /** How a generated column is kept that is added to a table: SQLite can't store it, PostgreSQL can't do without. */
-  readonly addedColumn: 'virtual' | 'stored';
   /** Text that compares by its bytes, as ids must: they sort by time. */
   readonly id: string;
   /** Ends a `create table` whose rows are looked up by a primary key of several columns. */

@@ -2,13 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import semver from 'semver';
 import type { Database, SchemaDialect } from './database.ts';
-import * as core from './migrations/0001_core.ts';
-import * as people from './migrations/0002_people.ts';
-import * as matching from './migrations/0003_matching.ts';
-import * as webhooks from './migrations/0004_webhooks.ts';
-import * as search from './migrations/0006_search.ts';
-import * as extractions from './migrations/0007_extractions.ts';
-import * as suspended from './migrations/0008_suspended.ts';
+import * as tables from './migrations/0001_tables.ts';
 import type { Schema } from './schema.ts';
 
 export interface SchemaStep {
@@ -19,16 +13,7 @@ export interface SchemaStep {
 
 /** Every step, in order. A step that has been released is never edited. */
 export const steps: Readonly<Record<string, SchemaStep>> = {
-  '0001_core': { up: core.up, oldestProgram: '0.1.0' },
-  // Older programs would not keep the counts.
-  '0002_people': { up: people.up, oldestProgram: '0.2.0' },
-  // Older programs would hand out the platform's tasks like any other.
-  '0003_matching': { up: matching.up, oldestProgram: '0.2.0' },
-  '0004_webhooks': { up: webhooks.up, oldestProgram: '0.2.0' },
-  // Older programs would fold what agents say of themselves in another way.
-  '0006_search': { up: search.up, oldestProgram: '0.2.0' },
-  '0007_extractions': { up: extractions.up, oldestProgram: '0.2.0' },
-  '0008_suspended': { up: suspended.up, oldestProgram: '0.2.0' },
+  '0001_tables': { up: tables.up, oldestProgram: '0.2.0' },
 };
 
 /** Whether these, and no others, are the steps that this program knows. */

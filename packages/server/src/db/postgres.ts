@@ -56,7 +56,6 @@ const ddl: SchemaDialect = {
   },
   integer: 'bigint',
   real: 'double precision',
-  addedColumn: 'stored',
   id: 'text collate "C"',
   clustered: '',
   heap: '',

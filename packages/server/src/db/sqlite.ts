@@ -43,7 +43,6 @@ const ddl: SchemaDialect = {
   holdBack: async () => undefined,
   integer: 'integer',
   real: 'real',
-  addedColumn: 'virtual',
   id: 'text',
   clustered: 'strict, without rowid',
   heap: 'strict',

@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest';
-import { migrate } from '../../src/db/migrate.ts';
+import { migrate, steps } from '../../src/db/migrate.ts';
 import { openDatabase } from '../../src/db/open.ts';
 import { version } from '../../src/version.ts';
 import { onBothEngines } from '../support/engines.ts';
+import { laterSteps } from '../support/later-step.ts';
 
 onBothEngines('the schema', (engine) => {
   const open = (url: string) => openDatabase(url, { onError: () => undefined });
@@ -12,17 +13,40 @@ onBothEngines('the schema', (engine) => {
     const first = await open(url);
     const second = first.shared ? await open(url) : first;
     await Promise.all([migrate(first, version), first.shared ? migrate(second, version) : undefined]);
-    expect(await engine.query(url, 'select name from kysely_migration')).toEqual([
-      { name: '0001_core' },
-      { name: '0002_people' },
-      { name: '0003_matching' },
-      { name: '0004_webhooks' },
-      { name: '0006_search' },
-      { name: '0007_extractions' },
-      { name: '0008_suspended' },
-    ]);
+    expect(await engine.query(url, 'select name from kysely_migration')).toEqual([{ name: '0001_tables' }]);
     await first.close();
     if (second !== first) await second.close();
+  });
+
+  it('is brought up to date by the steps that it lacks, each once, and says which program may use it', async () => {
+    const url = await engine.freshUrl();
+    const db = await open(url);
+    await migrate(db, version);
+    await engine.vandalise(url, `insert into agents (id, name, created_at) values ('ag-old', 'Old', 0)`);
+    const [additive] = Object.entries(laterSteps).slice(-1);
+    const later = { ...steps, [additive![0]]: { ...additive![1], oldestProgram: '0.3.0' } };
+    await migrate(db, '0.3.0', later);
+    await migrate(db, '0.3.0', later);
+    expect(await engine.query(url, 'select name from kysely_migration order by name')).toEqual([
+      { name: '0001_tables' },
+      { name: '9998_additive' },
+    ]);
+    expect(await engine.query(url, `select mood from agents where id = 'ag-old'`)).toEqual([{ mood: 'fine' }]);
+    expect(await engine.query(url, `select value from meta where key = 'oldest_program'`)).toEqual([
+      { value: '0.3.0' },
+    ]);
+    await expect(migrate(db, '0.2.0')).rejects.toThrow('This database needs Pinchwork 0.3.0 or newer; this is 0.2.0.');
+    await db.close();
+  });
+
+  it('names the step that failed, and why', async () => {
+    const url = await engine.freshUrl();
+    const db = await open(url);
+    const fails = { oldestProgram: version, up: () => Promise.reject(new Error('no room')) };
+    await expect(migrate(db, version, { ...steps, '9998_fails': fails })).rejects.toThrow(
+      'The schema step 9998_fails failed: no room',
+    );
+    await db.close();
   });
 
   it('is used by an older program as long as it says so', async () => {

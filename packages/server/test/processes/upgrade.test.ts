@@ -1,28 +1,12 @@
-import { sql } from 'kysely';
 import { expect, onTestFinished } from 'vitest';
-import { migrate, steps } from '../../src/db/migrate.ts';
+import { migrate } from '../../src/db/migrate.ts';
 import { openDatabase } from '../../src/db/open.ts';
-import { version } from '../../src/version.ts';
 import { Client } from '../support/client.ts';
 import { itOnPostgres, postgres } from '../support/engines.ts';
+import { laterSteps } from '../support/later-step.ts';
 import { claimTask, deliverTask } from '../support/market.ts';
 import { PersistentPosters } from '../support/persistent.ts';
 import { startServer } from '../support/process.ts';
-
-/** A schema of a later version that this one can live with: what it adds has a default, and nothing goes. */
-const additive = {
-  ...steps,
-  '9998_additive': {
-    oldestProgram: version,
-    up: async (db: Parameters<(typeof steps)[string]['up']>[0]) => {
-      for (const table of ['agents', 'tasks', 'questions', 'messages', 'reports', 'admin_actions']) {
-        await sql`alter table ${sql.table(table)} add column mood text not null default 'fine'`.execute(db);
-      }
-      await sql`create table moods (id text primary key)`.execute(db);
-      await sql`create index tasks_by_mood on tasks (mood)`.execute(db);
-    },
-  },
-};
 
 itOnPostgres(
   'a node goes on serving while a later version adds to the schema, and another of its kind may still start',
@@ -67,7 +51,7 @@ itOnPostgres(
 
     const later = await openDatabase(database, { onError: () => undefined });
     onTestFinished(() => later.close());
-    await migrate(later, '99.0.0', additive);
+    await migrate(later, '99.0.0', laterSteps);
 
     await posters.untilMore('created', 200);
     await everybody(client);

@@ -1,7 +1,7 @@
 import { chownSync, existsSync, linkSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
-import { migrate } from '../migrate.ts';
+import { migrate, type steps } from '../migrate.ts';
 import { openSqlite } from '../sqlite.ts';
 import { locate, lock } from '../sqlite-file.ts';
 import { checkBooksOf } from './books.ts';
@@ -16,6 +16,12 @@ export interface Restored {
   readonly checked: Readonly<Record<string, number>>;
 }
 
+/** The program that the data is brought up to date for, and the schema steps that it knows: as `migrate` takes them. */
+interface Program {
+  readonly programVersion: string;
+  readonly known?: typeof steps | undefined;
+}
+
 /**
  * Puts a backup in the place of a data file. It is copied beside it, brought to this program's schema and audited there,
  * so that what is wrong with it shows before anything is changed; then the copy takes the data file's name.
@@ -26,7 +32,7 @@ export interface Restored {
 export async function restore(
   file: string,
   dataFile: string,
-  { force, programVersion, now }: { force: boolean; programVersion: string; now: Date },
+  { force, now, ...program }: { force: boolean; now: Date } & Program,
 ): Promise<Restored> {
   if (!existsSync(file)) throw new Error(`There is no file ${file}.`);
   const isNew = !existsSync(dataFile);
@@ -46,7 +52,7 @@ export async function restore(
     forget(copy);
     checkFile(file);
     snapshot(file, copy);
-    const checked = await bringUpToDate(copy, file, programVersion);
+    const checked = await bringUpToDate(copy, file, program);
     if (!isNew) takeOwner(copy, path);
     sync(copy);
     const keptAs = holdsData ? putAside(path, now) : undefined;
@@ -63,10 +69,14 @@ export async function restore(
   }
 }
 
-async function bringUpToDate(copy: string, file: string, programVersion: string): Promise<Restored['checked']> {
+async function bringUpToDate(
+  copy: string,
+  file: string,
+  { programVersion, known }: Program,
+): Promise<Restored['checked']> {
   const database = openSqlite({ path: copy });
   try {
-    await migrate(database, programVersion);
+    await migrate(database, programVersion, known);
   } finally {
     // Closing empties the log beside the file into it.
     await database.close();

@@ -1,26 +1,40 @@
-import { type Kysely, sql } from 'kysely';
-import type { SchemaDialect } from '../database.ts';
-import type { Schema } from '../schema.ts';
+import { sql } from 'kysely';
+import type { StepSql } from '../../step-sql.ts';
 
-/** Webhooks: from which event on an agent has one, its deliveries, and when each endpoint is to be served. */
-export async function up(db: Kysely<Schema>, dialect: SchemaDialect): Promise<void> {
-  const int = sql.raw(dialect.integer);
-  const idText = sql.raw(dialect.id);
-  const clusteredTable = sql.raw(dialect.clustered);
-  const run = (statement: ReturnType<typeof sql>) => statement.execute(db);
+/** Events in each agent's own numbering, those still to be told, and the webhooks that carry them. */
+export async function eventTables({ run, int, id, clustered }: StepSql): Promise<void> {
+  await run(sql`create table event_cursors (
+    agent_id ${id} primary key references agents (id),
+    last_number ${int} not null,
+    webhook_from ${int}
+  ) ${clustered}`);
 
-  await run(sql`alter table event_cursors add column webhook_from ${int}`);
-  // Agents that gave an address before anything was sent to it hear of what happens from now on.
-  await run(sql`insert into event_cursors (agent_id, last_number, webhook_from)
-    select id, 0, 1 from agents where webhook_url is not null
-    on conflict (agent_id) do update set webhook_from = event_cursors.last_number + 1`);
+  await run(sql`create table events (
+    agent_id ${id} not null,
+    number ${int} not null,
+    type text not null,
+    task_id ${id} not null,
+    data text not null,
+    created_at ${int} not null,
+    primary key (agent_id, number)
+  ) ${clustered}`);
+
+  await run(sql`create table outbox (
+    id ${id} primary key,
+    task_id ${id} not null references tasks (id),
+    type text not null,
+    data text not null,
+    created_at ${int} not null,
+    told_upto ${id} not null default ''
+  ) ${clustered}`);
+  await run(sql`create index outbox_by_task on outbox (task_id, id)`);
 
   await run(sql`create table webhook_deliveries (
-    agent_id ${idText} not null references agents (id),
-    id ${idText} not null,
+    agent_id ${id} not null references agents (id),
+    id ${id} not null,
     event_number ${int},
     event text not null,
-    task_id ${idText},
+    task_id ${id},
     data text not null,
     created_at ${int} not null,
     status text not null check (status in ('pending', 'delivered', 'dead')),
@@ -31,7 +45,7 @@ export async function up(db: Kysely<Schema>, dialect: SchemaDialect): Promise<vo
     primary key (agent_id, id),
     check ((status = 'pending') = (next_at is not null)),
     check ((status = 'pending') = (forget_at is null))
-  ) ${clusteredTable}`);
+  ) ${clustered}`);
   await run(sql`create unique index webhook_deliveries_by_event on webhook_deliveries (agent_id, event_number)
     where event_number is not null`);
   await run(sql`create index webhook_deliveries_by_status on webhook_deliveries (agent_id, status, id)`);
@@ -41,10 +55,10 @@ export async function up(db: Kysely<Schema>, dialect: SchemaDialect): Promise<vo
     where next_at is not null and (tries > 0 or event_number is null)`);
   await run(sql`create index webhook_deliveries_forget on webhook_deliveries (forget_at) where forget_at is not null`);
 
-  // ready_at: the earliest moment at which a server may serve the endpoint; the latest of three, which the two engines
-  // have no common word for.
+  // ready_at: the earliest moment at which a server may serve the endpoint. It is the latest of three; the engines have
+  // no function for that in common.
   await run(sql`create table webhook_endpoints (
-    agent_id ${idText} primary key references agents (id),
+    agent_id ${id} primary key references agents (id),
     due_at ${int},
     rest_until ${int} not null default 0,
     leased_until ${int} not null default 0,
@@ -56,7 +70,7 @@ export async function up(db: Kysely<Schema>, dialect: SchemaDialect): Promise<vo
       when rest_until >= leased_until then rest_until
       else leased_until
     end) stored
-  ) ${clusteredTable}`);
+  ) ${clustered}`);
   await run(
     sql`create index webhook_endpoints_ready on webhook_endpoints (failing, ready_at) where ready_at is not null`,
   );

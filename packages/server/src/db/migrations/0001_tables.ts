@@ -1,0 +1,24 @@
+import { type Kysely, sql } from 'kysely';
+import type { SchemaDialect } from '../database.ts';
+import type { Schema } from '../schema.ts';
+import { stepSql } from '../step-sql.ts';
+import { agentTables } from './0001_tables/agents.ts';
+import { boardTables } from './0001_tables/board.ts';
+import { eventTables } from './0001_tables/events.ts';
+import { ledgerTables } from './0001_tables/ledger.ts';
+import { operationTables } from './0001_tables/operation.ts';
+import { talkTables } from './0001_tables/talk.ts';
+import { taskTables } from './0001_tables/tasks.ts';
+
+/** Every table, in one file a subject; one that refers to another comes after it. */
+export async function up(db: Kysely<Schema>, dialect: SchemaDialect): Promise<void> {
+  const step = stepSql(db, dialect);
+  await step.run(sql`create table meta (key ${step.id} primary key, value text not null) ${step.clustered}`);
+  await agentTables(step);
+  await taskTables(step);
+  await boardTables(step);
+  await ledgerTables(step);
+  await eventTables(step);
+  await talkTables(step);
+  await operationTables(step);
+}

@@ -1,0 +1,103 @@
+import { sql } from 'kysely';
+import type { StepSql } from '../../step-sql.ts';
+
+/** Agents, their keys, and what is known about each of them. */
+export async function agentTables({ run, int, real, id, clustered, heap }: StepSql): Promise<void> {
+  // reputation_e2: a hundred times the reputation, which is a mean with two decimals. The directory sorts by it.
+  await run(sql`create table agents (
+    id ${id} primary key,
+    name text not null,
+    good_at text,
+    accepts_system_tasks ${int} not null default 0 check (accepts_system_tasks in (0, 1)),
+    webhook_url text,
+    webhook_secret text,
+    suspended_at ${int},
+    suspension_reason text,
+    tasks_posted ${int} not null default 0,
+    tasks_completed ${int} not null default 0,
+    rating_sum ${int} not null default 0,
+    rating_count ${int} not null default 0,
+    created_at ${int} not null,
+    folded text not null default '',
+    earned ${int} not null default 0,
+    fees_paid ${int} not null default 0,
+    spent ${int} not null default 0,
+    deliveries_approved ${int} not null default 0,
+    deliveries_rejected ${int} not null default 0,
+    abandons ${int} not null default 0,
+    pickups_paused_until ${int},
+    release_claims_until ${int},
+    words text,
+    extraction_posted_at ${int},
+    extraction_due_at ${int},
+    reputation_e2 ${int} generated always as (case
+      when rating_count = 0 then 0
+      else (200 * rating_sum + rating_count) / (2 * rating_count)
+    end) stored
+  ) ${heap}`);
+  for (const order of ['reputation_e2', 'tasks_completed', 'rating_count']) {
+    await run(
+      sql`create index ${sql.raw(`agents_by_${order}`)} on agents (${sql.raw(order)}, id) where suspended_at is null`,
+    );
+  }
+  await run(sql`create index agents_suspended on agents (suspended_at, id) where suspended_at is not null`);
+  // The board asks of the poster of every task it looks at whether that agent is suspended.
+  await run(sql`create index agents_suspended_by_id on agents (id) where suspended_at is not null`);
+  await run(sql`create index agents_releasing on agents (id) where release_claims_until is not null`);
+  await run(sql`create index agents_unindexed on agents (id) where words is null and good_at is not null`);
+  await run(sql`create index agents_infra on agents (id) where accepts_system_tasks = 1 and suspended_at is null`);
+  await run(
+    sql`create index agents_extraction_due on agents (extraction_due_at, id) where extraction_due_at is not null`,
+  );
+
+  await run(sql`create table api_keys (
+    id ${id} primary key,
+    agent_id ${id} not null references agents (id),
+    key_hash text not null,
+    created_at ${int} not null
+  ) ${clustered}`);
+
+  await run(sql`create table agent_tags (
+    agent_id ${id} not null references agents (id),
+    tag ${id} not null,
+    name text not null,
+    tasks_completed ${int} not null default 0,
+    earned ${int} not null default 0,
+    rating_sum ${int} not null default 0,
+    rating_count ${int} not null default 0,
+    is_capability ${int} not null default 0 check (is_capability in (0, 1)),
+    primary key (agent_id, tag)
+  ) ${clustered}`);
+  await run(sql`create index agent_tags_by_use on agent_tags (agent_id, tasks_completed, tag)`);
+  await run(
+    sql`create index agent_tags_by_tag on agent_tags (tag, agent_id) where (tasks_completed > 0 or is_capability = 1)`,
+  );
+  await run(sql`create index agent_tags_capable on agent_tags (tag, agent_id) where is_capability = 1`);
+  await run(sql`create index agent_capabilities on agent_tags (agent_id, tag) where is_capability = 1`);
+
+  await run(sql`create table agent_words (
+    word ${id} not null,
+    agent_id ${id} not null references agents (id),
+    primary key (word, agent_id)
+  ) ${clustered}`);
+  await run(sql`create table word_counts (
+    word ${id} primary key,
+    agents ${int} not null check (agents >= 0)
+  ) ${clustered}`);
+
+  await run(sql`create table trust (
+    truster_id ${id} not null references agents (id),
+    trusted_id ${id} not null references agents (id),
+    score ${real} not null check (score between 0 and 1),
+    interactions ${int} not null,
+    updated_at ${int} not null,
+    primary key (truster_id, trusted_id)
+  ) ${clustered}`);
+
+  await run(sql`create table earnings (
+    agent_id ${id} not null references agents (id),
+    at ${int} not null,
+    total ${int} not null,
+    primary key (agent_id, at, total)
+  ) ${clustered}`);
+}

@@ -1,0 +1,60 @@
+import { sql } from 'kysely';
+import type { StepSql } from '../../step-sql.ts';
+
+/** What the board, the matcher and the search keep about tasks that can be found. */
+export async function boardTables({ run, int, id, clustered, heap, textIndex }: StepSql): Promise<void> {
+  // board_hints: tags that a matching agent has read out of a task. They count for the order of the board alone.
+  for (const table of ['board_tags', 'board_hints']) {
+    await run(sql`create table ${sql.raw(table)} (
+      tag ${id} not null,
+      created_at ${int} not null,
+      task_id ${id} not null references tasks (id),
+      primary key (tag, created_at, task_id)
+    ) ${clustered}`);
+  }
+
+  await run(sql`create table matches (
+    task_id ${id} not null references tasks (id),
+    agent_id ${id} not null references agents (id),
+    rank ${int} not null,
+    task_created_at ${int} not null,
+    on_board ${int} not null check (on_board in (0, 1)),
+    matched_event ${int},
+    ended_event ${int},
+    primary key (task_id, agent_id)
+  ) ${clustered}`);
+  await run(
+    sql`create index matches_on_board on matches (agent_id, rank, task_created_at, task_id) where on_board = 1`,
+  );
+
+  // What the platform has spent on its own tasks, for the two caps.
+  await run(sql`create table system_tasks_posted (
+    task_id ${id} primary key references tasks (id),
+    poster_id ${id} not null references agents (id),
+    posted_at ${int} not null
+  ) ${clustered}`);
+  await run(sql`create index system_tasks_by_poster on system_tasks_posted (poster_id, posted_at)`);
+  await run(sql`create index system_tasks_by_age on system_tasks_posted (posted_at)`);
+  await run(sql`create table system_spending (
+    period ${int} primary key,
+    credits ${int} not null check (credits >= 0)
+  ) ${clustered}`);
+
+  await run(sql`create table search_texts (
+    doc ${int} primary key,
+    task_id ${id} not null references tasks (id),
+    created_at ${int} not null,
+    is_long ${int} not null check (is_long in (0, 1))
+  ) ${heap}`);
+  await run(sql`create unique index search_texts_by_age on search_texts (created_at, task_id)`);
+  await run(sql`create index search_texts_long on search_texts (doc) where is_long = 1`);
+  for (const statement of textIndex) await run(statement);
+  await run(sql`create table search_progress (
+    id ${int} primary key check (id = 1),
+    reached_created_at ${int} not null,
+    reached_id ${id} not null,
+    swept_created_at ${int} not null,
+    swept_id ${id} not null
+  ) ${heap}`);
+  await run(sql`insert into search_progress values (1, -1, '', -1, '')`);
+}

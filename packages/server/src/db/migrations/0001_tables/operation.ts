@@ -1,0 +1,45 @@
+import { sql } from 'kysely';
+import type { StepSql } from '../../step-sql.ts';
+
+/** What the server and its operator keep: reports and the operator's log, idempotency keys, rate limits. */
+export async function operationTables({ run, int, id, clustered, heap }: StepSql): Promise<void> {
+  await run(sql`create table reports (
+    id ${id} primary key,
+    task_id ${id} not null references tasks (id),
+    reporter_id ${id} not null references agents (id),
+    reason text not null,
+    status text not null check (status in ('open', 'resolved', 'dismissed')),
+    note text,
+    created_at ${int} not null,
+    decided_at ${int},
+    check ((status = 'open') = (decided_at is null))
+  ) ${heap}`);
+  await run(sql`create index reports_by_status on reports (status, id)`);
+
+  await run(sql`create table admin_actions (
+    id ${id} primary key,
+    action text not null,
+    subject ${id} not null,
+    address text not null,
+    before text not null,
+    after text not null,
+    created_at ${int} not null
+  ) ${heap}`);
+
+  await run(sql`create table idempotency_keys (
+    scope ${id} not null,
+    key ${id} not null,
+    fingerprint text not null,
+    reply text not null,
+    expires_at ${int} not null,
+    primary key (scope, key)
+  ) ${heap}`);
+  await run(sql`create index idempotency_keys_expiry on idempotency_keys (expires_at)`);
+
+  await run(sql`create table rate_windows (
+    key ${id} primary key,
+    count ${int} not null,
+    ends_at ${int} not null
+  ) ${clustered}`);
+  await run(sql`create index rate_windows_end on rate_windows (ends_at)`);
+}

@@ -1,0 +1,30 @@
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import type { SchemaDialect } from './database.ts';
+import type { Schema } from './schema.ts';
+
+/** What a schema step writes its statements with: each engine's words for the same things, as parts of SQL. */
+export interface StepSql {
+  /** Runs one statement. */
+  run(statement: RawBuilder<unknown>): Promise<void>;
+  readonly int: RawBuilder<unknown>;
+  readonly real: RawBuilder<unknown>;
+  /** Text that compares by its bytes. */
+  readonly id: RawBuilder<unknown>;
+  /** Ends a `create table` whose rows are looked up by a primary key of several columns. */
+  readonly clustered: RawBuilder<unknown>;
+  /** Ends any other `create table`. */
+  readonly heap: RawBuilder<unknown>;
+  /** Makes the index of texts. */
+  readonly textIndex: readonly RawBuilder<unknown>[];
+}
+
+/** The parts that one engine's dialect calls for. */
+export const stepSql = (db: Kysely<Schema>, dialect: SchemaDialect): StepSql => ({
+  run: async (statement) => void (await statement.execute(db)),
+  int: sql.raw(dialect.integer),
+  real: sql.raw(dialect.real),
+  id: sql.raw(dialect.id),
+  clustered: sql.raw(dialect.clustered),
+  heap: sql.raw(dialect.heap),
+  textIndex: dialect.textIndex.map((statement) => sql.raw(statement)),
+});

@@ -1,0 +1,21 @@
+/** Accounts and the entries that make up their balances. */
+export interface LedgerTables {
+  accounts: AccountsTable;
+  ledger_entries: LedgerEntriesTable;
+}
+
+interface AccountsTable {
+  /** An agent's id, or a task's for its escrow. */
+  id: string;
+  balance: number;
+}
+
+interface LedgerEntriesTable {
+  transfer_id: string;
+  /** An agent, a task's escrow, `fees` or `mint`. */
+  account_id: string;
+  amount: number;
+  reason: string;
+  task_id: string | null;
+  created_at: number;
+}

@@ -1,0 +1,53 @@
+import type { AdminAction, ReportStatus } from '@pinchwork/sdk';
+
+/** What the server and its operator keep. */
+export interface OperationTables {
+  meta: MetaTable;
+  reports: ReportsTable;
+  admin_actions: AdminActionsTable;
+  idempotency_keys: IdempotencyKeysTable;
+  rate_windows: RateWindowsTable;
+}
+
+interface MetaTable {
+  key: string;
+  value: string;
+}
+
+interface ReportsTable {
+  id: string;
+  task_id: string;
+  reporter_id: string;
+  reason: string;
+  status: ReportStatus;
+  note: string | null;
+  created_at: number;
+  decided_at: number | null;
+}
+
+/** The operator's log: one row for everything done with the admin key, never changed. */
+interface AdminActionsTable {
+  id: string;
+  action: AdminAction['action'];
+  subject: string;
+  address: string;
+  /** JSON objects. */
+  before: string;
+  after: string;
+  created_at: number;
+}
+
+interface IdempotencyKeysTable {
+  scope: string;
+  key: string;
+  fingerprint: string;
+  reply: string;
+  expires_at: number;
+}
+
+/** How much of a limit is used up, where several servers or several runs must agree. */
+interface RateWindowsTable {
+  key: string;
+  count: number;
+  ends_at: number;
+}
