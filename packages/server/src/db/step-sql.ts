@@ -20,7 +20,9 @@ export interface StepSql {
 
 /** The parts that one engine's dialect calls for. */
 export const stepSql = (db: Kysely<Schema>, dialect: SchemaDialect): StepSql => ({
-  run: async (statement) => void (await statement.execute(db)),
+  run: async (statement) => {
+    await statement.execute(db);
+  },
   int: sql.raw(dialect.integer),
   real: sql.raw(dialect.real),
   id: sql.raw(dialect.id),
