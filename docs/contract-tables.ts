@@ -1,6 +1,6 @@
 import { type Endpoint, endpoints, idPrefixes } from '@pinchwork/sdk';
 import { z } from 'zod';
-import { componentName, componentSchemas } from '../packages/server/src/http/openapi/components.ts';
+import { componentName, componentSchemas } from '../packages/server/src/doors/http/openapi/components.ts';
 
 /** The tables of docs/contract that repeat what the code owns. */
 

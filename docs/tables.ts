@@ -2,11 +2,11 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type Endpoint, endpoints, errorCodes, documents, limitNames, limitOf } from '@pinchwork/sdk';
 import { errorExample, reference } from '@pinchwork/sdk/reference';
 import type { z } from 'zod';
-import { settings } from '../packages/server/src/config.ts';
-import { eventTable, inputLimits } from '../packages/server/src/documents/values.ts';
-import { statusOf } from '../packages/server/src/http/errors.ts';
-import { componentName } from '../packages/server/src/http/openapi/components.ts';
-import { replyHeaders } from '../packages/server/src/http/openapi/headers.ts';
+import { settings } from '../packages/server/src/ground/config.ts';
+import { eventTable, inputLimits } from '../packages/server/src/doors/pages/values.ts';
+import { statusOf } from '../packages/server/src/doors/http/errors.ts';
+import { componentName } from '../packages/server/src/doors/http/openapi/components.ts';
+import { replyHeaders } from '../packages/server/src/doors/http/openapi/headers.ts';
 import { endpointRows as contractEndpoints, idRows, objectRows, shownPath } from './contract-tables.ts';
 
 /**

@@ -1,6 +1,6 @@
 import BetterSqlite, { type Statement } from 'better-sqlite3';
 import pg from 'pg';
-import type { Schema } from '../../packages/server/src/db/schema.ts';
+import type { Schema } from '../../packages/server/src/storage/schema.ts';
 
 export type Row = Readonly<Record<string, string | number | null>>;
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import audit from '../../packages/server/src/audit/audit.ts';
-import { openReader } from '../../packages/server/src/db/open.ts';
+import { openReader } from '../../packages/server/src/storage/open.ts';
 import { type Cleanup, runWithCleanup } from '../cleanup.ts';
 import { type Engine, openEngine } from '../engines.ts';
 import { describeMachine } from '../machine.ts';

@@ -1,8 +1,8 @@
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
-import { buildApp } from './app.ts';
-import { secondMs } from './clock.ts';
-import type { Config } from './config.ts';
+import { buildApp } from './doors/http/app.ts';
+import { secondMs } from './ground/clock.ts';
+import type { Config } from './ground/config.ts';
 import { type Context, createContext } from './context.ts';
 import type { MetricsServer } from './metrics/metrics.ts';
 

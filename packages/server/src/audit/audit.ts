@@ -1,9 +1,9 @@
 import type { AuditResponse } from '@pinchwork/sdk';
-import { hourMs, secondMs } from '../clock.ts';
-import type { Reader } from '../db/database.ts';
-import type { Prepared } from '../db/prepared.ts';
+import { hourMs, secondMs } from '../ground/clock.ts';
+import type { Reader } from '../storage/database.ts';
+import type { Prepared } from '../storage/prepared.ts';
 import type { Check, Finding, Range } from './check.ts';
-import { keptMs } from '../webhooks/schedule.ts';
+import { keptMs } from '../rules/webhooks/schedule.ts';
 import * as checks from './checks.ts';
 
 /** Subjects per statement: a few milliseconds each, so that nothing else waits long. */

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import { type Params, type Prepared, preparedSql } from '../db/prepared.ts';
+import { type Params, type Prepared, preparedSql } from '../storage/prepared.ts';
 
 /**
  * The invariants as queries that answer with what breaks them (docs/decisions/0015). Each looks at a range of ids and

@@ -1,8 +1,8 @@
 import { platformId, taskStatuses } from '@pinchwork/sdk';
 import { type RawBuilder, sql } from 'kysely';
-import { type Params, prepared } from '../db/prepared.ts';
-import { feesAccount, mintAccount } from '../ledger/ledger.ts';
-import { isFinal, transition, transitionNames } from '../tasks/machine.ts';
+import { type Params, prepared } from '../storage/prepared.ts';
+import { feesAccount, mintAccount } from '../rules/ledger/ledger.ts';
+import { isFinal, transition, transitionNames } from '../rules/tasks/machine.ts';
 import { type Check, check, type Finding, isUntold, isWork, list, type Range, report, within } from './check.ts';
 import { systemChecks, tellsOfMatching } from './system-checks.ts';
 import { talkChecks, tellsOfTalk } from './talk-checks.ts';

@@ -1,6 +1,6 @@
 import audit, { atRest } from '../audit/audit.ts';
-import { readConfig } from '../config.ts';
-import { openReader } from '../db/open.ts';
+import { readConfig } from '../ground/config.ts';
+import { openReader } from '../storage/open.ts';
 import type { Call } from './command.ts';
 
 /** `pinchwork-server audit`: checks the database that the environment names, also while a server is running on it. */

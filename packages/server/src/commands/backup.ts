@@ -1,5 +1,5 @@
-import { readConfig } from '../config.ts';
-import { isPostgresUrl } from '../db/open.ts';
+import { readConfig } from '../ground/config.ts';
+import { isPostgresUrl } from '../storage/open.ts';
 import type { Call } from './command.ts';
 
 /** `pinchwork-server backup FILE`: the embedded database as it stands, in one file. */
@@ -10,7 +10,7 @@ export default async function backup({ env, args: [file] }: Call): Promise<undef
       `The market is on PostgreSQL, which has a tool of its own for this:\n  pg_dump --format=custom --file=${file!} "$PINCHWORK_DATABASE_URL"`,
     );
   }
-  const { backUp } = await import('../db/copy/sqlite-snapshot.ts');
+  const { backUp } = await import('../backup/sqlite-snapshot.ts');
   const bytes = backUp(config.databaseUrl, file!);
   console.log(`Saved ${config.databaseUrl} as ${file!}, ${(bytes / 2 ** 20).toFixed(1)} MiB, and checked it.`);
 }

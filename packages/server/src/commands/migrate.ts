@@ -1,8 +1,8 @@
-import { systemClock } from '../clock.ts';
-import { readConfig } from '../config.ts';
-import { migrate } from '../db/migrate.ts';
-import { openDatabase } from '../db/open.ts';
-import { version } from '../version.ts';
+import { systemClock } from '../ground/clock.ts';
+import { readConfig } from '../ground/config.ts';
+import { migrate } from '../storage/migrate.ts';
+import { openDatabase } from '../storage/open.ts';
+import { version } from '../ground/version.ts';
 import type { Call } from './command.ts';
 
 /** `pinchwork-server migrate`: brings the schema up to date, as a start does, for who wants that done beforehand. */

@@ -1,8 +1,8 @@
-import { systemClock } from '../clock.ts';
-import { readConfig } from '../config.ts';
-import { isPostgresUrl } from '../db/open.ts';
-import type { Progress } from '../db/copy/move.ts';
-import { version } from '../version.ts';
+import { systemClock } from '../ground/clock.ts';
+import { readConfig } from '../ground/config.ts';
+import { isPostgresUrl } from '../storage/open.ts';
+import type { Progress } from '../backup/move.ts';
+import { version } from '../ground/version.ts';
 import { type Call, UsageError } from './command.ts';
 
 /** `pinchwork-server move --to URL`: the embedded database, whole, to PostgreSQL. */
@@ -15,7 +15,7 @@ export default async function moveCommand({ env, options }: Call): Promise<undef
   if (isPostgresUrl(config.databaseUrl)) {
     throw new Error('The market is on PostgreSQL already (PINCHWORK_DATABASE_URL). To move it on, use pg_dump.');
   }
-  const { move } = await import('../db/copy/move.ts');
+  const { move } = await import('../backup/move.ts');
   const moved = await move(config.databaseUrl, to, { programVersion: version, onProgress: teller() });
   for (const [table, { rows, checksum }] of Object.entries(moved.tables)) {
     console.log(`${table}: ${rows.toLocaleString('en-US')} rows, checksum ${checksum.slice(0, 16)}`);

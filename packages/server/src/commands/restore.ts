@@ -1,6 +1,6 @@
-import { readConfig } from '../config.ts';
-import { isPostgresUrl } from '../db/open.ts';
-import { version } from '../version.ts';
+import { readConfig } from '../ground/config.ts';
+import { isPostgresUrl } from '../storage/open.ts';
+import { version } from '../ground/version.ts';
 import type { Call } from './command.ts';
 
 /** `pinchwork-server restore FILE`: a backup in the place of the embedded database. */
@@ -11,7 +11,7 @@ export default async function restoreCommand({ env, args: [file], options }: Cal
       `The market is on PostgreSQL, which has a tool of its own for this. Into an empty database:\n  pg_restore --no-owner --exit-on-error --dbname="$PINCHWORK_DATABASE_URL" ${file!}`,
     );
   }
-  const { restore } = await import('../db/copy/sqlite-restore.ts');
+  const { restore } = await import('../backup/sqlite-restore.ts');
   const force = options.force === true;
   const { path, keptAs, checked } = await restore(file!, config.databaseUrl, {
     force,

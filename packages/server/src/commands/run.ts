@@ -69,6 +69,6 @@ async function showHelp(name: string | undefined): Promise<number> {
 }
 
 async function showVersion(): Promise<number> {
-  console.log((await import('../version.ts')).version);
+  console.log((await import('../ground/version.ts')).version);
   return 0;
 }

@@ -1,6 +1,6 @@
-import { readConfig } from '../config.ts';
+import { readConfig } from '../ground/config.ts';
 import { type Server, startServer } from '../serve.ts';
-import { version } from '../version.ts';
+import { version } from '../ground/version.ts';
 import type { Call } from './command.ts';
 
 /** `pinchwork-server start`: serves until it is told to stop. */

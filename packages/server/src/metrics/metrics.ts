@@ -2,11 +2,11 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { minuteMs, secondMs } from '../clock.ts';
+import { minuteMs, secondMs } from '../ground/clock.ts';
 import type { Context } from '../context.ts';
-import { Loop } from '../loop.ts';
-import { outcomes } from '../webhooks/deliverer.ts';
-import { countWaiting, nextReadyAt } from '../webhooks/queries.ts';
+import { Loop } from '../ground/loop.ts';
+import { outcomes } from '../rules/webhooks/deliverer.ts';
+import { countWaiting, nextReadyAt } from '../rules/webhooks/queries.ts';
 
 /** How often the books are checked, for the audit's own metrics. */
 const auditEveryMs = 15 * minuteMs;

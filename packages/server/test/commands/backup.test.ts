@@ -12,8 +12,8 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { restore as restoreFile } from '../../src/db/copy/sqlite-restore.ts';
-import { version } from '../../src/version.ts';
+import { restore as restoreFile } from '../../src/backup/sqlite-restore.ts';
+import { version } from '../../src/ground/version.ts';
 import { Client } from '../support/client.ts';
 import { runCommand } from '../support/command.ts';
 import { onBothEngines, sqlite } from '../support/engines.ts';

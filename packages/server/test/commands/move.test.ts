@@ -1,10 +1,10 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { hourMs, minuteMs } from '../../src/clock.ts';
-import { move as moveFile } from '../../src/db/copy/move.ts';
-import { Digest, portionsOf } from '../../src/db/copy/table.ts';
-import { migrate } from '../../src/db/migrate.ts';
-import { openDatabase } from '../../src/db/open.ts';
-import { version } from '../../src/version.ts';
+import { hourMs, minuteMs } from '../../src/ground/clock.ts';
+import { move as moveFile } from '../../src/backup/move.ts';
+import { Digest, portionsOf } from '../../src/backup/table.ts';
+import { migrate } from '../../src/storage/migrate.ts';
+import { openDatabase } from '../../src/storage/open.ts';
+import { version } from '../../src/ground/version.ts';
 import { makeBusy } from '../support/busy.ts';
 import { runCommand } from '../support/command.ts';
 import { describeOnPostgres, postgres, sqlite } from '../support/engines.ts';

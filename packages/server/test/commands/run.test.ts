@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { commands } from '../../src/commands/commands.ts';
-import { version } from '../../src/version.ts';
+import { version } from '../../src/ground/version.ts';
 import { runCommand } from '../support/command.ts';
 import { onBothEngines, sqlite } from '../support/engines.ts';
 import { startServer } from '../support/process.ts';

@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { hourMs, minuteMs, secondMs } from '../../src/clock.ts';
+import { hourMs, minuteMs, secondMs } from '../../src/ground/clock.ts';
 import { onBothEngines } from '../support/engines.ts';
 import { type Agent, claimTask, deliverTask, Market, postTask } from '../support/market.ts';
 import { answer, Receiver, until } from '../support/receiver.ts';
@@ -13,7 +13,7 @@ import {
   privateNetworks,
   sendingMarket,
   settled,
-} from '../webhooks/market.ts';
+} from '../rules/webhooks/market.ts';
 
 /** What an operator's mistake, or a machine that wakes up, does to a clock; deadlines are off by it and nothing else is. */
 onBothEngines('a clock that is set by an hour', (engine) => {

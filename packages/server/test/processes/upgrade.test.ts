@@ -1,6 +1,6 @@
 import { expect, onTestFinished } from 'vitest';
-import { migrate } from '../../src/db/migrate.ts';
-import { openDatabase } from '../../src/db/open.ts';
+import { migrate } from '../../src/storage/migrate.ts';
+import { openDatabase } from '../../src/storage/open.ts';
 import { Client } from '../support/client.ts';
 import { itOnPostgres, postgres } from '../support/engines.ts';
 import { laterSteps } from '../support/later-step.ts';

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'kysely';
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
-import { hourMs } from '../../src/clock.ts';
+import { hourMs } from '../../src/ground/clock.ts';
 import { Client, statusAfter } from '../support/client.ts';
 import { describeOnPostgres, type Engine, isChosen, postgres, postgresAdmin, sqlite } from '../support/engines.ts';
 import { type Agent, Market, postTask } from '../support/market.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { hourMs, minuteMs, secondMs } from '../../src/clock.ts';
+import { hourMs, minuteMs, secondMs } from '../../src/ground/clock.ts';
 import type { Agent, Reply } from '../support/market.ts';
 import { type ModelTask, wholeSecond } from './model.ts';
 import { type Real, verify } from './real.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import audit from '../../src/audit/audit.ts';
-import { minuteMs, secondMs } from '../../src/clock.ts';
+import { minuteMs, secondMs } from '../../src/ground/clock.ts';
 import { type Engine, onBothEngines } from '../support/engines.ts';
 import { answers, registerHelper } from '../support/helpers.ts';
 import { type Agent, Market, postTask } from '../support/market.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { hourMs } from '../../src/clock.ts';
+import { hourMs } from '../../src/ground/clock.ts';
 import { onBothEngines } from '../support/engines.ts';
 import { agentCount, allCommands } from './commands.ts';
 import { Model } from './model.ts';

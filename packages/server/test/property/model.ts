@@ -1,4 +1,4 @@
-import { hourMs, minuteMs, secondMs } from '../../src/clock.ts';
+import { hourMs, minuteMs, secondMs } from '../../src/ground/clock.ts';
 
 /**
  * A second, simple implementation of contract sections 3, 4 and 5: arrays and numbers, no database. It shares no rule with the server's own code, so that the two can be held against each other.

@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
 import audit from '../../src/audit/audit.ts';
-import { type Params, prepared } from '../../src/db/prepared.ts';
-import type { AgentRow } from '../../src/agents/queries.ts';
-import type { TaskRow } from '../../src/tasks/queries.ts';
+import { type Params, prepared } from '../../src/storage/prepared.ts';
+import type { AgentRow } from '../../src/rules/agents/queries.ts';
+import type { TaskRow } from '../../src/rules/tasks/queries.ts';
 import { type Agent, Market } from '../support/market.ts';
 import { maxAbandons, type Model, type ModelAgent, type ModelTask } from './model.ts';
 

@@ -1,4 +1,4 @@
-import { hourMs } from '../../src/clock.ts';
+import { hourMs } from '../../src/ground/clock.ts';
 import { answer, answers, pickUp, registerHelper } from './helpers.ts';
 import { type Agent, claimTask, deadWebhook, deliverTask, type Market, postTask } from './market.ts';
 

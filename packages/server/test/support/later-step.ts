@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import { steps } from '../../src/db/migrate.ts';
-import { version } from '../../src/version.ts';
+import { steps } from '../../src/storage/migrate.ts';
+import { version } from '../../src/ground/version.ts';
 
 /** The schema of a later version that this one can work with: it adds, each column with a default, and drops nothing. */
 export const laterSteps: typeof steps = {

@@ -1,9 +1,9 @@
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { onTestFinished } from 'vitest';
-import { buildApp } from '../../src/app.ts';
-import { readConfig } from '../../src/config.ts';
+import { buildApp } from '../../src/doors/http/app.ts';
+import { readConfig } from '../../src/ground/config.ts';
 import { type Context, createContext } from '../../src/context.ts';
-import type { Resolve } from '../../src/webhooks/address.ts';
+import type { Resolve } from '../../src/rules/webhooks/address.ts';
 import { ManualClock } from './clock.ts';
 import type { Engine } from './engines.ts';
 import { unlimited } from './unlimited.ts';

@@ -1,0 +1,21 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Context } from '../../context.ts';
+
+/** `name[:port]` or `[IPv6][:port]`: what a document may repeat of a `Host` header without any harm. */
+const plainHost = /^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(:\d{1,5})?$/i;
+
+/**
+ * What the addresses in a document begin with: `PINCHWORK_PUBLIC_URL`, else where the request was sent to. A `Host` that
+ * is none counts for nothing, and a forwarded one counts from trusted proxies alone (contract section 10).
+ */
+export function baseUrl({ config }: Pick<Context, 'config'>, request: FastifyRequest): string {
+  if (config.publicUrl !== undefined) return config.publicUrl;
+  const { host } = request;
+  return plainHost.test(host) ? `${request.protocol}://${host.toLowerCase()}` : `http://localhost:${config.port}`;
+}
+
+/** A document that names the host it was asked at must not be shown to somebody who asks at another one. */
+export function cacheDocument({ config }: Pick<Context, 'config'>, reply: FastifyReply): FastifyReply {
+  const isForAll = config.publicUrl !== undefined && reply.request.headers.authorization === undefined;
+  return reply.header('cache-control', isForAll ? 'public, max-age=300' : 'no-store');
+}

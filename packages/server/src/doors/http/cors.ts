@@ -1,0 +1,49 @@
+import type { FastifyInstance } from 'fastify';
+import type { Context } from '../../context.ts';
+
+const allowedHeaders = 'Authorization, Content-Type, Accept, Idempotency-Key, Last-Event-ID';
+const limitHeaders = 'RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset';
+const exposedHeaders = [
+  'X-Request-Id, X-Task-Id, X-Status, X-Budget, X-Credits-Charged, X-Search-Partial, Idempotency-Replayed, Retry-After',
+  limitHeaders,
+  limitHeaders.replaceAll('RateLimit', 'X-RateLimit'),
+].join(', ');
+/** How long a browser need not ask again whether it may ask. */
+const preflightSeconds = 600;
+
+/**
+ * Lets web pages of the configured origins call the API (the Fetch standard, "HTTP CORS protocol"); without any,
+ * nothing is said and browsers keep them out. Goes before everything that may refuse a request: a page must be able to
+ * read a 401 and a 429.
+ */
+export function allowOrigins(app: FastifyInstance, { config: { corsOrigins } }: Context): void {
+  if (corsOrigins.length === 0) return;
+  const anybody = corsOrigins.includes('*');
+  if (!anybody) {
+    app.addHook('onSend', (_request, reply, _payload, done) => {
+      reply.header('vary', [reply.getHeader('vary'), 'Origin'].filter((name) => name !== undefined).join(', '));
+      done();
+    });
+  }
+  app.addHook('onRequest', (request, reply, done) => {
+    const { origin } = request.headers;
+    if (origin === undefined || !(anybody || corsOrigins.includes(origin.toLowerCase()))) {
+      done();
+      return;
+    }
+    reply.header('access-control-allow-origin', anybody ? '*' : origin);
+    reply.header('access-control-expose-headers', exposedHeaders);
+    if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined) {
+      done();
+      return;
+    }
+    void reply
+      .code(204)
+      .headers({
+        'access-control-allow-methods': 'GET, POST, PATCH',
+        'access-control-allow-headers': allowedHeaders,
+        'access-control-max-age': preflightSeconds,
+      })
+      .send();
+  });
+}

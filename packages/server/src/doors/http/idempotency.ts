@@ -1,0 +1,156 @@
+import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
+import { limits } from '@pinchwork/sdk';
+import type { FastifyRequest } from 'fastify';
+import { hourMs, minuteMs } from '../../ground/clock.ts';
+import type { Context } from '../../context.ts';
+import type { Database } from '../../storage/database.ts';
+import { prepared } from '../../storage/prepared.ts';
+import { DomainError, invalid, overloaded } from '../../ground/errors.ts';
+
+/**
+ * Idempotency keys (contract section 1): the record is written in the transaction of the verb itself, so that a
+ * request and its repetition have one effect, also when they arrive at once, on two nodes, or around a crash.
+ */
+interface RecordKey {
+  readonly scope: string;
+  readonly key: string;
+  readonly fingerprint: string;
+  readonly keptMs: number;
+  /** Turns a reply into what is stored, and back. */
+  readonly seal: (reply: string) => string;
+  readonly open: (stored: string) => string;
+}
+
+/** Takes the key, or one that has expired. Changes no row when it is taken: then it waits for whoever has it. */
+const takeKey = prepared(
+  'takeKey',
+  (db, p: { scope: string; key: string; fingerprint: string; now: number; expires_at: number }) =>
+    db
+      .insertInto('idempotency_keys')
+      .values({ scope: p.scope, key: p.key, fingerprint: p.fingerprint, reply: '', expires_at: p.expires_at })
+      .onConflict((conflict) =>
+        conflict
+          .columns(['scope', 'key'])
+          .doUpdateSet({ fingerprint: p.fingerprint, reply: '', expires_at: p.expires_at })
+          .where('idempotency_keys.expires_at', '<=', p.now),
+      ),
+);
+
+const findKey = prepared('findKey', (db, p: { scope: string; key: string }) =>
+  db
+    .selectFrom('idempotency_keys')
+    .select(['fingerprint', 'reply'])
+    .where('scope', '=', p.scope)
+    .where('key', '=', p.key),
+);
+
+const keepReply = prepared('keepReply', (db, p: { scope: string; key: string; reply: string }) =>
+  db.updateTable('idempotency_keys').set({ reply: p.reply }).where('scope', '=', p.scope).where('key', '=', p.key),
+);
+
+const giveKeyBack = prepared('giveKeyBack', (db, p: { scope: string; key: string }) =>
+  db.deleteFrom('idempotency_keys').where('scope', '=', p.scope).where('key', '=', p.key),
+);
+
+export interface Replayable {
+  readonly transact: Database['transact'];
+  /** Whether the answer was an earlier one's. */
+  readonly replayed: () => boolean;
+}
+
+/** How a request's verb is to run its transaction: once per idempotency key, or plainly if it has none. */
+export function replayable(ctx: Context, request: FastifyRequest): Replayable {
+  const record = recordKey(request);
+  if (record === undefined) return { transact: (verb, work) => ctx.db.transact(verb, work), replayed: () => false };
+  const { scope, key, fingerprint, keptMs, seal, open } = record;
+  let replayed = false;
+  const transact: Database['transact'] = <T>(verb: string, work: Parameters<typeof ctx.db.transact<T>>[1]) =>
+    ctx.db.transact(verb, async (tx) => {
+      const now = ctx.clock.now();
+      replayed = (await tx.run(takeKey, { scope, key, fingerprint, now, expires_at: now + keptMs })) === 0;
+      if (replayed) {
+        const earlier = await tx.first(findKey, { scope, key });
+        // Deleted at this very moment, because it expired.
+        if (earlier === undefined) throw overloaded();
+        if (earlier.fingerprint !== fingerprint) throw reused();
+        return JSON.parse(open(earlier.reply)) as T;
+      }
+      const value = await work(tx);
+      // Only successes with content are kept; an error takes the record with it as it rolls back.
+      if (value === null) tx.send(giveKeyBack, { scope, key });
+      else tx.send(keepReply, { scope, key, reply: seal(JSON.stringify(value)) });
+      return value;
+    });
+  return { transact, replayed: () => replayed };
+}
+
+const reused = () =>
+  new DomainError(
+    'idempotency_key_reused',
+    'This Idempotency-Key was used for another request',
+    'Use a new key for each new request; repeat the same request byte for byte.',
+  );
+
+function recordKey(request: FastifyRequest): RecordKey | undefined {
+  const key = request.headers['idempotency-key'];
+  // Reads have nothing to repeat; the header means nothing there.
+  if (key === undefined || request.method === 'GET' || request.method === 'HEAD') return undefined;
+  if (typeof key !== 'string' || key === '' || key.length > limits.idempotencyKeyLength) {
+    throw invalid(`Idempotency-Key must be 1 to ${limits.idempotencyKeyLength} characters long`);
+  }
+  const fingerprint = createHash('sha256')
+    .update(`${request.method} ${request.originalUrl}\n`)
+    .update(request.body instanceof Uint8Array ? request.body : '')
+    .digest('hex');
+  const { caller } = request;
+  if (caller.kind === 'none') return anonymousKey(key, request.ip, fingerprint);
+  const scope = caller.kind === 'agent' ? caller.agentId : 'admin';
+  const plain = (text: string) => text;
+  return { scope, key, fingerprint, keptMs: 24 * hourMs, seal: plain, open: plain };
+}
+
+/** Registration: bound to the address, and its answer, which holds an API key, readable with the key alone. */
+function anonymousKey(key: string, address: string, fingerprint: string): RecordKey {
+  if (key.length < limits.registerKeyLength) {
+    throw invalid(
+      `Idempotency-Key must be at least ${limits.registerKeyLength} characters long here`,
+      'Use a random key, a UUID for example: whoever has it can read the answer, with your API key in it.',
+    );
+  }
+  return {
+    scope: 'register',
+    key: createHash('sha256').update(`${address}\n${key}`).digest('hex'),
+    fingerprint,
+    keptMs: 10 * minuteMs,
+    seal: (reply) => encrypt(key, reply),
+    open: (stored) => decrypt(key, stored),
+  };
+}
+
+const cipher = 'aes-256-gcm';
+const saltBytes = 16;
+const nonceBytes = 12;
+const tagBytes = 16;
+
+const derive = (key: string, salt: Buffer) =>
+  Buffer.from(hkdfSync('sha256', key, salt, 'pinchwork registration reply', 32));
+
+function encrypt(key: string, text: string): string {
+  const salt = randomBytes(saltBytes);
+  const nonce = randomBytes(nonceBytes);
+  const sealing = createCipheriv(cipher, derive(key, salt), nonce, { authTagLength: tagBytes });
+  const sealed = Buffer.concat([sealing.update(text, 'utf8'), sealing.final()]);
+  return Buffer.concat([salt, nonce, sealing.getAuthTag(), sealed]).toString('base64');
+}
+
+function decrypt(key: string, stored: string): string {
+  const bytes = Buffer.from(stored, 'base64');
+  const nonceAt = saltBytes;
+  const tagAt = nonceAt + nonceBytes;
+  const textAt = tagAt + tagBytes;
+  const opening = createDecipheriv(cipher, derive(key, bytes.subarray(0, saltBytes)), bytes.subarray(nonceAt, tagAt), {
+    authTagLength: tagBytes,
+  });
+  opening.setAuthTag(bytes.subarray(tagAt, textAt));
+  return opening.update(bytes.subarray(textAt), undefined, 'utf8') + opening.final('utf8');
+}

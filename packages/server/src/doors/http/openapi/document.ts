@@ -1,0 +1,205 @@
+import { type DocumentPage, documents, type Endpoint, endpoints, idPrefixes } from '@pinchwork/sdk';
+import { type Reference, reference, tags } from '@pinchwork/sdk/reference';
+import type { z } from 'zod';
+import { version } from '../../../ground/version.ts';
+import { toMarkdown } from '../render.ts';
+import { componentName, componentSchemas, type Json, meaning, queryProperties, refTo } from './components.ts';
+import { headerRefs, limitHeaders, replyHeaders } from './headers.ts';
+import { errorResponse, responsesOf } from './responses.ts';
+
+/**
+ * The OpenAPI 3.1 document, made of the same schemas that requests are checked against, the table of endpoints and
+ * their descriptions.
+ *
+ * @param origin where the API is, for a reader of the document.
+ */
+export function openApiDocument(origin: string): Json {
+  const paths: Record<string, Json> = {};
+  const add = (path: string, method: string, operation: Json) => {
+    const key = path.replace(/:(\w+)/g, '{$1}');
+    paths[key] = { ...paths[key], [method.toLowerCase()]: operation };
+  };
+  for (const [name, endpoint] of Object.entries<Endpoint>(endpoints)) {
+    add(endpoint.path, endpoint.method, operationOf(name, endpoint, reference[name as keyof typeof reference]));
+  }
+  for (const [name, page] of Object.entries<DocumentPage>(documents)) add(page.path, 'get', pageOperation(name, page));
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Pinchwork',
+      version,
+      summary: 'A marketplace where AI agents hire each other.',
+      description:
+        'JSON or Markdown with YAML front matter, in and out. Every error has the one shape of `ErrorResponse`. A method that a path does not have is answered 405 with `Allow`.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: origin, description: 'This server' }],
+    tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
+    paths,
+    components: {
+      schemas: componentSchemas(),
+      headers: replyHeaders,
+      securitySchemes: {
+        agent: { type: 'http', scheme: 'bearer', description: 'The API key that registration gave: `pwk-…`.' },
+        admin: { type: 'http', scheme: 'bearer', description: 'The operator’s key, `PINCHWORK_ADMIN_KEY`.' },
+      },
+    },
+  };
+}
+
+function operationOf(name: string, endpoint: Endpoint, about: Reference): Json {
+  return {
+    operationId: name,
+    tags: [about.tag],
+    summary: about.summary,
+    description: about.description,
+    security: endpoint.auth === 'none' ? [] : [{ [endpoint.auth]: [] }],
+    parameters: [
+      ...pathParameters(endpoint.path),
+      ...queryParameters(endpoint, about),
+      ...(endpoint.isStream === true ? [lastEventId] : []),
+      ...(endpoint.method === 'GET' ? [] : [idempotencyKey(endpoint)]),
+    ],
+    ...(endpoint.body === undefined ? {} : { requestBody: requestBody(name, endpoint, about) }),
+    responses: responsesOf(name, endpoint, about),
+  };
+}
+
+/** Which kind of thing an id in a path names. */
+function idKind(path: string, parameter: string): keyof typeof idPrefixes {
+  if (parameter === 'question_id') return 'question';
+  if (path.startsWith('/v1/agents')) return 'agent';
+  if (path.startsWith('/v1/me/webhook')) return 'delivery';
+  return path.startsWith('/v1/admin/reports') ? 'report' : 'task';
+}
+
+function pathParameters(path: string): Json[] {
+  return [...path.matchAll(/:(\w+)/g)].map(([, name]) => {
+    const kind = idKind(path, name!);
+    const prefix = idPrefixes[kind];
+    return {
+      name,
+      in: 'path',
+      required: true,
+      description: `The ${kind}’s id.`,
+      schema: { type: 'string', pattern: `^${prefix}[0-9A-Za-z]{12}$` },
+      example: `${prefix}XKn6PfEsdRzG`,
+    };
+  });
+}
+
+function queryParameters({ query }: Endpoint, about: Reference): Json[] {
+  if (query === undefined) return [];
+  return Object.entries(queryProperties(query)).map(([name, schema]) => ({
+    name,
+    in: 'query',
+    required: false,
+    description: meaning('', name),
+    schema,
+    example: about.query?.[name] ?? queryExamples[name],
+  }));
+}
+
+/** For parameters that the endpoint's own example does without. */
+const queryExamples: Readonly<Record<string, string | number>> = {
+  after: 0,
+  cursor: 'WyJib2FyZCIsMSwieCJd',
+  limit: 10,
+  min_reputation: 4,
+  offset: 0,
+  role: 'worker',
+  search: 'colours',
+  sort_by: 'reputation',
+  status: 'open',
+  tags: 'colours',
+  types: 'task_claimed',
+  wait: 1,
+};
+
+const lastEventId: Json = {
+  name: 'Last-Event-ID',
+  in: 'header',
+  required: false,
+  description:
+    'The number of the last event that you have received, as browsers send it by themselves. It goes before `after`.',
+  schema: { type: 'integer', minimum: 0 },
+  example: 0,
+};
+
+const idempotencyKey = ({ auth }: Endpoint): Json => ({
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description:
+    auth === 'none'
+      ? 'The same request with the same key answers the same, once, for ten minutes. At least 16 random characters.'
+      : 'The same request with the same key answers the same, and happens once, for 24 hours.',
+  schema: { type: 'string', minLength: auth === 'none' ? 16 : 1, maxLength: 255 },
+  example: '3f1b6c52-8a57-4c1e-9d43-5b1f0e7a9c21',
+});
+
+function requestBody(name: string, endpoint: Endpoint, { body = {} }: Reference): Json {
+  const schema = refTo(componentName(endpoint.body!));
+  const { mainField } = endpoint;
+  const required = Object.values<z.ZodType>(endpoint.body!.shape).some((field) => !field.safeParse(undefined).success);
+  const asText = {
+    schema: { type: 'string', ...(required ? { minLength: 1 } : {}), description: textDescription(mainField) },
+    examples: { [name]: { summary: name, value: asMarkdown(body, mainField) } },
+  };
+  return {
+    description:
+      `As JSON, or as Markdown with YAML front matter. ${mainField === undefined ? '' : `Plain text is \`${mainField}\`.`}`.trim(),
+    required,
+    content: {
+      'application/json': { schema, examples: { [name]: { summary: name, value: body } } },
+      'text/markdown': asText,
+      'text/plain': asText,
+    },
+  };
+}
+
+const textDescription = (mainField: string | undefined) =>
+  mainField === undefined
+    ? 'YAML front matter gives the fields.'
+    : `YAML front matter gives the fields, the text below it \`${mainField}\`. Without front matter all of it is \`${mainField}\`.`;
+
+/** A body as a poster of Markdown would write it. */
+function asMarkdown(body: Json, mainField: string | undefined): string {
+  const { [mainField ?? '']: main, ...fields } = body;
+  const text = typeof main === 'string' ? main : undefined;
+  if (Object.keys(fields).length === 0) return text ?? '';
+  return toMarkdown({ ...fields, result: text ?? '' });
+}
+
+function pageOperation(name: string, page: DocumentPage): Json {
+  const content = Object.fromEntries(
+    page.mediaTypes.map((type) => [
+      type,
+      {
+        schema: { type: type === 'application/json' ? 'object' : 'string', description: page.summary },
+        example: type === 'application/json' ? { openapi: '3.1.0' } : `${page.summary} …`,
+      },
+    ]),
+  );
+  const headers = headerRefs(['X-Request-Id', ...limitHeaders, ...(page.status === 307 ? ['Location'] : [])]);
+  const notFound = page.query !== undefined || page.path.includes(':');
+  return {
+    operationId: `page_${name}`,
+    tags: ['Documents'],
+    summary: page.summary,
+    description: page.description,
+    security: [],
+    parameters: [
+      ...pathParameters(page.path),
+      ...Object.entries(page.query ?? {}).map(([parameter, { description, example }]) => ({
+        ...{ name: parameter, in: 'query', required: false, description, schema: { type: 'string' }, example },
+      })),
+    ],
+    responses: {
+      [page.status]: { description: page.description, headers, ...(page.status === 200 ? { content } : {}) },
+      ...(notFound ? { 404: errorResponse(404, ['not_found']) } : {}),
+      429: errorResponse(429, ['rate_limited']),
+      503: errorResponse(503, ['overloaded', 'storage_unavailable']),
+    },
+  };
+}

@@ -1,0 +1,93 @@
+import { documents } from '@pinchwork/sdk';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { hourMs, secondMs } from '../../../ground/clock.ts';
+import type { Context } from '../../../context.ts';
+import { sectionsOf, shortNames } from '../../pages/sections.ts';
+import { fill, readTemplate, type Values } from '../../pages/template.ts';
+import { documentValues } from '../../pages/values.ts';
+import { DomainError } from '../../../ground/errors.ts';
+import { baseUrl, cacheDocument } from '../base-url.ts';
+import { serveFile } from '../files.ts';
+
+const markdown = 'text/markdown; charset=utf-8';
+const plain = 'text/plain; charset=utf-8';
+
+/** So long is what `/.well-known/security.txt` says good for (RFC 9116, 2.5.5: less than a year). */
+const securityTxtMs = 300 * 24 * hourMs;
+
+const wantsHtml = ({ headers }: FastifyRequest) => headers.accept?.includes('text/html') === true;
+
+/** The guide for agents, the small texts, and the way to them. */
+export function documentRoutes(app: FastifyInstance, ctx: Context): void {
+  // Read at the start, so that a document with a seam stops it rather than a reader.
+  const values = documentValues(ctx.config);
+  const expires = () => new Date(Math.floor((ctx.clock.now() + securityTxtMs) / secondMs) * secondMs).toISOString();
+  const document = (name: string) => {
+    const template = readTemplate(name);
+    const render = (base_url: string) => {
+      // RFC 9116 wants a way to reach somebody; without one, the terms say that there is none.
+      const contact = ctx.config.contact ?? base_url + documents.terms.path;
+      return fill(template, { ...values, base_url, contact, expires: expires() } satisfies Values);
+    };
+    render('');
+    return (request: FastifyRequest) => render(baseUrl(ctx, request));
+  };
+  const send = (reply: FastifyReply, type: string, text: string) =>
+    cacheDocument(ctx, reply).header('content-type', type).send(text);
+
+  const skill = document('skill.md');
+  app.get(documents.skill.path, async (request, reply) => {
+    const text = skill(request);
+    const { section } = request.query as { section?: unknown };
+    return send(reply, markdown, section === undefined || section === '' ? text : sectionOf(text, section));
+  });
+  for (const [page, name] of [
+    [documents.llms, 'llms.txt'],
+    [documents.robots, 'robots.txt'],
+    [documents.humans, 'humans.txt'],
+    [documents.security, 'security.txt'],
+  ] as const) {
+    const text = document(name);
+    app.get(page.path, async (request, reply) => send(reply, plain, text(request)));
+  }
+  const terms = document('terms.md');
+  app.get(documents.terms.path, async (request, reply) => {
+    reply.header('vary', 'Accept');
+    return wantsHtml(request)
+      ? send(reply, 'text/html; charset=utf-8', toHtml(terms(request)))
+      : send(reply, markdown, terms(request));
+  });
+  serveFile(
+    app,
+    documents.favicon.path,
+    new URL('../../../../documents/favicon.svg', import.meta.url),
+    'image/svg+xml',
+  );
+  app.get(documents.home.path, async (request, reply) =>
+    reply.header('vary', 'Accept').redirect(wantsHtml(request) ? documents.human.path : documents.skill.path, 307),
+  );
+}
+
+function sectionOf(text: string, wanted: unknown): string {
+  const sections = sectionsOf(text);
+  const name = String(wanted).toLowerCase();
+  const found = sections.find(({ slug }) => slug === (shortNames[name] ?? name));
+  if (found !== undefined) return found.text;
+  throw new DomainError(
+    'not_found',
+    'There is no such section in the guide',
+    `Sections: ${sections.map(({ slug }) => slug).join(', ')}.`,
+  );
+}
+
+/** Headings and paragraphs are all that our own terms have. */
+function toHtml(text: string): string {
+  const blocks = text
+    .trim()
+    .split(/\n{2,}/)
+    .map((block) => {
+      const heading = /^(#+) (.*)$/.exec(block);
+      return heading === null ? `<p>${block}</p>` : `<h${heading[1]!.length}>${heading[2]}</h${heading[1]!.length}>`;
+    });
+  return fill(readTemplate('page.html'), { title: 'Terms of use', body: blocks.join('\n') });
+}

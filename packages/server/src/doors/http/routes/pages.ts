@@ -1,0 +1,74 @@
+import { documents } from '@pinchwork/sdk';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { wireTime } from '../../../ground/clock.ts';
+import type { Context } from '../../../context.ts';
+import { readTemplate } from '../../pages/template.ts';
+import { taskNotFound } from '../../../ground/errors.ts';
+import { fillPage, Html, previewOf } from '../../pages/html.ts';
+import { marketCounts, newestTasks } from '../../../verbs/market.ts';
+import { taskById, type TaskRow } from '../../../rules/tasks/queries.ts';
+import { isHidden } from '../../../rules/tasks/refusal.ts';
+import { tagsOf } from '../../../rules/tasks/view.ts';
+import { baseUrl } from '../base-url.ts';
+import { serveFile } from '../files.ts';
+import { type PathParams, taskId } from '../params.ts';
+
+const newest = 10;
+
+const timeInWords = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' });
+
+/** The pages for people: what this is, how to start, what goes on. No script, and of tasks a preview alone. */
+export function pageRoutes(app: FastifyInstance, ctx: Context): void {
+  const counts = marketCounts(ctx);
+  const [home, row, task] = [
+    readTemplate('human.html'),
+    readTemplate('human-row.html'),
+    readTemplate('human-task.html'),
+  ];
+  const preview = (shown: Pick<TaskRow, 'id' | 'need' | 'tags' | 'max_credits' | 'status' | 'created_at'>) => ({
+    id: shown.id,
+    preview: previewOf(shown.need, ctx.config.taskPreviewLength),
+    status: shown.status,
+    credits: `${shown.max_credits.toLocaleString('en-US')} ${shown.max_credits === 1 ? 'credit' : 'credits'}`,
+    created: wireTime(shown.created_at),
+    created_words: `${timeInWords.format(shown.created_at)} UTC`,
+    tags: tagsOf(shown)
+      .map((tag) => `#${tag}`)
+      .join(' '),
+  });
+  // Nothing here may be kept: a task that is reported and removed must be gone.
+  const send = (reply: FastifyReply, page: Html) =>
+    reply.headers({ 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' }).send(page.text);
+
+  serveFile(
+    app,
+    '/human/style.css',
+    new URL('../../../../documents/style.css', import.meta.url),
+    'text/css; charset=utf-8',
+  );
+  app.get(documents.human.path, async (request, reply) => {
+    const [{ agents, open, completed }, tasks] = await Promise.all([
+      counts(),
+      ctx.db.all(newestTasks, { now: ctx.clock.now(), limit: newest }),
+    ]);
+    const rows = tasks.map((each) => fillPage(row, preview(each)).text).join('');
+    return send(
+      reply,
+      fillPage(home, {
+        base_url: baseUrl(ctx, request),
+        agents: agents.toLocaleString('en-US'),
+        open: open.toLocaleString('en-US'),
+        completed: completed.toLocaleString('en-US'),
+        tasks: new Html(
+          rows === '' ? '<p>The board is empty. Post the first task.</p>' : `<ul class="tasks">${rows}</ul>`,
+        ),
+      }),
+    );
+  });
+  app.get(documents.humanTask.path, async (request, reply) => {
+    const shown = await ctx.db.first(taskById, { id: taskId(request.params as PathParams) });
+    // The platform's own tasks show texts of others: they are for who does them.
+    if (shown?.kind !== 'work' || (await isHidden(ctx.db, shown))) throw taskNotFound();
+    return send(reply.header('x-robots-tag', 'noindex'), fillPage(task, preview(shown)));
+  });
+}

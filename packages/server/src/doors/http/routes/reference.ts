@@ -1,0 +1,35 @@
+import { createRequire } from 'node:module';
+import { documents, endpoints } from '@pinchwork/sdk';
+import type { FastifyInstance } from 'fastify';
+import type { Context } from '../../../context.ts';
+import { baseUrl, cacheDocument } from '../base-url.ts';
+import { capabilities } from '../capabilities.ts';
+import { serveFile } from '../files.ts';
+import { serve } from '../endpoint.ts';
+
+const ours = (name: string) => new URL(`../../../../static/${name}`, import.meta.url);
+const { resolve } = createRequire(import.meta.url);
+const swaggerUi = (name: string) => resolve(`swagger-ui-dist/${name}`);
+
+/** The reference: for programs, and to read and try out. */
+export function referenceRoutes(app: FastifyInstance, ctx: Context): void {
+  serve(app, ctx, endpoints.showCapabilities, async ({ request, reply }) => {
+    cacheDocument(ctx, reply);
+    return capabilities(baseUrl(ctx, request));
+  });
+  // Made when it is first asked for: an idle server does without it.
+  let document: Promise<(origin: string) => string> | undefined;
+  app.get(documents.openapi.path, async (request, reply) => {
+    document ??= import('../openapi/document.ts').then(({ openApiDocument }) => {
+      const placeholder = 'https://origin.invalid';
+      const text = JSON.stringify(openApiDocument(placeholder));
+      return (origin: string) => text.replace(JSON.stringify(placeholder), JSON.stringify(origin));
+    });
+    const text = (await document)(baseUrl(ctx, request));
+    return cacheDocument(ctx, reply).header('content-type', 'application/json; charset=utf-8').send(text);
+  });
+  serveFile(app, documents.docs.path, ours('docs.html'), 'text/html; charset=utf-8');
+  serveFile(app, '/docs/start.js', ours('docs.js'), 'text/javascript; charset=utf-8');
+  serveFile(app, '/docs/swagger-ui.css', swaggerUi('swagger-ui.css'), 'text/css; charset=utf-8');
+  serveFile(app, '/docs/swagger-ui-bundle.js', swaggerUi('swagger-ui-bundle.js'), 'text/javascript; charset=utf-8');
+}

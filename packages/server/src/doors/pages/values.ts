@@ -1,0 +1,137 @@
+import { type DocumentPage, documents, type Endpoint, endpoints, type EventRule, events, limits } from '@pinchwork/sdk';
+import { reference } from '@pinchwork/sdk/reference';
+import { hourMs, minuteMs, secondMs } from '../../ground/clock.ts';
+import type { Config, RateLimit } from '../../ground/config.ts';
+import { extractionClaimMs } from '../../rules/platform-tasks/claim.ts';
+import { mostMatched } from '../../rules/platform-tasks/post.ts';
+import { version } from '../../ground/version.ts';
+import type { Values } from './template.ts';
+
+const shown = (path: string) => path.replace(/:(\w+)/g, '{$1}');
+const number = (value: number) => value.toLocaleString('en-US');
+const mebibyte = 1024 * 1024;
+
+const windows: readonly [number, string][] = [
+  [secondMs, 'second'],
+  [minuteMs, 'minute'],
+  [hourMs, 'hour'],
+  [24 * hourMs, 'day'],
+];
+
+function rate(limit: RateLimit | undefined): string {
+  if (limit === undefined) return 'any number';
+  return `${number(limit.count)} per ${windows.find(([ms]) => ms === limit.windowMs)![1]}`;
+}
+
+const words = { none: '–', agent: 'key', admin: 'admin key' } as const;
+
+/** The table of endpoints, told by the tables that the server is made of. */
+function endpointTable(): string {
+  const api = Object.entries<Endpoint>(endpoints).map(
+    ([name, { method, path, auth }]) =>
+      `| ${method} ${shown(path)} | ${words[auth]} | ${reference[name as keyof typeof endpoints].summary} |`,
+  );
+  const pages = Object.values<DocumentPage>(documents).map(
+    ({ path, summary }) => `| GET ${shown(path)} | – | ${summary} |`,
+  );
+  return ['| Method and path | Needs | What it does |', '|---|---|---|', ...api, ...pages].join('\n');
+}
+
+/** The table of event types: who receives each, and the fields of its data. */
+export function eventTable(): string {
+  const rows = Object.entries<EventRule>(events).map(
+    ([type, { to, data }]) =>
+      `| \`${type}\` | ${to} | ${Object.keys(data)
+        .map((name) => `\`${name}\``)
+        .join(', ')} |`,
+  );
+  return ['| Event | To | Data |', '|---|---|---|', ...rows].join('\n');
+}
+
+/** How long and how large what is sent may be. */
+export function inputLimits(): string {
+  const to = (most: number, least = 1) => `${number(least)} to ${number(most)}`;
+  const rows: [string, string][] = [
+    ['`name`', to(limits.nameLength)],
+    ['`good_at`', to(limits.goodAtLength, 0)],
+    ['`need`', to(limits.needLength)],
+    ['`context`', to(limits.contextLength, 0)],
+    ['`result`', to(limits.resultLength)],
+    ['`reason`', to(limits.reasonLength)],
+    ['`feedback`, `note`', to(limits.remarkLength, 0)],
+    ['`question`, `answer`', `${to(limits.questionLength)}, ${to(limits.answerLength)}`],
+    ['`message`', to(limits.messageLength)],
+    ['`webhook_url`, `webhook_secret`', `${to(limits.webhookUrlLength)}, ${to(limits.webhookSecretLength)}`],
+    ['`tags`', `at most ${limits.tags}, each of ${to(limits.tagLength)} letters, digits, \`-\`, \`_\``],
+    ['`search`', `at most ${number(limits.searchLength)}`],
+    ['`max_credits`', `${to(limits.maxCredits)} credits`],
+    ['`credits_claimed`', 'from 1 credit, capped at `max_credits`'],
+    ['`wait`', `${to(limits.waitSeconds)} seconds`],
+    ['`deadline_minutes`', `${to(limits.deadlineMinutes)} minutes`],
+    ['`review_timeout_minutes`, `claim_timeout_minutes`', `${to(limits.timeoutMinutes)} minutes`],
+    ['`rating`', to(5)],
+    ['`count` of a batch', to(limits.batch)],
+    ['`limit`, `offset` of a list', `${to(limits.pageSize)}, ${to(limits.pageOffset, 0)}`],
+    ['`Idempotency-Key`', `${to(limits.idempotencyKeyLength)}; for a registration from ${limits.registerKeyLength}`],
+    ['a body, its front matter', `${limits.bodyBytes / mebibyte} MiB, ${limits.frontMatterBytes / mebibyte} MiB`],
+  ];
+  return ['| What | How much |', '|---|---|', ...rows.map(([what, limit]) => `| ${what} | ${limit} |`)].join('\n');
+}
+
+/** What documents say of this server: from its configuration and the contract's limits, typed nowhere else. */
+export function documentValues(config: Config): Values {
+  const { create, pickup, deliver, read, write, register } = config.rateLimits;
+  const { prices, timeoutSeconds, perPosterPerDay, creditsPerHour } = config.systemTasks;
+  const perAgent = { create, pickup, deliver, reads: read, 'other changes': write };
+  return {
+    version,
+    initial_credits: config.initialCredits,
+    fee_percent: config.platformFeePpm / 10_000,
+    max_wait: Math.floor(Math.min(limits.waitSeconds, config.maxWaitSeconds)),
+    expire_hours: config.taskExpireHours,
+    approve_hours: config.autoApproveHours,
+    claim_minutes: config.defaultClaimTimeoutMinutes,
+    grace_minutes: config.rejectionGraceMinutes,
+    max_rejections: config.maxRejections,
+    max_abandons: config.maxAbandonsBeforeCooldown,
+    cooldown_minutes: config.abandonCooldownMinutes,
+    retention_days: number(config.eventRetentionDays),
+    max_streams: number(config.maxStreamsPerAgent),
+    webhook_timeout: config.webhooks.timeoutSeconds,
+    webhook_retries: config.webhooks.maxRetries,
+    preview_length: config.taskPreviewLength,
+    contact_sentence:
+      config.contact === undefined
+        ? 'Whoever runs this server has not said how to reach them. Agents report a task with POST /v1/tasks/{id}/report.'
+        : `Questions, complaints and reports of vulnerabilities go to ${config.contact}. Agents report a task with POST /v1/tasks/{id}/report.`,
+    limits: Object.entries(perAgent)
+      .map(([name, limit]) => `${name} ${rate(limit)}`)
+      .join(', '),
+    register_limit: rate(register),
+    deadline_minutes: number(limits.deadlineMinutes),
+    timeout_minutes: number(limits.timeoutMinutes),
+    message_length: number(limits.messageLength),
+    question_length: number(limits.questionLength),
+    good_at_length: number(limits.goodAtLength),
+    match_credits: prices.match,
+    verify_credits: prices.verify,
+    extract_credits: prices.extract,
+    match_timeout: timeoutSeconds.match,
+    verify_timeout: timeoutSeconds.verify,
+    extract_timeout: extractionClaimMs / secondMs,
+    baseline_count: mostMatched,
+    match_exclusive: config.matchExclusiveSeconds,
+    system_tasks_per_day: perPosterPerDay,
+    system_credits_per_hour:
+      creditsPerHour === undefined ? 'any number of credits' : `${number(creditsPerHour)} credits`,
+    candidates: limits.candidates,
+    ranked_agents: limits.rankedAgents,
+    tag_count: limits.extractedTags,
+    explanation_length: number(limits.explanationLength),
+    open_questions: limits.openQuestions,
+    batch: limits.batch,
+    endpoints: endpointTable(),
+    input_limits: inputLimits(),
+    events: eventTable(),
+  };
+}

@@ -1,0 +1,118 @@
+import { minuteMs, secondMs } from '../ground/clock.ts';
+import type { Context } from '../context.ts';
+import type { Tx } from '../storage/database.ts';
+import { DomainError } from '../ground/errors.ts';
+import { Loop } from '../ground/loop.ts';
+import { dueTransition } from '../rules/tasks/machine.ts';
+import {
+  clearStuckTimer,
+  clockStatements,
+  dueTasks,
+  lockDueTask,
+  nextDueAt,
+  setAside,
+} from '../rules/tasks/queries.ts';
+import { releaseClaims } from '../rules/lifecycle/release.ts';
+import { record, type RecordContext } from '../rules/lifecycle/transition.ts';
+
+const batch = 100;
+/** The longest sleep: what another node, or a node that died, has left due is seen within it. */
+const longestSleepMs = secondMs;
+/** How long a task whose row fails is left alone. */
+const retryAfterMs = 5 * minuteMs;
+
+type TimerContext = Pick<Context, 'db' | 'clock' | 'log'> & RecordContext;
+
+/**
+ * The clock's part in the life of tasks. The deadlines stand in the database and bite inside the statements of the
+ * verbs; this pass only carries out what is due, through the same guarded transitions, so it may be late, or run on
+ * several nodes at once, without any harm.
+ */
+export class TaskTimers {
+  readonly #ctx: TimerContext;
+  readonly #loop: Loop;
+  #observe: ((latenessMs: number) => void) | undefined;
+
+  constructor(ctx: TimerContext) {
+    this.#ctx = ctx;
+    this.#loop = new Loop(
+      ctx.clock,
+      () => this.pass(),
+      (error) => ctx.log.error(error, 'the task timer failed'),
+    );
+  }
+
+  /** Has `observe` hear how late each thing was done. */
+  observe(observe: (latenessMs: number) => void): void {
+    this.#observe = observe;
+  }
+
+  start(): void {
+    this.#loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop();
+  }
+
+  /** Does all that there is to do now, and says after how many milliseconds to look again. */
+  async pass(): Promise<number> {
+    await this.runDue();
+    await releaseClaims(this.#ctx);
+    const now = this.#ctx.clock.now();
+    const next = await this.#ctx.db.first(nextDueAt, { after: now });
+    return Math.min(longestSleepMs, (next?.due_at ?? Infinity) - now);
+  }
+
+  /** Carries out everything that is due now, the longest overdue first, one transaction a task. */
+  async runDue(): Promise<void> {
+    for (;;) {
+      const now = this.#ctx.clock.now();
+      const due = await this.#ctx.db.all(dueTasks, { now, limit: batch });
+      const moved = await Promise.all(due.map(({ id }) => this.#act(id)));
+      // A task can have one more row due after this one. Those that another node holds are that node's to do.
+      if (!moved.includes(true)) return;
+    }
+  }
+
+  /** @returns whether the task moved, or was set aside. */
+  async #act(taskId: string): Promise<boolean> {
+    const { db, log } = this.#ctx;
+    try {
+      return await db.transact('timer', (tx) => this.#transition(tx, taskId));
+    } catch (error) {
+      // A storage that is away or behind is no fault of the row's: it stays due and the loop comes back to it.
+      if (error instanceof DomainError && error.code === 'overloaded') return false;
+      if (error instanceof DomainError) throw error;
+      log.error({ taskId, err: error }, 'a timer failed; the task is set aside');
+      await this.#setAside(taskId, error);
+      return true;
+    }
+  }
+
+  async #transition(tx: Tx, taskId: string): Promise<boolean> {
+    const now = this.#ctx.clock.now();
+    const due = await tx.first(lockDueTask, { id: taskId, now });
+    if (due === undefined) return false;
+    const name = dueTransition(due);
+    if (name === undefined) throw new Error(`Nothing in the state machine is due for ${taskId} (${due.status})`);
+    const task = await tx.first(clockStatements[name], { id: taskId, now, claim_number: due.claim_number });
+    if (task === undefined) throw new Error(`${taskId} is due for "${name}", but its guard does not hold`);
+    tx.send(clearStuckTimer, { task_id: taskId });
+    tx.afterCommit(() => this.#observe?.(now - due.due_at!));
+    await record(this.#ctx, tx, name, task, { actorId: null, workerId: due.worker_id, at: now });
+    return true;
+  }
+
+  async #setAside(taskId: string, error: unknown): Promise<void> {
+    const now = this.#ctx.clock.now();
+    await this.#ctx.db.transact('set aside', async (tx) => {
+      tx.send(setAside, {
+        task_id: taskId,
+        due_at: now,
+        error: error instanceof Error ? error.message : String(error),
+        retry_at: now + retryAfterMs,
+      });
+    });
+  }
+}

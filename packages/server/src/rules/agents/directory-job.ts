@@ -1,0 +1,48 @@
+import type { DirectoryOrder, PublicAgent } from '@pinchwork/sdk';
+import { unhurried } from '../search/pace.ts';
+import type { ApartJob, Reader } from '../../storage/database.ts';
+import type { Params } from '../../storage/prepared.ts';
+import { type DirectoryParams, directoryPage, type DirectoryShape, windowEnd } from './directory-queries.ts';
+
+/** A place in the directory: what it is sorted by, and the agent's id. */
+export type Place = readonly [value: string | number, id: string];
+
+export type DirectoryRow = Omit<PublicAgent, 'tags' | 'reputation'> & { rating_sum: number; reputation_e2: number };
+
+/** A look for agents that goes on behind a place, window after window. */
+export interface Onward {
+  readonly shape: DirectoryShape;
+  readonly order: DirectoryOrder;
+  readonly params: Params & Pick<DirectoryParams, 'part' | 'least' | 'passed' | 'reach'>;
+  readonly from: Place;
+  readonly want: number;
+  readonly budgetMs: number;
+}
+
+export const before = ([before_value, before_id]: Place) => ({ before_value, before_id });
+
+/** The last agent of a full window; none when the list ends within it. */
+export async function endOfWindow(
+  reader: Reader,
+  order: DirectoryOrder,
+  params: DirectoryParams,
+): Promise<Place | undefined> {
+  const last = await reader.first(windowEnd(order), { ...params, skip: params.reach - 1 });
+  return last && [last.value, last.id];
+}
+
+/** Runs apart, since it may take its whole budget. `end` is where it was given up; none when the list is at its end. */
+const goOn: ApartJob<Onward, { rows: DirectoryRow[]; end: Place | undefined }> = async (reader, onward) => {
+  const { shape, order, want, budgetMs } = onward;
+  const pace = unhurried(budgetMs);
+  const rows: DirectoryRow[] = [];
+  let end: Place | undefined = onward.from;
+  while (end !== undefined && rows.length < want && (await pace())) {
+    const params: DirectoryParams = { ...onward.params, ...before(end) };
+    rows.push(...(await reader.all(directoryPage(shape), { ...params, limit: want - rows.length })));
+    end = await endOfWindow(reader, order, params);
+  }
+  return { rows, end };
+};
+
+export default goOn;

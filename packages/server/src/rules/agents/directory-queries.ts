@@ -1,0 +1,245 @@
+import { type DirectoryOrder, platformId } from '@pinchwork/sdk';
+import {
+  type Expression,
+  type ExpressionBuilder,
+  type Kysely,
+  type SelectQueryBuilder,
+  type SqlBool,
+  sql,
+} from 'kysely';
+import { type EngineClauses, fulfilled, listed, type Params, perShape, prepared } from '../../storage/prepared.ts';
+import type { Schema } from '../../storage/schema.ts';
+
+/**
+ * The directory of agents, without a scan: a page is looked for in a window of so many agents, either the next ones in
+ * the order of the list, or all that bear a tag that few do.
+ */
+const columnOf = {
+  reputation: 'reputation_e2',
+  tasks_completed: 'tasks_completed',
+  rating_count: 'rating_count',
+  newest: 'id',
+} as const satisfies Record<DirectoryOrder, keyof Schema['agents']>;
+
+/** Where a window comes from: the list itself, or the agents with the first tag. */
+type Source = 'list' | 'tag';
+export type DirectoryShape = `${DirectoryOrder}/${Source}/${number}`;
+
+export interface DirectoryParams extends Params {
+  /** The window begins behind this agent. */
+  before_value: number | string;
+  before_id: string;
+  /** How many agents are passed over before, and how many are looked at. */
+  passed: number;
+  reach: number;
+  /** Stands in name or `good_at`; folded, as they are. Everybody's contain the empty text. */
+  part: string;
+  /** A hundred times the least reputation. */
+  least: number;
+}
+
+const tagParam = (p: Params, i: number) => p[`tag_${i}`] as string;
+
+/** The agent has worked under the tag, or can: as a literal, which lets a planner see that the index holds just those. */
+const isUsed = sql<boolean>`(agent_tags.tasks_completed > 0 or agent_tags.is_capability = 1)`;
+
+const has = (eb: ExpressionBuilder<Schema, 'agents'>, tag: string): Expression<SqlBool> =>
+  eb.exists(
+    eb
+      .selectFrom('agent_tags')
+      .select('agent_tags.tag')
+      .whereRef('agent_tags.agent_id', '=', 'agents.id')
+      .where('agent_tags.tag', '=', tag)
+      .where(isUsed),
+  );
+
+type Ids = SelectQueryBuilder<Schema, never, { id: string }>;
+
+/** The ids in a window. */
+function window(db: Kysely<Schema>, p: DirectoryParams, order: DirectoryOrder, source: Source): Ids {
+  if (source === 'tag') {
+    return db
+      .selectFrom('agent_tags')
+      .select('agent_id as id')
+      .where('tag', '=', tagParam(p, 0))
+      .where(isUsed)
+      .limit(p.reach);
+  }
+  const column = columnOf[order];
+  return db
+    .selectFrom('agents')
+    .select('id')
+    .where('suspended_at', 'is', null)
+    .where('id', '<>', platformId)
+    .where(sql<boolean>`(${sql.ref(column)}, id) < (${p.before_value}, ${p.before_id})`)
+    .$if(order === 'reputation', (query) => query.where('reputation_e2', '>=', p.least))
+    .orderBy(column, 'desc')
+    .orderBy('id', 'desc')
+    .limit(p.reach)
+    .offset(p.passed);
+}
+
+/** The agents of a window that pass all filters. */
+function found(db: Kysely<Schema>, p: DirectoryParams, shape: DirectoryShape, engine: EngineClauses) {
+  const [order, source, tags] = shape.split('/') as [DirectoryOrder, Source, string];
+  const column = columnOf[order];
+  const query = db
+    .selectFrom(window(db, p, order, source).as('window'))
+    // For SQLite a cross join says in which order to read; else it may go through all agents and look them up here.
+    .crossJoin('agents')
+    .whereRef('agents.id', '=', 'window.id')
+    .where((eb) => {
+      const passes = eb.and([
+        eb('agents.suspended_at', 'is', null),
+        eb('agents.id', '<>', platformId),
+        eb('agents.reputation_e2', '>=', p.least),
+        engine.contains(sql.ref('agents.folded'), p.part),
+        // The window of a tag is in no order: what has been shown is left out here.
+        sql<boolean>`(${sql.ref(`agents.${column}`)}, agents.id) < (${p.before_value}, ${p.before_id})`,
+        ...Array.from({ length: Number(tags) }, (_, i) =>
+          has(eb as ExpressionBuilder<Schema, 'agents'>, tagParam(p, i)),
+        ),
+      ]);
+      return fulfilled(sql`${passes}`);
+    });
+  return { query, column: `agents.${column}` as const };
+}
+
+export const directoryPage = perShape((shape: DirectoryShape) =>
+  prepared(
+    `directory ${shape}`,
+    (db, p: DirectoryParams & { limit: number }, engine) => {
+      const { query, column } = found(db, p, shape, engine);
+      return query
+        .select(['agents.id', 'agents.name', 'agents.good_at', 'agents.tasks_completed'])
+        .select(['agents.rating_sum', 'agents.rating_count', 'agents.reputation_e2'])
+        .orderBy(column, 'desc')
+        .orderBy('agents.id', 'desc')
+        .limit(p.limit);
+    },
+    { replan: true },
+  ),
+);
+
+export const countDirectory = perShape((shape: DirectoryShape) =>
+  prepared(
+    `count directory ${shape}`,
+    (db, p: DirectoryParams & { limit: number }, engine) =>
+      db
+        .selectFrom(found(db, p, shape, engine).query.select('agents.id').limit(p.limit).as('counted'))
+        .select(sql<number>`count(*)`.as('total')),
+    { replan: true },
+  ),
+);
+
+/** The last agent of a full window; none when the list ends within it. */
+export const windowEnd = perShape((order: DirectoryOrder) =>
+  prepared(
+    `end of window by ${order}`,
+    (db, p: DirectoryParams & { skip: number }) =>
+      db
+        .selectFrom('agents')
+        .select([sql<string | number>`${sql.ref(columnOf[order])}`.as('value'), 'id'])
+        .where('suspended_at', 'is', null)
+        .where('id', '<>', platformId)
+        .where(sql<boolean>`(${sql.ref(columnOf[order])}, id) < (${p.before_value}, ${p.before_id})`)
+        .$if(order === 'reputation', (query) => query.where('reputation_e2', '>=', p.least))
+        .orderBy(columnOf[order], 'desc')
+        .orderBy('id', 'desc')
+        .limit(1)
+        .offset(p.skip),
+    { replan: true },
+  ),
+);
+
+/** How many agents work under a tag, counted up to `limit`. */
+export const countBearers = prepared('countBearers', (db, p: { tag: string; limit: number }) =>
+  db
+    .selectFrom((eb) =>
+      eb
+        .selectFrom('agent_tags')
+        .select('agent_id')
+        .where('tag', '=', p.tag)
+        .where(isUsed)
+        .limit(p.limit)
+        .as('counted'),
+    )
+    .select(sql<number>`count(*)`.as('total')),
+);
+
+const tagColumns = [
+  'agent_tags.agent_id',
+  'agent_tags.tag',
+  'agent_tags.name',
+  'agent_tags.tasks_completed',
+  'agent_tags.rating_sum',
+  'agent_tags.rating_count',
+] as const;
+
+/**
+ * The tags that so many agents have worked under, the most used first, and then those that they can work under: of each
+ * agent, parameters `id_0`, `id_1`, …, at most `limit` of either sort. Either has an index of its own, so that whatever
+ * else an agent was rated under is not read.
+ */
+export const tagsOfAgents = perShape((count: number) =>
+  prepared(`tags of ${count} agents`, (db, p: { limit: number } & Params) => {
+    const ofOne = (id: string, i: number) => {
+      const worked = db
+        .selectFrom('agent_tags')
+        .select(tagColumns)
+        .where('agent_id', '=', id)
+        .where('tasks_completed', '>', 0)
+        .orderBy('tasks_completed', 'desc')
+        .orderBy('tag', 'desc')
+        .limit(p.limit)
+        .as(`worked_${i}`);
+      // The tag alone: for more SQLite would go through all tags of the agent instead of this index.
+      const able = db
+        .selectFrom('agent_tags')
+        .select('tag')
+        .where('agent_id', '=', id)
+        .where('is_capability', '=', sql.lit(1))
+        .orderBy('tag', 'desc')
+        .limit(p.limit)
+        .as('able');
+      const onlyAble = db
+        .selectFrom(able)
+        .crossJoin('agent_tags')
+        .select(tagColumns)
+        .where('agent_tags.agent_id', '=', id)
+        .whereRef('agent_tags.tag', '=', 'able.tag')
+        .where('agent_tags.tasks_completed', '=', 0);
+      return db.selectFrom(worked).selectAll().unionAll(onlyAble);
+    };
+    return listed(p, 'id', count)
+      .map(ofOne)
+      .reduce((all, one) => all.unionAll(one));
+  }),
+);
+
+/** Among so many tags that an agent has not worked under, those that it was rated under and that it is not said to be able to do. */
+export const ratedTags = prepared('ratedTags', (db, p: { id: string; reach: number }) =>
+  db
+    .selectFrom(
+      db
+        .selectFrom('agent_tags')
+        .select(['tag', 'name', 'rating_sum', 'rating_count', 'is_capability'])
+        .where('agent_id', '=', p.id)
+        .where('tasks_completed', '=', 0)
+        .orderBy('tag', 'desc')
+        .limit(p.reach)
+        .as('unworked'),
+    )
+    .select(['tag', 'name', 'rating_sum', 'rating_count'])
+    .where('rating_count', '>', 0)
+    .where('is_capability', '=', 0),
+);
+
+/** An agent that everybody may see. */
+export const visibleAgent = prepared('visibleAgent', (db, p: { id: string }) =>
+  db
+    .selectFrom('agents')
+    .select(['id', 'name', 'good_at', 'tasks_completed', 'rating_sum', 'rating_count', 'reputation_e2'])
+    .where('id', '=', p.id)
+    .where('suspended_at', 'is', null),
+);

@@ -1,0 +1,153 @@
+import { type Expression, type Selectable, sql } from 'kysely';
+import { insertion, type Params, prepared, type SqlValue } from '../../storage/prepared.ts';
+import type { Schema } from '../../storage/schema.ts';
+
+export type AgentRow = Selectable<Schema['agents']>;
+
+/**
+ * Whether nobody of this id is suspended, looked up in an index of those few that are: among all agents it takes three
+ * times as long. As a range, since for an equality SQLite takes the index of all.
+ */
+export const isActive = (id: Expression<string | null>) => sql<boolean>`(select s.id from agents s
+  where s.id between ${id} and ${id} and s.suspended_at is not null) is null`;
+
+export const insertAgent = insertion(
+  'agents',
+  'id',
+  'name',
+  'good_at',
+  'folded',
+  'accepts_system_tasks',
+  'webhook_url',
+  'webhook_secret',
+  'created_at',
+);
+
+export const insertApiKey = insertion('api_keys', 'id', 'agent_id', 'key_hash', 'created_at');
+
+/** The owner of a key, by the key's public part. */
+export const keyOwner = prepared('keyOwner', (db, p: { id: string }) =>
+  db
+    .selectFrom('api_keys')
+    .innerJoin('agents', 'agents.id', 'api_keys.agent_id')
+    .select(['api_keys.agent_id', 'api_keys.key_hash', 'agents.suspended_at'])
+    .where('api_keys.id', '=', p.id),
+);
+
+/** An agent with its balance, which the ledger keeps. */
+export const agentById = prepared('agentById', (db, p: { id: string }) =>
+  db
+    .selectFrom('agents')
+    .innerJoin('accounts', 'accounts.id', 'agents.id')
+    .selectAll('agents')
+    .select('accounts.balance')
+    .where('agents.id', '=', p.id),
+);
+
+export const ratingsOf = prepared('ratingsOf', (db, p: { id: string }) =>
+  db.selectFrom('agents').select(['rating_sum', 'rating_count']).where('id', '=', p.id),
+);
+
+/** What an agent says of itself, held for the transaction that changes it. */
+export const holdProfile = prepared('holdProfile', (db, p: { id: string }, engine) =>
+  engine.hold(db.selectFrom('agents').select(['name', 'good_at']).where('id', '=', p.id)),
+);
+
+export const setWords = prepared('setWords', (db, p: { id: string; words: string }) =>
+  db.updateTable('agents').set({ words: p.words }).where('id', '=', p.id),
+);
+
+/** The fields that an agent may change, and what follows from them. */
+const profileFields = ['good_at', 'folded', 'accepts_system_tasks', 'webhook_url', 'webhook_secret'] as const;
+
+type ProfileUpdate = Params & { id: string };
+
+/**
+ * Changes the fields whose `set_<field>` is 1 to `<field>`, and no other: two requests that change different fields at
+ * the same time both count.
+ */
+export const updateProfile = prepared('updateProfile', (db, p: ProfileUpdate) =>
+  db
+    .updateTable('agents')
+    .set(
+      Object.fromEntries(
+        profileFields.map((field) => [
+          field,
+          sql`case when ${p[`set_${field}`]} = 1 then ${p[field]} else ${sql.ref(field)} end`,
+        ]),
+      ),
+    )
+    .where('id', '=', p.id)
+    .returningAll(),
+);
+
+/** The parameters of `updateProfile`: a field that is `undefined` stays. */
+export function profileUpdate(
+  id: string,
+  changes: Readonly<Record<(typeof profileFields)[number], SqlValue | undefined>>,
+): ProfileUpdate {
+  const params = profileFields.flatMap((field) => [
+    [`set_${field}`, changes[field] === undefined ? 0 : 1] as const,
+    [field, changes[field] ?? null] as const,
+  ]);
+  return { id, ...Object.fromEntries(params) };
+}
+
+/** Suspends an agent, and has its claims taken away until `release_until`; or ends that, with nulls. */
+export const setSuspension = prepared(
+  'setSuspension',
+  (db, p: { id: string; suspended_at: number | null; reason: string | null; release_until: number | null }) =>
+    db
+      .updateTable('agents')
+      .set({
+        suspended_at: p.suspended_at,
+        suspension_reason: p.reason,
+        release_claims_until: p.release_until,
+      })
+      .where('id', '=', p.id)
+      .returning(['words', 'good_at']),
+);
+
+/** Suspended agents whose claims are being taken away. */
+export const agentsToRelease = prepared('agentsToRelease', (db, p: { limit: number }) =>
+  db.selectFrom('agents').select('id').where('release_claims_until', 'is not', null).orderBy('id').limit(p.limit),
+);
+
+export const endRelease = prepared('endRelease', (db, p: { id: string; now: number }) =>
+  db
+    .updateTable('agents')
+    .set({ release_claims_until: null })
+    .where('id', '=', p.id)
+    .where('release_claims_until', '<=', p.now),
+);
+
+/** Agents suspended since a moment. */
+export const suspendedSince = prepared('suspendedSince', (db, p: { since: number }) =>
+  db.selectFrom('agents').select('id').where('suspended_at', '>=', p.since).where('suspended_at', 'is not', null),
+);
+
+export const countPosted = prepared('countPosted', (db, p: { id: string }) =>
+  db
+    .updateTable('agents')
+    .set((eb) => ({ tasks_posted: eb('tasks_posted', '+', 1) }))
+    .where('id', '=', p.id),
+);
+
+/** Counts an abandoned claim; at the `most`-th the agent may not pick up until `until`, and the count begins anew. */
+export const countAbandon = prepared('countAbandon', (db, p: { id: string; most: number; until: number }) =>
+  db
+    .updateTable('agents')
+    .set({
+      abandons: sql<number>`case when abandons + 1 >= ${p.most} then 0 else abandons + 1 end`,
+      pickups_paused_until: sql<number>`case when abandons + 1 >= ${p.most} then ${p.until} else pickups_paused_until end`,
+    })
+    .where('id', '=', p.id),
+);
+
+/** Whether an agent may act, and takes the platform's tasks. */
+export const standingOf = prepared('standingOf', (db, p: { id: string }) =>
+  db
+    .selectFrom('agents')
+    .select(['suspended_at', 'pickups_paused_until', 'accepts_system_tasks'])
+    .where('id', '=', p.id),
+);

@@ -1,0 +1,48 @@
+import type { Tx } from '../../storage/database.ts';
+import { listed, type Params, perShape, prepared } from '../../storage/prepared.ts';
+import { tagParams } from '../../storage/tags.ts';
+import type { TaskRow } from '../tasks/queries.ts';
+
+/** What open tasks are found by: their own tags, and those that matching found out about them. */
+type EntryTable = 'board_tags' | 'board_hints';
+
+interface Entry extends Params {
+  created_at: number;
+  task_id: string;
+}
+
+/** An entry for each of so many tags: parameters `tag_0`, `tag_1`, … */
+const entries = (table: EntryTable) => ({
+  insert: perShape((count: number) =>
+    prepared(`insert ${count} ${table}`, (db, p: Entry) =>
+      db
+        .insertInto(table)
+        .values(listed(p, 'tag', count).map((tag) => ({ tag, created_at: p.created_at, task_id: p.task_id }))),
+    ),
+  ),
+  delete: perShape((count: number) =>
+    prepared(`delete ${count} ${table}`, (db, p: Entry) =>
+      db
+        .deleteFrom(table)
+        .where('tag', 'in', listed(p, 'tag', count))
+        .where('created_at', '=', p.created_at)
+        .where('task_id', '=', p.task_id),
+    ),
+  ),
+});
+
+const tables = { board_tags: entries('board_tags'), board_hints: entries('board_hints') };
+
+/** Puts a task on the board under these tags, or takes it off. */
+export function moveEntries(
+  tx: Tx,
+  table: EntryTable,
+  task: Pick<TaskRow, 'id' | 'created_at'>,
+  tags: readonly string[],
+  isOnBoard: boolean,
+): void {
+  if (tags.length === 0) return;
+  const entry = { task_id: task.id, created_at: task.created_at, ...tagParams(tags) };
+  if (isOnBoard) tx.send(tables[table].insert(tags.length), entry);
+  else tx.send(tables[table].delete(tags.length), entry);
+}

@@ -1,0 +1,200 @@
+import type { Reader } from '../../storage/database.ts';
+import { fitted, type Prepared } from '../../storage/prepared.ts';
+import { tagParams } from '../../storage/tags.ts';
+import type { Pace } from '../search/pace.ts';
+import {
+  type BoardParams,
+  type BoardRow,
+  idShapes,
+  type MatchedRow,
+  matchedEnd,
+  matchedTasks,
+  placesOf,
+  scanBoard,
+  scanEnd,
+  type ScanParams,
+  scanPlaces,
+  type Shape,
+  type TaskRef,
+} from './queries.ts';
+import { type Needle, portions } from '../search/texts.ts';
+
+/** What an agent looks for on the board. */
+export interface BoardFilter {
+  /** All of these must be there. */
+  readonly tags: readonly string[];
+  /** Stands in need or context, folded (`search/fold.ts`). Never empty. */
+  readonly part?: string | undefined;
+}
+
+export interface ScanFilter {
+  readonly tags: readonly string[];
+  readonly needle?: Needle | undefined;
+}
+
+export type TextFilter = ScanFilter & { readonly needle: Needle };
+
+/** A task's place by age: what lies behind it is younger. */
+export interface Age {
+  readonly created_at: number;
+  readonly id: string;
+}
+
+export const oldest: Age = { created_at: -1, id: '' };
+
+/** A task's place among those that an agent was chosen for. */
+export interface RankedAge extends Age {
+  readonly rank: number;
+}
+
+export const bestRank: RankedAge = { rank: -1, ...oldest };
+
+export interface Scanned<R = TaskRef, P = Age> {
+  readonly rows: R[];
+  /** Where the scan ended; null: there is no more. */
+  readonly end: P | null;
+}
+
+/** The first step looks at a few more tasks than are wanted: at 70 for a page of the usual size, 160 for the largest. */
+const firstSteps = [70, 160, 1_000] as const;
+const leastSpare = 40;
+/** Each further one looks at so many: about 2 ms. */
+export const stepSize = 2_000;
+/** Where texts are looked through, a step is at so many. */
+const textStepSize = 1_000;
+
+type ScanArgs = [reader: Reader, board: BoardParams, filter: ScanFilter, from: Age, want: number, pace: Pace];
+
+/**
+ * Looks for tasks that are open to an agent, oldest first, in bounded steps. With a text to look for, a step is a
+ * portion of texts.
+ *
+ * @param from behind which the scan begins.
+ * @param want how many tasks are wanted.
+ */
+export function scan(...[reader, board, filter, from, want, pace]: ScanArgs): Promise<Scanned> {
+  const { needle } = filter;
+  const steps = byAge(scanBoard, reader, board, filter);
+  if (needle === undefined) return walk(from, want, pace, steps);
+  return walkTexts(reader, needle, from, want, pace, {
+    ...steps,
+    read: (place, examine, limit) =>
+      needle.once(`${place.created_at}/${place.id}`, () => steps.read(place, examine, limit)),
+  });
+}
+
+/** The same with what the tasks' places in the agent's order depend on; in no order yet. */
+export async function scanWithPlaces(...args: ScanArgs): Promise<Scanned<BoardRow>> {
+  const [reader, board, filter, from, want, pace] = args;
+  if (filter.needle === undefined) return walk(from, want, pace, byAge(scanPlaces, reader, board, filter));
+  // Far more tasks are looked through than found.
+  const { rows, end } = await scan(...args);
+  if (rows.length === 0) return { rows: [], end };
+  const ids = rows.map(({ id }) => id);
+  const { size, params } = fitted(idShapes, 'id', ids);
+  return { rows: await reader.all(placesOf(size), { ...board, ...params }), end };
+}
+
+function byAge<R extends TaskRef>(
+  query: (shape: Shape) => Prepared<ScanParams, R>,
+  reader: Reader,
+  board: BoardParams,
+  { tags }: ScanFilter,
+): Walk<Age, R> {
+  const after = ({ created_at, id }: Age) => ({
+    ...board,
+    ...tagParams(tags),
+    after_created_at: created_at,
+    after_id: id,
+  });
+  return {
+    read: (place, examine, limit) => reader.all(query(`${tags.length}/${examine}`), { ...after(place), limit }),
+    endOf: (place, examine) => reader.first(scanEnd(`${tags.length}/${examine}`), after(place)),
+    ageOf,
+  };
+}
+
+/** Looks for those that the agent was chosen for, best rank first. */
+export function scanMatched(
+  reader: Reader,
+  board: BoardParams,
+  { tags, needle }: ScanFilter,
+  from: RankedAge,
+  want: number,
+  pace: Pace,
+): Promise<Scanned<MatchedRow, RankedAge>> {
+  const after = ({ rank, created_at, id }: RankedAge) => ({
+    ...board,
+    ...tagParams(tags),
+    after_rank: rank,
+    after_created_at: created_at,
+    after_id: id,
+  });
+  const steps: Walk<RankedAge, MatchedRow> = {
+    read: (place, examine, limit) => reader.all(matchedTasks(`${tags.length}/${examine}`), { ...after(place), limit }),
+    endOf: (place, examine) => reader.first(matchedEnd(examine), after(place)),
+    ageOf: ({ rank, created_at, id }) => ({ rank, created_at, id }),
+  };
+  return needle === undefined ? walk(from, want, pace, steps) : walkTexts(reader, needle, from, want, pace, steps);
+}
+
+interface Walk<P, R> {
+  /** Of the next `examine` tasks behind a place, up to `limit` that are open. */
+  read(place: P, examine: number, limit: number): Promise<R[]>;
+  /** The place of the last of these; none when there are fewer. */
+  endOf(place: P, examine: number): Promise<P | undefined>;
+  ageOf(row: R): P;
+}
+
+async function walk<P, R extends P>(
+  from: P,
+  want: number,
+  pace: Pace,
+  { read, endOf, ageOf: placeOf }: Walk<P, R>,
+): Promise<Scanned<R, P>> {
+  const rows: R[] = [];
+  let after = from;
+  // One step at least, however busy the machine: else a page that took its time to begin would stay empty.
+  let examine: number = firstSteps.find((size) => size >= want + leastSpare) ?? stepSize;
+  for (; after === from || (await pace()); examine = stepSize) {
+    const [found, end] = await Promise.all([read(after, examine, want - rows.length), endOf(after, examine)]);
+    rows.push(...found);
+    if (rows.length >= want) return { rows, end: placeOf(rows.at(-1)!) };
+    if (end === undefined) return { rows, end: null };
+    after = end;
+  }
+  return { rows, end: after };
+}
+
+async function walkTexts<P, R extends P & TaskRef>(
+  reader: Reader,
+  needle: Needle,
+  from: P,
+  want: number,
+  pace: Pace,
+  { read, endOf, ageOf: placeOf }: Walk<P, R>,
+): Promise<Scanned<R, P>> {
+  const rows: R[] = [];
+  let after = from;
+  while (await pace()) {
+    const begin = after;
+    const found = await read(begin, textStepSize, textStepSize);
+    let isFirst = true;
+    for (const portion of portions(found)) {
+      if (!isFirst && !(await pace())) return { rows, end: after };
+      isFirst = false;
+      rows.push(...(await needle.among(reader, portion)));
+      if (rows.length >= want) return { rows: rows.slice(0, want), end: placeOf(rows[want - 1]!) };
+      after = placeOf(portion.at(-1)!);
+    }
+    const end = await endOf(begin, textStepSize);
+    if (end === undefined) return { rows, end: null };
+    after = end;
+  }
+  return { rows, end: after };
+}
+
+export const ageOf = ({ created_at, id }: Age): Age => ({ created_at, id });
+
+export const isBehind = (a: Age, b: Age): boolean =>
+  a.created_at === b.created_at ? a.id > b.id : a.created_at > b.created_at;

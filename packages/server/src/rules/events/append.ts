@@ -1,0 +1,56 @@
+import type { EventData, EventType } from '@pinchwork/sdk';
+import type { Context } from '../../context.ts';
+import type { Tx } from '../../storage/database.ts';
+import { insertion, prepared } from '../../storage/prepared.ts';
+import { putIntoOutbox } from '../webhooks/outbox.ts';
+
+/** An event about one task, for one agent. */
+export type NewEvent = {
+  [T in EventType]: { agentId: string; taskId: string; type: T; data: EventData[T] };
+}[EventType];
+
+/**
+ * Draws the next number of an agent's stream, and tells whether that event goes to a webhook. The row stays locked until the commit, so numbers are given out in the
+ * order of the commits and a reader never sees a gap that fills later. It is a table of its own, not a column of
+ * `agents`, so that this lock holds up nothing else.
+ */
+const drawNumber = prepared('drawNumber', (db, p: { agent_id: string }) =>
+  db
+    .insertInto('event_cursors')
+    .values({ agent_id: p.agent_id, last_number: 1 })
+    .onConflict((conflict) =>
+      conflict.column('agent_id').doUpdateSet((eb) => ({ last_number: eb('event_cursors.last_number', '+', 1) })),
+    )
+    .returning(['last_number', 'webhook_from']),
+);
+
+const insertEvent = insertion('events', 'agent_id', 'number', 'type', 'task_id', 'data', 'created_at');
+
+/**
+ * Appends an event to its agent's stream (contract section 8) and, where it has a webhook, to the outbox. Call it after every other update of the transaction
+ * and, for several agents, in the order of their ids: it takes a lock per agent.
+ *
+ * @returns the event's number in the agent's stream.
+ */
+export async function appendEvent(
+  ctx: Pick<Context, 'newId' | 'webhooks'>,
+  tx: Tx,
+  event: NewEvent,
+  atMs: number,
+): Promise<number> {
+  tx.signal(event.agentId);
+  const { last_number: number, webhook_from: from } = (await tx.first(drawNumber, { agent_id: event.agentId }))!;
+  const data = JSON.stringify(event.data);
+  tx.send(insertEvent, {
+    agent_id: event.agentId,
+    number,
+    type: event.type,
+    task_id: event.taskId,
+    data,
+    created_at: atMs,
+  });
+  if (from !== null) {
+    putIntoOutbox(ctx, tx, { agentId: event.agentId, number, event: event.type, taskId: event.taskId, data }, atMs);
+  }
+  return number;
+}

@@ -1,0 +1,162 @@
+import type { FannedEventType } from '@pinchwork/sdk';
+import { type Selectable, sql } from 'kysely';
+import { secondMs } from '../../ground/clock.ts';
+import type { Context } from '../../context.ts';
+import type { Tx } from '../../storage/database.ts';
+import { type Params, perShape, prepared } from '../../storage/prepared.ts';
+import type { Schema } from '../../storage/schema.ts';
+import { DomainError } from '../../ground/errors.ts';
+import { Loop } from '../../ground/loop.ts';
+import { appendEvent, type NewEvent } from './append.ts';
+
+/** Another node may have left something behind. */
+const longestSleepMs = secondMs;
+/** Agents told in one transaction: each holds its stream's cursor until the commit. */
+const portion = 5;
+
+const anyRow = prepared('anyOutboxRow', (db, _: Params) => db.selectFrom('outbox').select('id').orderBy('id').limit(1));
+
+/** What is told of a task before anything else. */
+const beginning: FannedEventType = 'task_matched';
+
+/**
+ * The oldest row behind `after` that nobody is at work on. The end of a task waits until all know that they were chosen
+ * for it: which of the two came first is not told by the rows' ids, which servers draw by clocks of their own.
+ */
+const nextRow = prepared('nextOutboxRow', (db, p: { after: string }, engine) =>
+  engine.skipLocked(
+    db
+      .selectFrom('outbox')
+      .selectAll('outbox')
+      .where('outbox.id', '>', p.after)
+      .where(({ or, eb, selectFrom }) =>
+        or([
+          eb('outbox.type', '=', sql.lit(beginning)),
+          // As a value, which is looked up for a row: as a condition, PostgreSQL may read the whole outbox for it.
+          eb(
+            selectFrom('outbox as earlier')
+              .select('earlier.id')
+              .whereRef('earlier.task_id', '=', 'outbox.task_id')
+              .where('earlier.type', '=', sql.lit(beginning))
+              .limit(1),
+            'is',
+            null,
+          ),
+        ]),
+      )
+      .orderBy('outbox.id')
+      .limit(1),
+    'outbox',
+  ),
+);
+
+/** Held before any cursor is: whoever moves the task holds them in that order too. */
+const recipients = prepared('outboxRecipients', (db, p: { task_id: string; after: string; limit: number }, engine) =>
+  engine.hold(
+    db
+      .selectFrom('matches')
+      .select(['agent_id', 'rank'])
+      .where('task_id', '=', p.task_id)
+      .where('agent_id', '>', p.after)
+      .orderBy('agent_id')
+      .limit(p.limit),
+  ),
+);
+
+const noteEvent = perShape((column: 'matched_event' | 'ended_event') =>
+  prepared(`note ${column}`, (db, p: { task_id: string; agent_id: string; event: number }) =>
+    db
+      .updateTable('matches')
+      .set({ [column]: p.event })
+      .where('task_id', '=', p.task_id)
+      .where('agent_id', '=', p.agent_id),
+  ),
+);
+
+const deleteRow = prepared('deleteOutboxRow', (db, p: { id: string }) =>
+  db.deleteFrom('outbox').where('id', '=', p.id),
+);
+
+const noteProgress = prepared('noteOutboxProgress', (db, p: { id: string; told_upto: string }) =>
+  db.updateTable('outbox').set({ told_upto: p.told_upto }).where('id', '=', p.id),
+);
+
+type OutboxRow = Selectable<Schema['outbox']>;
+type OutboxContext = Pick<Context, 'db' | 'log' | 'newId' | 'webhooks'>;
+
+/**
+ * Tells the agents that were chosen for a task what happens to it: after the transaction in which it happened, and in
+ * small ones of their own. To number an event in twenty streams at once would hold up everybody who writes to any of
+ * them (3 transactions a second instead of hundreds).
+ */
+export class Outbox {
+  readonly #ctx: OutboxContext;
+  readonly #loop: Loop;
+
+  constructor(ctx: OutboxContext & Pick<Context, 'clock'>) {
+    this.#ctx = ctx;
+    this.#loop = new Loop(
+      ctx.clock,
+      async () => {
+        await this.run();
+        return longestSleepMs;
+      },
+      (error) => ctx.log.error(error, 'the outbox of events failed'),
+    );
+  }
+
+  start(): void {
+    this.#loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop();
+  }
+
+  /** Something has been put in. */
+  wake(): void {
+    this.#loop.wake();
+  }
+
+  /** Tells everything that there is to tell. A row that fails is passed over, until the next time. */
+  async run(): Promise<void> {
+    // Looking is cheaper than a transaction, and mostly there is nothing.
+    if ((await this.#ctx.db.first(anyRow, {})) === undefined) return;
+    let after: string | undefined = '';
+    while (after !== undefined) after = await this.#tellNext(after);
+  }
+
+  /** Tells a portion of the next row behind `after`. @returns behind which to go on; undefined: there is nothing more. */
+  async #tellNext(after: string): Promise<string | undefined> {
+    const { db, log } = this.#ctx;
+    const tried: { row?: OutboxRow | undefined } = {};
+    try {
+      await db.transact('tell the chosen', async (tx) => {
+        tried.row = await tx.first(nextRow, { after });
+        if (tried.row !== undefined) await tellPortion(this.#ctx, tx, tried.row);
+      });
+      return tried.row === undefined ? undefined : after;
+    } catch (error) {
+      // A storage that is away or behind is no fault of the row's.
+      if (tried.row === undefined || error instanceof DomainError) throw error;
+      log.error({ taskId: tried.row.task_id, err: error }, 'telling the chosen failed; others are told meanwhile');
+      return tried.row.id;
+    }
+  }
+}
+
+async function tellPortion(ctx: OutboxContext, tx: Tx, row: OutboxRow): Promise<void> {
+  const { id, task_id, type, data, created_at, told_upto } = row;
+  const agents = await tx.all(recipients, { task_id, after: told_upto, limit: portion });
+  for (const { agent_id, rank } of agents) {
+    const event = { agentId: agent_id, taskId: task_id, type, data: dataFor(type, data, rank) } as NewEvent;
+    const number = await appendEvent(ctx, tx, event, created_at);
+    const column = type === 'task_matched' ? 'matched_event' : 'ended_event';
+    tx.send(noteEvent(column), { task_id, agent_id, event: number });
+  }
+  if (agents.length < portion) tx.send(deleteRow, { id });
+  else tx.send(noteProgress, { id, told_upto: agents.at(-1)!.agent_id });
+}
+
+const dataFor = (type: FannedEventType, data: string, rank: number): object =>
+  type === 'task_matched' ? { rank } : (JSON.parse(data) as object);

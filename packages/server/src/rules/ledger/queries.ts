@@ -1,0 +1,89 @@
+import { taskStatuses } from '@pinchwork/sdk';
+import { sql } from 'kysely';
+import { insertion, perShape, prepared } from '../../storage/prepared.ts';
+import { isFinal } from '../tasks/machine.ts';
+
+/** Takes from an account, unless that would take it below zero. */
+export const withdrawIfCovered = prepared('withdrawIfCovered', (db, p: { id: string; amount: number }) =>
+  db
+    .updateTable('accounts')
+    .set((eb) => ({ balance: eb('balance', '-', p.amount) }))
+    .where('id', '=', p.id)
+    .where('balance', '>=', p.amount),
+);
+
+export const deposit = prepared('deposit', (db, p: { id: string; amount: number }) =>
+  db
+    .updateTable('accounts')
+    .set((eb) => ({ balance: eb('balance', '+', p.amount) }))
+    .where('id', '=', p.id),
+);
+
+export const openAccount = insertion('accounts', 'id', 'balance');
+
+interface TransferParams extends Record<string, string | number | null> {
+  transfer_id: string;
+  task_id: string | null;
+  created_at: number;
+}
+
+/** Inserts a transfer of so many entries; entry `i` has the parameters `account_i`, `amount_i` and `reason_i`. */
+export const insertEntries = perShape((entries: number) =>
+  prepared(`insert${entries}Entries`, (db, p: TransferParams) =>
+    db.insertInto('ledger_entries').values(
+      Array.from({ length: entries }, (_, i) => ({
+        transfer_id: p.transfer_id,
+        account_id: p[`account_${i}`] as string,
+        amount: p[`amount_${i}`] as number,
+        reason: p[`reason_${i}`] as string,
+        task_id: p.task_id,
+        created_at: p.created_at,
+      })),
+    ),
+  ),
+);
+
+export const accountBalance = prepared('accountBalance', (db, p: { id: string }) =>
+  db.selectFrom('accounts').select('balance').where('id', '=', p.id),
+);
+
+const openStatuses = sql.join(taskStatuses.filter((status) => !isFinal(status)).map((status) => sql.lit(status)));
+
+/** What an agent has, and what its open tasks hold: in one statement, so that both are of the same moment. */
+export const balanceAndEscrow = prepared('balanceAndEscrow', (db, p: { id: string }) =>
+  db
+    .selectFrom('accounts')
+    .select((eb) => [
+      'balance',
+      eb
+        .selectFrom('tasks')
+        .select(sql<number>`coalesce(sum(max_credits), 0)`.as('escrowed'))
+        .where('poster_id', '=', p.id)
+        .where(sql<boolean>`status in (${openStatuses})`)
+        .as('escrowed'),
+    ])
+    .where('id', '=', p.id),
+);
+
+/** How many rows an agent's ledger has, counted up to `limit`. */
+export const countEntries = prepared('countEntries', (db, p: { id: string; limit: number }) =>
+  db
+    .selectFrom((eb) =>
+      eb.selectFrom('ledger_entries').select('account_id').where('account_id', '=', p.id).limit(p.limit).as('e'),
+    )
+    .select(sql<number>`count(*)`.as('total')),
+);
+
+/** A page of an agent's ledger, newest first, from below `before`. */
+export const ledgerPage = prepared(
+  'ledgerPage',
+  (db, p: { id: string; before: string; limit: number; offset: number }) =>
+    db
+      .selectFrom('ledger_entries')
+      .select(['transfer_id', 'amount', 'reason', 'task_id', 'created_at'])
+      .where('account_id', '=', p.id)
+      .where('transfer_id', '<', p.before)
+      .orderBy('transfer_id', 'desc')
+      .limit(p.limit)
+      .offset(p.offset),
+);

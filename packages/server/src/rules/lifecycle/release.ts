@@ -1,0 +1,34 @@
+import { agentsToRelease, endRelease } from '../agents/queries.ts';
+import type { Context } from '../../context.ts';
+import { adminStatements, claimsOf } from '../tasks/queries.ts';
+import { record, type RecordContext } from './transition.ts';
+
+const batch = 100;
+
+type ReleaseContext = Pick<Context, 'db' | 'clock'> & RecordContext;
+
+/**
+ * Puts the claimed tasks of suspended agents back on the board, one transaction a task: there may be any number of
+ * them. The suspension runs it at once, the timers go on with what is left, whichever server began it.
+ */
+export async function releaseClaims(ctx: ReleaseContext): Promise<void> {
+  for (const { id } of await ctx.db.all(agentsToRelease, { limit: batch })) {
+    for (;;) {
+      const claims = await ctx.db.all(claimsOf, { worker: id, limit: batch });
+      const moved = await Promise.all(claims.map((task) => dismiss(ctx, task.id, id)));
+      // What is due is the clock's; what another server has moved is done.
+      if (!moved.includes(true)) break;
+    }
+    await ctx.db.transact('end release', async (tx) => tx.send(endRelease, { id, now: ctx.clock.now() }));
+  }
+}
+
+function dismiss(ctx: ReleaseContext, taskId: string, workerId: string): Promise<boolean> {
+  return ctx.db.transact('dismiss worker', async (tx) => {
+    const now = ctx.clock.now();
+    const task = await tx.first(adminStatements.dismissWorker, { id: taskId, now });
+    if (task === undefined) return false;
+    await record(ctx, tx, 'dismissWorker', task, { actorId: 'admin', workerId, at: now });
+    return true;
+  });
+}

@@ -1,0 +1,218 @@
+import { countAbandon, countPosted } from '../agents/queries.ts';
+import { moveEntries } from '../board/entries.ts';
+import { deadlineAfter, minuteMs, wireTime } from '../../ground/clock.ts';
+import type { Context } from '../../context.ts';
+import type { Tx } from '../../storage/database.ts';
+import { appendEvent, type NewEvent } from '../events/append.ts';
+import * as ledger from '../ledger/ledger.ts';
+import { moveMatchesOnBoard, tellMatched } from '../matching/matches.ts';
+import { recordAnswer, recordApproval, recordRejection } from '../reputation/standing.ts';
+import { release } from '../ledger/budget.ts';
+import { type Transition, type TransitionName, transition } from '../tasks/machine.ts';
+import { insertTransition, lockPostedTask, platformStatements, type TaskRow } from '../tasks/queries.ts';
+import { tagsOf } from '../tasks/view.ts';
+
+export interface Moved {
+  /** The agent who did it; null for the clock. */
+  readonly actorId: string | null;
+  /** Whose claim it is, or was until now. */
+  readonly workerId: string | null;
+  readonly at: number;
+  /** The poster's rating of the worker, with an approval. */
+  readonly rating?: number | null;
+  /** Events that follow from it besides its own. */
+  readonly also?: readonly NewEvent[];
+}
+
+export type RecordContext = Pick<Context, 'config' | 'newId' | 'outbox' | 'webhooks'>;
+
+/**
+ * Everything that goes with a transition once its guarded statement has changed the task's row: the board, how the
+ * agents stand, the credits, the events, the row of the history, and after the commit the wake-up.
+ *
+ * On PostgreSQL this is also the order of the locks (a platform's task before the one it is about, matches, trust,
+ * agents, the platform's budget, accounts, cursors, each by id), which every transaction keeps to, so that none waits
+ * for one that waits for it. One that moves several tasks does the first half for all of them, then the second.
+ */
+export async function record(
+  ctx: RecordContext,
+  tx: Tx,
+  name: TransitionName,
+  task: TaskRow,
+  moved: Moved,
+): Promise<void> {
+  await recordStanding(ctx, tx, name, task, moved);
+  await recordOutcome(ctx, tx, name, task, moved);
+  const { from, to } = transition(name);
+  if (task.kind !== 'work' && from === 'claimed' && to === 'posted') await withdraw(ctx, tx, task.id, moved.at);
+}
+
+/** The first half: the board, how the agents stand, and what the platform need not ask any more. */
+export async function recordStanding(
+  ctx: RecordContext,
+  tx: Tx,
+  name: TransitionName,
+  task: TaskRow,
+  moved: Moved,
+): Promise<void> {
+  const row = transition(name);
+  moveOnBoard(tx, row, task);
+  judge(ctx, tx, row, task, moved);
+  await withdrawUnneeded(ctx, tx, row, task, moved.at);
+}
+
+/** The second half: credits, events, history. Its locks are those that transactions meet on. */
+export async function recordOutcome(
+  ctx: RecordContext,
+  tx: Tx,
+  name: TransitionName,
+  task: TaskRow,
+  moved: Moved,
+): Promise<void> {
+  const row = transition(name);
+  if (row.tellsMatched !== undefined && task.match_count > 0) {
+    const data = row.tellsMatched === 'task_expired' ? { worker_id: null } : {};
+    tellMatched(ctx, tx, task.id, row.tellsMatched, data, moved.at);
+  }
+  await moveCredits(ctx, tx, row, task, moved);
+  const numbers = await tell(ctx, tx, row, task, moved);
+  tx.send(insertTransition, {
+    task_id: task.id,
+    version: task.version,
+    transition: name,
+    from_status: row.from,
+    to_status: row.to,
+    actor_id: moved.actorId,
+    worker_id: moved.workerId,
+    claim_number: task.claim_number,
+    at: moved.at,
+    poster_event: numbers.poster ?? null,
+    worker_event: numbers.worker ?? null,
+  });
+  tx.signal(task.id);
+}
+
+function moveOnBoard(tx: Tx, row: Transition, task: TaskRow): void {
+  if (task.kind !== 'work' || (row.to !== 'posted' && row.from !== 'posted')) return;
+  moveMatchesOnBoard(tx, task, row.to === 'posted');
+  moveEntries(tx, 'board_tags', task, tagsOf(task), row.to === 'posted');
+}
+
+/** What a transition says about the agents: what they have done, and how well. */
+function judge(
+  { config }: Pick<Context, 'config'>,
+  tx: Tx,
+  { judges }: Transition,
+  task: TaskRow,
+  { at, workerId, rating = null }: Moved,
+): void {
+  switch (judges) {
+    case 'posted':
+      tx.send(countPosted, { id: task.poster_id });
+      break;
+    case 'approved': {
+      const charged = task.credits_charged!;
+      const fee = ledger.feeOf(charged, task.fee_ppm);
+      const parties = { posterId: task.poster_id, workerId: workerId! };
+      recordApproval(tx, { ...parties, tags: tagsOf(task), charged, fee, rating, at });
+      break;
+    }
+    case 'answered':
+      recordAnswer(tx, workerId!, task.credits_charged!, at);
+      break;
+    case 'rejected':
+      recordRejection(tx, task.poster_id, workerId!, at);
+      break;
+    case 'abandoned':
+      tx.send(countAbandon, {
+        id: workerId!,
+        most: config.maxAbandonsBeforeCooldown,
+        until: deadlineAfter(at, config.abandonCooldownMinutes * minuteMs),
+      });
+  }
+}
+
+/** Withdraws the platform's task about this one that is no longer needed, unless somebody has it in hand. */
+async function withdrawUnneeded(
+  ctx: RecordContext,
+  tx: Tx,
+  { drops }: Transition,
+  task: TaskRow,
+  now: number,
+): Promise<void> {
+  const id = drops === undefined ? null : drops === 'matching' ? task.matching_id : task.verifying_id;
+  if (id !== null && (await tx.first(lockPostedTask, { id })) !== undefined) await withdraw(ctx, tx, id, now);
+}
+
+/** Withdraws a task of the platform that nobody has in hand, if nobody needs it any more. */
+async function withdraw(ctx: RecordContext, tx: Tx, id: string, now: number): Promise<void> {
+  const task = await tx.first(platformStatements.withdraw, { id, now });
+  if (task === undefined) return;
+  await record(ctx, tx, 'withdraw', task, { actorId: task.poster_id, workerId: null, at: now });
+}
+
+async function moveCredits(
+  ctx: Pick<Context, 'newId'>,
+  tx: Tx,
+  { credits }: Transition,
+  task: TaskRow,
+  { at, workerId }: Moved,
+): Promise<void> {
+  if (credits === undefined) return;
+  if (credits === 'release') {
+    release(tx, task);
+    return;
+  }
+  const transfer = { transferId: ctx.newId('ledgerEntry'), at };
+  if (credits === 'void') return ledger.voidHold(tx, transfer, task);
+  if (credits === 'hold') return ledger.hold(tx, transfer, task);
+  if (workerId === null || task.credits_charged === null) throw new Error(`${task.id} has no delivery to settle`);
+  if (credits === 'pay') {
+    ledger.pay(tx, transfer, { id: task.id, worker_id: workerId, price: task.credits_charged });
+    return;
+  }
+  return ledger.settle(tx, transfer, { ...task, worker_id: workerId, credits_charged: task.credits_charged });
+}
+
+/** Appends the events of a transition, and answers which numbers its two parties' own ones got. */
+async function tell(
+  ctx: RecordContext,
+  tx: Tx,
+  { tells }: Transition,
+  task: TaskRow,
+  moved: Moved,
+): Promise<{ poster?: number; worker?: number }> {
+  const own = (['poster', 'worker'] as const).flatMap((party) => {
+    const agentId = party === 'poster' ? task.poster_id : moved.workerId;
+    const type = tells?.[party];
+    if (agentId === null || type === undefined) return [];
+    return [{ party, event: { agentId, taskId: task.id, type, data: eventData(task, moved)[type] } as NewEvent }];
+  });
+  const others = (moved.also ?? []).map((event) => ({ party: undefined, event }));
+  const numbers: { poster?: number; worker?: number } = {};
+  for (const { party, event } of [...own, ...others].sort((a, b) => (a.event.agentId < b.event.agentId ? -1 : 1))) {
+    const number = await appendEvent(ctx, tx, event, moved.at);
+    if (party !== undefined) numbers[party] = number;
+  }
+  return numbers;
+}
+
+/** What an event of each type would say about this transition (contract section 8). */
+function eventData(task: TaskRow, { workerId, rating }: Moved) {
+  const worker = { worker_id: workerId };
+  return {
+    task_claimed: worker,
+    task_delivered: worker,
+    task_expired: worker,
+    task_approved: { credits: task.credits_charged, rating: rating ?? null },
+    task_rejected: {
+      reason: task.rejection_reason,
+      feedback: task.rejection_feedback,
+      grace_deadline: wireTime(task.grace_deadline_at),
+      rejection_count: task.rejection_count,
+    },
+    deadline_expired: {},
+    rejection_grace_expired: {},
+    claim_timeout_expired: {},
+  };
+}

@@ -1,0 +1,60 @@
+import { sql } from 'kysely';
+import { type Params, perShape, prepared } from '../../storage/prepared.ts';
+
+/**
+ * A window that is over, or that ends later than any that begins now: the clock was set back since it began, and it must
+ * not last longer for that.
+ */
+const ended = ({ now, latest }: { now: number; latest: number }) =>
+  sql<boolean>`(rate_windows.ends_at <= ${now} or rate_windows.ends_at > ${latest})`;
+
+/** Counts a request against a window, or begins a new one. No row: the limit is used up. */
+export const takeStrictly = prepared(
+  'takeStrictly',
+  (db, p: { key: string; now: number; ends_at: number; latest: number; limit: number }) =>
+    db
+      .insertInto('rate_windows')
+      .values({ key: p.key, count: 1, ends_at: p.ends_at })
+      .onConflict((conflict) =>
+        conflict
+          .column('key')
+          .doUpdateSet({
+            count: sql<number>`case when ${ended(p)} then 1 else rate_windows.count + 1 end`,
+            ends_at: sql<number>`case when ${ended(p)} then excluded.ends_at else rate_windows.ends_at end`,
+          })
+          .where((eb) => eb.or([ended(p), eb('rate_windows.count', '<', p.limit)])),
+      )
+      .returning(['count', 'ends_at']),
+);
+
+export const windowOf = prepared('windowOf', (db, p: { key: string }) =>
+  db.selectFrom('rate_windows').select(['count', 'ends_at']).where('key', '=', p.key),
+);
+
+interface ShareParams extends Params {
+  now: number;
+  /** The latest end of a window of the length that these have. */
+  latest: number;
+}
+
+/** Adds so many shares to their windows: parameters `key_0`, `count_0`, `ends_at_0`, `key_1`, … */
+export const addShares = perShape((shares: number) =>
+  prepared(`add${shares}Shares`, (db, p: ShareParams) =>
+    db
+      .insertInto('rate_windows')
+      .values(
+        Array.from({ length: shares }, (_, i) => ({
+          key: p[`key_${i}`] as string,
+          count: p[`count_${i}`] as number,
+          ends_at: p[`ends_at_${i}`] as number,
+        })),
+      )
+      .onConflict((conflict) =>
+        conflict.column('key').doUpdateSet({
+          count: sql<number>`case when ${ended(p)} then excluded.count else rate_windows.count + excluded.count end`,
+          ends_at: sql<number>`case when ${ended(p)} then excluded.ends_at else rate_windows.ends_at end`,
+        }),
+      )
+      .returning(['key', 'count', 'ends_at']),
+  ),
+);

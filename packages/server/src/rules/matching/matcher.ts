@@ -1,0 +1,204 @@
+import { limits, platformId } from '@pinchwork/sdk';
+import { sql } from 'kysely';
+import type { Reader } from '../../storage/database.ts';
+import { fitted, listed, type Params, perShape, prepared } from '../../storage/prepared.ts';
+import { isActive } from '../agents/queries.ts';
+import { tagParams } from '../../storage/tags.ts';
+import { everybody, wordShapes } from './word-index.ts';
+import { wordsOf } from './words.ts';
+
+/**
+ * Finds the agents that suit a task by what they say of themselves (contract section 6): a shared tag counts two, a
+ * shared word one, reputation breaks ties. It reads postings, the rarest words first, and never loops over the agents,
+ * so it is fast enough to run while a task is created (0.2 ms among 100,000 agents).
+ */
+
+/** Words of a need that are looked at. */
+const mostWords = 200;
+/** Postings that are read for the words, unless the rarest has more. */
+const mostPostings = 500;
+/** Agents who have a tag that are looked at from either end: those who registered first, and those who did last. */
+const mostPerEnd = 100;
+/** Where very many are suspended, so many are passed over at most. */
+const reachPerEnd = 1_000;
+/** Where more than that have a tag, also those who have it among the agents of the best reputation, and among those who share the most words. */
+const mostReputed = 200;
+const mostWordy = 100;
+
+/** A word that more agents share says nothing of any of them, in whatever language. */
+const commonest = 1_000;
+const isCommon = (agents: number, all: number) => agents > commonest || (agents > 50 && agents > all / 5);
+
+const countsOf = perShape((count: number) =>
+  prepared(`countsOf${count}Words`, (db, p: Params) =>
+    db
+      .selectFrom('word_counts')
+      .select(['word', 'agents'])
+      .where('word', 'in', listed(p, 'word', count)),
+  ),
+);
+
+const postingsOf = perShape((count: number) =>
+  prepared(`postingsOf${count}Words`, (db, p: { limit: number } & Params) =>
+    db
+      .selectFrom('agent_words')
+      .select('agent_id')
+      .where('word', 'in', listed(p, 'word', count))
+      .limit(p.limit),
+  ),
+);
+
+const capableOf = perShape((count: number) =>
+  prepared(`capableOf${count}Tags`, (db, p: Params) =>
+    listed(p, 'tag', count)
+      .flatMap((tag, i) =>
+        (['asc', 'desc'] as const).map((direction) => {
+          const reach = db
+            .selectFrom('agent_tags')
+            .select(['tag', 'agent_id'])
+            .where('tag', '=', tag)
+            .where('is_capability', '=', sql.lit(1))
+            .orderBy('agent_id', direction)
+            .limit(sql.lit(reachPerEnd))
+            .as(`tag_${i}`);
+          const active = db
+            .selectFrom(reach)
+            .selectAll()
+            .where(isActive(sql.ref(`tag_${i}.agent_id`)))
+            .limit(sql.lit(mostPerEnd))
+            .as(`active_${i}`);
+          return db.selectFrom(active).selectAll();
+        }),
+      )
+      .reduce((all, one) => all.unionAll(one)),
+  ),
+);
+
+/** Which of a JSON list of agents have which of these tags. */
+const capableAmong = perShape((count: number) =>
+  prepared(`capableAmong${count}Tags`, (db, p: { agents: string } & Params, engine) =>
+    db
+      .selectFrom('agent_tags')
+      .select(['tag', 'agent_id'])
+      .where(engine.isListed('agent_id', p.agents))
+      .where('tag', 'in', listed(p, 'tag', count))
+      .where('is_capability', '=', sql.lit(1)),
+  ),
+);
+
+/** Those of a JSON list of ids that are there and not suspended. */
+const activeAgents = prepared('activeAgents', (db, p: { agents: string }, engine) =>
+  db
+    .selectFrom('agents')
+    .select(['id', 'reputation_e2'])
+    .where(engine.isListed('id', p.agents))
+    .where('suspended_at', 'is', null),
+);
+
+const bestAgents = prepared('bestAgents', (db, p: { limit: number }) =>
+  db
+    .selectFrom('agents')
+    .select('id')
+    .where('suspended_at', 'is', null)
+    .orderBy('reputation_e2', 'desc')
+    .orderBy('id', 'desc')
+    .limit(p.limit),
+);
+
+export interface Wanted {
+  readonly need: string;
+  readonly tags: readonly string[];
+  readonly posterId: string;
+}
+
+/**
+ * The agents that share a tag or a word with a task, best first.
+ *
+ * @param most how many at most.
+ */
+export async function findAgents(reader: Reader, wanted: Wanted, most: number): Promise<string[]> {
+  const scores = new Map<string, number>();
+  const add = (points: number, rows: readonly { agent_id: string }[]) => {
+    for (const { agent_id } of rows) scores.set(agent_id, (scores.get(agent_id) ?? 0) + points);
+  };
+  add(1, await sharersOfWords(reader, wordsOf(wanted.need, mostWords)));
+  const wordiest = byScore(scores).flatMap(([, ids]) => ids.sort());
+  add(2, await sharersOfTags(reader, wanted.tags, wordiest.slice(0, mostWordy)));
+  scores.delete(wanted.posterId);
+  const found: string[] = [];
+  for (const [, ids] of byScore(scores)) {
+    if (found.length >= most) break;
+    const active = await readActive(reader, ids);
+    active.sort((a, b) => b.reputation_e2 - a.reputation_e2 || (a.id < b.id ? -1 : 1));
+    found.push(...active.map(({ id }) => id));
+  }
+  return found.slice(0, most);
+}
+
+/** Who has which score, the highest first. */
+const byScore = (scores: ReadonlyMap<string, number>) =>
+  [...Map.groupBy(scores.keys(), (id) => scores.get(id)!)].sort(([a], [b]) => b - a);
+
+async function sharersOfWords(reader: Reader, words: readonly string[]): Promise<{ agent_id: string }[]> {
+  if (words.length === 0) return [];
+  const asked = fitted(wordShapes, 'word', [...words, everybody]);
+  const counts = new Map(
+    (await reader.all(countsOf(asked.size), asked.params)).map(({ word, agents }) => [word, agents]),
+  );
+  const all = counts.get(everybody) ?? 0;
+  counts.delete(everybody);
+  // Of words that as many share the word itself decides: rows come in another order from each engine.
+  const rarest = [...counts]
+    .filter(([, agents]) => agents > 0 && !isCommon(agents, all))
+    .sort(([word, a], [other, b]) => a - b || (word < other ? -1 : 1));
+  const chosen: string[] = [];
+  let postings = 0;
+  for (const [word, agents] of rarest) {
+    postings += agents;
+    if (chosen.length > 0 && postings > mostPostings) break;
+    chosen.push(word);
+  }
+  if (chosen.length === 0) return [];
+  const { size, params } = fitted(wordShapes, 'word', chosen);
+  return reader.all(postingsOf(size), { ...params, limit: commonest });
+}
+
+/** @param wordiest agents who may have a tag that so many have that not all are looked at. */
+async function sharersOfTags(
+  reader: Reader,
+  tags: readonly string[],
+  wordiest: readonly string[],
+): Promise<{ agent_id: string }[]> {
+  if (tags.length === 0) return [];
+  const ends = await reader.all(capableOf(tags.length), tagParams(tags));
+  const isPopular = ends.length >= 2 * mostPerEnd;
+  const others = isPopular ? await reader.all(bestAgents, { limit: mostReputed }) : [];
+  const agents = JSON.stringify([...wordiest, ...others.map(({ id }) => id)]);
+  const among = isPopular ? await reader.all(capableAmong(tags.length), { ...tagParams(tags), agents }) : [];
+  // Where few have a tag, both ends are the same.
+  return [...new Map([...ends, ...among].map((row) => [`${row.tag} ${row.agent_id}`, row])).values()];
+}
+
+/** Of these agents, those that are there and not suspended. */
+export async function readActive(
+  reader: Reader,
+  ids: readonly string[],
+): Promise<{ id: string; reputation_e2: number }[]> {
+  return ids.length === 0 ? [] : reader.all(activeAgents, { agents: JSON.stringify(ids) });
+}
+
+/**
+ * Agents for somebody else to choose from: those that suit the task, then those of the best reputation.
+ *
+ * @param found those that suit it, as many of them as `limits.candidates`.
+ */
+export async function candidates(
+  reader: Reader,
+  found: readonly string[],
+  { posterId }: Pick<Wanted, 'posterId'>,
+): Promise<string[]> {
+  // Two more, since the poster and the platform's own account may be among them.
+  const best = found.length < limits.candidates ? await reader.all(bestAgents, { limit: limits.candidates + 2 }) : [];
+  const others = best.map(({ id }) => id).filter((id) => id !== posterId && id !== platformId);
+  return [...new Set([...found, ...others])].slice(0, limits.candidates);
+}

@@ -1,0 +1,115 @@
+import type { FannedEventType } from '@pinchwork/sdk';
+import { type Kysely, sql } from 'kysely';
+import { moveEntries } from '../board/entries.ts';
+import { deadlineAfter, secondMs } from '../../ground/clock.ts';
+import type { Context } from '../../context.ts';
+import type { Tx } from '../../storage/database.ts';
+import { insertion, listed, listParams, type Params, perShape, prepared } from '../../storage/prepared.ts';
+import type { Schema } from '../../storage/schema.ts';
+import type { TaskRow } from '../tasks/queries.ts';
+
+/** Who was chosen for which task, and the order in which each of them sees these. */
+type MatchContext = Pick<Context, 'config' | 'newId' | 'outbox'>;
+
+interface MatchParams extends Params {
+  task_id: string;
+  created_at: number;
+}
+
+const insertMatches = perShape((count: number) =>
+  prepared(`insert${count}Matches`, (db, p: MatchParams) =>
+    db.insertInto('matches').values(
+      listed(p, 'agent', count).map((agent_id, rank) => ({
+        task_id: p.task_id,
+        agent_id,
+        rank,
+        task_created_at: p.created_at,
+        on_board: 1,
+      })),
+    ),
+  ),
+);
+
+interface Chosen extends Params {
+  id: string;
+  match_count: number;
+  held_until: number | null;
+  hints: string;
+}
+
+const choose = (db: Kysely<Schema>, p: Chosen) =>
+  db
+    .updateTable('tasks')
+    .set({ matching_id: null, match_count: p.match_count, held_until: p.held_until, hints: p.hints })
+    .where('id', '=', p.id);
+
+const setChosen = prepared('setChosen', (db, p: Chosen) => choose(db, p));
+
+/** Only if this is the answer that the task still waits for: nobody has had it in hand since it was posted. */
+const setChosenIfAwaited = prepared('setChosenIfAwaited', (db, p: Chosen & { matching_id: string }) =>
+  choose(db, p)
+    .where('matching_id', '=', p.matching_id)
+    .where('status', '=', sql.lit('posted'))
+    .where('claim_number', '=', 0),
+);
+
+const insertOutbox = insertion('outbox', 'id', 'task_id', 'type', 'data', 'created_at');
+
+/** Has the agents that were chosen for a task told something, soon after the commit. */
+export function tellMatched(
+  ctx: Pick<Context, 'newId' | 'outbox'>,
+  tx: Tx,
+  taskId: string,
+  type: FannedEventType,
+  data: object,
+  at: number,
+): void {
+  tx.send(insertOutbox, {
+    id: ctx.newId('outbox'),
+    task_id: taskId,
+    type,
+    data: JSON.stringify(data),
+    created_at: at,
+  });
+  tx.afterCommit(() => ctx.outbox.wake());
+}
+
+/**
+ * Keeps a task for the agents chosen for it, best first, for their head start, and has them told.
+ *
+ * @param hints folded tags to rank the task by, besides its own.
+ * @param awaited the matching task whose answer this is: without effect if the task no longer waits for it.
+ */
+export async function setMatches(
+  ctx: MatchContext,
+  tx: Tx,
+  task: Pick<TaskRow, 'id' | 'created_at'>,
+  { agents, hints = [], awaited, now }: { agents: string[]; hints?: string[]; awaited?: string; now: number },
+): Promise<void> {
+  const chosen = {
+    id: task.id,
+    match_count: agents.length,
+    held_until: agents.length === 0 ? null : deadlineAfter(now, ctx.config.matchExclusiveSeconds * secondMs),
+    hints: JSON.stringify(hints),
+  };
+  if (awaited === undefined) tx.send(setChosen, chosen);
+  else if ((await tx.run(setChosenIfAwaited, { ...chosen, matching_id: awaited })) === 0) return;
+  if (agents.length > 0) {
+    const params = { task_id: task.id, created_at: task.created_at, ...listParams('agent', agents) };
+    tx.send(insertMatches(agents.length), params);
+    tellMatched(ctx, tx, task.id, 'task_matched', {}, now);
+  }
+  moveEntries(tx, 'board_hints', task, hints, true);
+}
+
+const moveMatches = prepared('moveMatches', (db, p: { task_id: string; on_board: number }) =>
+  db.updateTable('matches').set({ on_board: p.on_board }).where('task_id', '=', p.task_id),
+);
+
+export const hintsOf = (task: Pick<TaskRow, 'hints'>) => JSON.parse(task.hints) as string[];
+
+/** Puts what was found out about a task on the board with it, or takes it off. */
+export function moveMatchesOnBoard(tx: Tx, task: TaskRow, isOnBoard: boolean): void {
+  if (task.match_count > 0) tx.send(moveMatches, { task_id: task.id, on_board: Number(isOnBoard) });
+  moveEntries(tx, 'board_hints', task, hintsOf(task), isOnBoard);
+}

@@ -1,0 +1,92 @@
+import type { ReportStatus } from '@pinchwork/sdk';
+import { type Selectable, sql } from 'kysely';
+import { insertion, type Params, perShape, prepared } from '../../storage/prepared.ts';
+import type { Schema } from '../../storage/schema.ts';
+
+export type ReportRow = Selectable<Schema['reports']>;
+export type ActionRow = Selectable<Schema['admin_actions']>;
+
+export const insertReport = insertion('reports', 'id', 'task_id', 'reporter_id', 'reason', 'status', 'created_at');
+
+/** A report, held so that what the log says of it before a decision is what the decision found. */
+export const holdReport = prepared('holdReport', (db, p: { id: string }, engine) =>
+  engine.hold(db.selectFrom('reports').selectAll().where('id', '=', p.id)),
+);
+
+export const updateReport = prepared(
+  'updateReport',
+  (db, p: { id: string; status: ReportStatus; note: string | null; at: number }) =>
+    db
+      .updateTable('reports')
+      .set({ status: p.status, note: p.note, decided_at: p.at })
+      .where('id', '=', p.id)
+      .returningAll(),
+);
+
+interface Page extends Params {
+  /** The id before which the page begins. */
+  before: string;
+  limit: number;
+  offset: number;
+}
+
+export type ReportFilter = ReportStatus | 'any';
+
+/** A page of the reports of a status, newest first. */
+export const reportsPage = perShape((status: ReportFilter) =>
+  prepared(`reportsPage ${status}`, (db, p: Page) =>
+    db
+      .selectFrom('reports')
+      .selectAll()
+      .$if(status !== 'any', (query) => query.where('status', '=', sql.lit(status as ReportStatus)))
+      .where('id', '<', p.before)
+      .orderBy('id', 'desc')
+      .limit(p.limit)
+      .offset(p.offset),
+  ),
+);
+
+/** How many reports have a status, counted up to `limit`. */
+export const countReports = perShape((status: ReportFilter) =>
+  prepared(`countReports ${status}`, (db, p: { limit: number }) =>
+    db
+      .selectFrom(
+        db
+          .selectFrom('reports')
+          .select('id')
+          .$if(status !== 'any', (query) => query.where('status', '=', sql.lit(status as ReportStatus)))
+          .limit(p.limit)
+          .as('counted'),
+      )
+      .select(sql<number>`count(*)`.as('total')),
+  ),
+);
+
+export const insertAction = insertion(
+  'admin_actions',
+  'id',
+  'action',
+  'subject',
+  'address',
+  'before',
+  'after',
+  'created_at',
+);
+
+/** A page of the operator's log, newest first. */
+export const actionsPage = prepared('actionsPage', (db, p: Page) =>
+  db
+    .selectFrom('admin_actions')
+    .selectAll()
+    .where('id', '<', p.before)
+    .orderBy('id', 'desc')
+    .limit(p.limit)
+    .offset(p.offset),
+);
+
+/** How long the operator's log is, counted up to `limit`. */
+export const countActions = prepared('countActions', (db, p: { limit: number }) =>
+  db
+    .selectFrom(db.selectFrom('admin_actions').select('id').limit(p.limit).as('counted'))
+    .select(sql<number>`count(*)`.as('total')),
+);

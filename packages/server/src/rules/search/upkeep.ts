@@ -1,0 +1,135 @@
+import { foldedTexts } from './texts.ts';
+import { minuteMs, secondMs } from '../../ground/clock.ts';
+import type { Context } from '../../context.ts';
+import type { Tx } from '../../storage/database.ts';
+import { Loop } from '../../ground/loop.ts';
+import { separator } from './fold.ts';
+import * as queries from './queries.ts';
+
+/**
+ * Keeps the index of texts up, a little at a time and after the fact: to do so when a task is posted would cost more
+ * than all the rest of posting it.
+ *
+ * The index has the texts of the tasks up to an age, all of them, in the order of their age. What is younger is looked
+ * through without it. Should a task turn up later that is older than that (a server's clock was wrong, or a transaction
+ * took very long), the index goes back to before it: so it is always what it says it is.
+ */
+
+/** A task is taken in when it is so old: by then those posted before it have been committed too. */
+const settledMs = 10 * secondMs;
+/** Texts taken in at once, and their bytes: a few milliseconds' worth. */
+const textsAtOnce = 25;
+const bytesAtOnce = 32_768;
+/** A longer text would take its time, and have most trigrams there are: it is looked through each time instead. */
+const longestText = 16_384;
+/** Documents compared with their tasks at once. */
+const sweptAtOnce = 200;
+
+/** The pauses: while there is more to take in, between the steps of a sweep, between sweeps, and when all is done. */
+const pauseMs = { behind: 10, sweeping: 100, swept: 10 * minuteMs, idle: secondMs } as const;
+
+export class SearchUpkeep {
+  readonly #ctx: Pick<Context, 'db' | 'clock'>;
+  readonly #loop: Loop;
+  #sweepAt = 0;
+
+  constructor(ctx: Pick<Context, 'db' | 'clock' | 'log'>) {
+    this.#ctx = ctx;
+    this.#loop = new Loop(
+      ctx.clock,
+      () => this.#pass(),
+      (error) => ctx.log.error(error, 'the upkeep of the search index failed'),
+    );
+  }
+
+  start(): void {
+    this.#loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop();
+  }
+
+  async #pass(): Promise<number> {
+    if (await this.takeIn()) return pauseMs.behind;
+    const now = this.#ctx.clock.now();
+    if (now < this.#sweepAt) return pauseMs.idle;
+    if (await this.sweep()) return pauseMs.sweeping;
+    this.#sweepAt = now + pauseMs.swept;
+    return pauseMs.idle;
+  }
+
+  /** Brings the index a step further. @returns whether there is more to do. */
+  async takeIn(): Promise<boolean> {
+    const { db, clock } = this.#ctx;
+    const upto = clock.now() - settledMs;
+    // Looking is cheaper than a transaction, and mostly there is nothing.
+    const { reached_created_at: created_at, reached_id: id } = (await db.first(queries.progress, {}))!;
+    const reached = { created_at, id };
+    const isAhead = (await db.all(queries.docsBehind, { ...reached, limit: 1 })).length > 0;
+    if (!isAhead && (await db.all(queries.nextTexts, { ...reached, upto, limit: 1 })).length === 0) return false;
+    return db.transact('index texts', (tx) => takeIn(tx, upto));
+  }
+
+  /** Compares a part of the index with the tasks. @returns whether it is not at the end yet. */
+  sweep(): Promise<boolean> {
+    return this.#ctx.db.transact('sweep texts', sweep);
+  }
+
+  /** Does all that there is to do. */
+  async run(): Promise<void> {
+    for (let more = true; more;) more = (await this.takeIn()) || (await this.sweep());
+  }
+}
+
+async function takeIn(tx: Tx, upto: number): Promise<boolean> {
+  const progress = await tx.first(queries.lockProgress, {});
+  if (progress === undefined) return false;
+  const reached = { created_at: progress.reached_created_at, id: progress.reached_id };
+  const ahead = await tx.all(queries.docsBehind, { ...reached, limit: textsAtOnce });
+  for (const doc of ahead) remove(tx, doc);
+  if (ahead.length > 0) return true;
+  const tasks: { id: string; created_at: number; bytes: number; is_long: number }[] = [];
+  let bytes = 0;
+  for (const task of await tx.all(queries.nextTexts, { ...reached, upto, limit: textsAtOnce })) {
+    const is_long = Number(task.bytes > longestText);
+    if (is_long === 0) bytes += task.bytes;
+    if (tasks.length > 0 && bytes > bytesAtOnce) break;
+    tasks.push({ ...task, is_long });
+  }
+  const last = tasks.at(-1);
+  if (last === undefined) return false;
+  const short = tasks.filter(({ is_long }) => is_long === 0).map(({ id }) => id);
+  const texts = await foldedTexts(tx, short);
+  let doc = (await tx.first(queries.lastDoc, {}))?.doc ?? 0;
+  for (const { id, created_at, is_long } of tasks) {
+    tx.send(queries.insertDoc, { doc: ++doc, task_id: id, created_at, is_long });
+    const parts = texts.get(id);
+    if (parts !== undefined) tx.send(queries.addText, { doc, folded: parts.join(separator) });
+  }
+  tx.send(queries.setReached, { created_at: last.created_at, id: last.id });
+  tx.send(queries.tidyTexts, {});
+  return true;
+}
+
+function remove(tx: Tx, { doc, is_long }: { doc: number; is_long: number }): void {
+  tx.send(queries.deleteDoc, { doc });
+  if (is_long === 0) tx.send(queries.removeText, { doc });
+}
+
+async function sweep(tx: Tx): Promise<boolean> {
+  const progress = await tx.first(queries.lockProgress, {});
+  if (progress === undefined) return false;
+  const reached = { created_at: progress.reached_created_at, id: progress.reached_id };
+  const swept = { created_at: progress.swept_created_at, id: progress.swept_id };
+  const docs = await tx.all(queries.docsBehind, { ...swept, limit: sweptAtOnce });
+  for (const doc of docs) if (doc.is_live === 0) remove(tx, doc);
+  const last = docs.length === sweptAtOnce ? docs.at(-1)! : undefined;
+  const end = last === undefined ? reached : { created_at: last.created_at, id: last.task_id };
+  const missing = await tx.first(queries.missingText, { ...swept, upto_created_at: end.created_at, upto_id: end.id });
+  // Everything of that moment is taken in once more: their order must be right.
+  if (missing !== undefined) tx.send(queries.setReached, { created_at: missing.created_at - 1, id: '~' });
+  const next = last === undefined || missing !== undefined ? { created_at: -1, id: '' } : end;
+  if (next.created_at !== swept.created_at || next.id !== swept.id) tx.send(queries.setSwept, next);
+  return last !== undefined || missing !== undefined;
+}

@@ -1,0 +1,151 @@
+import type { TaskStatus } from '@pinchwork/sdk';
+import { standingOf } from '../agents/queries.ts';
+import { secondMs, wireTime } from '../../ground/clock.ts';
+import type { Reader, Tx } from '../../storage/database.ts';
+import { agentNotFound, agentSuspended, conflict, DomainError, forbidden, taskNotFound } from '../../ground/errors.ts';
+import { isFinal, kindsOf, type PersonTransition, transition, transitions } from './machine.ts';
+import { latestClaimEnd, taskById, type TaskRow } from './queries.ts';
+import { isParty } from './view.ts';
+
+/** What each verb is called in a sentence. */
+const participle: Record<PersonTransition, string> = {
+  claim: 'picked up',
+  deliver: 'delivered',
+  approve: 'approved',
+  reject: 'rejected',
+  rejectForGood: 'rejected',
+  abandon: 'abandoned',
+  cancel: 'cancelled',
+  claimSystem: 'picked up',
+  answer: 'delivered',
+  abandonSystem: 'abandoned',
+};
+
+/**
+ * Why a guarded statement changed nothing: there is no such task, it is not this agent's to move, or its state does
+ * not allow it, asked in the order that the transition's row says.
+ */
+export async function refusal(
+  tx: Tx,
+  name: PersonTransition,
+  taskId: string,
+  actorId: string,
+  now: number,
+  claimNumber: number | null = null,
+): Promise<DomainError> {
+  const row = transition(name);
+  if (name === 'claim') await refuseIfBarred(tx, actorId, now);
+  const task = await tx.first(taskById, { id: taskId });
+  if (task === undefined) return taskNotFound();
+  if (row.by === 'stranger' && task.poster_id === actorId) {
+    return conflict("You can't pick up your own task", 'Pick up a task that another agent posted.');
+  }
+  if (row.by === 'stranger' && (await isHidden(tx, task))) return taskNotFound();
+  if (row.by === 'stranger') {
+    const barred = await refusalOfHelp(tx, task, actorId);
+    if (barred !== undefined) return barred;
+  }
+  const stateRefusal = refusalOfState(task, name, now);
+  if (row.asksFirst === 'state' && stateRefusal !== undefined) return stateRefusal;
+  if (row.by === 'poster' && task.poster_id !== actorId) {
+    return forbidden(`Only the task's poster can do that`, 'Use the key of the agent who posted the task.');
+  }
+  if (row.by === 'worker' && task.worker_id !== actorId) {
+    return (await lostToTheClock(tx, task, actorId)) ? lostClaim() : forbidden(`Only the task's worker can do that`);
+  }
+  if (stateRefusal !== undefined) return stateRefusal;
+  if (claimNumber !== null && claimNumber !== task.claim_number) {
+    return conflict(
+      `Claim ${claimNumber} of this task is over; your current claim is ${task.claim_number}`,
+      'Leave out claim_number, or give the current one, to act on the current claim.',
+    );
+  }
+  // Another request moved the task between the statement and this look at it.
+  return conflict('The task was changed by another request at the same moment', 'Read the task and decide again.');
+}
+
+/** Why an agent may not take one of the platform's tasks, or a task that it was asked about (contract section 6). */
+async function refusalOfHelp(tx: Tx, task: TaskRow, agentId: string): Promise<DomainError | undefined> {
+  if (task.status !== 'posted') return undefined;
+  if (task.kind === 'work') {
+    return task.inspectors.includes(agentId)
+      ? conflict('You have been asked to match or check this task, so you cannot work on it', 'Pick up another one.')
+      : undefined;
+  }
+  if ((await tx.first(standingOf, { id: agentId }))?.accepts_system_tasks !== 1) {
+    return conflict(
+      "This is one of the platform's own tasks, for agents that take them",
+      'Set accepts_system_tasks to true with PATCH /v1/me, or pick up another task.',
+    );
+  }
+  const about = await tx.first(taskById, { id: task.about_id! });
+  if (task.about_id === agentId || (about !== undefined && isParty(about, agentId))) {
+    return conflict('This task is about one of your own, so somebody else must do it', 'Pick up another task.');
+  }
+  const isOver =
+    (task.kind === 'match' && (about?.status !== 'posted' || about.claim_number > 0)) ||
+    (task.kind === 'verify' && about?.version !== task.about_version);
+  return isOver ? conflict('What this task is about has moved on', 'Pick up another task.') : undefined;
+}
+
+/**
+ * Whether an agent must not pick up anything now.
+ *
+ * @returns how it stands, when it may.
+ * @throws DomainError `pickups_paused` after too many abandoned claims (contract section 3), `agent_suspended`.
+ */
+export async function refuseIfBarred(
+  db: Reader,
+  agentId: string,
+  now: number,
+): Promise<{ accepts_system_tasks: number }> {
+  const agent = await db.first(standingOf, { id: agentId });
+  if (agent === undefined) throw agentNotFound();
+  if (agent.suspended_at !== null) throw agentSuspended();
+  const { pickups_paused_until: until } = agent;
+  if (until === null || until <= now) return agent;
+  throw new DomainError(
+    'pickups_paused',
+    `You have abandoned too many tasks and can't pick up any until ${wireTime(until)}`,
+    'Deliver what you have claimed meanwhile, and pick up only what you can do.',
+    { retryAfterSeconds: Math.ceil((until - now) / secondMs) },
+  );
+}
+
+/** A suspended poster's task is on nobody's board until the suspension ends (contract section 10). */
+export async function isHidden(db: Reader, task: Pick<TaskRow, 'status' | 'poster_id'>): Promise<boolean> {
+  if (task.status !== 'posted') return false;
+  const poster = await db.first(standingOf, { id: task.poster_id });
+  return poster?.suspended_at != null;
+}
+
+const lostClaim = () =>
+  conflict('Your claim on this task has timed out', 'If it is on the board again, pick it up once more.');
+
+async function lostToTheClock(tx: Tx, task: TaskRow, agentId: string): Promise<boolean> {
+  // With a newer claim running, the latest claim is somebody else's.
+  if (task.worker_id !== null) return false;
+  const end = await tx.first(latestClaimEnd, { task_id: task.id });
+  return end?.worker_id === agentId && end.actor_id === null;
+}
+
+function refusalOfState(task: TaskRow, name: PersonTransition, now: number): DomainError | undefined {
+  const { from } = transitions[name];
+  if (task.kind !== 'work' && kindsOf(name).includes('work') && name !== 'claim') {
+    return conflict("This is one of the platform's own tasks: its answer is approved or refused at once");
+  }
+  if (task.status !== from) {
+    const next = isFinal(task.status) ? 'It has ended.' : undefined;
+    return conflict(`The task is ${task.status}; only a ${from} task can be ${participle[name]}`, next);
+  }
+  if (task.due_at !== null && task.due_at <= now) {
+    return conflict(`${dueWords[from]}, so the task can't be ${participle[name]} any more`);
+  }
+  return undefined;
+}
+
+const dueWords: Record<Extract<TaskStatus, 'posted' | 'claimed' | 'delivered'>, string> = {
+  posted: 'The time of the task has run out',
+  claimed: 'The time of the claim has run out',
+  delivered: 'The time for the review has run out',
+};

@@ -1,0 +1,99 @@
+import type { Agent, Dispatcher } from 'undici';
+import { type Clock, secondMs } from '../../ground/clock.ts';
+import { version } from '../../ground/version.ts';
+import { addressProblem, ForbiddenAddress, type Resolve, type WebhookPolicy } from './address.ts';
+import { headerOf, readSome, sentenceOf, verdictOn } from './answer.ts';
+
+export interface Message {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** What came of sending a message once. */
+export interface Answer {
+  /** Null: there was no answer. */
+  readonly statusCode: number | null;
+  /** Null: it was accepted, by a status of 200 to 299. Otherwise a sentence for the webhook's owner. */
+  readonly error: string | null;
+  /** The answer's `Retry-After`, as it was written. */
+  readonly retryAfter: string | undefined;
+  readonly durationMs: number;
+}
+
+export interface SenderConfig extends WebhookPolicy {
+  readonly timeoutSeconds: number;
+}
+
+/** Sends messages to webhooks: one POST each, within a time limit, to public addresses, following no redirect. */
+export class Sender {
+  readonly #config: SenderConfig;
+  readonly #clock: Clock;
+  readonly #resolve: Resolve;
+  /** Made for the first message: a market without webhooks does not even load the library. */
+  #agent: Promise<Agent> | undefined;
+
+  /** @param resolve what names are looked up by. */
+  constructor(config: SenderConfig, clock: Clock, resolve: Resolve) {
+    this.#config = config;
+    this.#clock = clock;
+    this.#resolve = resolve;
+  }
+
+  /**
+   * Sends a message once. Never throws: what goes wrong is part of the answer.
+   *
+   * @param stop ends it early, when the program does.
+   */
+  async send(message: Message, stop: AbortSignal): Promise<Answer> {
+    const startedAt = this.#clock.now();
+    const timeout = new AbortController();
+    const cancel = this.#clock.after(this.#config.timeoutSeconds * secondMs, () => timeout.abort());
+    let response: Dispatcher.ResponseData | undefined;
+    let error: string | null;
+    try {
+      response = await this.#post(message, AbortSignal.any([timeout.signal, stop]));
+      await readSome(response.body);
+      error = verdictOn(response.statusCode);
+    } catch (failure) {
+      error = timeout.signal.aborted ? this.#tooSlow() : sentenceOf(failure);
+    } finally {
+      cancel();
+    }
+    return {
+      statusCode: response?.statusCode ?? null,
+      error,
+      retryAfter: response === undefined ? undefined : headerOf(response, 'retry-after'),
+      durationMs: Math.max(0, this.#clock.now() - startedAt),
+    };
+  }
+
+  async #post({ url, headers, body }: Message, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    // The operator may have become stricter since the address was saved.
+    if (addressProblem(url, this.#config) !== undefined) throw new ForbiddenAddress();
+    const { origin, pathname, search } = new URL(url);
+    this.#agent ??= this.#openAgent();
+    return (await this.#agent).request({
+      origin,
+      path: `${pathname}${search}`,
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'user-agent': `Pinchwork/${version}`, ...headers },
+      body,
+      signal,
+    });
+  }
+
+  async #openAgent(): Promise<Agent> {
+    const { guardedAgent } = await import('./connector.ts');
+    return guardedAgent(this.#config, this.#resolve, this.#config.timeoutSeconds * secondMs);
+  }
+
+  #tooSlow(): string {
+    return `The receiver did not answer in full within ${this.#config.timeoutSeconds} seconds`;
+  }
+
+  /** Cuts all connections. */
+  async close(): Promise<void> {
+    await (await this.#agent)?.destroy();
+  }
+}

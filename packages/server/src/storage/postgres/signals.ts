@@ -1,0 +1,161 @@
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import type { SignalListener, Signals } from '../database.ts';
+
+/** Where all servers on a database listen. */
+const channel = 'pinchwork';
+/** A notification holds at most 8,000 bytes: so many ids of 16 characters and a comma, and the name of the sender. */
+const idsPerNotification = 400;
+/** What may wait to be sent; beyond it the others are told that anything may have changed. */
+const mostWaiting = 10_000;
+const everything = '*';
+/** Notifications are sent at most this often, each time for all that has come in meanwhile. */
+const pauseMs = 10;
+/** How long a statement on this session may take, and how often it is tried: a dead connection may say nothing. */
+const timeoutMs = 5_000;
+const probeMs = 10_000;
+/** Before another attempt to connect: at first, and after many that failed. */
+const retryMs = { first: 100, longest: 2_000 };
+
+/**
+ * Signals between servers by LISTEN and NOTIFY, over a session of their own, which a pooler in transaction mode must not
+ * share. They are sent after the business transaction: inside it, NOTIFY takes a lock that all commits wait for, and
+ * costs 2.7 times the throughput. While the session is broken, signals are dropped, here and on the way here; once it is
+ * there again, the listener hears that it may have missed some.
+ */
+export class PostgresSignals implements Signals {
+  readonly #url: string;
+  readonly #onError: (error: Error) => void;
+  /** Names this server in its notifications, which come back to it too. */
+  readonly #self = randomUUID().slice(0, 8);
+  readonly #waiting = new Set<string>();
+  #listener: SignalListener | undefined;
+  /** The latest session; it listens once it is `#ready`. */
+  #session: pg.Client | undefined;
+  #ready = false;
+  #sending = false;
+  #retryMs = retryMs.first;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  /** @param onError hears of each session that broke. */
+  constructor(url: string, onError: (error: Error) => void) {
+    this.#url = url;
+    this.#onError = onError;
+  }
+
+  subscribe(listener: SignalListener): void {
+    this.#listener = listener;
+  }
+
+  connect(): void {
+    if (this.#session === undefined && !this.#closed) void this.#open();
+  }
+
+  /** Tells the listener here at once, and those of other servers soon. */
+  send(ids: ReadonlySet<string>): void {
+    if (ids.size === 0) return;
+    this.#listener?.changed(ids);
+    if (!this.#ready) return;
+    if (this.#waiting.size + ids.size > mostWaiting) {
+      this.#waiting.clear();
+      this.#waiting.add(everything);
+    } else if (!this.#waiting.has(everything)) {
+      for (const id of ids) this.#waiting.add(id);
+    }
+    if (!this.#sending) void this.#flush();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#drop();
+  }
+
+  async #open(): Promise<void> {
+    const session = new pg.Client({
+      connectionString: this.#url,
+      application_name: 'pinchwork signals',
+      connectionTimeoutMillis: timeoutMs,
+      query_timeout: timeoutMs,
+      keepAlive: true,
+    });
+    this.#session = session;
+    session.on('notification', ({ payload }) => this.#hear(payload ?? ''));
+    session.on('error', (error) => this.#lose(session, error));
+    session.on('end', () => this.#lose(session, new Error('The session for signals has ended')));
+    try {
+      await session.connect();
+      await session.query(`listen ${channel}`);
+    } catch (error) {
+      this.#lose(session, error as Error);
+      return;
+    }
+    if (this.#session !== session) return;
+    this.#ready = true;
+    this.#retryMs = retryMs.first;
+    this.#listener?.missed();
+    this.#probeLater(session);
+  }
+
+  /** Gives a session up and opens another one, after a while. A session may break in several ways at once. */
+  #lose(session: pg.Client, error: Error): void {
+    if (this.#session !== session) return;
+    this.#drop();
+    this.#onError(error);
+    this.#timer = setTimeout(() => void this.#open(), this.#retryMs * (0.5 + Math.random()));
+    this.#timer.unref();
+    this.#retryMs = Math.min(this.#retryMs * 2, retryMs.longest);
+  }
+
+  #drop(): void {
+    const session = this.#session;
+    this.#session = undefined;
+    this.#ready = false;
+    this.#waiting.clear();
+    clearTimeout(this.#timer);
+    // Without waiting for an answer: there may be nobody to give one.
+    session?.connection.stream.destroy();
+  }
+
+  #probeLater(session: pg.Client): void {
+    this.#timer = setTimeout(() => {
+      session.query('select 1').then(
+        () => this.#session === session && this.#probeLater(session),
+        (error: unknown) => this.#lose(session, error as Error),
+      );
+    }, probeMs);
+    this.#timer.unref();
+  }
+
+  #hear(payload: string): void {
+    const [sender, ids = ''] = payload.split(':', 2);
+    if (sender === this.#self) return;
+    if (ids === everything) this.#listener?.missed();
+    else this.#listener?.changed(ids.split(','));
+  }
+
+  /** Sends what waits, again and again until nothing does: what comes in during a pause goes out together. */
+  async #flush(): Promise<void> {
+    this.#sending = true;
+    while (this.#waiting.size > 0 && this.#session !== undefined) {
+      const session = this.#session;
+      const values = [channel, this.#payloads()];
+      const text = 'select pg_notify($1, payload) from unnest($2::text[]) as payload';
+      await session.query({ name: 'notify', text, values }).catch((error: unknown) => {
+        this.#lose(session, error as Error);
+      });
+      await new Promise((resolve) => setTimeout(resolve, pauseMs).unref());
+    }
+    this.#sending = false;
+  }
+
+  /** Takes all that waits. */
+  #payloads(): string[] {
+    const ids = [...this.#waiting];
+    this.#waiting.clear();
+    return Array.from({ length: Math.ceil(ids.length / idsPerNotification) }, (_, i) => {
+      const part = ids.slice(i * idsPerNotification, (i + 1) * idsPerNotification);
+      return `${this.#self}:${part.join(',')}`;
+    });
+  }
+}

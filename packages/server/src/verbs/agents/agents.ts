@@ -1,0 +1,201 @@
+import type {
+  AgentResponse,
+  CreditBalanceResponse,
+  GrantRequest,
+  GrantResponse,
+  LedgerQuery,
+  RegisterRequest,
+  RegisterResponse,
+  UpdateMeRequest,
+} from '@pinchwork/sdk';
+import type { z } from 'zod';
+import { wireTime } from '../../ground/clock.ts';
+import type { Call, Context } from '../../context.ts';
+import type { Reader, Tx } from '../../storage/database.ts';
+import { agentNotFound } from '../../ground/errors.ts';
+import { logAction } from '../../rules/operator/admin-log.ts';
+import * as ledger from '../../rules/ledger/ledger.ts';
+import { accountBalance, balanceAndEscrow, countEntries, ledgerPage } from '../../rules/ledger/queries.ts';
+import { indexWords } from '../../rules/matching/word-index.ts';
+import { counted, countLimit, cutPage, decodeCursor } from '../../ground/paging.ts';
+import { reputationOf } from '../../rules/reputation/reputation.ts';
+import { fold } from '../../rules/search/fold.ts';
+import { forgetCapabilities } from '../../rules/platform-tasks/answer.ts';
+import { arrangeExtraction } from '../../rules/platform-tasks/post.ts';
+import { newKey } from '../../rules/agents/credentials.ts';
+import {
+  agentById,
+  type AgentRow,
+  holdProfile,
+  insertAgent,
+  insertApiKey,
+  profileUpdate,
+  setWords,
+  updateProfile,
+} from '../../rules/agents/queries.ts';
+import { checkWebhookUrl } from '../../rules/webhooks/address.ts';
+import { switchWebhook } from '../../rules/webhooks/queries.ts';
+
+/** What runs a verb that no agent calls: registration, administration. */
+export type Anonymous = Pick<Call, 'ctx' | 'address' | 'transact'>;
+
+/** Makes an agent with its first key and its signup bonus. The key is shown in the answer and nowhere else. */
+export async function register(
+  { ctx, transact }: Anonymous,
+  input: z.output<typeof RegisterRequest>,
+): Promise<RegisterResponse> {
+  if (input.webhook_url !== undefined) await checkWebhookUrl(input.webhook_url, ctx.config.webhooks, ctx.resolve);
+  return transact('register', async (tx) => {
+    const now = ctx.clock.now();
+    const agentId = ctx.newId('agent');
+    const { key, row } = newKey();
+    tx.send(insertAgent, {
+      id: agentId,
+      name: input.name,
+      good_at: input.good_at ?? null,
+      folded: searchable(input.name, input.good_at),
+      accepts_system_tasks: Number(input.accepts_system_tasks ?? false),
+      webhook_url: input.webhook_url ?? null,
+      webhook_secret: input.webhook_secret ?? null,
+      created_at: now,
+    });
+    tx.send(insertApiKey, { ...row, agent_id: agentId, created_at: now });
+    const goodAt = input.good_at ?? null;
+    await describe(
+      ctx,
+      tx,
+      {
+        ...{ id: agentId, words: null, suspended_at: null, extraction_posted_at: null },
+        accepts_system_tasks: Number(input.accepts_system_tasks ?? false),
+      },
+      goodAt,
+      now,
+    );
+    const credits = ctx.config.initialCredits;
+    ledger.openAgentAccount(tx, { transferId: ctx.newId('ledgerEntry'), at: now }, agentId, credits);
+    if (input.webhook_url !== undefined) tx.send(switchWebhook, { agent_id: agentId, on: 1 });
+    return {
+      agent_id: agentId,
+      api_key: key,
+      credits,
+      message:
+        'Save your API key now: it is shown once and cannot be recovered. Send it as "Authorization: Bearer <api_key>". ' +
+        'Read on at GET /skill.md: it is all you need.',
+    };
+  });
+}
+
+/**
+ * Takes in what an agent says it is good at: its words into the matcher's index, its tags by asking somebody.
+ * Until there is an answer the tags that it had stay; they go with the text.
+ */
+async function describe(
+  ctx: Context,
+  tx: Tx,
+  agent: Pick<AgentRow, 'id' | 'words' | 'accepts_system_tasks' | 'suspended_at' | 'extraction_posted_at'>,
+  goodAt: string | null,
+  now: number,
+): Promise<void> {
+  const said = goodAt === '' ? null : goodAt;
+  // A suspension that has just begun has taken its words out: they come back when it ends.
+  if ((said !== null || agent.words !== null) && agent.suspended_at === null) {
+    tx.send(setWords, { id: agent.id, words: indexWords(tx, agent.id, agent.words, said) });
+  }
+  if (said === null) forgetCapabilities(tx, agent.id);
+  else if (agent.accepts_system_tasks === 0) await arrangeExtraction(ctx, tx, agent, now);
+}
+
+/** What the directory's search looks through. */
+const searchable = (name: string, goodAt: string | null | undefined) => fold(`${name}\n${goodAt ?? ''}`);
+
+/** @throws DomainError `not_found` when there is no such agent. */
+export async function readAgent(db: Reader, agentId: string): Promise<AgentRow & { balance: number }> {
+  const agent = await db.first(agentById, { id: agentId });
+  if (agent === undefined) throw agentNotFound();
+  return agent;
+}
+
+const profileView = (agent: AgentRow & { balance: number }): AgentResponse => ({
+  id: agent.id,
+  name: agent.name,
+  credits: agent.balance,
+  reputation: reputationOf(agent),
+  tasks_posted: agent.tasks_posted,
+  tasks_completed: agent.tasks_completed,
+  good_at: agent.good_at,
+  accepts_system_tasks: agent.accepts_system_tasks === 1,
+  webhook_url: agent.webhook_url,
+});
+
+export async function showMe({ ctx, agentId }: Call): Promise<AgentResponse> {
+  return profileView(await readAgent(ctx.db, agentId));
+}
+
+/** Changes what is given; `null` clears a field, and a field left out stays. */
+export async function updateMe(call: Call, input: z.output<typeof UpdateMeRequest>): Promise<AgentResponse> {
+  const { ctx, agentId } = call;
+  if (typeof input.webhook_url === 'string') await checkWebhookUrl(input.webhook_url, ctx.config.webhooks, ctx.resolve);
+  return call.transact('update me', async (tx) => {
+    const accepts = input.accepts_system_tasks;
+    // Held, so that two changes at once take their words in and out of the index one after the other.
+    const before = input.good_at === undefined ? undefined : await tx.first(holdProfile, { id: agentId });
+    const update = profileUpdate(agentId, {
+      good_at: input.good_at,
+      folded: before && searchable(before.name, input.good_at),
+      accepts_system_tasks: accepts === undefined ? undefined : Number(accepts ?? false),
+      webhook_url: input.webhook_url,
+      webhook_secret: input.webhook_secret,
+    });
+    const agent = await tx.first(updateProfile, update);
+    const goodAt = input.good_at ?? null;
+    if (agent !== undefined && before !== undefined && before.good_at !== goodAt) {
+      await describe(ctx, tx, agent, goodAt, ctx.clock.now());
+    }
+    const account = await tx.first(accountBalance, { id: agentId });
+    if (agent === undefined || account === undefined) throw agentNotFound();
+    if (input.webhook_url !== undefined) {
+      tx.send(switchWebhook, { agent_id: agentId, on: Number(input.webhook_url !== null) });
+    }
+    return profileView({ ...agent, balance: account.balance });
+  });
+}
+
+/** An agent's balance, what its open tasks hold, and its ledger, newest first. */
+export async function showCredits(call: Call, query: z.output<typeof LedgerQuery>): Promise<CreditBalanceResponse> {
+  const { ctx, agentId: id } = call;
+  const [before] = decodeCursor('ledger', query, ['~'] as const);
+  const [account, total, entries] = await Promise.all([
+    ctx.db.first(balanceAndEscrow, { id }),
+    ctx.db.first(countEntries, { id, limit: countLimit }),
+    ctx.db.all(ledgerPage, { id, before, limit: query.limit + 1, offset: query.offset }),
+  ]);
+  const { page, next_cursor } = cutPage('ledger', entries, query, (entry) => [entry.transfer_id]);
+  return {
+    balance: account!.balance,
+    escrowed: account!.escrowed ?? 0,
+    ...counted(total!.total),
+    next_cursor,
+    ledger: page.map((entry) => ({
+      id: entry.transfer_id,
+      amount: entry.amount,
+      reason: entry.reason,
+      task_id: entry.task_id,
+      created_at: wireTime(entry.created_at),
+    })),
+  };
+}
+
+/** Gives an agent credits from the mint. For the operator. */
+export function grantCredits(call: Anonymous, input: z.output<typeof GrantRequest>): Promise<GrantResponse> {
+  const { ctx, transact } = call;
+  return transact('grant', async (tx) => {
+    const reason = input.reason ?? 'admin_grant';
+    const { id } = await readAgent(tx, input.agent_id);
+    const transfer = { transferId: ctx.newId('ledgerEntry'), at: ctx.clock.now() };
+    ledger.grant(tx, transfer, id, input.amount, reason);
+    const { balance } = (await tx.first(accountBalance, { id }))!;
+    const before = { credits: balance - input.amount };
+    logAction(call, tx, { action: 'grant_credits', subject: id, before, after: { credits: balance, reason } });
+    return { granted: input.amount, agent_id: id, reason };
+  });
+}

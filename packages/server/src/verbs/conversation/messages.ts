@@ -1,0 +1,93 @@
+import type { MessageRequest, MessageResponse, MessagesResponse, ThreadQuery } from '@pinchwork/sdk';
+import type { z } from 'zod';
+import { wireTime } from '../../ground/clock.ts';
+import type { Call, Context } from '../../context.ts';
+import { conflict, forbidden, taskNotFound } from '../../ground/errors.ts';
+import { appendEvent } from '../../rules/events/append.ts';
+import { counted, countLimit, cutPage, decodeCursor } from '../../ground/paging.ts';
+import { taskById, type TaskRow } from '../../rules/tasks/queries.ts';
+import * as queries from '../../rules/conversation/queries.ts';
+
+const view = (row: Omit<queries.MessageRow, 'event'>): MessageResponse => ({
+  id: row.id,
+  task_id: row.task_id,
+  sender_id: row.sender_id,
+  message: row.message,
+  created_at: wireTime(row.created_at),
+  claim_number: row.claim_number,
+});
+
+const notAParty = () =>
+  forbidden("Only the task's poster and its worker talk here", 'While a task is posted, ask a question about it.');
+
+/**
+ * Sends a message from one party of a claimed or delivered task to the other (contract section 7). It belongs to the
+ * current claim. The state is asked first, then whose the task is (contract section 3).
+ *
+ * @throws DomainError `not_found`, `conflict`, `forbidden`.
+ */
+export function sendMessage(
+  call: Call,
+  taskId: string,
+  { message }: z.output<typeof MessageRequest>,
+): Promise<MessageResponse> {
+  const { ctx, agentId } = call;
+  return call.transact('message', async (tx) => {
+    const now = ctx.clock.now();
+    const task = await tx.first(queries.holdTask, { id: taskId });
+    if (task === undefined) throw taskNotFound();
+    if (task.kind !== 'work') throw conflict("Nobody reads messages about the platform's own tasks");
+    const { poster_id, worker_id, claim_number } = task;
+    if ((task.status !== 'claimed' && task.status !== 'delivered') || worker_id === null) {
+      throw conflict(`The task is ${task.status}; messages are for a claimed or delivered task`);
+    }
+    if (task.due_at !== null && task.due_at <= now) {
+      throw conflict('The time of the claim has run out, so nobody can write about it any more');
+    }
+    if (agentId !== poster_id && agentId !== worker_id) throw notAParty();
+    const row = {
+      id: ctx.newId('message'),
+      task_id: taskId,
+      claim_number,
+      worker_id,
+      sender_id: agentId,
+      message,
+      created_at: now,
+    };
+    const recipient = agentId === poster_id ? worker_id : poster_id;
+    const event = { agentId: recipient, taskId, type: 'task_message', data: { message_id: row.id } } as const;
+    tx.send(queries.insertMessage, { ...row, event: await appendEvent(ctx, tx, event, now) });
+    return view(row);
+  });
+}
+
+/**
+ * The messages about a task, oldest first. Its poster reads all of them, a worker, also a former one, those of its own
+ * claims (contract section 2, "Who sees what").
+ *
+ * @throws DomainError `not_found`; `forbidden` to who never had a claim on it.
+ */
+export async function listMessages(
+  call: Call,
+  taskId: string,
+  query: z.output<typeof ThreadQuery>,
+): Promise<MessagesResponse> {
+  const { ctx, agentId } = call;
+  const [after] = decodeCursor('messages', query, [''] as const);
+  const task = await ctx.db.first(taskById, { id: taskId });
+  if (task === undefined) throw taskNotFound();
+  const scope = task.poster_id === agentId ? 'all' : 'own';
+  const thread = { task_id: taskId, agent: agentId };
+  const [rows, total] = await Promise.all([
+    ctx.db.all(queries.messagesPage(scope), { ...thread, after, limit: query.limit + 1, offset: query.offset }),
+    ctx.db.first(queries.countMessages(scope), { ...thread, limit: countLimit }),
+  ]);
+  if (scope === 'own' && total!.total === 0 && !(await isOrWasWorker(ctx, task, agentId))) throw notAParty();
+  const { page, next_cursor } = cutPage('messages', rows, query, ({ id }) => [id]);
+  return { messages: page.map(view), ...counted(total!.total), next_cursor };
+}
+
+async function isOrWasWorker({ db }: Context, task: TaskRow, agentId: string): Promise<boolean> {
+  if (task.worker_id === agentId) return true;
+  return (await db.first(queries.claimBy, { task_id: task.id, worker: agentId })) !== undefined;
+}

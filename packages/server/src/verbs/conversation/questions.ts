@@ -1,0 +1,146 @@
+import {
+  type AnswerRequest,
+  limits,
+  type QuestionRequest,
+  type QuestionResponse,
+  type QuestionsResponse,
+  type ThreadQuery,
+} from '@pinchwork/sdk';
+import type { z } from 'zod';
+import { minuteMs, secondMs, wireTime } from '../../ground/clock.ts';
+import type { Call } from '../../context.ts';
+import type { Tx } from '../../storage/database.ts';
+import { conflict, DomainError, forbidden, questionNotFound, taskNotFound } from '../../ground/errors.ts';
+import { appendEvent } from '../../rules/events/append.ts';
+import { counted, countLimit, cutPage, decodeCursor } from '../../ground/paging.ts';
+import { taskById } from '../../rules/tasks/queries.ts';
+import { isHidden } from '../../rules/tasks/refusal.ts';
+import * as queries from '../../rules/conversation/queries.ts';
+
+/** Nobody knows when a poster answers; this is when it makes sense to look again. */
+const retryAfterSeconds = minuteMs / secondMs;
+
+const view = (row: queries.QuestionRow): QuestionResponse => ({
+  id: row.id,
+  task_id: row.task_id,
+  asker_id: row.asker_id,
+  question: row.question,
+  answer: row.answer,
+  created_at: wireTime(row.created_at),
+  answered_at: wireTime(row.answered_at),
+});
+
+/**
+ * Asks about a task on the board, and tells its poster (contract section 7).
+ *
+ * @throws DomainError `not_found`; `conflict` on one's own task and on one that is no longer posted;
+ *   `too_many_questions` while `limits.openQuestions` wait for an answer.
+ */
+export function askQuestion(
+  call: Call,
+  taskId: string,
+  { question }: z.output<typeof QuestionRequest>,
+): Promise<QuestionResponse> {
+  const { ctx, agentId } = call;
+  return call.transact('ask', async (tx) => {
+    const now = ctx.clock.now();
+    const guard = { task_id: taskId, asker: agentId, now, most: limits.openQuestions };
+    const task = await tx.first(queries.openQuestionIfRoom, guard);
+    if (task === undefined) throw await refusalToAsk(tx, taskId, agentId, now);
+    // Drawn while the task is held: the ids of its questions have the order of their commits.
+    const id = ctx.newId('question');
+    const event = { agentId: task.poster_id, taskId, type: 'task_question', data: { question_id: id } } as const;
+    const row = { id, task_id: taskId, asker_id: agentId, question, created_at: now };
+    tx.send(queries.insertQuestion, { ...row, asked_event: await appendEvent(ctx, tx, event, now) });
+    return view({ ...row, answer: null, answered_at: null, asked_event: 0, answered_event: null });
+  });
+}
+
+async function refusalToAsk(tx: Tx, taskId: string, agentId: string, now: number): Promise<DomainError> {
+  const task = await tx.first(taskById, { id: taskId });
+  if (task === undefined) return taskNotFound();
+  if (task.poster_id === agentId) {
+    return conflict("You can't ask about your own task", 'Read what others have asked, and answer it.');
+  }
+  if (await isHidden(tx, task)) return taskNotFound();
+  if (task.kind !== 'work')
+    return conflict("The platform's own tasks take no questions", 'All there is to know is in it.');
+  if (task.status !== 'posted') {
+    return conflict(
+      `The task is ${task.status}; questions can be asked only while it is posted`,
+      'Its poster and its worker talk by messages.',
+    );
+  }
+  if (task.due_at !== null && task.due_at <= now) {
+    return conflict("The time of the task has run out, so it can't be asked about any more");
+  }
+  if (task.open_questions >= limits.openQuestions) {
+    return new DomainError(
+      'too_many_questions',
+      `${limits.openQuestions} questions about this task wait for an answer already`,
+      'Read them, yours may be among them; ask again once the poster has answered one.',
+      { retryAfterSeconds },
+    );
+  }
+  return conflict('The task was changed by another request at the same moment', 'Ask again.');
+}
+
+/**
+ * Answers a question about one's own task, once, in whatever state the task is, and tells the asker.
+ *
+ * @throws DomainError `not_found`; `forbidden` to all but the poster; `conflict` when it has been answered.
+ */
+export function answerQuestion(
+  call: Call,
+  taskId: string,
+  questionId: string,
+  { answer }: z.output<typeof AnswerRequest>,
+): Promise<QuestionResponse> {
+  const { ctx, agentId } = call;
+  return call.transact('answer', async (tx) => {
+    const now = ctx.clock.now();
+    // First the task, as everybody locks; if the question turns out to be answered, the count is rolled back.
+    if ((await tx.run(queries.closeQuestionOfPoster, { task_id: taskId, poster: agentId })) === 0) {
+      if ((await tx.first(taskById, { id: taskId })) === undefined) throw taskNotFound();
+      throw forbidden("Only the task's poster can do that", 'Use the key of the agent who posted the task.');
+    }
+    const row = await tx.first(queries.answerIfUnanswered, { id: questionId, task_id: taskId, answer, at: now });
+    if (row === undefined) {
+      const isThere = await tx.first(queries.questionOfTask, { id: questionId, task_id: taskId });
+      if (isThere === undefined) throw questionNotFound();
+      throw conflict('The question has been answered already', 'An answer stands: it is given once.');
+    }
+    const data = { question_id: questionId };
+    const event = { agentId: row.asker_id, taskId, type: 'question_answered', data } as const;
+    tx.send(queries.noteAnswerEvent, { id: questionId, event: await appendEvent(ctx, tx, event, now) });
+    return view(row);
+  });
+}
+
+/**
+ * The questions about a task with their answers, oldest first. While the task is posted everybody sees all, later its
+ * poster and its worker do, and an asker its own (contract section 2, "Who sees what").
+ *
+ * @throws DomainError `not_found` to everybody else.
+ */
+export async function listQuestions(
+  call: Call,
+  taskId: string,
+  query: z.output<typeof ThreadQuery>,
+): Promise<QuestionsResponse> {
+  const { ctx, agentId } = call;
+  const [after] = decodeCursor('questions', query, [''] as const);
+  const task = await ctx.db.first(taskById, { id: taskId });
+  if (task === undefined) throw taskNotFound();
+  const isParty = task.poster_id === agentId || task.worker_id === agentId;
+  if (!isParty && (await isHidden(ctx.db, task))) throw taskNotFound();
+  const scope = isParty || task.status === 'posted' ? 'all' : 'own';
+  const thread = { task_id: taskId, agent: agentId };
+  const [rows, total] = await Promise.all([
+    ctx.db.all(queries.questionsPage(scope), { ...thread, after, limit: query.limit + 1, offset: query.offset }),
+    ctx.db.first(queries.countQuestions(scope), { ...thread, limit: countLimit }),
+  ]);
+  if (scope === 'own' && total!.total === 0) throw taskNotFound();
+  const { page, next_cursor } = cutPage('questions', rows, query, ({ id }) => [id]);
+  return { questions: page.map(view), ...counted(total!.total), next_cursor };
+}

@@ -1,0 +1,34 @@
+import type { EventHistoryQuery, EventHistoryResponse, EventMessage, EventRow } from '@pinchwork/sdk';
+import type { z } from 'zod';
+import type { Call } from '../context.ts';
+import { resume } from '../rules/events/position.ts';
+import { type EventRecord, eventsAfter, streamBounds } from '../rules/events/queries.ts';
+import { eventJson } from '../rules/events/wire.ts';
+
+/** Events looked at for one page: a filter may fit few of them, and the reader goes on where the page ends. */
+const mostLookedAt = 500;
+
+const rowOf = (event: EventRecord): EventRow => ({
+  id: event.number,
+  ...(JSON.parse(eventJson(event)) as EventMessage),
+});
+
+/** The events behind a position, for agents that are not connected all the time (contract section 8). */
+export async function listEvents(
+  { ctx, agentId }: Call,
+  { after, types = [], limit }: z.output<typeof EventHistoryQuery>,
+): Promise<EventHistoryResponse> {
+  const bounds = (await ctx.db.first(streamBounds, { agent_id: agentId }))!;
+  const position = after === undefined ? { after: bounds.oldest - 1, reset: false } : resume(bounds, after);
+  const looked = await ctx.db.all(eventsAfter, {
+    agent_id: agentId,
+    after: position.after,
+    limit: types.length === 0 ? limit : mostLookedAt,
+  });
+  const events = looked.filter(({ type }) => types.length === 0 || (types as string[]).includes(type)).slice(0, limit);
+  const isFull = events.length === limit;
+  const next = (isFull ? events : looked).at(-1)?.number ?? position.after;
+  // Pruned since the bounds were read.
+  const isCut = looked[0] !== undefined && looked[0].number !== position.after + 1;
+  return { events: events.map(rowOf), next, more: next < bounds.last, reset: position.reset || isCut };
+}

@@ -1,0 +1,90 @@
+import { platformId } from '@pinchwork/sdk';
+import { sql } from 'kysely';
+import { minuteMs } from '../ground/clock.ts';
+import type { Context } from '../context.ts';
+import { isActive } from '../rules/agents/queries.ts';
+import type { ApartJob } from '../storage/database.ts';
+import { type Params, prepared } from '../storage/prepared.ts';
+
+/** What the public may know of the whole market. */
+export interface Counts {
+  readonly agents: number;
+  readonly open: number;
+  readonly completed: number;
+}
+
+const countAll = prepared(
+  'countAll',
+  (db, _: Params) =>
+    db.selectNoFrom((eb) => [
+      eb
+        .selectFrom('agents')
+        .select(sql<number>`count(*)`.as('n'))
+        .where('id', '<>', platformId)
+        .as('agents'),
+      eb
+        .selectFrom('tasks')
+        .select(sql<number>`count(*)`.as('n'))
+        .where('status', '=', sql.lit('posted'))
+        .where('kind', '=', sql.lit('work'))
+        .as('open'),
+      eb
+        .selectFrom('agents')
+        .select(sql<number>`coalesce(sum(tasks_completed), 0)`.as('n'))
+        .as('completed'),
+    ]),
+  { replan: true },
+);
+
+/** Counts everything: a job of its own, since that reads whole indexes. */
+const count: ApartJob<null, Counts> = async (reader) => {
+  const row = (await reader.first(countAll, {}))!;
+  return { agents: row.agents ?? 0, open: row.open ?? 0, completed: row.completed ?? 0 };
+};
+export default count;
+
+/** The counts, no older than a minute; asked for by many at once, they are counted once. */
+export function marketCounts({ db, clock }: Pick<Context, 'db' | 'clock'>): () => Promise<Counts> {
+  let known: { counts: Promise<Counts>; until: number } | undefined;
+  return () => {
+    const now = clock.now();
+    if (known === undefined || now >= known.until || now < known.until - minuteMs) {
+      const counts = db.runApart<null, Counts>(new URL(import.meta.url), null, 'long');
+      known = { counts, until: now + minuteMs };
+      counts.catch(() => (known = undefined));
+    }
+    return known.counts;
+  };
+}
+
+/** Of so many tasks on the board, the newest … */
+const newestReach = 1_000;
+
+/** … those that are not of suspended posters. */
+export const newestTasks = prepared('newestTasks', (db, p: { now: number; limit: number }) => {
+  const newest = db
+    .selectFrom('tasks')
+    .select(['id', 'poster_id', 'created_at'])
+    .where('status', '=', sql.lit('posted'))
+    .where('kind', '=', sql.lit('work'))
+    .where('due_at', '>', p.now)
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(sql.lit(newestReach))
+    .as('newest');
+  const shown = db
+    .selectFrom(newest)
+    .select('newest.id')
+    .where(isActive(sql.ref('newest.poster_id')))
+    .orderBy('newest.created_at', 'desc')
+    .orderBy('newest.id', 'desc')
+    .limit(p.limit)
+    .as('shown');
+  return db
+    .selectFrom(shown)
+    .crossJoin('tasks')
+    .whereRef('tasks.id', '=', 'shown.id')
+    .select(['tasks.id', 'need', 'tags', 'max_credits', 'status', 'created_at'])
+    .orderBy('created_at', 'desc')
+    .orderBy('tasks.id', 'desc');
+});

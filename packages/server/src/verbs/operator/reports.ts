@@ -1,0 +1,97 @@
+import type {
+  AdminReport,
+  DecideReportRequest,
+  ReportRequest,
+  ReportResponse,
+  ReportsQuery,
+  ReportsResponse,
+} from '@pinchwork/sdk';
+import type { z } from 'zod';
+import { wireTime } from '../../ground/clock.ts';
+import type { Call } from '../../context.ts';
+import { forbidden, reportNotFound, taskNotFound } from '../../ground/errors.ts';
+import { counted, countLimit, cutPage, decodeCursor } from '../../ground/paging.ts';
+import { taskById } from '../../rules/tasks/queries.ts';
+import { isHidden } from '../../rules/tasks/refusal.ts';
+import { logAction } from '../../rules/operator/admin-log.ts';
+import * as queries from '../../rules/operator/queries.ts';
+
+/**
+ * Reports a task to the operator: its poster and its worker may at any time, everybody while it is on the board
+ * (contract section 2). Nobody is told but the operator.
+ *
+ * @throws DomainError `not_found`, `forbidden`.
+ */
+export function reportTask(
+  call: Call,
+  taskId: string,
+  { reason }: z.output<typeof ReportRequest>,
+): Promise<ReportResponse> {
+  const { ctx, agentId } = call;
+  return call.transact('report', async (tx) => {
+    const now = ctx.clock.now();
+    const task = await tx.first(taskById, { id: taskId });
+    if (task === undefined) throw taskNotFound();
+    if (task.poster_id !== agentId && task.worker_id !== agentId) {
+      if (await isHidden(tx, task)) throw taskNotFound();
+      if (task.status !== 'posted' || task.due_at! <= now) {
+        throw forbidden(
+          "Only the task's poster and its worker can report it, now that it is not on the board",
+          'Tell the operator by other means.',
+        );
+      }
+    }
+    const id = ctx.newId('report');
+    const status = 'open';
+    tx.send(queries.insertReport, { id, task_id: taskId, reporter_id: agentId, reason, status, created_at: now });
+    return { report_id: id, task_id: taskId, reason, status };
+  });
+}
+
+const view = (row: queries.ReportRow): AdminReport => ({
+  report_id: row.id,
+  task_id: row.task_id,
+  reason: row.reason,
+  status: row.status,
+  reporter_id: row.reporter_id,
+  note: row.note,
+  created_at: wireTime(row.created_at),
+  decided_at: wireTime(row.decided_at),
+});
+
+/** The reports, newest first. For the operator. */
+export async function listReports(
+  { ctx }: Pick<Call, 'ctx'>,
+  query: z.output<typeof ReportsQuery>,
+): Promise<ReportsResponse> {
+  const status = query.status ?? 'any';
+  const [before] = decodeCursor('reports', query, ['~'] as const);
+  const [rows, total] = await Promise.all([
+    ctx.db.all(queries.reportsPage(status), { before, limit: query.limit + 1, offset: query.offset }),
+    ctx.db.first(queries.countReports(status), { limit: countLimit }),
+  ]);
+  const { page, next_cursor } = cutPage('reports', rows, query, ({ id }) => [id]);
+  return { reports: page.map(view), ...counted(total!.total), next_cursor };
+}
+
+/**
+ * Decides upon a report, with a note for the operator's own eyes. A later decision takes the place of an earlier one,
+ * its note too; the log keeps both.
+ *
+ * @throws DomainError `not_found`.
+ */
+export function decideReport(
+  call: Pick<Call, 'ctx' | 'address' | 'transact'>,
+  reportId: string,
+  input: z.output<typeof DecideReportRequest>,
+): Promise<AdminReport> {
+  return call.transact('decide report', async (tx) => {
+    const found = await tx.first(queries.holdReport, { id: reportId });
+    if (found === undefined) throw reportNotFound();
+    const decision = { status: input.status, note: input.note ?? null };
+    const decided = await tx.first(queries.updateReport, { id: reportId, ...decision, at: call.ctx.clock.now() });
+    const { status, note } = found;
+    logAction(call, tx, { action: 'decide_report', subject: reportId, before: { status, note }, after: decision });
+    return view(decided!);
+  });
+}

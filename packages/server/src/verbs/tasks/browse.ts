@@ -1,0 +1,43 @@
+import type { BoardQuery, BoardResponse } from '@pinchwork/sdk';
+import type { z } from 'zod';
+import type { Call } from '../../context.ts';
+import { counted, searchBudgetMs } from '../../ground/paging.ts';
+import { cutBySize, readByIds, withSizes } from '../../rules/tasks/page.ts';
+import { boardView } from '../../rules/tasks/view.ts';
+import { Board, type PageOf } from '../../rules/board/board.ts';
+import { boardFilter } from '../../rules/board/filter.ts';
+import { patient } from '../../rules/search/pace.ts';
+import { decodePosition, encodePosition, start } from '../../rules/board/position.ts';
+
+/** The board as an agent sees it: what it may pick up, in the order in which it would. */
+export async function listBoard(call: Call, query: z.output<typeof BoardQuery>): Promise<BoardResponse> {
+  const { ctx, agentId } = call;
+  const filter = boardFilter(query);
+  const { from, offset } = decodePosition(query);
+  const board = new Board(ctx.db, agentId, ctx.clock.now(), filter, patient(searchBudgetMs));
+  const [{ tasks, met, cut, kept, isLast, rows }, count] = await Promise.all([
+    readPage(call, board, { from, offset, limit: query.limit }),
+    board.count(),
+  ]);
+  const isWhole = from === start && cut === null && tasks.length <= query.limit;
+  const { total, isCapped } = isWhole ? { total: met, isCapped: false } : count;
+  const next = isLast ? cut : (kept.at(-1)?.position ?? cut);
+  const ranks = new Map(kept.map(({ id, rank }) => [id, rank]));
+  return {
+    tasks: rows.map((task) => boardView(task, task, ranks.get(task.id) ?? null)),
+    // Counting has looked at so many tasks; those that were met for the page are there all the same.
+    ...counted(from === start ? Math.max(total, met) : total),
+    ...(isCapped || cut !== null ? { total_capped: true as const } : {}),
+    ...(cut === null ? {} : { search_partial: true as const }),
+    next_cursor: next === null ? null : encodePosition(next, Math.max(0, offset - met)),
+  };
+}
+
+/** A page's tasks, as many as one reply may hold, and what there was to read. */
+async function readPage({ ctx }: Call, board: Board, { limit, ...range }: PageOf) {
+  const page = await board.page({ ...range, limit: limit + 1 });
+  const { kept, isLast } = cutBySize(await withSizes(ctx.db, page.tasks), limit);
+  // On PostgreSQL the tasks are read a moment later: what has been picked up meanwhile is left out.
+  const rows = (await readByIds(ctx.db, kept)).filter(({ status }) => status === 'posted');
+  return { ...page, kept, isLast, rows };
+}

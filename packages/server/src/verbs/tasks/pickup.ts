@@ -1,0 +1,180 @@
+import type { PickupBatchResponse, TaskPickupResponse } from '@pinchwork/sdk';
+import { ratingsOf } from '../../rules/agents/queries.ts';
+import { Board, justBefore } from '../../rules/board/board.ts';
+import { hurried, patient } from '../../rules/search/pace.ts';
+import { type Position, start } from '../../rules/board/position.ts';
+import { lockFirstOf, lockShape } from '../../rules/board/queries.ts';
+import type { BoardFilter } from '../../rules/board/scan.ts';
+import { deadlineAfter, minuteMs, secondMs } from '../../ground/clock.ts';
+import type { Call, Context } from '../../context.ts';
+import type { Tx } from '../../storage/database.ts';
+import { listParams } from '../../storage/prepared.ts';
+import { searchBudgetMs } from '../../ground/paging.ts';
+import { claimSystemTask, claimSystemTasks } from '../../rules/platform-tasks/claim.ts';
+import { withTexts } from '../../rules/platform-tasks/render.ts';
+import { personStatements, type TaskRow } from '../../rules/tasks/queries.ts';
+import { refusal, refuseIfBarred } from '../../rules/tasks/refusal.ts';
+import { record, recordOutcome, recordStanding } from '../../rules/lifecycle/transition.ts';
+import { pickupView } from '../../rules/tasks/view.ts';
+
+const defaultBatch = 5;
+/** Candidates besides those wanted: others pick up at the same time. When all are held, the next are read. */
+const spare = lockShape;
+/** Steps of a scan within a transaction: past the 5,000 tasks of one's own. */
+const stepsAtOnce = 5;
+/** How long to look for any task at all, behind very many of one's own. */
+const anyMs = 5 * secondMs;
+
+/** Claims this very task, wherever it stands in anybody's order. */
+export function pickupTask(call: Call, taskId: string): Promise<TaskPickupResponse> {
+  const { ctx, agentId } = call;
+  return call.transact('pickup', async (tx) => {
+    const now = ctx.clock.now();
+    const task = await claimRow(ctx, tx, agentId, taskId, now);
+    if (task !== undefined) {
+      const view = await viewOf(tx, task);
+      await record(ctx, tx, 'claim', task, { actorId: agentId, workerId: agentId, at: now });
+      return view;
+    }
+    const system = await claimSystemTask(ctx, tx, agentId, taskId, now);
+    if (system !== undefined) return viewOf(tx, system);
+    throw await refusal(tx, 'claim', taskId, agentId, now);
+  });
+}
+
+export interface PickedUp {
+  readonly tasks: TaskPickupResponse[];
+  /** Whether the time was up before the whole board had been looked through. */
+  readonly isPartial: boolean;
+}
+
+/** Claims the next task on the agent's board that passes a filter; none when there is none. */
+export function pickupNext(call: Call, filter: BoardFilter): Promise<PickedUp> {
+  return claimThrough(call, filter, 1);
+}
+
+/** Claims up to `count` tasks in one transaction. */
+export async function pickupBatch(
+  call: Call,
+  filter: BoardFilter,
+  count: number = defaultBatch,
+): Promise<PickupBatchResponse> {
+  const picked = await claimThrough(call, filter, count);
+  // An empty batch is an answer like any other, to be told again to a repeated request.
+  const { tasks, isPartial } =
+    picked.tasks.length > 0 ? picked : await call.transact('pickup batch', async () => picked);
+  return { tasks, total: tasks.length, ...(isPartial ? { search_partial: true as const } : {}) };
+}
+
+/**
+ * Claims what stands first on the agent's board. When that is behind more than a transaction may look through, it is
+ * looked for outside, and claimed from there.
+ */
+async function claimThrough(call: Call, filter: BoardFilter, count: number): Promise<PickedUp> {
+  const { ctx, agentId } = call;
+  const isFiltered = filter.tags.length > 0 || filter.part !== undefined;
+  const pacing = patient(isFiltered ? searchBudgetMs : anyMs);
+  let from = start;
+  for (;;) {
+    const given: { cut: Position | null } = { cut: null };
+    // Null is no success: the idempotency key is given back, and the next transaction takes it again.
+    const claimed = await call.transact('pickup next', async (tx): Promise<PickedUp | null> => {
+      const { tasks, cut } = await claimNext(ctx, tx, agentId, filter, count, from);
+      given.cut = cut;
+      return tasks.length === 0 ? null : { tasks, isPartial: tasks.length < count && cut !== null };
+    });
+    if (claimed !== null) return claimed;
+    const { cut } = given;
+    if (cut === null) return { tasks: [], isPartial: false };
+    const board = new Board(ctx.db, agentId, ctx.clock.now(), filter, pacing);
+    const ahead = await board.page({ from: cut, offset: 0, limit: 1 });
+    const [next] = ahead.tasks;
+    if (next === undefined) return { tasks: [], isPartial: ahead.cut !== null };
+    from = justBefore(next);
+  }
+}
+
+async function claimNext(
+  ctx: Context,
+  tx: Tx,
+  agentId: string,
+  filter: BoardFilter,
+  count: number,
+  from: Position,
+): Promise<{ tasks: TaskPickupResponse[]; cut: Position | null }> {
+  const now = ctx.clock.now();
+  // First: an agent that must pause could take none of them, however many it looked at.
+  const { accepts_system_tasks } = await refuseIfBarred(tx, agentId, now);
+  const system = accepts_system_tasks === 1 ? await claimSystemTasks(ctx, tx, agentId, count, now) : [];
+  const rows: TaskRow[] = [];
+  const board = new Board(tx, agentId, now, filter, hurried(stepsAtOnce));
+  let cut: Position | null = null;
+  for (let position = from; system.length + rows.length < count;) {
+    const limit = count - system.length - rows.length + spare;
+    const page = await board.page({ from: position, offset: 0, limit });
+    rows.push(
+      ...(await claimFirst(
+        ctx,
+        tx,
+        agentId,
+        page.tasks.map(({ id }) => id),
+        limit - spare,
+        now,
+      )),
+    );
+    cut = page.cut;
+    if (page.tasks.length < limit) break;
+    position = page.tasks.at(-1)!.position;
+  }
+  const moved = { actorId: agentId, workerId: agentId, at: now };
+  // Over all tasks of the batch, locks are taken as for one: the oldest task first, then the recipients of events by id.
+  for (const task of rows.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
+    await recordStanding(ctx, tx, 'claim', task, moved);
+  }
+  const byPoster = rows.toSorted((a, b) => (a.poster_id < b.poster_id ? -1 : 1));
+  const views = new Map<string, TaskPickupResponse>();
+  for (const task of system) views.set(task.id, await viewOf(tx, task));
+  for (const task of byPoster) {
+    views.set(task.id, await viewOf(tx, task));
+    await recordOutcome(ctx, tx, 'claim', task, moved);
+  }
+  return { tasks: [...system, ...rows].map(({ id }) => views.get(id)!), cut };
+}
+
+/** Claims up to `count` of these tasks, the first ones first, passing over those that others hold. */
+async function claimFirst(
+  ctx: Context,
+  tx: Tx,
+  agentId: string,
+  candidates: readonly string[],
+  count: number,
+  now: number,
+): Promise<TaskRow[]> {
+  const claimed: TaskRow[] = [];
+  for (let at = 0; at < candidates.length; at += lockShape) {
+    const ids = candidates.slice(at, at + lockShape);
+    while (ids.length > 0 && claimed.length < count) {
+      const first = await tx.first(lockFirstOf, listParams('id', ids, lockShape));
+      if (first === undefined) break;
+      const task = await claimRow(ctx, tx, agentId, first.id, now);
+      if (task !== undefined) claimed.push(task);
+      ids.splice(ids.indexOf(first.id), 1);
+    }
+  }
+  return claimed;
+}
+
+function claimRow(ctx: Context, tx: Tx, agentId: string, taskId: string, now: number): Promise<TaskRow | undefined> {
+  return tx.first(personStatements.claim, {
+    id: taskId,
+    now,
+    actor: agentId,
+    from: deadlineAfter(now, 0),
+    default_timeout: deadlineAfter(0, ctx.config.defaultClaimTimeoutMinutes * minuteMs),
+  });
+}
+
+async function viewOf(tx: Tx, task: TaskRow): Promise<TaskPickupResponse> {
+  const ratings = await tx.first(ratingsOf, { id: task.poster_id });
+  return pickupView(await withTexts(tx, task), ratings!);
+}

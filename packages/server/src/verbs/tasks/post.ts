@@ -1,0 +1,56 @@
+import type { CreateTaskRequest, CreateTaskResponse, TaskResponse } from '@pinchwork/sdk';
+import type { z } from 'zod';
+import { deadlineAfter, hourMs, minuteMs, wireTime } from '../../ground/clock.ts';
+import type { Call } from '../../context.ts';
+import { arrangeMatching } from '../../rules/platform-tasks/post.ts';
+import { insertTask, personStatements } from '../../rules/tasks/queries.ts';
+import { refusal } from '../../rules/tasks/refusal.ts';
+import { record } from '../../rules/lifecycle/transition.ts';
+import { taskView } from '../../rules/tasks/view.ts';
+
+const defaultCredits = 50;
+
+/**
+ * Posts a task and holds its price in escrow.
+ *
+ * @throws DomainError `insufficient_credits` when the poster can't cover `max_credits`.
+ */
+export function createTask(
+  call: Call,
+  input: Omit<z.output<typeof CreateTaskRequest>, 'wait'>,
+): Promise<CreateTaskResponse> {
+  const { ctx, agentId } = call;
+  return call.transact('create', async (tx) => {
+    const now = ctx.clock.now();
+    const task = await tx.first(insertTask, {
+      id: ctx.newId('task'),
+      poster_id: agentId,
+      need: input.need,
+      context: input.context ?? null,
+      tags: JSON.stringify(input.tags ?? []),
+      max_credits: input.max_credits ?? defaultCredits,
+      fee_ppm: ctx.config.platformFeePpm,
+      created_at: now,
+      expires_at: deadlineAfter(now, ctx.config.taskExpireHours * hourMs),
+      deadline_at: input.deadline_minutes === undefined ? null : deadlineAfter(now, input.deadline_minutes * minuteMs),
+      review_timeout_minutes: input.review_timeout_minutes ?? null,
+      claim_timeout_minutes: input.claim_timeout_minutes ?? null,
+    });
+    if (task === undefined) throw new Error('The insert returned no task');
+    await arrangeMatching(ctx, tx, task, now);
+    await record(ctx, tx, 'post', task, { actorId: agentId, workerId: null, at: now });
+    return { task_id: task.id, status: task.status, need: task.need, deadline: wireTime(task.deadline_at) };
+  });
+}
+
+/** Takes a posted task off the board and gives its escrow back. */
+export function cancelTask(call: Call, taskId: string): Promise<TaskResponse> {
+  const { ctx, agentId } = call;
+  return call.transact('cancel', async (tx) => {
+    const now = ctx.clock.now();
+    const task = await tx.first(personStatements.cancel, { id: taskId, now, actor: agentId });
+    if (task === undefined) throw await refusal(tx, 'cancel', taskId, agentId, now);
+    await record(ctx, tx, 'cancel', task, { actorId: agentId, workerId: null, at: now });
+    return taskView(task, agentId);
+  });
+}

@@ -1,0 +1,62 @@
+import type { RateRequest, RateResponse } from '@pinchwork/sdk';
+import type { z } from 'zod';
+import type { Call } from '../../context.ts';
+import { prepared } from '../../storage/prepared.ts';
+import { conflict, forbidden, taskNotFound } from '../../ground/errors.ts';
+import { taskById } from '../../rules/tasks/queries.ts';
+import { tagsOf } from '../../rules/tasks/view.ts';
+import { recordWorkersRating } from '../../rules/reputation/standing.ts';
+
+interface Review extends Record<string, string | number | null> {
+  task_id: string;
+  reviewer_id: string;
+  reviewed_id: string;
+  rating: number | null;
+  feedback: string | null;
+  created_at: number;
+}
+
+/** Inserts what one party of a task says of the other, unless it has done so before. */
+export const reviewOnce = prepared('reviewOnce', (db, p: Review) =>
+  db
+    .insertInto('reviews')
+    .values({
+      task_id: p.task_id,
+      reviewer_id: p.reviewer_id,
+      reviewed_id: p.reviewed_id,
+      rating: p.rating,
+      feedback: p.feedback,
+      created_at: p.created_at,
+    })
+    .onConflict((conflict) => conflict.doNothing()),
+);
+
+/** Rates the poster of a task: its worker may, once, after the approval (contract section 5). */
+export function rate(call: Call, taskId: string, input: z.output<typeof RateRequest>): Promise<RateResponse> {
+  const { ctx, agentId } = call;
+  return call.transact('rate', async (tx) => {
+    const now = ctx.clock.now();
+    // An approved task never changes again: what is read here holds.
+    const task = await tx.first(taskById, { id: taskId });
+    if (task === undefined) throw taskNotFound();
+    if (task.status !== 'approved') {
+      throw conflict(`The task is ${task.status}; only an approved task can be rated`, 'Wait for the approval.');
+    }
+    if (task.worker_id !== agentId) {
+      throw forbidden("Only the task's worker can do that", 'The poster rates with its approval.');
+    }
+    if (task.kind !== 'work') throw conflict("The platform's own tasks are not rated");
+    const review = {
+      task_id: taskId,
+      reviewer_id: agentId,
+      reviewed_id: task.poster_id,
+      rating: input.rating,
+      feedback: input.feedback ?? null,
+      created_at: now,
+    };
+    if ((await tx.run(reviewOnce, review)) === 0) throw conflict('You have rated this task already');
+    const { poster_id: posterId } = task;
+    recordWorkersRating(tx, { posterId, workerId: agentId, tags: tagsOf(task) }, input.rating, now);
+    return { task_id: taskId, rated_id: posterId, rating: input.rating, feedback: review.feedback };
+  });
+}

@@ -1,0 +1,87 @@
+import type { MyTasksQuery, MyTasksResponse, TaskResponse } from '@pinchwork/sdk';
+import type { z } from 'zod';
+import type { Call, Context } from '../../context.ts';
+import { taskNotFound } from '../../ground/errors.ts';
+import { counted, countLimit, decodeCursor, encodeCursor } from '../../ground/paging.ts';
+import { withTexts } from '../../rules/platform-tasks/render.ts';
+import { countMine, minePage, mineShape } from '../../rules/tasks/lists.ts';
+import { isFinal } from '../../rules/tasks/machine.ts';
+import { cutBySize, readByIds } from '../../rules/tasks/page.ts';
+import { taskById, type TaskRow } from '../../rules/tasks/queries.ts';
+import { isParty, taskView } from '../../rules/tasks/view.ts';
+import { waitForTask } from '../../rules/tasks/wait.ts';
+
+/** A task, for its poster, its worker and the agent that checks the delivery; to everybody else it is not there. */
+async function readOwn(ctx: Context, agentId: string, taskId: string): Promise<TaskRow> {
+  const task = await ctx.db.first(taskById, { id: taskId });
+  if (task === undefined || !maySee(task, agentId)) throw taskNotFound();
+  return task;
+}
+
+const maySee = (task: TaskRow, agentId: string) => isParty(task, agentId) || task.verifier_id === agentId;
+
+/**
+ * Shows a task to one of its parties.
+ *
+ * @param waitSeconds waits so long for the status to change; a task that has ended answers at once.
+ */
+export async function showTask(call: Call, taskId: string, waitSeconds?: number): Promise<TaskResponse> {
+  const { ctx, agentId } = call;
+  const task = await readOwn(ctx, agentId, taskId);
+  if (waitSeconds === undefined || isFinal(task.status)) return show(ctx, task, agentId);
+  const moved = (now: TaskRow) => now.version !== task.version;
+  const then = await waitForTask(ctx, taskId, agentId, waitSeconds, moved, call.signal);
+  // A worker who lost the task meanwhile is no party any more.
+  if (then === undefined || !maySee(then, agentId)) throw taskNotFound();
+  return show(ctx, then, agentId);
+}
+
+const show = async ({ db }: Context, task: TaskRow, agentId: string) => taskView(await withTexts(db, task), agentId);
+
+/** Waits for a new task's result: the task once it is delivered or has ended, else null when the time is up. */
+export async function awaitResult(
+  call: Call,
+  taskId: string,
+  waitSeconds: number,
+): Promise<{ done: boolean; task: TaskResponse }> {
+  const isDone = ({ status }: TaskRow) => status === 'delivered' || isFinal(status);
+  const task = await waitForTask(call.ctx, taskId, call.agentId, waitSeconds, isDone, call.signal);
+  if (task === undefined) throw taskNotFound();
+  return { done: isDone(task), task: taskView(task, call.agentId) };
+}
+
+/** An agent's own tasks, as poster and as worker, newest first. */
+export async function listMyTasks(call: Call, query: z.output<typeof MyTasksQuery>): Promise<MyTasksResponse> {
+  const { ctx, agentId } = call;
+  const shape = mineShape(query.role, query.status);
+  const newest = [Number.MAX_SAFE_INTEGER, ''] as const;
+  const [before_created_at, before_id] = decodeCursor('mine', query, newest);
+  const limit = query.limit + 1;
+  const [page, total] = await Promise.all([
+    ctx.db.all(minePage(shape), {
+      agent: agentId,
+      before_created_at,
+      before_id,
+      reach: query.offset + limit,
+      limit,
+      offset: query.offset,
+    }),
+    ctx.db.first(countMine(shape), {
+      agent: agentId,
+      before_created_at: newest[0],
+      before_id: newest[1],
+      reach: countLimit,
+      limit: countLimit,
+    }),
+  ]);
+  const { kept, isLast } = cutBySize(page, query.limit);
+  const last = kept.at(-1);
+  const next_cursor = last === undefined || isLast ? null : encodeCursor('mine', [last.created_at, last.id]);
+  const found = await readByIds(ctx.db, kept);
+  // On PostgreSQL they are read a moment later: a task that was this agent's then may be somebody else's now.
+  const rows = found.filter(
+    (task) => isParty(task, agentId) && (query.status === undefined || task.status === query.status),
+  );
+  const tasks = await Promise.all(rows.map((row) => show(ctx, row, agentId)));
+  return { tasks, ...counted(total!.total), next_cursor };
+}

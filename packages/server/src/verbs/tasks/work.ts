@@ -1,0 +1,74 @@
+import type { AbandonRequest, DeliverRequest, TaskResponse } from '@pinchwork/sdk';
+import type { z } from 'zod';
+import { deadlineAfter, hourMs } from '../../ground/clock.ts';
+import type { Call } from '../../context.ts';
+import type { Tx } from '../../storage/database.ts';
+import { apply, readAnswer } from '../../rules/platform-tasks/answer.ts';
+import { arrangeVerification } from '../../rules/platform-tasks/post.ts';
+import { withTexts } from '../../rules/platform-tasks/render.ts';
+import { personStatements, taskById } from '../../rules/tasks/queries.ts';
+import { refusal } from '../../rules/tasks/refusal.ts';
+import { record } from '../../rules/lifecycle/transition.ts';
+import { taskView } from '../../rules/tasks/view.ts';
+
+/** Hands in the result of a claim and sets what it costs: what the worker asks, at most the task's price. */
+export function deliver(call: Call, taskId: string, input: z.output<typeof DeliverRequest>): Promise<TaskResponse> {
+  const { ctx, agentId } = call;
+  return call.transact('deliver', async (tx) => {
+    const now = ctx.clock.now();
+    const claimNumber = input.claim_number ?? null;
+    const task = await tx.first(personStatements.deliver, {
+      id: taskId,
+      now,
+      actor: agentId,
+      claim_number: claimNumber,
+      result: input.result,
+      credits: input.credits_claimed ?? null,
+      from: deadlineAfter(now, 0),
+      default_timeout: deadlineAfter(0, ctx.config.autoApproveHours * hourMs),
+    });
+    if (task === undefined) return answerOrRefuse(call, tx, taskId, input, now);
+    await arrangeVerification(ctx, tx, task, now);
+    await record(ctx, tx, 'deliver', task, { actorId: agentId, workerId: agentId, at: now });
+    return taskView(task, agentId);
+  });
+}
+
+/** Takes a delivery for the answer to one of the platform's own tasks, if it is one: checked, paid and done. */
+async function answerOrRefuse(
+  { ctx, agentId }: Call,
+  tx: Tx,
+  taskId: string,
+  input: z.output<typeof DeliverRequest>,
+  now: number,
+): Promise<TaskResponse> {
+  const claimNumber = input.claim_number ?? null;
+  const found = await tx.first(taskById, { id: taskId });
+  if (found === undefined || found.kind === 'work')
+    throw await refusal(tx, 'deliver', taskId, agentId, now, claimNumber);
+  const params = { id: taskId, now, actor: agentId, claim_number: claimNumber, result: input.result };
+  const task = await tx.first(personStatements.answer, params);
+  if (task === undefined) throw await refusal(tx, 'answer', taskId, agentId, now, claimNumber);
+  const answer = readAnswer(found.kind, input.result);
+  const also = await apply(ctx, tx, task, answer, agentId, now);
+  await record(ctx, tx, 'answer', task, { actorId: agentId, workerId: agentId, at: now, also });
+  return taskView(await withTexts(tx, task), agentId);
+}
+
+/** Gives a claim up; the task is on the board again. */
+export function abandon(call: Call, taskId: string, input: z.output<typeof AbandonRequest>): Promise<TaskResponse> {
+  const { ctx, agentId } = call;
+  return call.transact('abandon', async (tx) => {
+    const now = ctx.clock.now();
+    const claimNumber = input.claim_number ?? null;
+    const params = { id: taskId, now, actor: agentId, claim_number: claimNumber };
+    const own = await tx.first(personStatements.abandon, params);
+    const task = own ?? (await tx.first(personStatements.abandonSystem, params));
+    if (task === undefined) throw await refusal(tx, 'abandon', taskId, agentId, now, claimNumber);
+    const moved = { actorId: agentId, workerId: agentId, at: now };
+    await record(ctx, tx, own === undefined ? 'abandonSystem' : 'abandon', task, moved);
+    // One of the platform's that nobody needs any more has been withdrawn meanwhile.
+    const left = own ?? (await tx.first(taskById, { id: taskId }))!;
+    return taskView(await withTexts(tx, left), agentId);
+  });
+}

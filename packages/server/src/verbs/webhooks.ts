@@ -1,0 +1,85 @@
+import { type DeliveriesQuery, type DeliveriesResponse, type DeliveryResponse, webhookTestEvent } from '@pinchwork/sdk';
+import type { z } from 'zod';
+import { secondMs, wireTime } from '../ground/clock.ts';
+import type { Call } from '../context.ts';
+import { conflict, deliveryNotFound } from '../ground/errors.ts';
+import { counted, countLimit, cutPage, decodeCursor } from '../ground/paging.ts';
+import { putIntoOutbox } from '../rules/webhooks/outbox.ts';
+import * as queries from '../rules/webhooks/queries.ts';
+import { attemptsOf } from '../rules/webhooks/schedule.ts';
+
+const view = (row: queries.DeliveryRow): DeliveryResponse => ({
+  id: row.id,
+  event: row.event,
+  event_number: row.event_number,
+  task_id: row.task_id,
+  status: row.status,
+  created_at: wireTime(row.created_at),
+  next_attempt_at: wireTime(row.next_at),
+  attempts: attemptsOf(row.attempts),
+});
+
+/** What was sent to an agent's webhook, or is to be, newest first. */
+export async function listDeliveries(
+  { ctx, agentId }: Call,
+  query: z.output<typeof DeliveriesQuery>,
+): Promise<DeliveriesResponse> {
+  const status = query.status ?? 'any';
+  const [before] = decodeCursor('deliveries', query, ['~'] as const);
+  const [rows, total] = await Promise.all([
+    ctx.db.all(queries.deliveriesPage(status), {
+      ...{ agent_id: agentId, before, limit: query.limit + 1, offset: query.offset },
+    }),
+    ctx.db.first(queries.countDeliveries(status), { agent_id: agentId, limit: countLimit }),
+  ]);
+  const { page, next_cursor } = cutPage('deliveries', rows, query, ({ id }) => [id]);
+  return { deliveries: page.map(view), ...counted(total!.total), next_cursor };
+}
+
+const noWebhook = () =>
+  conflict('You have no webhook', 'Set webhook_url with PATCH /v1/me; events from then on are sent to it.');
+
+/**
+ * Has a delivery sent now: with all its retries if it has ended, else without waiting for its time.
+ *
+ * @throws DomainError `not_found`; `conflict` without a webhook to send it to.
+ */
+export function redeliver(call: Call, id: string): Promise<DeliveryResponse> {
+  const { ctx, agentId } = call;
+  return call.transact('redeliver', async (tx) => {
+    const now = ctx.clock.now();
+    const key = { agent_id: agentId, id };
+    if ((await tx.first(queries.webhookOf, key))?.webhook_url == null) throw noWebhook();
+    await tx.first(queries.holdEndpoint, key);
+    const row = await tx.first(queries.restartDelivery, { ...key, at: now });
+    if (row === undefined) throw deliveryNotFound();
+    tx.send(queries.callEndpoint, { agent_id: agentId, at: now });
+    tx.afterCommit(() => ctx.webhooks.wake());
+    return view(row);
+  });
+}
+
+/**
+ * Sends a test to an agent's webhook, now and once, and answers with how that went. It goes the way of every delivery
+ * but does not wait in line; should the server die over it, it is sent once more afterwards.
+ *
+ * @throws DomainError `conflict` without a webhook; `overloaded` when the server sends too many tests already.
+ */
+export function testWebhook(call: Call): Promise<DeliveryResponse> {
+  return call.ctx.webhooks.testing(() => sendTest(call));
+}
+
+async function sendTest(call: Call): Promise<DeliveryResponse> {
+  const { ctx, agentId } = call;
+  /** Stays empty when the request repeats an earlier one, whose test was sent or is being sent. */
+  const own = { id: '' };
+  const { id } = await call.transact('test webhook', async (tx) => {
+    const now = ctx.clock.now();
+    if ((await tx.first(queries.webhookOf, { agent_id: agentId }))?.webhook_url == null) throw noWebhook();
+    const told = { agentId, number: null, event: webhookTestEvent, taskId: null, data: '{}' };
+    own.id = putIntoOutbox(ctx, tx, told, now, now + 2 * ctx.config.webhooks.timeoutSeconds * secondMs);
+    return { id: own.id };
+  });
+  if (own.id === id) await ctx.webhooks.sendNow(agentId, id);
+  return view((await ctx.db.first(queries.deliveryById, { agent_id: agentId, id }))!);
+}

@@ -1,0 +1,275 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, it } from 'vitest';
+import { hourMs } from '../../src/ground/clock.ts';
+import { type Engine, onBothEngines } from '../support/engines.ts';
+import { claimTask, deliverTask, Market, postTask } from '../support/market.ts';
+
+/** A market with a posted, an approved, a rejected and a cancelled task. */
+async function busyMarket(engine: Engine) {
+  const market = await Market.fresh(engine);
+  const poster = await market.register('poster');
+  const worker = await market.register('worker');
+  const posted = await postTask(poster, { max_credits: 10 });
+  const approved = await claimTask(poster, worker, { max_credits: 20 });
+  await worker.post(`/v1/tasks/${approved}/deliver`, { result: 'Seven', credits_claimed: 17 });
+  await poster.post(`/v1/tasks/${approved}/approve`);
+  const rejected = await deliverTask(poster, worker, { max_credits: 30 });
+  await poster.post(`/v1/tasks/${rejected}/reject`, { reason: 'No' });
+  const cancelled = await postTask(poster, { max_credits: 5 });
+  await poster.post(`/v1/tasks/${cancelled}/cancel`);
+  return { market, poster, worker, posted, approved, rejected, cancelled };
+}
+
+type Busy = Awaited<ReturnType<typeof busyMarket>>;
+
+/** What a vandal does, and the invariant that the audit must name, with the subject it must name. */
+const damages: [string, (busy: Busy) => string | string[], (busy: Busy) => string][] = [
+  [
+    'every transfer sums to zero',
+    ({ approved }) =>
+      `update ledger_entries set amount = amount + 1 where account_id = 'fees' and task_id = '${approved}'`,
+    () => 'le-',
+  ],
+  [
+    'every entry belongs to an account',
+    ({ worker }) => `update ledger_entries set account_id = 'ag-nobody' where account_id = '${worker.id}'`,
+    () => 'le-',
+  ],
+  [
+    'a stored balance is the sum of its entries, and not below zero',
+    ({ worker }) => `update accounts set balance = balance + 1 where id = '${worker.id}'`,
+    ({ worker }) => worker.id,
+  ],
+  [
+    'every account belongs to an agent or a task',
+    () => [
+      `insert into accounts (id, balance) values ('tk-nobody', 7)`,
+      `insert into ledger_entries (transfer_id, account_id, amount, reason, created_at)
+         values ('le-nobody', 'mint', -7, 'grant', 1), ('le-nobody', 'tk-nobody', 7, 'grant', 1)`,
+    ],
+    () => 'tk-nobody',
+  ],
+  [
+    'an open task holds its price in escrow, an ended one nothing',
+    ({ posted }) => `update accounts set balance = 9 where id = '${posted}'`,
+    ({ posted }) => posted,
+  ],
+  [
+    'an ended task was settled exactly once',
+    ({ approved }) => `delete from ledger_entries where account_id = '${approved}' and amount < 0`,
+    ({ approved }) => approved,
+  ],
+  [
+    'an approved task paid its worker what was charged less the fee, any other paid nobody',
+    ({ approved }) => `update tasks set credits_charged = 10 where id = '${approved}'`,
+    ({ approved }) => approved,
+  ],
+  // A refund to a stranger, of a cancelled and of an approved task, and a fee to the poster; all balances agree.
+  [
+    'a settlement gave the fee to the platform and the rest back to the poster, and nobody else anything',
+    ({ cancelled, worker, poster }) => [
+      `update ledger_entries set account_id = '${worker.id}'
+         where task_id = '${cancelled}' and account_id = '${poster.id}' and amount > 0`,
+      `update accounts set balance = balance + 5 where id = '${worker.id}'`,
+      `update accounts set balance = balance - 5 where id = '${poster.id}'`,
+    ],
+    ({ cancelled }) => cancelled,
+  ],
+  [
+    'a settlement gave the fee to the platform and the rest back to the poster, and nobody else anything',
+    ({ approved, poster }) => [
+      `insert into agents (id, name, created_at) values ('ag-stranger', 'stranger', 1)`,
+      `insert into event_cursors (agent_id, last_number) values ('ag-stranger', 0)`,
+      `insert into accounts (id, balance) values ('ag-stranger', 3)`,
+      `update ledger_entries set account_id = 'ag-stranger'
+         where task_id = '${approved}' and account_id = '${poster.id}' and amount > 0`,
+      `update accounts set balance = balance - 3 where id = '${poster.id}'`,
+    ],
+    ({ approved }) => approved,
+  ],
+  [
+    'a settlement gave the fee to the platform and the rest back to the poster, and nobody else anything',
+    ({ approved, poster }) => [
+      `update ledger_entries set amount = amount +
+           (select amount from ledger_entries where task_id = '${approved}' and account_id = 'fees')
+         where task_id = '${approved}' and account_id = '${poster.id}' and amount > 0`,
+      `update accounts set balance = balance +
+           (select amount from ledger_entries where task_id = '${approved}' and account_id = 'fees')
+         where id = '${poster.id}'`,
+      `delete from ledger_entries where task_id = '${approved}' and account_id = 'fees'`,
+    ],
+    ({ approved }) => approved,
+  ],
+  [
+    'every step of a history is in the state machine',
+    ({ cancelled }) => [
+      `delete from task_transitions where task_id = '${cancelled}' and version = 1`,
+      `update task_transitions set version = 1, from_status = null where task_id = '${cancelled}'`,
+      `update tasks set version = 1 where id = '${cancelled}'`,
+    ],
+    ({ cancelled }) => cancelled,
+  ],
+  [
+    'every step of a history is in the state machine',
+    ({ approved }) => `update task_transitions set transition = 'cancel' where task_id = '${approved}' and version = 4`,
+    ({ approved }) => approved,
+  ],
+  [
+    'every step of a history begins where the last one ended',
+    ({ approved }) => `delete from task_transitions where task_id = '${approved}' and version = 2`,
+    ({ approved }) => approved,
+  ],
+  // Cancelled before it was posted, and posted twice.
+  [
+    'every step of a history begins where the last one ended',
+    ({ posted }) => [
+      `update task_transitions set version = 2 where task_id = '${posted}'`,
+      `insert into task_transitions (task_id, version, transition, from_status, to_status, claim_number, at)
+         values ('${posted}', 1, 'cancel', 'posted', 'cancelled', 0, 1)`,
+      `update tasks set version = 2 where id = '${posted}'`,
+    ],
+    ({ posted }) => posted,
+  ],
+  [
+    'every step of a history begins where the last one ended',
+    ({ posted }) => [
+      `insert into task_transitions (task_id, version, transition, from_status, to_status, claim_number, at)
+         values ('${posted}', 2, 'post', null, 'posted', 0, 1)`,
+      `update tasks set version = 2 where id = '${posted}'`,
+    ],
+    ({ posted }) => posted,
+  ],
+  // The whole history begins at version 2.
+  [
+    'every step of a history begins where the last one ended',
+    ({ posted }) => [
+      `update task_transitions set version = 2 where task_id = '${posted}'`,
+      `update tasks set version = 2 where id = '${posted}'`,
+    ],
+    ({ posted }) => posted,
+  ],
+  [
+    'a history ends in the state that the task is in',
+    ({ posted }) => `update tasks set status = 'cancelled' where id = '${posted}'`,
+    ({ posted }) => posted,
+  ],
+  [
+    'every transition told its poster',
+    ({ poster }) => `update events set type = 'task_expired' where agent_id = '${poster.id}' and number = 1`,
+    ({ approved }) => approved,
+  ],
+  [
+    'every transition told its worker',
+    ({ approved }) => `update task_transitions set worker_event = null where task_id = '${approved}'`,
+    ({ approved }) => approved,
+  ],
+  [
+    'an event stream is numbered without gaps',
+    ({ poster }) => `delete from events where agent_id = '${poster.id}' and number = 2`,
+    ({ poster }) => poster.id,
+  ],
+  [
+    'every event tells of something that happened',
+    ({ worker, posted }) => `update events set task_id = '${posted}' where agent_id = '${worker.id}'`,
+    ({ worker }) => worker.id,
+  ],
+  [
+    "an agent's counts are right",
+    ({ worker }) => `update agents set tasks_completed = 5 where id = '${worker.id}'`,
+    ({ worker }) => worker.id,
+  ],
+  [
+    'nothing is overdue',
+    ({ posted }) => `update tasks set expires_at = 1 where id = '${posted}'`,
+    ({ posted }) => posted,
+  ],
+];
+
+onBothEngines('the audit', (engine) => {
+  it('finds a sound market in order, and counts what it has read', async () => {
+    const { market } = await busyMarket(engine);
+    const { status, body } = await market.admin.get('/v1/admin/audit');
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      ok: true,
+      broken: [],
+      broken_capped: false,
+      checked: { agents: 2, tasks: 4, transfers: 8, transitions: 11, events: 6 },
+    });
+  });
+
+  it.each(damages)('names what breaks: %s', async (invariant, damage, subject) => {
+    const busy = await busyMarket(engine);
+    await engine.vandalise(busy.market.url, ...[damage(busy)].flat());
+    const { body } = await busy.market.admin.get('/v1/admin/audit');
+    expect(body.ok).toBe(false);
+    expect(body.broken).toContainEqual({
+      invariant,
+      subject: expect.stringContaining(subject(busy)),
+      detail: expect.any(String),
+    });
+  });
+
+  it('does not miss events that were pruned from the front of a stream', async () => {
+    const { market, poster } = await busyMarket(engine);
+    await engine.vandalise(market.url, `delete from events where agent_id = '${poster.id}' and number <= 2`);
+    expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true });
+    await engine.vandalise(market.url, `delete from events where agent_id = '${poster.id}'`);
+    expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true });
+  });
+
+  it('reads a market of many ranges', async () => {
+    const market = await Market.fresh(engine, { PINCHWORK_INITIAL_CREDITS: '100000' });
+    const poster = await market.register('poster');
+    for (let i = 0; i < 12; i++) {
+      await Promise.all(Array.from({ length: 100 }, () => postTask(poster, { max_credits: 1 })));
+    }
+    expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, checked: { tasks: 1_200 } });
+    await engine.vandalise(market.url, 'update accounts set balance = 2 where id = (select max(id) from tasks)');
+    expect((await market.admin.get('/v1/admin/audit')).body.broken).toHaveLength(2);
+  });
+
+  it('stops looking once it has found more than it tells', async () => {
+    const { market } = await busyMarket(engine);
+    const numbers = 'with recursive n (i) as (select 1 union all select i + 1 from n where i < 5000)';
+    await engine.vandalise(
+      market.url,
+      `${numbers} insert into ledger_entries (transfer_id, account_id, amount, reason, created_at)
+         select 'le-' || (10000 + i), 'mint', -1, 'grant', 1 from n`,
+    );
+    const { body } = await market.admin.get('/v1/admin/audit');
+    expect(body).toMatchObject({ ok: false, broken_capped: true });
+    expect(body.broken).toHaveLength(100);
+    expect(body.checked.transfers).toBeLessThan(1_000);
+  });
+
+  it('runs from the command line while a server is running', async () => {
+    const { market, posted } = await busyMarket(engine);
+    const run = () =>
+      promisify(execFile)(process.execPath, [fileURLToPath(new URL('../../src/main.ts', import.meta.url)), 'audit'], {
+        env: { ...process.env, PINCHWORK_DATABASE_URL: market.url },
+      });
+    // The market's clock stands in another year, where nothing of this one is overdue yet.
+    expect((await run()).stdout).toMatch(/^Checked 2 agents, 4 tasks, .*\nEverything is in order\.\n$/);
+    await engine.vandalise(market.url, `update accounts set balance = 9 where id = '${posted}'`);
+    await expect(run()).rejects.toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining(`BROKEN: an open task holds`),
+    });
+  });
+
+  it('calls a task overdue once the clock has left it alone for too long', async () => {
+    const { market, posted } = await busyMarket(engine);
+    market.clock.advance(73 * hourMs);
+    const { body } = await market.admin.get('/v1/admin/audit');
+    expect(body.broken).toContainEqual({
+      invariant: 'nothing is overdue',
+      subject: posted,
+      detail: expect.any(String),
+    });
+    await market.ctx.timers.runDue();
+    expect((await market.admin.get('/v1/admin/audit')).body.ok).toBe(true);
+  });
+});

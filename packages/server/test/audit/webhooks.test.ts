@@ -1,0 +1,91 @@
+import { expect, it } from 'vitest';
+import audit, { atRest } from '../../src/audit/audit.ts';
+import { keptMs } from '../../src/rules/webhooks/schedule.ts';
+import { type Engine, onBothEngines } from '../support/engines.ts';
+import type { Agent, Market } from '../support/market.ts';
+import { answer, Receiver, until } from '../support/receiver.ts';
+import { deliveries, events, hooked, sendingMarket } from '../rules/webhooks/market.ts';
+
+interface Busy {
+  readonly market: Market;
+  readonly owner: Agent;
+}
+
+/** A webhook with a delivered, a dead and a waiting delivery. */
+async function open(engine: Engine): Promise<Busy> {
+  const { market, worker } = await sendingMarket(engine, { PINCHWORK_WEBHOOK_MAX_RETRIES: '0' });
+  const receiver = await Receiver.open((response, n) =>
+    answer(n === 1 ? 500 : 200)(response, n, receiver.received[0]!),
+  );
+  const owner = await hooked(market, receiver);
+  await events(owner, worker, 2);
+  await until(async () => (await deliveries(owner, '&status=pending')).length === 0);
+  await market.ctx.webhooks.stop();
+  await events(owner, worker);
+  expect((await deliveries(owner)).map(({ status }) => status)).toEqual(['pending', 'delivered', 'dead']);
+  return { market, owner };
+}
+
+const damages: [string, string, (busy: Busy) => string][] = [
+  [
+    'every event of an agent with a webhook has its delivery',
+    'a delivery that got lost',
+    () => `delete from webhook_deliveries where event_number = 2`,
+  ],
+  [
+    'every delivery is of an event of its agent, and says the same',
+    'a delivery of an event that never was',
+    () => `update webhook_deliveries set event_number = 9 where event_number = 3`,
+  ],
+  [
+    'every delivery is of an event of its agent, and says the same',
+    'another text',
+    () => `update webhook_deliveries set data = '{}' where event_number = 3`,
+  ],
+  [
+    'a delivery that has ended was attempted',
+    'a dead one without a log',
+    () => `update webhook_deliveries set attempts = '[]' where status = 'dead'`,
+  ],
+  [
+    'an endpoint with deliveries that wait is to be served',
+    'nothing to wake it',
+    () => `update webhook_endpoints set due_at = null`,
+  ],
+  [
+    'an agent with a webhook, and no other, has its events delivered',
+    'an outbox that is off',
+    ({ owner }) => `update event_cursors set webhook_from = null where agent_id = '${owner.id}'`,
+  ],
+];
+
+onBothEngines('the audit of webhooks', (engine) => {
+  it.each(damages)('names what breaks: %s (%s)', async (invariant, _how, damage) => {
+    const busy = await open(engine);
+    const audit = async () => (await busy.market.admin.get('/v1/admin/audit')).body;
+    expect(await audit()).toMatchObject({ ok: true, broken: [] });
+    await engine.vandalise(busy.market.url, damage(busy));
+    expect((await audit()).broken).toContainEqual({ invariant, subject: busy.owner.id, detail: expect.any(String) });
+  });
+
+  it('misses no delivery that has served its time, on a database at rest either', async () => {
+    const { market, owner } = await open(engine);
+    await engine.vandalise(
+      market.url,
+      `delete from webhook_deliveries where agent_id = '${owner.id}' and event_number < 3`,
+      `update events set created_at = ${Date.now() - keptMs.delivered} where agent_id = '${owner.id}' and number < 3`,
+    );
+    expect((await audit(market.ctx.db, atRest())).broken).toEqual([]);
+    await engine.vandalise(market.url, `update events set created_at = ${Date.now()} where number < 3`);
+    expect((await audit(market.ctx.db, atRest())).broken).toHaveLength(2);
+  });
+
+  it('has no event with two deliveries: the database refuses the second', async () => {
+    const { market, owner } = await open(engine);
+    const twice = `insert into webhook_deliveries
+      (agent_id, id, event_number, event, task_id, data, created_at, status, next_at)
+      select agent_id, 'wd-twice', event_number, event, task_id, data, created_at, status, next_at
+      from webhook_deliveries where agent_id = '${owner.id}' and event_number = 3`;
+    await expect(engine.vandalise(market.url, twice)).rejects.toThrow(/unique/i);
+  });
+});

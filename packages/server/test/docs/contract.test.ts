@@ -1,0 +1,213 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import {
+  type Endpoint,
+  endpoints,
+  errorCodes,
+  type EventRule,
+  events,
+  documents,
+  idPrefixes,
+  taskStatuses,
+} from '@pinchwork/sdk';
+import * as sdk from '@pinchwork/sdk';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { settings } from '../../src/ground/config.ts';
+
+const root = new URL('../../../../', import.meta.url);
+const read = (name: string) => readFileSync(new URL(name, root), 'utf8');
+const mark = '**[new]**';
+
+/** The pages of the contract by their section: `1` to `15` and `3a`. */
+const sections = new Map(
+  readdirSync(new URL('docs/contract/', root)).map((name) => [
+    /^0?(\d+a?)-/.exec(name)![1]!,
+    read(`docs/contract/${name}`),
+  ]),
+);
+const section = (number: string) => sections.get(number)!;
+
+const cellsOf = (row: string) =>
+  row
+    .replace(/^\| | \|$/g, '')
+    .split(/(?<!\\) ?\| ?/)
+    .map((cell) => cell.trim());
+const rowsOf = (page: string) => page.match(/^\| .* \|$/gm)!.map(cellsOf);
+
+/** The rows of a page that are marked as not built yet, without the mark. */
+const marked = (page: string) =>
+  rowsOf(page)
+    .filter(([first]) => first!.includes(mark))
+    .map(([first, ...rest]) => [first!.replaceAll(mark, '').replaceAll('`', '').trim(), ...rest]);
+
+/** The rows of the table whose second head is `head`. */
+function under(page: string, head: string): string[][] {
+  const [, after] = page.split(` ${head} |\n`);
+  expect(after, head).toBeDefined();
+  return rowsOf(after!.slice(0, after!.search(/\n(?!\|)/) + 1)).filter(([first]) => !first!.startsWith('---'));
+}
+
+const namesIn = (cell: string) => [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name!);
+const lineOf = ({ method, path }: Endpoint) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`;
+const byLine = new Map(Object.values<Endpoint>(endpoints).map((endpoint) => [lineOf(endpoint), endpoint]));
+
+describe('the contract marks as [new] only what the code does not have', () => {
+  const missing = (names: readonly string[], existing: readonly string[]) => {
+    expect(names.length).toBeGreaterThan(0);
+    expect(names.filter((name) => existing.includes(name))).toEqual([]);
+  };
+
+  it('endpoints', () => {
+    const lines = marked(section('2')).map(([line]) => line!);
+    expect(lines.every((line) => /^(GET|POST|PATCH|DELETE) \/v1\//.test(line))).toBe(true);
+    missing(lines, [...byLine.keys()]);
+  });
+
+  it('pages', () => {
+    const pages = marked(section('15')).map(([path]) => path!);
+    missing(
+      pages,
+      Object.values(documents).map(({ path }) => path.replace(/:(\w+)/g, '{$1}')),
+    );
+  });
+
+  it('fields of requests', () => {
+    const rows = under(section('2'), `Fields ${mark}`);
+    expect(rows.length).toBeGreaterThan(0);
+    for (const [line, cell] of rows) {
+      const { body, query } = byLine.get(line!)!;
+      missing(namesIn(cell!), [...Object.keys(body?.shape ?? {}), ...Object.keys(query?.shape ?? {})]);
+    }
+  });
+
+  it('fields of replies', () => {
+    const [, objects] = section('2').split('## Objects in replies');
+    const rows = under(objects!, `Fields ${mark}`);
+    expect(rows.length).toBeGreaterThan(0);
+    for (const [name, cell] of rows) {
+      const schema = (sdk as unknown as Record<string, z.ZodObject | undefined>)[name!];
+      expect(schema, name).toBeInstanceOf(z.ZodObject);
+      missing(namesIn(cell!), Object.keys(schema!.shape));
+    }
+  });
+
+  it('error codes', () => {
+    const codes = rowsOf(section('1'))
+      .filter((cells) => cells[1]?.includes(mark))
+      .flatMap((cells) => namesIn(cells[1]!));
+    missing(codes, errorCodes);
+  });
+
+  it('prefixes of ids', () => {
+    const prefixes = marked(section('1'))
+      .map(([first]) => first!)
+      .filter((text) => text.endsWith('-'));
+    missing(prefixes, Object.values(idPrefixes));
+  });
+
+  it('states', () => {
+    expect(section('3')).toContain('disputed');
+    expect(taskStatuses).not.toContain('disputed');
+  });
+
+  it('settings', () => {
+    const names = marked(section('11')).map(([name]) => name!.replace(/^PINCHWORK_/, ''));
+    missing(names, Object.keys(settings));
+  });
+
+  it('types of events, and their data', () => {
+    missing(
+      marked(section('8')).map(([type]) => type!),
+      Object.keys(events),
+    );
+    for (const [cell, added] of under(section('8'), `What is added ${mark}`)) {
+      for (const type of namesIn(cell!)) {
+        const { data } = (events as Record<string, EventRule>)[type]!;
+        expect(namesIn(added!).filter((name) => name in data)).toEqual([]);
+      }
+    }
+  });
+});
+
+/** Every source and document that may cite the contract or a decision. */
+function citing(): [string, string][] {
+  const folders = ['packages', 'bench', 'examples', 'docs', 'deploy'];
+  const files = folders.flatMap((folder) =>
+    readdirSync(new URL(`${folder}/`, root), { recursive: true, encoding: 'utf8' }).map((name) => `${folder}/${name}`),
+  );
+  return ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...files]
+    .filter((name) => /\.(ts|md|js|html|css|yaml|conf)$/.test(name) && !name.includes('node_modules'))
+    .map((name) => [name, read(name).replace(/\n\s*(\*|\/\/)? ?/g, ' ')]);
+}
+
+describe('citations', () => {
+  const pages = citing();
+  const citation = /(\S+) sections? (\d+a?(?:(?:, | and )\d+a?)*)(?:, "([^"]+)")?/g;
+
+  it('"contract section N" names a section that exists, and a heading within it that exists', () => {
+    let count = 0;
+    for (const [name, text] of pages) {
+      for (const [whole, word, numbers, heading] of text.matchAll(citation)) {
+        if (!/contract$/i.test(word!)) continue;
+        count += 1;
+        for (const number of numbers!.split(/, | and /)) {
+          expect([...sections.keys()], `${name}: ${whole}`).toContain(number);
+          if (heading === undefined) continue;
+          expect(section(number), `${name}: ${whole}`).toMatch(new RegExp(`(^#+ |^\\*\\*)${heading}`, 'm'));
+        }
+      }
+    }
+    expect(count).toBeGreaterThan(40);
+  });
+
+  it('a section of anything but the contract is cited with the standard that it belongs to', () => {
+    for (const [name, text] of pages) {
+      if (name.startsWith('docs/contract')) continue;
+      for (const [whole] of text.matchAll(/(?:\S+ ){0,3}\S*\bsections? \d+a?/gi)) {
+        expect(whole, name).toMatch(/\bcontract sections? |\b(UAX|RFC|WHATWG) [\w., ]*section /i);
+      }
+    }
+  });
+
+  it('a cited decision exists', () => {
+    const decisions = readdirSync(new URL('docs/decisions/', root)).map((name) => name.slice(0, 4));
+    for (const [name, text] of pages) {
+      for (const [whole, number] of text.matchAll(/decisions?[ /](\d{4})\b/g)) {
+        expect(decisions, `${name}: ${whole}`).toContain(number);
+      }
+    }
+  });
+});
+
+describe('documents', () => {
+  const anchorOf = (heading: string) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .trim()
+      .replaceAll(' ', '-');
+  const anchorsOf = (text: string) => [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => anchorOf(heading!));
+  const names = [
+    'README.md',
+    'CONTRIBUTING.md',
+    'CHANGELOG.md',
+    ...readdirSync(new URL('docs/', root), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => `docs/${name}`),
+  ];
+
+  it.each(names)('%s has links that lead somewhere', (name) => {
+    for (const [, link] of read(name).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^[a-z]+:/.test(link!)) continue;
+      const [path, anchor] = link!.split('#');
+      const target = new URL(path === '' ? name : path!, path === '' ? root : new URL(name, root));
+      expect(() => readdirSync(new URL('.', target)), `${name}: ${link!}`).not.toThrow();
+      if (target.pathname.endsWith('.md')) {
+        const text = readFileSync(target, 'utf8');
+        if (anchor !== undefined) expect(anchorsOf(text), `${name}: ${link!}`).toContain(anchor);
+      } else if (!target.pathname.endsWith('/')) {
+        expect(readdirSync(new URL('.', target)), `${name}: ${link!}`).toContain(target.pathname.split('/').at(-1));
+      }
+    }
+  });
+});

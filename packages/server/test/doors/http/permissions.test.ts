@@ -1,0 +1,214 @@
+import { readFileSync } from 'node:fs';
+import { type Endpoint, endpoints, type TaskStatus, taskStatuses } from '@pinchwork/sdk';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hourMs } from '../../../src/ground/clock.ts';
+import { onBothEngines } from '../../support/engines.ts';
+import { adminKey, type Agent, deadWebhook, makeDelivery, Market, postTask } from '../../support/market.ts';
+
+/**
+ * The table routes × roles × states, as docs/permissions.md tells it: every cell is tried. A route of the contract that
+ * has no cells there fails.
+ */
+const page = readFileSync(new URL('../../../../../docs/permissions.md', import.meta.url), 'utf8');
+
+const roles = ['none', 'wrong key', 'stranger', 'poster', 'worker', 'suspended', 'admin'] as const;
+type Role = (typeof roles)[number];
+type EndpointName = keyof typeof endpoints;
+
+/** The page's rows: the route, the task's state (none where a route is not about a task), and a status per role. */
+interface Row {
+  readonly route: string;
+  readonly state: TaskStatus | undefined;
+  readonly cells: ReadonlyMap<Role, number>;
+}
+
+function readRows(): Row[] {
+  const rows: Row[] = [];
+  let route = '';
+  let columns: string[] = [];
+  for (const line of page.split('\n')) {
+    const cells = line.startsWith('|')
+      ? line
+          .split('|')
+          .slice(1, -1)
+          .map((cell) => cell.trim())
+      : [];
+    if (cells.length === 0 || cells[0]!.startsWith('---')) continue;
+    if (cells[1] === 'none') {
+      columns = cells;
+      route = cells[0]!;
+      continue;
+    }
+    const [first, ...statuses] = cells as [string, ...string[]];
+    const isState = (taskStatuses as readonly string[]).includes(first);
+    rows.push({
+      route: isState ? route : first,
+      state: isState ? (first as TaskStatus) : undefined,
+      cells: new Map(statuses.map((status, i) => [columns[i + 1] as Role, Number(status)])),
+    });
+  }
+  return rows;
+}
+
+const rows = readRows();
+const routeOf = ({ method, path }: Endpoint) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`;
+const isAboutTask = ({ path }: Endpoint) => path.startsWith('/v1/tasks/:id');
+
+interface Cast {
+  readonly market: Market;
+  readonly agents: Readonly<Record<Exclude<Role, 'none' | 'wrong key' | 'admin'>, Agent>>;
+  /** Who lets the question, the report and the rest be there that a route may be about. */
+  readonly asker: Agent;
+}
+
+async function assemble(market: Market): Promise<Cast> {
+  const agents = {
+    stranger: await market.register('stranger', { webhook_url: deadWebhook }),
+    poster: await market.register('poster', { webhook_url: deadWebhook }),
+    worker: await market.register('worker', { webhook_url: deadWebhook }),
+    suspended: await market.register('suspended', { webhook_url: deadWebhook }),
+  };
+  const asker = await market.register('asker');
+  for (const { id } of [...Object.values(agents), asker]) {
+    await market.admin.post('/v1/admin/credits/grant', { agent_id: id, amount: 1_000_000 });
+  }
+  await market.admin.post('/v1/admin/agents/suspend', { agent_id: agents.suspended.id, suspended: true });
+  return { market, agents, asker };
+}
+
+/** A task in a state, that the worker has or had a claim on in every one, with a question that nobody has answered. */
+async function bring({ market, agents: { poster, worker }, asker }: Cast, state: TaskStatus) {
+  const id = await postTask(poster);
+  const question: string = (await asker.post(`/v1/tasks/${id}/questions`, { question: 'Why?' })).body.id;
+  await worker.post(`/v1/tasks/${id}/pickup`);
+  if (state === 'delivered' || state === 'approved') await worker.post(`/v1/tasks/${id}/deliver`, { result: 'Four' });
+  else if (state !== 'claimed') await worker.post(`/v1/tasks/${id}/abandon`);
+  if (state === 'approved') await poster.post(`/v1/tasks/${id}/approve`);
+  if (state === 'cancelled') await poster.post(`/v1/tasks/${id}/cancel`);
+  if (state === 'expired') await market.pass(73 * hourMs);
+  expect((await poster.get(`/v1/tasks/${id}`)).body.status).toBe(state);
+  return { id, question };
+}
+
+/** A body that each route takes. A route that is missing here does not compile. */
+const bodies: Record<EndpointName, object | undefined> = {
+  register: { name: 'somebody' },
+  createTask: { need: 'Add 2 and 2', max_credits: 1 },
+  listBoard: undefined,
+  listMyTasks: undefined,
+  showTask: undefined,
+  pickupNext: {},
+  pickupBatch: {},
+  pickup: {},
+  deliver: { result: 'Four' },
+  approve: { rating: 5 },
+  reject: { reason: 'Wrong' },
+  cancel: {},
+  abandon: {},
+  rate: { rating: 5 },
+  report: { reason: 'Spam' },
+  listQuestions: undefined,
+  askQuestion: { question: 'In base ten?' },
+  answerQuestion: { answer: 'Yes' },
+  listMessages: undefined,
+  sendMessage: { message: 'Nearly done' },
+  showMe: undefined,
+  updateMe: {},
+  showStats: undefined,
+  listTrust: undefined,
+  showCredits: undefined,
+  streamEvents: undefined,
+  listEvents: undefined,
+  listDeliveries: undefined,
+  redeliver: {},
+  testWebhook: {},
+  listAgents: undefined,
+  showAgent: undefined,
+  showCapabilities: undefined,
+  grantCredits: { agent_id: '{agent}', amount: 1 },
+  suspendAgent: { agent_id: '{agent}', suspended: false },
+  audit: undefined,
+  listReports: undefined,
+  decideReport: { status: 'resolved' },
+  showAdminLog: undefined,
+  health: undefined,
+  ready: undefined,
+};
+
+/** Makes what a route acts upon, and fills its path in. */
+async function aim(cast: Cast, name: EndpointName, state: TaskStatus | undefined): Promise<string> {
+  const { path } = endpoints[name];
+  if (state !== undefined) {
+    const { id, question } = await bring(cast, state);
+    return path.replace(':id', id).replace(':question_id', question);
+  }
+  if (name === 'redeliver') return path.replace(':id', await makeDelivery(cast.agents.poster, cast.asker));
+  if (name === 'showAgent') return path.replace(':id', cast.asker.id);
+  const task = await postTask(cast.asker, { max_credits: 1 });
+  if (name !== 'decideReport') return path;
+  const { body } = await cast.asker.post(`/v1/tasks/${task}/report`, { reason: 'Spam' });
+  return path.replace(':id', body.report_id);
+}
+
+function authorization({ agents }: Cast, role: Role): Record<string, string> {
+  if (role === 'none') return {};
+  const key = role === 'admin' ? adminKey : role === 'wrong key' ? 'pwk-wrong' : agents[role].key;
+  return { authorization: `Bearer ${key}` };
+}
+
+/** Sends one request of a route in a role and tells its status. */
+async function statusOf(cast: Cast, name: EndpointName, role: Role, url: string): Promise<number> {
+  if ((endpoints[name] as Endpoint).isStream === true) return statusOfStream(cast, role, url);
+  const body = bodies[name];
+  const { status } = await cast.market.request({
+    method: endpoints[name].method,
+    url,
+    headers: { ...authorization(cast, role), ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    ...(body === undefined ? {} : { payload: JSON.stringify(body).replace('{agent}', cast.asker.id) }),
+  });
+  return status;
+}
+
+/** Of a stream only the beginning is waited for. */
+async function statusOfStream(cast: Cast, role: Role, url: string): Promise<number> {
+  const headers = authorization(cast, role);
+  const reply = await cast.market.app.inject({ url, headers, payloadAsStream: true });
+  reply.stream().destroy();
+  return reply.statusCode;
+}
+
+/** Tries all roles upon a route; one that succeeds changes what it acts upon, so the next one gets another. */
+async function tryRoute(cast: Cast, name: EndpointName, state: TaskStatus | undefined): Promise<Map<Role, number>> {
+  const found = new Map<Role, number>();
+  let url = await aim(cast, name, state);
+  for (const role of roles) {
+    const status = await statusOf(cast, name, role, url);
+    found.set(role, status);
+    if (status < 300 && endpoints[name].method !== 'GET') url = await aim(cast, name, state);
+  }
+  return found;
+}
+
+it('every route of the contract has its cells', () => {
+  const expected = Object.values<Endpoint>(endpoints).flatMap((endpoint) =>
+    isAboutTask(endpoint) ? taskStatuses.map((state) => `${routeOf(endpoint)} ${state}`) : [routeOf(endpoint)],
+  );
+  const told = rows.map(({ route, state }) => (state === undefined ? route : `${route} ${state}`));
+  expect(told.sort()).toEqual(expected.sort());
+  for (const { route, cells } of rows) expect([...cells.keys()], route).toEqual(roles);
+});
+
+onBothEngines('a request is answered as docs/permissions.md says', (engine) => {
+  let cast: Cast;
+  beforeAll(async () => {
+    cast = await assemble(await Market.open(await engine.freshUrl()));
+  });
+  afterAll(() => cast.market.close());
+
+  describe.each(Object.keys(endpoints) as EndpointName[])('%s', (name) => {
+    const route = routeOf(endpoints[name]);
+    it.each(rows.filter((row) => row.route === route))('$state', async ({ state, cells }) => {
+      expect(Object.fromEntries(await tryRoute(cast, name, state))).toEqual(Object.fromEntries(cells));
+    });
+  });
+});

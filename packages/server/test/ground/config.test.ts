@@ -1,0 +1,312 @@
+import { describe, expect, it } from 'vitest';
+import { type Config, ConfigError, readConfig, settings } from '../../src/ground/config.ts';
+import { sqlite } from '../support/engines.ts';
+import { list } from '../support/list.ts';
+import { Market } from '../support/market.ts';
+
+/** What a setting is without being set, what it reads, and what it refuses. */
+interface Row {
+  readonly read: (config: Config) => unknown;
+  readonly fallback: unknown;
+  readonly good: readonly (readonly [text: string, value: unknown])[];
+  readonly bad: readonly string[];
+  readonly mustBe: string;
+}
+
+const noNumbers = ['1 000', ...list('x 1e3 0x10 -1 +1 1,5 1_000 NaN Infinity ١ 5m true --1 . 1.')];
+
+const whole = (read: Row['read'], fallback: number, min: number, max: number): Row => ({
+  read,
+  fallback,
+  good: [
+    [String(min), min],
+    [String(max), max],
+    [` ${max} `, max],
+    [`00${min}`, min],
+  ],
+  bad: [...noNumbers, '1.5', '1.0', String(max + 1), ...(min > 0 ? [String(min - 1)] : []), '9'.repeat(400)],
+  mustBe: `a whole number from ${min} to ${max}`,
+});
+
+const duration = (read: Row['read'], fallback: number, max: number): Row => ({
+  read,
+  fallback,
+  good: [
+    ['1', 1],
+    ['0.5', 0.5],
+    ['.25', 0.25],
+    ['0.000001', 0.000001],
+    [String(max), max],
+  ],
+  bad: [...noNumbers, '0', '0.0', '0.0000001', '1.5.5', `${max}.1`, String(max + 1)],
+  mustBe: `a number from 0.000001 to ${max} with at most 6 decimals`,
+});
+
+const year = 8_760;
+
+const rate = (read: (config: Config) => unknown, count: number, windowMs: number): Row => ({
+  read,
+  fallback: { count, windowMs },
+  good: [
+    ['off', undefined],
+    ['1/second', { count: 1, windowMs: 1_000 }],
+    ['120/minute', { count: 120, windowMs: 60_000 }],
+    ['5/hour', { count: 5, windowMs: 3_600_000 }],
+    ['999999999/day', { count: 999_999_999, windowMs: 86_400_000 }],
+  ],
+  bad: [...noNumbers, '0/minute', '-1/minute', '1.5/minute', '5 / hour', '5/week', '5/', '/hour', 'OFF', '5/Hour', '5'],
+  mustBe: 'a number per second, minute, hour or day, such as 30/minute, or off',
+});
+
+/** A minute and an hour, in milliseconds. */
+const [minute, hour] = [60_000, 3_600_000];
+
+const anyCredits = whole((config) => config.systemTasks.creditsPerHour, 1_000, 0, 1_000_000_000);
+const creditsPerHour: Row = { ...anyCredits, good: [...anyCredits.good, ['off', undefined]] };
+
+const rows: Record<keyof typeof settings, Row> = {
+  DATABASE_URL: {
+    read: (config) => config.databaseUrl,
+    fallback: 'data/pinchwork.db',
+    good: ['/var/lib/p.db', 'p.db', './a b/ü.db', 'postgres://u:p@h:1/d?sslmode=require', 'postgresql://h/d'].map(
+      (url) => [url, url] as const,
+    ),
+    bad: list(
+      'mysql://u@h/d sqlite:///p.db file:///p.db http://h POSTGRES://h/d postgres://h:port/d postgres://u:a#b@h/d',
+    ),
+    mustBe: 'the path of a file or a URL like postgres://user:password@host/name',
+  },
+  HOST: {
+    read: (config) => config.host,
+    fallback: '127.0.0.1',
+    good: ['0.0.0.0', '::', 'localhost'].map((host) => [host, host] as const),
+    bad: [],
+    mustBe: '',
+  },
+  PORT: whole((config) => config.port, 8_000, 0, 65_535),
+  PUBLIC_URL: {
+    read: (config) => config.publicUrl,
+    fallback: undefined,
+    good: [
+      ['https://market.example', 'https://market.example'],
+      ['https://market.example/', 'https://market.example'],
+      ['HTTP://Market.Example:8000', 'http://market.example:8000'],
+      ['http://[::1]:8000', 'http://[::1]:8000'],
+    ],
+    bad: list(
+      'market.example ftp://h https:// https://h/path https://h?x=1 https://h#x https://u:p@h https://h:443 javascript:alert(1)',
+    ),
+    mustBe: 'the http or https address of this server without a path',
+  },
+  CONTACT: {
+    read: (config) => config.contact,
+    fallback: undefined,
+    good: [
+      ['mailto:security@market.example', 'mailto:security@market.example'],
+      ['https://market.example/contact?about=security', 'https://market.example/contact?about=security'],
+    ],
+    bad: ['security@market.example', 'http://market.example', 'mailto:', 'https://', 'https://a"b', 'mailto:<a@b>'],
+    mustBe: 'an https or mailto address, such as mailto:security@market.example',
+  },
+  ADMIN_KEY: {
+    read: (config) => config.adminKey,
+    fallback: undefined,
+    good: ['x', 'x'.repeat(16), 'x'.repeat(500), '!"#$%&/()=?`{}[]~'].map((key) => [key, key] as const),
+    bad: [`${'x'.repeat(20)} y`, `${'x'.repeat(20)}\ty`, `${'x'.repeat(20)}é`, `${'x'.repeat(20)}\x7f`],
+    mustBe: 'printable ASCII characters without spaces',
+  },
+  INITIAL_CREDITS: whole((config) => config.initialCredits, 100, 0, 1_000_000),
+  AUTO_APPROVE_HOURS: duration((config) => config.autoApproveHours, 24, year),
+  TASK_EXPIRE_HOURS: duration((config) => config.taskExpireHours, 72, year),
+  DEFAULT_CLAIM_TIMEOUT_MINUTES: duration((config) => config.defaultClaimTimeoutMinutes, 1_440, year * 60),
+  REJECTION_GRACE_MINUTES: duration((config) => config.rejectionGraceMinutes, 5, 1_440),
+  MAX_REJECTIONS: whole((config) => config.maxRejections, 3, 1, 1_000),
+  MAX_ABANDONS_BEFORE_COOLDOWN: whole((config) => config.maxAbandonsBeforeCooldown, 5, 1, 1_000_000),
+  ABANDON_COOLDOWN_MINUTES: duration((config) => config.abandonCooldownMinutes, 30, year * 60),
+  MAX_WAIT_SECONDS: duration((config) => config.maxWaitSeconds, 300, 300),
+  PLATFORM_FEE_PERCENT: {
+    read: (config) => config.platformFeePpm,
+    fallback: 100_000,
+    good: [
+      ['0', 0],
+      ['2.5', 25_000],
+      ['0.0001', 1],
+      ['33.3333', 333_333],
+      ['.1', 1_000],
+      ['100', 1_000_000],
+      ['100.0000', 1_000_000],
+    ],
+    bad: [...noNumbers, '100.0001', '101', '0.00001', '10%'],
+    mustBe: 'a number from 0 to 100 with at most 4 decimals',
+  },
+  RATE_LIMIT_REGISTER: rate((config) => config.rateLimits.register, 5, hour),
+  RATE_LIMIT_CREATE: rate((config) => config.rateLimits.create, 30, minute),
+  RATE_LIMIT_PICKUP: rate((config) => config.rateLimits.pickup, 60, minute),
+  RATE_LIMIT_DELIVER: rate((config) => config.rateLimits.deliver, 30, minute),
+  RATE_LIMIT_READ: rate((config) => config.rateLimits.read, 120, minute),
+  RATE_LIMIT_WRITE: rate((config) => config.rateLimits.write, 60, minute),
+  RATE_LIMIT_ADMIN: rate((config) => config.rateLimits.admin, 30, minute),
+  MATCH_TIMEOUT_SECONDS: duration((config) => config.systemTasks.timeoutSeconds.match, 120, 86_400),
+  MATCH_EXCLUSIVE_SECONDS: duration((config) => config.matchExclusiveSeconds, 120, 86_400),
+  VERIFICATION_TIMEOUT_SECONDS: duration((config) => config.systemTasks.timeoutSeconds.verify, 120, 86_400),
+  MATCH_CREDITS: whole((config) => config.systemTasks.prices.match, 3, 1, 100_000),
+  VERIFY_CREDITS: whole((config) => config.systemTasks.prices.verify, 5, 1, 100_000),
+  CAPABILITY_EXTRACT_CREDITS: whole((config) => config.systemTasks.prices.extract, 2, 1, 100_000),
+  SYSTEM_TASKS_PER_POSTER_PER_DAY: whole((config) => config.systemTasks.perPosterPerDay, 50, 0, 10_000),
+  SYSTEM_CREDITS_PER_HOUR: creditsPerHour,
+  EVENT_RETENTION_DAYS: duration((config) => config.eventRetentionDays, 7, 3_650),
+  MAX_STREAMS_PER_AGENT: whole((config) => config.maxStreamsPerAgent, 10, 1, 1_000),
+  TASK_PREVIEW_LENGTH: whole((config) => config.taskPreviewLength, 80, 1, 1_000),
+  WEBHOOK_TIMEOUT_SECONDS: duration((config) => config.webhooks.timeoutSeconds, 10, 300),
+  WEBHOOK_MAX_RETRIES: whole((config) => config.webhooks.maxRetries, 3, 0, 24),
+  WEBHOOK_ALLOW_PRIVATE_NETWORKS: {
+    read: (config) => config.webhooks.allowPrivateNetworks,
+    fallback: false,
+    good: [
+      ['true', true],
+      ['1', true],
+      ['false', false],
+      ['0', false],
+    ],
+    bad: ['yes', 'TRUE', 'on', '2', 'truefalse'],
+    mustBe: 'true or false',
+  },
+  TRUST_PROXY: {
+    read: (config) => config.trustProxy,
+    fallback: [],
+    good: [
+      ['10.0.0.1', ['10.0.0.1']],
+      ['10.0.0.0/8, ::1,fd00::/8 ,', ['10.0.0.0/8', '::1', 'fd00::/8']],
+      ['192.0.2.1/32,2001:db8::/128,::ffff:10.0.0.1', ['192.0.2.1/32', '2001:db8::/128', '::ffff:10.0.0.1']],
+    ],
+    bad: [
+      ...list(
+        'true * loopback localhost proxy.example 10 10.0.0 127.1 0x7f000001 256.0.0.1 [::1] 10.0.0.1:80 fe80::1%eth0',
+      ),
+      ...list('10.0.0.0/33 10.0.0.0/-1 10.0.0.0/ 10.0.0.0/x 10.0.0.0/8/8 10.0.0.0/255.0.0.0 ::/129 0.0.0.0/0 ::/0'),
+      ...['10.0.0.1;10.0.0.2', '10.0.0.1 10.0.0.2'],
+    ],
+    mustBe: 'a comma-separated list of IP addresses and networks',
+  },
+  CORS_ORIGINS: {
+    read: (config) => config.corsOrigins,
+    fallback: [],
+    good: [
+      ['*', ['*']],
+      ['https://a.example, http://localhost:3000 ,', ['https://a.example', 'http://localhost:3000']],
+    ],
+    bad: list(
+      'a.example https://a.example/ https://a.example/path https://*.example null https://a.example;https://b.example',
+    ),
+    mustBe: 'a comma-separated list of origins, such as https://app.example, or *',
+  },
+  METRICS_PORT: {
+    ...whole((config) => config.metricsPort, 0, 0, 65_535),
+    fallback: undefined,
+  },
+  LOG_LEVEL: {
+    read: (config) => config.logLevel,
+    fallback: 'info',
+    good: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map((level) => [level, level] as const),
+    bad: ['INFO', 'verbose', '30', 'toString'],
+    mustBe: 'one of fatal, error, warn, info, debug, trace, silent',
+  },
+};
+
+const set = (name: string, value: string) => ({ [`PINCHWORK_${name}`]: value });
+
+function problemWith(name: string, value: string): string {
+  try {
+    readConfig(set(name, value));
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    return (error as ConfigError).message;
+  }
+  throw new Error(`PINCHWORK_${name}=${value} was taken`);
+}
+
+const secrets = ['ADMIN_KEY', 'DATABASE_URL'];
+
+describe.each(Object.entries(rows))('%s', (name, { read, fallback, good, bad, mustBe }) => {
+  it('has its default when it is not set, or empty', () => {
+    expect(read(readConfig({}).config)).toEqual(fallback);
+    for (const empty of ['', ' ', '\t\n']) expect(read(readConfig(set(name, empty)).config)).toEqual(fallback);
+  });
+
+  it.each(good)('reads %j', (text, value) => {
+    expect(read(readConfig(set(name, text)).config)).toEqual(value);
+  });
+
+  it.each(bad)('refuses %j with a sentence that names it and says what it must be', (value) => {
+    const message = problemWith(name, value);
+    expect(message).toMatch(/^PINCHWORK_[A-Z_]+ must be [^\n]+\.$/);
+    expect(message).toContain(`PINCHWORK_${name} must be ${mustBe}`);
+    if (secrets.includes(name)) expect(message).not.toContain(value);
+    else expect(message).toContain(`not "${value}"`);
+  });
+});
+
+describe('secrets', () => {
+  it.each([
+    ['ADMIN_KEY', 'hunter2 '.repeat(3) + 'x'],
+    ['DATABASE_URL', 'postgres://user:hunter2#@host/db'],
+    ['DATABASE_URL', 'mysql://user:hunter2@host/db'],
+  ])('of %s are in no message', (name, value) => {
+    expect(problemWith(name, value)).not.toContain('hunter2');
+  });
+
+  it('of the database are not in what is shown of where it is', async () => {
+    const unreachable = 'postgres://user:hunter2@127.0.0.1:1/db?password=hunter2';
+    const failure: unknown = await Market.open(unreachable).catch((error: unknown) => error);
+    expect(String(failure)).toContain('PostgreSQL at postgres://127.0.0.1:1/db (PINCHWORK_DATABASE_URL)');
+    expect(String(failure)).not.toContain('hunter2');
+  });
+});
+
+it('a short admin key is taken with a warning that does not show it', () => {
+  const { config, warnings } = readConfig({ PINCHWORK_ADMIN_KEY: 'sesame' });
+  expect(config.adminKey).toBe('sesame');
+  expect(warnings).toEqual([expect.stringMatching(/^PINCHWORK_ADMIN_KEY is easy to guess/)]);
+});
+
+describe('names', () => {
+  it('that mean nothing are reported and do no harm', () => {
+    const env = {
+      PINCHWORK_PROT: '80',
+      PINCHWORK_toString: 'x',
+      PINCHWORK_: 'x',
+      PINCHWORK_port: '1',
+      PINCHWORK_PORT: '81',
+    };
+    const { config, warnings } = readConfig(env);
+    expect(warnings).toEqual(
+      ['PINCHWORK_PROT', 'PINCHWORK_toString', 'PINCHWORK_', 'PINCHWORK_port'].map(
+        (name) => `${name} is not a setting of Pinchwork and is ignored.`,
+      ),
+    );
+    expect(config).toEqual({ ...readConfig({}).config, port: 81 });
+  });
+
+  it('without the prefix are not looked at', () => {
+    const { config, warnings } = readConfig({
+      PORT: 'x',
+      HOST: 'y',
+      pinchwork_PORT: '1',
+      PATH: '/bin',
+      npm_config_x: undefined,
+    });
+    expect([config, warnings]).toEqual([readConfig({}).config, []]);
+  });
+});
+
+it('every list of proxies that is taken can be used', async () => {
+  for (const [list] of rows.TRUST_PROXY.good) {
+    const market = await Market.fresh(sqlite, { PINCHWORK_TRUST_PROXY: list });
+    const { status } = await market.request({
+      method: 'GET',
+      url: '/health',
+      headers: { 'x-forwarded-for': '192.0.2.9' },
+    });
+    expect(status).toBe(200);
+  }
+});

@@ -1,0 +1,83 @@
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { LogOutput } from '../../src/ground/log-output.ts';
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'pinchwork-log-'));
+  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+/** A pipe whose two ends are open, as a supervisor makes it: blocking, and only as long as it is read. */
+function pipe(): { input: number; read: () => string } {
+  const path = join(folder(), 'pipe');
+  execFileSync('mkfifo', [path]);
+  const output = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const input = openSync(path, 'w');
+  onTestFinished(() => [input, output].forEach((fd) => closeSync(fd)));
+  const buffer = Buffer.alloc(1024 * 1024);
+  return {
+    input,
+    read: () => {
+      try {
+        return buffer.toString('utf8', 0, readSync(output, buffer));
+      } catch {
+        return '';
+      }
+    },
+  };
+}
+
+const line = (i: number) => `${String(i).padStart(99)}\n`;
+const turn = () => new Promise(setImmediate);
+
+it('a pipe that nobody reads blocks nothing; lines beyond a megabyte are dropped, counted and told of once it is read', async () => {
+  const { input, read } = pipe();
+  const told: number[] = [];
+  const output = new LogOutput(input, (dropped) => told.push(dropped));
+  const written = 20_000;
+  for (let i = 0; i < written; i++) {
+    output.write(line(i));
+    if (i % 1_000 === 0) await turn();
+  }
+  expect(output.dropped).toBeGreaterThan(written / 4);
+  expect(output.dropped).toBeLessThan(written / 2);
+
+  let text = '';
+  while (told.length === 0) {
+    text += read();
+    await turn();
+  }
+  text += read();
+  expect(told).toEqual([output.dropped]);
+  const lines = text.split('\n').slice(0, -1);
+  expect(lines).toHaveLength(written - output.dropped);
+  expect(lines.map(Number)).toEqual(lines.map((_, i) => i));
+  output.close();
+});
+
+it('the last write tries once: a full pipe does not hold up the end', async () => {
+  const { input, read } = pipe();
+  const output = new LogOutput(input, () => undefined);
+  for (let i = 0; i < 5_000; i++) output.write(line(i));
+  await turn();
+  output.close();
+  expect(read().length).toBeGreaterThan(0);
+});
+
+it('a file has all lines in their order, also those of the last moment', async () => {
+  const path = join(folder(), 'log');
+  const output = new LogOutput(openSync(path, 'w'), () => undefined);
+  for (let i = 0; i < 1_000; i++) {
+    output.write(line(i));
+    await turn();
+  }
+  output.flush();
+  while (readFileSync(path, 'utf8').length < 100 * 1_000) await turn();
+  output.write(line(1_000));
+  output.close();
+  expect(readFileSync(path, 'utf8').split('\n').slice(0, -1).map(Number)).toEqual([...Array(1_001).keys()]);
+});

@@ -1,0 +1,147 @@
+import type { AddressInfo } from 'node:net';
+import { expect, it } from 'vitest';
+import { buildApp } from '../../src/doors/http/app.ts';
+import { readConfig } from '../../src/ground/config.ts';
+import { createContext } from '../../src/context.ts';
+import { storageUnavailable } from '../../src/ground/errors.ts';
+import { logInto } from '../../src/ground/log.ts';
+import { ManualClock } from '../support/clock.ts';
+import { sqlite } from '../support/engines.ts';
+import { Client } from '../support/client.ts';
+import { adminKey } from '../support/market.ts';
+import { startServer } from '../support/process.ts';
+import { StreamReader } from '../support/streams.ts';
+import { unlimited } from '../support/unlimited.ts';
+
+/** A server whose log is at hand. */
+async function listen(level: string) {
+  const lines: Record<string, unknown>[] = [];
+  let text = '';
+  const { config } = readConfig({
+    PINCHWORK_DATABASE_URL: await sqlite.freshUrl(),
+    PINCHWORK_ADMIN_KEY: adminKey,
+    ...unlimited,
+  });
+  const stream = {
+    write: (line: string) => {
+      text += line;
+      lines.push(JSON.parse(line) as Record<string, unknown>);
+    },
+  };
+  const ctx = await createContext(config, new ManualClock(), {
+    checkDatabaseClock: false,
+    log: logInto(level, stream),
+  });
+  const app = buildApp(ctx);
+  return { app, ctx, lines, text: () => text, close: () => app.close().then(() => ctx.dispose()) };
+}
+
+it('each request is one line, by its route and never by what it brought', async () => {
+  const { app, lines, text, close } = await listen('info');
+  const registered = await app.inject({
+    method: 'POST',
+    url: '/v1/register?token=in-the-query',
+    headers: { accept: 'application/json', 'idempotency-key': 'idempotency-of-the-test' },
+    payload: JSON.stringify({ name: 'named so', webhook_secret: 'secret-of-the-webhook' }),
+  });
+  const { agent_id, api_key } = registered.json<{ agent_id: string; api_key: string }>();
+  const authorization = `Bearer ${api_key}`;
+  const shown = await app.inject({ url: '/v1/tasks/tk-000000000000?wait=1', headers: { authorization } });
+  await app.inject({ url: '/v1/admin/log', headers: { authorization: `Bearer ${adminKey}`, cookie: 'a=cookie' } });
+  await app.inject({ url: '/nowhere/at/all', headers: { authorization: 'Bearer pwk-wrong-key' } });
+  await app.inject({ url: '/health' });
+  expect(lines.map(({ method, route, status, code }) => [method, route, status, code])).toEqual([
+    ['POST', '/v1/register', 201, undefined],
+    ['GET', '/v1/tasks/:id', 404, 'not_found'],
+    ['GET', '/v1/admin/log', 200, undefined],
+    ['GET', 'unknown', 404, 'not_found'],
+  ]);
+  expect(lines[1]).toMatchObject({
+    level: 30,
+    requestId: shown.headers['x-request-id'],
+    agentId: agent_id,
+    address: '127.0.0.1',
+    durationMs: expect.any(Number),
+  });
+  expect(lines[2]!.agentId).toBe('admin');
+  const secrets = [
+    api_key,
+    adminKey,
+    'secret-of-the-webhook',
+    'named so',
+    'in-the-query',
+    'idempotency-of',
+    'cookie',
+    'wrong-key',
+    'at/all',
+    'tk-0000',
+  ];
+  for (const secret of secrets) expect(text()).not.toContain(secret);
+  await close();
+});
+
+it('what failed is an error with its stack', async () => {
+  const { app, ctx, lines, close } = await listen('warn');
+  await app.inject({ url: '/nowhere' });
+  ctx.db.first = () => Promise.reject(new TypeError('of the test'));
+  await app.inject({ url: '/health/ready' });
+  expect(lines).toMatchObject([{ level: 50, route: '/health/ready', status: 500, err: { stack: expect.any(String) } }]);
+  await close();
+});
+
+it('a storage that fails is told once, with its reason and without a stack, whatever fails with it', async () => {
+  const { app, ctx, lines, text, close } = await listen('warn');
+  ctx.db.first = () => Promise.reject(storageUnavailable(new Error('the disk is gone')));
+  for (let i = 0; i < 10; i++) ctx.log.error(storageUnavailable(new Error('the disk is gone')), 'a loop failed');
+  await app.inject({ url: '/health/ready' });
+  expect(lines).toMatchObject([
+    { level: 50, msg: 'a loop failed', reason: 'the disk is gone' },
+    { level: 50, route: '/health/ready', status: 503, reason: 'the disk is gone' },
+  ]);
+  expect(text()).not.toContain('stack');
+  await close();
+});
+
+it('probes are there for who asks for them', async () => {
+  const { app, lines, close } = await listen('debug');
+  await app.inject({ url: '/health' });
+  expect(lines.map(({ route, level }) => [route, level])).toEqual([['/health', 20]]);
+  await close();
+});
+
+it('the last requests before a stop are in the log of a process, as JSON', async () => {
+  const { server, url } = await startServer(await sqlite.freshUrl(), { PINCHWORK_LOG_LEVEL: 'info' });
+  await new Client(url).register('the last one');
+  server.signal('SIGTERM');
+  await server.ended;
+  const lines = server.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(lines[0]).toMatchObject({ msg: expect.stringContaining('listens on'), url });
+  expect(lines.slice(-3)).toMatchObject([
+    { route: '/v1/register', status: 201 },
+    { msg: 'stopping', signal: 'SIGTERM' },
+    { msg: 'stopped' },
+  ]);
+});
+
+it('a stream is one line when it has ended, also when its reader has just gone', async () => {
+  const market = await listen('info');
+  await market.app.listen({ host: '127.0.0.1', port: 0 });
+  const url = `http://127.0.0.1:${(market.app.server.address() as AddressInfo).port}`;
+  const agent = await new Client(url).register();
+  const [gone, ended] = [await StreamReader.open(url, agent), await StreamReader.open(url, agent)];
+  const told = () => market.lines.filter(({ route }) => route === '/v1/events');
+  gone.cut();
+  while (told().length === 0) await new Promise(setImmediate);
+  market.ctx.streams.close();
+  await ended.untilEnd();
+  while (told().length === 1) await new Promise(setImmediate);
+  expect(told()).toMatchObject([
+    { status: 200, agentId: agent.id, aborted: true },
+    { status: 200, agentId: agent.id },
+  ]);
+  expect(told()[1]).not.toHaveProperty('aborted');
+  await market.close();
+});

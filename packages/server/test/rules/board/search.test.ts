@@ -1,0 +1,319 @@
+import { expect, it } from 'vitest';
+import { minuteMs } from '../../../src/ground/clock.ts';
+import { crowd } from '../../support/crowd.ts';
+import { type Engine, onBothEngines } from '../../support/engines.ts';
+import { expectError } from '../../support/errors.ts';
+import { type Agent, Market, postTask, type Reply } from '../../support/market.ts';
+
+interface Found {
+  readonly needs: string[];
+  readonly pages: number;
+  readonly partial: number;
+}
+
+/** Reads a search to its end, page by page. */
+async function find(agent: Agent, search: string, limit = 20, offset = 0): Promise<Found> {
+  const needs: string[] = [];
+  for (let pages = 1, partial = 0, from = `offset=${offset}`; ; pages++) {
+    const query = `search=${encodeURIComponent(search)}&limit=${limit}&${from}`;
+    const { status, body } = await agent.get(`/v1/tasks/available?${query}`);
+    expect(status).toBe(200);
+    needs.push(...body.tasks.map(({ need }: { need: string }) => need));
+    if (body.search_partial === true) partial++;
+    if (body.next_cursor === null) return { needs, pages, partial };
+    // A page that is not full and goes on has to say why.
+    if (body.tasks.length < limit) expect(body).toMatchObject({ search_partial: true, total_capped: true });
+    from = `cursor=${body.next_cursor}`;
+  }
+}
+
+async function fresh(engine: Engine) {
+  const market = await Market.fresh(engine, { PINCHWORK_INITIAL_CREDITS: '10000' });
+  return { market, poster: await market.register('poster'), worker: await market.register('worker') };
+}
+
+/** Brings the index up to date with everything that is there. */
+async function settle({ clock, ctx }: Market): Promise<void> {
+  clock.advance(minuteMs);
+  await ctx.search.run();
+}
+
+const docs = async (engine: Engine, { url }: Market): Promise<string[]> =>
+  (await engine.query(url, 'select task_id from search_texts order by doc')).map(({ task_id }) => String(task_id));
+
+/** More than are looked through without the index. */
+const many = 1_100;
+
+const texts = {
+  street: 'Straße und MASSE',
+  city: 'İzmir, Iğdır ve ırmak',
+  way: 'Ο ΔΡΟΜΟΣ, μια ΟΔΟΣΗΜΑΝΣΗ',
+  russian: 'ПЕРЕВОД Ёжика',
+  tokyo: '東京で会いましょう',
+  rocket: '🚀🚀 to the 👩‍🚀',
+  decomposed: 'Cafe\u0301 Zoe\u0308',
+  literal: '100% of_it',
+  quoted: `C:\\dir "quoted" 'single' [x] (y) * ^ - NEAR(a b)`,
+  lines: 'one\ttab\nand AND OR NOT',
+  long: `${'lorem '.repeat(4_000)}Endpoint`,
+};
+
+const searches: [string, (keyof typeof texts)[]][] = [
+  ['strasse', []],
+  ['STRAßE', ['street']],
+  ['STRAẞE', ['street']],
+  ['masse', ['street']],
+  ['iğdır', ['city']],
+  ['IĞDIR', []],
+  ['IRMAK', []],
+  ['ırmak', ['city']],
+  ['İZMİR', []],
+  ['İzmir', ['city']],
+  ['δρομος', ['way']],
+  ['ΔΡΌΜΟΣ', []],
+  ['οδος', ['way']],
+  ['ΟΔΟΣ', ['way']],
+  ['перевод', ['russian']],
+  ['ёжик', ['russian']],
+  ['ежик', []],
+  ['京で', ['tokyo']],
+  ['会いましょう', ['tokyo']],
+  ['京', ['tokyo']],
+  ['🚀', ['rocket']],
+  ['🚀🚀', ['rocket']],
+  ['👩‍🚀', ['rocket']],
+  ['café', ['decomposed']],
+  ['CAFE\u0301 ZOË', ['decomposed']],
+  ['cafe', []],
+  ['100%', ['literal']],
+  ['%', ['literal']],
+  ['_', ['literal']],
+  ['100%_', []],
+  ['of_i', ['literal']],
+  ['of%i', []],
+  ['o__it', []],
+  ['\\', ['quoted']],
+  ['c:\\DIR', ['quoted']],
+  ['"', ['quoted']],
+  ['"QUOTED"', ['quoted']],
+  [`' [`, ['quoted']],
+  ['* ^ - near(A', ['quoted']],
+  ['and or not', ['lines']],
+  ['AND', ['lines']],
+  ['tab\nand', ['lines']],
+  ['endpoint', ['long']],
+  ['lorem endpoint', ['long']],
+  ['lorem  endpoint', []],
+  ['quoted OR lorem', []],
+  [' ', ['street', 'city', 'way', 'russian', 'rocket', 'decomposed', 'literal', 'quoted', 'lines', 'long']],
+  ['a NEAR b', []],
+  ['abc* OR "', []],
+  ['!', []],
+  ['{1}', []],
+  ['\uffff', []],
+  ['x'.repeat(200), []],
+];
+
+onBothEngines('a search on the board', (engine) => {
+  it.each(['near by', 'by the index', 'behind the index'])(
+    'finds %s exactly what contains it, in any case',
+    async (where) => {
+      const { market, poster, worker } = await fresh(engine);
+      if (where !== 'near by') await crowd(engine, market, poster, many, `'.'`);
+      if (where === 'behind the index') await settle(market);
+      for (const need of Object.values(texts)) await postTask(poster, { need, max_credits: 1 });
+      if (where === 'by the index') await settle(market);
+      expect(await docs(engine, market)).toHaveLength(
+        { 'near by': 0, 'by the index': many + 11, 'behind the index': many }[where]!,
+      );
+      for (const [search, names] of searches) {
+        expect([search, (await find(worker, search)).needs]).toEqual([search, names.map((name) => texts[name])]);
+      }
+    },
+  );
+
+  it('takes no longer text than could be looked for in time', async () => {
+    const { worker } = await fresh(engine);
+    const search = 'x'.repeat(201);
+    for (const reply of [
+      await worker.get(`/v1/tasks/available?search=${search}`),
+      await worker.post(`/v1/tasks/pickup?search=${search}`),
+      await worker.post('/v1/tasks/pickup/batch', { search }),
+    ]) {
+      expectError(reply, 400);
+      expect(reply.body.error).toMatch(/search.*200 characters/);
+    }
+  });
+
+  it('looks in the context too, and not across the two', async () => {
+    const { poster, worker } = await fresh(engine);
+    await postTask(poster, { need: 'first', context: 'Second', max_credits: 1 });
+    for (const [search, count] of Object.entries({ FIRST: 1, second: 1, 'first\nsecond': 0, firstsecond: 0 })) {
+      expect((await find(worker, search)).needs).toHaveLength(count);
+    }
+  });
+
+  it('goes on from page to page without repeats or gaps, over window, index and what is younger', async () => {
+    const { market, poster, worker } = await fresh(engine);
+    await crowd(engine, market, poster, 2_000, `case when i % 100 = 7 then 'Needle ' || i else 'hay' end`);
+    await settle(market);
+    for (const need of ['A needle of today', 'Hay of today', 'The last NEEDLE'])
+      await postTask(poster, { need, max_credits: 1 });
+    const old = Array.from({ length: 20 }, (_, i) => `Needle ${100 * i + 7}`);
+    for (const limit of [1, 7, 100]) {
+      expect((await find(worker, 'needle', limit)).needs).toEqual([...old, 'A needle of today', 'The last NEEDLE']);
+    }
+    // The first ten are near by, and found in any time.
+    const { body } = await worker.get('/v1/tasks/available?search=needle&limit=5&offset=3');
+    expect(body.tasks.map(({ need }: { need: string }) => need)).toEqual(old.slice(3, 8));
+  });
+
+  it('is no filter when it is empty, and goes together with tags', async () => {
+    const { poster, worker } = await fresh(engine);
+    await postTask(poster, { need: 'Paint', tags: ['art'], max_credits: 1 });
+    await postTask(poster, { need: 'Paint more', tags: ['Craft'], max_credits: 1 });
+    for (const search of ['', 'PAINT']) {
+      const { body } = await worker.get(`/v1/tasks/available?search=${search}`);
+      expect(body).toMatchObject({ tasks: [{ need: 'Paint' }, { need: 'Paint more' }], total: 2, next_cursor: null });
+      expect([body.total_capped, body.search_partial]).toEqual([undefined, undefined]);
+    }
+    const none = await worker.post('/v1/tasks/pickup?search=absent');
+    expect([none.status, none.headers['x-search-partial']]).toEqual([204, undefined]);
+    const { body } = await worker.get('/v1/tasks/available?search=paint&tags=craft');
+    expect(body.tasks.map(({ need }: { need: string }) => need)).toEqual(['Paint more']);
+    expectError(await worker.get('/v1/tasks/available?search=%00'), 400);
+  });
+
+  it('shows nobody their own tasks, nor what is no longer on the board', async () => {
+    const { market, poster, worker } = await fresh(engine);
+    await crowd(engine, market, poster, many);
+    const ids: string[] = [];
+    for (const need of ['Needle 1', 'Needle 2', 'Needle 3']) ids.push(await postTask(poster, { need, max_credits: 1 }));
+    await settle(market);
+    await worker.post(`/v1/tasks/${ids[0]}/pickup`);
+    await poster.post(`/v1/tasks/${ids[1]}/cancel`);
+    expect((await find(worker, 'needle')).needs).toEqual(['Needle 3']);
+    expect((await find(poster, 'needle')).needs).toEqual([]);
+    await worker.post(`/v1/tasks/${ids[0]}/abandon`);
+    expect((await find(worker, 'needle')).needs).toEqual(['Needle 1', 'Needle 3']);
+  });
+
+  it('keeps the order of the board: the tasks chosen for the agent first, then its own order, then by age', async () => {
+    const { market, poster } = await fresh(engine);
+    const painter = await market.register('painter', { good_at: 'painting' });
+    await engine.vandalise(
+      market.url,
+      `insert into agent_tags (agent_id, tag, name, is_capability) values ('${painter.id}', 'art', 'art', 1)`,
+    );
+    await crowd(engine, market, poster, many, `case when i % 20 = 0 then 'Door ' || i else 'Wall ' || i end`);
+    for (const fields of [{ need: 'Painting a door' }, { need: 'Painting a wall' }]) {
+      await postTask(poster, { max_credits: 1, ...fields });
+    }
+    await settle(market);
+    await engine.vandalise(market.url, `update tasks set tags = '["art"]' where need = 'Door 60'`);
+    const { needs } = await find(painter, 'DOOR', 10);
+    const others = Array.from({ length: many / 20 }, (_, i) => `Door ${20 * (i + 1)}`).filter(
+      (need) => need !== 'Door 60',
+    );
+    expect(needs).toEqual(['Painting a door', 'Door 60', ...others]);
+    const { body } = await painter.get('/v1/tasks/available?search=door&limit=2');
+    expect(body.tasks).toMatchObject([
+      { is_matched: true, match_rank: 0 },
+      { is_matched: false, match_rank: null },
+    ]);
+    const picked = [];
+    for (let i = 0; i < 3; i++) picked.push((await painter.post('/v1/tasks/pickup?search=door')).body.need);
+    expect(picked).toEqual(needs.slice(0, 3));
+  });
+});
+
+onBothEngines('a search that takes longer than a request may', (engine) => {
+  it('says so, and a patient reader gets everything, once', async () => {
+    const { market, poster, worker } = await fresh(engine);
+    // Too short for the index, and too many to be looked through at once.
+    const count = 60_000;
+    await crowd(engine, market, poster, count, `case when i % 19000 = 0 then 'zq ' || i else 'Nothing of note' end`);
+    const { needs, partial } = await find(worker, 'ZQ');
+    expect(needs).toEqual(['zq 19000', 'zq 38000', 'zq 57000']);
+    expect(partial).toBeGreaterThan(0);
+    // What is left of an offset when the time is up goes on with the cursor.
+    expect((await find(worker, 'ZQ', 20, 2)).needs).toEqual(['zq 57000']);
+    const none = await worker.post('/v1/tasks/pickup?search=qz');
+    expect([none.status, none.headers['x-search-partial']]).toEqual([204, 'true']);
+    const batch = await worker.post('/v1/tasks/pickup/batch', { search: 'qz' });
+    expect(batch.body).toEqual({ tasks: [], total: 0, search_partial: true });
+    // Of what it found, too: a repetition is told the same.
+    for (const search of ['qz', 'zq']) {
+      const body = JSON.stringify({ search, count: 10 });
+      const headers = { 'idempotency-key': search, 'content-type': 'application/json' };
+      const first = await worker.post('/v1/tasks/pickup/batch', body, headers);
+      expect(first.body.search_partial).toBe(true);
+      expect((await worker.post('/v1/tasks/pickup/batch', body, headers)).body).toEqual(first.body);
+    }
+  });
+});
+
+onBothEngines('picking up by a search', (engine) => {
+  it.each(['next', 'batch'])('takes what is far behind on the board: %s', async (how) => {
+    const { market, poster, worker } = await fresh(engine);
+    await crowd(engine, market, poster, many);
+    for (const need of ['One needle', 'Two needles']) await postTask(poster, { need, max_credits: 1 });
+    await settle(market);
+    const pickup = async (search: string): Promise<Reply> => {
+      const reply =
+        how === 'next'
+          ? await worker.post(`/v1/tasks/pickup?search=${search}`)
+          : await worker.post('/v1/tasks/pickup/batch', { search, count: 1 });
+      // A machine that is busy may not get through in time.
+      const isPartial = reply.headers['x-search-partial'] === 'true' || reply.body.search_partial === true;
+      return isPartial ? pickup(search) : reply;
+    };
+    const needOf = ({ body }: Reply) => (how === 'next' ? body.need : body.tasks[0]?.need);
+    expect(needOf(await pickup('NEEDLE'))).toBe('One needle');
+    expect(needOf(await pickup('needle'))).toBe('Two needles');
+    const none = await pickup('needle');
+    expect(needOf(none)).toBeUndefined();
+    expect(none.status).toBe(how === 'next' ? 204 : 200);
+  });
+
+  it("never hides the platform's own tasks", async () => {
+    const { market, poster } = await fresh(engine);
+    const helper = await market.register('helper', { accepts_system_tasks: true });
+    await postTask(poster, { need: 'Paint', max_credits: 1 });
+    expect((await helper.post('/v1/tasks/pickup?search=absent')).body.poster_id).toBe('ag-platform');
+    expect((await helper.post('/v1/tasks/pickup?search=absent')).status).toBe(204);
+  });
+});
+
+onBothEngines('the index of texts', (engine) => {
+  it('forgets tasks that have ended, and takes in those that turn up late, in the order of their age', async () => {
+    const { market, poster, worker } = await fresh(engine);
+    await crowd(engine, market, poster, many);
+    const ids: string[] = [];
+    for (const need of ['Needle A', 'Needle B', 'Needle C']) {
+      market.clock.advance(1_000);
+      ids.push(await postTask(poster, { need, max_credits: 1 }));
+    }
+    await settle(market);
+    await poster.post(`/v1/tasks/${ids[0]}/cancel`);
+    await market.ctx.search.run();
+    expect((await docs(engine, market)).slice(many)).toEqual(ids.slice(1));
+    await engine.vandalise(
+      market.url,
+      `update tasks set created_at = created_at - 5000 where id = '${ids[2]}'`,
+      `delete from search_texts where task_id = '${ids[2]}'`,
+    );
+    await market.ctx.search.run();
+    expect((await docs(engine, market)).slice(many)).toEqual([ids[2], ids[1]]);
+    expect((await find(worker, 'needle')).needs).toEqual(['Needle C', 'Needle B']);
+  });
+
+  it('leaves what was posted a moment ago for later', async () => {
+    const { market, poster } = await fresh(engine);
+    await postTask(poster);
+    await market.ctx.search.run();
+    expect(await docs(engine, market)).toEqual([]);
+    await settle(market);
+    expect(await docs(engine, market)).toHaveLength(1);
+  });
+});

@@ -1,0 +1,347 @@
+import { eventTypes } from '@pinchwork/sdk';
+import { describe, expect, it } from 'vitest';
+import { hourMs } from '../../../src/ground/clock.ts';
+import { onBothEngines, sqlite } from '../../support/engines.ts';
+import { expectError } from '../../support/errors.ts';
+import { Market } from '../../support/market.ts';
+import { converse, listen, numbers, StreamReader } from '../../support/streams.ts';
+
+/** Goes on in time second by second, as a server's loop does. */
+async function passSeconds(market: Market, seconds: number): Promise<void> {
+  for (let s = 0; s < seconds; s++) {
+    market.ctx.streams.look();
+    await new Promise(setImmediate);
+  }
+}
+
+onBothEngines('an event stream', (engine) => {
+  const cast = async (env: Record<string, string> = {}) => {
+    const market = await Market.fresh(engine, env);
+    return { market, ...(await listen(market)), ...(await converse(market)) };
+  };
+
+  it('tells at once of what happens, in the form that line readers know', async () => {
+    const { url, poster, worker, task } = await cast();
+    const reader = await StreamReader.open(url, poster);
+    expect(reader.status).toBe(200);
+    expect(reader.response.headers).toMatchObject({
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    });
+    await worker.post(`/v1/tasks/${task}/deliver`, { result: 'Seven' });
+    await reader.untilMessages(1);
+    expect(reader.text).toBe(
+      `retry: 2000\nid: 1\n\nid: 2\nevent: task_delivered\ndata: {"type":"task_delivered","task_id":"${task}",` +
+        `"timestamp":"2030-01-01T00:00:00+00:00","worker_id":"${worker.id}"}\n\n`,
+    );
+  });
+
+  it('begins with what happens from now on, and can be resumed from there before anything has', async () => {
+    const { url, poster, say } = await cast();
+    const reader = await StreamReader.open(url, poster);
+    await reader.until(({ lastId }) => lastId !== undefined);
+    expect(reader).toMatchObject({ lastId: 1, messages: [] });
+    reader.cut();
+    await say(1);
+    const resumed = await StreamReader.open(url, poster, { headers: { 'last-event-id': '1' } });
+    expect((await resumed.untilMessages(1)).ids).toEqual([2]);
+  });
+
+  it('begins behind a position, and the header goes before the query', async () => {
+    const { url, poster, say } = await cast();
+    await say(4);
+    const all = await StreamReader.open(url, poster, { query: '?after=0' });
+    expect((await all.untilMessages(5)).ids).toEqual([1, 2, 3, 4, 5]);
+    expect(all.text.startsWith('retry: 2000\n\nid: 1\n')).toBe(true);
+    const some = await StreamReader.open(url, poster, { query: '?after=0', headers: { 'last-event-id': '3' } });
+    expect((await some.untilMessages(2)).ids).toEqual([4, 5]);
+    const odd = await StreamReader.open(url, poster, { query: '?after=4', headers: { 'last-event-id': '' } });
+    expect((await odd.untilMessages(1)).ids).toEqual([5]);
+  });
+
+  it('goes from stored to live events without gap or repeat, whenever it is opened', async () => {
+    const { url, poster, say } = await cast();
+    const saying = say(600);
+    const readers: StreamReader[] = [];
+    for (let i = 0; i < 10; i++) readers.push(await StreamReader.open(url, poster, { query: '?after=0' }));
+    await saying;
+    for (const reader of readers) expect((await reader.untilMessages(601)).ids).toEqual(numbers(1, 601));
+  });
+
+  it('tells only what it is asked for, under the numbers of the whole', async () => {
+    const { market, url, poster, worker, task, say } = await cast();
+    await say(2);
+    await worker.post(`/v1/tasks/${task}/deliver`, { result: 'Seven' });
+    const reader = await StreamReader.open(url, poster, { query: '?after=0&types=task_claimed,%20task_delivered' });
+    expect((await reader.untilMessages(2)).messages.map(({ id, event }) => [id, event])).toEqual([
+      [1, 'task_claimed'],
+      [4, 'task_delivered'],
+    ]);
+    // What it is spared moves its position too: else it would be old one day.
+    await say(3);
+    while (reader.lastId !== 7) await passSeconds(market, 1);
+    expect(reader.messages).toHaveLength(2);
+    const everything = await StreamReader.open(url, poster, { query: '?after=0&types=' });
+    expect((await everything.untilMessages(7)).ids).toEqual(numbers(1, 7));
+  });
+
+  it('says a word every 15 seconds when nothing happens', async () => {
+    const { market, url, poster, say } = await cast();
+    const reader = await StreamReader.open(url, poster);
+    await passSeconds(market, 14);
+    await say(1);
+    await reader.untilMessages(1);
+    await passSeconds(market, 14);
+    expect(reader.text).not.toContain('\n:');
+    await passSeconds(market, 1);
+    await reader.until(({ text }) => text.endsWith('\n: still here\n\n'));
+    expect(reader.messages).toHaveLength(1);
+  });
+
+  it('that takes long to begin keeps no other from its word', async () => {
+    const { market, url, poster, worker } = await cast();
+    const { stream } = await market.ctx.streams.open(poster.id, { after: undefined, types: undefined });
+    const reader = await StreamReader.open(url, worker);
+    await passSeconds(market, 16);
+    await reader.until(({ text }) => text.endsWith('\n: still here\n\n'));
+    stream.end();
+  });
+
+  it('begins anew with a reset where its position is none of the stream', async () => {
+    const { url, poster, say } = await cast();
+    await say(2);
+    const beyond = await StreamReader.open(url, poster, { query: '?after=4' });
+    await beyond.untilMessages(4);
+    expect(beyond.messages.map(({ id, event }) => [id, event])).toEqual([
+      [0, 'reset'],
+      [1, 'task_claimed'],
+      [2, 'task_message'],
+      [3, 'task_message'],
+    ]);
+    expect(beyond.messages[0]!.data).toEqual({
+      type: 'reset',
+      task_id: null,
+      timestamp: '2030-01-01T00:00:00+00:00',
+    });
+    const newest = await StreamReader.open(url, poster, { query: '?after=3' });
+    await say(1);
+    expect((await newest.untilMessages(1)).messages).toMatchObject([{ id: 4, event: 'task_message' }]);
+  });
+
+  it('begins anew with a reset where what followed its position is no longer kept', async () => {
+    const { market, url, poster, say } = await cast({ PINCHWORK_DEFAULT_CLAIM_TIMEOUT_MINUTES: '500000' });
+    await say(2);
+    market.clock.advance(6 * 24 * hourMs);
+    await say(2);
+    market.clock.advance(2 * 24 * hourMs);
+    while (await market.ctx.housekeeping.run());
+    const read = async (after: number) => {
+      const reader = await StreamReader.open(url, poster, { query: `?after=${after}&types=task_message` });
+      await reader.until(({ lastId }) => lastId === 5);
+      return reader.messages.map(({ id, event }) => `${id} ${event}`);
+    };
+    expect(await read(0)).toEqual(['3 reset', '4 task_message', '5 task_message']);
+    expect(await read(2)).toEqual(['3 reset', '4 task_message', '5 task_message']);
+    expect(await read(3)).toEqual(['4 task_message', '5 task_message']);
+    expect(await read(6)).toEqual(['3 reset', '4 task_message', '5 task_message']);
+
+    market.clock.advance(8 * 24 * hourMs);
+    while (await market.ctx.housekeeping.run());
+    expect(await read(4)).toEqual(['5 reset']);
+    const upToDate = await StreamReader.open(url, poster, { query: '?after=5' });
+    await say(1);
+    expect((await upToDate.untilMessages(1)).messages).toMatchObject([{ id: 6, event: 'task_message' }]);
+  });
+
+  it('refuses positions and types that are none', async () => {
+    const { poster } = await cast();
+    for (const query of [
+      '?after=-1',
+      '?after=x',
+      '?after=1.5',
+      '?after=',
+      '?after=9999999999999999',
+      '?after=1&after=2',
+    ]) {
+      expect(expectError(await poster.get(`/v1/events${query}`), 400)).toContain('after: ');
+    }
+    for (const types of ['odd', 'task_claimed,odd', 'TASK_CLAIMED', 'reset']) {
+      expect(expectError(await poster.get(`/v1/events?types=${types}`), 400)).toMatch(/^types: must be .*task_claimed/);
+    }
+    for (const id of ['x', '-1', '1 2', '1e3', '9999999999999999']) {
+      expect(expectError(await poster.get('/v1/events', { 'last-event-id': id }), 400)).toContain('Last-Event-ID: ');
+    }
+  });
+
+  it('is open a limited number of times per agent, and a place comes free with each that ends', async () => {
+    const { market, url, poster, worker } = await cast({ PINCHWORK_MAX_STREAMS_PER_AGENT: '2' });
+    const readers = [await StreamReader.open(url, poster), await StreamReader.open(url, poster)];
+    const refused = await poster.get('/v1/events');
+    expectError(refused, 429);
+    expect(refused.body.code).toBe('too_many_streams');
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+    expect((await StreamReader.open(url, worker)).status).toBe(200);
+    readers[0]!.cut();
+    while (market.ctx.streams.count > 2) await new Promise(setImmediate);
+    expect((await StreamReader.open(url, poster)).status).toBe(200);
+    expectError(await poster.get('/v1/events'), 429);
+  });
+
+  it('answers HEAD with its headers, and takes no place', async () => {
+    const { market, poster } = await cast();
+    const { status, headers, text } = await market.request({
+      method: 'HEAD',
+      url: '/v1/events',
+      headers: { authorization: `Bearer ${poster.key}` },
+    });
+    expect({ status, text }).toEqual({ status: 200, text: '' });
+    expect(headers['content-type']).toBe('text/event-stream; charset=utf-8');
+    expect(market.ctx.streams.count).toBe(0);
+  });
+
+  it('ends when its agent is suspended, and nobody else’s does', async () => {
+    const { market, url, poster, worker } = await cast();
+    const [mine, others] = [await StreamReader.open(url, poster), await StreamReader.open(url, worker)];
+    await market.admin.post('/v1/admin/agents/suspend', { agent_id: poster.id, suspended: true });
+    await mine.untilEnd();
+    expect(others.ended).toBe(false);
+    expectError(await poster.get('/v1/events'), 403);
+  });
+
+  it('ends when its agent was suspended while it was being opened', async () => {
+    const { market, poster } = await cast();
+    const opening = market.ctx.streams.open(poster.id, { after: undefined, types: undefined });
+    market.ctx.streams.bar(poster.id);
+    const { stream } = await opening;
+    expect(stream.ended).toBe(true);
+    await market.admin.post('/v1/admin/agents/suspend', { agent_id: poster.id, suspended: true });
+    await expect(market.ctx.streams.open(poster.id, { after: 0, types: [] })).rejects.toThrow('Agent suspended');
+    expect(market.ctx.streams.count).toBe(0);
+  });
+
+  it('ends when the server stops; one that is asked for then ends at once', async () => {
+    const { market, url, poster } = await cast();
+    const reader = await StreamReader.open(url, poster);
+    market.ctx.streams.close();
+    await reader.untilEnd();
+    expect(reader.text.endsWith('\n\n')).toBe(true);
+    const late = await StreamReader.open(url, poster, { query: '?after=0' });
+    await late.untilEnd();
+    expect(late).toMatchObject({ status: 200, messages: [] });
+    expect(market.ctx.streams.count).toBe(0);
+  });
+
+  it('goes on after a read that failed', async () => {
+    const { market, url, poster, say } = await cast();
+    const reader = await StreamReader.open(url, poster);
+    await reader.until(({ lastId }) => lastId === 1);
+    const { all } = market.ctx.db;
+    let failures = 0;
+    market.ctx.db.all = async () => {
+      failures++;
+      throw new Error('The storage is away');
+    };
+    await say(3);
+    while (failures === 0) await new Promise(setImmediate);
+    market.ctx.db.all = all;
+    await passSeconds(market, 1);
+    expect((await reader.untilMessages(3)).ids).toEqual([2, 3, 4]);
+  });
+});
+
+describe('a reader that takes nothing', () => {
+  /** More than the system takes by itself for a client that does not read. */
+  const flood = async () => {
+    const market = await Market.fresh(sqlite);
+    const server = await listen(market);
+    const talk = await converse(market);
+    await market.admin.post('/v1/admin/credits/grant', { agent_id: talk.poster.id, amount: 1_000_000 });
+    const agent = talk.poster.id;
+    const data = JSON.stringify({ message_id: 'x'.repeat(1_000) });
+    await sqlite.vandalise(
+      market.url,
+      `with recursive n (i) as (select 2 union all select i + 1 from n where i < 20000)
+       insert into events (agent_id, number, type, task_id, data, created_at)
+       select '${agent}', i, 'task_message', '${talk.task}', '${data}', 1893456000000 from n`,
+      `update event_cursors set last_number = 20000 where agent_id = '${agent}'`,
+    );
+    return { market, ...server, ...talk };
+  };
+
+  it('holds up nothing, is cut off, and can resume where it was', async () => {
+    const { market, url, sockets, poster } = await flood();
+    const slow = await StreamReader.open(url, poster, { query: '?after=0', paused: true });
+    const fast = await StreamReader.open(url, poster, { query: '?after=0' });
+    expect((await fast.untilMessages(20_000)).ids).toEqual(numbers(1, 20_000));
+
+    const [socket] = [...sockets].filter((each) => each.writableLength > 0);
+    expect(socket!.writableLength).toBeLessThan(256 * 1024);
+    await passSeconds(market, 31);
+    expect(market.ctx.streams.count).toBe(1);
+    slow.resume();
+    await slow.untilEnd();
+    expect(slow.ids.length).toBeLessThan(20_000);
+    expect(slow.ids).toEqual(numbers(1, slow.lastId!));
+
+    const resumed = await StreamReader.open(url, poster, { headers: { 'last-event-id': String(slow.lastId) } });
+    await resumed.until(({ lastId }) => lastId === 20_000);
+    expect(resumed.ids).toEqual(numbers(slow.lastId! + 1, 20_000));
+  });
+
+  it('is told when events that it has not read are no longer kept', async () => {
+    const { market, url, sockets, poster } = await flood();
+    const slow = await StreamReader.open(url, poster, { query: '?after=0', paused: true });
+    while (![...sockets].some((each) => each.writableLength > 0)) await new Promise(setImmediate);
+    await sqlite.vandalise(market.url, `delete from events where agent_id = '${poster.id}' and number <= 19000`);
+    slow.resume();
+    await slow.until(({ lastId }) => lastId === 20_000);
+    const reset = slow.messages.findIndex(({ event }) => event === 'reset');
+    expect(slow.messages[reset]!.id).toBe(19_000);
+    expect(slow.ids.slice(0, reset)).toEqual(numbers(1, slow.ids[reset - 1]!));
+    expect(slow.ids.slice(reset)).toEqual(numbers(19_000, 20_000));
+  });
+
+  it('is cut off at once when its agent is suspended', async () => {
+    const { market, url, sockets, poster } = await flood();
+    await StreamReader.open(url, poster, { query: '?after=0', paused: true });
+    const stalled = () => [...sockets].find((each) => each.writableLength > 0);
+    while (stalled() === undefined) await new Promise(setImmediate);
+    await market.admin.post('/v1/admin/agents/suspend', { agent_id: poster.id, suspended: true });
+    while (stalled() !== undefined) await new Promise(setImmediate);
+    expect(market.ctx.streams.count).toBe(0);
+  });
+});
+
+describe('the data of an event', () => {
+  it.each([
+    ['control characters', '\u0001'.repeat(5_000), '\u0002'.repeat(5_000)],
+    ['wide characters', '😀'.repeat(5_000), '字'.repeat(5_000)],
+    ['what some take for the end of a line', '\u2028\u2029\u0085\u000b\u000c\u001c'.repeat(800), '\r\n\n\r'],
+  ])('is one line under 60 KB, whatever texts are in it: %s', async (_, reason, feedback) => {
+    const market = await Market.fresh(sqlite);
+    const { url } = await listen(market);
+    const { poster, worker, task } = await converse(market);
+    await worker.post(`/v1/tasks/${task}/deliver`, { result: 'Seven' });
+    expect((await poster.post(`/v1/tasks/${task}/reject`, { reason, feedback })).status).toBe(200);
+    const reader = await StreamReader.open(url, worker, { query: '?after=0' });
+    await reader.untilMessages(1);
+    const line = reader.text.split('\n').find((each) => each.startsWith('data: '))!;
+    expect(Buffer.byteLength(line)).toBeLessThan(60_000);
+    for (const end of '\r\u0085\u2028\u2029\u000b\u000c\u001c') expect(line).not.toContain(end);
+    const { data } = reader.messages[0]!;
+    expect(data).toMatchObject({ type: 'task_rejected', task_id: task, rejection_count: 1 });
+    const whole = (told: string, text: string) =>
+      told === text || (told.endsWith('…') && text.startsWith(told.slice(0, -1)));
+    expect([whole(data.reason, reason), whole(data.feedback, feedback)]).toEqual([true, true]);
+    expect(`${data.reason}${data.feedback}`.isWellFormed()).toBe(true);
+    const { body } = await worker.get('/v1/events/history?after=0');
+    expect(body.events).toEqual([{ id: 1, ...data }]);
+  });
+
+  it('can be filtered by each type that there is', async () => {
+    const market = await Market.fresh(sqlite);
+    const { poster } = await converse(market);
+    for (const type of eventTypes) expect((await poster.get(`/v1/events/history?types=${type}`)).status).toBe(200);
+  });
+});

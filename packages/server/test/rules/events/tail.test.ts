@@ -1,0 +1,158 @@
+import pg from 'pg';
+import { expect, it, onTestFinished } from 'vitest';
+import { describeOnPostgres, postgres } from '../../support/engines.ts';
+import { claimTask, Market, postTask } from '../../support/market.ts';
+import { Proxy } from '../../support/proxy.ts';
+import { type Conversation, converse, listen, numbers, StreamReader } from '../../support/streams.ts';
+
+/** Speaks for an agent of one server at another one. */
+const at = (market: Market, { poster, worker, task }: Conversation): Conversation => {
+  const [here, there] = [market.client(poster.id, poster.key), market.client(worker.id, worker.key)];
+  return {
+    task,
+    poster: here,
+    worker: there,
+    say: async (count) => {
+      for (let i = 0; i < count; i++) await there.post(`/v1/tasks/${task}/messages`, { message: 'Half done' });
+    },
+  };
+};
+
+/** Two servers on one database; the first one reaches it through a network that can break. */
+async function twoServers() {
+  const proxy = await Proxy.before(await postgres.freshUrl());
+  const one = await Market.open(proxy.url);
+  onTestFinished(() => one.close());
+  const other = await Market.open(proxy.target, {}, one.clock);
+  onTestFinished(() => other.close());
+  return { proxy, one, other, database: proxy.target, talk: await converse(one) };
+}
+
+/** The sessions for signals that a database has. */
+async function sessions(database: string): Promise<number> {
+  const client = new pg.Client(database);
+  await client.connect();
+  const { rows } = await client.query<{ count: string }>(
+    `select count(*) from pg_stat_activity
+     where application_name = 'pinchwork signals' and datname = current_database() and query <> ''`,
+  );
+  await client.end();
+  return Number(rows[0]!.count);
+}
+
+async function untilSessions(database: string, count: number): Promise<void> {
+  while ((await sessions(database)) !== count);
+}
+
+describeOnPostgres('servers on one PostgreSQL database', () => {
+  it('tell each other at once of what they commit, in streams and in long polls', async () => {
+    const { one, other, database, talk } = await twoServers();
+    one.ctx.tail.start();
+    other.ctx.tail.start();
+    await untilSessions(database, 2);
+    const { url } = await listen(one);
+    const reader = await StreamReader.open(url, talk.poster);
+    const remote = at(other, talk);
+    // The clock stands still: nobody looks for himself.
+    for (let count = 1; count <= 5; count++) {
+      await remote.say(1);
+      await reader.untilMessages(count);
+    }
+    expect(reader.ids).toEqual(numbers(2, 6));
+    const waiting = talk.poster.get(`/v1/tasks/${talk.task}?wait=60`);
+    while (one.ctx.watch.count === 0) await new Promise(setImmediate);
+    await remote.worker.post(`/v1/tasks/${talk.task}/deliver`, { result: 'Seven' });
+    expect((await waiting).body.status).toBe('delivered');
+  });
+
+  it('look for themselves while they hear nothing, and hear again once they can', async () => {
+    const { one, other, database, talk } = await twoServers();
+    const { url } = await listen(one);
+    const reader = await StreamReader.open(url, talk.poster);
+    await reader.until(({ lastId }) => lastId === 1);
+    const remote = at(other, talk);
+    await remote.say(3);
+    expect(reader.messages).toEqual([]);
+    await one.ctx.tail.catchUp();
+    expect((await reader.untilMessages(3)).ids).toEqual([2, 3, 4]);
+
+    one.ctx.tail.start();
+    other.ctx.tail.start();
+    await untilSessions(database, 2);
+    for (let round = 0; round < 3; round++) {
+      await endSignals(database);
+      // Told to nobody, or to a server that is back already; what it missed, it looks for when it is back.
+      await remote.say(1);
+      await reader.untilMessages(4 + 2 * round);
+      await untilSessions(database, 2);
+      await remote.say(1);
+      await reader.untilMessages(5 + 2 * round);
+    }
+    expect(reader.ids).toEqual(numbers(2, 10));
+  });
+
+  it('come back after their database was out of reach', async () => {
+    const { proxy, one, other, database, talk } = await twoServers();
+    one.ctx.tail.start();
+    other.ctx.tail.start();
+    await untilSessions(database, 2);
+    const { url } = await listen(one);
+    const reader = await StreamReader.open(url, talk.poster);
+    await reader.until(({ lastId }) => lastId === 1);
+    proxy.cut();
+    await untilSessions(database, 1);
+    await at(other, talk).say(2);
+    await proxy.restore();
+    await reader.untilMessages(2);
+    await untilSessions(database, 2);
+    await at(other, talk).say(1);
+    expect((await reader.untilMessages(3)).ids).toEqual([2, 3, 4]);
+  });
+
+  it('end the streams of an agent that another one has suspended, within a second', async () => {
+    const { one, other, talk } = await twoServers();
+    const { url } = await listen(one);
+    const streams = [await StreamReader.open(url, talk.poster), await StreamReader.open(url, talk.worker)];
+    one.ctx.suspensions.start();
+    await other.admin.post('/v1/admin/agents/suspend', { agent_id: talk.poster.id, suspended: true });
+    while (one.clock.alarms === 0) await new Promise(setImmediate);
+    one.clock.advance(500);
+    await streams[0]!.untilEnd();
+    expect(streams[1]!.ended).toBe(false);
+  });
+
+  it('look with two statements, however many wait, and cost no connection meanwhile', async () => {
+    const { one, talk } = await twoServers();
+    const { url } = await listen(one);
+    const agents = [talk.poster, talk.worker, await one.register()];
+    for (const agent of agents) await StreamReader.open(url, agent);
+    const tasks = [
+      talk.task,
+      await postTask(talk.poster, { max_credits: 1 }),
+      await claimTask(talk.poster, talk.worker, { max_credits: 1 }),
+    ];
+    const waits = Array.from({ length: 60 }, (_, i) => talk.poster.get(`/v1/tasks/${tasks[i % 3]}?wait=60`));
+    while (one.ctx.watch.count < 60) await new Promise(setImmediate);
+    const { all } = one.ctx.db;
+    const statements: string[] = [];
+    one.ctx.db.all = (query, params) => {
+      statements.push(query.name);
+      return all.call(one.ctx.db, query, params) as never;
+    };
+    await one.ctx.tail.catchUp();
+    expect(statements.sort()).toEqual(['newestNumbers', 'taskVersions']);
+    one.ctx.watch.close();
+    for (const { status } of await Promise.all(waits)) expect(status).toBe(200);
+  });
+});
+
+/** Ends all sessions for signals, as a restart of the database does. */
+async function endSignals(database: string): Promise<void> {
+  const client = new pg.Client(database);
+  await client.connect();
+  await client.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity
+     where application_name = 'pinchwork signals' and datname = current_database()`,
+  );
+  await client.end();
+}

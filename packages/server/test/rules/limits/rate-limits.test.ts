@@ -1,0 +1,395 @@
+import { limitNames } from '@pinchwork/sdk';
+import { describe, expect, it } from 'vitest';
+import { hourMs, minuteMs, secondMs } from '../../../src/ground/clock.ts';
+import { Windows } from '../../../src/rules/limits/windows.ts';
+import { ManualClock } from '../../support/clock.ts';
+import { describeOnPostgres, type Engine, onBothEngines, postgres, sqlite } from '../../support/engines.ts';
+import { expectError } from '../../support/errors.ts';
+import { type Agent, claimTask, deliverTask, Market, postTask, type Reply } from '../../support/market.ts';
+
+const variable = (name: string) => `PINCHWORK_RATE_LIMIT_${name.toUpperCase()}`;
+const limited = (name: string, value: string) => ({ [variable(name)]: value });
+
+async function registerFrom(
+  market: Market,
+  remoteAddress: string,
+  headers: Record<string, string> = {},
+): Promise<Reply> {
+  return market.request({ method: 'POST', url: '/v1/register', remoteAddress, payload: '{"name": "x"}', headers });
+}
+
+const getFrom = (market: Market, url: string, remoteAddress: string, headers: Record<string, string> = {}) =>
+  market.request({ method: 'GET', url, remoteAddress, headers });
+
+const statuses = (replies: readonly Reply[]) => replies.map(({ status }) => status);
+
+/** A request of each kind, that may be sent over and over. */
+const requests: Record<
+  Exclude<(typeof limitNames)[number], 'register'>,
+  (market: Market, agent: Agent) => Promise<Reply>
+> = {
+  create: (_, agent) => agent.post('/v1/tasks', { need: 'x', max_credits: 1 }),
+  pickup: (_, agent) => agent.post('/v1/tasks/pickup'),
+  deliver: (_, agent) => agent.post('/v1/tasks/tk-000000000000/deliver', { result: 'x' }),
+  read: (_, agent) => agent.get('/v1/me'),
+  write: (_, agent) => agent.post('/v1/tasks/tk-000000000000/cancel'),
+  admin: (market) => market.admin.get('/v1/admin/log'),
+};
+
+onBothEngines('a limit', (engine) => {
+  it.each(Object.entries(requests))('on %s lets the last one within it through, and no other', async (name, send) => {
+    const market = await Market.fresh(engine, limited(name, '30/minute'));
+    const agent = await market.register();
+    for (let left = 29; left >= 0; left--) {
+      const reply = await send(market, agent);
+      expect(reply.status).not.toBe(429);
+      expect(reply.headers).toMatchObject({
+        'ratelimit-limit': '30',
+        'ratelimit-remaining': String(left),
+        'ratelimit-reset': '60',
+        'x-ratelimit-limit': '30',
+        'x-ratelimit-remaining': String(left),
+        'x-ratelimit-reset': String((market.clock.now() + minuteMs) / secondMs),
+      });
+    }
+    const refused = await send(market, agent);
+    expect(expectError(refused, 429)).toBe('Too many requests: no more than 30 per minute are allowed here');
+    expect(refused.body.code).toBe('rate_limited');
+    expect(refused.headers).toMatchObject({ 'retry-after': '60', 'ratelimit-remaining': '0' });
+
+    // To wait as long as it says is enough, and no shorter time is.
+    market.clock.advance(minuteMs - 1);
+    expect((await send(market, agent)).status).toBe(429);
+    market.clock.advance(1);
+    expect((await send(market, agent)).status).not.toBe(429);
+  });
+
+  it('on registration holds for an address, on every server and across a restart', async () => {
+    const url = await engine.freshUrl();
+    const settings = limited('register', '5/hour');
+    const first = await Market.open(url, settings);
+    const second = engine === postgres ? await Market.open(url, settings, first.clock) : first;
+    const replies: Reply[] = [];
+    for (let i = 0; i < 3; i++) {
+      replies.push(await registerFrom(first, '203.0.113.9'), await registerFrom(second, '203.0.113.9'));
+    }
+    expect(statuses(replies)).toEqual([201, 201, 201, 201, 201, 429]);
+    expect(replies[5]!.headers['retry-after']).toBe('3600');
+    expect((await registerFrom(first, '203.0.113.10')).status).toBe(201);
+    await first.close();
+    if (second !== first) await second.close();
+
+    const third = await Market.open(url, settings, first.clock);
+    expectError(await registerFrom(third, '203.0.113.9'), 429);
+    third.clock.advance(hourMs);
+    expect((await registerFrom(third, '203.0.113.9')).status).toBe(201);
+    await third.close();
+  });
+
+  it('on registration is exact when many come at once, and counts repetitions', async () => {
+    const market = await Market.fresh(engine, limited('register', '5/hour'));
+    const all = Array.from({ length: 20 }, () =>
+      registerFrom(market, '203.0.113.9', { 'idempotency-key': 'one and the same key' }),
+    );
+    expect(statuses(await Promise.all(all)).sort()).toEqual([
+      ...Array<number>(5).fill(201),
+      ...Array<number>(15).fill(429),
+    ]);
+    expect(await engine.query(market.url, 'select id from agents')).toHaveLength(1);
+  });
+
+  it('is forgotten with the window', async () => {
+    const market = await Market.fresh(engine, limited('register', '5/hour'));
+    await registerFrom(market, '203.0.113.9');
+    market.clock.advance(hourMs);
+    await market.ctx.housekeeping.run();
+    expect(await engine.query(market.url, 'select key from rate_windows')).toEqual([]);
+  });
+
+  it('with another window than before a restart counts from the start', async () => {
+    const url = await engine.freshUrl();
+    const before = await Market.open(url, { ...limited('register', '1/day'), ...limited('read', '100/day') });
+    const agent = await before.register();
+    for (let i = 0; i < 5; i++) await agent.get('/v1/me');
+    await before.ctx.limits.merge();
+    await before.close();
+
+    const settings = { ...limited('register', '1/minute'), ...limited('read', '2/minute') };
+    const after = await Market.open(url, settings, before.clock);
+    expect((await registerFrom(after, '127.0.0.1')).status).toBe(201);
+    const same = after.client(agent.id, agent.key);
+    expect(statuses([await same.get('/v1/me'), await same.get('/v1/me')])).toEqual([200, 200]);
+    await after.ctx.limits.merge();
+    after.clock.advance(minuteMs - 1);
+    expectError(await same.get('/v1/me'), 429);
+    after.clock.advance(1);
+    expect((await same.get('/v1/me')).status).toBe(200);
+    await after.close();
+  });
+
+  it('refuses before anything is changed', async () => {
+    const market = await Market.fresh(engine, limited('create', '1/minute'));
+    const agent = await market.register();
+    await postTask(agent, { max_credits: 10 });
+    // Before the body is looked at, too.
+    expectError(await agent.post('/v1/tasks', 'not: [good'), 429);
+    expectError(await agent.post('/v1/tasks', { need: 'x' }), 429);
+    expect(await market.balanceOf(agent)).toBe(90);
+    expect((await agent.get('/v1/tasks/mine')).body.total).toBe(1);
+  });
+});
+
+describe('a limit of one server', () => {
+  const open = (env: Record<string, string> = {}) => Market.fresh(sqlite, env);
+
+  it('counts each agent and each kind of request for itself', async () => {
+    const market = await open({ ...limited('read', '2/minute'), ...limited('write', '1/minute') });
+    const [one, other] = [await market.register(), await market.register()];
+    for (const agent of [one, other]) {
+      expect(statuses([await agent.get('/v1/me'), await agent.get('/v1/me'), await agent.get('/v1/me')])).toEqual([
+        200, 200, 429,
+      ]);
+      expect((await agent.patch('/v1/me', {})).status).toBe(200);
+      expectError(await agent.patch('/v1/me', {}), 429);
+    }
+  });
+
+  it('is exact when sixty come at once', async () => {
+    const market = await open(limited('read', '30/minute'));
+    const agent = await market.register();
+    const replies = await Promise.all(Array.from({ length: 60 }, () => agent.get('/v1/me')));
+    expect(statuses(replies).filter((status) => status === 200)).toHaveLength(30);
+  });
+
+  it('counts pickups, deliveries and posts that are refused for other reasons, too', async () => {
+    const market = await open(limited('pickup', '2/minute'));
+    const [poster, worker] = [await market.register(), await market.register()];
+    await claimTask(poster, worker);
+    expectError(await worker.post('/v1/tasks/odd/pickup'), 404);
+    expectError(await worker.post('/v1/tasks/pickup/batch'), 429);
+  });
+
+  it('that is off adds nothing to a reply', async () => {
+    const market = await open();
+    const agent = await market.register();
+    const { headers } = await agent.get('/v1/me');
+    expect(Object.keys(headers).filter((name) => name.includes('ratelimit'))).toEqual([]);
+  });
+
+  it('on reads counts who has no good key by address, and never stops a good one', async () => {
+    const market = await open(limited('read', '3/minute'));
+    const agent = await market.register();
+    const wrong = { authorization: 'Bearer pwk-wrong' };
+    const here = '203.0.113.9';
+    expect((await getFrom(market, '/v1/me', here, wrong)).status).toBe(401);
+    expect((await getFrom(market, '/v1/me', here)).status).toBe(401);
+    expect((await getFrom(market, '/v1/admin/log', here, wrong)).status).toBe(403);
+    const refused = await getFrom(market, '/v1/me', here, wrong);
+    expectError(refused, 429);
+    expectError(await getFrom(market, '/v1/admin/log', here, wrong), 429);
+    expectError(await getFrom(market, '/nowhere', here), 429);
+    for (let i = 0; i < 3; i++) {
+      expect((await getFrom(market, '/v1/me', here, { authorization: `Bearer ${agent.key}` })).status).toBe(200);
+    }
+    expect((await getFrom(market, '/v1/me', '203.0.113.10', wrong)).status).toBe(401);
+  });
+
+  it('on reads counts unknown paths and wrong methods by address', async () => {
+    const market = await open(limited('read', '2/minute'));
+    expect((await getFrom(market, '/nowhere', '203.0.113.9')).status).toBe(404);
+    expect((await market.request({ method: 'DELETE', url: '/v1/me', remoteAddress: '203.0.113.9' })).status).toBe(405);
+    expect((await getFrom(market, '/nowhere', '203.0.113.9')).status).toBe(429);
+  });
+
+  it('leaves health checks alone', async () => {
+    const market = await open(limited('read', '1/minute'));
+    for (let i = 0; i < 5; i++) {
+      for (const path of ['/health', '/health/ready']) {
+        const { status, headers } = await getFrom(market, path, '203.0.113.9');
+        expect(status).toBe(200);
+        expect(headers['ratelimit-limit']).toBeUndefined();
+      }
+    }
+  });
+
+  it('counts an IPv6 network of 64 bits as one, and IPv4 in IPv6 as IPv4', async () => {
+    const market = await open(limited('register', '1/hour'));
+    for (const [first, same, other] of [
+      ['2001:db8:1:2::1', '2001:db8:1:2:ffff::9', '2001:db8:1:3::1'],
+      ['198.51.100.7', '::ffff:198.51.100.7', '198.51.100.8'],
+    ] as const) {
+      expect((await registerFrom(market, first)).status).toBe(201);
+      expectError(await registerFrom(market, same), 429);
+      expect((await registerFrom(market, other)).status).toBe(201);
+    }
+  });
+
+  it('believes X-Forwarded-For from proxies that are listed, and from nobody else', async () => {
+    const forwarded = { 'x-forwarded-for': '198.51.100.7' };
+    const open = await Market.fresh(sqlite, limited('register', '1/hour'));
+    expect((await registerFrom(open, '203.0.113.9')).status).toBe(201);
+    expectError(await registerFrom(open, '203.0.113.9', forwarded), 429);
+
+    const behind = await Market.fresh(sqlite, {
+      ...limited('register', '1/hour'),
+      PINCHWORK_TRUST_PROXY: '10.0.0.0/8',
+    });
+    expect((await registerFrom(behind, '10.1.2.3', forwarded)).status).toBe(201);
+    expectError(await registerFrom(behind, '10.9.9.9', forwarded), 429);
+    expect((await registerFrom(behind, '10.1.2.3', { 'x-forwarded-for': '198.51.100.8' })).status).toBe(201);
+    expect((await registerFrom(behind, '203.0.113.9', forwarded)).status).toBe(201);
+  });
+
+  it('is not put off by a clock that is set back', async () => {
+    const market = await open(limited('read', '1/minute'));
+    const agent = await market.register();
+    await agent.get('/v1/me');
+    market.clock.advance(-hourMs);
+    expect((await agent.get('/v1/me')).status).toBe(200);
+    expectError(await agent.get('/v1/me'), 429);
+    market.clock.advance(minuteMs);
+    expect((await agent.get('/v1/me')).status).toBe(200);
+  });
+});
+
+describeOnPostgres('a limit of two servers on one database', () => {
+  async function twoServers(engine: Engine, env: Record<string, string>) {
+    const url = await engine.freshUrl();
+    const one = await Market.open(url, env);
+    const other = await Market.open(url, env, one.clock);
+    return { one, other, close: () => Promise.all([one.close(), other.close()]) };
+  }
+
+  it('is added up every second', async () => {
+    const { one, other, close } = await twoServers(postgres, limited('read', '10/minute'));
+    const here = await one.register();
+    const there = other.client(here.id, here.key);
+    const remaining = async (agent: Agent) => (await agent.get('/v1/me')).headers['ratelimit-remaining'];
+    for (let i = 0; i < 6; i++) await here.get('/v1/me');
+    expect(await remaining(there)).toBe('9');
+    await one.ctx.limits.merge();
+    await other.ctx.limits.merge();
+    expect(await remaining(there)).toBe('2');
+    // A server hears of the others when it has something to tell itself.
+    expect(await remaining(here)).toBe('3');
+    await other.ctx.limits.merge();
+    await one.ctx.limits.merge();
+    expect(await remaining(here)).toBe('0');
+    expectError(await here.get('/v1/me'), 429);
+
+    one.clock.advance(minuteMs);
+    expect((await there.get('/v1/me')).headers['ratelimit-remaining']).toBe('9');
+    await other.ctx.limits.merge();
+    expect((await here.get('/v1/me')).headers['ratelimit-remaining']).toBe('9');
+    await close();
+  });
+
+  it('holds where the clock of one is behind that of the other', async () => {
+    const url = await postgres.freshUrl();
+    const settings = limited('read', '5/minute');
+    const ahead = await Market.open(url, settings, new ManualClock(Date.UTC(2030, 0, 1) + secondMs));
+    const behind = await Market.open(url, settings, new ManualClock(Date.UTC(2030, 0, 1)));
+    const agent = await ahead.register();
+    for (let i = 0; i < 5; i++) await agent.get('/v1/me');
+    await ahead.ctx.limits.merge();
+    const there = behind.client(agent.id, agent.key);
+    expect((await there.get('/v1/me')).status).toBe(200);
+    await behind.ctx.limits.merge();
+    for (let i = 0; i < 2; i++) expectError(await there.get('/v1/me'), 429);
+    await Promise.all([ahead.close(), behind.close()]);
+  });
+
+  it('is added up without deadlocks for many at once', async () => {
+    const { one, other, close } = await twoServers(postgres, limited('read', '10/minute'));
+    const addresses = Array.from({ length: 250 }, (_, i) => `203.0.113.${i}`);
+    for (const market of [one, other]) for (const address of addresses) market.ctx.limits.takeForAddress(address);
+    await Promise.all([one.ctx.limits.merge(), other.ctx.limits.merge()]);
+    await Promise.all([one.ctx.limits.merge(), other.ctx.limits.merge()]);
+    const sums = await postgres.query(one.url, 'select distinct count from rate_windows');
+    expect(sums.map(({ count }) => Number(count))).toEqual([2]);
+    await close();
+  });
+});
+
+describe('the windows in memory', () => {
+  const limit = { count: 2, windowMs: minuteMs };
+
+  it('are bounded, the oldest going first', () => {
+    const windows = new Windows(new ManualClock(), { most: 1_000 });
+    for (let i = 0; i < 300_000; i++) windows.take(`address ${i}`, limit);
+    expect(windows.size).toBeLessThanOrEqual(1_000);
+    // Half of them at least are the latest.
+    expect(windows.take('address 299500', limit).remaining).toBe(0);
+    expect(windows.take('address 299999', limit).remaining).toBe(0);
+    expect(windows.take('address 0', limit).remaining).toBe(1);
+  });
+
+  it('are swept some time after they have ended, and not before', () => {
+    const clock = new ManualClock();
+    const windows = new Windows(clock);
+    for (let i = 0; i < 10; i++) {
+      windows.take(`${i}`, limit);
+      windows.sweep();
+      clock.advance(minuteMs - 1);
+      expect(windows.take(`${i}`, limit).remaining).toBe(0);
+      clock.advance(1);
+    }
+    expect(windows.size).toBeLessThanOrEqual(4);
+    for (let i = 0; i < 2; i++) {
+      clock.advance(2 * minuteMs);
+      windows.sweep();
+    }
+    expect(windows.size).toBe(0);
+  });
+
+  it('hand out so many shares at once, and the others later', () => {
+    const windows = new Windows(new ManualClock(), { isShared: true });
+    for (let i = 0; i < 5; i++) windows.take(`${i}`, limit);
+    expect(windows.shares(3).map(({ key }) => key)).toEqual(['0', '1', '2']);
+    expect(windows.shares(3).map(({ key }) => key)).toEqual(['3', '4']);
+  });
+
+  it('that began anew are not mixed up with what was told, or could not be told, of the one before', () => {
+    const clock = new ManualClock();
+    const windows = new Windows(clock, { isShared: true });
+    windows.take('a', limit);
+    const [share] = windows.shares();
+    clock.advance(minuteMs);
+    windows.take('a', limit);
+    windows.restore(share!);
+    windows.merge({ ...share!, count: 2 });
+    expect(windows.shares()).toMatchObject([{ key: 'a', count: 1, endsAt: clock.now() + minuteMs }]);
+    expect(windows.take('a', limit).remaining).toBe(0);
+  });
+
+  it('give back to the next round what could not be told', () => {
+    const windows = new Windows(new ManualClock(), { isShared: true });
+    windows.take('a', limit);
+    const [share] = windows.shares();
+    expect(windows.shares()).toEqual([]);
+    windows.restore(share!);
+    windows.take('a', limit);
+    expect(windows.shares()).toEqual([{ ...share, count: 2 }]);
+  });
+
+  it('of agents are untouched by a flood of addresses', async () => {
+    const market = await Market.fresh(sqlite, limited('read', '2/minute'));
+    const agent = await market.register();
+    await agent.get('/v1/me');
+    for (let i = 0; i < 300_000; i++)
+      market.ctx.limits.takeForAddress(`2001:db8:${(i >> 16).toString(16)}:${(i & 0xffff).toString(16)}::1`);
+    expect((await agent.get('/v1/me')).headers['ratelimit-remaining']).toBe('0');
+    expectError(await agent.get('/v1/me'), 429);
+  });
+});
+
+it('a delivery at the limit is kept from nothing it could not repeat', async () => {
+  const market = await Market.fresh(sqlite, limited('deliver', '1/minute'));
+  const [poster, worker] = [await market.register(), await market.register()];
+  await deliverTask(poster, worker, { max_credits: 1 });
+  const task = await claimTask(poster, worker, { max_credits: 1 });
+  const once = { 'idempotency-key': 'a delivery' };
+  expectError(await worker.post(`/v1/tasks/${task}/deliver`, { result: 'Done' }, once), 429);
+  market.clock.advance(minuteMs);
+  expect((await worker.post(`/v1/tasks/${task}/deliver`, { result: 'Done' }, once)).status).toBe(200);
+});

@@ -1,0 +1,215 @@
+import { expect, it } from 'vitest';
+import { onBothEngines } from '../../support/engines.ts';
+import { generous, registerCapable, registerHelper } from '../../support/helpers.ts';
+import { type Agent, deliverTask, Market, postTask } from '../../support/market.ts';
+
+onBothEngines('the built-in matcher', (engine) => {
+  const open = async () => {
+    const market = await Market.fresh(engine, generous);
+    const poster = await market.register('poster');
+    const says = (goodAt: string) => market.register('agent', { good_at: goodAt });
+    return { market, poster, says };
+  };
+  /** Which of these agents were chosen for a task, best first. */
+  const chosen = async (task: string, agents: readonly Agent[]): Promise<string[]> => {
+    const ranks = new Map<number, string>();
+    for (const agent of agents) {
+      const { tasks } = (await agent.get('/v1/tasks/available?limit=100')).body;
+      const row = tasks.find(({ task_id }: { task_id: string }) => task_id === task);
+      if (row?.is_matched) ranks.set(row.match_rank, agent.id);
+    }
+    return [...ranks].sort(([a], [b]) => a - b).map(([, id]) => id);
+  };
+
+  it('chooses by shared words, and counts a shared tag twice', async () => {
+    const { market, poster } = await open();
+    const helper = await registerHelper(market);
+    const tagged = await registerCapable(market, helper, ['poetry'], 'odds');
+    const both = await registerCapable(market, helper, ['Poetry'], 'sonnets');
+    await helper.patch('/v1/me', { accepts_system_tasks: false });
+    const oneWord = await market.register('one', { good_at: 'I like sonnets.' });
+    const threeWords = await market.register('three', { good_at: 'sonnets, rhymes & metres' });
+    const none = await market.register('none', { good_at: 'accounting' });
+    const agents = [tagged, both, oneWord, threeWords, none];
+    const need = 'Sonnets with RHYMES, in regular metres and images';
+    const task = await postTask(poster, { need, tags: ['POETRY'], max_credits: 1 });
+    const [first, second, ...others] = await chosen(task, agents);
+    // Three points each: at a tie in reputation, the older agent first.
+    expect([first, second]).toEqual([both.id, threeWords.id]);
+    expect(others).toEqual([tagged.id, oneWord.id]);
+  });
+
+  it('lets reputation break ties', async () => {
+    const { poster, says } = await open();
+    const agents = [await says('sonnets'), await says('sonnets'), await says('sonnets')];
+    const done = await deliverTask(poster, agents[1]!, { max_credits: 1 });
+    await poster.post(`/v1/tasks/${done}/approve`, { rating: 5 });
+    const task = await postTask(poster, { need: 'sonnets', max_credits: 1 });
+    expect(await chosen(task, agents)).toEqual([agents[1]!.id, agents[0]!.id, agents[2]!.id]);
+  });
+
+  it('chooses five at most, never the poster nor the suspended', async () => {
+    const { market, poster, says } = await open();
+    const agents: Agent[] = [];
+    for (let i = 0; i < 8; i++) agents.push(await says('sonnets'));
+    await poster.patch('/v1/me', { good_at: 'sonnets' });
+    await market.admin.post('/v1/admin/agents/suspend', { agent_id: agents[0]!.id, suspended: true });
+    const task = await postTask(poster, { need: 'sonnets', max_credits: 1 });
+    expect(await chosen(task, agents.slice(1))).toEqual(agents.slice(1, 6).map(({ id }) => id));
+    expect((await poster.get('/v1/tasks/available')).body.tasks).toEqual([]);
+  });
+
+  it('leaves a task that nobody suits to everybody at once', async () => {
+    const { poster, says } = await open();
+    const agents = [await says('accounting'), await says('')];
+    const task = await postTask(poster, { need: 'sonnets', tags: ['poetry'], max_credits: 1 });
+    expect(await chosen(task, agents)).toEqual([]);
+    for (const agent of agents) expect((await agent.get('/v1/tasks/available')).body.total).toBe(1);
+  });
+
+  it('gives nothing for words that very many agents say, in whatever language', async () => {
+    const { poster, says } = await open();
+    const agents: Agent[] = [];
+    for (let i = 0; i < 60; i++) agents.push(await says(i === 0 ? 'hyvä runoilija' : 'hyvä'));
+    const common = await postTask(poster, { need: 'hyvä!', max_credits: 1 });
+    expect(await chosen(common, agents.slice(0, 6))).toEqual([]);
+    const rare = await postTask(poster, { need: 'hyvä runoilija', max_credits: 1 });
+    expect(await chosen(rare, agents.slice(0, 6))).toEqual([agents[0]!.id]);
+  });
+
+  it('finds words of any script', async () => {
+    const { poster, says } = await open();
+    const scripts = [
+      ['我擅长翻译小说', '请帮忙：翻译。'],
+      ['ソネットを書くのが得意です', 'ソネットがほしい'],
+      ['เขียนบทกวีได้ดี', 'อยากได้บทกวี'],
+      ['Пишу СОНЕТЫ', 'нужны сонеты'],
+      ['أكتب القصائد', 'القصائد، من فضلك'],
+      ['poe\u0301sie', 'POÉSIE'],
+      ['मैं कविता लिखता हूँ', 'एक कविता चाहिए'],
+      ['ｓｏｎｎｅｔｓ', 'sonnets'],
+    ] as const;
+    const agents: Agent[] = [];
+    for (const [goodAt] of scripts) agents.push(await says(goodAt));
+    for (const [i, [, need]] of scripts.entries()) {
+      const task = await postTask(poster, { need, max_credits: 1 });
+      expect(await chosen(task, agents), need).toEqual([agents[i]!.id]);
+    }
+  });
+
+  it('goes by what an agent says now', async () => {
+    const { poster, says } = await open();
+    const agent = await says('sonnets');
+    const sonnets = () => postTask(poster, { need: 'sonnets', max_credits: 1 });
+    await agent.patch('/v1/me', { good_at: 'limericks' });
+    expect(await chosen(await sonnets(), [agent])).toEqual([]);
+    const limericks = await postTask(poster, { need: 'limericks', max_credits: 1 });
+    expect(await chosen(limericks, [agent])).toEqual([agent.id]);
+    await agent.patch('/v1/me', { good_at: 'sonnets, limericks' });
+    expect(await chosen(await sonnets(), [agent])).toEqual([agent.id]);
+    await agent.patch('/v1/me', { good_at: null });
+    expect(await chosen(await sonnets(), [agent])).toEqual([]);
+  });
+
+  /**
+   * Puts so many agents there past the server, who all say "villanelles" and have the tag `verse`; thousands more say
+   * something else.
+   *
+   * @param rows what else to set, in SQL: `id` is `ag-` and the agent's number, from 1, the oldest.
+   */
+  const crowd = async (market: Market, count: number, ...rows: string[]) => {
+    const number = `substr('000000000000' || i, length('000000000000' || i) - 11)`;
+    const numbers = `with recursive n (i) as (select 1 union all select i + 1 from n where i < ${count})`;
+    await engine.vandalise(
+      market.url,
+      `${numbers} insert into agents (id, name, good_at, words, created_at)
+         select 'ag-' || ${number}, 'poet', 'villanelles', '["villanelles"]', 1 from n`,
+      `insert into agent_words (word, agent_id) select 'villanelles', id from agents where good_at = 'villanelles'`,
+      `insert into agent_tags (agent_id, tag, name, is_capability)
+         select id, 'verse', 'verse', 1 from agents where good_at = 'villanelles'`,
+      `insert into word_counts (word, agents) values ('villanelles', ${count}), ('', 5000)`,
+      ...rows,
+    );
+  };
+  const ranked = async ({ url }: Market, task: string) =>
+    (await engine.query(url, `select agent_id from matches where task_id = '${task}' order by rank`)).map(
+      ({ agent_id }) => Number(String(agent_id).slice('ag-'.length)),
+    );
+  const rated = (id: string) => `update agents set rating_sum = 5, rating_count = 1 where id = 'ag-000000000${id}'`;
+
+  it.each([
+    ['word', { need: 'Villanelles' }],
+    ['tag', { need: 'Write', tags: ['verse'] }],
+  ])('lets reputation break ties among hundreds who share a %s, newcomers too', async (_, task) => {
+    const { market, poster } = await open();
+    await crowd(market, 300, rated('299'));
+    const posted = await postTask(poster, { ...task, max_credits: 1 });
+    expect(await ranked(market, posted)).toEqual([299, 1, 2, 3, 4]);
+  });
+
+  it('gives no place to the suspended, however many there are', async () => {
+    const { market, poster } = await open();
+    await crowd(market, 200, `update agents set suspended_at = 1 where id < 'ag-000000000196' and good_at is not null`);
+    const posted = await postTask(poster, { need: 'Villanelles', max_credits: 1 });
+    expect(await ranked(market, posted)).toEqual([196, 197, 198, 199, 200]);
+  });
+
+  it('passes over the suspended who have a tag, at either end', async () => {
+    const { market, poster } = await open();
+    const suspended = `id < 'ag-000000000150' or id between 'ag-000000000155' and 'ag-000000000400'`;
+    await crowd(market, 400, `update agents set suspended_at = 1 where (${suspended}) and good_at is not null`);
+    const posted = await postTask(poster, { need: 'Write', tags: ['verse'], max_credits: 1 });
+    expect(await ranked(market, posted)).toEqual([150, 151, 152, 153, 154]);
+  });
+
+  it('finds in the middle of very many who have a tag those of good reputation, and those who share words besides', async () => {
+    const { market, poster } = await open();
+    await crowd(
+      market,
+      600,
+      rated('300'),
+      `update agent_words set word = 'sestinas' where agent_id = 'ag-000000000301'`,
+    );
+    await engine.vandalise(market.url, `insert into word_counts (word, agents) values ('sestinas', 1)`);
+    const posted = await postTask(poster, { need: 'Sestinas', tags: ['verse'], max_credits: 1 });
+    expect(await ranked(market, posted)).toEqual([301, 300, 1, 2, 3]);
+  });
+
+  it('chooses by the first of words that as many share, where not all can be looked at', async () => {
+    const { market, poster } = await open();
+    await crowd(
+      market,
+      600,
+      `delete from word_counts where word = 'villanelles'`,
+      `update agent_words set word = case when agent_id > 'ag-000000000300' then 'epics' else 'villanelles' end
+         where agent_id <= 'ag-000000000600'`,
+      `insert into word_counts (word, agents) values ('villanelles', 300)`,
+      `insert into word_counts (word, agents) values ('epics', 300)`,
+    );
+    const posted = await postTask(poster, { need: 'Villanelles and epics', max_credits: 1 });
+    expect(await ranked(market, posted)).toEqual([301, 302, 303, 304, 305]);
+  });
+
+  it('looks for a popular tag among the oldest of those who share as many words', async () => {
+    const { market, poster } = await open();
+    // All share one word: the hundred first in order are looked at for the tag.
+    await crowd(
+      market,
+      600,
+      `delete from agent_words where agent_id <= 'ag-000000000150' or agent_id > 'ag-000000000350'`,
+      `create table kept as select * from agent_words where word = 'villanelles'`,
+      `delete from agent_words where word = 'villanelles'`,
+      `insert into agent_words (word, agent_id) select word, agent_id from kept order by agent_id desc`,
+      `update word_counts set agents = 200 where word = 'villanelles'`,
+    );
+    const posted = await postTask(poster, { need: 'Villanelles', tags: ['verse'], max_credits: 1 });
+    expect(await ranked(market, posted)).toEqual([151, 152, 153, 154, 155]);
+  });
+
+  it('gives nothing for a word that more than a thousand say, however many others there are', async () => {
+    const { market, poster } = await open();
+    await crowd(market, 1_001);
+    const posted = await postTask(poster, { need: 'Villanelles', max_credits: 1 });
+    expect(await ranked(market, posted)).toEqual([]);
+  });
+});

@@ -1,0 +1,274 @@
+import { expect, it, onTestFinished } from 'vitest';
+import { hourMs, minuteMs } from '../../../src/ground/clock.ts';
+import { type Engine, onBothEngines } from '../../support/engines.ts';
+import { answer, answers, registerHelper } from '../../support/helpers.ts';
+import { type Agent, deliverTask, Market, postTask } from '../../support/market.ts';
+
+interface Told {
+  readonly number: number;
+  readonly type: string;
+  readonly task: string;
+  readonly data: Record<string, unknown>;
+}
+
+/** What an agent has been told, in its order. */
+async function toldTo(engine: Engine, { url }: Market, agent: Agent): Promise<Told[]> {
+  const rows = await engine.query(
+    url,
+    `select number, type, task_id, data from events where agent_id = '${agent.id}' order by number`,
+  );
+  return rows.map(({ number, type, task_id, data }) => ({
+    number: Number(number),
+    type: type as string,
+    task: task_id as string,
+    data: JSON.parse(data as string) as Record<string, unknown>,
+  }));
+}
+
+/** What it was told of one task; all of its events are numbered without a gap. */
+async function toldOf(engine: Engine, market: Market, agent: Agent, task: string): Promise<[string, object][]> {
+  const told = await toldTo(engine, market, agent);
+  expect(told.map(({ number }) => number)).toEqual(told.map((_, i) => i + 1));
+  return told.filter((event) => event.task === task).map(({ type, data }) => [type, data]);
+}
+
+async function expectClean(market: Market): Promise<void> {
+  expect((await market.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
+}
+
+/** A market that is closed with the test, or was closed in it. */
+async function openOn(url: string, env: Record<string, string> = {}, clock?: Market['clock']): Promise<Market> {
+  const market = await Market.open(url, env, clock);
+  let isOpen = true;
+  onTestFinished(() => (isOpen ? market.close() : undefined));
+  const close = market.close.bind(market);
+  market.close = async () => {
+    isOpen = false;
+    await close();
+  };
+  return market;
+}
+
+async function matchTask(helper: Agent, poster: Agent, chosen: Agent[], fields: object = {}): Promise<string> {
+  const task = await postTask(poster, { max_credits: 1, ...fields });
+  await answer(helper, answers.match(chosen));
+  return task;
+}
+
+onBothEngines('who was chosen for a task is told', (engine) => {
+  it('its rank, and when the task is cancelled or has expired; nobody else is', async () => {
+    const market = await Market.fresh(engine);
+    const [helper, poster] = [await registerHelper(market), await market.register('poster')];
+    const chosen = [await market.register('first'), await market.register('second')];
+    const bystander = await market.register('bystander');
+    const cancelled = await matchTask(helper, poster, chosen);
+    const expired = await matchTask(helper, poster, chosen);
+    await poster.post(`/v1/tasks/${cancelled}/cancel`);
+    await market.pass(72 * hourMs);
+    for (const [rank, agent] of chosen.entries()) {
+      expect(await toldOf(engine, market, agent, cancelled)).toEqual([
+        ['task_matched', { rank }],
+        ['task_cancelled', {}],
+      ]);
+      expect(await toldOf(engine, market, agent, expired)).toEqual([
+        ['task_matched', { rank }],
+        ['task_expired', { worker_id: null }],
+      ]);
+    }
+    expect(await toldOf(engine, market, poster, expired)).toEqual([['task_expired', { worker_id: null }]]);
+    expect(await toldTo(engine, market, bystander)).toEqual([]);
+    await expectClean(market);
+  });
+
+  it('in the order in which it happened, also when all of it happened before anybody was told', async () => {
+    const market = await Market.fresh(engine);
+    const [helper, poster] = [await registerHelper(market), await market.register('poster')];
+    // More than one portion of the outbox.
+    const chosen = await Promise.all(Array.from({ length: 12 }, (_, i) => market.register(`agent ${i}`)));
+    const tasks: string[] = [];
+    for (let i = 0; i < 4; i++) {
+      tasks.push(await matchTask(helper, poster, chosen));
+      await poster.post(`/v1/tasks/${tasks[i]}/cancel`);
+    }
+    await market.ctx.outbox.run();
+    for (const agent of chosen) {
+      for (const task of tasks) {
+        const types = (await toldOf(engine, market, agent, task)).map(([type]) => type);
+        expect(types).toEqual(['task_matched', 'task_cancelled']);
+      }
+    }
+    await expectClean(market);
+  });
+
+  it('also when the server went down between what happened and the telling', async () => {
+    const url = await engine.freshUrl();
+    const before = await openOn(url);
+    const { clock } = before;
+    const [helper, poster] = [await registerHelper(before), await before.register('poster')];
+    const chosen = await Promise.all(Array.from({ length: 7 }, (_, i) => before.register(`agent ${i}`)));
+    // The outbox of this server never runs: its timers are not started, and its wake-ups wake nobody.
+    const task = await matchTask(helper, poster, chosen);
+    await poster.post(`/v1/tasks/${task}/cancel`);
+    expect(await toldTo(engine, before, chosen[0]!)).toEqual([]);
+    await before.close();
+    // As a server would have drawn it whose clock is behind.
+    await engine.vandalise(url, `update outbox set id = 'ob-00000000000' where type = 'task_cancelled'`);
+
+    const after = await openOn(url, {}, clock);
+    await after.ctx.outbox.run();
+    for (const agent of chosen) {
+      const types = (await toldOf(engine, after, agent, task)).map(([type]) => type);
+      expect(types).toEqual(['task_matched', 'task_cancelled']);
+    }
+    await after.ctx.outbox.run();
+    expect(await toldTo(engine, after, chosen[0]!)).toHaveLength(2);
+    await expectClean(after);
+  });
+
+  it('whatever becomes of another task; and the audit says who has not been told', async () => {
+    const market = await Market.fresh(engine);
+    const [helper, poster] = [await registerHelper(market), await market.register('poster')];
+    const chosen = await market.register('chosen');
+    const [odd, task] = [await matchTask(helper, poster, [chosen]), await matchTask(helper, poster, [chosen])];
+    await market.ctx.outbox.run();
+    for (const id of [odd, task]) await poster.post(`/v1/tasks/${id}/cancel`);
+    await engine.vandalise(market.url, `update outbox set data = 'no JSON' where task_id = '${odd}'`);
+    await market.pass(6_000);
+    const ends = async () => (await toldTo(engine, market, chosen)).slice(2).map((told) => [told.type, told.task]);
+    expect(await ends()).toEqual([['task_cancelled', task]]);
+    expect((await market.admin.get('/v1/admin/audit')).body.broken).toEqual([
+      { invariant: 'nothing is overdue', subject: odd, detail: expect.stringContaining('task_cancelled') },
+    ]);
+    await engine.vandalise(market.url, `update outbox set data = '{}' where task_id = '${odd}'`);
+    await market.ctx.outbox.run();
+    expect(await ends()).toEqual([
+      ['task_cancelled', task],
+      ['task_cancelled', odd],
+    ]);
+    await expectClean(market);
+  });
+
+  it('later, when the database fails in a way that is no row’s fault', async () => {
+    const market = await Market.fresh(engine);
+    const [helper, poster] = [await registerHelper(market), await market.register('poster')];
+    const chosen = await market.register('chosen');
+    for (let i = 0; i < 2; i++) await matchTask(helper, poster, [chosen]);
+    const { db, outbox } = market.ctx;
+    const { transact } = db;
+    let calls = 0;
+    db.transact = (...args) => (++calls === 2 ? Promise.reject(new Error('Odd')) : transact.apply(db, args)) as never;
+    await expect(outbox.run()).rejects.toThrow('Odd');
+    expect(calls).toBe(2);
+    db.transact = transact;
+    await outbox.run();
+    expect(await toldTo(engine, market, chosen)).toHaveLength(2);
+  });
+
+  it('once, by however many servers are at it', async () => {
+    const url = await engine.freshUrl();
+    const market = await openOn(url);
+    const others =
+      engine.name === 'PostgreSQL'
+        ? [await openOn(url, {}, market.clock), await openOn(url, {}, market.clock)]
+        : [market, market];
+    const [helper, poster] = [await registerHelper(market), await market.register('poster')];
+    const chosen = await Promise.all(Array.from({ length: 11 }, (_, i) => market.register(`agent ${i}`)));
+    const tasks: string[] = [];
+    for (let i = 0; i < 5; i++) {
+      tasks.push(await matchTask(helper, poster, chosen));
+      if (i % 2 === 0) await poster.post(`/v1/tasks/${tasks[i]}/cancel`);
+    }
+    const tell = () => Promise.all([market, ...others].map(({ ctx }) => ctx.outbox.run()));
+    await tell();
+    // One that passes over what another one holds may have found nothing to do.
+    await tell();
+    for (const agent of chosen) {
+      for (const [i, task] of tasks.entries()) {
+        const types = (await toldOf(engine, market, agent, task)).map(([type]) => type);
+        expect(types).toEqual(i % 2 === 0 ? ['task_matched', 'task_cancelled'] : ['task_matched']);
+      }
+    }
+    await expectClean(market);
+  });
+
+  it('what was found of a delivery: both parties, and not who found it', async () => {
+    const market = await Market.fresh(engine);
+    const [helper, poster] = [await registerHelper(market), await market.register('poster')];
+    const worker = await market.register('worker');
+    const task = await deliverTask(poster, worker, { max_credits: 1 });
+    await answer(helper, answers.verify(false));
+    const said = { meets_requirements: false, explanation: 'It says so' };
+    expect((await toldOf(engine, market, poster, task)).at(-1)).toEqual(['task_verified', said]);
+    expect(await toldOf(engine, market, worker, task)).toEqual([['task_verified', said]]);
+    // Of its own tasks it hears like any worker.
+    expect((await toldTo(engine, market, helper)).map(({ type, data }) => [type, data])).toEqual([
+      ['task_approved', { credits: 5, rating: null }],
+    ]);
+    await expectClean(market);
+  });
+
+  it('when its claim has run out', async () => {
+    const market = await Market.fresh(engine);
+    const [helper, poster] = [await registerHelper(market), await market.register('poster')];
+    await postTask(poster, { max_credits: 1 });
+    await helper.post('/v1/tasks/pickup');
+    await market.pass(2 * minuteMs);
+    expect((await toldTo(engine, market, helper)).map(({ type }) => type)).toEqual(['claim_timeout_expired']);
+    await expectClean(market);
+  });
+});
+
+onBothEngines('a suspension', (engine) => {
+  it('of a helper frees what it had claimed, for another one', async () => {
+    const market = await Market.fresh(engine);
+    const [helper, poster] = [await registerHelper(market), await market.register('poster')];
+    const task = await postTask(poster, { max_credits: 1 });
+    const { task_id } = (await helper.post('/v1/tasks/pickup')).body;
+    const other = await registerHelper(market, 'other');
+    await market.admin.post('/v1/admin/agents/suspend', { agent_id: helper.id, suspended: true });
+    const again = await other.post('/v1/tasks/pickup');
+    expect(again.body.task_id).toBe(task_id);
+    const { status } = await other.post(`/v1/tasks/${task_id}/deliver`, { result: answers.match([helper]) });
+    expect(status).toBe(200);
+    // Whom it ranked is suspended: the task is everyone's.
+    const worker = await market.register('worker');
+    expect((await worker.get('/v1/tasks/available')).body.tasks).toMatchObject([{ task_id: task, is_matched: false }]);
+    await market.admin.post('/v1/admin/agents/suspend', { agent_id: helper.id, suspended: false });
+    expect(await market.balanceOf(helper)).toBe(100);
+    // It was asked, and stays barred from the task.
+    expect((await helper.post(`/v1/tasks/${task}/pickup`)).status).toBe(409);
+    await expectClean(market);
+  });
+
+  it('of the only helper leaves the market as if there were none', async () => {
+    const market = await Market.fresh(engine);
+    const [helper, poster] = [await registerHelper(market), await market.register('poster')];
+    await market.admin.post('/v1/admin/agents/suspend', { agent_id: helper.id, suspended: true });
+    const singer = await market.register('singer', { good_at: 'Singing' });
+    const task = await postTask(poster, { need: 'Singing', max_credits: 1 });
+    expect((await singer.get('/v1/tasks/available')).body.tasks).toMatchObject([{ task_id: task, match_rank: 0 }]);
+    await expectClean(market);
+  });
+
+  it('of a poster takes nothing from who was asked about its task: the answer is paid, and counts when it is back', async () => {
+    const url = await engine.freshUrl();
+    const before = await openOn(url);
+    const { clock } = before;
+    const [helper, poster] = [await registerHelper(before), await before.register('poster')];
+    const worker = await before.register('worker');
+    const task = await postTask(poster, { max_credits: 1 });
+    const { task_id } = (await helper.post('/v1/tasks/pickup')).body;
+    await before.admin.post('/v1/admin/agents/suspend', { agent_id: poster.id, suspended: true });
+    await before.close();
+
+    const market = await openOn(url, {}, clock);
+    const at = (agent: Agent) => market.client(agent.id, agent.key);
+    const answered = await at(helper).post(`/v1/tasks/${task_id}/deliver`, { result: answers.match([worker]) });
+    expect(answered).toMatchObject({ status: 200, body: { credits_charged: 3 } });
+    expect((await at(worker).get('/v1/tasks/available')).body.tasks).toEqual([]);
+    await market.admin.post('/v1/admin/agents/suspend', { agent_id: poster.id, suspended: false });
+    expect((await at(worker).get('/v1/tasks/available')).body.tasks).toMatchObject([{ task_id: task, match_rank: 0 }]);
+    await market.ctx.outbox.run();
+    await expectClean(market);
+  });
+});

@@ -1,0 +1,45 @@
+import type { DeliveryResponse } from '@pinchwork/sdk';
+import type { Engine } from '../../support/engines.ts';
+import { type Agent, claimTask, Market } from '../../support/market.ts';
+import { type Receiver, until } from '../../support/receiver.ts';
+
+export const privateNetworks = { PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true' };
+
+/** A market that sends, to receivers on this machine. */
+export async function sendingMarket(engine: Engine, env: Record<string, string> = {}) {
+  const market = await Market.fresh(engine, { PINCHWORK_INITIAL_CREDITS: '100000', ...privateNetworks, ...env });
+  market.ctx.webhooks.start();
+  const worker = await market.register('worker');
+  return { market, worker };
+}
+
+/** An agent whose events go to a receiver. */
+export const hooked = (market: Market, receiver: Receiver, webhook_secret?: string) =>
+  market.register('hooked', { webhook_url: receiver.url, webhook_secret });
+
+/** Has so many events happen to an agent. */
+export async function events(poster: Agent, worker: Agent, count = 1): Promise<void> {
+  for (let i = 0; i < count; i++) await claimTask(poster, worker, { max_credits: 1 });
+}
+
+export async function deliveries(agent: Agent, query = ''): Promise<DeliveryResponse[]> {
+  return (await agent.get(`/v1/me/webhook/deliveries?limit=100${query}`)).body.deliveries;
+}
+
+/** Waits until an agent's newest delivery is in a state. */
+export async function settled(agent: Agent, is: (delivery: DeliveryResponse) => boolean): Promise<DeliveryResponse> {
+  let newest: DeliveryResponse | undefined;
+  await until(async () => {
+    [newest] = await deliveries(agent);
+    return newest !== undefined && is(newest);
+  });
+  return newest!;
+}
+
+export const attempted = (times: number) => (delivery: DeliveryResponse) => delivery.attempts.length >= times;
+
+/** Lets time pass. A server may be about to sleep until a time that has gone by then: hence the wake-up. */
+export function later(market: Market, ms: number): void {
+  market.clock.advance(ms);
+  market.ctx.webhooks.wake();
+}

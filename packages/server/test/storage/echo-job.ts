@@ -1,0 +1,8 @@
+import type { Reader } from '../../src/storage/database.ts';
+
+/** A job that answers with what it is given; or fails, or takes its thread with it. */
+export default async function echo(_: Reader, input: { fail?: boolean; die?: boolean }): Promise<unknown> {
+  if (input.fail === true) throw new Error('As it was told');
+  if (input.die === true) process.exit(1);
+  return input;
+}

@@ -1,0 +1,466 @@
+import BetterSqlite from 'better-sqlite3';
+import pg from 'pg';
+import type { DirectoryOrder } from '@pinchwork/sdk';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import lookOnward from '../../src/rules/agents/directory-job.ts';
+import audit from '../../src/audit/audit.ts';
+import { oldest } from '../../src/rules/board/scan.ts';
+import lookUp from '../../src/rules/board/look-up-job.ts';
+import { hourMs, minuteMs } from '../../src/ground/clock.ts';
+import type { Params, Prepared } from '../../src/storage/prepared.ts';
+import { countWaiting } from '../../src/rules/webhooks/queries.ts';
+import { type Engine, onBothEngines } from '../support/engines.ts';
+import { answer, answers, registerHelper } from '../support/helpers.ts';
+import { type Agent, claimTask, deadWebhook, deliverTask, makeDelivery, Market, postTask } from '../support/market.ts';
+import { until } from '../support/receiver.ts';
+
+/** The queries that were declared and have not been run: what is run is compiled first. */
+const unheard = vi.hoisted(() => new Set<Prepared<Params, unknown>>());
+
+vi.mock('../../src/storage/prepared.ts', async (importOriginal) => {
+  type Declaration = typeof import('../../src/storage/prepared.ts');
+  const original = await importOriginal<Declaration>();
+  const watched =
+    <Args extends unknown[], Query extends ReturnType<Declaration['prepared']>>(declare: (...args: Args) => Query) =>
+    (...args: Args): Query => {
+      const query = declare(...args);
+      const { compile } = query;
+      query.compile = (...engine) => {
+        unheard.delete(query);
+        return compile(...engine);
+      };
+      unheard.add(query);
+      return query;
+    };
+  return {
+    ...original,
+    prepared: watched(original.prepared),
+    preparedSql: watched(original.preparedSql),
+    insertion: watched(original.insertion as Declaration['prepared']),
+  };
+});
+
+interface Statement {
+  readonly text: string;
+  readonly values: readonly unknown[];
+  /** PostgreSQL keeps it under its name, and may run it by a plan that ignores the values. */
+  readonly isKept: boolean;
+}
+
+/** Notes every statement that reaches an engine's driver, with the values of its latest run. */
+function listen(): Map<string, Statement> {
+  const heard = new Map<string, Statement>();
+  const { prepare } = BetterSqlite.prototype;
+  const { query } = pg.Client.prototype;
+  BetterSqlite.prototype.prepare = function (this: BetterSqlite.Database, source: string) {
+    heard.set(source, { text: source, values: [], isKept: true });
+    return prepare.call(this, source);
+  } as typeof prepare;
+  pg.Client.prototype.query = function (this: pg.Client, ...args: unknown[]) {
+    const { name, text, values = [] } = args[0] as { name?: string; text?: string; values?: unknown[] };
+    if (text !== undefined) heard.set(text, { text, values, isKept: name !== undefined });
+    return (query as (...all: unknown[]) => unknown).apply(this, args);
+  } as typeof query;
+  onTestFinished(() => {
+    BetterSqlite.prototype.prepare = prepare;
+    pg.Client.prototype.query = query;
+  });
+  return heard;
+}
+
+/** So many rows of everything that grows: on empty tables a planner reads the whole, whatever is indexed. */
+const rows = 20_000;
+
+function seeds(agent: string): string[] {
+  const each = `with recursive n (i) as (select 1 union all select i + 1 from n where i < ${rows})`;
+  const id = (prefix: string) => `'${prefix}' || substr('000000000000' || i, length('000000000000' || i) - 11)`;
+  const at = '1893456000000 - i';
+  return [
+    `${each} insert into agents (id, name, created_at) select ${id('ag-')}, 'seed', ${at} from n`,
+    `${each} insert into accounts (id, balance) select ${id('ag-')}, 0 from n`,
+    `${each} insert into accounts (id, balance) select ${id('tk-')}, 0 from n`,
+    `${each} insert into api_keys (id, agent_id, key_hash, created_at) select ${id('')}, ${id('ag-')}, 'x', ${at} from n`,
+    // Of everything one agent has half, the others a little each. A third of the tasks is on the board.
+    `${each} insert into tasks (id, poster_id, worker_id, need, tags, max_credits, fee_ppm, status, version, created_at, expires_at, claim_number, credits_charged)
+       select ${id('tk-')}, case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, case when i % 3 = 0 then null when i % 2 = 1 then '${agent}' else ${id('ag-')} end,
+         'seed', '["common"]', 1, 0, case i % 3 when 0 then 'posted' else 'approved' end, 1, ${at}, 1993456000000 + i, 1, 1 from n`,
+    // The platform's own: those that wait are handed out behind what the test makes.
+    `${each} insert into tasks (id, kind, about_id, poster_id, need, tags, max_credits, fee_ppm, status, version, created_at, expires_at)
+       select ${id('ts-')}, case i % 3 when 0 then 'match' when 1 then 'verify' else 'extract' end, ${id('tk-')}, 'ag-platform',
+         '', '[]', 1, 0, case i % 3 when 2 then 'posted' else 'cancelled' end, 1, 1993456000000 + i, 2093456000000 from n`,
+    `${each} insert into board_tags (tag, created_at, task_id) select 'common', ${at}, ${id('tk-')} from n where i % 3 = 0`,
+    `${each} insert into board_hints (tag, created_at, task_id) select 'common', ${at}, ${id('tk-')} from n where i % 3 = 0`,
+    `${each} insert into matches (task_id, agent_id, rank, task_created_at, on_board)
+       select ${id('tk-')}, case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, i % 5, ${at}, case when i % 3 = 0 then 1 else 0 end from n`,
+    `${each} insert into outbox (id, task_id, type, data, created_at) select ${id('ob-')}, ${id('ts-')}, 'task_expired', '{}', ${at} from n where i <= 1000`,
+    `${each} insert into system_tasks_posted (task_id, poster_id, posted_at)
+       select ${id('ts-')}, case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, ${at} from n`,
+    `${each} insert into system_spending (period, credits) select 189345600 - i, 1 from n`,
+    // One word that everybody says, and of the rest each one's own.
+    `${each} insert into agent_words (word, agent_id) select 'common', ${id('ag-')} from n`,
+    `${each} insert into agent_words (word, agent_id) select 'word' || i, ${id('ag-')} from n`,
+    `${each} insert into word_counts (word, agents) select 'word' || i, 1 from n`,
+    `insert into word_counts (word, agents) values ('common', ${rows}), ('', ${rows})`,
+    `${each} insert into task_transitions (task_id, version, transition, from_status, to_status, claim_number, at)
+       select ${id('tk-')}, 1, 'post', null, 'posted', 0, ${at} from n`,
+    `${each} insert into ledger_entries (transfer_id, account_id, amount, reason, created_at)
+       select ${id('le-')}, case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, 1, 'seed', ${at} from n`,
+    `${each} insert into events (agent_id, number, type, task_id, data, created_at)
+       select case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, 1000 + i, 'task_claimed', ${id('tk-')}, '{}', ${at} from n`,
+    `${each} insert into event_cursors (agent_id, last_number) select ${id('ag-')}, 1000 + i from n`,
+    // Half of all talk is about one task, and half of that from one agent.
+    `${each} insert into questions (id, task_id, asker_id, question, created_at, asked_event)
+       select ${id('qa-')}, case when i % 2 = 0 then 'tk-000000000001' else ${id('tk-')} end,
+         case when i % 4 = 0 then '${agent}' else ${id('ag-')} end, 'seed', ${at}, 1 from n`,
+    `${each} insert into messages (id, task_id, claim_number, worker_id, sender_id, message, created_at, event)
+       select ${id('msg-')}, case when i % 2 = 0 then 'tk-000000000001' else ${id('tk-')} end, 1,
+         case when i % 4 = 0 then '${agent}' else ${id('ag-')} end, ${id('ag-')}, 'seed', ${at}, 1 from n`,
+    `${each} insert into reports (id, task_id, reporter_id, reason, status, created_at)
+       select ${id('rp-')}, ${id('tk-')}, ${id('ag-')}, 'seed', 'open', ${at} from n`,
+    `${each} insert into admin_actions (id, action, subject, address, before, after, created_at)
+       select ${id('aa-')}, 'grant_credits', ${id('ag-')}, '', '{}', '{}', ${at} from n`,
+    `${each} insert into idempotency_keys (scope, key, fingerprint, reply, expires_at)
+       select '${agent}', ${id('')}, '', '', ${at} from n`,
+    `${each} insert into agent_tags (agent_id, tag, name, tasks_completed, is_capability) select ${id('ag-')}, 'common', 'common', i, i % 2 from n`,
+    `${each} insert into agent_tags (agent_id, tag, name, tasks_completed) select '${agent}', 'own' || i, 'own' || i, i from n where i <= 5000`,
+    `${each} insert into trust (truster_id, trusted_id, score, interactions, updated_at)
+       select '${agent}', ${id('ag-')}, 0.5, 1, ${at} from n`,
+    `${each} insert into earnings (agent_id, at, total)
+       select case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, ${at}, i from n`,
+    // Of a hundred and more that have ended, one waits.
+    `${each} insert into webhook_deliveries (agent_id, id, event_number, event, data, created_at, status, tries, next_at, forget_at)
+       select case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, ${id('wd-')}, i, 'task_claimed', '{}', ${at},
+         case when i % 300 = 0 then 'pending' when i % 2 = 0 then 'dead' else 'delivered' end, i / 300 % 2,
+         case i % 300 when 0 then 1993456000000 + i end, case when i % 300 > 0 then 1993456000000 + i end from n`,
+    `${each} insert into webhook_endpoints (agent_id, due_at, failing) select ${id('ag-')}, 1993456000000 + i, i % 2 from n`,
+    `${each} insert into rate_windows (key, count, ends_at) select ${id('')}, 1, 1893456000000 + i from n`,
+  ];
+}
+
+/** Questions, messages and reports, from everybody's side. */
+async function talk({ admin }: Market, poster: Agent, worker: Agent): Promise<void> {
+  const task = `/v1/tasks/${await postTask(poster, { max_credits: 2 })}`;
+  await poster.post(`${task}/questions`, { question: 'Mine?' });
+  const { body } = await worker.post(`${task}/questions`, { question: 'Why?' });
+  for (let i = 0; i < 2; i++) await poster.post(`${task}/questions/${body.id}/answer`, { answer: 'So' });
+  await worker.post(`${task}/report`, { reason: 'Spam' });
+  await worker.get(`${task}/messages`);
+  await worker.post(`${task}/pickup`);
+  await worker.post(`${task}/messages`, { message: 'Half done' });
+  await worker.post(`${task}/abandon`);
+  await poster.post(`${task}/cancel`);
+  for (const agent of [poster, worker]) {
+    for (const list of ['questions', 'messages']) await agent.get(`${task}/${list}`);
+  }
+  const { reports } = (await admin.get('/v1/admin/reports?limit=1')).body;
+  for (const query of ['?status=open', '?status=resolved', '?status=dismissed']) {
+    await admin.get(`/v1/admin/reports${query}`);
+  }
+  await admin.post(`/v1/admin/reports/${reports[0].report_id}`, { status: 'resolved' });
+  await admin.get('/v1/admin/log');
+}
+
+/** The directory in every order and by every filter, profiles, and the pages for people. */
+async function discover(market: Market, task: string, agent: Agent): Promise<void> {
+  const get = (url: string) => market.request({ method: 'GET', url });
+  for (const order of ['reputation', 'tasks_completed', 'rating_count', 'newest']) {
+    for (const filter of ['', '&tags=common', '&tags=rare', '&tags=common,rare', '&search=seed', '&min_reputation=1']) {
+      expect((await get(`/v1/agents?sort_by=${order}${filter}`)).status).toBe(200);
+    }
+  }
+  await get('/v1/agents?limit=100');
+  await get('/v1/agents?search=seed&offset=10000');
+  await get(`/v1/agents/${agent.id}`);
+  await get('/human');
+  await get(`/human/tasks/${task}`);
+}
+
+/** Streams, looking back, and looking for what nobody told of. */
+async function hear({ ctx }: Market, agent: Agent): Promise<void> {
+  await agent.get('/v1/events/history?after=0');
+  const { stream } = await ctx.streams.open(agent.id, { after: 0, types: undefined });
+  const wait = ctx.watch.subscribe((await agent.get('/v1/tasks/mine')).body.tasks[0].task_id, agent.id);
+  await ctx.tail.catchUp();
+  wait.end();
+  stream.end();
+}
+
+/** Webhooks: one that is down, so that its deliveries wait, are dead, are sent again. */
+async function hook({ ctx, clock }: Market, owner: Agent, worker: Agent): Promise<void> {
+  const list = '/v1/me/webhook/deliveries';
+  await owner.patch('/v1/me', { webhook_url: deadWebhook });
+  ctx.webhooks.start();
+  await owner.post('/v1/me/webhook/test');
+  const id = await makeDelivery(owner, worker);
+  await until(async () => (await owner.get(`${list}?status=pending`)).body.deliveries[0]?.attempts.length === 1);
+  clock.advance(minuteMs);
+  ctx.webhooks.wake();
+  for (const query of ['', '?status=pending', '?status=dead', '?status=delivered']) await owner.get(`${list}${query}`);
+  await owner.post(`${list}/${id}/redeliver`);
+  await ctx.webhooks.stop();
+  // What the metrics ask.
+  await ctx.db.first(countWaiting, { limit: 100 });
+}
+
+/** The platform's own tasks, answered; who was chosen; and the board of an agent with capabilities. */
+async function match(market: Market, poster: Agent): Promise<void> {
+  const fields = { max_credits: 2, tags: ['common', 'rare'], need: 'Something common that word7 would do' };
+  // Nobody can be asked: the words decide.
+  const matched = await postTask(poster, fields);
+  const helper = await registerHelper(market);
+  const coder = await market.register('coder', { good_at: 'common things and word7' });
+  const asked = await postTask(poster, fields);
+  await answer(helper, answers.match([coder], ['rare', 'common']));
+  await answer(helper, answers.extract(['common', 'rare', 'coding']));
+  for (const query of [
+    '',
+    '?tags=common',
+    '?tags=common,rare',
+    '?offset=50',
+    '?tags=common&offset=2000',
+    '?search=seed',
+  ]) {
+    await coder.get(`/v1/tasks/available${query}`);
+  }
+  await coder.post(`/v1/tasks/${asked}/pickup`);
+  await coder.post(`/v1/tasks/${asked}/abandon`);
+  await coder.post('/v1/tasks/pickup');
+  await coder.post('/v1/tasks/pickup?tags=common');
+  await coder.post('/v1/tasks/pickup/batch', { count: 10, tags: ['common', 'rare'] });
+  await poster.post(`/v1/tasks/${matched}/cancel`);
+  await deliverTask(poster, coder, fields);
+  await answer(helper, answers.verify());
+  await postTask(poster, fields);
+  await helper.post(`/v1/tasks/${(await helper.post('/v1/tasks/pickup')).body.task_id}/abandon`);
+  await coder.patch('/v1/me', { good_at: 'word8 and nothing else that anybody says' });
+  await coder.patch('/v1/me', { good_at: null });
+  await market.ctx.outbox.run();
+}
+
+/** Calls everything that reads or changes rows, so that each of its statements is heard. */
+async function useEverything(market: Market): Promise<void> {
+  const [poster, worker] = [await market.register('poster'), await market.register('worker')];
+  for (const query of ['', '?tags=common', '?tags=common,rare', '?limit=5&offset=5']) {
+    await worker.get(`/v1/tasks/available${query}`);
+  }
+  market.clock.advance(minuteMs / 2);
+  await market.ctx.search.run();
+  for (const query of ['search=seed', 'search=absent', 'search=s&tags=common', 'search=absent&tags=common,rare']) {
+    await worker.get(`/v1/tasks/available?${query}`);
+    await worker.post(`/v1/tasks/pickup?${query}`);
+  }
+  // What runs apart is not heard: the same once more, in this thread.
+  for (const tags of [[], ['common']]) {
+    const board = { agent: worker.id, now: market.clock.now() };
+    for (const part of ['seed', 'absent']) {
+      await lookUp(market.ctx.db, { board, tags, part, from: oldest, want: 1, budgetMs: 1_000 });
+    }
+  }
+  for (const [order, from] of Object.entries({
+    reputation: 9_999,
+    tasks_completed: 99_999,
+    rating_count: 9,
+    newest: '~',
+  })) {
+    const shape = `${order as DirectoryOrder}/list/0` as const;
+    const params = { part: 'seed', least: 0, passed: 0, reach: 1_000 };
+    await lookOnward(market.ctx.db, {
+      shape,
+      order: order as DirectoryOrder,
+      params,
+      from: [from, '~'],
+      want: 1,
+      budgetMs: 1_000,
+    });
+  }
+  for (const query of ['', '?role=poster', '?role=worker&status=approved', '?status=posted']) {
+    await worker.get(`/v1/tasks/mine${query}`);
+  }
+  await worker.get('/v1/me/credits');
+  await worker.post('/v1/tasks/pickup');
+  await worker.post('/v1/tasks/pickup?tags=common,rare');
+  const fields = { max_credits: 2, tags: ['common'] };
+  const delivered = await deliverTask(poster, worker, fields);
+  for (let i = 0; i < 3; i++) {
+    await poster.post(`/v1/tasks/${delivered}/reject`, { reason: 'No' });
+    await worker.post(`/v1/tasks/${delivered}/deliver`, { result: 'Again' });
+  }
+  const approved = await deliverTask(poster, worker, fields);
+  await poster.post(`/v1/tasks/${approved}/approve`, { rating: 5, feedback: 'Good' }, { 'idempotency-key': 'once' });
+  await worker.post(`/v1/tasks/${approved}/deliver`, { result: 'Too late' });
+  for (let i = 0; i < 2; i++) await worker.post(`/v1/tasks/${approved}/rate`, { rating: 4 });
+  for (const path of ['', '/stats', '/trust', '/trust?offset=5']) await worker.get(`/v1/me${path}`);
+  await worker.patch('/v1/me', { good_at: 'sums' });
+  await discover(market, approved, worker);
+  await worker.post(`/v1/tasks/${await claimTask(poster, worker, fields)}/abandon`);
+  await poster.post(`/v1/tasks/${await postTask(poster, fields)}/cancel`);
+  await talk(market, poster, worker);
+  await hear(market, poster);
+  await hook(market, poster, worker);
+  await match(market, poster);
+  await deliverTask(poster, worker, fields);
+  await claimTask(poster, worker, { ...fields, deadline_minutes: 1 });
+  await claimTask(poster, worker, { ...fields, claim_timeout_minutes: 1 });
+  await market.admin.post('/v1/admin/agents/suspend', { agent_id: worker.id, suspended: true });
+  await market.admin.post('/v1/admin/credits/grant', { agent_id: worker.id, amount: 1 });
+  await market.ctx.housekeeping.run();
+  await market.pass(25 * hourMs);
+  await audit(market.ctx.db, { now: market.clock.now() });
+}
+
+/** Has what nothing above needed heard too, without values: by some of these, only others' faults and bad luck are met. */
+async function runUnheard({ ctx: { db } }: Market): Promise<void> {
+  const nothing = new Proxy({}, { get: () => null });
+  for (const query of unheard) {
+    // An engine may refuse to run it so. It has been prepared by then.
+    await db.transact('hear', (tx) => tx.run(query, nothing)).catch(() => undefined);
+  }
+  expect(unheard).toEqual(new Set());
+}
+
+/** A part of a statement: a subquery with its own name, `(…) as name`. */
+interface Part {
+  readonly name: string;
+  readonly text: string;
+  /** Where its bracket opens. */
+  readonly at: number;
+}
+
+function partsOf(text: string): Part[] {
+  const parts: Part[] = [];
+  const open: number[] = [];
+  for (let i = 0; i < text.length; i++) {
+    if (text[i] === '(') open.push(i);
+    if (text[i] !== ')') continue;
+    const at = open.pop()!;
+    const name = /^\)\s+as\s+"?(\w+)"?/.exec(text.slice(i))?.[1];
+    if (name !== undefined) parts.push({ name, text: text.slice(at + 1, i), at });
+  }
+  return parts;
+}
+
+/** Parts that hold so many rows at most, whatever the tables hold: what is read of them is no table. */
+const boundedParts = (text: string) => partsOf(text).filter((part) => /\blimit (\+?\?|\$\d+|\d+)/.test(part.text));
+
+/**
+ * Whether a statement begins with so many rows at most, and finds the others by theirs: then it may sort them. One step
+ * through the board is 2,000 tasks, a window of the directory as many agents, a pickup ten tasks.
+ */
+function startsWithFew(statement: string): boolean {
+  const text = statement.replaceAll(/\(select [^()]*\) as \w+/g, 'value');
+  const within = /^\s*select count\(\*\) as "?total"? from \(/.exec(text)?.[0].length ?? 0;
+  const first = /^\s*select(?:(?! from )[\s\S])* from (?=\()/.exec(text.slice(within));
+  const at = first === null ? -1 : within + first[0].length;
+  return boundedParts(text).some((part) => part.at === at) || /"tasks"."id" in \([+?$\d, ]+\)/.test(text);
+}
+
+/** What SQLite may read from end to end, or from its beginning up to a limit. */
+const mayScan: [RegExp, string][] = [
+  [/^SCAN CONSTANT/, 'no table'],
+  [/^SCAN json_each/, 'a list that is a parameter'],
+  [/^SCAN search_trigrams VIRTUAL TABLE INDEX/, 'the index of trigrams, asked for some'],
+  [/^SCAN found/, 'what the index has found, up to a limit'],
+  [/ INDEX agents_(releasing|unindexed)$/, 'a few rows, for a while'],
+  [/ INDEX agents_infra$/, 'the first that is neither of two agents'],
+  [/ INDEX tasks_open$/, 'the newest tasks, up to a limit'],
+  [/ INDEX agents_by_reputation_e2$/, 'the agents of the best reputation, up to a limit'],
+  [/ INDEX webhook_deliveries_(fresh|again)$/, 'those that wait, up to a limit'],
+  [/^SCAN outbox$/, 'the oldest row, of those of the last second'],
+  [/^SCAN (reports|admin_actions) USING COVERING INDEX/, 'rows to be counted, up to a limit'],
+];
+
+/** A part of the statement is no table: how its own rows are found, its own lines say. */
+const scansTable = (line: string, plan: readonly string[]) => {
+  const name = /^SCAN (\S+)$/.exec(line)?.[1];
+  const isPart = plan.some((other) => other === `CO-ROUTINE ${name}` || other === `MATERIALIZE ${name}`);
+  return (
+    line.includes('AUTOMATIC') ||
+    (line.startsWith('SCAN ') && !isPart && !mayScan.some(([pattern]) => pattern.test(line)))
+  );
+};
+
+/** Whether a join compares rows instead of looking them up, and they are more than a handful. */
+const comparesMany = (line: string, plan: readonly string[]) =>
+  line.startsWith('Join Filter') && Number(/cost=[\d.]+\.\.(\d+)/.exec(plan[plan.indexOf(line) - 1]!)?.[1]) > 100;
+
+/**
+ * Whether a line of a plan says that it reads a whole table, or sorts what may be one, or compares each row of two tables.
+ * PostgreSQL may sort what it has found to be few.
+ */
+const faults = {
+  SQLite: (line: string, plan: readonly string[], text: string) =>
+    scansTable(line, plan) || (line.includes('TEMP B-TREE') && !startsWithFew(text)),
+  PostgreSQL: (line: string, plan: readonly string[], text: string) =>
+    line.includes('Seq Scan on') ||
+    comparesMany(line, plan) ||
+    (!startsWithFew(text) && Number(/Sort .*rows=(\d+)/.exec(line)?.[1] ?? 0) > 1_000),
+};
+
+/** What may sort or read a whole result, because it is bounded; each with its bound. */
+const bounded: [RegExp, string][] = [
+  [/as "mine"/, 'as many rows of each role and status as the page reaches'],
+  [/as "page"|as "counted"|as "e"/, 'the rows of one page, or as many as are counted'],
+  [/having sum\(e.amount\)|count\(distinct e.transfer_id\)/, 'one range of an audit'],
+  [/as "completed"/, 'everything, counted once a minute for all readers, on SQLite in a thread of its own'],
+  [/from \(select id from tasks where id in/, 'as many tasks as are named: up to a thousand'],
+  [/"search_progress"/, 'one row'],
+  [/from "meta"|schema_migrations|kysely_migration|sqlite_master|pg_catalog|from "stuck_timers"/, 'a handful of rows'],
+];
+
+/**
+ * Statements that look at some hundreds or thousands of rows, found by an index. Of tables as small as our seeds
+ * PostgreSQL rightly reads all for that; so it is asked how it would do without.
+ */
+const looksAtSome = (text: string) => startsWithFew(text) || /as "tag_\d"/.test(text);
+
+/** What an audit compares in one range of ids. Of tables as small as our seeds, PostgreSQL makes hashes of the whole. */
+const isAudit = (text: string) => text.includes('as subject');
+
+/** How an engine would run a statement; on PostgreSQL both with these values and, if it is kept, with any. */
+async function planOf(engine: Engine, url: string, { text, values, isKept }: Statement): Promise<string[]> {
+  if (engine.name === 'SQLite') {
+    const plan = await engine.query(url, `explain query plan ${text.replaceAll('?', 'null')}`);
+    return plan.map(({ detail }) => String(detail));
+  }
+  const client = new pg.Client(url);
+  await client.connect();
+  const explain = async (statement: string, bound: readonly unknown[]) => {
+    const { rows: plan } = await client.query<Record<string, string>>(`explain ${statement}`, [...bound]);
+    return plan.map((row) => row['QUERY PLAN']!.trim());
+  };
+  if (looksAtSome(text)) await client.query('set enable_seqscan = off');
+  const plan = await explain(text, values);
+  if (isKept) {
+    await client.query('set plan_cache_mode = force_generic_plan');
+    await client.query(`prepare kept as ${text}`);
+    const nulls = values.length === 0 ? '' : `(${values.map(() => 'null').join()})`;
+    plan.push(...(await explain(`execute kept ${nulls}`, [])));
+  }
+  await client.end();
+  return plan;
+}
+
+onBothEngines('every statement', (engine) => {
+  it('finds its rows by an index, in the order it wants them', async () => {
+    const heard = listen();
+    const market = await Market.fresh(engine);
+    const agent = await market.register('owner of much');
+    await engine.vandalise(market.url, ...seeds(agent.id), ...(engine.name === 'PostgreSQL' ? ['analyze'] : []));
+    heard.clear();
+    await useEverything(market);
+    await runUnheard(market);
+    const statements = [...heard.values()].filter(({ text }) =>
+      /^\s*(select|update|delete|with)|^insert[^(]+\([^)]+\)\s+select/i.test(text),
+    );
+    const faulty: string[] = [];
+    for (const statement of statements) {
+      const { text } = statement;
+      if (engine.name === 'PostgreSQL' && isAudit(text)) continue;
+      if (!startsWithFew(text) && bounded.some(([pattern]) => pattern.test(text))) continue;
+      const plan = await planOf(engine, market.url, statement);
+      if (plan.some((line) => faults[engine.name](line, plan, text)))
+        faulty.push([statement.text, ...plan].join('\n  '));
+    }
+    expect(faulty).toEqual([]);
+  });
+});

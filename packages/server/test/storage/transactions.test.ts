@@ -1,0 +1,252 @@
+import { expect, it } from 'vitest';
+import { systemClock } from '../../src/ground/clock.ts';
+import type { Database, Tx } from '../../src/storage/database.ts';
+import { migrate } from '../../src/storage/migrate.ts';
+import { openDatabase } from '../../src/storage/open.ts';
+import { type Params, prepared } from '../../src/storage/prepared.ts';
+import { openSqlite } from '../../src/storage/sqlite/sqlite.ts';
+import { DomainError } from '../../src/ground/errors.ts';
+import { appendEvent } from '../../src/rules/events/append.ts';
+import { version } from '../../src/ground/version.ts';
+import { type Engine, onBothEngines, sqlite } from '../support/engines.ts';
+import { Market } from '../support/market.ts';
+import { onTestFinished } from 'vitest';
+
+const put = prepared('put', (db, p: { key: string; value: string }) =>
+  db.insertInto('meta').values({ key: p.key, value: p.value }),
+);
+const get = prepared('get', (db, p: { key: string }) => db.selectFrom('meta').select('value').where('key', '=', p.key));
+const addAgent = prepared('addAgent', (db, p: { id: string }) =>
+  db.insertInto('agents').values({
+    id: p.id,
+    name: 'x',
+    accepts_system_tasks: 0,
+    tasks_posted: 0,
+    tasks_completed: 0,
+    rating_sum: 0,
+    rating_count: 0,
+    created_at: 0,
+  }),
+);
+const countMeta = prepared('countMeta', (db, _: Params) =>
+  db.selectFrom('meta').select((eb) => [eb.fn.countAll<number>().as('count'), eb.fn.sum<number>(eb.lit(2)).as('sum')]),
+);
+
+async function fresh(engine: Engine): Promise<{ db: Database; url: string }> {
+  const url = await engine.freshUrl();
+  const db = await openDatabase(url, { clock: systemClock, onError: () => undefined });
+  await migrate(db, version);
+  onTestFinished(() => db.close());
+  return { db, url };
+}
+
+const valueOf = async (db: Database, key: string) => (await db.first(get, { key }))?.value;
+
+onBothEngines('a transaction', (engine) => {
+  it('that fails rolls back alone, whatever else is under way', async () => {
+    const { db } = await fresh(engine);
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 20 }, (_, i) =>
+        db.transact('put', async (tx) => {
+          tx.send(put, { key: `before ${i}`, value: 'x' });
+          await tx.run(put, { key: `key ${i}`, value: 'x' });
+          if (i % 3 === 0) throw new DomainError('conflict', 'On purpose');
+          return i;
+        }),
+      ),
+    );
+    for (const [i, outcome] of outcomes.entries()) {
+      expect(outcome.status).toBe(i % 3 === 0 ? 'rejected' : 'fulfilled');
+      expect(await valueOf(db, `key ${i}`)).toBe(i % 3 === 0 ? undefined : 'x');
+      expect(await valueOf(db, `before ${i}`)).toBe(i % 3 === 0 ? undefined : 'x');
+    }
+  });
+
+  it('fails with what a sent statement failed with', async () => {
+    const { db } = await fresh(engine);
+    const sent = db.transact('put', async (tx) => {
+      tx.send(put, { key: 'good', value: 'x' });
+      tx.send(put, { key: 'bad', value: null as unknown as string });
+      await tx.first(get, { key: 'good' }).catch(() => undefined);
+    });
+    await expect(sent).rejects.toThrow(/null/i);
+    expect(await valueOf(db, 'good')).toBeUndefined();
+  });
+
+  it('is never told as done when it was not, also where the verb swallows a failure', async () => {
+    const { db } = await fresh(engine);
+    await db.transact('put', (tx) => tx.run(put, { key: 'taken', value: 'x' }));
+    const [outcome] = await Promise.allSettled([
+      db.transact('put', async (tx) => {
+        await tx.run(put, { key: 'mine', value: 'x' });
+        await tx.run(put, { key: 'other', value: null as unknown as string }).catch(() => undefined);
+      }),
+    ]);
+    expect(await valueOf(db, 'mine')).toBe(outcome.status === 'fulfilled' ? 'x' : undefined);
+  });
+
+  it('answers, and wakes, only after the commit; never for one that failed', async () => {
+    const { db } = await fresh(engine);
+    const seen: (string | undefined)[] = [];
+    const wakes: Promise<void>[] = [];
+    const wake = (key: string) => void wakes.push(valueOf(db, key).then((value) => void seen.push(value)));
+    await db.transact('put', async (tx) => {
+      tx.afterCommit(() => wake('a'));
+      await tx.run(put, { key: 'a', value: 'on disk' });
+    });
+    const failed = db.transact('put', async (tx) => {
+      tx.afterCommit(() => wake('b'));
+      throw new Error('On purpose');
+    });
+    await expect(failed).rejects.toThrow('On purpose');
+    await Promise.all(wakes);
+    expect(seen).toEqual(['on disk']);
+  });
+
+  it('gets numbers for counts and sums', async () => {
+    const { db } = await fresh(engine);
+    const { count, sum } = (await db.first(countMeta, {}))!;
+    expect([typeof count, typeof sum]).toEqual(['number', 'number']);
+  });
+
+  it('numbers events of many writers without gaps, and without deadlocks when each takes its locks in order', async () => {
+    const { ctx, url } = await Market.fresh(engine);
+    const { db } = ctx;
+    const agents = ['ag-1', 'ag-2', 'ag-3', 'ag-4'];
+    await db.transact('agents', async (tx) => agents.forEach((id) => tx.send(addAgent, { id })));
+    const numbers = new Map(agents.map((id) => [id, [] as number[]]));
+    const two = async (tx: Tx, i: number) => {
+      const pair = [agents[i % 4]!, agents[(i + 1 + (i % 3)) % 4]!].sort();
+      for (const agentId of new Set(pair)) {
+        await appendEvent(ctx, tx, { agentId, taskId: 'tk-1', type: 'deadline_expired', data: {} }, i);
+      }
+      if (i % 7 === 0) throw new DomainError('conflict', 'On purpose');
+    };
+    await Promise.allSettled(Array.from({ length: 400 }, (_, i) => db.transact('two', (tx) => two(tx, i))));
+    const rows = await engine.query(url, 'select agent_id, number from events order by agent_id, number');
+    for (const { agent_id, number } of rows) numbers.get(String(agent_id))!.push(Number(number));
+    for (const of of numbers.values()) expect(of).toEqual(of.map((_, i) => i + 1));
+    expect(rows.length).toBeGreaterThan(600);
+  });
+});
+
+it('a query on the root handle does not pass for one in a transaction', async () => {
+  const { db } = await fresh(sqlite);
+  const needsTx = (_tx: Tx) => undefined;
+  await db.transact('type test', async (tx) => needsTx(tx));
+
+  // @ts-expect-error The root handle inside a transaction would hang on SQLite and escape on PostgreSQL.
+  needsTx(db); // eslint-disable-line @typescript-eslint/no-unsafe-class-instance-assignment -- that is the point
+});
+
+it('a verb that awaits something foreign is named and rolled back, and holds up nobody else', async () => {
+  const { db } = await fresh(sqlite);
+  let late: Promise<unknown> | undefined;
+  const verbs = [
+    db.transact('before', (tx) => tx.run(put, { key: 'before', value: 'x' })),
+    db.transact('dawdler', async (tx) => {
+      await tx.run(put, { key: 'dawdler', value: 'x' });
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      await (late = tx.run(put, { key: 'late', value: 'x' }));
+    }),
+    db.transact('after', (tx) => tx.run(put, { key: 'after', value: 'x' })),
+    db.transact('dawdler again', () => new Promise(setImmediate)),
+    db.transact('last', (tx) => tx.run(put, { key: 'last', value: 'x' })),
+  ];
+  const outcomes = await Promise.allSettled(verbs);
+  expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'rejected', 'fulfilled']);
+  await expect(verbs[1]).rejects.toThrow('The verb "dawdler" awaited something other than its Tx');
+  await expect(verbs[3]).rejects.toThrow('The verb "dawdler again"');
+  await new Promise((resolve) => setTimeout(resolve, 40));
+  await expect(late).rejects.toThrow('The transaction is over');
+  expect(await Promise.all(['before', 'dawdler', 'late', 'after', 'last'].map((key) => valueOf(db, key)))).toEqual([
+    'x',
+    undefined,
+    undefined,
+    'x',
+    'x',
+  ]);
+});
+
+it('when the disk is full everybody in the batch is told so, reads go on, and writes come back with the space', async () => {
+  const url = await sqlite.freshUrl();
+  const roomy = openSqlite({ path: url });
+  await migrate(roomy, version);
+  await roomy.close();
+  const [{ page_count: pages }] = (await sqlite.query(url, 'pragma page_count')) as [{ page_count: number }];
+  const full = openSqlite({ path: url, maxPages: pages + 20 });
+  const write = (key: string, size: number) =>
+    full.transact('write', (tx) => tx.run(put, { key, value: 'x'.repeat(size) }));
+  await write('fits', 10);
+  const batch = await Promise.allSettled([write('small', 10), write('huge', 1_000_000), write('small too', 10)]);
+  for (const outcome of batch) {
+    expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'storage_unavailable' } });
+  }
+  expect(await valueOf(full, 'fits')).toHaveLength(10);
+  expect(await valueOf(full, 'small')).toBeUndefined();
+  await write('small', 10);
+  expect(await valueOf(full, 'small')).toHaveLength(10);
+  await full.close();
+});
+
+it('a disk that fills up in the middle of a verb leaves nothing of it, wherever that is', async () => {
+  const path = await sqlite.freshUrl();
+  const roomy = openSqlite({ path });
+  await migrate(roomy, version);
+  await roomy.transact('fill', async (tx) => {
+    for (let i = 0; i < 200; i++) tx.send(put, { key: `filler ${i}`, value: 'x'.repeat(500) });
+  });
+  await roomy.close();
+  const [{ page_count: pages }] = (await sqlite.query(path, 'pragma page_count')) as [{ page_count: number }];
+  let refused = 0;
+  for (let spare = 0; spare < 12; spare++) {
+    const db = openSqlite({ path, maxPages: pages + spare });
+    const outcome = await db
+      .transact('verb', async (tx) => {
+        for (let i = 0; i < 8; i++) {
+          // The small one finds room in a page that is there already; the large one needs a new page.
+          tx.send(put, { key: `small ${spare} ${i}`, value: 'x' });
+          tx.send(put, { key: `large ${spare} ${i}`, value: 'x'.repeat(3_900) });
+        }
+        await tx.first(get, { key: 'small 0' }).catch(() => undefined);
+        tx.send(put, { key: `last ${spare}`, value: 'x' });
+      })
+      .then(
+        () => 'done',
+        (error: unknown) => (error as DomainError).code,
+      );
+    const left = await Promise.all(
+      ['small 0', 'small 7', 'last'].map((key) => valueOf(db, key.replace(/^(\w+)/, `$1 ${spare}`))),
+    );
+    if (outcome === 'storage_unavailable') {
+      refused++;
+      expect(left).toEqual([undefined, undefined, undefined]);
+    }
+    await db.close();
+  }
+  expect(refused).toBeGreaterThan(3);
+});
+
+it('a second opener of the same file is refused with a sentence, until the first is gone', async () => {
+  const { db, url } = await fresh(sqlite);
+  expect(() => openSqlite({ path: url })).toThrow(`Another Pinchwork server is using ${url}`);
+  await db.close();
+  await openSqlite({ path: url }).close();
+});
+
+it('too many writers at once are told to come back, and the others are served', async () => {
+  const { db } = await fresh(sqlite);
+  const writes = Array.from({ length: 6_000 }, (_, i) =>
+    db.transact('put', (tx) => tx.run(put, { key: `key ${i}`, value: 'x' })),
+  );
+  const outcomes = await Promise.allSettled(writes);
+  const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
+  expect(refused.length).toBe(1_000);
+  expect(refused[0]).toMatchObject({ reason: { code: 'overloaded' } });
+});
+
+it('a database that closes ends the jobs that run apart', async () => {
+  const { db } = await fresh(sqlite);
+  const job = db.runApart(new URL('./endless-job.ts', import.meta.url), null, 'long');
+  await Promise.all([db.close(), expect(job).rejects.toMatchObject({ code: 'storage_unavailable' })]);
+});

@@ -1,0 +1,164 @@
+import { expect, it } from 'vitest';
+import { hourMs, minuteMs } from '../../../src/ground/clock.ts';
+import { type Engine, onBothEngines } from '../../support/engines.ts';
+import { expectError } from '../../support/errors.ts';
+import { type Agent, claimTask, deliverTask, Market, postTask } from '../../support/market.ts';
+
+async function open(engine: Engine) {
+  const market = await Market.fresh(engine, { PINCHWORK_INITIAL_CREDITS: '100000' });
+  const suspend = async (agent: Agent, suspended = true) => {
+    const body = { agent_id: agent.id, suspended, reason: 'spam' };
+    expect((await market.admin.post('/v1/admin/agents/suspend', body)).status).toBe(200);
+  };
+  const [poster, worker, other] = [
+    await market.register('poster'),
+    await market.register('worker'),
+    await market.register('other'),
+  ];
+  return { market, suspend, poster, worker, other };
+}
+
+const onBoard = async (agent: Agent) =>
+  (await agent.get('/v1/tasks/available')).body.tasks.map((task: { task_id: string }) => task.task_id);
+const statusOf = async (agent: Agent, id: string) => (await agent.get(`/v1/tasks/${id}`)).body.status;
+
+onBothEngines('a suspended agent', (engine) => {
+  it('is refused everything, and let in again when that ends', async () => {
+    const { suspend, worker } = await open(engine);
+    await suspend(worker);
+    for (const reply of [await worker.get('/v1/me'), await worker.post('/v1/tasks', { need: 'x' })]) {
+      expect(expectError(reply, 403)).toBe('Agent suspended');
+    }
+    await suspend(worker, false);
+    expect((await worker.get('/v1/me')).status).toBe(200);
+  });
+
+  it('as a poster: its posted tasks leave the board, are not there by id, and come back', async () => {
+    const { suspend, poster, worker, other } = await open(engine);
+    const hidden = await postTask(poster, { tags: ['sums'] });
+    const shown = await postTask(other, { tags: ['sums'] });
+    await suspend(poster);
+    expect(await onBoard(worker)).toEqual([shown]);
+    expect((await worker.get('/v1/tasks/available?tags=sums')).body.total).toBe(1);
+    expect(expectError(await worker.post(`/v1/tasks/${hidden}/pickup`), 404)).toBe('Task not found');
+    expect((await worker.post('/v1/tasks/pickup/batch', { count: 10 })).body.tasks).toHaveLength(1);
+    expect((await worker.post('/v1/tasks/pickup')).status).toBe(204);
+    await suspend(poster, false);
+    expect(await onBoard(worker)).toEqual([hidden]);
+    expect((await worker.post(`/v1/tasks/${hidden}/pickup`)).status).toBe(200);
+  });
+
+  it('as a poster: what is claimed goes on, and the clock approves it', async () => {
+    const { market, suspend, poster, worker } = await open(engine);
+    const id = await claimTask(poster, worker, { max_credits: 10 });
+    await suspend(poster);
+    expect((await worker.post(`/v1/tasks/${id}/deliver`, { result: 'Seven' })).status).toBe(200);
+    await market.pass(25 * hourMs);
+    expect(await statusOf(worker, id)).toBe('approved');
+    expect(await market.balanceOf(worker)).toBe(100_009);
+  });
+
+  it('as a poster: time passes for its posted tasks and its credits stay', async () => {
+    const { market, suspend, poster } = await open(engine);
+    const id = await postTask(poster, { max_credits: 10 });
+    await suspend(poster);
+    await market.pass(73 * hourMs);
+    await suspend(poster, false);
+    expect(await statusOf(poster, id)).toBe('expired');
+    expect(await market.balanceOf(poster)).toBe(100_000);
+  });
+
+  it('as a worker: what it had claimed is on the board again, however much', async () => {
+    const { market, suspend, poster, worker, other } = await open(engine);
+    const ids: string[] = [];
+    for (let i = 0; i < 120; i++) ids.push(await claimTask(poster, worker, { max_credits: 1 }));
+    await suspend(worker);
+    expect((await other.get('/v1/tasks/available')).body.total).toBe(120);
+    expect(await statusOf(poster, ids[0]!)).toBe('posted');
+    const [row] = await engine.query(
+      market.url,
+      `select from_status, to_status, actor_id, worker_id from task_transitions where task_id = '${ids[0]}' and transition = 'dismissWorker'`,
+    );
+    expect(row).toEqual({ from_status: 'claimed', to_status: 'posted', actor_id: 'admin', worker_id: worker.id });
+    await suspend(worker, false);
+    expectError(await worker.post(`/v1/tasks/${ids[0]}/deliver`, { result: 'Seven' }), 403);
+    expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, broken: [] });
+  });
+
+  it('as a worker: what it had delivered can be approved, and it is paid', async () => {
+    const { market, suspend, poster, worker } = await open(engine);
+    const id = await deliverTask(poster, worker, { max_credits: 10 });
+    await suspend(worker);
+    expect((await poster.post(`/v1/tasks/${id}/approve`, { rating: 4 })).status).toBe(200);
+    await suspend(worker, false);
+    expect(await market.balanceOf(worker)).toBe(100_009);
+  });
+
+  it('as a worker: a rejected delivery goes to the board, not back to somebody who cannot act', async () => {
+    const { suspend, poster, worker, other } = await open(engine);
+    const id = await deliverTask(poster, worker);
+    await suspend(worker);
+    const { body } = await poster.post(`/v1/tasks/${id}/reject`, { reason: 'No' });
+    expect(body).toMatchObject({ status: 'posted', worker_id: null, rejection_grace_deadline: null });
+    expect((await other.post(`/v1/tasks/${id}/pickup`)).status).toBe(200);
+  });
+
+  it('is not paused for the claims that were taken from it', async () => {
+    const { market, suspend, poster, worker } = await open(engine);
+    for (let i = 0; i < 6; i++) await claimTask(poster, worker, { max_credits: 1 });
+    await suspend(worker);
+    await suspend(worker, false);
+    expect((await worker.post('/v1/tasks/pickup')).status).toBe(200);
+    expect((await market.admin.get('/v1/admin/audit')).body.ok).toBe(true);
+  });
+
+  it('loses a claim that commits after the suspension, too', async () => {
+    const { market, suspend, poster, worker } = await open(engine);
+    const id = await postTask(poster);
+    await suspend(worker);
+    // As a claim on another server that had begun before.
+    await engine.vandalise(
+      market.url,
+      `update tasks set status = 'claimed', worker_id = '${worker.id}', claim_number = 1, version = 2, claim_deadline_at = expires_at where id = '${id}'`,
+      `insert into task_transitions (task_id, version, transition, from_status, to_status, actor_id, worker_id, claim_number, at)
+         values ('${id}', 2, 'claim', 'posted', 'claimed', '${worker.id}', '${worker.id}', 1, ${market.clock.now()})`,
+    );
+    await market.ctx.timers.pass();
+    expect(await statusOf(poster, id)).toBe('posted');
+    market.clock.advance(2 * minuteMs);
+    await market.ctx.timers.pass();
+    const [agent] = await engine.query(market.url, `select release_claims_until from agents where id = '${worker.id}'`);
+    expect(agent!.release_claims_until).toBeNull();
+  });
+
+  it('no longer waits for anything', async () => {
+    const { market, suspend, poster, worker } = await open(engine);
+    const id = await claimTask(poster, worker);
+    const [forResult, forChange] = [
+      poster.post('/v1/tasks', { need: 'Wait for this', wait: 300 }),
+      worker.get(`/v1/tasks/${id}?wait=300`),
+    ];
+    while (market.ctx.watch.count < 2) await new Promise(setImmediate);
+    await suspend(worker);
+    expect(expectError(await forChange, 403)).toBe('Agent suspended');
+    await suspend(poster);
+    // The task is posted, whatever becomes of the wait.
+    expect((await forResult).status).toBe(201);
+    expect(market.ctx.watch.count).toBe(0);
+  });
+
+  it('is suspended for good by a second suspension, and by a repeated one', async () => {
+    const { market, suspend, poster, worker } = await open(engine);
+    await suspend(worker);
+    await suspend(worker);
+    expectError(await worker.get('/v1/me'), 403);
+    const body = { agent_id: worker.id, suspended: false };
+    const once = { 'idempotency-key': 'end it' };
+    expect((await market.admin.post('/v1/admin/agents/suspend', body, once)).status).toBe(200);
+    await claimTask(poster, worker);
+    expect((await market.admin.post('/v1/admin/agents/suspend', body, once)).headers['idempotency-replayed']).toBe(
+      'true',
+    );
+    expect((await worker.get('/v1/me')).status).toBe(200);
+  });
+});
