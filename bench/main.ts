@@ -12,7 +12,7 @@ import { programsOf } from './sides.ts';
 import { measureStartup } from './startup.ts';
 
 /**
- * Measures whole lifecycles per second and the CPU time of each (docs/decisions/0015), next to hand-written floors
+ * Measures whole lifecycles per second and the CPU time of each (docs/decisions/0016), next to hand-written floors
  * measured in the same run, because absolute figures differ from machine to machine. A missed target is marked, not an
  * error.
  */

@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import { type Params, type Prepared, preparedSql } from '../storage/prepared.ts';
 
 /**
- * The invariants as queries that answer with what breaks them (docs/decisions/0015). Each looks at a range of ids and
+ * The invariants as queries that answer with what breaks them (docs/decisions/0016). Each looks at a range of ids and
  * is one statement, so it sees one moment of a live database; rows that change together, change in one transaction.
  */
 export interface Range extends Params {

@@ -179,6 +179,21 @@ describe('citations', () => {
   });
 });
 
+describe('decisions', () => {
+  const names = readdirSync(new URL('docs/decisions/', root));
+
+  it('have a number of their own each', () => {
+    const numbers = names.map((name) => name.slice(0, 4));
+    expect(numbers).toEqual([...new Set(numbers)]);
+  });
+
+  it.each(names)('%s begins with its number and the decision, in lines under 120 characters', (name) => {
+    const lines = read(`docs/decisions/${name}`).split('\n');
+    expect(lines[0]).toMatch(new RegExp(`^# ${name.slice(0, 4)} \\S+ \\S+ `));
+    expect(lines.filter((line) => line.length >= 120)).toEqual([]);
+  });
+});
+
 describe('documents', () => {
   const anchorOf = (heading: string) =>
     heading
