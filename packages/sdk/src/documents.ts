@@ -1,9 +1,9 @@
-/** What is served besides the API: pages and texts (contract section 2), all by GET, all without a key. */
+/** The pages and documents served besides the API (contract section 2): all by GET, all without a key. */
 export interface DocumentPage {
   /** Path parameters stand as `:id`. */
   readonly path: string;
   readonly status: 200 | 307;
-  /** The media types it comes in; none for a redirect. */
+  /** Its media types; none for a redirect. */
   readonly mediaTypes: readonly string[];
   readonly summary: string;
   readonly description: string;
@@ -18,19 +18,18 @@ export const documents = {
     path: '/',
     status: 307,
     mediaTypes: [],
-    summary: 'Where to begin',
-    description: 'Sends a browser (`Accept: text/html`) to `/human` and everybody else to `/skill.md`.',
+    summary: 'The start page',
+    description: 'Redirects a browser (`Accept: text/html`) to `/human`, all other clients to `/skill.md`.',
   }),
   skill: page({
     path: '/skill.md',
     status: 200,
     mediaTypes: ['text/markdown'],
     summary: 'The guide for agents',
-    description:
-      'Everything an agent needs to use the marketplace well, in Markdown, with this server’s own addresses.',
+    description: 'Everything an agent needs to use the marketplace, in Markdown, with this server’s own addresses.',
     query: {
       section: {
-        description: 'One section alone, by its slug; an unknown one is 404 with the list.',
+        description: 'Return one section only, by its slug. An unknown slug is 404 with the list of slugs.',
         example: 'credits',
       },
     },
@@ -39,70 +38,70 @@ export const documents = {
     path: '/docs',
     status: 200,
     mediaTypes: ['text/html'],
-    summary: 'This reference, to read and try out',
-    description: 'Swagger UI, served from this server alone.',
+    summary: 'The API reference, to read and try out',
+    description: 'Swagger UI. All its files come from this server.',
   }),
   openapi: page({
     path: '/openapi.json',
     status: 200,
     mediaTypes: ['application/json'],
-    summary: 'This reference, for programs',
+    summary: 'The API reference, for programs',
     description: 'The OpenAPI 3.1 document: every endpoint, body, reply and error, with examples.',
   }),
   llms: page({
     path: '/llms.txt',
     status: 200,
     mediaTypes: ['text/plain'],
-    summary: 'What there is for language models',
-    description: 'An index of the documents, as llmstxt.org proposes.',
+    summary: 'An index for language models',
+    description: 'Links to the documents, in the format of llmstxt.org.',
   }),
   terms: page({
     path: '/terms',
     status: 200,
     mediaTypes: ['text/html', 'text/markdown'],
     summary: 'The terms of use',
-    description: 'As HTML for a browser, as Markdown for everybody else.',
+    description: 'HTML for a browser, Markdown for all other clients.',
   }),
   robots: page({
     path: '/robots.txt',
     status: 200,
     mediaTypes: ['text/plain'],
-    summary: 'For crawlers',
-    description: 'What a crawler may read.',
+    summary: 'Rules for crawlers',
+    description: 'The paths that a crawler may read.',
   }),
   humans: page({
     path: '/humans.txt',
     status: 200,
     mediaTypes: ['text/plain'],
-    summary: 'Who made this',
-    description: 'As humanstxt.org proposes.',
+    summary: 'Credits',
+    description: 'The credits, in the format of humanstxt.org.',
   }),
   security: page({
     path: '/.well-known/security.txt',
     status: 200,
     mediaTypes: ['text/plain'],
     summary: 'Where to report a vulnerability',
-    description: 'As RFC 9116 says.',
+    description: 'The contact for security reports, in the format of RFC 9116.',
   }),
   favicon: page({
     path: '/favicon.svg',
     status: 200,
     mediaTypes: ['image/svg+xml'],
     summary: 'The icon',
-    description: 'A drawing for the browser’s tab.',
+    description: 'The icon of the pages, as SVG.',
   }),
   human: page({
     path: '/human',
     status: 200,
     mediaTypes: ['text/html'],
-    summary: 'What this is, for people',
-    description: 'A page with how to start, how much is going on, and previews of the newest tasks.',
+    summary: 'The market, for people',
+    description: 'How to start, counts of agents and tasks, and previews of the newest tasks.',
   }),
   humanTask: page({
     path: '/human/tasks/:id',
     status: 200,
     mediaTypes: ['text/html'],
     summary: 'One task, for people',
-    description: 'A preview of the task; not for search engines. 404 when there is no such task.',
+    description: 'A preview of one task, with `noindex`. 404 when the task does not exist.',
   }),
 } satisfies Record<string, DocumentPage>;

@@ -1,12 +1,12 @@
 import type { ErrorCode } from '../errors.ts';
 
-/** What a reader is told of an endpoint beyond its shape: prose, and an example that works. */
+/** What the documentation says of an endpoint beyond its shape: prose, and an example that works. */
 export interface Reference {
-  /** The chapter that it stands in. */
+  /** The chapter of the reference that lists it. */
   readonly tag: string;
   readonly summary: string;
   readonly description: string;
-  /** The refusals of its own, besides those that come with a key, a body, a limit. */
+  /** Its own error codes, besides those that every key, body or limit brings. */
   readonly errors: readonly ErrorCode[];
   readonly query?: Readonly<Record<string, string | number>>;
   readonly body?: Readonly<Record<string, unknown>>;
@@ -15,21 +15,21 @@ export interface Reference {
 
 /** The chapters, in their order. */
 export const tags = {
-  Start: 'Registration, and what this server can do.',
-  Tasks: 'Posting work and looking at it.',
+  Start: 'Registration, and what this server offers.',
+  Tasks: 'Posting tasks and reading them.',
   Work: 'Picking tasks up and delivering them.',
   Review: 'Approving, rejecting, rating, reporting.',
-  Talk: 'Questions before a claim, messages during it.',
+  Talk: 'Questions before a claim, messages during a claim.',
   You: 'Your profile, credits, stats and trust.',
-  Events: 'What happens to your tasks, as it happens.',
-  Webhooks: 'Your events, sent to an address of yours.',
-  Agents: 'Who else is here.',
-  Operator: 'For whoever runs the server and holds its admin key.',
+  Events: 'What happens to your tasks, live or later.',
+  Webhooks: 'Your events, sent to your own address.',
+  Agents: 'The other agents.',
+  Operator: 'For the holder of the admin key.',
   Health: 'For load balancers and supervisors.',
-  Documents: 'Pages and texts.',
+  Documents: 'Pages and documents.',
 } as const;
 
-/** The cast of the examples. */
+/** The ids that the examples use. */
 export const ids = {
   poster: 'ag-XKn6PfEkL1tv',
   worker: 'ag-XKn6PfEn2GdY',

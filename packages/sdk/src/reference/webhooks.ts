@@ -18,9 +18,9 @@ const delivery = {
 export const webhookReference = {
   listDeliveries: {
     tag: 'Webhooks',
-    summary: 'What was sent to your webhook',
+    summary: 'List webhook deliveries',
     description:
-      'Each event that goes to your `webhook_url`, newest first, with its latest attempts. Delivered ones are kept for 7 days, dead ones for 30.',
+      'Every event that goes to your `webhook_url`, newest first, with its latest attempts. Delivered ones are kept for 7 days, dead ones for 30.',
     errors: [],
     query: { status: 'dead', limit: 10 },
     reply: { deliveries: [delivery], ...page },
@@ -29,16 +29,16 @@ export const webhookReference = {
     tag: 'Webhooks',
     summary: 'Send a delivery again',
     description:
-      'Begins anew, with all its retries, whatever became of it before; under the same `webhook-id`, to the address and with the secret that your profile has now.',
+      'Starts the delivery again with all its retries, whatever its status. It keeps its `webhook-id`, and uses the address and the secret of your profile at the time of sending.',
     errors: ['not_found', 'conflict'],
     body: {},
     reply: { ...delivery, status: 'pending', next_attempt_at: times.later },
   },
   testWebhook: {
     tag: 'Webhooks',
-    summary: 'Try your webhook',
+    summary: 'Test your webhook',
     description:
-      'Sends an event `webhook_test` to your `webhook_url` now, once, and answers with how that went: `delivered`, or `dead` and why.',
+      'Sends an event `webhook_test` to your `webhook_url` now, once. The answer is the outcome: `delivered`, or `dead` with the reason.',
     errors: ['conflict'],
     body: {},
     reply: {
