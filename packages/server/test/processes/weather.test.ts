@@ -5,12 +5,13 @@ import pg from 'pg';
 import { describe, expect, it } from 'vitest';
 import { hourMs } from '../../src/ground/clock.ts';
 import { Client, statusAfter } from '../support/client.ts';
-import { describeOnPostgres, type Engine, isChosen, postgres, postgresAdmin, sqlite } from '../support/engines.ts';
+import { describeOnPostgres, type Engine, isChosen, postgres, sqlite } from '../support/engines.ts';
 import { type Agent, Market, postTask } from '../support/market.ts';
 import { PersistentPosters } from '../support/persistent.ts';
 import { type ServerProcess, startServer } from '../support/process.ts';
 import { Proxy } from '../support/proxy.ts';
 import { Receiver, until } from '../support/receiver.ts';
+import { postgresAdmin } from '../support/shared.ts';
 import { converse, numbers, StreamReader } from '../support/streams.ts';
 
 const initialCredits = 1_000_000;

@@ -2,34 +2,54 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestProject } from 'vitest/node';
 import { chosenEngines } from './chosen.ts';
-import { type PostgresServer, startPostgres } from './postgres.ts';
+import { startPostgres } from './postgres.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** An address on this machine that answers with the address of the tests' PostgreSQL. */
-    postgresBroker: string;
+    /** An address on this machine that hands out what all workers share; `shared.ts` asks it. */
+    sharedParts: string;
   }
 }
 
 /**
- * One PostgreSQL for the whole run, started when the first test asks for it: a run of pure functions, or on SQLite
- * alone, does without.
+ * Makes what all workers share, each part when the first test asks for it: one PostgreSQL for the whole run, and
+ * databases to copy. A run of pure functions makes none of them.
  */
 export default async function setup(project: TestProject) {
   chosenEngines();
-  let started: Promise<PostgresServer> | undefined;
-  const broker = createServer((_, response) => {
-    started ??= startPostgres();
-    started.then(
-      ({ adminUrl }) => response.end(adminUrl),
+  const cleanups: (() => unknown)[] = [];
+  const makers: Record<string, () => Promise<unknown>> = {
+    postgres: async () => {
+      const server = await startPostgres();
+      cleanups.push(() => server.stop());
+      return server.adminUrl;
+    },
+    'sqlite-template': async () => {
+      const { path, remove } = await (await import('./templates.ts')).makeSqliteTemplate();
+      cleanups.push(remove);
+      return path;
+    },
+    'postgres-template': async () =>
+      (await import('./templates.ts')).makePostgresTemplate((await made('postgres')) as string),
+  };
+  const parts = new Map<string, Promise<unknown>>();
+  const made = (name: string) => {
+    const part = parts.get(name) ?? makers[name]!();
+    parts.set(name, part);
+    return part;
+  };
+  const server = createServer((request, response) => {
+    made(request.url!.slice(1)).then(
+      (part) => response.end(JSON.stringify(part)),
       (error: unknown) => response.writeHead(500).end(String(error)),
     );
   });
-  await new Promise<void>((resolve) => broker.listen(0, '127.0.0.1', resolve));
-  project.provide('postgresBroker', `http://127.0.0.1:${(broker.address() as AddressInfo).port}/`);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  project.provide('sharedParts', `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
   return async () => {
-    broker.closeAllConnections();
-    broker.close();
-    await (await started)?.stop();
+    server.closeAllConnections();
+    server.close();
+    await Promise.allSettled(parts.values());
+    for (const cleanup of cleanups) await cleanup();
   };
 }

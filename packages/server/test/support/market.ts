@@ -65,10 +65,14 @@ export class Market {
     return new Market(url, ctx, buildApp(ctx), clock);
   }
 
-  /** Opens a marketplace on a new database, closed when the test ends. */
+  /** Opens a marketplace on a database of its own, closed when the test ends. */
   static async fresh(engine: Engine, env: Record<string, string> = {}, resolve?: Resolve): Promise<Market> {
-    const market = await Market.open(await engine.freshUrl(), env, undefined, resolve);
-    onTestFinished(() => market.close());
+    const market = await Market.open(await engine.marketUrl(), env, undefined, resolve);
+    onTestFinished(async ({ task }) => {
+      await market.close();
+      // Something of a test that failed may still be at work on it.
+      if (task.result?.state !== 'fail') engine.recycle(market.url);
+    });
     return market;
   }
 

@@ -78,17 +78,19 @@ async function end(server: ChildProcess, signal: NodeJS.Signals): Promise<void> 
 
 let databases = 0;
 
+/** The locale does not sort by bytes, as in most installations: ids must sort by bytes all the same. */
+const emptyDatabase = `template0 locale_provider icu icu_locale 'en-US' encoding 'UTF8'`;
+
 /**
- * Makes a new, empty database and answers with its address. Its locale does not sort by bytes, as most installations
- * have it: ids must sort by bytes all the same.
+ * Makes a database and answers with its address.
+ *
+ * @param template the name of the database that it is a copy of; an empty one without it.
  */
-export async function createDatabase(adminUrl: string): Promise<string> {
+export async function createDatabase(adminUrl: string, template = emptyDatabase): Promise<string> {
   const name = `pinchwork_${process.pid}_${++databases}`;
   const client = new pg.Client(adminUrl);
   await client.connect();
-  await client.query(
-    `create database ${name} template template0 locale_provider icu icu_locale 'en-US' encoding 'UTF8'`,
-  );
+  await client.query(`create database ${name} template ${template}`);
   await client.end();
   const url = new URL(adminUrl);
   url.pathname = name;
