@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { migrate } from '../../src/db/migrate.ts';
-import { openDatabase } from '../../src/db/open.ts';
-import { version } from '../../src/version.ts';
+import { migrate } from '../../src/storage/migrate.ts';
+import { openDatabase } from '../../src/storage/open.ts';
+import { version } from '../../src/ground/version.ts';
 import { createDatabase } from './postgres.ts';
 
 /** Databases with the schema in place. A copy takes a tenth of the time that the schema steps take. */
