@@ -23,7 +23,7 @@ export interface Moved {
 /**
  * Copies the market in a data file to an empty PostgreSQL database: every table, in one transaction that is committed
  * only when all that was written has been read back and is the same, table by table, and the audit finds nothing. The
- * data file is only read. Holds a portion of rows in memory, never more.
+ * data file is only read, and marked at the end, so that no server starts on it again. Holds a portion of rows in memory, never more.
  *
  * @throws Error with a sentence for people. The target's tables are empty then: the move can simply be tried again.
  */
@@ -39,13 +39,14 @@ export async function move(
         `The schema of ${source.path} is not that of Pinchwork ${programVersion}. Run "pinchwork-server migrate" first, in the version that is to serve the market from then on.`,
       );
     }
-    const target = await openPostgres(to, { onError: () => undefined });
+    const target = await openPostgres(to, { onError: () => undefined, named: '--to' });
     try {
       await target.migrate((db) => refuseIfTaken(new PostgresTarget(db), source.tables, target.location));
       onProgress({ what: 'checking', rows: 0, of: 0 });
       await checkBooksOf(source.path);
       await migrate(target, programVersion);
       const tables = await copyWhole(source, target, onProgress);
+      source.markMoved(target.location);
       return { from: source.path, to: target.location, tables };
     } finally {
       await target.close();

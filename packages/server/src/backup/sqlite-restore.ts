@@ -74,7 +74,7 @@ async function bringUpToDate(
   file: string,
   { programVersion, known }: Program,
 ): Promise<Restored['checked']> {
-  const database = openSqlite({ path: copy });
+  const database = openSqlite({ path: copy, goesOnHere: true });
   try {
     await migrate(database, programVersion, known);
   } finally {

@@ -1,6 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { lock } from '../storage/sqlite/file.ts';
+import { markMoved, refuseIfMoved } from '../storage/sqlite/moved.ts';
 import { openReadOnly } from './sqlite-snapshot.ts';
 import { isMadeAnew, type Row, type Table } from './table.ts';
 
@@ -14,6 +15,8 @@ export interface SqliteSource {
   countOf(table: Table): number;
   /** Its rows, one at a time. */
   rowsOf(table: Table): Iterable<Row>;
+  /** Notes in it, when all is read, that its market goes on elsewhere. */
+  markMoved(location: string): void;
   close(): void;
 }
 
@@ -28,6 +31,7 @@ export function openSqliteSource(dataFile: string): SqliteSource {
   const release = lock(path);
   try {
     const connection = openReadOnly(path);
+    refuseIfMoved(connection, path);
     // Anything but a plain table (a view, what an index of texts keeps for itself) is made by the schema's steps.
     const names = connection
       .prepare<[], string>(
@@ -51,6 +55,10 @@ export function openSqliteSource(dataFile: string): SqliteSource {
           .prepare<[], Row>(`select ${columns.map((column) => `"${column}"`).join(', ')} from "${name}"`)
           .raw()
           .iterate(),
+      markMoved: (location) => {
+        connection.close();
+        markMoved(path, location);
+      },
       close: () => {
         connection.close();
         release();

@@ -1,3 +1,5 @@
+import type { settings } from '../config.ts';
+
 /** What a subcommand of `pinchwork-server` is run with. */
 export interface Call {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -29,6 +31,8 @@ interface Option {
   /** What its value is called in the help. */
   readonly value?: string;
   readonly required?: boolean;
+  /** The setting that it takes the place of, without the prefix. */
+  readonly sets?: keyof typeof settings;
 }
 
 /** A command line that can't be understood; `message` is a sentence for people. */

@@ -1,15 +1,26 @@
 import type { Command } from './command.ts';
 
-const database = 'The database is the one that PINCHWORK_DATABASE_URL names.';
+const database = 'The database is the one that PINCHWORK_DATABASE_URL or --data names.';
+
+const data = {
+  type: 'string',
+  value: 'DATABASE',
+  meaning: 'in place of PINCHWORK_DATABASE_URL',
+  sets: 'DATABASE_URL',
+} as const;
 
 /** The subcommands of `pinchwork-server`, in the order of the help. */
 export const commands = {
   start: {
     summary: 'serve the market (what happens without a command)',
-    usage: 'start',
-    details: `${database} Its schema is brought up to date first.\nSettings are environment variables: docs/operating.md says which.`,
+    usage: 'start [--host HOST] [--port PORT] [--data DATABASE]',
+    details: `${database} Its schema is brought up to date first.\nSettings are environment variables, also in a file .env in the working directory: docs/operating.md says which.`,
     args: [],
-    options: {},
+    options: {
+      host: { type: 'string', value: 'HOST', meaning: 'in place of PINCHWORK_HOST', sets: 'HOST' },
+      port: { type: 'string', value: 'PORT', meaning: 'in place of PINCHWORK_PORT', sets: 'PORT' },
+      data,
+    },
     load: async () => (await import('./start.ts')).default,
   },
   migrate: {
@@ -17,7 +28,7 @@ export const commands = {
     usage: 'migrate',
     details: `${database} Safe while servers of an earlier version are running on PostgreSQL,\nand when several do it at once. An embedded database must not be in use.`,
     args: [],
-    options: {},
+    options: { data },
     load: async () => (await import('./migrate.ts')).default,
   },
   audit: {
@@ -26,6 +37,7 @@ export const commands = {
     details: `${database} Also while servers are running on it; changes nothing.\nExit code 0: everything is in order; 1: something is broken; 2: it could not be checked.`,
     args: [],
     options: {
+      data,
       'at-rest': { type: 'boolean', meaning: 'no server is running: what has fallen due since is no fault' },
     },
     load: async () => (await import('./audit.ts')).default,
@@ -35,7 +47,7 @@ export const commands = {
     usage: 'backup FILE',
     details: `${database} FILE is the market as it stands at one moment, in one file.\nIt must not exist. PostgreSQL has pg_dump for this.`,
     args: ['FILE'],
-    options: {},
+    options: { data },
     load: async () => (await import('./backup.ts')).default,
   },
   restore: {
@@ -44,6 +56,7 @@ export const commands = {
     details: `${database} No server may be running on it.\nFILE is checked first: the file itself, its schema, the books.`,
     args: ['FILE'],
     options: {
+      data,
       force: { type: 'boolean', meaning: 'there is data already: put it aside, under another name beside it' },
     },
     load: async () => (await import('./restore.ts')).default,
@@ -54,6 +67,7 @@ export const commands = {
     details: `${database} No server may be running on it, and it is left as it is.\nThe target must be empty. The copy is one transaction: it is there whole and checked, or not at all.`,
     args: [],
     options: {
+      data,
       to: {
         type: 'string',
         value: 'URL',

@@ -22,7 +22,7 @@ export default async function moveCommand({ env, options }: Call): Promise<undef
   }
   console.log(
     `Moved ${moved.from} to ${moved.to}: read back the same, the books in order.\n` +
-      `Set PINCHWORK_DATABASE_URL to the new address and start the servers. Start none on ${moved.from} again.`,
+      `Set PINCHWORK_DATABASE_URL to the new address and start the servers. No server starts on ${moved.from} again.`,
   );
 }
 

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { type Call, type Command, type Run, UsageError } from './command.ts';
 import { commands } from './commands.ts';
+import { readEnvFile } from './env-file.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -13,7 +14,7 @@ const commandOf = (name: string): Command | undefined =>
  * @returns the exit code: 0 done, 1 not done, 2 the command line can't be understood. What was started goes on.
  */
 export async function run(words: readonly string[], env: Env): Promise<number> {
-  const [first = 'start', ...rest] = words;
+  const [first = 'start', ...rest] = startsServer(words[0]) ? ['start', ...words] : words;
   try {
     // `-h` and `-v` stand for themselves where no command is given.
     if (['--help', '-h', 'help'].includes(first)) return await showHelp(rest[0]);
@@ -27,7 +28,7 @@ export async function run(words: readonly string[], env: Env): Promise<number> {
       if (required === true && !values[name]) throw new UsageError(`${first} needs --${name}`);
     }
     const work: Run = await command.load();
-    return (await work({ env, args: positionals, options: values })) ?? 0;
+    return (await work({ env: settingsFrom(command, values, env), args: positionals, options: values })) ?? 0;
   } catch (error) {
     if (error instanceof UsageError) {
       console.error(`${error.message}. Try "pinchwork-server --help".`);
@@ -36,6 +37,17 @@ export async function run(words: readonly string[], env: Env): Promise<number> {
     console.error(error instanceof Error ? error.message : error);
     return 1;
   }
+}
+
+/** Options alone are those of `start`. */
+const startsServer = (word = '') => word.startsWith('-') && !['--help', '-h', '--version', '-v'].includes(word);
+
+/** The file `.env`, before it the environment, before both the options. */
+function settingsFrom(command: Command, values: Call['options'], env: Env): Env {
+  const given = Object.entries(command.options).flatMap(([name, { sets }]) =>
+    sets === undefined || values[name] === undefined ? [] : [[`PINCHWORK_${sets}`, String(values[name])]],
+  );
+  return { ...readEnvFile('.env'), ...env, ...Object.fromEntries(given) };
 }
 
 interface Parsed {

@@ -46,6 +46,8 @@ export interface Config {
   readonly contact: string | undefined;
   /** Web pages of these origins may call the API; `*` stands for all. */
   readonly corsOrigins: readonly string[];
+  /** How long a connection may be idle before the server closes it. */
+  readonly keepAliveSeconds: number;
   /** The port of the metrics, on the loopback address; undefined: none. */
   readonly metricsPort: number | undefined;
   /** Addresses and networks whose `X-Forwarded-For` counts. */
@@ -285,6 +287,11 @@ export const settings = {
   WEBHOOK_ALLOW_PRIVATE_NETWORKS: setting('false', 'Webhooks to http and private addresses are fine', yesOrNo),
   TRUST_PROXY: setting('', 'Proxies whose X-Forwarded-For counts: addresses and networks, with commas', networks),
   CORS_ORIGINS: setting('', 'Origins of web pages that may call the API, with commas, or *; none by default', origins),
+  KEEP_ALIVE_SECONDS: setting(
+    '650',
+    'How long a connection may be idle; longer than any proxy in front keeps it',
+    duration(86_400),
+  ),
   METRICS_PORT: setting('', 'The port of Prometheus metrics on 127.0.0.1; off by default', metricsPort),
   LOG_LEVEL: setting(
     'info',
@@ -359,6 +366,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
     maxStreamsPerAgent: value('MAX_STREAMS_PER_AGENT'),
     taskPreviewLength: value('TASK_PREVIEW_LENGTH'),
     corsOrigins: value('CORS_ORIGINS'),
+    keepAliveSeconds: value('KEEP_ALIVE_SECONDS'),
     metricsPort: value('METRICS_PORT'),
     maxWaitSeconds: value('MAX_WAIT_SECONDS'),
     platformFeePpm: value('PLATFORM_FEE_PERCENT'),

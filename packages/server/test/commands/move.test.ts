@@ -76,8 +76,21 @@ describeOnPostgres('a market that moves to PostgreSQL', () => {
     for (const [table, rows] of comparable(source)) {
       expect(stdout).toMatch(new RegExp(`^${table}: ${rows.length} rows, checksum [0-9a-f]{16}$`, 'm'));
     }
-    // The file is as it was: the market could still go on there.
-    expect(await readTables(url)).toEqual(source);
+    // The file is as it was but for a mark, for two markets must not go on.
+    const { meta: marked, ...rest } = await readTables(url);
+    const { meta, ...others } = source;
+    expect(rest).toEqual(others);
+    const { pathname, host } = new URL(target);
+    const location = `postgres://${host}${pathname}`;
+    expect(new Set(marked)).toEqual(new Set([...meta!, { key: 'moved_to', value: location }]));
+    await expect(Market.open(url, settings, before.clock)).rejects.toThrow(`has moved to ${location}`);
+    expect(await moveHere(url, await postgres.freshUrl())).toContain(`has moved to ${location}`);
+    expect(await runCommand(['audit'], { PINCHWORK_DATABASE_URL: url })).toMatchObject({ code: 0 });
+    // Who means it goes back to the file by the way of a backup.
+    const [saved, back] = [await sqlite.freshUrl(), await sqlite.freshUrl()];
+    expect(await runCommand(['backup', saved], { PINCHWORK_DATABASE_URL: url })).toMatchObject({ code: 0 });
+    expect(await runCommand(['restore', saved], { PINCHWORK_DATABASE_URL: back })).toMatchObject({ code: 0 });
+    await (await Market.open(back, settings, before.clock)).close();
 
     const market = await Market.open(target, settings, before.clock);
     onTestFinished(() => market.close());
@@ -143,6 +156,18 @@ describeOnPostgres('a move that can not succeed', () => {
     const { code, stderr } = await move(url, target);
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^Another Pinchwork server is using/) });
     expect(await readTables(target)).toEqual({});
+  });
+
+  it('names --to when the target can not be reached', async () => {
+    const { url } = await closedMarket();
+    const target = new URL(await postgres.freshUrl());
+    target.pathname = '/nowhere';
+    const { code, stderr } = await move(url, target.href);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/^Can't use PostgreSQL at .*nowhere \(--to\): /),
+    });
+    expect(stderr).not.toContain('PINCHWORK_DATABASE_URL');
   });
 
   it('is refused where there is no data file, and makes none', async () => {

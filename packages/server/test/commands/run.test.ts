@@ -1,13 +1,30 @@
 import { execFile } from 'node:child_process';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { commands } from '../../src/commands/commands.ts';
 import { version } from '../../src/ground/version.ts';
 import { runCommand } from '../support/command.ts';
 import { onBothEngines, sqlite } from '../support/engines.ts';
-import { startServer } from '../support/process.ts';
+import { mainFile, ServerProcess, startServer } from '../support/process.ts';
+
+function emptyFolder(): string {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'pinchwork-run-')));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
 
 describe('the command line', () => {
   it.each([
@@ -16,7 +33,7 @@ describe('the command line', () => {
     [['help', 'frobnicate'], '"frobnicate" is not a command'],
     [['start', 'now'], 'start takes nothing besides its options'],
     [['audit', '--fix'], "Unknown option '--fix'"],
-    [['--port', '80'], '"--port" is not a command'],
+    [['--colour', 'red'], "Unknown option '--colour'"],
     [['backup'], 'backup takes one FILE'],
     [['backup', 'a', 'b'], 'backup takes one FILE'],
     [['restore', 'a', '--force=yes'], "Option '--force' does not take an argument"],
@@ -49,6 +66,49 @@ describe('the command line', () => {
     const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` };
     const { stdout } = await promisify(execFile)(join(bin, 'pinchwork-server'), ['-v'], { env });
     expect(stdout).toBe(`${version}\n`);
+  });
+
+  it('takes settings from .env, before it from the environment, and before both from its options', async () => {
+    const cwd = emptyFolder();
+    const lines = [
+      'PINCHWORK_DATABASE_URL=from-the-file.db',
+      'PINCHWORK_HOST="127.0.0.2" # quoted',
+      'PINCHWORK_CONTACT=mailto:file@market.example',
+      'OTHER=x',
+      'PINCHWORK_COLOUR=red',
+    ];
+    writeFileSync(join(cwd, '.env'), lines.join('\n'));
+    const env = { PINCHWORK_PORT: '1', PINCHWORK_CONTACT: 'mailto:environment@market.example' };
+    const args = [mainFile, '--port', '0', '--data', 'from-the-option.db'];
+    const server = new ServerProcess(env, { command: process.execPath, args, cwd });
+    const url = await server.listening;
+    expect(new URL(url).hostname).toBe('127.0.0.2');
+    expect(await (await fetch(`${url}/terms`)).text()).toContain('environment@market.example');
+    expect(server.stderr).toBe('PINCHWORK_COLOUR is not a setting of Pinchwork and is ignored.\n');
+    expect(readdirSync(cwd).filter((name) => name.endsWith('.db'))).toEqual(['from-the-option.db']);
+    // Every command that reads the data reads them.
+    const migrated = new ServerProcess({}, { command: process.execPath, args: [mainFile, 'migrate'], cwd });
+    await migrated.ended;
+    expect(migrated.stdout).toContain(join(cwd, 'from-the-file.db'));
+  });
+
+  it('does without a .env that is a folder, and says why it can not read another', async () => {
+    const cwd = emptyFolder();
+    mkdirSync(join(cwd, '.env'));
+    const migrate = async () => {
+      const child = new ServerProcess(
+        { PINCHWORK_DATABASE_URL: await sqlite.freshUrl() },
+        { command: process.execPath, args: [mainFile, 'migrate'], cwd },
+      );
+      return { ...(await child.ended), stderr: child.stderr };
+    };
+    expect(await migrate()).toMatchObject({ code: 0 });
+    rmdirSync(join(cwd, '.env'));
+    symlinkSync('.env', join(cwd, '.env'));
+    expect(await migrate()).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^Can't read the settings in .*\.env: /),
+    });
   });
 
   it('of a bad setting is refused with a sentence and exit code 1', async () => {

@@ -200,6 +200,7 @@ const rows: Record<keyof typeof settings, Row> = {
     ),
     mustBe: 'a comma-separated list of origins, such as https://app.example, or *',
   },
+  KEEP_ALIVE_SECONDS: duration((config) => config.keepAliveSeconds, 650, 86_400),
   METRICS_PORT: {
     ...whole((config) => config.metricsPort, 0, 0, 65_535),
     fallback: undefined,

@@ -1,4 +1,5 @@
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -164,6 +165,12 @@ describe('a start that can not succeed', () => {
     writeFileSync(file, letter);
     expect(await refusal({ PINCHWORK_DATABASE_URL: file })).toContain('PINCHWORK_DATABASE_URL');
     expect(readFileSync(file, 'utf8')).toBe(letter);
+  });
+
+  it.runIf(existsSync('/proc/self'))('names PINCHWORK_DATABASE_URL when its folder can not be made', async () => {
+    expect(await refusal({ PINCHWORK_DATABASE_URL: '/proc/nowhere/deep/market.db' })).toMatch(
+      /\/proc\/nowhere\/deep\/market\.db as the data file \(PINCHWORK_DATABASE_URL\)/,
+    );
   });
 
   it('names PINCHWORK_DATABASE_URL when it is a folder', async () => {

@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import type { Env, Exit } from './process.ts';
 import { ServerProcess, mainFile } from './process.ts';
 
@@ -8,7 +9,7 @@ export interface Outcome extends Exit {
 
 /** Runs `pinchwork-server` with these words to its end, as an operator does. */
 export async function runCommand(words: readonly string[], env: Env = {}): Promise<Outcome> {
-  const child = new ServerProcess(env, { command: process.execPath, args: [mainFile, ...words] });
+  const child = new ServerProcess(env, { command: process.execPath, args: [mainFile, ...words], cwd: tmpdir() });
   const exit = await child.ended;
   // One sentence for people, not a stack.
   if (/\n\s+at /.test(child.stderr)) throw new Error(`A stack was printed:\n${child.stderr}`);

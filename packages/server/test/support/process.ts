@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { onTestFailed, onTestFinished } from 'vitest';
 import { adminKey } from './market.ts';
@@ -29,7 +30,8 @@ export interface Launch {
   readonly cwd?: string;
 }
 
-const plainly: Launch = { command: process.execPath, args: [mainFile] };
+/** Away from the checkout, where somebody may keep settings in a file `.env`. */
+const plainly: Launch = { command: process.execPath, args: [mainFile], cwd: tmpdir() };
 
 /**
  * A real server in a process of its own, as an operator runs it. It dies with the test that started it, and may die

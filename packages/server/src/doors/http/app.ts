@@ -42,6 +42,7 @@ export function buildApp(ctx: Context): FastifyInstance {
     genReqId: () => randomUUID(),
     bodyLimit: limits.bodyBytes,
     requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: ctx.config.keepAliveSeconds * secondMs,
     http: {
       headersTimeout: requestTimeoutMs / 2,
       connectionsCheckingInterval: 2 * secondMs,

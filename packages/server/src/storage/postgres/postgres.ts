@@ -72,6 +72,8 @@ export interface PostgresOptions {
   readonly clock?: Clock;
   /** Hears of connections that broke. They are replaced on the next use. */
   readonly onError: (error: Error) => void;
+  /** Where the address stands, for sentences about it. */
+  readonly named?: string;
 }
 
 /**
@@ -80,7 +82,10 @@ export interface PostgresOptions {
  * @param url `postgres://…`; its query parameters are those of the `pg` package.
  * @throws Error with a sentence for people when the server can't be reached, is too old, or keeps another time.
  */
-export async function openPostgres(url: string, { clock, onError }: PostgresOptions): Promise<Database> {
+export async function openPostgres(
+  url: string,
+  { clock, onError, named = 'PINCHWORK_DATABASE_URL' }: PostgresOptions,
+): Promise<Database> {
   const pool = new pg.Pool({
     connectionString: url,
     max: connections,
@@ -107,7 +112,7 @@ export async function openPostgres(url: string, { clock, onError }: PostgresOpti
   } catch (error) {
     await pool.end();
     const reason = error instanceof Error ? error.message || String((error as { code?: string }).code) : String(error);
-    throw new Error(`Can't use PostgreSQL at ${location} (PINCHWORK_DATABASE_URL): ${reason}`, { cause: error });
+    throw new Error(`Can't use PostgreSQL at ${location} (${named}): ${reason}`, { cause: error });
   }
   return new PostgresDatabase(pool, clients, { url, location, signals: new PostgresSignals(url, onError) });
 }

@@ -13,7 +13,7 @@ const busyMs = 200;
 export function locate(path: string): string {
   const full = resolve(path);
   try {
-    mkdirSync(dirname(full), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(full));
     if (existsSync(full) && statSync(full).isDirectory()) throw new Error('it is a folder');
     // For its owner alone, as SQLite then makes the files beside it too: webhook secrets stand in it as they are.
     closeSync(openSync(full, 'a', 0o600));
@@ -21,6 +21,13 @@ export function locate(path: string): string {
   } catch (error) {
     throw unusable(full, error);
   }
+}
+
+/** One level at a time: Node's own way never ends in a file system that knows no new folders, such as /proc. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
 }
 
 /**

@@ -23,6 +23,7 @@ import type { CompiledStatement, EngineClauses, Params, Prepared } from '../prep
 import type { Schema } from '../schema.ts';
 import { connect, locate, lock } from './file.ts';
 import { textIndexClauses, textIndexTables } from './texts.ts';
+import { refuseIfMoved, unmarkMoved } from './moved.ts';
 import { Threads } from './threads.ts';
 import { UniqueViolation, withFreshIds } from '../unique.ts';
 
@@ -54,6 +55,8 @@ export interface SqliteOptions {
   readonly path: string;
   /** The database may grow to so many pages of 4 KiB; then it behaves as on a full disk. */
   readonly maxPages?: number;
+  /** Takes a market that has moved away for one that goes on here, instead of refusing it. */
+  readonly goesOnHere?: boolean;
 }
 
 /**
@@ -66,6 +69,8 @@ export function openSqlite(options: SqliteOptions): Database {
   const release = lock(path);
   try {
     const writer = connect(path);
+    if (options.goesOnHere === true) unmarkMoved(writer);
+    else refuseIfMoved(writer, path);
     if (options.maxPages !== undefined) writer.pragma(`max_page_count = ${options.maxPages}`);
     return new SqliteDatabase(path, writer, release);
   } catch (error) {

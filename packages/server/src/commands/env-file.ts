@@ -1,0 +1,22 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseEnv } from 'node:util';
+
+/**
+ * Reads the settings of Pinchwork in a file of lines like `PINCHWORK_PORT=8000`. What else is in it is for others.
+ *
+ * @returns nothing where there is no such file, or a folder of that name.
+ * @throws Error with a sentence for people when the file can't be read.
+ */
+export function readEnvFile(path: string): Record<string, string> {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'EISDIR') return {};
+    throw new Error(`Can't read the settings in ${resolve(path)}: ${message}`, { cause: error });
+  }
+  const all = Object.entries(parseEnv(text)) as [string, string][];
+  return Object.fromEntries(all.filter(([name]) => name.startsWith('PINCHWORK_')));
+}
