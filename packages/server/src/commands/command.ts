@@ -1,4 +1,4 @@
-import type { settings } from '../config.ts';
+import type { settings } from '../ground/config.ts';
 
 /** What a subcommand of `pinchwork-server` is run with. */
 export interface Call {
