@@ -129,7 +129,6 @@ export async function createContext(
       await Promise.race([passes, new Promise((resolve) => setTimeout(resolve, passMs).unref())]);
       await db.close();
       await passes;
-      log.info('stopped');
       output.close();
     },
   };

@@ -76,6 +76,7 @@ async function stop(app: FastifyInstance, ctx: Context, metrics: MetricsServer |
     await app.close();
   } finally {
     clearTimeout(cut);
+    ctx.log.info('every request has ended');
     await closeBehind(ctx, metrics);
   }
 }

@@ -44,10 +44,11 @@ const startsServer = (word = '') => word.startsWith('-') && !['--help', '-h', '-
 
 /** The file `.env`, before it the environment, before both the options. */
 function settingsFrom(command: Command, values: Call['options'], env: Env): Env {
-  const given = Object.entries(command.options).flatMap(([name, { sets }]) =>
-    sets === undefined || values[name] === undefined ? [] : [[`PINCHWORK_${sets}`, String(values[name])]],
-  );
-  return { ...readEnvFile('.env'), ...env, ...Object.fromEntries(given) };
+  const given: Record<string, string> = {};
+  for (const [name, { sets }] of Object.entries(command.options)) {
+    if (sets !== undefined && values[name] !== undefined) given[`PINCHWORK_${sets}`] = String(values[name]);
+  }
+  return { ...readEnvFile('.env'), ...env, ...given };
 }
 
 interface Parsed {

@@ -154,9 +154,7 @@ describe('a sender who goes away', () => {
 
 it('a connection is kept longer than any proxy in front of the server keeps it, or as long as the setting says', async () => {
   const announced = async (to: number) =>
-    (await parseReplies(await exchange(to, request('GET /health'), request('GET /health', [close]))))[0]!.headers[
-      'keep-alive'
-    ];
+    parseReplies(await exchange(to, request('GET /health'), request('GET /health', [close])))[0]!.headers['keep-alive'];
   // The longest of the clouds' balancers keeps an idle connection 600 s.
   expect(await announced(port)).toBe('timeout=650');
   const other = await Market.open(await sqlite.freshUrl(), { PINCHWORK_KEEP_ALIVE_SECONDS: '5' });
