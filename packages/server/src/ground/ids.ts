@@ -2,28 +2,47 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { apiKeyPrefix, idAlphabet, idLength, idPrefixes, type IdKind } from '@pinchwork/sdk';
 import type { Clock } from './clock.ts';
 
-const base = BigInt(idAlphabet.length);
+const base = idAlphabet.length;
 const randomDigits = 5;
-const randomSpace = idAlphabet.length ** randomDigits;
+const timeDigits = idLength - randomDigits;
+const randomSpace = base ** randomDigits;
 
 /**
  * Makes ids that sort by time: seven base-62 digits of milliseconds, five of chance. New rows land side by side in
  * every index instead of all over it. One generator never repeats itself, also when its clock steps back: within a
  * millisecond it counts on in random steps. When two nodes draw the same id, the primary key refuses one of
- * them, and its transaction draws anew (`db/unique.ts`).
+ * them, and its transaction draws anew (`storage/unique.ts`).
+ *
+ * @param random answers with a whole number below its argument.
  */
-export function createIds(clock: Clock): (kind: IdKind) => string {
-  let last = 0n;
+export function createIds(
+  clock: Clock,
+  random: (below: number) => number = (below) => randomInt(below),
+): (kind: IdKind) => string {
+  let latestMs = -1;
+  let latest = 0;
+  let time = '';
+  const startOf = (ms: number, number: number) => {
+    latestMs = ms;
+    latest = number;
+    time = digits(ms, timeDigits);
+  };
   return (kind) => {
-    const fresh = BigInt(clock.now()) * BigInt(randomSpace) + BigInt(randomInt(randomSpace));
-    last = fresh > last ? fresh : last + 1n + BigInt(randomInt(1_000));
-    return idPrefixes[kind] + digits(last);
+    const now = clock.now();
+    const drawn = random(randomSpace);
+    if (now > latestMs) startOf(now, drawn);
+    else if (now === latestMs && drawn > latest) latest = drawn;
+    else latest += 1 + random(1_000);
+    if (latest >= randomSpace) startOf(latestMs + 1, latest - randomSpace);
+    return idPrefixes[kind] + time + digits(latest, randomDigits);
   };
 }
 
-function digits(value: bigint): string {
+function digits(value: number, length: number): string {
   let text = '';
-  for (let rest = value, i = 0; i < idLength; i++, rest /= base) text = idAlphabet.charAt(Number(rest % base)) + text;
+  for (let rest = value, i = 0; i < length; i++, rest = Math.floor(rest / base)) {
+    text = idAlphabet.charAt(rest % base) + text;
+  }
   return text;
 }
 

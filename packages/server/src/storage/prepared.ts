@@ -71,8 +71,9 @@ export interface CompiledStatement {
 
 class Placeholder {
   readonly name: string;
-  readonly derive: (value: SqlValue) => SqlValue;
-  constructor(name: string, derive: (value: SqlValue) => SqlValue = (value) => value) {
+  /** Turns the parameter into what is bound; undefined where that is the parameter itself. */
+  readonly derive: ((value: SqlValue) => SqlValue) | undefined;
+  constructor(name: string, derive?: (value: SqlValue) => SqlValue) {
     this.name = name;
     this.derive = derive;
   }
@@ -114,16 +115,24 @@ function placeholders<P extends Params>(): P {
 }
 
 function toStatement(query: CompiledQuery): CompiledStatement {
-  const slots = query.parameters as readonly (Placeholder | SqlValue)[];
-  return {
-    sql: query.sql,
-    bind: (params) =>
-      slots.map((slot) => {
-        if (!(slot instanceof Placeholder)) return slot;
-        const value = params[slot.name];
-        if (value === undefined) throw new TypeError(`The query parameter "${slot.name}" is missing`);
-        return slot.derive(value);
-      }),
+  return { sql: query.sql, bind: binder(query.parameters as readonly (Placeholder | SqlValue)[]) };
+}
+
+/** What fills the placeholders of a statement. Sorted out once, since `bind` runs with each statement. */
+function binder(slots: readonly (Placeholder | SqlValue)[]): CompiledStatement['bind'] {
+  const names = slots.map((slot) => (slot instanceof Placeholder ? slot.name : undefined));
+  const constants = slots.map((slot) => (slot instanceof Placeholder ? null : slot));
+  const derivations = slots.map((slot) => (slot instanceof Placeholder ? slot.derive : undefined));
+  return (params) => {
+    const values = new Array<SqlValue>(names.length);
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i];
+      const value = name === undefined ? constants[i] : params[name];
+      if (value === undefined) throw new TypeError(`The query parameter "${name}" is missing`);
+      const derive = derivations[i];
+      values[i] = derive === undefined ? value : derive(value);
+    }
+    return values;
   };
 }
 
@@ -169,8 +178,9 @@ export function perShape<S extends string | number, P, R>(
  * repeats its last value, so that few statements serve lists of any length; it must not be empty.
  */
 export function listParams(name: string, values: readonly string[], size = values.length): Params {
-  const last = values.at(-1)!;
-  return Object.fromEntries(Array.from({ length: size }, (_, i) => [`${name}_${i}`, values[i] ?? last]));
+  const params: Params = {};
+  for (let i = 0; i < size; i++) params[`${name}_${i}`] = values[Math.min(i, values.length - 1)]!;
+  return params;
 }
 
 /** The same list, while the statement is built. */

@@ -15,6 +15,9 @@ import { onTestFinished } from 'vitest';
 const put = prepared('put', (db, p: { key: string; value: string }) =>
   db.insertInto('meta').values({ key: p.key, value: p.value }),
 );
+const returningPut = prepared('returningPut', (db, p: { key: string; value: string }) =>
+  db.insertInto('meta').values({ key: p.key, value: p.value }).returning('key'),
+);
 const get = prepared('get', (db, p: { key: string }) => db.selectFrom('meta').select('value').where('key', '=', p.key));
 const addAgent = prepared('addAgent', (db, p: { id: string }) =>
   db.insertInto('agents').values({
@@ -166,6 +169,85 @@ it('a verb that awaits something foreign is named and rolled back, and holds up 
     'x',
     'x',
   ]);
+});
+
+it('a verb that fails without a change has no other verb run again', async () => {
+  const { db } = await fresh(sqlite);
+  let runs = 0;
+  const counted = (key: string) =>
+    db.transact('put', (tx) => {
+      runs++;
+      return tx.run(put, { key, value: 'x' });
+    });
+  const refused = () =>
+    db.transact('refused', async (tx) => {
+      runs++;
+      await tx.first(get, { key: 'nothing' });
+      throw new DomainError('conflict', 'On purpose');
+    });
+  const outcomes = await Promise.allSettled([counted('one'), refused(), counted('two'), refused()]);
+  expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'rejected']);
+  expect(runs).toBe(4);
+  expect(await Promise.all(['one', 'two'].map((key) => valueOf(db, key)))).toEqual(['x', 'x']);
+});
+
+it('verbs that are run again because another one failed happen once, and wake once', async () => {
+  const { db } = await fresh(sqlite);
+  const heard: string[] = [];
+  db.signals.subscribe({ changed: (ids) => heard.push(...ids), missed: () => undefined });
+  const wakes: string[] = [];
+  const good = (key: string) =>
+    db.transact('put', async (tx) => {
+      tx.signal(key);
+      tx.afterCommit(() => wakes.push(key));
+      await tx.run(put, { key, value: 'x' });
+      return key;
+    });
+  const bad = (key: string, value: string | null) =>
+    db.transact('bad', async (tx) => {
+      tx.signal(key);
+      tx.afterCommit(() => wakes.push(key));
+      tx.send(put, { key, value: 'x' });
+      // The statement fails itself where the value is missing; the verb does otherwise.
+      await tx.first(returningPut, { key: `${key} too`, value: value as string });
+      throw new DomainError('conflict', 'On purpose');
+    });
+  // The first batch is run twice; those after it have savepoints from the start.
+  for (const round of ['first', 'second', 'third']) {
+    const keys = [1, 2, 3].map((i) => `${round} ${i}`);
+    const outcomes = await Promise.allSettled([
+      good(keys[0]!),
+      bad(`${round} bad`, 'x'),
+      good(keys[1]!),
+      bad(`${round} broken`, null),
+      good(keys[2]!),
+    ]);
+    expect(outcomes.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+    ]);
+    expect(outcomes[1]).toMatchObject({ reason: { code: 'conflict' } });
+    expect(await Promise.all(keys.map((key) => valueOf(db, key)))).toEqual(['x', 'x', 'x']);
+    for (const key of ['bad', 'bad too', 'broken']) expect(await valueOf(db, `${round} ${key}`)).toBeUndefined();
+    expect(wakes.splice(0)).toEqual(keys);
+    expect(heard.splice(0)).toEqual(keys);
+  }
+});
+
+it('a verb alone in its batch that fails after a change is undone, and run once', async () => {
+  const { db } = await fresh(sqlite);
+  let runs = 0;
+  const alone = db.transact('bad', async (tx) => {
+    runs++;
+    await tx.run(put, { key: 'mine', value: 'x' });
+    throw new DomainError('conflict', 'On purpose');
+  });
+  await expect(alone).rejects.toMatchObject({ code: 'conflict' });
+  expect(runs).toBe(1);
+  expect(await valueOf(db, 'mine')).toBeUndefined();
 });
 
 it('when the disk is full everybody in the batch is told so, reads go on, and writes come back with the space', async () => {

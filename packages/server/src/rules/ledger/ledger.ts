@@ -130,15 +130,11 @@ async function emptyEscrow(
 }
 
 function writeEntries(tx: Tx, { transferId, at }: Transfer, taskId: string | null, legs: Leg[]): void {
-  const entries = legs.flatMap(({ account, amount, reason }, i) => [
-    [`account_${i}`, account] as const,
-    [`amount_${i}`, amount] as const,
-    [`reason_${i}`, reason] as const,
-  ]);
-  tx.send(queries.insertEntries(legs.length), {
-    transfer_id: transferId,
-    task_id: taskId,
-    created_at: at,
-    ...Object.fromEntries(entries),
-  });
+  const params: queries.TransferParams = { transfer_id: transferId, task_id: taskId, created_at: at };
+  for (const [i, { account, amount, reason }] of legs.entries()) {
+    params[`account_${i}`] = account;
+    params[`amount_${i}`] = amount;
+    params[`reason_${i}`] = reason;
+  }
+  tx.send(queries.insertEntries(legs.length), params);
 }

@@ -21,7 +21,7 @@ export const deposit = prepared('deposit', (db, p: { id: string; amount: number 
 
 export const openAccount = insertion('accounts', 'id', 'balance');
 
-interface TransferParams extends Record<string, string | number | null> {
+export interface TransferParams extends Record<string, string | number | null> {
   transfer_id: string;
   task_id: string | null;
   created_at: number;

@@ -129,8 +129,12 @@ const addToTags = perShape((count: number) =>
 
 function sendToTags(tx: Tx, tags: readonly string[], sums: TagParams): void {
   if (tags.length === 0) return;
-  const names = tags.flatMap((name, i) => [[`tag_${i}`, foldTag(name)] as const, [`name_${i}`, name] as const]);
-  tx.send(addToTags(tags.length), { ...sums, ...Object.fromEntries(names) });
+  const params: TagParams = { ...sums };
+  for (const [i, name] of tags.entries()) {
+    params[`tag_${i}`] = foldTag(name);
+    params[`name_${i}`] = name;
+  }
+  tx.send(addToTags(tags.length), params);
 }
 
 /** A delivery was approved, by its poster or by the clock. */

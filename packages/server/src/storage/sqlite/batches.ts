@@ -1,0 +1,218 @@
+import type { Database as Connection, Statement } from 'better-sqlite3';
+import { DomainError, overloaded, storageUnavailable } from '../../ground/errors.ts';
+import type { Tx } from '../database.ts';
+import { Statements } from './statements.ts';
+import { SqliteTx, storageError } from './tx.ts';
+
+/** Verbs that may wait for the writer; beyond it callers are told to come back. */
+const longestQueue = 5_000;
+/** Verbs in one commit: enough to share an fsync among, few enough not to hold up the loop. */
+const largestBatch = 128;
+/** Batches in savepoints after one that was run twice: where verbs keep failing, one batch in 17 is run twice. */
+const carefulBatches = 16;
+
+interface Job {
+  readonly verb: string;
+  readonly work: (tx: Tx) => Promise<unknown>;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Tells a caller the outcome of its verb, once the batch is on disk. */
+type Answer = () => void;
+
+/** A verb failed after it had changed rows, and only a rollback of the whole batch can undo them. */
+class Spoiled extends Error {}
+
+/**
+ * Group commit: the verbs of one turn of the event loop run one after the other in one transaction, and are answered
+ * after its commit. A verb that fails is undone alone, in one of two ways:
+ *
+ * - At first the verbs run without savepoints, for which SQLite would keep the old version of each page that changes.
+ *   Most verbs that fail have changed nothing by then: their guarded statement found no row. If one has, the batch is
+ *   rolled back and run again.
+ * - The second run, and the batches after it, have a savepoint for each verb.
+ *
+ * So a verb may be run twice, as on PostgreSQL.
+ */
+export class Batches {
+  readonly #writer: Connection;
+  readonly #statements: Statements;
+  readonly #signal: (ids: ReadonlySet<string>) => void;
+  readonly #control: Record<'begin' | 'commit' | 'rollback' | 'savepoint' | 'release' | 'undo', Statement>;
+  #queue: Job[] = [];
+  #flushing: Promise<void> | undefined;
+  #careful = 0;
+  #observe: ((transactions: number) => void) | undefined;
+
+  /** @param signal is called after the commit with the ids that a verb has signalled. */
+  constructor(writer: Connection, signal: (ids: ReadonlySet<string>) => void) {
+    this.#writer = writer;
+    this.#signal = signal;
+    this.#statements = new Statements(writer);
+    this.#control = {
+      begin: writer.prepare('begin immediate'),
+      commit: writer.prepare('commit'),
+      rollback: writer.prepare('rollback'),
+      savepoint: writer.prepare('savepoint verb'),
+      release: writer.prepare('release verb'),
+      undo: writer.prepare('rollback to verb'),
+    };
+  }
+
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  observe(observe: (transactions: number) => void): void {
+    this.#observe = observe;
+  }
+
+  /** @throws DomainError `overloaded` when too many verbs wait, `storage_unavailable` when the commit fails. */
+  add<T>(verb: string, work: (tx: Tx) => Promise<T>): Promise<T> {
+    if (this.#queue.length >= longestQueue) return Promise.reject(overloaded());
+    return new Promise<T>((resolve, reject) => {
+      this.#queue.push({ verb, work, resolve: resolve as Job['resolve'], reject });
+      this.#flushing ??= this.#flush();
+    });
+  }
+
+  /** Resolves once no verb waits. */
+  async settle(): Promise<void> {
+    await this.#flushing;
+  }
+
+  /** Commits batch after batch. Each holds the verbs that came in during one turn of the loop. */
+  async #flush(): Promise<void> {
+    try {
+      while (this.#queue.length > 0) {
+        await new Promise(setImmediate);
+        await this.#commit(this.#queue.splice(0, largestBatch));
+      }
+    } finally {
+      this.#flushing = undefined;
+    }
+  }
+
+  /** Some failures end the whole transaction (a full disk does): then everybody in the batch is told so. */
+  async #commit(jobs: readonly Job[]): Promise<void> {
+    let answers: readonly Answer[];
+    try {
+      answers = await this.#attempts(jobs);
+    } catch (error) {
+      const lost = storageError(error);
+      const told = lost instanceof DomainError ? lost : storageUnavailable(lost);
+      for (const job of jobs) job.reject(told);
+      return;
+    }
+    this.#observe?.(jobs.length);
+    for (const answer of answers) answer();
+  }
+
+  async #attempts(jobs: readonly Job[]): Promise<readonly Answer[]> {
+    if (this.#careful > 0) this.#careful--;
+    else {
+      try {
+        return await this.#run(jobs, { savepoints: false });
+      } catch (error) {
+        if (!(error instanceof Spoiled)) throw error;
+        const [first] = jobs;
+        if (jobs.length === 1) return [() => first!.reject(error.cause)];
+        this.#careful = carefulBatches;
+      }
+    }
+    return this.#run(jobs, { savepoints: true });
+  }
+
+  /** Runs the verbs in one transaction and commits it. @throws `Spoiled`, or what ended the transaction. */
+  async #run(jobs: readonly Job[], { savepoints }: { savepoints: boolean }): Promise<readonly Answer[]> {
+    const answers: Answer[] = [];
+    const watchdog = new Watchdog();
+    try {
+      this.#control.begin.run();
+      for (const job of jobs) {
+        answers.push(await (savepoints ? this.#runInSavepoint(job, watchdog) : this.#runPlainly(job, watchdog)));
+      }
+      this.#control.commit.run();
+    } catch (error) {
+      if (this.#writer.inTransaction) this.#rollBack();
+      throw error;
+    } finally {
+      watchdog.stop();
+    }
+    return answers;
+  }
+
+  async #runInSavepoint(job: Job, watchdog: Watchdog): Promise<Answer> {
+    this.#control.savepoint.run();
+    try {
+      const answer = await this.#runVerb(job, watchdog);
+      this.#control.release.run();
+      return answer;
+    } catch (error) {
+      if (!this.#writer.inTransaction) throw error;
+      this.#control.undo.run();
+      this.#control.release.run();
+      return () => job.reject(error);
+    }
+  }
+
+  async #runPlainly(job: Job, watchdog: Watchdog): Promise<Answer> {
+    const before = this.#statements.changes;
+    try {
+      return await this.#runVerb(job, watchdog);
+    } catch (error) {
+      if (!this.#writer.inTransaction) throw error;
+      if (this.#statements.changes !== before) throw new Spoiled('A verb failed', { cause: error });
+      return () => job.reject(error);
+    }
+  }
+
+  async #runVerb(job: Job, watchdog: Watchdog): Promise<Answer> {
+    const tx = new SqliteTx(this.#statements);
+    try {
+      const value = await watchdog.watch(job.verb, tx, job.work(tx));
+      tx.check();
+      return () => {
+        this.#signal(tx.succeed());
+        job.resolve(value);
+      };
+    } finally {
+      tx.end();
+    }
+  }
+
+  #rollBack(): void {
+    try {
+      this.#control.rollback.run();
+    } catch {
+      // Nothing is open any more, which is what was wanted.
+    }
+  }
+}
+
+/**
+ * Verbs await settled promises only, so that a whole batch runs before the loop turns. If it turns all the same, the
+ * verb at work awaits something foreign, and would keep the transaction open for as long as it likes: it fails.
+ */
+class Watchdog {
+  #running: { verb: string; tx: SqliteTx } | undefined;
+  #stall = Promise.withResolvers<never>();
+  #timer = setImmediate(() => this.#bark());
+
+  watch<T>(verb: string, tx: SqliteTx, work: Promise<T>): Promise<T> {
+    this.#running = { verb, tx };
+    return Promise.race([work, this.#stall.promise]);
+  }
+
+  #bark(): void {
+    this.#running?.tx.end();
+    this.#stall.reject(new Error(`The verb "${this.#running?.verb}" awaited something other than its Tx`));
+    this.#stall = Promise.withResolvers<never>();
+    this.#timer = setImmediate(() => this.#bark());
+  }
+
+  stop(): void {
+    clearImmediate(this.#timer);
+  }
+}

@@ -1,0 +1,92 @@
+import BetterSqlite from 'better-sqlite3';
+import { storageUnavailable } from '../../ground/errors.ts';
+import { Tx } from '../database.ts';
+import type { Params, Prepared } from '../prepared.ts';
+import type { Statements } from './statements.ts';
+import { UniqueViolation } from '../unique.ts';
+
+/** The outcome of `work` as a promise that is settled already: a verb that awaits it stays within the batch. */
+export function settled<T>(work: () => T): Promise<T> {
+  try {
+    return Promise.resolve(work());
+  } catch (error) {
+    return Promise.reject(storageError(error));
+  }
+}
+
+/** The message of such an error ends `failed: events.agent_id, events.number`. */
+function toUniqueViolation(error: Error): UniqueViolation {
+  const names = error.message.replace(/^.*: /, '').split(', ');
+  const columns = names.map((name) => name.replace(/^.*\./, ''));
+  return new UniqueViolation(names.map((name) => name.replace(/\..*$/, ''))[0] ?? '', columns, error);
+}
+
+/** Failures of the disk or the file, and rows that are there already; any other error stays as it is. */
+export function storageError(error: unknown): unknown {
+  if (!(error instanceof BetterSqlite.SqliteError)) return error;
+  const { code } = error;
+  if (code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY') return toUniqueViolation(error);
+  return /^SQLITE_(FULL|IOERR|BUSY|LOCKED|CANTOPEN|READONLY|NOMEM|CORRUPT|NOTADB|PROTOCOL)/.test(code)
+    ? storageUnavailable(error)
+    : error;
+}
+
+/** The part of a batch that is one verb's. */
+export class SqliteTx extends Tx {
+  readonly #statements: Statements;
+  #failure: { error: unknown } | undefined;
+  #open = true;
+
+  constructor(statements: Statements) {
+    super();
+    this.#statements = statements;
+  }
+
+  /**
+   * Runs a statement, unless one before it has failed: a full disk ends the whole transaction, and what followed would
+   * be a transaction of its own.
+   */
+  #run<T>(statement: () => T): T {
+    if (!this.#open) throw new Error('The transaction is over; the verb awaited something other than its Tx');
+    this.check();
+    try {
+      return statement();
+    } catch (error) {
+      this.#failure = { error: storageError(error) };
+      throw error;
+    }
+  }
+
+  all<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R[]> {
+    return settled(() => this.#run(() => this.#statements.all(query, params)));
+  }
+
+  first<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R | undefined> {
+    return settled(() => this.#run(() => this.#statements.first(query, params)));
+  }
+
+  run<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<number> {
+    return settled(() => this.#run(() => this.#statements.run(query, params)));
+  }
+
+  send<P extends Params, R>(query: Prepared<P, R>, params: P): void {
+    try {
+      this.#run(() => this.#statements.run(query, params));
+    } catch {
+      // Kept in #failure; `check` throws it before the commit at the latest.
+    }
+  }
+
+  /** Throws what the first statement that failed, failed with. */
+  check(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  end(): void {
+    this.#open = false;
+  }
+
+  succeed(): ReadonlySet<string> {
+    return this.committed();
+  }
+}
