@@ -209,7 +209,7 @@ it('verbs that are run again because another one failed happen once, and wake on
       tx.afterCommit(() => wakes.push(key));
       tx.send(put, { key, value: 'x' });
       // The statement fails itself where the value is missing; the verb does otherwise.
-      await tx.first(returningPut, { key: `${key} too`, value: value as string });
+      await tx.first(returningPut, { key: `${key} too`, value: value! });
       throw new DomainError('conflict', 'On purpose');
     });
   // The first batch is run twice; those after it have savepoints from the start.
