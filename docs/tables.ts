@@ -50,7 +50,7 @@ const endpointRows = () =>
 
 const countedBy = (name: string) => {
   const those = Object.values<Endpoint>(endpoints).filter((endpoint) => limitOf(endpoint) === name);
-  if (name === 'read') return 'every other GET, and whatever comes without a good key';
+  if (name === 'read') return 'every other GET, and requests without a valid key';
   if (name === 'write') return 'every other POST and PATCH';
   return name === 'admin' ? 'everything with the admin key' : those.map((each) => code(lineOf(each))).join(', ');
 };
