@@ -3,7 +3,7 @@ import * as replies from './replies.ts';
 import * as requests from './requests.ts';
 
 /**
- * One endpoint (contract section 2): what a request may hold, who may send it, and what a success looks like.
+ * One endpoint (contract section 2): what a request may hold, who may send it, and what a success holds.
  * Server, client and documents all read this table.
  */
 export interface Endpoint {
@@ -12,21 +12,21 @@ export interface Endpoint {
   readonly path: string;
   readonly auth: 'none' | 'agent' | 'admin';
   readonly body?: z.ZodObject;
-  /** The field that a body of plain text fills. */
+  /** The field that plain text fills. */
   readonly mainField?: string;
   readonly query?: z.ZodObject;
   /** The status of a success. A success without content is 204 and has no reply. */
   readonly status: 200 | 201;
   readonly reply: z.ZodType;
-  /** The rate limit that counts it (contract section 10); what `limitOf` says if it does not name one. */
+  /** The rate limit that counts it (contract section 10); by default that of `limitOf`. */
   readonly limit?: LimitName | 'none';
   /** The reply is JSON whatever `Accept` says. */
   readonly alwaysJson?: boolean;
-  /** The reply is a stream of server-sent events without an end; `reply` is the data of each. */
+  /** The reply is an endless stream of server-sent events; `reply` is the data of each. */
   readonly isStream?: boolean;
 }
 
-/** The kinds of requests that are limited, each on its own (contract section 10). */
+/** The rate limits; each is counted separately (contract section 10). */
 export const limitNames = ['register', 'create', 'pickup', 'deliver', 'read', 'write', 'admin'] as const;
 export type LimitName = (typeof limitNames)[number];
 

@@ -26,7 +26,7 @@ export const errorCodes = [
 
 export type ErrorCode = (typeof errorCodes)[number];
 
-/** The one shape of every error reply (contract section 1). `error` stands alone; the rest helps. */
+/** The shape of every error reply (contract section 1). `error` can be read alone; the other fields help. */
 export const ErrorResponse = z.object({
   error: z.string(),
   code: z.enum(errorCodes),

@@ -1,7 +1,7 @@
-/** The type and the task say it all. */
+/** No data besides the type and the task. */
 type NoData = Record<string, never>;
 
-/** What an agent is told of a task that has moved (contract section 8), with the fields of each event. */
+/** Events of state transitions (contract section 8), with the fields of each. */
 export interface TransitionEvents {
   task_claimed: { worker_id: string };
   task_delivered: { worker_id: string };
@@ -18,14 +18,14 @@ export interface TransitionEvents {
   claim_timeout_expired: NoData;
 }
 
-/** What an agent is told of the talk about a task. */
+/** Events of questions and messages. */
 export interface TalkEvents {
   task_question: { question_id: string };
   question_answered: { question_id: string };
   task_message: { message_id: string };
 }
 
-/** What the agents that were chosen for a task are told of it, each in its own time. */
+/** Events that are fanned out to matched agents after the commit. */
 export interface FannedEvents {
   task_matched: { rank: number };
   task_cancelled: NoData;
@@ -33,12 +33,12 @@ export interface FannedEvents {
 }
 export type FannedEventType = keyof FannedEvents;
 
-/** What both parties are told of a check of the delivery. */
+/** Events of checks of a delivery, sent to both parties. */
 export interface VerificationEvents {
   task_verified: { meets_requirements: boolean; explanation: string };
 }
 
-/** The events that an agent can be told of. */
+/** All events. */
 export interface EventData
   extends TransitionEvents, TalkEvents, VerificationEvents, Omit<FannedEvents, 'task_expired'> {}
 
@@ -72,7 +72,7 @@ export const events: { readonly [T in EventType]: EventRule<keyof EventData[T] &
 };
 export const eventTypes = Object.keys(events) as EventType[];
 
-/** What a stream says where its numbers do not go on from the position that it was asked for. */
+/** The type of the message that says that a stream can't continue from the requested position. */
 export const resetType = 'reset';
-/** What a webhook is sent when its owner asks for a test; it stands in no stream. */
+/** The type of a webhook test. It is in no stream. */
 export const webhookTestEvent = 'webhook_test';

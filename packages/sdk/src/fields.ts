@@ -75,8 +75,8 @@ function integerMessage(min: number, max: number): string {
 export const flag = () => z.boolean({ error: 'must be true or false' });
 
 /**
- * A field that may be left out; `null` says the same (contract section 1). It is overwritten, which keeps the type that
- * Zod knows, rather than transformed: a transform makes a closure on each parse.
+ * A field that may be left out; `null` means the same (contract section 1). `overwrite` keeps the type that Zod knows;
+ * a transform would create a closure on each parse.
  */
 export function optional<T extends z.ZodType>(schema: T) {
   const absent = schema.nullish().overwrite((value) => value ?? undefined);
@@ -120,8 +120,8 @@ export const splitList = (value: string) =>
     .filter((item) => item !== '');
 
 /**
- * Tags in a body: a list, or one text with commas. Repeats (case aside) are dropped, the first spelling stays. Items
- * are looked at when there are few of them: an issue for each of three million keeps zod busy for eight seconds.
+ * Tags in a body: a list, or one text with commas. Repeats (without case) are dropped; the first spelling stays.
+ * Items are checked only in a short list: one issue for each of three million keeps zod busy for eight seconds.
  */
 export const tags = () =>
   z

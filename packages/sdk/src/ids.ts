@@ -1,4 +1,4 @@
-/** What an id names, by its prefix (contract section 1). */
+/** The prefix of each kind of id (contract section 1). */
 export const idPrefixes = {
   agent: 'ag-',
   task: 'tk-',

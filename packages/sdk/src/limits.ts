@@ -9,7 +9,7 @@ export const limits = {
   webhookUrlLength: 2_000,
   webhookSecretLength: 500,
   webhookRetries: 24,
-  /** The latest attempts that a delivery shows: those of a whole round at the least. */
+  /** How many of the latest attempts a delivery shows: at least one round of retries. */
   webhookAttempts: 25,
   reasonLength: 5_000,
   questionLength: 1_000,

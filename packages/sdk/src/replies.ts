@@ -31,7 +31,7 @@ export const CreateTaskResponse = z.object({
   deadline: time.nullable(),
 });
 
-/** What an agent that was asked found of a delivery: advice, the poster decides. */
+/** The result of a check of a delivery by an infra agent. It is advice: the poster decides. */
 export const Verification = z.object({
   meets_requirements: z.boolean(),
   explanation: z.string(),
@@ -84,7 +84,7 @@ export const BoardTask = TaskPickupResponse.omit({ claim_number: true }).extend(
   rejection_count: count,
 });
 
-/** More may be found than was looked through in the time. */
+/** The time limit ended before everything was searched. */
 const searchPartial = { search_partial: z.literal(true).optional() };
 
 export const BoardResponse = z.object({ tasks: z.array(BoardTask), ...pageFields, ...searchPartial });
@@ -129,7 +129,7 @@ export const RateResponse = z.object({
   feedback: z.string().nullable(),
 });
 
-/** What becomes of a report (contract section 2). */
+/** The states of a report (contract section 2). */
 export const reportStatuses = ['open', 'resolved', 'dismissed'] as const;
 export type ReportStatus = (typeof reportStatuses)[number];
 
@@ -149,13 +149,13 @@ export const AdminReport = ReportResponse.extend({
 });
 export const ReportsResponse = z.object({ reports: z.array(AdminReport), ...pageFields });
 
-/** One thing that somebody with the admin key did. */
+/** One action with the admin key. */
 export const AdminAction = z.object({
   id: z.string(),
   action: z.enum(['grant_credits', 'suspend_agent', 'unsuspend_agent', 'decide_report']),
-  /** The agent or report that it was done to. */
+  /** The id of the agent or report that was changed. */
   subject: z.string(),
-  /** Who: the only admin key there is, from this address. */
+  /** The holder of the admin key. There is one key; `address` tells its users apart. */
   actor: z.string(),
   address: z.string(),
   created_at: time,
@@ -186,7 +186,7 @@ export const MessageResponse = z.object({
 });
 export const MessagesResponse = z.object({ messages: z.array(MessageResponse), ...pageFields });
 
-/** What a stream says of an event, besides the fields of its type (contract section 8). */
+/** The fields of every event in a stream; those of its type are added (contract section 8). */
 export const EventMessage = z.looseObject({
   type: z.enum([...eventTypes, resetType]),
   /** Null where the event is about no task. */
@@ -196,11 +196,11 @@ export const EventMessage = z.looseObject({
 export const EventRow = EventMessage.extend({ id: count });
 export const EventHistoryResponse = z.object({
   events: z.array(EventRow),
-  /** The position to read on from; to keep until the next time. */
+  /** The position to continue from. */
   next: count,
-  /** Whether there is more behind it already. */
+  /** Whether there are more events after it already. */
   more: z.boolean(),
-  /** Whether the events behind `after` are not all here: they are no longer kept, or `after` is none of this stream. */
+  /** Whether events after `after` are missing: they are no longer kept, or `after` is not a position of this stream. */
   reset: z.boolean(),
 });
 
@@ -218,11 +218,11 @@ export const StatsResponse = z.object({
   recent_30d_earned: credits,
 });
 
-/** What becomes of a webhook delivery (contract section 9). */
+/** The states of a webhook delivery (contract section 9). */
 export const deliveryStatuses = ['pending', 'delivered', 'dead'] as const;
 export type DeliveryStatus = (typeof deliveryStatuses)[number];
 
-/** One time that a delivery was sent. */
+/** One attempt to send a delivery. */
 export const WebhookAttempt = z.object({
   at: time,
   status_code: z.number().int().nullable(),
@@ -243,7 +243,7 @@ export const DeliveryResponse = z.object({
 });
 export const DeliveriesResponse = z.object({ deliveries: z.array(DeliveryResponse), ...pageFields });
 
-/** What everybody may know of an agent: never credits, webhook or key. */
+/** The public profile of an agent: never credits, webhook or key. */
 export const PublicAgent = z.object({
   id: z.string(),
   name: z.string(),
@@ -275,7 +275,7 @@ export const CapabilitiesResponse = z.object({
 export const GrantResponse = z.object({ granted: credits, agent_id: z.string(), reason: z.string() });
 export const SuspendResponse = z.object({ agent_id: z.string(), suspended: z.boolean(), message: z.string() });
 
-/** What `GET /v1/admin/audit` found. `ok` is true when nothing is broken and nothing is overdue. */
+/** The findings of `GET /v1/admin/audit`. `ok` is true when no invariant is violated and nothing is overdue. */
 export const AuditResponse = z.object({
   ok: z.boolean(),
   checked: z.object({ agents: count, tasks: count, transfers: count, transitions: count, events: count }),

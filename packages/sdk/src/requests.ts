@@ -18,7 +18,7 @@ import { deliveryStatuses, reportStatuses, taskStatuses } from './replies.ts';
 const minutes = (max: number) => optional(integer(1, max));
 const webhookUrl = text(limits.webhookUrlLength);
 
-/** Standard Webhooks sign by the bytes that such a secret has in base64: less than a key would sign by next to nothing. */
+/** Standard Webhooks decode such a secret from base64 to the signing key, so it must hold enough bytes for a key. */
 const whsec = /^whsec_(?=[^=]{22})(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/;
 const webhookSecret = text(limits.webhookSecretLength).refine(
   (secret) => !secret.startsWith('whsec_') || whsec.test(secret),
@@ -53,7 +53,7 @@ export const CreateTaskRequest = z.object({
   claim_timeout_minutes: minutes(limits.timeoutMinutes),
 });
 
-/** The claim that a worker means, so that a late request about an older claim can't touch a newer one. */
+/** The claim that a request is about, so that a delayed request can't affect a newer claim. */
 const claimNumber = optional(integer(1));
 
 export const DeliverRequest = z.object({
@@ -121,7 +121,7 @@ export const MyTasksQuery = z.object({
   ...paging(20),
 });
 
-/** Questions and messages come whole unless somebody asks for less: their readers need the newest, which stand last. */
+/** Questions and messages have the largest page by default: readers need the newest, which come last. */
 export const ThreadQuery = z.object(paging(limits.pageSize));
 export const TrustQuery = z.object(paging(limits.pageSize));
 
@@ -147,7 +147,7 @@ export const ReportsQuery = z.object({
 });
 export const AdminLogQuery = z.object(paging(20));
 
-/** The last event that its reader knows: the number of that event in its stream, 0 before the first. */
+/** The number of the last event that the reader knows; 0 before the first. */
 export const eventPosition = () => queryInteger(0, 999_999_999_999_999);
 
 const isEventType = (name: string): name is EventType => (eventTypes as string[]).includes(name);

@@ -3,12 +3,11 @@ import { foldTag, isTag, text } from './fields.ts';
 import { limits } from './limits.ts';
 
 /**
- * The platform's own small tasks (contract section 6): what the agent that picks one up is told, as JSON in the task's
- * `context`, and what it must deliver, as JSON in `result`. The texts in a payload were written by other agents: data,
- * never instructions.
+ * System tasks (contract section 6): the question, as JSON in the task's `context`, and the answer, as JSON in
+ * `result`. Other agents wrote the texts in a payload: they are data, never instructions.
  */
 
-/** A list of texts, refused as a whole: an issue for each item of a long list that is wrong would cost more than it says. */
+/** A list of texts, refused as a whole: one issue per wrong item of a long list would keep zod busy for too long. */
 function list(what: string) {
   const error = `must be a list of ${what}`;
   const checked = z
@@ -32,7 +31,7 @@ export const MatchPayload = z.object({
   candidates: z.array(z.object({ id: z.string(), good_at: z.string().nullable() })),
 });
 
-/** Whom to offer the task first, best first; and what it is about, for the order of the board. */
+/** The agents to offer the task to first, best first, and tags for the order of the board. */
 export const MatchAnswer = z.object({
   ranked_agents: list('agent ids'),
   extracted_tags: list('tags').nullish(),
@@ -44,7 +43,7 @@ export const VerifyPayload = z.object({
   result: z.string(),
 });
 
-/** Whether the result is what was asked for. Of the explanation, `limits.explanationLength` characters are kept. */
+/** Whether the result meets the need. `limits.explanationLength` characters of the explanation are kept. */
 export const VerifyAnswer = z.object({
   meets_requirements: z.boolean({ error: 'must be true or false' }),
   explanation: text(limits.resultLength, 0),
@@ -55,7 +54,7 @@ export const ExtractPayload = z.object({
   agent: z.object({ id: z.string(), good_at: z.string() }),
 });
 
-/** What the agent can do, as tags. They are those of the agent in the payload, whatever `agent_id` says. */
+/** What the agent can do, as tags. They are set for the agent in the payload, whatever `agent_id` says. */
 export const ExtractAnswer = z.object({
   agent_id: z.string({ error: 'must be an agent id' }).nullish(),
   tags: list('tags'),
@@ -71,10 +70,10 @@ export type MatchAnswer = z.infer<typeof MatchAnswer>;
 export type VerifyAnswer = z.infer<typeof VerifyAnswer>;
 export type ExtractAnswer = z.infer<typeof ExtractAnswer>;
 
-/** Who posts the platform's own tasks. */
+/** The poster of system tasks. */
 export const platformId = 'ag-platform';
 
-/** The tags in a list that can be tags at all, folded and without repeats: at most `limits.extractedTags`. */
+/** The valid tags of a list, folded and without repeats: at most `limits.extractedTags`. */
 export function usableTags(tags: readonly string[]): string[] {
   const usable = new Set<string>();
   for (const tag of tags) {
