@@ -1,13 +1,35 @@
 import { defineConfig } from 'vitest/config';
 
+const everyTest = 'packages/*/test/**/*.test.ts';
+/** What takes long: kills under load, many servers, browsers, other runtimes. */
+const longTests = '**/*.long.test.ts';
+/** What is as thorough as it has time: in both projects, and larger in the long one (`test/support/scale.ts`). */
+const scaledTests = '**/*.property.test.ts';
+/** What replaces a module for itself needs a process of its own. */
+const isolatedTests = '**/storage/plans.test.ts';
+
+const inherited = ['**/node_modules/**'];
+
 export default defineConfig({
   test: {
-    include: ['packages/*/test/**/*.test.ts'],
     globalSetup: ['packages/server/test/support/global-setup.ts'],
     setupFiles: ['packages/server/test/support/setup.ts'],
     pool: 'forks',
     maxWorkers: 2,
+    // To load the server's modules takes longer than most files' tests.
+    isolate: false,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: { name: 'short', include: [everyTest], exclude: [...inherited, longTests, isolatedTests] },
+      },
+      { extends: true, test: { name: 'short isolated', include: [isolatedTests], isolate: true } },
+      {
+        extends: true,
+        test: { name: 'long', include: [longTests, scaledTests], env: { PINCHWORK_TEST_LONG: 'true' } },
+      },
+    ],
   },
 });

@@ -6,13 +6,14 @@ import { type Engine, onBothEngines } from '../support/engines.ts';
 import { answers, registerHelper } from '../support/helpers.ts';
 import { type Agent, Market, postTask } from '../support/market.ts';
 import { testSeed } from '../support/random.ts';
+import { scale } from '../support/scale.ts';
 
 /**
  * Random walks over the platform's own tasks: a poster and a worker move tasks, two helpers take what is asked about
  * them, answer, fail to, give back, or want the task itself; time passes and the server restarts. After each step every
  * one of the platform's tasks stands where the model says, everybody has been paid what it says, and the audit is clean.
  */
-const walks = Number(process.env.PINCHWORK_TEST_HELPER_WALKS ?? 3);
+const walks = scale('HELPER_WALKS', { short: 1, long: 10 });
 const timeoutMs = 120 * secondMs;
 /** Rejected workers keep their claims: this is about other things. */
 const settings = { PINCHWORK_MAX_REJECTIONS: '1000', PINCHWORK_REJECTION_GRACE_MINUTES: '1440' };

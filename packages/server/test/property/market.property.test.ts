@@ -5,15 +5,16 @@ import { onBothEngines } from '../support/engines.ts';
 import { agentCount, allCommands } from './commands.ts';
 import { Model } from './model.ts';
 import { openReal, verify } from './real.ts';
+import { testSeed } from '../support/random.ts';
+import { scale } from '../support/scale.ts';
 
 /**
  * Random walks through the whole marketplace, held against a small model after each step: invariants 1 to 7.
  *
- * A million steps: `PINCHWORK_TEST_COMMANDS=1000000 npx vitest run property`. A failure prints its seed;
+ * A million steps: `PINCHWORK_TEST_COMMANDS=1000000 npx vitest run --project long property`. A failure prints its seed;
  * `PINCHWORK_TEST_SEED=…` walks the same way again.
  */
-const seed = Number(process.env.PINCHWORK_TEST_SEED ?? Date.now() % 2 ** 31);
-const commandsWanted = Number(process.env.PINCHWORK_TEST_COMMANDS ?? 5_000);
+const commandsWanted = scale('COMMANDS', { short: 1_500, long: 20_000 });
 const commandsPerWalk = 100;
 
 /** PostgreSQL takes several times as long a step, so it gets the smaller part. */
@@ -40,9 +41,9 @@ onBothEngines('the marketplace keeps its invariants', (engine) => {
       },
     );
     for (let round = 0; steps.count < wanted; round++) {
-      await fc.assert(walk, { seed: seed + round, numRuns: 20, endOnFailure: process.env.CI === 'true' });
+      await fc.assert(walk, { seed: testSeed + round, numRuns: 20, endOnFailure: process.env.CI === 'true' });
     }
-    console.log(`${engine.name}: ${steps.count} steps, seed ${seed}`);
+    console.log(`${engine.name}: ${steps.count} steps, seed ${testSeed}`);
     expect(steps.count).toBeGreaterThanOrEqual(wanted);
   });
 });

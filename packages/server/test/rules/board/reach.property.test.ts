@@ -6,12 +6,13 @@ import { answer, answers, generous, registerCapable, registerHelper } from '../.
 import { deliverTask, Market, postTask } from '../../support/market.ts';
 import { browse, browseAll, drain, forgetMatches } from '../../support/board.ts';
 import { Random, testSeed } from '../../support/random.ts';
+import { scale } from '../../support/scale.ts';
 
 const someTags = ['python', 'sql', 'cooking', 'law'];
 const tags = fc.subarray(someTags);
 
 /** How many boards each engine is tried with: `PINCHWORK_TEST_BOARDS=1000 npx vitest run board/reach` tries more. */
-const boards = Number(process.env.PINCHWORK_TEST_BOARDS ?? 12);
+const boards = scale('BOARDS', { short: 4, long: 30 });
 
 /** PostgreSQL takes several times as long a page, so it gets fewer. */
 const limits = { SQLite: [1, 2, 3, 4, 5, 6, 7], PostgreSQL: [2, 7] };

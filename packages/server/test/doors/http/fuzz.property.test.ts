@@ -8,6 +8,8 @@ import { onBothEngines } from '../../support/engines.ts';
 import { hostileTexts } from '../../support/hostile-texts.ts';
 import { adminKey, claimTask, deliverTask, Market, postTask } from '../../support/market.ts';
 import { expectError } from '../../support/errors.ts';
+import { testSeed } from '../../support/random.ts';
+import { scale } from '../../support/scale.ts';
 
 /**
  * Bad requests made from the OpenAPI document: each is a good example with something in it that the document does not
@@ -15,8 +17,7 @@ import { expectError } from '../../support/errors.ts';
  *
  * `PINCHWORK_TEST_REQUESTS=1000000 npx vitest run fuzz` sends more; `PINCHWORK_TEST_SEED=…` the same ones again.
  */
-const wanted = Number(process.env.PINCHWORK_TEST_REQUESTS ?? 20_000);
-const seed = Number(process.env.PINCHWORK_TEST_SEED ?? Date.now() % 2 ** 31);
+const wanted = scale('REQUESTS', { short: 4_000, long: 20_000 });
 /** PostgreSQL takes several times as long a request, so it gets the smaller part. */
 const share = { SQLite: 0.8, PostgreSQL: 0.2 };
 
@@ -194,7 +195,7 @@ onBothEngines('a market under bad requests', (engine) => {
       expect(reply.status, reply.text).toBeLessThan(500);
     };
     const total = Math.round(wanted * share[engine.name]);
-    await fc.assert(fc.asyncProperty(badRequest, send), { numRuns: total, seed, endOnFailure: true });
+    await fc.assert(fc.asyncProperty(badRequest, send), { numRuns: total, seed: testSeed, endOnFailure: true });
     expect(sent).toBeGreaterThanOrEqual(total);
     expect(await balances()).toEqual(before);
     expect((await audit(market.ctx.db, { now: market.clock.now() })).broken).toEqual([]);
