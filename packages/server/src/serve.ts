@@ -3,14 +3,14 @@ import type { FastifyInstance } from 'fastify';
 import { buildApp } from './doors/http/app.ts';
 import { secondMs } from './ground/clock.ts';
 import type { Config } from './ground/config.ts';
-import { type Context, createContext } from './context.ts';
+import { compose, type Core } from './compose.ts';
 import type { MetricsServer } from './metrics/metrics.ts';
 
 /** Requests may take so long to end once the server is told to stop; then their connections are cut. */
 const drainMs = 6 * secondMs;
 
 export interface Server {
-  readonly ctx: Context;
+  readonly core: Core;
   /** Where it listens, for a client on this machine. */
   readonly url: string;
   /** Where it serves its metrics, on the loopback address; undefined: nowhere. */
@@ -25,36 +25,29 @@ export interface Server {
  * @throws Error with a sentence for people.
  */
 export async function startServer(config: Config): Promise<Server> {
-  const ctx = await createContext(config);
-  const app = buildApp(ctx);
+  const core = await compose(config);
+  const app = buildApp(core);
   let metrics: MetricsServer | undefined;
   try {
-    metrics = await startMetricsIfAsked(ctx, app);
+    metrics = await startMetricsIfAsked(core, app);
     await app.listen({ host: config.host, port: config.port }).catch((error: unknown) => {
       throw new Error(listenProblem(config, error as NodeJS.ErrnoException), { cause: error });
     });
   } catch (error) {
     await app.close();
-    await closeBehind(ctx, metrics);
+    await closeBehind(core, metrics);
     throw error;
   }
-  ctx.timers.start();
-  ctx.outbox.start();
-  ctx.housekeeping.start();
-  ctx.suspensions.start();
-  ctx.tail.start();
-  ctx.search.start();
-  ctx.limits.start();
-  ctx.webhooks.start();
-  return { ctx, url: urlOf(app, config.host), metricsPort: metrics?.port, stop: () => stop(app, ctx, metrics) };
+  for (const job of core.jobs) job.start();
+  return { core, url: urlOf(app, config.host), metricsPort: metrics?.port, stop: () => stop(app, core, metrics) };
 }
 
 /** The library is loaded only by who wants metrics. */
-async function startMetricsIfAsked(ctx: Context, app: FastifyInstance): Promise<MetricsServer | undefined> {
-  const { metricsPort } = ctx.config;
+async function startMetricsIfAsked(core: Core, app: FastifyInstance): Promise<MetricsServer | undefined> {
+  const { metricsPort } = core.config;
   if (metricsPort === undefined) return undefined;
   const { startMetrics } = await import('./metrics/metrics.ts');
-  return startMetrics(ctx, app, metricsPort);
+  return startMetrics(core, app, metricsPort);
 }
 
 function listenProblem({ host, port }: Config, error: NodeJS.ErrnoException): string {
@@ -68,20 +61,20 @@ function urlOf(app: FastifyInstance, host: string): string {
   return `http://${name}:${port}`;
 }
 
-async function stop(app: FastifyInstance, ctx: Context, metrics: MetricsServer | undefined): Promise<void> {
-  ctx.watch.close();
-  ctx.streams.close();
+async function stop(app: FastifyInstance, core: Core, metrics: MetricsServer | undefined): Promise<void> {
+  core.watch.close();
+  core.streams.close();
   const cut = setTimeout(() => app.server.closeAllConnections(), drainMs);
   try {
     await app.close();
   } finally {
     clearTimeout(cut);
-    ctx.log.info('every request has ended');
-    await closeBehind(ctx, metrics);
+    core.log.info('every request has ended');
+    await closeBehind(core, metrics);
   }
 }
 
 /** Together, because an audit for the metrics may take minutes, and ends at once when its database is closed. */
-async function closeBehind(ctx: Context, metrics: MetricsServer | undefined): Promise<void> {
-  await Promise.all([metrics?.stop(), ctx.dispose()]);
+async function closeBehind(core: Core, metrics: MetricsServer | undefined): Promise<void> {
+  await Promise.all([metrics?.stop(), core.dispose()]);
 }

@@ -10,7 +10,7 @@ export default async function start({ env }: Call): Promise<undefined> {
   const server = await startServer(config);
   announce(server);
   const stop = (signal: NodeJS.Signals) => {
-    server.ctx.log.info({ signal }, 'stopping');
+    server.core.log.info({ signal }, 'stopping');
     void server.stop();
   };
   process.once('SIGTERM', stop);
@@ -18,7 +18,7 @@ export default async function start({ env }: Call): Promise<undefined> {
 }
 
 /** Says that the server is there, unless nothing is logged: to a person in three lines, to a program as a line of the log. */
-function announce({ url, ctx: { db, logOutput } }: Server): void {
+function announce({ url, core: { db, logOutput } }: Server): void {
   const msg = `Pinchwork ${version} listens on ${url}`;
   const first = `curl -d '{"name": "my-agent"}' ${url}/v1/register`;
   logOutput.say(

@@ -1,6 +1,6 @@
 import { setWords } from '../rules/agents/queries.ts';
 import { minuteMs } from '../ground/clock.ts';
-import type { Context } from '../context.ts';
+import type { Ground } from '../storage/ground.ts';
 import { prepared } from '../storage/prepared.ts';
 import type { Schema } from '../storage/schema.ts';
 import { Retention } from '../rules/events/retention.ts';
@@ -64,26 +64,24 @@ const unindexed = prepared('unindexedAgents', (db, p: { limit: number }, engine)
   ),
 );
 
-type HousekeepingContext = Pick<Context, 'config' | 'db' | 'clock' | 'log' | 'newId' | 'outbox' | 'webhooks'>;
-
 /**
  * Forgets what has served its time, in small steps: idempotency keys, counts of requests, events, webhook deliveries that
  * have ended, old spending. And does what had to wait: questions about agents, words for the matcher's index.
  */
 export class Housekeeping {
-  readonly #ctx: HousekeepingContext;
+  readonly #ground: Ground;
   readonly #events: Retention;
   readonly #loop: Loop;
   readonly #more = { expiry: false, events: false, questions: false };
   #questionsLeft = 0;
 
-  constructor(ctx: HousekeepingContext) {
-    this.#ctx = ctx;
-    this.#events = new Retention(ctx);
+  constructor(ground: Ground) {
+    this.#ground = ground;
+    this.#events = new Retention(ground);
     this.#loop = new Loop(
-      ctx.clock,
+      ground.clock,
       () => this.#pass(),
-      (error) => ctx.log.error(error, 'housekeeping failed'),
+      (error) => ground.log.error(error, 'housekeeping failed'),
       pauseMs,
     );
   }
@@ -107,13 +105,13 @@ export class Housekeeping {
     if (isNewRound || this.#more.events) this.#more.events = await this.#events.step();
     if (isNewRound) this.#questionsLeft = questionsAtOnce;
     if (isNewRound || this.#more.questions) {
-      this.#more.questions = (await askLater(this.#ctx)) && --this.#questionsLeft > 0;
+      this.#more.questions = (await askLater(this.#ground)) && --this.#questionsLeft > 0;
     }
     return Object.values(this.#more).includes(true);
   }
 
   #expire(): Promise<boolean> {
-    const { db, clock } = this.#ctx;
+    const { db, clock } = this.#ground;
     return db.transact('housekeeping', async (tx) => {
       const now = clock.now();
       let more = false;

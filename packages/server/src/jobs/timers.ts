@@ -1,5 +1,5 @@
 import { minuteMs, secondMs } from '../ground/clock.ts';
-import type { Context } from '../context.ts';
+import type { Ground } from '../storage/ground.ts';
 import type { Tx } from '../storage/database.ts';
 import { DomainError } from '../ground/errors.ts';
 import { Loop } from '../ground/loop.ts';
@@ -21,7 +21,7 @@ const longestSleepMs = secondMs;
 /** How long a task whose row fails is left alone. */
 const retryAfterMs = 5 * minuteMs;
 
-type TimerContext = Pick<Context, 'db' | 'clock' | 'log'> & RecordContext;
+type TimerContext = Pick<Ground, 'db' | 'clock' | 'log'> & RecordContext;
 
 /**
  * The clock's part in the life of tasks. The deadlines stand in the database and bite inside the statements of the

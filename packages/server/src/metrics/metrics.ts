@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { minuteMs, secondMs } from '../ground/clock.ts';
-import type { Context } from '../context.ts';
+import type { Core } from '../compose.ts';
 import { Loop } from '../ground/loop.ts';
 import { outcomes } from '../rules/webhooks/deliverer.ts';
 import { countWaiting, nextReadyAt } from '../rules/webhooks/queries.ts';
@@ -23,16 +23,16 @@ export interface MetricsServer {
  *
  * @throws Error with a sentence for people when the port can't be had.
  */
-export async function startMetrics(ctx: Context, app: FastifyInstance, port: number): Promise<MetricsServer> {
+export async function startMetrics(core: Core, app: FastifyInstance, port: number): Promise<MetricsServer> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   countRequests(registry, app);
-  watchLog(registry, ctx);
-  watchStorage(registry, ctx);
-  watchTimers(registry, ctx);
-  watchWebhooks(registry, ctx);
+  watchLog(registry, core);
+  watchStorage(registry, core);
+  watchTimers(registry, core);
+  watchWebhooks(registry, core);
   const stopping = new AbortController();
-  const audits = watchBooks(registry, ctx, stopping.signal);
+  const audits = watchBooks(registry, core, stopping.signal);
   const server = createServer((request, response) => {
     if (request.url !== '/metrics' || request.method !== 'GET') {
       response.writeHead(404).end();
@@ -89,7 +89,7 @@ function countRequests(registry: Registry, app: FastifyInstance): void {
   });
 }
 
-function watchLog(registry: Registry, { logOutput }: Context): void {
+function watchLog(registry: Registry, { logOutput }: Core): void {
   new Counter({
     name: 'pinchwork_log_lines_dropped_total',
     help: 'Lines of the log that were dropped because its output took none.',
@@ -101,7 +101,7 @@ function watchLog(registry: Registry, { logOutput }: Context): void {
   });
 }
 
-function watchStorage(registry: Registry, { db, watch, streams }: Context): void {
+function watchStorage(registry: Registry, { db, watch, streams }: Core): void {
   const batches = new Histogram({
     name: 'pinchwork_commit_batch_size',
     help: 'Changes per commit: those of one turn of the loop on SQLite, always one on PostgreSQL.',
@@ -129,7 +129,7 @@ function watchStorage(registry: Registry, { db, watch, streams }: Context): void
   });
 }
 
-function watchTimers(registry: Registry, { timers }: Context): void {
+function watchTimers(registry: Registry, { timers }: Core): void {
   const lateness = new Histogram({
     name: 'pinchwork_timer_lateness_seconds',
     help: 'From the time that something was due to when it was done.',
@@ -142,7 +142,7 @@ function watchTimers(registry: Registry, { timers }: Context): void {
 /** A longer queue is told as this long: counting takes time. */
 const countedDeliveries = 10_000;
 
-function watchWebhooks(registry: Registry, { db, clock, webhooks }: Context): void {
+function watchWebhooks(registry: Registry, { db, clock, webhooks }: Core): void {
   const attempts = new Counter({
     name: 'pinchwork_webhook_attempts_total',
     help: 'Attempts to deliver a webhook of this server: delivered, failed and to be tried again, or dead.',
@@ -176,23 +176,23 @@ function watchWebhooks(registry: Registry, { db, clock, webhooks }: Context): vo
 /** A figure of the database's; not a number while that is away, which is when all the others are needed most. */
 const unlessAway = (read: () => Promise<number>) => read().catch(() => NaN);
 
-function watchBooks(registry: Registry, ctx: Context, stopping: AbortSignal): Loop {
+function watchBooks(registry: Registry, core: Core, stopping: AbortSignal): Loop {
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers: [registry] });
   const ok = gauge('pinchwork_audit_ok', '1: the last audit found nothing broken and nothing overdue.');
   const broken = gauge('pinchwork_audit_broken', 'How much it found, a hundred at most.');
   const at = gauge('pinchwork_audit_timestamp_seconds', 'When it ran.');
   const duration = gauge('pinchwork_audit_duration_seconds', 'How long it took.');
   const run = async () => {
-    const report = await ctx.audit();
+    const report = await core.audit();
     ok.set(report.ok ? 1 : 0);
     broken.set(report.broken.length);
-    at.set(Math.round(ctx.clock.now() / secondMs));
+    at.set(Math.round(core.clock.now() / secondMs));
     duration.set(report.duration_ms / secondMs);
     return auditEveryMs;
   };
   const onError = (error: unknown) => {
     // That the end of the program breaks it off is nothing to be told.
-    if (!stopping.aborted) ctx.log.error(error, 'the audit for the metrics failed');
+    if (!stopping.aborted) core.log.error(error, 'the audit for the metrics failed');
   };
-  return new Loop(ctx.clock, run, onError, minuteMs);
+  return new Loop(core.clock, run, onError, minuteMs);
 }

@@ -15,7 +15,7 @@ export interface Reader {
  */
 export abstract class Tx implements Reader {
   readonly #afterCommit: (() => void)[] = [];
-  readonly #changed = new Set<string>();
+  readonly #signalled = new Set<Signal>();
 
   abstract all<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R[]>;
   abstract first<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R | undefined>;
@@ -32,34 +32,40 @@ export abstract class Tx implements Reader {
     this.#afterCommit.push(wake);
   }
 
-  /** Has whoever listens, on every server, hear after the commit that what bears this id has changed (`Signals`). */
-  signal(id: string): void {
-    this.#changed.add(id);
+  /** Notifies the listeners of `Signals` after the commit; never if the transaction fails. */
+  signal(signal: Signal): void {
+    this.#signalled.add(signal);
   }
 
-  /** @returns the ids that were signalled. */
-  protected committed(): ReadonlySet<string> {
+  /** @returns what was signalled. */
+  protected committed(): ReadonlySet<Signal> {
     for (const wake of this.#afterCommit) wake();
-    return this.#changed;
+    return this.#signalled;
   }
 }
 
 /**
- * Hints that something has changed: a task, or the stream of an agent. They are sent after the commit and outside of it,
- * and those of other servers may come late or get lost, so whoever listens also looks for itself now and then.
+ * The id of a row that has changed, for the listeners of all servers. Or a symbol that names the work of a background
+ * job, for the listeners of this server alone.
+ */
+export type Signal = string | symbol;
+
+/**
+ * Hints that a task, or the stream of an agent, has changed, or that a background job has work to do. They are sent after
+ * the commit and outside of it. Those of other servers may come late or get lost, so each listener also looks for changes
+ * at intervals.
  */
 export interface Signals {
-  /** From now on, `listener` hears of what this server commits. One listener at most. */
+  /** From now on, `listener` hears what this server commits. */
   subscribe(listener: SignalListener): void;
-  /** From now on, it hears of what other servers commit too, and they of this one; over a session of its own. */
+  /** From now on, the listeners hear what other servers commit too, and those hear this one; over a session of its own. */
   connect(): void;
 }
 
 export interface SignalListener {
-  /** What bears these ids has changed. */
-  changed(ids: Iterable<string>): void;
+  changed(signals: ReadonlySet<Signal>): void;
   /** Signals of other servers may have got lost: anything may have changed. */
-  missed(): void;
+  missed?(): void;
 }
 
 export interface Database extends Reader {

@@ -1,6 +1,6 @@
 import type { EventHistoryQuery, EventHistoryResponse, EventMessage, EventRow } from '@pinchwork/sdk';
 import type { z } from 'zod';
-import type { Call } from '../context.ts';
+import type { Call } from './context.ts';
 import { resume } from '../rules/events/position.ts';
 import { type EventRecord, eventsAfter, streamBounds } from '../rules/events/queries.ts';
 import { eventJson } from '../rules/events/wire.ts';

@@ -1,7 +1,7 @@
 import { platformId } from '@pinchwork/sdk';
 import { sql } from 'kysely';
 import { minuteMs } from '../ground/clock.ts';
-import type { Context } from '../context.ts';
+import type { Context } from './context.ts';
 import { isActive } from '../rules/agents/queries.ts';
 import type { ApartJob } from '../storage/database.ts';
 import { type Params, prepared } from '../storage/prepared.ts';

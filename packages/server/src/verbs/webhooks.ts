@@ -1,10 +1,10 @@
 import { type DeliveriesQuery, type DeliveriesResponse, type DeliveryResponse, webhookTestEvent } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import { secondMs, wireTime } from '../ground/clock.ts';
-import type { Call } from '../context.ts';
+import type { Call } from './context.ts';
 import { conflict, deliveryNotFound } from '../ground/errors.ts';
 import { counted, countLimit, cutPage, decodeCursor } from '../ground/paging.ts';
-import { putIntoOutbox } from '../rules/webhooks/outbox.ts';
+import { deliveriesDue, putIntoOutbox } from '../rules/webhooks/outbox.ts';
 import * as queries from '../rules/webhooks/queries.ts';
 import { attemptsOf } from '../rules/webhooks/schedule.ts';
 
@@ -54,7 +54,7 @@ export function redeliver(call: Call, id: string): Promise<DeliveryResponse> {
     const row = await tx.first(queries.restartDelivery, { ...key, at: now });
     if (row === undefined) throw deliveryNotFound();
     tx.send(queries.callEndpoint, { agent_id: agentId, at: now });
-    tx.afterCommit(() => ctx.webhooks.wake());
+    tx.signal(deliveriesDue);
     return view(row);
   });
 }

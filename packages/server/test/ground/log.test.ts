@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { expect, it } from 'vitest';
 import { buildApp } from '../../src/doors/http/app.ts';
 import { readConfig } from '../../src/ground/config.ts';
-import { createContext } from '../../src/context.ts';
+import { compose } from '../../src/compose.ts';
 import { storageUnavailable } from '../../src/ground/errors.ts';
 import { logInto } from '../../src/ground/log.ts';
 import { ManualClock } from '../support/clock.ts';
@@ -28,7 +28,7 @@ async function listen(level: string) {
       lines.push(JSON.parse(line) as Record<string, unknown>);
     },
   };
-  const ctx = await createContext(config, new ManualClock(), {
+  const ctx = await compose(config, new ManualClock(), {
     checkDatabaseClock: false,
     log: logInto(level, stream),
   });

@@ -43,7 +43,7 @@ onBothEngines('the metrics', (engine) => {
     for (let i = 0; i < 200; i++) await client.send('GET', `/odd/${i}`);
     for (let i = 0; i < 20; i++) await poster.get(`/v1/tasks/odd-${i}`);
     const waiting = poster.get(`/v1/tasks/${task}?wait=60`);
-    while (server.ctx.watch.count === 0) await new Promise(setImmediate);
+    while (server.core.watch.count === 0) await new Promise(setImmediate);
     const stream = await StreamReader.open(server.url, poster);
     const text = await scrape(server.metricsPort!);
     const requests = (method: string, route: string, status: number) =>

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { expect, it, onTestFinished, vi } from 'vitest';
+import type { Signal } from '../../src/storage/database.ts';
 import { PostgresSignals } from '../../src/storage/postgres/signals.ts';
 import { describeOnPostgres, postgres } from '../support/engines.ts';
 import { Proxy } from '../support/proxy.ts';
@@ -8,7 +9,7 @@ import { Proxy } from '../support/proxy.ts';
 class Ear {
   readonly signals: PostgresSignals;
   readonly errors: Error[] = [];
-  readonly heard = new Set<string>();
+  readonly heard = new Set<Signal>();
   /** How often it was told that it may have missed something: once for each new session, too. */
   missed = 0;
 

@@ -2,7 +2,7 @@ import type { FastifyInstance, InjectOptions } from 'fastify';
 import { onTestFinished } from 'vitest';
 import { buildApp } from '../../src/doors/http/app.ts';
 import { readConfig } from '../../src/ground/config.ts';
-import { type Context, createContext } from '../../src/context.ts';
+import { compose, type Core } from '../../src/compose.ts';
 import type { Resolve } from '../../src/rules/webhooks/address.ts';
 import { ManualClock } from './clock.ts';
 import type { Engine } from './engines.ts';
@@ -34,12 +34,12 @@ const nowhere: Resolve = () => Promise.reject(Object.assign(new Error('not found
 export class Market {
   /** Its database, as `PINCHWORK_DATABASE_URL` has it. */
   readonly url: string;
-  readonly ctx: Context;
+  readonly ctx: Core;
   readonly app: FastifyInstance;
   readonly clock: ManualClock;
   readonly admin: Agent;
 
-  private constructor(url: string, ctx: Context, app: FastifyInstance, clock: ManualClock) {
+  private constructor(url: string, ctx: Core, app: FastifyInstance, clock: ManualClock) {
     this.url = url;
     this.ctx = ctx;
     this.app = app;
@@ -61,7 +61,7 @@ export class Market {
       ...unlimited,
       ...env,
     });
-    const ctx = await createContext(config, clock, { checkDatabaseClock: false, resolve });
+    const ctx = await compose(config, clock, { checkDatabaseClock: false, resolve });
     return new Market(url, ctx, buildApp(ctx), clock);
   }
 

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '@pinchwork/sdk';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../verbs/context.ts';
 import { isStorageFailure, reasonOf } from '../../ground/log.ts';
 import type { Caller } from './auth.ts';
 

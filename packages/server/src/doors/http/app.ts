@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { limits } from '@pinchwork/sdk';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { secondMs } from '../../ground/clock.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../verbs/context.ts';
 import { DomainError, invalid } from '../../ground/errors.ts';
 import { answerClientError, sendError } from './errors.ts';
 import { boundIntake } from './intake.ts';

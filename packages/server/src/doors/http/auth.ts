@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import type { Endpoint } from '@pinchwork/sdk';
 import type { FastifyRequest } from 'fastify';
 import { hashKey, wrongKey } from '../../rules/agents/credentials.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../verbs/context.ts';
 import { DomainError } from '../../ground/errors.ts';
 
 /** Who sends a request: also the scope of its idempotency key. */

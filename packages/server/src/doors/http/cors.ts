@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../verbs/context.ts';
 
 const allowedHeaders = 'Authorization, Content-Type, Accept, Idempotency-Key, Last-Event-ID';
 const limitHeaders = 'RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset';

@@ -2,7 +2,7 @@ import type { Endpoint } from '@pinchwork/sdk';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { secondMs } from '../../ground/clock.ts';
-import type { Call, Context } from '../../context.ts';
+import type { Call, Context } from '../../verbs/context.ts';
 import { identify } from './auth.ts';
 import { readBody, readQuery } from './body.ts';
 import { replayable } from './idempotency.ts';

@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } f
 import { limits } from '@pinchwork/sdk';
 import type { FastifyRequest } from 'fastify';
 import { hourMs, minuteMs } from '../../ground/clock.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../verbs/context.ts';
 import type { Database } from '../../storage/database.ts';
 import { prepared } from '../../storage/prepared.ts';
 import { DomainError, invalid, overloaded } from '../../ground/errors.ts';

@@ -2,7 +2,7 @@ import { type Endpoint, limitOf } from '@pinchwork/sdk';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hourMs, minuteMs, secondMs } from '../../ground/clock.ts';
 import type { RateLimit } from '../../ground/config.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../verbs/context.ts';
 import { DomainError } from '../../ground/errors.ts';
 import type { Usage } from '../../rules/limits/windows.ts';
 import { type Caller, identify } from './auth.ts';

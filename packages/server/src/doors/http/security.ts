@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../verbs/context.ts';
 
 const yearSeconds = 365 * 24 * 60 * 60;
 

@@ -4,9 +4,9 @@ import { trigramsOf } from '../../storage/trigrams.ts';
 import { ageAtDoc, type Doc, docsWith, firstDocBehind, lastDocUpTo, longDocs, progress } from '../search/queries.ts';
 import { tagParams } from '../../storage/tags.ts';
 import { type Pace, unhurried } from '../search/pace.ts';
-import { type BoardParams, type TaskRef, openAmong, idShapes } from './queries.ts';
+import { type BoardParams, openAmong, idShapes } from './queries.ts';
 import { type Age, ageOf, isBehind, scan, type Scanned, type TextFilter } from './scan.ts';
-import { Needle, portions } from '../search/texts.ts';
+import { Needle, portions, type TaskRef } from '../search/texts.ts';
 
 /**
  * Looks a text up behind the oldest few thousand tasks: by the index of trigrams as far as that has come, and from there

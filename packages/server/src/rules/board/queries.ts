@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import { isActive } from '../agents/queries.ts';
 import { fulfilled, listed, type Params, perShape, prepared, preparedSql } from '../../storage/prepared.ts';
+import type { TaskRef } from '../search/texts.ts';
 
 /**
  * The SQL of the board. Each query looks at a bounded number of tasks in the order of an index, and tells those among
@@ -13,14 +14,6 @@ import { fulfilled, listed, type Params, perShape, prepared, preparedSql } from 
 export interface BoardParams extends Params {
   agent: string;
   now: number;
-}
-
-/** A task on the board. */
-export interface TaskRef {
-  readonly id: string;
-  readonly created_at: number;
-  /** How long need and context are. */
-  readonly bytes: number;
 }
 
 /** A task with what its place in an agent's order depends on. */

@@ -15,9 +15,8 @@ import {
   type ScanParams,
   scanPlaces,
   type Shape,
-  type TaskRef,
 } from './queries.ts';
-import { type Needle, portions } from '../search/texts.ts';
+import { type Needle, portions, type TaskRef } from '../search/texts.ts';
 
 /** What an agent looks for on the board. */
 export interface BoardFilter {

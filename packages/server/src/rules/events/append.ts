@@ -1,5 +1,5 @@
 import type { EventData, EventType } from '@pinchwork/sdk';
-import type { Context } from '../../context.ts';
+import type { Ground } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
 import { insertion, prepared } from '../../storage/prepared.ts';
 import { putIntoOutbox } from '../webhooks/outbox.ts';
@@ -32,12 +32,7 @@ const insertEvent = insertion('events', 'agent_id', 'number', 'type', 'task_id',
  *
  * @returns the event's number in the agent's stream.
  */
-export async function appendEvent(
-  ctx: Pick<Context, 'newId' | 'webhooks'>,
-  tx: Tx,
-  event: NewEvent,
-  atMs: number,
-): Promise<number> {
+export async function appendEvent(ctx: Pick<Ground, 'newId'>, tx: Tx, event: NewEvent, atMs: number): Promise<number> {
   tx.signal(event.agentId);
   const { last_number: number, webhook_from: from } = (await tx.first(drawNumber, { agent_id: event.agentId }))!;
   const data = JSON.stringify(event.data);

@@ -1,13 +1,16 @@
 import type { FannedEventType } from '@pinchwork/sdk';
 import { type Selectable, sql } from 'kysely';
 import { secondMs } from '../../ground/clock.ts';
-import type { Context } from '../../context.ts';
+import type { Ground } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
-import { type Params, perShape, prepared } from '../../storage/prepared.ts';
+import { insertion, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
 import { DomainError } from '../../ground/errors.ts';
 import { Loop } from '../../ground/loop.ts';
 import { appendEvent, type NewEvent } from './append.ts';
+
+/** Signals the outbox that it has a new row. */
+const rowAdded = Symbol('outbox row');
 
 /** Another node may have left something behind. */
 const longestSleepMs = secondMs;
@@ -81,8 +84,23 @@ const noteProgress = prepared('noteOutboxProgress', (db, p: { id: string; told_u
   db.updateTable('outbox').set({ told_upto: p.told_upto }).where('id', '=', p.id),
 );
 
+const insertRow = insertion('outbox', 'id', 'task_id', 'type', 'data', 'created_at');
+
+/** Has the agents that were chosen for a task told of an event, soon after the commit. */
+export function tellMatched(
+  ctx: Pick<Ground, 'newId'>,
+  tx: Tx,
+  taskId: string,
+  type: FannedEventType,
+  data: object,
+  at: number,
+): void {
+  const id = ctx.newId('outbox');
+  tx.send(insertRow, { id, task_id: taskId, type, data: JSON.stringify(data), created_at: at });
+  tx.signal(rowAdded);
+}
+
 type OutboxRow = Selectable<Schema['outbox']>;
-type OutboxContext = Pick<Context, 'db' | 'log' | 'newId' | 'webhooks'>;
 
 /**
  * Tells the agents that were chosen for a task what happens to it: after the transaction in which it happened, and in
@@ -90,10 +108,10 @@ type OutboxContext = Pick<Context, 'db' | 'log' | 'newId' | 'webhooks'>;
  * them (3 transactions a second instead of hundreds).
  */
 export class Outbox {
-  readonly #ctx: OutboxContext;
+  readonly #ctx: Ground;
   readonly #loop: Loop;
 
-  constructor(ctx: OutboxContext & Pick<Context, 'clock'>) {
+  constructor(ctx: Ground) {
     this.#ctx = ctx;
     this.#loop = new Loop(
       ctx.clock,
@@ -103,6 +121,7 @@ export class Outbox {
       },
       (error) => ctx.log.error(error, 'the outbox of events failed'),
     );
+    ctx.db.signals.subscribe({ changed: (signals) => signals.has(rowAdded) && this.#loop.wake() });
   }
 
   start(): void {
@@ -111,11 +130,6 @@ export class Outbox {
 
   stop(): Promise<void> {
     return this.#loop.stop();
-  }
-
-  /** Something has been put in. */
-  wake(): void {
-    this.#loop.wake();
   }
 
   /** Tells everything that there is to tell. A row that fails is passed over, until the next time. */
@@ -145,7 +159,7 @@ export class Outbox {
   }
 }
 
-async function tellPortion(ctx: OutboxContext, tx: Tx, row: OutboxRow): Promise<void> {
+async function tellPortion(ctx: Ground, tx: Tx, row: OutboxRow): Promise<void> {
   const { id, task_id, type, data, created_at, told_upto } = row;
   const agents = await tx.all(recipients, { task_id, after: told_upto, limit: portion });
   for (const { agent_id, rank } of agents) {

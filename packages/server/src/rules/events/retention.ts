@@ -1,5 +1,5 @@
 import { hourMs } from '../../ground/clock.ts';
-import type { Context } from '../../context.ts';
+import type { Ground } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
 import { prepared } from '../../storage/prepared.ts';
 
@@ -49,12 +49,12 @@ const deleteUpto = prepared('deleteEvents', (db, p: { agent_id: string; upto: nu
  * which every event would have to be entered into. Several servers may walk at once: they delete the same.
  */
 export class Retention {
-  readonly #ctx: Pick<Context, 'config' | 'db' | 'clock'>;
+  readonly #ctx: Pick<Ground, 'config' | 'db' | 'clock'>;
   /** How far the walk has come. */
   #after = '';
   #idleSteps = 0;
 
-  constructor(ctx: Pick<Context, 'config' | 'db' | 'clock'>) {
+  constructor(ctx: Pick<Ground, 'config' | 'db' | 'clock'>) {
     this.#ctx = ctx;
   }
 

@@ -1,5 +1,5 @@
 import type { EventType } from '@pinchwork/sdk';
-import type { Context } from '../../context.ts';
+import type { Ground } from '../../storage/ground.ts';
 import { agentSuspended, DomainError, overloaded } from '../../ground/errors.ts';
 import { type Position, resume } from './position.ts';
 import { eventsAfter, streamBounds } from './queries.ts';
@@ -26,14 +26,14 @@ export interface OpenStream extends Position {
 
 /** The event streams that are open on this server. */
 export class EventStreams {
-  readonly #ctx: Pick<Context, 'db' | 'clock' | 'log' | 'config'>;
+  readonly #ctx: Pick<Ground, 'db' | 'clock' | 'log' | 'config'>;
   readonly #byAgent = new Map<string, Set<EventStream>>();
   readonly #source: Source;
   #count = 0;
   #closed = false;
   #failure: unknown;
 
-  constructor(ctx: Pick<Context, 'db' | 'clock' | 'log' | 'config'>) {
+  constructor(ctx: Pick<Ground, 'db' | 'clock' | 'log' | 'config'>) {
     this.#ctx = ctx;
     const turns = new Turns(mostReads);
     this.#source = {

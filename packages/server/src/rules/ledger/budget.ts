@@ -1,7 +1,7 @@
 import { platformId } from '@pinchwork/sdk';
 import { sql } from 'kysely';
 import { hourMs, secondMs } from '../../ground/clock.ts';
-import type { Context } from '../../context.ts';
+import type { Ground } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
 import { insertion, prepared, preparedSql } from '../../storage/prepared.ts';
 
@@ -75,7 +75,7 @@ const deletePosted = prepared('deletePosted', (db, p: { task_id: string }) =>
   db.deleteFrom('system_tasks_posted').where('task_id', '=', p.task_id),
 );
 
-type BudgetContext = Pick<Context, 'config'>;
+type BudgetContext = Pick<Ground, 'config'>;
 
 /**
  * Reserves the price of a task of the platform. Locks the poster's row and then the platform's, which is its purse, so

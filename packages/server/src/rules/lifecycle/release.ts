@@ -1,11 +1,11 @@
 import { agentsToRelease, endRelease } from '../agents/queries.ts';
-import type { Context } from '../../context.ts';
+import type { Ground } from '../../storage/ground.ts';
 import { adminStatements, claimsOf } from '../tasks/queries.ts';
 import { record, type RecordContext } from './transition.ts';
 
 const batch = 100;
 
-type ReleaseContext = Pick<Context, 'db' | 'clock'> & RecordContext;
+type ReleaseContext = Pick<Ground, 'db' | 'clock'> & RecordContext;
 
 /**
  * Puts the claimed tasks of suspended agents back on the board, one transaction a task: there may be any number of

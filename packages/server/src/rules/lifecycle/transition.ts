@@ -1,11 +1,12 @@
 import { countAbandon, countPosted } from '../agents/queries.ts';
 import { moveEntries } from '../board/entries.ts';
 import { deadlineAfter, minuteMs, wireTime } from '../../ground/clock.ts';
-import type { Context } from '../../context.ts';
+import type { Ground } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
 import { appendEvent, type NewEvent } from '../events/append.ts';
 import * as ledger from '../ledger/ledger.ts';
-import { moveMatchesOnBoard, tellMatched } from '../matching/matches.ts';
+import { tellMatched } from '../events/outbox.ts';
+import { moveMatchesOnBoard } from '../matching/matches.ts';
 import { recordAnswer, recordApproval, recordRejection } from '../reputation/standing.ts';
 import { release } from '../ledger/budget.ts';
 import { type Transition, type TransitionName, transition } from '../tasks/machine.ts';
@@ -24,7 +25,7 @@ export interface Moved {
   readonly also?: readonly NewEvent[];
 }
 
-export type RecordContext = Pick<Context, 'config' | 'newId' | 'outbox' | 'webhooks'>;
+export type RecordContext = Pick<Ground, 'config' | 'newId'>;
 
 /**
  * Everything that goes with a transition once its guarded statement has changed the task's row: the board, how the
@@ -100,7 +101,7 @@ function moveOnBoard(tx: Tx, row: Transition, task: TaskRow): void {
 
 /** What a transition says about the agents: what they have done, and how well. */
 function judge(
-  { config }: Pick<Context, 'config'>,
+  { config }: Pick<Ground, 'config'>,
   tx: Tx,
   { judges }: Transition,
   task: TaskRow,
@@ -152,7 +153,7 @@ async function withdraw(ctx: RecordContext, tx: Tx, id: string, now: number): Pr
 }
 
 async function moveCredits(
-  ctx: Pick<Context, 'newId'>,
+  ctx: Pick<Ground, 'newId'>,
   tx: Tx,
   { credits }: Transition,
   task: TaskRow,

@@ -3,7 +3,7 @@ import type { LimitName } from '@pinchwork/sdk';
 import ipaddr from 'ipaddr.js';
 import { secondMs } from '../../ground/clock.ts';
 import type { RateLimit } from '../../ground/config.ts';
-import type { Context } from '../../context.ts';
+import type { Ground } from '../../storage/ground.ts';
 import { Loop } from '../../ground/loop.ts';
 import { addShares, takeStrictly, windowOf } from './queries.ts';
 import { type Share, skewMs, type Usage, usage, Windows } from './windows.ts';
@@ -25,12 +25,12 @@ const mostShares = 10_000;
  * within that second.
  */
 export class Limits {
-  readonly #ctx: Pick<Context, 'config' | 'db' | 'clock'>;
+  readonly #ctx: Pick<Ground, 'config' | 'db' | 'clock'>;
   readonly #agents: Windows;
   readonly #addresses: Windows;
   readonly #loop: Loop;
 
-  constructor(ctx: Pick<Context, 'config' | 'db' | 'clock' | 'log'>) {
+  constructor(ctx: Pick<Ground, 'config' | 'db' | 'clock' | 'log'>) {
     this.#ctx = ctx;
     const options = { isShared: ctx.db.shared };
     this.#agents = new Windows(ctx.clock, options);

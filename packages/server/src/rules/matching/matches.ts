@@ -1,15 +1,15 @@
-import type { FannedEventType } from '@pinchwork/sdk';
 import { type Kysely, sql } from 'kysely';
 import { moveEntries } from '../board/entries.ts';
+import { tellMatched } from '../events/outbox.ts';
 import { deadlineAfter, secondMs } from '../../ground/clock.ts';
-import type { Context } from '../../context.ts';
+import type { Ground } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
-import { insertion, listed, listParams, type Params, perShape, prepared } from '../../storage/prepared.ts';
+import { listed, listParams, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
 import type { TaskRow } from '../tasks/queries.ts';
 
 /** Who was chosen for which task, and the order in which each of them sees these. */
-type MatchContext = Pick<Context, 'config' | 'newId' | 'outbox'>;
+type MatchContext = Pick<Ground, 'config' | 'newId'>;
 
 interface MatchParams extends Params {
   task_id: string;
@@ -52,27 +52,6 @@ const setChosenIfAwaited = prepared('setChosenIfAwaited', (db, p: Chosen & { mat
     .where('status', '=', sql.lit('posted'))
     .where('claim_number', '=', 0),
 );
-
-const insertOutbox = insertion('outbox', 'id', 'task_id', 'type', 'data', 'created_at');
-
-/** Has the agents that were chosen for a task told something, soon after the commit. */
-export function tellMatched(
-  ctx: Pick<Context, 'newId' | 'outbox'>,
-  tx: Tx,
-  taskId: string,
-  type: FannedEventType,
-  data: object,
-  at: number,
-): void {
-  tx.send(insertOutbox, {
-    id: ctx.newId('outbox'),
-    task_id: taskId,
-    type,
-    data: JSON.stringify(data),
-    created_at: at,
-  });
-  tx.afterCommit(() => ctx.outbox.wake());
-}
 
 /**
  * Keeps a task for the agents chosen for it, best first, for their head start, and has them told.

@@ -2,7 +2,7 @@ import { ExtractAnswer, isId, limits, MatchAnswer, usableTags, VerifyAnswer, typ
 import { sql } from 'kysely';
 import type { z } from 'zod';
 import { wireTime } from '../../ground/clock.ts';
-import type { Context } from '../../context.ts';
+import type { Ground } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
 import { listed, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import { invalid } from '../../ground/errors.ts';
@@ -16,7 +16,7 @@ import { holdAgents, setVerification } from './queries.ts';
 /** Ids of an answer that are looked up: odd ones among them must not cost the good ones their place. */
 const mostLookedUp = 100;
 
-type AnswerContext = Pick<Context, 'config' | 'newId' | 'outbox'>;
+type AnswerContext = Pick<Ground, 'config' | 'newId'>;
 
 /**
  * Takes the answer to one of the platform's own tasks for what it says (contract section 6). Answers that fit, though

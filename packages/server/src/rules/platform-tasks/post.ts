@@ -1,6 +1,6 @@
 import { limits, platformId, type SystemTaskKind } from '@pinchwork/sdk';
 import { deadlineAfter, hourMs, secondMs } from '../../ground/clock.ts';
-import type { Context } from '../../context.ts';
+import type { Ground } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
 import { candidates, findAgents } from '../matching/matcher.ts';
 import { setMatches } from '../matching/matches.ts';
@@ -128,7 +128,7 @@ export async function arrangeExtraction(
  *
  * @returns whether to look for another one: while nobody is there to be asked, all wait, however many they are.
  */
-export function askLater(ctx: SystemContext & Pick<Context, 'db' | 'clock'>): Promise<boolean> {
+export function askLater(ctx: SystemContext & Pick<Ground, 'db' | 'clock'>): Promise<boolean> {
   return ctx.db.transact('ask later', async (tx) => {
     const now = ctx.clock.now();
     const agent = await tx.first(queries.nextDueExtraction, { now });

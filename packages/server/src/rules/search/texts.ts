@@ -1,9 +1,16 @@
 import { fitted, listed, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import type { Reader } from '../../storage/database.ts';
 import { fold } from './fold.ts';
-import type { TaskRef } from '../board/queries.ts';
 
 /** Looking a text up in those of tasks: need and context. */
+
+/** A task whose texts can be looked through. */
+export interface TaskRef {
+  readonly id: string;
+  readonly created_at: number;
+  /** How long need and context are. */
+  readonly bytes: number;
+}
 
 /** As many texts are read at once: of so many tasks, and of so many bytes together if it is more than one task. */
 const portionTasks = 250;

@@ -1,6 +1,6 @@
 import { foldedTexts } from './texts.ts';
 import { minuteMs, secondMs } from '../../ground/clock.ts';
-import type { Context } from '../../context.ts';
+import type { Ground } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
 import { Loop } from '../../ground/loop.ts';
 import { separator } from './fold.ts';
@@ -29,11 +29,11 @@ const sweptAtOnce = 200;
 const pauseMs = { behind: 10, sweeping: 100, swept: 10 * minuteMs, idle: secondMs } as const;
 
 export class SearchUpkeep {
-  readonly #ctx: Pick<Context, 'db' | 'clock'>;
+  readonly #ctx: Pick<Ground, 'db' | 'clock'>;
   readonly #loop: Loop;
   #sweepAt = 0;
 
-  constructor(ctx: Pick<Context, 'db' | 'clock' | 'log'>) {
+  constructor(ctx: Pick<Ground, 'db' | 'clock' | 'log'>) {
     this.#ctx = ctx;
     this.#loop = new Loop(
       ctx.clock,

@@ -1,9 +1,11 @@
 import { secondMs } from '../../ground/clock.ts';
-import type { Context } from '../../context.ts';
+import type { Ground } from '../../storage/ground.ts';
 import { agentSuspended } from '../../ground/errors.ts';
 import type { TaskRow } from './queries.ts';
 import { taskById } from './queries.ts';
-import type { Subscription } from './watch.ts';
+import type { Subscription, TaskWatch } from './watch.ts';
+
+type WaitContext = Ground & { readonly watch: TaskWatch };
 
 /**
  * Waits, without a connection to the database, until `settled` holds for a task, or the time is up, or nobody listens any more, or the server stops.
@@ -14,7 +16,7 @@ import type { Subscription } from './watch.ts';
  * @throws DomainError `agent_suspended` when whoever waits is suspended meanwhile.
  */
 export async function waitForTask(
-  ctx: Context,
+  ctx: WaitContext,
   taskId: string,
   agentId: string,
   waitSeconds: number,
@@ -42,5 +44,5 @@ export async function waitForTask(
   }
 }
 
-const isOver = (ctx: Context, subscription: Subscription, signal: AbortSignal) =>
+const isOver = (ctx: WaitContext, subscription: Subscription, signal: AbortSignal) =>
   signal.aborted || subscription.ended || ctx.watch.closed;

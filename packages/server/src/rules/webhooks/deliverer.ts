@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { secondMs } from '../../ground/clock.ts';
-import type { Context } from '../../context.ts';
+import type { Ground } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
 import { overloaded } from '../../ground/errors.ts';
 import { Loop } from '../../ground/loop.ts';
 import type { Resolve } from './address.ts';
 import { Ahead } from './ahead.ts';
 import { messageOf } from './message.ts';
+import { deliveriesDue } from './outbox.ts';
 import { type Place, Places } from './places.ts';
 import * as queries from './queries.ts';
 import { aftermath, restUntil } from './schedule.ts';
@@ -27,8 +28,6 @@ const mostTests = 32;
 const leaseMarginMs = 5 * secondMs;
 /** How long to wait before the outcome of an attempt is written again that could not be. */
 const rewriteMs = secondMs;
-
-type DelivererContext = Pick<Context, 'config' | 'db' | 'clock' | 'log'>;
 
 /** How an attempt went, for the metrics. */
 export const outcomes = ['delivered', 'failed', 'dead'] as const;
@@ -69,7 +68,7 @@ const noWebhook: Answer = {
  * delivery chosen, in one transaction. A server that dies leaves leases that run out.
  */
 export class Deliverer {
-  readonly #ctx: DelivererContext;
+  readonly #ctx: Ground;
   readonly #sender: Sender;
   readonly #loop: Loop;
   readonly #ahead: Ahead;
@@ -80,7 +79,7 @@ export class Deliverer {
   #startedAlone = false;
   #observe: ((outcome: Outcome) => void) | undefined;
 
-  constructor(ctx: DelivererContext, resolve: Resolve) {
+  constructor(ctx: Ground, resolve: Resolve) {
     this.#ctx = ctx;
     this.#sender = new Sender(ctx.config.webhooks, ctx.clock, resolve);
     this.#ahead = new Ahead(ctx.clock, ctx.db, this.#leaseEnd(0));
@@ -89,6 +88,7 @@ export class Deliverer {
       () => this.#pass(),
       (error) => ctx.log.error(error, 'looking for webhooks to serve failed'),
     );
+    ctx.db.signals.subscribe({ changed: (signals) => signals.has(deliveriesDue) && this.wake() });
   }
 
   /** Has `observe` hear how each attempt went. */
@@ -100,7 +100,7 @@ export class Deliverer {
     this.#loop.start();
   }
 
-  /** Something is due. */
+  /** Looks for due deliveries at once. */
   wake(): void {
     this.#loop.wake();
   }

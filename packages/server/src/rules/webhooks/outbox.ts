@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts';
+import type { Ground } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
 import { callEndpoint, insertDelivery } from './queries.ts';
 
@@ -13,6 +13,9 @@ export interface Told {
   readonly data: string;
 }
 
+/** Signals the deliverer that a delivery, or an endpoint, may be due. */
+export const deliveriesDue = Symbol('deliveries due');
+
 /**
  * Puts an event into the outbox, in the event's own transaction, so that one is never without the other. The row holds
  * all that is sent: events are pruned, and a delivery must outlive its event.
@@ -21,7 +24,7 @@ export interface Told {
  * @returns the delivery's id.
  */
 export function putIntoOutbox(
-  ctx: Pick<Context, 'newId' | 'webhooks'>,
+  ctx: Pick<Ground, 'newId'>,
   tx: Tx,
   { agentId, number, event, taskId, data }: Told,
   at: number,
@@ -34,6 +37,6 @@ export function putIntoOutbox(
   });
   // On PostgreSQL this lock comes after that of the agent's cursor, and nothing is locked after it.
   tx.send(callEndpoint, { agent_id: agentId, at: firstAt });
-  tx.afterCommit(() => ctx.webhooks.wake());
+  tx.signal(deliveriesDue);
   return id;
 }

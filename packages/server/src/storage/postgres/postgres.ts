@@ -10,7 +10,7 @@ import {
 import pg from 'pg';
 import type { Clock } from '../../ground/clock.ts';
 import { DomainError, overloaded, storageUnavailable } from '../../ground/errors.ts';
-import { type ApartJob, type Database, type SchemaDialect, Tx } from '../database.ts';
+import { type ApartJob, type Database, type SchemaDialect, type Signal, Tx } from '../database.ts';
 import { PostgresSignals } from './signals.ts';
 import type { CompiledStatement, EngineClauses, Params, Prepared, SqlValue } from '../prepared.ts';
 import { textIndexClauses, textIndexTables } from './texts.ts';
@@ -209,7 +209,7 @@ class PostgresTx extends Tx {
    * @returns the ids that were signalled.
    * @throws what a sent statement failed with; DomainError `storage_unavailable` when the outcome can't be known.
    */
-  async commit(): Promise<ReadonlySet<string>> {
+  async commit(): Promise<ReadonlySet<Signal>> {
     const commit = this.#client.query('commit');
     commit.catch(() => undefined);
     // Whichever of them hears first of a lost connection: the commit was on its way by then.

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
-import type { SignalListener, Signals } from '../database.ts';
+import type { Signal, SignalListener, Signals } from '../database.ts';
 
 /** Where all servers on a database listen. */
 const channel = 'pinchwork';
@@ -21,7 +21,7 @@ const retryMs = { first: 100, longest: 2_000 };
  * Signals between servers by LISTEN and NOTIFY, over a session of their own, which a pooler in transaction mode must not
  * share. They are sent after the business transaction: inside it, NOTIFY takes a lock that all commits wait for, and
  * costs 2.7 times the throughput. While the session is broken, signals are dropped, here and on the way here; once it is
- * there again, the listener hears that it may have missed some.
+ * there again, the listeners hear that they may have missed some.
  */
 export class PostgresSignals implements Signals {
   readonly #url: string;
@@ -29,7 +29,7 @@ export class PostgresSignals implements Signals {
   /** Names this server in its notifications, which come back to it too. */
   readonly #self = randomUUID().slice(0, 8);
   readonly #waiting = new Set<string>();
-  #listener: SignalListener | undefined;
+  readonly #listeners: SignalListener[] = [];
   /** The latest session; it listens once it is `#ready`. */
   #session: pg.Client | undefined;
   #ready = false;
@@ -45,19 +45,21 @@ export class PostgresSignals implements Signals {
   }
 
   subscribe(listener: SignalListener): void {
-    this.#listener = listener;
+    this.#listeners.push(listener);
   }
 
   connect(): void {
     if (this.#session === undefined && !this.#closed) void this.#open();
   }
 
-  /** Tells the listener here at once, and those of other servers soon. */
-  send(ids: ReadonlySet<string>): void {
-    if (ids.size === 0) return;
-    this.#listener?.changed(ids);
+  /** Notifies the listeners here at once, and those of other servers soon. */
+  send(signals: ReadonlySet<Signal>): void {
+    if (signals.size === 0) return;
+    for (const listener of this.#listeners) listener.changed(signals);
     if (!this.#ready) return;
-    if (this.#waiting.size + ids.size > mostWaiting) {
+    const ids = [...signals].filter((signal) => typeof signal === 'string');
+    if (ids.length === 0) return;
+    if (this.#waiting.size + ids.length > mostWaiting) {
       this.#waiting.clear();
       this.#waiting.add(everything);
     } else if (!this.#waiting.has(everything)) {
@@ -93,7 +95,7 @@ export class PostgresSignals implements Signals {
     if (this.#session !== session) return;
     this.#ready = true;
     this.#retryMs = retryMs.first;
-    this.#listener?.missed();
+    this.#missed();
     this.#probeLater(session);
   }
 
@@ -130,8 +132,15 @@ export class PostgresSignals implements Signals {
   #hear(payload: string): void {
     const [sender, ids = ''] = payload.split(':', 2);
     if (sender === this.#self) return;
-    if (ids === everything) this.#listener?.missed();
-    else this.#listener?.changed(ids.split(','));
+    if (ids === everything) this.#missed();
+    else {
+      const changed = new Set(ids.split(','));
+      for (const listener of this.#listeners) listener.changed(changed);
+    }
+  }
+
+  #missed(): void {
+    for (const listener of this.#listeners) listener.missed?.();
   }
 
   /** Sends what waits, again and again until nothing does: what comes in during a pause goes out together. */

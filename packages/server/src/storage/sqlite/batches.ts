@@ -1,6 +1,6 @@
 import type { Database as Connection, Statement } from 'better-sqlite3';
 import { DomainError, overloaded, storageUnavailable } from '../../ground/errors.ts';
-import type { Tx } from '../database.ts';
+import type { Signal, Tx } from '../database.ts';
 import { Statements } from './statements.ts';
 import { SqliteTx, storageError } from './tx.ts';
 
@@ -38,7 +38,7 @@ class Spoiled extends Error {}
 export class Batches {
   readonly #writer: Connection;
   readonly #statements: Statements;
-  readonly #signal: (ids: ReadonlySet<string>) => void;
+  readonly #signal: (ids: ReadonlySet<Signal>) => void;
   readonly #control: Record<'begin' | 'commit' | 'rollback' | 'savepoint' | 'release' | 'undo', Statement>;
   #queue: Job[] = [];
   #flushing: Promise<void> | undefined;
@@ -46,7 +46,7 @@ export class Batches {
   #observe: ((transactions: number) => void) | undefined;
 
   /** @param signal is called after the commit with the ids that a verb has signalled. */
-  constructor(writer: Connection, signal: (ids: ReadonlySet<string>) => void) {
+  constructor(writer: Connection, signal: (ids: ReadonlySet<Signal>) => void) {
     this.#writer = writer;
     this.#signal = signal;
     this.#statements = new Statements(writer);

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import BetterSqlite, { type Database as Connection } from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
 import { storageUnavailable } from '../../ground/errors.ts';
-import type { Database, JobLength, OwnReader, SchemaDialect, SignalListener, Signals, Tx } from '../database.ts';
+import type { Database, JobLength, OwnReader, SchemaDialect, Signal, SignalListener, Signals, Tx } from '../database.ts';
 import type { Params, Prepared } from '../prepared.ts';
 import type { Schema } from '../schema.ts';
 import { Batches } from './batches.ts';
@@ -68,18 +68,18 @@ export function openSqliteReader(path: string): OwnReader {
 
 /** There is no other server on an embedded database. */
 class SqliteSignals implements Signals {
-  #listener: SignalListener | undefined;
+  readonly #listeners: SignalListener[] = [];
 
   subscribe(listener: SignalListener): void {
-    this.#listener = listener;
+    this.#listeners.push(listener);
   }
 
   connect(): void {
     // Nobody to connect to.
   }
 
-  send(ids: ReadonlySet<string>): void {
-    if (ids.size > 0) this.#listener?.changed(ids);
+  send(signals: ReadonlySet<Signal>): void {
+    if (signals.size > 0) for (const listener of this.#listeners) listener.changed(signals);
   }
 }
 

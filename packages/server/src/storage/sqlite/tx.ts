@@ -1,6 +1,6 @@
 import BetterSqlite from 'better-sqlite3';
 import { storageUnavailable } from '../../ground/errors.ts';
-import { Tx } from '../database.ts';
+import { type Signal, Tx } from '../database.ts';
 import type { Params, Prepared } from '../prepared.ts';
 import type { Statements } from './statements.ts';
 import { UniqueViolation } from '../unique.ts';
@@ -86,7 +86,7 @@ export class SqliteTx extends Tx {
     this.#open = false;
   }
 
-  succeed(): ReadonlySet<string> {
+  succeed(): ReadonlySet<Signal> {
     return this.committed();
   }
 }

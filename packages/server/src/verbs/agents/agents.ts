@@ -10,7 +10,7 @@ import type {
 } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import { wireTime } from '../../ground/clock.ts';
-import type { Call, Context } from '../../context.ts';
+import type { Call, Context } from '../context.ts';
 import type { Reader, Tx } from '../../storage/database.ts';
 import { agentNotFound } from '../../ground/errors.ts';
 import { logAction } from '../../rules/operator/admin-log.ts';

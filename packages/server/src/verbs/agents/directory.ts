@@ -8,7 +8,7 @@ import {
   type PublicAgentResponse,
 } from '@pinchwork/sdk';
 import type { z } from 'zod';
-import type { Call, Context } from '../../context.ts';
+import type { Call, Context } from '../context.ts';
 import { fitted } from '../../storage/prepared.ts';
 import { agentNotFound, DomainError } from '../../ground/errors.ts';
 import { counted, countLimit, decodePlace, encodeCursor, searchBudgetMs } from '../../ground/paging.ts';

@@ -1,6 +1,6 @@
 import { limits, type StatsResponse } from '@pinchwork/sdk';
 import { hourMs } from '../../ground/clock.ts';
-import type { Call } from '../../context.ts';
+import type { Call } from '../context.ts';
 import { prepared } from '../../storage/prepared.ts';
 
 const dayMs = 24 * hourMs;

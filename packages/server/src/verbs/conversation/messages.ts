@@ -1,7 +1,7 @@
 import type { MessageRequest, MessageResponse, MessagesResponse, ThreadQuery } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import { wireTime } from '../../ground/clock.ts';
-import type { Call, Context } from '../../context.ts';
+import type { Call, Context } from '../context.ts';
 import { conflict, forbidden, taskNotFound } from '../../ground/errors.ts';
 import { appendEvent } from '../../rules/events/append.ts';
 import { counted, countLimit, cutPage, decodeCursor } from '../../ground/paging.ts';

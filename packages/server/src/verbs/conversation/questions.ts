@@ -8,7 +8,7 @@ import {
 } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import { minuteMs, secondMs, wireTime } from '../../ground/clock.ts';
-import type { Call } from '../../context.ts';
+import type { Call } from '../context.ts';
 import type { Tx } from '../../storage/database.ts';
 import { conflict, DomainError, forbidden, questionNotFound, taskNotFound } from '../../ground/errors.ts';
 import { appendEvent } from '../../rules/events/append.ts';

@@ -8,7 +8,7 @@ import type {
 } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import { wireTime } from '../../ground/clock.ts';
-import type { Call } from '../../context.ts';
+import type { Call } from '../context.ts';
 import { forbidden, reportNotFound, taskNotFound } from '../../ground/errors.ts';
 import { counted, countLimit, cutPage, decodeCursor } from '../../ground/paging.ts';
 import { taskById } from '../../rules/tasks/queries.ts';

@@ -1,19 +1,13 @@
 import type { SuspendRequest, SuspendResponse } from '@pinchwork/sdk';
 import type { z } from 'zod';
-import { minuteMs, secondMs } from '../../ground/clock.ts';
-import type { Context } from '../../context.ts';
-import { Loop } from '../../ground/loop.ts';
 import { indexWords } from '../../rules/matching/word-index.ts';
 import { logAction } from '../../rules/operator/admin-log.ts';
+import { bar, releaseMs } from '../../rules/operator/suspension.ts';
+import { deliveriesDue } from '../../rules/webhooks/outbox.ts';
 import { releaseClaims } from '../../rules/lifecycle/release.ts';
 import { type Anonymous, readAgent } from '../agents/agents.ts';
 import { resumeEndpoint } from '../../rules/webhooks/queries.ts';
-import { setSuspension, setWords, suspendedSince } from '../../rules/agents/queries.ts';
-
-/** How often a server looks for suspensions that another one has made: they bite within a second. */
-const lookMs = secondMs / 2;
-/** A claim that was under way when its agent was suspended may commit so much later: longer than any transaction lasts. */
-const releaseMs = minuteMs;
+import { setSuspension, setWords } from '../../rules/agents/queries.ts';
 
 /**
  * Suspends an agent, or ends that (docs/operating.md, "Suspending an agent"): its keys, long polls and streams stop, its
@@ -38,10 +32,10 @@ export async function suspendAgent(call: Anonymous, input: z.output<typeof Suspe
     const action = suspended ? 'suspend_agent' : 'unsuspend_agent';
     const before = { suspended: suspended_at !== null, reason: suspension_reason };
     logAction(call, tx, { action, subject: id, before, after: { suspended, reason } });
+    if (!suspended) tx.signal(deliveriesDue);
     tx.afterCommit(() => {
       ctx.credentials.forget();
       if (suspended) bar(ctx, id);
-      else ctx.webhooks.wake();
     });
     return {
       agent_id: id,
@@ -53,49 +47,4 @@ export async function suspendAgent(call: Anonymous, input: z.output<typeof Suspe
   });
   if (response.suspended) await releaseClaims(ctx);
   return response;
-}
-
-/** Ends what an agent has open here. */
-function bar({ watch, streams }: Pick<Context, 'watch' | 'streams'>, agentId: string): void {
-  watch.bar(agentId);
-  streams.bar(agentId);
-}
-
-/**
- * Ends the long polls and streams of agents that another server on the same database has suspended. Their keys stop by themselves:
- * `Credentials` looks again after half a second.
- */
-export class SuspensionWatch {
-  readonly #ctx: Pick<Context, 'db' | 'clock' | 'watch' | 'streams'>;
-  readonly #loop: Loop;
-  #since: number;
-
-  constructor(ctx: Pick<Context, 'db' | 'clock' | 'log' | 'watch' | 'streams'>) {
-    this.#ctx = ctx;
-    this.#since = ctx.clock.now();
-    this.#loop = new Loop(
-      ctx.clock,
-      () => this.#pass(),
-      (error) => ctx.log.error(error, 'looking for suspensions failed'),
-    );
-  }
-
-  /** An embedded database has no other servers: there is nothing to look for. */
-  start(): void {
-    if (this.#ctx.db.shared) this.#loop.start();
-  }
-
-  stop(): Promise<void> {
-    return this.#loop.stop();
-  }
-
-  async #pass(): Promise<number> {
-    const { db, clock } = this.#ctx;
-    const now = clock.now();
-    // A suspension bears the time at which its transaction began: one that commits late lies behind `since`.
-    const suspended = await db.all(suspendedSince, { since: this.#since - releaseMs });
-    this.#since = now;
-    for (const { id } of suspended) bar(this.#ctx, id);
-    return lookMs;
-  }
 }

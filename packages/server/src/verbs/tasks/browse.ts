@@ -1,6 +1,6 @@
 import type { BoardQuery, BoardResponse } from '@pinchwork/sdk';
 import type { z } from 'zod';
-import type { Call } from '../../context.ts';
+import type { Call } from '../context.ts';
 import { counted, searchBudgetMs } from '../../ground/paging.ts';
 import { cutBySize, readByIds, withSizes } from '../../rules/tasks/page.ts';
 import { boardView } from '../../rules/tasks/view.ts';

@@ -6,7 +6,7 @@ import { type Position, start } from '../../rules/board/position.ts';
 import { lockFirstOf, lockShape } from '../../rules/board/queries.ts';
 import type { BoardFilter } from '../../rules/board/scan.ts';
 import { deadlineAfter, minuteMs, secondMs } from '../../ground/clock.ts';
-import type { Call, Context } from '../../context.ts';
+import type { Call, Context } from '../context.ts';
 import type { Tx } from '../../storage/database.ts';
 import { listParams } from '../../storage/prepared.ts';
 import { searchBudgetMs } from '../../ground/paging.ts';

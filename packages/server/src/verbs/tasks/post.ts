@@ -1,7 +1,7 @@
 import type { CreateTaskRequest, CreateTaskResponse, TaskResponse } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import { deadlineAfter, hourMs, minuteMs, wireTime } from '../../ground/clock.ts';
-import type { Call } from '../../context.ts';
+import type { Call } from '../context.ts';
 import { arrangeMatching } from '../../rules/platform-tasks/post.ts';
 import { insertTask, personStatements } from '../../rules/tasks/queries.ts';
 import { refusal } from '../../rules/tasks/refusal.ts';

@@ -1,6 +1,6 @@
 import type { RateRequest, RateResponse } from '@pinchwork/sdk';
 import type { z } from 'zod';
-import type { Call } from '../../context.ts';
+import type { Call } from '../context.ts';
 import { prepared } from '../../storage/prepared.ts';
 import { conflict, forbidden, taskNotFound } from '../../ground/errors.ts';
 import { taskById } from '../../rules/tasks/queries.ts';

@@ -1,6 +1,6 @@
 import type { MyTasksQuery, MyTasksResponse, TaskResponse } from '@pinchwork/sdk';
 import type { z } from 'zod';
-import type { Call, Context } from '../../context.ts';
+import type { Call, Context } from '../context.ts';
 import { taskNotFound } from '../../ground/errors.ts';
 import { counted, countLimit, decodeCursor, encodeCursor } from '../../ground/paging.ts';
 import { withTexts } from '../../rules/platform-tasks/render.ts';

@@ -1,7 +1,7 @@
 import type { ApproveRequest, RejectRequest, TaskResponse } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import { deadlineAfter, minuteMs } from '../../ground/clock.ts';
-import type { Call } from '../../context.ts';
+import type { Call } from '../context.ts';
 import type { Tx } from '../../storage/database.ts';
 import { reviewOnce } from './rate.ts';
 import { insertRejectedDelivery, personStatements, type TaskRow, transitionAt } from '../../rules/tasks/queries.ts';

@@ -1,7 +1,7 @@
 import type { AbandonRequest, DeliverRequest, TaskResponse } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import { deadlineAfter, hourMs } from '../../ground/clock.ts';
-import type { Call } from '../../context.ts';
+import type { Call } from '../context.ts';
 import type { Tx } from '../../storage/database.ts';
 import { apply, readAnswer } from '../../rules/platform-tasks/answer.ts';
 import { arrangeVerification } from '../../rules/platform-tasks/post.ts';

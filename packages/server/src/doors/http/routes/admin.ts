@@ -2,7 +2,7 @@ import { endpoints } from '@pinchwork/sdk';
 import type { FastifyInstance } from 'fastify';
 import { grantCredits } from '../../../verbs/agents/agents.ts';
 import { suspendAgent } from '../../../verbs/operator/suspension.ts';
-import type { Context } from '../../../context.ts';
+import type { Context } from '../../../verbs/context.ts';
 import { serve } from '../endpoint.ts';
 
 export function adminRoutes(app: FastifyInstance, ctx: Context): void {

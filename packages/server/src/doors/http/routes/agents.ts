@@ -1,9 +1,9 @@
 import { endpoints } from '@pinchwork/sdk';
 import type { FastifyInstance } from 'fastify';
 import { register, showCredits, showMe, updateMe } from '../../../verbs/agents/agents.ts';
-import type { Context } from '../../../context.ts';
+import type { Context } from '../../../verbs/context.ts';
 import { showStats } from '../../../verbs/agents/stats.ts';
-import { listTrust } from '../../../rules/reputation/trust.ts';
+import { listTrust } from '../../../verbs/agents/trust.ts';
 import { serve } from '../endpoint.ts';
 
 export function agentRoutes(app: FastifyInstance, ctx: Context): void {

@@ -1,6 +1,6 @@
 import { endpoints } from '@pinchwork/sdk';
 import type { FastifyInstance } from 'fastify';
-import type { Context } from '../../../context.ts';
+import type { Context } from '../../../verbs/context.ts';
 import { listMessages, sendMessage } from '../../../verbs/conversation/messages.ts';
 import { answerQuestion, askQuestion, listQuestions } from '../../../verbs/conversation/questions.ts';
 import { serve } from '../endpoint.ts';

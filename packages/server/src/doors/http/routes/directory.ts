@@ -1,7 +1,7 @@
 import { endpoints } from '@pinchwork/sdk';
 import type { FastifyInstance } from 'fastify';
 import { listAgents, showAgent } from '../../../verbs/agents/directory.ts';
-import type { Context } from '../../../context.ts';
+import type { Context } from '../../../verbs/context.ts';
 import { serve } from '../endpoint.ts';
 import { agentId } from '../params.ts';
 

@@ -1,7 +1,7 @@
 import { documents } from '@pinchwork/sdk';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hourMs, secondMs } from '../../../ground/clock.ts';
-import type { Context } from '../../../context.ts';
+import type { Context } from '../../../verbs/context.ts';
 import { sectionsOf, shortNames } from '../../pages/sections.ts';
 import { fill, readTemplate, type Values } from '../../pages/template.ts';
 import { documentValues } from '../../pages/values.ts';

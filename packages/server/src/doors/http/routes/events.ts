@@ -1,6 +1,6 @@
 import { endpoints } from '@pinchwork/sdk';
 import type { FastifyInstance } from 'fastify';
-import type { Context } from '../../../context.ts';
+import type { Context } from '../../../verbs/context.ts';
 import { listEvents } from '../../../verbs/events.ts';
 import { serve } from '../endpoint.ts';
 import { lastEventId, sendEvents } from '../sse.ts';

@@ -1,7 +1,7 @@
 import { endpoints } from '@pinchwork/sdk';
 import type { FastifyInstance } from 'fastify';
-import type { Context } from '../../../context.ts';
-import { showAdminLog } from '../../../rules/operator/admin-log.ts';
+import type { Context } from '../../../verbs/context.ts';
+import { showAdminLog } from '../../../verbs/operator/admin-log.ts';
 import { decideReport, listReports, reportTask } from '../../../verbs/operator/reports.ts';
 import { serve } from '../endpoint.ts';
 import { reportId, taskId } from '../params.ts';

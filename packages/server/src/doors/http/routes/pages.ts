@@ -1,7 +1,7 @@
 import { documents } from '@pinchwork/sdk';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { wireTime } from '../../../ground/clock.ts';
-import type { Context } from '../../../context.ts';
+import type { Context } from '../../../verbs/context.ts';
 import { readTemplate } from '../../pages/template.ts';
 import { taskNotFound } from '../../../ground/errors.ts';
 import { fillPage, Html, previewOf } from '../../pages/html.ts';

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { documents, endpoints } from '@pinchwork/sdk';
 import type { FastifyInstance } from 'fastify';
-import type { Context } from '../../../context.ts';
+import type { Context } from '../../../verbs/context.ts';
 import { baseUrl, cacheDocument } from '../base-url.ts';
 import { capabilities } from '../capabilities.ts';
 import { serveFile } from '../files.ts';

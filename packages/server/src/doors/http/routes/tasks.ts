@@ -2,7 +2,7 @@ import { endpoints } from '@pinchwork/sdk';
 import type { FastifyInstance } from 'fastify';
 import { listBoard } from '../../../verbs/tasks/browse.ts';
 import { boardFilter } from '../../../rules/board/filter.ts';
-import type { Context } from '../../../context.ts';
+import type { Context } from '../../../verbs/context.ts';
 import { rate } from '../../../verbs/tasks/rate.ts';
 import { pickupBatch, pickupNext, pickupTask } from '../../../verbs/tasks/pickup.ts';
 import { cancelTask, createTask } from '../../../verbs/tasks/post.ts';

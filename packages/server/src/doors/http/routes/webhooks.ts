@@ -1,6 +1,6 @@
 import { endpoints } from '@pinchwork/sdk';
 import type { FastifyInstance } from 'fastify';
-import type { Context } from '../../../context.ts';
+import type { Context } from '../../../verbs/context.ts';
 import { listDeliveries, redeliver, testWebhook } from '../../../verbs/webhooks.ts';
 import { serve } from '../endpoint.ts';
 import { deliveryId } from '../params.ts';

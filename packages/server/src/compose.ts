@@ -1,0 +1,138 @@
+import type { AuditResponse } from '@pinchwork/sdk';
+import type { AuditInput } from './audit/audit.ts';
+import { type Clock, secondMs, systemClock } from './ground/clock.ts';
+import type { Config } from './ground/config.ts';
+import { storageUnavailable } from './ground/errors.ts';
+import { createIds } from './ground/ids.ts';
+import { type Log, openLog } from './ground/log.ts';
+import { version } from './ground/version.ts';
+import { Housekeeping } from './jobs/housekeeping.ts';
+import type { Job } from './jobs/job.ts';
+import { SuspensionWatch } from './jobs/suspensions.ts';
+import { TaskTimers } from './jobs/timers.ts';
+import { Credentials } from './rules/agents/credentials.ts';
+import { Outbox } from './rules/events/outbox.ts';
+import { EventStreams } from './rules/events/streams.ts';
+import { Tail } from './rules/events/tail.ts';
+import { Limits } from './rules/limits/limits.ts';
+import { SearchUpkeep } from './rules/search/upkeep.ts';
+import { TaskWatch } from './rules/tasks/watch.ts';
+import { type Resolve, systemResolve } from './rules/webhooks/address.ts';
+import { Deliverer } from './rules/webhooks/deliverer.ts';
+import type { Database } from './storage/database.ts';
+import type { Ground } from './storage/ground.ts';
+import { migrate } from './storage/migrate.ts';
+import { openDatabase } from './storage/open.ts';
+import type { Context } from './verbs/context.ts';
+
+/** How long `dispose` waits for the passes of the background jobs before it closes the database. */
+const passMs = secondMs / 2;
+
+/** The jobs of a server by their names. */
+export interface Jobs {
+  /** Carries out what is due. */
+  readonly timers: TaskTimers;
+  /** Tells the agents that were chosen for a task. */
+  readonly outbox: Outbox;
+  /** Deletes what has expired. */
+  readonly housekeeping: Housekeeping;
+  /** Ends what suspended agents have open here. */
+  readonly suspensions: SuspensionWatch;
+  /** Wakes long polls and streams. */
+  readonly tail: Tail;
+  /** Keeps the index of texts up. */
+  readonly search: SearchUpkeep;
+  /** Adds up what the servers have counted. */
+  readonly limits: Limits;
+  /** Sends webhooks. */
+  readonly webhooks: Deliverer;
+}
+
+/** A whole server without its doors. */
+export interface Core extends Context, Jobs {
+  /** The same jobs as a list: `startServer` starts them, `dispose` stops them. */
+  readonly jobs: readonly Job[];
+  /** What the log is written to. */
+  readonly logOutput: Pick<Log, 'say' | 'dropped'>;
+  /** Answers the long polls, ends the streams, stops the jobs, closes the database, in this order. */
+  dispose(): Promise<void>;
+}
+
+export interface Replacements {
+  /** Instead of a log to the standard output. */
+  readonly log?: Log;
+  /** Instead of the system's name resolution, for host names of webhooks. */
+  readonly resolve?: Resolve;
+  /** `false`: `clock` need not agree with the database server's clock. For tests, whose time is made up. */
+  readonly checkDatabaseClock?: boolean;
+}
+
+/**
+ * Opens the database, brings its schema up to date and builds everything on top of it. Does not start the jobs;
+ * `startServer` does.
+ *
+ * @throws Error with a sentence for people.
+ */
+export async function compose(
+  config: Config,
+  clock: Clock = systemClock,
+  { checkDatabaseClock = true, log: given, resolve = systemResolve(config.webhooks) }: Replacements = {},
+): Promise<Core> {
+  const output = given ?? (await openLog(config.logLevel));
+  const log = output.logger;
+  let db: Database | undefined;
+  try {
+    db = await openDatabase(config.databaseUrl, {
+      ...(checkDatabaseClock ? { clock } : {}),
+      onError: (error) => log.warn(storageUnavailable(error), 'a database connection broke'),
+    });
+    await migrate(db, version);
+  } catch (error) {
+    await db?.close();
+    output.close();
+    throw error;
+  }
+  const ground: Ground = { config, clock, log, db, newId: createIds(clock) };
+  const watch = new TaskWatch();
+  const streams = new EventStreams(ground);
+  const open = { watch, streams };
+  const jobs: Jobs = {
+    timers: new TaskTimers(ground),
+    outbox: new Outbox(ground),
+    housekeeping: new Housekeeping(ground),
+    suspensions: new SuspensionWatch(ground, open),
+    tail: new Tail(ground, open),
+    search: new SearchUpkeep(ground),
+    limits: new Limits(ground),
+    webhooks: new Deliverer(ground, resolve),
+  };
+  const list: readonly Job[] = Object.values(jobs);
+  return {
+    ...ground,
+    ...open,
+    ...jobs,
+    jobs: list,
+    resolve,
+    logOutput: output,
+    credentials: new Credentials(db, clock),
+    audit: shared(() => ground.db.runApart<AuditInput, AuditResponse>(auditJob, { now: clock.now() }, 'long')),
+    dispose: async () => {
+      watch.close();
+      streams.close();
+      // A pass that hangs on a database that does not answer ends when its connection is cut.
+      const passes = Promise.all(list.map((job) => job.stop()));
+      await Promise.race([passes, new Promise((resolve) => setTimeout(resolve, passMs).unref())]);
+      await ground.db.close();
+      await passes;
+      output.close();
+    },
+  };
+}
+
+const auditJob = new URL('./audit/audit.ts', import.meta.url);
+
+/** Runs one at a time: who asks meanwhile gets the same promise. */
+function shared<T>(work: () => Promise<T>): () => Promise<T> {
+  let running: Promise<T> | undefined;
+  return () => (running ??= work().finally(() => (running = undefined)));
+}

@@ -1,0 +1,15 @@
+import type { IdKind } from '@pinchwork/sdk';
+import type { Logger } from 'pino';
+import type { Clock } from '../ground/clock.ts';
+import type { Config } from '../ground/config.ts';
+import type { Database } from './database.ts';
+
+/** What every rule, verb and job stands on. It names no service, so nothing built on it can lead back to it. */
+export interface Ground {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly db: Database;
+  /** Draws an id that no other server draws and that sorts by time. */
+  readonly newId: (kind: IdKind) => string;
+}
