@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { systemClock } from '../../src/ground/clock.ts';
-import type { Database, Tx } from '../../src/storage/database.ts';
+import type { Database, Signal, Tx } from '../../src/storage/database.ts';
 import { migrate } from '../../src/storage/migrate.ts';
 import { openDatabase } from '../../src/storage/open.ts';
 import { type Params, prepared } from '../../src/storage/prepared.ts';
@@ -193,7 +193,7 @@ it('a verb that fails without a change has no other verb run again', async () =>
 
 it('verbs that are run again because another one failed happen once, and wake once', async () => {
   const { db } = await fresh(sqlite);
-  const heard: string[] = [];
+  const heard: Signal[] = [];
   db.signals.subscribe({ changed: (ids) => heard.push(...ids), missed: () => undefined });
   const wakes: string[] = [];
   const good = (key: string) =>
