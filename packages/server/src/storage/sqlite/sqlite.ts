@@ -2,7 +2,16 @@ import { existsSync } from 'node:fs';
 import BetterSqlite, { type Database as Connection } from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
 import { storageUnavailable } from '../../ground/errors.ts';
-import type { Database, JobLength, OwnReader, SchemaDialect, Signal, SignalListener, Signals, Tx } from '../database.ts';
+import type {
+  Database,
+  JobLength,
+  OwnReader,
+  SchemaDialect,
+  Signal,
+  SignalListener,
+  Signals,
+  Tx,
+} from '../database.ts';
 import type { Params, Prepared } from '../prepared.ts';
 import type { Schema } from '../schema.ts';
 import { Batches } from './batches.ts';
