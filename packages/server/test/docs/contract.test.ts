@@ -179,6 +179,31 @@ describe('citations', () => {
   });
 });
 
+describe('docs/interop.md', () => {
+  const page = read('docs/interop.md');
+
+  it('maps tools and methods to endpoints that exist', () => {
+    const lines = [...page.matchAll(/\b(?:GET|POST|PATCH|DELETE) \/v1\/[\w/{}]*/g)].map(([line]) => line);
+    expect(lines.length).toBeGreaterThan(15);
+    expect(lines.filter((line) => !byLine.has(line))).toEqual([]);
+  });
+
+  it('lists each of the fifteen tools once', () => {
+    const tools = [...page.matchAll(/^\| `(pinchwork_\w+)` \|/gm)].map(([, name]) => name);
+    expect(new Set(tools).size).toBe(15);
+    expect(tools).toHaveLength(15);
+  });
+});
+
+describe('docs/glossary.md', () => {
+  it('gives each term one meaning', () => {
+    const terms = rowsOf(read('docs/glossary.md')).map(([term]) => term!);
+    const defined = terms.filter((term) => term !== 'Term' && !term.startsWith('---'));
+    expect(defined.length).toBeGreaterThan(60);
+    expect(defined).toEqual([...new Set(defined)]);
+  });
+});
+
 describe('decisions', () => {
   const names = readdirSync(new URL('docs/decisions/', root));
 
