@@ -122,7 +122,7 @@ it('the last requests before a stop are in the log of a process, as JSON', async
   expect(lines.slice(-3)).toMatchObject([
     { route: '/v1/register', status: 201 },
     { msg: 'stopping', signal: 'SIGTERM' },
-    { msg: 'stopped' },
+    { msg: 'every request has ended' },
   ]);
 });
 
