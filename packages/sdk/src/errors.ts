@@ -31,6 +31,7 @@ export const ErrorResponse = z.object({
   error: z.string(),
   code: z.enum(errorCodes),
   hint: z.string().optional(),
+  reason: z.string().optional(),
   request_id: z.string().optional(),
 });
 export type ErrorResponse = z.infer<typeof ErrorResponse>;

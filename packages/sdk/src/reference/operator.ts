@@ -91,7 +91,7 @@ export const operatorReference = {
   ready: {
     tag: 'Health',
     summary: 'Readiness',
-    description: 'The process and its storage answer.',
+    description: 'The storage takes writes. If not: 503 with the `reason`.',
     errors: [],
     reply: { status: 'ok' },
   },

@@ -1,5 +1,6 @@
 import { systemClock } from '../ground/clock.ts';
 import { readConfig } from '../ground/config.ts';
+import { isPostgresAddress } from '../ground/postgres-address.ts';
 import { isPostgresUrl } from '../storage/open.ts';
 import type { Progress } from '../backup/move.ts';
 import { version } from '../ground/version.ts';
@@ -9,7 +10,7 @@ import { type Call, UsageError } from './command.ts';
 export default async function moveCommand({ env, options }: Call): Promise<undefined> {
   const { config } = readConfig(env);
   const to = options.to as string;
-  if (!isPostgresUrl(to) || !URL.canParse(to)) {
+  if (!isPostgresAddress(to)) {
     throw new UsageError('--to must be a URL like postgres://user:password@host/name, with %-escapes where needed');
   }
   if (isPostgresUrl(config.databaseUrl)) {

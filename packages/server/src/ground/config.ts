@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { type LimitName, limits, type SystemTaskKind } from '@pinchwork/sdk';
+import { isPostgresAddress } from './postgres-address.ts';
 import { hourMs, minuteMs, secondMs } from './clock.ts';
 
 /** Everything an operator can set (contract section 11), read once at the start. */
@@ -104,7 +105,7 @@ const text = (value: string) => value;
 function database(value: string) {
   const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(value)?.[1];
   if (scheme === undefined) return value;
-  return /^postgres(ql)?$/.test(scheme) && URL.canParse(value)
+  return isPostgresAddress(value)
     ? value
     : new Problem('the path of a file or a URL like postgres://user:password@host/name, with %-escapes where needed');
 }

@@ -10,17 +10,20 @@ export class DomainError extends Error {
   readonly hint: string | undefined;
   /** When it makes sense to try again. */
   readonly retryAfterSeconds: number | undefined;
+  /** Why the storage takes no writes, as the readiness check tells it. */
+  readonly reason: string | undefined;
 
   constructor(
     code: ErrorCode,
     message: string,
     hint?: string,
-    options?: ErrorOptions & { readonly retryAfterSeconds?: number },
+    options?: ErrorOptions & { readonly retryAfterSeconds?: number; readonly reason?: string | undefined },
   ) {
     super(message, options);
     this.code = code;
     this.hint = hint;
     this.retryAfterSeconds = options?.retryAfterSeconds;
+    this.reason = options?.reason;
   }
 }
 
@@ -38,20 +41,26 @@ export const overloaded = (cause?: unknown) =>
   new DomainError('overloaded', 'The server is busy, nothing was changed', 'Try again in a second.', { cause });
 
 /**
- * Storage failed. `outcomeUnknown`: the commit itself was cut off, so the change may or may not be there.
+ * Storage failed.
+ *
+ * @param options `outcomeUnknown`: the commit itself was cut off, so the change may or may not be there. `reason`: a
+ *   sentence for whoever asks whether the server is ready.
  */
-export function storageUnavailable(cause: unknown, outcomeUnknown = false): DomainError {
+export function storageUnavailable(
+  cause: unknown,
+  { outcomeUnknown = false, reason }: { outcomeUnknown?: boolean; reason?: string } = {},
+): DomainError {
   return outcomeUnknown
     ? new DomainError(
         'storage_unavailable',
         'The storage failed while saving; the change may or may not have been made',
         'Repeat the request with the same Idempotency-Key, or read the state first.',
-        { cause },
+        { cause, reason },
       )
     : new DomainError(
         'storage_unavailable',
         'The storage is not available, nothing was changed',
         'Try again in a few seconds.',
-        { cause },
+        { cause, reason },
       );
 }

@@ -42,7 +42,7 @@ const fileLimit = (server: ServerProcess, bytes: number | 'unlimited') =>
 const filesCanNotGrow: Storm = {
   engine: sqlite,
   what: 'SQLite whose files can not grow',
-  statusOf: { read: 200, ready: 200 },
+  statusOf: { read: 200, ready: 503 },
   prepare: async () => ({
     url: await sqlite.freshUrl(),
     begin: (server) => void fileLimit(server, 4_096),

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import type { Signal } from '../../src/storage/database.ts';
+import { Hosts } from '../../src/storage/postgres/hosts.ts';
 import { PostgresSignals } from '../../src/storage/postgres/signals.ts';
 import { describeOnPostgres, postgres } from '../support/engines.ts';
 import { Proxy } from '../support/proxy.ts';
@@ -14,7 +15,7 @@ class Ear {
   missed = 0;
 
   private constructor(url: string) {
-    this.signals = new PostgresSignals(url, (error) => this.errors.push(error));
+    this.signals = new PostgresSignals(new Hosts(url), (error) => this.errors.push(error));
     this.signals.subscribe({
       changed: (ids) => {
         for (const id of ids) this.heard.add(id);

@@ -37,10 +37,11 @@ const retryAfterSeconds: Partial<Record<ErrorCode, number>> = {
   too_many_streams: 5,
 };
 
-const toReply = ({ message, code, hint }: DomainError, requestId: string): ErrorResponse => ({
+const toReply = ({ message, code, hint, reason }: DomainError, requestId: string): ErrorResponse => ({
   error: message,
   code,
   ...(hint === undefined ? {} : { hint }),
+  ...(reason === undefined ? {} : { reason }),
   request_id: requestId,
 });
 

@@ -11,13 +11,23 @@ import pg from 'pg';
 import type { Clock } from '../../ground/clock.ts';
 import { DomainError, overloaded, storageUnavailable } from '../../ground/errors.ts';
 import { type ApartJob, type Database, type SchemaDialect, type Signal, Tx } from '../database.ts';
+import {
+  isConflict,
+  isConnectionLoss,
+  isOfSession,
+  mayRunElsewhere,
+  metOthers,
+  storageError,
+  unavailable,
+} from './failures.ts';
+import { Hosts } from './hosts.ts';
+import { beginSession, checkPreconditions } from './session.ts';
 import { PostgresSignals } from './signals.ts';
 import type { CompiledStatement, EngineClauses, Params, Prepared, SqlValue } from '../prepared.ts';
 import { textIndexClauses, textIndexTables } from './texts.ts';
 import type { Schema } from '../schema.ts';
-import { UniqueViolation, withFreshIds } from '../unique.ts';
+import { withFreshIds } from '../unique.ts';
 
-const oldestServer = 14;
 const connections = 16;
 /** Callers that may wait for a connection; beyond it they are told to come back. */
 const longestQueue = 5_000;
@@ -28,8 +38,8 @@ const statementTimeoutMs = 30_000;
 const closeMs = 1_000;
 /** How often a transaction that lost a conflict is tried again before it is given up as overload. */
 const attempts = 10;
-/** A node whose clock is further off the database's than this does not start: deadlines would not hold. */
-const clockToleranceMs = 1_000;
+/** How often a statement or transaction is run in all when it is the session that will not do. */
+const renewals = 3;
 /**
  * How long a schema step waits for a table that others are using, before it lets go of all that it holds and begins
  * anew: shorter than the server's `deadlock_timeout`, so that it is never a node at work that has to give way, and short
@@ -86,13 +96,14 @@ export async function openPostgres(
   url: string,
   { clock, onError, named = 'PINCHWORK_DATABASE_URL' }: PostgresOptions,
 ): Promise<Database> {
+  const hosts = new Hosts(url);
+  const limits = { statementMs: statementTimeoutMs, idleInTransactionMs: statementTimeoutMs };
   const pool = new pg.Pool({
-    connectionString: url,
+    connectionString: hosts.url,
     max: connections,
     connectionTimeoutMillis: connectTimeoutMs,
-    statement_timeout: statementTimeoutMs,
     query_timeout: statementTimeoutMs + 5_000,
-    idle_in_transaction_session_timeout: statementTimeoutMs,
+    onConnect: (client) => beginSession(client, limits, hosts.wantsPrimary),
     application_name: 'pinchwork',
     keepAlive: true,
     pipeline: true,
@@ -106,37 +117,36 @@ export async function openPostgres(
     clients.add(client);
   });
   pool.on('remove', (client) => clients.delete(client));
-  const location = redact(url);
+  const { location } = hosts;
+  const connect = connector(pool, hosts);
   try {
-    await check(pool, clock);
+    (await connect()).release();
+    await checkPreconditions(pool, clock);
   } catch (error) {
     await pool.end();
     const reason = error instanceof Error ? error.message || String((error as { code?: string }).code) : String(error);
     throw new Error(`Can't use PostgreSQL at ${location} (${named}): ${reason}`, { cause: error });
   }
-  return new PostgresDatabase(pool, clients, { url, location, signals: new PostgresSignals(url, onError) });
+  return new PostgresDatabase(pool, clients, { hosts, connect, signals: new PostgresSignals(hosts, onError) });
 }
 
-function redact(url: string): string {
-  const { protocol, host, pathname } = new URL(url);
-  return `${protocol}//${host}${pathname}`;
-}
+type Connect = () => Promise<pg.PoolClient>;
 
-async function check(pool: pg.Pool, clock: Clock | undefined): Promise<void> {
-  const before = clock?.now() ?? 0;
-  const { rows } = await pool.query<{ version: number; now: number }>(
-    `select current_setting('server_version_num')::int as version,
-            (extract(epoch from clock_timestamp()) * 1000)::bigint as now`,
-  );
-  const after = clock?.now() ?? Infinity;
-  const { version, now } = rows[0]!;
-  if (version < oldestServer * 10_000) throw new Error(`PostgreSQL ${oldestServer} or newer is needed`);
-  const offMs = now < before ? before - now : now > after ? now - after : 0;
-  if (offMs > clockToleranceMs) {
-    throw new Error(
-      `this machine's clock is ${Math.round(offMs / 100) / 10} s off the database server's; set both by NTP, then start again`,
-    );
-  }
+/** Takes connections from the pool, which makes them to the next server where the last one is gone or takes no writes. */
+function connector(pool: pg.Pool, hosts: Hosts): Connect {
+  return async () => {
+    for (let tried = 1; ; tried++) {
+      const { url } = hosts;
+      pool.options.connectionString = url;
+      try {
+        return await pool.connect();
+      } catch (error) {
+        if (!isOfSession(error)) throw error;
+        hosts.leave(url);
+        if (tried >= hosts.count) throw error;
+      }
+    }
+  };
 }
 
 /** Statements compiled for PostgreSQL; the server keeps a plan of each per connection, under its name. */
@@ -215,7 +225,7 @@ class PostgresTx extends Tx {
     // Whichever of them hears first of a lost connection: the commit was on its way by then.
     const all = Promise.all(this.#sent).then(() => commit);
     const { command } = await all.catch((error: unknown) => {
-      throw isConnectionLoss(error) ? storageUnavailable(error, true) : error;
+      throw isConnectionLoss(error) ? unavailable(error, true) : error;
     });
     if (command !== 'COMMIT') throw new Error(`The commit was answered with ${command}`);
     return this.committed();
@@ -232,56 +242,17 @@ class PostgresTx extends Tx {
   }
 }
 
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
-
-/**
- * A node of a later version has added to a table since the statement was prepared on this connection, which refuses it
- * from then on ("cached plan must not change result type"). On another connection it runs.
- */
-const isOutdated = (error: unknown) => codeOf(error) === '0A000';
-
-/** Serialisation failure and deadlock: the transaction may succeed when it is run again. */
-const isConflict = (error: unknown) => ['40001', '40P01'].includes(codeOf(error));
-
-/** The detail of such an error begins `Key (task_id, version)=`. */
-const toUniqueViolation = (error: pg.DatabaseError) =>
-  new UniqueViolation(error.table ?? '', /\(([^)]*)\)/.exec(error.detail ?? '')?.[1]?.split(', ') ?? [], error);
-
-/** A schema step that waited too long for a table, or in a circle. The migrator wraps what a step fails with. */
-const metOthers = (error: unknown): boolean =>
-  ['55P03', '40P01'].includes(codeOf(error)) || (error instanceof Error && metOthers(error.cause));
-
-/** Errors that `pg` reports without a code: the connection broke, or none was to be had. */
-const connectionMessages =
-  /^(Connection terminated|Query read timeout|timeout exceeded|Client (has encountered|was closed))/;
-
-function isConnectionLoss(error: unknown): boolean {
-  const code = codeOf(error);
-  if (code === '')
-    return error instanceof Error && !(error instanceof DomainError) && connectionMessages.test(error.message);
-  return /^(08|57P|E[A-Z]{3,})/.test(code);
-}
-
-/** Besides lost connections: out of resources (class 53, a full disk among them), I/O errors, a read-only standby. */
-function storageError(error: unknown): unknown {
-  if (error instanceof DomainError) return error;
-  if (error instanceof pg.DatabaseError && error.code === '23505') return toUniqueViolation(error);
-  return isConnectionLoss(error) || /^(53|58|57014|25006|XX001)/.test(codeOf(error))
-    ? storageUnavailable(error)
-    : error;
-}
-
 class PostgresDatabase implements Database {
   readonly location: string;
   readonly shared = true;
   readonly signals: PostgresSignals;
   readonly #pool: pg.Pool;
-  readonly #url: string;
+  readonly #hosts: Hosts;
+  readonly #connectToPool: Connect;
   /** The pool's open connections, idle and at work. */
   readonly #clients: ReadonlySet<pg.PoolClient>;
-  /** Connections whose statements are outdated: not to be used again. */
-  readonly #outdated = new WeakSet<pg.PoolClient>();
+  /** Connections that are not to be used again: what went wrong in another one may go wrong in them. */
+  readonly #suspect = new WeakSet<pg.PoolClient>();
   readonly #statements = new Statements();
   #closed = false;
   #observe: ((transactions: number) => void) | undefined;
@@ -289,13 +260,14 @@ class PostgresDatabase implements Database {
   constructor(
     pool: pg.Pool,
     clients: ReadonlySet<pg.PoolClient>,
-    { url, location, signals }: { url: string; location: string; signals: PostgresSignals },
+    { hosts, connect, signals }: { hosts: Hosts; connect: Connect; signals: PostgresSignals },
   ) {
     this.signals = signals;
     this.#pool = pool;
     this.#clients = clients;
-    this.#url = url;
-    this.location = location;
+    this.#hosts = hosts;
+    this.#connectToPool = connect;
+    this.location = hosts.location;
   }
 
   async #query<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R[]> {
@@ -306,18 +278,18 @@ class PostgresDatabase implements Database {
         return (await client.query(this.#statements.config(query, params))).rows as R[];
       } catch (error) {
         failure = error;
-        if (!this.#renewIfOutdated(error) || attempt === attempts) throw storageError(error);
+        this.#suspectOthers(error);
+        if (!mayRunElsewhere(error) || attempt >= renewals) throw storageError(error);
       } finally {
-        client.release(isConnectionLoss(failure) || isOutdated(failure));
+        client.release(isOfSession(failure));
       }
     }
   }
 
-  /** Has every connection that there is replaced when it is used next, if that is what the error asks for. */
-  #renewIfOutdated(error: unknown): boolean {
-    if (!isOutdated(error)) return false;
-    for (const client of this.#clients) this.#outdated.add(client);
-    return true;
+  /** Has every connection that there is replaced when it is used next, if the error belongs to the session. */
+  #suspectOthers(error: unknown): void {
+    if (!isOfSession(error)) return;
+    for (const client of this.#clients) this.#suspect.add(client);
   }
 
   all<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R[]> {
@@ -333,14 +305,14 @@ class PostgresDatabase implements Database {
     if (this.#pool.waitingCount >= longestQueue) throw overloaded();
     try {
       for (;;) {
-        const client = await this.#pool.connect();
-        if (!this.#outdated.has(client)) return client;
+        const client = await this.#connectToPool();
+        if (!this.#suspect.has(client)) return client;
         client.release(true);
       }
     } catch (error) {
       // Every connection is at work: the database is there, it is just behind.
       const isBusy = this.#pool.totalCount === connections;
-      throw isBusy ? overloaded(error) : storageUnavailable(error);
+      throw isBusy ? overloaded(error) : unavailable(error);
     }
   }
 
@@ -353,6 +325,7 @@ class PostgresDatabase implements Database {
       const client = await this.#connect();
       const tx = new PostgresTx(client, this.#statements);
       let usable = true;
+      let failure: unknown;
       try {
         const value = await work(tx);
         this.signals.send(await tx.commit());
@@ -363,10 +336,12 @@ class PostgresDatabase implements Database {
           usable = false;
           return error;
         });
-        if (!this.#renewIfOutdated(cause) && !isConflict(cause)) throw storageError(cause);
+        failure = cause instanceof DomainError ? cause.cause : cause;
+        this.#suspectOthers(failure);
+        if (!(mayRunElsewhere(cause) && attempt < renewals) && !isConflict(cause)) throw storageError(cause);
         if (attempt === attempts) throw overloaded(new Error(`"${verb}" lost ${attempts} conflicts`, { cause }));
       } finally {
-        client.release(!usable);
+        client.release(!usable || isOfSession(failure));
       }
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 2 ** attempt));
     }
@@ -387,9 +362,10 @@ class PostgresDatabase implements Database {
 
   async migrate(work: (db: Kysely<Schema>, dialect: SchemaDialect) => Promise<void>): Promise<void> {
     // A connection of its own, without time limits: a step may take long, and so may the wait for another node's.
-    const client = new pg.Client({ connectionString: this.#url, application_name: 'pinchwork migration', types });
+    const client = new pg.Client({ connectionString: this.#hosts.url, application_name: 'pinchwork migration', types });
     client.on('error', () => undefined);
     await client.connect();
+    await beginSession(client, { statementMs: 0, idleInTransactionMs: 0 });
     // Kysely's driver wants a pool; it gets one that hands out this very connection, which holds the lock.
     const pool = {
       connect: async () => Object.assign(client, { release: () => undefined }),

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
+import type { Hosts } from './hosts.ts';
+import { beginSession } from './session.ts';
 import type { Signal, SignalListener, Signals } from '../database.ts';
 
 /** Where all servers on a database listen. */
@@ -24,7 +26,7 @@ const retryMs = { first: 100, longest: 2_000 };
  * there again, the listeners hear that they may have missed some.
  */
 export class PostgresSignals implements Signals {
-  readonly #url: string;
+  readonly #hosts: Hosts;
   readonly #onError: (error: Error) => void;
   /** Names this server in its notifications, which come back to it too. */
   readonly #self = randomUUID().slice(0, 8);
@@ -39,8 +41,8 @@ export class PostgresSignals implements Signals {
   #closed = false;
 
   /** @param onError hears of each session that broke. */
-  constructor(url: string, onError: (error: Error) => void) {
-    this.#url = url;
+  constructor(hosts: Hosts, onError: (error: Error) => void) {
+    this.#hosts = hosts;
     this.#onError = onError;
   }
 
@@ -74,8 +76,9 @@ export class PostgresSignals implements Signals {
   }
 
   async #open(): Promise<void> {
+    const { url } = this.#hosts;
     const session = new pg.Client({
-      connectionString: this.#url,
+      connectionString: url,
       application_name: 'pinchwork signals',
       connectionTimeoutMillis: timeoutMs,
       query_timeout: timeoutMs,
@@ -87,8 +90,10 @@ export class PostgresSignals implements Signals {
     session.on('end', () => this.#lose(session, new Error('The session for signals has ended')));
     try {
       await session.connect();
+      await beginSession(session, { statementMs: timeoutMs, idleInTransactionMs: timeoutMs }, this.#hosts.wantsPrimary);
       await session.query(`listen ${channel}`);
     } catch (error) {
+      this.#hosts.leave(url);
       this.#lose(session, error as Error);
       return;
     }

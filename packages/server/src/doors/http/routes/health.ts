@@ -1,17 +1,18 @@
 import { endpoints } from '@pinchwork/sdk';
 import type { FastifyInstance } from 'fastify';
 import type { Context } from '../../../verbs/context.ts';
-import { type Params, prepared } from '../../../storage/prepared.ts';
+import { storageUnavailable } from '../../../ground/errors.ts';
 import { serve } from '../endpoint.ts';
-
-const schemaVersion = prepared('schemaVersion', (db, _: Params) => db.selectFrom('meta').select('key').limit(1));
+import { Readiness } from '../readiness.ts';
 
 export function healthRoutes(app: FastifyInstance, ctx: Context): void {
   // Alive: the process answers.
   serve(app, ctx, endpoints.health, async () => ({ status: 'ok' }));
-  // Ready: the storage answers, with our schema in it. Migrations are done before the server listens.
+  // Ready: the storage takes writes. Migrations are done before the server listens.
+  const readiness = new Readiness(ctx);
   serve(app, ctx, endpoints.ready, async () => {
-    await ctx.db.first(schemaVersion, {});
+    const reason = await readiness.reason();
+    if (reason !== undefined) throw storageUnavailable(new Error(reason), { reason });
     return { status: 'ok' };
   });
 }

@@ -1,0 +1,54 @@
+import { type Clock, secondMs } from '../../ground/clock.ts';
+import { DomainError } from '../../ground/errors.ts';
+import type { Database } from '../../storage/database.ts';
+import { type Params, prepared } from '../../storage/prepared.ts';
+
+/** So long an answer holds: anybody may ask, and each look is a write. */
+const holdsMs = secondMs;
+/** A storage that takes longer than this is not ready. */
+const patienceMs = 5 * secondMs;
+
+const touch = prepared('touchMeta', (db, _: Params) =>
+  db
+    .updateTable('meta')
+    .set((eb) => ({ value: eb.ref('value') }))
+    .where('key', '=', 'oldest_program'),
+);
+
+/** Finds out whether the storage takes writes, by writing. */
+export class Readiness {
+  readonly #db: Database;
+  readonly #clock: Clock;
+  #last: { readonly at: number; readonly reason: Promise<string | undefined> } | undefined;
+
+  constructor({ db, clock }: { readonly db: Database; readonly clock: Clock }) {
+    this.#db = db;
+    this.#clock = clock;
+  }
+
+  /** @returns why it takes none, as a sentence; undefined: it does. */
+  reason(): Promise<string | undefined> {
+    const now = this.#clock.now();
+    // A clock that was set back must not keep an answer for good.
+    if (this.#last === undefined || Math.abs(now - this.#last.at) >= holdsMs) {
+      this.#last = { at: now, reason: this.#look() };
+    }
+    return this.#last.reason;
+  }
+
+  async #look(): Promise<string | undefined> {
+    const late = Promise.withResolvers<string>();
+    const cancel = this.#clock.after(patienceMs, () => late.resolve('The storage does not answer.'));
+    const written = this.#db
+      .transact('look whether the storage takes writes', async (tx) => void (await tx.run(touch, {})))
+      .then(
+        () => undefined,
+        (error: unknown) => (error instanceof DomainError ? error.reason : undefined) ?? 'The storage takes no writes.',
+      );
+    try {
+      return await Promise.race([written, late.promise]);
+    } finally {
+      cancel();
+    }
+  }
+}

@@ -1,0 +1,27 @@
+/** An address of PostgreSQL in parts, which may name several servers. */
+interface Parts {
+  readonly before: string;
+  readonly hosts: readonly string[];
+  /** What follows the host, without `target_session_attrs`. */
+  readonly path: string;
+  readonly attrs: string | null;
+}
+
+/**
+ * Takes `postgres://user:password@one:5432,two:5432/name?target_session_attrs=read-write` apart, as libpq does.
+ *
+ * @returns undefined when it can't be.
+ */
+export function takeApart(url: string): Parts | undefined {
+  const match = /^(postgres(?:ql)?:\/\/(?:[^/?#]*@)?)([^/?#@]*)([^?#]*)(\?[^#]*)?$/.exec(url);
+  if (match === null) return undefined;
+  const query = new URLSearchParams(match[4]);
+  const attrs = query.get('target_session_attrs');
+  query.delete('target_session_attrs');
+  const rest = attrs === null ? (match[4] ?? '') : query.size === 0 ? '' : `?${query.toString()}`;
+  const parts = { before: match[1]!, hosts: match[2]!.split(','), path: match[3]! + rest, attrs };
+  return parts.hosts.every((host) => URL.canParse(`${parts.before}${host}${parts.path}`)) ? parts : undefined;
+}
+
+/** Whether it is an address of PostgreSQL, as far as its spelling goes. */
+export const isPostgresAddress = (text: string): boolean => takeApart(text) !== undefined;
