@@ -5,6 +5,9 @@ import type { Prepared } from '../storage/prepared.ts';
 import type { Check, Finding, Range } from './check.ts';
 import { keptMs } from '../rules/webhooks/schedule.ts';
 import * as checks from './checks.ts';
+import { agentTotals } from './agent-checks.ts';
+import { taskTotals } from './history-checks.ts';
+import { accountChecks, transferChecks, transferTotals } from './ledger-checks.ts';
 
 /** Subjects per statement: a few milliseconds each, so that nothing else waits long. */
 const rangeSize = 500;
@@ -44,8 +47,8 @@ export default async function audit(reader: Reader, { now, isAtRest = false }: A
   const platform = { mint: 0, fees: 0 };
   const ranges = (boundary: Boundary) => cut(reader, boundary, now - keptMs.delivered + toleratedStepMs);
   for await (const range of ranges(checks.boundaries.transfers)) {
-    await find(range, checks.transferChecks);
-    const totals = (await reader.first(checks.transferTotals, range))!;
+    await find(range, transferChecks);
+    const totals = (await reader.first(transferTotals, range))!;
     checked.transfers += totals.transfers;
     platform.mint += totals.mint;
     platform.fees += totals.fees;
@@ -56,19 +59,19 @@ export default async function audit(reader: Reader, { now, isAtRest = false }: A
     note('only mint is negative', [{ subject: 'platform', detail }]);
   }
   for await (const range of ranges(checks.boundaries.accounts)) {
-    await find(range, checks.accountChecks);
+    await find(range, accountChecks);
     if (isFull()) break;
   }
   for await (const range of ranges(checks.boundaries.tasks)) {
     await find(range, checks.taskChecks);
-    const totals = (await reader.first(checks.taskTotals, range))!;
+    const totals = (await reader.first(taskTotals, range))!;
     checked.tasks += totals.tasks;
     checked.transitions += totals.transitions;
     if (isFull()) break;
   }
   for await (const range of ranges(checks.boundaries.agents)) {
     await find(range, checks.agentChecks);
-    const totals = (await reader.first(checks.agentTotals, range))!;
+    const totals = (await reader.first(agentTotals, range))!;
     checked.agents += totals.agents;
     checked.events += totals.events;
     if (isFull()) break;

@@ -1,5 +1,8 @@
-import type { EventType } from '@pinchwork/sdk';
+import type { EventType, TaskStatus } from '@pinchwork/sdk';
 import { sql } from 'kysely';
+import { boardStates, paidStates } from '../ground/states.ts';
+import { transition, transitionNames } from '../ground/transitions.ts';
+import { statusIn } from '../storage/status.ts';
 import { type Check, check, isUntold, within } from './check.ts';
 
 /** The invariants of the platform's own tasks, and of who was chosen for which task. */
@@ -7,8 +10,22 @@ import { type Check, check, isUntold, within } from './check.ts';
 const type = (name: EventType) => sql.lit(name);
 const taskId = sql.ref('t.id');
 
-/** What tells the agents that were chosen for a task `t` that it has ended. */
-const endType = sql`case t.status when 'cancelled' then ${type('task_cancelled')} else ${type('task_expired')} end`;
+/** Which event tells the agents that were chosen for a task that it has come to a state. */
+const endEvents = new Map<TaskStatus, EventType>(
+  transitionNames.flatMap((name) => {
+    const { to, tellsMatched } = transition(name);
+    return tellsMatched === undefined ? [] : [[to, tellsMatched]];
+  }),
+);
+const endType = sql`case t.status ${sql.join(
+  [...endEvents].map(([status, event]) => sql`when ${sql.lit(status)} then ${type(event)}`),
+  sql` `,
+)} end`;
+
+/** The states in which nothing is reserved any more for one of the platform's tasks. */
+const releasedStates = transitionNames
+  .map(transition)
+  .flatMap(({ credits, to }) => (credits === 'release' ? [to] : []));
 
 const isTold = sql`not exists (select 1 from outbox o where o.task_id = t.id)`;
 
@@ -26,22 +43,22 @@ export const systemChecks: readonly Check[] = [
         where ${within(taskId, range)} and t.kind <> 'work'
         group by t.id
       ) as compared
-      where payments <> case status when 'approved' then 1 else 0 end
-        or paid <> case status when 'approved' then max_credits else 0 end`,
+      where payments <> case when ${statusIn('status', paidStates)} then 1 else 0 end
+        or paid <> case when ${statusIn('status', paidStates)} then max_credits else 0 end`,
   ),
   check(
     "what is reserved for the platform's tasks is for tasks that were not cancelled",
     (range) => sql`
-      select t.id as subject, 'is cancelled' as detail
+      select t.id as subject, 'is ' || t.status as detail
       from tasks t join system_tasks_posted s on s.task_id = t.id
-      where ${within(taskId, range)} and t.status = 'cancelled'`,
+      where ${within(taskId, range)} and ${statusIn('t.status', [...new Set(releasedStates)])}`,
   ),
   check(
     'a match is on the board exactly while its task is',
     (range) => sql`
       select t.id as subject, t.status || ', on the board for ' || m.agent_id || ': ' || m.on_board as detail
       from tasks t join matches m on m.task_id = t.id
-      where ${within(taskId, range)} and m.on_board <> case t.status when 'posted' then 1 else 0 end`,
+      where ${within(taskId, range)} and m.on_board <> case when ${statusIn('t.status', boardStates)} then 1 else 0 end`,
   ),
   check(
     'every match was told',
@@ -56,7 +73,7 @@ export const systemChecks: readonly Check[] = [
     (range) => sql`
       select t.id as subject, m.agent_id || ' was not told that it is ' || t.status as detail
       from tasks t join matches m on m.task_id = t.id
-      where ${within(taskId, range)} and ${isTold} and t.status in ('cancelled', 'expired')
+      where ${within(taskId, range)} and ${isTold} and ${statusIn('t.status', [...endEvents.keys()])}
         and ${isUntold(sql`m.agent_id`, sql`m.ended_event`, endType)}`,
   ),
 ];
@@ -67,5 +84,5 @@ export const tellsOfMatching = sql`
     select 1 from matches m where m.task_id = e.task_id and m.agent_id = g.id
       and e.number = case e.type when ${type('task_matched')} then m.matched_event else m.ended_event end)
   when e.type = ${type('task_verified')} then exists (
-    select 1 from tasks v where v.about_id = e.task_id and v.kind <> 'work' and v.kind = 'verify' and v.status = 'approved')
+    select 1 from tasks v where v.about_id = e.task_id and v.kind <> 'work' and v.kind = 'verify' and ${statusIn('v.status', paidStates)})
   else (1 = 0) end`;

@@ -3,17 +3,11 @@ import type { Ground } from '../storage/ground.ts';
 import type { Tx } from '../storage/database.ts';
 import { DomainError } from '../ground/errors.ts';
 import { Loop } from '../ground/loop.ts';
-import { dueTransition } from '../rules/tasks/machine.ts';
-import {
-  clearStuckTimer,
-  clockStatements,
-  dueTasks,
-  lockDueTask,
-  nextDueAt,
-  setAside,
-} from '../rules/tasks/queries.ts';
+import { dueTransition } from '../ground/transitions.ts';
+import { clearStuckTimer, dueTasks, lockDueTask, nextDueAt, setAside } from '../rules/tasks/due.ts';
+import { clockStatements } from '../rules/tasks/statements.ts';
 import { releaseClaims } from '../rules/lifecycle/release.ts';
-import { record, type RecordContext } from '../rules/lifecycle/transition.ts';
+import { moveCreditsAndRecord, type RecordContext } from '../rules/lifecycle/transition.ts';
 
 const batch = 100;
 /** The longest sleep: what another node, or a node that died, has left due is seen within it. */
@@ -100,7 +94,7 @@ export class TaskTimers {
     if (task === undefined) throw new Error(`${taskId} is due for "${name}", but its guard does not hold`);
     tx.send(clearStuckTimer, { task_id: taskId });
     tx.afterCommit(() => this.#observe?.(now - due.due_at!));
-    await record(this.#ctx, tx, name, task, { actorId: null, workerId: due.worker_id, at: now });
+    await moveCreditsAndRecord(this.#ctx, tx, name, task, { actorId: null, workerId: due.worker_id, at: now });
     return true;
   }
 

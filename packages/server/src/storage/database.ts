@@ -1,6 +1,8 @@
 import type { Kysely } from 'kysely';
 import type { Params, Prepared } from './prepared.ts';
 import type { Schema } from './schema.ts';
+import type { StepSql } from './step-sql.ts';
+import type { TableChange, TableDefinition } from './table.ts';
 
 /** Runs queries that change nothing. */
 export interface Reader {
@@ -125,6 +127,8 @@ export type OwnReader = Reader & { close(): Promise<void> };
 export interface SchemaDialect {
   /** Has the nodes at work wait before these tables, taken in this order, until the transaction ends. */
   readonly holdBack: (db: Kysely<Schema>, tables: readonly (keyof Schema)[]) => Promise<void>;
+  /** Brings a table that is there to a new definition (`StepSql.rebuildTable`). */
+  readonly rebuildTable: (step: StepSql, table: TableDefinition, change: TableChange) => Promise<void>;
   readonly integer: 'integer' | 'bigint';
   readonly real: 'real' | 'double precision';
   /** Text that compares by its bytes, as ids must: they sort by time. */

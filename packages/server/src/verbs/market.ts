@@ -5,6 +5,8 @@ import type { Context } from './context.ts';
 import { isActive } from '../rules/agents/queries.ts';
 import type { ApartJob } from '../storage/database.ts';
 import { type Params, prepared } from '../storage/prepared.ts';
+import { boardStates } from '../ground/states.ts';
+import { statusIn } from '../storage/status.ts';
 
 /** What the public may know of the whole market. */
 export interface Counts {
@@ -25,7 +27,7 @@ const countAll = prepared(
       eb
         .selectFrom('tasks')
         .select(sql<number>`count(*)`.as('n'))
-        .where('status', '=', sql.lit('posted'))
+        .where(statusIn('status', boardStates))
         .where('kind', '=', sql.lit('work'))
         .as('open'),
       eb
@@ -65,7 +67,7 @@ export const newestTasks = prepared('newestTasks', (db, p: { now: number; limit:
   const newest = db
     .selectFrom('tasks')
     .select(['id', 'poster_id', 'created_at'])
-    .where('status', '=', sql.lit('posted'))
+    .where(statusIn('status', boardStates))
     .where('kind', '=', sql.lit('work'))
     .where('due_at', '>', p.now)
     .orderBy('created_at', 'desc')

@@ -2,6 +2,8 @@ import { type RawBuilder, sql } from 'kysely';
 import { isActive } from '../agents/queries.ts';
 import { fulfilled, listed, type Params, perShape, prepared, preparedSql } from '../../storage/prepared.ts';
 import type { TaskRef } from '../search/texts.ts';
+import { boardStates } from '../../ground/states.ts';
+import { statusIn } from '../../storage/status.ts';
 
 /**
  * The SQL of the board. Each query looks at a bounded number of tasks in the order of an index, and tells those among
@@ -70,7 +72,7 @@ const fulfils = (...conditions: Fragment[]) => fulfilled(sql.join(conditions, sq
 
 /** Nothing stands between this agent and a task `t`. */
 const isOpen = (p: BoardParams) => sql`
-  t.status = 'posted' and t.kind = 'work' and t.due_at > ${p.now} and t.poster_id <> ${p.agent}
+  ${statusIn('t.status', boardStates)} and t.kind = 'work' and t.due_at > ${p.now} and t.poster_id <> ${p.agent}
   and ${isActive(sql.ref('t.poster_id'))}
   and replace(t.inspectors, ${p.agent}, '') = t.inspectors`;
 
@@ -120,7 +122,7 @@ const next = (p: Start, columns: Fragment, tagCount: number) =>
         where tag = ${tag(p, 0)} and (created_at, task_id) > (${p.after_created_at}, ${p.after_id})
         order by created_at, task_id`
     : sql`select ${columns} from tasks
-        where status = 'posted' and kind = 'work' and (created_at, id) > (${p.after_created_at}, ${p.after_id})
+        where ${statusIn('status', boardStates)} and kind = 'work' and (created_at, id) > (${p.after_created_at}, ${p.after_id})
         order by created_at, id`;
 
 /** What the conditions and the order of the board ask of a task, and how long its texts are, without reading these. */
@@ -305,7 +307,7 @@ export const lockFirstOf = prepared('lockFirstOf', (db, p: Params, engine) => {
       .selectFrom('tasks')
       .select('tasks.id')
       .where('tasks.id', 'in', ids)
-      .where('tasks.status', '=', sql.lit('posted'))
+      .where(statusIn('tasks.status', boardStates))
       .orderBy(place)
       .limit(1),
     'tasks',

@@ -2,6 +2,8 @@ import { type Selectable, sql } from 'kysely';
 import { insertion, perShape, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
 import { isSuspended } from '../tasks/queries.ts';
+import { questionStates } from '../../ground/states.ts';
+import { statusIn } from '../../storage/status.ts';
 
 export type QuestionRow = Selectable<Schema['questions']>;
 export type MessageRow = Selectable<Schema['messages']>;
@@ -17,7 +19,7 @@ export const openQuestionIfRoom = prepared(
       .updateTable('tasks')
       .set((eb) => ({ open_questions: eb('open_questions', '+', 1) }))
       .where('id', '=', p.task_id)
-      .where('status', '=', sql.lit('posted'))
+      .where(statusIn('status', questionStates))
       .where('kind', '=', sql.lit('work'))
       .where('due_at', '>', p.now)
       .where('poster_id', '<>', p.asker)

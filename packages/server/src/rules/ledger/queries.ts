@@ -1,7 +1,7 @@
-import { taskStatuses } from '@pinchwork/sdk';
 import { sql } from 'kysely';
 import { insertion, perShape, prepared } from '../../storage/prepared.ts';
-import { isFinal } from '../tasks/machine.ts';
+import { openStates } from '../../ground/states.ts';
+import { statusIn } from '../../storage/status.ts';
 
 /** Takes from an account, unless that would take it below zero. */
 export const withdrawIfCovered = prepared('withdrawIfCovered', (db, p: { id: string; amount: number }) =>
@@ -47,8 +47,6 @@ export const accountBalance = prepared('accountBalance', (db, p: { id: string })
   db.selectFrom('accounts').select('balance').where('id', '=', p.id),
 );
 
-const openStatuses = sql.join(taskStatuses.filter((status) => !isFinal(status)).map((status) => sql.lit(status)));
-
 /** What an agent has, and what its open tasks hold: in one statement, so that both are of the same moment. */
 export const balanceAndEscrow = prepared('balanceAndEscrow', (db, p: { id: string }) =>
   db
@@ -59,7 +57,7 @@ export const balanceAndEscrow = prepared('balanceAndEscrow', (db, p: { id: strin
         .selectFrom('tasks')
         .select(sql<number>`coalesce(sum(max_credits), 0)`.as('escrowed'))
         .where('poster_id', '=', p.id)
-        .where(sql<boolean>`status in (${openStatuses})`)
+        .where(statusIn('status', openStates))
         .as('escrowed'),
     ])
     .where('id', '=', p.id),

@@ -1,7 +1,8 @@
 import { agentsToRelease, endRelease } from '../agents/queries.ts';
 import type { Ground } from '../../storage/ground.ts';
-import { adminStatements, claimsOf } from '../tasks/queries.ts';
-import { record, type RecordContext } from './transition.ts';
+import { claimsOf } from '../tasks/queries.ts';
+import { adminStatements } from '../tasks/statements.ts';
+import { moveCreditsAndRecord, type RecordContext } from './transition.ts';
 
 const batch = 100;
 
@@ -28,7 +29,7 @@ function dismiss(ctx: ReleaseContext, taskId: string, workerId: string): Promise
     const now = ctx.clock.now();
     const task = await tx.first(adminStatements.dismissWorker, { id: taskId, now });
     if (task === undefined) return false;
-    await record(ctx, tx, 'dismissWorker', task, { actorId: 'admin', workerId, at: now });
+    await moveCreditsAndRecord(ctx, tx, 'dismissWorker', task, { actorId: 'admin', workerId, at: now });
     return true;
   });
 }

@@ -9,8 +9,12 @@ import { tellMatched } from '../events/outbox.ts';
 import { moveMatchesOnBoard } from '../matching/matches.ts';
 import { recordAnswer, recordApproval, recordRejection } from '../reputation/standing.ts';
 import { release } from '../ledger/budget.ts';
-import { type Transition, type TransitionName, transition } from '../tasks/machine.ts';
-import { insertTransition, lockPostedTask, platformStatements, type TaskRow } from '../tasks/queries.ts';
+import type { Transition } from '../../ground/machine.ts';
+import { stateOf } from '../../ground/states.ts';
+import { endsClaim, type TransitionName, transition } from '../../ground/transitions.ts';
+import { insertTransition } from '../tasks/inserts.ts';
+import { lockPostedTask, type TaskRow } from '../tasks/queries.ts';
+import { platformStatements } from '../tasks/statements.ts';
 import { tagsOf } from '../tasks/view.ts';
 
 export interface Moved {
@@ -35,21 +39,21 @@ export type RecordContext = Pick<Ground, 'config' | 'newId'>;
  * agents, the platform's budget, accounts, cursors, each by id), which every transaction keeps to, so that none waits
  * for one that waits for it. One that moves several tasks does the first half for all of them, then the second.
  */
-export async function record(
+export async function moveCreditsAndRecord(
   ctx: RecordContext,
   tx: Tx,
   name: TransitionName,
   task: TaskRow,
   moved: Moved,
 ): Promise<void> {
-  await recordStanding(ctx, tx, name, task, moved);
-  await recordOutcome(ctx, tx, name, task, moved);
-  const { from, to } = transition(name);
-  if (task.kind !== 'work' && from === 'claimed' && to === 'posted') await withdraw(ctx, tx, task.id, moved.at);
+  await recordStandingAndWithdraw(ctx, tx, name, task, moved);
+  await moveCreditsAndTell(ctx, tx, name, task, moved);
+  const row = transition(name);
+  if (task.kind !== 'work' && endsClaim(row) && stateOf(row.to).isOnBoard) await withdraw(ctx, tx, task.id, moved.at);
 }
 
 /** The first half: the board, how the agents stand, and what the platform need not ask any more. */
-export async function recordStanding(
+export async function recordStandingAndWithdraw(
   ctx: RecordContext,
   tx: Tx,
   name: TransitionName,
@@ -63,7 +67,7 @@ export async function recordStanding(
 }
 
 /** The second half: credits, events, history. Its locks are those that transactions meet on. */
-export async function recordOutcome(
+export async function moveCreditsAndTell(
   ctx: RecordContext,
   tx: Tx,
   name: TransitionName,
@@ -94,9 +98,11 @@ export async function recordOutcome(
 }
 
 function moveOnBoard(tx: Tx, row: Transition, task: TaskRow): void {
-  if (task.kind !== 'work' || (row.to !== 'posted' && row.from !== 'posted')) return;
-  moveMatchesOnBoard(tx, task, row.to === 'posted');
-  moveEntries(tx, 'board_tags', task, tagsOf(task), row.to === 'posted');
+  const wasOnBoard = row.from !== null && stateOf(row.from).isOnBoard;
+  const { isOnBoard } = stateOf(row.to);
+  if (task.kind !== 'work' || wasOnBoard === isOnBoard) return;
+  moveMatchesOnBoard(tx, task, isOnBoard);
+  moveEntries(tx, 'board_tags', task, tagsOf(task), isOnBoard);
 }
 
 /** What a transition says about the agents: what they have done, and how well. */
@@ -108,23 +114,23 @@ function judge(
   { at, workerId, rating = null }: Moved,
 ): void {
   switch (judges) {
-    case 'posted':
+    case 'post':
       tx.send(countPosted, { id: task.poster_id });
       break;
-    case 'approved': {
+    case 'approval': {
       const charged = task.credits_charged!;
       const fee = ledger.feeOf(charged, task.fee_ppm);
       const parties = { posterId: task.poster_id, workerId: workerId! };
       recordApproval(tx, { ...parties, tags: tagsOf(task), charged, fee, rating, at });
       break;
     }
-    case 'answered':
+    case 'answer':
       recordAnswer(tx, workerId!, task.credits_charged!, at);
       break;
-    case 'rejected':
+    case 'rejection':
       recordRejection(tx, task.poster_id, workerId!, at);
       break;
-    case 'abandoned':
+    case 'abandon':
       tx.send(countAbandon, {
         id: workerId!,
         most: config.maxAbandonsBeforeCooldown,
@@ -149,7 +155,7 @@ async function withdrawUnneeded(
 async function withdraw(ctx: RecordContext, tx: Tx, id: string, now: number): Promise<void> {
   const task = await tx.first(platformStatements.withdraw, { id, now });
   if (task === undefined) return;
-  await record(ctx, tx, 'withdraw', task, { actorId: task.poster_id, workerId: null, at: now });
+  await moveCreditsAndRecord(ctx, tx, 'withdraw', task, { actorId: task.poster_id, workerId: null, at: now });
 }
 
 async function moveCredits(

@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely';
+import type { Kysely } from 'kysely';
 import { moveEntries } from '../board/entries.ts';
 import { tellMatched } from '../events/outbox.ts';
 import { deadlineAfter, secondMs } from '../../ground/clock.ts';
@@ -7,6 +7,8 @@ import type { Tx } from '../../storage/database.ts';
 import { listed, listParams, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
 import type { TaskRow } from '../tasks/queries.ts';
+import { boardStates } from '../../ground/states.ts';
+import { statusIn } from '../../storage/status.ts';
 
 /** Who was chosen for which task, and the order in which each of them sees these. */
 type MatchContext = Pick<Ground, 'config' | 'newId'>;
@@ -49,7 +51,7 @@ const setChosen = prepared('setChosen', (db, p: Chosen) => choose(db, p));
 const setChosenIfAwaited = prepared('setChosenIfAwaited', (db, p: Chosen & { matching_id: string }) =>
   choose(db, p)
     .where('matching_id', '=', p.matching_id)
-    .where('status', '=', sql.lit('posted'))
+    .where(statusIn('status', boardStates))
     .where('claim_number', '=', 0),
 );
 

@@ -2,8 +2,9 @@ import type { TaskKind } from '@pinchwork/sdk';
 import { deadlineAfter, minuteMs } from '../../ground/clock.ts';
 import type { Tx } from '../../storage/database.ts';
 import { conflict } from '../../ground/errors.ts';
-import { lockPostedTask, personStatements, type TaskRow } from '../tasks/queries.ts';
-import { record, type RecordContext } from '../lifecycle/transition.ts';
+import { lockPostedTask, type TaskRow } from '../tasks/queries.ts';
+import { personStatements } from '../tasks/statements.ts';
+import { moveCreditsAndRecord, type RecordContext } from '../lifecycle/transition.ts';
 import { kindOrder, noteInspector, waitingSystemTasks } from './queries.ts';
 
 /** How long an agent may take over another one's tags. */
@@ -39,7 +40,7 @@ export async function claimSystemTask(
       throw conflict('You are picking up the very task that this is about', 'Pick up something else.');
     }
   }
-  await record(ctx, tx, 'claimSystem', task, { actorId: agentId, workerId: agentId, at: now });
+  await moveCreditsAndRecord(ctx, tx, 'claimSystem', task, { actorId: agentId, workerId: agentId, at: now });
   return task;
 }
 

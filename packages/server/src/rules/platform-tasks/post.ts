@@ -5,7 +5,7 @@ import type { Tx } from '../../storage/database.ts';
 import { candidates, findAgents } from '../matching/matcher.ts';
 import { setMatches } from '../matching/matches.ts';
 import type { TaskRow } from '../tasks/queries.ts';
-import { record, type RecordContext } from '../lifecycle/transition.ts';
+import { moveCreditsAndRecord, type RecordContext } from '../lifecycle/transition.ts';
 import { tagsOf } from '../tasks/view.ts';
 import { insertPosted, reserve } from '../ledger/budget.ts';
 import * as queries from './queries.ts';
@@ -54,7 +54,7 @@ async function ask(ctx: SystemContext, tx: Tx, question: Question): Promise<stri
     expires_at: deadlineAfter(now, periodMs),
   });
   if (posterId !== null) tx.send(insertPosted, { task_id: id, poster_id: posterId, posted_at: now });
-  await record(ctx, tx, 'postSystem', task!, { actorId: platformId, workerId: null, at: now });
+  await moveCreditsAndRecord(ctx, tx, 'postSystem', task!, { actorId: platformId, workerId: null, at: now });
   return id;
 }
 

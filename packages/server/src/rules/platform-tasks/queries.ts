@@ -1,6 +1,9 @@
 import { platformId } from '@pinchwork/sdk';
 import { sql } from 'kysely';
 import { prepared } from '../../storage/prepared.ts';
+import { boardStates, reviewStates } from '../../ground/states.ts';
+import { transitions } from '../../ground/machine.ts';
+import { statusIn } from '../../storage/status.ts';
 
 /** Who posts the platform's own tasks: made with the first of them. It has no key and no account. */
 export const ensurePlatform = prepared('ensurePlatform', (db, p: { now: number }) =>
@@ -41,7 +44,7 @@ export const insertSystemTask = prepared(
         tags: '[]',
         max_credits: p.max_credits,
         fee_ppm: 0,
-        status: 'posted',
+        status: transitions.postSystem.to,
         version: 1,
         created_at: p.created_at,
         expires_at: p.expires_at,
@@ -71,7 +74,7 @@ export const waitingSystemTasks = prepared(
             db
               .selectFrom('tasks')
               .select(['id', 'kind', 'created_at'])
-              .where('status', '=', sql.lit('posted'))
+              .where(statusIn('status', boardStates))
               .where('kind', '<>', sql.lit('work'))
               .where('kind', '=', sql.lit(kind))
               .where('due_at', '>', p.now)
@@ -119,7 +122,7 @@ export const setVerification = prepared(
       .set({ verification: p.verification, verifying_id: null })
       .where('id', '=', p.id)
       .where('version', '=', p.version)
-      .where('status', '=', sql.lit('delivered'))
+      .where(statusIn('status', reviewStates))
       .returning(['poster_id', 'worker_id']),
 );
 

@@ -1,5 +1,7 @@
 import { sql } from 'kysely';
 import { insertion, type Params, preparedSql, prepared } from '../../storage/prepared.ts';
+import { statesBeforeBoard } from '../../ground/transitions.ts';
+import { statusIn } from '../../storage/status.ts';
 
 /** The SQL of the index of texts: its documents, in the order of their tasks' age, and how far it has come. */
 export interface Doc {
@@ -97,7 +99,7 @@ export const setSwept = prepared('setSearchSwept', (db, p: AgeParams) =>
 );
 
 /** A task that an agent may yet pick up, be it after others. As literals, in which a planner sees the index. */
-const mayBeFound = sql<boolean>`kind = 'work' and status in ('posted', 'claimed', 'delivered')`;
+const mayBeFound = sql<boolean>`kind = 'work' and ${statusIn('status', statesBeforeBoard)}`;
 
 /** The next tasks for the index: behind an age, and posted up to a moment. */
 export const nextTexts = prepared(

@@ -1,25 +1,12 @@
-import type { TaskStatus } from '@pinchwork/sdk';
 import { standingOf } from '../agents/queries.ts';
 import { secondMs, wireTime } from '../../ground/clock.ts';
 import type { Reader, Tx } from '../../storage/database.ts';
 import { agentNotFound, agentSuspended, conflict, DomainError, forbidden, taskNotFound } from '../../ground/errors.ts';
-import { isFinal, kindsOf, type PersonTransition, transition, transitions } from './machine.ts';
+import { transitions } from '../../ground/machine.ts';
+import { isEnded, stateOf, aTask } from '../../ground/states.ts';
+import { kindsOf, type PersonTransition, transition } from '../../ground/transitions.ts';
 import { latestClaimEnd, taskById, type TaskRow } from './queries.ts';
 import { isParty } from './view.ts';
-
-/** What each verb is called in a sentence. */
-const participle: Record<PersonTransition, string> = {
-  claim: 'picked up',
-  deliver: 'delivered',
-  approve: 'approved',
-  reject: 'rejected',
-  rejectForGood: 'rejected',
-  abandon: 'abandoned',
-  cancel: 'cancelled',
-  claimSystem: 'picked up',
-  answer: 'delivered',
-  abandonSystem: 'abandoned',
-};
 
 /**
  * Why a guarded statement changed nothing: there is no such task, it is not this agent's to move, or its state does
@@ -66,7 +53,7 @@ export async function refusal(
 
 /** Why an agent may not take one of the platform's tasks, or a task that it was asked about (contract section 6). */
 async function refusalOfHelp(tx: Tx, task: TaskRow, agentId: string): Promise<DomainError | undefined> {
-  if (task.status !== 'posted') return undefined;
+  if (!stateOf(task.status).isOnBoard) return undefined;
   if (task.kind === 'work') {
     return task.inspectors.includes(agentId)
       ? conflict('You have been asked to match or check this task, so you cannot work on it', 'Pick up another one.')
@@ -83,7 +70,7 @@ async function refusalOfHelp(tx: Tx, task: TaskRow, agentId: string): Promise<Do
     return conflict('This task is about one of your own, so somebody else must do it', 'Pick up another task.');
   }
   const isOver =
-    (task.kind === 'match' && (about?.status !== 'posted' || about.claim_number > 0)) ||
+    (task.kind === 'match' && (about === undefined || !stateOf(about.status).isOnBoard || about.claim_number > 0)) ||
     (task.kind === 'verify' && about?.version !== task.about_version);
   return isOver ? conflict('What this task is about has moved on', 'Pick up another task.') : undefined;
 }
@@ -114,7 +101,7 @@ export async function refuseIfBarred(
 
 /** A suspended poster's task is on nobody's board until the suspension ends (contract section 10). */
 export async function isHidden(db: Reader, task: Pick<TaskRow, 'status' | 'poster_id'>): Promise<boolean> {
-  if (task.status !== 'posted') return false;
+  if (!stateOf(task.status).isOnBoard) return false;
   const poster = await db.first(standingOf, { id: task.poster_id });
   return poster?.suspended_at != null;
 }
@@ -130,22 +117,16 @@ async function lostToTheClock(tx: Tx, task: TaskRow, agentId: string): Promise<b
 }
 
 function refusalOfState(task: TaskRow, name: PersonTransition, now: number): DomainError | undefined {
-  const { from } = transitions[name];
+  const { from, done } = transitions[name];
   if (task.kind !== 'work' && kindsOf(name).includes('work') && name !== 'claim') {
     return conflict("This is one of the platform's own tasks: its answer is approved or refused at once");
   }
   if (task.status !== from) {
-    const next = isFinal(task.status) ? 'It has ended.' : undefined;
-    return conflict(`The task is ${task.status}; only a ${from} task can be ${participle[name]}`, next);
+    const next = isEnded(task.status) ? 'It has ended.' : undefined;
+    return conflict(`The task is ${task.status}; only ${aTask([from])} can be ${done}`, next);
   }
   if (task.due_at !== null && task.due_at <= now) {
-    return conflict(`${dueWords[from]}, so the task can't be ${participle[name]} any more`);
+    return conflict(`${stateOf(from).timeIsUp}, so the task can't be ${done} any more`);
   }
   return undefined;
 }
-
-const dueWords: Record<Extract<TaskStatus, 'posted' | 'claimed' | 'delivered'>, string> = {
-  posted: 'The time of the task has run out',
-  claimed: 'The time of the claim has run out',
-  delivered: 'The time for the review has run out',
-};

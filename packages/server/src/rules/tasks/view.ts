@@ -2,6 +2,7 @@ import type { BoardTask, TaskPickupResponse, TaskResponse, Verification } from '
 import { type Ratings, reputationOf } from '../reputation/reputation.ts';
 import { wireTime } from '../../ground/clock.ts';
 import type { TaskRow } from './queries.ts';
+import { stateOf } from '../../ground/states.ts';
 
 /** How a task's row looks on the wire (contract section 2). */
 
@@ -10,7 +11,7 @@ import type { TaskRow } from './queries.ts';
  * evidence and shows no more. What was found of it is for the two parties alone.
  */
 export function taskView(task: TaskRow, readerId: string): TaskResponse {
-  const delivered = task.status === 'delivered' || task.status === 'approved';
+  const { showsDelivery: delivered } = stateOf(task.status);
   return {
     task_id: task.id,
     status: task.status,

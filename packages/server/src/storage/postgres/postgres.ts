@@ -27,6 +27,7 @@ import type { CompiledStatement, EngineClauses, Params, Prepared, SqlValue } fro
 import { textIndexClauses, textIndexTables } from './texts.ts';
 import type { Schema } from '../schema.ts';
 import { withFreshIds } from '../unique.ts';
+import { rebuildTable } from './rebuild.ts';
 
 const connections = 16;
 /** Callers that may wait for a connection; beyond it they are told to come back. */
@@ -64,6 +65,7 @@ const ddl: SchemaDialect = {
     const names = sql.join(tables.map((name) => sql.table(name)));
     await sql`lock table ${names} in access exclusive mode`.execute(db);
   },
+  rebuildTable,
   integer: 'bigint',
   real: 'double precision',
   id: 'text collate "C"',

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import BetterSqlite, { type Database as Connection } from 'better-sqlite3';
-import { Kysely, SqliteDialect } from 'kysely';
+import { Kysely, SqliteAdapter, SqliteDialect } from 'kysely';
 import { storageUnavailable } from '../../ground/errors.ts';
 import type {
   Database,
@@ -17,6 +17,7 @@ import type { Schema } from '../schema.ts';
 import { Batches } from './batches.ts';
 import { connect, locate, lock } from './file.ts';
 import { refuseIfMoved, unmarkMoved } from './moved.ts';
+import { rebuildTable } from './rebuild.ts';
 import { Statements } from './statements.ts';
 import { textIndexTables } from './texts.ts';
 import { settled } from './tx.ts';
@@ -26,6 +27,7 @@ import { withFreshIds } from '../unique.ts';
 const ddl: SchemaDialect = {
   // Nobody else is there: the file is locked.
   holdBack: async () => undefined,
+  rebuildTable,
   integer: 'integer',
   real: 'real',
   id: 'text',
@@ -33,6 +35,19 @@ const ddl: SchemaDialect = {
   heap: 'strict',
   textIndex: textIndexTables,
 };
+
+/** Kysely's dialect, but steps run in a transaction: SQLite can roll back changes of the schema. */
+class MigrationDialect extends SqliteDialect {
+  override createAdapter(): SqliteAdapter {
+    return new TransactionalAdapter();
+  }
+}
+
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
+}
 
 export interface SqliteOptions {
   /** The data file; made, with its folder, when it is not there. */
@@ -144,8 +159,13 @@ class SqliteDatabase implements Database {
 
   async migrate(work: (db: Kysely<Schema>, dialect: SchemaDialect) => Promise<void>): Promise<void> {
     // The lock beside the file keeps other processes away. The Kysely instance borrows the connection, so it is not
-    // destroyed.
-    await work(new Kysely<Schema>({ dialect: new SqliteDialect({ database: this.#writer }) }), ddl);
+    // destroyed. A step may rebuild a table that others refer to, and checks these references itself.
+    this.#writer.pragma('foreign_keys = OFF');
+    try {
+      await work(new Kysely<Schema>({ dialect: new MigrationDialect({ database: this.#writer }) }), ddl);
+    } finally {
+      this.#writer.pragma('foreign_keys = ON');
+    }
   }
 
   async close(): Promise<void> {

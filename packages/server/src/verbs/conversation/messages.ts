@@ -7,6 +7,7 @@ import { appendEvent } from '../../rules/events/append.ts';
 import { counted, countLimit, cutPage, decodeCursor } from '../../ground/paging.ts';
 import { taskById, type TaskRow } from '../../rules/tasks/queries.ts';
 import * as queries from '../../rules/conversation/queries.ts';
+import { aTask, messageStates } from '../../ground/states.ts';
 
 const view = (row: Omit<queries.MessageRow, 'event'>): MessageResponse => ({
   id: row.id,
@@ -38,8 +39,8 @@ export function sendMessage(
     if (task === undefined) throw taskNotFound();
     if (task.kind !== 'work') throw conflict("Nobody reads messages about the platform's own tasks");
     const { poster_id, worker_id, claim_number } = task;
-    if ((task.status !== 'claimed' && task.status !== 'delivered') || worker_id === null) {
-      throw conflict(`The task is ${task.status}; messages are for a claimed or delivered task`);
+    if (!messageStates.includes(task.status) || worker_id === null) {
+      throw conflict(`The task is ${task.status}; messages are for ${aTask(messageStates)}`);
     }
     if (task.due_at !== null && task.due_at <= now) {
       throw conflict('The time of the claim has run out, so nobody can write about it any more');

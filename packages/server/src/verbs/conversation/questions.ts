@@ -16,6 +16,7 @@ import { counted, countLimit, cutPage, decodeCursor } from '../../ground/paging.
 import { taskById } from '../../rules/tasks/queries.ts';
 import { isHidden } from '../../rules/tasks/refusal.ts';
 import * as queries from '../../rules/conversation/queries.ts';
+import { questionStates, stateOf, wordsFor } from '../../ground/states.ts';
 
 /** Nobody knows when a poster answers; this is when it makes sense to look again. */
 const retryAfterSeconds = minuteMs / secondMs;
@@ -65,9 +66,9 @@ async function refusalToAsk(tx: Tx, taskId: string, agentId: string, now: number
   if (await isHidden(tx, task)) return taskNotFound();
   if (task.kind !== 'work')
     return conflict("The platform's own tasks take no questions", 'All there is to know is in it.');
-  if (task.status !== 'posted') {
+  if (!questionStates.includes(task.status)) {
     return conflict(
-      `The task is ${task.status}; questions can be asked only while it is posted`,
+      `The task is ${task.status}; questions can be asked only while it is ${wordsFor(questionStates)}`,
       'Its poster and its worker talk by messages.',
     );
   }
@@ -134,7 +135,7 @@ export async function listQuestions(
   if (task === undefined) throw taskNotFound();
   const isParty = task.poster_id === agentId || task.worker_id === agentId;
   if (!isParty && (await isHidden(ctx.db, task))) throw taskNotFound();
-  const scope = isParty || task.status === 'posted' ? 'all' : 'own';
+  const scope = isParty || stateOf(task.status).isOnBoard ? 'all' : 'own';
   const thread = { task_id: taskId, agent: agentId };
   const [rows, total] = await Promise.all([
     ctx.db.all(queries.questionsPage(scope), { ...thread, after, limit: query.limit + 1, offset: query.offset }),

@@ -15,6 +15,7 @@ import { taskById } from '../../rules/tasks/queries.ts';
 import { isHidden } from '../../rules/tasks/refusal.ts';
 import { logAction } from '../../rules/operator/admin-log.ts';
 import * as queries from '../../rules/operator/queries.ts';
+import { stateOf } from '../../ground/states.ts';
 
 /**
  * Reports a task to the operator: its poster and its worker may at any time, everybody while it is on the board
@@ -34,7 +35,7 @@ export function reportTask(
     if (task === undefined) throw taskNotFound();
     if (task.poster_id !== agentId && task.worker_id !== agentId) {
       if (await isHidden(tx, task)) throw taskNotFound();
-      if (task.status !== 'posted' || task.due_at! <= now) {
+      if (!stateOf(task.status).isOnBoard || task.due_at! <= now) {
         throw forbidden(
           "Only the task's poster and its worker can report it, now that it is not on the board",
           'Tell the operator by other means.',

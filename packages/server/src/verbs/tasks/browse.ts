@@ -8,6 +8,7 @@ import { Board, type PageOf } from '../../rules/board/board.ts';
 import { boardFilter } from '../../rules/board/filter.ts';
 import { patient } from '../../rules/search/pace.ts';
 import { decodePosition, encodePosition, start } from '../../rules/board/position.ts';
+import { stateOf } from '../../ground/states.ts';
 
 /** The board as an agent sees it: what it may pick up, in the order in which it would. */
 export async function listBoard(call: Call, query: z.output<typeof BoardQuery>): Promise<BoardResponse> {
@@ -38,6 +39,6 @@ async function readPage({ ctx }: Call, board: Board, { limit, ...range }: PageOf
   const page = await board.page({ ...range, limit: limit + 1 });
   const { kept, isLast } = cutBySize(await withSizes(ctx.db, page.tasks), limit);
   // On PostgreSQL the tasks are read a moment later: what has been picked up meanwhile is left out.
-  const rows = (await readByIds(ctx.db, kept)).filter(({ status }) => status === 'posted');
+  const rows = (await readByIds(ctx.db, kept)).filter(({ status }) => stateOf(status).isOnBoard);
   return { ...page, kept, isLast, rows };
 }

@@ -12,9 +12,14 @@ import { listParams } from '../../storage/prepared.ts';
 import { searchBudgetMs } from '../../ground/paging.ts';
 import { claimSystemTask, claimSystemTasks } from '../../rules/platform-tasks/claim.ts';
 import { withTexts } from '../../rules/platform-tasks/render.ts';
-import { personStatements, type TaskRow } from '../../rules/tasks/queries.ts';
+import type { TaskRow } from '../../rules/tasks/queries.ts';
+import { personStatements } from '../../rules/tasks/statements.ts';
 import { refusal, refuseIfBarred } from '../../rules/tasks/refusal.ts';
-import { record, recordOutcome, recordStanding } from '../../rules/lifecycle/transition.ts';
+import {
+  moveCreditsAndRecord,
+  moveCreditsAndTell,
+  recordStandingAndWithdraw,
+} from '../../rules/lifecycle/transition.ts';
 import { pickupView } from '../../rules/tasks/view.ts';
 
 const defaultBatch = 5;
@@ -33,7 +38,7 @@ export function pickupTask(call: Call, taskId: string): Promise<TaskPickupRespon
     const task = await claimRow(ctx, tx, agentId, taskId, now);
     if (task !== undefined) {
       const view = await viewOf(tx, task);
-      await record(ctx, tx, 'claim', task, { actorId: agentId, workerId: agentId, at: now });
+      await moveCreditsAndRecord(ctx, tx, 'claim', task, { actorId: agentId, workerId: agentId, at: now });
       return view;
     }
     const system = await claimSystemTask(ctx, tx, agentId, taskId, now);
@@ -129,14 +134,14 @@ async function claimNext(
   const moved = { actorId: agentId, workerId: agentId, at: now };
   // Over all tasks of the batch, locks are taken as for one: the oldest task first, then the recipients of events by id.
   for (const task of rows.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
-    await recordStanding(ctx, tx, 'claim', task, moved);
+    await recordStandingAndWithdraw(ctx, tx, 'claim', task, moved);
   }
   const byPoster = rows.toSorted((a, b) => (a.poster_id < b.poster_id ? -1 : 1));
   const views = new Map<string, TaskPickupResponse>();
   for (const task of system) views.set(task.id, await viewOf(tx, task));
   for (const task of byPoster) {
     views.set(task.id, await viewOf(tx, task));
-    await recordOutcome(ctx, tx, 'claim', task, moved);
+    await moveCreditsAndTell(ctx, tx, 'claim', task, moved);
   }
   return { tasks: [...system, ...rows].map(({ id }) => views.get(id)!), cut };
 }

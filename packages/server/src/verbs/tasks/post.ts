@@ -3,9 +3,10 @@ import type { z } from 'zod';
 import { deadlineAfter, hourMs, minuteMs, wireTime } from '../../ground/clock.ts';
 import type { Call } from '../context.ts';
 import { arrangeMatching } from '../../rules/platform-tasks/post.ts';
-import { insertTask, personStatements } from '../../rules/tasks/queries.ts';
+import { insertTask } from '../../rules/tasks/inserts.ts';
+import { personStatements } from '../../rules/tasks/statements.ts';
 import { refusal } from '../../rules/tasks/refusal.ts';
-import { record } from '../../rules/lifecycle/transition.ts';
+import { moveCreditsAndRecord } from '../../rules/lifecycle/transition.ts';
 import { taskView } from '../../rules/tasks/view.ts';
 
 const defaultCredits = 50;
@@ -38,7 +39,7 @@ export function createTask(
     });
     if (task === undefined) throw new Error('The insert returned no task');
     await arrangeMatching(ctx, tx, task, now);
-    await record(ctx, tx, 'post', task, { actorId: agentId, workerId: null, at: now });
+    await moveCreditsAndRecord(ctx, tx, 'post', task, { actorId: agentId, workerId: null, at: now });
     return { task_id: task.id, status: task.status, need: task.need, deadline: wireTime(task.deadline_at) };
   });
 }
@@ -50,7 +51,7 @@ export function cancelTask(call: Call, taskId: string): Promise<TaskResponse> {
     const now = ctx.clock.now();
     const task = await tx.first(personStatements.cancel, { id: taskId, now, actor: agentId });
     if (task === undefined) throw await refusal(tx, 'cancel', taskId, agentId, now);
-    await record(ctx, tx, 'cancel', task, { actorId: agentId, workerId: null, at: now });
+    await moveCreditsAndRecord(ctx, tx, 'cancel', task, { actorId: agentId, workerId: null, at: now });
     return taskView(task, agentId);
   });
 }

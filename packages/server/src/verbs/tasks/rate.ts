@@ -6,6 +6,7 @@ import { conflict, forbidden, taskNotFound } from '../../ground/errors.ts';
 import { taskById } from '../../rules/tasks/queries.ts';
 import { tagsOf } from '../../rules/tasks/view.ts';
 import { recordWorkersRating } from '../../rules/reputation/standing.ts';
+import { aTask, paidStates } from '../../ground/states.ts';
 
 interface Review extends Record<string, string | number | null> {
   task_id: string;
@@ -36,11 +37,11 @@ export function rate(call: Call, taskId: string, input: z.output<typeof RateRequ
   const { ctx, agentId } = call;
   return call.transact('rate', async (tx) => {
     const now = ctx.clock.now();
-    // An approved task never changes again: what is read here holds.
+    // A task that was paid for never changes again: what is read here holds.
     const task = await tx.first(taskById, { id: taskId });
     if (task === undefined) throw taskNotFound();
-    if (task.status !== 'approved') {
-      throw conflict(`The task is ${task.status}; only an approved task can be rated`, 'Wait for the approval.');
+    if (!paidStates.includes(task.status)) {
+      throw conflict(`The task is ${task.status}; only ${aTask(paidStates)} can be rated`, 'Wait for the approval.');
     }
     if (task.worker_id !== agentId) {
       throw forbidden("Only the task's worker can do that", 'The poster rates with its approval.');

@@ -5,7 +5,7 @@ import { taskNotFound } from '../../ground/errors.ts';
 import { counted, countLimit, decodeCursor, encodeCursor } from '../../ground/paging.ts';
 import { withTexts } from '../../rules/platform-tasks/render.ts';
 import { countMine, minePage, mineShape } from '../../rules/tasks/lists.ts';
-import { isFinal } from '../../rules/tasks/machine.ts';
+import { isEnded, stateOf } from '../../ground/states.ts';
 import { cutBySize, readByIds } from '../../rules/tasks/page.ts';
 import { taskById, type TaskRow } from '../../rules/tasks/queries.ts';
 import { isParty, taskView } from '../../rules/tasks/view.ts';
@@ -28,7 +28,7 @@ const maySee = (task: TaskRow, agentId: string) => isParty(task, agentId) || tas
 export async function showTask(call: Call, taskId: string, waitSeconds?: number): Promise<TaskResponse> {
   const { ctx, agentId } = call;
   const task = await readOwn(ctx, agentId, taskId);
-  if (waitSeconds === undefined || isFinal(task.status)) return show(ctx, task, agentId);
+  if (waitSeconds === undefined || isEnded(task.status)) return show(ctx, task, agentId);
   const moved = (now: TaskRow) => now.version !== task.version;
   const then = await waitForTask(ctx, taskId, agentId, waitSeconds, moved, call.signal);
   // A worker who lost the task meanwhile is no party any more.
@@ -44,7 +44,7 @@ export async function awaitResult(
   taskId: string,
   waitSeconds: number,
 ): Promise<{ done: boolean; task: TaskResponse }> {
-  const isDone = ({ status }: TaskRow) => status === 'delivered' || isFinal(status);
+  const isDone = ({ status }: TaskRow) => stateOf(status).showsDelivery || isEnded(status);
   const task = await waitForTask(call.ctx, taskId, call.agentId, waitSeconds, isDone, call.signal);
   if (task === undefined) throw taskNotFound();
   return { done: isDone(task), task: taskView(task, call.agentId) };

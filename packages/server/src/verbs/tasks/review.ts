@@ -4,9 +4,11 @@ import { deadlineAfter, minuteMs } from '../../ground/clock.ts';
 import type { Call } from '../context.ts';
 import type { Tx } from '../../storage/database.ts';
 import { reviewOnce } from './rate.ts';
-import { insertRejectedDelivery, personStatements, type TaskRow, transitionAt } from '../../rules/tasks/queries.ts';
+import { insertRejectedDelivery } from '../../rules/tasks/inserts.ts';
+import { type TaskRow, transitionAt } from '../../rules/tasks/queries.ts';
+import { personStatements } from '../../rules/tasks/statements.ts';
 import { refusal } from '../../rules/tasks/refusal.ts';
-import { record } from '../../rules/lifecycle/transition.ts';
+import { moveCreditsAndRecord } from '../../rules/lifecycle/transition.ts';
 import { taskView } from '../../rules/tasks/view.ts';
 
 /** Accepts a delivery: the worker is paid, and rated if the poster says so. */
@@ -29,7 +31,12 @@ export function approve(call: Call, taskId: string, input: z.output<typeof Appro
         created_at: now,
       });
     }
-    await record(ctx, tx, 'approve', task, { actorId: agentId, workerId: task.worker_id, at: now, rating });
+    await moveCreditsAndRecord(ctx, tx, 'approve', task, {
+      actorId: agentId,
+      workerId: task.worker_id,
+      at: now,
+      rating,
+    });
     return taskView(task, agentId);
   });
 }
@@ -56,7 +63,7 @@ export function reject(call: Call, taskId: string, input: z.output<typeof Reject
     if (task === undefined) throw await refusal(tx, 'reject', taskId, agentId, now);
     const workerId = task.worker_id ?? (await formerWorker(tx, task));
     keepAsEvidence(tx, task, workerId, now);
-    await record(ctx, tx, kept === undefined ? 'rejectForGood' : 'reject', task, {
+    await moveCreditsAndRecord(ctx, tx, kept === undefined ? 'rejectForGood' : 'reject', task, {
       actorId: agentId,
       workerId,
       at: now,

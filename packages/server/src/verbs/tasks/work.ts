@@ -6,9 +6,10 @@ import type { Tx } from '../../storage/database.ts';
 import { apply, readAnswer } from '../../rules/platform-tasks/answer.ts';
 import { arrangeVerification } from '../../rules/platform-tasks/post.ts';
 import { withTexts } from '../../rules/platform-tasks/render.ts';
-import { personStatements, taskById } from '../../rules/tasks/queries.ts';
+import { taskById } from '../../rules/tasks/queries.ts';
+import { personStatements } from '../../rules/tasks/statements.ts';
 import { refusal } from '../../rules/tasks/refusal.ts';
-import { record } from '../../rules/lifecycle/transition.ts';
+import { moveCreditsAndRecord } from '../../rules/lifecycle/transition.ts';
 import { taskView } from '../../rules/tasks/view.ts';
 
 /** Hands in the result of a claim and sets what it costs: what the worker asks, at most the task's price. */
@@ -29,7 +30,7 @@ export function deliver(call: Call, taskId: string, input: z.output<typeof Deliv
     });
     if (task === undefined) return answerOrRefuse(call, tx, taskId, input, now);
     await arrangeVerification(ctx, tx, task, now);
-    await record(ctx, tx, 'deliver', task, { actorId: agentId, workerId: agentId, at: now });
+    await moveCreditsAndRecord(ctx, tx, 'deliver', task, { actorId: agentId, workerId: agentId, at: now });
     return taskView(task, agentId);
   });
 }
@@ -51,7 +52,7 @@ async function answerOrRefuse(
   if (task === undefined) throw await refusal(tx, 'answer', taskId, agentId, now, claimNumber);
   const answer = readAnswer(found.kind, input.result);
   const also = await apply(ctx, tx, task, answer, agentId, now);
-  await record(ctx, tx, 'answer', task, { actorId: agentId, workerId: agentId, at: now, also });
+  await moveCreditsAndRecord(ctx, tx, 'answer', task, { actorId: agentId, workerId: agentId, at: now, also });
   return taskView(await withTexts(tx, task), agentId);
 }
 
@@ -66,7 +67,7 @@ export function abandon(call: Call, taskId: string, input: z.output<typeof Aband
     const task = own ?? (await tx.first(personStatements.abandonSystem, params));
     if (task === undefined) throw await refusal(tx, 'abandon', taskId, agentId, now, claimNumber);
     const moved = { actorId: agentId, workerId: agentId, at: now };
-    await record(ctx, tx, own === undefined ? 'abandonSystem' : 'abandon', task, moved);
+    await moveCreditsAndRecord(ctx, tx, own === undefined ? 'abandonSystem' : 'abandon', task, moved);
     // One of the platform's that nobody needs any more has been withdrawn meanwhile.
     const left = own ?? (await tx.first(taskById, { id: taskId }))!;
     return taskView(await withTexts(tx, left), agentId);

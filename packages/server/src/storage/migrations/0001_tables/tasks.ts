@@ -1,11 +1,31 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
+import type { ClockColumn } from '../../../ground/machine.ts';
+import { allStates, boardStates, endedStates, openStates, workerStates } from '../../../ground/states.ts';
+import { clocksOf, statesBeforeBoard } from '../../../ground/transitions.ts';
+import { statusIn } from '../../status.ts';
 import type { StepSql } from '../../step-sql.ts';
+import { createTable, type TableDefinition } from '../../table.ts';
 
-/** Tasks and all that is recorded about one: its history, its deliveries, its reviews. */
-export async function taskTables({ run, int, id, clustered, heap }: StepSql): Promise<void> {
-  // due_at: the earliest clock row of the state the task is in (contract section 3). One column to index, to wait for
-  // and to guard by; coalesce puts a clock that is not set after all others.
-  await run(sql`create table tasks (
+/** What stands for a clock that is not set: it comes after all others. */
+const never = sql.lit(Number.MAX_SAFE_INTEGER);
+
+/** The earliest of some columns, null when none of them is set. */
+function earliest([first, ...others]: readonly ClockColumn[]): RawBuilder<unknown> {
+  if (first === undefined) return sql`null`;
+  if (others.length === 0) return sql.ref(first);
+  const comesFirst = others.map(
+    (other) => sql`coalesce(${sql.ref(first)}, ${never}) <= coalesce(${sql.ref(other)}, ${never})`,
+  );
+  return sql`case when ${sql.join(comesFirst, sql` and `)} then ${sql.ref(first)} else ${earliest(others)} end`;
+}
+
+const dueInState = openStates.map((status) => sql`when ${sql.lit(status)} then ${earliest(clocksOf(status))}`);
+const isOnBoard = statusIn('status', boardStates);
+
+/** Tasks. What a state means for a row comes from the table of states. */
+export const tasksTable = ({ int, id, heap }: StepSql): TableDefinition => ({
+  name: 'tasks',
+  columns: sql`
     id ${id} primary key,
     kind ${id} not null default 'work' check (kind in ('work', 'match', 'verify', 'extract')),
     poster_id ${id} not null references agents (id),
@@ -15,7 +35,7 @@ export async function taskTables({ run, int, id, clustered, heap }: StepSql): Pr
     hints text not null default '[]',
     max_credits ${int} not null check (max_credits > 0),
     fee_ppm ${int} not null check (fee_ppm between 0 and 1000000),
-    status text not null check (status in ('posted', 'claimed', 'delivered', 'approved', 'expired', 'cancelled')),
+    status text not null,
     version ${int} not null,
     created_at ${int} not null,
     expires_at ${int} not null,
@@ -44,31 +64,31 @@ export async function taskTables({ run, int, id, clustered, heap }: StepSql): Pr
     verification text,
     inspectors text not null default '',
     match_count ${int} not null default 0,
-    held_until ${int},
-    due_at ${int} generated always as (case status
-      when 'posted' then case when deadline_at < expires_at then deadline_at else expires_at end
-      when 'claimed' then case
-        when coalesce(deadline_at, 9007199254740991) <= coalesce(claim_deadline_at, 9007199254740991)
-          and coalesce(deadline_at, 9007199254740991) <= coalesce(grace_deadline_at, 9007199254740991) then deadline_at
-        when coalesce(claim_deadline_at, 9007199254740991) <= coalesce(grace_deadline_at, 9007199254740991)
-          then claim_deadline_at
-        else grace_deadline_at end
-      when 'delivered' then review_deadline_at
-    end) stored,
-    check (status in ('approved', 'expired', 'cancelled') or due_at is not null),
-    check ((status in ('claimed', 'delivered', 'approved')) = (worker_id is not null))
-  ) ${heap}`);
-  // What decides whether a task is open to an agent stands in the index: tasks that are not are skipped inside it.
-  await run(
-    sql`create index tasks_open on tasks (created_at, id, poster_id, due_at, held_until) where status = 'posted' and kind = 'work'`,
-  );
-  await run(sql`create index tasks_system on tasks (kind, created_at, id) where status = 'posted' and kind <> 'work'`);
-  await run(sql`create index tasks_searchable on tasks (created_at, id)
-    where kind = 'work' and status in ('posted', 'claimed', 'delivered')`);
-  await run(sql`create index tasks_about on tasks (about_id) where kind <> 'work'`);
-  await run(sql`create index tasks_due on tasks (due_at, id) where due_at is not null`);
-  await run(sql`create index tasks_by_poster on tasks (poster_id, status, created_at, id, max_credits)`);
-  await run(sql`create index tasks_by_worker on tasks (worker_id, status, created_at, id) where worker_id is not null`);
+    held_until ${int}`,
+  // due_at: when the clock acts next (contract section 3). One column to index, to wait for and to guard by.
+  generated: { due_at: sql`${int} generated always as (case status ${sql.join(dueInState, sql` `)} end) stored` },
+  checks: {
+    tasks_status: statusIn('status', allStates),
+    tasks_open_is_due: sql`${statusIn('status', endedStates)} or due_at is not null`,
+    tasks_worker: sql`(${statusIn('status', workerStates)}) = (worker_id is not null)`,
+  },
+  indexes: {
+    // What decides whether a task is open to an agent stands in the index: tasks that are not are skipped inside it.
+    tasks_open: sql`(created_at, id, poster_id, due_at, held_until) where ${isOnBoard} and kind = 'work'`,
+    tasks_system: sql`(kind, created_at, id) where ${isOnBoard} and kind <> 'work'`,
+    tasks_searchable: sql`(created_at, id) where kind = 'work' and ${statusIn('status', statesBeforeBoard)}`,
+    tasks_about: sql`(about_id) where kind <> 'work'`,
+    tasks_due: sql`(due_at, id) where due_at is not null`,
+    tasks_by_poster: sql`(poster_id, status, created_at, id, max_credits)`,
+    tasks_by_worker: sql`(worker_id, status, created_at, id) where worker_id is not null`,
+  },
+  ending: heap,
+});
+
+/** Tasks and all that is recorded about one: its history, its deliveries, its reviews. */
+export async function taskTables(step: StepSql): Promise<void> {
+  const { run, int, id, clustered, heap } = step;
+  await createTable(step, tasksTable(step));
 
   await run(sql`create table task_transitions (
     task_id ${id} not null references tasks (id),

@@ -1,8 +1,9 @@
 import type { FannedEventType, SystemTaskKind, TaskKind, TaskStatus, TransitionEvents } from '@pinchwork/sdk';
 
 /**
- * The life of a task (contract section 3), as data: every way from one state to the next, for people and clock alike.
- * `transition.ts` runs them, each through one guarded statement that `queries.ts` builds from its row here.
+ * The life of a task (contract section 3), as two tables: what each state means, and every way from one state to the
+ * next, for people and clock alike. `states.ts` and `transitions.ts` say what follows from them. No other file names a
+ * state: guards, views, the schema, the audit and the documentation derive from these rows.
  *
  *     posted ──claim──▶ claimed ──deliver──▶ delivered ──approve──▶ approved
  *       │  ▲               │ ▲                  │  │
@@ -13,9 +14,86 @@ import type { FannedEventType, SystemTaskKind, TaskKind, TaskStatus, TransitionE
  *       ├──cancel──▶ cancelled
  *       └──expire──▶ expired
  *
- * The platform's own tasks (`system/`) have rows of their own: they are claimed and answered, paid at once, and dropped
- * when they come too late.
+ * The platform's own tasks have transitions of their own: they are claimed and answered, paid at once, and dropped when
+ * they come too late.
  */
+export interface State {
+  /** What a task in this state waits for, or how it ended: a sentence for people. */
+  readonly means: string;
+  /**
+   * Where the price of the task is. A task is open while its credits are in escrow, and has ended when they are paid to
+   * its worker or returned to its poster.
+   */
+  readonly credits: 'escrow' | 'paid' | 'returned';
+  /** Whether it is on the board: other agents see its need and context, may pick it up and may report it. */
+  readonly isOnBoard: boolean;
+  /** Whether it has a worker (`worker_id`), who then reads it as its poster does. */
+  readonly hasWorker: boolean;
+  /** Whether the latest delivery counts: its result, price and verification show. Else it is evidence, or there is none. */
+  readonly showsDelivery: boolean;
+  /** What may be written about it: questions by everybody, messages between its poster and its worker, or nothing. */
+  readonly talk: 'questions' | 'messages' | 'none';
+  /** What has run out when the clock is due, as the beginning of a sentence; null in a state that no clock ends. */
+  readonly timeIsUp: string | null;
+}
+
+export const states = {
+  posted: {
+    means: 'Waits on the board for an agent that picks it up.',
+    credits: 'escrow',
+    isOnBoard: true,
+    hasWorker: false,
+    showsDelivery: false,
+    talk: 'questions',
+    timeIsUp: 'The time of the task has run out',
+  },
+  claimed: {
+    means: 'Its worker works on it, for the first time or again after a rejection.',
+    credits: 'escrow',
+    isOnBoard: false,
+    hasWorker: true,
+    showsDelivery: false,
+    talk: 'messages',
+    timeIsUp: 'The time of the claim has run out',
+  },
+  delivered: {
+    means: 'Waits for its poster, who reviews the delivery.',
+    credits: 'escrow',
+    isOnBoard: false,
+    hasWorker: true,
+    showsDelivery: true,
+    talk: 'messages',
+    timeIsUp: 'The time for the review has run out',
+  },
+  approved: {
+    means: 'Done: the delivery was accepted and its worker paid.',
+    credits: 'paid',
+    isOnBoard: false,
+    hasWorker: true,
+    showsDelivery: true,
+    talk: 'none',
+    timeIsUp: null,
+  },
+  expired: {
+    means: 'Over: nobody finished it in time.',
+    credits: 'returned',
+    isOnBoard: false,
+    hasWorker: false,
+    showsDelivery: false,
+    talk: 'none',
+    timeIsUp: null,
+  },
+  cancelled: {
+    means: 'Over: its poster took it back.',
+    credits: 'returned',
+    isOnBoard: false,
+    hasWorker: false,
+    showsDelivery: false,
+    talk: 'none',
+    timeIsUp: null,
+  },
+} as const satisfies Record<TaskStatus, State>;
+
 export interface Transition {
   /** The kinds of tasks that can go this way; agents' own, if it does not say. */
   readonly kinds?: readonly TaskKind[];
@@ -24,17 +102,19 @@ export interface Transition {
   readonly to: TaskStatus;
   /** Who may: the task's poster, its worker, any agent but the poster, the operator, the platform, or the clock. */
   readonly by: 'poster' | 'worker' | 'stranger' | 'admin' | 'platform' | 'clock';
+  /** Of what agents do to a task: how a refusal names it ("can't be … any more"). */
+  readonly done?: string;
   /** Of two reasons to refuse somebody, the one that is told: `whose` is 403, `state` is 409. */
   readonly asksFirst?: 'whose' | 'state';
   /** For the clock: the column whose time has come. */
   readonly clock?: ClockColumn;
   /**
    * What happens to the credits: to those in escrow, or that the platform pays (`ledger/`), or that it gives up to pay
-   * (`system/budget.ts`).
+   * (`ledger/budget.ts`).
    */
   readonly credits?: 'hold' | 'settle' | 'void' | 'pay' | 'release';
   /** What it says about the task's agents (`reputation/`). */
-  readonly judges?: 'posted' | 'approved' | 'rejected' | 'abandoned' | 'answered';
+  readonly judges?: 'post' | 'approval' | 'rejection' | 'abandon' | 'answer';
   /** Which of the platform's tasks about this one is no longer needed then, if nobody has claimed it. */
   readonly drops?: 'matching' | 'verification';
   /** Which of the task's agents is told, of what. The worker is the one whose claim it is or was. */
@@ -51,12 +131,20 @@ const system: readonly SystemTaskKind[] = [...dropped, 'extract'];
 
 /** In the order of precedence: of two clock rows due at the same time, the upper one is done. */
 export const transitions = {
-  post: { from: null, to: 'posted', by: 'poster', credits: 'hold', judges: 'posted' },
-  claim: { from: 'posted', to: 'claimed', by: 'stranger', drops: 'matching', tells: { poster: 'task_claimed' } },
+  post: { from: null, to: 'posted', by: 'poster', credits: 'hold', judges: 'post' },
+  claim: {
+    from: 'posted',
+    to: 'claimed',
+    by: 'stranger',
+    done: 'picked up',
+    drops: 'matching',
+    tells: { poster: 'task_claimed' },
+  },
   deliver: {
     from: 'claimed',
     to: 'delivered',
     by: 'worker',
+    done: 'delivered',
     asksFirst: 'whose',
     tells: { poster: 'task_delivered' },
   },
@@ -64,9 +152,10 @@ export const transitions = {
     from: 'delivered',
     to: 'approved',
     by: 'poster',
+    done: 'approved',
     asksFirst: 'whose',
     credits: 'settle',
-    judges: 'approved',
+    judges: 'approval',
     drops: 'verification',
     tells: { worker: 'task_approved' },
   },
@@ -75,8 +164,9 @@ export const transitions = {
     from: 'delivered',
     to: 'claimed',
     by: 'poster',
+    done: 'rejected',
     asksFirst: 'whose',
-    judges: 'rejected',
+    judges: 'rejection',
     drops: 'verification',
     tells: { worker: 'task_rejected' },
   },
@@ -85,18 +175,20 @@ export const transitions = {
     from: 'delivered',
     to: 'posted',
     by: 'poster',
+    done: 'rejected',
     asksFirst: 'whose',
-    judges: 'rejected',
+    judges: 'rejection',
     drops: 'verification',
     tells: { worker: 'task_rejected' },
   },
-  abandon: { from: 'claimed', to: 'posted', by: 'worker', asksFirst: 'state', judges: 'abandoned' },
+  abandon: { from: 'claimed', to: 'posted', by: 'worker', done: 'abandoned', asksFirst: 'state', judges: 'abandon' },
   /** The worker has been suspended. */
   dismissWorker: { kinds: ['work', ...system], from: 'claimed', to: 'posted', by: 'admin' },
   cancel: {
     from: 'posted',
     to: 'cancelled',
     by: 'poster',
+    done: 'cancelled',
     asksFirst: 'whose',
     credits: 'void',
     drops: 'matching',
@@ -156,26 +248,27 @@ export const transitions = {
     by: 'clock',
     clock: 'review_deadline_at',
     credits: 'settle',
-    judges: 'approved',
+    judges: 'approval',
     drops: 'verification',
     tells: { worker: 'task_approved' },
   },
 
   /** The platform asks something. */
   postSystem: { kinds: system, from: null, to: 'posted', by: 'platform' },
-  claimSystem: { kinds: system, from: 'posted', to: 'claimed', by: 'stranger' },
+  claimSystem: { kinds: system, from: 'posted', to: 'claimed', by: 'stranger', done: 'picked up' },
   /** An answer that fits is paid at once. */
   answer: {
     kinds: system,
     from: 'claimed',
     to: 'approved',
     by: 'worker',
+    done: 'delivered',
     asksFirst: 'whose',
     credits: 'pay',
-    judges: 'answered',
+    judges: 'answer',
     tells: { worker: 'task_approved' },
   },
-  abandonSystem: { kinds: system, from: 'claimed', to: 'posted', by: 'worker', asksFirst: 'state' },
+  abandonSystem: { kinds: system, from: 'claimed', to: 'posted', by: 'worker', done: 'abandoned', asksFirst: 'state' },
   /** The task it is about has moved on. */
   withdraw: { kinds: dropped, from: 'posted', to: 'cancelled', by: 'platform', credits: 'release' },
   dropUnclaimed: {
@@ -197,54 +290,3 @@ export const transitions = {
   },
   expireSystem: { kinds: ['extract'], from: 'posted', to: 'expired', by: 'clock', clock: 'expires_at' },
 } as const satisfies Record<string, Transition>;
-
-export type TransitionName = keyof typeof transitions;
-
-export const transitionNames = Object.keys(transitions) as TransitionName[];
-
-export const transition = (name: TransitionName): Transition => transitions[name];
-
-/** The kinds of tasks that can go this way. */
-export const kindsOf = (name: TransitionName): readonly TaskKind[] => transition(name).kinds ?? ['work'];
-
-type NamesBy<Who extends Transition['by']> = {
-  [N in TransitionName]: (typeof transitions)[N]['by'] extends Who ? N : never;
-}[TransitionName];
-
-/** What a person does to a task that is there already. */
-export type PersonTransition = Exclude<NamesBy<'poster' | 'worker' | 'stranger'>, 'post'>;
-export type ClockTransition = NamesBy<'clock'>;
-export type AdminTransition = NamesBy<'admin'>;
-export type PlatformTransition = Exclude<NamesBy<'platform'>, 'postSystem'>;
-
-const isClockTransition = (name: TransitionName): name is ClockTransition => transitions[name].by === 'clock';
-
-/** The clock's rows, upper first. */
-export const clockTransitions = transitionNames.filter(isClockTransition);
-
-/** The clock rows that come before `name` when both are due at the same time. */
-export function takesPrecedence(name: ClockTransition): ClockColumn[] {
-  const above = clockTransitions.slice(0, clockTransitions.indexOf(name));
-  return above
-    .filter((other) => transitions[other].from === transitions[name].from)
-    .filter((other) => kindsOf(other).some((kind) => kindsOf(name).includes(kind)))
-    .map((other) => transitions[other].clock);
-}
-
-/** What the clock does to a task whose `due_at` has come. */
-export function dueTransition(
-  task: { kind: TaskKind; status: TaskStatus; due_at: number | null } & Record<ClockColumn, number | null>,
-): ClockTransition | undefined {
-  return clockTransitions.find(
-    (name) =>
-      kindsOf(name).includes(task.kind) &&
-      transitions[name].from === task.status &&
-      task.due_at !== null &&
-      task[transitions[name].clock] === task.due_at,
-  );
-}
-
-/** States that a task never leaves. */
-export function isFinal(status: TaskStatus): boolean {
-  return !transitionNames.some((name) => transitions[name].from === status);
-}

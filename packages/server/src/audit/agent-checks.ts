@@ -1,0 +1,124 @@
+import { platformId } from '@pinchwork/sdk';
+import { type RawBuilder, sql } from 'kysely';
+import { paidStates } from '../ground/states.ts';
+import { statusIn } from '../storage/status.ts';
+import { type Check, check, isWork, type Range, report, within } from './check.ts';
+import { owed } from './history-checks.ts';
+import { tellsOfMatching } from './system-checks.ts';
+import { tellsOfTalk } from './talk-checks.ts';
+
+/** The invariants of agents: their streams, and the sums that are kept for each of them. */
+
+/** Whether a task `t` was paid for. */
+const isPaid = statusIn('t.status', paidStates);
+
+const agentId = sql.ref('g.id');
+
+/** Named numbers as one text, to compare and to show. */
+const figures = (values: Readonly<Record<string, RawBuilder<unknown>>>) =>
+  sql.join(
+    Object.entries(values).map(([name, value]) => sql`${sql.lit(`${name} `)} || ${value}`),
+    sql` || ', ' || `,
+  );
+
+/** A sum over an agent's approved tasks. */
+const sumOfApproved = (role: 'worker_id' | 'poster_id', value: RawBuilder<unknown>) => sql`(
+  select coalesce(sum(${value}), 0) from tasks t where ${sql.ref(`t.${role}`)} = g.id and ${isPaid})`;
+
+/** Something about the ratings that an agent has received, which come from the other party of its approved tasks. */
+const ratingsReceived = (value: RawBuilder<unknown>) => sql`(
+  select ${value} from (
+    select id from tasks where worker_id = g.id and ${statusIn('status', paidStates)}
+    union all select id from tasks where poster_id = g.id and ${statusIn('status', paidStates)}
+  ) as t join reviews r on r.task_id = t.id and r.reviewed_id = g.id)`;
+
+/** Over ranges of agents. */
+export const standingChecks: readonly Check[] = [
+  check(
+    'an event stream is numbered without gaps',
+    (range) => sql`
+      select id as subject, kept || ' events from ' || first || ', the last number drawn is ' || last_number as detail from (
+        select g.id, c.last_number,
+          (select count(*) from events e where e.agent_id = g.id) as kept,
+          (select coalesce(min(e.number), c.last_number + 1) from events e where e.agent_id = g.id) as first
+        from agents g join event_cursors c on c.agent_id = g.id where ${within(agentId, range)}
+      ) as counted
+      where kept <> last_number - first + 1`,
+  ),
+  check(
+    'every event tells of something that happened',
+    (range) => sql`
+      select g.id as subject, 'event ' || e.number || ' (' || e.type || ') has none' as detail
+      from agents g join events e on e.agent_id = g.id
+      where ${within(agentId, range)} and not (${tellsOfTalk}) and not (${tellsOfMatching}) and not exists (
+        select 1 from task_transitions h join tasks t on t.id = h.task_id
+        where h.task_id = e.task_id and (
+          (h.poster_event = e.number and t.poster_id = g.id and e.type = ${owed('poster')})
+          or (h.worker_event = e.number and h.worker_id = g.id and e.type = ${owed('worker')})))`,
+  ),
+  check(
+    "an agent's counts are right",
+    (range) => sql`
+      select id as subject, 'says ' || says || ', has ' || has as detail from (
+        select g.id,
+          ${figures({
+            posted: sql`g.tasks_posted`,
+            completed: sql`g.tasks_completed`,
+            approved: sql`g.deliveries_approved`,
+            rejected: sql`g.deliveries_rejected`,
+            earned: sql`g.earned`,
+            fees: sql`g.fees_paid`,
+            spent: sql`g.spent`,
+            ratings: sql`g.rating_count`,
+            stars: sql`g.rating_sum`,
+          })} as says,
+          ${figures({
+            posted: sql`(select count(*) from tasks t where t.poster_id = g.id)`,
+            completed: sql`(select count(*) from tasks t where t.worker_id = g.id and ${isPaid})`,
+            approved: sql`(select count(*) from tasks t where t.worker_id = g.id and ${isPaid} and ${isWork})`,
+            rejected: sql`(select count(*) from rejected_deliveries d where d.worker_id = g.id)`,
+            earned: sumOfApproved('worker_id', sql`t.credits_charged - t.credits_charged * t.fee_ppm / 1000000`),
+            fees: sumOfApproved('worker_id', sql`t.credits_charged * t.fee_ppm / 1000000`),
+            spent: sumOfApproved('poster_id', sql`t.credits_charged`),
+            ratings: ratingsReceived(sql`count(r.rating)`),
+            stars: ratingsReceived(sql`coalesce(sum(r.rating), 0)`),
+          })} as has
+        from agents g where ${within(agentId, range)} and g.id <> ${sql.lit(platformId)}
+      ) as compared
+      where says <> has`,
+  ),
+  check(
+    'earnings over time end in what was earned',
+    (range) => sql`
+      select id as subject, 'earned ' || earned || ', the last total is ' || last_total as detail from (
+        select g.id, g.earned,
+          coalesce((select e.total from earnings e where e.agent_id = g.id order by e.at desc, e.total desc limit 1), 0) as last_total
+        from agents g where ${within(agentId, range)}
+      ) as compared
+      where earned <> last_total`,
+  ),
+  check(
+    'trust counts every dealing of its two agents',
+    (range) => sql`
+      select id as subject, counted || ' interactions counted, had ' || had as detail from (
+        select g.id,
+          (select coalesce(sum(s.interactions), 0) from trust s where s.truster_id = g.id) as counted,
+          (select coalesce(sum(case when ${isPaid} then 1 else 0 end + t.rejection_count), 0)
+            from tasks t where t.poster_id = g.id and ${isWork})
+          + (select count(*) from tasks t where t.worker_id = g.id and ${isPaid} and ${isWork})
+          + (select count(*) from tasks t join reviews r on r.task_id = t.id and r.reviewer_id = g.id
+            where t.worker_id = g.id and ${isPaid}) as had
+        from agents g where ${within(agentId, range)}
+      ) as compared
+      where counted <> had`,
+  ),
+];
+
+/** How many events a range of agents has. */
+export const agentTotals = report<Range, { agents: number; events: number }>(
+  'agentTotals',
+  (range) => sql`
+    select count(*) as agents,
+      coalesce(sum((select count(*) from events e where e.agent_id = g.id)), 0) as events
+    from agents g where ${within(agentId, range)} and g.id <> ${sql.lit(platformId)}`,
+);

@@ -1,0 +1,37 @@
+import type { TaskStatus } from '@pinchwork/sdk';
+import { type State, states } from './machine.ts';
+
+/** What follows from the table of states. */
+
+/** The row of a state. */
+export const stateOf = (status: TaskStatus): State => states[status];
+
+/** All states, in the order of a task's life. */
+export const allStates = Object.keys(states) as TaskStatus[];
+
+const statesWhere = (holds: (state: State) => boolean): readonly TaskStatus[] =>
+  allStates.filter((status) => holds(states[status]));
+
+/** Open: the credits are in escrow. */
+export const openStates = statesWhere(({ credits }) => credits === 'escrow');
+/** Ended: a task never leaves these. */
+export const endedStates = statesWhere(({ credits }) => credits !== 'escrow');
+export const paidStates = statesWhere(({ credits }) => credits === 'paid');
+export const returnedStates = statesWhere(({ credits }) => credits === 'returned');
+export const boardStates = statesWhere(({ isOnBoard }) => isOnBoard);
+export const workerStates = statesWhere(({ hasWorker }) => hasWorker);
+/** Open, with a delivery that waits for its review. */
+export const reviewStates = statesWhere(({ credits, showsDelivery }) => credits === 'escrow' && showsDelivery);
+export const questionStates = statesWhere(({ talk }) => talk === 'questions');
+export const messageStates = statesWhere(({ talk }) => talk === 'messages');
+
+/** Whether a task in this state has ended. */
+export const isEnded = (status: TaskStatus) => endedStates.includes(status);
+
+/** States in a sentence: `claimed or delivered`. */
+export const wordsFor = (statuses: readonly TaskStatus[]) =>
+  new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(statuses);
+
+/** States before a noun, with its article: `an approved task`. */
+export const aTask = (statuses: readonly TaskStatus[]) =>
+  `${/^[aeiou]/.test(statuses[0] ?? '') ? 'an' : 'a'} ${wordsFor(statuses)} task`;

@@ -1,0 +1,99 @@
+import type { TaskKind } from '@pinchwork/sdk';
+import { sql, type UpdateObject } from 'kysely';
+import {
+  type ClockTransition,
+  endsClaim,
+  kindsOf,
+  type PersonTransition,
+  takesPrecedence,
+  transition,
+  type TransitionName,
+} from '../../ground/transitions.ts';
+import { type Params, prepared } from '../../storage/prepared.ts';
+import type { Schema } from '../../storage/schema.ts';
+import { hasHelper } from './guards.ts';
+import type { TaskExpressions } from './queries.ts';
+
+/** Builds the statement of a transition from its row in `machine.ts`. */
+export type TaskUpdate = UpdateObject<Schema, 'tasks'>;
+
+/** One more than a column has. */
+export const plusOne =
+  (column: 'version' | 'claim_number' | 'rejection_count' | 'claim_rejections') => (eb: TaskExpressions) =>
+    eb(column, '+', 1);
+
+/** What goes with every transition that takes a task from its worker. */
+const releaseClaim: TaskUpdate = {
+  worker_id: null,
+  matching_id: null,
+  held_until: null,
+  claim_deadline_at: null,
+  grace_deadline_at: null,
+  review_deadline_at: null,
+  claim_rejections: 0,
+};
+
+/**
+ * The statement of a transition: the guard of its row in `machine.ts` as the WHERE clause, the next state and what
+ * goes with it as the SET clause. It changes one row or none; of any number who try at once, one changes it.
+ */
+export function transitionStatement<P extends { id: string; now: number }>(
+  name: TransitionName,
+  set: (params: P) => TaskUpdate,
+  guard: (eb: TaskExpressions, params: P) => ReturnType<TaskExpressions['and']>,
+  condition: string,
+) {
+  const row = transition(name);
+  const kinds = kindsOf(name).map((kind) => sql.lit(kind) as unknown as TaskKind);
+  return prepared(`${name}${condition}`, (db, p: P & Params) =>
+    db
+      .updateTable('tasks')
+      .set({ status: sql.lit(row.to), version: plusOne('version') })
+      .$if(endsClaim(row), (query) => query.set(releaseClaim))
+      .set(set(p))
+      .where('id', '=', p.id)
+      .where('status', '=', sql.lit(row.from!))
+      .where('kind', 'in', kinds)
+      .where((eb) => guard(eb, p))
+      .returningAll()
+      .$if(name === 'deliver', (query) => query.returning(hasHelper)),
+  );
+}
+
+/** A transition by a person: theirs to make, and no clock row due, be the clock's own pass ever so late. */
+export function byPerson<P extends { id: string; now: number; actor: string }>(
+  name: PersonTransition,
+  set: (params: P) => TaskUpdate,
+  guard?: (eb: TaskExpressions, params: P) => ReturnType<TaskExpressions['and']>,
+) {
+  const row = transition(name);
+  const owner = row.by === 'worker' ? 'worker_id' : 'poster_id';
+  return transitionStatement<P>(
+    name,
+    set,
+    (eb, p) =>
+      eb.and([
+        eb(owner, row.by === 'stranger' ? '<>' : '=', p.actor),
+        eb('due_at', '>', p.now),
+        ...(guard === undefined ? [] : [guard(eb, p)]),
+      ]),
+    `If${row.from}`,
+  );
+}
+
+/** A transition by the clock: its own deadline is the one that is due, in the claim that the timer saw. */
+export function byClock(name: ClockTransition, set: TaskUpdate = {}) {
+  const column = transition(name).clock!;
+  return transitionStatement<{ id: string; now: number; claim_number: number }>(
+    name,
+    () => set,
+    (eb, p) =>
+      eb.and([
+        eb('claim_number', '=', p.claim_number),
+        eb('due_at', '<=', p.now),
+        eb(column, '=', eb.ref('due_at')),
+        ...takesPrecedence(name).map((other) => eb.or([eb(other, 'is', null), eb(other, '>', eb.ref('due_at'))])),
+      ]),
+    'IfDue',
+  );
+}

@@ -1,0 +1,160 @@
+import { sql } from 'kysely';
+import type {
+  AdminTransition,
+  ClockTransition,
+  PersonTransition,
+  PlatformTransition,
+} from '../../ground/transitions.ts';
+import type { Params } from '../../storage/prepared.ts';
+import { hasMovedOn, isNoInspector, mayClaim, mayHelp } from './guards.ts';
+import { isSuspended, type TaskExpressions } from './queries.ts';
+import { byClock, byPerson, plusOne, type TaskUpdate, transitionStatement } from './statement.ts';
+
+/** One guarded statement for each row of the table of transitions, with what it changes besides the state. */
+
+interface PersonParams extends Params {
+  id: string;
+  now: number;
+  actor: string;
+}
+interface ClaimParams extends PersonParams {
+  /** Now, rounded up to the second from which the claim's time counts. */
+  from: number;
+  default_timeout: number;
+}
+interface WorkerParams extends PersonParams {
+  /** The claim that the worker means, or null for whichever is current. */
+  claim_number: number | null;
+}
+interface DeliverParams extends WorkerParams {
+  result: string;
+  credits: number | null;
+  from: number;
+  default_timeout: number;
+}
+interface RejectParams extends PersonParams {
+  reason: string;
+  feedback: string | null;
+  grace_end: number;
+  max_rejections: number;
+}
+
+/** A period that the task may set for itself, counted from the whole second `from`; else the configured one. */
+const after = (from: number, minutes: 'claim_timeout_minutes' | 'review_timeout_minutes', defaultMs: number) =>
+  sql<number>`${from} + coalesce(${sql.ref(minutes)} * 60000, ${defaultMs})`;
+
+/** A deadline survives a rejection only if it does not fall before the end of the grace (contract section 3). */
+const unlessBefore = (column: 'deadline_at' | 'claim_deadline_at', graceEnd: number) =>
+  sql<number | null>`case when ${sql.ref(column)} >= ${graceEnd} then ${sql.ref(column)} end`;
+
+const nothing = (): TaskUpdate => ({});
+
+const isMeantClaim = (eb: TaskExpressions, p: WorkerParams) =>
+  eb.and([eb('claim_number', '=', sql<number>`coalesce(${p.claim_number}, claim_number)`)]);
+
+const rejection = (p: RejectParams): TaskUpdate => ({
+  deadline_at: unlessBefore('deadline_at', p.grace_end),
+  rejection_count: plusOne('rejection_count'),
+  rejection_reason: p.reason,
+  rejection_feedback: p.feedback,
+  review_deadline_at: null,
+  verification: null,
+  verifier_id: null,
+});
+
+/** Every transition but `post`, which inserts. */
+export const personStatements = {
+  claim: byPerson<ClaimParams>(
+    'claim',
+    (p) => ({
+      worker_id: p.actor,
+      claim_number: plusOne('claim_number'),
+      claim_deadline_at: after(p.from, 'claim_timeout_minutes', p.default_timeout),
+    }),
+    (eb, p) => eb.and([mayClaim(eb, p), isNoInspector(eb, p)]),
+  ),
+  deliver: byPerson<DeliverParams>(
+    'deliver',
+    (p) => ({
+      result: p.result,
+      credits_charged: sql<number>`case when ${p.credits} < max_credits then ${p.credits} else max_credits end`,
+      delivered_at: p.now,
+      review_deadline_at: after(p.from, 'review_timeout_minutes', p.default_timeout),
+      grace_deadline_at: null,
+    }),
+    isMeantClaim,
+  ),
+  approve: byPerson<PersonParams>('approve', nothing),
+  reject: byPerson<RejectParams>(
+    'reject',
+    (p) => ({
+      ...rejection(p),
+      claim_deadline_at: unlessBefore('claim_deadline_at', p.grace_end),
+      grace_deadline_at: p.grace_end,
+      claim_rejections: plusOne('claim_rejections'),
+    }),
+    (eb, p) =>
+      eb.and([eb(eb('claim_rejections', '+', 1), '<', p.max_rejections), eb.not(isSuspended(eb, 'worker_id'))]),
+  ),
+  rejectForGood: byPerson<RejectParams>(
+    'rejectForGood',
+    (p) => ({ ...rejection(p) }),
+    (eb, p) => eb.or([eb(eb('claim_rejections', '+', 1), '>=', p.max_rejections), isSuspended(eb, 'worker_id')]),
+  ),
+  abandon: byPerson<WorkerParams>('abandon', nothing, isMeantClaim),
+  cancel: byPerson<PersonParams>('cancel', nothing),
+  claimSystem: byPerson<PersonParams & { extract_until: number }>(
+    'claimSystem',
+    (p) => ({
+      worker_id: p.actor,
+      claim_number: plusOne('claim_number'),
+      claim_deadline_at: sql<number>`case kind when 'extract' then ${p.extract_until} else expires_at end`,
+    }),
+    (eb, p) => eb.and([mayClaim(eb, p), mayHelp(eb, p)]),
+  ),
+  answer: byPerson<WorkerParams & { result: string }>(
+    'answer',
+    (p) => ({ result: p.result, credits_charged: sql.ref<number>('max_credits'), delivered_at: p.now }),
+    isMeantClaim,
+  ),
+  abandonSystem: byPerson<WorkerParams>('abandonSystem', nothing, isMeantClaim),
+} satisfies Record<PersonTransition, unknown>;
+
+export const clockStatements = {
+  missDeadline: byClock('missDeadline'),
+  expire: byClock('expire'),
+  loseToDeadline: byClock('loseToDeadline', { deadline_at: null }),
+  timeOutClaim: byClock('timeOutClaim'),
+  endGrace: byClock('endGrace'),
+  approveByTime: byClock('approveByTime'),
+  dropUnclaimed: byClock('dropUnclaimed'),
+  dropClaimed: byClock('dropClaimed'),
+  expireSystem: byClock('expireSystem'),
+} satisfies Record<ClockTransition, unknown>;
+
+/** What follows from the operator's doing, where the clock has nothing due. */
+export const adminStatements = {
+  dismissWorker: transitionStatement<{ id: string; now: number }>(
+    'dismissWorker',
+    nothing,
+    (eb, p) => eb.and([eb('due_at', '>', p.now), isSuspended(eb, 'worker_id')]),
+    'IfSuspended',
+  ),
+} satisfies Record<AdminTransition, unknown>;
+
+/** What follows from something else in the same transaction. */
+export const platformStatements = {
+  withdraw: transitionStatement<{ id: string; now: number }>(
+    'withdraw',
+    nothing,
+    (eb) =>
+      eb.exists(
+        eb
+          .selectFrom('tasks as about')
+          .select('about.id')
+          .whereRef('about.id', '=', 'tasks.about_id')
+          .where(hasMovedOn),
+      ),
+    'IfUnneeded',
+  ),
+} satisfies Record<PlatformTransition, unknown>;

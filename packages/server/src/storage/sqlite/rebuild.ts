@@ -1,0 +1,55 @@
+import { sql } from 'kysely';
+import type { StepSql } from '../step-sql.ts';
+import { createIndexes, type TableDefinition, tableStatement } from '../table.ts';
+
+/**
+ * Makes a table anew by its definition, with the rows that it has: SQLite can neither alter a CHECK nor the expression of
+ * a generated column. To be run in a transaction, while foreign keys are not enforced: else dropping the old table would
+ * delete its rows first, with all that refers to them.
+ *
+ * @throws Error when the definition lacks a column, an index or a trigger that the table has, or a foreign key is broken
+ *   afterwards.
+ */
+export async function rebuildTable(step: StepSql, table: TableDefinition): Promise<void> {
+  const { name } = table;
+  const fresh = `${name}_rebuilt`;
+  await step.run(tableStatement(table, fresh));
+  const columns = await writtenColumns(step, name);
+  const known = new Set(await writtenColumns(step, fresh));
+  refuse(
+    name,
+    columns.filter((column) => !known.has(column)),
+  );
+  refuse(
+    name,
+    (await attached(step, name)).filter((each) => !(each in table.indexes)),
+  );
+
+  const list = sql.join(columns.map((column) => sql.ref(column)));
+  await step.run(sql`insert into ${sql.table(fresh)} (${list}) select ${list} from ${sql.table(name)}`);
+  await step.run(sql`drop table ${sql.table(name)}`);
+  await step.run(sql`alter table ${sql.table(fresh)} rename to ${sql.table(name)}`);
+  await createIndexes(step, table);
+  const broken = await step.all<{ table: string }>(sql`select "table" from pragma_foreign_key_check`);
+  if (broken.length > 0) throw new Error(`rows of ${broken[0]!.table} refer to rows that are not there`);
+}
+
+/** A table's columns without those that the database derives. */
+async function writtenColumns(step: StepSql, table: string): Promise<string[]> {
+  const rows = await step.all<{ name: string }>(
+    sql`select name from pragma_table_xinfo(${sql.lit(table)}) where hidden = 0`,
+  );
+  return rows.map(({ name }) => name);
+}
+
+/** The indexes and triggers of a table that go when it is dropped, without those that its keys bring. */
+async function attached(step: StepSql, table: string): Promise<string[]> {
+  const rows = await step.all<{ name: string }>(
+    sql`select name from sqlite_master where tbl_name = ${sql.lit(table)} and type <> 'table' and sql is not null`,
+  );
+  return rows.map(({ name }) => name);
+}
+
+function refuse(table: string, missing: readonly string[]): void {
+  if (missing.length > 0) throw new Error(`the new definition of ${table} lacks ${missing.join(', ')}`);
+}
