@@ -8,7 +8,7 @@ import { webhookReference } from './webhooks.ts';
 
 export { errorExample } from './errors.ts';
 export { glossary } from './glossary.ts';
-export { type Reference, tags } from './reference.ts';
+export { delivered as deliveredExample, task as taskExample, type Reference, tags } from './reference.ts';
 
 /** Every endpoint, described. One that is missing does not compile. */
 export const reference: Readonly<Record<keyof typeof endpoints, Reference>> = {

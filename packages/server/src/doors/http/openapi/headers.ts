@@ -1,3 +1,4 @@
+import { taskExample } from '@pinchwork/sdk/reference';
 import type { Json } from './components.ts';
 
 const header = (description: string, example: string | number): Json => ({
@@ -10,7 +11,7 @@ const header = (description: string, example: string | number): Json => ({
 export const replyHeaders: Readonly<Record<string, Json>> = {
   'X-Request-Id': header('Names the request in the server’s log.', '6f1c2d3e-4a5b-4c6d-8e7f-9a0b1c2d3e4f'),
   'X-Task-Id': header('The task’s id.', 'tk-XKn6PfEsdRzG'),
-  'X-Status': header('The task’s state.', 'claimed'),
+  'X-Status': header('The task’s state.', taskExample.status),
   'X-Budget': header('`max_credits` of the task that was picked up.', 20),
   'X-Credits-Charged': header('What the delivery costs.', 20),
   'X-Search-Partial': header('`true`: nothing was found in time, and not everything was looked at.', 'true'),

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { type Endpoint, type ErrorCode, limitOf } from '@pinchwork/sdk';
-import { errorExample, type Reference } from '@pinchwork/sdk/reference';
+import { deliveredExample, errorExample, type Reference } from '@pinchwork/sdk/reference';
 import { statusOf } from '../errors.ts';
 import { frame } from '../../../rules/events/wire.ts';
 import { toMarkdown } from '../render.ts';
@@ -83,7 +83,7 @@ function successes(name: string, endpoint: Endpoint, { summary, reply }: Referen
 /** A task that was created with `wait`, as it is afterwards. */
 const waitedFor = (created: Json, isDone = true): Json => ({
   task_id: created.task_id,
-  status: isDone ? 'delivered' : 'posted',
+  status: isDone ? deliveredExample.status : created.status,
   need: created.need,
   context: null,
   result: isDone ? 'Red, yellow and blue' : null,
