@@ -1,4 +1,4 @@
-import { type Endpoint, endpoints, idPrefixes } from '@pinchwork/sdk';
+import { type Endpoint, endpointRows as rows, idPrefixes, shownLine } from '@pinchwork/sdk';
 import { z } from 'zod';
 import { componentName, componentSchemas } from '../packages/server/src/doors/http/openapi/components.ts';
 
@@ -21,7 +21,6 @@ interface Schema {
 
 const code = (text: string) => `\`${text}\``;
 const number = (value: number) => value.toLocaleString('en-US');
-export const shownPath = (path: string) => path.replace(/:(\w+)/g, '{$1}');
 const callers = { none: 'anyone', agent: 'agent', admin: 'admin' } as const;
 const paging = ['limit', 'offset', 'cursor'];
 
@@ -56,13 +55,13 @@ function fields(schema: z.ZodObject | undefined, mark: (name: string) => string)
 function success({ status, reply, isStream }: Endpoint): string {
   const names = Object.keys((reply as z.ZodObject).shape);
   const shown = names.length > 6 ? componentName(reply) : code(names.join(', '));
-  return isStream === true ? `${status} a stream of ${shown}` : `${status} ${shown}`;
+  return isStream ? `${status} a stream of ${shown}` : `${status} ${shown}`;
 }
 
 /** One row per endpoint: method and path, caller, fields with their bounds, success. */
 export const endpointRows = (): string[][] =>
-  Object.values<Endpoint>(endpoints).map((endpoint) => [
-    `${endpoint.method} ${shownPath(endpoint.path)}`,
+  rows.map((endpoint) => [
+    shownLine(endpoint),
     callers[endpoint.auth],
     [...fields(endpoint.body, (name) => name), ...fields(endpoint.query, (name) => `?${name}`)].join(', '),
     success(endpoint),

@@ -1,13 +1,21 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { type Endpoint, endpoints, errorCodes, documents, limitNames, limitOf } from '@pinchwork/sdk';
+import {
+  documentRows,
+  type Endpoint,
+  endpointRows,
+  errorCodes,
+  limitNames,
+  replyHeaders,
+  shownLine,
+  shownPath,
+} from '@pinchwork/sdk';
 import { errorExample, reference } from '@pinchwork/sdk/reference';
 import type { z } from 'zod';
 import { settings } from '../packages/server/src/ground/config.ts';
 import { eventTable, inputLimits } from '../packages/server/src/doors/pages/values.ts';
 import { statusOf } from '../packages/server/src/doors/http/errors.ts';
 import { componentName } from '../packages/server/src/doors/http/openapi/components.ts';
-import { replyHeaders } from '../packages/server/src/doors/http/openapi/headers.ts';
-import { endpointRows as contractEndpoints, idRows, objectRows, shownPath } from './contract-tables.ts';
+import { endpointRows as contractEndpoints, idRows, objectRows } from './contract-tables.ts';
 
 /**
  * The tables of the documentation that repeat what the code owns. `npm run docs` writes them anew; a test fails when a
@@ -17,7 +25,6 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
   [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
 const code = (text: string) => `\`${text}\``;
-const lineOf = ({ method, path }: Pick<Endpoint, 'method' | 'path'>) => `${method} ${shownPath(path)}`;
 
 const callers = { none: 'anyone', agent: 'agent', admin: 'admin' } as const;
 
@@ -39,20 +46,20 @@ function replyOf({ status, reply }: Endpoint): string {
   return `${status} ${names.length > 6 ? componentName(reply) : code(names.join(', '))}`;
 }
 
-const endpointRows = () =>
-  Object.entries<Endpoint>(endpoints).map(([name, endpoint]) => [
-    lineOf(endpoint),
+const endpointCells = () =>
+  endpointRows.map((endpoint) => [
+    shownLine(endpoint),
     callers[endpoint.auth],
-    reference[name as keyof typeof endpoints].summary,
+    reference[endpoint.name].summary,
     fieldsOf(endpoint),
     replyOf(endpoint),
   ]);
 
 const countedBy = (name: string) => {
-  const those = Object.values<Endpoint>(endpoints).filter((endpoint) => limitOf(endpoint) === name);
+  const those = endpointRows.filter(({ limit }) => limit === name);
   if (name === 'read') return 'every other GET, and requests without a valid key';
   if (name === 'write') return 'every other POST and PATCH';
-  return name === 'admin' ? 'everything with the admin key' : those.map((each) => code(lineOf(each))).join(', ');
+  return name === 'admin' ? 'everything with the admin key' : those.map((each) => code(shownLine(each))).join(', ');
 };
 
 const tables: Readonly<Record<string, () => string>> = {
@@ -65,11 +72,11 @@ const tables: Readonly<Record<string, () => string>> = {
         meaning,
       ]),
     ),
-  endpoints: () => table(['Method and path', 'Who', 'What for', 'Takes', 'Answers'], endpointRows()),
+  endpoints: () => table(['Method and path', 'Who', 'What for', 'Takes', 'Answers'], endpointCells()),
   documents: () =>
     table(
       ['Path', 'What'],
-      Object.values(documents).map(({ path, description }) => [shownPath(path), description]),
+      documentRows.map(({ path, description }) => [shownPath(path), description]),
     ),
   'input limits': inputLimits,
   'rate limits': () =>
@@ -93,7 +100,7 @@ const tables: Readonly<Record<string, () => string>> = {
   headers: () =>
     table(
       ['Header', 'What'],
-      Object.entries(replyHeaders).map(([name, { description }]) => [code(name), description as string]),
+      Object.entries(replyHeaders).map(([name, { description }]) => [code(name), description]),
     ),
 };
 

@@ -1,7 +1,11 @@
+import type { IdKind } from './ids.ts';
+
 /** The pages and documents served besides the API (contract section 2): all by GET, all without a key. */
 export interface DocumentPage {
   /** Path parameters stand as `:id`. */
   readonly path: string;
+  /** What the id in each path parameter names. */
+  readonly params?: Readonly<Record<string, IdKind>>;
   readonly status: 200 | 307;
   /** Its media types; none for a redirect. */
   readonly mediaTypes: readonly string[];
@@ -99,9 +103,13 @@ export const documents = {
   }),
   humanTask: page({
     path: '/human/tasks/:id',
+    params: { id: 'task' },
     status: 200,
     mediaTypes: ['text/html'],
     summary: 'One task, for people',
     description: 'A preview of one task, with `noindex`. 404 when the task does not exist.',
   }),
 } satisfies Record<string, DocumentPage>;
+
+/** The pages and documents in the order of the table. */
+export const documentRows: readonly DocumentPage[] = Object.values(documents);

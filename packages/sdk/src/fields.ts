@@ -16,6 +16,18 @@ function codePoints(text: string, max: number): number {
   return count;
 }
 
+/** How many code points the text in a field may have, for schemas that are made here. */
+const textLengths = z.registry<{ readonly most: number }>();
+
+/** The most code points that a field's text may have; 0 for a field that is no text. */
+export function longestText(field: z.core.$ZodType): number {
+  const known = textLengths.get(field);
+  if (known !== undefined) return known.most;
+  const { innerType, in: from } = (field._zod as { def: { innerType?: z.core.$ZodType; in?: z.core.$ZodType } }).def;
+  const below = innerType ?? from;
+  return below === undefined ? 0 : longestText(below);
+}
+
 /**
  * Text of `min` to `max` code points that both engines can store: well-formed Unicode without NUL.
  * JSON Schema counts `maxLength` in code points too (RFC 8259 strings), so the document can say the same.
@@ -37,7 +49,8 @@ export function text(max: number, min = 1) {
               : 'must be valid Unicode, without lone surrogates';
       if (problem !== undefined) payload.issues.push({ code: 'custom', message: problem, input: value });
     })
-    .meta({ minLength: min, maxLength: max });
+    .meta({ minLength: min, maxLength: max })
+    .register(textLengths, { most: max });
 }
 
 /** A whole number from `min` to `max`, both included: without a `max`, to the largest that JSON carries exactly. */
@@ -127,7 +140,8 @@ export const tags = () =>
   z
     .union([z.string(), z.array(z.unknown()).max(limits.tags).meta({ items: tagSchema })], fewTags)
     .transform((value) => (typeof value === 'string' ? splitList(value) : value))
-    .pipe(tagList);
+    .pipe(tagList)
+    .register(textLengths, { most: limits.tags * (limits.tagLength + 4) });
 
 /** Tags in a query: one text with commas. */
 export const queryTags = () => z.string().transform(splitList).pipe(tagList);

@@ -1,8 +1,9 @@
 export * from './documents.ts';
-export * from './endpoints.ts';
+export * from './endpoints/index.ts';
 export * from './errors.ts';
 export * from './events.ts';
 export { foldTag } from './fields.ts';
+export * from './headers.ts';
 export * from './ids.ts';
 export { limits } from './limits.ts';
 export * from './replies.ts';

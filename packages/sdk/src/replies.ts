@@ -6,6 +6,9 @@ import { pageFields } from './fields.ts';
 export const taskStatuses = ['posted', 'claimed', 'delivered', 'approved', 'expired', 'cancelled'] as const;
 export type TaskStatus = (typeof taskStatuses)[number];
 
+/** Whether a task has come as far as a `wait` for its result waits: it is delivered, or it has ended. */
+export const isAwaited = (status: TaskStatus): boolean => status !== 'posted' && status !== 'claimed';
+
 /** An agent's task, or a system task: match, verify or extract (contract section 6). */
 export const taskKinds = ['work', 'match', 'verify', 'extract'] as const;
 export type TaskKind = (typeof taskKinds)[number];
@@ -286,6 +289,7 @@ export const AuditResponse = z.object({
 
 export const HealthResponse = z.object({ status: z.literal('ok') });
 
+export type HealthResponse = z.infer<typeof HealthResponse>;
 export type RegisterResponse = z.infer<typeof RegisterResponse>;
 export type CreateTaskResponse = z.infer<typeof CreateTaskResponse>;
 export type TaskResponse = z.infer<typeof TaskResponse>;

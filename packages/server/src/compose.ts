@@ -24,6 +24,7 @@ import type { Ground } from './storage/ground.ts';
 import { migrate } from './storage/migrate.ts';
 import { openDatabase } from './storage/open.ts';
 import type { Context } from './verbs/context.ts';
+import { Readiness } from './verbs/readiness.ts';
 
 /** How long `dispose` waits for the passes of the background jobs before it closes the database. */
 const passMs = secondMs / 2;
@@ -115,6 +116,7 @@ export async function compose(
     resolve,
     logOutput: output,
     credentials: new Credentials(db, clock),
+    readiness: new Readiness(ground),
     audit: shared(() => ground.db.runApart<AuditInput, AuditResponse>(auditJob, { now: clock.now() }, 'long')),
     dispose: async () => {
       watch.close();

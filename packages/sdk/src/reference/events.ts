@@ -9,7 +9,6 @@ export const eventReference = {
     summary: 'Follow your events',
     description:
       'Server-sent events: one ordered stream per agent, numbered without gaps. With a position (`Last-Event-ID`, else `after`) the stream starts after that event; without one it starts with what happens from now on. If events after the position are no longer kept, or the position is beyond the newest event, a `reset` comes first, then all events that are kept. A comment every 15 seconds keeps the connection open. A client that does not read is cut off and can resume.',
-    errors: ['too_many_streams'],
     query: { after: 0, types: 'task_claimed,task_delivered' },
     reply: claimed,
   },
@@ -18,7 +17,6 @@ export const eventReference = {
     summary: 'Read past events',
     description:
       'The same events as a list, for agents that are not always connected. Keep `next` and give it as `after` the next time. Without `after`, the list has all events that are kept. `reset` says that events after `after` are missing.',
-    errors: [],
     query: { after: 0, types: 'task_claimed,task_delivered', limit: 10 },
     reply: { events: [{ id: 1, ...claimed }], next: 1, more: false, reset: false },
   },

@@ -1,4 +1,4 @@
-import type { endpoints } from '../endpoints.ts';
+import type { EndpointName } from '../endpoints/index.ts';
 import { agentReference } from './agents.ts';
 import { eventReference } from './events.ts';
 import { operatorReference } from './operator.ts';
@@ -8,10 +8,10 @@ import { webhookReference } from './webhooks.ts';
 
 export { errorExample } from './errors.ts';
 export { glossary } from './glossary.ts';
-export { delivered as deliveredExample, task as taskExample, type Reference, tags } from './reference.ts';
+export { type Reference, tags } from './reference.ts';
 
 /** Every endpoint, described. One that is missing does not compile. */
-export const reference: Readonly<Record<keyof typeof endpoints, Reference>> = {
+export const reference: Readonly<Record<EndpointName, Reference>> = {
   ...agentReference,
   ...taskReference,
   ...eventReference,

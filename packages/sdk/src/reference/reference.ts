@@ -1,16 +1,14 @@
-import type { ErrorCode } from '../errors.ts';
-
 /** What the documentation says of an endpoint beyond its shape: prose, and an example that works. */
 export interface Reference {
   /** The chapter of the reference that lists it. */
   readonly tag: string;
   readonly summary: string;
   readonly description: string;
-  /** Its own error codes, besides those that every key, body or limit brings. */
-  readonly errors: readonly ErrorCode[];
   readonly query?: Readonly<Record<string, string | number>>;
   readonly body?: Readonly<Record<string, unknown>>;
   readonly reply: Readonly<Record<string, unknown>>;
+  /** An example of each other success that has content, in the order of the endpoint's row. */
+  readonly others?: readonly Readonly<Record<string, unknown>>[];
 }
 
 /** The chapters, in their order. */
@@ -65,6 +63,8 @@ export const task = {
   claim_timeout_minutes: null,
   claim_number: 1,
 };
+
+export const posted = { ...task, status: 'posted', worker_id: null, claim_deadline: null, claim_number: 0 };
 
 export const delivered = { ...task, status: 'delivered', result: 'Red, yellow and blue', credits_charged: 20 };
 

@@ -21,7 +21,6 @@ export const webhookReference = {
     summary: 'List webhook deliveries',
     description:
       'Every event that goes to your `webhook_url`, newest first, with its latest attempts. Delivered ones are kept for 7 days, dead ones for 30.',
-    errors: [],
     query: { status: 'dead', limit: 10 },
     reply: { deliveries: [delivery], ...page },
   },
@@ -30,7 +29,6 @@ export const webhookReference = {
     summary: 'Send a delivery again',
     description:
       'Starts the delivery again with all its retries, whatever its status. It keeps its `webhook-id`, and uses the address and the secret of your profile at the time of sending.',
-    errors: ['not_found', 'conflict'],
     body: {},
     reply: { ...delivery, status: 'pending', next_attempt_at: times.later },
   },
@@ -39,7 +37,6 @@ export const webhookReference = {
     summary: 'Test your webhook',
     description:
       'Sends an event `webhook_test` to your `webhook_url` now, once. The answer is the outcome: `delivered`, or `dead` with the reason.',
-    errors: ['conflict'],
     body: {},
     reply: {
       ...delivery,

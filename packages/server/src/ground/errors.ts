@@ -1,4 +1,4 @@
-import type { ErrorCode } from '@pinchwork/sdk';
+import type { ErrorCode, IdKind } from '@pinchwork/sdk';
 
 /**
  * The refusals of the domain. They carry a stable code and no status: each transport maps codes to its own.
@@ -30,12 +30,24 @@ export class DomainError extends Error {
 export const invalid = (message: string, hint?: string) => new DomainError('invalid_request', message, hint);
 export const conflict = (message: string, hint?: string) => new DomainError('conflict', message, hint);
 export const forbidden = (message: string, hint?: string) => new DomainError('forbidden', message, hint);
-export const taskNotFound = () => new DomainError('not_found', 'Task not found');
 export const agentSuspended = () => new DomainError('agent_suspended', 'Agent suspended');
-export const questionNotFound = () => new DomainError('not_found', 'Question not found');
-export const reportNotFound = () => new DomainError('not_found', 'Report not found');
-export const deliveryNotFound = () => new DomainError('not_found', 'Delivery not found');
-export const agentNotFound = () => new DomainError('not_found', 'Agent not found');
+
+/** What an id names, in a sentence. */
+const nouns: Partial<Record<IdKind, string>> = {
+  task: 'Task',
+  agent: 'Agent',
+  question: 'Question',
+  report: 'Report',
+  delivery: 'Delivery',
+};
+
+/** There is no such thing, or the caller may not know of it. */
+export const notFound = (kind: IdKind) => new DomainError('not_found', `${nouns[kind] ?? 'It is'} not found`);
+export const taskNotFound = () => notFound('task');
+export const agentNotFound = () => notFound('agent');
+export const questionNotFound = () => notFound('question');
+export const reportNotFound = () => notFound('report');
+export const deliveryNotFound = () => notFound('delivery');
 
 export const overloaded = (cause?: unknown) =>
   new DomainError('overloaded', 'The server is busy, nothing was changed', 'Try again in a second.', { cause });

@@ -7,6 +7,7 @@ import type { Resolve } from '../rules/webhooks/address.ts';
 import type { Deliverer } from '../rules/webhooks/deliverer.ts';
 import type { Database } from '../storage/database.ts';
 import type { Ground } from '../storage/ground.ts';
+import type { Readiness } from './readiness.ts';
 
 /** What verbs and doors work with. `compose.ts` builds it once; two of them can live in one process. */
 export interface Context extends Ground {
@@ -17,6 +18,7 @@ export interface Context extends Ground {
   readonly webhooks: Deliverer;
   /** Looks up the addresses behind the host name of a webhook. */
   readonly resolve: Resolve;
+  readonly readiness: Readiness;
   /** Checks all invariants; callers who ask while it runs share the answer. */
   audit(): Promise<AuditResponse>;
 }
@@ -29,6 +31,8 @@ export interface Call {
   /** Where the request comes from. */
   readonly address: string;
   readonly transact: Database['transact'];
+  /** What the addresses of this server begin with, for the caller. */
+  readonly origin: string;
   /** Aborted when the caller no longer listens. */
   readonly signal: AbortSignal;
 }

@@ -2,10 +2,12 @@ import type { ErrorCode } from '@pinchwork/sdk';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Context } from '../../verbs/context.ts';
 import { isStorageFailure, reasonOf } from '../../ground/log.ts';
-import type { Caller } from './auth.ts';
+import type { Caller } from '../caller.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
+    /** Who sends it; undefined for documents, unknown paths and whoever is not let in. */
+    caller: Caller | undefined;
     /** What it was refused with, and what had gone wrong. */
     refusal: { readonly code: ErrorCode; readonly error: unknown } | undefined;
   }
@@ -13,9 +15,7 @@ declare module 'fastify' {
 
 /** What a request's line in the log says. Never a path as it came, a query, a header or a body. */
 function lineOf(request: FastifyRequest, reply: FastifyReply) {
-  const { refusal } = request;
-  // Documents and unknown paths have no caller.
-  const caller = request.caller as Caller | undefined;
+  const { caller, refusal } = request;
   return {
     requestId: request.id,
     method: request.method,
@@ -40,6 +40,7 @@ const isFailure = ({ statusCode }: FastifyReply) => statusCode >= 500 && statusC
 
 /** Writes one line a request: at `info`, failures of the server at `error`, what supervisors ask at `debug`. */
 export function logRequests(app: FastifyInstance, { log }: Context): void {
+  app.decorateRequest('caller');
   app.decorateRequest('refusal');
   app.addHook('onResponse', (request, reply, done) => {
     const level = isFailure(reply) ? 'error' : request.routeOptions.url?.startsWith('/health') ? 'debug' : 'info';

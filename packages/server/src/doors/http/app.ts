@@ -4,6 +4,7 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { secondMs } from '../../ground/clock.ts';
 import type { Context } from '../../verbs/context.ts';
 import { DomainError, invalid } from '../../ground/errors.ts';
+import { serveEndpoints } from './endpoint.ts';
 import { answerClientError, sendError } from './errors.ts';
 import { boundIntake } from './intake.ts';
 import { logRequests } from './access-log.ts';
@@ -12,18 +13,9 @@ import { secure } from './security.ts';
 import { knowAllMethods, refuseOtherMethods } from './methods.ts';
 import { boundOutput } from './output.ts';
 import { limitAddresses } from './rate-limits.ts';
-import { adminRoutes } from './routes/admin.ts';
-import { agentRoutes } from './routes/agents.ts';
-import { conversationRoutes } from './routes/conversation.ts';
-import { directoryRoutes } from './routes/directory.ts';
 import { documentRoutes } from './routes/documents.ts';
-import { eventRoutes } from './routes/events.ts';
-import { healthRoutes } from './routes/health.ts';
-import { moderationRoutes } from './routes/moderation.ts';
 import { pageRoutes } from './routes/pages.ts';
 import { referenceRoutes } from './routes/reference.ts';
-import { taskRoutes } from './routes/tasks.ts';
-import { webhookRoutes } from './routes/webhooks.ts';
 
 /** A request must have arrived whole within this time. */
 const requestTimeoutMs = 30 * secondMs;
@@ -64,7 +56,6 @@ export function buildApp(ctx: Context): FastifyInstance {
     for (const each of [method].flat()) methods.add(each);
     allowed.set(url, methods);
   });
-  app.decorateRequest('caller');
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
     if (request.raw.httpVersion === '1.1' && request.headers.host === undefined) {
@@ -89,18 +80,10 @@ export function buildApp(ctx: Context): FastifyInstance {
   boundIntake(app);
   boundOutput(app);
 
-  agentRoutes(app, ctx);
-  taskRoutes(app, ctx);
-  conversationRoutes(app, ctx);
-  eventRoutes(app, ctx);
-  webhookRoutes(app, ctx);
-  moderationRoutes(app, ctx);
-  directoryRoutes(app, ctx);
+  serveEndpoints(app, ctx);
   referenceRoutes(app, ctx);
   documentRoutes(app, ctx);
   pageRoutes(app, ctx);
-  adminRoutes(app, ctx);
-  healthRoutes(app, ctx);
   refuseOtherMethods(app, new Map(allowed));
   return app;
 }

@@ -1,5 +1,5 @@
-import type { Endpoint } from '@pinchwork/sdk';
 import type { z } from 'zod';
+import { InvalidFields } from '../input.ts';
 import { invalid } from '../../ground/errors.ts';
 import { type Fields, notAnObject, noProto, oneLine } from './fields.ts';
 import { readFrontMatter, splitFrontMatter } from './front-matter.ts';
@@ -10,45 +10,49 @@ import { mediaType } from './media-type.ts';
 const noBytes = new Uint8Array();
 
 /**
- * Reads and checks the body of a request.
+ * Reads the fields of a request's body; the endpoint's schema has not seen them yet.
  *
- * @param body the bytes as they came; anything else counts as empty.
- * @returns what the endpoint's schema makes of it.
+ * @param bytes the body as it came; anything else counts as empty.
  * @throws DomainError `invalid_request` that says what is wrong.
  */
-export function readBody<S extends z.ZodObject>(
-  schema: S,
-  mainField: Endpoint['mainField'],
-  contentType: string | undefined,
-  body: unknown,
-): z.output<S> {
-  const text = decode(body instanceof Uint8Array ? body : noBytes);
-  return check(schema, readFields(schema, mainField, mediaType(contentType), text), mainField);
+export function readBody(row: BodyRow, contentType: string | undefined, bytes: unknown): Fields {
+  const text = decode(bytes instanceof Uint8Array ? bytes : noBytes);
+  return readFields(row, mediaType(contentType), text);
 }
 
-/** Checks a query string's parameters; each may be given once. */
-export function readQuery<S extends z.ZodObject>(schema: S, query: unknown): z.output<S> {
-  for (const [name, value] of Object.entries(query as object)) {
-    if (Array.isArray(value) && Object.hasOwn(schema.shape, name)) throw invalid(`${name}: is given more than once`);
+/** What reading a body needs of its endpoint's row. */
+export interface BodyRow {
+  readonly body: z.ZodObject;
+  readonly mainField: string | undefined;
+}
+
+/**
+ * The parameters of a query string.
+ *
+ * @throws DomainError `invalid_request` when one that the endpoint knows is given more than once.
+ */
+export function readQuery(schema: z.ZodObject, query: unknown): Fields {
+  for (const name in query as Fields) {
+    if (Array.isArray((query as Fields)[name]) && Object.hasOwn(schema.shape, name)) {
+      throw invalid(`${name}: is given more than once`);
+    }
   }
-  return check(schema, query);
+  return query as Fields;
 }
 
-function check<S extends z.ZodType>(schema: S, input: unknown, mainField?: Endpoint['mainField']): z.output<S> {
-  const { data, error } = schema.safeParse(input);
-  if (error === undefined) return data;
-  // A number that is neither whole nor in range says so twice.
-  const sentences = new Set(error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
-  // JSON that is meant to be the text itself, such as a result, was read as fields.
-  const lacksText = error.issues.some(({ path: [field] }) => field === mainField) && isOtherFields(input, mainField);
-  throw invalid([...sentences].slice(0, 5).join('; '), lacksText ? textHint(mainField!) : undefined);
+/**
+ * Says more about a body whose text is missing: JSON that is meant to be the text itself, such as a result, was read as
+ * fields.
+ */
+export function withTextHint(error: unknown, mainField: string | undefined, fields: Fields | undefined): unknown {
+  if (!(error instanceof InvalidFields) || mainField === undefined || fields === undefined) return error;
+  const isMissing = error.fields.includes(mainField) && !Object.hasOwn(fields, mainField);
+  if (!isMissing || Object.keys(fields).length === 0) return error;
+  return invalid(
+    error.message,
+    `Put the text into the field "${mainField}"; or, if all of the body is that text, send it as text/markdown.`,
+  );
 }
-
-const isOtherFields = (input: unknown, mainField: Endpoint['mainField']) =>
-  mainField !== undefined && Object.keys(input as Fields).length > 0 && !Object.hasOwn(input as Fields, mainField);
-
-const textHint = (mainField: string) =>
-  `Put the text into the field "${mainField}"; or, if all of the body is that text, send it as text/markdown.`;
 
 /** A byte order mark stays: in a plain text it is part of the text. */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -64,7 +68,7 @@ function decode(bytes: Uint8Array): string {
   return text;
 }
 
-function readFields(schema: z.ZodObject, mainField: Endpoint['mainField'], type: string, text: string): Fields {
+function readFields(row: BodyRow, type: string, text: string): Fields {
   if (text.trim() === '') return {};
   const looksLikeJson = type !== 'text/markdown' && text.trimStart().startsWith('{');
   if (type === 'application/json' || looksLikeJson) {
@@ -72,7 +76,7 @@ function readFields(schema: z.ZodObject, mainField: Endpoint['mainField'], type:
     if (problem === undefined) return asFields(value);
     if (type !== 'text/plain') throw invalid(`The body is not valid JSON: ${problem}`);
   }
-  return readMarkdown(schema, mainField, text);
+  return readMarkdown(row, text);
 }
 
 function parseJson(text: string): { value?: unknown; problem?: string } {
@@ -89,11 +93,11 @@ function asFields(value: unknown): Fields {
   return value as Fields;
 }
 
-function readMarkdown(schema: z.ZodObject, mainField: Endpoint['mainField'], text: string): Fields {
+function readMarkdown({ body, mainField }: BodyRow, text: string): Fields {
   const document = splitFrontMatter(text);
   if (document === undefined) return mainField === undefined ? {} : { [mainField]: text };
   const { yaml, below } = document;
-  const shape: Readonly<Record<string, z.core.$ZodType>> = schema.shape;
+  const shape: Readonly<Record<string, z.core.$ZodType>> = body.shape;
   const fields = readFrontMatter(yaml, (name) => Object.hasOwn(shape, name) && takesText(shape[name]!));
   return mainField === undefined || below.trim() === '' ? fields : { ...fields, [mainField]: below };
 }

@@ -1,13 +1,10 @@
+import { endpointRows, methods, replyHeaders, requestHeaders } from '@pinchwork/sdk';
 import type { FastifyInstance } from 'fastify';
 import type { Context } from '../../verbs/context.ts';
 
-const allowedHeaders = 'Authorization, Content-Type, Accept, Idempotency-Key, Last-Event-ID';
-const limitHeaders = 'RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset';
-const exposedHeaders = [
-  'X-Request-Id, X-Task-Id, X-Status, X-Budget, X-Credits-Charged, X-Search-Partial, Idempotency-Replayed, Retry-After',
-  limitHeaders,
-  limitHeaders.replaceAll('RateLimit', 'X-RateLimit'),
-].join(', ');
+const allowedMethods = methods.filter((each) => endpointRows.some(({ method }) => method === each)).join(', ');
+const allowedHeaders = ['Authorization', 'Content-Type', 'Accept', ...Object.keys(requestHeaders)].join(', ');
+const exposedHeaders = Object.keys(replyHeaders).join(', ');
 /** How long a browser need not ask again whether it may ask. */
 const preflightSeconds = 600;
 
@@ -40,7 +37,7 @@ export function allowOrigins(app: FastifyInstance, { config: { corsOrigins } }: 
     void reply
       .code(204)
       .headers({
-        'access-control-allow-methods': 'GET, POST, PATCH',
+        'access-control-allow-methods': allowedMethods,
         'access-control-allow-headers': allowedHeaders,
         'access-control-max-age': preflightSeconds,
       })

@@ -54,8 +54,12 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
   if (known.code === 'payload_too_large') reply.removeHeader('connection');
   const seconds = known.retryAfterSeconds ?? retryAfterSeconds[known.code];
   if (seconds !== undefined) reply.header('retry-after', seconds);
-  return sendReply(request, reply, statusOf[known.code], toReply(known, request.id));
+  return sendReply(reply, statusOf[known.code], toReply(known, request.id), errorLine);
 }
+
+/** What an error says to people. */
+export const errorLine = ({ error, hint }: Pick<ErrorResponse, 'error' | 'hint'>): string =>
+  hint === undefined ? error : `${error}. ${hint}`;
 
 function toDomainError(error: FastifyError | DomainError): DomainError {
   if (error instanceof DomainError) return error;

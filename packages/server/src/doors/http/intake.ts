@@ -1,4 +1,3 @@
-import { limits } from '@pinchwork/sdk';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { overloaded } from '../../ground/errors.ts';
 import { mediaType } from './media-type.ts';
@@ -10,8 +9,11 @@ const mostBytes = 256 * 1024 * 1024;
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Lets go of the body and what it reserved, once nobody reads it any more. More than once does no harm. */
-    releaseBody: () => void;
+    /**
+     * Lets go of the body and what it reserved, once nobody reads it any more. More than once does no harm. Undefined
+     * where nothing is reserved.
+     */
+    releaseBody: (() => void) | undefined;
   }
 }
 
@@ -25,10 +27,6 @@ export function boundIntake(app: FastifyInstance): void {
   tolerateContentTypes(app);
   app.decorateRequest('releaseBody');
   let reserved = 0;
-  app.addHook('onRequest', (request, _reply, done) => {
-    request.releaseBody = () => undefined;
-    done();
-  });
   app.addHook('preParsing', async (request, reply) => {
     const bytes = bodyLength(request);
     if (bytes <= smallBytes) return;
@@ -50,9 +48,10 @@ export function boundIntake(app: FastifyInstance): void {
   });
 }
 
-function bodyLength({ headers }: FastifyRequest): number {
-  if (headers['transfer-encoding'] !== undefined) return limits.bodyBytes;
-  return Math.min(Number(headers['content-length'] ?? 0), limits.bodyBytes);
+function bodyLength({ headers, routeOptions }: FastifyRequest): number {
+  const { bodyLimit } = routeOptions;
+  if (headers['transfer-encoding'] !== undefined) return bodyLimit;
+  return Math.min(Number(headers['content-length'] ?? 0), bodyLimit);
 }
 
 /** Node answers an `Expect` other than `100-continue` by itself, with an empty 417. */

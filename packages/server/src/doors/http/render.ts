@@ -44,35 +44,15 @@ const listItem = (item: unknown, indent: string) =>
 const isMapping = (value: unknown): value is Reply =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length > 0;
 
-/** The whole reply: `result`, where there is one, is the body byte for byte; else the body is a line for people. */
-export function toMarkdown(reply: Reply): string {
+/**
+ * The whole reply: `result`, where there is one, is the body byte for byte; else the body is a line for people.
+ *
+ * @param line makes that line of the reply.
+ */
+export function toMarkdown<T extends Reply>(reply: T, line: (reply: T) => string): string {
   if (typeof reply.result === 'string') {
-    const { result, ...fields } = reply;
-    return `---\n${lines(fields, '')}---\n${result}`;
+    const { result, ...fields } = reply as Reply;
+    return `---\n${lines(fields, '')}---\n${result as string}`;
   }
-  return `---\n${lines(reply, '')}---\n${humanLine(reply)}\n`;
-}
-
-/** What the rows of a list are called. */
-const rowNames = { tasks: 'task', questions: 'question', messages: 'message', reports: 'report', actions: 'action' };
-
-function humanLine(reply: Reply): string {
-  if (typeof reply.error === 'string')
-    return typeof reply.hint === 'string' ? `${reply.error}. ${reply.hint}` : reply.error;
-  // An agent's text is front matter, never the line that speaks to people.
-  if (typeof reply.sender_id === 'string') return 'The message is sent.';
-  if (typeof reply.asker_id === 'string')
-    return reply.answer === null ? 'The question is posted.' : 'The question is answered.';
-  if (typeof reply.report_id === 'string') return `The report is ${String(reply.status)}.`;
-  if (typeof reply.message === 'string') return reply.message;
-  for (const [list, name] of Object.entries(rowNames)) {
-    const rows = reply[list];
-    if (Array.isArray(rows)) return rows.length === 1 ? `1 ${name}.` : `${rows.length} ${name}s.`;
-  }
-  if (typeof reply.status === 'string') return `The task is ${reply.status}.`;
-  if (typeof reply.claim_number === 'number') {
-    return `The task is yours: send its result to POST /v1/tasks/${String(reply.task_id)}/deliver by ${String(reply.claim_deadline)}.`;
-  }
-  if (typeof reply.balance === 'number') return `You have ${reply.balance} credits.`;
-  return 'Done.';
+  return `---\n${lines(reply, '')}---\n${line(reply)}\n`;
 }

@@ -23,12 +23,12 @@ const position = eventPosition();
  *
  * @throws DomainError `invalid_request` for what no stream has handed out.
  */
-export function lastEventId({ headers }: FastifyRequest): number | undefined {
+export function lastEventId({ headers }: FastifyRequest): string | undefined {
   const given = headers['last-event-id'];
   if (given === undefined || given === '') return undefined;
-  const { data, error } = position.safeParse(given);
+  const { error } = position.safeParse(given);
   if (error !== undefined) throw invalid(`Last-Event-ID: ${error.issues[0]!.message}`);
-  return data;
+  return given as string;
 }
 
 /**

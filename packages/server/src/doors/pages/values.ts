@@ -1,4 +1,4 @@
-import { type DocumentPage, documents, type Endpoint, endpoints, type EventRule, events, limits } from '@pinchwork/sdk';
+import { documentRows, endpointRows, type EventRule, events, limits, shownLine, shownPath } from '@pinchwork/sdk';
 import { reference } from '@pinchwork/sdk/reference';
 import { hourMs, minuteMs, secondMs } from '../../ground/clock.ts';
 import type { Config, RateLimit } from '../../ground/config.ts';
@@ -7,7 +7,6 @@ import { mostMatched } from '../../rules/platform-tasks/post.ts';
 import { version } from '../../ground/version.ts';
 import type { Values } from './template.ts';
 
-const shown = (path: string) => path.replace(/:(\w+)/g, '{$1}');
 const number = (value: number) => value.toLocaleString('en-US');
 const mebibyte = 1024 * 1024;
 
@@ -27,13 +26,10 @@ const words = { none: '–', agent: 'key', admin: 'admin key' } as const;
 
 /** The table of endpoints, told by the tables that the server is made of. */
 function endpointTable(): string {
-  const api = Object.entries<Endpoint>(endpoints).map(
-    ([name, { method, path, auth }]) =>
-      `| ${method} ${shown(path)} | ${words[auth]} | ${reference[name as keyof typeof endpoints].summary} |`,
+  const api = endpointRows.map(
+    (endpoint) => `| ${shownLine(endpoint)} | ${words[endpoint.auth]} | ${reference[endpoint.name].summary} |`,
   );
-  const pages = Object.values<DocumentPage>(documents).map(
-    ({ path, summary }) => `| GET ${shown(path)} | – | ${summary} |`,
-  );
+  const pages = documentRows.map(({ path, summary }) => `| GET ${shownPath(path)} | – | ${summary} |`);
   return ['| Method and path | Needs | What it does |', '|---|---|---|', ...api, ...pages].join('\n');
 }
 

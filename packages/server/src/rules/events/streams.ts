@@ -14,8 +14,8 @@ const mostReads = 4;
 /** What a reader asks for. */
 export interface StreamRequest {
   /** The last event that it knows; undefined: it wants what happens from now on. */
-  readonly after: number | undefined;
-  readonly types: readonly EventType[] | undefined;
+  readonly after?: number | undefined;
+  readonly types?: readonly EventType[] | undefined;
 }
 
 /** A stream that its reader's connection is ready for: `begin` starts it there. */

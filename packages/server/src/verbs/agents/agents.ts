@@ -40,12 +40,10 @@ import { switchWebhook } from '../../rules/webhooks/queries.ts';
 export type Anonymous = Pick<Call, 'ctx' | 'address' | 'transact'>;
 
 /** Makes an agent with its first key and its signup bonus. The key is shown in the answer and nowhere else. */
-export async function register(
-  { ctx, transact }: Anonymous,
-  input: z.output<typeof RegisterRequest>,
-): Promise<RegisterResponse> {
+export async function register(call: Anonymous, input: z.output<typeof RegisterRequest>): Promise<RegisterResponse> {
+  const { ctx } = call;
   if (input.webhook_url !== undefined) await checkWebhookUrl(input.webhook_url, ctx.config.webhooks, ctx.resolve);
-  return transact('register', async (tx) => {
+  return call.transact('register', async (tx) => {
     const now = ctx.clock.now();
     const agentId = ctx.newId('agent');
     const { key, row } = newKey();
@@ -187,8 +185,8 @@ export async function showCredits(call: Call, query: z.output<typeof LedgerQuery
 
 /** Gives an agent credits from the mint. For the operator. */
 export function grantCredits(call: Anonymous, input: z.output<typeof GrantRequest>): Promise<GrantResponse> {
-  const { ctx, transact } = call;
-  return transact('grant', async (tx) => {
+  const { ctx } = call;
+  return call.transact('grant', async (tx) => {
     const reason = input.reason ?? 'admin_grant';
     const { id } = await readAgent(tx, input.agent_id);
     const transfer = { transferId: ctx.newId('ledgerEntry'), at: ctx.clock.now() };

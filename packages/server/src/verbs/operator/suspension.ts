@@ -15,8 +15,8 @@ import { setSuspension, setWords } from '../../rules/agents/queries.ts';
  * and deadlines stay. What waits for its webhook is sent when the suspension ends.
  */
 export async function suspendAgent(call: Anonymous, input: z.output<typeof SuspendRequest>): Promise<SuspendResponse> {
-  const { ctx, transact } = call;
-  const response = await transact('suspend', async (tx) => {
+  const { ctx } = call;
+  const response = await call.transact('suspend', async (tx) => {
     const { id, suspended_at, suspension_reason } = await readAgent(tx, input.agent_id);
     const now = ctx.clock.now();
     const { suspended } = input;

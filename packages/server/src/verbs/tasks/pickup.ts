@@ -1,4 +1,4 @@
-import type { PickupBatchResponse, TaskPickupResponse } from '@pinchwork/sdk';
+import type { NothingToPickUp, PickupBatchResponse, TaskPickupResponse } from '@pinchwork/sdk';
 import { ratingsOf } from '../../rules/agents/queries.ts';
 import { Board, justBefore } from '../../rules/board/board.ts';
 import { hurried, patient } from '../../rules/search/pace.ts';
@@ -47,15 +47,16 @@ export function pickupTask(call: Call, taskId: string): Promise<TaskPickupRespon
   });
 }
 
-export interface PickedUp {
+interface PickedUp {
   readonly tasks: TaskPickupResponse[];
   /** Whether the time was up before the whole board had been looked through. */
   readonly isPartial: boolean;
 }
 
-/** Claims the next task on the agent's board that passes a filter; none when there is none. */
-export function pickupNext(call: Call, filter: BoardFilter): Promise<PickedUp> {
-  return claimThrough(call, filter, 1);
+/** Claims the next task on the agent's board that passes a filter; says so when there is none, or none was found in time. */
+export async function pickupNext(call: Call, filter: BoardFilter): Promise<TaskPickupResponse | NothingToPickUp> {
+  const { tasks, isPartial } = await claimThrough(call, filter, 1);
+  return tasks[0] ?? (isPartial ? { search_partial: true } : {});
 }
 
 /** Claims up to `count` tasks in one transaction. */

@@ -5,6 +5,7 @@ import type { Call } from '../context.ts';
 import { arrangeMatching } from '../../rules/platform-tasks/post.ts';
 import { insertTask } from '../../rules/tasks/inserts.ts';
 import { personStatements } from '../../rules/tasks/statements.ts';
+import { awaitResult } from './read.ts';
 import { refusal } from '../../rules/tasks/refusal.ts';
 import { moveCreditsAndRecord } from '../../rules/lifecycle/transition.ts';
 import { taskView } from '../../rules/tasks/view.ts';
@@ -14,12 +15,25 @@ const defaultCredits = 50;
 /**
  * Posts a task and holds its price in escrow.
  *
+ * @param input with `wait`: waits this many seconds for the task to be delivered or to end.
  * @throws DomainError `insufficient_credits` when the poster can't cover `max_credits`.
  */
-export function createTask(
+export async function createTask(
   call: Call,
-  input: Omit<z.output<typeof CreateTaskRequest>, 'wait'>,
-): Promise<CreateTaskResponse> {
+  { wait, ...input }: z.output<typeof CreateTaskRequest>,
+): Promise<CreateTaskResponse | TaskResponse> {
+  const created = await post(call, input);
+  if (wait === undefined) return created;
+  try {
+    return await awaitResult(call, created.task_id, wait);
+  } catch (error) {
+    // The task is there, whatever becomes of the wait: an error now would have it posted twice.
+    call.ctx.log.warn(error, 'a wait for a new task broke off');
+    return created;
+  }
+}
+
+function post(call: Call, input: Omit<z.output<typeof CreateTaskRequest>, 'wait'>): Promise<CreateTaskResponse> {
   const { ctx, agentId } = call;
   return call.transact('create', async (tx) => {
     const now = ctx.clock.now();

@@ -38,16 +38,12 @@ export async function showTask(call: Call, taskId: string, waitSeconds?: number)
 
 const show = async ({ db }: Context, task: TaskRow, agentId: string) => taskView(await withTexts(db, task), agentId);
 
-/** Waits for a new task's result: the task once it is delivered or has ended, else null when the time is up. */
-export async function awaitResult(
-  call: Call,
-  taskId: string,
-  waitSeconds: number,
-): Promise<{ done: boolean; task: TaskResponse }> {
+/** Waits for a new task's result: the task once it is delivered or has ended, or as it is when the time is up. */
+export async function awaitResult(call: Call, taskId: string, waitSeconds: number): Promise<TaskResponse> {
   const isDone = ({ status }: TaskRow) => stateOf(status).showsDelivery || isEnded(status);
   const task = await waitForTask(call.ctx, taskId, call.agentId, waitSeconds, isDone, call.signal);
   if (task === undefined) throw taskNotFound();
-  return { done: isDone(task), task: taskView(task, call.agentId) };
+  return taskView(task, call.agentId);
 }
 
 /** An agent's own tasks, as poster and as worker, newest first. */

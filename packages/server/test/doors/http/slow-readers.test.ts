@@ -18,6 +18,8 @@ afterEach(async () => {
   for (const close of opened.splice(0).reverse()) await close();
 });
 
+const line = () => 'A reply.';
+
 /** A server that answers `/large` with 12 MiB, `/small` with a few bytes, and `/poll` when it is told to. */
 class Server {
   readonly #app: FastifyInstance;
@@ -33,14 +35,14 @@ class Server {
     app.route({
       method: ['GET', 'POST'],
       url: '/large',
-      handler: (request, reply) => sendReply(request, reply.header('x-task-id', 'tk-1'), 200, { text: large }),
+      handler: (_request, reply) => sendReply(reply.header('x-task-id', 'tk-1'), 200, { text: large }, line),
     });
-    app.get('/small', (request, reply) => sendReply(request, reply, 200, { text: 'x' }));
-    app.get('/poll', async (request, reply) => {
+    app.get('/small', (_request, reply) => sendReply(reply, 200, { text: 'x' }, line));
+    app.get('/poll', async (_request, reply) => {
       await new Promise<void>((resolve) => {
         this.endPoll = resolve;
       });
-      return sendReply(request, reply, 200, { text: 'x' });
+      return sendReply(reply, 200, { text: 'x' }, line);
     });
   }
 

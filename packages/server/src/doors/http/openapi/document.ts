@@ -1,10 +1,22 @@
-import { type DocumentPage, documents, type Endpoint, endpoints, idPrefixes } from '@pinchwork/sdk';
+import {
+  type AnyEndpoint,
+  type DocumentPage,
+  documents,
+  type Endpoint,
+  endpointRows,
+  type IdKind,
+  idPrefixes,
+  limitHeaders,
+  limits,
+  requestHeaders,
+  shownPath,
+} from '@pinchwork/sdk';
 import { type Reference, reference, tags } from '@pinchwork/sdk/reference';
 import type { z } from 'zod';
 import { version } from '../../../ground/version.ts';
 import { toMarkdown } from '../render.ts';
 import { componentName, componentSchemas, type Json, meaning, queryProperties, refTo } from './components.ts';
-import { headerRefs, limitHeaders, replyHeaders } from './headers.ts';
+import { headerComponents, headerRefs } from './headers.ts';
 import { errorResponse, responsesOf } from './responses.ts';
 
 /**
@@ -16,11 +28,11 @@ import { errorResponse, responsesOf } from './responses.ts';
 export function openApiDocument(origin: string): Json {
   const paths: Record<string, Json> = {};
   const add = (path: string, method: string, operation: Json) => {
-    const key = path.replace(/:(\w+)/g, '{$1}');
+    const key = shownPath(path);
     paths[key] = { ...paths[key], [method.toLowerCase()]: operation };
   };
-  for (const [name, endpoint] of Object.entries<Endpoint>(endpoints)) {
-    add(endpoint.path, endpoint.method, operationOf(name, endpoint, reference[name as keyof typeof reference]));
+  for (const endpoint of endpointRows) {
+    add(endpoint.path, endpoint.method, operationOf(endpoint, reference[endpoint.name]));
   }
   for (const [name, page] of Object.entries<DocumentPage>(documents)) add(page.path, 'get', pageOperation(name, page));
   return {
@@ -38,7 +50,7 @@ export function openApiDocument(origin: string): Json {
     paths,
     components: {
       schemas: componentSchemas(),
-      headers: replyHeaders,
+      headers: headerComponents(),
       securitySchemes: {
         agent: { type: 'http', scheme: 'bearer', description: 'The API key that registration gave: `pwk-…`.' },
         admin: { type: 'http', scheme: 'bearer', description: 'The operator’s key, `PINCHWORK_ADMIN_KEY`.' },
@@ -47,35 +59,26 @@ export function openApiDocument(origin: string): Json {
   };
 }
 
-function operationOf(name: string, endpoint: Endpoint, about: Reference): Json {
+function operationOf(endpoint: AnyEndpoint, about: Reference): Json {
   return {
-    operationId: name,
+    operationId: endpoint.name,
     tags: [about.tag],
     summary: about.summary,
     description: about.description,
     security: endpoint.auth === 'none' ? [] : [{ [endpoint.auth]: [] }],
     parameters: [
-      ...pathParameters(endpoint.path),
+      ...pathParameters(endpoint.params),
       ...queryParameters(endpoint, about),
-      ...(endpoint.isStream === true ? [lastEventId] : []),
-      ...(endpoint.method === 'GET' ? [] : [idempotencyKey(endpoint)]),
+      ...(endpoint.isStream ? [lastEventId] : []),
+      ...(endpoint.idempotency === 'none' ? [] : [idempotencyKey(endpoint)]),
     ],
-    ...(endpoint.body === undefined ? {} : { requestBody: requestBody(name, endpoint, about) }),
-    responses: responsesOf(name, endpoint, about),
+    ...(endpoint.body === undefined ? {} : { requestBody: requestBody(endpoint, about) }),
+    responses: responsesOf(endpoint, about),
   };
 }
 
-/** Which kind of thing an id in a path names. */
-function idKind(path: string, parameter: string): keyof typeof idPrefixes {
-  if (parameter === 'question_id') return 'question';
-  if (path.startsWith('/v1/agents')) return 'agent';
-  if (path.startsWith('/v1/me/webhook')) return 'delivery';
-  return path.startsWith('/v1/admin/reports') ? 'report' : 'task';
-}
-
-function pathParameters(path: string): Json[] {
-  return [...path.matchAll(/:(\w+)/g)].map(([, name]) => {
-    const kind = idKind(path, name!);
+function pathParameters(params: Readonly<Record<string, IdKind>> = {}): Json[] {
+  return Object.entries(params).map(([name, kind]) => {
     const prefix = idPrefixes[kind];
     return {
       name,
@@ -120,27 +123,32 @@ const lastEventId: Json = {
   name: 'Last-Event-ID',
   in: 'header',
   required: false,
-  description:
-    'The number of the last event that you have received, as browsers send it by themselves. It goes before `after`.',
+  description: requestHeaders['Last-Event-ID'],
   schema: { type: 'integer', minimum: 0 },
   example: 0,
 };
 
-const idempotencyKey = ({ auth }: Endpoint): Json => ({
-  name: 'Idempotency-Key',
-  in: 'header',
-  required: false,
-  description:
-    auth === 'none'
+function idempotencyKey({ idempotency }: Endpoint): Json {
+  const isSealed = idempotency === 'sealed';
+  return {
+    name: 'Idempotency-Key',
+    in: 'header',
+    required: false,
+    description: isSealed
       ? 'The same request with the same key answers the same, once, for ten minutes. At least 16 random characters.'
       : 'The same request with the same key answers the same, and happens once, for 24 hours.',
-  schema: { type: 'string', minLength: auth === 'none' ? 16 : 1, maxLength: 255 },
-  example: '3f1b6c52-8a57-4c1e-9d43-5b1f0e7a9c21',
-});
+    schema: {
+      type: 'string',
+      minLength: isSealed ? limits.registerKeyLength : 1,
+      maxLength: limits.idempotencyKeyLength,
+    },
+    example: '3f1b6c52-8a57-4c1e-9d43-5b1f0e7a9c21',
+  };
+}
 
-function requestBody(name: string, endpoint: Endpoint, { body = {} }: Reference): Json {
+function requestBody(endpoint: AnyEndpoint, { body = {} }: Reference): Json {
+  const { name, mainField } = endpoint;
   const schema = refTo(componentName(endpoint.body!));
-  const { mainField } = endpoint;
   const required = Object.values<z.ZodType>(endpoint.body!.shape).some((field) => !field.safeParse(undefined).success);
   const asText = {
     schema: { type: 'string', ...(required ? { minLength: 1 } : {}), description: textDescription(mainField) },
@@ -168,7 +176,7 @@ function asMarkdown(body: Json, mainField: string | undefined): string {
   const { [mainField ?? '']: main, ...fields } = body;
   const text = typeof main === 'string' ? main : undefined;
   if (Object.keys(fields).length === 0) return text ?? '';
-  return toMarkdown({ ...fields, result: text ?? '' });
+  return toMarkdown({ ...fields, result: text ?? '' }, () => '');
 }
 
 function pageOperation(name: string, page: DocumentPage): Json {
@@ -181,8 +189,12 @@ function pageOperation(name: string, page: DocumentPage): Json {
       },
     ]),
   );
-  const headers = headerRefs(['X-Request-Id', ...limitHeaders, ...(page.status === 307 ? ['Location'] : [])]);
-  const notFound = page.query !== undefined || page.path.includes(':');
+  const headers = headerRefs([
+    'X-Request-Id',
+    ...Object.keys(limitHeaders),
+    ...(page.status === 307 ? ['Location'] : []),
+  ]);
+  const notFound = page.query !== undefined || page.params !== undefined;
   return {
     operationId: `page_${name}`,
     tags: ['Documents'],
@@ -190,7 +202,7 @@ function pageOperation(name: string, page: DocumentPage): Json {
     description: page.description,
     security: [],
     parameters: [
-      ...pathParameters(page.path),
+      ...pathParameters(page.params),
       ...Object.entries(page.query ?? {}).map(([parameter, { description, example }]) => ({
         ...{ name: parameter, in: 'query', required: false, description, schema: { type: 'string' }, example },
       })),

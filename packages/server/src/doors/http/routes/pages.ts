@@ -1,4 +1,4 @@
-import { documents } from '@pinchwork/sdk';
+import { documents, isId } from '@pinchwork/sdk';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { wireTime } from '../../../ground/clock.ts';
 import type { Context } from '../../../verbs/context.ts';
@@ -11,7 +11,6 @@ import { isHidden } from '../../../rules/tasks/refusal.ts';
 import { tagsOf } from '../../../rules/tasks/view.ts';
 import { baseUrl } from '../base-url.ts';
 import { serveFile } from '../files.ts';
-import { type PathParams, taskId } from '../params.ts';
 
 const newest = 10;
 
@@ -66,7 +65,8 @@ export function pageRoutes(app: FastifyInstance, ctx: Context): void {
     );
   });
   app.get(documents.humanTask.path, async (request, reply) => {
-    const shown = await ctx.db.first(taskById, { id: taskId(request.params as PathParams) });
+    const { id } = request.params as { id: string };
+    const shown = isId('task', id) ? await ctx.db.first(taskById, { id }) : undefined;
     // The platform's own tasks show texts of others: they are for who does them.
     if (shown?.kind !== 'work' || (await isHidden(ctx.db, shown))) throw taskNotFound();
     return send(reply.header('x-robots-tag', 'noindex'), fillPage(task, preview(shown)));

@@ -1,11 +1,9 @@
 import { createRequire } from 'node:module';
-import { documents, endpoints } from '@pinchwork/sdk';
+import { documents } from '@pinchwork/sdk';
 import type { FastifyInstance } from 'fastify';
 import type { Context } from '../../../verbs/context.ts';
 import { baseUrl, cacheDocument } from '../base-url.ts';
-import { capabilities } from '../capabilities.ts';
 import { serveFile } from '../files.ts';
-import { serve } from '../endpoint.ts';
 
 const ours = (name: string) => new URL(`../../../../static/${name}`, import.meta.url);
 const { resolve } = createRequire(import.meta.url);
@@ -13,10 +11,6 @@ const swaggerUi = (name: string) => resolve(`swagger-ui-dist/${name}`);
 
 /** The reference: for programs, and to read and try out. */
 export function referenceRoutes(app: FastifyInstance, ctx: Context): void {
-  serve(app, ctx, endpoints.showCapabilities, async ({ request, reply }) => {
-    cacheDocument(ctx, reply);
-    return capabilities(baseUrl(ctx, request));
-  });
   // Made when it is first asked for: an idle server does without it.
   let document: Promise<(origin: string) => string> | undefined;
   app.get(documents.openapi.path, async (request, reply) => {

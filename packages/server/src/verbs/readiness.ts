@@ -1,7 +1,8 @@
-import { type Clock, secondMs } from '../../ground/clock.ts';
-import { DomainError } from '../../ground/errors.ts';
-import type { Database } from '../../storage/database.ts';
-import { type Params, prepared } from '../../storage/prepared.ts';
+import type { HealthResponse } from '@pinchwork/sdk';
+import { type Clock, secondMs } from '../ground/clock.ts';
+import { DomainError, storageUnavailable } from '../ground/errors.ts';
+import type { Database } from '../storage/database.ts';
+import { type Params, prepared } from '../storage/prepared.ts';
 
 /** So long an answer holds: anybody may ask, and each look is a write. */
 const holdsMs = secondMs;
@@ -24,6 +25,13 @@ export class Readiness {
   constructor({ db, clock }: { readonly db: Database; readonly clock: Clock }) {
     this.#db = db;
     this.#clock = clock;
+  }
+
+  /** @throws DomainError `storage_unavailable` when the storage takes no writes. */
+  async check(): Promise<HealthResponse> {
+    const reason = await this.reason();
+    if (reason !== undefined) throw storageUnavailable(new Error(reason), { reason });
+    return { status: 'ok' };
   }
 
   /** @returns why it takes none, as a sentence; undefined: it does. */

@@ -1,17 +1,18 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
-import { limits } from '@pinchwork/sdk';
-import type { FastifyRequest } from 'fastify';
-import { hourMs, minuteMs } from '../../ground/clock.ts';
-import type { Context } from '../../verbs/context.ts';
-import type { Database } from '../../storage/database.ts';
-import { prepared } from '../../storage/prepared.ts';
-import { DomainError, invalid, overloaded } from '../../ground/errors.ts';
+import { type AnyEndpoint, limits } from '@pinchwork/sdk';
+import { hourMs, minuteMs } from '../ground/clock.ts';
+import type { Context } from '../verbs/context.ts';
+import type { Tx } from '../storage/database.ts';
+import { prepared } from '../storage/prepared.ts';
+import { DomainError, invalid, overloaded } from '../ground/errors.ts';
+import type { Caller } from './caller.ts';
+import type { InvokeOptions, RawInput } from './invoke.ts';
 
 /**
  * Idempotency keys (contract section 1): the record is written in the transaction of the verb itself, so that a
  * request and its repetition have one effect, also when they arrive at once, on two nodes, or around a crash.
  */
-interface RecordKey {
+export interface RecordKey {
   readonly scope: string;
   readonly key: string;
   readonly fingerprint: string;
@@ -19,6 +20,8 @@ interface RecordKey {
   /** Turns a reply into what is stored, and back. */
   readonly seal: (reply: string) => string;
   readonly open: (stored: string) => string;
+  /** Whether the answer was an earlier one's. */
+  replayed: boolean;
 }
 
 /** Takes the key, or one that has expired. Changes no row when it is taken: then it waits for whoever has it. */
@@ -52,36 +55,30 @@ const giveKeyBack = prepared('giveKeyBack', (db, p: { scope: string; key: string
   db.deleteFrom('idempotency_keys').where('scope', '=', p.scope).where('key', '=', p.key),
 );
 
-export interface Replayable {
-  readonly transact: Database['transact'];
-  /** Whether the answer was an earlier one's. */
-  readonly replayed: () => boolean;
-}
-
-/** How a request's verb is to run its transaction: once per idempotency key, or plainly if it has none. */
-export function replayable(ctx: Context, request: FastifyRequest): Replayable {
-  const record = recordKey(request);
-  if (record === undefined) return { transact: (verb, work) => ctx.db.transact(verb, work), replayed: () => false };
+/**
+ * Runs a verb's transaction once per idempotency key: a repetition gets the first answer.
+ *
+ * @param record the key; its `replayed` says afterwards whether the answer was an earlier one's.
+ * @throws DomainError `idempotency_key_reused` when the key belongs to another request.
+ */
+export function once<T>(ctx: Context, record: RecordKey, verb: string, work: (tx: Tx) => Promise<T>): Promise<T> {
   const { scope, key, fingerprint, keptMs, seal, open } = record;
-  let replayed = false;
-  const transact: Database['transact'] = <T>(verb: string, work: Parameters<typeof ctx.db.transact<T>>[1]) =>
-    ctx.db.transact(verb, async (tx) => {
-      const now = ctx.clock.now();
-      replayed = (await tx.run(takeKey, { scope, key, fingerprint, now, expires_at: now + keptMs })) === 0;
-      if (replayed) {
-        const earlier = await tx.first(findKey, { scope, key });
-        // Deleted at this very moment, because it expired.
-        if (earlier === undefined) throw overloaded();
-        if (earlier.fingerprint !== fingerprint) throw reused();
-        return JSON.parse(open(earlier.reply)) as T;
-      }
-      const value = await work(tx);
-      // Only successes with content are kept; an error takes the record with it as it rolls back.
-      if (value === null) tx.send(giveKeyBack, { scope, key });
-      else tx.send(keepReply, { scope, key, reply: seal(JSON.stringify(value)) });
-      return value;
-    });
-  return { transact, replayed: () => replayed };
+  return ctx.db.transact(verb, async (tx) => {
+    const now = ctx.clock.now();
+    record.replayed = (await tx.run(takeKey, { scope, key, fingerprint, now, expires_at: now + keptMs })) === 0;
+    if (record.replayed) {
+      const earlier = await tx.first(findKey, { scope, key });
+      // Deleted at this very moment, because it expired.
+      if (earlier === undefined) throw overloaded();
+      if (earlier.fingerprint !== fingerprint) throw reused();
+      return JSON.parse(open(earlier.reply)) as T;
+    }
+    const value = await work(tx);
+    // Only successes with content are kept; an error takes the record with it as it rolls back.
+    if (value === null) tx.send(giveKeyBack, { scope, key });
+    else tx.send(keepReply, { scope, key, reply: seal(JSON.stringify(value)) });
+    return value;
+  });
 }
 
 const reused = () =>
@@ -91,26 +88,41 @@ const reused = () =>
     'Use a new key for each new request; repeat the same request byte for byte.',
   );
 
-function recordKey(request: FastifyRequest): RecordKey | undefined {
-  const key = request.headers['idempotency-key'];
-  // Reads have nothing to repeat; the header means nothing there.
-  if (key === undefined || request.method === 'GET' || request.method === 'HEAD') return undefined;
-  if (typeof key !== 'string' || key === '' || key.length > limits.idempotencyKeyLength) {
+/**
+ * The record of a call's idempotency key; undefined where there is none, or none is needed.
+ *
+ * @throws DomainError `invalid_request` for a key that can't be one.
+ */
+export function recordKey(
+  endpoint: AnyEndpoint,
+  caller: Caller,
+  input: RawInput,
+  options: InvokeOptions,
+): RecordKey | undefined {
+  const { idempotencyKey: key } = options;
+  // Reads have nothing to repeat; a key means nothing there.
+  if (key === undefined || endpoint.idempotency === 'none') return undefined;
+  if (key === '' || key.length > limits.idempotencyKeyLength) {
     throw invalid(`Idempotency-Key must be 1 to ${limits.idempotencyKeyLength} characters long`);
   }
-  const fingerprint = createHash('sha256')
-    .update(`${request.method} ${request.originalUrl}\n`)
-    .update(request.body instanceof Uint8Array ? request.body : '')
-    .digest('hex');
-  const { caller } = request;
-  if (caller.kind === 'none') return anonymousKey(key, request.ip, fingerprint);
-  const scope = caller.kind === 'agent' ? caller.agentId : 'admin';
-  const plain = (text: string) => text;
-  return { scope, key, fingerprint, keptMs: 24 * hourMs, seal: plain, open: plain };
+  const { params, query, body } = input;
+  const fingerprint = options.fingerprint?.() ?? sha256(JSON.stringify([endpoint.name, params, query, body]));
+  if (endpoint.idempotency === 'sealed') return sealedKey(key, caller.credentials.address, fingerprint);
+  const scope = caller.kind === 'agent' ? caller.agentId : caller.kind;
+  return { scope, key, fingerprint, keptMs: 24 * hourMs, seal: asItIs, open: asItIs, replayed: false };
 }
 
-/** Registration: bound to the address, and its answer, which holds an API key, readable with the key alone. */
-function anonymousKey(key: string, address: string, fingerprint: string): RecordKey {
+const asItIs = (text: string) => text;
+
+/** SHA-256 in hexadecimal. */
+export const sha256 = (...parts: readonly (string | Uint8Array)[]): string => {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest('hex');
+};
+
+/** Registration: bound to the address, and its answer, which holds an API key, can be read with the key alone. */
+function sealedKey(key: string, address: string, fingerprint: string): RecordKey {
   if (key.length < limits.registerKeyLength) {
     throw invalid(
       `Idempotency-Key must be at least ${limits.registerKeyLength} characters long here`,
@@ -119,11 +131,12 @@ function anonymousKey(key: string, address: string, fingerprint: string): Record
   }
   return {
     scope: 'register',
-    key: createHash('sha256').update(`${address}\n${key}`).digest('hex'),
+    key: sha256(`${address}\n${key}`),
     fingerprint,
     keptMs: 10 * minuteMs,
     seal: (reply) => encrypt(key, reply),
     open: (stored) => decrypt(key, stored),
+    replayed: false,
   };
 }
 

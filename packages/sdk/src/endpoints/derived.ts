@@ -1,0 +1,56 @@
+import type { z } from 'zod';
+import { type ErrorCode, errorCodes } from '../errors.ts';
+import { longestText } from '../fields.ts';
+import { limits } from '../limits.ts';
+import type { Auth, LimitName } from './row.ts';
+
+/** What any request may be answered with, whatever it asks for: it is no valid HTTP, it is too slow, storage fails. */
+const always: readonly ErrorCode[] = [
+  'invalid_request',
+  'request_timeout',
+  'headers_too_large',
+  'internal_error',
+  'overloaded',
+  'storage_unavailable',
+];
+
+/** What comes with a kind of caller. */
+const byAuth: Readonly<Record<Auth, readonly ErrorCode[]>> = {
+  none: [],
+  agent: ['unauthorized', 'agent_suspended'],
+  admin: ['unauthorized', 'forbidden', 'not_configured'],
+};
+
+interface ErrorCauses {
+  readonly auth: Auth;
+  readonly limit: LimitName | 'none';
+  /** Reads have no body, and nothing to repeat. */
+  readonly hasBody: boolean;
+  /** The refusals of the endpoint's own. */
+  readonly own: readonly ErrorCode[];
+}
+
+/** Every refusal that an endpoint knows, in the order of `errorCodes`. */
+export function errorsOf({ auth, limit, hasBody, own }: ErrorCauses): readonly ErrorCode[] {
+  const codes = new Set<ErrorCode>([...always, ...byAuth[auth], ...own]);
+  if (limit !== 'none') codes.add('rate_limited');
+  if (hasBody) codes.add('payload_too_large').add('idempotency_key_reused');
+  return errorCodes.filter((code) => codes.has(code));
+}
+
+/** A character outside the basic plane, escaped in JSON: `\ud83d\ude00`. */
+const bytesPerCharacter = 12;
+/** What stands around a value in JSON, and any value that is not text. */
+const bytesPerField = 64;
+/** The smallest limit, and the step in which limits grow. */
+const stepBytes = 64 * 1024;
+
+/** The length up to which bodies of a schema are read (contract section 1): every legal one fits. */
+export function bodyBytesOf(body: z.ZodObject | undefined): number {
+  const fields: readonly (readonly [string, z.ZodType])[] = Object.entries(body?.shape ?? {});
+  const longest = fields.reduce(
+    (sum, [name, field]) => sum + name.length + bytesPerField + longestText(field) * bytesPerCharacter,
+    0,
+  );
+  return Math.min(limits.bodyBytes, Math.max(1, Math.ceil(longest / stepBytes)) * stepBytes);
+}

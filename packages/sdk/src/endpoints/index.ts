@@ -1,0 +1,49 @@
+import type { z } from 'zod';
+import { accountEndpoints, directoryEndpoints, startEndpoints } from './agents.ts';
+import { eventEndpoints, webhookEndpoints } from './events.ts';
+import { healthEndpoints, operatorEndpoints } from './operator.ts';
+import { reviewEndpoints } from './review.ts';
+import { type Endpoint, named } from './row.ts';
+import { talkEndpoints } from './talk.ts';
+import { taskEndpoints } from './tasks.ts';
+import { workEndpoints } from './work.ts';
+
+export type { Auth, Endpoint, HeaderFields, Idempotency, LimitName, Method, OtherSuccess, Scope } from './row.ts';
+export { limitNames, methods, scopes, shownLine, shownPath, successOf } from './row.ts';
+export type { NothingToPickUp } from './work.ts';
+
+/** The endpoints (contract section 2), by the names that clients and documents know them by. */
+export const endpoints = named({
+  ...startEndpoints,
+  ...taskEndpoints,
+  ...workEndpoints,
+  ...reviewEndpoints,
+  ...talkEndpoints,
+  ...accountEndpoints,
+  ...eventEndpoints,
+  ...webhookEndpoints,
+  ...directoryEndpoints,
+  ...operatorEndpoints,
+  ...healthEndpoints,
+});
+
+export type Endpoints = typeof endpoints;
+export type EndpointName = keyof Endpoints;
+
+/** Any row of the table. */
+export type AnyEndpoint = Endpoint & { readonly name: EndpointName };
+
+/** The rows in the order of the table. */
+export const endpointRows: readonly AnyEndpoint[] = Object.values(endpoints);
+
+/** The ids in the path of an endpoint, by their parameters' names. */
+export type ParamsOf<E extends Endpoint> = Readonly<Record<keyof E['params'] & string, string>>;
+
+/** The query of an endpoint, as a handler gets it. */
+export type QueryOf<E extends Endpoint> = E['query'] extends z.ZodObject ? z.output<E['query']> : undefined;
+
+/** The body of an endpoint, as a handler gets it. */
+export type BodyOf<E extends Endpoint> = E['body'] extends z.ZodObject ? z.output<E['body']> : undefined;
+
+/** What any success of an endpoint says. */
+export type ReplyOf<E extends Endpoint> = z.output<E['reply']>;

@@ -1,0 +1,75 @@
+import * as replies from '../replies.ts';
+import * as requests from '../requests.ts';
+import { counted, endpoint } from './row.ts';
+
+/** What the holder of the admin key does. */
+export const operatorEndpoints = {
+  grantCredits: endpoint({
+    method: 'POST',
+    path: '/v1/admin/credits/grant',
+    auth: 'admin',
+    body: requests.GrantRequest,
+    reply: replies.GrantResponse,
+    line: ({ granted, agent_id }) => `${agent_id} is granted ${counted(granted, 'credit')}.`,
+    errors: ['not_found'],
+  }),
+  suspendAgent: endpoint({
+    method: 'POST',
+    path: '/v1/admin/agents/suspend',
+    auth: 'admin',
+    body: requests.SuspendRequest,
+    reply: replies.SuspendResponse,
+    line: ({ message }) => message,
+    errors: ['not_found'],
+  }),
+  audit: endpoint({
+    method: 'GET',
+    path: '/v1/admin/audit',
+    auth: 'admin',
+    reply: replies.AuditResponse,
+    line: ({ ok, broken }) =>
+      ok ? 'The books are right.' : `Something is wrong: ${counted(broken.length, 'finding')}.`,
+  }),
+  listReports: endpoint({
+    method: 'GET',
+    path: '/v1/admin/reports',
+    auth: 'admin',
+    query: requests.ReportsQuery,
+    reply: replies.ReportsResponse,
+    line: ({ reports }) => `${counted(reports.length, 'report')}.`,
+  }),
+  decideReport: endpoint({
+    method: 'POST',
+    path: '/v1/admin/reports/:id',
+    params: { id: 'report' },
+    auth: 'admin',
+    body: requests.DecideReportRequest,
+    mainField: 'note',
+    reply: replies.AdminReport,
+    headers: { 'X-Task-Id': 'task_id' },
+    line: ({ status }) => `The report is ${status}.`,
+    errors: ['not_found'],
+  }),
+  showAdminLog: endpoint({
+    method: 'GET',
+    path: '/v1/admin/log',
+    auth: 'admin',
+    query: requests.AdminLogQuery,
+    reply: replies.AdminLogResponse,
+    line: ({ actions }) => `${counted(actions.length, 'action')}.`,
+  }),
+};
+
+const probe = {
+  method: 'GET',
+  auth: 'none',
+  limit: 'none',
+  reply: replies.HealthResponse,
+  alwaysJson: true,
+} as const;
+
+/** What load balancers and supervisors ask. */
+export const healthEndpoints = {
+  health: endpoint({ ...probe, path: '/health', line: () => 'The server is alive.' }),
+  ready: endpoint({ ...probe, path: '/health/ready', line: () => 'The server is ready.' }),
+};

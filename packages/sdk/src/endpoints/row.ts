@@ -1,0 +1,203 @@
+import type { z } from 'zod';
+import type { ErrorCode } from '../errors.ts';
+import type { FieldHeader } from '../headers.ts';
+import type { IdKind } from '../ids.ts';
+import { bodyBytesOf, errorsOf } from './derived.ts';
+
+/** The kinds of requests that are limited, each on its own (contract section 10). */
+export const limitNames = ['register', 'create', 'pickup', 'deliver', 'read', 'write', 'admin'] as const;
+export type LimitName = (typeof limitNames)[number];
+
+/** What a key may be allowed to do (contract section 10, "Scopes"). Each of the others includes `read`. */
+export const scopes = ['read', 'post', 'work', 'manage'] as const;
+export type Scope = (typeof scopes)[number];
+
+export const methods = ['GET', 'POST', 'PATCH'] as const;
+export type Method = (typeof methods)[number];
+export type Auth = 'none' | 'agent' | 'admin';
+
+/**
+ * What an `Idempotency-Key` does: nothing, as on reads; the first success is kept for a day; or it is kept for ten
+ * minutes, encrypted under the key itself, because it holds a secret (contract section 1, "Idempotency").
+ */
+export type Idempotency = 'none' | 'kept' | 'sealed';
+
+/** The header and the field of the reply that it repeats. A field that is absent or null gives no header. */
+export type HeaderFields = Readonly<Partial<Record<FieldHeader, string>>>;
+
+/** A success other than the usual one of its endpoint. */
+export interface OtherSuccess<Reply extends z.ZodType = z.ZodType> {
+  /** A 204 has no content: what its reply says is in the headers. */
+  readonly status: 200 | 201 | 204;
+  /** When it is this one, as a sentence for documents. */
+  readonly when: string;
+  readonly reply: Reply;
+  readonly headers: HeaderFields;
+  /** Tells from a reply whether it is this success. */
+  is(reply: Readonly<Record<string, unknown>>): boolean;
+}
+
+/** An endpoint's row before the table gives it the name that it has there. */
+export interface Row<
+  Param extends string = string,
+  Query extends z.ZodObject | undefined = z.ZodObject | undefined,
+  Body extends z.ZodObject | undefined = z.ZodObject | undefined,
+  Reply extends z.ZodType = z.ZodType,
+  Stream extends boolean = boolean,
+> {
+  readonly method: Method;
+  /** Path parameters stand as `:id`. */
+  readonly path: string;
+  /** What the id in each path parameter names. An id of another shape is not found. */
+  readonly params: Readonly<Record<Param, IdKind>>;
+  readonly auth: Auth;
+  /** A key needs one of these scopes. None: every key may call it, or it takes no agent's key at all. */
+  readonly scopes: readonly Scope[];
+  /** The rate limit that counts it. */
+  readonly limit: LimitName | 'none';
+  readonly query: Query;
+  readonly body: Body;
+  /** The longest body that is read: every legal one fits, in JSON with each character escaped too. */
+  readonly bodyBytes: number;
+  /** The field that a body of plain text fills. */
+  readonly mainField: string | undefined;
+  readonly idempotency: Idempotency;
+  /** The status of the usual success. */
+  readonly status: 200 | 201;
+  /** The schema of the usual success; its type covers the other successes too. */
+  readonly reply: Reply;
+  readonly headers: HeaderFields;
+  readonly others: readonly OtherSuccess[];
+  /** One line for people about a reply, without any text that an agent wrote. */
+  line(reply: z.output<Reply>): string;
+  /** Every code that it can be refused with. */
+  readonly errors: readonly ErrorCode[];
+  /** The reply is JSON whatever `Accept` says. */
+  readonly alwaysJson: boolean;
+  /** The reply is a stream of server-sent events without an end; `reply` is the data of each. */
+  readonly isStream: Stream;
+  /** The reply is the same for everybody, and caches may keep it for some minutes. */
+  readonly isDocument: boolean;
+}
+
+/**
+ * One endpoint (contract section 2): who may call it, what a request holds, what a success looks like, and how it
+ * can fail. Server, client, command line and documents all read these rows; nobody guesses from names or shapes.
+ */
+export interface Endpoint<
+  Param extends string = string,
+  Query extends z.ZodObject | undefined = z.ZodObject | undefined,
+  Body extends z.ZodObject | undefined = z.ZodObject | undefined,
+  Reply extends z.ZodType = z.ZodType,
+  Stream extends boolean = boolean,
+> extends Row<Param, Query, Body, Reply, Stream> {
+  readonly name: string;
+}
+
+/** Gives each row the name that it has in the table. */
+export function named<const T extends Readonly<Record<string, Row>>>(
+  rows: T,
+): { readonly [Name in keyof T]: T[Name] & { readonly name: Name } } {
+  const entries = Object.entries(rows).map(([name, row]) => [name, { name, ...row }]);
+  return Object.fromEntries(entries) as { [Name in keyof T]: T[Name] & { readonly name: Name } };
+}
+
+/** The names of the parameters in a path: `id` in `/v1/tasks/:id`. */
+export type PathParam<Path extends string> = Path extends `${string}:${infer Rest}`
+  ? Rest extends `${infer Name}/${infer Tail}`
+    ? Name | PathParam<`/${Tail}`>
+    : Rest
+  : never;
+
+/** The names of an object's fields; of a union, those of any member. */
+type FieldOf<T> = T extends unknown ? keyof T & string : never;
+
+/** What is written down of an endpoint. The rest of its row follows from that. */
+interface Spec<
+  Path extends string,
+  Query extends z.ZodObject | undefined,
+  Body extends z.ZodObject | undefined,
+  Reply extends z.ZodType,
+  Other extends z.ZodType,
+  Stream extends boolean,
+> {
+  readonly method: Method;
+  readonly path: Path;
+  readonly auth: Auth;
+  readonly scopes?: readonly Scope[];
+  /** Where it is not the one for all reads, or all writes, or all the operator does. */
+  readonly limit?: LimitName | 'none';
+  readonly query?: Query;
+  readonly body?: Body;
+  readonly mainField?: Body extends z.ZodObject ? FieldOf<z.output<Body>> : never;
+  /** Where the reply holds a secret. */
+  readonly idempotency?: 'sealed';
+  readonly status?: 200 | 201;
+  readonly reply: Reply;
+  readonly headers?: Readonly<Partial<Record<FieldHeader, FieldOf<z.output<Reply | Other>>>>>;
+  readonly others?: readonly OtherSuccess<Other>[];
+  line(reply: z.output<Reply | Other>): string;
+  /** The refusals of its own, besides those that come with a key, a body, a limit. */
+  readonly errors?: readonly ErrorCode[];
+  readonly alwaysJson?: boolean;
+  readonly isStream?: Stream;
+  readonly isDocument?: boolean;
+}
+
+/** Makes an endpoint's whole row of what is written down of it, keeping the types of its parts. */
+export function endpoint<
+  const Path extends string,
+  Reply extends z.ZodType,
+  Other extends z.ZodType = never,
+  Query extends z.ZodObject | undefined = undefined,
+  Body extends z.ZodObject | undefined = undefined,
+  const Stream extends boolean = false,
+>(
+  spec: Spec<Path, Query, Body, Reply, Other, Stream> &
+    ([PathParam<Path>] extends [never]
+      ? { readonly params?: never }
+      : { readonly params: Readonly<Record<PathParam<Path>, IdKind>> }),
+): Row<PathParam<Path>, Query, Body, Reply | Other, Stream> {
+  const { method, path, auth, params = {}, scopes = [], others = [], headers = {} } = spec;
+  const isRead = method === 'GET';
+  const limit = spec.limit ?? (auth === 'admin' ? 'admin' : isRead ? 'read' : 'write');
+  return {
+    method,
+    path,
+    params: params as Readonly<Record<PathParam<Path>, IdKind>>,
+    auth,
+    scopes,
+    limit,
+    query: spec.query as Query,
+    body: spec.body as Body,
+    bodyBytes: bodyBytesOf(spec.body),
+    mainField: spec.mainField,
+    idempotency: isRead ? 'none' : (spec.idempotency ?? 'kept'),
+    status: spec.status ?? 200,
+    reply: spec.reply,
+    headers,
+    others,
+    line: spec.line,
+    errors: errorsOf({ auth, limit, hasBody: !isRead, own: spec.errors ?? [] }),
+    alwaysJson: spec.alwaysJson ?? false,
+    isStream: (spec.isStream ?? false) as Stream,
+    isDocument: spec.isDocument ?? false,
+  };
+}
+
+/** Which of its endpoint's successes a reply is. */
+export function successOf(row: Row, reply: object): Row | OtherSuccess {
+  for (const other of row.others) if (other.is(reply as Readonly<Record<string, unknown>>)) return other;
+  return row;
+}
+
+/** A path as documents show it: `/v1/tasks/{id}`. */
+export const shownPath = (path: string): string => path.replace(/:(\w+)/g, '{$1}');
+
+/** `POST /v1/tasks/{id}/deliver` */
+export const shownLine = ({ method, path }: Pick<Endpoint, 'method' | 'path'>): string =>
+  `${method} ${shownPath(path)}`;
+
+/** `1 task`, `2 tasks` */
+export const counted = (count: number, one: string, many = `${one}s`): string =>
+  `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`;

@@ -1,0 +1,88 @@
+import { isAwaited, type TaskStatus } from '../replies.ts';
+import * as replies from '../replies.ts';
+import * as requests from '../requests.ts';
+import { counted, endpoint } from './row.ts';
+
+/** What every reply that is one task repeats. */
+export const taskHeaders = { 'X-Task-Id': 'task_id', 'X-Status': 'status' } as const;
+
+const stateOf = ({ status }: { readonly status: TaskStatus }) => `The task is ${status}.`;
+
+/** Only a whole task names its poster: the reply to a create that did not wait is shorter. */
+const isWholeTask = (reply: Readonly<Record<string, unknown>>) => reply.poster_id !== undefined;
+
+/** Posting tasks and looking at them. */
+export const taskEndpoints = {
+  createTask: endpoint({
+    method: 'POST',
+    path: '/v1/tasks',
+    auth: 'agent',
+    scopes: ['post'],
+    limit: 'create',
+    body: requests.CreateTaskRequest,
+    mainField: 'need',
+    status: 201,
+    reply: replies.CreateTaskResponse,
+    headers: taskHeaders,
+    others: [
+      {
+        status: 200,
+        when: 'With `wait`: the task, delivered or ended.',
+        reply: replies.TaskResponse,
+        headers: { ...taskHeaders, 'X-Credits-Charged': 'credits_charged' },
+        is: (reply) => isWholeTask(reply) && isAwaited(reply.status as TaskStatus),
+      },
+      {
+        status: 201,
+        when: 'With `wait`, when the time is up: the task as it is.',
+        reply: replies.TaskResponse,
+        headers: taskHeaders,
+        is: isWholeTask,
+      },
+    ],
+    line: stateOf,
+    errors: ['insufficient_credits'],
+  }),
+  listBoard: endpoint({
+    method: 'GET',
+    path: '/v1/tasks/available',
+    auth: 'agent',
+    scopes: ['read'],
+    query: requests.BoardQuery,
+    reply: replies.BoardResponse,
+    line: ({ tasks }) => `${counted(tasks.length, 'task')}.`,
+  }),
+  listMyTasks: endpoint({
+    method: 'GET',
+    path: '/v1/tasks/mine',
+    auth: 'agent',
+    scopes: ['read'],
+    query: requests.MyTasksQuery,
+    reply: replies.MyTasksResponse,
+    line: ({ tasks }) => `${counted(tasks.length, 'task')}.`,
+  }),
+  showTask: endpoint({
+    method: 'GET',
+    path: '/v1/tasks/:id',
+    params: { id: 'task' },
+    auth: 'agent',
+    scopes: ['read'],
+    query: requests.ShowTaskQuery,
+    reply: replies.TaskResponse,
+    headers: taskHeaders,
+    line: stateOf,
+    errors: ['not_found'],
+  }),
+  cancel: endpoint({
+    method: 'POST',
+    path: '/v1/tasks/:id/cancel',
+    params: { id: 'task' },
+    auth: 'agent',
+    scopes: ['post'],
+    body: requests.NoBody,
+    reply: replies.TaskResponse,
+    headers: taskHeaders,
+    line: ({ max_credits }) => `The task is cancelled; you have ${counted(max_credits, 'credit')} back.`,
+    errors: ['not_found', 'forbidden', 'conflict'],
+  }),
+};

@@ -1,0 +1,92 @@
+import { z } from 'zod';
+import * as replies from '../replies.ts';
+import * as requests from '../requests.ts';
+import { counted, endpoint } from './row.ts';
+import { taskHeaders } from './tasks.ts';
+
+const pickupHeaders = { 'X-Task-Id': 'task_id', 'X-Budget': 'max_credits' } as const;
+
+const yours = ({ task_id, claim_deadline }: replies.TaskPickupResponse) =>
+  `The task is yours: send its result to POST /v1/tasks/${task_id}/deliver by ${claim_deadline}.`;
+
+/** No task passed the filter, or none was found in time. */
+const Nothing = z.object({ search_partial: z.literal(true).optional() });
+
+export type NothingToPickUp = z.output<typeof Nothing>;
+
+/** Picking tasks up and delivering them. */
+export const workEndpoints = {
+  pickupNext: endpoint({
+    method: 'POST',
+    path: '/v1/tasks/pickup',
+    auth: 'agent',
+    scopes: ['work'],
+    limit: 'pickup',
+    query: requests.PickupQuery,
+    body: requests.NoBody,
+    reply: replies.TaskPickupResponse,
+    headers: pickupHeaders,
+    others: [
+      {
+        status: 204,
+        when: 'There is nothing to pick up.',
+        reply: Nothing,
+        headers: { 'X-Search-Partial': 'search_partial' },
+        is: (reply) => reply.task_id === undefined,
+      },
+    ],
+    line: (reply) => ('task_id' in reply ? yours(reply) : 'There is nothing to pick up.'),
+    errors: ['pickups_paused'],
+  }),
+  pickupBatch: endpoint({
+    method: 'POST',
+    path: '/v1/tasks/pickup/batch',
+    auth: 'agent',
+    scopes: ['work'],
+    limit: 'pickup',
+    body: requests.PickupBatchRequest,
+    reply: replies.PickupBatchResponse,
+    line: ({ tasks }) => `${counted(tasks.length, 'task')}.`,
+    errors: ['pickups_paused'],
+  }),
+  pickup: endpoint({
+    method: 'POST',
+    path: '/v1/tasks/:id/pickup',
+    params: { id: 'task' },
+    auth: 'agent',
+    scopes: ['work'],
+    limit: 'pickup',
+    body: requests.NoBody,
+    reply: replies.TaskPickupResponse,
+    headers: pickupHeaders,
+    line: yours,
+    errors: ['not_found', 'conflict', 'pickups_paused'],
+  }),
+  deliver: endpoint({
+    method: 'POST',
+    path: '/v1/tasks/:id/deliver',
+    params: { id: 'task' },
+    auth: 'agent',
+    scopes: ['work'],
+    limit: 'deliver',
+    body: requests.DeliverRequest,
+    mainField: 'result',
+    reply: replies.TaskResponse,
+    headers: { ...taskHeaders, 'X-Credits-Charged': 'credits_charged' },
+    line: ({ status, credits_charged }) =>
+      `The task is ${status}; you charge ${counted(credits_charged ?? 0, 'credit')}.`,
+    errors: ['not_found', 'forbidden', 'conflict'],
+  }),
+  abandon: endpoint({
+    method: 'POST',
+    path: '/v1/tasks/:id/abandon',
+    params: { id: 'task' },
+    auth: 'agent',
+    scopes: ['work'],
+    body: requests.AbandonRequest,
+    reply: replies.TaskResponse,
+    headers: taskHeaders,
+    line: ({ status }) => `You have given the task up; it is ${status}.`,
+    errors: ['not_found', 'forbidden', 'conflict'],
+  }),
+};

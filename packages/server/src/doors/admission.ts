@@ -1,0 +1,72 @@
+import type { Endpoint } from '@pinchwork/sdk';
+import { hourMs, minuteMs, secondMs } from '../ground/clock.ts';
+import type { RateLimit } from '../ground/config.ts';
+import type { Context } from '../verbs/context.ts';
+import { DomainError } from '../ground/errors.ts';
+import type { Usage } from '../rules/limits/windows.ts';
+import { type Caller, type Credentials, identify } from './caller.ts';
+
+/** Whether a call is let in, and what is left of the caller's rate limit. */
+export interface Admission {
+  /** Undefined when the call is refused. */
+  readonly caller: Caller | undefined;
+  /** Why the call is refused. */
+  readonly refusal: DomainError | undefined;
+  /** Undefined where no limit applies. */
+  readonly usage: Usage | undefined;
+}
+
+/**
+ * Decides whether a call may come in, before anything of it is read. The order (contract section 1, "Errors") is:
+ * the key, a suspension, then the rate limit. Whoever has no good key is counted by its address, and is told of the
+ * limit instead of the key once that is used up.
+ *
+ * @throws DomainError only when the server fails.
+ */
+export async function admit(ctx: Context, endpoint: Endpoint, credentials: Credentials): Promise<Admission> {
+  let caller: Caller;
+  try {
+    caller = await identify(ctx, endpoint.auth, credentials);
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error;
+    if (error.code !== 'unauthorized' && error.code !== 'forbidden') {
+      return { caller: undefined, refusal: error, usage: undefined };
+    }
+    const usage = ctx.limits.takeForAddress(credentials.address);
+    return { caller: undefined, refusal: refusalOf(usage, ctx.clock.now()) ?? error, usage };
+  }
+  const counted = count(ctx, endpoint, caller);
+  const usage = counted instanceof Promise ? await counted : counted;
+  const refusal = refusalOf(usage, ctx.clock.now());
+  return { caller: refusal === undefined ? caller : undefined, refusal, usage };
+}
+
+/** Counts a call against its limit. Only registrations are counted in the database. */
+function count({ limits }: Context, { limit }: Endpoint, { kind, agentId, credentials: { address } }: Caller) {
+  if (limit === 'none') return undefined;
+  if (limit === 'register') return limits.takeRegistration(address);
+  if (kind === 'none') return limits.takeForAddress(address);
+  return limits.takeForCaller(limit, kind === 'agent' ? agentId : kind);
+}
+
+/** The refusal that a used up limit comes to; undefined while something is left of it. */
+export function refusalOf(usage: Usage | undefined, now: number): DomainError | undefined {
+  if (usage === undefined || usage.allowed) return undefined;
+  const seconds = secondsLeft(usage, now);
+  return new DomainError(
+    'rate_limited',
+    `Too many requests: no more than ${usage.limit.count} per ${windowName(usage.limit)} are allowed here`,
+    `Wait ${seconds} seconds, then go on; RateLimit-Remaining tells how many are left.`,
+    { retryAfterSeconds: seconds },
+  );
+}
+
+/** Seconds until a limit's window ends. */
+export const secondsLeft = ({ endsAt }: Usage, now: number): number =>
+  Math.max(1, Math.ceil((endsAt - now) / secondMs));
+
+function windowName({ windowMs }: RateLimit): string {
+  if (windowMs <= secondMs) return 'second';
+  if (windowMs <= minuteMs) return 'minute';
+  return windowMs <= hourMs ? 'hour' : 'day';
+}

@@ -1,0 +1,55 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { Auth } from '@pinchwork/sdk';
+import { hashKey, wrongKey } from '../rules/agents/credentials.ts';
+import { secondMs } from '../ground/clock.ts';
+import type { Context } from '../verbs/context.ts';
+import { DomainError } from '../ground/errors.ts';
+
+/** What a caller shows of itself. */
+export interface Credentials {
+  /** The key that it sent; undefined when it sent none, or something that can't be one. */
+  readonly key: string | undefined;
+  /** The network address that it calls from. */
+  readonly address: string;
+}
+
+/** Who calls. */
+export interface Caller {
+  readonly kind: Auth;
+  /** Empty for everybody but an agent. */
+  readonly agentId: string;
+  readonly credentials: Credentials;
+  /** When the credentials were last checked. */
+  readonly checkedAt: number;
+}
+
+/** After this long a caller's credentials are checked again: a suspension must bite within a second. */
+const staleMs = secondMs / 2;
+
+/**
+ * Finds out who calls.
+ *
+ * @throws DomainError in the order of the contract: `not_configured`, `unauthorized`, then what is forbidden.
+ */
+export async function identify(ctx: Context, auth: Auth, credentials: Credentials): Promise<Caller> {
+  const checkedAt = ctx.clock.now();
+  if (auth === 'none') return { kind: auth, agentId: '', credentials, checkedAt };
+  const { adminKey } = ctx.config;
+  if (auth === 'admin' && adminKey === undefined) {
+    throw new DomainError('not_configured', 'The admin API is off', 'Start the server with PINCHWORK_ADMIN_KEY set.');
+  }
+  const { key } = credentials;
+  if (key === undefined) throw wrongKey();
+  if (auth === 'agent') {
+    return { kind: auth, agentId: await ctx.credentials.authenticate(key), credentials, checkedAt };
+  }
+  if (!timingSafeEqual(Buffer.from(hashKey(key)), Buffer.from(hashKey(adminKey!)))) {
+    throw new DomainError('forbidden', 'This is not the admin key');
+  }
+  return { kind: auth, agentId: '', credentials, checkedAt };
+}
+
+/** Whether so much time has passed since a caller was let in that its credentials must be checked again. */
+export function isStale({ checkedAt }: Caller, now: number): boolean {
+  return now - checkedAt > staleMs || now < checkedAt;
+}

@@ -1,0 +1,91 @@
+import type { BodyOf, Endpoint, EndpointName, Endpoints, ParamsOf, QueryOf, ReplyOf } from '@pinchwork/sdk';
+import { grantCredits, register, showCredits, showMe, updateMe } from '../verbs/agents/agents.ts';
+import { listAgents, showAgent } from '../verbs/agents/directory.ts';
+import { suspendAgent } from '../verbs/operator/suspension.ts';
+import { listBoard } from '../verbs/tasks/browse.ts';
+import { boardFilter } from '../rules/board/filter.ts';
+import type { Call } from '../verbs/context.ts';
+import { listMessages, sendMessage } from '../verbs/conversation/messages.ts';
+import { answerQuestion, askQuestion, listQuestions } from '../verbs/conversation/questions.ts';
+import { listEvents } from '../verbs/events.ts';
+import type { OpenStream } from '../rules/events/streams.ts';
+import { showAdminLog } from '../verbs/operator/admin-log.ts';
+import { decideReport, listReports, reportTask } from '../verbs/operator/reports.ts';
+import { rate } from '../verbs/tasks/rate.ts';
+import { showStats } from '../verbs/agents/stats.ts';
+import { listTrust } from '../verbs/agents/trust.ts';
+import { pickupBatch, pickupNext, pickupTask } from '../verbs/tasks/pickup.ts';
+import { cancelTask, createTask } from '../verbs/tasks/post.ts';
+import { listMyTasks, showTask } from '../verbs/tasks/read.ts';
+import { approve, reject } from '../verbs/tasks/review.ts';
+import { abandon, deliver } from '../verbs/tasks/work.ts';
+import { listDeliveries, redeliver, testWebhook } from '../verbs/webhooks.ts';
+import { capabilities } from './capabilities.ts';
+
+/** What a handler gets: everything checked against the endpoint's row. */
+export interface Input<E extends Endpoint> {
+  readonly params: ParamsOf<E>;
+  readonly query: QueryOf<E>;
+  readonly body: BodyOf<E>;
+}
+
+type Output<E extends Endpoint> = E['isStream'] extends true ? OpenStream : ReplyOf<E>;
+
+/** Calls the verb of an endpoint. Knows nothing of any transport. */
+type Handler<E extends Endpoint> = (call: Call, input: Input<E>) => Output<E> | Promise<Output<E>>;
+
+/** The verb of every endpoint. One that is missing does not compile. */
+export const handlers: { readonly [Name in EndpointName]: Handler<Endpoints[Name]> } = {
+  register: (call, { body }) => register(call, body),
+  showCapabilities: ({ origin }) => capabilities(origin),
+
+  createTask: (call, { body }) => createTask(call, body),
+  listBoard: (call, { query }) => listBoard(call, query),
+  listMyTasks: (call, { query }) => listMyTasks(call, query),
+  showTask: (call, { params, query }) => showTask(call, params.id, query.wait),
+  cancel: (call, { params }) => cancelTask(call, params.id),
+
+  pickupNext: (call, { query }) => pickupNext(call, boardFilter(query)),
+  pickupBatch: (call, { body }) => pickupBatch(call, boardFilter(body), body.count),
+  pickup: (call, { params }) => pickupTask(call, params.id),
+  deliver: (call, { params, body }) => deliver(call, params.id, body),
+  abandon: (call, { params, body }) => abandon(call, params.id, body),
+
+  approve: (call, { params, body }) => approve(call, params.id, body),
+  reject: (call, { params, body }) => reject(call, params.id, body),
+  rate: (call, { params, body }) => rate(call, params.id, body),
+  report: (call, { params, body }) => reportTask(call, params.id, body),
+
+  listQuestions: (call, { params, query }) => listQuestions(call, params.id, query),
+  askQuestion: (call, { params, body }) => askQuestion(call, params.id, body),
+  answerQuestion: (call, { params, body }) => answerQuestion(call, params.id, params.question_id, body),
+  listMessages: (call, { params, query }) => listMessages(call, params.id, query),
+  sendMessage: (call, { params, body }) => sendMessage(call, params.id, body),
+
+  showMe: (call) => showMe(call),
+  updateMe: (call, { body }) => updateMe(call, body),
+  showCredits: (call, { query }) => showCredits(call, query),
+  showStats: (call) => showStats(call),
+  listTrust: (call, { query }) => listTrust(call, query),
+
+  streamEvents: ({ ctx, agentId }, { query }) => ctx.streams.open(agentId, query),
+  listEvents: (call, { query }) => listEvents(call, query),
+  listDeliveries: (call, { query }) => listDeliveries(call, query),
+  redeliver: (call, { params }) => redeliver(call, params.id),
+  testWebhook: (call) => testWebhook(call),
+
+  listAgents: (call, { query }) => listAgents(call, query),
+  showAgent: (call, { params }) => showAgent(call, params.id),
+
+  grantCredits: (call, { body }) => grantCredits(call, body),
+  suspendAgent: (call, { body }) => suspendAgent(call, body),
+  audit: ({ ctx }) => ctx.audit(),
+  listReports: (call, { query }) => listReports(call, query),
+  decideReport: (call, { params, body }) => decideReport(call, params.id, body),
+  showAdminLog: (call, { query }) => showAdminLog(call, query),
+
+  // Alive: the process answers.
+  health: () => ({ status: 'ok' }),
+  // Ready: the storage takes writes.
+  ready: ({ ctx }) => ctx.readiness.check(),
+};
