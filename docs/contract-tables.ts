@@ -1,5 +1,6 @@
 import { type Endpoint, endpointRows as rows, idPrefixes, shownLine } from '@pinchwork/sdk';
 import { z } from 'zod';
+import { type State, states, type Transition, transitions } from '../packages/server/src/ground/machine.ts';
 import { componentName, componentSchemas } from '../packages/server/src/doors/http/openapi/components.ts';
 
 /** The tables of docs/contract that repeat what the code owns. */
@@ -102,6 +103,34 @@ const kinds: Readonly<Record<keyof typeof idPrefixes, string>> = {
   outbox: 'a row of the event outbox (internal; no reply shows one)',
   delivery: 'a webhook delivery',
 };
+
+const credits = { escrow: 'in escrow', paid: 'paid to the worker', returned: 'returned to the poster' } as const;
+const yes = (holds: boolean) => (holds ? 'yes' : '');
+
+/** One row per state of a task: what it means, where its credits are, what it shows. */
+export const stateRows = (): string[][] =>
+  Object.entries<State>(states).map(([name, state]) => [
+    code(name),
+    state.means,
+    credits[state.credits],
+    yes(state.isOnBoard),
+    yes(state.showsDelivery),
+    state.talk === 'none' ? '' : state.talk,
+  ]);
+
+/** One row per transition: its name, the kinds of tasks, the states, who makes it, and the events that it sends. */
+export const transitionRows = (): string[][] =>
+  Object.entries<Transition>(transitions).map(
+    ([name, { kinds = ['work'], from, to, by, clock, tells, tellsMatched }]) => [
+      code(name),
+      kinds.join(', '),
+      `${from ?? '–'} → ${to}`,
+      clock === undefined ? by : `clock (${code(clock)})`,
+      [...new Set([...Object.values(tells ?? {}), ...(tellsMatched === undefined ? [] : [tellsMatched])])]
+        .map(code)
+        .join(', '),
+    ],
+  );
 
 /** One row per prefix of ids. */
 export const idRows = (): string[][] =>

@@ -15,7 +15,7 @@ import { settings } from '../packages/server/src/ground/config.ts';
 import { eventTable, inputLimits } from '../packages/server/src/doors/pages/values.ts';
 import { statusOf } from '../packages/server/src/doors/http/errors.ts';
 import { componentName } from '../packages/server/src/doors/http/openapi/components.ts';
-import { endpointRows as contractEndpoints, idRows, objectRows } from './contract-tables.ts';
+import { endpointRows as contractEndpoints, idRows, objectRows, stateRows, transitionRows } from './contract-tables.ts';
 
 /**
  * The tables of the documentation that repeat what the code owns. `npm run docs` writes them anew; a test fails when a
@@ -96,6 +96,8 @@ const tables: Readonly<Record<string, () => string>> = {
   'contract endpoints': () => table(['Method and path', 'Who', 'Body or query', 'Success'], contractEndpoints()),
   'reply objects': () => table(['Object', 'Fields'], objectRows()),
   ids: () => table(['Prefix', 'Names'], idRows()),
+  states: () => table(['State', 'Meaning', 'Credits', 'On the board', 'Shows the delivery', 'Talk'], stateRows()),
+  transitions: () => table(['Transition', 'Kinds of tasks', 'From → to', 'Who', 'Events'], transitionRows()),
   events: eventTable,
   headers: () =>
     table(

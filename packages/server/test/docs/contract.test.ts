@@ -12,6 +12,7 @@ import {
 import * as sdk from '@pinchwork/sdk';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { type Transition, transitions } from '../../src/ground/machine.ts';
 import { settings } from '../../src/ground/config.ts';
 
 const root = new URL('../../../../', import.meta.url);
@@ -127,6 +128,15 @@ describe('the contract marks as [new] only what the code does not have', () => {
       }
     }
   });
+});
+
+it('the table of events names the recipients that the state machine tells', () => {
+  const said = (type: string) => (events as Record<string, EventRule>)[type]!.to;
+  for (const [name, { tells = {}, tellsMatched }] of Object.entries<Transition>(transitions)) {
+    if (tells.poster !== undefined) expect(said(tells.poster), name).toContain('poster');
+    if (tells.worker !== undefined) expect(said(tells.worker), name).toContain('worker');
+    if (tellsMatched !== undefined) expect(said(tellsMatched), name).toContain('matched agents');
+  }
 });
 
 /** Every source and document that may cite the contract or a decision. */
