@@ -181,6 +181,28 @@ const damages: [string, (busy: Busy) => string | string[], (busy: Busy) => strin
     ({ worker }) => worker.id,
   ],
   [
+    'only mint is negative',
+    () => `insert into ledger_entries (transfer_id, account_id, amount, reason, created_at)
+      values ('le-fees', 'mint', 100, 'grant', 1), ('le-fees', 'fees', -100, 'grant', 1)`,
+    () => 'platform',
+  ],
+  [
+    'only mint is negative',
+    ({ poster }) => `insert into ledger_entries (transfer_id, account_id, amount, reason, created_at)
+      values ('le-mint', 'mint', 1000, 'grant', 1), ('le-mint', '${poster.id}', -1000, 'grant', 1)`,
+    () => 'platform',
+  ],
+  [
+    'earnings over time end in what was earned',
+    ({ worker }) => `update earnings set total = total + 1 where agent_id = '${worker.id}'`,
+    ({ worker }) => worker.id,
+  ],
+  [
+    'trust counts every dealing of its two agents',
+    ({ poster }) => `update trust set interactions = interactions + 1 where truster_id = '${poster.id}'`,
+    ({ poster }) => poster.id,
+  ],
+  [
     'nothing is overdue',
     ({ posted }) => `update tasks set expires_at = 1 where id = '${posted}'`,
     ({ posted }) => posted,
