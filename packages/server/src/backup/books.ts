@@ -1,6 +1,6 @@
 import audit, { atRest } from '../audit/audit.ts';
 import type { Reader } from '../storage/database.ts';
-import { openSqliteReader } from '../storage/sqlite/sqlite.ts';
+import { openSqliteReader } from '../storage/sqlite/reader.ts';
 
 type Checked = Awaited<ReturnType<typeof audit>>['checked'];
 

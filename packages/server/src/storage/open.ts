@@ -12,5 +12,5 @@ export async function openDatabase(url: string, options: PostgresOptions): Promi
 /** Opens the data for reading alone, also while a server is running on it. */
 export async function openReader(url: string): Promise<OwnReader> {
   if (isPostgresUrl(url)) return openDatabase(url, { onError: () => undefined });
-  return (await import('./sqlite/sqlite.ts')).openSqliteReader(url);
+  return (await import('./sqlite/reader.ts')).openSqliteReader(url);
 }

@@ -22,7 +22,7 @@ import { type Needle, portions, type TaskRef } from '../search/texts.ts';
 export interface BoardFilter {
   /** All of these must be there. */
   readonly tags: readonly string[];
-  /** Stands in need or context, folded (`search/fold.ts`). Never empty. */
+  /** Stands in need or context, folded (`rules/search/fold.ts`). Never empty. */
   readonly part?: string | undefined;
 }
 

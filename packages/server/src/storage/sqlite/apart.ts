@@ -1,7 +1,13 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { ApartJob } from '../database.ts';
-import { openSqliteReader } from './sqlite.ts';
-import type { JobOrder, JobOutcome } from './threads.ts';
+import { openSqliteReader } from './reader.ts';
+
+/** What a thread is told, and what it answers. */
+export interface JobOrder {
+  readonly job: string;
+  readonly input: unknown;
+}
+export type JobOutcome = { readonly output: unknown } | { readonly error: unknown };
 
 /** A worker thread of the embedded database: jobs, one after the other, on a reading connection of its own. */
 const reader = openSqliteReader((workerData as { path: string }).path);

@@ -1,17 +1,7 @@
-import { existsSync } from 'node:fs';
 import BetterSqlite, { type Database as Connection } from 'better-sqlite3';
 import { Kysely, SqliteAdapter, SqliteDialect } from 'kysely';
 import { storageUnavailable } from '../../ground/errors.ts';
-import type {
-  Database,
-  JobLength,
-  OwnReader,
-  SchemaDialect,
-  Signal,
-  SignalListener,
-  Signals,
-  Tx,
-} from '../database.ts';
+import type { Database, JobLength, SchemaDialect, Signal, SignalListener, Signals, Tx } from '../database.ts';
 import type { Params, Prepared } from '../prepared.ts';
 import type { Schema } from '../schema.ts';
 import { Batches } from './batches.ts';
@@ -76,18 +66,6 @@ export function openSqlite(options: SqliteOptions): Database {
     release();
     throw error;
   }
-}
-
-/** Opens the file of a live server for reading alone. */
-export function openSqliteReader(path: string): OwnReader {
-  if (!existsSync(path)) throw new Error(`There is no data file ${path} (PINCHWORK_DATABASE_URL)`);
-  const connection = new BetterSqlite(path, { readonly: true, fileMustExist: true });
-  const statements = new Statements(connection);
-  return {
-    all: (query, params) => settled(() => statements.all(query, params)),
-    first: (query, params) => settled(() => statements.first(query, params)),
-    close: async () => void connection.close(),
-  };
 }
 
 /** There is no other server on an embedded database. */

@@ -1,12 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { overloaded, storageUnavailable } from '../../ground/errors.ts';
-
-/** What a thread is told, and what it answers. */
-export interface JobOrder {
-  readonly job: string;
-  readonly input: unknown;
-}
-export type JobOutcome = { readonly output: unknown } | { readonly error: unknown };
+import type { JobOrder, JobOutcome } from './apart.ts';
 
 interface Job extends JobOrder {
   readonly resolve: (output: unknown) => void;

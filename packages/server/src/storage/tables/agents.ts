@@ -39,7 +39,7 @@ interface AgentsTable {
   pickups_paused_until: number | null;
   /** A hundred times its reputation; the database derives it. */
   reputation_e2: GeneratedAlways<number>;
-  /** Of a suspended agent: its claims are taken away until then, see `tasks/timers.ts`. */
+  /** Of a suspended agent: its claims are taken away until then, see `jobs/timers.ts`. */
   release_claims_until: number | null;
   /** JSON list of the words of `good_at` that stand in `agent_words`; null while they do not. */
   words: string | null;
@@ -68,7 +68,7 @@ interface AgentTagsTable {
   earned: Generated<number>;
   rating_sum: Generated<number>;
   rating_count: Generated<number>;
-  /** Whether it says what the agent can do, 0 or 1 (`system/answer.ts`). */
+  /** Whether it says what the agent can do, 0 or 1 (`rules/platform-tasks/answer.ts`). */
   is_capability: Generated<number>;
 }
 

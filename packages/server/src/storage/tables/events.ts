@@ -26,7 +26,7 @@ interface EventsTable {
   created_at: number;
 }
 
-/** Events for all agents chosen for a task, still to be told one by one (`events/outbox.ts`). */
+/** Events for all agents chosen for a task, still to be told one by one (`rules/events/outbox.ts`). */
 interface OutboxTable {
   id: string;
   task_id: string;

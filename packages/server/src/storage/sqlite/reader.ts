@@ -1,0 +1,17 @@
+import { existsSync } from 'node:fs';
+import BetterSqlite from 'better-sqlite3';
+import type { OwnReader } from '../database.ts';
+import { Statements } from './statements.ts';
+import { settled } from './tx.ts';
+
+/** Opens the file of a live server for reading alone. */
+export function openSqliteReader(path: string): OwnReader {
+  if (!existsSync(path)) throw new Error(`There is no data file ${path} (PINCHWORK_DATABASE_URL)`);
+  const connection = new BetterSqlite(path, { readonly: true, fileMustExist: true });
+  const statements = new Statements(connection);
+  return {
+    all: (query, params) => settled(() => statements.all(query, params)),
+    first: (query, params) => settled(() => statements.first(query, params)),
+    close: async () => void connection.close(),
+  };
+}
