@@ -1,8 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { Params, Prepared } from './prepared.ts';
 import type { Schema } from './schema.ts';
-import type { StepSql } from './step-sql.ts';
-import type { TableChange, TableDefinition } from './table.ts';
+import type { SchemaDialect } from './step-sql.ts';
 
 /** Runs queries that change nothing. */
 export interface Reader {
@@ -122,21 +121,3 @@ export type ApartJob<Input, Output> = (reader: Reader, input: Input) => Promise<
 
 /** A connection of its own, for reading alone. */
 export type OwnReader = Reader & { close(): Promise<void> };
-
-/** How the two engines do, and call, the same things when tables are made. */
-export interface SchemaDialect {
-  /** Has the nodes at work wait before these tables, taken in this order, until the transaction ends. */
-  readonly holdBack: (db: Kysely<Schema>, tables: readonly (keyof Schema)[]) => Promise<void>;
-  /** Brings a table that is there to a new definition (`StepSql.rebuildTable`). */
-  readonly rebuildTable: (step: StepSql, table: TableDefinition, change: TableChange) => Promise<void>;
-  readonly integer: 'integer' | 'bigint';
-  readonly real: 'real' | 'double precision';
-  /** Text that compares by its bytes, as ids must: they sort by time. */
-  readonly id: string;
-  /** Ends a `create table` whose rows are looked up by a primary key of several columns. */
-  readonly clustered: string;
-  /** Ends any other `create table`. */
-  readonly heap: string;
-  /** Makes the index of texts (`TextIndexClauses`). */
-  readonly textIndex: readonly string[];
-}

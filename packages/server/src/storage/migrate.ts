@@ -1,9 +1,10 @@
 import { type Kysely, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import semver from 'semver';
-import type { Database, SchemaDialect } from './database.ts';
+import type { Database } from './database.ts';
 import * as tables from './migrations/0001_tables.ts';
 import type { Schema } from './schema.ts';
+import type { SchemaDialect } from './step-sql.ts';
 
 export interface SchemaStep {
   readonly up: (db: Kysely<Schema>, dialect: SchemaDialect) => Promise<void>;

@@ -1,7 +1,5 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import type { SchemaDialect } from './database.ts';
 import type { Schema } from './schema.ts';
-import type { TableChange, TableDefinition } from './table.ts';
 
 /** What a schema step writes its statements with: each engine's words for the same things, as parts of SQL. */
 export interface StepSql {
@@ -24,6 +22,45 @@ export interface StepSql {
   readonly heap: RawBuilder<unknown>;
   /** Makes the index of texts. */
   readonly textIndex: readonly RawBuilder<unknown>[];
+}
+
+/** A table in the parts that a later step may have to change one by one. */
+export interface TableDefinition {
+  readonly name: keyof Schema;
+  /** The columns that are written, with their keys and references. */
+  readonly columns: RawBuilder<unknown>;
+  /** The columns that the database derives, by their names: type and expression. */
+  readonly generated: Readonly<Record<string, RawBuilder<unknown>>>;
+  /** Conditions on a row, by the names of their constraints. */
+  readonly checks: Readonly<Record<string, RawBuilder<unknown>>>;
+  /** Indexes, by their names: the columns, and the condition of a partial index. */
+  readonly indexes: Readonly<Record<string, RawBuilder<unknown>>>;
+  /** Ends the `create table`: `heap` or `clustered`. */
+  readonly ending: RawBuilder<unknown>;
+}
+
+/** What a step changes in a table besides its checks, by the names in the definition. */
+export interface TableChange {
+  readonly generated?: readonly string[];
+  readonly indexes?: readonly string[];
+}
+
+/** How the two engines do, and call, the same things when tables are made. */
+export interface SchemaDialect {
+  /** Has the nodes at work wait before these tables, taken in this order, until the transaction ends. */
+  readonly holdBack: (db: Kysely<Schema>, tables: readonly (keyof Schema)[]) => Promise<void>;
+  /** Brings a table that is there to a new definition (`StepSql.rebuildTable`). */
+  readonly rebuildTable: (step: StepSql, table: TableDefinition, change: TableChange) => Promise<void>;
+  readonly integer: 'integer' | 'bigint';
+  readonly real: 'real' | 'double precision';
+  /** Text that compares by its bytes, as ids must: they sort by time. */
+  readonly id: string;
+  /** Ends a `create table` whose rows are looked up by a primary key of several columns. */
+  readonly clustered: string;
+  /** Ends any other `create table`. */
+  readonly heap: string;
+  /** Makes the index of texts (`TextIndexClauses`). */
+  readonly textIndex: readonly string[];
 }
 
 /** The parts that one engine's dialect calls for. */

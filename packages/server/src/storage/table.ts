@@ -1,27 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Schema } from './schema.ts';
-import type { StepSql } from './step-sql.ts';
-
-/** A table in the parts that a later step may have to change one by one. */
-export interface TableDefinition {
-  readonly name: keyof Schema;
-  /** The columns that are written, with their keys and references. */
-  readonly columns: RawBuilder<unknown>;
-  /** The columns that the database derives, by their names: type and expression. */
-  readonly generated: Readonly<Record<string, RawBuilder<unknown>>>;
-  /** Conditions on a row, by the names of their constraints. */
-  readonly checks: Readonly<Record<string, RawBuilder<unknown>>>;
-  /** Indexes, by their names: the columns, and the condition of a partial index. */
-  readonly indexes: Readonly<Record<string, RawBuilder<unknown>>>;
-  /** Ends the `create table`: `heap` or `clustered`. */
-  readonly ending: RawBuilder<unknown>;
-}
-
-/** What a step changes in a table besides its checks, by the names in the definition. */
-export interface TableChange {
-  readonly generated?: readonly string[];
-  readonly indexes?: readonly string[];
-}
+import type { StepSql, TableDefinition } from './step-sql.ts';
 
 export const generatedColumn = (name: string, definition: RawBuilder<unknown>) => sql`${sql.ref(name)} ${definition}`;
 export const constraint = (name: string, condition: RawBuilder<unknown>) =>

@@ -1,5 +1,4 @@
 import { type Kysely, sql } from 'kysely';
-import type { SchemaDialect } from '../database.ts';
 import type { Schema } from '../schema.ts';
 import { stepSql } from '../step-sql.ts';
 import { agentTables } from './0001_tables/agents.ts';
@@ -9,6 +8,7 @@ import { ledgerTables } from './0001_tables/ledger.ts';
 import { operationTables } from './0001_tables/operation.ts';
 import { talkTables } from './0001_tables/talk.ts';
 import { taskTables } from './0001_tables/tasks.ts';
+import type { SchemaDialect } from '../step-sql.ts';
 
 /** Every table, in one file a subject; one that refers to another comes after it. */
 export async function up(db: Kysely<Schema>, dialect: SchemaDialect): Promise<void> {

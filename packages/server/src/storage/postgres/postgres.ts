@@ -10,7 +10,7 @@ import {
 import pg from 'pg';
 import type { Clock } from '../../ground/clock.ts';
 import { DomainError, overloaded, storageUnavailable } from '../../ground/errors.ts';
-import { type ApartJob, type Database, type SchemaDialect, type Signal, Tx } from '../database.ts';
+import { type ApartJob, type Database, type Signal, Tx } from '../database.ts';
 import {
   isConflict,
   isConnectionLoss,
@@ -28,6 +28,7 @@ import { textIndexClauses, textIndexTables } from './texts.ts';
 import type { Schema } from '../schema.ts';
 import { withFreshIds } from '../unique.ts';
 import { rebuildTable } from './rebuild.ts';
+import type { SchemaDialect } from '../step-sql.ts';
 
 const connections = 16;
 /** Callers that may wait for a connection; beyond it they are told to come back. */

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import type { StepSql } from '../step-sql.ts';
-import { constraint, createIndexes, generatedColumn, type TableChange, type TableDefinition } from '../table.ts';
+import type { StepSql, TableChange, TableDefinition } from '../step-sql.ts';
+import { constraint, createIndexes, generatedColumn } from '../table.ts';
 
 /**
  * Brings a table to its definition: all its checks are dropped and added, which reads the table once, and the generated

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import type { StepSql } from '../step-sql.ts';
-import { createIndexes, type TableDefinition, tableStatement } from '../table.ts';
+import type { StepSql, TableDefinition } from '../step-sql.ts';
+import { createIndexes, tableStatement } from '../table.ts';
 
 /**
  * Makes a table anew by its definition, with the rows that it has: SQLite can neither alter a CHECK nor the expression of

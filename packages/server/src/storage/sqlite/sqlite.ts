@@ -1,7 +1,7 @@
 import BetterSqlite, { type Database as Connection } from 'better-sqlite3';
 import { Kysely, SqliteAdapter, SqliteDialect } from 'kysely';
 import { storageUnavailable } from '../../ground/errors.ts';
-import type { Database, JobLength, SchemaDialect, Signal, SignalListener, Signals, Tx } from '../database.ts';
+import type { Database, JobLength, Signal, SignalListener, Signals, Tx } from '../database.ts';
 import type { Params, Prepared } from '../prepared.ts';
 import type { Schema } from '../schema.ts';
 import { Batches } from './batches.ts';
@@ -13,6 +13,7 @@ import { textIndexTables } from './texts.ts';
 import { settled } from './tx.ts';
 import { Threads } from './threads.ts';
 import { withFreshIds } from '../unique.ts';
+import type { SchemaDialect } from '../step-sql.ts';
 
 const ddl: SchemaDialect = {
   // Nobody else is there: the file is locked.

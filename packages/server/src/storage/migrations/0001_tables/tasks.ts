@@ -3,8 +3,8 @@ import type { ClockColumn } from '../../../ground/machine.ts';
 import { allStates, boardStates, endedStates, openStates, workerStates } from '../../../ground/states.ts';
 import { clocksOf, statesBeforeBoard } from '../../../ground/transitions.ts';
 import { statusIn } from '../../status.ts';
-import type { StepSql } from '../../step-sql.ts';
-import { createTable, type TableDefinition } from '../../table.ts';
+import type { StepSql, TableDefinition } from '../../step-sql.ts';
+import { createTable } from '../../table.ts';
 
 /** What stands for a clock that is not set: it comes after all others. */
 const never = sql.lit(Number.MAX_SAFE_INTEGER);
