@@ -6,7 +6,7 @@ import type { Tx } from '../storage/database.ts';
 import { prepared } from '../storage/prepared.ts';
 import { DomainError, invalid, overloaded } from '../ground/errors.ts';
 import type { Caller } from './caller.ts';
-import type { InvokeOptions, RawInput } from './invoke.ts';
+import type { InvokeOptions, RawInput } from './input.ts';
 
 /**
  * Idempotency keys (contract section 1): the record is written in the transaction of the verb itself, so that a

@@ -1,6 +1,25 @@
 import type { z } from 'zod';
 import { DomainError } from '../ground/errors.ts';
 
+/** What a call brings, as its door has read it: nothing of it is checked yet. */
+export interface RawInput {
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: unknown;
+  readonly body: unknown;
+}
+
+export interface InvokeOptions {
+  /** Aborted when the caller no longer listens. */
+  readonly signal: AbortSignal;
+  /** What the addresses of this server begin with, for this caller. */
+  readonly origin: string;
+  readonly idempotencyKey?: string | undefined;
+  /** Tells one request from another with the same idempotency key; by default from its endpoint and its input. */
+  fingerprint?(): string;
+  /** Called when the transaction has ended: what follows are waits, which need nothing of the input. */
+  readonly settled?: (() => void) | undefined;
+}
+
 /** Fields that a schema refuses. A door may say more about them in its own terms. */
 export class InvalidFields extends DomainError {
   /** The first step of each refused field's path. */

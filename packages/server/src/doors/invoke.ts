@@ -6,26 +6,7 @@ import { type Admission, admit } from './admission.ts';
 import { type Caller, type Credentials, identify, isStale } from './caller.ts';
 import { handlers, type Input } from './handlers.ts';
 import { once, type RecordKey, recordKey } from './idempotency.ts';
-import { check } from './input.ts';
-
-/** What a call brings, as its door has read it: nothing of it is checked yet. */
-export interface RawInput {
-  readonly params: Readonly<Record<string, string>>;
-  readonly query: unknown;
-  readonly body: unknown;
-}
-
-export interface InvokeOptions {
-  /** Aborted when the caller no longer listens. */
-  readonly signal: AbortSignal;
-  /** What the addresses of this server begin with, for this caller. */
-  readonly origin: string;
-  readonly idempotencyKey?: string | undefined;
-  /** Tells one request from another with the same idempotency key; by default from its endpoint and its input. */
-  fingerprint?(): string;
-  /** Called when the transaction has ended: what follows are waits, which need nothing of the input. */
-  readonly settled?: (() => void) | undefined;
-}
+import { check, type InvokeOptions, type RawInput } from './input.ts';
 
 /** What a call comes to, when it succeeds. */
 export interface Outcome {

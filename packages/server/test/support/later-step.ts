@@ -2,8 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import { version } from '../../src/ground/version.ts';
 import { steps } from '../../src/storage/migrate.ts';
 import { tasksTable } from '../../src/storage/migrations/0001_tables/tasks.ts';
-import { type StepSql, stepSql } from '../../src/storage/step-sql.ts';
-import type { TableDefinition } from '../../src/storage/table.ts';
+import { type StepSql, stepSql, type TableDefinition } from '../../src/storage/step-sql.ts';
 
 /** The tasks of a later version: with another state, which has a deadline of its own. */
 export function laterTasks(step: StepSql): TableDefinition {

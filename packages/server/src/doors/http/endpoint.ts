@@ -2,7 +2,8 @@ import { type AnyEndpoint, endpointRows, type Endpoint, type OtherSuccess, succe
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Context } from '../../verbs/context.ts';
 import { sha256 } from '../idempotency.ts';
-import { type Door, type InvokeOptions, openDoor, type Outcome, type RawInput } from '../invoke.ts';
+import type { InvokeOptions, RawInput } from '../input.ts';
+import { type Door, openDoor, type Outcome } from '../invoke.ts';
 import type { OpenStream } from '../../rules/events/streams.ts';
 import { baseUrl, cacheDocument } from './base-url.ts';
 import { type BodyRow, readBody, readQuery, withTextHint } from './body.ts';
