@@ -107,9 +107,9 @@ export function isTag(text: string): boolean {
 /** The same in JSON Schema, for documents. */
 const tagSchema = { type: 'string', minLength: 1, maxLength: limits.tagLength, pattern: tagPattern.source };
 
-/** How tags are compared: without case. */
+/** How tags are compared, as texts are in a search: without case, and however an accent was typed. */
 export function foldTag(tag: string): string {
-  return tag.toLowerCase();
+  return tag.toLowerCase().replaceAll('ς', 'σ').normalize('NFC');
 }
 
 function distinctTags(tags: readonly string[]): string[] {

@@ -38,7 +38,7 @@ const metadata = list(`
 const carriers = list(`
   https://[::ffff:127.0.0.1] https://[::ffff:7f00:1] https://[0:0:0:0:0:ffff:10.0.0.1] https://[::ffff:8.8.8.8]
   https://[::127.0.0.1] https://[::7f00:1] https://[::8.8.8.8] https://[::ffff:0:127.0.0.1]
-  https://[64:ff9b::127.0.0.1] https://[64:ff9b::a9fe:a9fe] https://[64:ff9b::8.8.8.8] https://[64:ff9b:1::10.0.0.1]
+  https://[64:ff9b::127.0.0.1] https://[64:ff9b::a9fe:a9fe] https://[64:ff9b:1::10.0.0.1]
   https://[2002:7f00:1::] https://[2002:a9fe:a9fe::1] https://[2002:808:808::1]
   https://[2001:0:53aa:64c:0:0:80ff:fffe] https://[2001::1]`);
 
@@ -69,7 +69,7 @@ export const forbiddenAddresses = list(`
   239.255.255.255 240.0.0.1 255.255.255.255 168.63.129.16
   ::1 :: fe80::1 fe80::a9fe:a9fe febf::1 fc00::1 fd00:ec2::254 fdff:ffff::1 fec0::1 ff02::1 2001:db8::1 100::1 3fff::1 5f00::1
   4000::1 2001:10::1 ::ffff:127.0.0.1 ::ffff:10.0.0.1 ::ffff:169.254.169.254 ::ffff:8.8.8.8 ::127.0.0.1 ::8.8.8.8
-  ::ffff:0:127.0.0.1 64:ff9b::127.0.0.1 64:ff9b::8.8.8.8 64:ff9b:1::10.0.0.1 2002:7f00:1:: 2002:a9fe:a9fe::1 2002:808:808::1
+  ::ffff:0:127.0.0.1 64:ff9b::127.0.0.1 64:ff9b:1::10.0.0.1 2002:7f00:1:: 2002:a9fe:a9fe::1 2002:808:808::1
   2001:0:53aa:64c:0:0:80ff:fffe 2001::1`);
 
 /** The ways to write an IPv4 address that a URL takes for the same, and those in which IPv6 carries it. */

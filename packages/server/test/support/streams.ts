@@ -36,7 +36,7 @@ export class StreamReader {
   /** All that has come, as it came. */
   text = '';
   readonly messages: Message[] = [];
-  /** The position to resume from: that of the last id, also one without an event. */
+  /** The position to resume from: that of the last event, or of a comment since. */
   lastId: number | undefined;
   ended = false;
   readonly #request: ClientRequest;
@@ -80,7 +80,7 @@ export class StreamReader {
 
   #take(text: string): void {
     this.text += text;
-    const blocks = (this.#unread + text).split('\n\n');
+    const blocks = this.#withoutComments(this.#unread + text).split('\n\n');
     this.#unread = blocks.pop()!;
     for (const block of blocks) {
       const fields = new Map(block.split('\n').map((line) => line.split(/: (.*)/s, 2) as [string, string]));
@@ -90,6 +90,14 @@ export class StreamReader {
       this.messages.push({ id: this.lastId!, event: fields.get('event')!, data: JSON.parse(data) });
     }
     this.#changed();
+  }
+
+  /** Comments have no empty line after them: they stand before an event, or at the end. */
+  #withoutComments(text: string): string {
+    return text.replace(/^: (?:at (\d+)|still here)\n/gm, (_, position?: string) => {
+      if (position !== undefined) this.lastId = Number(position);
+      return '';
+    });
   }
 
   /** Waits until something holds, or nothing more will come. */

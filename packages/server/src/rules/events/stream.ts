@@ -1,7 +1,7 @@
 import type { EventType } from '@pinchwork/sdk';
 import type { Clock } from '../../ground/clock.ts';
 import type { EventRecord } from './queries.ts';
-import { eventJson, frame, keepAlive, opening, resetFrame } from './wire.ts';
+import { comment, eventJson, frame, resetFrame, retryLine } from './wire.ts';
 
 /** How soon a reader that was cut off should come back. */
 const retryMs = 2_000;
@@ -44,6 +44,8 @@ export class EventStream {
   /** There may be more to read. */
   #wanted = true;
   #reading = false;
+  /** An event has been written. */
+  #hasBegun = false;
   #ended = false;
   #drained: (() => void) | undefined;
   #quietLooks = 0;
@@ -74,12 +76,12 @@ export class EventStream {
     this.#sink = sink;
     this.#position = this.#told = after;
     if (this.#ended) {
-      sink.write(opening(retryMs));
+      sink.write(comment());
       sink.end(false);
       return;
     }
-    this.#write(opening(retryMs, greeting === 'from now on' ? after : undefined));
-    if (greeting === 'reset') this.#write(resetFrame(after, this.#source.clock.now()));
+    this.#write(comment(greeting === 'from now on' ? after : undefined));
+    if (greeting === 'reset') this.#writeEvents(resetFrame(after, this.#source.clock.now()));
     void this.#run();
   }
 
@@ -147,13 +149,19 @@ export class EventStream {
       this.#told = event.number;
       text += frame(event.number, event.type, eventJson(event));
       if (text.length < writeSize) continue;
-      if (!this.#write(text)) {
+      if (!this.#writeEvents(text)) {
         this.#wanted = true;
         return false;
       }
       text = '';
     }
-    return text === '' || this.#write(text);
+    return text === '' || this.#writeEvents(text);
+  }
+
+  #writeEvents(text: string): boolean {
+    const opening = this.#hasBegun ? '' : retryLine(retryMs);
+    this.#hasBegun = true;
+    return this.#write(opening + text);
   }
 
   #write(text: string): boolean {
@@ -163,7 +171,7 @@ export class EventStream {
 
   #comment(): void {
     const spared = this.#position > this.#told;
-    this.#write(keepAlive(spared ? this.#position : undefined));
+    this.#write(comment(spared ? this.#position : undefined));
     this.#told = this.#position;
   }
 

@@ -40,15 +40,13 @@ export function resetFrame(position: number, nowMs: number): string {
   return frame(position, resetType, JSON.stringify({ type: resetType, task_id: null, timestamp: wireTime(nowMs) }));
 }
 
-/**
- * What a stream begins with: how soon to come back when it breaks off.
- *
- * @param position told to a reader that came without one: an id without data makes no event, and is what a browser
- *   resumes from, also when it is cut off before the first event.
- */
-export const opening = (retryMs: number, position?: number): string =>
-  position === undefined ? `retry: ${retryMs}\n\n` : `retry: ${retryMs}\nid: ${position}\n\n`;
+/** Goes before the first event of a stream: how soon to come back when it breaks off. Alone, some readers take it for a broken event. */
+export const retryLine = (retryMs: number): string => `retry: ${retryMs}\n`;
 
-/** Keeps the connection open; tells a reader who has been spared some events up to which position it knows all. */
-export const keepAlive = (position?: number): string =>
-  position === undefined ? ': still here\n\n' : `: still here\nid: ${position}\n\n`;
+/**
+ * A comment, which keeps the connection open. No empty line follows: some readers take one without data before it for a
+ * broken event.
+ *
+ * @param position tells a reader that it knows all up to there: where it came in, or what it was spared.
+ */
+export const comment = (position?: number): string => (position === undefined ? ': still here\n' : `: at ${position}\n`);

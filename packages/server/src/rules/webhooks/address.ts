@@ -6,6 +6,12 @@ import { invalid } from '../../ground/errors.ts';
 /** A name that takes longer than this to look up counts as one that does not resolve yet. */
 const lookupTimeoutMs = 2_000;
 
+/** For how long the machine's list of name servers counts: a laptop, or a container, gets other ones while it runs. */
+const serversHoldMs = 30_000;
+
+/** Whether a look-up failed by what a name server said. */
+const isAnswer = (error: unknown) => /^E(NOTFOUND|NODATA)$/.test((error as NodeJS.ErrnoException).code ?? '');
+
 /** Endings of names that stay within a machine or a network, whatever they resolve to here. */
 const privateEnding = /\.(localhost|local|localdomain|internal|intranet|lan|home|corp|private|home\.arpa)$/i;
 
@@ -20,15 +26,20 @@ const metadataAddresses = new Set(['168.63.129.16', '192.0.0.192']);
 
 /**
  * Whether an address is one of the public internet. Everything that is not plain unicast is refused, and IPv6 also
- * where it carries an IPv4 address inside (mapped, translated, tunnelled).
+ * where it carries an IPv4 address inside (mapped, tunnelled), unless that is how this network reaches public ones.
  */
 export function isPublicAddress(address: string): boolean {
   if (!ipaddr.isValid(address) || metadataAddresses.has(address)) return false;
   const parsed = ipaddr.parse(address);
+  // A network without IPv4 of its own reaches that by NAT64: what counts is the address inside (RFC 6052).
+  if (parsed.range() === 'rfc6052') return isPublicAddress(innerAddress(parsed));
   if (parsed.range() !== 'unicast') return false;
   // The only part of IPv6 that is given out: 2000::/3.
   return parsed.kind() === 'ipv4' || parsed.match(ipaddr.parseCIDR('2000::/3'));
 }
+
+/** The IPv4 address in the last four bytes. */
+const innerAddress = (address: ipaddr.IPv4 | ipaddr.IPv6) => address.toByteArray().slice(-4).join('.');
 
 export interface WebhookPolicy {
   /** `PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS`: http and private hosts are fine. */
@@ -43,6 +54,17 @@ export class ForbiddenAddress extends Error {
   }
 }
 
+/** The addresses of a name could not be found out. */
+export class LookupFailed extends Error {
+  override readonly name = 'LookupFailed';
+  /** What DNS, or the socket to its server, said. */
+  readonly code: string;
+  constructor(cause: unknown) {
+    super('The look-up of a name failed', { cause });
+    this.code = (cause as NodeJS.ErrnoException).code ?? 'UNKNOWN';
+  }
+}
+
 /** All addresses of a name. Rejected when it has none, or they can't be found out. */
 export type Resolve = (name: string) => Promise<readonly LookupAddress[]>;
 
@@ -52,19 +74,30 @@ export type Resolve = (name: string) => Promise<readonly LookupAddress[]>;
  * webhook, and connections to the database. It also reads the machine's own list of hosts, so where private hosts are fine
  * it is the one to ask.
  *
- * @param servers name servers to ask instead of the machine's.
+ * @param servers tells which name servers to ask instead of the machine's.
  */
-export function systemResolve({ allowPrivateNetworks }: WebhookPolicy, servers?: readonly string[]): Resolve {
+export function systemResolve({ allowPrivateNetworks }: WebhookPolicy, servers?: () => readonly string[]): Resolve {
   if (allowPrivateNetworks) return (name) => lookup(name, { all: true });
-  const resolver = new Resolver({ timeout: lookupTimeoutMs, tries: 2 });
-  if (servers !== undefined) resolver.setServers(servers);
+  const open = () => {
+    const resolver = new Resolver({ timeout: lookupTimeoutMs, tries: 2 });
+    if (servers !== undefined) resolver.setServers(servers());
+    return { resolver, until: performance.now() + serversHoldMs };
+  };
+  let current = open();
   return async (name) => {
+    if (performance.now() > current.until) current = open();
+    const asked = current;
+    const { resolver } = asked;
     const [four, six] = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);
     const found = [
       ...(four.status === 'fulfilled' ? four.value.map((address) => ({ address, family: 4 })) : []),
       ...(six.status === 'fulfilled' ? six.value.map((address) => ({ address, family: 6 })) : []),
     ];
-    if (found.length === 0 && four.status === 'rejected') throw four.reason;
+    if (found.length === 0 && four.status === 'rejected') {
+      // The next look-up reads anew whom to ask.
+      if (!isAnswer(four.reason)) asked.until = 0;
+      throw four.reason;
+    }
     return found;
   };
 }

@@ -1,12 +1,12 @@
-import type { Dispatcher } from 'undici';
-import { ForbiddenAddress } from './address.ts';
+import type { IncomingMessage } from 'node:http';
+import { ForbiddenAddress, LookupFailed } from './address.ts';
 
 /** What a webhook's answer says, in words for its owner. */
 
 /** An answer is read so far, to keep the connection, and is then cut off: its status has said everything. */
 const mostAnswerBytes = 16 * 1024;
 
-export async function readSome(body: Dispatcher.ResponseData['body']): Promise<void> {
+export async function readSome(body: IncomingMessage): Promise<void> {
   let read = 0;
   for await (const chunk of body) {
     read += (chunk as Buffer).length;
@@ -22,29 +22,35 @@ export function verdictOn(statusCode: number): string | null {
   return `The receiver answered ${statusCode}${isRedirect ? ': redirects are not followed' : ''}`;
 }
 
-export function headerOf({ headers }: Dispatcher.ResponseData, name: string): string | undefined {
+export function headerOf({ headers }: IncomingMessage, name: string): string | undefined {
   return [headers[name]].flat()[0];
 }
 
-/** The errors of Node's sockets and of undici by their codes, the first pattern that fits. */
+/** The errors of Node's sockets and of its HTTP by their codes, the first pattern that fits. */
 const sentences: readonly [RegExp, string][] = [
-  [/^(ENOTFOUND|EAI_|ENODATA)/, 'The name of the host leads nowhere'],
   [/^ECONNREFUSED$/, 'The connection was refused'],
   [/^(EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL)$/, 'The host can not be reached'],
-  [/^(UND_ERR_CONNECT_TIMEOUT|ETIMEDOUT)$/, 'No connection was made in time'],
-  [/^(UND_ERR_SOCKET|ECONNRESET|EPIPE)$/, 'The connection broke before the answer was whole'],
-  [/^UND_ERR_HEADERS_OVERFLOW$/, 'The headers of the answer are too long'],
-  [/^(HPE_|HTTPParserError)/, 'The answer is not HTTP'],
+  [/^ETIMEDOUT$/, 'No connection was made in time'],
+  [/^(ECONNRESET|EPIPE)$/, 'The connection broke before the answer was whole'],
+  [/^HPE_HEADER_OVERFLOW$/, 'The headers of the answer are too long'],
+  [/^HPE_/, 'The answer is not HTTP'],
   [/CERT|^ERR_(TLS|SSL)|SELF_SIGNED|UNABLE_TO/, 'The certificate, or TLS itself, is not in order'],
 ];
 
 /** Why there was no answer. */
 export function sentenceOf(failure: unknown): string {
   if (failure instanceof ForbiddenAddress) return failure.message;
+  if (failure instanceof LookupFailed) return lookupSentence(failure.code);
   const code = codeOf(failure);
   const [, sentence] = sentences.find(([pattern]) => pattern.test(code)) ?? [undefined, 'The exchange failed'];
   return `${sentence} (${code})`;
 }
+
+/** Whether the name is not there, or nobody could be asked: the second is not the receiver's fault. */
+const lookupSentence = (code: string) =>
+  /^(ENOTFOUND|ENODATA|EAI_NONAME)$/.test(code)
+    ? `The name of the host leads nowhere (${code})`
+    : `The name of the host could not be looked up: no name server answered (${code})`;
 
 function codeOf(failure: unknown): string {
   if (!(failure instanceof Error)) return '';

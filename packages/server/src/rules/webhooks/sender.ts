@@ -1,8 +1,9 @@
-import type { Agent, Dispatcher } from 'undici';
+import type { IncomingMessage } from 'node:http';
 import { type Clock, secondMs } from '../../ground/clock.ts';
 import { version } from '../../ground/version.ts';
 import { addressProblem, ForbiddenAddress, type Resolve, type WebhookPolicy } from './address.ts';
 import { headerOf, readSome, sentenceOf, verdictOn } from './answer.ts';
+import { GuardedConnections } from './connector.ts';
 
 export interface Message {
   readonly url: string;
@@ -29,15 +30,13 @@ export interface SenderConfig extends WebhookPolicy {
 export class Sender {
   readonly #config: SenderConfig;
   readonly #clock: Clock;
-  readonly #resolve: Resolve;
-  /** Made for the first message: a market without webhooks does not even load the library. */
-  #agent: Promise<Agent> | undefined;
+  readonly #connections: GuardedConnections;
 
   /** @param resolve what names are looked up by. */
   constructor(config: SenderConfig, clock: Clock, resolve: Resolve) {
     this.#config = config;
     this.#clock = clock;
-    this.#resolve = resolve;
+    this.#connections = new GuardedConnections(config, resolve);
   }
 
   /**
@@ -49,12 +48,12 @@ export class Sender {
     const startedAt = this.#clock.now();
     const timeout = new AbortController();
     const cancel = this.#clock.after(this.#config.timeoutSeconds * secondMs, () => timeout.abort());
-    let response: Dispatcher.ResponseData | undefined;
+    let response: IncomingMessage | undefined;
     let error: string | null;
     try {
       response = await this.#post(message, AbortSignal.any([timeout.signal, stop]));
-      await readSome(response.body);
-      error = verdictOn(response.statusCode);
+      await readSome(response);
+      error = verdictOn(response.statusCode!);
     } catch (failure) {
       error = timeout.signal.aborted ? this.#tooSlow() : sentenceOf(failure);
     } finally {
@@ -68,24 +67,11 @@ export class Sender {
     };
   }
 
-  async #post({ url, headers, body }: Message, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+  async #post({ url, headers, body }: Message, signal: AbortSignal): Promise<IncomingMessage> {
     // The operator may have become stricter since the address was saved.
     if (addressProblem(url, this.#config) !== undefined) throw new ForbiddenAddress();
-    const { origin, pathname, search } = new URL(url);
-    this.#agent ??= this.#openAgent();
-    return (await this.#agent).request({
-      origin,
-      path: `${pathname}${search}`,
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'user-agent': `Pinchwork/${version}`, ...headers },
-      body,
-      signal,
-    });
-  }
-
-  async #openAgent(): Promise<Agent> {
-    const { guardedAgent } = await import('./connector.ts');
-    return guardedAgent(this.#config, this.#resolve, this.#config.timeoutSeconds * secondMs);
+    const all = { 'content-type': 'application/json', 'user-agent': `Pinchwork/${version}`, ...headers };
+    return this.#connections.post({ url, headers: all, body }, signal);
   }
 
   #tooSlow(): string {
@@ -93,7 +79,7 @@ export class Sender {
   }
 
   /** Cuts all connections. */
-  async close(): Promise<void> {
-    await (await this.#agent)?.destroy();
+  close(): void {
+    this.#connections.close();
   }
 }

@@ -129,8 +129,12 @@ describe('the OpenAPI document', () => {
     const reply = await ask('Market.example:8443');
     expect(reply.body.servers[0].url).toBe('http://market.example:8443');
     expect(reply.headers['cache-control']).toBe('no-store');
+    for (const host of ['my_market:8000', 'market.example.', 'market.example.:8443']) {
+      expect((await ask(host)).body.servers[0].url).toBe(`http://${host}`);
+    }
+    // Nobody has asked at localhost: what is sure is where the connection ends.
     for (const host of ['evil"example', 'a b', '<script>', 'x'.repeat(300)]) {
-      expect((await ask(host)).body.servers[0].url).toBe('http://localhost:8000');
+      expect((await ask(host)).body.servers[0].url).toBe('http://127.0.0.1:8000');
     }
   });
 });

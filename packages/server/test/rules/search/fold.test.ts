@@ -1,3 +1,4 @@
+import { foldTag } from '@pinchwork/sdk';
 import { expect, it } from 'vitest';
 import { wordsOf } from '../../../src/rules/matching/words.ts';
 import { fold } from '../../../src/rules/search/fold.ts';
@@ -12,6 +13,10 @@ it('folding puts as many marks in order as a script could have', () => {
 
 it('folding leaves alone a run of marks that is no writing, and nothing else', () => {
   expect(fold(`CAFE\u0301 x${marks(25_000)} ZOE\u0308`)).toBe(`caf\u00e9 x${marks(25_000)} zo\u00eb`);
+});
+
+it.each(['Café', 'CAFE\u0301', 'Ελλάς', 'ΕΛΛΑΣ', 'İstanbul', 'straße', 'ﬁ', '데이터'])('a tag folds as a text: %s', (text) => {
+  expect(foldTag(text)).toBe(fold(text));
 });
 
 it('words beside such a run are words', () => {

@@ -97,7 +97,7 @@ describe('with PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS=true', () => {
 });
 
 describe('an address', () => {
-  it.each(['1.1.1.1', '8.8.8.8', '2606:4700::1111', '2a00:1450:4001::1'])('%s is public', (address) => {
+  it.each(['1.1.1.1', '8.8.8.8', '2606:4700::1111', '2a00:1450:4001::1', '64:ff9b::8.8.8.8'])('%s is public', (address) => {
     expect(isPublicAddress(address)).toBe(true);
   });
 

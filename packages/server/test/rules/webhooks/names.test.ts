@@ -25,7 +25,8 @@ async function nameServer(): Promise<string> {
 }
 
 it('names that nobody answers for hold up no other look-up, and end', async () => {
-  const resolve = systemResolve({ allowPrivateNetworks: false }, [await nameServer()]);
+  const server = await nameServer();
+  const resolve = systemResolve({ allowPrivateNetworks: false }, () => [server]);
   let ended = 0;
   const silent = Array.from({ length: 20 }, (_, i) =>
     resolve(`silent${i}.example.com`).catch((error: unknown) => {
@@ -38,4 +39,16 @@ it('names that nobody answers for hold up no other look-up, and end', async () =
   await lookup('localhost');
   expect(ended).toBe(0);
   for (const code of await Promise.all(silent)) expect(code).toBe('ETIMEOUT');
+});
+
+it('name servers that do not answer are read anew for the next look-up', async () => {
+  const gone = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(gone, 'listening');
+  const dead = `127.0.0.1:${gone.address().port}`;
+  gone.close();
+  let servers = [dead];
+  const resolve = systemResolve({ allowPrivateNetworks: false }, () => servers);
+  await expect(resolve('hooks.example.com')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  servers = [await nameServer()];
+  expect(await resolve('hooks.example.com')).toEqual([{ address: '1.1.1.1', family: 4 }]);
 });

@@ -3,7 +3,7 @@ import { createServer, type AddressInfo, Socket } from 'node:net';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ForbiddenAddress, type Resolve } from '../../../src/rules/webhooks/address.ts';
-import { guardedAgent } from '../../../src/rules/webhooks/connector.ts';
+import { GuardedConnections } from '../../../src/rules/webhooks/connector.ts';
 import { type Answer, Sender } from '../../../src/rules/webhooks/sender.ts';
 import { cert, key } from '../../support/certificate.ts';
 import { ManualClock } from '../../support/clock.ts';
@@ -84,14 +84,15 @@ describe('no connection is made', () => {
     expect(caught()).toBe(0);
   });
 
-  it('to a forbidden address by the agent itself, which is told nothing of URLs', async () => {
+  it('to a forbidden address by the connections themselves, which is told nothing of URLs', async () => {
     const { port, caught } = await trap();
     const setOut = watchSockets();
     for (const address of forbiddenAddresses) {
-      const agent = guardedAgent(strict, at(address), 1_000);
-      onTestFinished(() => agent.destroy());
+      const connections = new GuardedConnections(strict, at(address));
+      onTestFinished(() => connections.close());
       for (const host of [address.includes(':') ? `[${address}]` : address, 'hooks.example', 'localhost']) {
-        const asked = agent.request({ origin: `http://${host}:${port}`, path: '/', method: 'GET' });
+        const post = { url: `http://${host}:${port}/`, headers: {}, body: '' };
+        const asked = connections.post(post, new AbortController().signal);
         await expect(asked, host).rejects.toThrow(ForbiddenAddress);
       }
     }
@@ -187,8 +188,13 @@ describe('an answer', () => {
     ['is fine when it is empty', 'HTTP/1.1 204 No Content\r\n\r\n', null],
     ['is fine with a body', 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nOK', null],
     ['is fine with any 2xx', 'HTTP/1.1 299 Odd\r\ncontent-length: 0\r\n\r\n', null],
+    [
+      'is the one behind a provisional one',
+      'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n',
+      null,
+    ],
     ['that says no is one', 'HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n', 'The receiver answered 404'],
-    ['that is none is a failure', 'SSH-2.0-OpenSSH_9.9\r\n', 'The answer is not HTTP (HTTPParserError)'],
+    ['that is none is a failure', 'SSH-2.0-OpenSSH_9.9\r\n', 'The answer is not HTTP (HPE_INVALID_CONSTANT)'],
   ])('%s', async (_, head, error) => {
     const { url } = await raw(head);
     expect((await sending().send(url)).error).toBe(error);
@@ -203,7 +209,7 @@ describe('an answer', () => {
 
   it('whose headers have no end is cut off', async () => {
     const { url, closed } = await raw('HTTP/1.1 200 OK\r\n', `x-more: ${'x'.repeat(1000)}\r\n`);
-    expect((await sending().send(url)).error).toBe('The headers of the answer are too long (UND_ERR_HEADERS_OVERFLOW)');
+    expect((await sending().send(url)).error).toBe('The headers of the answer are too long (HPE_HEADER_OVERFLOW)');
     await closed;
   });
 
@@ -233,12 +239,16 @@ describe('an answer', () => {
     const { port } = new URL(url);
     const closed = await trap();
     expect((await sending().send(`http://127.0.0.1:${closed.port}/`)).error).toBe(
-      'The connection broke before the answer was whole (UND_ERR_SOCKET)',
+      'The connection broke before the answer was whole (ECONNRESET)',
     );
     const notFound = Object.assign(new Error('no'), { code: 'ENOTFOUND' });
     const unknown = sending(open, () => Promise.reject(notFound));
     expect((await unknown.send(`http://hooks.example:${port}/`)).error).toBe(
       'The name of the host leads nowhere (ENOTFOUND)',
+    );
+    const refusedByDns = Object.assign(new Error('no'), { code: 'ECONNREFUSED' });
+    expect((await sending(open, () => Promise.reject(refusedByDns)).send(`http://hooks.example:${port}/`)).error).toBe(
+      'The name of the host could not be looked up: no name server answered (ECONNREFUSED)',
     );
   });
 });
