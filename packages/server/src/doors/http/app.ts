@@ -8,6 +8,7 @@ import { serveEndpoints } from './endpoint.ts';
 import { answerClientError, sendError } from './errors.ts';
 import { boundIntake } from './intake.ts';
 import { logRequests } from './access-log.ts';
+import { knowAddresses } from './client-address.ts';
 import { allowOrigins } from './cors.ts';
 import { secure } from './security.ts';
 import { knowAllMethods, refuseOtherMethods } from './methods.ts';
@@ -56,6 +57,7 @@ export function buildApp(ctx: Context): FastifyInstance {
     for (const each of [method].flat()) methods.add(each);
     allowed.set(url, methods);
   });
+  knowAddresses(app, ctx);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
     if (request.raw.httpVersion === '1.1' && request.headers.host === undefined) {

@@ -49,4 +49,5 @@ export const retryLine = (retryMs: number): string => `retry: ${retryMs}\n`;
  *
  * @param position tells a reader that it knows all up to there: where it came in, or what it was spared.
  */
-export const comment = (position?: number): string => (position === undefined ? ': still here\n' : `: at ${position}\n`);
+export const comment = (position?: number): string =>
+  position === undefined ? ': still here\n' : `: at ${position}\n`;

@@ -2,7 +2,14 @@ import { Agent as HttpAgent, type IncomingMessage, request as requestByHttp } fr
 import { Agent as HttpsAgent, request as requestByHttps } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import { secondMs } from '../../ground/clock.ts';
-import { ForbiddenAddress, hostOf, isPublicAddress, LookupFailed, type Resolve, type WebhookPolicy } from './address.ts';
+import {
+  ForbiddenAddress,
+  hostOf,
+  isPublicAddress,
+  LookupFailed,
+  type Resolve,
+  type WebhookPolicy,
+} from './address.ts';
 
 /** What the headers of an answer may take. */
 const mostHeaderBytes = 16 * 1024;

@@ -97,9 +97,12 @@ describe('with PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS=true', () => {
 });
 
 describe('an address', () => {
-  it.each(['1.1.1.1', '8.8.8.8', '2606:4700::1111', '2a00:1450:4001::1', '64:ff9b::8.8.8.8'])('%s is public', (address) => {
-    expect(isPublicAddress(address)).toBe(true);
-  });
+  it.each(['1.1.1.1', '8.8.8.8', '2606:4700::1111', '2a00:1450:4001::1', '64:ff9b::8.8.8.8'])(
+    '%s is public',
+    (address) => {
+      expect(isPublicAddress(address)).toBe(true);
+    },
+  );
 
   it.each(['127.0.0.1', '::ffff:8.8.8.8', 'fe80::1%eth0', '168.63.129.16', '::', '', 'x', 'example.com', '1.1.1.1/8'])(
     '%j is not public',
