@@ -18,7 +18,7 @@ async function listen(level: string) {
   const lines: Record<string, unknown>[] = [];
   let text = '';
   const { config } = readConfig({
-    PINCHWORK_DATABASE_URL: await sqlite.freshUrl(),
+    PINCHWORK_DATABASE_URL: await sqlite.marketUrl(),
     PINCHWORK_ADMIN_KEY: adminKey,
     ...unlimited,
   });
@@ -110,7 +110,7 @@ it('probes are there for who asks for them', async () => {
 });
 
 it('the last requests before a stop are in the log of a process, as JSON', async () => {
-  const { server, url } = await startServer(await sqlite.freshUrl(), { PINCHWORK_LOG_LEVEL: 'info' });
+  const { server, url } = await startServer(await sqlite.marketUrl(), { PINCHWORK_LOG_LEVEL: 'info' });
   await new Client(url).register('the last one');
   server.signal('SIGTERM');
   await server.ended;

@@ -13,7 +13,7 @@ import { startMetrics } from '../../src/metrics/metrics.ts';
 import { unlimited } from '../support/unlimited.ts';
 
 async function start(engine: Engine, metricsPort = '0') {
-  const url = await engine.freshUrl();
+  const url = await engine.marketUrl();
   const { config } = readConfig({
     PINCHWORK_DATABASE_URL: url,
     PINCHWORK_PORT: '0',

@@ -171,7 +171,7 @@ onBothEngines('a clock that is set by an hour', (engine) => {
   });
 
   it('back while the server was down, holds up no webhook that it had not begun to send', async () => {
-    const url = await engine.freshUrl();
+    const url = await engine.marketUrl();
     const before = await Market.open(url, privateNetworks);
     const receiver = await Receiver.open();
     const { id, key } = await hooked(before, receiver);
@@ -199,7 +199,7 @@ onBothEngines('a clock that is set by an hour', (engine) => {
   });
 
   it('back while the server was down, loses nothing: all is there once, if not in the order of its making', async () => {
-    const url = await engine.freshUrl();
+    const url = await engine.marketUrl();
     const before = await Market.open(url);
     const poster = await before.register();
     const tasks = [await postTask(poster, { max_credits: 1 }), await postTask(poster, { max_credits: 1 })];

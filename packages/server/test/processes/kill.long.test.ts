@@ -18,7 +18,7 @@ onBothEngines('kill -9 under load', (engine) => {
   it('loses nothing that was answered and does nothing twice', { timeout: 60_000 + kills * 10_000 }, async () => {
     console.log(`${engine.name}: ${kills} kills, seed ${testSeed}`);
     const random = new Random(testSeed);
-    const server = new MortalServer(await engine.freshUrl(), {
+    const server = new MortalServer(await engine.marketUrl(), {
       ...historySettings,
     });
     const histories = Array.from({ length: clients }, (_, i) => new History(`client ${i}`, server, random.fork()));

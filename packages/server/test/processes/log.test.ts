@@ -36,7 +36,7 @@ describe('a server whose log can not be written', () => {
   it.runIf(existsSync('/dev/full'))('serves, and stops when it is told to, on a full disk', async () => {
     const port = await freePort();
     const server = new ServerProcess(
-      { ...env, PINCHWORK_DATABASE_URL: await sqlite.freshUrl(), PINCHWORK_PORT: String(port) },
+      { ...env, PINCHWORK_DATABASE_URL: await sqlite.marketUrl(), PINCHWORK_PORT: String(port) },
       { command: 'sh', args: ['-c', 'exec "$0" "$@" >/dev/full', process.execPath, mainFile] },
     );
     const client = new Client(`http://127.0.0.1:${port}`);
@@ -46,7 +46,7 @@ describe('a server whose log can not be written', () => {
   });
 
   it('serves, and stops when it is told to, when the reader of the pipe has left', async () => {
-    const { server, url } = await startServer(await sqlite.freshUrl(), env);
+    const { server, url } = await startServer(await sqlite.marketUrl(), env);
     server.leaveOutput();
     const client = new Client(url);
     await talkMuch(client, await client.register());
@@ -54,7 +54,7 @@ describe('a server whose log can not be written', () => {
   });
 
   it('serves while the reader of the pipe stalls, and goes on writing when that reads on', async () => {
-    const { server, url } = await startServer(await sqlite.freshUrl(), env);
+    const { server, url } = await startServer(await sqlite.marketUrl(), env);
     const client = new Client(url);
     const agent = await client.register();
     server.stopReading();
@@ -68,7 +68,7 @@ describe('a server whose log can not be written', () => {
   });
 
   it('stops when it is told to while the reader of the pipe stalls', async () => {
-    const { server, url } = await startServer(await sqlite.freshUrl(), env);
+    const { server, url } = await startServer(await sqlite.marketUrl(), env);
     const client = new Client(url);
     const agent = await client.register();
     server.stopReading();
@@ -88,7 +88,7 @@ it('a silent server prints nothing at all', async () => {
   const port = await freePort();
   const server = new ServerProcess({
     PINCHWORK_LOG_LEVEL: 'silent',
-    PINCHWORK_DATABASE_URL: await sqlite.freshUrl(),
+    PINCHWORK_DATABASE_URL: await sqlite.marketUrl(),
     PINCHWORK_PORT: String(port),
   });
   const client = new Client(`http://127.0.0.1:${port}`);

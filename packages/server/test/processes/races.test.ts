@@ -31,7 +31,7 @@ interface Rival {
 }
 
 async function open(engine: Engine, env: Env = {}): Promise<Doors> {
-  const database = await engine.freshUrl();
+  const database = await engine.marketUrl();
   const settings = { PINCHWORK_INITIAL_CREDITS: String(initialCredits), ...env };
   const nodes = engine.name === 'PostgreSQL' ? 2 : 1;
   const urls = await each(nodes, async () => (await startServer(database, settings)).url);

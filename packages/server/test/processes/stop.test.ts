@@ -76,7 +76,7 @@ async function untilDeaf(url: string): Promise<void> {
 
 onBothEngines('a server that is told to stop', (engine) => {
   it('answers who waits, finishes what is half sent, takes nothing new, and ends with code 0', async () => {
-    const { server, url } = await startServer(await engine.freshUrl());
+    const { server, url } = await startServer(await engine.marketUrl());
     const client = new Client(url);
     const poster = await client.register();
     const task = await postTask(poster);
@@ -97,7 +97,7 @@ onBothEngines('a server that is told to stop', (engine) => {
   });
 
   it('does not wait for a sender who never comes to an end', async () => {
-    const { server, url } = await startServer(await engine.freshUrl());
+    const { server, url } = await startServer(await engine.marketUrl());
     const poster = await new Client(url).register();
     const { socket } = await halfSent(url, poster);
     const cut = new Promise((resolve) => socket.once('close', resolve));
@@ -109,7 +109,7 @@ onBothEngines('a server that is told to stop', (engine) => {
   });
 
   it.each(['SIGTERM', 'SIGINT'] as const)('does not wait for connections that are idle (%s)', async (signal) => {
-    const database = await engine.freshUrl();
+    const database = await engine.marketUrl();
     const { server, url } = await startServer(database);
     const agent = await new Client(url).register();
     server.signal(signal);
@@ -121,7 +121,7 @@ onBothEngines('a server that is told to stop', (engine) => {
 });
 
 itOnPostgres('a server whose PostgreSQL no longer answers ends in time all the same', async () => {
-  const proxy = await Proxy.before(await postgres.freshUrl());
+  const proxy = await Proxy.before(await postgres.marketUrl());
   const { server, url } = await startServer(proxy.url);
   const agent = await new Client(url).register();
   proxy.freeze();
@@ -134,7 +134,7 @@ itOnPostgres('a server whose PostgreSQL no longer answers ends in time all the s
 itOnPostgres(
   'a server whose PostgreSQL no longer answers an audit for its metrics ends in time, and complains of nothing',
   async () => {
-    const proxy = await Proxy.before(await postgres.freshUrl());
+    const proxy = await Proxy.before(await postgres.marketUrl());
     await (await Market.open(proxy.target)).close();
     // The audit can't go on, so that it is under way for certain.
     const database = new pg.Client(proxy.target);

@@ -21,7 +21,7 @@ const restarts = 3;
 
 /** One server on SQLite, two on PostgreSQL. */
 async function startServers(engine: Engine): Promise<readonly MortalServer[]> {
-  const url = await engine.freshUrl();
+  const url = await engine.marketUrl();
   const env = { PINCHWORK_LOG_LEVEL: 'fatal' };
   return Array.from({ length: engine.name === 'PostgreSQL' ? 2 : 1 }, () => new MortalServer(url, env));
 }

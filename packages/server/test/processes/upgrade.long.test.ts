@@ -11,7 +11,7 @@ import { startServer } from '../support/process.ts';
 itOnPostgres(
   'a node goes on serving while a later version adds to the schema, and another of its kind may still start',
   async () => {
-    const database = await postgres.freshUrl();
+    const database = await postgres.marketUrl();
     const { url, server } = await startServer(database, { PINCHWORK_INITIAL_CREDITS: '1000000' });
     const client = new Client(url);
     const poster = await client.register('poster');

@@ -30,7 +30,7 @@ const databaseGone: Storm = {
   what: 'PostgreSQL that can not be reached',
   statusOf: { read: 503, ready: 503 },
   prepare: async () => {
-    const proxy = await Proxy.before(await postgres.freshUrl());
+    const proxy = await Proxy.before(await postgres.marketUrl());
     return { url: proxy.url, begin: () => proxy.cut(), end: () => proxy.restore() };
   },
 };
@@ -44,7 +44,7 @@ const filesCanNotGrow: Storm = {
   what: 'SQLite whose files can not grow',
   statusOf: { read: 200, ready: 503 },
   prepare: async () => ({
-    url: await sqlite.freshUrl(),
+    url: await sqlite.marketUrl(),
     begin: (server) => void fileLimit(server, 4_096),
     end: async (server) => void fileLimit(server, 'unlimited'),
   }),
@@ -150,7 +150,7 @@ async function statusWhenBack(agent: Agent, task: string): Promise<string> {
 
 describeOnPostgres('PostgreSQL that ends the sessions of its clients', () => {
   it('is worth a new try, and no task is made twice', async () => {
-    const database = await postgres.freshUrl();
+    const database = await postgres.marketUrl();
     const { url } = await startServer(database, { PINCHWORK_LOG_LEVEL: 'fatal' });
     const client = new Client(url);
     const agent = await client.register();
@@ -179,7 +179,7 @@ async function endSessions(database: string): Promise<void> {
 
 describeOnPostgres('a connection that breaks in the middle of a commit', () => {
   it('does not pass for a write that has changed nothing; its key tells what became of it', async () => {
-    const proxy = await Proxy.before(await postgres.freshUrl());
+    const proxy = await Proxy.before(await postgres.marketUrl());
     const { url } = await startServer(proxy.url, { PINCHWORK_LOG_LEVEL: 'fatal' });
     const agent = await new Client(url).register();
     const task = { need: 'Count the words', max_credits: 7 };

@@ -39,7 +39,7 @@ onBothEngines('kill -9 while webhooks are sent', (engine) => {
     const behaviour: Behaviour = (response, _n, { path }) =>
       void response.writeHead(path === '/0' || random.chance(5) ? 500 : 200).end();
     const receiver = await Receiver.open(behaviour);
-    const url = await engine.freshUrl();
+    const url = await engine.marketUrl();
     const server = new MortalServer(url, settings);
     const client = await server.client();
     const worker = await client.register('worker');
@@ -103,7 +103,7 @@ it('a webhook goes straight to its receiver, whatever proxies the environment na
   onTestFinished(() => void proxy.close());
   const address = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
   const names = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'http_proxy', 'https_proxy', 'all_proxy'];
-  const { url } = await startServer(await sqlite.freshUrl(), {
+  const { url } = await startServer(await sqlite.marketUrl(), {
     ...Object.fromEntries(names.map((name) => [name, address])),
     ...{ NO_PROXY: '', no_proxy: '', NODE_USE_ENV_PROXY: '1' },
     ...settings,

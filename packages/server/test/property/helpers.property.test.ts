@@ -224,7 +224,7 @@ class Walk {
 }
 
 async function openWalk(engine: Engine): Promise<Walk> {
-  const market = await Market.open(await engine.freshUrl(), settings);
+  const market = await Market.open(await engine.marketUrl(), settings);
   const helpers = [await registerHelper(market, 'one'), await registerHelper(market, 'two')];
   return new Walk(market, {
     poster: await market.register('poster'),

@@ -25,7 +25,7 @@ onBothEngines('the marketplace keeps its invariants', (engine) => {
     const steps = { count: 0, clockRan: false };
     const wanted = commandsWanted * share[engine.name];
     // One database for all walks: a million steps would make thousands.
-    const url = await engine.freshUrl();
+    const url = await engine.marketUrl();
     const walk = fc.asyncProperty(
       fc.commands(allCommands, { maxCommands: commandsPerWalk, size: 'max' }),
       async (commands) => {

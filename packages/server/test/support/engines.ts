@@ -1,5 +1,4 @@
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
 import pg from 'pg';
@@ -8,6 +7,7 @@ import { chosenEngines, type EngineName } from './chosen.ts';
 import { createDatabase } from './postgres.ts';
 import { postgresAdmin, postgresTemplate, sqliteTemplate } from './shared.ts';
 import { fingerprint } from './templates.ts';
+import { scratchFolder } from './scratch.ts';
 
 export type { EngineName };
 
@@ -27,7 +27,7 @@ export interface Engine {
   query(url: string, statement: string): Promise<Record<string, unknown>[]>;
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'pinchwork-test-'));
+const folder = scratchFolder('test');
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
 let files = 0;
 

@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { migrate } from '../../src/storage/migrate.ts';
 import { openDatabase } from '../../src/storage/open.ts';
 import { version } from '../../src/ground/version.ts';
 import { createDatabase } from './postgres.ts';
+import { scratchFolder } from './scratch.ts';
 
 /** Databases with the schema in place. A copy takes a tenth of the time that the schema steps take. */
 
@@ -20,7 +20,7 @@ async function bringUp(url: string): Promise<void> {
 
 /** @returns the path of an SQLite file to copy, and what deletes it. */
 export async function makeSqliteTemplate(): Promise<{ path: string; remove: () => void }> {
-  const folder = mkdtempSync(join(tmpdir(), 'pinchwork-template-'));
+  const folder = scratchFolder('template');
   const path = join(folder, 'template.db');
   await bringUp(path);
   return { path, remove: () => rmSync(folder, { recursive: true, force: true }) };

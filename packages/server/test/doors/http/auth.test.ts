@@ -9,7 +9,7 @@ let cast: Cast;
 let market: Market;
 let suspended: Agent;
 beforeAll(async () => {
-  market = await Market.open(await sqlite.freshUrl());
+  market = await Market.open(await sqlite.marketUrl());
   cast = await assemble(market);
   suspended = await market.register('suspended');
   await market.admin.post('/v1/admin/agents/suspend', { agent_id: suspended.id, suspended: true });

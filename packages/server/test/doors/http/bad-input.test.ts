@@ -11,7 +11,7 @@ import { readTables, type Tables } from '../../support/tables.ts';
 let cast: Cast;
 let market: Market;
 beforeAll(async () => {
-  market = await Market.open(await sqlite.freshUrl(), { PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true' });
+  market = await Market.open(await sqlite.marketUrl(), { PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true' });
   cast = await assemble(market);
 });
 afterAll(() => market.close());

@@ -10,7 +10,7 @@ import { readTables } from '../../support/tables.ts';
 let market: Market;
 let port: number;
 beforeAll(async () => {
-  market = await Market.open(await sqlite.freshUrl());
+  market = await Market.open(await sqlite.marketUrl());
   await market.app.listen({ host: '127.0.0.1', port: 0 });
   ({ port } = market.app.server.address() as AddressInfo);
 });
@@ -157,7 +157,7 @@ it('a connection is kept longer than any proxy in front of the server keeps it, 
     parseReplies(await exchange(to, request('GET /health'), request('GET /health', [close])))[0]!.headers['keep-alive'];
   // The longest of the clouds' balancers keeps an idle connection 600 s.
   expect(await announced(port)).toBe('timeout=650');
-  const other = await Market.open(await sqlite.freshUrl(), { PINCHWORK_KEEP_ALIVE_SECONDS: '5' });
+  const other = await Market.open(await sqlite.marketUrl(), { PINCHWORK_KEEP_ALIVE_SECONDS: '5' });
   await other.app.listen({ host: '127.0.0.1', port: 0 });
   expect(await announced((other.app.server.address() as AddressInfo).port)).toBe('timeout=5');
   await other.close();

@@ -25,7 +25,7 @@ let document: Json;
 let validate: (schema: Json, value: unknown) => string[];
 
 beforeAll(async () => {
-  market = await Market.open(await sqlite.freshUrl(), { PINCHWORK_PUBLIC_URL: 'https://market.example' });
+  market = await Market.open(await sqlite.marketUrl(), { PINCHWORK_PUBLIC_URL: 'https://market.example' });
   cast = await assemble(market);
   // Nobody waits any more: a request with `wait` is answered at once, and a stream ends.
   market.ctx.watch.close();

@@ -10,7 +10,7 @@ import { type Agent, Market } from '../../support/market.ts';
 let market: Market;
 let agent: Agent;
 beforeAll(async () => {
-  market = await Market.open(await sqlite.freshUrl());
+  market = await Market.open(await sqlite.marketUrl());
   agent = await market.register();
 });
 afterAll(() => market.close());

@@ -201,7 +201,7 @@ it('every route of the contract has its cells', () => {
 onBothEngines('a request is answered as docs/permissions.md says', (engine) => {
   let cast: Cast;
   beforeAll(async () => {
-    cast = await assemble(await Market.open(await engine.freshUrl()));
+    cast = await assemble(await Market.open(await engine.marketUrl()));
   });
   afterAll(() => cast.market.close());
 

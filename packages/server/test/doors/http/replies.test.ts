@@ -8,7 +8,7 @@ import { assemble, type Cast, exampleNames, examples, sendJson } from '../../sup
 let cast: Cast;
 let market: Market;
 beforeAll(async () => {
-  market = await Market.open(await sqlite.freshUrl(), { PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true' });
+  market = await Market.open(await sqlite.marketUrl(), { PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true' });
   cast = await assemble(market);
 });
 afterAll(() => market.close());

@@ -11,7 +11,7 @@ import { type Agent, Market, postTask } from '../../support/market.ts';
 let market: Market;
 let worker: Agent;
 beforeAll(async () => {
-  market = await Market.open(await sqlite.freshUrl());
+  market = await Market.open(await sqlite.marketUrl());
   worker = await market.register('worker');
 });
 afterAll(() => market.close());

@@ -11,7 +11,7 @@ const frontMatterLimit = 1024 * 1024;
 let cast: Cast;
 let market: Market;
 beforeAll(async () => {
-  market = await Market.open(await sqlite.freshUrl(), { PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true' });
+  market = await Market.open(await sqlite.marketUrl(), { PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true' });
   cast = await assemble(market);
   // Nobody waits any more: a request with `wait` is answered at once.
   market.ctx.watch.close();

@@ -24,7 +24,7 @@ let poster: Agent;
 let url: string;
 let browser: Browser;
 beforeAll(async () => {
-  market = await Market.open(await sqlite.freshUrl(), { PINCHWORK_INITIAL_CREDITS: '100000' });
+  market = await Market.open(await sqlite.marketUrl(), { PINCHWORK_INITIAL_CREDITS: '100000' });
   poster = await market.register('<b>poster</b>');
   await market.app.listen({ port: 0, host: '127.0.0.1' });
   url = `http://127.0.0.1:${(market.app.server.address() as AddressInfo).port}`;

@@ -67,7 +67,7 @@ function hasPython(): boolean {
 
 /** The guide, and a delivery under each secret, from a real server. */
 async function fromServer(): Promise<{ guide: string; genuine: Sent[] }> {
-  const { url } = await startServer(await sqlite.freshUrl(), { PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true' });
+  const { url } = await startServer(await sqlite.marketUrl(), { PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true' });
   const guide = await (await fetch(`${url}/skill.md?section=webhooks`)).text();
   const receiver = await Receiver.open();
   const agent = await new Client(url).register('agent');

@@ -20,7 +20,7 @@ const at = (market: Market, { poster, worker, task }: Conversation): Conversatio
 
 /** Two servers on one database; the first one reaches it through a network that can break. */
 async function twoServers() {
-  const proxy = await Proxy.before(await postgres.freshUrl());
+  const proxy = await Proxy.before(await postgres.marketUrl());
   const one = await Market.open(proxy.url);
   onTestFinished(() => one.close());
   const other = await Market.open(proxy.target, {}, one.clock);

@@ -65,7 +65,7 @@ onBothEngines('a limit', (engine) => {
   });
 
   it('on registration holds for an address, on every server and across a restart', async () => {
-    const url = await engine.freshUrl();
+    const url = await engine.marketUrl();
     const settings = limited('register', '5/hour');
     const first = await Market.open(url, settings);
     const second = engine === postgres ? await Market.open(url, settings, first.clock) : first;
@@ -107,7 +107,7 @@ onBothEngines('a limit', (engine) => {
   });
 
   it('with another window than before a restart counts from the start', async () => {
-    const url = await engine.freshUrl();
+    const url = await engine.marketUrl();
     const before = await Market.open(url, { ...limited('register', '1/day'), ...limited('read', '100/day') });
     const agent = await before.register();
     for (let i = 0; i < 5; i++) await agent.get('/v1/me');
@@ -254,7 +254,7 @@ describe('a limit of one server', () => {
 
 describeOnPostgres('a limit of two servers on one database', () => {
   async function twoServers(engine: Engine, env: Record<string, string>) {
-    const url = await engine.freshUrl();
+    const url = await engine.marketUrl();
     const one = await Market.open(url, env);
     const other = await Market.open(url, env, one.clock);
     return { one, other, close: () => Promise.all([one.close(), other.close()]) };
@@ -285,7 +285,7 @@ describeOnPostgres('a limit of two servers on one database', () => {
   });
 
   it('holds where the clock of one is behind that of the other', async () => {
-    const url = await postgres.freshUrl();
+    const url = await postgres.marketUrl();
     const settings = limited('read', '5/minute');
     const ahead = await Market.open(url, settings, new ManualClock(Date.UTC(2030, 0, 1) + secondMs));
     const behind = await Market.open(url, settings, new ManualClock(Date.UTC(2030, 0, 1)));

@@ -18,7 +18,7 @@ const dayCap = { ...plenty, PINCHWORK_SYSTEM_TASKS_PER_POSTER_PER_DAY: String(pe
 const hourCap = { ...plenty, PINCHWORK_SYSTEM_CREDITS_PER_HOUR: String(perHour) };
 
 async function open(engine: Engine, env: Record<string, string>) {
-  const url = await engine.freshUrl();
+  const url = await engine.marketUrl();
   const first = await Market.open(url, env);
   const nodes = [first, ...(engine.name === 'PostgreSQL' ? [await Market.open(url, env, first.clock)] : [])];
   onTestFinished(async () => {

@@ -28,7 +28,7 @@ const each = <T>(count: number, work: (i: number) => Promise<T>): Promise<T[]> =
   Promise.all(Array.from({ length: count }, (_, i) => work(i)));
 
 async function open(engine: Engine, env: Env = {}): Promise<Doors> {
-  const database = await engine.freshUrl();
+  const database = await engine.marketUrl();
   const settings = {
     PINCHWORK_INITIAL_CREDITS: '10000',
     PINCHWORK_SYSTEM_TASKS_PER_POSTER_PER_DAY: '1000',

@@ -88,7 +88,7 @@ onBothEngines('waiting for a task', (engine) => {
 
   it('takes no longer when the clock is set back meanwhile', async () => {
     const clock = new SteppedClock();
-    const market = await Market.open(await engine.freshUrl(), {}, clock);
+    const market = await Market.open(await engine.marketUrl(), {}, clock);
     onTestFinished(() => market.close());
     const poster = await market.register('poster');
     const answer = poster.get(`/v1/tasks/${await postTask(poster)}?wait=60`);

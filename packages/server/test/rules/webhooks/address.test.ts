@@ -20,7 +20,7 @@ const good = list(`
   https://not-there-yet.invalid https://hooks.invalid./pinchwork https://hooks.invalid:1 https://hooks.invalid:65535
   HTTPS://HOOKS.INVALID/ https://localhost.hooks.invalid https://10.0.0.1.hooks.invalid https://bücher.invalid`);
 
-const open = async (env: Record<string, string> = {}) => Market.open(await sqlite.freshUrl(), env);
+const open = async (env: Record<string, string> = {}) => Market.open(await sqlite.marketUrl(), env);
 
 const register = (market: Market, webhook_url: string) =>
   market.request({ method: 'POST', url: '/v1/register', payload: JSON.stringify({ name: 'x', webhook_url }) });

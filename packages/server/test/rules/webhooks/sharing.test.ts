@@ -139,7 +139,7 @@ async function another(url: string, clock: ManualClock, env: Record<string, stri
 }
 
 itOnPostgres('several servers share the deliveries, and send none twice', async () => {
-  const url = await postgres.freshUrl();
+  const url = await postgres.marketUrl();
   const clock = new ManualClock();
   const patient = { PINCHWORK_WEBHOOK_TIMEOUT_SECONDS: '300' };
   const open = () => another(url, clock, patient);
@@ -174,7 +174,7 @@ itOnPostgres.each([
   ['', 0],
   [', be its clock set back by an hour', hourMs],
 ])('what a server that stands still has taken, another one sends when the lease is over%s', async (_, behindMs) => {
-  const url = await postgres.freshUrl();
+  const url = await postgres.marketUrl();
   const clock = new ManualClock();
   const [frozen, alive] = [await another(url, clock), await another(url, new ManualClock(clock.now() - behindMs))];
   const receiver = await Receiver.open((response, n) => n > 1 && response.end());
@@ -216,7 +216,7 @@ class SettableClock extends ManualClock {
 onBothEngines('a server whose lease is over before the attempt is', (engine) => {
   it('begins a second turn, after which the first sends nothing more', async () => {
     const clock = new SettableClock();
-    const market = await another(await engine.freshUrl(), clock);
+    const market = await another(await engine.marketUrl(), clock);
     market.ctx.webhooks.start();
     const held: ServerResponse[] = [];
     const [receiver, sound] = [await Receiver.open((response) => void held.push(response)), await Receiver.open()];

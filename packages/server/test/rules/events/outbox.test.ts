@@ -101,7 +101,7 @@ onBothEngines('who was chosen for a task is told', (engine) => {
   });
 
   it('also when the server went down between what happened and the telling', async () => {
-    const url = await engine.freshUrl();
+    const url = await engine.marketUrl();
     const before = await openOn(url);
     const { clock } = before;
     const [helper, poster] = [await registerHelper(before), await before.register('poster')];
@@ -165,7 +165,7 @@ onBothEngines('who was chosen for a task is told', (engine) => {
   });
 
   it('once, by however many servers are at it', async () => {
-    const url = await engine.freshUrl();
+    const url = await engine.marketUrl();
     const market = await openOn(url);
     const others =
       engine.name === 'PostgreSQL'
@@ -214,61 +214,6 @@ onBothEngines('who was chosen for a task is told', (engine) => {
     await helper.post('/v1/tasks/pickup');
     await market.pass(2 * minuteMs);
     expect((await toldTo(engine, market, helper)).map(({ type }) => type)).toEqual(['claim_timeout_expired']);
-    await expectClean(market);
-  });
-});
-
-onBothEngines('a suspension', (engine) => {
-  it('of a helper frees what it had claimed, for another one', async () => {
-    const market = await Market.fresh(engine);
-    const [helper, poster] = [await registerHelper(market), await market.register('poster')];
-    const task = await postTask(poster, { max_credits: 1 });
-    const { task_id } = (await helper.post('/v1/tasks/pickup')).body;
-    const other = await registerHelper(market, 'other');
-    await market.admin.post('/v1/admin/agents/suspend', { agent_id: helper.id, suspended: true });
-    const again = await other.post('/v1/tasks/pickup');
-    expect(again.body.task_id).toBe(task_id);
-    const { status } = await other.post(`/v1/tasks/${task_id}/deliver`, { result: answers.match([helper]) });
-    expect(status).toBe(200);
-    // Whom it ranked is suspended: the task is everyone's.
-    const worker = await market.register('worker');
-    expect((await worker.get('/v1/tasks/available')).body.tasks).toMatchObject([{ task_id: task, is_matched: false }]);
-    await market.admin.post('/v1/admin/agents/suspend', { agent_id: helper.id, suspended: false });
-    expect(await market.balanceOf(helper)).toBe(100);
-    // It was asked, and stays barred from the task.
-    expect((await helper.post(`/v1/tasks/${task}/pickup`)).status).toBe(409);
-    await expectClean(market);
-  });
-
-  it('of the only helper leaves the market as if there were none', async () => {
-    const market = await Market.fresh(engine);
-    const [helper, poster] = [await registerHelper(market), await market.register('poster')];
-    await market.admin.post('/v1/admin/agents/suspend', { agent_id: helper.id, suspended: true });
-    const singer = await market.register('singer', { good_at: 'Singing' });
-    const task = await postTask(poster, { need: 'Singing', max_credits: 1 });
-    expect((await singer.get('/v1/tasks/available')).body.tasks).toMatchObject([{ task_id: task, match_rank: 0 }]);
-    await expectClean(market);
-  });
-
-  it('of a poster takes nothing from who was asked about its task: the answer is paid, and counts when it is back', async () => {
-    const url = await engine.freshUrl();
-    const before = await openOn(url);
-    const { clock } = before;
-    const [helper, poster] = [await registerHelper(before), await before.register('poster')];
-    const worker = await before.register('worker');
-    const task = await postTask(poster, { max_credits: 1 });
-    const { task_id } = (await helper.post('/v1/tasks/pickup')).body;
-    await before.admin.post('/v1/admin/agents/suspend', { agent_id: poster.id, suspended: true });
-    await before.close();
-
-    const market = await openOn(url, {}, clock);
-    const at = (agent: Agent) => market.client(agent.id, agent.key);
-    const answered = await at(helper).post(`/v1/tasks/${task_id}/deliver`, { result: answers.match([worker]) });
-    expect(answered).toMatchObject({ status: 200, body: { credits_charged: 3 } });
-    expect((await at(worker).get('/v1/tasks/available')).body.tasks).toEqual([]);
-    await market.admin.post('/v1/admin/agents/suspend', { agent_id: poster.id, suspended: false });
-    expect((await at(worker).get('/v1/tasks/available')).body.tasks).toMatchObject([{ task_id: task, match_rank: 0 }]);
-    await market.ctx.outbox.run();
     await expectClean(market);
   });
 });
