@@ -106,6 +106,24 @@ onBothEngines('a transaction', (engine) => {
     expect(seen).toEqual(['on disk']);
   });
 
+  it('answers only once another connection can read what was committed', async () => {
+    const { db, url } = await fresh(engine);
+    for (const key of ['a', 'b', 'c']) {
+      const answered = db
+        .transact('put', (tx) => tx.run(put, { key, value: 'on disk' }))
+        .then(() => engine.query(url, `select value from meta where key = '${key}'`));
+      expect(await answered).toEqual([{ value: 'on disk' }]);
+    }
+    // Many at once share a commit, or meet each other: each is answered no sooner for that.
+    const seen = await Promise.all(
+      Array.from({ length: 20 }, async (_, i) => {
+        await db.transact('put', (tx) => tx.run(put, { key: `many ${i}`, value: 'on disk' }));
+        return engine.query(url, `select value from meta where key = 'many ${i}'`);
+      }),
+    );
+    expect(seen.flat()).toEqual(Array(20).fill({ value: 'on disk' }));
+  });
+
   it('gets numbers for counts and sums', async () => {
     const { db } = await fresh(engine);
     const { count, sum } = (await db.first(countMeta, {}))!;

@@ -30,6 +30,9 @@ export interface StreamOptions {
   readonly paused?: boolean;
 }
 
+/** Of real time. The tests' clocks stand still meanwhile. */
+const stalledMs = 20_000;
+
 /** A client of an event stream over a connection of its own. */
 export class StreamReader {
   readonly response: IncomingMessage;
@@ -100,10 +103,28 @@ export class StreamReader {
     });
   }
 
-  /** Waits until something holds, or nothing more will come. */
+  /**
+   * Waits until something holds, or nothing more will come.
+   *
+   * @throws Error with what has come, when nothing comes for a time that no stream takes: a lost wake-up is made good
+   *   within a second.
+   */
   async until(holds: (reader: this) => boolean): Promise<this> {
-    while (!holds(this) && !this.ended) await new Promise<void>((resolve) => (this.#changed = resolve));
+    while (!holds(this) && !this.ended) {
+      await new Promise<void>((resolve, reject) => {
+        const stalled = setTimeout(() => reject(new Error(this.#state())), stalledMs);
+        this.#changed = () => {
+          clearTimeout(stalled);
+          resolve();
+        };
+      });
+    }
     return this;
+  }
+
+  #state(): string {
+    const tail = this.text.slice(-200);
+    return `The stream stalled behind ${this.lastId ?? 'no id'} after ${this.messages.length} messages; the last text: ${tail}`;
   }
 
   /** Waits until the server ends it. */

@@ -121,6 +121,24 @@ describeOnPostgres('servers on one PostgreSQL database', () => {
     expect(streams[1]!.ended).toBe(false);
   });
 
+  it('end the streams of an agent whose suspension commits after they have looked', async () => {
+    const { one, database, talk } = await twoServers();
+    const { url } = await listen(one);
+    const stream = await StreamReader.open(url, talk.poster);
+    one.ctx.suspensions.start();
+    while (one.clock.alarms === 0) await new Promise(setImmediate);
+    const began = one.clock.now();
+    // It looks again and again while the other's transaction, which has its time from its beginning, is under way.
+    for (let looks = 0; looks < 6; looks++) {
+      one.clock.advance(500);
+      while (one.clock.alarms === 0) await new Promise(setImmediate);
+    }
+    await postgres.vandalise(database, `update agents set suspended_at = ${began} where id = '${talk.poster.id}'`);
+    one.clock.advance(500);
+    await stream.untilEnd();
+    expect(stream.ended).toBe(true);
+  });
+
   it('look with two statements, however many wait, and cost no connection meanwhile', async () => {
     const { one, talk } = await twoServers();
     const { url } = await listen(one);

@@ -166,6 +166,35 @@ onBothEngines('the life of a task', (engine) => {
     });
   });
 
+  it.each(['deadline_minutes', 'claim_timeout_minutes'])(
+    'keeps through a rejection what falls at the very end of its grace (%s)',
+    async (field) => {
+      const { market, poster, worker } = await cast();
+      const shown = field === 'deadline_minutes' ? 'deadline' : 'claim_deadline';
+      const [exact, before] = [
+        await deliverTask(poster, worker, { max_credits: 5, [field]: 6 }),
+        await deliverTask(poster, worker, { max_credits: 5, [field]: 6 }),
+      ];
+      market.clock.advance(minuteMs);
+      const { body } = await poster.post(`/v1/tasks/${exact}/reject`, { reason: 'No' });
+      expect(body[shown]).toBe('2030-01-01T00:06:00+00:00');
+      expect(body.rejection_grace_deadline).toBe('2030-01-01T00:06:00+00:00');
+      market.clock.advance(1);
+      expect((await poster.post(`/v1/tasks/${before}/reject`, { reason: 'No' })).body[shown]).toBeNull();
+      // Both are due at one moment: the task's own deadline goes before the claim's, and that before the grace.
+      market.clock.advance(5 * minuteMs - 2);
+      expect((await worker.post(`/v1/tasks/${exact}/messages`, { message: 'Half done' })).status).toBe(201);
+      await market.pass(1);
+      expect((await poster.get(`/v1/tasks/${exact}`)).body.status).toBe('posted');
+      const [last] = await engine.query(
+        market.url,
+        `select transition from task_transitions where task_id = '${exact}' order by version desc limit 1`,
+      );
+      expect(last!.transition).toBe(field === 'deadline_minutes' ? 'loseToDeadline' : 'timeOutClaim');
+      expect((await market.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
+    },
+  );
+
   it('never lets a late message about an older claim touch a newer one', async () => {
     const { market, poster, worker } = await cast();
     const id = await claimTask(poster, worker, { claim_timeout_minutes: 1 });

@@ -1,5 +1,5 @@
 import { limitNames } from '@pinchwork/sdk';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { hourMs, minuteMs, secondMs } from '../../../src/ground/clock.ts';
 import { Windows } from '../../../src/rules/limits/windows.ts';
 import { ManualClock } from '../../support/clock.ts';
@@ -62,6 +62,30 @@ onBothEngines('a limit', (engine) => {
     expect((await send(market, agent)).status).toBe(429);
     market.clock.advance(1);
     expect((await send(market, agent)).status).not.toBe(429);
+  });
+
+  it('that begins within a second tells its end in whole seconds, rounded up', async () => {
+    const start = Date.UTC(2030, 0, 1);
+    const clock = new ManualClock(start + 1);
+    const market = await Market.open(await engine.marketUrl(), limited('read', '2/minute'), clock);
+    onTestFinished(() => market.close());
+    const agent = await market.register();
+    const end = String(start / secondMs + 61);
+    const resets = async () => {
+      const { headers } = await agent.get('/v1/me');
+      return [headers['ratelimit-reset'], headers['x-ratelimit-reset'], headers['retry-after']];
+    };
+    expect(await resets()).toEqual(['60', end, undefined]);
+    clock.advance(1);
+    expect(await resets()).toEqual(['60', end, undefined]);
+    clock.advance(998);
+    expect(await resets()).toEqual(['60', end, '60']);
+    clock.advance(1);
+    expect(await resets()).toEqual(['59', end, '59']);
+    clock.advance(minuteMs - 1_001);
+    expect(await resets()).toEqual(['1', end, '1']);
+    clock.advance(1);
+    expect(await resets()).toEqual(['60', String(start / secondMs + 121), undefined]);
   });
 
   it('on registration holds for an address, on every server and across a restart', async () => {

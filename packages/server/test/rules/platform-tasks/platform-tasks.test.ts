@@ -56,6 +56,18 @@ onBothEngines("the platform's own tasks", (engine) => {
     await audited(market);
   });
 
+  it('candidates are never the poster or the platform, whose account is there from its first task on', async () => {
+    const { market, helper, poster, worker } = await open(engine);
+    for (const need of ['first', 'second', 'third']) {
+      await postTask(poster, { need, max_credits: 1 });
+      const picked = await pickUp(helper);
+      const { candidates } = MatchPayload.parse(JSON.parse(picked.body.context));
+      expect(candidates.map(({ id }) => id).sort()).toEqual([helper.id, worker.id].sort());
+      await helper.post(`/v1/tasks/${picked.task}/deliver`, { result: answers.match([worker]) });
+    }
+    await audited(market);
+  });
+
   it('a delivery is checked, and both parties are shown what was found, and told', async () => {
     const { market, helper, poster, worker } = await open(engine);
     const task = await deliverTask(poster, worker, { max_credits: 10 });

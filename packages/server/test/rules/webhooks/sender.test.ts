@@ -214,23 +214,23 @@ describe('an answer', () => {
   });
 
   it.each([
-    ['its headers', 'HTTP/1.1 200 OK\r\n', 'x: y\r\n'],
-    ['its body', chunked, '1\r\nx\r\n'],
-    ['provisional answers', '', 'HTTP/1.1 102 Processing\r\n\r\n'],
-    ['nothing', '', ''],
-  ])('that drips in has its time in all: %s', async (_, head, drip) => {
+    ['its headers', 'HTTP/1.1 200 OK\r\n', 'x: y\r\n', 10],
+    ['its body', chunked, '1\r\nx\r\n', 3],
+    ['provisional answers', '', 'HTTP/1.1 102 Processing\r\n\r\n', 10],
+    ['nothing', '', '', 45],
+  ])('that drips in has its time in all: %s', async (_, head, drip, timeoutSeconds) => {
     const { url, closed, drips } = await raw(head, drip, 10);
-    const { clock, send } = sending();
+    const { clock, send } = sending({ ...open, timeoutSeconds });
     let answered: Answer | undefined;
     void send(url).then((answer) => (answered = answer));
     await until(() => clock.alarms > 0);
     await until(() => drips() > 3);
-    clock.advance(9_999);
+    clock.advance(timeoutSeconds * 1_000 - 1);
     await new Promise(setImmediate);
     expect(answered).toBeUndefined();
     clock.advance(1);
     await until(() => answered !== undefined);
-    expect(answered!.error).toBe('The receiver did not answer in full within 10 seconds');
+    expect(answered!.error).toBe(`The receiver did not answer in full within ${timeoutSeconds} seconds`);
     await closed;
   });
 

@@ -241,6 +241,45 @@ onBothEngines('a server whose lease is over before the attempt is', (engine) => 
   });
 });
 
+onBothEngines('a lease', (engine) => {
+  it.each([3, 40])('lasts for an attempt of %i seconds and five more', async (timeoutSeconds) => {
+    const { market, worker } = await sendingMarket(engine, {
+      PINCHWORK_WEBHOOK_TIMEOUT_SECONDS: String(timeoutSeconds),
+    });
+    const receiver = await Receiver.open(hang);
+    await events(await hooked(market, receiver), worker);
+    await until(() => receiver.received.length === 1);
+    const [endpoint] = await engine.query(market.url, 'select leased_until from webhook_endpoints');
+    expect(Number(endpoint!.leased_until) - market.clock.now()).toBe((timeoutSeconds + 5) * secondMs);
+  });
+
+  it('is renewed with each delivery, so that no second turn begins while the first lasts', async () => {
+    const { market, worker } = await sendingMarket(engine, { PINCHWORK_WEBHOOK_TIMEOUT_SECONDS: '3' });
+    const held: ServerResponse[] = [];
+    const [receiver, sound] = [await Receiver.open((response) => void held.push(response)), await Receiver.open()];
+    const agent = await hooked(market, receiver);
+    await events(agent, worker, 7);
+    const firstLeaseEnds = market.clock.now() + 8 * secondMs;
+    for (let n = 1; n <= 5; n++) {
+      await until(() => held.length === n);
+      later(market, 1.9 * secondMs);
+      held[n - 1]!.end();
+    }
+    await until(() => held.length === 6);
+    expect(market.clock.now()).toBeGreaterThan(firstLeaseEnds);
+    market.ctx.webhooks.wake();
+    // Whatever else was due has been taken before this.
+    await events(await hooked(market, sound), worker);
+    await until(() => sound.received.length === 1);
+    expect(held).toHaveLength(6);
+    receiver.behaviour = answer(200);
+    held[5]!.end();
+    await until(async () => (await deliveries(agent, '&status=delivered')).length === 7);
+    const numbers = receiver.received.map(({ headers }) => headers['x-pinchwork-event-number']);
+    expect(numbers).toEqual(['1', '2', '3', '4', '5', '6', '7']);
+  });
+});
+
 it('leases that a killed server left on an embedded database end with the next start', async () => {
   const { market, agent, receiver } = await leased();
   market.ctx.webhooks.start();

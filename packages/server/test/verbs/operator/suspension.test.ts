@@ -1,7 +1,10 @@
-import { expect, it } from 'vitest';
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { hourMs, minuteMs } from '../../../src/ground/clock.ts';
 import { type Engine, onBothEngines } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
+import { listen } from '../../support/streams.ts';
 import { type Agent, claimTask, deliverTask, Market, postTask } from '../../support/market.ts';
 
 async function open(engine: Engine) {
@@ -145,6 +148,35 @@ onBothEngines('a suspended agent', (engine) => {
     // The task is posted, whatever becomes of the wait.
     expect((await forResult).status).toBe(201);
     expect(market.ctx.watch.count).toBe(0);
+  });
+
+  it('is refused a request that was let in before, and whose body took its time', async () => {
+    const { market, suspend, worker } = await open(engine);
+    const { url } = await listen(market);
+    const body = JSON.stringify({ need: 'Count the words', max_credits: 1 });
+    const post = request(`${url}/v1/tasks`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${worker.key}`,
+        'content-type': 'application/json',
+        'content-length': body.length,
+        expect: '100-continue',
+      },
+    });
+    post.flushHeaders();
+    await once(post, 'continue');
+    post.write(body.slice(0, 10));
+    // What came in later has been let in, too.
+    expect((await worker.get('/v1/me')).status).toBe(200);
+    await suspend(worker);
+    const now = performance.now.bind(performance);
+    vi.spyOn(performance, 'now').mockImplementation(() => now() + 600);
+    onTestFinished(() => void vi.restoreAllMocks());
+    post.end(body.slice(10));
+    const [response] = (await once(post, 'response')) as [IncomingMessage];
+    expect(response.statusCode).toBe(403);
+    response.resume();
+    expect(await engine.query(market.url, 'select id from tasks')).toEqual([]);
   });
 
   it('is suspended for good by a second suspension, and by a repeated one', async () => {

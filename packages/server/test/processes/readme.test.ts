@@ -1,0 +1,30 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, it } from 'vitest';
+import { sqlite } from '../support/engines.ts';
+import { ServerProcess } from '../support/process.ts';
+
+const root = fileURLToPath(new URL('../../../..', import.meta.url));
+
+it('the first lines of the README start a server that answers, and Ctrl-C stops it', async () => {
+  const [clone, start, probe] = /```sh\n(.*)\n(.*)\n(.*)\n```/.exec(readFileSync(`${root}README.md`, 'utf8'))!.slice(1);
+  expect(clone).toMatch(/^git clone /);
+  // This checkout is a clone, and what is installed here includes what that line installs.
+  const [install, command] = start!.split(' && ');
+  expect(install).toBe('npm ci --omit=dev');
+  const launch = { command: 'bash', args: ['-c', `exec ${command}`], cwd: root };
+  const server = new ServerProcess({ PINCHWORK_DATABASE_URL: await sqlite.freshUrl() }, launch);
+  const url = await server.listening;
+
+  const curl = probe!.split('#', 1)[0]!.replace('http://127.0.0.1:8000', url);
+  expect(curl).toContain(url);
+  const { stdout } = await promisify(execFile)('bash', ['-c', curl.replace(/^curl /, 'curl -fsS ')]);
+  expect(stdout).toMatch(/pwk-/);
+
+  // In a terminal it reaches npm and the server alike.
+  process.kill(-server.pid, 'SIGINT');
+  await server.ended;
+  expect(server.stdout).toMatch(/"msg":"stopped"/);
+});

@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { feeOf } from '../../../src/rules/ledger/ledger.ts';
+import { onBothEngines } from '../../support/engines.ts';
+import { deliverTask, Market } from '../../support/market.ts';
+
+/** Fees in millionths that are no round parts of anything: 0.57 %, 1.13 %, 33.3333 %, and the least there is. */
+const fees = [5_700, 11_300, 333_333, 1];
+
+describe('the fee of a payment', () => {
+  it.each([
+    [175, 5_700, 0],
+    [176, 5_700, 1],
+    [10_000, 5_700, 57],
+    [8_849, 11_300, 99],
+    [8_850, 11_300, 100],
+    [10_000, 11_300, 113],
+    [999_999, 1, 0],
+    [1_000_000, 1, 1],
+  ])('for %i credits at %i millionths is %i', (credits, ppm, fee) => {
+    expect(feeOf(credits, ppm)).toBe(fee);
+  });
+
+  it('is exact, rounded down, for every price up to 20,000 credits', () => {
+    for (const ppm of fees) {
+      for (let credits = 0; credits <= 20_000; credits++) {
+        expect(feeOf(credits, ppm)).toBe(Number((BigInt(credits) * BigInt(ppm)) / 1_000_000n));
+      }
+    }
+  });
+});
+
+onBothEngines('a settlement', (engine) => {
+  it.each([
+    ['0.57', 175, 0],
+    ['0.57', 176, 1],
+    ['1.13', 8_849, 99],
+    ['1.13', 8_850, 100],
+  ])('at a fee of %s %% of %i credits keeps %i for the platform', async (percent, charged, fee) => {
+    const market = await Market.fresh(engine, {
+      PINCHWORK_INITIAL_CREDITS: '20000',
+      PINCHWORK_PLATFORM_FEE_PERCENT: percent,
+    });
+    const [poster, worker] = [await market.register('poster'), await market.register('worker')];
+    const task = await deliverTask(poster, worker, { max_credits: charged });
+    expect((await poster.post(`/v1/tasks/${task}/approve`)).status).toBe(200);
+    expect(await market.balanceOf(poster)).toBe(20_000 - charged);
+    expect(await market.balanceOf(worker)).toBe(20_000 + charged - fee);
+    const kept = await engine.query(
+      market.url,
+      `select coalesce(sum(amount), 0) as sum from ledger_entries where account_id = 'fees'`,
+    );
+    expect(Number(kept[0]!.sum)).toBe(fee);
+    expect((await market.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
+  });
+});
