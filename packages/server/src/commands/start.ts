@@ -1,7 +1,14 @@
+import { secondMs } from '../ground/clock.ts';
 import { readConfig } from '../ground/config.ts';
 import { type Server, startServer } from '../serve.ts';
 import { version } from '../ground/version.ts';
 import type { Call } from './command.ts';
+
+/**
+ * A second signal ends the process without waiting, unless it comes within this time: Ctrl-C under `npm start` sends two
+ * at once, one from the terminal and one from npm.
+ */
+const impatientMs = secondMs;
 
 /** `pinchwork-server start`: serves until it is told to stop. */
 export default async function start({ env }: Call): Promise<undefined> {
@@ -9,12 +16,19 @@ export default async function start({ env }: Call): Promise<undefined> {
   for (const warning of warnings) console.error(warning);
   const server = await startServer(config);
   announce(server);
+  let stoppingSince: number | undefined;
   const stop = (signal: NodeJS.Signals) => {
-    server.core.log.info({ signal }, 'stopping');
-    void server.stop();
+    if (stoppingSince === undefined) {
+      stoppingSince = performance.now();
+      server.core.log.info({ signal }, 'stopping');
+      void server.stop();
+    } else if (performance.now() - stoppingSince > impatientMs) {
+      process.removeAllListeners(signal);
+      process.kill(process.pid, signal);
+    }
   };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
 }
 
 /** Says that the server is there, unless nothing is logged: to a person in three lines, to a program as a line of the log. */

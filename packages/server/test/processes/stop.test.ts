@@ -108,6 +108,14 @@ onBothEngines('a server that is told to stop', (engine) => {
     await cut;
   });
 
+  it('ends in the same order when it is told twice at once, as Ctrl-C under npm does', async () => {
+    const { server } = await startServer(await engine.marketUrl());
+    server.signal('SIGINT');
+    await until(() => server.stdout.includes('"msg":"stopping"'));
+    server.signal('SIGINT');
+    expect(await server.ended).toEqual({ code: 0, signal: null });
+  });
+
   it.each(['SIGTERM', 'SIGINT'] as const)('does not wait for connections that are idle (%s)', async (signal) => {
     const database = await engine.marketUrl();
     const { server, url } = await startServer(database);
