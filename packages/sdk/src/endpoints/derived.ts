@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { type ErrorCode, errorCodes } from '../errors.ts';
 import { longestText } from '../fields.ts';
 import { limits } from '../limits.ts';
-import type { Auth, LimitName } from './row.ts';
+import type { Auth, LimitName } from './values.ts';
 
 /** What any request may be answered with, whatever it asks for: it is no valid HTTP, it is too slow, storage fails. */
 const always: readonly ErrorCode[] = [

@@ -8,8 +8,9 @@ import { talkEndpoints } from './talk.ts';
 import { taskEndpoints } from './tasks.ts';
 import { workEndpoints } from './work.ts';
 
-export type { Auth, Endpoint, HeaderFields, Idempotency, LimitName, Method, OtherSuccess, Scope } from './row.ts';
-export { limitNames, methods, scopes, shownLine, shownPath, successOf } from './row.ts';
+export type { Endpoint, HeaderFields, OtherSuccess } from './row.ts';
+export { shownLine, shownPath, successOf } from './row.ts';
+export * from './values.ts';
 export type { NothingToPickUp } from './work.ts';
 
 /** The endpoints (contract section 2), by the names that clients and documents know them by. */

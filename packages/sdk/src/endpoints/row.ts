@@ -3,24 +3,7 @@ import type { ErrorCode } from '../errors.ts';
 import type { FieldHeader } from '../headers.ts';
 import type { IdKind } from '../ids.ts';
 import { bodyBytesOf, errorsOf } from './derived.ts';
-
-/** The kinds of requests that are limited, each on its own (contract section 10). */
-export const limitNames = ['register', 'create', 'pickup', 'deliver', 'read', 'write', 'admin'] as const;
-export type LimitName = (typeof limitNames)[number];
-
-/** What a key may be allowed to do (contract section 10, "Scopes"). Each of the others includes `read`. */
-export const scopes = ['read', 'post', 'work', 'manage'] as const;
-export type Scope = (typeof scopes)[number];
-
-export const methods = ['GET', 'POST', 'PATCH'] as const;
-export type Method = (typeof methods)[number];
-export type Auth = 'none' | 'agent' | 'admin';
-
-/**
- * What an `Idempotency-Key` does: nothing, as on reads; the first success is kept for a day; or it is kept for ten
- * minutes, encrypted under the key itself, because it holds a secret (contract section 1, "Idempotency").
- */
-export type Idempotency = 'none' | 'kept' | 'sealed';
+import type { Auth, Idempotency, LimitName, Method, Scope } from './values.ts';
 
 /** The header and the field of the reply that it repeats. A field that is absent or null gives no header. */
 export type HeaderFields = Readonly<Partial<Record<FieldHeader, string>>>;
