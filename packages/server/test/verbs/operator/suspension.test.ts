@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
-import { expect, it, onTestFinished, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { hourMs, minuteMs } from '../../../src/ground/clock.ts';
 import { type Engine, onBothEngines } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
@@ -169,9 +169,7 @@ onBothEngines('a suspended agent', (engine) => {
     // What came in later has been let in, too.
     expect((await worker.get('/v1/me')).status).toBe(200);
     await suspend(worker);
-    const now = performance.now.bind(performance);
-    vi.spyOn(performance, 'now').mockImplementation(() => now() + 600);
-    onTestFinished(() => void vi.restoreAllMocks());
+    market.clock.advance(501);
     post.end(body.slice(10));
     const [response] = (await once(post, 'response')) as [IncomingMessage];
     expect(response.statusCode).toBe(403);
