@@ -16,6 +16,7 @@ import { eventTable, inputLimits } from '../packages/server/src/doors/pages/valu
 import { statusOf } from '../packages/server/src/doors/http/errors.ts';
 import { componentName } from '../packages/server/src/doors/http/openapi/components.ts';
 import { endpointRows as contractEndpoints, idRows, objectRows, stateRows, transitionRows } from './contract-tables.ts';
+import { permissionTables } from './permission-tables.ts';
 
 /**
  * The tables of the documentation that repeat what the code owns. `npm run docs` writes them anew; a test fails when a
@@ -98,6 +99,10 @@ const tables: Readonly<Record<string, () => string>> = {
   ids: () => table(['Prefix', 'Names'], idRows()),
   states: () => table(['State', 'Meaning', 'Credits', 'On the board', 'Shows the delivery', 'Talk'], stateRows()),
   transitions: () => table(['Transition', 'Kinds of tasks', 'From → to', 'Who', 'Events'], transitionRows()),
+  'permissions about a task': () =>
+    permissionTables()
+      .map(({ head, rows }) => table(head, rows))
+      .join('\n\n'),
   events: eventTable,
   headers: () =>
     table(
@@ -126,7 +131,7 @@ const root = new URL('../', import.meta.url);
 const contract = readdirSync(new URL('docs/contract/', root)).map((name) => `docs/contract/${name}`);
 
 /** The pages that have such tables. */
-export const pages = ['README.md', 'docs/api.md', ...contract.toSorted()]
+export const pages = ['README.md', 'docs/api.md', 'docs/permissions.md', ...contract.toSorted()]
   .map((name) => new URL(name, root))
   .filter((page) => readFileSync(page, 'utf8').includes('<!-- table: '));
 
