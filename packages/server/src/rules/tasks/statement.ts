@@ -48,9 +48,13 @@ export function transitionStatement<P extends { id: string; now: number }>(
   return prepared(`${name}${condition}`, (db, p: P & Params) =>
     db
       .updateTable('tasks')
-      .set({ status: sql.lit(row.to), version: plusOne('version') })
-      .$if(endsClaim(row), (query) => query.set(releaseClaim))
-      .set(set(p))
+      // As one object: a column may be named once in a statement.
+      .set({
+        status: sql.lit(row.to),
+        version: plusOne('version'),
+        ...(endsClaim(row) ? releaseClaim : {}),
+        ...set(p),
+      })
       .where('id', '=', p.id)
       .where('status', '=', sql.lit(row.from!))
       .where('kind', 'in', kinds)
