@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import {
   type Endpoint,
   endpoints,
@@ -211,6 +211,18 @@ describe('docs/glossary.md', () => {
     const defined = terms.filter((term) => term !== 'Term' && !term.startsWith('---'));
     expect(defined.length).toBeGreaterThan(60);
     expect(defined).toEqual([...new Set(defined)]);
+  });
+});
+
+describe('CONTRIBUTING.md', () => {
+  const short = { 'sdk/': 'packages/sdk/src/', 'server/': 'packages/server/src/' };
+
+  it('names files and folders that exist', () => {
+    const paths = [...read('CONTRIBUTING.md').matchAll(/`((?:sdk|server|packages|docs)\/[\w./-]*)`/g)].map(([, path]) =>
+      Object.entries(short).reduce((full, [name, folder]) => full!.replace(new RegExp(`^${name}`), folder), path),
+    );
+    expect(paths.length).toBeGreaterThan(30);
+    expect(paths.filter((path) => !existsSync(new URL(path!, root)))).toEqual([]);
   });
 });
 
