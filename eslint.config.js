@@ -34,7 +34,7 @@ export default tseslint.config(
     rules: { 'no-restricted-properties': 'off' },
   },
   {
-    files: ['**/test/**', 'bench/**', '*.config.ts'],
+    files: ['**/test/**', 'bench/**', 'mutate/**', '*.config.ts'],
     rules: {
       'no-restricted-properties': 'off',
       // Tests look into replies of every shape.

@@ -1,0 +1,29 @@
+/** One change to the sources that some test must notice. */
+export interface Fault {
+  /** What it breaks, in words. */
+  readonly name: string;
+  /** From the root of the repository. */
+  readonly file: string;
+  /** A text that stands in the file exactly once. */
+  readonly find: string;
+  readonly put: string;
+  /** Parts of the paths of the test files that should notice. */
+  readonly tests: readonly string[];
+  readonly engine: 'sqlite' | 'postgres';
+  /** Why no test notices, where that is right. */
+  readonly survives?: string;
+}
+
+type Row = readonly [name: string, find: string, put: string, tests?: string, more?: Partial<Fault>];
+
+/** Faults of one file of the server. A row's own tests, separated by spaces, take the place of `tests`. */
+export const faultsIn = (path: string, tests: string, rows: readonly Row[]): Fault[] =>
+  rows.map(([name, find, put, own, more]) => ({
+    name,
+    file: `packages/server/src/${path}`,
+    find,
+    put,
+    tests: (own ?? tests).split(' '),
+    engine: 'sqlite',
+    ...more,
+  }));

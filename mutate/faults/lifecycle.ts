@@ -1,0 +1,202 @@
+import { faultsIn } from '../fault.ts';
+
+const life = 'rules/lifecycle/';
+const system = 'platform-tasks/platform-tasks';
+
+export const lifecycleFaults = [
+  ...faultsIn('ground/machine.ts', life, [
+    [
+      'a claim leaves the matching task on the board',
+      "done: 'picked up',\n    drops: 'matching',",
+      "done: 'picked up',",
+      system,
+    ],
+    ['a delivery is not told', "    tells: { poster: 'task_delivered' },\n", ''],
+    [
+      'an approval gives the credits back',
+      "done: 'approved',\n    asksFirst: 'whose',\n    credits: 'settle',",
+      "done: 'approved',\n    asksFirst: 'whose',\n    credits: 'void',",
+    ],
+    [
+      'the approval by the clock gives the credits back',
+      "clock: 'review_deadline_at',\n    credits: 'settle',",
+      "clock: 'review_deadline_at',\n    credits: 'void',",
+      'jobs/timers',
+    ],
+    [
+      'a cancelled task keeps its escrow',
+      "done: 'cancelled',\n    asksFirst: 'whose',\n    credits: 'void',",
+      "done: 'cancelled',\n    asksFirst: 'whose',",
+      `${life} jobs/timers`,
+    ],
+    [
+      'an expired task keeps its escrow',
+      "clock: 'expires_at',\n    credits: 'void',",
+      "clock: 'expires_at',",
+      'jobs/timers',
+    ],
+    [
+      'a missed deadline keeps the escrow',
+      "clock: 'deadline_at',\n    credits: 'void',",
+      "clock: 'deadline_at',",
+      'jobs/timers',
+    ],
+    [
+      'a claim lost to the deadline is told as a timeout',
+      "tells: { worker: 'deadline_expired' }",
+      "tells: { worker: 'claim_timeout_expired' }",
+      'jobs/timers',
+    ],
+    ['the end of a grace is not told', "    tells: { worker: 'rejection_grace_expired' },\n", '', 'jobs/timers'],
+    [
+      'a stranger who abandons is told whose the task is before its state',
+      "done: 'abandoned', asksFirst: 'state', judges: 'abandon' }",
+      "done: 'abandoned', asksFirst: 'whose', judges: 'abandon' }",
+    ],
+    [
+      'an abandoned claim is not counted',
+      "done: 'abandoned', asksFirst: 'state', judges: 'abandon' }",
+      "done: 'abandoned', asksFirst: 'state' }",
+      'verbs/tasks/cooldown',
+    ],
+    ['the matched are not told of a cancellation', "    tellsMatched: 'task_cancelled',\n", '', 'events/outbox'],
+    [
+      'a posted task takes no questions',
+      "talk: 'questions',\n    timeIsUp",
+      "talk: 'none',\n    timeIsUp",
+      'conversation/questions',
+    ],
+    ["an answer to one of the platform's tasks is not paid", "    credits: 'pay',\n", '', system],
+    [
+      'a task of the platform that is withdrawn stays in its budget',
+      "by: 'platform', credits: 'release' }",
+      "by: 'platform' }",
+      'platform-tasks/farming',
+    ],
+    [
+      'a task of the platform that times out stays in its budget',
+      "clock: 'claim_deadline_at',\n    credits: 'release',",
+      "clock: 'claim_deadline_at',",
+      'platform-tasks/',
+    ],
+    [
+      'a delivery is not shown',
+      "showsDelivery: true,\n    talk: 'messages',",
+      "showsDelivery: false,\n    talk: 'messages',",
+    ],
+  ]),
+  ...faultsIn('ground/transitions.ts', `${life} jobs/timers`, [
+    [
+      'no clock row goes before another',
+      'clockTransitions.slice(0, clockTransitions.indexOf(name))',
+      'clockTransitions.slice(0, 0)',
+      life,
+      {
+        survives:
+          'Second line of defence: `dueTransition` already picks the upper row; the guard only repeats that for a caller that picked otherwise.',
+      },
+    ],
+    [
+      'of two clock rows the lower is done',
+      'return clockTransitions.find(',
+      'return clockTransitions.toReversed().find(',
+    ],
+  ]),
+  ...faultsIn('rules/tasks/statements.ts', life, [
+    ["a deadline at the grace's very end is cleared", '>= ${graceEnd} then', '> ${graceEnd} then'],
+    [
+      'a worker is always paid the whole price',
+      'then ${p.credits} else max_credits end',
+      'then max_credits else max_credits end',
+    ],
+    ['one rejection more is borne', "'+', 1), '<', p.max_rejections)", "'+', 1), '<=', p.max_rejections)"],
+    [
+      'a delivery for an older claim is taken',
+      '      grace_deadline_at: null,\n    }),\n    isMeantClaim,',
+      '      grace_deadline_at: null,\n    }),',
+    ],
+    [
+      'whoever was asked about a task may claim it',
+      'eb.and([mayClaim(eb, p), isNoInspector(eb, p)])',
+      'eb.and([mayClaim(eb, p)])',
+      system,
+    ],
+    [
+      'a deadline that was missed is not used up',
+      "byClock('loseToDeadline', { deadline_at: null })",
+      "byClock('loseToDeadline')",
+      'jobs/timers',
+    ],
+    [
+      'a rejection leaves the task to a suspended worker',
+      "p.max_rejections), eb.not(isSuspended(eb, 'worker_id'))]",
+      'p.max_rejections)]',
+      'operator/suspension',
+    ],
+    ['what was found of a rejected delivery stays', '  verification: null,\n  verifier_id: null,\n', '', system],
+  ]),
+  ...faultsIn('rules/tasks/statement.ts', life, [
+    ['a deadline does not bite at its very second', "eb('due_at', '>', p.now),", "eb('due_at', '>=', p.now),"],
+    ['the clock is late by a millisecond', "eb('due_at', '<=', p.now),", "eb('due_at', '<', p.now),", 'jobs/timers'],
+    ['a new claim inherits the rejections of the last one', '  claim_rejections: 0,\n', ''],
+    [
+      'the poster does what is the worker’s to do',
+      "row.by === 'worker' ? 'worker_id' : 'poster_id'",
+      "row.by === 'clock' ? 'worker_id' : 'poster_id'",
+    ],
+  ]),
+  ...faultsIn('rules/tasks/guards.ts', system, [
+    [
+      "a suspended poster's task can be claimed",
+      "[agent.val(actor), agent.ref('tasks.poster_id')]",
+      '[agent.val(actor)]',
+      'operator/suspension',
+    ],
+    [
+      'a pause ends before it begins',
+      "agent('agents.pickups_paused_until', '>', now)",
+      "agent('agents.pickups_paused_until', '<', now)",
+      'verbs/tasks/cooldown',
+    ],
+    ['a worker checks its own delivery', "about('about.worker_id', '=', actor), ", ''],
+    ['an agent reads out its own profile', "    eb('about_id', '<>', actor),\n", ''],
+    [
+      'a delivery waits for a helper who is suspended',
+      'where helper.accepts_system_tasks = 1 and helper.suspended_at is null',
+      'where helper.accepts_system_tasks = 1',
+      'platform-tasks/suspension',
+    ],
+  ]),
+  ...faultsIn('rules/lifecycle/transition.ts', 'rules/tasks/wait', [
+    ['nobody who waits hears of a change', '  tx.signal(task.id);\n', ''],
+    ["a worker's rating is not told", 'rating: rating ?? null }', 'rating: null }', life],
+  ]),
+  ...faultsIn('rules/tasks/refusal.ts', life, [
+    [
+      "a suspended poster's task is refused as if it were there",
+      "  if (row.by === 'stranger' && (await isHidden(tx, task))) return taskNotFound();\n",
+      '',
+      'operator/suspension',
+    ],
+    ['whoever abandoned is told that the claim timed out', ' && end.actor_id === null', ''],
+    [
+      'a pause lasts a millisecond longer than it says',
+      'until <= now) return agent',
+      'until < now) return agent',
+      'verbs/tasks/cooldown',
+    ],
+  ]),
+  ...faultsIn('rules/tasks/view.ts', life, [
+    ['a rejected delivery is shown', 'result: delivered ? task.result : null', 'result: task.result'],
+    [
+      'strangers see what was found of a delivery',
+      'task.verification !== null && isParty(task, readerId)',
+      'task.verification !== null',
+      'platform-tasks/ doors/http/privacy',
+    ],
+  ]),
+  ...faultsIn('jobs/timers.ts', 'jobs/timers', [
+    ['a timer that failed is tried again at once', 'retry_at: now + retryAfterMs', 'retry_at: now'],
+    ['a timer that succeeded stays set aside', '    tx.send(clearStuckTimer, { task_id: taskId });\n', ''],
+  ]),
+];

@@ -1,0 +1,123 @@
+import { faultsIn } from '../fault.ts';
+
+const paging = 'doors/http/query-strings verbs/tasks/lists';
+const order = 'rules/board/order rules/board/behind';
+const search = 'rules/board/search';
+const matcher = 'rules/matching/matcher';
+
+export const readingFaults = [
+  ...faultsIn('ground/paging.ts', paging, [
+    ['the last page promises another one', 'rows.length > limit ? encodeCursor', 'rows.length >= limit ? encodeCursor'],
+    ['a cursor of another list is taken', 'known === list && ', ''],
+    [
+      'a cursor goes with an offset',
+      "  if (offset > 0) throw invalid('cursor and offset",
+      "  if (offset < 0) throw invalid('cursor and offset",
+    ],
+    ['a total of exactly the most is capped', 'total > limits.countedTotal ?', 'total >= limits.countedTotal ?'],
+  ]),
+  ...faultsIn('rules/board/order.ts', order, [
+    ['shared tags count against a task', 'b[0] - a[0] ||', 'a[0] - b[0] ||'],
+    ['newer tasks come first', 'a[3] - b[3]', 'b[3] - a[3]'],
+    ['unknown posters are trusted least', 'row.trust ?? unknownTrust', 'row.trust ?? 0'],
+    ['reputation does not count', ' || b[1] - a[1]', ''],
+    ['hints do not count', ', ...(JSON.parse(row.hints) as string[])]', ']'],
+  ]),
+  ...faultsIn('rules/board/board.ts', order, [
+    ['an offset is one too large', 'met++ >= offset', 'met++ > offset'],
+    [
+      'tasks behind the window are passed over',
+      'if (left.some(({ id }) => near.has(id)))',
+      'if (left.length < 0)',
+      'rules/board/behind rules/board/reach',
+    ],
+    ['a task that was shown is shown again', 'if (!ahead.delete(row.id)) yield', 'yield'],
+  ]),
+  ...faultsIn('rules/board/scan.ts', search, [
+    [
+      'a page of a search is too long',
+      'return { rows: rows.slice(0, want), end: placeOf(rows[want - 1]!) };',
+      'return { rows, end: placeOf(rows.at(-1)!) };',
+    ],
+    [
+      'a search goes on behind the portion that it left',
+      'after = placeOf(portion.at(-1)!);',
+      'after = placeOf(found.at(-1)!);',
+      `${search} rules/board/`,
+    ],
+  ]),
+  ...faultsIn('rules/search/fold.ts', 'rules/search/fold', [
+    ['a final sigma is another letter', ".replaceAll('ς', 'σ')", ''],
+    ['upper case is another letter', 'text.toLowerCase().', 'text.'],
+  ]),
+  ...faultsIn('rules/search/texts.ts', search, [
+    ['the context is not searched', '[fold(need), fold(context)]', '[fold(need)]'],
+  ]),
+  ...faultsIn('rules/matching/matcher.ts', matcher, [
+    ['a poster is found for its own task', '  scores.delete(wanted.posterId);\n', ''],
+    ['the platform is a candidate', ' && id !== platformId', '', 'platform-tasks/platform-tasks'],
+    ['a tag counts no more than a word', 'add(2, await sharersOfTags', 'add(1, await sharersOfTags'],
+    [
+      'reputation breaks no ties',
+      'active.sort((a, b) => b.reputation_e2 - a.reputation_e2 ||',
+      'active.sort((a, b) => 0 ||',
+    ],
+    [
+      'a suspended agent is found',
+      "    .where(engine.isListed('id', p.agents))\n    .where('suspended_at', 'is', null),",
+      "    .where(engine.isListed('id', p.agents)),",
+    ],
+    ['words that everybody says count', 'agents > 0 && !isCommon(agents, all)', 'agents > 0'],
+  ]),
+  ...faultsIn('rules/matching/words.ts', 'rules/matching/', [
+    ['words of two letters do not count', 'const shortest = 2;', 'const shortest = 3;'],
+    ['full-width letters are others', "normalized(text, 'NFKC')", "normalized(text, 'NFC')"],
+  ]),
+  ...faultsIn('rules/agents/credentials.ts', 'doors/http/auth operator/suspension', [
+    ['a suspended agent keeps its key', '    if (known.owner.suspended) throw agentSuspended();\n', ''],
+    ['a key is told by its name alone', ' || !timingSafeEqual(Buffer.from(row.key_hash), Buffer.from(keyHash))', ''],
+  ]),
+  ...faultsIn('doors/http/cors.ts', 'doors/http/cors', [
+    ['any origin may call', 'corsOrigins.includes(origin.toLowerCase())', "origin !== ''"],
+    ['a cache mixes up origins', "[reply.getHeader('vary'), 'Origin']", "[reply.getHeader('vary')]"],
+    ['a page can not read our headers', "    reply.header('access-control-expose-headers', exposedHeaders);\n", ''],
+  ]),
+  ...faultsIn('doors/http/security.ts', 'doors/http/security', [
+    ['a browser may guess the type of a reply', "    'x-content-type-options': 'nosniff',\n", ''],
+    [
+      'a cache keeps what a key has read',
+      "request.headers.authorization !== undefined || request.method !== 'GET'",
+      "request.method !== 'GET'",
+    ],
+  ]),
+  ...faultsIn('doors/pages/html.ts', 'doors/pages/pages', [
+    ['a preview shows the whole text', "${points.slice(0, length).join('')}…", '${line}…'],
+    [
+      'a text is markup',
+      'value instanceof Html ? value.text : escape(String(value))',
+      'value instanceof Html ? value.text : String(value)',
+    ],
+  ]),
+  ...faultsIn('doors/pages/sections.ts', 'doors/pages/skill', [
+    ['a section can not be had by its short name', "  start: 'quick-start',\n", ''],
+    ['the slug of a section keeps its punctuation', ".replace(/[^\\p{L}\\p{N} -]/gu, '')", ''],
+  ]),
+  ...faultsIn('ground/ids.ts', 'ids clock', [
+    ['ids of one millisecond are not in order', '&& drawn > latest) latest = drawn;', ') latest = drawn;'],
+    ['a clock set back makes older ids', 'if (now > latestMs) startOf', 'if (now !== latestMs) startOf'],
+  ]),
+  ...faultsIn('audit/ledger-checks.ts', 'audit/audit', [
+    [
+      'the audit overlooks a transfer that does not sum to zero',
+      'having sum(e.amount) <> 0',
+      'having sum(e.amount) <> sum(e.amount)',
+    ],
+    ['the audit overlooks a balance that is no sum', 'where balance <> entries or balance < 0', 'where balance < 0'],
+  ]),
+  ...faultsIn('audit/agent-checks.ts', 'audit/audit', [
+    ['the audit overlooks a gap in a stream', 'where kept <> last_number - first + 1', 'where kept < 0'],
+  ]),
+  ...faultsIn('audit/history-checks.ts', 'audit/audit', [
+    ['the audit overlooks a step that begins elsewhere', ' or h.from_status is distinct from p.to_status)', ')'],
+  ]),
+];

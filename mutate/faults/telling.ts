@@ -1,0 +1,152 @@
+import { faultsIn } from '../fault.ts';
+
+const stream = 'rules/events/stream';
+const delivery = 'rules/webhooks/delivery';
+const sharing = 'rules/webhooks/sharing';
+
+export const tellingFaults = [
+  ...faultsIn('rules/events/append.ts', stream, [
+    ['a stream does not wake', '  tx.signal(event.agentId);\n', ''],
+    ['an event goes to no webhook', 'if (from !== null) {', 'if (from === -1) {', delivery],
+  ]),
+  ...faultsIn('rules/events/stream.ts', stream, [
+    ['a hole in a stream is not told', 'if (event.number !== this.#position + 1)', 'if (event.number < 0)'],
+    ['a stream stops after its first read', '        this.#wanted ||= events.length === readSize;\n', ''],
+    ['a stream tells what was not asked for', '      if (this.#types?.has(event.type) === false) continue;\n', ''],
+    [
+      'a slow reader is never cut off',
+      '++this.#lateLooks >= looksUntilCut',
+      '++this.#lateLooks >= looksUntilCut * 1000',
+      'doors/http/slow-readers',
+    ],
+    ['a stream is silent for too long', 'const looksUntilComment = 15;', 'const looksUntilComment = 16;'],
+  ]),
+  ...faultsIn('rules/events/streams.ts', stream, [
+    ['a suspended agent opens a stream', '      if (bounds.suspended_at !== null) throw agentSuspended();\n', ''],
+    [
+      'an agent has one stream too many',
+      '(known?.size ?? 0) >= maxStreamsPerAgent',
+      '(known?.size ?? 0) > maxStreamsPerAgent',
+    ],
+    ['streams that end stay counted', '    this.#count--;\n', ''],
+  ]),
+  ...faultsIn('rules/events/retention.ts', 'jobs/housekeeping', [
+    ['an event is deleted too early', 'created_at < before);', 'created_at < before + dayMs);'],
+    [
+      'a young event is deleted with the old ones before it',
+      '=> created_at >= before)',
+      '=> created_at >= before + dayMs)',
+    ],
+  ]),
+  ...faultsIn('rules/events/outbox.ts', 'rules/events/outbox', [
+    ['a row that fails holds up those behind it', '      return tried.row.id;', '      return undefined;'],
+    [
+      'a fault that is no row’s is one',
+      'if (tried.row === undefined || error instanceof DomainError) throw error;',
+      'if (tried.row === undefined) throw error;',
+    ],
+  ]),
+  ...faultsIn('jobs/suspensions.ts', 'rules/events/tail', [
+    [
+      'a suspension that commits late is overlooked',
+      'this.#since - releaseMs',
+      'this.#since',
+      'rules/events/tail',
+      { engine: 'postgres' },
+    ],
+  ]),
+  ...faultsIn('rules/tasks/wait.ts', 'rules/tasks/wait operator/suspension', [
+    [
+      'a wait is longer than it may be',
+      'Math.min(waitSeconds, ctx.config.maxWaitSeconds)',
+      'waitSeconds',
+      'rules/tasks/wait',
+    ],
+    ['a suspended agent is answered by its long poll', '      if (subscription.barred) throw agentSuspended();\n', ''],
+  ]),
+  ...faultsIn('rules/webhooks/schedule.ts', 'rules/webhooks/schedule', [
+    ['one retry is missing', 'tries > maxRetries', 'tries >= maxRetries'],
+    ['a receiver that is gone is tried again', 'answer.statusCode === goneStatus', 'answer.statusCode === 0'],
+    [
+      'Retry-After is ignored',
+      'Math.max(now + pause, restUntil(answer, now))',
+      'now + pause',
+      `rules/webhooks/schedule ${delivery}`,
+    ],
+    ['a receiver asks for a rest without end', 'Math.min(at, now + longestRestMs)', 'at'],
+    ['the pauses grow too slowly', 'const backoffFactor = 5;', 'const backoffFactor = 4;'],
+    [
+      'what was delivered is forgotten too early',
+      'delivered: 7 * dayMs',
+      'delivered: 6 * dayMs',
+      `rules/webhooks/schedule ${delivery} docs/contract`,
+    ],
+    ['a test is tried again', ' || isTest(row)) return end', ') return end', `rules/webhooks/schedule ${delivery}`],
+  ]),
+  ...faultsIn('rules/webhooks/signature.ts', 'rules/webhooks/signature', [
+    ['a signature says nothing of the time', '${id}.${timestamp}.${body}', '${id}.${body}'],
+    [
+      'a standard secret is taken as a text',
+      'secret.startsWith(standardPrefix) ? Buffer',
+      'secret.startsWith("nothing") ? Buffer',
+    ],
+    [
+      'the second signature takes the other key',
+      'sha256=${hmac(secret, body)',
+      'sha256=${hmac(standardKey(secret), body)',
+    ],
+  ]),
+  ...faultsIn('rules/webhooks/places.ts', 'rules/webhooks/places rules/webhooks/sharing', [
+    ['failing endpoints take all the room', 'Math.min(room, mostFailingAtOnce - this.#failing)', 'room'],
+    ['slow endpoints keep their places', '      this.#taken.delete(place);\n      this.#aside', '      this.#aside'],
+  ]),
+  ...faultsIn('rules/webhooks/deliverer.ts', sharing, [
+    ['a lease is a second too short', 'const leaseMarginMs = 5 * secondMs;', 'const leaseMarginMs = 4 * secondMs;'],
+    ['a lease is not renewed', 'const until = this.#leaseEnd(now);', 'const until = turn.leasedUntil;'],
+    ['whoever lost the lease goes on sending', '    if (holds === 0) return undefined;\n', ''],
+    ['a turn has no end in time', 'sent === longestTurn || clock.now() >= endsAt', 'sent === longestTurn'],
+    [
+      'a suspended agent hears of events',
+      'agent.suspended_at === null ? first?.dueAt : undefined',
+      'first?.dueAt',
+      delivery,
+    ],
+    ['tests are sent without bound', '    if (this.#tests >= mostTests) throw overloaded();\n', ''],
+    [
+      'an attempt that was broken off counts',
+      'return signal.aborted ? undefined : { row, answer };',
+      'return { row, answer };',
+    ],
+  ]),
+  ...faultsIn('rules/webhooks/address.ts', 'rules/webhooks/address rules/webhooks/sender', [
+    [
+      'a private address behind NAT64 is reached',
+      'return isPublicAddress(innerAddress(parsed))',
+      'return innerAddress(parsed) !== ""',
+    ],
+    ['a name without a dot is public', 'labels.length > 1 && ', ''],
+    ['the metadata service of a cloud is reached', "'168.63.129.16', ", ''],
+    ['a password in an address is taken', "url.username !== '' || url.password !== ''", "url.username !== ''"],
+    ['a name in a private network is public', ' && !privateEnding.test(labels.join(', ' && !/^$/.test(labels.join('],
+  ]),
+  ...faultsIn('rules/webhooks/connector.ts', 'rules/webhooks/sender', [
+    ['one good address among bad ones is enough', '!found.every(({ address })', '!found.some(({ address })'],
+    [
+      'an address is not looked at again before a connection',
+      'if (isIP(host) !== 0 && !this.#isAllowed(host)) return',
+      'if (isIP(host) === 9) return',
+    ],
+  ]),
+  ...faultsIn('rules/webhooks/sender.ts', 'rules/webhooks/sender', [
+    ['every timeout is 10 seconds', 'this.#config.timeoutSeconds * secondMs', '10 * secondMs'],
+    [
+      'an address saved under looser rules is sent to',
+      'if (addressProblem(url, this.#config) !== undefined) throw',
+      'if (url === "") throw',
+    ],
+  ]),
+  ...faultsIn('rules/webhooks/answer.ts', `rules/webhooks/sender ${delivery}`, [
+    ['a redirect counts as delivered', 'statusCode < 300) return null', 'statusCode < 400) return null'],
+    ['an answer is read without end', '    if (read > mostAnswerBytes) return;\n', ''],
+  ]),
+];

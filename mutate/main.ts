@@ -1,0 +1,166 @@
+import { spawn } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import type { Fault } from './fault.ts';
+import { faults } from './faults.ts';
+
+/**
+ * Puts single faults into a copy of the sources, one at a time, runs the tests that should notice, and prints which
+ * faults survive: what the tests are blind to.
+ */
+const { values } = parseArgs({
+  options: {
+    help: { type: 'boolean', default: false },
+    check: { type: 'boolean', default: false },
+    jobs: { type: 'string', default: '2' },
+    only: { type: 'string', default: '' },
+  },
+});
+
+const help = `npm run test:mutate -- [options]
+
+  --check       only checks that each fault still fits its file
+  --only TEXT   only faults with TEXT in their name or file
+  --jobs N      runs N faults at the same time (2)`;
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+/** A fault that makes tests hang is one that they notice. */
+const longestRunMs = 5 * 60_000;
+
+async function main(): Promise<number> {
+  const misfits = faults.filter((fault) => countIn(readFileSync(join(root, fault.file), 'utf8'), fault.find) !== 1);
+  for (const { name, file, find } of misfits)
+    console.error(`Does not stand in ${file} exactly once (${name}):\n${find}\n`);
+  if (misfits.length > 0) return 1;
+  console.log(`${faults.length} faults, each fits its file`);
+  return values.check ? 0 : runAll();
+}
+
+const countIn = (text: string, part: string) => text.split(part).length - 1;
+
+async function runAll(): Promise<number> {
+  const chosen = faults.filter(({ name, file }) => `${name} ${file}`.includes(values.only));
+  const folder = mkdtempSync(join(tmpdir(), 'pinchwork-mutate-'));
+  const outcomes = new Map<Fault, Outcome>();
+  try {
+    const queue = [...chosen];
+    const work = async (_: unknown, i: number) => {
+      const copy = copyTree(join(folder, String(i)));
+      await refuseBlindTests(copy);
+      for (let fault = queue.shift(); fault !== undefined; fault = queue.shift()) {
+        const outcome = await runOne(copy, fault);
+        outcomes.set(fault, outcome);
+        console.log(`${String(outcomes.size).padStart(4)}/${chosen.length} ${outcome.padEnd(8)} ${fault.name}`);
+      }
+    };
+    await Promise.all(Array.from({ length: Number(values.jobs) }, work));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return report(chosen, outcomes);
+}
+
+type Outcome = 'noticed' | 'SURVIVED';
+
+/** The tracked parts that tests need, beside the packages of this checkout. */
+function copyTree(to: string): string {
+  for (const part of [
+    'packages',
+    'docs',
+    'examples',
+    'bench',
+    'README.md',
+    'package.json',
+    'vitest.config.ts',
+    'tsconfig.json',
+  ]) {
+    cpSync(join(root, part), join(to, part), {
+      recursive: true,
+      filter: (path) => !path.includes('/node_modules') && !path.endsWith('/data'),
+    });
+  }
+  linkModules(join(root, 'node_modules'), join(to, 'node_modules'));
+  for (const name of readdirSync(join(root, 'packages'))) {
+    linkModules(join(root, 'packages', name, 'node_modules'), join(to, 'packages', name, 'node_modules'));
+  }
+  return to;
+}
+
+/** Links each package by itself, so that `@pinchwork/…` leads to the copy and not to this checkout. */
+function linkModules(from: string, to: string): void {
+  let names: string[];
+  try {
+    names = readdirSync(from);
+  } catch {
+    return;
+  }
+  mkdirSync(to, { recursive: true });
+  for (const name of names) {
+    if (name === '.bin' || name === '.vite' || name === '.cache') continue;
+    if (name === '@pinchwork') {
+      mkdirSync(join(to, name));
+      for (const own of readdirSync(join(from, name)))
+        symlinkSync(join(dirname(to), 'packages', own), join(to, name, own));
+    } else symlinkSync(join(from, name), join(to, name));
+  }
+}
+
+/** Tests that fail in a copy without a fault would notice everything. */
+async function refuseBlindTests(copy: string): Promise<void> {
+  if (!(await passes(copy, ['rules/lifecycle/'], 'sqlite'))) {
+    throw new Error('The tests of the copy fail without a fault: see that `npm test` passes');
+  }
+}
+
+async function runOne(copy: string, { file, find, put, tests, engine }: Fault): Promise<Outcome> {
+  const path = join(copy, file);
+  const text = readFileSync(path, 'utf8');
+  writeFileSync(
+    path,
+    text.replace(find, () => put),
+  );
+  try {
+    return (await passes(copy, tests, engine)) ? 'SURVIVED' : 'noticed';
+  } finally {
+    writeFileSync(path, text);
+  }
+}
+
+/** Whether tests pass. @throws Error when there are none. */
+function passes(copy: string, tests: readonly string[], engine: Fault['engine']): Promise<boolean> {
+  const vitest = join(root, 'node_modules/vitest/vitest.mjs');
+  const options = ['--project', 'short', '--bail', '1', '--maxWorkers', '1', '--testTimeout', '30000'];
+  const run = spawn(process.execPath, [vitest, 'run', ...options, ...tests], {
+    cwd: copy,
+    env: { ...process.env, ENGINES: engine, CI: 'true', NO_COLOR: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: longestRunMs,
+  });
+  let output = '';
+  for (const stream of [run.stdout, run.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+  return new Promise((resolve, reject) => {
+    run.once('error', reject);
+    run.once('close', (code) => {
+      if (/No test files found|No projects matched/.test(output))
+        reject(new Error(`No tests for ${tests.join(' ')}:\n${output}`));
+      else resolve(code === 0);
+    });
+  });
+}
+
+function report(chosen: readonly Fault[], outcomes: ReadonlyMap<Fault, Outcome>): number {
+  const survivors = chosen.filter((fault) => outcomes.get(fault) === 'SURVIVED');
+  const unexplained = survivors.filter(({ survives }) => survives === undefined);
+  console.log(`\n${chosen.length - survivors.length} of ${chosen.length} faults were noticed.`);
+  for (const { name, file, tests, survives } of survivors) {
+    console.log(`\nSurvived: ${name}\n  ${file}, tests ${tests.join(' ')}\n  ${survives ?? 'UNEXPLAINED'}`);
+  }
+  return unexplained.length === 0 ? 0 : 1;
+}
+
+if (values.help) console.log(help);
+else process.exitCode = await main();
