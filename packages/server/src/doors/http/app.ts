@@ -58,19 +58,19 @@ export function buildApp(ctx: Context): FastifyInstance {
     allowed.set(url, methods);
   });
   knowAddresses(app, ctx);
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
-    if (request.raw.httpVersion === '1.1' && request.headers.host === undefined) {
-      throw invalid('The Host header is missing');
-    }
+    const lacksHost = request.raw.httpVersion === '1.1' && request.headers.host === undefined;
+    done(lacksHost ? invalid('The Host header is missing') : undefined);
   });
   logRequests(app, ctx);
   secure(app, ctx);
   allowOrigins(app, ctx);
   limitAddresses(app, ctx);
   // A server that stops lets no connection live on for a next request.
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', (_request, reply, _payload, done) => {
     if (ctx.watch.closed) reply.header('connection', 'close');
+    done();
   });
   app.setErrorHandler(sendError);
   app.setNotFoundHandler(async (request) => {

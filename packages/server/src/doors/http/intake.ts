@@ -27,10 +27,16 @@ export function boundIntake(app: FastifyInstance): void {
   tolerateContentTypes(app);
   app.decorateRequest('releaseBody');
   let reserved = 0;
-  app.addHook('preParsing', async (request, reply) => {
+  app.addHook('preParsing', (request, reply, _payload, done) => {
     const bytes = bodyLength(request);
-    if (bytes <= smallBytes) return;
-    if (reserved + bytes > mostBytes) throw overloaded();
+    if (bytes <= smallBytes) {
+      done();
+      return;
+    }
+    if (reserved + bytes > mostBytes) {
+      done(overloaded());
+      return;
+    }
     reserved += bytes;
     const { socket } = request.raw;
     let held = true;
@@ -45,6 +51,7 @@ export function boundIntake(app: FastifyInstance): void {
     reply.raw.once('close', release);
     // A reply that waits behind another one on its connection is not told that it has closed.
     socket.once('close', release);
+    done();
   });
 }
 

@@ -13,7 +13,7 @@ import type { Transition } from '../../ground/machine.ts';
 import { stateOf } from '../../ground/states.ts';
 import { endsClaim, type TransitionName, transition } from '../../ground/transitions.ts';
 import { insertTransition } from '../tasks/inserts.ts';
-import { lockPostedTask, type TaskRow } from '../tasks/queries.ts';
+import { lockPostedTask, type RecordedTask } from '../tasks/queries.ts';
 import { platformStatements } from '../tasks/statements.ts';
 import { tagsOf } from '../tasks/view.ts';
 
@@ -43,7 +43,7 @@ export async function moveCreditsAndRecord(
   ctx: RecordContext,
   tx: Tx,
   name: TransitionName,
-  task: TaskRow,
+  task: RecordedTask,
   moved: Moved,
 ): Promise<void> {
   await recordStandingAndWithdraw(ctx, tx, name, task, moved);
@@ -57,7 +57,7 @@ export async function recordStandingAndWithdraw(
   ctx: RecordContext,
   tx: Tx,
   name: TransitionName,
-  task: TaskRow,
+  task: RecordedTask,
   moved: Moved,
 ): Promise<void> {
   const row = transition(name);
@@ -71,7 +71,7 @@ export async function moveCreditsAndTell(
   ctx: RecordContext,
   tx: Tx,
   name: TransitionName,
-  task: TaskRow,
+  task: RecordedTask,
   moved: Moved,
 ): Promise<void> {
   const row = transition(name);
@@ -97,7 +97,7 @@ export async function moveCreditsAndTell(
   tx.signal(task.id);
 }
 
-function moveOnBoard(tx: Tx, row: Transition, task: TaskRow): void {
+function moveOnBoard(tx: Tx, row: Transition, task: RecordedTask): void {
   const wasOnBoard = row.from !== null && stateOf(row.from).isOnBoard;
   const { isOnBoard } = stateOf(row.to);
   if (task.kind !== 'work' || wasOnBoard === isOnBoard) return;
@@ -110,7 +110,7 @@ function judge(
   { config }: Pick<Ground, 'config'>,
   tx: Tx,
   { judges }: Transition,
-  task: TaskRow,
+  task: RecordedTask,
   { at, workerId, rating = null }: Moved,
 ): void {
   switch (judges) {
@@ -144,7 +144,7 @@ async function withdrawUnneeded(
   ctx: RecordContext,
   tx: Tx,
   { drops }: Transition,
-  task: TaskRow,
+  task: RecordedTask,
   now: number,
 ): Promise<void> {
   const id = drops === undefined ? null : drops === 'matching' ? task.matching_id : task.verifying_id;
@@ -162,7 +162,7 @@ async function moveCredits(
   ctx: Pick<Ground, 'newId'>,
   tx: Tx,
   { credits }: Transition,
-  task: TaskRow,
+  task: RecordedTask,
   { at, workerId }: Moved,
 ): Promise<void> {
   if (credits === undefined) return;
@@ -186,7 +186,7 @@ async function tell(
   ctx: RecordContext,
   tx: Tx,
   { tells }: Transition,
-  task: TaskRow,
+  task: RecordedTask,
   moved: Moved,
 ): Promise<{ poster?: number; worker?: number }> {
   const own = (['poster', 'worker'] as const).flatMap((party) => {
@@ -205,7 +205,7 @@ async function tell(
 }
 
 /** What an event of each type would say about this transition (contract section 8). */
-function eventData(task: TaskRow, { workerId, rating }: Moved) {
+function eventData(task: RecordedTask, { workerId, rating }: Moved) {
   const worker = { worker_id: workerId };
   return {
     task_claimed: worker,

@@ -90,7 +90,11 @@ const moveMatches = prepared('moveMatches', (db, p: { task_id: string; on_board:
 export const hintsOf = (task: Pick<TaskRow, 'hints'>) => JSON.parse(task.hints) as string[];
 
 /** Puts what was found out about a task on the board with it, or takes it off. */
-export function moveMatchesOnBoard(tx: Tx, task: TaskRow, isOnBoard: boolean): void {
+export function moveMatchesOnBoard(
+  tx: Tx,
+  task: Pick<TaskRow, 'id' | 'created_at' | 'hints' | 'match_count'>,
+  isOnBoard: boolean,
+): void {
   if (task.match_count > 0) tx.send(moveMatches, { task_id: task.id, on_board: Number(isOnBoard) });
   moveEntries(tx, 'board_hints', task, hintsOf(task), isOnBoard);
 }

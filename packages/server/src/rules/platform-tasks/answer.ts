@@ -10,7 +10,7 @@ import type { NewEvent } from '../events/append.ts';
 import { readActive } from '../matching/matcher.ts';
 import { setMatches } from '../matching/matches.ts';
 import { tagParams } from '../../storage/tags.ts';
-import { taskById, type TaskRow } from '../tasks/queries.ts';
+import { taskById, type MovedTask } from '../tasks/queries.ts';
 import { holdAgents, setVerification } from './queries.ts';
 
 /** Ids of an answer that are looked up: odd ones among them must not cost the good ones their place. */
@@ -28,7 +28,7 @@ type AnswerContext = Pick<Ground, 'config' | 'newId'>;
 export async function apply(
   ctx: AnswerContext,
   tx: Tx,
-  task: TaskRow,
+  task: MovedTask,
   answer: Answer,
   workerId: string,
   now: number,
@@ -93,7 +93,7 @@ function unfenced(text: string): string {
 async function applyMatch(
   ctx: AnswerContext,
   tx: Tx,
-  task: TaskRow,
+  task: MovedTask,
   { ranked_agents, extracted_tags }: MatchAnswer,
   now: number,
 ): Promise<void> {
@@ -110,7 +110,7 @@ async function applyMatch(
 
 async function applyVerification(
   tx: Tx,
-  task: TaskRow,
+  task: MovedTask,
   { meets_requirements, explanation }: VerifyAnswer,
   verifierId: string,
   now: number,

@@ -2,7 +2,7 @@ import type { TaskKind } from '@pinchwork/sdk';
 import { deadlineAfter, minuteMs } from '../../ground/clock.ts';
 import type { Tx } from '../../storage/database.ts';
 import { conflict } from '../../ground/errors.ts';
-import { lockPostedTask, type TaskRow } from '../tasks/queries.ts';
+import { lockPostedTask, type MovedTask } from '../tasks/queries.ts';
 import { personStatements } from '../tasks/statements.ts';
 import { moveCreditsAndRecord, type RecordContext } from '../lifecycle/transition.ts';
 import { kindOrder, noteInspector, waitingSystemTasks } from './queries.ts';
@@ -25,7 +25,7 @@ export async function claimSystemTask(
   agentId: string,
   taskId: string,
   now: number,
-): Promise<TaskRow | undefined> {
+): Promise<MovedTask | undefined> {
   const task = await tx.first(personStatements.claimSystem, {
     id: taskId,
     now,
@@ -53,8 +53,8 @@ export async function claimSystemTasks(
   agentId: string,
   limit: number,
   now: number,
-): Promise<TaskRow[]> {
-  const claimed: TaskRow[] = [];
+): Promise<MovedTask[]> {
+  const claimed: MovedTask[] = [];
   const waiting = await tx.all(waitingSystemTasks, { agent: agentId, now, limit: mostTried });
   const inOrder = waiting.sort(
     (a, b) => placeOf(a.kind) - placeOf(b.kind) || a.created_at - b.created_at || (a.id < b.id ? -1 : 1),

@@ -4,7 +4,7 @@ import type { Ground } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
 import { candidates, findAgents } from '../matching/matcher.ts';
 import { setMatches } from '../matching/matches.ts';
-import type { TaskRow } from '../tasks/queries.ts';
+import type { RecordedTask } from '../tasks/queries.ts';
 import { moveCreditsAndRecord, type RecordContext } from '../lifecycle/transition.ts';
 import { tagsOf } from '../tasks/view.ts';
 import { insertPosted, reserve } from '../ledger/budget.ts';
@@ -67,7 +67,7 @@ async function ask(ctx: SystemContext, tx: Tx, question: Question): Promise<stri
 export async function arrangeMatching(
   ctx: SystemContext,
   tx: Tx,
-  task: TaskRow & { has_helper: number | boolean; has_words: number | boolean },
+  task: RecordedTask & { need: string; has_helper: number | boolean; has_words: number | boolean },
   now: number,
 ): Promise<void> {
   const wanted = { need: task.need, tags: tagsOf(task), posterId: task.poster_id };
@@ -92,7 +92,7 @@ export async function arrangeMatching(
 export async function arrangeVerification(
   ctx: SystemContext,
   tx: Tx,
-  task: TaskRow & { has_helper?: number | boolean },
+  task: RecordedTask & { has_helper?: number | boolean },
   now: number,
 ): Promise<void> {
   if (!task.has_helper) return;

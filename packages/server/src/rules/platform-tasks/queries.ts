@@ -4,6 +4,7 @@ import { prepared } from '../../storage/prepared.ts';
 import { boardStates, reviewStates } from '../../ground/states.ts';
 import { transitions } from '../../ground/machine.ts';
 import { statusIn } from '../../storage/status.ts';
+import { recordedColumns } from '../tasks/queries.ts';
 
 /** Who posts the platform's own tasks: made with the first of them. It has no key and no account. */
 export const ensurePlatform = prepared('ensurePlatform', (db, p: { now: number }) =>
@@ -49,7 +50,7 @@ export const insertSystemTask = prepared(
         created_at: p.created_at,
         expires_at: p.expires_at,
       })
-      .returningAll(),
+      .returning(recordedColumns),
 );
 
 export const noteMatching = prepared('noteMatching', (db, p: { id: string; matching_id: string }) =>

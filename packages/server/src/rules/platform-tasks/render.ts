@@ -1,7 +1,7 @@
 import { limits, type SystemTaskPayload } from '@pinchwork/sdk';
 import type { Reader } from '../../storage/database.ts';
 import { fitted, listed, type Params, perShape, prepared } from '../../storage/prepared.ts';
-import { taskById, type TaskRow } from '../tasks/queries.ts';
+import { taskById, type MovedTask } from '../tasks/queries.ts';
 import { tagsOf } from '../tasks/view.ts';
 
 /**
@@ -29,7 +29,7 @@ async function readGoodAt(reader: Reader, ids: readonly string[]): Promise<{ id:
 }
 
 /** A task as its reader sees it: one of the platform's own with its texts, any other as it is. */
-export async function withTexts<T extends TaskRow>(reader: Reader, task: T): Promise<T> {
+export async function withTexts<T extends MovedTask>(reader: Reader, task: T): Promise<T> {
   if (task.kind === 'work') return task;
   const payload = await payloadOf(reader, task);
   return { ...task, need: needOf(payload, task.id), context: JSON.stringify(payload) };
@@ -37,7 +37,7 @@ export async function withTexts<T extends TaskRow>(reader: Reader, task: T): Pro
 
 async function payloadOf(
   reader: Reader,
-  { kind, about_id, candidates, created_at }: TaskRow,
+  { kind, about_id, candidates, created_at }: MovedTask,
 ): Promise<SystemTaskPayload> {
   if (kind === 'extract') {
     const [agent] = await readGoodAt(reader, [about_id!]);

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { transitions } from '../../ground/machine.ts';
 import { insertion, prepared } from '../../storage/prepared.ts';
 import { hasHelper } from './guards.ts';
+import { recordedColumns } from './queries.ts';
 
 /** Whether any agent says in words what it is good at. */
 const hasWords = sql<number | boolean>`exists (select 1 from agent_words)`.as('has_words');
@@ -43,7 +44,7 @@ export const insertTask = prepared(
         review_timeout_minutes: p.review_timeout_minutes,
         claim_timeout_minutes: p.claim_timeout_minutes,
       })
-      .returningAll()
+      .returning(recordedColumns)
       .returning([hasHelper, hasWords]),
 );
 

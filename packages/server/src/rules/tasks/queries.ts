@@ -10,6 +10,50 @@ import { isActive } from '../agents/queries.ts';
 /** Looks at a task and at its history. */
 export type TaskRow = Selectable<Schema['tasks']>;
 
+/** What the consequences of a transition depend on (`lifecycle/transition.ts`). */
+export const recordedColumns = [
+  'id',
+  'kind',
+  'status',
+  'version',
+  'poster_id',
+  'worker_id',
+  'tags',
+  'created_at',
+  'max_credits',
+  'fee_ppm',
+  'credits_charged',
+  'claim_number',
+  'match_count',
+  'matching_id',
+  'verifying_id',
+  'hints',
+  'rejection_count',
+  'rejection_reason',
+  'rejection_feedback',
+  'grace_deadline_at',
+] as const satisfies readonly (keyof TaskRow)[];
+
+/** The same, and what the verb and its reply need. Statements return no other columns: each of them costs time. */
+export const movedColumns = [
+  ...recordedColumns,
+  'need',
+  'context',
+  'result',
+  'deadline_at',
+  'claim_deadline_at',
+  'review_timeout_minutes',
+  'claim_timeout_minutes',
+  'verification',
+  'delivered_at',
+  'about_id',
+  'about_version',
+  'candidates',
+] as const satisfies readonly (keyof TaskRow)[];
+
+export type RecordedTask = Pick<TaskRow, (typeof recordedColumns)[number]>;
+export type MovedTask = Pick<TaskRow, (typeof movedColumns)[number]>;
+
 export type TaskExpressions = ExpressionBuilder<Schema, 'tasks'>;
 
 /** Whether the agent in a column of the task is suspended. */

@@ -12,7 +12,7 @@ import {
 import { type Params, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
 import { hasHelper } from './guards.ts';
-import type { TaskExpressions } from './queries.ts';
+import { movedColumns, type TaskExpressions } from './queries.ts';
 
 /** Builds the statement of a transition from its row in `machine.ts`. */
 export type TaskUpdate = UpdateObject<Schema, 'tasks'>;
@@ -59,7 +59,7 @@ export function transitionStatement<P extends { id: string; now: number }>(
       .where('status', '=', sql.lit(row.from!))
       .where('kind', 'in', kinds)
       .where((eb) => guard(eb, p))
-      .returningAll()
+      .returning(movedColumns)
       .$if(name === 'deliver', (query) => query.returning(hasHelper)),
   );
 }

@@ -1,7 +1,7 @@
 import type { BoardTask, TaskPickupResponse, TaskResponse, Verification } from '@pinchwork/sdk';
 import { type Ratings, reputationOf } from '../reputation/reputation.ts';
 import { wireTime } from '../../ground/clock.ts';
-import type { TaskRow } from './queries.ts';
+import type { MovedTask } from './queries.ts';
 import { stateOf } from '../../ground/states.ts';
 
 /** How a task's row looks on the wire (contract section 2). */
@@ -10,7 +10,7 @@ import { stateOf } from '../../ground/states.ts';
  * For its parties, and for the agent that checks the delivery. A delivery shows while it counts; once rejected, it is
  * evidence and shows no more. What was found of it is for the two parties alone.
  */
-export function taskView(task: TaskRow, readerId: string): TaskResponse {
+export function taskView(task: MovedTask, readerId: string): TaskResponse {
   const { showsDelivery: delivered } = stateOf(task.status);
   return {
     task_id: task.id,
@@ -44,10 +44,10 @@ export function taskView(task: TaskRow, readerId: string): TaskResponse {
 }
 
 /** Whether an agent is the task's poster or its worker. */
-export const isParty = (task: Pick<TaskRow, 'poster_id' | 'worker_id'>, agentId: string) =>
+export const isParty = (task: Pick<MovedTask, 'poster_id' | 'worker_id'>, agentId: string) =>
   task.poster_id === agentId || task.worker_id === agentId;
 
-const publicView = (task: TaskRow, poster: Ratings) => ({
+const publicView = (task: MovedTask, poster: Ratings) => ({
   task_id: task.id,
   need: task.need,
   context: task.context,
@@ -62,15 +62,15 @@ const publicView = (task: TaskRow, poster: Ratings) => ({
 });
 
 /** For the agent who has just picked it up. */
-export function pickupView(task: TaskRow, poster: Ratings): TaskPickupResponse {
+export function pickupView(task: MovedTask, poster: Ratings): TaskPickupResponse {
   return { ...publicView(task, poster), claim_number: task.claim_number };
 }
 
 /** For whoever browses the board; `rank` is its own among those chosen for the task. */
-export function boardView(task: TaskRow, poster: Ratings, rank: number | null): BoardTask {
+export function boardView(task: MovedTask, poster: Ratings, rank: number | null): BoardTask {
   const match = { is_matched: rank !== null, match_rank: rank };
   return { ...publicView(task, poster), ...match, rejection_count: task.rejection_count };
 }
 
 /** A task's tags, as the poster wrote them. */
-export const tagsOf = (task: Pick<TaskRow, 'tags'>) => JSON.parse(task.tags) as string[];
+export const tagsOf = (task: Pick<MovedTask, 'tags'>) => JSON.parse(task.tags) as string[];

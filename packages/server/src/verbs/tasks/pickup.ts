@@ -12,7 +12,7 @@ import { listParams } from '../../storage/prepared.ts';
 import { searchBudgetMs } from '../../ground/paging.ts';
 import { claimSystemTask, claimSystemTasks } from '../../rules/platform-tasks/claim.ts';
 import { withTexts } from '../../rules/platform-tasks/render.ts';
-import type { TaskRow } from '../../rules/tasks/queries.ts';
+import type { MovedTask } from '../../rules/tasks/queries.ts';
 import { personStatements } from '../../rules/tasks/statements.ts';
 import { refusal, refuseIfBarred } from '../../rules/tasks/refusal.ts';
 import {
@@ -112,7 +112,7 @@ async function claimNext(
   // First: an agent that must pause could take none of them, however many it looked at.
   const { accepts_system_tasks } = await refuseIfBarred(tx, agentId, now);
   const system = accepts_system_tasks === 1 ? await claimSystemTasks(ctx, tx, agentId, count, now) : [];
-  const rows: TaskRow[] = [];
+  const rows: MovedTask[] = [];
   const board = new Board(tx, agentId, now, filter, hurried(stepsAtOnce));
   let cut: Position | null = null;
   for (let position = from; system.length + rows.length < count;) {
@@ -155,8 +155,8 @@ async function claimFirst(
   candidates: readonly string[],
   count: number,
   now: number,
-): Promise<TaskRow[]> {
-  const claimed: TaskRow[] = [];
+): Promise<MovedTask[]> {
+  const claimed: MovedTask[] = [];
   for (let at = 0; at < candidates.length; at += lockShape) {
     const ids = candidates.slice(at, at + lockShape);
     while (ids.length > 0 && claimed.length < count) {
@@ -170,7 +170,7 @@ async function claimFirst(
   return claimed;
 }
 
-function claimRow(ctx: Context, tx: Tx, agentId: string, taskId: string, now: number): Promise<TaskRow | undefined> {
+function claimRow(ctx: Context, tx: Tx, agentId: string, taskId: string, now: number): Promise<MovedTask | undefined> {
   return tx.first(personStatements.claim, {
     id: taskId,
     now,
@@ -180,7 +180,7 @@ function claimRow(ctx: Context, tx: Tx, agentId: string, taskId: string, now: nu
   });
 }
 
-async function viewOf(tx: Tx, task: TaskRow): Promise<TaskPickupResponse> {
+async function viewOf(tx: Tx, task: MovedTask): Promise<TaskPickupResponse> {
   const ratings = await tx.first(ratingsOf, { id: task.poster_id });
   return pickupView(await withTexts(tx, task), ratings!);
 }

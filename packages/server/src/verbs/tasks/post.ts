@@ -37,24 +37,26 @@ function post(call: Call, input: Omit<z.output<typeof CreateTaskRequest>, 'wait'
   const { ctx, agentId } = call;
   return call.transact('create', async (tx) => {
     const now = ctx.clock.now();
+    const { need, deadline_minutes } = input;
+    const deadline_at = deadline_minutes === undefined ? null : deadlineAfter(now, deadline_minutes * minuteMs);
     const task = await tx.first(insertTask, {
       id: ctx.newId('task'),
       poster_id: agentId,
-      need: input.need,
+      need,
       context: input.context ?? null,
       tags: JSON.stringify(input.tags ?? []),
       max_credits: input.max_credits ?? defaultCredits,
       fee_ppm: ctx.config.platformFeePpm,
       created_at: now,
       expires_at: deadlineAfter(now, ctx.config.taskExpireHours * hourMs),
-      deadline_at: input.deadline_minutes === undefined ? null : deadlineAfter(now, input.deadline_minutes * minuteMs),
+      deadline_at,
       review_timeout_minutes: input.review_timeout_minutes ?? null,
       claim_timeout_minutes: input.claim_timeout_minutes ?? null,
     });
     if (task === undefined) throw new Error('The insert returned no task');
-    await arrangeMatching(ctx, tx, task, now);
+    await arrangeMatching(ctx, tx, { ...task, need }, now);
     await moveCreditsAndRecord(ctx, tx, 'post', task, { actorId: agentId, workerId: null, at: now });
-    return { task_id: task.id, status: task.status, need: task.need, deadline: wireTime(task.deadline_at) };
+    return { task_id: task.id, status: task.status, need, deadline: wireTime(deadline_at) };
   });
 }
 

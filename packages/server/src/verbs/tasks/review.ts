@@ -5,7 +5,7 @@ import type { Call } from '../context.ts';
 import type { Tx } from '../../storage/database.ts';
 import { reviewOnce } from './rate.ts';
 import { insertRejectedDelivery } from '../../rules/tasks/inserts.ts';
-import { type TaskRow, transitionAt } from '../../rules/tasks/queries.ts';
+import { type MovedTask, transitionAt } from '../../rules/tasks/queries.ts';
 import { personStatements } from '../../rules/tasks/statements.ts';
 import { refusal } from '../../rules/tasks/refusal.ts';
 import { moveCreditsAndRecord } from '../../rules/lifecycle/transition.ts';
@@ -73,13 +73,13 @@ export function reject(call: Call, taskId: string, input: z.output<typeof Reject
 }
 
 /** Whose claim it was that the transition just made has ended: the history's last row says so. */
-async function formerWorker(tx: Tx, task: TaskRow): Promise<string> {
+async function formerWorker(tx: Tx, task: MovedTask): Promise<string> {
   const delivery = await tx.first(transitionAt, { task_id: task.id, version: task.version - 1 });
   if (delivery?.worker_id == null) throw new Error(`The history of ${task.id} does not say who delivered`);
   return delivery.worker_id;
 }
 
-function keepAsEvidence(tx: Tx, task: TaskRow, workerId: string, now: number): void {
+function keepAsEvidence(tx: Tx, task: MovedTask, workerId: string, now: number): void {
   const { result, credits_charged, delivered_at, rejection_reason } = task;
   if (result === null || credits_charged === null || delivered_at === null || rejection_reason === null) {
     throw new Error(`${task.id} has no delivery to keep`);
