@@ -6,6 +6,7 @@ import { minuteMs, secondMs } from '../ground/clock.ts';
 import type { Core } from '../compose.ts';
 import { Loop } from '../ground/loop.ts';
 import { outcomes } from '../rules/webhooks/deliverer.ts';
+import { countWaitingRows } from '../rules/events/outbox.ts';
 import { countWaiting, nextReadyAt } from '../rules/webhooks/queries.ts';
 
 /** How often the books are checked, for the audit's own metrics. */
@@ -30,6 +31,7 @@ export async function startMetrics(core: Core, app: FastifyInstance, port: numbe
   watchLog(registry, core);
   watchStorage(registry, core);
   watchTimers(registry, core);
+  watchOutbox(registry, core);
   watchWebhooks(registry, core);
   const stopping = new AbortController();
   const audits = watchBooks(registry, core, stopping.signal);
@@ -141,6 +143,18 @@ function watchTimers(registry: Registry, { timers }: Core): void {
 
 /** A longer queue is told as this long: counting takes time. */
 const countedDeliveries = 10_000;
+const countedRows = 10_000;
+
+function watchOutbox(registry: Registry, { db }: Core): void {
+  new Gauge({
+    name: 'pinchwork_outbox_waiting',
+    help: `Events whose chosen agents have not all been told, on all servers; ${countedRows}: that many or more.`,
+    registers: [registry],
+    async collect() {
+      this.set(await unlessAway(async () => (await db.first(countWaitingRows, { limit: countedRows }))!.total));
+    },
+  });
+}
 
 function watchWebhooks(registry: Registry, { db, clock, webhooks }: Core): void {
   const attempts = new Counter({

@@ -7,7 +7,7 @@ import { startServer } from '../../src/serve.ts';
 import { Client } from '../support/client.ts';
 import { type Engine, onBothEngines, sqlite } from '../support/engines.ts';
 import { StreamReader } from '../support/streams.ts';
-import { adminKey, claimTask, deadWebhook, Market } from '../support/market.ts';
+import { adminKey, claimTask, deadWebhook, Market, postTask } from '../support/market.ts';
 import { until } from '../support/receiver.ts';
 import { startMetrics } from '../../src/metrics/metrics.ts';
 import { unlimited } from '../support/unlimited.ts';
@@ -78,6 +78,18 @@ onBothEngines('the metrics', (engine) => {
     await until(async () => (await read('oldest_waiting_seconds')) === 0);
     expect(await read('attempts_total{outcome="delivered"}')).toBe(0);
     expect(await read('queue_length')).toBe(0);
+    await metrics.stop();
+  });
+
+  it('tell how much waits to be told to the agents chosen for tasks', async () => {
+    const market = await Market.fresh(engine);
+    const metrics = await startMetrics(market.ctx, market.app, 0);
+    await market.register('worker', { good_at: 'translation of poems' });
+    await postTask(await market.register(), { need: 'A translation of poems' });
+    const waiting = async () => valueOf(await scrape(metrics.port), 'pinchwork_outbox_waiting');
+    expect(await waiting()).toBe(1);
+    await market.ctx.outbox.run();
+    expect(await waiting()).toBe(0);
     await metrics.stop();
   });
 

@@ -16,6 +16,15 @@ const rowAdded = Symbol('outbox row');
 const longestSleepMs = secondMs;
 /** Agents told in one transaction: each holds its stream's cursor until the commit. */
 const portion = 5;
+/** Portions told at the same time by a server on PostgreSQL, whose round trips take longer than the work. */
+const tellers = 4;
+
+/** How many rows wait, counted up to a limit. */
+export const countWaitingRows = prepared('countOutboxRows', (db, p: { limit: number }) =>
+  db
+    .selectFrom(db.selectFrom('outbox').select('id').limit(p.limit).as('waiting'))
+    .select(({ fn }) => fn.countAll<number>().as('total')),
+);
 
 const anyRow = prepared('anyOutboxRow', (db, _: Params) => db.selectFrom('outbox').select('id').orderBy('id').limit(1));
 
@@ -136,6 +145,13 @@ export class Outbox {
   async run(): Promise<void> {
     // Looking is cheaper than a transaction, and mostly there is nothing.
     if ((await this.#ctx.db.first(anyRow, {})) === undefined) return;
+    const tellings = Array.from({ length: this.#ctx.db.shared ? tellers : 1 }, () => this.#tellAll());
+    // None goes on when this has ended, also when one fails.
+    const failed = (await Promise.allSettled(tellings)).find(({ status }) => status === 'rejected');
+    if (failed?.status === 'rejected') throw failed.reason;
+  }
+
+  async #tellAll(): Promise<void> {
     let after: string | undefined = '';
     while (after !== undefined) after = await this.#tellNext(after);
   }
@@ -161,14 +177,19 @@ export class Outbox {
 
 async function tellPortion(ctx: Ground, tx: Tx, row: OutboxRow): Promise<void> {
   const { id, task_id, type, data, created_at, told_upto } = row;
-  const agents = await tx.all(recipients, { task_id, after: told_upto, limit: portion });
-  for (const { agent_id, rank } of agents) {
-    const event = { agentId: agent_id, taskId: task_id, type, data: dataFor(type, data, rank) } as NewEvent;
-    const number = await appendEvent(ctx, tx, event, created_at);
-    const column = type === 'task_matched' ? 'matched_event' : 'ended_event';
-    tx.send(noteEvent(column), { task_id, agent_id, event: number });
-  }
-  if (agents.length < portion) tx.send(deleteRow, { id });
+  // One more than are told: whether anybody is left is known without another look.
+  const left = await tx.all(recipients, { task_id, after: told_upto, limit: portion + 1 });
+  const agents = left.slice(0, portion);
+  const column = type === 'task_matched' ? 'matched_event' : 'ended_event';
+  // Sent in the order of the agents, and then waited for together: one round trip, not one for each.
+  await Promise.all(
+    agents.map(async ({ agent_id, rank }) => {
+      const event = { agentId: agent_id, taskId: task_id, type, data: dataFor(type, data, rank) } as NewEvent;
+      const number = await appendEvent(ctx, tx, event, created_at);
+      tx.send(noteEvent(column), { task_id, agent_id, event: number });
+    }),
+  );
+  if (left.length <= portion) tx.send(deleteRow, { id });
   else tx.send(noteProgress, { id, told_upto: agents.at(-1)!.agent_id });
 }
 

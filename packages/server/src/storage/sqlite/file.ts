@@ -8,6 +8,8 @@ import BetterSqlite, { type Database as Connection } from 'better-sqlite3';
 const oldestSqlite = '3.51.3';
 /** How long the writer waits, blocking the loop, when somebody else's tool has locked the file. */
 const busyMs = 200;
+/** What the log beside the file may keep of the disk. */
+const logBytes = 32 * 1024 * 1024;
 
 /** The data file's real path; makes the file, and its folder, when they are not there. */
 export function locate(path: string): string {
@@ -71,6 +73,8 @@ export function connect(path: string): Connection {
     connection.pragma('temp_store = MEMORY');
     // 16 MB of log: pages that change with every commit are copied into the file a quarter as often.
     connection.pragma('wal_autocheckpoint = 4000');
+    // Somebody else who reads for long (a backup) makes it grow beyond that: once it is copied, it is cut to this again.
+    connection.pragma(`journal_size_limit = ${logBytes}`);
     return connection;
   } catch (error) {
     connection?.close();

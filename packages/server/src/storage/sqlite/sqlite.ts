@@ -8,6 +8,7 @@ import { Batches } from './batches.ts';
 import { connect, locate, lock } from './file.ts';
 import { refuseIfMoved, unmarkMoved } from './moved.ts';
 import { rebuildTable } from './rebuild.ts';
+import { Presence } from './presence.ts';
 import { Statements } from './statements.ts';
 import { textIndexTables } from './texts.ts';
 import { settled } from './tx.ts';
@@ -96,6 +97,7 @@ class SqliteDatabase implements Database {
   readonly #read: Statements;
   readonly #batches: Batches;
   readonly #threads: Readonly<Record<JobLength, Threads>>;
+  readonly #presence: Presence;
   #closed = false;
 
   constructor(path: string, writer: Connection, release: () => void) {
@@ -107,6 +109,7 @@ class SqliteDatabase implements Database {
       long: new Threads({ path, threads: 2, longestQueue: 16 }),
     };
     this.#reader = new BetterSqlite(path, { readonly: true });
+    this.#presence = new Presence(path);
     this.#read = new Statements(this.#reader);
     this.#batches = new Batches(writer, (ids) => this.signals.send(ids));
   }
@@ -121,6 +124,8 @@ class SqliteDatabase implements Database {
 
   transact<T>(verb: string, work: (tx: Tx) => Promise<T>): Promise<T> {
     if (this.#closed) return Promise.reject(storageUnavailable(new Error('The database is closed')));
+    const { problem } = this.#presence;
+    if (problem !== undefined) return Promise.reject(storageUnavailable(new Error(problem), { reason: problem }));
     return withFreshIds(() => this.#batches.add(verb, work));
   }
 
@@ -150,6 +155,7 @@ class SqliteDatabase implements Database {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#presence.close();
     await Promise.all([this.#batches.settle(), this.#threads.short.close(), this.#threads.long.close()]);
     this.#reader.close();
     this.#writer.close();

@@ -27,7 +27,7 @@ export function storageError(error: unknown): unknown {
   const { code } = error;
   if (code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY') return toUniqueViolation(error);
   return /^SQLITE_(FULL|IOERR|BUSY|LOCKED|CANTOPEN|READONLY|NOMEM|CORRUPT|NOTADB|PROTOCOL)/.test(code)
-    ? storageUnavailable(error)
+    ? storageUnavailable(error, { reason: reasonOf(code) })
     : error;
 }
 
@@ -89,4 +89,11 @@ export class SqliteTx extends Tx {
   succeed(): ReadonlySet<Signal> {
     return this.committed();
   }
+}
+
+/** Why the file takes no writes, for whoever asks whether the server is ready. */
+function reasonOf(code: string): string {
+  if (/^SQLITE_(FULL|IOERR)/.test(code)) return 'There is no room left for the data file, or its disk fails.';
+  if (/^SQLITE_(BUSY|LOCKED)/.test(code)) return 'Another program has locked the data file.';
+  return 'The data file does not take writes.';
 }

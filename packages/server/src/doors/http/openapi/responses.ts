@@ -46,7 +46,7 @@ const streamBody = (name: string, schema: string, example: Json): Json => ({
       description: `Server-sent events (WHATWG HTML, 9.2). The data of each is a ${schema} in JSON on one line.`,
     },
     examples: {
-      [name]: { summary: name, value: `retry: 2000\n\n${frame(1, String(example.type), JSON.stringify(example))}` },
+      [name]: { summary: name, value: `retry: 2000\n${frame(1, String(example.type), JSON.stringify(example))}` },
     },
   },
 });

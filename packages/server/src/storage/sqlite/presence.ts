@@ -1,0 +1,52 @@
+import { stat } from 'node:fs/promises';
+
+/** How often it is looked at. */
+const everyMs = 1_000;
+
+/**
+ * Watches whether the data file and the log beside it are still those that were opened. SQLite goes on in a file that has
+ * been deleted or replaced, and everything written there is lost with the process.
+ */
+export class Presence {
+  /** Why nothing may be written; undefined: all is well. */
+  problem: string | undefined;
+  readonly #path: string;
+  readonly #timer: NodeJS.Timeout;
+  readonly #first = new Map<string, string>();
+
+  constructor(path: string) {
+    this.#path = path;
+    void this.#look();
+    this.#timer = setInterval(() => void this.#look(), everyMs);
+    this.#timer.unref();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #look(): Promise<void> {
+    const problems = await Promise.all(['', '-wal'].map((end) => this.#compare(this.#path + end)));
+    this.problem = problems.find((each) => each !== undefined);
+  }
+
+  async #compare(file: string): Promise<string | undefined> {
+    const now = await identity(file);
+    const first = this.#first.get(file);
+    // Not found out, or a log that has not been made yet.
+    if (now === 'unknown' || (first === undefined && now === 'none')) return undefined;
+    if (first === undefined) this.#first.set(file, now);
+    if (first === undefined || first === now) return undefined;
+    const what = now === 'none' ? 'deleted or moved away' : 'replaced';
+    return `The data file was ${what} while the server is using it. Put it back, or start the server anew.`;
+  }
+}
+
+async function identity(file: string): Promise<string> {
+  try {
+    const { dev, ino } = await stat(file, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch (error) {
+    return ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '') ? 'none' : 'unknown';
+  }
+}
