@@ -27,7 +27,7 @@ export const lifecycleFaults = [
       'a cancelled task keeps its escrow',
       "done: 'cancelled',\n    asksFirst: 'whose',\n    credits: 'void',",
       "done: 'cancelled',\n    asksFirst: 'whose',",
-      `${life} jobs/timers`,
+      'rules/ledger/ledger',
     ],
     [
       'an expired task keeps its escrow',

@@ -46,6 +46,21 @@ onBothEngines('the clock', (engine) => {
     expect(event).toEqual({ type: 'deadline_expired' });
   });
 
+  it('tells the worker when the grace after a rejection is over', async () => {
+    const all = await cast();
+    const id = await deliverTask(all.poster, all.worker);
+    await all.poster.post(`/v1/tasks/${id}/reject`, { reason: 'No' });
+    await all.market.pass(5 * minuteMs - 1);
+    expect(await statusOf(all, id)).toMatchObject({ status: 'claimed' });
+    await all.market.pass(1);
+    expect(await statusOf(all, id)).toMatchObject({ status: 'posted', worker_id: null });
+    const events = await engine.query(
+      all.market.url,
+      `select type from events where agent_id = '${all.worker.id}' order by number`,
+    );
+    expect(events.map(({ type }) => type)).toEqual(['task_rejected', 'rejection_grace_expired']);
+  });
+
   it('approves and pays when the time for the review is over', async () => {
     const all = await cast();
     const id = await deliverTask(all.poster, all.worker, { max_credits: 50, review_timeout_minutes: 30 });

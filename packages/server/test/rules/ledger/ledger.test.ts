@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { feeOf } from '../../../src/rules/ledger/ledger.ts';
 import { onBothEngines } from '../../support/engines.ts';
-import { deliverTask, Market } from '../../support/market.ts';
+import { deliverTask, Market, postTask } from '../../support/market.ts';
 
 /** Fees in millionths that are no round parts of anything: 0.57 %, 1.13 %, 33.3333 %, and the least there is. */
 const fees = [5_700, 11_300, 333_333, 1];
@@ -28,6 +28,20 @@ describe('the fee of a payment', () => {
 });
 
 onBothEngines('a settlement', (engine) => {
+  it('gives the whole price back when the task is cancelled', async () => {
+    const market = await Market.fresh(engine);
+    const poster = await market.register('poster');
+    const task = await postTask(poster, { max_credits: 30 });
+    expect((await poster.get('/v1/me/credits')).body).toMatchObject({ balance: 70, escrowed: 30 });
+    expect((await poster.post(`/v1/tasks/${task}/cancel`)).status).toBe(200);
+    expect((await poster.get('/v1/me/credits')).body).toMatchObject({
+      balance: 100,
+      escrowed: 0,
+      ledger: [{ amount: 30, reason: 'refund' }, { amount: -30, reason: 'escrow' }, { reason: 'signup_bonus' }],
+    });
+    expect((await market.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
+  });
+
   it.each([
     { percent: '0.57', charged: 175, fee: 0 },
     { percent: '0.57', charged: 176, fee: 1 },

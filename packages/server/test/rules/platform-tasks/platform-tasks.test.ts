@@ -419,6 +419,21 @@ onBothEngines("the platform's own tasks", (engine) => {
     await audited(market);
   });
 
+  it('a question that nobody has taken is withdrawn with the claim of its task, and its price given back', async () => {
+    const { market, poster, worker } = await open(engine);
+    const task = await postTask(poster, { max_credits: 1 });
+    const spent = async () =>
+      Number(
+        (await engine.query(market.url, 'select coalesce(sum(credits), 0) as spent from system_spending'))[0]!.spent,
+      );
+    expect(await spent()).toBe(3);
+    expect((await worker.post(`/v1/tasks/${task}/pickup`)).status).toBe(200);
+    expect(await spent()).toBe(0);
+    const asked = await engine.query(market.url, `select status from tasks where about_id = '${task}'`);
+    expect(asked).toEqual([{ status: 'cancelled' }]);
+    await audited(market);
+  });
+
   it('a question given back after its task has moved on is withdrawn, and its price given back', async () => {
     const { market, helper, poster, worker } = await open(engine);
     const task = await postTask(poster, { max_credits: 1 });
