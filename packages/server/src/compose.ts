@@ -66,6 +66,8 @@ export interface Replacements {
   readonly resolve?: Resolve;
   /** `false`: `clock` need not agree with the database server's clock. For tests, whose time is made up. */
   readonly checkDatabaseClock?: boolean;
+  /** Called with the open database. For tests that watch every transaction. */
+  readonly watchDatabase?: (db: Database) => void;
 }
 
 /**
@@ -77,7 +79,7 @@ export interface Replacements {
 export async function compose(
   config: Config,
   clock: Clock = systemClock,
-  { checkDatabaseClock = true, log: given, resolve = systemResolve(config.webhooks) }: Replacements = {},
+  { checkDatabaseClock = true, log: given, resolve = systemResolve(config.webhooks), watchDatabase }: Replacements = {},
 ): Promise<Core> {
   const output = given ?? (await openLog(config.logLevel));
   const log = output.logger;
@@ -87,6 +89,7 @@ export async function compose(
       ...(checkDatabaseClock ? { clock } : {}),
       onError: (error) => log.warn(storageUnavailable(error), 'a database connection broke'),
     });
+    watchDatabase?.(db);
     await migrate(db, version);
   } catch (error) {
     await db?.close();

@@ -26,7 +26,7 @@ export interface Check {
 
 /** Reports are written in SQL: what they compare is clearer so than through a builder. */
 export function report<P extends Params, R>(name: string, build: (params: P) => RawBuilder<R>): Prepared<P, R> {
-  return preparedSql(name, build, { replan: true });
+  return preparedSql(name, build, { replan: true, bounded: 'one range of ids at a time' });
 }
 
 export const check = (invariant: string, build: (range: Range) => RawBuilder<Finding>): Check => ({

@@ -1,7 +1,7 @@
 import { CompiledQuery, type Kysely, sql } from 'kysely';
-import type { Reader } from '../storage/database.ts';
-import { clauses } from '../storage/postgres/postgres.ts';
-import type { EngineClauses, Params, Prepared } from '../storage/prepared.ts';
+import { oneOf, type Reader } from '../storage/database.ts';
+import { compile } from '../storage/postgres/statements.ts';
+import type { Params, Prepared } from '../storage/prepared.ts';
 import type { Schema } from '../storage/schema.ts';
 import { Digest, isMadeAnew, type Row, type Table, type TableDigest } from './table.ts';
 
@@ -101,12 +101,10 @@ export class PostgresTarget {
   /** Queries within the transaction, for the audit. */
   get reader(): Reader {
     const all = async <P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R[]> => {
-      const { sql: text, bind } = query.compile(this.#db, noClauses);
+      const { sql: text, bind } = compile(query);
       return (await this.#db.executeQuery<R>(CompiledQuery.raw(text, bind(params)))).rows;
     };
-    return { all, first: async (query, params) => (await all(query, params))[0] };
+    const first: Reader['first'] = async (query, params) => (await all(query, params))[0];
+    return { all, first, one: (query, params) => oneOf({ first }, query, params) };
   }
 }
-
-/** Nobody else has the tables: there is nothing to leave out, nor to hold. */
-const noClauses: EngineClauses = { ...clauses, skipLocked: (query) => query, hold: (query) => query };

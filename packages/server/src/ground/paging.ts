@@ -32,20 +32,52 @@ export type ListName =
   | 'deliveries'
   | `agents by ${DirectoryOrder}`;
 
+/** What every reply with a page says of its list. */
+export interface ListFacts {
+  readonly total: number;
+  readonly total_capped?: true;
+  readonly next_cursor: string | null;
+}
+
+/** What a list is sorted by. */
+type Position = readonly [string] | readonly [number, string];
+
+/** Where the rows of a list come from. `limit` is one more than the page holds: the last row tells that it goes on. */
+interface PageSource<R, P extends Position> {
+  /** The position of the list's beginning; it also says what a cursor holds. */
+  readonly start: P;
+  /** What the list is sorted by. */
+  position(row: R): P;
+  /** Reads the rows behind a position. */
+  read(from: { readonly position: P; readonly limit: number; readonly offset: number }): Promise<readonly R[]>;
+  /** Counts the whole list, up to `limit`. */
+  count(limit: number): Promise<{ total: number }>;
+  /** Leaves out rows at the end of a page that would be too long; at least the row behind the page. */
+  cut?(rows: readonly R[], limit: number): readonly R[];
+}
+
 /**
- * A page out of rows that were read with one too many, which tells that the list goes on.
+ * Reads a page of a list and counts the list, both at once.
  *
- * @param position what the list is sorted by.
+ * @returns the rows of the page, and what the reply says of the list.
+ * @throws DomainError `invalid_request` for a cursor that this list did not hand out, and for a cursor with an offset.
  */
-export function cutPage<R>(
+export async function readPage<R, P extends Position>(
   list: ListName,
-  rows: readonly R[],
-  { limit }: PageRequest,
-  position: (row: R) => readonly (string | number)[],
-): { page: R[]; next_cursor: string | null } {
-  const page = rows.slice(0, limit);
-  const last = page.at(-1);
-  return { page, next_cursor: last !== undefined && rows.length > limit ? encodeCursor(list, position(last)) : null };
+  request: PageRequest,
+  source: PageSource<R, P>,
+): Promise<{ rows: readonly R[]; facts: ListFacts }> {
+  const { limit, offset } = request;
+  const position = decodeCursor(list, request, source.start);
+  const [found, { total }] = await Promise.all([
+    source.read({ position, limit: limit + 1, offset }),
+    source.count(countLimit),
+  ]);
+  const rows = source.cut?.(found, limit) ?? found.slice(0, limit);
+  const last = rows.at(-1);
+  const next_cursor =
+    last !== undefined && found.length > rows.length ? encodeCursor(list, source.position(last)) : null;
+  return { rows, facts: { ...counted(total), next_cursor } };
 }
 
 /**
@@ -65,7 +97,7 @@ export function encodeCursor(list: ListName, position: readonly (string | number
  * @param start the position of the list's beginning, for a request without a cursor; also says what a cursor holds.
  * @throws DomainError `invalid_request` for anything that this list did not hand out, and for a cursor with an offset.
  */
-export function decodeCursor<P extends readonly (string | number)[]>(list: ListName, page: PageRequest, start: P): P {
+function decodeCursor<P extends readonly (string | number)[]>(list: ListName, page: PageRequest, start: P): P {
   const { position, offset } = decodePlace(list, page, start);
   if (page.cursor !== undefined && offset > 0) throw notACursor();
   return position;

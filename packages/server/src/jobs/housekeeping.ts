@@ -110,19 +110,27 @@ export class Housekeeping {
     return Object.values(this.#more).includes(true);
   }
 
-  #expire(): Promise<boolean> {
+  /** One transaction for each table, so that none holds the rows of one table while it waits for those of another. */
+  async #expire(): Promise<boolean> {
     const { db, clock } = this.#ground;
-    return db.transact('housekeeping', async (tx) => {
-      const now = clock.now();
-      let more = false;
-      for (const { upto, endOfStep, deleteUpto } of tables) {
-        const step = await tx.first(endOfStep, { now: upto(now), size: stepSize });
-        tx.send(deleteUpto, { upto: step?.end ?? upto(now) });
-        more ||= step !== undefined;
-      }
+    let more = false;
+    for (const { upto, endOfStep, deleteUpto } of tables) {
+      more =
+        (await db.transact('expire', async (tx) => {
+          const now = upto(clock.now());
+          const step = await tx.first(endOfStep, { now, size: stepSize });
+          tx.send(deleteUpto, { upto: step?.end ?? now });
+          return step !== undefined;
+        })) || more;
+    }
+    return (await this.#indexWords()) || more;
+  }
+
+  #indexWords(): Promise<boolean> {
+    return this.#ground.db.transact('index words', async (tx) => {
       const agents = await tx.all(unindexed, { limit: agentsAtOnce });
       for (const { id, good_at } of agents) tx.send(setWords, { id, words: indexWords(tx, id, null, good_at) });
-      return more || agents.length === agentsAtOnce;
+      return agents.length === agentsAtOnce;
     });
   }
 }

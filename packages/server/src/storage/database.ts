@@ -6,7 +6,30 @@ import type { SchemaDialect } from './step-sql.ts';
 /** Runs queries that change nothing. */
 export interface Reader {
   all<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R[]>;
+  /** The first row, where there may be none. */
   first<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R | undefined>;
+  /** @throws MissingRow where there must be a row and is none. */
+  one<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R>;
+}
+
+/** A bug, or a damaged database: a query that must find a row found none. */
+export class MissingRow extends Error {
+  override readonly name = 'MissingRow';
+
+  constructor(query: string) {
+    super(`The query "${query}" found no row where there must be one`);
+  }
+}
+
+/** `one` of a `Reader`, by its `first`. */
+export async function oneOf<P extends Params, R>(
+  reader: Pick<Reader, 'first'>,
+  query: Prepared<P, R>,
+  params: P,
+): Promise<R> {
+  const row = await reader.first(query, params);
+  if (row === undefined) throw new MissingRow(query.name);
+  return row;
 }
 
 /**
@@ -20,6 +43,11 @@ export abstract class Tx implements Reader {
 
   abstract all<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R[]>;
   abstract first<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R | undefined>;
+
+  one<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R> {
+    return oneOf(this, query, params);
+  }
+
   /** Runs a statement and tells how many rows it changed. */
   abstract run<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<number>;
   /**

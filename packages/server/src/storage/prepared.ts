@@ -58,6 +58,11 @@ export interface Prepared<P, R> {
    * for the queries whose best plan depends on them.
    */
   readonly replan: boolean;
+  /**
+   * Why the statement may read or sort all rows that its conditions leave: what bounds them, in words. Undefined for a
+   * statement that an index serves in its order, which is what the test of the plans asks of all others.
+   */
+  readonly bounded: string | undefined;
   compile(db: Kysely<Schema>, engine: EngineClauses): CompiledStatement;
   /** Carries the types only; never there at run time. */
   readonly types?: { params: P; row: R };
@@ -85,6 +90,9 @@ export function derived<T extends SqlValue>(param: T, derive: (value: T) => SqlV
   return new Placeholder(name, derive as (value: SqlValue) => SqlValue) as unknown as SqlValue;
 }
 
+/** `replan` and `bounded` of `Prepared`. */
+type QueryOptions = Partial<Pick<Prepared<never, never>, 'replan'>> & { readonly bounded?: string };
+
 /**
  * Declares a query. `build` sees `params` as if they were values of their types; each use becomes a placeholder.
  * So a parameter can stand wherever Kysely takes a value, but can't be looked at.
@@ -92,20 +100,50 @@ export function derived<T extends SqlValue>(param: T, derive: (value: T) => SqlV
 export function prepared<P extends Params, R>(
   name: string,
   build: (db: Kysely<Schema>, params: P, engine: EngineClauses) => Compilable<R>,
-  options: { replan?: boolean } = {},
+  { replan = false, bounded }: QueryOptions = {},
 ): Prepared<P, R> {
-  return {
+  const query: Prepared<P, R> = {
     name,
-    replan: options.replan ?? false,
+    replan,
+    bounded,
     compile: (db, engine) => toStatement(build(db, placeholders(), engine).compile()),
   };
+  declared.add(query as Prepared<never, unknown>);
+  return query;
+}
+
+const declared = new Set<Prepared<never, unknown>>();
+
+/** All queries that were declared so far, for the test of their plans. Those per shape are declared when first used. */
+export const declaredQueries = (): ReadonlySet<Prepared<never, unknown>> => declared;
+
+/**
+ * Declares the query that counts the rows of another one, at most `limit` of them.
+ *
+ * @param rows the query without a limit; what it selects is not looked at.
+ */
+export function counting<P extends Params>(
+  name: string,
+  rows: (
+    db: Kysely<Schema>,
+    params: P & { limit: number },
+    engine: EngineClauses,
+  ) => SelectQueryBuilder<Schema, never, object>,
+  options: Pick<QueryOptions, 'replan'> = {},
+): Prepared<P & { limit: number }, { total: number }> {
+  return prepared(
+    name,
+    (db, p: P & { limit: number }, engine) =>
+      db.selectFrom(rows(db, p, engine).limit(p.limit).as('counted')).select(sql<number>`count(*)`.as('total')),
+    options,
+  );
 }
 
 /** A query that is clearer in SQL than through the builder. */
 export function preparedSql<P extends Params, R>(
   name: string,
   build: (params: P, engine: EngineClauses) => RawBuilder<R>,
-  options: { replan?: boolean } = {},
+  options: QueryOptions = {},
 ): Prepared<P, R> {
   return prepared(name, (db, params: P, engine) => ({ compile: () => build(params, engine).compile(db) }), options);
 }

@@ -35,7 +35,7 @@ const countAll = prepared(
         .select(sql<number>`coalesce(sum(tasks_completed), 0)`.as('n'))
         .as('completed'),
     ]),
-  { replan: true },
+  { replan: true, bounded: 'everything, counted once a minute for all readers' },
 );
 
 /** Counts everything: a job of its own, since that reads whole indexes. */

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { secondMs, wireTime } from '../ground/clock.ts';
 import type { Call } from './context.ts';
 import { conflict, deliveryNotFound } from '../ground/errors.ts';
-import { counted, countLimit, cutPage, decodeCursor } from '../ground/paging.ts';
+import { readPage } from '../ground/paging.ts';
 import { deliveriesDue, putIntoOutbox } from '../rules/webhooks/outbox.ts';
 import * as queries from '../rules/webhooks/queries.ts';
 import { attemptsOf } from '../rules/webhooks/schedule.ts';
@@ -25,15 +25,14 @@ export async function listDeliveries(
   query: z.output<typeof DeliveriesQuery>,
 ): Promise<DeliveriesResponse> {
   const status = query.status ?? 'any';
-  const [before] = decodeCursor('deliveries', query, ['~'] as const);
-  const [rows, total] = await Promise.all([
-    ctx.db.all(queries.deliveriesPage(status), {
-      ...{ agent_id: agentId, before, limit: query.limit + 1, offset: query.offset },
-    }),
-    ctx.db.first(queries.countDeliveries(status), { agent_id: agentId, limit: countLimit }),
-  ]);
-  const { page, next_cursor } = cutPage('deliveries', rows, query, ({ id }) => [id]);
-  return { deliveries: page.map(view), ...counted(total!.total), next_cursor };
+  const { rows, facts } = await readPage('deliveries', query, {
+    start: ['~'],
+    read: ({ position: [before], ...range }) =>
+      ctx.db.all(queries.deliveriesPage(status), { agent_id: agentId, before, ...range }),
+    count: (limit) => ctx.db.one(queries.countDeliveries(status), { agent_id: agentId, limit }),
+    position: ({ id }) => [id],
+  });
+  return { deliveries: rows.map(view), ...facts };
 }
 
 const noWebhook = () =>

@@ -1,6 +1,7 @@
 import { setTimeout as until } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { Client, statusAfter } from '../support/client.ts';
+import { expectNoDeadlock } from '../support/deadlocks.ts';
 import { type Engine, onBothEngines } from '../support/engines.ts';
 import { type Agent, claimTask, deliverTask, postTask, type Reply } from '../support/market.ts';
 import { type Env, startServer } from '../support/process.ts';
@@ -22,6 +23,8 @@ const each = <T>(count: number, work: (index: number) => Promise<T>): Promise<T[
 interface Doors {
   readonly left: Client;
   readonly right: Client;
+  /** Stops the servers, and expects that they never waited for each other. */
+  readonly closeWithoutDeadlock: () => Promise<void>;
 }
 
 /** One agent, at both doors. */
@@ -34,9 +37,13 @@ async function open(engine: Engine, env: Env = {}): Promise<Doors> {
   const database = await engine.marketUrl();
   const settings = { PINCHWORK_INITIAL_CREDITS: String(initialCredits), ...env };
   const nodes = engine.name === 'PostgreSQL' ? 2 : 1;
-  const urls = await each(nodes, async () => (await startServer(database, settings)).url);
-  const left = new Client(urls[0]!);
-  return { left, right: urls[1] === undefined ? left : new Client(urls[1]) };
+  const servers = await each(nodes, () => startServer(database, settings));
+  const left = new Client(servers[0]!.url);
+  const closeWithoutDeadlock = async () => {
+    await Promise.all(servers.map(({ server }) => server.kill()));
+    await expectNoDeadlock(engine, database);
+  };
+  return { left, closeWithoutDeadlock, right: servers[1] === undefined ? left : new Client(servers[1].url) };
 }
 
 async function register({ left, right }: Doors, name: string): Promise<Rival> {
@@ -57,9 +64,11 @@ async function expectCredits({ left }: Rival, balance: number, escrowed = 0): Pr
   expect((await left.get('/v1/me/credits')).body).toMatchObject({ balance, escrowed });
 }
 
-async function expectCleanAudit({ left }: Doors): Promise<void> {
+/** The last look at a market: afterwards its servers have stopped. */
+async function expectCleanAudit({ left, closeWithoutDeadlock }: Doors): Promise<void> {
   const { status, body } = await left.admin.get('/v1/admin/audit');
   expect({ status, ok: body.ok, broken: body.broken }).toEqual({ status: 200, ok: true, broken: [] });
+  await closeWithoutDeadlock();
 }
 
 const statuses = (replies: Reply[]) => replies.map(({ status }) => status).sort();

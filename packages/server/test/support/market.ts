@@ -5,6 +5,7 @@ import { readConfig } from '../../src/ground/config.ts';
 import { compose, type Core } from '../../src/compose.ts';
 import type { Resolve } from '../../src/rules/webhooks/address.ts';
 import { ManualClock } from './clock.ts';
+import { watchLocks } from './lock-order.ts';
 import type { Engine } from './engines.ts';
 import { unlimited } from './unlimited.ts';
 
@@ -61,7 +62,11 @@ export class Market {
       ...unlimited,
       ...env,
     });
-    const ctx = await compose(config, clock, { checkDatabaseClock: false, resolve });
+    const ctx = await compose(config, clock, {
+      checkDatabaseClock: false,
+      resolve,
+      watchDatabase: watchLocks,
+    });
     return new Market(url, ctx, buildApp(ctx), clock);
   }
 

@@ -7,7 +7,15 @@ import {
   type SqlBool,
   sql,
 } from 'kysely';
-import { type EngineClauses, fulfilled, listed, type Params, perShape, prepared } from '../../storage/prepared.ts';
+import {
+  counting,
+  type EngineClauses,
+  fulfilled,
+  listed,
+  type Params,
+  perShape,
+  prepared,
+} from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
 
 /**
@@ -122,12 +130,9 @@ export const directoryPage = perShape((shape: DirectoryShape) =>
 );
 
 export const countDirectory = perShape((shape: DirectoryShape) =>
-  prepared(
+  counting(
     `count directory ${shape}`,
-    (db, p: DirectoryParams & { limit: number }, engine) =>
-      db
-        .selectFrom(found(db, p, shape, engine).query.select('agents.id').limit(p.limit).as('counted'))
-        .select(sql<number>`count(*)`.as('total')),
+    (db, p: DirectoryParams, engine) => found(db, p, shape, engine).query.select('agents.id'),
     { replan: true },
   ),
 );
@@ -153,18 +158,8 @@ export const windowEnd = perShape((order: DirectoryOrder) =>
 );
 
 /** How many agents work under a tag, counted up to `limit`. */
-export const countBearers = prepared('countBearers', (db, p: { tag: string; limit: number }) =>
-  db
-    .selectFrom((eb) =>
-      eb
-        .selectFrom('agent_tags')
-        .select('agent_id')
-        .where('tag', '=', p.tag)
-        .where(isUsed)
-        .limit(p.limit)
-        .as('counted'),
-    )
-    .select(sql<number>`count(*)`.as('total')),
+export const countBearers = counting('countBearers', (db, p: { tag: string }) =>
+  db.selectFrom('agent_tags').select('agent_id').where('tag', '=', p.tag).where(isUsed),
 );
 
 const tagColumns = [

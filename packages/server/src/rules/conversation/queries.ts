@@ -1,5 +1,5 @@
 import { type Selectable, sql } from 'kysely';
-import { insertion, perShape, prepared } from '../../storage/prepared.ts';
+import { counting, insertion, perShape, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
 import { isSuspended } from '../tasks/queries.ts';
 import { questionStates } from '../../ground/states.ts';
@@ -74,12 +74,12 @@ interface ThreadParams extends Record<string, string | number> {
   task_id: string;
   /** Whose questions, or of whose claims the messages; looked at for the scope `own` alone. */
   agent: string;
-  limit: number;
 }
 
 interface PageParams extends ThreadParams {
   /** The id behind which the page begins. */
   after: string;
+  limit: number;
   offset: number;
 }
 
@@ -98,20 +98,13 @@ export const questionsPage = perShape((scope: Scope) =>
   ),
 );
 
-/** How many questions a task has, counted up to `limit`. */
 export const countQuestions = perShape((scope: Scope) =>
-  prepared(`countQuestions ${scope}`, (db, p: ThreadParams) =>
+  counting(`countQuestions ${scope}`, (db, p: ThreadParams) =>
     db
-      .selectFrom(
-        db
-          .selectFrom('questions')
-          .select('id')
-          .where('task_id', '=', p.task_id)
-          .$if(scope === 'own', (query) => query.where('asker_id', '=', p.agent))
-          .limit(p.limit)
-          .as('counted'),
-      )
-      .select(sql<number>`count(*)`.as('total')),
+      .selectFrom('questions')
+      .select('id')
+      .where('task_id', '=', p.task_id)
+      .$if(scope === 'own', (query) => query.where('asker_id', '=', p.agent)),
   ),
 );
 
@@ -152,20 +145,13 @@ export const messagesPage = perShape((scope: Scope) =>
   ),
 );
 
-/** How many messages a task has, counted up to `limit`. */
 export const countMessages = perShape((scope: Scope) =>
-  prepared(`countMessages ${scope}`, (db, p: ThreadParams) =>
+  counting(`countMessages ${scope}`, (db, p: ThreadParams) =>
     db
-      .selectFrom(
-        db
-          .selectFrom('messages')
-          .select('id')
-          .where('task_id', '=', p.task_id)
-          .$if(scope === 'own', (query) => query.where('worker_id', '=', p.agent))
-          .limit(p.limit)
-          .as('counted'),
-      )
-      .select(sql<number>`count(*)`.as('total')),
+      .selectFrom('messages')
+      .select('id')
+      .where('task_id', '=', p.task_id)
+      .$if(scope === 'own', (query) => query.where('worker_id', '=', p.agent)),
   ),
 );
 

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { hourMs, secondMs } from '../../ground/clock.ts';
 import type { Ground } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
-import { insertion, prepared, preparedSql } from '../../storage/prepared.ts';
+import { counting, insertion, prepared, preparedSql } from '../../storage/prepared.ts';
 
 /**
  * What the platform may spend on its own tasks (contract section 6): so many of them about one poster's tasks in 24
@@ -27,18 +27,12 @@ const holdAgent = prepared('holdAgent', (db, p: { id: string }, engine) =>
   engine.hold(db.selectFrom('agents').select('id').where('id', '=', p.id)),
 );
 
-const countRecent = prepared('countRecentSystemTasks', (db, p: { poster_id: string; since: number; limit: number }) =>
+const countRecent = counting('countRecentSystemTasks', (db, p: { poster_id: string; since: number }) =>
   db
-    .selectFrom((eb) =>
-      eb
-        .selectFrom('system_tasks_posted')
-        .select('task_id')
-        .where('poster_id', '=', p.poster_id)
-        .where('posted_at', '>', p.since)
-        .limit(p.limit)
-        .as('counted'),
-    )
-    .select(sql<number>`count(*)`.as('total')),
+    .selectFrom('system_tasks_posted')
+    .select('task_id')
+    .where('poster_id', '=', p.poster_id)
+    .where('posted_at', '>', p.since),
 );
 
 const spentSince = prepared('spentSince', (db, p: { since: number }) =>

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { insertion, perShape, prepared } from '../../storage/prepared.ts';
+import { counting, insertion, perShape, prepared } from '../../storage/prepared.ts';
 import { openStates } from '../../ground/states.ts';
 import { statusIn } from '../../storage/status.ts';
 
@@ -63,13 +63,8 @@ export const balanceAndEscrow = prepared('balanceAndEscrow', (db, p: { id: strin
     .where('id', '=', p.id),
 );
 
-/** How many rows an agent's ledger has, counted up to `limit`. */
-export const countEntries = prepared('countEntries', (db, p: { id: string; limit: number }) =>
-  db
-    .selectFrom((eb) =>
-      eb.selectFrom('ledger_entries').select('account_id').where('account_id', '=', p.id).limit(p.limit).as('e'),
-    )
-    .select(sql<number>`count(*)`.as('total')),
+export const countEntries = counting('countEntries', (db, p: { id: string }) =>
+  db.selectFrom('ledger_entries').select('account_id').where('account_id', '=', p.id),
 );
 
 /** A page of an agent's ledger, newest first, from below `before`. */

@@ -91,19 +91,39 @@ export function indexWords(tx: Tx, agentId: string, known: string | null, goodAt
     const { size, params } = fitted(wordShapes, 'word', added);
     tx.send(addWords(size), { agent: agentId, ...params });
   }
-  changeCounts(tx, countWords, [...added, ...(counts > counted ? [everybody] : [])]);
-  const uncounted = [...gone, ...(counts < counted ? [everybody] : [])];
-  for (const statement of [uncountWords, deleteUnsaid]) changeCounts(tx, statement, uncounted);
+  const up = [...added, ...(counts > counted ? [everybody] : [])];
+  const down = [...gone, ...(counts < counted ? [everybody] : [])].sort();
+  for (const { words, statement } of runsOf(up, down)) inPortions(tx, statement, words);
+  inPortions(tx, deleteUnsaid, down);
   return JSON.stringify([...after]);
 }
 
-/** In the order of the words, in which every transaction locks their counts. */
-function changeCounts(tx: Tx, statement: (shape: number) => Prepared<Params, unknown>, words: readonly string[]): void {
-  const sorted = [...words].sort();
+type Shaped = (shape: number) => Prepared<Params, unknown>;
+
+/**
+ * All words to count in the order in which every transaction locks their counts: words that follow each other and are
+ * counted the same way, up or down, are one run. Counting all up and then all down deadlocks two agents that swap words.
+ */
+function runsOf(up: readonly string[], down: readonly string[]): { words: string[]; statement: Shaped }[] {
+  const steps = [
+    ...up.map((word) => ({ word, statement: countWords })),
+    ...down.map((word) => ({ word, statement: uncountWords })),
+  ].sort((a, b) => (a.word < b.word ? -1 : 1));
+  const runs: { words: string[]; statement: Shaped }[] = [];
+  for (const { word, statement } of steps) {
+    const run = runs.at(-1);
+    if (run?.statement === statement) run.words.push(word);
+    else runs.push({ words: [word], statement });
+  }
+  return runs;
+}
+
+/** Runs a statement for all words, in their order. */
+function inPortions(tx: Tx, statement: Shaped, words: readonly string[]): void {
   let done = 0;
   for (const portion of portions) {
-    for (; sorted.length - done >= portion; done += portion) {
-      tx.send(statement(portion), listParams('word', sorted.slice(done, done + portion)));
+    for (; words.length - done >= portion; done += portion) {
+      tx.send(statement(portion), listParams('word', words.slice(done, done + portion)));
     }
   }
 }

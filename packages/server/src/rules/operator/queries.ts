@@ -1,6 +1,6 @@
 import type { ReportStatus } from '@pinchwork/sdk';
 import { type Selectable, sql } from 'kysely';
-import { insertion, type Params, perShape, prepared } from '../../storage/prepared.ts';
+import { counting, insertion, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
 
 export type ReportRow = Selectable<Schema['reports']>;
@@ -46,19 +46,12 @@ export const reportsPage = perShape((status: ReportFilter) =>
   ),
 );
 
-/** How many reports have a status, counted up to `limit`. */
 export const countReports = perShape((status: ReportFilter) =>
-  prepared(`countReports ${status}`, (db, p: { limit: number }) =>
+  counting(`countReports ${status}`, (db) =>
     db
-      .selectFrom(
-        db
-          .selectFrom('reports')
-          .select('id')
-          .$if(status !== 'any', (query) => query.where('status', '=', sql.lit(status as ReportStatus)))
-          .limit(p.limit)
-          .as('counted'),
-      )
-      .select(sql<number>`count(*)`.as('total')),
+      .selectFrom('reports')
+      .select('id')
+      .$if(status !== 'any', (query) => query.where('status', '=', sql.lit(status as ReportStatus))),
   ),
 );
 
@@ -84,9 +77,4 @@ export const actionsPage = prepared('actionsPage', (db, p: Page) =>
     .offset(p.offset),
 );
 
-/** How long the operator's log is, counted up to `limit`. */
-export const countActions = prepared('countActions', (db, p: { limit: number }) =>
-  db
-    .selectFrom(db.selectFrom('admin_actions').select('id').limit(p.limit).as('counted'))
-    .select(sql<number>`count(*)`.as('total')),
-);
+export const countActions = counting('countActions', (db) => db.selectFrom('admin_actions').select('id'));

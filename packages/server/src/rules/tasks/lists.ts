@@ -1,6 +1,6 @@
 import { type TaskStatus, taskStatuses } from '@pinchwork/sdk';
 import { type Kysely, type SelectQueryBuilder, sql } from 'kysely';
-import { listed, type Params, perShape, prepared } from '../../storage/prepared.ts';
+import { counting, listed, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
 
 /**
@@ -98,24 +98,15 @@ export const minePage = perShape((shape: string) =>
         .offset(p.offset);
       return withSizes(db, page).orderBy('page.created_at', 'desc').orderBy('page.id', 'desc');
     },
-    { replan: true },
+    { replan: true, bounded: 'at most `reach` rows of each role and status' },
   ),
 );
 
 /** How many tasks an agent has, counted up to `limit`. `reach` must be the limit too. */
 export const countMine = perShape((shape: string) =>
-  prepared(
+  counting(
     `countMine ${shape}`,
-    (db, p: MineParams & { limit: number }) =>
-      db
-        .selectFrom(
-          db
-            .selectFrom(mine(db, p, shape).as('mine'))
-            .select('mine.id')
-            .limit(p.limit)
-            .as('counted'),
-        )
-        .select(sql<number>`count(*)`.as('total')),
+    (db, p: MineParams) => db.selectFrom(mine(db, p, shape).as('mine')).select('mine.id'),
     { replan: true },
   ),
 );

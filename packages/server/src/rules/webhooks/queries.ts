@@ -1,6 +1,6 @@
 import { type DeliveryStatus, webhookTestEvent } from '@pinchwork/sdk';
 import { type Selectable, sql } from 'kysely';
-import { insertion, type Params, perShape, prepared } from '../../storage/prepared.ts';
+import { counting, insertion, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
 
 /** The two kinds of deliveries that wait, word for word as their indexes have them. */
@@ -283,25 +283,18 @@ export const deliveriesPage = perShape((status: DeliveryFilter) =>
   }),
 );
 
-/** How many deliveries an agent has, counted up to `limit`. */
 export const countDeliveries = perShape((status: DeliveryFilter) =>
-  prepared(`countDeliveries ${status}`, (db, p: { agent_id: string; limit: number }) =>
+  counting(`countDeliveries ${status}`, (db, p: { agent_id: string }) =>
     db
-      .selectFrom(
-        db
-          .selectFrom('webhook_deliveries')
-          .select('id')
-          .$if(status !== 'any', (query) => query.where('status', '=', sql.lit(status as DeliveryStatus)))
-          .where('agent_id', '=', p.agent_id)
-          .limit(p.limit)
-          .as('counted'),
-      )
-      .select(sql<number>`count(*)`.as('total')),
+      .selectFrom('webhook_deliveries')
+      .select('id')
+      .$if(status !== 'any', (query) => query.where('status', '=', sql.lit(status as DeliveryStatus)))
+      .where('agent_id', '=', p.agent_id),
   ),
 );
 
 /** How many deliveries wait in all, counted up to `limit`: by the index of each kind, since far more have ended. */
-export const countWaiting = prepared('countWaiting', (db, p: { limit: number }) =>
+export const countWaiting = counting('countWaiting', (db, p) =>
   db
     .selectFrom(
       [isFresh, isAgain]
@@ -311,10 +304,9 @@ export const countWaiting = prepared('countWaiting', (db, p: { limit: number }) 
             .selectAll(),
         )
         .reduce((all, one) => all.unionAll(one))
-        .limit(p.limit)
-        .as('counted'),
+        .as('waiting'),
     )
-    .select(sql<number>`count(*)`.as('total')),
+    .select('waiting.id'),
 );
 
 export const isTest = ({ event }: Pick<DeliveryRow, 'event'>) => event === webhookTestEvent;

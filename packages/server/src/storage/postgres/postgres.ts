@@ -1,34 +1,20 @@
-import {
-  DummyDriver,
-  Kysely,
-  PostgresAdapter,
-  PostgresDialect,
-  PostgresIntrospector,
-  PostgresQueryCompiler,
-  sql,
-} from 'kysely';
+import type { Kysely } from 'kysely';
 import pg from 'pg';
 import type { Clock } from '../../ground/clock.ts';
 import { DomainError, overloaded, storageUnavailable } from '../../ground/errors.ts';
-import { type ApartJob, type Database, type Signal, Tx } from '../database.ts';
-import {
-  isConflict,
-  isConnectionLoss,
-  isOfSession,
-  mayRunElsewhere,
-  metOthers,
-  storageError,
-  unavailable,
-} from './failures.ts';
+import { type ApartJob, type Database, oneOf, type Tx } from '../database.ts';
+import type { Params, Prepared } from '../prepared.ts';
+import type { Schema } from '../schema.ts';
+import type { SchemaDialect } from '../step-sql.ts';
+import { withFreshIds } from '../unique.ts';
+import { isConflict, isOfSession, mayRunElsewhere, storageError, unavailable } from './failures.ts';
 import { Hosts } from './hosts.ts';
+import { migrateOn } from './migration.ts';
 import { beginSession, checkPreconditions } from './session.ts';
 import { PostgresSignals } from './signals.ts';
-import type { CompiledStatement, EngineClauses, Params, Prepared, SqlValue } from '../prepared.ts';
-import { textIndexClauses, textIndexTables } from './texts.ts';
-import type { Schema } from '../schema.ts';
-import { withFreshIds } from '../unique.ts';
-import { rebuildTable } from './rebuild.ts';
-import type { SchemaDialect } from '../step-sql.ts';
+import { Statements } from './statements.ts';
+import { PostgresTx } from './tx.ts';
+import { types } from './types.ts';
 
 const connections = 16;
 /** Callers that may wait for a connection; beyond it they are told to come back. */
@@ -42,43 +28,6 @@ const closeMs = 1_000;
 const attempts = 10;
 /** How often a statement or transaction is run in all when it is the session that will not do. */
 const renewals = 3;
-/**
- * How long a schema step waits for a table that others are using, before it lets go of all that it holds and begins
- * anew: shorter than the server's `deadlock_timeout`, so that it is never a node at work that has to give way, and short
- * enough for those who queue behind it.
- */
-const tableWaitMs = 250;
-/** For how long a step tries that; then who stands in the way stays there. */
-const tableWaitsMs = 60_000;
-/** The advisory lock of the nodes that migrate; any fixed number. */
-const migrationLock = 7_462_466_951;
-
-export const clauses: EngineClauses = {
-  skipLocked: (query, table) => query.forUpdate(table).skipLocked(),
-  hold: (query) => query.forNoKeyUpdate(),
-  // As an array: what is joined with a list of unknown length is read whole.
-  isListed: (column, json) => sql`${sql.ref(column)} = any (array(select json_array_elements_text(${json}::json)))`,
-  contains: (text, part) => sql<boolean>`strpos(${text}, ${part}) > 0`,
-  textIndex: textIndexClauses,
-};
-const ddl: SchemaDialect = {
-  holdBack: async (db, tables) => {
-    const names = sql.join(tables.map((name) => sql.table(name)));
-    await sql`lock table ${names} in access exclusive mode`.execute(db);
-  },
-  rebuildTable,
-  integer: 'bigint',
-  real: 'double precision',
-  id: 'text collate "C"',
-  clustered: '',
-  heap: '',
-  textIndex: textIndexTables,
-};
-
-/** `count` and `sum` come as bigint and numeric; every number here fits a double exactly. */
-const numbers: readonly number[] = [pg.types.builtins.INT8, pg.types.builtins.NUMERIC];
-const types = new pg.TypeOverrides();
-for (const type of numbers) types.setTypeParser(type, Number);
 
 export interface PostgresOptions {
   /** The program's clock, which must agree with the database server's. */
@@ -150,99 +99,6 @@ function connector(pool: pg.Pool, hosts: Hosts): Connect {
       }
     }
   };
-}
-
-/** Statements compiled for PostgreSQL; the server keeps a plan of each per connection, under its name. */
-class Statements {
-  readonly #builder = new Kysely<Schema>({
-    dialect: {
-      createAdapter: () => new PostgresAdapter(),
-      createDriver: () => new DummyDriver(),
-      createIntrospector: (db) => new PostgresIntrospector(db),
-      createQueryCompiler: () => new PostgresQueryCompiler(),
-    },
-  });
-  readonly #known = new Map<Prepared<never, never>, { name: string | undefined; compiled: CompiledStatement }>();
-
-  config<P extends Params, R>(query: Prepared<P, R>, params: P): { name?: string; text: string; values: SqlValue[] } {
-    const key = query as Prepared<never, never>;
-    let known = this.#known.get(key);
-    if (known === undefined) {
-      const name = query.replan ? undefined : `${this.#known.size}_${query.name}`.slice(0, 63);
-      known = { name, compiled: query.compile(this.#builder, clauses) };
-      this.#known.set(key, known);
-    }
-    const statement = { text: known.compiled.sql, values: known.compiled.bind(params) };
-    return known.name === undefined ? statement : { name: known.name, ...statement };
-  }
-}
-
-class PostgresTx extends Tx {
-  readonly #client: pg.PoolClient;
-  readonly #statements: Statements;
-  readonly #sent: Promise<unknown>[] = [];
-
-  constructor(client: pg.PoolClient, statements: Statements) {
-    super();
-    this.#client = client;
-    this.#statements = statements;
-    this.#later(client.query('begin'));
-  }
-
-  /** Keeps what is looked at in `commit`; until then a failure must not count as unhandled. */
-  #later(sent: Promise<unknown>): void {
-    sent.catch(() => undefined);
-    this.#sent.push(sent);
-  }
-
-  #query<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<pg.QueryResult> {
-    return this.#client.query(this.#statements.config(query, params));
-  }
-
-  async all<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R[]> {
-    return (await this.#query(query, params)).rows as R[];
-  }
-
-  async first<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R | undefined> {
-    return (await this.#query(query, params)).rows[0] as R | undefined;
-  }
-
-  async run<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<number> {
-    return (await this.#query(query, params)).rowCount ?? 0;
-  }
-
-  send<P extends Params, R>(query: Prepared<P, R>, params: P): void {
-    this.#later(this.#query(query, params));
-  }
-
-  /**
-   * Commits behind whatever was sent, in the same round trip. When one of those failed, the server answers the commit
-   * with a rollback.
-   *
-   * @returns the ids that were signalled.
-   * @throws what a sent statement failed with; DomainError `storage_unavailable` when the outcome can't be known.
-   */
-  async commit(): Promise<ReadonlySet<Signal>> {
-    const commit = this.#client.query('commit');
-    commit.catch(() => undefined);
-    // Whichever of them hears first of a lost connection: the commit was on its way by then.
-    const all = Promise.all(this.#sent).then(() => commit);
-    const { command } = await all.catch((error: unknown) => {
-      throw isConnectionLoss(error) ? unavailable(error, true) : error;
-    });
-    if (command !== 'COMMIT') throw new Error(`The commit was answered with ${command}`);
-    return this.committed();
-  }
-
-  /**
-   * @param error what the verb failed with.
-   * @returns what it really failed with: once a sent statement has failed, the server answers all others with 25P02.
-   */
-  async rollback(error: unknown): Promise<unknown> {
-    const sent = await Promise.allSettled(this.#sent);
-    await this.#client.query('rollback');
-    return sent.find((result) => result.status === 'rejected')?.reason ?? error;
-  }
 }
 
 class PostgresDatabase implements Database {
@@ -319,6 +175,10 @@ class PostgresDatabase implements Database {
     }
   }
 
+  one<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R> {
+    return oneOf(this, query, params);
+  }
+
   transact<T>(verb: string, work: (tx: Tx) => Promise<T>): Promise<T> {
     return withFreshIds(() => this.#transact(verb, work));
   }
@@ -363,35 +223,8 @@ class PostgresDatabase implements Database {
     return run(this, input);
   }
 
-  async migrate(work: (db: Kysely<Schema>, dialect: SchemaDialect) => Promise<void>): Promise<void> {
-    // A connection of its own, without time limits: a step may take long, and so may the wait for another node's.
-    const client = new pg.Client({ connectionString: this.#hosts.url, application_name: 'pinchwork migration', types });
-    client.on('error', () => undefined);
-    await client.connect();
-    await beginSession(client, { statementMs: 0, idleInTransactionMs: 0 });
-    // Kysely's driver wants a pool; it gets one that hands out this very connection, which holds the lock.
-    const pool = {
-      connect: async () => Object.assign(client, { release: () => undefined }),
-      end: async () => undefined,
-    };
-    const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: pool as unknown as pg.Pool }) });
-    try {
-      await sql`select pg_advisory_lock(${sql.lit(migrationLock)})`.execute(db);
-      await sql`set lock_timeout = ${sql.lit(tableWaitMs)}`.execute(db);
-      const giveUpAt = performance.now() + tableWaitsMs;
-      for (;;) {
-        try {
-          await work(db, ddl);
-          return;
-        } catch (error) {
-          if (!metOthers(error) || performance.now() > giveUpAt) throw error;
-        }
-        await new Promise((resolve) => setTimeout(resolve, Math.random() * 2 * tableWaitMs));
-      }
-    } finally {
-      // Ends the session, and with it the lock.
-      await client.end();
-    }
+  migrate(work: (db: Kysely<Schema>, dialect: SchemaDialect) => Promise<void>): Promise<void> {
+    return migrateOn(this.#hosts.url, work);
   }
 
   async close(): Promise<void> {

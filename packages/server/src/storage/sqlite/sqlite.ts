@@ -1,7 +1,15 @@
 import BetterSqlite, { type Database as Connection } from 'better-sqlite3';
 import { Kysely, SqliteAdapter, SqliteDialect } from 'kysely';
 import { storageUnavailable } from '../../ground/errors.ts';
-import type { Database, JobLength, Signal, SignalListener, Signals, Tx } from '../database.ts';
+import {
+  type Database,
+  type JobLength,
+  oneOf,
+  type Signal,
+  type SignalListener,
+  type Signals,
+  type Tx,
+} from '../database.ts';
 import type { Params, Prepared } from '../prepared.ts';
 import type { Schema } from '../schema.ts';
 import { Batches } from './batches.ts';
@@ -120,6 +128,10 @@ class SqliteDatabase implements Database {
 
   first<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R | undefined> {
     return settled(() => this.#read.first(query, params));
+  }
+
+  one<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R> {
+    return oneOf(this, query, params);
   }
 
   transact<T>(verb: string, work: (tx: Tx) => Promise<T>): Promise<T> {

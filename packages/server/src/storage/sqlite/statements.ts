@@ -23,23 +23,26 @@ class QueryCompiler extends SqliteQueryCompiler {
   }
 }
 
+const builder = new Kysely<Schema>({
+  dialect: {
+    createAdapter: () => new SqliteAdapter(),
+    createDriver: () => new DummyDriver(),
+    createIntrospector: (db) => new SqliteIntrospector(db),
+    createQueryCompiler: () => new QueryCompiler(),
+  },
+});
+
+/** The statement that a query is on SQLite. */
+export const compile = <P, R>(query: Prepared<P, R>): CompiledStatement => query.compile(builder, clauses);
+
 /** The prepared statements of one connection. Values are passed one by one, which costs 10 % less than a list. */
 export class Statements {
   readonly #connection: Connection;
-  readonly #builder: Kysely<Schema>;
   readonly #known = new Map<Prepared<never, never>, { statement: Statement; compiled: CompiledStatement }>();
   #changes = 0;
 
   constructor(connection: Connection) {
     this.#connection = connection;
-    this.#builder = new Kysely<Schema>({
-      dialect: {
-        createAdapter: () => new SqliteAdapter(),
-        createDriver: () => new DummyDriver(),
-        createIntrospector: (db) => new SqliteIntrospector(db),
-        createQueryCompiler: () => new QueryCompiler(),
-      },
-    });
   }
 
   /** Counts the statements so far that changed a row. One that failed changed none: SQLite undoes it by itself. */
@@ -51,7 +54,7 @@ export class Statements {
     const key = query as Prepared<never, never>;
     let known = this.#known.get(key);
     if (known === undefined) {
-      const compiled = query.compile(this.#builder, clauses);
+      const compiled = compile(query);
       known = { compiled, statement: this.#connection.prepare(compiled.sql) };
       this.#known.set(key, known);
     }

@@ -17,7 +17,7 @@ import { logAction } from '../../rules/operator/admin-log.ts';
 import * as ledger from '../../rules/ledger/ledger.ts';
 import { accountBalance, balanceAndEscrow, countEntries, ledgerPage } from '../../rules/ledger/queries.ts';
 import { indexWords } from '../../rules/matching/word-index.ts';
-import { counted, countLimit, cutPage, decodeCursor } from '../../ground/paging.ts';
+import { readPage } from '../../ground/paging.ts';
 import { reputationOf } from '../../rules/reputation/reputation.ts';
 import { fold } from '../../rules/search/fold.ts';
 import { forgetCapabilities } from '../../rules/platform-tasks/answer.ts';
@@ -161,19 +161,20 @@ export async function updateMe(call: Call, input: z.output<typeof UpdateMeReques
 /** An agent's balance, what its open tasks hold, and its ledger, newest first. */
 export async function showCredits(call: Call, query: z.output<typeof LedgerQuery>): Promise<CreditBalanceResponse> {
   const { ctx, agentId: id } = call;
-  const [before] = decodeCursor('ledger', query, ['~'] as const);
-  const [account, total, entries] = await Promise.all([
-    ctx.db.first(balanceAndEscrow, { id }),
-    ctx.db.first(countEntries, { id, limit: countLimit }),
-    ctx.db.all(ledgerPage, { id, before, limit: query.limit + 1, offset: query.offset }),
+  const [account, { rows, facts }] = await Promise.all([
+    ctx.db.one(balanceAndEscrow, { id }),
+    readPage('ledger', query, {
+      start: ['~'],
+      read: ({ position: [before], ...range }) => ctx.db.all(ledgerPage, { id, before, ...range }),
+      count: (limit) => ctx.db.one(countEntries, { id, limit }),
+      position: ({ transfer_id }) => [transfer_id],
+    }),
   ]);
-  const { page, next_cursor } = cutPage('ledger', entries, query, (entry) => [entry.transfer_id]);
   return {
-    balance: account!.balance,
-    escrowed: account!.escrowed ?? 0,
-    ...counted(total!.total),
-    next_cursor,
-    ledger: page.map((entry) => ({
+    balance: account.balance,
+    escrowed: account.escrowed ?? 0,
+    ...facts,
+    ledger: rows.map((entry) => ({
       id: entry.transfer_id,
       amount: entry.amount,
       reason: entry.reason,

@@ -4,7 +4,7 @@ import { wireTime } from '../../ground/clock.ts';
 import type { Call, Context } from '../context.ts';
 import { conflict, forbidden, taskNotFound } from '../../ground/errors.ts';
 import { appendEvent } from '../../rules/events/append.ts';
-import { counted, countLimit, cutPage, decodeCursor } from '../../ground/paging.ts';
+import { readPage } from '../../ground/paging.ts';
 import { taskById, type TaskRow } from '../../rules/tasks/queries.ts';
 import * as queries from '../../rules/conversation/queries.ts';
 import { aTask, messageStates } from '../../ground/states.ts';
@@ -74,18 +74,18 @@ export async function listMessages(
   query: z.output<typeof ThreadQuery>,
 ): Promise<MessagesResponse> {
   const { ctx, agentId } = call;
-  const [after] = decodeCursor('messages', query, [''] as const);
   const task = await ctx.db.first(taskById, { id: taskId });
   if (task === undefined) throw taskNotFound();
   const scope = task.poster_id === agentId ? 'all' : 'own';
   const thread = { task_id: taskId, agent: agentId };
-  const [rows, total] = await Promise.all([
-    ctx.db.all(queries.messagesPage(scope), { ...thread, after, limit: query.limit + 1, offset: query.offset }),
-    ctx.db.first(queries.countMessages(scope), { ...thread, limit: countLimit }),
-  ]);
-  if (scope === 'own' && total!.total === 0 && !(await isOrWasWorker(ctx, task, agentId))) throw notAParty();
-  const { page, next_cursor } = cutPage('messages', rows, query, ({ id }) => [id]);
-  return { messages: page.map(view), ...counted(total!.total), next_cursor };
+  const { rows, facts } = await readPage('messages', query, {
+    start: [''],
+    read: ({ position: [after], ...range }) => ctx.db.all(queries.messagesPage(scope), { ...thread, after, ...range }),
+    count: (limit) => ctx.db.one(queries.countMessages(scope), { ...thread, limit }),
+    position: ({ id }) => [id],
+  });
+  if (scope === 'own' && facts.total === 0 && !(await isOrWasWorker(ctx, task, agentId))) throw notAParty();
+  return { messages: rows.map(view), ...facts };
 }
 
 async function isOrWasWorker({ db }: Context, task: TaskRow, agentId: string): Promise<boolean> {

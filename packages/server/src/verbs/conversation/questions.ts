@@ -12,7 +12,7 @@ import type { Call } from '../context.ts';
 import type { Tx } from '../../storage/database.ts';
 import { conflict, DomainError, forbidden, questionNotFound, taskNotFound } from '../../ground/errors.ts';
 import { appendEvent } from '../../rules/events/append.ts';
-import { counted, countLimit, cutPage, decodeCursor } from '../../ground/paging.ts';
+import { readPage } from '../../ground/paging.ts';
 import { taskById } from '../../rules/tasks/queries.ts';
 import { isHidden } from '../../rules/tasks/refusal.ts';
 import * as queries from '../../rules/conversation/queries.ts';
@@ -130,18 +130,18 @@ export async function listQuestions(
   query: z.output<typeof ThreadQuery>,
 ): Promise<QuestionsResponse> {
   const { ctx, agentId } = call;
-  const [after] = decodeCursor('questions', query, [''] as const);
   const task = await ctx.db.first(taskById, { id: taskId });
   if (task === undefined) throw taskNotFound();
   const isParty = task.poster_id === agentId || task.worker_id === agentId;
   if (!isParty && (await isHidden(ctx.db, task))) throw taskNotFound();
   const scope = isParty || stateOf(task.status).isOnBoard ? 'all' : 'own';
   const thread = { task_id: taskId, agent: agentId };
-  const [rows, total] = await Promise.all([
-    ctx.db.all(queries.questionsPage(scope), { ...thread, after, limit: query.limit + 1, offset: query.offset }),
-    ctx.db.first(queries.countQuestions(scope), { ...thread, limit: countLimit }),
-  ]);
-  if (scope === 'own' && total!.total === 0) throw taskNotFound();
-  const { page, next_cursor } = cutPage('questions', rows, query, ({ id }) => [id]);
-  return { questions: page.map(view), ...counted(total!.total), next_cursor };
+  const { rows, facts } = await readPage('questions', query, {
+    start: [''],
+    read: ({ position: [after], ...range }) => ctx.db.all(queries.questionsPage(scope), { ...thread, after, ...range }),
+    count: (limit) => ctx.db.one(queries.countQuestions(scope), { ...thread, limit }),
+    position: ({ id }) => [id],
+  });
+  if (scope === 'own' && facts.total === 0) throw taskNotFound();
+  return { questions: rows.map(view), ...facts };
 }

@@ -1,7 +1,7 @@
 import type { AdminAction, AdminLogQuery, AdminLogResponse } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import { wireTime } from '../../ground/clock.ts';
-import { counted, countLimit, cutPage, decodeCursor } from '../../ground/paging.ts';
+import { readPage } from '../../ground/paging.ts';
 import * as queries from '../../rules/operator/queries.ts';
 import type { Call } from '../context.ts';
 
@@ -26,11 +26,11 @@ export async function showAdminLog(
   { ctx }: Pick<Call, 'ctx'>,
   query: z.output<typeof AdminLogQuery>,
 ): Promise<AdminLogResponse> {
-  const [before] = decodeCursor('adminLog', query, ['~'] as const);
-  const [rows, total] = await Promise.all([
-    ctx.db.all(queries.actionsPage, { before, limit: query.limit + 1, offset: query.offset }),
-    ctx.db.first(queries.countActions, { limit: countLimit }),
-  ]);
-  const { page, next_cursor } = cutPage('adminLog', rows, query, ({ id }) => [id]);
-  return { actions: page.map(view), ...counted(total!.total), next_cursor };
+  const { rows, facts } = await readPage('adminLog', query, {
+    start: ['~'],
+    read: ({ position: [before], ...range }) => ctx.db.all(queries.actionsPage, { before, ...range }),
+    count: (limit) => ctx.db.one(queries.countActions, { limit }),
+    position: ({ id }) => [id],
+  });
+  return { actions: rows.map(view), ...facts };
 }

@@ -10,7 +10,7 @@ import type { z } from 'zod';
 import { wireTime } from '../../ground/clock.ts';
 import type { Call } from '../context.ts';
 import { forbidden, reportNotFound, taskNotFound } from '../../ground/errors.ts';
-import { counted, countLimit, cutPage, decodeCursor } from '../../ground/paging.ts';
+import { readPage } from '../../ground/paging.ts';
 import { taskById } from '../../rules/tasks/queries.ts';
 import { isHidden } from '../../rules/tasks/refusal.ts';
 import { logAction } from '../../rules/operator/admin-log.ts';
@@ -66,13 +66,13 @@ export async function listReports(
   query: z.output<typeof ReportsQuery>,
 ): Promise<ReportsResponse> {
   const status = query.status ?? 'any';
-  const [before] = decodeCursor('reports', query, ['~'] as const);
-  const [rows, total] = await Promise.all([
-    ctx.db.all(queries.reportsPage(status), { before, limit: query.limit + 1, offset: query.offset }),
-    ctx.db.first(queries.countReports(status), { limit: countLimit }),
-  ]);
-  const { page, next_cursor } = cutPage('reports', rows, query, ({ id }) => [id]);
-  return { reports: page.map(view), ...counted(total!.total), next_cursor };
+  const { rows, facts } = await readPage('reports', query, {
+    start: ['~'],
+    read: ({ position: [before], ...range }) => ctx.db.all(queries.reportsPage(status), { before, ...range }),
+    count: (limit) => ctx.db.one(queries.countReports(status), { limit }),
+    position: ({ id }) => [id],
+  });
+  return { reports: rows.map(view), ...facts };
 }
 
 /**

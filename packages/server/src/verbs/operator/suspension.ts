@@ -27,8 +27,8 @@ export async function suspendAgent(call: Anonymous, input: z.output<typeof Suspe
       reason,
       release_until: suspended ? now + releaseMs : null,
     }))!;
-    if (!suspended) tx.send(resumeEndpoint, { agent_id: id, at: now });
     tx.send(setWords, { id, words: indexWords(tx, id, words, suspended ? null : good_at) });
+    if (!suspended) tx.send(resumeEndpoint, { agent_id: id, at: now });
     const action = suspended ? 'suspend_agent' : 'unsuspend_agent';
     const before = { suspended: suspended_at !== null, reason: suspension_reason };
     logAction(call, tx, { action, subject: id, before, after: { suspended, reason } });

@@ -2,7 +2,7 @@ import type { MyTasksQuery, MyTasksResponse, TaskResponse } from '@pinchwork/sdk
 import type { z } from 'zod';
 import type { Call, Context } from '../context.ts';
 import { taskNotFound } from '../../ground/errors.ts';
-import { counted, countLimit, decodeCursor, encodeCursor } from '../../ground/paging.ts';
+import { readPage } from '../../ground/paging.ts';
 import { withTexts } from '../../rules/platform-tasks/render.ts';
 import { countMine, minePage, mineShape } from '../../rules/tasks/lists.ts';
 import { isEnded, stateOf } from '../../ground/states.ts';
@@ -50,34 +50,21 @@ export async function awaitResult(call: Call, taskId: string, waitSeconds: numbe
 export async function listMyTasks(call: Call, query: z.output<typeof MyTasksQuery>): Promise<MyTasksResponse> {
   const { ctx, agentId } = call;
   const shape = mineShape(query.role, query.status);
-  const newest = [Number.MAX_SAFE_INTEGER, ''] as const;
-  const [before_created_at, before_id] = decodeCursor('mine', query, newest);
-  const limit = query.limit + 1;
-  const [page, total] = await Promise.all([
-    ctx.db.all(minePage(shape), {
-      agent: agentId,
-      before_created_at,
-      before_id,
-      reach: query.offset + limit,
-      limit,
-      offset: query.offset,
-    }),
-    ctx.db.first(countMine(shape), {
-      agent: agentId,
-      before_created_at: newest[0],
-      before_id: newest[1],
-      reach: countLimit,
-      limit: countLimit,
-    }),
-  ]);
-  const { kept, isLast } = cutBySize(page, query.limit);
-  const last = kept.at(-1);
-  const next_cursor = last === undefined || isLast ? null : encodeCursor('mine', [last.created_at, last.id]);
-  const found = await readByIds(ctx.db, kept);
+  const newest: readonly [number, string] = [Number.MAX_SAFE_INTEGER, ''];
+  const all = { agent: agentId, before_created_at: newest[0], before_id: newest[1] };
+  const { rows: page, facts } = await readPage('mine', query, {
+    start: newest,
+    read: ({ position: [before_created_at, before_id], limit, offset }) =>
+      ctx.db.all(minePage(shape), { ...all, before_created_at, before_id, reach: offset + limit, limit, offset }),
+    count: (limit) => ctx.db.one(countMine(shape), { ...all, reach: limit, limit }),
+    position: ({ created_at, id }) => [created_at, id],
+    cut: (rows, limit) => cutBySize(rows, limit).kept,
+  });
+  const found = await readByIds(ctx.db, page);
   // On PostgreSQL they are read a moment later: a task that was this agent's then may be somebody else's now.
   const rows = found.filter(
     (task) => isParty(task, agentId) && (query.status === undefined || task.status === query.status),
   );
   const tasks = await Promise.all(rows.map((row) => show(ctx, row, agentId)));
-  return { tasks, ...counted(total!.total), next_cursor };
+  return { tasks, ...facts };
 }

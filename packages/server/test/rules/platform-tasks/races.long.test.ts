@@ -1,6 +1,7 @@
 import { setTimeout as until } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { Client } from '../../support/client.ts';
+import { expectNoDeadlock } from '../../support/deadlocks.ts';
 import { type Engine, onBothEngines } from '../../support/engines.ts';
 import { answers } from '../../support/helpers.ts';
 import { type Agent, deliverTask, postTask, type Reply } from '../../support/market.ts';
@@ -36,15 +37,14 @@ async function open(engine: Engine, env: Env = {}): Promise<Doors> {
     ...env,
   };
   const nodes = engine.name === 'PostgreSQL' ? 2 : 1;
-  const urls = await each(nodes, async () => (await startServer(database, settings)).url);
-  const left = new Client(urls[0]!);
-  const right = urls[1] === undefined ? left : new Client(urls[1]);
+  const servers = await each(nodes, () => startServer(database, settings));
+  const left = new Client(servers[0]!.url);
+  const right = servers[1] === undefined ? left : new Client(servers[1].url);
   const expectClean = async () => {
     const { body } = await left.admin.get('/v1/admin/audit');
     expect(body.broken).toEqual([]);
-    if (engine.name !== 'PostgreSQL') return;
-    const counted = 'select deadlocks from pg_stat_database where datname = current_database()';
-    expect(await engine.query(database, counted)).toEqual([{ deadlocks: '0' }]);
+    await Promise.all(servers.map(({ server }) => server.kill()));
+    await expectNoDeadlock(engine, database);
   };
   return { left, right, expectClean };
 }

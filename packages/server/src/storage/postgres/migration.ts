@@ -1,0 +1,69 @@
+import { Kysely, PostgresDialect, sql } from 'kysely';
+import pg from 'pg';
+import type { SchemaDialect } from '../step-sql.ts';
+import type { Schema } from '../schema.ts';
+import { metOthers } from './failures.ts';
+import { rebuildTable } from './rebuild.ts';
+import { beginSession } from './session.ts';
+import { textIndexTables } from './texts.ts';
+import { types } from './types.ts';
+
+/**
+ * How long a schema step waits for a table that others are using, before it lets go of all that it holds and begins
+ * anew: shorter than the server's `deadlock_timeout`, so that it is never a node at work that has to give way, and short
+ * enough for those who queue behind it.
+ */
+const tableWaitMs = 250;
+/** For how long a step tries that; then who stands in the way stays there. */
+const tableWaitsMs = 60_000;
+/** The advisory lock of the nodes that migrate; any fixed number. */
+const migrationLock = 7_462_466_951;
+
+const ddl: SchemaDialect = {
+  holdBack: async (db, tables) => {
+    const names = sql.join(tables.map((name) => sql.table(name)));
+    await sql`lock table ${names} in access exclusive mode`.execute(db);
+  },
+  rebuildTable,
+  integer: 'bigint',
+  real: 'double precision',
+  id: 'text collate "C"',
+  clustered: '',
+  heap: '',
+  textIndex: textIndexTables,
+};
+
+/** Runs schema steps on a session of their own, one server at a time (`Database.migrate`). */
+export async function migrateOn(
+  url: string,
+  work: (db: Kysely<Schema>, dialect: SchemaDialect) => Promise<void>,
+): Promise<void> {
+  // A connection of its own, without time limits: a step may take long, and so may the wait for another node's.
+  const client = new pg.Client({ connectionString: url, application_name: 'pinchwork migration', types });
+  client.on('error', () => undefined);
+  await client.connect();
+  await beginSession(client, { statementMs: 0, idleInTransactionMs: 0 });
+  // Kysely's driver wants a pool; it gets one that hands out this very connection, which holds the lock.
+  const pool = {
+    connect: async () => Object.assign(client, { release: () => undefined }),
+    end: async () => undefined,
+  };
+  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: pool as unknown as pg.Pool }) });
+  try {
+    await sql`select pg_advisory_lock(${sql.lit(migrationLock)})`.execute(db);
+    await sql`set lock_timeout = ${sql.lit(tableWaitMs)}`.execute(db);
+    const giveUpAt = performance.now() + tableWaitsMs;
+    for (;;) {
+      try {
+        await work(db, ddl);
+        return;
+      } catch (error) {
+        if (!metOthers(error) || performance.now() > giveUpAt) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 2 * tableWaitMs));
+    }
+  } finally {
+    // Ends the session, and with it the lock.
+    await client.end();
+  }
+}

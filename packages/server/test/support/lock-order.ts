@@ -1,0 +1,252 @@
+import { platformId } from '@pinchwork/sdk';
+import { type Database, Tx } from '../../src/storage/database.ts';
+import { compile } from '../../src/storage/postgres/statements.ts';
+import type { CompiledStatement, Params, Prepared, SqlValue } from '../../src/storage/prepared.ts';
+import type { Schema } from '../../src/storage/schema.ts';
+
+/**
+ * Checks that every transaction takes its row locks in the order of docs/architecture.md, "Locks on PostgreSQL". A wrong
+ * order is a deadlock that PostgreSQL breaks and the engine retries, so no other test would see it. Each statement is
+ * compiled for PostgreSQL and its text read, on SQLite too: the order belongs to the verbs, not to the engine.
+ *
+ * Not seen: the weak locks that foreign keys take on the rows they refer to, which only a deletion waits for.
+ */
+
+/** One lock: a table's place in the order, then the row's place among the rows of that table. */
+type Step = readonly [rank: number, row: string];
+
+/** The tables that transactions may wait for each other on, in the order in which they are locked. */
+const ranks = [
+  'idempotency_keys',
+  'rate_windows',
+  'search_progress',
+  'outbox',
+  'reports',
+  'tasks',
+  'matches',
+  'trust',
+  'agents',
+  'word_counts',
+  'purse',
+  'system_spending',
+  'accounts',
+  'event_cursors',
+] as const satisfies readonly (keyof Schema | 'purse')[];
+
+/** The column that says which row of a table it is. */
+const keyColumns: Partial<Record<keyof Schema, string>> = {
+  idempotency_keys: 'key',
+  rate_windows: 'key',
+  outbox: 'id',
+  reports: 'id',
+  tasks: 'id',
+  // All of a task's matches are locked at once, or one after the other under their task.
+  matches: 'task_id',
+  trust: 'truster_id',
+  agents: 'id',
+  word_counts: 'word',
+  accounts: 'id',
+  event_cursors: 'agent_id',
+  webhook_endpoints: 'agent_id',
+};
+
+/**
+ * Rows that are changed only under the lock of another row: of the agent, task or endpoint that they belong to, or, for
+ * the index of texts, of the only row of `search_progress`.
+ */
+const owned: readonly string[] = [
+  'agent_tags',
+  'agent_words',
+  'board_hints',
+  'board_tags',
+  'earnings',
+  'events',
+  'questions',
+  'search_texts',
+  'search_trigrams',
+  'stuck_timers',
+  'system_tasks_posted',
+  'webhook_deliveries',
+];
+
+/** The platform's own tasks, which are locked before those that they are about. */
+const platformTasks = new Set<string>();
+
+function stepOf(table: keyof Schema, row: string): Step | undefined {
+  if (table === 'agents' && row === platformId) return [ranks.indexOf('purse'), row];
+  if (table === 'tasks' && row !== '') return [ranks.indexOf('tasks'), `${platformTasks.has(row) ? 0 : 1}${row}`];
+  // An agent's endpoint comes right after its cursor.
+  if (table === 'event_cursors' && row !== '') return [ranks.indexOf('event_cursors'), `${row}/0`];
+  if (table === 'webhook_endpoints') return [ranks.indexOf('event_cursors'), `${row}/1`];
+  const rank = (ranks as readonly string[]).indexOf(table);
+  return rank < 0 ? undefined : [rank, row];
+}
+
+interface Statement {
+  readonly table: keyof Schema;
+  /** `waits` for rows that others hold, `skips` them, or makes rows that are `new`. */
+  readonly how: 'waits' | 'skips' | 'new';
+  /** The numbers of the parameters that say which rows. */
+  readonly keys: readonly number[];
+  /** Whether the statement sorts the rows that it locks. */
+  readonly sorts: boolean;
+  readonly bind: CompiledStatement['bind'];
+}
+
+const known = new Map<Prepared<never, never>, Statement | undefined>();
+
+function statementOf<P extends Params, R>(query: Prepared<P, R>): Statement | undefined {
+  const key = query as Prepared<never, never>;
+  if (!known.has(key)) known.set(key, read(compile(query)));
+  return known.get(key);
+}
+
+function read({ sql, bind }: CompiledStatement): Statement | undefined {
+  const text = sql.replaceAll('"', '').replaceAll(/\s+/g, ' ').trim();
+  const changed = /^(?:with .*\) )?(update|delete from|insert into) (\w+)/.exec(text);
+  const isHeld = / for (no key )?update/.test(text);
+  if (changed === null && !isHeld) return undefined;
+  const table = (changed?.[2] ?? / from (\w+)/.exec(text)?.[1]) as keyof Schema;
+  const isInsert = changed?.[1] === 'insert into';
+  const how = text.includes('skip locked') ? 'skips' : isInsert && !text.includes('do update') ? 'new' : 'waits';
+  const column = keyColumns[table];
+  const keys = column === undefined ? [] : isInsert ? insertedKeys(text, column) : namedKeys(text, column);
+  return { table, how, keys, sorts: new RegExp(` order by ${column}\\b`).test(text), bind };
+}
+
+function insertedKeys(text: string, column: string): number[] {
+  const [, columns = '', values = ''] = /\(([^)]*)\) values (.*)/.exec(text) ?? [];
+  const at = columns.split(', ').indexOf(column);
+  return [...values.matchAll(/\(((?:\$\d+|[^()]|\([^()]*\))*)\)/g)].flatMap(([, row = '']) => {
+    const value = /^\$(\d+)$/.exec(row.split(', ')[at] ?? '');
+    return value === null ? [] : [Number(value[1])];
+  });
+}
+
+function namedKeys(text: string, column: string): number[] {
+  const outer = outermost(text);
+  const where = outer.slice(outer.indexOf(' where '));
+  const named = new RegExp(`[ (.]${column} (?:= (\\$\\d+)|in \\((\\$[^)]*)\\))`).exec(where);
+  return [...(named?.[1] ?? named?.[2] ?? '').matchAll(/\$(\d+)/g)].map(([, number]) => Number(number));
+}
+
+/** The statement without its subqueries. */
+function outermost(text: string): string {
+  let outer = text;
+  for (let before = ''; before !== outer;) {
+    before = outer;
+    outer = outer.replaceAll(/(?<! in )\((?!\$)[^()]*\)/g, '…');
+  }
+  return outer;
+}
+
+/** What was found wrong since this was last emptied. */
+export const lockOrderFaults: string[] = [];
+
+class WatchedTx extends Tx {
+  readonly #tx: Tx;
+  readonly #verb: string;
+  readonly #held = new Set<string>();
+  #last: Step = [-1, ''];
+  #path: string[] = [];
+
+  constructor(tx: Tx, verb: string) {
+    super();
+    this.#tx = tx;
+    this.#verb = verb;
+  }
+
+  async all<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R[]> {
+    const unnamed = this.#note(query, params);
+    const rows = await this.#tx.all(query, params);
+    if (unnamed !== undefined) this.#noteRows(unnamed, rows);
+    return rows;
+  }
+
+  async first<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R | undefined> {
+    const unnamed = this.#note(query, params);
+    const row = await this.#tx.first(query, params);
+    if (unnamed !== undefined && row !== undefined) this.#noteRows(unnamed, [row]);
+    return row;
+  }
+
+  run<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<number> {
+    this.#note(query, params);
+    return this.#tx.run(query, params);
+  }
+
+  send<P extends Params, R>(query: Prepared<P, R>, params: P): void {
+    this.#note(query, params);
+    this.#tx.send(query, params);
+  }
+
+  override afterCommit(wake: () => void): void {
+    this.#tx.afterCommit(wake);
+  }
+
+  override signal(id: string): void {
+    this.#tx.signal(id);
+  }
+
+  /** @returns the statement, if only its outcome says which rows it locks. */
+  #note<P extends Params, R>(query: Prepared<P, R>, params: P): Statement | undefined {
+    const statement = statementOf(query);
+    if (statement === undefined) return undefined;
+    const { table, how, keys, sorts, bind } = statement;
+    if (owned.includes(table)) return undefined;
+    if (table === 'tasks' && 'kind' in params && params.kind !== 'work') platformTasks.add(String(params.id));
+    const values: (SqlValue | undefined)[] = bind(params);
+    const rows = keys.map((number) => String(values[number - 1]));
+    if (sorts) rows.sort();
+    for (const row of rows) this.#take(query.name, table, how, row);
+    if (rows.length > 0) return undefined;
+    if (how === 'waits') this.#take(query.name, table, how, '');
+    return statement;
+  }
+
+  #noteRows({ table }: Statement, rows: readonly unknown[]): void {
+    const column = keyColumns[table];
+    if (column === undefined) return;
+    for (const row of rows) {
+      const id = (row as Record<string, unknown>)[column];
+      if (typeof id === 'string') this.#hold(table, id);
+    }
+  }
+
+  #hold(table: keyof Schema, row: string): void {
+    this.#held.add(`${table} ${row}`);
+    const step = stepOf(table, row);
+    if (step !== undefined && isBehind(step, this.#last)) this.#last = step;
+  }
+
+  #take(name: string, table: keyof Schema, how: Statement['how'], row: string): void {
+    if (this.#held.has(`${table} ${row}`)) return;
+    this.#path.push(`${table} ${row} (${name})`);
+    const step = stepOf(table, row);
+    if (how === 'new') {
+      this.#held.add(`${table} ${row}`);
+      return;
+    }
+    if (how === 'waits') {
+      if (step === undefined) this.#complain(`"${table}" has no place in the order of locks`);
+      else if (!isBehind(step, this.#last)) this.#complain(`locks ${table} ${row} too late`);
+    }
+    if (row !== '') this.#hold(table, row);
+    else if (step !== undefined && isBehind(step, this.#last)) this.#last = step;
+  }
+
+  #complain(fault: string): void {
+    const text = `The transaction "${this.#verb}" ${fault}; in order: ${this.#path.join(', ')}`;
+    lockOrderFaults.push(text);
+  }
+}
+
+/** Whether a lock comes after, or on the same row as, the one before. */
+const isBehind = ([rank, row]: Step, [lastRank, lastRow]: Step) =>
+  rank > lastRank || (rank === lastRank && (row === '' || row >= lastRow));
+
+/** Has every transaction of this database checked. */
+export function watchLocks(db: Database): void {
+  const { transact } = db;
+  db.transact = (verb, work) => transact.call(db, verb, (tx) => work(new WatchedTx(tx, verb))) as never;
+}
