@@ -17,6 +17,7 @@ type Step = readonly [rank: number, row: string];
 
 /** The tables that transactions may wait for each other on, in the order in which they are locked. */
 const ranks = [
+  'meta',
   'idempotency_keys',
   'rate_windows',
   'search_progress',
