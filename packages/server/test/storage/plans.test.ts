@@ -439,5 +439,5 @@ onBothEngines('every statement', (engine) => {
       if (plan.some((line) => faults[engine.name](line, plan, text))) faulty.push([text, ...plan].join('\n  '));
     }
     expect(faulty).toEqual([]);
-  });
+  }, 240_000);
 });
