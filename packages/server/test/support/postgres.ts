@@ -1,5 +1,5 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -21,6 +21,10 @@ export interface PostgresServer {
    *   committed comes back from its log.
    */
   restart(how: 'fast' | 'immediate'): Promise<void>;
+  /** Ends it as a power cut would: no session hears a word, and it does not come back. */
+  kill(): Promise<void>;
+  /** Starts a copy of it that follows by streaming replication, in a folder of its own. */
+  startStandby(): Promise<PostgresServer>;
   /** Ends it and deletes its data. */
   stop(): Promise<void>;
 }
@@ -43,11 +47,30 @@ export async function startPostgres({ durable = false }: PostgresOptions = {}): 
     ['-D', data, '-U', 'postgres', '-A', 'password', `--pwfile=${passwordFile}`, '-E', 'UTF8', '--no-sync'],
     { ...settings, stdio: ['ignore', 'ignore', 'pipe'] },
   );
+  return serve({ folder, data, settings, program: binaries.postgres, durable });
+}
+
+interface Place {
+  readonly folder: string;
+  readonly data: string;
+  readonly settings: {
+    readonly cwd: string;
+    readonly env: NodeJS.ProcessEnv;
+    readonly uid?: number;
+    readonly gid?: number;
+  };
+  readonly program: string;
+  readonly durable: boolean;
+}
+
+async function serve(place: Place): Promise<PostgresServer> {
+  const { folder, data, settings, program, durable } = place;
   const port = await freePort();
+  const adminUrl = `postgres://postgres:pinchwork@127.0.0.1:${port}/postgres`;
   const flags = ['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'max_connections=200'];
   if (!durable) flags.push('-c', 'fsync=off', '-c', 'full_page_writes=off');
   const start = async () => {
-    const started = spawn(binaries.postgres, ['-D', data, '-p', String(port), ...flags], {
+    const started = spawn(program, ['-D', data, '-p', String(port), ...flags], {
       ...settings,
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -56,16 +79,38 @@ export async function startPostgres({ durable = false }: PostgresOptions = {}): 
   };
   let server = await start();
   return {
-    adminUrl: `postgres://postgres:pinchwork@127.0.0.1:${port}/postgres`,
+    adminUrl,
     restart: async (how) => {
       await end(server, how === 'fast' ? 'SIGINT' : 'SIGQUIT');
       server = await start();
     },
+    kill: () => end(server, 'SIGKILL'),
+    startStandby: async () => serve({ ...place, data: await copyData(place, adminUrl) }),
     stop: async () => {
       await end(server, 'SIGINT');
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Copies a running server's data for a standby. @returns the copy's folder. */
+async function copyData({ data, settings }: Place, adminUrl: string): Promise<string> {
+  const copy = `${data}-standby`;
+  const { port } = new URL(adminUrl);
+  const client = new pg.Client(adminUrl);
+  await client.connect();
+  await client.query(`select pg_backup_start('standby', true)`);
+  // As the same user. A file that goes away meanwhile is in the log, which the standby reads.
+  spawnSync('cp', ['-a', data, copy], settings);
+  const { rows } = await client.query<{ labelfile: string }>('select labelfile from pg_backup_stop()');
+  await client.end();
+  for (const name of ['postmaster.pid', 'postmaster.opts']) rmSync(join(copy, name), { force: true });
+  const source = `host=127.0.0.1 port=${port} user=postgres password=pinchwork application_name=standby`;
+  writeFileSync(join(copy, 'backup_label'), rows[0]!.labelfile);
+  writeFileSync(join(copy, 'standby.signal'), '');
+  appendFileSync(join(copy, 'postgresql.auto.conf'), `primary_conninfo = '${source}'\n`);
+  if (settings.uid !== undefined) execFileSync('chown', ['-R', `${settings.uid}:${settings.gid}`, copy]);
+  return copy;
 }
 
 async function end(server: ChildProcess, signal: NodeJS.Signals): Promise<void> {
@@ -131,7 +176,7 @@ function untilReady(server: ChildProcess): Promise<void> {
     server.stderr!.on('data', (chunk: Buffer) => {
       // The end of it: while it recovers, it says of everybody who comes that it is not there yet.
       log = (log + String(chunk)).slice(-10_000);
-      if (log.includes('database system is ready to accept connections')) resolve();
+      if (/database system is ready to accept (read-only )?connections/.test(log)) resolve();
     });
     server.once('exit', () => reject(new Error(`PostgreSQL did not start:\n${log}`)));
     server.once('error', reject);
