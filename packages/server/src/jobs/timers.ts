@@ -7,7 +7,7 @@ import { dueTransition } from '../ground/transitions.ts';
 import { clearStuckTimer, dueTasks, lockDueTask, nextDueAt, setAside } from '../rules/tasks/due.ts';
 import { clockStatements } from '../rules/tasks/statements.ts';
 import { releaseClaims } from '../rules/lifecycle/release.ts';
-import { moveCreditsAndRecord, type RecordContext } from '../rules/lifecycle/transition.ts';
+import { moveCreditsAndRecord } from '../rules/lifecycle/transition.ts';
 
 const batch = 100;
 /** The longest sleep: what another node, or a node that died, has left due is seen within it. */
@@ -15,19 +15,17 @@ const longestSleepMs = secondMs;
 /** How long a task whose row fails is left alone. */
 const retryAfterMs = 5 * minuteMs;
 
-type TimerContext = Pick<Ground, 'db' | 'clock' | 'log'> & RecordContext;
-
 /**
  * The clock's part in the life of tasks. The deadlines stand in the database and bite inside the statements of the
  * verbs; this pass only carries out what is due, through the same guarded transitions, so it may be late, or run on
  * several nodes at once, without any harm.
  */
 export class TaskTimers {
-  readonly #ctx: TimerContext;
+  readonly #ctx: Ground;
   readonly #loop: Loop;
   #observe: ((latenessMs: number) => void) | undefined;
 
-  constructor(ctx: TimerContext) {
+  constructor(ctx: Ground) {
     this.#ctx = ctx;
     this.#loop = new Loop(
       ctx.clock,
@@ -94,7 +92,7 @@ export class TaskTimers {
     if (task === undefined) throw new Error(`${taskId} is due for "${name}", but its guard does not hold`);
     tx.send(clearStuckTimer, { task_id: taskId });
     tx.afterCommit(() => this.#observe?.(now - due.due_at!));
-    await moveCreditsAndRecord(this.#ctx, tx, name, task, { actorId: null, workerId: due.worker_id, at: now });
+    await moveCreditsAndRecord({ ctx: this.#ctx, tx, now }, name, task, { actorId: null, workerId: due.worker_id });
     return true;
   }
 

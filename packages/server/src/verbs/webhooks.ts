@@ -76,7 +76,7 @@ async function sendTest(call: Call): Promise<DeliveryResponse> {
     const now = ctx.clock.now();
     if ((await tx.first(queries.webhookOf, { agent_id: agentId }))?.webhook_url == null) throw noWebhook();
     const told = { agentId, number: null, event: webhookTestEvent, taskId: null, data: '{}' };
-    own.id = putIntoOutbox(ctx, tx, told, now, now + 2 * ctx.config.webhooks.timeoutSeconds * secondMs);
+    own.id = putIntoOutbox({ ctx, tx, now }, told, now + 2 * ctx.config.webhooks.timeoutSeconds * secondMs);
     return { id: own.id };
   });
   if (own.id === id) await ctx.webhooks.sendNow(agentId, id);

@@ -139,7 +139,7 @@ onBothEngines('a transaction', (engine) => {
     const two = async (tx: Tx, i: number) => {
       const pair = [agents[i % 4]!, agents[(i + 1 + (i % 3)) % 4]!].sort();
       for (const agentId of new Set(pair)) {
-        await appendEvent(ctx, tx, { agentId, taskId: 'tk-1', type: 'deadline_expired', data: {} }, i);
+        await appendEvent({ ctx, tx, now: i }, { agentId, taskId: 'tk-1', type: 'deadline_expired', data: {} });
       }
       if (i % 7 === 0) throw new DomainError('conflict', 'On purpose');
     };

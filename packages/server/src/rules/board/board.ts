@@ -12,6 +12,7 @@ import {
   type Age,
   ageOf,
   bestRank,
+  type Look,
   type BoardFilter,
   oldest,
   type RankedAge,
@@ -79,6 +80,7 @@ export class Board {
   readonly #reader: BoardReader;
   readonly #board: BoardParams;
   readonly #filter: ScanFilter;
+  readonly #look: Look;
   readonly #pacing: Pacing;
   /** Whether a search has looked through its first few tasks, and may go on apart. */
   #hasLooked = false;
@@ -88,6 +90,7 @@ export class Board {
     this.#board = { agent: agentId, now };
     const { tags, part } = filter;
     this.#filter = { tags, needle: part === undefined ? undefined : new Needle(part) };
+    this.#look = { reader, board: this.#board, filter: this.#filter };
     this.#pacing = pacing;
   }
 
@@ -128,7 +131,7 @@ export class Board {
     let place = from;
     for (;;) {
       const want = Math.min(missing(), stepSize);
-      const { rows, end } = await scanMatched(this.#reader, this.#board, this.#filter, place, want, pace);
+      const { rows, end } = await scanMatched(this.#look, place, want, pace);
       for (const row of rows) yield { id: row.id, rank: row.rank, position: positionOf(row) };
       if (end === null) return null;
       if (rows.length < want) return positionOf(end);
@@ -151,14 +154,7 @@ export class Board {
   async *#window(before: readonly string[]): Part<InRest> {
     const capabilities = await this.#capabilities();
     if (capabilities.size === 0) return { part: 'rest', ...oldest, shown: before };
-    const { rows, end } = await scanWithPlaces(
-      this.#reader,
-      this.#board,
-      this.#filter,
-      oldest,
-      windowOfAll,
-      this.#windowPace(),
-    );
+    const { rows, end } = await scanWithPlaces(this.#look, oldest, windowOfAll, this.#windowPace());
     this.#hasLooked = true;
     const all = new Map([...rows, ...(await this.#ofTags(capabilities))].map((row) => [row.id, row]));
     for (const id of before) all.delete(id);
@@ -217,7 +213,7 @@ export class Board {
   }
 
   #scan(from: Age, want: number, pace: Pace) {
-    return scan(this.#reader, this.#board, this.#filter, from, want, pace);
+    return scan(this.#look, from, want, pace);
   }
 
   /** How many tasks the agent may pick up, counted up to a bound; and whether there may be more. */
@@ -249,7 +245,7 @@ export class Board {
   /** With a text to look for, in the first few thousand tasks. */
   async #countWithText(): Promise<{ total: number; isCapped: boolean }> {
     const { window } = this.#pacing;
-    const matched = await scanMatched(this.#reader, this.#board, this.#filter, bestRank, countLimit, window());
+    const matched = await scanMatched(this.#look, bestRank, countLimit, window());
     const everyones = await this.#scan(oldest, countLimit, window());
     const total = matched.rows.length + everyones.rows.length;
     return { total, isCapped: total >= countLimit || matched.end !== null || everyones.end !== null };

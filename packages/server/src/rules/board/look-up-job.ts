@@ -5,7 +5,7 @@ import { ageAtDoc, type Doc, docsWith, firstDocBehind, lastDocUpTo, longDocs, pr
 import { tagParams } from '../../storage/tags.ts';
 import { type Pace, unhurried } from '../search/pace.ts';
 import { type BoardParams, openAmong, idShapes } from './queries.ts';
-import { type Age, ageOf, isBehind, scan, type Scanned, type TextFilter } from './scan.ts';
+import { type Age, ageOf, isBehind, type Look, scan, type Scanned, type TextFilter } from './scan.ts';
 import { Needle, portions, type TaskRef } from '../search/texts.ts';
 
 /**
@@ -26,9 +26,10 @@ export interface Lookup {
 const lookUp: ApartJob<Lookup, Scanned> = async (reader, { board, tags, part, from, want, budgetMs }) => {
   const filter = { tags, needle: new Needle(part) };
   const pace = unhurried(budgetMs);
-  const indexed = await byIndex(reader, board, filter, from, want, pace);
+  const look = { reader, board, filter };
+  const indexed = await byIndex(look, from, want, pace);
   if (indexed.isOver) return indexed;
-  const rest = await scan(reader, board, filter, indexed.end, want - indexed.rows.length, pace);
+  const rest = await scan(look, indexed.end, want - indexed.rows.length, pace);
   return { rows: [...indexed.rows, ...rest.rows], end: rest.end };
 };
 
@@ -49,9 +50,7 @@ interface Indexed {
 }
 
 async function byIndex(
-  reader: Reader,
-  board: BoardParams,
-  filter: TextFilter,
+  { reader, board, filter }: Look & { readonly filter: TextFilter },
   from: Age,
   want: number,
   pace: Pace,

@@ -62,7 +62,12 @@ export const stepSize = 2_000;
 /** Where texts are looked through, a step is at so many. */
 const textStepSize = 1_000;
 
-type ScanArgs = [reader: Reader, board: BoardParams, filter: ScanFilter, from: Age, want: number, pace: Pace];
+/** One agent's board at one moment, what is looked for on it, and what reads it. */
+export interface Look {
+  readonly reader: Reader;
+  readonly board: BoardParams;
+  readonly filter: ScanFilter;
+}
 
 /**
  * Looks for tasks that are open to an agent, oldest first, in bounded steps. With a text to look for, a step is a
@@ -71,11 +76,12 @@ type ScanArgs = [reader: Reader, board: BoardParams, filter: ScanFilter, from: A
  * @param from behind which the scan begins.
  * @param want how many tasks are wanted.
  */
-export function scan(...[reader, board, filter, from, want, pace]: ScanArgs): Promise<Scanned> {
+export function scan(look: Look, from: Age, want: number, pace: Pace): Promise<Scanned> {
+  const { reader, filter } = look;
   const { needle } = filter;
-  const steps = byAge(scanBoard, reader, board, filter);
+  const steps = byAge(scanBoard, look);
   if (needle === undefined) return walk(from, want, pace, steps);
-  return walkTexts(reader, needle, from, want, pace, {
+  return walkTexts({ reader, needle, pace }, from, want, {
     ...steps,
     read: (place, examine, limit) =>
       needle.once(`${place.created_at}/${place.id}`, () => steps.read(place, examine, limit)),
@@ -83,11 +89,11 @@ export function scan(...[reader, board, filter, from, want, pace]: ScanArgs): Pr
 }
 
 /** The same with what the tasks' places in the agent's order depend on; in no order yet. */
-export async function scanWithPlaces(...args: ScanArgs): Promise<Scanned<BoardRow>> {
-  const [reader, board, filter, from, want, pace] = args;
-  if (filter.needle === undefined) return walk(from, want, pace, byAge(scanPlaces, reader, board, filter));
+export async function scanWithPlaces(look: Look, from: Age, want: number, pace: Pace): Promise<Scanned<BoardRow>> {
+  const { reader, board, filter } = look;
+  if (filter.needle === undefined) return walk(from, want, pace, byAge(scanPlaces, look));
   // Far more tasks are looked through than found.
-  const { rows, end } = await scan(...args);
+  const { rows, end } = await scan(look, from, want, pace);
   if (rows.length === 0) return { rows: [], end };
   const ids = rows.map(({ id }) => id);
   const { size, params } = fitted(idShapes, 'id', ids);
@@ -96,9 +102,7 @@ export async function scanWithPlaces(...args: ScanArgs): Promise<Scanned<BoardRo
 
 function byAge<R extends TaskRef>(
   query: (shape: Shape) => Prepared<ScanParams, R>,
-  reader: Reader,
-  board: BoardParams,
-  { tags }: ScanFilter,
+  { reader, board, filter: { tags } }: Look,
 ): Walk<Age, R> {
   const after = ({ created_at, id }: Age) => ({
     ...board,
@@ -115,9 +119,7 @@ function byAge<R extends TaskRef>(
 
 /** Looks for those that the agent was chosen for, best rank first. */
 export function scanMatched(
-  reader: Reader,
-  board: BoardParams,
-  { tags, needle }: ScanFilter,
+  { reader, board, filter: { tags, needle } }: Look,
   from: RankedAge,
   want: number,
   pace: Pace,
@@ -134,7 +136,7 @@ export function scanMatched(
     endOf: (place, examine) => reader.first(matchedEnd(examine), after(place)),
     ageOf: ({ rank, created_at, id }) => ({ rank, created_at, id }),
   };
-  return needle === undefined ? walk(from, want, pace, steps) : walkTexts(reader, needle, from, want, pace, steps);
+  return needle === undefined ? walk(from, want, pace, steps) : walkTexts({ reader, needle, pace }, from, want, steps);
 }
 
 interface Walk<P, R> {
@@ -166,11 +168,9 @@ async function walk<P, R extends P>(
 }
 
 async function walkTexts<P, R extends P & TaskRef>(
-  reader: Reader,
-  needle: Needle,
+  { reader, needle, pace }: { reader: Reader; needle: Needle; pace: Pace },
   from: P,
   want: number,
-  pace: Pace,
   { read, endOf, ageOf: placeOf }: Walk<P, R>,
 ): Promise<Scanned<R, P>> {
   const rows: R[] = [];

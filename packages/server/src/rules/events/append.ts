@@ -1,6 +1,5 @@
 import type { EventData, EventType } from '@pinchwork/sdk';
-import type { Ground } from '../../storage/ground.ts';
-import type { Tx } from '../../storage/database.ts';
+import type { Work } from '../../storage/ground.ts';
 import { insertion, prepared } from '../../storage/prepared.ts';
 import { putIntoOutbox } from '../webhooks/outbox.ts';
 
@@ -32,7 +31,8 @@ const insertEvent = insertion('events', 'agent_id', 'number', 'type', 'task_id',
  *
  * @returns the event's number in the agent's stream.
  */
-export async function appendEvent(ctx: Pick<Ground, 'newId'>, tx: Tx, event: NewEvent, atMs: number): Promise<number> {
+export async function appendEvent(work: Work, event: NewEvent): Promise<number> {
+  const { tx, now } = work;
   tx.signal(event.agentId);
   const { last_number: number, webhook_from: from } = (await tx.first(drawNumber, { agent_id: event.agentId }))!;
   const data = JSON.stringify(event.data);
@@ -42,10 +42,10 @@ export async function appendEvent(ctx: Pick<Ground, 'newId'>, tx: Tx, event: New
     type: event.type,
     task_id: event.taskId,
     data,
-    created_at: atMs,
+    created_at: now,
   });
   if (from !== null) {
-    putIntoOutbox(ctx, tx, { agentId: event.agentId, number, event: event.type, taskId: event.taskId, data }, atMs);
+    putIntoOutbox(work, { agentId: event.agentId, number, event: event.type, taskId: event.taskId, data });
   }
   return number;
 }

@@ -1,7 +1,7 @@
 import type { FannedEventType } from '@pinchwork/sdk';
 import { type Selectable, sql } from 'kysely';
 import { secondMs } from '../../ground/clock.ts';
-import type { Ground } from '../../storage/ground.ts';
+import type { Ground, Work } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
 import { insertion, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
@@ -96,16 +96,9 @@ const noteProgress = prepared('noteOutboxProgress', (db, p: { id: string; told_u
 const insertRow = insertion('outbox', 'id', 'task_id', 'type', 'data', 'created_at');
 
 /** Has the agents that were chosen for a task told of an event, soon after the commit. */
-export function tellMatched(
-  ctx: Pick<Ground, 'newId'>,
-  tx: Tx,
-  taskId: string,
-  type: FannedEventType,
-  data: object,
-  at: number,
-): void {
+export function tellMatched({ ctx, tx, now }: Work, taskId: string, type: FannedEventType, data: object): void {
   const id = ctx.newId('outbox');
-  tx.send(insertRow, { id, task_id: taskId, type, data: JSON.stringify(data), created_at: at });
+  tx.send(insertRow, { id, task_id: taskId, type, data: JSON.stringify(data), created_at: now });
   tx.signal(rowAdded);
 }
 
@@ -185,7 +178,7 @@ async function tellPortion(ctx: Ground, tx: Tx, row: OutboxRow): Promise<void> {
   await Promise.all(
     agents.map(async ({ agent_id, rank }) => {
       const event = { agentId: agent_id, taskId: task_id, type, data: dataFor(type, data, rank) } as NewEvent;
-      const number = await appendEvent(ctx, tx, event, created_at);
+      const number = await appendEvent({ ctx, tx, now: created_at }, event);
       tx.send(noteEvent(column), { task_id, agent_id, event: number });
     }),
   );

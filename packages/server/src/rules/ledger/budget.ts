@@ -1,7 +1,7 @@
 import { platformId } from '@pinchwork/sdk';
 import { sql } from 'kysely';
 import { hourMs, secondMs } from '../../ground/clock.ts';
-import type { Ground } from '../../storage/ground.ts';
+import type { Work } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
 import { counting, insertion, prepared, preparedSql } from '../../storage/prepared.ts';
 
@@ -69,8 +69,6 @@ const deletePosted = prepared('deletePosted', (db, p: { task_id: string }) =>
   db.deleteFrom('system_tasks_posted').where('task_id', '=', p.task_id),
 );
 
-type BudgetContext = Pick<Ground, 'config'>;
-
 /**
  * Reserves the price of a task of the platform. Locks the poster's row and then the platform's, which is its purse, so
  * call it before accounts and cursors are locked. With the purse held nobody else is spending, in whatever period.
@@ -79,11 +77,10 @@ type BudgetContext = Pick<Ground, 'config'>;
  * @returns whether there was enough left.
  */
 export async function reserve(
-  { config: { systemTasks } }: BudgetContext,
-  tx: Tx,
-  { posterId, price, now }: { posterId: string | null; price: number; now: number },
+  { ctx, tx, now }: Work,
+  { posterId, price }: { posterId: string | null; price: number },
 ): Promise<boolean> {
-  const { perPosterPerDay, creditsPerHour } = systemTasks;
+  const { perPosterPerDay, creditsPerHour } = ctx.config.systemTasks;
   if (posterId !== null) {
     await tx.first(holdAgent, { id: posterId });
     const recent = { poster_id: posterId, since: now - quotaMs, limit: perPosterPerDay + 1 };

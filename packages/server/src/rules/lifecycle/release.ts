@@ -2,17 +2,15 @@ import { agentsToRelease, endRelease } from '../agents/queries.ts';
 import type { Ground } from '../../storage/ground.ts';
 import { claimsOf } from '../tasks/queries.ts';
 import { adminStatements } from '../tasks/statements.ts';
-import { moveCreditsAndRecord, type RecordContext } from './transition.ts';
+import { moveCreditsAndRecord } from './transition.ts';
 
 const batch = 100;
-
-type ReleaseContext = Pick<Ground, 'db' | 'clock'> & RecordContext;
 
 /**
  * Puts the claimed tasks of suspended agents back on the board, one transaction a task: there may be any number of
  * them. The suspension runs it at once, the timers go on with what is left, whichever server began it.
  */
-export async function releaseClaims(ctx: ReleaseContext): Promise<void> {
+export async function releaseClaims(ctx: Ground): Promise<void> {
   for (const { id } of await ctx.db.all(agentsToRelease, { limit: batch })) {
     for (;;) {
       const claims = await ctx.db.all(claimsOf, { worker: id, limit: batch });
@@ -24,12 +22,12 @@ export async function releaseClaims(ctx: ReleaseContext): Promise<void> {
   }
 }
 
-function dismiss(ctx: ReleaseContext, taskId: string, workerId: string): Promise<boolean> {
+function dismiss(ctx: Ground, taskId: string, workerId: string): Promise<boolean> {
   return ctx.db.transact('dismiss worker', async (tx) => {
     const now = ctx.clock.now();
     const task = await tx.first(adminStatements.dismissWorker, { id: taskId, now });
     if (task === undefined) return false;
-    await moveCreditsAndRecord(ctx, tx, 'dismissWorker', task, { actorId: 'admin', workerId, at: now });
+    await moveCreditsAndRecord({ ctx, tx, now }, 'dismissWorker', task, { actorId: 'admin', workerId });
     return true;
   });
 }

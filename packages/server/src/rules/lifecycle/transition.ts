@@ -1,7 +1,7 @@
 import { countAbandon, countPosted } from '../agents/queries.ts';
 import { moveEntries } from '../board/entries.ts';
 import { deadlineAfter, minuteMs, wireTime } from '../../ground/clock.ts';
-import type { Ground } from '../../storage/ground.ts';
+import type { Work } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
 import { appendEvent, type NewEvent } from '../events/append.ts';
 import * as ledger from '../ledger/ledger.ts';
@@ -22,14 +22,11 @@ export interface Moved {
   readonly actorId: string | null;
   /** Whose claim it is, or was until now. */
   readonly workerId: string | null;
-  readonly at: number;
   /** The poster's rating of the worker, with an approval. */
   readonly rating?: number | null;
   /** Events that follow from it besides its own. */
   readonly also?: readonly NewEvent[];
 }
-
-export type RecordContext = Pick<Ground, 'config' | 'newId'>;
 
 /**
  * Everything that goes with a transition once its guarded statement has changed the task's row: the board, how the
@@ -40,36 +37,33 @@ export type RecordContext = Pick<Ground, 'config' | 'newId'>;
  * for one that waits for it. One that moves several tasks does the first half for all of them, then the second.
  */
 export async function moveCreditsAndRecord(
-  ctx: RecordContext,
-  tx: Tx,
+  work: Work,
   name: TransitionName,
   task: RecordedTask,
   moved: Moved,
 ): Promise<void> {
-  await recordStandingAndWithdraw(ctx, tx, name, task, moved);
-  await moveCreditsAndTell(ctx, tx, name, task, moved);
+  await recordStandingAndWithdraw(work, name, task, moved);
+  await moveCreditsAndTell(work, name, task, moved);
   const row = transition(name);
-  if (task.kind !== 'work' && endsClaim(row) && stateOf(row.to).isOnBoard) await withdraw(ctx, tx, task.id, moved.at);
+  if (task.kind !== 'work' && endsClaim(row) && stateOf(row.to).isOnBoard) await withdraw(work, task.id);
 }
 
 /** The first half: the board, how the agents stand, and what the platform need not ask any more. */
 export async function recordStandingAndWithdraw(
-  ctx: RecordContext,
-  tx: Tx,
+  work: Work,
   name: TransitionName,
   task: RecordedTask,
   moved: Moved,
 ): Promise<void> {
   const row = transition(name);
-  moveOnBoard(tx, row, task);
-  judge(ctx, tx, row, task, moved);
-  await withdrawUnneeded(ctx, tx, row, task, moved.at);
+  moveOnBoard(work.tx, row, task);
+  judge(work, row, task, moved);
+  await withdrawUnneeded(work, row, task);
 }
 
 /** The second half: credits, events, history. Its locks are those that transactions meet on. */
 export async function moveCreditsAndTell(
-  ctx: RecordContext,
-  tx: Tx,
+  work: Work,
   name: TransitionName,
   task: RecordedTask,
   moved: Moved,
@@ -77,10 +71,11 @@ export async function moveCreditsAndTell(
   const row = transition(name);
   if (row.tellsMatched !== undefined && task.match_count > 0) {
     const data = row.tellsMatched === 'task_expired' ? { worker_id: null } : {};
-    tellMatched(ctx, tx, task.id, row.tellsMatched, data, moved.at);
+    tellMatched(work, task.id, row.tellsMatched, data);
   }
-  await moveCredits(ctx, tx, row, task, moved);
-  const numbers = await tell(ctx, tx, row, task, moved);
+  await moveCredits(work, row, task, moved);
+  const numbers = await tell(work, row, task, moved);
+  const { tx, now } = work;
   tx.send(insertTransition, {
     task_id: task.id,
     version: task.version,
@@ -90,7 +85,7 @@ export async function moveCreditsAndTell(
     actor_id: moved.actorId,
     worker_id: moved.workerId,
     claim_number: task.claim_number,
-    at: moved.at,
+    at: now,
     poster_event: numbers.poster ?? null,
     worker_event: numbers.worker ?? null,
   });
@@ -107,11 +102,10 @@ function moveOnBoard(tx: Tx, row: Transition, task: RecordedTask): void {
 
 /** What a transition says about the agents: what they have done, and how well. */
 function judge(
-  { config }: Pick<Ground, 'config'>,
-  tx: Tx,
+  { ctx: { config }, tx, now }: Work,
   { judges }: Transition,
   task: RecordedTask,
-  { at, workerId, rating = null }: Moved,
+  { workerId, rating = null }: Moved,
 ): void {
   switch (judges) {
     case 'post':
@@ -121,56 +115,49 @@ function judge(
       const charged = task.credits_charged!;
       const fee = ledger.feeOf(charged, task.fee_ppm);
       const parties = { posterId: task.poster_id, workerId: workerId! };
-      recordApproval(tx, { ...parties, tags: tagsOf(task), charged, fee, rating, at });
+      recordApproval(tx, { ...parties, tags: tagsOf(task), charged, fee, rating, at: now });
       break;
     }
     case 'answer':
-      recordAnswer(tx, workerId!, task.credits_charged!, at);
+      recordAnswer(tx, workerId!, task.credits_charged!, now);
       break;
     case 'rejection':
-      recordRejection(tx, task.poster_id, workerId!, at);
+      recordRejection(tx, task.poster_id, workerId!, now);
       break;
     case 'abandon':
       tx.send(countAbandon, {
         id: workerId!,
         most: config.maxAbandonsBeforeCooldown,
-        until: deadlineAfter(at, config.abandonCooldownMinutes * minuteMs),
+        until: deadlineAfter(now, config.abandonCooldownMinutes * minuteMs),
       });
   }
 }
 
 /** Withdraws the platform's task about this one that is no longer needed, unless somebody has it in hand. */
-async function withdrawUnneeded(
-  ctx: RecordContext,
-  tx: Tx,
-  { drops }: Transition,
-  task: RecordedTask,
-  now: number,
-): Promise<void> {
+async function withdrawUnneeded(work: Work, { drops }: Transition, task: RecordedTask): Promise<void> {
   const id = drops === undefined ? null : drops === 'matching' ? task.matching_id : task.verifying_id;
-  if (id !== null && (await tx.first(lockPostedTask, { id })) !== undefined) await withdraw(ctx, tx, id, now);
+  if (id !== null && (await work.tx.first(lockPostedTask, { id })) !== undefined) await withdraw(work, id);
 }
 
 /** Withdraws a task of the platform that nobody has in hand, if nobody needs it any more. */
-async function withdraw(ctx: RecordContext, tx: Tx, id: string, now: number): Promise<void> {
-  const task = await tx.first(platformStatements.withdraw, { id, now });
+async function withdraw(work: Work, id: string): Promise<void> {
+  const task = await work.tx.first(platformStatements.withdraw, { id, now: work.now });
   if (task === undefined) return;
-  await moveCreditsAndRecord(ctx, tx, 'withdraw', task, { actorId: task.poster_id, workerId: null, at: now });
+  await moveCreditsAndRecord(work, 'withdraw', task, { actorId: task.poster_id, workerId: null });
 }
 
 async function moveCredits(
-  ctx: Pick<Ground, 'newId'>,
-  tx: Tx,
+  { ctx, tx, now }: Work,
   { credits }: Transition,
   task: RecordedTask,
-  { at, workerId }: Moved,
+  { workerId }: Moved,
 ): Promise<void> {
   if (credits === undefined) return;
   if (credits === 'release') {
     release(tx, task);
     return;
   }
-  const transfer = { transferId: ctx.newId('ledgerEntry'), at };
+  const transfer = { transferId: ctx.newId('ledgerEntry'), at: now };
   if (credits === 'void') return ledger.voidHold(tx, transfer, task);
   if (credits === 'hold') return ledger.hold(tx, transfer, task);
   if (workerId === null || task.credits_charged === null) throw new Error(`${task.id} has no delivery to settle`);
@@ -183,8 +170,7 @@ async function moveCredits(
 
 /** Appends the events of a transition, and answers which numbers its two parties' own ones got. */
 async function tell(
-  ctx: RecordContext,
-  tx: Tx,
+  work: Work,
   { tells }: Transition,
   task: RecordedTask,
   moved: Moved,
@@ -198,7 +184,7 @@ async function tell(
   const others = (moved.also ?? []).map((event) => ({ party: undefined, event }));
   const numbers: { poster?: number; worker?: number } = {};
   for (const { party, event } of [...own, ...others].sort((a, b) => (a.event.agentId < b.event.agentId ? -1 : 1))) {
-    const number = await appendEvent(ctx, tx, event, moved.at);
+    const number = await appendEvent(work, event);
     if (party !== undefined) numbers[party] = number;
   }
   return numbers;

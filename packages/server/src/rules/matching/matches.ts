@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import { moveEntries } from '../board/entries.ts';
 import { tellMatched } from '../events/outbox.ts';
 import { deadlineAfter, secondMs } from '../../ground/clock.ts';
-import type { Ground } from '../../storage/ground.ts';
+import type { Work } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
 import { listed, listParams, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
@@ -11,8 +11,6 @@ import { boardStates } from '../../ground/states.ts';
 import { statusIn } from '../../storage/status.ts';
 
 /** Who was chosen for which task, and the order in which each of them sees these. */
-type MatchContext = Pick<Ground, 'config' | 'newId'>;
-
 interface MatchParams extends Params {
   task_id: string;
   created_at: number;
@@ -62,11 +60,11 @@ const setChosenIfAwaited = prepared('setChosenIfAwaited', (db, p: Chosen & { mat
  * @param awaited the matching task whose answer this is: without effect if the task no longer waits for it.
  */
 export async function setMatches(
-  ctx: MatchContext,
-  tx: Tx,
+  work: Work,
   task: Pick<TaskRow, 'id' | 'created_at'>,
-  { agents, hints = [], awaited, now }: { agents: string[]; hints?: string[]; awaited?: string; now: number },
+  { agents, hints = [], awaited }: { agents: string[]; hints?: string[]; awaited?: string },
 ): Promise<void> {
+  const { ctx, tx, now } = work;
   const chosen = {
     id: task.id,
     match_count: agents.length,
@@ -78,7 +76,7 @@ export async function setMatches(
   if (agents.length > 0) {
     const params = { task_id: task.id, created_at: task.created_at, ...listParams('agent', agents) };
     tx.send(insertMatches(agents.length), params);
-    tellMatched(ctx, tx, task.id, 'task_matched', {}, now);
+    tellMatched(work, task.id, 'task_matched', {});
   }
   moveEntries(tx, 'board_hints', task, hints, true);
 }

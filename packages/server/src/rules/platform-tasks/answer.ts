@@ -2,7 +2,7 @@ import { ExtractAnswer, isId, limits, MatchAnswer, usableTags, VerifyAnswer, typ
 import { sql } from 'kysely';
 import type { z } from 'zod';
 import { wireTime } from '../../ground/clock.ts';
-import type { Ground } from '../../storage/ground.ts';
+import type { Work } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
 import { listed, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import { invalid } from '../../ground/errors.ts';
@@ -16,8 +16,6 @@ import { holdAgents, setVerification } from './queries.ts';
 /** Ids of an answer that are looked up: odd ones among them must not cost the good ones their place. */
 const mostLookedUp = 100;
 
-type AnswerContext = Pick<Ground, 'config' | 'newId'>;
-
 /**
  * Takes the answer to one of the platform's own tasks for what it says (contract section 6). Answers that fit, though
  * odd, are taken: what can't count in them is dropped. The task's own row must have moved already.
@@ -25,22 +23,15 @@ type AnswerContext = Pick<Ground, 'config' | 'newId'>;
  * @returns the events that tell others of it.
  * @throws DomainError `invalid_request` that says why an answer does not fit.
  */
-export async function apply(
-  ctx: AnswerContext,
-  tx: Tx,
-  task: MovedTask,
-  answer: Answer,
-  workerId: string,
-  now: number,
-): Promise<NewEvent[]> {
+export async function apply(work: Work, task: MovedTask, answer: Answer, workerId: string): Promise<NewEvent[]> {
   switch (answer.kind) {
     case 'match':
-      await applyMatch(ctx, tx, task, answer.value, now);
+      await applyMatch(work, task, answer.value);
       return [];
     case 'verify':
-      return applyVerification(tx, task, answer.value, workerId, now);
+      return applyVerification(work, task, answer.value, workerId);
     case 'extract':
-      await applyTags(tx, task.about_id!, workerId, usableTags(answer.value.tags));
+      await applyTags(work.tx, task.about_id!, workerId, usableTags(answer.value.tags));
       return [];
   }
 }
@@ -90,13 +81,8 @@ function unfenced(text: string): string {
   return isFenced ? trimmed.slice(trimmed.indexOf('\n') + 1, -fence.length) : trimmed;
 }
 
-async function applyMatch(
-  ctx: AnswerContext,
-  tx: Tx,
-  task: MovedTask,
-  { ranked_agents, extracted_tags }: MatchAnswer,
-  now: number,
-): Promise<void> {
+async function applyMatch(work: Work, task: MovedTask, { ranked_agents, extracted_tags }: MatchAnswer): Promise<void> {
+  const { tx } = work;
   const about = (await tx.first(taskById, { id: task.about_id! }))!;
   const asked = [...new Set(ranked_agents)]
     // Whoever has been asked about the task may not work on it.
@@ -105,15 +91,14 @@ async function applyMatch(
   const active = new Set((await readActive(tx, asked)).map(({ id }) => id));
   const agents = asked.filter((id) => active.has(id)).slice(0, limits.rankedAgents);
   const hints = usableTags(extracted_tags ?? []);
-  await setMatches(ctx, tx, about, { agents, hints, awaited: task.id, now });
+  await setMatches(work, about, { agents, hints, awaited: task.id });
 }
 
 async function applyVerification(
-  tx: Tx,
+  { tx, now }: Work,
   task: MovedTask,
   { meets_requirements, explanation }: VerifyAnswer,
   verifierId: string,
-  now: number,
 ): Promise<NewEvent[]> {
   const said = { meets_requirements, explanation: Array.from(explanation).slice(0, limits.explanationLength).join('') };
   const verification: Verification = { ...said, verified_at: wireTime(now), verifier_id: verifierId };

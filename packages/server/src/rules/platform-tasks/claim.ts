@@ -1,10 +1,10 @@
 import type { TaskKind } from '@pinchwork/sdk';
 import { deadlineAfter, minuteMs } from '../../ground/clock.ts';
-import type { Tx } from '../../storage/database.ts';
+import type { Work } from '../../storage/ground.ts';
 import { conflict } from '../../ground/errors.ts';
 import { lockPostedTask, type MovedTask } from '../tasks/queries.ts';
 import { personStatements } from '../tasks/statements.ts';
-import { moveCreditsAndRecord, type RecordContext } from '../lifecycle/transition.ts';
+import { moveCreditsAndRecord } from '../lifecycle/transition.ts';
 import { kindOrder, noteInspector, waitingSystemTasks } from './queries.ts';
 
 /** How long an agent may take over another one's tags. */
@@ -12,20 +12,13 @@ export const extractionClaimMs = 2 * minuteMs;
 /** Of each kind, so many of the oldest are tried: some may be about the agent's own tasks. */
 const mostTried = 100;
 
-type ClaimContext = RecordContext;
-
 /**
  * Claims one of the platform's own tasks, if the agent takes them and is no party of what it is about.
  *
  * @returns undefined when its guard does not hold.
  */
-export async function claimSystemTask(
-  ctx: ClaimContext,
-  tx: Tx,
-  agentId: string,
-  taskId: string,
-  now: number,
-): Promise<MovedTask | undefined> {
+export async function claimSystemTask(work: Work, agentId: string, taskId: string): Promise<MovedTask | undefined> {
+  const { tx, now } = work;
   const task = await tx.first(personStatements.claimSystem, {
     id: taskId,
     now,
@@ -40,20 +33,15 @@ export async function claimSystemTask(
       throw conflict('You are picking up the very task that this is about', 'Pick up something else.');
     }
   }
-  await moveCreditsAndRecord(ctx, tx, 'claimSystem', task, { actorId: agentId, workerId: agentId, at: now });
+  await moveCreditsAndRecord(work, 'claimSystem', task, { actorId: agentId, workerId: agentId });
   return task;
 }
 
 const placeOf = (kind: TaskKind) => (kindOrder as readonly TaskKind[]).indexOf(kind);
 
 /** Claims up to `limit` of the platform's own tasks, for an agent that takes them: matching first, then by age. */
-export async function claimSystemTasks(
-  ctx: ClaimContext,
-  tx: Tx,
-  agentId: string,
-  limit: number,
-  now: number,
-): Promise<MovedTask[]> {
+export async function claimSystemTasks(work: Work, agentId: string, limit: number): Promise<MovedTask[]> {
+  const { tx, now } = work;
   const claimed: MovedTask[] = [];
   const waiting = await tx.all(waitingSystemTasks, { agent: agentId, now, limit: mostTried });
   const inOrder = waiting.sort(
@@ -62,7 +50,7 @@ export async function claimSystemTasks(
   for (const { id } of inOrder) {
     if (claimed.length >= limit) break;
     if ((await tx.first(lockPostedTask, { id })) === undefined) continue;
-    const task = await claimSystemTask(ctx, tx, agentId, id, now);
+    const task = await claimSystemTask(work, agentId, id);
     if (task !== undefined) claimed.push(task);
   }
   return claimed;

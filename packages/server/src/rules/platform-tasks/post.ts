@@ -1,11 +1,10 @@
 import { limits, platformId, type SystemTaskKind } from '@pinchwork/sdk';
 import { deadlineAfter, hourMs, secondMs } from '../../ground/clock.ts';
-import type { Ground } from '../../storage/ground.ts';
-import type { Tx } from '../../storage/database.ts';
+import type { Ground, Work } from '../../storage/ground.ts';
 import { candidates, findAgents } from '../matching/matcher.ts';
 import { setMatches } from '../matching/matches.ts';
 import type { RecordedTask } from '../tasks/queries.ts';
-import { moveCreditsAndRecord, type RecordContext } from '../lifecycle/transition.ts';
+import { moveCreditsAndRecord } from '../lifecycle/transition.ts';
 import { tagsOf } from '../tasks/view.ts';
 import { insertPosted, reserve } from '../ledger/budget.ts';
 import * as queries from './queries.ts';
@@ -15,8 +14,6 @@ export const mostMatched = 5;
 /** An agent's capabilities are asked about once in this time. */
 const extractionMs = hourMs;
 
-type SystemContext = RecordContext;
-
 interface Question {
   readonly kind: SystemTaskKind;
   /** The task that it is about, or for `extract` the agent. */
@@ -25,7 +22,6 @@ interface Question {
   readonly candidates?: readonly string[];
   /** Whose day it counts against; null: nobody's. */
   readonly posterId: string | null;
-  readonly now: number;
 }
 
 /**
@@ -33,13 +29,14 @@ interface Question {
  *
  * @returns its id; undefined when a cap is reached.
  */
-async function ask(ctx: SystemContext, tx: Tx, question: Question): Promise<string | undefined> {
-  const { kind, aboutId, aboutVersion, candidates, posterId, now } = question;
+async function ask(work: Work, question: Question): Promise<string | undefined> {
+  const { ctx, tx, now } = work;
+  const { kind, aboutId, aboutVersion, candidates, posterId } = question;
   const { prices, timeoutSeconds } = ctx.config.systemTasks;
   const price = prices[kind];
   // Its row is the purse that a reservation holds.
   tx.send(queries.ensurePlatform, { now });
-  if (!(await reserve(ctx, tx, { posterId, price, now }))) return undefined;
+  if (!(await reserve(work, { posterId, price }))) return undefined;
   const id = ctx.newId('task');
   const periodMs = kind === 'extract' ? ctx.config.taskExpireHours * hourMs : timeoutSeconds[kind] * secondMs;
   const task = await tx.first(queries.insertSystemTask, {
@@ -54,7 +51,7 @@ async function ask(ctx: SystemContext, tx: Tx, question: Question): Promise<stri
     expires_at: deadlineAfter(now, periodMs),
   });
   if (posterId !== null) tx.send(insertPosted, { task_id: id, poster_id: posterId, posted_at: now });
-  await moveCreditsAndRecord(ctx, tx, 'postSystem', task!, { actorId: platformId, workerId: null, at: now });
+  await moveCreditsAndRecord(work, 'postSystem', task!, { actorId: platformId, workerId: null });
   return id;
 }
 
@@ -65,40 +62,36 @@ async function ask(ctx: SystemContext, tx: Tx, question: Question): Promise<stri
  * @param task as it was inserted, with whether somebody could be asked, and whether agents say anything of themselves.
  */
 export async function arrangeMatching(
-  ctx: SystemContext,
-  tx: Tx,
+  work: Work,
   task: RecordedTask & { need: string; has_helper: number | boolean; has_words: number | boolean },
-  now: number,
 ): Promise<void> {
+  const { tx } = work;
   const wanted = { need: task.need, tags: tagsOf(task), posterId: task.poster_id };
   const found = task.has_words ? await findAgents(tx, wanted, task.has_helper ? limits.candidates : mostMatched) : [];
   if (task.has_helper) {
-    const matching_id = await ask(ctx, tx, {
+    const matching_id = await ask(work, {
       kind: 'match',
       aboutId: task.id,
       candidates: await candidates(tx, found, wanted),
       posterId: task.poster_id,
-      now,
     });
     if (matching_id !== undefined) {
       tx.send(queries.noteMatching, { id: task.id, matching_id });
       return;
     }
   }
-  if (found.length > 0) await setMatches(ctx, tx, task, { agents: found.slice(0, mostMatched), now });
+  if (found.length > 0) await setMatches(work, task, { agents: found.slice(0, mostMatched) });
 }
 
 /** Has a delivery checked, if somebody can be asked and the caps allow it. It is advice, shown to both parties. */
 export async function arrangeVerification(
-  ctx: SystemContext,
-  tx: Tx,
+  work: Work,
   task: RecordedTask & { has_helper?: number | boolean },
-  now: number,
 ): Promise<void> {
   if (!task.has_helper) return;
   const { id, version: aboutVersion, poster_id: posterId } = task;
-  const verifying_id = await ask(ctx, tx, { kind: 'verify', aboutId: id, aboutVersion, posterId, now });
-  if (verifying_id !== undefined) tx.send(queries.noteVerifying, { id, verifying_id });
+  const verifying_id = await ask(work, { kind: 'verify', aboutId: id, aboutVersion, posterId });
+  if (verifying_id !== undefined) work.tx.send(queries.noteVerifying, { id, verifying_id });
 }
 
 /**
@@ -109,15 +102,13 @@ export async function arrangeVerification(
  * @returns whether anybody is there to be asked; not looked up before the hour is over.
  */
 export async function arrangeExtraction(
-  ctx: SystemContext,
-  tx: Tx,
+  work: Work,
   { id, extraction_posted_at: posted_at }: { id: string; extraction_posted_at: number | null },
-  now: number,
 ): Promise<boolean> {
+  const { tx, now } = work;
   const from = posted_at === null ? now : posted_at + extractionMs;
   const hasHelper = from <= now && (await tx.first(queries.anyOtherHelper, { id })) !== undefined;
-  const isAsked =
-    hasHelper && (await ask(ctx, tx, { kind: 'extract', aboutId: id, posterId: null, now })) !== undefined;
+  const isAsked = hasHelper && (await ask(work, { kind: 'extract', aboutId: id, posterId: null })) !== undefined;
   const later = { id, posted_at, due_at: hasHelper ? now + extractionMs : from };
   tx.send(queries.noteExtraction, isAsked ? { id, posted_at: now, due_at: null } : later);
   return hasHelper;
@@ -128,12 +119,12 @@ export async function arrangeExtraction(
  *
  * @returns whether to look for another one: while nobody is there to be asked, all wait, however many they are.
  */
-export function askLater(ctx: SystemContext & Pick<Ground, 'db' | 'clock'>): Promise<boolean> {
+export function askLater(ctx: Ground): Promise<boolean> {
   return ctx.db.transact('ask later', async (tx) => {
     const now = ctx.clock.now();
     const agent = await tx.first(queries.nextDueExtraction, { now });
     if (agent === undefined) return false;
-    if (agent.good_at && agent.accepts_system_tasks === 0) return arrangeExtraction(ctx, tx, agent, now);
+    if (agent.good_at && agent.accepts_system_tasks === 0) return arrangeExtraction({ ctx, tx, now }, agent);
     tx.send(queries.noteExtraction, { id: agent.id, posted_at: agent.extraction_posted_at, due_at: null });
     return true;
   });

@@ -1,6 +1,7 @@
 import { standingOf } from '../agents/queries.ts';
 import { secondMs, wireTime } from '../../ground/clock.ts';
 import type { Reader, Tx } from '../../storage/database.ts';
+import type { Work } from '../../storage/ground.ts';
 import { agentNotFound, agentSuspended, conflict, DomainError, forbidden, taskNotFound } from '../../ground/errors.ts';
 import { transitions } from '../../ground/machine.ts';
 import { isEnded, stateOf, aTask } from '../../ground/states.ts';
@@ -8,17 +9,22 @@ import { kindsOf, type PersonTransition, transition } from '../../ground/transit
 import { latestClaimEnd, taskById, type TaskRow } from './queries.ts';
 import { isParty } from './view.ts';
 
+/** A transition that an agent has tried. */
+interface Attempt {
+  readonly taskId: string;
+  readonly actorId: string;
+  /** The claim that it is meant for, where the agent names one. */
+  readonly claimNumber?: number | null;
+}
+
 /**
  * Why a guarded statement changed nothing: there is no such task, it is not this agent's to move, or its state does
  * not allow it, asked in the order that the transition's row says.
  */
 export async function refusal(
-  tx: Tx,
+  { tx, now }: Pick<Work, 'tx' | 'now'>,
   name: PersonTransition,
-  taskId: string,
-  actorId: string,
-  now: number,
-  claimNumber: number | null = null,
+  { taskId, actorId, claimNumber = null }: Attempt,
 ): Promise<DomainError> {
   const row = transition(name);
   if (name === 'claim') await refuseIfBarred(tx, actorId, now);

@@ -1,5 +1,4 @@
-import type { Ground } from '../../storage/ground.ts';
-import type { Tx } from '../../storage/database.ts';
+import type { Work } from '../../storage/ground.ts';
 import { callEndpoint, insertDelivery } from './queries.ts';
 
 /** What a delivery tells of. */
@@ -24,15 +23,13 @@ export const deliveriesDue = Symbol('deliveries due');
  * @returns the delivery's id.
  */
 export function putIntoOutbox(
-  ctx: Pick<Ground, 'newId'>,
-  tx: Tx,
+  { ctx, tx, now }: Work,
   { agentId, number, event, taskId, data }: Told,
-  at: number,
-  firstAt = at,
+  firstAt = now,
 ): string {
   const id = ctx.newId('delivery');
   tx.send(insertDelivery, {
-    ...{ agent_id: agentId, id, event_number: number, event, task_id: taskId, data, created_at: at },
+    ...{ agent_id: agentId, id, event_number: number, event, task_id: taskId, data, created_at: now },
     ...{ status: 'pending', next_at: firstAt },
   });
   // On PostgreSQL this lock comes after that of the agent's cursor, and nothing is locked after it.

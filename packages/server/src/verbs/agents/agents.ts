@@ -10,8 +10,9 @@ import type {
 } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import { wireTime } from '../../ground/clock.ts';
-import type { Call, Context } from '../context.ts';
-import type { Reader, Tx } from '../../storage/database.ts';
+import type { Call } from '../context.ts';
+import type { Reader } from '../../storage/database.ts';
+import type { Work } from '../../storage/ground.ts';
 import { agentNotFound } from '../../ground/errors.ts';
 import { logAction } from '../../rules/operator/admin-log.ts';
 import * as ledger from '../../rules/ledger/ledger.ts';
@@ -60,14 +61,12 @@ export async function register(call: Anonymous, input: z.output<typeof RegisterR
     tx.send(insertApiKey, { ...row, agent_id: agentId, created_at: now });
     const goodAt = input.good_at ?? null;
     await describe(
-      ctx,
-      tx,
+      { ctx, tx, now },
       {
         ...{ id: agentId, words: null, suspended_at: null, extraction_posted_at: null },
         accepts_system_tasks: Number(input.accepts_system_tasks ?? false),
       },
       goodAt,
-      now,
     );
     const credits = ctx.config.initialCredits;
     ledger.openAgentAccount(tx, { transferId: ctx.newId('ledgerEntry'), at: now }, agentId, credits);
@@ -88,19 +87,18 @@ export async function register(call: Anonymous, input: z.output<typeof RegisterR
  * Until there is an answer the tags that it had stay; they go with the text.
  */
 async function describe(
-  ctx: Context,
-  tx: Tx,
+  work: Work,
   agent: Pick<AgentRow, 'id' | 'words' | 'accepts_system_tasks' | 'suspended_at' | 'extraction_posted_at'>,
   goodAt: string | null,
-  now: number,
 ): Promise<void> {
+  const { tx } = work;
   const said = goodAt === '' ? null : goodAt;
   // A suspension that has just begun has taken its words out: they come back when it ends.
   if ((said !== null || agent.words !== null) && agent.suspended_at === null) {
     tx.send(setWords, { id: agent.id, words: indexWords(tx, agent.id, agent.words, said) });
   }
   if (said === null) forgetCapabilities(tx, agent.id);
-  else if (agent.accepts_system_tasks === 0) await arrangeExtraction(ctx, tx, agent, now);
+  else if (agent.accepts_system_tasks === 0) await arrangeExtraction(work, agent);
 }
 
 /** What the directory's search looks through. */
@@ -147,7 +145,7 @@ export async function updateMe(call: Call, input: z.output<typeof UpdateMeReques
     const agent = await tx.first(updateProfile, update);
     const goodAt = input.good_at ?? null;
     if (agent !== undefined && before !== undefined && before.good_at !== goodAt) {
-      await describe(ctx, tx, agent, goodAt, ctx.clock.now());
+      await describe({ ctx, tx, now: ctx.clock.now() }, agent, goodAt);
     }
     const account = await tx.first(accountBalance, { id: agentId });
     if (agent === undefined || account === undefined) throw agentNotFound();

@@ -57,7 +57,7 @@ export function sendMessage(
     };
     const recipient = agentId === poster_id ? worker_id : poster_id;
     const event = { agentId: recipient, taskId, type: 'task_message', data: { message_id: row.id } } as const;
-    tx.send(queries.insertMessage, { ...row, event: await appendEvent(ctx, tx, event, now) });
+    tx.send(queries.insertMessage, { ...row, event: await appendEvent({ ctx, tx, now }, event) });
     return view(row);
   });
 }

@@ -52,7 +52,7 @@ export function askQuestion(
     const id = ctx.newId('question');
     const event = { agentId: task.poster_id, taskId, type: 'task_question', data: { question_id: id } } as const;
     const row = { id, task_id: taskId, asker_id: agentId, question, created_at: now };
-    tx.send(queries.insertQuestion, { ...row, asked_event: await appendEvent(ctx, tx, event, now) });
+    tx.send(queries.insertQuestion, { ...row, asked_event: await appendEvent({ ctx, tx, now }, event) });
     return view({ ...row, answer: null, answered_at: null, asked_event: 0, answered_event: null });
   });
 }
@@ -113,7 +113,7 @@ export function answerQuestion(
     }
     const data = { question_id: questionId };
     const event = { agentId: row.asker_id, taskId, type: 'question_answered', data } as const;
-    tx.send(queries.noteAnswerEvent, { id: questionId, event: await appendEvent(ctx, tx, event, now) });
+    tx.send(queries.noteAnswerEvent, { id: questionId, event: await appendEvent({ ctx, tx, now }, event) });
     return view(row);
   });
 }

@@ -6,8 +6,9 @@ import { type Position, start } from '../../rules/board/position.ts';
 import { lockFirstOf, lockShape } from '../../rules/board/queries.ts';
 import type { BoardFilter } from '../../rules/board/scan.ts';
 import { deadlineAfter, minuteMs, secondMs } from '../../ground/clock.ts';
-import type { Call, Context } from '../context.ts';
+import type { Call } from '../context.ts';
 import type { Tx } from '../../storage/database.ts';
+import type { Work } from '../../storage/ground.ts';
 import { listParams } from '../../storage/prepared.ts';
 import { searchBudgetMs } from '../../ground/paging.ts';
 import { claimSystemTask, claimSystemTasks } from '../../rules/platform-tasks/claim.ts';
@@ -34,16 +35,16 @@ const anyMs = 5 * secondMs;
 export function pickupTask(call: Call, taskId: string): Promise<TaskPickupResponse> {
   const { ctx, agentId } = call;
   return call.transact('pickup', async (tx) => {
-    const now = ctx.clock.now();
-    const task = await claimRow(ctx, tx, agentId, taskId, now);
+    const work = { ctx, tx, now: ctx.clock.now() };
+    const task = await claimRow(work, agentId, taskId);
     if (task !== undefined) {
       const view = await viewOf(tx, task);
-      await moveCreditsAndRecord(ctx, tx, 'claim', task, { actorId: agentId, workerId: agentId, at: now });
+      await moveCreditsAndRecord(work, 'claim', task, { actorId: agentId, workerId: agentId });
       return view;
     }
-    const system = await claimSystemTask(ctx, tx, agentId, taskId, now);
+    const system = await claimSystemTask(work, agentId, taskId);
     if (system !== undefined) return viewOf(tx, system);
-    throw await refusal(tx, 'claim', taskId, agentId, now);
+    throw await refusal(work, 'claim', { taskId, actorId: agentId });
   });
 }
 
@@ -85,7 +86,7 @@ async function claimThrough(call: Call, filter: BoardFilter, count: number): Pro
     const given: { cut: Position | null } = { cut: null };
     // Null is no success: the idempotency key is given back, and the next transaction takes it again.
     const claimed = await call.transact('pickup next', async (tx): Promise<PickedUp | null> => {
-      const { tasks, cut } = await claimNext(ctx, tx, agentId, filter, count, from);
+      const { tasks, cut } = await claimNext({ ctx, tx, now: ctx.clock.now() }, agentId, { filter, count, from });
       given.cut = cut;
       return tasks.length === 0 ? null : { tasks, isPartial: tasks.length < count && cut !== null };
     });
@@ -101,68 +102,55 @@ async function claimThrough(call: Call, filter: BoardFilter, count: number): Pro
 }
 
 async function claimNext(
-  ctx: Context,
-  tx: Tx,
+  work: Work,
   agentId: string,
-  filter: BoardFilter,
-  count: number,
-  from: Position,
+  { filter, count, from }: { filter: BoardFilter; count: number; from: Position },
 ): Promise<{ tasks: TaskPickupResponse[]; cut: Position | null }> {
-  const now = ctx.clock.now();
+  const { tx, now } = work;
   // First: an agent that must pause could take none of them, however many it looked at.
   const { accepts_system_tasks } = await refuseIfBarred(tx, agentId, now);
-  const system = accepts_system_tasks === 1 ? await claimSystemTasks(ctx, tx, agentId, count, now) : [];
+  const system = accepts_system_tasks === 1 ? await claimSystemTasks(work, agentId, count) : [];
   const rows: MovedTask[] = [];
   const board = new Board(tx, agentId, now, filter, hurried(stepsAtOnce));
   let cut: Position | null = null;
   for (let position = from; system.length + rows.length < count;) {
     const limit = count - system.length - rows.length + spare;
     const page = await board.page({ from: position, offset: 0, limit });
-    rows.push(
-      ...(await claimFirst(
-        ctx,
-        tx,
-        agentId,
-        page.tasks.map(({ id }) => id),
-        limit - spare,
-        now,
-      )),
-    );
+    const ids = page.tasks.map(({ id }) => id);
+    rows.push(...(await claimFirst(work, agentId, ids, limit - spare)));
     cut = page.cut;
     if (page.tasks.length < limit) break;
     position = page.tasks.at(-1)!.position;
   }
-  const moved = { actorId: agentId, workerId: agentId, at: now };
+  const moved = { actorId: agentId, workerId: agentId };
   // Over all tasks of the batch, locks are taken as for one: the oldest task first, then the recipients of events by id.
   for (const task of rows.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
-    await recordStandingAndWithdraw(ctx, tx, 'claim', task, moved);
+    await recordStandingAndWithdraw(work, 'claim', task, moved);
   }
   const byPoster = rows.toSorted((a, b) => (a.poster_id < b.poster_id ? -1 : 1));
   const views = new Map<string, TaskPickupResponse>();
   for (const task of system) views.set(task.id, await viewOf(tx, task));
   for (const task of byPoster) {
     views.set(task.id, await viewOf(tx, task));
-    await moveCreditsAndTell(ctx, tx, 'claim', task, moved);
+    await moveCreditsAndTell(work, 'claim', task, moved);
   }
   return { tasks: [...system, ...rows].map(({ id }) => views.get(id)!), cut };
 }
 
 /** Claims up to `count` of these tasks, the first ones first, passing over those that others hold. */
 async function claimFirst(
-  ctx: Context,
-  tx: Tx,
+  work: Work,
   agentId: string,
   candidates: readonly string[],
   count: number,
-  now: number,
 ): Promise<MovedTask[]> {
   const claimed: MovedTask[] = [];
   for (let at = 0; at < candidates.length; at += lockShape) {
     const ids = candidates.slice(at, at + lockShape);
     while (ids.length > 0 && claimed.length < count) {
-      const first = await tx.first(lockFirstOf, listParams('id', ids, lockShape));
+      const first = await work.tx.first(lockFirstOf, listParams('id', ids, lockShape));
       if (first === undefined) break;
-      const task = await claimRow(ctx, tx, agentId, first.id, now);
+      const task = await claimRow(work, agentId, first.id);
       if (task !== undefined) claimed.push(task);
       ids.splice(ids.indexOf(first.id), 1);
     }
@@ -170,7 +158,7 @@ async function claimFirst(
   return claimed;
 }
 
-function claimRow(ctx: Context, tx: Tx, agentId: string, taskId: string, now: number): Promise<MovedTask | undefined> {
+function claimRow({ ctx, tx, now }: Work, agentId: string, taskId: string): Promise<MovedTask | undefined> {
   return tx.first(personStatements.claim, {
     id: taskId,
     now,

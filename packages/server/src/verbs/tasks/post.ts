@@ -37,6 +37,7 @@ function post(call: Call, input: Omit<z.output<typeof CreateTaskRequest>, 'wait'
   const { ctx, agentId } = call;
   return call.transact('create', async (tx) => {
     const now = ctx.clock.now();
+    const work = { ctx, tx, now };
     const { need, deadline_minutes } = input;
     const deadline_at = deadline_minutes === undefined ? null : deadlineAfter(now, deadline_minutes * minuteMs);
     const task = await tx.first(insertTask, {
@@ -54,8 +55,8 @@ function post(call: Call, input: Omit<z.output<typeof CreateTaskRequest>, 'wait'
       claim_timeout_minutes: input.claim_timeout_minutes ?? null,
     });
     if (task === undefined) throw new Error('The insert returned no task');
-    await arrangeMatching(ctx, tx, { ...task, need }, now);
-    await moveCreditsAndRecord(ctx, tx, 'post', task, { actorId: agentId, workerId: null, at: now });
+    await arrangeMatching(work, { ...task, need });
+    await moveCreditsAndRecord(work, 'post', task, { actorId: agentId, workerId: null });
     return { task_id: task.id, status: task.status, need, deadline: wireTime(deadline_at) };
   });
 }
@@ -65,9 +66,10 @@ export function cancelTask(call: Call, taskId: string): Promise<TaskResponse> {
   const { ctx, agentId } = call;
   return call.transact('cancel', async (tx) => {
     const now = ctx.clock.now();
+    const work = { ctx, tx, now };
     const task = await tx.first(personStatements.cancel, { id: taskId, now, actor: agentId });
-    if (task === undefined) throw await refusal(tx, 'cancel', taskId, agentId, now);
-    await moveCreditsAndRecord(ctx, tx, 'cancel', task, { actorId: agentId, workerId: null, at: now });
+    if (task === undefined) throw await refusal(work, 'cancel', { taskId, actorId: agentId });
+    await moveCreditsAndRecord(work, 'cancel', task, { actorId: agentId, workerId: null });
     return taskView(task, agentId);
   });
 }

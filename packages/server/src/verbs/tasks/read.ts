@@ -30,7 +30,7 @@ export async function showTask(call: Call, taskId: string, waitSeconds?: number)
   const task = await readOwn(ctx, agentId, taskId);
   if (waitSeconds === undefined || isEnded(task.status)) return show(ctx, task, agentId);
   const moved = (now: TaskRow) => now.version !== task.version;
-  const then = await waitForTask(ctx, taskId, agentId, waitSeconds, moved, call.signal);
+  const then = await waitForTask(ctx, { taskId, agentId, seconds: waitSeconds, signal: call.signal }, moved);
   // A worker who lost the task meanwhile is no party any more.
   if (then === undefined || !maySee(then, agentId)) throw taskNotFound();
   return show(ctx, then, agentId);
@@ -41,9 +41,10 @@ const show = async ({ db }: Context, task: TaskRow, agentId: string) => taskView
 /** Waits for a new task's result: the task once it is delivered or has ended, or as it is when the time is up. */
 export async function awaitResult(call: Call, taskId: string, waitSeconds: number): Promise<TaskResponse> {
   const isDone = ({ status }: TaskRow) => stateOf(status).showsDelivery || isEnded(status);
-  const task = await waitForTask(call.ctx, taskId, call.agentId, waitSeconds, isDone, call.signal);
+  const { ctx, agentId, signal } = call;
+  const task = await waitForTask(ctx, { taskId, agentId, seconds: waitSeconds, signal }, isDone);
   if (task === undefined) throw taskNotFound();
-  return taskView(task, call.agentId);
+  return taskView(task, agentId);
 }
 
 /** An agent's own tasks, as poster and as worker, newest first. */

@@ -16,8 +16,9 @@ export function approve(call: Call, taskId: string, input: z.output<typeof Appro
   const { ctx, agentId } = call;
   return call.transact('approve', async (tx) => {
     const now = ctx.clock.now();
+    const work = { ctx, tx, now };
     const task = await tx.first(personStatements.approve, { id: taskId, now, actor: agentId });
-    if (task === undefined) throw await refusal(tx, 'approve', taskId, agentId, now);
+    if (task === undefined) throw await refusal(work, 'approve', { taskId, actorId: agentId });
     const rating = input.rating ?? null;
     const feedback = input.feedback ?? null;
     if (rating !== null || feedback !== null) {
@@ -31,10 +32,9 @@ export function approve(call: Call, taskId: string, input: z.output<typeof Appro
         created_at: now,
       });
     }
-    await moveCreditsAndRecord(ctx, tx, 'approve', task, {
+    await moveCreditsAndRecord(work, 'approve', task, {
       actorId: agentId,
       workerId: task.worker_id,
-      at: now,
       rating,
     });
     return taskView(task, agentId);
@@ -49,6 +49,7 @@ export function reject(call: Call, taskId: string, input: z.output<typeof Reject
   const { ctx, agentId } = call;
   return call.transact('reject', async (tx) => {
     const now = ctx.clock.now();
+    const work = { ctx, tx, now };
     const params = {
       id: taskId,
       now,
@@ -60,13 +61,12 @@ export function reject(call: Call, taskId: string, input: z.output<typeof Reject
     };
     const kept = await tx.first(personStatements.reject, params);
     const task = kept ?? (await tx.first(personStatements.rejectForGood, params));
-    if (task === undefined) throw await refusal(tx, 'reject', taskId, agentId, now);
+    if (task === undefined) throw await refusal(work, 'reject', { taskId, actorId: agentId });
     const workerId = task.worker_id ?? (await formerWorker(tx, task));
     keepAsEvidence(tx, task, workerId, now);
-    await moveCreditsAndRecord(ctx, tx, kept === undefined ? 'rejectForGood' : 'reject', task, {
+    await moveCreditsAndRecord(work, kept === undefined ? 'rejectForGood' : 'reject', task, {
       actorId: agentId,
       workerId,
-      at: now,
     });
     return taskView(task, agentId);
   });

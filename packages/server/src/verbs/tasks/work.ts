@@ -2,7 +2,7 @@ import type { AbandonRequest, DeliverRequest, TaskResponse } from '@pinchwork/sd
 import type { z } from 'zod';
 import { deadlineAfter, hourMs } from '../../ground/clock.ts';
 import type { Call } from '../context.ts';
-import type { Tx } from '../../storage/database.ts';
+import type { Work } from '../../storage/ground.ts';
 import { apply, readAnswer } from '../../rules/platform-tasks/answer.ts';
 import { arrangeVerification } from '../../rules/platform-tasks/post.ts';
 import { withTexts } from '../../rules/platform-tasks/render.ts';
@@ -17,6 +17,7 @@ export function deliver(call: Call, taskId: string, input: z.output<typeof Deliv
   const { ctx, agentId } = call;
   return call.transact('deliver', async (tx) => {
     const now = ctx.clock.now();
+    const work = { ctx, tx, now };
     const claimNumber = input.claim_number ?? null;
     const task = await tx.first(personStatements.deliver, {
       id: taskId,
@@ -28,31 +29,31 @@ export function deliver(call: Call, taskId: string, input: z.output<typeof Deliv
       from: deadlineAfter(now, 0),
       default_timeout: deadlineAfter(0, ctx.config.autoApproveHours * hourMs),
     });
-    if (task === undefined) return answerOrRefuse(call, tx, taskId, input, now);
-    await arrangeVerification(ctx, tx, task, now);
-    await moveCreditsAndRecord(ctx, tx, 'deliver', task, { actorId: agentId, workerId: agentId, at: now });
+    if (task === undefined) return answerOrRefuse(call, work, taskId, input);
+    await arrangeVerification(work, task);
+    await moveCreditsAndRecord(work, 'deliver', task, { actorId: agentId, workerId: agentId });
     return taskView(task, agentId);
   });
 }
 
 /** Takes a delivery for the answer to one of the platform's own tasks, if it is one: checked, paid and done. */
 async function answerOrRefuse(
-  { ctx, agentId }: Call,
-  tx: Tx,
+  { agentId }: Call,
+  work: Work,
   taskId: string,
   input: z.output<typeof DeliverRequest>,
-  now: number,
 ): Promise<TaskResponse> {
+  const { tx, now } = work;
   const claimNumber = input.claim_number ?? null;
   const found = await tx.first(taskById, { id: taskId });
   if (found === undefined || found.kind === 'work')
-    throw await refusal(tx, 'deliver', taskId, agentId, now, claimNumber);
+    throw await refusal(work, 'deliver', { taskId, actorId: agentId, claimNumber });
   const params = { id: taskId, now, actor: agentId, claim_number: claimNumber, result: input.result };
   const task = await tx.first(personStatements.answer, params);
-  if (task === undefined) throw await refusal(tx, 'answer', taskId, agentId, now, claimNumber);
+  if (task === undefined) throw await refusal(work, 'answer', { taskId, actorId: agentId, claimNumber });
   const answer = readAnswer(found.kind, input.result);
-  const also = await apply(ctx, tx, task, answer, agentId, now);
-  await moveCreditsAndRecord(ctx, tx, 'answer', task, { actorId: agentId, workerId: agentId, at: now, also });
+  const also = await apply(work, task, answer, agentId);
+  await moveCreditsAndRecord(work, 'answer', task, { actorId: agentId, workerId: agentId, also });
   return taskView(await withTexts(tx, task), agentId);
 }
 
@@ -61,13 +62,14 @@ export function abandon(call: Call, taskId: string, input: z.output<typeof Aband
   const { ctx, agentId } = call;
   return call.transact('abandon', async (tx) => {
     const now = ctx.clock.now();
+    const work = { ctx, tx, now };
     const claimNumber = input.claim_number ?? null;
     const params = { id: taskId, now, actor: agentId, claim_number: claimNumber };
     const own = await tx.first(personStatements.abandon, params);
     const task = own ?? (await tx.first(personStatements.abandonSystem, params));
-    if (task === undefined) throw await refusal(tx, 'abandon', taskId, agentId, now, claimNumber);
-    const moved = { actorId: agentId, workerId: agentId, at: now };
-    await moveCreditsAndRecord(ctx, tx, own === undefined ? 'abandonSystem' : 'abandon', task, moved);
+    if (task === undefined) throw await refusal(work, 'abandon', { taskId, actorId: agentId, claimNumber });
+    const moved = { actorId: agentId, workerId: agentId };
+    await moveCreditsAndRecord(work, own === undefined ? 'abandonSystem' : 'abandon', task, moved);
     // One of the platform's that nobody needs any more has been withdrawn meanwhile.
     const left = own ?? (await tx.first(taskById, { id: taskId }))!;
     return taskView(await withTexts(tx, left), agentId);
