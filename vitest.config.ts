@@ -5,7 +5,7 @@ const everyTest = 'packages/*/test/**/*.test.ts';
 const longTests = '**/*.long.test.ts';
 /** What is as thorough as it has time: in both projects, and larger in the long one (`test/support/scale.ts`). */
 const scaledTests = '**/*.property.test.ts';
-/** What replaces a module for itself needs a process of its own. */
+/** What looks at every query that is declared must not see those of other tests: it has a process of its own. */
 const isolatedTests = '**/storage/plans.test.ts';
 
 const inherited = ['**/node_modules/**'];

@@ -56,12 +56,7 @@ export const tellingFaults = [
     ],
   ]),
   ...faultsIn('rules/tasks/wait.ts', 'rules/tasks/wait operator/suspension', [
-    [
-      'a wait is longer than it may be',
-      'Math.min(waitSeconds, ctx.config.maxWaitSeconds)',
-      'waitSeconds',
-      'rules/tasks/wait',
-    ],
+    ['a wait is longer than it may be', 'Math.min(seconds, ctx.config.maxWaitSeconds)', 'seconds', 'rules/tasks/wait'],
     ['a suspended agent is answered by its long poll', '      if (subscription.barred) throw agentSuspended();\n', ''],
   ]),
   ...faultsIn('rules/webhooks/schedule.ts', 'rules/webhooks/schedule', [

@@ -105,6 +105,17 @@ onBothEngines('the life of a task', (engine) => {
     ]);
   });
 
+  it('shows a delivery and its price to both parties while it waits for its review', async () => {
+    const { poster, worker } = await cast();
+    const id = await claimTask(poster, worker, { max_credits: 5 });
+    expect((await poster.get(`/v1/tasks/${id}`)).body).toMatchObject({ result: null, credits_charged: null });
+    await worker.post(`/v1/tasks/${id}/deliver`, { result: 'Seven', credits_claimed: 4 });
+    for (const party of [poster, worker]) {
+      const { body } = await party.get(`/v1/tasks/${id}`);
+      expect(body).toMatchObject({ status: 'delivered', result: 'Seven', credits_charged: 4 });
+    }
+  });
+
   it('keeps a rejected delivery as evidence and shows none', async () => {
     const { market, poster, worker } = await cast();
     const id = await deliverTask(poster, worker);
