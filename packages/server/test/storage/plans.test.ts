@@ -347,7 +347,7 @@ const mayScan: [RegExp, string][] = [
   [/ INDEX agents_by_reputation_e2$/, 'the agents of the best reputation, up to a limit'],
   [/ INDEX webhook_deliveries_(fresh|again)$/, 'those that wait, up to a limit'],
   [/^SCAN outbox$/, 'the oldest row, of those of the last second'],
-  [/^SCAN (reports|admin_actions) USING COVERING INDEX/, 'rows to be counted, up to a limit'],
+  [/^SCAN (reports|admin_actions|outbox) USING COVERING INDEX/, 'rows to be counted, up to a limit'],
 ];
 
 /** A part of the statement is no table: how its own rows are found, its own lines say. */

@@ -3,7 +3,7 @@ import { type Selectable, sql } from 'kysely';
 import { secondMs } from '../../ground/clock.ts';
 import type { Ground, Work } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
-import { insertion, type Params, perShape, prepared } from '../../storage/prepared.ts';
+import { counting, insertion, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
 import { DomainError } from '../../ground/errors.ts';
 import { Loop } from '../../ground/loop.ts';
@@ -20,11 +20,7 @@ const portion = 5;
 const tellers = 4;
 
 /** How many rows wait, counted up to a limit. */
-export const countWaitingRows = prepared('countOutboxRows', (db, p: { limit: number }) =>
-  db
-    .selectFrom(db.selectFrom('outbox').select('id').limit(p.limit).as('waiting'))
-    .select(({ fn }) => fn.countAll<number>().as('total')),
-);
+export const countWaitingRows = counting('countOutboxRows', (db) => db.selectFrom('outbox').select('id'));
 
 const anyRow = prepared('anyOutboxRow', (db, _: Params) => db.selectFrom('outbox').select('id').orderBy('id').limit(1));
 

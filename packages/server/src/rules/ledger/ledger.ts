@@ -1,5 +1,5 @@
 import type { Tx } from '../../storage/database.ts';
-import { DomainError } from '../../ground/errors.ts';
+import { DomainError, invalid } from '../../ground/errors.ts';
 import * as queries from './queries.ts';
 
 /**
@@ -35,8 +35,31 @@ export function openAgentAccount(tx: Tx, transfer: Transfer, agentId: string, bo
   if (bonus > 0) writeEntries(tx, transfer, null, mintLegs(agentId, bonus, 'signup_bonus'));
 }
 
-/** Gives an agent credits from the mint. `reason` stands in its ledger. */
-export function grant(tx: Tx, transfer: Transfer, agentId: string, amount: number, reason: string): void {
+/**
+ * What the operator may grant in all: half of the integers that are exact everywhere (2^53). The other half is for what
+ * else comes from the mint, so that no balance and no sum ever leaves them.
+ */
+export const mostGranted = 2 ** 52;
+
+/**
+ * Gives an agent credits from the mint. `reason` stands in its ledger.
+ *
+ * @throws DomainError `invalid_request` when more would be granted than can be counted exactly.
+ */
+export async function grant(
+  tx: Tx,
+  transfer: Transfer,
+  agentId: string,
+  amount: number,
+  reason: string,
+): Promise<void> {
+  if ((await tx.run(queries.countGrant, { amount, most: mostGranted })) === 0) {
+    const { granted } = (await tx.first(queries.grantedSoFar, {}))!;
+    throw invalid(
+      `amount: at most ${mostGranted - Number(granted)} more credits can be granted on this market`,
+      'Balances and their sums must stay exact.',
+    );
+  }
   tx.send(queries.deposit, { id: agentId, amount });
   writeEntries(tx, transfer, null, mintLegs(agentId, amount, reason));
 }

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { counting, insertion, perShape, prepared } from '../../storage/prepared.ts';
+import { counting, insertion, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import { openStates } from '../../ground/states.ts';
 import { statusIn } from '../../storage/status.ts';
 
@@ -79,4 +79,26 @@ export const ledgerPage = prepared(
       .orderBy('transfer_id', 'desc')
       .limit(p.limit)
       .offset(p.offset),
+);
+
+/** The row of `meta` that holds the sum of all grants. */
+const grantedKey = 'granted';
+const bigint = (value: unknown) => sql<number>`cast(${value} as bigint)`;
+const withGrant = (amount: number) => sql<number>`cast(meta.value as bigint) + ${bigint(amount)}`;
+
+/** Adds to the sum of all grants, if it stays within `most`; a row of its own, since to sum up the mint takes too long. */
+export const countGrant = prepared('countGrant', (db, p: { amount: number; most: number }) =>
+  db
+    .insertInto('meta')
+    .values({ key: sql.lit(grantedKey), value: sql<string>`cast(${bigint(p.amount)} as text)` })
+    .onConflict((conflict) =>
+      conflict
+        .column('key')
+        .doUpdateSet({ value: sql<string>`cast(${withGrant(p.amount)} as text)` })
+        .where(withGrant(p.amount), '<=', bigint(p.most)),
+    ),
+);
+
+export const grantedSoFar = prepared('grantedSoFar', (db, _: Params) =>
+  db.selectFrom('meta').select('value as granted').where('key', '=', sql.lit(grantedKey)),
 );
