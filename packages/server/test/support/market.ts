@@ -7,6 +7,7 @@ import type { Resolve } from '../../src/rules/webhooks/address.ts';
 import { ManualClock } from './clock.ts';
 import { watchLocks } from './lock-order.ts';
 import type { Engine } from './engines.ts';
+import { undocumented } from './documented.ts';
 import { unlimited } from './unlimited.ts';
 
 export const adminKey = 'admin-key-of-the-tests';
@@ -94,7 +95,11 @@ export class Market {
       headers: { accept: 'application/json', ...options.headers },
     });
     const isJson = (headers['content-type'] ?? '').startsWith('application/json');
-    return { status: statusCode, headers, text: payload, body: isJson && payload !== '' ? JSON.parse(payload) : {} };
+    const body: unknown = isJson && payload !== '' ? JSON.parse(payload) : {};
+    const reply = { status: statusCode, headers, text: payload, body };
+    const faults = undocumented(options, reply);
+    if (faults.length > 0) throw new Error(`A reply has ${faults.join(', ')}, which its endpoint's row does not list`);
+    return reply;
   }
 
   /** Speaks for an agent whose key is known. */

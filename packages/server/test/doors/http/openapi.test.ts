@@ -218,7 +218,7 @@ describe('every example of the document does what it promises', () => {
   it.each(Object.keys(endpoints) as EndpointName[])('%s', async (name) => {
     const endpoint: Endpoint = endpoints[name];
     const operation = document.paths[shown(endpoint.path)][endpoint.method.toLowerCase()] as Json;
-    if (endpoint.isStream === true) return expectStream(name, operation);
+    if (endpoint.isStream) return expectStream(name, operation);
     for (const type of endpoint.method === 'GET'
       ? ['application/json', 'text/markdown']
       : Object.keys(operation.requestBody.content as Json)) {
@@ -227,9 +227,7 @@ describe('every example of the document does what it promises', () => {
       expect(reply.status, reply.text).toBe(endpoint.status);
       const [sent] = String(reply.headers['content-type']).split(';');
       expect(Object.keys(promised.content as Json)).toContain(sent);
-      expect(sent).toBe(
-        endpoint.alwaysJson === true || type === 'application/json' ? 'application/json' : 'text/markdown',
-      );
+      expect(sent).toBe(endpoint.alwaysJson || type === 'application/json' ? 'application/json' : 'text/markdown');
       if (sent !== 'application/json') continue;
       expect(validate(promised.content['application/json'].schema, reply.body)).toEqual([]);
       const told = Object.keys(promised.headers as Json).map((header) => header.toLowerCase());

@@ -158,7 +158,7 @@ function authorization({ agents }: Cast, role: Role): Record<string, string> {
 
 /** Sends one request of a route in a role and tells its status. */
 async function statusOf(cast: Cast, name: EndpointName, role: Role, url: string): Promise<number> {
-  if ((endpoints[name] as Endpoint).isStream === true) return statusOfStream(cast, role, url);
+  if ((endpoints[name] as Endpoint).isStream) return statusOfStream(cast, role, url);
   const body = bodies[name];
   const { status } = await cast.market.request({
     method: endpoints[name].method,

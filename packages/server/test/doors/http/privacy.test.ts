@@ -86,7 +86,7 @@ onBothEngines('what is private', (engine) => {
     const hidden = [...Object.values(secrets), poster.key, worker.key, String(left)];
     const places = Object.values<Endpoint>(endpoints).filter(
       // A stream has no end; the history holds the same.
-      ({ method, auth, isStream }) => method === 'GET' && auth === 'agent' && isStream !== true,
+      ({ method, auth, isStream }) => method === 'GET' && auth === 'agent' && !isStream,
     );
     const urls = places.flatMap(({ path }) => tasks.map((id) => path.replace(':id', id)));
     for (const url of new Set(urls)) {

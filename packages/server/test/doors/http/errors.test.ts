@@ -1,0 +1,297 @@
+import {
+  type AnyEndpoint,
+  type EndpointName,
+  endpointRows,
+  endpoints,
+  type ErrorCode,
+  fieldHeaders,
+  idPrefixes,
+  limitNames,
+  replyHeaders,
+} from '@pinchwork/sdk';
+import type { InjectOptions } from 'fastify';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { z } from 'zod';
+import { statusOf } from '../../../src/doors/http/errors.ts';
+import { undocumented } from '../../support/documented.ts';
+import { sqlite } from '../../support/engines.ts';
+import { type Agent, claimTask, deliverTask, adminKey, Market, postTask, type Reply } from '../../support/market.ts';
+import { assemble, type Cast, type ExampleName, exampleNames, examples, sendJson } from '../../support/requests.ts';
+import { exchange, parseReplies } from '../../support/sockets.ts';
+
+/**
+ * What the rows list is true: every code of every endpoint is provoked here. That what is true is listed, `Market`
+ * checks of every reply that any test gets (support/documented.ts).
+ */
+let market: Market;
+/** Every rate limit is one request an hour. */
+let strict: Market;
+/** Has no admin key. */
+let without: Market;
+let cast: Cast;
+let stranger: Agent;
+let suspended: Agent;
+let strictAgent: Agent;
+/** Where `market` listens. */
+let port: number;
+
+beforeAll(async () => {
+  market = await Market.open(await sqlite.marketUrl(), {
+    PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true',
+    PINCHWORK_MAX_ABANDONS_BEFORE_COOLDOWN: '5',
+  });
+  strict = await Market.open(
+    await sqlite.marketUrl(),
+    Object.fromEntries(limitNames.map((name) => [`PINCHWORK_RATE_LIMIT_${name.toUpperCase()}`, '1/hour'])),
+  );
+  without = await Market.open(await sqlite.marketUrl(), { PINCHWORK_ADMIN_KEY: '' });
+  strictAgent = await strict.register();
+  await market.app.listen({ host: '127.0.0.1', port: 0 });
+  ({ port } = market.app.server.address() as AddressInfo);
+  cast = await assemble(market);
+  stranger = await market.register('stranger');
+  suspended = await market.register('suspended');
+  await market.admin.post('/v1/admin/agents/suspend', { agent_id: suspended.id, suspended: true });
+});
+afterAll(async () => {
+  for (const each of [market, strict, without]) await each.close();
+});
+
+/** Codes that any request may get, whatever it asks for: their own tests provoke them once for all. */
+const ofEverything: readonly ErrorCode[] = [
+  'request_timeout',
+  'headers_too_large',
+  'internal_error',
+  'overloaded',
+  'storage_unavailable',
+];
+
+/** The path of an endpoint, with ids that are well-formed and name nothing. */
+const pathOf = ({ path, params }: AnyEndpoint) =>
+  path.replace(/:(\w+)/g, (_, name: string) => `${idPrefixes[params[name]!]}000000000000`);
+
+function request(row: AnyEndpoint, key?: string, more: Partial<InjectOptions> = {}): InjectOptions {
+  return {
+    method: row.method,
+    url: pathOf(row),
+    ...(row.method === 'GET' ? {} : { payload: '{}' }),
+    ...more,
+    headers: {
+      'content-type': 'application/json',
+      ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+      ...more.headers,
+    },
+  };
+}
+
+const keyFor = ({ auth }: AnyEndpoint, agent: Agent) =>
+  auth === 'none' ? undefined : auth === 'admin' ? adminKey : agent.key;
+
+/** How each code that comes with a kind of endpoint is provoked. */
+const general: Partial<Record<ErrorCode, (row: AnyEndpoint) => Promise<Reply>>> = {
+  invalid_request: (row) => {
+    if (row.method !== 'GET') return market.request(request(row, keyFor(row, stranger), { payload: '[]' }));
+    return row.query === undefined ? withoutHost(row) : withBadQuery(row, row.query);
+  },
+  unauthorized: (row) => market.request(request(row)),
+  agent_suspended: (row) => market.request(request(row, suspended.key)),
+  not_configured: (row) => without.request(request(row, adminKey)),
+  payload_too_large: (row) =>
+    market.request(request(row, keyFor(row, stranger), { payload: 'x'.repeat(7 * 1024 * 1024) })),
+  rate_limited: async (row) => {
+    const agent = keyFor(row, strictAgent);
+    await strict.request(request(row, agent));
+    return strict.request(request(row, agent));
+  },
+  idempotency_key_reused: async ({ name }) => {
+    const { aim, body } = examples[name as ExampleName];
+    const once = { 'idempotency-key': `the key of ${name}, used twice` };
+    const to = await aim(cast);
+    const first = await sendJson(market, to, body(cast), once);
+    expect(first.status, first.text).toBeLessThan(300);
+    return sendJson(market, to, { ...body(cast), unknown: 'field' }, once);
+  },
+};
+
+const withBadQuery = (row: AnyEndpoint, query: z.ZodObject) =>
+  market.request(
+    request(row, keyFor(row, stranger), { url: `${pathOf(row)}?${Object.keys(query.shape)[0]}=${'x'.repeat(2_001)}` }),
+  );
+
+/** A read that takes nothing can only be refused as what is not valid HTTP. */
+async function withoutHost(row: AnyEndpoint): Promise<Reply> {
+  const sent = `GET ${pathOf(row)} HTTP/1.1\r\nAccept: application/json\r\nConnection: close\r\n\r\n`;
+  return parseReplies(await exchange(port, sent))[0]!;
+}
+
+const unknownAgent = `${idPrefixes.agent}000000000000`;
+const notFound = (name: EndpointName, body?: object) => async () => {
+  const row: AnyEndpoint = endpoints[name];
+  return market.request(
+    request(row, keyFor(row, await withWebhook()), body === undefined ? {} : { payload: JSON.stringify(body) }),
+  );
+};
+const withWebhook = () => market.register('owner', { webhook_url: 'https://hooks.invalid/owner' });
+
+const post = (agent: () => Agent, path: (id: string) => string, task: () => Promise<string>, body: object = {}) => {
+  return async () => agent().post(path(await task()), body);
+};
+const at = (action: string) => (id: string) => `/v1/tasks/${id}/${action}`;
+const [poster, worker, other] = [() => cast.poster, () => cast.worker, () => stranger];
+const posted = () => postTask(cast.poster);
+const claimed = () => claimTask(cast.poster, cast.worker);
+const delivered = () => deliverTask(cast.poster, cast.worker);
+const approved = async () => {
+  const id = await delivered();
+  await cast.poster.post(`/v1/tasks/${id}/approve`);
+  return id;
+};
+/** An agent that has given up so many tasks that it must pause. */
+const paused = async () => {
+  const agent = await market.register('paused');
+  for (let i = 0; i < 5; i++) await agent.post(`/v1/tasks/${await claimTask(cast.poster, agent)}/abandon`);
+  return agent;
+};
+const answered = (agent: () => Agent, times: number) => async () => {
+  const id = await posted();
+  const { body } = await cast.worker.post(`/v1/tasks/${id}/questions`, { question: 'Why?' });
+  const path = `/v1/tasks/${id}/questions/${body.id}/answer`;
+  for (let i = 1; i < times; i++) await agent().post(path, { answer: 'So' });
+  return agent().post(path, { answer: 'So' });
+};
+
+/** How the codes of an endpoint's own are provoked. */
+const own: Readonly<Record<string, () => Promise<Reply>>> = {
+  'createTask insufficient_credits': () => cast.worker.post('/v1/tasks', { need: 'x', max_credits: 100_000 }),
+  'showTask not_found': notFound('showTask'),
+  'cancel not_found': notFound('cancel'),
+  'cancel forbidden': post(worker, at('cancel'), posted),
+  'cancel conflict': post(poster, at('cancel'), claimed),
+  'pickupNext pickups_paused': async () => (await paused()).post('/v1/tasks/pickup'),
+  'pickupBatch pickups_paused': async () => (await paused()).post('/v1/tasks/pickup/batch'),
+  'pickup not_found': notFound('pickup'),
+  'pickup conflict': post(poster, at('pickup'), posted),
+  'pickup pickups_paused': async () => (await paused()).post(`/v1/tasks/${await posted()}/pickup`),
+  'deliver not_found': notFound('deliver', { result: 'x' }),
+  'deliver forbidden': post(other, at('deliver'), claimed, { result: 'x' }),
+  'deliver conflict': post(worker, at('deliver'), delivered, { result: 'x' }),
+  'abandon not_found': notFound('abandon'),
+  'abandon forbidden': post(other, at('abandon'), claimed),
+  'abandon conflict': post(worker, at('abandon'), delivered),
+  'approve not_found': notFound('approve'),
+  'approve forbidden': post(worker, at('approve'), delivered),
+  'approve conflict': post(poster, at('approve'), claimed),
+  'reject not_found': notFound('reject', { reason: 'x' }),
+  'reject forbidden': post(worker, at('reject'), delivered, { reason: 'x' }),
+  'reject conflict': post(poster, at('reject'), claimed, { reason: 'x' }),
+  'rate not_found': notFound('rate', { rating: 5 }),
+  'rate forbidden': post(other, at('rate'), approved, { rating: 5 }),
+  'rate conflict': post(worker, at('rate'), delivered, { rating: 5 }),
+  'report not_found': notFound('report', { reason: 'x' }),
+  'report forbidden': post(other, at('report'), claimed, { reason: 'x' }),
+  'listQuestions not_found': notFound('listQuestions'),
+  'askQuestion not_found': notFound('askQuestion', { question: 'x' }),
+  'askQuestion conflict': post(poster, at('questions'), posted, { question: 'x' }),
+  'askQuestion too_many_questions': async () => {
+    const id = await posted();
+    for (let i = 0; i < 5; i++) await cast.worker.post(`/v1/tasks/${id}/questions`, { question: 'x' });
+    return cast.worker.post(`/v1/tasks/${id}/questions`, { question: 'x' });
+  },
+  'answerQuestion not_found': notFound('answerQuestion', { answer: 'x' }),
+  'answerQuestion forbidden': answered(other, 1),
+  'answerQuestion conflict': answered(poster, 2),
+  'listMessages not_found': notFound('listMessages'),
+  'listMessages forbidden': async () => stranger.get(`/v1/tasks/${await claimed()}/messages`),
+  'sendMessage not_found': notFound('sendMessage', { message: 'x' }),
+  'sendMessage forbidden': post(other, at('messages'), claimed, { message: 'x' }),
+  'sendMessage conflict': post(poster, at('messages'), posted, { message: 'x' }),
+  'streamEvents too_many_streams': async () => {
+    for (let i = 0; i < 10; i++) await market.ctx.streams.open(stranger.id, {});
+    return stranger.get('/v1/events');
+  },
+  'redeliver not_found': notFound('redeliver'),
+  'redeliver conflict': () => stranger.post('/v1/me/webhook/deliveries/wd-000000000000/redeliver'),
+  'testWebhook conflict': () => stranger.post('/v1/me/webhook/test'),
+  'showAgent not_found': notFound('showAgent'),
+  'grantCredits not_found': notFound('grantCredits', { agent_id: unknownAgent, amount: 1 }),
+  'suspendAgent not_found': notFound('suspendAgent', { agent_id: unknownAgent, suspended: true }),
+  'decideReport not_found': notFound('decideReport', { status: 'resolved' }),
+  ...Object.fromEntries(
+    endpointRows
+      .filter(({ auth }) => auth === 'admin')
+      .map((row) => [`${row.name} forbidden`, () => market.request(request(row, stranger.key))]),
+  ),
+};
+
+const listed = endpointRows.flatMap((row) =>
+  row.errors.filter((code) => !ofEverything.includes(code)).map((code) => ({ row, name: row.name, code })),
+);
+
+describe('a code that the row of an endpoint lists', () => {
+  it.each(listed)('is answered: $name $code', async ({ row, name, code }) => {
+    const provoke = own[`${name} ${code}`] ?? general[code];
+    expect(provoke, 'nobody provokes it').toBeDefined();
+    const reply = await provoke!(row);
+    expect([reply.status, reply.body.code], reply.text).toEqual([statusOf[code], code]);
+  });
+
+  it('is listed where it is provoked', () => {
+    const all = listed.map(({ name, code }) => `${name} ${code}`);
+    expect(Object.keys(own).filter((each) => !all.includes(each))).toEqual([]);
+  });
+});
+
+describe('what a row does not list', () => {
+  const reply = (status: number, body: object, headers = {}): Reply => ({ status, body, headers, text: '' });
+  const asked: InjectOptions = { method: 'POST', url: '/v1/tasks/tk-000000000000/rate?x=1' };
+
+  it('is noticed in any reply', () => {
+    const error = { error: 'x', code: 'insufficient_credits' };
+    expect(undocumented(asked, reply(402, error))).toEqual(['402 insufficient_credits']);
+    expect(undocumented(asked, reply(400, { error: 'x', code: 'conflict' }))).toEqual(['400 conflict']);
+    expect(undocumented(asked, reply(200, {}))).toEqual(['200']);
+    expect(undocumented(asked, reply(201, { task_id: 'tk' }, { 'x-budget': '5' }))).toEqual(['the header x-budget']);
+    expect(undocumented(asked, reply(201, {}, { 'x-new': '5' }))).toEqual(['the header x-new']);
+    expect(undocumented({ method: 'GET', url: '/v1/me' }, reply(200, {}, { 'idempotency-replayed': 'true' }))).toEqual([
+      'the header idempotency-replayed',
+    ]);
+  });
+
+  it('is nothing where it lists all', () => {
+    expect(undocumented(asked, reply(201, { task_id: 'tk' }, { 'x-task-id': 'tk', 'retry-after': '5' }))).toEqual([]);
+    expect(undocumented(asked, reply(409, { error: 'x', code: 'conflict' }))).toEqual([]);
+    expect(undocumented({ method: 'DELETE', url: '/v1/me' }, reply(405, {}, { allow: 'GET' }))).toEqual([]);
+  });
+});
+
+describe('a header that a row lists', () => {
+  /** A request of each endpoint whose usual success has headers of its own. */
+  const reads: Partial<Record<EndpointName, () => Promise<Reply>>> = {
+    showTask: async () => cast.poster.get(`/v1/tasks/${await posted()}`),
+  };
+  const rows = endpointRows.filter(({ headers }) => Object.keys(headers).length > 0);
+
+  it.each(rows)('is in its reply: $name', async ({ name, headers }) => {
+    const example = exampleNames.includes(name as ExampleName) ? examples[name as ExampleName] : undefined;
+    const reply =
+      example === undefined
+        ? await reads[name]!()
+        : await sendJson(market, await example.aim(cast), example.body(cast));
+    for (const [header, field] of Object.entries(headers)) {
+      expect(reply.headers[header.toLowerCase()], header).toBe(String(reply.body[field]));
+    }
+  });
+
+  it('may be read by web pages of other origins, as every other', async () => {
+    const open = await Market.fresh(sqlite, { PINCHWORK_CORS_ORIGINS: 'https://page.example' });
+    const { headers } = await open.request({
+      method: 'GET',
+      url: '/v1/agents',
+      headers: { origin: 'https://page.example' },
+    });
+    const exposed = String(headers['access-control-expose-headers']).split(', ');
+    expect(exposed.sort()).toEqual(Object.keys(replyHeaders).sort());
+    expect(exposed).toEqual(expect.arrayContaining(Object.keys(fieldHeaders)));
+  });
+});
