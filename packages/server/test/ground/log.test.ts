@@ -84,8 +84,10 @@ it('what failed is an error with its stack', async () => {
   const { app, ctx, lines, close } = await listen('warn');
   await app.inject({ url: '/nowhere' });
   ctx.db.first = () => Promise.reject(new TypeError('of the test'));
-  await app.inject({ url: '/health/ready' });
-  expect(lines).toMatchObject([{ level: 50, route: '/health/ready', status: 500, err: { stack: expect.any(String) } }]);
+  await app.inject({ url: '/v1/agents/ag-000000000000' });
+  expect(lines).toMatchObject([
+    { level: 50, route: '/v1/agents/:id', status: 500, err: { stack: expect.any(String) } },
+  ]);
   await close();
 });
 
@@ -93,10 +95,10 @@ it('a storage that fails is told once, with its reason and without a stack, what
   const { app, ctx, lines, text, close } = await listen('warn');
   ctx.db.first = () => Promise.reject(storageUnavailable(new Error('the disk is gone')));
   for (let i = 0; i < 10; i++) ctx.log.error(storageUnavailable(new Error('the disk is gone')), 'a loop failed');
-  await app.inject({ url: '/health/ready' });
+  await app.inject({ url: '/v1/agents/ag-000000000000' });
   expect(lines).toMatchObject([
     { level: 50, msg: 'a loop failed', reason: 'the disk is gone' },
-    { level: 50, route: '/health/ready', status: 503, reason: 'the disk is gone' },
+    { level: 50, route: '/v1/agents/:id', status: 503, reason: 'the disk is gone' },
   ]);
   expect(text()).not.toContain('stack');
   await close();

@@ -8,11 +8,16 @@ const patterns = endpointRows.map((row) => ({
   pattern: new RegExp(`^${row.path.replaceAll('.', '\\.').replace(/:\w+/g, '[^/]+')}$`),
 }));
 
-/** The row of the endpoint that a request is for; undefined for documents, unknown paths and wrong methods. */
+/**
+ * The row of the endpoint that a request is for; undefined for documents, unknown paths and wrong methods. A path that
+ * is written out goes before one with a parameter, whatever the method, as it does in the router.
+ */
 export function rowOf(method: string, url: string): AnyEndpoint | undefined {
   const path = url.split('?', 1)[0]!;
+  const there = patterns.filter(({ pattern }) => pattern.test(path)).map(({ row }) => row);
+  const written = there.filter((row) => row.path === path);
   const wanted = method === 'HEAD' ? 'GET' : method;
-  return patterns.find(({ row, pattern }) => row.method === wanted && pattern.test(path))?.row;
+  return (written.length > 0 ? written : there).find((row) => row.method === wanted);
 }
 
 /** The headers that the documents know, as they arrive. */
@@ -21,7 +26,7 @@ const ofFields = Object.keys(fieldHeaders).map((name) => name.toLowerCase());
 
 /** Headers that say nothing about this API: those of HTTP itself, of security and of caching. */
 const common =
-  /^(content-|cache-control$|vary$|date$|connection$|keep-alive$|transfer-encoding$|x-(content-type|dns|download|frame|permitted|xss)|cross-origin|origin-agent|referrer|strict-transport|access-control)/;
+  /^(content-|cache-control$|vary$|date$|connection$|keep-alive$|transfer-encoding$|x-(accel-buffering$|content-type|dns|download|frame|permitted|robots-tag$|xss)|cross-origin|origin-agent|referrer|strict-transport|access-control)/;
 
 /**
  * What a reply says that the row of its endpoint does not: a code, a status, a header. Every reply that a test gets is
