@@ -33,7 +33,7 @@ class Spoiled extends Error {}
  *   rolled back and run again.
  * - The second run, and the batches after it, have a savepoint for each verb.
  *
- * So a verb may be run twice, as on PostgreSQL.
+ * So a verb may be run twice, as on PostgreSQL (docs/decisions/0018).
  */
 export class Batches {
   readonly #writer: Connection;
