@@ -22,7 +22,7 @@ export interface Child {
   stop(): Promise<void>;
 }
 
-export interface ChildOptions {
+interface ChildOptions {
   readonly script: string;
   readonly env: Readonly<Record<string, string>>;
   /** Options for Node itself. */

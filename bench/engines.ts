@@ -18,7 +18,7 @@ export interface Engine {
 }
 
 /** The part of another program's figure that the server is to reach, by CPU a lifecycle or by lifecycles/s. */
-export interface Wanted {
+interface Wanted {
   readonly of: Program['name'];
   readonly by: 'cpu' | 'rate';
   readonly ratio: number;

@@ -76,7 +76,7 @@ export async function prepareLanes(url: URL, count: number, adminKey?: string): 
 }
 
 /** Sends one request of a lifecycle and answers its body's text. */
-export type Send = (verb: Verb, request: string) => Promise<Reply>;
+type Send = (verb: Verb, request: string) => Promise<Reply>;
 
 /**
  * Takes one task from its creation to its payment.

@@ -18,7 +18,7 @@ export interface Measured {
 }
 
 /** A process that is put under load. */
-export interface Target {
+interface Target {
   readonly url: URL;
   /** Processor time it has taken so far, in milliseconds. */
   cpuMs(): number | undefined;

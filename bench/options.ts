@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-export const engineNames = ['sqlite', 'postgres'] as const;
+const engineNames = ['sqlite', 'postgres'] as const;
 export type EngineName = (typeof engineNames)[number];
 
 /** Each takes 17 connections to a PostgreSQL that has 200, and floor and servers are up at the same time. */

@@ -14,7 +14,7 @@ const targets = { startMs: 1_000, idleMiB: 150 };
 const mebibyte = 1024 * 1024;
 
 /** What the programs did with a number of processes each. */
-export interface Run {
+interface Run {
   readonly nodes: number;
   readonly rounds: readonly Round[];
 }

@@ -20,7 +20,7 @@ export interface Side {
   readonly lanes: readonly Lane[];
 }
 
-export interface SideOptions {
+interface SideOptions {
   readonly connections: number;
   /** How many processes it has. */
   readonly nodes: number;

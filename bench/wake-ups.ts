@@ -5,7 +5,7 @@ import { Connection, expectStatus, fieldsOf, getRequest, postTemplate, taskIdOf 
 import { verdict } from './report.ts';
 
 /** How long it took until deliveries were answered, and until they were heard of: milliseconds, ascending. */
-export interface Deliveries {
+interface Deliveries {
   readonly deliver: readonly number[];
   readonly wait: readonly number[];
   readonly stream: readonly number[];

@@ -23,13 +23,13 @@ export const floors = [
 ] as const;
 
 /** One file imports another; paths from the folder that was read. */
-export interface Import {
+interface Import {
   readonly from: string;
   readonly to: string;
 }
 
 /** A folder's files and folders, from those that nothing in it imports down, and what each of them imports. */
-export interface Folder {
+interface Folder {
   /** From the folder that was read; empty: that one itself. */
   readonly path: string;
   readonly children: ReadonlyMap<string, ReadonlySet<string>>;

@@ -2,7 +2,7 @@ import BetterSqlite, { type Statement } from 'better-sqlite3';
 import pg from 'pg';
 import type { Schema } from '../../packages/server/src/storage/schema.ts';
 
-export type Row = Readonly<Record<string, string | number | null>>;
+type Row = Readonly<Record<string, string | number | null>>;
 
 /** Writes rows past the server, as fast as the engine takes them: every row of a table has the same columns. */
 export interface Loader {

@@ -20,7 +20,7 @@ export interface Speaker {
 
 /** Who takes part, by what makes them special. */
 const roles = ['plain', 'tagged', 'matched', 'popular', 'owner', 'poster', 'verified'] as const;
-export const workerCount = 50;
+const workerCount = 50;
 
 export interface World {
   readonly agents: Readonly<Record<(typeof roles)[number], Speaker>>;

@@ -30,7 +30,7 @@ import { Readiness } from './verbs/readiness.ts';
 const passMs = secondMs / 2;
 
 /** The jobs of a server by their names. */
-export interface Jobs {
+interface Jobs {
   /** Carries out what is due. */
   readonly timers: TaskTimers;
   /** Tells the agents that were chosen for a task. */
@@ -59,7 +59,7 @@ export interface Core extends Context, Jobs {
   dispose(): Promise<void>;
 }
 
-export interface Replacements {
+interface Replacements {
   /** Instead of a log to the standard output. */
   readonly log?: Log;
   /** Instead of the system's name resolution, for host names of webhooks. */

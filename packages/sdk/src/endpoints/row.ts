@@ -21,7 +21,7 @@ export interface OtherSuccess<Reply extends z.ZodType = z.ZodType> {
 }
 
 /** An endpoint's row before the table gives it the name that it has there. */
-export interface Row<
+interface Row<
   Param extends string = string,
   Query extends z.ZodObject | undefined = z.ZodObject | undefined,
   Body extends z.ZodObject | undefined = z.ZodObject | undefined,
@@ -86,7 +86,7 @@ export function named<const T extends Readonly<Record<string, Row>>>(
 }
 
 /** The names of the parameters in a path: `id` in `/v1/tasks/:id`. */
-export type PathParam<Path extends string> = Path extends `${string}:${infer Rest}`
+type PathParam<Path extends string> = Path extends `${string}:${infer Rest}`
   ? Rest extends `${infer Name}/${infer Tail}`
     ? Name | PathParam<`/${Tail}`>
     : Rest

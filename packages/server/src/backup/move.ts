@@ -14,7 +14,7 @@ export interface Progress {
   readonly of: number;
 }
 
-export interface Moved {
+interface Moved {
   readonly from: string;
   readonly to: string;
   readonly tables: Readonly<Record<string, TableDigest>>;

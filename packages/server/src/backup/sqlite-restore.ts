@@ -7,7 +7,7 @@ import { locate, lock } from '../storage/sqlite/file.ts';
 import { checkBooksOf } from './books.ts';
 import { checkFile, sentence, snapshot, sync } from './sqlite-snapshot.ts';
 
-export interface Restored {
+interface Restored {
   /** The data file. */
   readonly path: string;
   /** Where the data that was there before is now; undefined: there was none. */

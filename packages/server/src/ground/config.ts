@@ -56,7 +56,7 @@ export interface Config {
   readonly logLevel: string;
 }
 
-export interface SystemTaskSettings {
+interface SystemTaskSettings {
   /** What the platform pays for an answer. */
   readonly prices: Readonly<Record<SystemTaskKind, number>>;
   /** How long a task waits to be matched, and a delivery to be checked. */

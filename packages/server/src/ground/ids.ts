@@ -50,7 +50,7 @@ function digits(value: number, length: number): string {
 const keyNameLength = 12;
 const keySecretLength = 43;
 
-export interface ApiKeyParts {
+interface ApiKeyParts {
   /** The part that names the key; it stands in the database as it is. */
   readonly keyId: string;
   /** The whole key, as the agent sends it. */

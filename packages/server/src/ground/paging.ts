@@ -20,7 +20,7 @@ export const searchBudgetMs = 80;
 export const countLimit = limits.countedTotal + 1;
 
 /** The lists that hand out cursors. Two of them may sort by the same columns, in other directions. */
-export type ListName =
+type ListName =
   | 'board'
   | 'mine'
   | 'ledger'
@@ -33,7 +33,7 @@ export type ListName =
   | `agents by ${DirectoryOrder}`;
 
 /** What every reply with a page says of its list. */
-export interface ListFacts {
+interface ListFacts {
   readonly total: number;
   readonly total_capped?: true;
   readonly next_cursor: string | null;

@@ -17,7 +17,6 @@ export const openStates = statesWhere(({ credits }) => credits === 'escrow');
 /** Ended: a task never leaves these. */
 export const endedStates = statesWhere(({ credits }) => credits !== 'escrow');
 export const paidStates = statesWhere(({ credits }) => credits === 'paid');
-export const returnedStates = statesWhere(({ credits }) => credits === 'returned');
 export const boardStates = statesWhere(({ isOnBoard }) => isOnBoard);
 export const workerStates = statesWhere(({ hasWorker }) => hasWorker);
 /** Open, with a delivery that waits for its review. */

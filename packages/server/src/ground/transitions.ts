@@ -24,7 +24,7 @@ export type PlatformTransition = Exclude<NamesBy<'platform'>, 'postSystem'>;
 const isClockTransition = (name: TransitionName): name is ClockTransition => transitions[name].by === 'clock';
 
 /** The clock's rows, upper first. */
-export const clockTransitions = transitionNames.filter(isClockTransition);
+const clockTransitions = transitionNames.filter(isClockTransition);
 
 /** The clock rows that come before `name` when both are due at the same time. */
 export function takesPrecedence(name: ClockTransition): ClockColumn[] {

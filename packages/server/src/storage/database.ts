@@ -13,7 +13,7 @@ export interface Reader {
 }
 
 /** A bug, or a damaged database: a query that must find a row found none. */
-export class MissingRow extends Error {
+class MissingRow extends Error {
   override readonly name = 'MissingRow';
 
   constructor(query: string) {

@@ -15,7 +15,7 @@ export type SqlValue = string | number | null;
 export type Params = Record<string, SqlValue>;
 
 /** The tables that servers take their work from. */
-export type Lockable = 'tasks' | 'outbox' | 'webhook_endpoints' | 'search_progress';
+type Lockable = 'tasks' | 'outbox' | 'webhook_endpoints' | 'search_progress';
 
 /** Clauses that one engine has and the other does without. */
 export interface EngineClauses {

@@ -9,7 +9,7 @@ import { boardStates } from '../ground/states.ts';
 import { statusIn } from '../storage/status.ts';
 
 /** What the public may know of the whole market. */
-export interface Counts {
+interface Counts {
   readonly agents: number;
   readonly open: number;
   readonly completed: number;

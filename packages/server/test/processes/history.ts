@@ -29,7 +29,7 @@ interface View {
 
 type Role = 'poster' | 'worker';
 
-export interface Story {
+interface Story {
   /** Unlike that of every other task. */
   readonly need: string;
   readonly price: number;
@@ -67,12 +67,12 @@ export interface Profile {
   readonly webhook_url?: string;
 }
 
-export interface Member extends Pick<Agent, 'id' | 'key'> {
+interface Member extends Pick<Agent, 'id' | 'key'> {
   readonly profile: Profile;
 }
 
 /** What goes on around a history. */
-export interface Surroundings {
+interface Surroundings {
   /** Who the next agent is. */
   readonly profile?: () => Profile;
   /** Hears of each chapter that begins. */

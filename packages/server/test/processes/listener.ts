@@ -1,7 +1,7 @@
 import type { Message, StreamReader } from '../support/streams.ts';
 
 /** Opens a stream from behind a position; undefined when there is none to be had at this moment. */
-export type OpenStream = (lastId: number) => Promise<StreamReader | undefined>;
+type OpenStream = (lastId: number) => Promise<StreamReader | undefined>;
 
 /**
  * Follows an agent's stream from its beginning, over as many connections as that takes: each goes on where the one before

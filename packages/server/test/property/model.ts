@@ -49,7 +49,7 @@ export interface ModelAgent {
   events: string[];
 }
 
-export const feePercent = 10;
+const feePercent = 10;
 const maxRejections = 3;
 const graceMs = 5 * minuteMs;
 export const maxAbandons = 3;

@@ -1,5 +1,5 @@
 /** A body that no endpoint takes. */
-export type BadBody = readonly [title: string, payload: string | Buffer];
+type BadBody = readonly [title: string, payload: string | Buffer];
 
 const bytes = (...values: number[]) => Buffer.from(values);
 

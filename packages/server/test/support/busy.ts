@@ -3,7 +3,7 @@ import { answer, answers, pickUp, registerHelper } from './helpers.ts';
 import { type Agent, claimTask, deadWebhook, deliverTask, type Market, postTask } from './market.ts';
 
 /** What a market under way has: agents who may go on with it wherever it is moved to. */
-export interface Busy {
+interface Busy {
   readonly poster: Agent;
   readonly worker: Agent;
   readonly suspended: Agent;

@@ -1,4 +1,4 @@
-export const engineNames = ['SQLite', 'PostgreSQL'] as const;
+const engineNames = ['SQLite', 'PostgreSQL'] as const;
 export type EngineName = (typeof engineNames)[number];
 
 const byWord: Readonly<Record<string, EngineName>> = { sqlite: 'SQLite', postgres: 'PostgreSQL' };

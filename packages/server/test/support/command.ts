@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os';
 import type { Env, Exit } from './process.ts';
 import { ServerProcess, mainFile } from './process.ts';
 
-export interface Outcome extends Exit {
+interface Outcome extends Exit {
   readonly stdout: string;
   readonly stderr: string;
 }

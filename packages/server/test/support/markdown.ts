@@ -1,6 +1,6 @@
 import { parse } from 'yaml';
 
-export interface MarkdownReply {
+interface MarkdownReply {
   readonly fields: Readonly<Record<string, unknown>>;
   /** All that follows the closing `---` line. */
   readonly body: string;

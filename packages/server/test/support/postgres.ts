@@ -11,7 +11,7 @@ import pg from 'pg';
  * The package's own starter is not used: PostgreSQL refuses to run as root, and the starter would then make a user on
  * the machine, whom a checkout in a private folder would still keep from the binaries.
  */
-export interface PostgresServer {
+interface PostgresServer {
   /** The address of its own database `postgres`, for `createDatabase`. */
   readonly adminUrl: string;
   /**
@@ -29,7 +29,7 @@ export interface PostgresServer {
   stop(): Promise<void>;
 }
 
-export interface PostgresOptions {
+interface PostgresOptions {
   /** Whether a commit waits for the disk, as it must wherever data matters. Tests that don't kill it go faster without. */
   readonly durable?: boolean;
 }

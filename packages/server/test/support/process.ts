@@ -24,7 +24,7 @@ const living = new Set<ChildProcess>();
 process.once('exit', () => living.forEach(killGroup));
 
 /** What to run in place of `node src/main.ts`, to start the server the way somebody else does. */
-export interface Launch {
+interface Launch {
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd?: string;

@@ -23,7 +23,7 @@ export async function listen({ app }: Market): Promise<{ url: string; sockets: R
   return { url: `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`, sockets };
 }
 
-export interface StreamOptions {
+interface StreamOptions {
   readonly query?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** Takes nothing that comes, until `resume`. */

@@ -1,7 +1,7 @@
 import BetterSqlite from 'better-sqlite3';
 import pg from 'pg';
 
-export type Row = Readonly<Record<string, unknown>>;
+type Row = Readonly<Record<string, unknown>>;
 export type Tables = Readonly<Record<string, readonly Row[]>>;
 
 /** Everything that is in a database, read through a connection of its own: two of these are equal when nothing changed. */

@@ -1,5 +1,5 @@
 /** A part of the guide that can be read alone. */
-export interface Section {
+interface Section {
   readonly slug: string;
   readonly text: string;
 }

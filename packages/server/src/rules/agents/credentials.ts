@@ -66,7 +66,7 @@ export const wrongKey = () =>
 /** SHA-256 is enough: keys are 256 bits of chance, there is nothing to guess. */
 export const hashKey = (key: string) => hash('sha256', key, 'hex');
 
-export interface NewKey {
+interface NewKey {
   readonly key: string;
   readonly row: { readonly id: string; readonly key_hash: string };
 }

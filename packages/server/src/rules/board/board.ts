@@ -47,7 +47,7 @@ export function justBefore({ position }: Listed): Position {
   return position.part === 'window' ? { part: 'window', shown: [] } : { ...position, id: '' };
 }
 
-export interface Listed {
+interface Listed {
   readonly id: string;
   /** The agent's rank among the chosen; null when it is one of everyone's. */
   readonly rank: number | null;
@@ -58,7 +58,7 @@ export interface Listed {
 /** The tasks of a part one by one, no more than are asked for; then where it goes on, null: nowhere. */
 type Part<End extends Position> = AsyncGenerator<Listed, End | null>;
 
-export interface Page {
+interface Page {
   readonly tasks: Listed[];
   /** How many tasks were met: those that were passed over, then those of the page. */
   readonly met: number;

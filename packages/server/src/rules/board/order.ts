@@ -12,9 +12,9 @@ const unknownTrust = 0.5;
 const trustScale = 1_000_000;
 
 /** A place in the order: the tags shared, reputation, trust, then age and id. */
-export type Place = readonly [overlap: number, reputation: number, trust: number, createdAt: number, id: string];
+type Place = readonly [overlap: number, reputation: number, trust: number, createdAt: number, id: string];
 
-export function placeOf(row: BoardRow, capabilities: ReadonlySet<string>): Place {
+function placeOf(row: BoardRow, capabilities: ReadonlySet<string>): Place {
   const tags = new Set([...(JSON.parse(row.tags) as string[]).map(foldTag), ...(JSON.parse(row.hints) as string[])]);
   let overlap = 0;
   for (const tag of tags) if (capabilities.has(tag)) overlap++;
@@ -23,7 +23,7 @@ export function placeOf(row: BoardRow, capabilities: ReadonlySet<string>): Place
 }
 
 /** Negative when `a` comes first. */
-export function comparePlaces(a: Place, b: Place): number {
+function comparePlaces(a: Place, b: Place): number {
   return b[0] - a[0] || b[1] - a[1] || b[2] - a[2] || a[3] - b[3] || (a[4] < b[4] ? -1 : a[4] > b[4] ? 1 : 0);
 }
 

@@ -17,7 +17,7 @@ export interface AmongMatched extends RankedAge {
   readonly part: 'matched';
 }
 
-export interface InWindow {
+interface InWindow {
   readonly part: 'window';
   readonly shown: readonly string[];
 }

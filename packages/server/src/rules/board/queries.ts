@@ -227,7 +227,7 @@ export interface MatchedRow extends TaskRef {
   readonly rank: number;
 }
 
-export interface MatchStart extends Params {
+interface MatchStart extends Params {
   agent: string;
   after_rank: number;
   after_created_at: number;

@@ -68,7 +68,7 @@ export const questionOfTask = prepared('questionOfTask', (db, p: { id: string; t
 );
 
 /** Of all agents, or of one of them alone. */
-export type Scope = 'all' | 'own';
+type Scope = 'all' | 'own';
 
 interface ThreadParams extends Record<string, string | number> {
   task_id: string;

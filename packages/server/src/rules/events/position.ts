@@ -1,5 +1,5 @@
 /** The numbers of an agent's stream that are kept. */
-export interface Bounds {
+interface Bounds {
   /** The oldest that is kept; one more than the newest where none is. */
   readonly oldest: number;
   readonly last: number;

@@ -12,7 +12,7 @@ const mostStreams = 20_000;
 const mostReads = 4;
 
 /** What a reader asks for. */
-export interface StreamRequest {
+interface StreamRequest {
   /** The last event that it knows; undefined: it wants what happens from now on. */
   readonly after?: number | undefined;
   readonly types?: readonly EventType[] | undefined;

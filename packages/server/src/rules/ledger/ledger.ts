@@ -14,7 +14,7 @@ import * as queries from './queries.ts';
 export const mintAccount = 'mint';
 export const feesAccount = 'fees';
 
-export interface Transfer {
+interface Transfer {
   /** An id of kind `ledgerEntry`; each account sees its own leg of the transfer under it. */
   readonly transferId: string;
   /** Epoch milliseconds. */
@@ -95,7 +95,7 @@ export async function hold(
   ]);
 }
 
-export interface Settlement {
+interface Settlement {
   readonly id: string;
   readonly poster_id: string;
   readonly worker_id: string;

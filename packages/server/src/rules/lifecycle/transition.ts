@@ -17,7 +17,7 @@ import { lockPostedTask, type RecordedTask } from '../tasks/queries.ts';
 import { platformStatements } from '../tasks/statements.ts';
 import { tagsOf } from '../tasks/view.ts';
 
-export interface Moved {
+interface Moved {
   /** The agent who did it; null for the clock. */
   readonly actorId: string | null;
   /** Whose claim it is, or was until now. */

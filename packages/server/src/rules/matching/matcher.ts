@@ -105,7 +105,7 @@ const bestAgents = prepared('bestAgents', (db, p: { limit: number }) =>
     .limit(p.limit),
 );
 
-export interface Wanted {
+interface Wanted {
   readonly need: string;
   readonly tags: readonly string[];
   readonly posterId: string;

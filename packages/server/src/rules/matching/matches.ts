@@ -85,7 +85,7 @@ const moveMatches = prepared('moveMatches', (db, p: { task_id: string; on_board:
   db.updateTable('matches').set({ on_board: p.on_board }).where('task_id', '=', p.task_id),
 );
 
-export const hintsOf = (task: Pick<TaskRow, 'hints'>) => JSON.parse(task.hints) as string[];
+const hintsOf = (task: Pick<TaskRow, 'hints'>) => JSON.parse(task.hints) as string[];
 
 /** Puts what was found out about a task on the board with it, or takes it off. */
 export function moveMatchesOnBoard(

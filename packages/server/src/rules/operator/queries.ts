@@ -30,7 +30,7 @@ interface Page extends Params {
   offset: number;
 }
 
-export type ReportFilter = ReportStatus | 'any';
+type ReportFilter = ReportStatus | 'any';
 
 /** A page of the reports of a status, newest first. */
 export const reportsPage = perShape((status: ReportFilter) =>

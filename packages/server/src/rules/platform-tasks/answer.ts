@@ -36,7 +36,7 @@ export async function apply(work: Work, task: MovedTask, answer: Answer, workerI
   }
 }
 
-export type Answer =
+type Answer =
   | { readonly kind: 'match'; readonly value: MatchAnswer }
   | { readonly kind: 'verify'; readonly value: VerifyAnswer }
   | { readonly kind: 'extract'; readonly value: ExtractAnswer };

@@ -13,7 +13,7 @@ import { changeTrustIn, raiseMutualTrust } from './trust.ts';
  */
 
 /** An approved delivery. */
-export interface Approval {
+interface Approval {
   readonly posterId: string;
   readonly workerId: string;
   /** The task's, as the poster wrote them. */

@@ -2,7 +2,7 @@
 export type Pace = () => Promise<boolean>;
 
 /** So many steps. */
-export function steps(count: number, between: () => Promise<unknown> = async () => undefined): Pace {
+function steps(count: number, between: () => Promise<unknown> = async () => undefined): Pace {
   let done = 0;
   return async () => {
     if (done > 0 && done < count) await between();
@@ -11,7 +11,7 @@ export function steps(count: number, between: () => Promise<unknown> = async () 
 }
 
 /** Lets everybody else's requests have their turn. */
-export const breathe = () => new Promise((resolve) => setImmediate(resolve));
+const breathe = () => new Promise((resolve) => setImmediate(resolve));
 
 /** Steps for so long, with everybody else's requests in between. */
 export function unhurried(budgetMs: number): Pace {

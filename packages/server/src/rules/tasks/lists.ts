@@ -7,7 +7,7 @@ import type { Schema } from '../../storage/schema.ts';
  * The lists of an agent's own tasks. A page is read in two steps, first which tasks and how long their
  * texts are, then the tasks themselves, so that a page of the longest texts can be cut short before it is in memory.
  */
-export interface PageRow {
+interface PageRow {
   readonly id: string;
   readonly created_at: number;
   /** Characters of text that the task brings into a reply. */
@@ -15,7 +15,7 @@ export interface PageRow {
 }
 
 /** Where a page begins: behind this task in the list's order. */
-export type Position = Pick<PageRow, 'id' | 'created_at'>;
+type Position = Pick<PageRow, 'id' | 'created_at'>;
 
 /** The platform's own tasks show the texts of what they are about twice; each candidate's id stands for 2,000 characters. */
 const textSize = sql<number>`coalesce(length(tasks.need), 0) + coalesce(length(tasks.context), 0) + coalesce(length(tasks.result), 0)
@@ -41,7 +41,7 @@ export const sizesByIds = perShape((count: number) =>
   ),
 );
 
-export type Role = 'poster' | 'worker';
+type Role = 'poster' | 'worker';
 
 /** Which of an agent's tasks: a shape of the prepared queries below, `role/status`, each part a name or `any`. */
 export const mineShape = (role: Role | undefined, status: TaskStatus | undefined) =>

@@ -16,7 +16,7 @@ const mostHeaderBytes = 16 * 1024;
 /** However long the receiver would keep a connection: each holds a file of this server's. */
 const longestIdleMs = 10 * secondMs;
 
-export interface Post {
+interface Post {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;

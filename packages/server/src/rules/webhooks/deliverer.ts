@@ -31,7 +31,7 @@ const rewriteMs = secondMs;
 
 /** How an attempt went, for the metrics. */
 export const outcomes = ['delivered', 'failed', 'dead'] as const;
-export type Outcome = (typeof outcomes)[number];
+type Outcome = (typeof outcomes)[number];
 
 /** An endpoint's turn to be served, by a lease. */
 interface Turn {

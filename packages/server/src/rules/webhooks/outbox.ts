@@ -2,7 +2,7 @@ import type { Work } from '../../storage/ground.ts';
 import { callEndpoint, insertDelivery } from './queries.ts';
 
 /** What a delivery tells of. */
-export interface Told {
+interface Told {
   readonly agentId: string;
   /** The event's number; null for a test. */
   readonly number: number | null;

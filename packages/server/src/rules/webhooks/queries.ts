@@ -254,7 +254,7 @@ export const restartDelivery = prepared('restartDelivery', (db, p: { agent_id: s
     .returningAll(),
 );
 
-export type DeliveryFilter = DeliveryStatus | 'any';
+type DeliveryFilter = DeliveryStatus | 'any';
 
 interface Page extends Params {
   agent_id: string;

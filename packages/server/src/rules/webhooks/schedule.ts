@@ -21,7 +21,7 @@ export const keptMs: Readonly<Record<Exclude<DeliveryStatus, 'pending'>, number>
 };
 
 /** What becomes of a delivery after an attempt: the columns that change. */
-export interface Aftermath {
+interface Aftermath {
   readonly status: DeliveryStatus;
   readonly tries: number;
   readonly next_at: number | null;

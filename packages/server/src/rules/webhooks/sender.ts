@@ -22,7 +22,7 @@ export interface Answer {
   readonly durationMs: number;
 }
 
-export interface SenderConfig extends WebhookPolicy {
+interface SenderConfig extends WebhookPolicy {
   readonly timeoutSeconds: number;
 }
 

@@ -12,7 +12,7 @@ const codeOf = (error: unknown): string =>
  * A node of a later version has added to a table since the statement was prepared on this connection, which refuses it
  * from then on ("cached plan must not change result type"). On another connection it runs.
  */
-export const isOutdated = (error: unknown) => codeOf(error) === '0A000';
+const isOutdated = (error: unknown) => codeOf(error) === '0A000';
 
 /** The session is one of a standby, or of a server that has become one. */
 const isReadOnly = (error: unknown) => codeOf(error) === '25006' || error instanceof NotPrimary;

@@ -6,7 +6,7 @@ const oldestServer = 14;
 const clockToleranceMs = 1_000;
 
 /** How long a statement of a session may take, and how long it may leave a transaction open. 0: as long as it likes. */
-export interface SessionLimits {
+interface SessionLimits {
   readonly statementMs: number;
   readonly idleInTransactionMs: number;
 }

@@ -49,7 +49,7 @@ class TransactionalAdapter extends SqliteAdapter {
   }
 }
 
-export interface SqliteOptions {
+interface SqliteOptions {
   /** The data file; made, with its folder, when it is not there. */
   readonly path: string;
   /** The database may grow to so many pages of 4 KiB; then it behaves as on a full disk. */

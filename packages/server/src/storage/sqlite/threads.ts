@@ -7,7 +7,7 @@ interface Job extends JobOrder {
   readonly reject: (error: unknown) => void;
 }
 
-export interface ThreadsOptions {
+interface ThreadsOptions {
   /** The data file. */
   readonly path: string;
   /** Threads at once, at most. */

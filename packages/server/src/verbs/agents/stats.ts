@@ -25,7 +25,7 @@ const earnedBy = prepared('earnedBy', (db, p: { id: string; at: number }) =>
 );
 
 /** The tags that an agent has completed most tasks under. */
-export const topTags = prepared('topTags', (db, p: { id: string; limit: number }) =>
+const topTags = prepared('topTags', (db, p: { id: string; limit: number }) =>
   db
     .selectFrom('agent_tags')
     .select(['name', 'tasks_completed', 'earned', 'rating_sum', 'rating_count'])

@@ -12,7 +12,7 @@ import { headerRefs } from './headers.ts';
 type Line = (example: Json) => string;
 
 /** A reply's body in both formats; the Markdown is what the server itself makes of the JSON. */
-export function bodies(
+function bodies(
   schema: Json,
   examples: Readonly<Record<string, Json>>,
   { line, alwaysJson }: { readonly line: Line; readonly alwaysJson: boolean },

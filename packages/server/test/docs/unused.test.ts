@@ -1,0 +1,63 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import ts from 'typescript';
+import { expect, it, onTestFinished } from 'vitest';
+import { unusedDependencies, unusedExports } from '../../../../docs/unused.ts';
+
+function unusedIn(files: Record<string, string>, entryPoints: string[] = []): string[] {
+  const folder = mkdtempSync(join(tmpdir(), 'pinchwork-unused-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const manifest = { 'package.json': '{"type":"module"}' };
+  for (const [name, text] of Object.entries({ ...manifest, ...files })) writeFileSync(join(folder, name), text);
+  const module = ts.ModuleKind.NodeNext;
+  const options: ts.CompilerOptions = { module, allowImportingTsExtensions: true, noLib: true, types: [] };
+  const paths = Object.keys(files).map((name) => join(folder, name));
+  const program = ts.createProgram(paths, options);
+  return unusedExports(
+    program,
+    entryPoints.map((name) => join(folder, name)),
+    folder,
+  );
+}
+
+it('an export that only its own file uses is unused, be it a value or a type', () => {
+  const files = {
+    'a.ts':
+      'export const one = 1; export interface Two { x: number } export const three = one; export type Four = Two;',
+    'b.ts': "import { three, type Four } from './a.ts'; const four: Four = { x: three }; console.log(four);",
+  };
+  expect(unusedIn(files)).toEqual(['a.ts: Two', 'a.ts: one']);
+});
+
+it('an export is used by a namespace, a later import, a shorthand and a new name', () => {
+  const files = {
+    'a.ts': 'export const one = 1; export const two = 2; export const three = 3; export const four = 4;',
+    // The library of types takes seconds to read; a later import needs this one of them.
+    'promise.d.ts': 'interface Promise<T> { then(done: (value: T) => void): void }',
+    'b.ts': [
+      "import * as a from './a.ts'; import { two as zwei, three } from './a.ts';",
+      "const { four } = await import('./a.ts');",
+      'console.log(a.one, zwei, { three }, four); export {};',
+    ].join('\n'),
+  };
+  expect(unusedIn(files)).toEqual([]);
+});
+
+it('an export of an entry point is used', () => {
+  const files = { 'a.ts': 'export const one = 1; export const two = 2;', 'b.ts': "export { one } from './a.ts';" };
+  expect(unusedIn(files, ['b.ts'])).toEqual(['a.ts: two']);
+});
+
+it('a dependency is used by a string that names it, by a script, or by the package whose types it has', () => {
+  const manifest = {
+    name: 'x',
+    scripts: { check: 'prettier --check .' },
+    dependencies: { used: '1', 'used-not': '1', '@scope/used': '1', '@types/used': '1', '@types/other': '1' },
+    devDependencies: { prettier: '3' },
+  };
+  expect(unusedDependencies(manifest, ["import 'used/part.js'", 'resolve("@scope/used")'])).toEqual([
+    'used-not',
+    '@types/other',
+  ]);
+});
