@@ -2,18 +2,15 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 
-/**
- * Serves one file of ours, as it is on disk.
- *
- * @param maxAgeSeconds how long a browser need not ask again.
- */
-export function serveFile(
-  app: FastifyInstance,
-  url: string,
-  file: URL | string,
-  type: string,
-  maxAgeSeconds = 3_600,
-): void {
+export interface ServedFile {
+  readonly file: URL | string;
+  readonly type: string;
+  /** How long a browser need not ask again. */
+  readonly maxAgeSeconds?: number;
+}
+
+/** Serves one file of ours, as it is on disk. */
+export function serveFile(app: FastifyInstance, url: string, { file, type, maxAgeSeconds = 3_600 }: ServedFile): void {
   app.get(url, async (_request, reply) => {
     const { size } = await stat(file);
     return reply

@@ -85,9 +85,9 @@ export class Board {
   /** Whether a search has looked through its first few tasks, and may go on apart. */
   #hasLooked = false;
 
-  constructor(reader: BoardReader, agentId: string, now: number, filter: BoardFilter, pacing: Pacing) {
+  constructor(reader: BoardReader, board: BoardParams, filter: BoardFilter, pacing: Pacing) {
     this.#reader = reader;
-    this.#board = { agent: agentId, now };
+    this.#board = board;
     const { tags, part } = filter;
     this.#filter = { tags, needle: part === undefined ? undefined : new Needle(part) };
     this.#look = { reader, board: this.#board, filter: this.#filter };

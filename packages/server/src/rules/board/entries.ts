@@ -37,8 +37,7 @@ const tables = { board_tags: entries('board_tags'), board_hints: entries('board_
 export function moveEntries(
   tx: Tx,
   table: EntryTable,
-  task: Pick<TaskRow, 'id' | 'created_at'>,
-  tags: readonly string[],
+  { task, tags }: { task: Pick<TaskRow, 'id' | 'created_at'>; tags: readonly string[] },
   isOnBoard: boolean,
 ): void {
   if (tags.length === 0) return;

@@ -49,9 +49,7 @@ export const mostGranted = 2 ** 52;
 export async function grant(
   tx: Tx,
   transfer: Transfer,
-  agentId: string,
-  amount: number,
-  reason: string,
+  { agentId, amount, reason }: { agentId: string; amount: number; reason: string },
 ): Promise<void> {
   if ((await tx.run(queries.countGrant, { amount, most: mostGranted })) === 0) {
     const { granted } = (await tx.first(queries.grantedSoFar, {}))!;

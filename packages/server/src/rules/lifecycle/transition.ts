@@ -97,7 +97,7 @@ function moveOnBoard(tx: Tx, row: Transition, task: RecordedTask): void {
   const { isOnBoard } = stateOf(row.to);
   if (task.kind !== 'work' || wasOnBoard === isOnBoard) return;
   moveMatchesOnBoard(tx, task, isOnBoard);
-  moveEntries(tx, 'board_tags', task, tagsOf(task), isOnBoard);
+  moveEntries(tx, 'board_tags', { task, tags: tagsOf(task) }, isOnBoard);
 }
 
 /** What a transition says about the agents: what they have done, and how well. */

@@ -78,7 +78,7 @@ export async function setMatches(
     tx.send(insertMatches(agents.length), params);
     tellMatched(work, task.id, 'task_matched', {});
   }
-  moveEntries(tx, 'board_hints', task, hints, true);
+  moveEntries(tx, 'board_hints', { task, tags: hints }, true);
 }
 
 const moveMatches = prepared('moveMatches', (db, p: { task_id: string; on_board: number }) =>
@@ -94,5 +94,5 @@ export function moveMatchesOnBoard(
   isOnBoard: boolean,
 ): void {
   if (task.match_count > 0) tx.send(moveMatches, { task_id: task.id, on_board: Number(isOnBoard) });
-  moveEntries(tx, 'board_hints', task, hintsOf(task), isOnBoard);
+  moveEntries(tx, 'board_hints', { task, tags: hintsOf(task) }, isOnBoard);
 }

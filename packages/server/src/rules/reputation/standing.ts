@@ -172,7 +172,7 @@ export function recordAnswer(tx: Tx, workerId: string, earned: number, at: numbe
 
 /** A delivery was rejected: its poster trusts the worker less. */
 export function recordRejection(tx: Tx, posterId: string, workerId: string, at: number): void {
-  changeTrustIn(tx, posterId, workerId, false, at);
+  changeTrustIn(tx, { truster: posterId, trusted: workerId, at }, 'less');
   tx.send(countRejected, { id: workerId });
 }
 
@@ -183,7 +183,7 @@ export function recordWorkersRating(
   rating: number,
   at: number,
 ): void {
-  changeTrustIn(tx, task.workerId, task.posterId, rating >= 3, at);
+  changeTrustIn(tx, { truster: task.workerId, trusted: task.posterId, at }, rating >= 3 ? 'more' : 'less');
   tx.send(countRating, { id: task.posterId, rating });
   sendToTags(tx, task.tags, { agent: task.posterId, completed: 0, earned: 0, rating, ratings: 1 });
 }

@@ -31,7 +31,7 @@ const down: TrustChange = {
   next: (score) => sql<number>`${score} * ${sql.lit(1 - step)}`,
 };
 
-interface PairParams extends Params {
+export interface PairParams extends Params {
   truster: string;
   trusted: string;
   at: number;
@@ -65,7 +65,7 @@ export function raiseMutualTrust(tx: Tx, one: string, other: string, at: number)
   tx.send(raiseBoth, { truster, trusted, at });
 }
 
-/** One trusts the other more, or less. */
-export function changeTrustIn(tx: Tx, truster: string, trusted: string, more: boolean, at: number): void {
-  tx.send(more ? raiseOne : lowerOne, { truster, trusted, at });
+/** One trusts the other more, or less, since `at`. */
+export function changeTrustIn(tx: Tx, pair: PairParams, change: 'more' | 'less'): void {
+  tx.send(change === 'more' ? raiseOne : lowerOne, pair);
 }

@@ -189,7 +189,7 @@ export function grantCredits(call: Anonymous, input: z.output<typeof GrantReques
     const reason = input.reason ?? 'admin_grant';
     const { id } = await readAgent(tx, input.agent_id);
     const transfer = { transferId: ctx.newId('ledgerEntry'), at: ctx.clock.now() };
-    await ledger.grant(tx, transfer, id, input.amount, reason);
+    await ledger.grant(tx, transfer, { agentId: id, amount: input.amount, reason });
     const { balance } = (await tx.first(accountBalance, { id }))!;
     const before = { credits: balance - input.amount };
     logAction(call, tx, { action: 'grant_credits', subject: id, before, after: { credits: balance, reason } });

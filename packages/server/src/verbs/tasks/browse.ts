@@ -15,7 +15,7 @@ export async function listBoard(call: Call, query: z.output<typeof BoardQuery>):
   const { ctx, agentId } = call;
   const filter = boardFilter(query);
   const { from, offset } = decodePosition(query);
-  const board = new Board(ctx.db, agentId, ctx.clock.now(), filter, patient(searchBudgetMs));
+  const board = new Board(ctx.db, { agent: agentId, now: ctx.clock.now() }, filter, patient(searchBudgetMs));
   const [{ tasks, met, cut, kept, isLast, rows }, count] = await Promise.all([
     readPage(call, board, { from, offset, limit: query.limit }),
     board.count(),

@@ -93,7 +93,7 @@ async function claimThrough(call: Call, filter: BoardFilter, count: number): Pro
     if (claimed !== null) return claimed;
     const { cut } = given;
     if (cut === null) return { tasks: [], isPartial: false };
-    const board = new Board(ctx.db, agentId, ctx.clock.now(), filter, pacing);
+    const board = new Board(ctx.db, { agent: agentId, now: ctx.clock.now() }, filter, pacing);
     const ahead = await board.page({ from: cut, offset: 0, limit: 1 });
     const [next] = ahead.tasks;
     if (next === undefined) return { tasks: [], isPartial: ahead.cut !== null };
@@ -111,7 +111,7 @@ async function claimNext(
   const { accepts_system_tasks } = await refuseIfBarred(tx, agentId, now);
   const system = accepts_system_tasks === 1 ? await claimSystemTasks(work, agentId, count) : [];
   const rows: MovedTask[] = [];
-  const board = new Board(tx, agentId, now, filter, hurried(stepsAtOnce));
+  const board = new Board(tx, { agent: agentId, now }, filter, hurried(stepsAtOnce));
   let cut: Position | null = null;
   for (let position = from; system.length + rows.length < count;) {
     const limit = count - system.length - rows.length + spare;

@@ -57,12 +57,10 @@ export function documentRoutes(app: FastifyInstance, ctx: Context): void {
       ? send(reply, 'text/html; charset=utf-8', toHtml(terms(request)))
       : send(reply, markdown, terms(request));
   });
-  serveFile(
-    app,
-    documents.favicon.path,
-    new URL('../../../../documents/favicon.svg', import.meta.url),
-    'image/svg+xml',
-  );
+  serveFile(app, documents.favicon.path, {
+    file: new URL('../../../../documents/favicon.svg', import.meta.url),
+    type: 'image/svg+xml',
+  });
   app.get(documents.home.path, async (request, reply) =>
     reply.header('vary', 'Accept').redirect(wantsHtml(request) ? documents.human.path : documents.skill.path, 307),
   );

@@ -39,12 +39,10 @@ export function pageRoutes(app: FastifyInstance, ctx: Context): void {
   const send = (reply: FastifyReply, page: Html) =>
     reply.headers({ 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' }).send(page.text);
 
-  serveFile(
-    app,
-    '/human/style.css',
-    new URL('../../../../documents/style.css', import.meta.url),
-    'text/css; charset=utf-8',
-  );
+  serveFile(app, '/human/style.css', {
+    file: new URL('../../../../documents/style.css', import.meta.url),
+    type: 'text/css; charset=utf-8',
+  });
   app.get(documents.human.path, async (request, reply) => {
     const [{ agents, open, completed }, tasks] = await Promise.all([
       counts(),

@@ -22,8 +22,11 @@ export function referenceRoutes(app: FastifyInstance, ctx: Context): void {
     const text = (await document)(baseUrl(ctx, request));
     return cacheDocument(ctx, reply).header('content-type', 'application/json; charset=utf-8').send(text);
   });
-  serveFile(app, documents.docs.path, ours('docs.html'), 'text/html; charset=utf-8');
-  serveFile(app, '/docs/start.js', ours('docs.js'), 'text/javascript; charset=utf-8');
-  serveFile(app, '/docs/swagger-ui.css', swaggerUi('swagger-ui.css'), 'text/css; charset=utf-8');
-  serveFile(app, '/docs/swagger-ui-bundle.js', swaggerUi('swagger-ui-bundle.js'), 'text/javascript; charset=utf-8');
+  serveFile(app, documents.docs.path, { file: ours('docs.html'), type: 'text/html; charset=utf-8' });
+  serveFile(app, '/docs/start.js', { file: ours('docs.js'), type: 'text/javascript; charset=utf-8' });
+  serveFile(app, '/docs/swagger-ui.css', { file: swaggerUi('swagger-ui.css'), type: 'text/css; charset=utf-8' });
+  serveFile(app, '/docs/swagger-ui-bundle.js', {
+    file: swaggerUi('swagger-ui-bundle.js'),
+    type: 'text/javascript; charset=utf-8',
+  });
 }
