@@ -7,6 +7,8 @@ const longTests = '**/*.long.test.ts';
 const scaledTests = '**/*.property.test.ts';
 /** What looks at every query that is declared must not see those of other tests: it has a process of its own. */
 const isolatedTests = '**/storage/plans.test.ts';
+/** What starts servers and programs; the rest is `npm run test:quick`. */
+const serverTests = ['**/test/processes/**/*.test.ts', '**/test/commands/**/*.test.ts'];
 
 const inherited = ['**/node_modules/**'];
 
@@ -23,8 +25,13 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'short', include: [everyTest], exclude: [...inherited, longTests, isolatedTests] },
+        test: {
+          name: 'short',
+          include: [everyTest],
+          exclude: [...inherited, longTests, isolatedTests, ...serverTests],
+        },
       },
+      { extends: true, test: { name: 'short servers', include: serverTests, exclude: [...inherited, longTests] } },
       { extends: true, test: { name: 'short isolated', include: [isolatedTests], isolate: true } },
       {
         extends: true,
