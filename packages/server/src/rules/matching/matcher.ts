@@ -8,24 +8,30 @@ import { everybody, wordShapes } from './word-index.ts';
 import { wordsOf } from './words.ts';
 
 /**
- * Finds the agents that suit a task by what they say of themselves (contract section 6): a shared tag counts two, a
- * shared word one, reputation breaks ties. It reads postings, the rarest words first, and never loops over the agents,
- * so it is fast enough to run while a task is created (0.2 ms among 100,000 agents).
+ * Finds the agents that suit a task (contract section 6). A capability tag shared with the task scores two points, a
+ * word of `good_at` shared with the need scores one, and reputation breaks ties. The matcher reads postings, rarest
+ * words first, and never loops over all agents, so that it can run while a task is created (0.2 ms among 100,000
+ * agents).
  */
 
-/** Words of a need that are looked at. */
+/** At most this many words of a need are used. */
 const mostWords = 200;
-/** Postings that are read for the words, unless the rarest has more. */
+/** At most this many postings are read; the rarest word is always read, even if it has more. */
 const mostPostings = 500;
-/** Agents who have a tag that are looked at from either end: those who registered first, and those who did last. */
+/** Active agents read per tag from each end of the id order: the first and the last to register. */
 const mostPerEnd = 100;
-/** Where very many are suspended, so many are passed over at most. */
+/** Rows read per tag and end to find the active ones: the bound where many agents are suspended. */
 const reachPerEnd = 1_000;
-/** Where more than that have a tag, also those who have it among the agents of the best reputation, and among those who share the most words. */
+/**
+ * If more agents than both ends hold have a tag, the tag is also looked up among the agents with the best reputation
+ * and among those that share the most words with the need.
+ */
 const mostReputed = 200;
 const mostWordy = 100;
 
-/** A word that more agents share says nothing of any of them, in whatever language. */
+/**
+ * A word that more agents than this share does not tell them apart. This works in any language, without a stop list.
+ */
 const commonest = 1_000;
 const isCommon = (agents: number, all: number) => agents > commonest || (agents > 50 && agents > all / 5);
 
@@ -74,7 +80,7 @@ const capableOf = perShape((count: number) =>
   ),
 );
 
-/** Which of a JSON list of agents have which of these tags. */
+/** The capability tags among `tag_0`, `tag_1`, … of each agent in a JSON list of ids. */
 const capableAmong = perShape((count: number) =>
   prepared(`capableAmong${count}Tags`, (db, p: { agents: string } & Params, engine) =>
     db
@@ -86,7 +92,7 @@ const capableAmong = perShape((count: number) =>
   ),
 );
 
-/** Those of a JSON list of ids that are there and not suspended. */
+/** The existing, active agents among a JSON list of ids. */
 const activeAgents = prepared('activeAgents', (db, p: { agents: string }, engine) =>
   db
     .selectFrom('agents')
@@ -112,9 +118,11 @@ interface Wanted {
 }
 
 /**
- * The agents that share a tag or a word with a task, best first.
+ * Finds the active agents that share a capability tag or a word with a task, without its poster.
  *
- * @param most how many at most.
+ * @param wanted the task's need, its folded tags and its poster.
+ * @param most maximum length of the result.
+ * @returns ids of agents, best score first, then best reputation, then smallest id.
  */
 export async function findAgents(reader: Reader, wanted: Wanted, most: number): Promise<string[]> {
   const scores = new Map<string, number>();
@@ -135,7 +143,7 @@ export async function findAgents(reader: Reader, wanted: Wanted, most: number): 
   return found.slice(0, most);
 }
 
-/** Who has which score, the highest first. */
+/** Agents grouped by score, highest score first. */
 const byScore = (scores: ReadonlyMap<string, number>) =>
   [...Map.groupBy(scores.keys(), (id) => scores.get(id)!)].sort(([a], [b]) => b - a);
 
@@ -147,7 +155,7 @@ async function sharersOfWords(reader: Reader, words: readonly string[]): Promise
   );
   const all = counts.get(everybody) ?? 0;
   counts.delete(everybody);
-  // Of words that as many share the word itself decides: rows come in another order from each engine.
+  // The word breaks ties, because the engines return rows in different orders.
   const rarest = [...counts]
     .filter(([, agents]) => agents > 0 && !isCommon(agents, all))
     .sort(([word, a], [other, b]) => a - b || (word < other ? -1 : 1));
@@ -163,7 +171,7 @@ async function sharersOfWords(reader: Reader, words: readonly string[]): Promise
   return reader.all(postingsOf(size), { ...params, limit: commonest });
 }
 
-/** @param wordiest agents who may have a tag that so many have that not all are looked at. */
+/** @param wordiest agents that share the most words with the need; checked for tags that too many agents have. */
 async function sharersOfTags(
   reader: Reader,
   tags: readonly string[],
@@ -175,11 +183,11 @@ async function sharersOfTags(
   const others = isPopular ? await reader.all(bestAgents, { limit: mostReputed }) : [];
   const agents = JSON.stringify([...wordiest, ...others.map(({ id }) => id)]);
   const among = isPopular ? await reader.all(capableAmong(tags.length), { ...tagParams(tags), agents }) : [];
-  // Where few have a tag, both ends are the same.
+  // If few agents have a tag, both ends return the same rows.
   return [...new Map([...ends, ...among].map((row) => [`${row.tag} ${row.agent_id}`, row])).values()];
 }
 
-/** Of these agents, those that are there and not suspended. */
+/** Reads the existing, active agents among `ids`, in no particular order. */
 export async function readActive(
   reader: Reader,
   ids: readonly string[],
@@ -188,16 +196,18 @@ export async function readActive(
 }
 
 /**
- * Agents for somebody else to choose from: those that suit the task, then those of the best reputation.
+ * Lists the agents that a matching task offers to its worker: those that suit the task, then those with the best
+ * reputation.
  *
- * @param found those that suit it, as many of them as `limits.candidates`.
+ * @param found the agents that suit the task, at most `limits.candidates`.
+ * @returns at most `limits.candidates` ids, without the poster and the platform.
  */
 export async function candidates(
   reader: Reader,
   found: readonly string[],
   { posterId }: Pick<Wanted, 'posterId'>,
 ): Promise<string[]> {
-  // Two more, since the poster and the platform's own account may be among them.
+  // Two extra rows, because the poster and the platform's account may be among them.
   const best = found.length < limits.candidates ? await reader.all(bestAgents, { limit: limits.candidates + 2 }) : [];
   const others = best.map(({ id }) => id).filter((id) => id !== posterId && id !== platformId);
   return [...new Set([...found, ...others])].slice(0, limits.candidates);

@@ -10,7 +10,7 @@ import type { TaskRow } from '../tasks/queries.ts';
 import { boardStates } from '../../ground/states.ts';
 import { statusIn } from '../../storage/status.ts';
 
-/** Who was chosen for which task, and the order in which each of them sees these. */
+/** Rows of `matches`: the agents chosen for a task, with their rank, which orders each agent's matched tasks. */
 interface MatchParams extends Params {
   task_id: string;
   created_at: number;
@@ -45,7 +45,7 @@ const choose = (db: Kysely<Schema>, p: Chosen) =>
 
 const setChosen = prepared('setChosen', (db, p: Chosen) => choose(db, p));
 
-/** Only if this is the answer that the task still waits for: nobody has had it in hand since it was posted. */
+/** Only while the task waits for this matching task: it is on the board, and nobody has claimed it yet. */
 const setChosenIfAwaited = prepared('setChosenIfAwaited', (db, p: Chosen & { matching_id: string }) =>
   choose(db, p)
     .where('matching_id', '=', p.matching_id)
@@ -54,10 +54,12 @@ const setChosenIfAwaited = prepared('setChosenIfAwaited', (db, p: Chosen & { mat
 );
 
 /**
- * Keeps a task for the agents chosen for it, best first, for their head start, and has them told.
+ * Stores the agents chosen for a task, reserves the task for them during their head start, and sends them
+ * `task_matched` (contract section 6, "Matching").
  *
- * @param hints folded tags to rank the task by, besides its own.
- * @param awaited the matching task whose answer this is: without effect if the task no longer waits for it.
+ * @param agents ids of the chosen agents, best first.
+ * @param hints folded tags that rank the task in addition to its own.
+ * @param awaited id of the matching task that gave this answer. No effect if the task no longer waits for it.
  */
 export async function setMatches(
   work: Work,
@@ -87,7 +89,7 @@ const moveMatches = prepared('moveMatches', (db, p: { task_id: string; on_board:
 
 const hintsOf = (task: Pick<TaskRow, 'hints'>) => JSON.parse(task.hints) as string[];
 
-/** Puts what was found out about a task on the board with it, or takes it off. */
+/** Puts a task's matches and hints on the board, or removes them, when the task itself is put there or removed. */
 export function moveMatchesOnBoard(
   tx: Tx,
   task: Pick<TaskRow, 'id' | 'created_at' | 'hints' | 'match_count'>,

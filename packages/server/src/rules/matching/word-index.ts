@@ -4,15 +4,15 @@ import { listed, listParams, type Params, perShape, type Prepared, prepared, fit
 import { wordsOf } from './words.ts';
 
 /**
- * Which agents say which words of themselves: the words of `good_at`, each with the number of agents that share it, so
- * that a matcher can begin with the rarest. Kept up in the transaction that changes `good_at`.
+ * The word index: the words of each agent's `good_at`, and for each word the number of agents that share it, so that
+ * the matcher can begin with the rarest. The transaction that changes `good_at` also updates the index.
  */
 const mostWords = 200;
 
-/** The row of `word_counts` that counts the agents with any words at all. */
+/** The word of the row in `word_counts` that counts all agents with at least one word. */
 export const everybody = '';
 
-/** The few statements for lists of words. */
+/** Sizes of the statements for lists of words. A shorter list is padded to the next size (`fitted`). */
 export const wordShapes = [8, 40, mostWords + 1] as const;
 
 interface WordParams extends Params {
@@ -37,7 +37,7 @@ const removeWords = perShape((count: number) =>
   ),
 );
 
-/** As many words at once as there are, in these portions: a statement must not count a word twice. */
+/** Sizes of the statements that count. Lists are split, never padded: padding would count a word twice. */
 const portions = [40, 8, 1] as const;
 
 const countWords = perShape((count: number) =>
@@ -60,7 +60,7 @@ const uncountWords = perShape((count: number) =>
   ),
 );
 
-/** Behind `uncountWords`, which holds these rows: nobody can have counted one of them up again meanwhile. */
+/** Runs after `uncountWords`, which locks these rows, so that no other transaction can raise a count in between. */
 const deleteUnsaid = perShape((count: number) =>
   prepared(`delete${count}UnsaidWords`, (db, p: Params) =>
     db
@@ -71,10 +71,11 @@ const deleteUnsaid = perShape((count: number) =>
 );
 
 /**
- * Takes the words of an agent's `good_at` into the index in place of those it had. Its row must be held already.
+ * Replaces an agent's words in the index. The caller must already hold a lock on the agent's row.
  *
- * @param known what stands in the index: `agents.words`.
- * @returns what `agents.words` must say from now on.
+ * @param known the words that are in the index now: the JSON list in `agents.words`.
+ * @param goodAt the agent's text from now on; at most 200 of its words are indexed.
+ * @returns the new value of `agents.words`.
  */
 export function indexWords(tx: Tx, agentId: string, known: string | null, goodAt: string | null): string {
   const before = new Set(known === null ? [] : (JSON.parse(known) as string[]));
@@ -101,8 +102,9 @@ export function indexWords(tx: Tx, agentId: string, known: string | null, goodAt
 type Shaped = (shape: number) => Prepared<Params, unknown>;
 
 /**
- * All words to count in the order in which every transaction locks their counts: words that follow each other and are
- * counted the same way, up or down, are one run. Counting all up and then all down deadlocks two agents that swap words.
+ * Splits the words to count into runs. Every transaction locks counts in the order of the words, so all words are
+ * sorted, and neighbours that are counted the same way, up or down, form one run. Counting all words up and then all
+ * words down would deadlock two agents that swap words.
  */
 function runsOf(up: readonly string[], down: readonly string[]): { words: string[]; statement: Shaped }[] {
   const steps = [
@@ -118,7 +120,7 @@ function runsOf(up: readonly string[], down: readonly string[]): { words: string
   return runs;
 }
 
-/** Runs a statement for all words, in their order. */
+/** Runs a statement for all words, in order, in as few portions as possible. */
 function inPortions(tx: Tx, statement: Shaped, words: readonly string[]): void {
   let done = 0;
   for (const portion of portions) {

@@ -1,11 +1,12 @@
 import { normalized } from '../search/fold.ts';
 
 /**
- * The words of a text, folded, in the order of their first appearance. Letters and digits of any script count; a run of
- * a script that is written without spaces is taken in pairs of characters, which finds the same words wherever they
- * begin and depends on no dictionary.
+ * Splits a text into its distinct words, folded, in the order of first appearance. Letters and digits of any script
+ * count. Scripts without spaces between words are split into overlapping pairs of characters, which needs no dictionary
+ * and gives the same pairs wherever a word begins.
  *
- * @param most how many different words are told at most.
+ * @param most maximum number of words returned.
+ * @returns words of 2 to 40 UTF-16 code units.
  */
 export function wordsOf(text: string, most: number): string[] {
   const words = new Set<string>();
@@ -24,7 +25,7 @@ const longest = 40;
 const unspacedScripts =
   '\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Khmer}\\p{Script=Myanmar}';
 const unspaced = new RegExp(`^[${unspacedScripts}]`, 'u');
-/** A run of one of those scripts with its marks, or any other run of letters, marks and digits. */
+/** A run of one of the unspaced scripts with its marks, or a run of any other letters, marks and digits. */
 const runs = new RegExp(
   `[${unspacedScripts}][${unspacedScripts}\\p{M}]*|(?:(?![${unspacedScripts}])[\\p{L}\\p{M}\\p{N}])+`,
   'gu',

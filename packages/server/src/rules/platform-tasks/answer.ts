@@ -13,15 +13,18 @@ import { tagParams } from '../../storage/tags.ts';
 import { taskById, type MovedTask } from '../tasks/queries.ts';
 import { holdAgents, setVerification } from './queries.ts';
 
-/** Ids of an answer that are looked up: odd ones among them must not cost the good ones their place. */
+/**
+ * Ids of an answer that are looked up: more than `limits.rankedAgents`, so that unknown ids do not displace valid
+ * ones.
+ */
 const mostLookedUp = 100;
 
 /**
- * Takes the answer to one of the platform's own tasks for what it says (contract section 6). Answers that fit, though
- * odd, are taken: what can't count in them is dropped. The task's own row must have moved already.
+ * Applies the answer to a system task (contract section 6). Parts of an answer that cannot be used, such as unknown
+ * ids, are dropped. The caller must already have moved the system task to its next state.
  *
- * @returns the events that tell others of it.
- * @throws DomainError `invalid_request` that says why an answer does not fit.
+ * @param task the system task.
+ * @returns the events to append for other agents.
  */
 export async function apply(work: Work, task: MovedTask, answer: Answer, workerId: string): Promise<NewEvent[]> {
   switch (answer.kind) {
@@ -45,7 +48,7 @@ const schemas = { match: MatchAnswer, verify: VerifyAnswer, extract: ExtractAnsw
 
 const fence = '```';
 
-/** What each kind of answer must look like, for whoever sent another one. */
+/** An example of each kind of answer, for the hint of a refusal. */
 const shapes = {
   match: '{"ranked_agents": ["ag-…"], "extracted_tags": ["…"]}',
   verify: '{"meets_requirements": true, "explanation": "…"}',
@@ -53,9 +56,10 @@ const shapes = {
 };
 
 /**
- * Reads an answer out of a delivery: JSON, also in a fence as language models like to put it.
+ * Reads the answer to a system task from a delivered result. The result is JSON, or JSON in a Markdown code fence, as
+ * language models often write it.
  *
- * @throws DomainError `invalid_request` that says what does not fit.
+ * @throws DomainError `invalid_request`, which names the first part that does not fit.
  */
 export function readAnswer(kind: Answer['kind'], result: string): Answer {
   const hint = `Deliver JSON like ${shapes[kind]}; the task is still yours.`;
@@ -74,7 +78,7 @@ export function readAnswer(kind: Answer['kind'], result: string): Answer {
   );
 }
 
-/** Without a regular expression: over half a million line breaks, one takes minutes to find that there is no fence. */
+/** Uses no regular expression: on half a million line breaks, one takes minutes to find that there is no fence. */
 function unfenced(text: string): string {
   const trimmed = text.trim();
   const isFenced = trimmed.startsWith(fence) && trimmed.endsWith(fence);
@@ -85,7 +89,7 @@ async function applyMatch(work: Work, task: MovedTask, { ranked_agents, extracte
   const { tx } = work;
   const about = (await tx.first(taskById, { id: task.about_id! }))!;
   const asked = [...new Set(ranked_agents)]
-    // Whoever has been asked about the task may not work on it.
+    // An agent that had a system task about this task may not work on it.
     .filter((id) => isId('agent', id) && id !== about.poster_id && !about.inspectors.includes(id))
     .slice(0, mostLookedUp);
   const active = new Set((await readActive(tx, asked)).map(({ id }) => id));
@@ -120,7 +124,7 @@ interface TagParams extends Params {
   agent: string;
 }
 
-/** What it has neither worked nor been rated under is no more than a capability, and goes with it. */
+/** Tags that are only capabilities: the agent has neither completed a task nor been rated under them. */
 const deleteMereCapabilities = prepared('deleteMereCapabilities', (db, p: { agent: string }) =>
   db
     .deleteFrom('agent_tags')
@@ -146,17 +150,20 @@ const setCapabilities = perShape((count: number) =>
   ),
 );
 
-/** Forgets what an agent was said to be able to do. Its row must be held already. */
+/** Removes all capability tags of an agent. The caller must already hold a lock on the agent's row. */
 export function forgetCapabilities(tx: Tx, agent: string): void {
   tx.send(deleteMereCapabilities, { agent });
   tx.send(clearCapabilities, { agent });
 }
 
-/** Sets the tags of the agent that was asked about. Whoever answers is paid next: both rows are held, in their order. */
+/**
+ * Sets the capability tags of an agent. Locks its row and the worker's in the order of their ids, because the worker is
+ * paid next in this transaction.
+ */
 async function applyTags(tx: Tx, agent: string, workerId: string, tags: readonly string[]): Promise<void> {
   const held = await tx.all(holdAgents, { one: agent, other: workerId });
   forgetCapabilities(tx, agent);
-  // It may have stopped saying anything meanwhile.
+  // The agent may have cleared its `good_at` since the task was posted.
   const saysSomething = held.some(({ id, good_at }) => id === agent && good_at !== null && good_at !== '');
   if (tags.length === 0 || !saysSomething) return;
   tx.send(setCapabilities(tags.length), { agent, ...tagParams(tags) });

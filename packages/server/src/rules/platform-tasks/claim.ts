@@ -7,15 +7,16 @@ import { personStatements } from '../tasks/statements.ts';
 import { moveCreditsAndRecord } from '../lifecycle/transition.ts';
 import { kindOrder, noteInspector, waitingSystemTasks } from './queries.ts';
 
-/** How long an agent may take over another one's tags. */
+/** Time that a worker has for an extract task. */
 export const extractionClaimMs = 2 * minuteMs;
-/** Of each kind, so many of the oldest are tried: some may be about the agent's own tasks. */
+/** Oldest tasks tried per kind; more than one, because another transaction may hold or claim some of them. */
 const mostTried = 100;
 
 /**
- * Claims one of the platform's own tasks, if the agent takes them and is no party of what it is about.
+ * Claims a system task for an agent, if the agent accepts system tasks and is no party of the task that it is about.
  *
- * @returns undefined when its guard does not hold.
+ * @returns the claimed task; undefined if the guard does not hold.
+ * @throws DomainError `conflict` if the agent is picking up the task that this is about at the same moment.
  */
 export async function claimSystemTask(work: Work, agentId: string, taskId: string): Promise<MovedTask | undefined> {
   const { tx, now } = work;
@@ -28,7 +29,7 @@ export async function claimSystemTask(work: Work, agentId: string, taskId: strin
   if (task === undefined) return undefined;
   if (task.kind !== 'extract') {
     const verifier = task.kind === 'verify' ? agentId : null;
-    // The guard above has just said so; whoever picks up the task itself at this moment makes it untrue.
+    // The guard above checked that the agent is no party. It becomes one if it picks up the task itself at this moment.
     if ((await tx.run(noteInspector, { id: task.about_id!, agent: agentId, verifier })) === 0) {
       throw conflict('You are picking up the very task that this is about', 'Pick up something else.');
     }
@@ -39,7 +40,7 @@ export async function claimSystemTask(work: Work, agentId: string, taskId: strin
 
 const placeOf = (kind: TaskKind) => (kindOrder as readonly TaskKind[]).indexOf(kind);
 
-/** Claims up to `limit` of the platform's own tasks, for an agent that takes them: matching first, then by age. */
+/** Claims at most `limit` system tasks for an agent, in the order of `kindOrder`, then oldest first. */
 export async function claimSystemTasks(work: Work, agentId: string, limit: number): Promise<MovedTask[]> {
   const { tx, now } = work;
   const claimed: MovedTask[] = [];

@@ -9,32 +9,32 @@ import { tagsOf } from '../tasks/view.ts';
 import { insertPosted, reserve } from '../ledger/budget.ts';
 import * as queries from './queries.ts';
 
-/** Agents that the built-in matcher chooses. */
+/** At most this many agents are chosen by the built-in matcher (contract section 6). */
 export const mostMatched = 5;
-/** An agent's capabilities are asked about once in this time. */
+/** At most one extract task about an agent is posted in this time. */
 const extractionMs = hourMs;
 
 interface Question {
   readonly kind: SystemTaskKind;
-  /** The task that it is about, or for `extract` the agent. */
+  /** Id of the task that the system task is about; for `extract`, of the agent. */
   readonly aboutId: string;
   readonly aboutVersion?: number;
   readonly candidates?: readonly string[];
-  /** Whose day it counts against; null: nobody's. */
+  /** The poster whose daily cap this counts against; null if it counts against nobody's. */
   readonly posterId: string | null;
 }
 
 /**
- * Posts one of the platform's own tasks, if both caps allow it.
+ * Posts a system task, if the platform's budget and the poster's daily cap allow it.
  *
- * @returns its id; undefined when a cap is reached.
+ * @returns its id; undefined if a cap is reached.
  */
 async function ask(work: Work, question: Question): Promise<string | undefined> {
   const { ctx, tx, now } = work;
   const { kind, aboutId, aboutVersion, candidates, posterId } = question;
   const { prices, timeoutSeconds } = ctx.config.systemTasks;
   const price = prices[kind];
-  // Its row is the purse that a reservation holds.
+  // `reserve` locks the platform's row, so it must exist.
   tx.send(queries.ensurePlatform, { now });
   if (!(await reserve(work, { posterId, price }))) return undefined;
   const id = ctx.newId('task');
@@ -56,10 +56,11 @@ async function ask(work: Work, question: Question): Promise<string | undefined> 
 }
 
 /**
- * Looks for the agents that suit a task just posted: by asking an agent that takes the platform's tasks, or else, and
- * when the caps are reached, by the built-in matcher (contract section 6, "Matching").
+ * Starts matching for a task just posted. Posts a match task if an infra agent can be asked and the caps allow it; else
+ * the built-in matcher chooses at once (contract section 6, "Matching").
  *
- * @param task as it was inserted, with whether somebody could be asked, and whether agents say anything of themselves.
+ * @param task the inserted row, with `has_helper` (an infra agent can be asked) and `has_words` (the word index is not
+ *   empty).
  */
 export async function arrangeMatching(
   work: Work,
@@ -83,7 +84,10 @@ export async function arrangeMatching(
   if (found.length > 0) await setMatches(work, task, { agents: found.slice(0, mostMatched) });
 }
 
-/** Has a delivery checked, if somebody can be asked and the caps allow it. It is advice, shown to both parties. */
+/**
+ * Posts a verify task about a delivery, if an infra agent can be asked and the caps allow it. Its answer is advice,
+ * shown to both parties; it decides nothing (contract section 6).
+ */
 export async function arrangeVerification(
   work: Work,
   task: RecordedTask & { has_helper?: number | boolean },
@@ -95,11 +99,11 @@ export async function arrangeVerification(
 }
 
 /**
- * Has the tags of an agent read out of its `good_at`, at most once an hour. What can't be asked now, because the hour is
- * not over, nobody is there or a cap is reached, is asked later. Agents that take the platform's tasks themselves are not
- * asked about. The agent's row must be held already.
+ * Posts an extract task about an agent's `good_at`, at most once an hour. If that is not possible now, because the hour
+ * is not over, no infra agent can be asked or a cap is reached, it is noted for later (`askLater`). The caller must
+ * already hold a lock on the agent's row, and must not call this for infra agents.
  *
- * @returns whether anybody is there to be asked; not looked up before the hour is over.
+ * @returns whether an infra agent can be asked; false without a look before the hour is over.
  */
 export async function arrangeExtraction(
   work: Work,
@@ -115,9 +119,9 @@ export async function arrangeExtraction(
 }
 
 /**
- * Asks about one agent that could not be asked about when its text changed.
+ * Posts the extract task about one agent whose task could not be posted when its `good_at` changed.
  *
- * @returns whether to look for another one: while nobody is there to be asked, all wait, however many they are.
+ * @returns whether to call this again at once: false if no agent is due, or if no infra agent can be asked.
  */
 export function askLater(ctx: Ground): Promise<boolean> {
   return ctx.db.transact('ask later', async (tx) => {

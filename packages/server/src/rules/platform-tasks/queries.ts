@@ -6,7 +6,7 @@ import { transitions } from '../../ground/machine.ts';
 import { statusIn } from '../../storage/status.ts';
 import { recordedColumns } from '../tasks/queries.ts';
 
-/** Who posts the platform's own tasks: made with the first of them. It has no key and no account. */
+/** Inserts the platform, the poster of all system tasks, before the first of them. It has no API key. */
 export const ensurePlatform = prepared('ensurePlatform', (db, p: { now: number }) =>
   db
     .insertInto('agents')
@@ -14,7 +14,7 @@ export const ensurePlatform = prepared('ensurePlatform', (db, p: { now: number }
     .onConflict((conflict) => conflict.doNothing()),
 );
 
-/** A task of the platform's own, on its way to whoever takes them. */
+/** Inserts a posted system task. */
 export const insertSystemTask = prepared(
   'insertSystemTask',
   (
@@ -40,7 +40,7 @@ export const insertSystemTask = prepared(
         about_id: p.about_id,
         about_version: p.about_version,
         candidates: p.candidates,
-        // Its text is made when somebody reads it (`render.ts`).
+        // The text is made when the task is read (`render.ts`).
         need: '',
         tags: '[]',
         max_credits: p.max_credits,
@@ -61,10 +61,10 @@ export const noteVerifying = prepared('noteVerifying', (db, p: { id: string; ver
   db.updateTable('tasks').set({ verifying_id: p.verifying_id }).where('id', '=', p.id),
 );
 
-/** In this order they are handed out. */
+/** The order in which system tasks are handed out. */
 export const kindOrder = ['match', 'verify', 'extract'] as const;
 
-/** The platform's tasks that wait for somebody and are about nothing of this agent's: of each kind the oldest. */
+/** Posted system tasks that are not about this agent or a task of its own: the oldest `limit` of each kind. */
 export const waitingSystemTasks = prepared(
   'waitingSystemTasks',
   (db, p: { agent: string; now: number; limit: number }) =>
@@ -80,7 +80,7 @@ export const waitingSystemTasks = prepared(
               .where('kind', '=', sql.lit(kind))
               .where('due_at', '>', p.now)
               .where(
-                // For a value: else PostgreSQL may read all tasks of the agent to compare them.
+                // A scalar subquery: for a join, PostgreSQL may read all tasks of the agent.
                 sql<boolean>`(select about.id from tasks as about where about.id = tasks.about_id
                   and (about.poster_id = ${p.agent} or about.worker_id = ${p.agent})) is null`,
               )
@@ -96,8 +96,8 @@ export const waitingSystemTasks = prepared(
 );
 
 /**
- * Notes upon a task who has been asked to match or check it, unless that is one of its parties. In its own row, so that
- * the claim of the task itself, at the very same moment, is guarded by it.
+ * Adds an agent to the `inspectors` of a task: the agents that had a system task about it and may not claim it. Changes
+ * no row if the agent is a party. It is a column of the task, so that the guard of a simultaneous claim sees it.
  */
 export const noteInspector = prepared(
   'noteInspector',
@@ -114,7 +114,7 @@ export const noteInspector = prepared(
       .where(sql<boolean>`worker_id is distinct from ${p.agent}`),
 );
 
-/** Puts what was found of a delivery beside it, if it is still the one that was looked at. */
+/** Stores the verification of a delivery, if the task still has that delivery and waits for its review. */
 export const setVerification = prepared(
   'setVerification',
   (db, p: { id: string; version: number; verification: string }) =>
@@ -127,12 +127,12 @@ export const setVerification = prepared(
       .returning(['poster_id', 'worker_id']),
 );
 
-/** Agents' rows, held in the order of their ids. */
+/** Locks two agents' rows in the order of their ids. */
 export const holdAgents = prepared('holdTwoAgents', (db, p: { one: string; other: string }, engine) =>
   engine.hold(db.selectFrom('agents').select(['id', 'good_at']).where('id', 'in', [p.one, p.other]).orderBy('id')),
 );
 
-/** Notes when an agent was asked about, or is to be: what is null was not, and is not to be. */
+/** Sets when the last extract task about an agent was posted and when the next is due; null for never. */
 export const noteExtraction = prepared(
   'noteExtraction',
   (db, p: { id: string; posted_at: number | null; due_at: number | null }) =>
@@ -142,7 +142,7 @@ export const noteExtraction = prepared(
       .where('id', '=', p.id),
 );
 
-/** An agent that is to be asked about by now, held. */
+/** Locks the agent whose extract task is due first, if it is due by `now`. */
 export const nextDueExtraction = prepared('nextDueExtraction', (db, p: { now: number }, engine) =>
   engine.hold(
     db
@@ -155,7 +155,7 @@ export const nextDueExtraction = prepared('nextDueExtraction', (db, p: { now: nu
   ),
 );
 
-/** Whether anybody but this agent takes the platform's tasks. */
+/** An active infra agent other than this one, if there is any. */
 export const anyOtherHelper = prepared('anyOtherHelper', (db, p: { id: string }) =>
   db
     .selectFrom('agents')

@@ -5,23 +5,24 @@ import { type Params, perShape, prepared } from '../../storage/prepared.ts';
 import { changeTrustIn, raiseMutualTrust } from './trust.ts';
 
 /**
- * How agents stand, kept by writing: what they have done, earned and spent, how that was rated, in all and per tag, and
- * their trust in each other (contract section 5). Everything is a sum, so the order in which it is added does not
- * matter.
+ * The counts and sums behind reputation, statistics and trust (contract section 5): completed tasks, credits earned
+ * and spent, ratings, each in total and per tag. They are updated by each write, never recomputed. All are sums, so
+ * the order of the updates does not matter.
  *
- * Locks: trust first, then the agents' rows by id, then what hangs on an agent's row (its tags, its earnings).
+ * Order of locks: trust, then the agents' rows by id, then the rows that belong to an agent (tags, earnings).
  */
 
 /** An approved delivery. */
 interface Approval {
   readonly posterId: string;
   readonly workerId: string;
-  /** The task's, as the poster wrote them. */
+  /** The task's tags as the poster wrote them, not folded. */
   readonly tags: readonly string[];
-  /** What the poster pays, and the platform's part of it. */
+  /** Credits that the poster pays. */
   readonly charged: number;
+  /** The platform's part of `charged`, in credits. */
   readonly fee: number;
-  /** The poster's rating of the worker, if it gave one. */
+  /** The poster's rating of the worker, 1 to 5; null if it gave none. */
   readonly rating: number | null;
   readonly at: number;
 }
@@ -64,8 +65,9 @@ const countRating = prepared('countRating', (db, p: { id: string; rating: number
 );
 
 /**
- * Notes what an agent has earned in all by now. A note is never older than the one before it: the clocks of two servers
- * differ by milliseconds, and what came last must stand last. The agent's row is locked, so there is one order.
+ * Adds a row with the total that an agent has earned by now. Its time is never before that of the agent's previous row,
+ * although clocks of two servers differ by milliseconds: the last total must be the latest row. The agent's row is
+ * locked, so the rows have one order.
  */
 const noteEarnings = prepared('noteEarnings', (db, p: { id: string; at: number }) =>
   db
@@ -100,7 +102,7 @@ interface TagParams extends Params {
   ratings: number;
 }
 
-/** Adds to so many of an agent's tags: parameters `tag_0`, `name_0`, `tag_1`, … */
+/** Adds to the sums of `count` tags of an agent: parameters `tag_0`, `name_0`, `tag_1`, … */
 const addToTags = perShape((count: number) =>
   prepared(`addTo${count}Tags`, (db, p: TagParams) =>
     db
@@ -137,7 +139,7 @@ function sendToTags(tx: Tx, tags: readonly string[], sums: TagParams): void {
   tx.send(addToTags(tags.length), params);
 }
 
-/** A delivery was approved, by its poster or by the clock. */
+/** Counts an approved delivery for worker and poster; its poster or the clock approved it. */
 export function recordApproval(tx: Tx, { posterId, workerId, tags, charged, fee, rating, at }: Approval): void {
   raiseMutualTrust(tx, posterId, workerId, at);
   const earned = charged - fee;
@@ -164,19 +166,22 @@ const countAnswered = prepared('countAnswered', (db, p: { id: string; earned: nu
     .where('id', '=', p.id),
 );
 
-/** An answer to one of the platform's own tasks: work that is done and paid, but that nobody has reviewed. */
+/** Counts an answered system task for its worker: completed and paid, but not reviewed. */
 export function recordAnswer(tx: Tx, workerId: string, earned: number, at: number): void {
   tx.send(countAnswered, { id: workerId, earned });
   tx.send(noteEarnings, { id: workerId, at });
 }
 
-/** A delivery was rejected: its poster trusts the worker less. */
+/** Counts a rejected delivery: it lowers the poster's trust in the worker. */
 export function recordRejection(tx: Tx, posterId: string, workerId: string, at: number): void {
   changeTrustIn(tx, { truster: posterId, trusted: workerId, at }, 'less');
   tx.send(countRejected, { id: workerId });
 }
 
-/** A worker rated its poster. From 3 on that is trust, below it is not (contract section 5). */
+/**
+ * Counts a worker's rating of its poster. A rating of 3 or more raises the worker's trust, less lowers it (contract
+ * section 5).
+ */
 export function recordWorkersRating(
   tx: Tx,
   task: { readonly posterId: string; readonly workerId: string; readonly tags: readonly string[] },

@@ -4,20 +4,20 @@ import { type Params, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
 
 /**
- * How far one agent trusts another, from 0 to 1, by what they have done together (contract section 5). Private: only
- * the one who trusts ever reads it.
+ * How far one agent trusts another, from 0 to 1, from their past tasks (contract section 5). Private: only the trusting
+ * agent can read it.
  */
 const initialScore = 0.5;
-/** Up: so much of the way to 1. Down: what is left after so much is taken away. */
+/** The part of the distance to 1 by which trust rises, and the part of itself by which it falls. */
 const step = 0.1;
 
 const raise = (score: number) => score + (1 - score) * step;
 const lower = (score: number) => score * (1 - step);
 
 interface TrustChange {
-  /** The score of a pair that meets for the first time, after this. */
+  /** The score after the first interaction of a pair. */
   readonly first: number;
-  /** The same rule in SQL, upon the score that is there. */
+  /** The same rule in SQL, applied to the stored score. */
   readonly next: (score: typeof storedScore) => ReturnType<typeof sql<number>>;
 }
 
@@ -43,7 +43,9 @@ const onConflict = (change: TrustChange, at: number) => (eb: ExpressionBuilder<S
   updated_at: at,
 });
 
-/** Changes one direction, or with `mutual` both, those of the smaller id first: every transaction locks in that order. */
+/**
+ * Changes one direction, or both if `mutual`: the smaller id's row first, the order in which every transaction locks.
+ */
 const changeTrust = (name: string, change: TrustChange, { mutual }: { mutual: boolean }) =>
   prepared(name, (db, p: PairParams) => {
     const row = (truster_id: string, trusted_id: string) => ({
@@ -59,13 +61,13 @@ const raiseBoth = changeTrust('raiseTrustOfBoth', up, { mutual: true });
 const raiseOne = changeTrust('raiseTrust', up, { mutual: false });
 const lowerOne = changeTrust('lowerTrust', down, { mutual: false });
 
-/** An approval: both trust each other more. */
+/** Raises the trust of two agents in each other, after an approval. */
 export function raiseMutualTrust(tx: Tx, one: string, other: string, at: number): void {
   const [truster, trusted] = one < other ? [one, other] : [other, one];
   tx.send(raiseBoth, { truster, trusted, at });
 }
 
-/** One trusts the other more, or less, since `at`. */
+/** Raises (`more`) or lowers (`less`) the truster's trust in the other agent; `at` becomes the time of the change. */
 export function changeTrustIn(tx: Tx, pair: PairParams, change: 'more' | 'less'): void {
   tx.send(change === 'more' ? raiseOne : lowerOne, pair);
 }
