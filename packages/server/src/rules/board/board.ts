@@ -27,42 +27,45 @@ import type { Lookup } from './look-up-job.ts';
 import { Needle } from '../search/texts.ts';
 
 /**
- * The board as one agent sees it (contract section 6): the tasks that it was chosen for, by rank; then a window of
- * everyone's, in its personal order; behind the window the rest, oldest first. Browsing and picking up both read it here.
+ * The board as one agent sees it (contract section 6), in three parts. First come the tasks that it was matched to,
+ * by rank; then a window of the other tasks, in the agent's own order; then the rest, oldest first. Browse and pickup
+ * both read the board here.
  *
- * The window holds the oldest tasks of each of the agent's capabilities and the oldest of all, so that a page costs the
- * same on a board of a thousand tasks and of a million (1.3 ms). An agent without capabilities has no order of its own:
- * everyone's tasks are then oldest first.
+ * The window holds the oldest tasks with each of the agent's capability tags and the oldest tasks of all, so that a
+ * page costs the same on a board of a thousand tasks and of a million (1.3 ms). An agent without capability tags has
+ * no order of its own: its board has no window.
  */
 const windowPerTag = 60;
 const windowOfAll = 100;
-/** How many tasks are looked at to count those that are open. */
+/** A count of open tasks examines at most this many tasks. */
 const countedReach = 5_000;
-/** What looks texts up, where the database does long jobs; and how long it may in any case, on however busy a machine. */
+/** The module of the job that searches texts, run by `runApart`; and the least time that it gets on a busy machine. */
 const lookUpJob = new URL('./look-up-job.ts', import.meta.url);
 const leastApartMs = 30;
 
-/** A page that begins here begins with this very task, or in the window with all of it. */
+/**
+ * The position before a task: a page from there begins with this task, or with the whole window if the task is in it.
+ */
 export function justBefore({ position }: Listed): Position {
   return position.part === 'window' ? { part: 'window', shown: [] } : { ...position, id: '' };
 }
 
 interface Listed {
   readonly id: string;
-  /** The agent's rank among the chosen; null when it is one of everyone's. */
+  /** The agent's rank among the matched agents of this task; null if it is not one of them. */
   readonly rank: number | null;
-  /** A page that begins here begins behind this task. */
+  /** The position after this task. */
   readonly position: Position;
 }
 
-/** The tasks of a part one by one, no more than are asked for; then where it goes on, null: nowhere. */
+/** Yields the tasks of a part one by one. Returns the position where the part continues; null if it has ended. */
 type Part<End extends Position> = AsyncGenerator<Listed, End | null>;
 
 interface Page {
   readonly tasks: Listed[];
-  /** How many tasks were met: those that were passed over, then those of the page. */
+  /** The number of tasks read: those skipped by `offset`, then those of the page. */
   readonly met: number;
-  /** Where the search for more was given up; null: there is no more. */
+  /** The position where the search stopped because its time was up; null if the page is full or the board has ended. */
   readonly cut: Position | null;
 }
 
@@ -72,7 +75,7 @@ export interface PageOf {
   readonly limit: number;
 }
 
-/** A database, or a transaction in it: there nothing is looked up apart. */
+/** A database, or a transaction, which has no `runApart`. */
 type BoardReader = Reader & Partial<Pick<Database, 'runApart'>>;
 
 /** An agent's board, read by one reader at one moment. */
@@ -82,7 +85,7 @@ export class Board {
   readonly #filter: ScanFilter;
   readonly #look: Look;
   readonly #pacing: Pacing;
-  /** Whether a search has looked through its first few tasks, and may go on apart. */
+  /** Whether a search has already read its first tasks here, so that it may continue in a job of its own. */
   #hasLooked = false;
 
   constructor(reader: BoardReader, board: BoardParams, filter: BoardFilter, pacing: Pacing) {
@@ -94,7 +97,7 @@ export class Board {
     this.#pacing = pacing;
   }
 
-  /** Reads `limit` tasks from a position on, without the first `offset`. */
+  /** Reads at most `limit` tasks from a position on, after skipping `offset`. */
   async page({ from, offset, limit }: PageOf): Promise<Page> {
     const tasks: Listed[] = [];
     let met = 0;
@@ -108,10 +111,10 @@ export class Board {
   }
 
   /**
-   * All parts, one behind the other.
+   * Yields the tasks of all parts in order.
    *
-   * @param missing how many tasks are still wanted.
-   * @returns where the search was given up; null when there is no more.
+   * @param missing returns the number of tasks still wanted.
+   * @returns the position where the search stopped; null if the board has ended.
    */
   async *#from(from: Position, missing: () => number): Part<Position> {
     if (from.part === 'matched') {
@@ -139,7 +142,7 @@ export class Board {
     }
   }
 
-  /** Texts are looked through in the same few steps whoever looks. */
+  /** A search takes the same number of steps in browse and pickup, so that both see the same window. */
   #windowPace(): Pace {
     return this.#filter.needle === undefined ? this.#pacing.rest : this.#pacing.window();
   }
@@ -150,7 +153,10 @@ export class Board {
     return new Set(rows.map(({ tag }) => tag));
   }
 
-  /** The best of the window that have not been shown. With a filter, the window is the oldest tasks that pass it. */
+  /**
+   * The best tasks of the window that have not been shown. With a filter, the window holds the oldest tasks that pass
+   * it.
+   */
   async *#window(before: readonly string[]): Part<InRest> {
     const capabilities = await this.#capabilities();
     if (capabilities.size === 0) return { part: 'rest', ...oldest, shown: before };
@@ -170,7 +176,7 @@ export class Board {
     return end === null ? null : { part: 'rest', ...end, shown: shown.filter((id) => !near.has(id)) };
   }
 
-  /** The oldest tasks of each capability. */
+  /** The oldest tasks with each capability tag. */
   async #ofTags(capabilities: ReadonlySet<string>): Promise<BoardRow[]> {
     const { tags, needle } = this.#filter;
     if (tags.length > 0 || needle !== undefined) return [];
@@ -194,7 +200,10 @@ export class Board {
     }
   }
 
-  /** The next tasks by age. A text is looked up apart where it is not among the first thousand. */
+  /**
+   * The next tasks by age. If the first few thousand lack enough tasks with the text, a separate job searches the
+   * rest.
+   */
   async #find(from: Age, want: number): Promise<Scanned> {
     const { until, rest } = this.#pacing;
     const { needle, tags } = this.#filter;
@@ -216,7 +225,11 @@ export class Board {
     return scan(this.#look, from, want, pace);
   }
 
-  /** How many tasks the agent may pick up, counted up to a bound; and whether there may be more. */
+  /**
+   * Counts the tasks that the agent may pick up.
+   *
+   * @returns the count, at most `countLimit`, and whether there may be more.
+   */
   async count(): Promise<{ total: number; isCapped: boolean }> {
     const { tags, needle } = this.#filter;
     if (needle !== undefined) return this.#countWithText();
@@ -242,7 +255,7 @@ export class Board {
     return { total, isCapped: ends.some((end) => end !== undefined) };
   }
 
-  /** With a text to look for, in the first few thousand tasks. */
+  /** Counts among the first few thousand tasks, because each text must be read. */
   async #countWithText(): Promise<{ total: number; isCapped: boolean }> {
     const { window } = this.#pacing;
     const matched = await scanMatched(this.#look, bestRank, countLimit, window());
@@ -252,7 +265,7 @@ export class Board {
   }
 }
 
-/** When too many look texts up at once, what was found near by is the answer, as when the time is up. */
+/** If too many searches run at once, the page has only what was found here, as when the time is up. */
 function ifOverloaded(error: unknown): undefined {
   if (!(error instanceof DomainError && error.code === 'overloaded')) throw error;
 }

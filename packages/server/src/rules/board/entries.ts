@@ -3,7 +3,7 @@ import { listed, type Params, perShape, prepared } from '../../storage/prepared.
 import { tagParams } from '../../storage/tags.ts';
 import type { TaskRow } from '../tasks/queries.ts';
 
-/** What open tasks are found by: their own tags, and those that matching found out about them. */
+/** The indexes of posted tasks by tag: by the tags of the poster, and by the hints that matching extracted. */
 type EntryTable = 'board_tags' | 'board_hints';
 
 interface Entry extends Params {
@@ -11,7 +11,7 @@ interface Entry extends Params {
   task_id: string;
 }
 
-/** An entry for each of so many tags: parameters `tag_0`, `tag_1`, … */
+/** Statements for `count` tags at once: parameters `tag_0`, `tag_1`, … */
 const entries = (table: EntryTable) => ({
   insert: perShape((count: number) =>
     prepared(`insert ${count} ${table}`, (db, p: Entry) =>
@@ -33,7 +33,7 @@ const entries = (table: EntryTable) => ({
 
 const tables = { board_tags: entries('board_tags'), board_hints: entries('board_hints') };
 
-/** Puts a task on the board under these tags, or takes it off. */
+/** Adds a task's entries for these tags to the board, or removes them. */
 export function moveEntries(
   tx: Tx,
   table: EntryTable,

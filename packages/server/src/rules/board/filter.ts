@@ -1,7 +1,7 @@
 import { fold } from '../search/fold.ts';
 import type { BoardFilter } from './scan.ts';
 
-/** What a request asks the board for. An empty search is no filter. */
+/** The filter of a request: its folded tags and its search, folded here. An empty search is no filter. */
 export function boardFilter({
   tags = [],
   search = '',

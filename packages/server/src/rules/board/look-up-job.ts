@@ -9,20 +9,20 @@ import { type Age, ageOf, isBehind, type Look, scan, type Scanned, type TextFilt
 import { Needle, portions, type TaskRef } from '../search/texts.ts';
 
 /**
- * Looks a text up behind the oldest few thousand tasks: by the index of trigrams as far as that has come, and from there
- * on by looking through what is younger.
+ * A search for a text behind the oldest few thousand tasks. It uses the trigram index as far as the index reaches, and
+ * reads the texts of younger tasks.
  */
 export interface Lookup {
   readonly board: BoardParams;
   readonly tags: readonly string[];
-  /** The text, folded. */
+  /** The text to find, folded. */
   readonly part: string;
   readonly from: Age;
   readonly want: number;
   readonly budgetMs: number;
 }
 
-/** Runs apart, since it may take its whole budget. */
+/** Runs in a worker (`runApart`), because it may use its whole budget of time. */
 const lookUp: ApartJob<Lookup, Scanned> = async (reader, { board, tags, part, from, want, budgetMs }) => {
   const filter = { tags, needle: new Needle(part) };
   const pace = unhurried(budgetMs);
@@ -36,16 +36,16 @@ const lookUp: ApartJob<Lookup, Scanned> = async (reader, { board, tags, part, fr
 export default lookUp;
 
 /**
- * Numbers of documents that are looked up at once. Less would be no quicker: where trigrams never meet, SQLite looks for
- * their meeting to the end of the index (17 ms in a million documents for five trigrams, 30 for eight).
+ * The range of document numbers that one query searches. A smaller range would be no faster: if no document has all
+ * trigrams, SQLite reads to the end of the index (17 ms in a million documents for five trigrams, 30 ms for eight).
  */
 const span = 1_000_000;
 
 interface Indexed {
   readonly rows: TaskRef[];
-  /** Up to where everything has been found. */
+  /** All matches up to this age are in `rows`. */
   readonly end: Age;
-  /** Whether enough was found, or the time is up. */
+  /** Whether enough was found or the time is up. */
   readonly isOver: boolean;
 }
 
@@ -85,10 +85,14 @@ async function byIndex(
   return { rows, end, isOver: true };
 }
 
-/** Candidates that are told of at once. */
+/** Maximum number of rows of one query for candidates. */
 const mostCandidates = 500;
 
-/** The documents behind `after`, up to `upto` at most, that may contain a text. */
+/**
+ * The documents with numbers after `after` and at most `upto` that may contain a text.
+ *
+ * @returns the documents, and the number up to which they are complete.
+ */
 async function candidatesIn(
   reader: Reader,
   part: string,
@@ -97,14 +101,14 @@ async function candidatesIn(
 ): Promise<{ docs: Doc[]; upto: number }> {
   const range = { after, upto, limit: mostCandidates };
   const lists = [await reader.all(docsWith, { part, ...range }), await reader.all(longDocs, range)];
-  // A list that is full goes on behind its last one: so far, and no further, is everything known.
+  // A full list may continue after its last document, so the result is complete only up to there.
   const ends = lists.map((docs) => (docs.length === mostCandidates ? Math.max(...docs.map(({ doc }) => doc)) : upto));
   const end = Math.min(...ends);
   const docs = lists.flat().filter(({ doc }) => doc <= end);
   return { docs, upto: end };
 }
 
-/** Those of the documents' tasks that are open to the agent, oldest first. */
+/** The tasks of these documents that are open to the agent and have all the tags, oldest first. */
 async function openOf(
   reader: Reader,
   board: BoardParams,

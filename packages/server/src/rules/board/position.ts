@@ -3,13 +3,13 @@ import { z } from 'zod';
 import { encodeCursor, notACursor, type PageRequest, readCursor } from '../../ground/paging.ts';
 import { type Age, bestRank, type RankedAge } from './scan.ts';
 
-/** So many of everyone's tasks, the best of the window, come in the agent's own order: a page of the largest size. */
+/** At most this many tasks, the best of the window, come in the agent's own order: one page of the largest size. */
 export const rankedTasks = 100;
 
 /**
- * Where a page of an agent's board begins, in one of its three parts. Of the window it holds what has been shown: as others
- * claim, tasks move into the window, and a place in it changes with its poster's reputation. Only what a reader has seen
- * may be left out of what follows.
+ * Where a page of an agent's board begins, in one of its three parts. For the window it lists the tasks already shown,
+ * because a place in the window is not stable: tasks move in as others are claimed, and the order changes with the
+ * posters' reputation. Later pages leave out only tasks that the reader has seen.
  */
 export type Position = AmongMatched | InWindow | InRest;
 
@@ -24,13 +24,17 @@ interface InWindow {
 
 export interface InRest extends Age {
   readonly part: 'rest';
-  /** What was shown in the window and may lie ahead. */
+  /** Tasks that were shown in the window and may come again in the rest. */
   readonly shown: readonly string[];
 }
 
 export const start: Position = { part: 'matched', ...bestRank };
 
-/** @param skip how many tasks behind it are still to be passed over. */
+/**
+ * Writes a position as a cursor.
+ *
+ * @param skip number of tasks after the position that are still to be skipped.
+ */
 export function encodePosition(position: Position, skip = 0): string {
   return encodeCursor('board', valuesOf(position), skip);
 }
@@ -42,7 +46,11 @@ function valuesOf(position: Position): (string | number)[] {
   return part === 'window' ? [part, shown] : [part, position.created_at, position.id, shown];
 }
 
-/** @throws DomainError like `decodeCursor`. */
+/**
+ * Reads the position and the offset of a request; without a cursor, the start of the board.
+ *
+ * @throws DomainError `invalid_request` if the cursor is not one that `encodePosition` wrote.
+ */
 export function decodePosition(query: PageRequest): { from: Position; offset: number } {
   const { position, offset } = readCursor('board', query);
   if (position === undefined) return { from: start, offset };

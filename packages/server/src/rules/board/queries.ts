@@ -6,26 +6,27 @@ import { boardStates } from '../../ground/states.ts';
 import { statusIn } from '../../storage/status.ts';
 
 /**
- * The SQL of the board. Each query looks at a bounded number of tasks in the order of an index, and tells those among
- * them that are open to the agent: it never goes on until it has found enough, since what is in the way may be long (an
- * agent's own tasks, or two tags that never meet).
+ * The SQL of the board. Each query examines a bounded number of tasks in the order of an index, and returns those among
+ * them that are open to the agent. No query reads on until it has found enough, because it may have to pass many tasks
+ * first (an agent's own tasks, or the tasks with one tag but not the other).
  *
- * That number stands in the statement itself, so that PostgreSQL finds the plan once for all values. Planning such a
- * statement takes it as long as running it.
+ * The number is a literal in the statement, so that PostgreSQL plans the statement once for all parameters. Planning
+ * takes as long as running.
  */
 export interface BoardParams extends Params {
   agent: string;
   now: number;
 }
 
-/** A task with what its place in an agent's order depends on. */
+/** A task with the values that decide its place in an agent's order. */
 export interface BoardRow extends TaskRef {
-  /** JSON lists: as the poster wrote them, and folded. */
+  /** JSON list of the tags as the poster wrote them. */
   readonly tags: string;
+  /** JSON list of folded tags that matching extracted. */
   readonly hints: string;
-  /** A hundred times the poster's reputation. */
+  /** The poster's reputation, times 100. */
   readonly reputation_e2: number;
-  /** How far the poster trusts the agent; null when they have never met. */
+  /** The poster's trust in the agent, 0 to 1; null if there was no task between them. */
   readonly trust: number | null;
 }
 
@@ -35,11 +36,11 @@ const tag = (p: Params, i: number) => p[`tag_${i}`] as string;
 const indexes = (count: number) => Array.from({ length: count }, (_, i) => i);
 const nothing = sql``;
 
-/** Where the tasks `t` of a query come from, and how they are known there. */
+/** The FROM and WHERE parts that give a query its tasks `t`. */
 interface Source {
   readonly from: Fragment;
   readonly where: Fragment;
-  /** How long need and context are. */
+  /** The length of need and context together, in bytes. */
   readonly bytes: Fragment;
 }
 
@@ -47,8 +48,8 @@ const bytesIn = (task: 't' | 'tasks') =>
   sql`octet_length(${sql.ref(`${task}.need`)}) + coalesce(octet_length(${sql.ref(`${task}.context`)}), 0)`;
 
 /**
- * The tasks whose ids are in `x`. For SQLite a cross join says in which order to read; else it may go through all tasks
- * and look them up in what is examined.
+ * The tasks with an id in `x`. The cross join makes SQLite read `x` first; with a plain join it may read all tasks and
+ * look each up in `x`.
  */
 const byIds = (ids: Fragment): Source => ({
   from: sql`(${ids}) as x cross join tasks t`,
@@ -67,24 +68,24 @@ const refOf = ({ bytes }: Pick<Source, 'bytes'>) => sql`t.id, t.created_at, ${by
 const placeOf = (source: Source, p: BoardParams) => sql`${refOf(source)}, t.tags, t.hints, p.reputation_e2,
   (select r.score from trust r where r.truster_id = t.poster_id and r.trusted_id = ${p.agent}) as trust`;
 
-/** All of these, as PostgreSQL should take them. */
+/** All conditions hold. `fulfilled` keeps PostgreSQL from planning by their estimated selectivity. */
 const fulfils = (...conditions: Fragment[]) => fulfilled(sql.join(conditions, sql` and `));
 
-/** Nothing stands between this agent and a task `t`. */
+/** The agent may claim a task `t`, apart from a head start of others. */
 const isOpen = (p: BoardParams) => sql`
   ${statusIn('t.status', boardStates)} and t.kind = 'work' and t.due_at > ${p.now} and t.poster_id <> ${p.agent}
   and ${isActive(sql.ref('t.poster_id'))}
   and replace(t.inspectors, ${p.agent}, '') = t.inspectors`;
 
-/** It is kept for nobody, and this agent was not chosen for it: those stand before all others. */
+/** A task `t` is outside any head start, and the agent was not matched to it; matched tasks are a part of their own. */
 const isEveryones = (p: BoardParams) => sql`
   (t.held_until is null or t.held_until <= ${p.now})
   and (t.match_count = 0
     or (select m.task_id from matches m where m.task_id = t.id and m.agent_id = ${p.agent}) is null)`;
 
 /**
- * Whether a task bears the tags of the filter from the `from`-th on. It is looked up one by one, which a subquery that
- * stands for a value makes sure of: as a condition, PostgreSQL may read all that bear a tag to find a few among them.
+ * Whether a task has the tags of the filter from index `from` on. Each is a scalar subquery, which forces one look-up
+ * per task: for EXISTS, PostgreSQL may read all tasks with a tag to find a few of them.
  */
 const bears = (p: Params, task: 't' | 'n', from: number, count: number) =>
   sql.join(
@@ -102,20 +103,22 @@ const bears = (p: Params, task: 't' | 'n', from: number, count: number) =>
   );
 
 export interface ScanParams extends BoardParams {
-  /** Looks at the tasks behind this one. */
+  /** The scan begins after the task with this age and id. */
   after_created_at: number;
   after_id: string;
-  /** Tells so many at most. */
+  /** Maximum number of rows returned. */
   limit: number;
 }
 
 type Start = Pick<ScanParams, 'after_created_at' | 'after_id'> & Params;
 
-/** Of how many tags, and at how many tasks a statement looks: of either there must be few. */
+/**
+ * `<number of tags>/<number of tasks examined>`. Each shape is a statement of its own, so both must take few values.
+ */
 export type Shape = `${number}/${number}`;
 const shapeOf = (shape: Shape) => shape.split('/').map(Number) as [tagCount: number, examine: number];
 
-/** The next tasks on the board, or on the first tag's part of it, open or not. */
+/** The next tasks on the board, or those with the first tag, open to the agent or not. */
 const next = (p: Start, columns: Fragment, tagCount: number) =>
   tagCount > 0
     ? sql`select task_id as id, created_at from board_tags
@@ -125,11 +128,13 @@ const next = (p: Start, columns: Fragment, tagCount: number) =>
         where ${statusIn('status', boardStates)} and kind = 'work' and (created_at, id) > (${p.after_created_at}, ${p.after_id})
         order by created_at, id`;
 
-/** What the conditions and the order of the board ask of a task, and how long its texts are, without reading these. */
+/**
+ * The columns that the conditions and the order of the board need, and the length of the texts without reading them.
+ */
 const looked = sql`id, created_at, kind, status, poster_id, due_at, held_until, inspectors, match_count, tags, hints,
   ${bytesIn('tasks')} as bytes`;
 
-/** The tasks that are examined in a scan. Those that lack another tag are passed over within the index. */
+/** The tasks that a scan examines. Tasks that lack another tag are skipped in the index, before their row is read. */
 const examined = (p: ScanParams, tagCount: number, examine: number): Source =>
   tagCount > 0
     ? byIds(sql`select id, created_at from (${next(p, nothing, tagCount)} limit ${sql.lit(examine)}) as n
@@ -142,7 +147,7 @@ const everyonesAmong = (p: ScanParams, { from, where }: Source, selected: Fragme
 function scanOf<R extends TaskRef>(name: string, hasPlaces: boolean) {
   return perShape((shape: Shape) => {
     const [tagCount, examine] = shapeOf(shape);
-    // As they come from what is examined, so that PostgreSQL sorts nothing and stops at the limit.
+    // The order in which the examined tasks arrive, so that PostgreSQL need not sort and stops at the limit.
     const order = tagCount > 0 ? sql`x.created_at, x.id` : sql`t.created_at, t.id`;
     return preparedSql<ScanParams, R>(`${name} ${shape}`, (p) => {
       const tasks = examined(p, tagCount, examine);
@@ -154,24 +159,24 @@ function scanOf<R extends TaskRef>(name: string, hasPlaces: boolean) {
   });
 }
 
-/** Of the next tasks that bear all the tags, those open to the agent, oldest first. */
+/** The tasks open to the agent among the next tasks with all the tags, oldest first. */
 export const scanBoard = scanOf<TaskRef>('scanBoard', false);
 
-/** The same with what their places depend on. */
+/** The same tasks with the values that decide their places. */
 export const scanPlaces = scanOf<BoardRow>('scanPlaces', true);
 
-/** The last of the tasks that a scan looks at; none when the board ends before. */
+/** The last of the tasks that a scan examines; no row if the board ends before it. */
 export const scanEnd = perShape((shape: Shape) => {
   const [tagCount, examine] = shapeOf(shape);
   return preparedSql<Start, { id: string; created_at: number }>(
     `scanEnd ${shape}`,
     (p) => sql`${next(p, sql`id, created_at`, tagCount)} limit 1 offset ${sql.lit(examine - 1)}`,
-    // Not knowing how much lies behind, PostgreSQL may take a sort for cheaper.
+    // A generic plan does not know how many tasks follow, and may sort them.
     { replan: true },
   );
 });
 
-/** How many of the next tasks are open to the agent, counted up to `limit`. */
+/** The number of tasks open to the agent among the next tasks, at most `limit`. */
 export const countBoard = perShape((shape: Shape) => {
   const [tagCount, examine] = shapeOf(shape);
   return preparedSql<ScanParams, { total: number }>(
@@ -181,17 +186,17 @@ export const countBoard = perShape((shape: Shape) => {
   );
 });
 
-/** How many tasks `openAmong` and `placesOf` ask about: a list that is shorter repeats its last one. */
+/** Sizes of the id lists of `openAmong` and `placesOf`. A shorter list repeats its last id. */
 export const idShapes = [10, 100, 1_000] as const;
 
-/** So many tasks, parameters `id_0`, `id_1`, … */
+/** `count` tasks by id: parameters `id_0`, `id_1`, … */
 const named = (p: Params, count: number): Source => ({
   from: sql`tasks t`,
   where: sql`t.id in (${sql.join(listed(p, 'id', count))})`,
   bytes: bytesIn('t'),
 });
 
-/** Of so many tasks those that bear so many tags and are open to the agent. */
+/** The tasks among those named by id that have all the tags and are open to the agent. */
 export const openAmong = perShape((shape: Shape) => {
   const [tagCount, count] = shapeOf(shape);
   return preparedSql<BoardParams, TaskRef>(`openAmong ${shape}`, (p) => {
@@ -201,7 +206,7 @@ export const openAmong = perShape((shape: Shape) => {
   });
 });
 
-/** What the places of so many tasks depend on. */
+/** The values that decide the places of `count` tasks. */
 export const placesOf = perShape((count: number) =>
   preparedSql<BoardParams, BoardRow>(`placesOf${count}`, (p) => {
     const source = withPosters(named(p, count));
@@ -209,7 +214,7 @@ export const placesOf = perShape((count: number) =>
   }),
 );
 
-/** The windows of the capabilities: of each the oldest tasks that bear it, or were found to be about it. */
+/** The windows of the capability tags: for each, the oldest tasks with it among their tags or their hints. */
 export const tagWindows = perShape((shape: Shape) => {
   const [tagCount, examine] = shapeOf(shape);
   return preparedSql<BoardParams, BoardRow>(`tagWindows ${shape}`, (p) => {
@@ -236,7 +241,7 @@ interface MatchStart extends Params {
 
 type MatchedParams = MatchStart & BoardParams & { limit: number };
 
-/** The next of the tasks that the agent was chosen for and that are on the board, best rank first, open or not. */
+/** The next matched tasks of the agent on the board, best rank first, open to it or not. */
 const chosenFor = (p: MatchStart, columns: Fragment) => sql`
   select ${columns} from matches
   where agent_id = ${p.agent} and on_board = 1
@@ -249,7 +254,7 @@ const matchedAmong = (p: MatchedParams, selected: Fragment, tagCount: number, ex
   return sql`select ${selected} from ${from} where ${where} and ${fulfils(isOpen(p), bears(p, 't', 0, tagCount))}`;
 };
 
-/** The tasks that an agent was chosen for and that bear all the tags, best rank first. */
+/** The open tasks that the agent was matched to and that have all the tags, best rank first. */
 export const matchedTasks = perShape((shape: Shape) => {
   const [tagCount, examine] = shapeOf(shape);
   return preparedSql<MatchedParams, MatchedRow>(
@@ -259,7 +264,7 @@ export const matchedTasks = perShape((shape: Shape) => {
   );
 });
 
-/** The last of the chosen tasks that are looked at; none when there are fewer. */
+/** The last of the matched tasks that a scan examines; no row if there are fewer. */
 export const matchedEnd = perShape((examine: number) =>
   preparedSql<MatchStart, { id: string; created_at: number; rank: number }>(
     `matchedEnd ${examine}`,
@@ -268,7 +273,7 @@ export const matchedEnd = perShape((examine: number) =>
   ),
 );
 
-/** How many tasks an agent was chosen for are open to it, counted up to `limit`. */
+/** The number of matched tasks that are open to the agent, at most `limit`. */
 export const countMatched = perShape((shape: Shape) => {
   const [tagCount, examine] = shapeOf(shape);
   return preparedSql<MatchedParams, { total: number }>(
@@ -278,7 +283,7 @@ export const countMatched = perShape((shape: Shape) => {
   );
 });
 
-/** What an agent can do, as tags. */
+/** The capability tags of an agent. */
 export const capabilitiesOf = prepared('capabilitiesOf', (db, p: { agent: string; limit: number }) =>
   db
     .selectFrom('agent_tags')
@@ -289,12 +294,12 @@ export const capabilitiesOf = prepared('capabilitiesOf', (db, p: { agent: string
     .limit(p.limit),
 );
 
-/** How many tasks `lockFirstOf` chooses from. */
+/** The number of tasks that `lockFirstOf` chooses from. */
 export const lockShape = 10;
 
 /**
- * The first of so many tasks, parameters `id_0`, `id_1`, …, that is on the board and that no other transaction holds:
- * held for this one.
+ * Locks the first of `lockShape` tasks (parameters `id_0`, `id_1`, …) that is on the board and that no other
+ * transaction has locked.
  */
 export const lockFirstOf = prepared('lockFirstOf', (db, p: Params, engine) => {
   const ids = listed(p, 'id', lockShape);

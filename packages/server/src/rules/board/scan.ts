@@ -18,11 +18,11 @@ import {
 } from './queries.ts';
 import { type Needle, portions, type TaskRef } from '../search/texts.ts';
 
-/** What an agent looks for on the board. */
+/** The filter of a request. */
 export interface BoardFilter {
-  /** All of these must be there. */
+  /** A task must have all of these, folded. */
   readonly tags: readonly string[];
-  /** Stands in need or context, folded (`rules/search/fold.ts`). Never empty. */
+  /** A text that need or context must contain, folded (`rules/search/fold.ts`). Never empty. */
   readonly part?: string | undefined;
 }
 
@@ -33,7 +33,7 @@ export interface ScanFilter {
 
 export type TextFilter = ScanFilter & { readonly needle: Needle };
 
-/** A task's place by age: what lies behind it is younger. */
+/** A task's position by age. Later tasks are younger; the id orders tasks of the same millisecond. */
 export interface Age {
   readonly created_at: number;
   readonly id: string;
@@ -41,7 +41,7 @@ export interface Age {
 
 export const oldest: Age = { created_at: -1, id: '' };
 
-/** A task's place among those that an agent was chosen for. */
+/** A task's position among the matched tasks of an agent. */
 export interface RankedAge extends Age {
   readonly rank: number;
 }
@@ -50,19 +50,19 @@ export const bestRank: RankedAge = { rank: -1, ...oldest };
 
 export interface Scanned<R = TaskRef, P = Age> {
   readonly rows: R[];
-  /** Where the scan ended; null: there is no more. */
+  /** The position where the scan stopped; null if the board has ended. */
   readonly end: P | null;
 }
 
-/** The first step looks at a few more tasks than are wanted: at 70 for a page of the usual size, 160 for the largest. */
+/** The first step examines a few more tasks than are wanted: 70 for a page of the usual size, 160 for the largest. */
 const firstSteps = [70, 160, 1_000] as const;
 const leastSpare = 40;
-/** Each further one looks at so many: about 2 ms. */
+/** The number of tasks that each further step examines, in about 2 ms. */
 export const stepSize = 2_000;
-/** Where texts are looked through, a step is at so many. */
+/** The number of tasks that a step examines when it reads texts. */
 const textStepSize = 1_000;
 
-/** One agent's board at one moment, what is looked for on it, and what reads it. */
+/** One agent's board at one moment, the filter, and the reader. */
 export interface Look {
   readonly reader: Reader;
   readonly board: BoardParams;
@@ -70,11 +70,12 @@ export interface Look {
 }
 
 /**
- * Looks for tasks that are open to an agent, oldest first, in bounded steps. With a text to look for, a step is a
- * portion of texts.
+ * Finds tasks that are open to an agent, oldest first, in bounded steps. With a text to find, a step is a portion of
+ * texts.
  *
- * @param from behind which the scan begins.
- * @param want how many tasks are wanted.
+ * @param from the position after which the scan begins.
+ * @param want maximum number of tasks returned.
+ * @param pace decides before each step whether the scan continues.
  */
 export function scan(look: Look, from: Age, want: number, pace: Pace): Promise<Scanned> {
   const { reader, filter } = look;
@@ -88,11 +89,11 @@ export function scan(look: Look, from: Age, want: number, pace: Pace): Promise<S
   });
 }
 
-/** The same with what the tasks' places in the agent's order depend on; in no order yet. */
+/** The same as `scan`, with the values that decide the tasks' places. The rows are in no particular order. */
 export async function scanWithPlaces(look: Look, from: Age, want: number, pace: Pace): Promise<Scanned<BoardRow>> {
   const { reader, board, filter } = look;
   if (filter.needle === undefined) return walk(from, want, pace, byAge(scanPlaces, look));
-  // Far more tasks are looked through than found.
+  // A search examines far more tasks than it finds, so the places are read only for those found.
   const { rows, end } = await scan(look, from, want, pace);
   if (rows.length === 0) return { rows: [], end };
   const ids = rows.map(({ id }) => id);
@@ -117,7 +118,7 @@ function byAge<R extends TaskRef>(
   };
 }
 
-/** Looks for those that the agent was chosen for, best rank first. */
+/** Finds the open tasks that the agent was matched to, best rank first. */
 export function scanMatched(
   { reader, board, filter: { tags, needle } }: Look,
   from: RankedAge,
@@ -140,9 +141,9 @@ export function scanMatched(
 }
 
 interface Walk<P, R> {
-  /** Of the next `examine` tasks behind a place, up to `limit` that are open. */
+  /** At most `limit` open tasks among the next `examine` tasks after a position. */
   read(place: P, examine: number, limit: number): Promise<R[]>;
-  /** The place of the last of these; none when there are fewer. */
+  /** The position of the last of these tasks; undefined if there are fewer than `examine`. */
   endOf(place: P, examine: number): Promise<P | undefined>;
   ageOf(row: R): P;
 }
@@ -155,7 +156,7 @@ async function walk<P, R extends P>(
 ): Promise<Scanned<R, P>> {
   const rows: R[] = [];
   let after = from;
-  // One step at least, however busy the machine: else a page that took its time to begin would stay empty.
+  // At least one step, even if the time is already up: else a page on a busy machine would stay empty.
   let examine: number = firstSteps.find((size) => size >= want + leastSpare) ?? stepSize;
   for (; after === from || (await pace()); examine = stepSize) {
     const [found, end] = await Promise.all([read(after, examine, want - rows.length), endOf(after, examine)]);

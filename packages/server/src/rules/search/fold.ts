@@ -1,28 +1,31 @@
 /**
- * How texts are compared in a search: both sides are folded, then one is looked for in the other as it is.
+ * Folds a text for comparison in a search. Both texts are folded, then compared code unit by code unit.
  *
- * Case falls by Unicode's own tables, of no one language: `I` is `i` (and no `ı`), `ß` is no `ss`. Greek has two small
- * sigmas for one capital, by the place in the word: they count as one, or a word would not be found within another.
- * What looks the same is the same, however it was typed: an accent of its own is joined to its letter (NFC).
+ * Case is folded by the Unicode tables that belong to no language: `I` becomes `i` (not `ı`), and `ß` stays `ß`. The
+ * two Greek small sigmas become one, because which of them is written depends on the place in the word. Combining
+ * accents are joined to their letters (NFC), so that texts that look the same compare as equal.
  */
 export function fold(text: string): string {
   return normalized(text.toLowerCase().replaceAll('ς', 'σ'), 'NFC');
 }
 
-/** More marks on one letter than any script has: Unicode's stream-safe format allows 30 (UAX 15, section 13). */
+/** More combining marks in a row than any script uses: Unicode's stream-safe format allows 30 (UAX 15, section 13). */
 const tooManyMarks = /(\p{M}{31,})/u;
 
 /**
- * A text in one of Unicode's normal forms, but for runs of marks that are no writing: to put them in order takes time
- * with the square of their number, 1.4 s for 50,000.
+ * Normalizes a text to a Unicode normal form, except for runs of more than 30 combining marks. Sorting the marks of a
+ * run takes time quadratic in their number: 1.4 s for 50,000.
  */
 export function normalized(text: string, form: 'NFC' | 'NFKC'): string {
-  // Of the parts, every other one is such a run.
+  // `split` with a group returns the runs as the parts with odd indexes.
   return text
     .split(tooManyMarks)
     .map((part, i) => (i % 2 === 0 ? part.normalize(form) : part))
     .join('');
 }
 
-/** Between the texts of one document. It may stand in a text, too: what the index finds is looked up in the texts. */
+/**
+ * Separates the texts of one document. A text may contain it too, since each match of the index is checked in the
+ * texts.
+ */
 export const separator = '\n';

@@ -3,7 +3,7 @@ import { insertion, type Params, preparedSql, prepared } from '../../storage/pre
 import { statesBeforeBoard } from '../../ground/transitions.ts';
 import { statusIn } from '../../storage/status.ts';
 
-/** The SQL of the index of texts: its documents, in the order of their tasks' age, and how far it has come. */
+/** The SQL of the search index: its documents, numbered by the age of their tasks, and its progress. */
 export interface Doc {
   readonly doc: number;
   readonly task_id: string;
@@ -15,7 +15,7 @@ interface Range extends Params {
   limit: number;
 }
 
-/** Documents behind `after`, up to `upto`, that have the trigrams of a text. */
+/** Documents with numbers after `after` and at most `upto` that have all trigrams of a text. */
 export const docsWith = preparedSql<Range & { part: string }, Doc>(
   'docsWith',
   (p, engine) => sql`select s.doc, s.task_id from (${engine.textIndex.find(p)}) as found
@@ -62,7 +62,7 @@ export const lastDocUpTo = prepared('lastDocUpTo', (db, p: AgeParams) =>
     .limit(1),
 );
 
-/** How old the task of a document is, or of the last one before it that is still there. */
+/** The age of a document's task; if the document is gone, of the last one before it. */
 export const ageAtDoc = prepared('ageAtDoc', (db, p: { doc: number }) =>
   db
     .selectFrom('search_texts')
@@ -76,7 +76,7 @@ export const progress = prepared('searchProgress', (db, _: Params) =>
   db.selectFrom('search_progress').selectAll().where('id', '=', sql.lit(1)),
 );
 
-/** The same, held for this transaction; none when another server is at it. */
+/** The progress, locked for this transaction; no row if another server has locked it. */
 export const lockProgress = prepared('lockSearchProgress', (db, _: Params, engine) =>
   engine.skipLocked(
     db.selectFrom('search_progress').selectAll('search_progress').where('search_progress.id', '=', sql.lit(1)),
@@ -98,10 +98,10 @@ export const setSwept = prepared('setSearchSwept', (db, p: AgeParams) =>
     .where('id', '=', sql.lit(1)),
 );
 
-/** A task that an agent may yet pick up, be it after others. As literals, in which a planner sees the index. */
+/** A task that is, or may come back, on the board. In literals, so that the planner recognizes the partial index. */
 const mayBeFound = sql<boolean>`kind = 'work' and ${statusIn('status', statesBeforeBoard)}`;
 
-/** The next tasks for the index: behind an age, and posted up to a moment. */
+/** The next tasks for the index: younger than an age, and posted by `upto`. */
 export const nextTexts = prepared(
   'nextTexts',
   (db, p: AgeParams & { upto: number; limit: number }) =>
@@ -134,7 +134,7 @@ export const removeText = preparedSql<{ doc: number }, unknown>('removeText', (p
 );
 export const tidyTexts = preparedSql<Params, unknown>('tidyTexts', (_, { textIndex }) => textIndex.tidy());
 
-/** The next documents behind an age, each with whether its task may still be found. */
+/** The next documents after an age, each with whether its task may still be found. */
 export const docsBehind = preparedSql<
   AgeParams & { limit: number },
   Doc & { created_at: number; is_long: number; is_live: number }
@@ -147,7 +147,7 @@ export const docsBehind = preparedSql<
   { replan: true },
 );
 
-/** The oldest task in a range of ages that should be in the index and is not; looked up one by one, in their order. */
+/** The oldest task in a range of ages that should be in the index but is not. */
 export const missingText = preparedSql<
   AgeParams & { upto_created_at: number; upto_id: string },
   { id: string; created_at: number }

@@ -2,21 +2,19 @@ import { fitted, listed, type Params, perShape, prepared } from '../../storage/p
 import type { Reader } from '../../storage/database.ts';
 import { fold } from './fold.ts';
 
-/** Looking a text up in those of tasks: need and context. */
-
-/** A task whose texts can be looked through. */
+/** A task to search in. */
 export interface TaskRef {
   readonly id: string;
   readonly created_at: number;
-  /** How long need and context are. */
+  /** The length of need and context together, in bytes. */
   readonly bytes: number;
 }
 
-/** As many texts are read at once: of so many tasks, and of so many bytes together if it is more than one task. */
+/** A portion has the texts of at most this many tasks and bytes; a single longer task is a portion of its own. */
 const portionTasks = 250;
 const portionBytes = 65_536;
 
-/** The few statements for the texts of a portion: one that is smaller repeats its last id. */
+/** Sizes of the statements that read a portion. A smaller portion repeats its last id. */
 const portionShapes = [1, 10, 50, portionTasks] as const;
 
 const textsOf = perShape((count: number) =>
@@ -28,7 +26,7 @@ const textsOf = perShape((count: number) =>
   ),
 );
 
-/** Need and context of so many tasks, folded. */
+/** Reads need and context of at most `portionTasks` tasks, folded. */
 export async function foldedTexts(reader: Reader, ids: readonly string[]): Promise<Map<string, string[]>> {
   if (ids.length === 0) return new Map();
   const { size, params } = fitted(portionShapes, 'id', ids);
@@ -38,7 +36,7 @@ export async function foldedTexts(reader: Reader, ids: readonly string[]): Promi
   );
 }
 
-/** Cuts a list into portions whose texts can be read at once. */
+/** Splits a list into portions whose texts are read at once. */
 export function* portions<T extends TaskRef>(rows: readonly T[]): Generator<T[]> {
   let portion: T[] = [];
   let bytes = 0;
@@ -57,8 +55,8 @@ export function* portions<T extends TaskRef>(rows: readonly T[]): Generator<T[]>
 const mostRemembered = 2;
 
 /**
- * A text that is looked for, folded, on one board at one moment. Remembers where it has looked: a page and its count look
- * at the same tasks.
+ * A folded text to find on one board at one moment. Remembers its first steps and what it has read, because a page and
+ * its count search the same tasks.
  */
 export class Needle {
   readonly part: string;
@@ -69,15 +67,15 @@ export class Needle {
     this.part = part;
   }
 
-  /** Takes a step from a place, unless it has been taken. */
+  /** Takes the step with this key, or returns its result if it was taken before. */
   once(key: string, take: () => Promise<TaskRef[]>): Promise<TaskRef[]> {
     const step = this.#steps.get(key) ?? take();
-    // Those at the beginning are taken twice, and no others.
+    // Only the first steps are taken twice, by the page and by the count.
     if (this.#steps.size < mostRemembered) this.#steps.set(key, step);
     return step;
   }
 
-  /** Those of a portion whose need or context contains it. Each text is read once, also by two who look at a time. */
+  /** The tasks of a portion with the text in need or context. Each task is read once, even by simultaneous calls. */
   async among<T extends TaskRef>(reader: Reader, portion: readonly T[]): Promise<T[]> {
     const unknown = portion.filter(({ id }) => !this.#known.has(id)).map(({ id }) => id);
     const reading = foldedTexts(reader, unknown);

@@ -7,25 +7,28 @@ import { separator } from './fold.ts';
 import * as queries from './queries.ts';
 
 /**
- * Keeps the index of texts up, a little at a time and after the fact: to do so when a task is posted would cost more
- * than all the rest of posting it.
+ * Keeps the search index up to date in small steps, after tasks are posted. Indexing a task while it is posted would
+ * cost more than all other work of posting.
  *
- * The index has the texts of the tasks up to an age, all of them, in the order of their age. What is younger is looked
- * through without it. Should a task turn up later that is older than that (a server's clock was wrong, or a transaction
- * took very long), the index goes back to before it: so it is always what it says it is.
+ * The index has the texts of all tasks up to an age, in the order of their age; a search reads the texts of younger
+ * tasks instead. If an older task appears later (a server's clock was wrong, or a transaction took very long), the
+ * index goes back to before that task. So it is always complete up to its age.
  */
 
-/** A task is taken in when it is so old: by then those posted before it have been committed too. */
+/** Minimum age of a task to be indexed: by then, the transactions of all older tasks have ended. */
 const settledMs = 10 * secondMs;
-/** Texts taken in at once, and their bytes: a few milliseconds' worth. */
+/** Maximum number of texts and of their bytes in one step of a few milliseconds. */
 const textsAtOnce = 25;
 const bytesAtOnce = 32_768;
-/** A longer text would take its time, and have most trigrams there are: it is looked through each time instead. */
+/**
+ * Longer texts, in bytes, are not indexed but read by each search: they take long to index and contain most trigrams
+ * anyway.
+ */
 const longestText = 16_384;
-/** Documents compared with their tasks at once. */
+/** Documents compared with their tasks in one step of a sweep. */
 const sweptAtOnce = 200;
 
-/** The pauses: while there is more to take in, between the steps of a sweep, between sweeps, and when all is done. */
+/** The pauses: while there are more tasks to index, between steps of a sweep, between sweeps, and when all is done. */
 const pauseMs = { behind: 10, sweeping: 100, swept: 10 * minuteMs, idle: secondMs } as const;
 
 export class SearchUpkeep {
@@ -59,11 +62,11 @@ export class SearchUpkeep {
     return pauseMs.idle;
   }
 
-  /** Brings the index a step further. @returns whether there is more to do. */
+  /** Indexes the next tasks. @returns whether there may be more to index. */
   async takeIn(): Promise<boolean> {
     const { db, clock } = this.#ctx;
     const upto = clock.now() - settledMs;
-    // Looking is cheaper than a transaction, and mostly there is nothing.
+    // Usually there is nothing to do, and a read is cheaper than a transaction.
     const { reached_created_at: created_at, reached_id: id } = (await db.first(queries.progress, {}))!;
     const reached = { created_at, id };
     const isAhead = (await db.all(queries.docsBehind, { ...reached, limit: 1 })).length > 0;
@@ -71,12 +74,12 @@ export class SearchUpkeep {
     return db.transact('index texts', (tx) => takeIn(tx, upto));
   }
 
-  /** Compares a part of the index with the tasks. @returns whether it is not at the end yet. */
+  /** Compares the next part of the index with the tasks and corrects it. @returns whether the sweep has more to do. */
   sweep(): Promise<boolean> {
     return this.#ctx.db.transact('sweep texts', sweep);
   }
 
-  /** Does all that there is to do. */
+  /** Repeats both until neither has more to do. */
   async run(): Promise<void> {
     for (let more = true; more;) more = (await this.takeIn()) || (await this.sweep());
   }
@@ -127,7 +130,7 @@ async function sweep(tx: Tx): Promise<boolean> {
   const last = docs.length === sweptAtOnce ? docs.at(-1)! : undefined;
   const end = last === undefined ? reached : { created_at: last.created_at, id: last.task_id };
   const missing = await tx.first(queries.missingText, { ...swept, upto_created_at: end.created_at, upto_id: end.id });
-  // Everything of that moment is taken in once more: their order must be right.
+  // Index all tasks of that millisecond again, because their order must be right.
   if (missing !== undefined) tx.send(queries.setReached, { created_at: missing.created_at - 1, id: '~' });
   const next = last === undefined || missing !== undefined ? { created_at: -1, id: '' } : end;
   if (next.created_at !== swept.created_at || next.id !== swept.id) tx.send(queries.setSwept, next);
