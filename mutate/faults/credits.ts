@@ -54,6 +54,7 @@ export const creditFaults = [
       'what is withdrawn stays spent',
       '  tx.send(unspend, { period: periodOf(task.created_at), credits: task.max_credits });\n',
       '',
+      'platform-tasks/platform-tasks',
     ],
   ]),
   ...faultsIn('rules/reputation/standing.ts', 'verbs/agents/trust verbs/tasks/rate', [

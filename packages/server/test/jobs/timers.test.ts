@@ -106,6 +106,7 @@ onBothEngines('the clock', (engine) => {
     await all.market.pass(5 * minuteMs);
     expect(await statusOf(all, broken)).toMatchObject({ status: 'expired' });
     expect((await all.market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true });
+    expect(await engine.query(all.market.url, 'select task_id from stuck_timers')).toEqual([]);
   });
 
   it('wakes by itself for the next row, and at least every second for what others left due', async () => {

@@ -366,6 +366,29 @@ describe('the windows in memory', () => {
     expect(windows.size).toBe(0);
   });
 
+  it('that began late are not swept while they last, however often that is done', () => {
+    const clock = new ManualClock();
+    const windows = new Windows(clock);
+    windows.take('early', limit);
+    clock.advance(minuteMs / 2 - secondMs);
+    windows.take('late', limit);
+    for (let second = 0; second < 59; second++) {
+      clock.advance(secondMs);
+      windows.sweep();
+    }
+    expect(windows.take('late', limit).remaining).toBe(0);
+  });
+
+  it('add to the sum of all servers what has not been told yet', () => {
+    const windows = new Windows(new ManualClock(), { isShared: true });
+    const wide = { count: 10, windowMs: minuteMs };
+    windows.take('a', wide);
+    const [share] = windows.shares();
+    windows.take('a', wide);
+    windows.merge({ ...share!, count: 5 });
+    expect(windows.take('a', wide).remaining).toBe(10 - 5 - 1 - 1);
+  });
+
   it('hand out so many shares at once, and the others later', () => {
     const windows = new Windows(new ManualClock(), { isShared: true });
     for (let i = 0; i < 5; i++) windows.take(`${i}`, limit);
