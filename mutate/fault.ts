@@ -14,7 +14,7 @@ export interface Fault {
   readonly survives?: string;
 }
 
-type Row = readonly [name: string, find: string, put: string, tests?: string, more?: Partial<Fault>];
+type Row = readonly [name: string, find: string, put: string, tests?: string | undefined, more?: Partial<Fault>];
 
 /** Faults of one file of the server. A row's own tests, separated by spaces, take the place of `tests`. */
 export const faultsIn = (path: string, tests: string, rows: readonly Row[]): Fault[] =>

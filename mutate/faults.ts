@@ -1,8 +1,15 @@
 import type { Fault } from './fault.ts';
 import { creditFaults } from './faults/credits.ts';
 import { lifecycleFaults } from './faults/lifecycle.ts';
+import { lockFaults } from './faults/locks.ts';
 import { readingFaults } from './faults/reading.ts';
 import { tellingFaults } from './faults/telling.ts';
 
 /** Every fault that `npm run test:mutate` puts in. */
-export const faults: readonly Fault[] = [...lifecycleFaults, ...creditFaults, ...tellingFaults, ...readingFaults];
+export const faults: readonly Fault[] = [
+  ...lifecycleFaults,
+  ...creditFaults,
+  ...tellingFaults,
+  ...readingFaults,
+  ...lockFaults,
+];

@@ -1,0 +1,48 @@
+import { faultsIn } from '../fault.ts';
+
+/** Second lines of defence: what other lines, or a new try, would hide. */
+export const lockFaults = [
+  ...faultsIn('rules/lifecycle/transition.ts', 'platform-tasks/platform-tasks verbs/tasks', [
+    [
+      'streams are numbered in the opposite order',
+      '(a.event.agentId < b.event.agentId ? -1 : 1)',
+      '(a.event.agentId < b.event.agentId ? 1 : -1)',
+    ],
+  ]),
+  ...faultsIn('rules/reputation/standing.ts', 'rules/lifecycle/', [
+    [
+      'the parties of an approval are counted in the opposite order',
+      'if (workerId < posterId) {',
+      'if (workerId > posterId) {',
+    ],
+  ]),
+  ...faultsIn('rules/ledger/ledger.ts', 'rules/lifecycle/', [
+    [
+      'the accounts of a payment are taken in the opposite order',
+      '(a.account < b.account ? -1 : 1)',
+      '(a.account < b.account ? 1 : -1)',
+    ],
+  ]),
+  ...faultsIn('rules/reputation/trust.ts', 'rules/lifecycle/ verbs/agents/trust storage/deadlocks', [
+    [
+      'trust is taken in no order',
+      'one < other ? [one, other] : [other, one]',
+      '[one, other]',
+      undefined,
+      { engine: 'postgres' },
+    ],
+  ]),
+  ...faultsIn('storage/postgres/failures.ts', 'storage/deadlocks storage/transactions', [
+    [
+      'a deadlock is not tried again',
+      "['40001', '40P01', '55P03']",
+      "['40001', '55P03']",
+      undefined,
+      { engine: 'postgres' },
+    ],
+  ]),
+  ...faultsIn('ground/log.ts', 'ground/log', [
+    ['a nested secret is logged', ", '*.webhook_secret'", ''],
+    ['a secret is logged', "'webhook_secret', ", ''],
+  ]),
+];
