@@ -12,6 +12,7 @@ export const errorCodes = [
   'request_timeout',
   'conflict',
   'payload_too_large',
+  'unsupported_media_type',
   'idempotency_key_reused',
   'rate_limited',
   'pickups_paused',

@@ -132,13 +132,16 @@ export const splitList = (value: string) =>
     .map((item) => item.trim())
     .filter((item) => item !== '');
 
+/** No text of ten tags is longer, however it is spaced; a longer one may hold a million commas. */
+const longestTags = 10_000;
+
 /**
  * Tags in a body: a list, or one text with commas. Repeats (without case) are dropped; the first spelling stays.
  * Items are checked only in a short list: one issue for each of three million keeps zod busy for eight seconds.
  */
 export const tags = () =>
   z
-    .union([z.string(), z.array(z.unknown()).max(limits.tags).meta({ items: tagSchema })], fewTags)
+    .union([z.string().max(longestTags), z.array(z.unknown()).max(limits.tags).meta({ items: tagSchema })], fewTags)
     .transform((value) => (typeof value === 'string' ? splitList(value) : value))
     .pipe(tagList)
     .register(textLengths, { most: limits.tags * (limits.tagLength + 4) });

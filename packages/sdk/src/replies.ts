@@ -64,6 +64,9 @@ export const TaskResponse = z.object({
   rejection_count: count.optional(),
   rejection_grace_deadline: time.nullable().optional(),
   verification: Verification.optional(),
+  /** What the poster said of the work; in the reply to an approval. */
+  rating: z.number().int().nullable().optional(),
+  feedback: z.string().nullable().optional(),
 });
 
 export const TaskPickupResponse = z.object({

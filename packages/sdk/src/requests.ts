@@ -84,11 +84,13 @@ export const QuestionRequest = z.object({ question: text(limits.questionLength) 
 export const AnswerRequest = z.object({ answer: text(limits.answerLength) });
 export const MessageRequest = z.object({ message: text(limits.messageLength) });
 
-export const PickupBatchRequest = z.object({
-  count: optional(integer(1, limits.batch)),
+/** The filters of a pickup, which may stand in its query too. */
+export const PickupRequest = z.object({
   tags: optional(tags()),
   search: optional(text(limits.searchLength, 0)),
 });
+
+export const PickupBatchRequest = PickupRequest.extend({ count: optional(integer(1, limits.batch)) });
 
 export const NoBody = z.object({});
 

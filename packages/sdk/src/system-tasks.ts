@@ -83,3 +83,9 @@ export function usableTags(tags: readonly string[]): string[] {
   }
   return [...usable];
 }
+
+/** The fields that only answers to system tasks have, one for each kind. */
+const answerFields = ['ranked_agents', 'meets_requirements', 'tags'] as const;
+
+/** Whether an object can be meant as an answer to a system task. Says nothing about whether it fits. */
+export const isSystemAnswer = (value: object): boolean => answerFields.some((name) => Object.hasOwn(value, name));

@@ -34,7 +34,7 @@ interface ErrorCauses {
 export function errorsOf({ auth, limit, hasBody, own }: ErrorCauses): readonly ErrorCode[] {
   const codes = new Set<ErrorCode>([...always, ...byAuth[auth], ...own]);
   if (limit !== 'none') codes.add('rate_limited');
-  if (hasBody) codes.add('payload_too_large').add('idempotency_key_reused');
+  if (hasBody) codes.add('payload_too_large').add('unsupported_media_type').add('idempotency_key_reused');
   return errorCodes.filter((code) => codes.has(code));
 }
 

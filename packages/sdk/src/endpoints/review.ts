@@ -13,6 +13,7 @@ export const reviewEndpoints = {
     scopes: ['post'],
     body: requests.ApproveRequest,
     mainField: 'feedback',
+    numberField: 'rating',
     reply: replies.TaskResponse,
     headers: { ...taskHeaders, 'X-Credits-Charged': 'credits_charged' },
     line: ({ credits_charged }) => `The delivery is approved; it costs ${counted(credits_charged ?? 0, 'credit')}.`,

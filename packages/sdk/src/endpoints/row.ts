@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { ErrorCode } from '../errors.ts';
 import type { FieldHeader } from '../headers.ts';
 import type { IdKind } from '../ids.ts';
+import { aliasesOf } from './aliases.ts';
 import { bodyBytesOf, errorsOf } from './derived.ts';
 import type { Auth, Idempotency, LimitName, Method, Scope } from './values.ts';
 
@@ -44,6 +45,14 @@ interface Row<
   readonly bodyBytes: number;
   /** The field that a body of plain text fills. */
   readonly mainField: string | undefined;
+  /** The field that a body of nothing but a whole number fills, where the number fits it. */
+  readonly numberField: string | undefined;
+  /** The main field is a delivery: a document that may have front matter of its own, or a helper’s answer. */
+  readonly isDelivery: boolean;
+  /** Words that clients write for its fields, and the field that each means. */
+  readonly aliases: Readonly<Record<string, string>>;
+  /** Fields that belong to another endpoint, and what to say to whoever sends one here. */
+  readonly misplaced: Readonly<Record<string, string>>;
   readonly idempotency: Idempotency;
   /** The status of the usual success. */
   readonly status: 200 | 201;
@@ -113,6 +122,9 @@ interface Spec<
   readonly query?: Query;
   readonly body?: Body;
   readonly mainField?: Body extends z.ZodObject ? FieldOf<z.output<Body>> : never;
+  readonly numberField?: Body extends z.ZodObject ? FieldOf<z.output<Body>> : never;
+  readonly isDelivery?: boolean;
+  readonly misplaced?: Readonly<Record<string, string>>;
   /** Where the reply holds a secret. */
   readonly idempotency?: 'sealed';
   readonly status?: 200 | 201;
@@ -155,6 +167,10 @@ export function endpoint<
     body: spec.body as Body,
     bodyBytes: bodyBytesOf(spec.body),
     mainField: spec.mainField,
+    numberField: spec.numberField,
+    isDelivery: spec.isDelivery ?? false,
+    aliases: aliasesOf(spec.query, spec.body),
+    misplaced: spec.misplaced ?? {},
     idempotency: isRead ? 'none' : (spec.idempotency ?? 'kept'),
     status: spec.status ?? 200,
     reply: spec.reply,

@@ -23,7 +23,8 @@ export const workEndpoints = {
     scopes: ['work'],
     limit: 'pickup',
     query: requests.PickupQuery,
-    body: requests.NoBody,
+    body: requests.PickupRequest,
+    misplaced: { task_id: 'To pick up one certain task, send POST /v1/tasks/{id}/pickup with its id in the path.' },
     reply: replies.TaskPickupResponse,
     headers: pickupHeaders,
     others: [
@@ -71,6 +72,7 @@ export const workEndpoints = {
     limit: 'deliver',
     body: requests.DeliverRequest,
     mainField: 'result',
+    isDelivery: true,
     reply: replies.TaskResponse,
     headers: { ...taskHeaders, 'X-Credits-Charged': 'credits_charged' },
     line: ({ status, credits_charged }) =>

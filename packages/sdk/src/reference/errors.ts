@@ -24,6 +24,10 @@ const examples: Readonly<Record<ErrorCode, Example>> = {
   request_timeout: { error: 'The request took too long to arrive' },
   conflict: { error: 'The task is approved; only a posted task can be picked up', hint: 'It has ended.' },
   payload_too_large: { error: 'The body is too large', hint: 'Shorten the texts; see the input limits.' },
+  unsupported_media_type: {
+    error: 'A body of the type multipart/form-data is not read here',
+    hint: 'Send JSON (Content-Type: application/json), or Markdown with YAML front matter.',
+  },
   idempotency_key_reused: {
     error: 'This Idempotency-Key was used for another request',
     hint: 'Use a new key for each new request; repeat the same request byte for byte.',

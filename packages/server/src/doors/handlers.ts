@@ -27,6 +27,8 @@ export interface Input<E extends Endpoint> {
   readonly params: ParamsOf<E>;
   readonly query: QueryOf<E>;
   readonly body: BodyOf<E>;
+  /** The body's main field holds all of it, though it could have been meant as fields. */
+  readonly isBareAnswer: boolean;
 }
 
 type Output<E extends Endpoint> = E['isStream'] extends true ? OpenStream : ReplyOf<E>;
@@ -45,10 +47,10 @@ export const handlers: { readonly [Name in EndpointName]: Handler<Endpoints[Name
   showTask: (call, { params, query }) => showTask(call, params.id, query.wait),
   cancel: (call, { params }) => cancelTask(call, params.id),
 
-  pickupNext: (call, { query }) => pickupNext(call, boardFilter(query)),
+  pickupNext: (call, { query, body }) => pickupNext(call, boardFilter({ tags: body.tags ?? query.tags, search: body.search ?? query.search })),
   pickupBatch: (call, { body }) => pickupBatch(call, boardFilter(body), body.count),
   pickup: (call, { params }) => pickupTask(call, params.id),
-  deliver: (call, { params, body }) => deliver(call, params.id, body),
+  deliver: (call, { params, body, isBareAnswer }) => deliver(call, params.id, body, isBareAnswer),
   abandon: (call, { params, body }) => abandon(call, params.id, body),
 
   approve: (call, { params, body }) => approve(call, params.id, body),

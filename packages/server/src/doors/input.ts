@@ -4,8 +4,11 @@ import { DomainError } from '../ground/errors.ts';
 /** What a call brings, as its door has read it: nothing of it is checked yet. */
 export interface RawInput {
   readonly params: Readonly<Record<string, string>>;
+  /** Its own names are checked, also where the endpoint knows none. */
   readonly query: unknown;
   readonly body: unknown;
+  /** All of the body was taken for its main field, though it could have been meant as fields. */
+  readonly isBareAnswer?: boolean;
 }
 
 export interface InvokeOptions {

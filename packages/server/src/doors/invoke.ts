@@ -7,6 +7,7 @@ import { type Caller, type Credentials, identify, isStale } from './caller.ts';
 import { handlers, type Input } from './handlers.ts';
 import { once, type RecordKey, recordKey } from './idempotency.ts';
 import { check, type InvokeOptions, type RawInput } from './input.ts';
+import { checkNames } from './names.ts';
 
 /** What a call comes to, when it succeeds. */
 export interface Outcome {
@@ -14,6 +15,8 @@ export interface Outcome {
   readonly reply: object;
   /** Whether the reply was given before, to the same idempotency key. */
   readonly replayed: boolean;
+  /** A sentence for each name in the request that means nothing here. */
+  readonly warnings: readonly string[];
 }
 
 /** The one way in: every transport calls the endpoints through this. */
@@ -40,6 +43,10 @@ export function openDoor(ctx: Context): Door {
       const caller = isStale(admitted, ctx.clock.now())
         ? await identify(ctx, endpoint.auth, admitted.credentials)
         : admitted;
+      const warnings = [
+        ...checkNames(endpoint, endpoint.query, input.query, 'query parameter'),
+        ...(endpoint.body === undefined ? [] : checkNames(endpoint, endpoint.body, input.body, 'field')),
+      ];
       const query = endpoint.query && check(endpoint.query, input.query);
       const body = endpoint.body && check(endpoint.body, input.body);
       const call = new DoorCall(ctx, caller, options, recordKey(endpoint, caller, input, options));
@@ -48,8 +55,9 @@ export function openDoor(ctx: Context): Door {
       // With an idempotency key, a key that was used for another request is refused first.
       if (refusal !== undefined) throw call.record === undefined ? refusal : await call.fail(refusal);
       const handle = handlers[endpoint.name] as unknown as AnyHandler;
-      const reply = await handle(call, { params, query, body } as Input<Endpoint>);
-      return { reply, replayed: call.record?.replayed ?? false };
+      const isBareAnswer = input.isBareAnswer === true;
+      const reply = await handle(call, { params, query, body, isBareAnswer } as Input<Endpoint>);
+      return { reply, replayed: call.record?.replayed ?? false, warnings };
     },
   };
 }

@@ -14,6 +14,7 @@ const statuses: Readonly<Record<string, number>> = {
   request_timeout: 408,
   conflict: 409,
   payload_too_large: 413,
+  unsupported_media_type: 415,
   idempotency_key_reused: 422,
   rate_limited: 429,
   pickups_paused: 429,

@@ -1,43 +1,161 @@
+import { type Endpoint, isSystemAnswer } from '@pinchwork/sdk';
 import type { z } from 'zod';
+import { DomainError, invalid } from '../../ground/errors.ts';
 import { InvalidFields } from '../input.ts';
-import { invalid } from '../../ground/errors.ts';
-import { type Fields, notAnObject, noProto, oneLine } from './fields.ts';
-import { readFrontMatter, splitFrontMatter } from './front-matter.ts';
-import { mediaType } from './media-type.ts';
+import { isOtherWordFor, meantBy } from '../names.ts';
+import type { Fields } from './fields.ts';
+import { readForm } from './form.ts';
+import { namesInBlock, readYaml, splitFrontMatter } from './front-matter.ts';
+import { fencedJson, readJson } from './json.ts';
+import { kindOf, mediaType } from './media-type.ts';
 
-/** Request bodies: JSON, or Markdown with YAML front matter (contract section 1); and query strings. */
+/** What reading a body needs of its endpoint's row. */
+export type BodyRow = Pick<Endpoint, 'mainField' | 'numberField' | 'isDelivery' | 'aliases' | 'misplaced'> & {
+  readonly body: z.ZodObject;
+};
+
+/** What a body says, before the endpoint's schema has seen it. */
+export interface Body {
+  readonly fields: Fields;
+  /** All of it was taken for the main field, though it is JSON: it can be an answer to one of the platform's tasks. */
+  readonly isBareAnswer: boolean;
+}
 
 const noBytes = new Uint8Array();
 
 /**
- * Reads the fields of a request's body; the endpoint's schema has not seen them yet.
+ * Reads the fields of a request's body: JSON, YAML, a form, or Markdown with front matter (contract section 1).
  *
  * @param bytes the body as it came; anything else counts as empty.
  * @throws DomainError `invalid_request` that says what is wrong.
  */
-export function readBody(row: BodyRow, contentType: string | undefined, bytes: unknown): Fields {
+export function readBody(row: BodyRow, contentType: string | undefined, bytes: unknown): Body {
   const text = decode(bytes instanceof Uint8Array ? bytes : noBytes);
-  return readFields(row, mediaType(contentType), text);
-}
-
-/** What reading a body needs of its endpoint's row. */
-export interface BodyRow {
-  readonly body: z.ZodObject;
-  readonly mainField: string | undefined;
-}
-
-/**
- * The parameters of a query string.
- *
- * @throws DomainError `invalid_request` when one that the endpoint knows is given more than once.
- */
-export function readQuery(schema: z.ZodObject, query: unknown): Fields {
-  for (const name in query as Fields) {
-    if (Array.isArray((query as Fields)[name]) && Object.hasOwn(schema.shape, name)) {
-      throw invalid(`${name}: is given more than once`);
-    }
+  const kind = kindOf(mediaType(contentType));
+  const json = text.trim() === '' ? undefined : jsonIn(row, text, kind);
+  if (json !== undefined && row.isDelivery && !namesField(row, json) && isSystemAnswer(json)) {
+    return { fields: { [row.mainField!]: text }, isBareAnswer: true };
   }
-  return query as Fields;
+  return { fields: json ?? readText(row, text, kind), isBareAnswer: false };
+}
+
+/** A byte order mark stays: in a plain text it is part of the text. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function decode(bytes: Uint8Array): string {
+  if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
+    throw invalid('The body is compressed (gzip)', 'Send the body as it is, without compression.');
+  }
+  let text: string;
+  try {
+    text = utf8.decode(bytes);
+  } catch {
+    throw invalid('The body is not valid UTF-8', 'Send text in UTF-8; a file of another kind must be encoded as text.');
+  }
+  if (text.includes('\0')) throw invalid('The body must not contain NUL characters');
+  return text;
+}
+
+/** The object of a body that is JSON, or is to be; undefined for any other. */
+function jsonIn(row: BodyRow, text: string, kind: ReturnType<typeof kindOf>): Fields | undefined {
+  if (kind === 'yaml' || kind === 'markdown' || numberIn(row, text) !== undefined) return undefined;
+  const fenced = kind === 'plain' ? undefined : fencedJson(text);
+  if (fenced !== undefined) {
+    const { fields } = readJson(fenced);
+    if (fields !== undefined && (namesField(row, fields) || kind === 'json')) return fields;
+  }
+  if (kind !== 'json' && !text.trimStart().startsWith('{')) return undefined;
+  const { fields, problem } = readJson(text);
+  if (fields !== undefined || kind === 'plain') return fields;
+  throw invalid(
+    `The body is not valid JSON: ${problem!}`,
+    'Send valid JSON; or, if the body is text, send it as Content-Type: text/markdown.',
+  );
+}
+
+const namesField = ({ body }: BodyRow, fields: Fields) =>
+  Object.keys(fields).some((name) => Object.hasOwn(body.shape, name));
+
+function readText(row: BodyRow, text: string, kind: ReturnType<typeof kindOf>): Fields {
+  const number = numberIn(row, text);
+  if (number !== undefined) return number;
+  if (text.trim() === '') return {};
+  if (kind === 'yaml') return readYaml(text, 'The body', (name) => holdsText(row, name));
+  const form = kind === 'form' ? readForm(text, formNames(row)) : undefined;
+  return form ?? readMarkdown(row, text);
+}
+
+/** A body that is nothing but a number that its field takes. */
+function numberIn({ numberField, body }: BodyRow, text: string): Fields | undefined {
+  if (numberField === undefined || text.length > 10 || !/^\s*\d+\s*$/.test(text)) return undefined;
+  const field = (body.shape as Readonly<Record<string, z.ZodType>>)[numberField]!;
+  return field.safeParse(Number(text)).success ? { [numberField]: Number(text) } : undefined;
+}
+
+const formNames = (row: BodyRow) => ({
+  isField: (name: string) => Object.hasOwn(row.body.shape, name) || Object.hasOwn(row.misplaced, name),
+  isText: (name: string) => holdsText(row, name),
+});
+
+const keepLines =
+  'Front matter is a line ---, the fields, and a line ---. curl -d @file removes line breaks; --data-binary @file keeps them.';
+
+function readMarkdown(row: BodyRow, text: string): Fields {
+  const fields = readFrontMatter(row, text);
+  if (fields !== undefined) return fields;
+  if (row.mainField !== undefined) return { [row.mainField]: text };
+  const names = Object.keys(row.body.shape);
+  throw invalid(
+    'The body is a text, and there is no field for one here',
+    names.length === 0 ? 'Send no body.' : `Send JSON with these fields, or no body: ${names.join(', ')}.`,
+  );
+}
+
+/** The fields of a text that begins with front matter; undefined for a text without, or whose front matter is its own. */
+function readFrontMatter(row: BodyRow, text: string): Fields | undefined {
+  const head = splitFrontMatter(text);
+  if (head === undefined) {
+    if (hasLostLines(row, text)) throw invalid('The front matter has no line breaks', keepLines);
+    return undefined;
+  }
+  const { yaml, below } = head;
+  const isOurs = (name: string) => namesHere(row, name);
+  if (below === undefined) {
+    if (namesInBlock(yaml).some(isOurs)) throw invalid('The front matter has no closing line ---', keepLines);
+    return undefined;
+  }
+  let fields: Fields;
+  try {
+    fields = readYaml(yaml, 'The front matter', (name) => holdsText(row, name));
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error;
+    if (namesInBlock(yaml).some(isOurs)) throw invalid(error.message, error.hint ?? keepLines);
+    return undefined;
+  }
+  if (!Object.keys(fields).some(isOurs)) return undefined;
+  return row.mainField === undefined || below.trim() === '' ? fields : { ...fields, [row.mainField]: below };
+}
+
+/** Whether a name in front matter shows that it is meant for the endpoint. */
+function namesHere(row: BodyRow, name: string): boolean {
+  if (Object.hasOwn(row.body.shape, name) || Object.hasOwn(row.misplaced, name)) return true;
+  if (row.isDelivery) return false;
+  const meant = meantBy(row, row.body, name);
+  // A text may have a `title:` of its own.
+  return meant !== undefined && !(meant === row.mainField && isOtherWordFor(row, name, meant));
+}
+
+/** How much of a text is searched for front matter on one line. */
+const longestLine = 2_000;
+
+/** Whether a text on one line looks like front matter whose line breaks are gone. */
+function hasLostLines({ body, misplaced }: BodyRow, text: string): boolean {
+  const line = text.trimEnd();
+  const [, inside] = /^\ufeff?---[ \t]*(?=["']?[A-Za-z_])(.*)$/.exec(line.slice(0, longestLine)) ?? [];
+  if (inside === undefined || line.includes('\n')) return false;
+  const end = inside.indexOf('---');
+  const names = [...Object.keys(body.shape), ...Object.keys(misplaced)];
+  return names.some((name) => inside.startsWith(`${name}:`) || inside.slice(0, Math.max(0, end)).includes(`${name}:`));
 }
 
 /**
@@ -48,64 +166,22 @@ export function withTextHint(error: unknown, mainField: string | undefined, fiel
   if (!(error instanceof InvalidFields) || mainField === undefined || fields === undefined) return error;
   const isMissing = error.fields.includes(mainField) && !Object.hasOwn(fields, mainField);
   if (!isMissing || Object.keys(fields).length === 0) return error;
-  return invalid(
-    error.message,
-    `Put the text into the field "${mainField}"; or, if all of the body is that text, send it as text/markdown.`,
-  );
+  return invalid(error.message, textHint(mainField));
 }
 
-/** A byte order mark stays: in a plain text it is part of the text. */
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const textHint = (mainField: string) =>
+  `Put the text into the field "${mainField}"; or, if all of the body is that text, send it as text/markdown.`;
 
-function decode(bytes: Uint8Array): string {
-  let text: string;
-  try {
-    text = utf8.decode(bytes);
-  } catch {
-    throw invalid('The body is not valid UTF-8');
-  }
-  if (text.includes('\0')) throw invalid('The body must not contain NUL characters');
-  return text;
-}
-
-function readFields(row: BodyRow, type: string, text: string): Fields {
-  if (text.trim() === '') return {};
-  const looksLikeJson = type !== 'text/markdown' && text.trimStart().startsWith('{');
-  if (type === 'application/json' || looksLikeJson) {
-    const { value, problem } = parseJson(text);
-    if (problem === undefined) return asFields(value);
-    if (type !== 'text/plain') throw invalid(`The body is not valid JSON: ${problem}`);
-  }
-  return readMarkdown(row, text);
-}
-
-function parseJson(text: string): { value?: unknown; problem?: string } {
-  try {
-    return { value: JSON.parse(text.replace(/^\ufeff/, '')) as unknown };
-  } catch (error) {
-    return { problem: oneLine((error as Error).message) };
-  }
-}
-
-function asFields(value: unknown): Fields {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw notAnObject('The body');
-  if (Object.hasOwn(value, '__proto__')) throw noProto();
-  return value as Fields;
-}
-
-function readMarkdown({ body, mainField }: BodyRow, text: string): Fields {
-  const document = splitFrontMatter(text);
-  if (document === undefined) return mainField === undefined ? {} : { [mainField]: text };
-  const { yaml, below } = document;
+/** Whether a field of this name holds text: a scalar of YAML, or a value of a form, counts as it is written. */
+function holdsText({ body }: BodyRow, name: string): boolean {
   const shape: Readonly<Record<string, z.core.$ZodType>> = body.shape;
-  const fields = readFrontMatter(yaml, (name) => Object.hasOwn(shape, name) && takesText(shape[name]!));
-  return mainField === undefined || below.trim() === '' ? fields : { ...fields, [mainField]: below };
+  return Object.hasOwn(shape, name) && takesText(shape[name]!);
 }
 
 /** Whether a field of a schema can be given as text, below whatever makes it optional or turns it into a list. */
 function takesText(field: z.core.$ZodType): boolean {
   const { def } = field._zod as { def: FieldDef };
-  if (def.type === 'string') return true;
+  if (def.type === 'string' || def.type === 'enum') return true;
   const below = def.options ?? [def.innerType ?? def.in].filter((each) => each !== undefined);
   return below.some(takesText);
 }

@@ -6,8 +6,10 @@ import type { InvokeOptions, RawInput } from '../input.ts';
 import { type Door, openDoor, type Outcome } from '../invoke.ts';
 import type { OpenStream } from '../../rules/events/streams.ts';
 import { baseUrl, cacheDocument } from './base-url.ts';
-import { type BodyRow, readBody, readQuery, withTextHint } from './body.ts';
+import { type Body, type BodyRow, readBody, withTextHint } from './body.ts';
 import type { Fields } from './fields.ts';
+import { refuseType } from './media-type.ts';
+import { readQuery } from './query.ts';
 import { tellUsage } from './rate-limits.ts';
 import { sendReply } from './reply.ts';
 import { lastEventId, sendEvents } from './sse.ts';
@@ -23,6 +25,7 @@ function serve(app: FastifyInstance, ctx: Context, door: Door, endpoint: AnyEndp
   app.route({
     method: endpoint.method,
     url: endpoint.path,
+    bodyLimit: endpoint.bodyBytes,
     config: { alwaysJson: endpoint.alwaysJson, countsItself: true },
     // Before the body is read: whoever is not let in sends none.
     onRequest: async (request, reply) => {
@@ -31,6 +34,7 @@ function serve(app: FastifyInstance, ctx: Context, door: Door, endpoint: AnyEndp
       tellUsage(reply, usage, ctx.clock.now());
       if (refusal !== undefined) throw refusal;
       request.caller = caller;
+      if (hasBody(request)) refuseType(request.headers['content-type'], request.headers['content-encoding']);
     },
     handler: async (request, reply) => {
       const exchange = new Exchange(ctx, endpoint, request, reply);
@@ -41,17 +45,26 @@ function serve(app: FastifyInstance, ctx: Context, door: Door, endpoint: AnyEndp
         throw withTextHint(error, endpoint.mainField, exchange.fields);
       }
       if (outcome.replayed) reply.header('idempotency-replayed', 'true');
-      return send(reply, outcome.reply);
+      return send(reply, withWarnings(endpoint, outcome));
     },
   });
 }
+
+/** Reads ignore a body, whatever it is. */
+const hasBody = ({ method, headers }: FastifyRequest) =>
+  method !== 'GET' &&
+  method !== 'HEAD' &&
+  (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0);
+
+/** What a supervisor or a cache reads is the same for everybody; all other replies name what was ignored. */
+const withWarnings = ({ alwaysJson, isStream }: Endpoint, { reply, warnings }: Outcome): object =>
+  warnings.length === 0 || alwaysJson || isStream ? reply : { ...reply, warnings };
 
 const bearerKey = (authorization: string | undefined) => /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
 
 /** One request as the door sees it. It reads the query and the body when it is asked for them, not before. */
 class Exchange implements RawInput, InvokeOptions {
-  /** The fields of the body, once they have been read. */
-  fields: Fields | undefined;
+  #read: Body | undefined;
   readonly #ctx: Context;
   readonly #endpoint: Endpoint;
   readonly #request: FastifyRequest;
@@ -70,14 +83,24 @@ class Exchange implements RawInput, InvokeOptions {
 
   get query(): Fields {
     const { query: schema, isStream } = this.#endpoint;
-    const query = readQuery(schema!, this.#request.query);
+    const query = readQuery(schema, this.#request.query);
     const after = isStream ? lastEventId(this.#request) : undefined;
     return after === undefined ? query : { ...query, after };
   }
 
   get body(): Fields {
     const { headers, body } = this.#request;
-    return (this.fields ??= readBody(this.#endpoint as BodyRow, headers['content-type'], body));
+    this.#read ??= readBody(this.#endpoint as BodyRow, headers['content-type'], body);
+    return this.#read.fields;
+  }
+
+  /** The fields of the body, once they have been read. */
+  get fields(): Fields | undefined {
+    return this.#read?.fields;
+  }
+
+  get isBareAnswer(): boolean {
+    return this.#read?.isBareAnswer === true;
   }
 
   get idempotencyKey(): string | undefined {

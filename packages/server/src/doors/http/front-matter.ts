@@ -4,39 +4,79 @@ import { invalid } from '../../ground/errors.ts';
 import { type Fields, notAnObject, noProto, oneLine } from './fields.ts';
 
 /**
- * YAML front matter of a request (contract section 1): core schema, a plain mapping, no aliases to blow up, no tags.
+ * YAML in requests (contract section 1): core schema, a plain mapping, no aliases to blow up, no tags.
  *
- * A front matter of so many tokens is no request. Counting them first, at 100 ns each, spares the parser, which takes
- * minutes for a megabyte of short keys.
+ * A mapping of so many tokens or lines is no request. Counting them first, at 100 ns each, spares the parser, which
+ * takes minutes for a megabyte of short keys.
  */
 const mostTokens = 5_000;
+const mostLines = 60_000;
 
-/** A first line `---`, YAML, a line `---`, and text below. A byte order mark before it all does not count. */
-const pattern = /^\ufeff?---[ \t]*\r?\n(?:([\s\S]*?)\r?\n)??---[ \t]*(?:\r?\n|$)/;
+/** What a request's Markdown begins with. */
+export interface Head {
+  /** What stands between the first line `---` and the next, or all that follows if there is no next. */
+  readonly yaml: string;
+  /** What stands below; undefined when the front matter is not closed. */
+  readonly below: string | undefined;
+}
 
-/** Cuts a text into the YAML of its front matter and what stands below; undefined when it has no front matter. */
-export function splitFrontMatter(text: string): { yaml: string; below: string } | undefined {
-  const match = pattern.exec(text);
-  return match === null ? undefined : { yaml: match[1] ?? '', below: text.slice(match[0].length) };
+const mark = '---';
+const blank = /^[ \t]*\r?$/;
+
+/** Splits a text whose first line is `---`; undefined for any other. A byte order mark before it all does not count. */
+export function splitFrontMatter(text: string): Head | undefined {
+  const from = text.startsWith('\ufeff') ? 1 : 0;
+  const firstEnd = text.indexOf('\n', from);
+  if (!text.startsWith(mark, from) || firstEnd < 0) return undefined;
+  if (!blank.test(text.slice(from + mark.length, firstEnd))) return undefined;
+  const start = firstEnd + 1;
+  const last = start + 2 * limits.frontMatterBytes;
+  let at = text.indexOf(`\n${mark}`, firstEnd);
+  for (let looks = 0; at >= 0 && at <= last && looks < mostLines; looks++) {
+    const below = at + 1 + mark.length;
+    const end = text.indexOf('\n', below);
+    if (blank.test(text.slice(below, end < 0 ? text.length : end))) {
+      return { yaml: text.slice(start, Math.max(start, at)), below: end < 0 ? '' : text.slice(end + 1) };
+    }
+    at = text.indexOf(`\n${mark}`, below);
+  }
+  return { yaml: text.slice(start), below: undefined };
 }
 
 /**
- * Reads the fields of a front matter.
+ * The names at the start of the lines of a block, up to its first line that is no YAML. Cheap, and it says something
+ * also of a block that is not valid.
+ */
+export function namesInBlock(yaml: string): string[] {
+  const names: string[] = [];
+  let at = 0;
+  for (let lines = 0; at < yaml.length && lines < mostNamedLines; lines++) {
+    const end = yaml.indexOf('\n', at);
+    const line = yaml.slice(at, end < 0 ? yaml.length : end).slice(0, longestStart);
+    const name = /^["']?([A-Za-z_][\w-]*)["']?[ \t]*:(?=[ \t\r]|$)/.exec(line)?.[1];
+    if (name !== undefined) names.push(name);
+    else if (!/^(?:[\s#\-}\]]|$)/.test(line)) break;
+    if (end < 0) break;
+    at = end + 1;
+  }
+  return names;
+}
+
+const longestStart = 100;
+const mostNamedLines = 1_000;
+
+/**
+ * Reads the fields of a YAML mapping.
  *
+ * @param what how a message calls it.
  * @param isText whether the field of this name holds text: there a scalar counts as it is written (`need: 1.0`).
  * @throws DomainError `invalid_request` that says what is wrong.
  */
-export function readFrontMatter(yaml: string, isText: (name: string) => boolean): Fields {
-  if (Buffer.byteLength(yaml) > limits.frontMatterBytes) {
-    throw invalid(`The front matter is longer than ${limits.frontMatterBytes} bytes`, 'Put the long text below it.');
-  }
-  let tokens = 0;
-  for (const _ of new Lexer().lex(yaml)) {
-    if (++tokens > mostTokens) throw invalid('The front matter has too many parts', 'Leave only the fields in it.');
-  }
-  const contents = parse(yaml);
+export function readYaml(yaml: string, what: string, isText: (name: string) => boolean): Fields {
+  bound(yaml, what);
+  const contents = parse(yaml, what);
   if (contents === null) return {};
-  if (!isMap(contents)) throw notAnObject('The front matter');
+  if (!isMap(contents)) throw notAnObject(what);
   const fields: Fields = {};
   for (const { key, value } of contents.items) {
     // A name that is no scalar is none of ours.
@@ -48,26 +88,40 @@ export function readFrontMatter(yaml: string, isText: (name: string) => boolean)
   return fields;
 }
 
-function parse(yaml: string): Node | null {
+function bound(yaml: string, what: string): void {
+  if (Buffer.byteLength(yaml) > limits.frontMatterBytes) {
+    throw invalid(`${what} is longer than ${limits.frontMatterBytes} bytes`, 'Put the long text below the front matter.');
+  }
+  let lines = 0;
+  for (let at = yaml.indexOf('\n'); at >= 0; at = yaml.indexOf('\n', at + 1)) {
+    if (++lines > mostLines) throw invalid(`${what} has more than ${mostLines} lines`, 'Put the long text below the front matter.');
+  }
+  let tokens = 0;
+  for (const _ of new Lexer().lex(yaml)) {
+    if (++tokens > mostTokens) throw invalid(`${what} has too many parts`, 'Leave only the fields in it.');
+  }
+}
+
+function parse(yaml: string, what: string): Node | null {
   const document = parseDocument(yaml, { schema: 'core', version: '1.2', logLevel: 'error' });
-  refuse(document.errors[0]);
+  refuse(document.errors[0], what);
   visit(document, {
     Node: (_key, node) => {
-      if (isAlias(node)) throw invalid('The front matter must not contain YAML aliases');
-      if (node.tag !== undefined) throw invalid('The front matter must not contain YAML tags');
+      if (isAlias(node)) throw invalid(`${what} must not contain YAML aliases`);
+      if (node.tag !== undefined) throw invalid(`${what} must not contain YAML tags`);
     },
   });
-  refuse(document.warnings[0]);
+  refuse(document.warnings[0], what);
   return document.contents;
 }
 
-function refuse(problem: YAMLError | undefined): void {
+function refuse(problem: YAMLError | undefined, what: string): void {
   if (problem === undefined) return;
-  if (problem.code === 'RESOURCE_EXHAUSTION') throw invalid('The front matter is nested too deeply');
-  if (problem.code === 'MULTIPLE_DOCS') throw invalid('The front matter must be a single YAML document');
+  if (problem.code === 'RESOURCE_EXHAUSTION') throw invalid(`${what} is nested too deeply`);
+  if (problem.code === 'MULTIPLE_DOCS') throw invalid(`${what} must be a single YAML document`);
   // Below the first line stands an excerpt of the source.
   const message = problem.message.split('\n', 1)[0]!.replace(/:$/, '');
-  throw invalid(`The front matter is not valid YAML: ${oneLine(message)}`);
+  throw invalid(`${what} is not valid YAML: ${oneLine(message)}`);
 }
 
 function toValue(node: Node | null, asText: boolean): unknown {

@@ -1,3 +1,5 @@
+import { DomainError } from '../../ground/errors.ts';
+
 /** `type/subtype`, both tokens (RFC 9110, 8.3.1). */
 const wellFormed = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+$/;
 
@@ -9,3 +11,34 @@ export function mediaType(contentType: string | undefined): string {
   const name = (contentType ?? '').split(';', 1)[0]!.trim().toLowerCase();
   return wellFormed.test(name) ? name : unknownType;
 }
+
+const yamlTypes = new Set(['application/yaml', 'application/x-yaml', 'text/yaml', 'text/x-yaml']);
+
+/** How a body of a media type is read, where the type alone says so. */
+export function kindOf(type: string): 'json' | 'yaml' | 'markdown' | 'plain' | 'form' | 'any' {
+  if (type === 'application/json') return 'json';
+  if (yamlTypes.has(type)) return 'yaml';
+  if (type === 'text/markdown') return 'markdown';
+  if (type === 'text/plain') return 'plain';
+  return type === 'application/x-www-form-urlencoded' ? 'form' : 'any';
+}
+
+const sendAs = 'Send JSON (Content-Type: application/json), or Markdown with YAML front matter.';
+
+/**
+ * Refuses bodies of a kind that would be taken for text, and are none (contract section 1, "Forms and other types").
+ *
+ * @param encoding the `Content-Encoding` header.
+ * @throws DomainError `unsupported_media_type`.
+ */
+export function refuseType(contentType: string | undefined, encoding: string | undefined): void {
+  if (encoding !== undefined && encoding.trim() !== '') {
+    throw unsupported('A body with a Content-Encoding is not read here', 'Send the body as it is, without compression.');
+  }
+  const type = mediaType(contentType);
+  const isXml = type === 'text/xml' || type === 'application/xml' || type.endsWith('+xml');
+  if (!isXml && !type.startsWith('multipart/')) return;
+  throw unsupported(`A body of the type ${type.slice(0, 60)} is not read here`, sendAs);
+}
+
+const unsupported = (message: string, hint: string) => new DomainError('unsupported_media_type', message, hint);

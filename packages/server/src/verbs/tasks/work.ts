@@ -1,6 +1,7 @@
 import type { AbandonRequest, DeliverRequest, TaskResponse } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import { deadlineAfter, hourMs } from '../../ground/clock.ts';
+import { invalid } from '../../ground/errors.ts';
 import type { Call } from '../context.ts';
 import type { Work } from '../../storage/ground.ts';
 import { apply, readAnswer } from '../../rules/platform-tasks/answer.ts';
@@ -12,13 +13,24 @@ import { refusal } from '../../rules/tasks/refusal.ts';
 import { moveCreditsAndRecord } from '../../rules/lifecycle/transition.ts';
 import { taskView } from '../../rules/tasks/view.ts';
 
-/** Hands in the result of a claim and sets what it costs: what the worker asks, at most the task's price. */
-export function deliver(call: Call, taskId: string, input: z.output<typeof DeliverRequest>): Promise<TaskResponse> {
+/**
+ * Hands in the result of a claim and sets what it costs: what the worker asks, at most the task's price.
+ *
+ * @param isBareAnswer the result is a JSON object that was sent without a name. Only the platform's own tasks take one:
+ *   of an agent's task it is rather a delivery whose fields have wrong names.
+ */
+export function deliver(
+  call: Call,
+  taskId: string,
+  input: z.output<typeof DeliverRequest>,
+  isBareAnswer: boolean,
+): Promise<TaskResponse> {
   const { ctx, agentId } = call;
   return call.transact('deliver', async (tx) => {
     const now = ctx.clock.now();
     const work = { ctx, tx, now };
     const claimNumber = input.claim_number ?? null;
+    if (isBareAnswer && (await tx.first(taskById, { id: taskId }))?.kind === 'work') throw namelessResult();
     const task = await tx.first(personStatements.deliver, {
       id: taskId,
       now,
@@ -35,6 +47,12 @@ export function deliver(call: Call, taskId: string, input: z.output<typeof Deliv
     return taskView(task, agentId);
   });
 }
+
+const namelessResult = () =>
+  invalid(
+    'result: is required',
+    'Put the result into the field "result"; or, if all of the body is the result, send it as text/markdown.',
+  );
 
 /** Takes a delivery for the answer to one of the platform's own tasks, if it is one: checked, paid and done. */
 async function answerOrRefuse(

@@ -21,7 +21,7 @@ onBothEngines('queries', (engine) => {
   describe.each(lists)('the paging of %s', (path) => {
     const read = (query: string) => (path.endsWith('available') ? worker : poster).get(`${path}?${query}`);
 
-    const good = list('limit=1 limit=100 offset=0 offset=10000 limit=007 limit=%31 LIMIT=0 limit%5B%5D=0');
+    const good = list('limit=1 limit=100 offset=0 offset=10000 limit=007 limit=%31 limit%5B%5D=0');
     it.each(good)('takes %s', async (query) => {
       expect((await read(query)).status).toBe(200);
     });

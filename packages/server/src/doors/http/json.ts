@@ -1,0 +1,76 @@
+import { invalid } from '../../ground/errors.ts';
+import { type Fields, notAnObject, noProto, oneLine } from './fields.ts';
+
+/** How deep lists and objects may stand in each other (contract section 1). */
+const mostLevels = 32;
+/** How many values a body may hold. The largest legal one has some hundred, and a JSON Schema of 20 KB some thousand. */
+const mostValues = 10_000;
+
+/** A body that is to be an object of JSON: its fields, or what is wrong with it. */
+export function readJson(text: string): { fields?: Fields; problem?: string } {
+  boundJson(text);
+  let value: unknown;
+  try {
+    value = JSON.parse(text.startsWith('\ufeff') ? text.slice(1) : text);
+  } catch (error) {
+    return { problem: oneLine((error as Error).message) };
+  }
+  return { fields: asFields(value) };
+}
+
+function asFields(value: unknown): Fields {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw notAnObject('The body');
+  if (Object.hasOwn(value, '__proto__')) throw noProto();
+  return value as Fields;
+}
+
+const [quote, comma, backslash] = [0x22, 0x2c, 0x5c];
+const opening = new Set([0x5b, 0x7b]);
+const closing = new Set([0x5d, 0x7d]);
+
+/**
+ * Counts what a text would hold as JSON, and stops at the first value too many: the parser would hold up everybody else
+ * for as long as it takes. 6 MiB are counted in some ms.
+ *
+ * @throws DomainError `invalid_request` for too many levels or values.
+ */
+export function boundJson(text: string): void {
+  let levels = 0;
+  let values = 1;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === quote) {
+      for (i++; i < text.length; i++) {
+        const inside = text.charCodeAt(i);
+        if (inside === quote) break;
+        if (inside === backslash) i++;
+      }
+    } else if (code === comma) {
+      if (++values > mostValues) throw tooManyValues();
+    } else if (opening.has(code)) {
+      if (++levels > mostLevels) throw tooDeep('The body');
+      if (++values > mostValues) throw tooManyValues();
+    } else if (closing.has(code)) {
+      levels--;
+    }
+  }
+}
+
+const tooManyValues = () =>
+  invalid(`The body holds more than ${mostValues.toLocaleString('en-US')} values`, 'Send only the fields of the endpoint.');
+
+export const tooDeep = (what: string) =>
+  invalid(`${what} is nested more than ${mostLevels} levels deep`, 'Send only the fields of the endpoint.');
+
+const fence = '```';
+
+/** The JSON in a body that is one fenced block of it; undefined for any other body. */
+export function fencedJson(text: string): string | undefined {
+  const trimmed = text.trim();
+  if (!trimmed.startsWith(fence) || !trimmed.endsWith(fence) || trimmed.length < 2 * fence.length) return undefined;
+  const lineEnd = trimmed.indexOf('\n');
+  const language = trimmed.slice(fence.length, lineEnd).trim().toLowerCase();
+  if (lineEnd < 0 || (language !== '' && language !== 'json')) return undefined;
+  const inside = trimmed.slice(lineEnd + 1, -fence.length).trim();
+  return inside.startsWith('{') ? inside : undefined;
+}

@@ -1,0 +1,17 @@
+import type { z } from 'zod';
+import { invalid } from '../../ground/errors.ts';
+import type { Fields } from './fields.ts';
+
+/**
+ * The parameters of a query string.
+ *
+ * @throws DomainError `invalid_request` when one that the endpoint knows is given more than once.
+ */
+export function readQuery(schema: z.ZodObject | undefined, query: unknown): Fields {
+  for (const name in query as Fields) {
+    if (Array.isArray((query as Fields)[name]) && schema !== undefined && Object.hasOwn(schema.shape, name)) {
+      throw invalid(`${name}: is given more than once`);
+    }
+  }
+  return query as Fields;
+}
