@@ -88,7 +88,7 @@ onBothEngines('a call that does not come over HTTP', (engine) => {
   it('happens once per idempotency key', async () => {
     const once = { idempotencyKey: 'a key of another door' };
     const [first, again] = [await create('Once', once), await create('Once', once)];
-    expect(again).toEqual({ reply: first.reply, replayed: true });
+    expect(again).toEqual({ reply: first.reply, replayed: true, warnings: [] });
     expect(await refusalOf(create('Twice', once))).toBe('idempotency_key_reused');
     expect(await refusalOf(create('x', { idempotencyKey: 'k'.repeat(256) }))).toBe('invalid_request');
   });

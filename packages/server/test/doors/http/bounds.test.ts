@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sqlite } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
 import { Market } from '../../support/market.ts';
-import { assemble, type Cast, createTask, examples, send } from '../../support/requests.ts';
+import { assemble, type Cast, createTask, type Example, examples, send } from '../../support/requests.ts';
 
 /** What would hold up the event loop is refused before it is parsed (contract section 1). */
 
@@ -73,7 +73,7 @@ describe('the limit of a body', () => {
   it('is each endpoint’s own: 413 to one byte more', async () => {
     for (const name of ['pickup', 'askQuestion'] as const) {
       const limit = 64 * 1024;
-      const payload = JSON.stringify(examples[name].body(cast));
+      const payload = JSON.stringify((examples[name] as Example).body(cast));
       expect((await send(market, await examples[name].aim(cast), payload.padEnd(limit), 'application/json')).status).toBeLessThan(300);
       expectError(await send(market, await examples[name].aim(cast), payload.padEnd(limit + 1), 'application/json'), 413);
     }

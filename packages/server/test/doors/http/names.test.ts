@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sqlite } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
 import { claimTask, deliverTask, Market } from '../../support/market.ts';
-import { assemble, type Cast, examples, sendJson } from '../../support/requests.ts';
+import { assemble, type Cast, type Example, examples, sendJson } from '../../support/requests.ts';
 import { readTables } from '../../support/tables.ts';
 
 let cast: Cast;
@@ -37,9 +37,9 @@ const cases = Object.entries(meant).flatMap(([name, words]) =>
 );
 
 it.each(cases)('%s asks whether "%s" means %s, and changes nothing', async (name, word, field) => {
-  const { aim, body } = examples[name];
+  const { aim, body }: Example = examples[name];
   const to = await aim(cast);
-  const { [field]: value = 1, ...others } = body(cast) as Record<string, unknown>;
+  const { [field]: value = 1, ...others } = body(cast);
   const before = await readTables(market.url);
   const reply = await sendJson(market, to, { ...others, [word]: value });
   expect(expectError(reply, 400)).toContain(`did you mean ${field}?`);

@@ -4,7 +4,7 @@ import { hourMs } from '../../../src/ground/clock.ts';
 import { onBothEngines } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
 import { answer, answers, pickUp, registerHelper } from '../../support/helpers.ts';
-import { type Agent, deliverTask, Market, postTask } from '../../support/market.ts';
+import { type Agent, claimTask, deliverTask, Market, postTask } from '../../support/market.ts';
 
 /** What others may write, or answer, to get more out of the platform's tasks than is theirs. */
 const deep = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`;
@@ -168,15 +168,29 @@ onBothEngines("whoever attacks the platform's own tasks", (engine) => {
     expect((await worker.get(`/v1/agents/${worker.id}`)).body.tags).toEqual(['songs']);
   });
 
-  it('with JSON that is meant to be the result itself is told how to send it', async () => {
+  it('may send the answer as the body itself, bare or fenced', async () => {
     const { helper, poster } = await open(engine);
-    await postTask(poster, { max_credits: 1 });
-    const { task } = await pickUp(helper);
-    const refused = await helper.post(`/v1/tasks/${task}/deliver`, answers.match());
+    const bare = answers.match();
+    for (const [body, type] of [
+      [bare, 'application/json'],
+      [bare, 'application/x-www-form-urlencoded'],
+      [bare, 'text/markdown'],
+      [`\`\`\`json\n${bare}\n\`\`\``, 'application/json'],
+      [`\`\`\`\n${bare}\n\`\`\``, 'application/x-www-form-urlencoded'],
+    ] as const) {
+      await postTask(poster, { max_credits: 1 });
+      const { task } = await pickUp(helper);
+      const reply = await helper.post(`/v1/tasks/${task}/deliver`, body, { 'content-type': type });
+      expect(reply.body, reply.text).toMatchObject({ status: 'approved', credits_charged: 3 });
+    }
+  });
+
+  it('with such JSON for the task of an agent is told how to send it', async () => {
+    const { helper, poster } = await open(engine);
+    const id = await claimTask(poster, helper, { max_credits: 1 });
+    const refused = await helper.post(`/v1/tasks/${id}/deliver`, answers.match(), { 'content-type': 'application/json' });
     expectError(refused, 400);
     expect(refused.body.error).toBe('result: is required');
     expect(refused.body.hint).toContain('text/markdown');
-    const markdown = { 'content-type': 'text/markdown' };
-    expect((await helper.post(`/v1/tasks/${task}/deliver`, answers.match(), markdown)).status).toBe(200);
   });
 });
