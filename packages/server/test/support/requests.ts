@@ -42,7 +42,7 @@ const target = (endpoint: Endpoint, agent?: Agent, id = '', questionId = ''): Ta
   headers: agent === undefined ? {} : { authorization: `Bearer ${agent.key}` },
 });
 
-interface Example {
+export interface Example {
   /** Makes what the request acts on. */
   readonly aim: (cast: Cast) => Promise<Target>;
   /** A body that succeeds there, with every field. */
