@@ -47,7 +47,8 @@ export const handlers: { readonly [Name in EndpointName]: Handler<Endpoints[Name
   showTask: (call, { params, query }) => showTask(call, params.id, query.wait),
   cancel: (call, { params }) => cancelTask(call, params.id),
 
-  pickupNext: (call, { query, body }) => pickupNext(call, boardFilter({ tags: body.tags ?? query.tags, search: body.search ?? query.search })),
+  pickupNext: (call, { query, body }) =>
+    pickupNext(call, boardFilter({ tags: body.tags ?? query.tags, search: body.search ?? query.search })),
   pickupBatch: (call, { body }) => pickupBatch(call, boardFilter(body), body.count),
   pickup: (call, { params }) => pickupTask(call, params.id),
   deliver: (call, { params, body, isBareAnswer }) => deliver(call, params.id, body, isBareAnswer),

@@ -69,7 +69,9 @@ export function checkNames(
     (unknown ??= []).push(name);
   }
   if (unknown === undefined) return none;
-  const warnings = unknown.slice(0, mostWarnings).map((name) => `The ${what} "${shown(name)}" is not known here and was ignored`);
+  const warnings = unknown
+    .slice(0, mostWarnings)
+    .map((name) => `The ${what} "${shown(name)}" is not known here and was ignored`);
   const more = unknown.length - warnings.length;
   return more > 0 ? [...warnings, `${more} more were ignored`] : warnings;
 }

@@ -35,7 +35,8 @@ export function readForm(text: string, names: FormNames): Fields | undefined {
   return fields;
 }
 
-const encodeIt = 'Encode each value: curl --data-urlencode "name=value"; or send JSON with Content-Type: application/json.';
+const encodeIt =
+  'Encode each value: curl --data-urlencode "name=value"; or send JSON with Content-Type: application/json.';
 
 /** A name that comes again makes a list, as tags may. */
 function add(fields: Fields, name: string, value: unknown): void {

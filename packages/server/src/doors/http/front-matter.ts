@@ -90,11 +90,15 @@ export function readYaml(yaml: string, what: string, isText: (name: string) => b
 
 function bound(yaml: string, what: string): void {
   if (Buffer.byteLength(yaml) > limits.frontMatterBytes) {
-    throw invalid(`${what} is longer than ${limits.frontMatterBytes} bytes`, 'Put the long text below the front matter.');
+    throw invalid(
+      `${what} is longer than ${limits.frontMatterBytes} bytes`,
+      'Put the long text below the front matter.',
+    );
   }
   let lines = 0;
   for (let at = yaml.indexOf('\n'); at >= 0; at = yaml.indexOf('\n', at + 1)) {
-    if (++lines > mostLines) throw invalid(`${what} has more than ${mostLines} lines`, 'Put the long text below the front matter.');
+    if (++lines > mostLines)
+      throw invalid(`${what} has more than ${mostLines} lines`, 'Put the long text below the front matter.');
   }
   let tokens = 0;
   for (const _ of new Lexer().lex(yaml)) {

@@ -57,7 +57,10 @@ export function boundJson(text: string): void {
 }
 
 const tooManyValues = () =>
-  invalid(`The body holds more than ${mostValues.toLocaleString('en-US')} values`, 'Send only the fields of the endpoint.');
+  invalid(
+    `The body holds more than ${mostValues.toLocaleString('en-US')} values`,
+    'Send only the fields of the endpoint.',
+  );
 
 export const tooDeep = (what: string) =>
   invalid(`${what} is nested more than ${mostLevels} levels deep`, 'Send only the fields of the endpoint.');

@@ -33,7 +33,10 @@ const sendAs = 'Send JSON (Content-Type: application/json), or Markdown with YAM
  */
 export function refuseType(contentType: string | undefined, encoding: string | undefined): void {
   if (encoding !== undefined && encoding.trim() !== '') {
-    throw unsupported('A body with a Content-Encoding is not read here', 'Send the body as it is, without compression.');
+    throw unsupported(
+      'A body with a Content-Encoding is not read here',
+      'Send the body as it is, without compression.',
+    );
   }
   const type = mediaType(contentType);
   const isXml = type === 'text/xml' || type === 'application/xml' || type.endsWith('+xml');

@@ -35,7 +35,9 @@ export function sendReply<T extends Reply>(
 export function wantsJson(accept: string | undefined): boolean {
   const text = accept?.toLowerCase();
   if (text?.includes('application/json') !== true) return false;
-  return !text.includes(';') || qualityOf(text, 'application/json') >= Math.max(qualityOf(text, 'text/markdown'), 0.001);
+  return (
+    !text.includes(';') || qualityOf(text, 'application/json') >= Math.max(qualityOf(text, 'text/markdown'), 0.001)
+  );
 }
 
 /** The weight of a media type in an `Accept` header in lower case; 0 if it is not named there. */

@@ -83,7 +83,8 @@ describe('a form', () => {
     expectTask(text, form, { need: text }),
   );
 
-  it('is not what comes as another type', () => expectTask('need=x&max_credits=5', 'text/plain', { need: 'need=x&max_credits=5' }));
+  it('is not what comes as another type', () =>
+    expectTask('need=x&max_credits=5', 'text/plain', { need: 'need=x&max_credits=5' }));
 
   it.each(['need=salt & pepper', 'need=x&more', 'need=100%', 'need=%ff'])(
     'that is not encoded, %j, is refused, and the hint says --data-urlencode',
@@ -103,7 +104,11 @@ describe('a form', () => {
 
 describe('YAML', () => {
   it.each(['application/yaml', 'text/yaml', 'application/x-yaml'])('as %s is read as a mapping', async (type) => {
-    await expectTask('need: 1.0\nmax_credits: 7\ntags: [a, b]\n', type, { need: '1.0', max_credits: 7, tags: ['a', 'b'] });
+    await expectTask('need: 1.0\nmax_credits: 7\ntags: [a, b]\n', type, {
+      need: '1.0',
+      max_credits: 7,
+      tags: ['a', 'b'],
+    });
     await expectTask('---\nneed: x\n', type, { need: 'x' });
     for (const wrong of ['- need', 'need', 'need: *a', 'need: [', 'need: x\n---\ntext', '"__proto__": 1']) {
       expectError(await create(wrong, type), 400);
@@ -120,29 +125,40 @@ describe('a fenced block of JSON', () => {
   it.each(['text/plain', 'text/markdown'])('as %s is text', (type) => expectTask(fenced, type, { need: fenced }));
 
   it('that names no field, or is none or not alone, is text', async () => {
-    for (const text of ['```json\n{"x": 1}\n```', '```\nneed: x\n```', `Do it:\n${fenced}`, '```js\n{"need": "x"}\n```', '``````']) {
+    for (const text of [
+      '```json\n{"x": 1}\n```',
+      '```\nneed: x\n```',
+      `Do it:\n${fenced}`,
+      '```js\n{"need": "x"}\n```',
+      '``````',
+    ]) {
       await expectTask(text, form, { need: text });
     }
   });
 });
 
 describe('a kind of body that is not read', () => {
-  it.each(['multipart/form-data; boundary=x', 'multipart/mixed', 'application/xml', 'text/xml', 'application/soap+xml'])(
-    '%s is answered 415 with a hint',
-    async (type) => {
-      const before = await readTables(market.url);
-      for (const name of ['createTask', 'register'] as const) {
-        const reply = await send(market, await examples[name].aim(cast), '<need>x</need>', type);
-        expectError(reply, 415);
-        expect(reply.body.hint).toContain('application/json');
-      }
-      expect(await readTables(market.url)).toEqual(before);
-    },
-  );
+  it.each([
+    'multipart/form-data; boundary=x',
+    'multipart/mixed',
+    'application/xml',
+    'text/xml',
+    'application/soap+xml',
+  ])('%s is answered 415 with a hint', async (type) => {
+    const before = await readTables(market.url);
+    for (const name of ['createTask', 'register'] as const) {
+      const reply = await send(market, await examples[name].aim(cast), '<need>x</need>', type);
+      expectError(reply, 415);
+      expect(reply.body.hint).toContain('application/json');
+    }
+    expect(await readTables(market.url)).toEqual(before);
+  });
 
   it.each(['gzip', 'br', 'identity', 'x'])('Content-Encoding: %s is answered 415 with a hint', async (encoding) => {
     const to = await examples.createTask.aim(cast);
-    const reply = await send(market, to, gzipSync('{"need": "x"}'), 'application/json', { 'content-encoding': encoding });
+    const reply = await send(market, to, gzipSync('{"need": "x"}'), 'application/json', {
+      'content-encoding': encoding,
+    });
     expectError(reply, 415);
     expect(reply.body.hint).toContain('without compression');
   });

@@ -74,8 +74,13 @@ describe('the limit of a body', () => {
     for (const name of ['pickup', 'askQuestion'] as const) {
       const limit = 64 * 1024;
       const payload = JSON.stringify((examples[name] as Example).body(cast));
-      expect((await send(market, await examples[name].aim(cast), payload.padEnd(limit), 'application/json')).status).toBeLessThan(300);
-      expectError(await send(market, await examples[name].aim(cast), payload.padEnd(limit + 1), 'application/json'), 413);
+      expect(
+        (await send(market, await examples[name].aim(cast), payload.padEnd(limit), 'application/json')).status,
+      ).toBeLessThan(300);
+      expectError(
+        await send(market, await examples[name].aim(cast), payload.padEnd(limit + 1), 'application/json'),
+        413,
+      );
     }
   });
 });

@@ -49,11 +49,7 @@ describe.each(['application/json', 'application/json; charset=utf-8', 'APPLICATI
   },
 );
 
-const otherTypes = [
-  'application/x-www-form-urlencoded',
-  'application/octet-stream',
-  'text/html',
-];
+const otherTypes = ['application/x-www-form-urlencoded', 'application/octet-stream', 'text/html'];
 const oddTypes = ['', ';', '/', 'text', 'application/', '/json', 'application/json, text/plain', 'a b/c', 'undefined'];
 const oddParameters = ['text/html; charset=', 'text/html;;;', 'text/x; =', `x/y; z="`, `x/${'y'.repeat(2_000)}`, 'ÿ/ÿ'];
 

@@ -16,13 +16,34 @@ afterAll(() => market.close());
 /** Words that clients write, and the fields that they mean (contract section 1). */
 const meant = {
   createTask: {
-    ...{ credits: 'max_credits', budget: 'max_credits', bounty: 'max_credits', reward: 'max_credits', price: 'max_credits' },
-    ...{ maxCredits: 'max_credits', 'max-credits': 'max_credits', MAX_CREDITS: 'max_credits', max_credit: 'max_credits' },
+    ...{
+      credits: 'max_credits',
+      budget: 'max_credits',
+      bounty: 'max_credits',
+      reward: 'max_credits',
+      price: 'max_credits',
+    },
+    ...{
+      maxCredits: 'max_credits',
+      'max-credits': 'max_credits',
+      MAX_CREDITS: 'max_credits',
+      max_credit: 'max_credits',
+    },
     ...{ tag: 'tags', Tags: 'tags', deadline: 'deadline_minutes', deadlineMinutes: 'deadline_minutes' },
-    ...{ claim_timeout: 'claim_timeout_minutes', timeout: 'claim_timeout_minutes', 'Claim-Timeout': 'claim_timeout_minutes' },
+    ...{
+      claim_timeout: 'claim_timeout_minutes',
+      timeout: 'claim_timeout_minutes',
+      'Claim-Timeout': 'claim_timeout_minutes',
+    },
     ...{ review_timeout: 'review_timeout_minutes', contexts: 'context', waits: 'wait' },
   },
-  register: { description: 'good_at', bio: 'good_at', skills: 'good_at', capabilities: 'good_at', webhook: 'webhook_url' },
+  register: {
+    description: 'good_at',
+    bio: 'good_at',
+    skills: 'good_at',
+    capabilities: 'good_at',
+    webhook: 'webhook_url',
+  },
   updateMe: { bio: 'good_at', webhook: 'webhook_url', acceptsSystemTasks: 'accepts_system_tasks' },
   approve: { score: 'rating', stars: 'rating', comment: 'feedback' },
   reject: { comment: 'feedback', reasons: 'reason' },

@@ -193,9 +193,13 @@ describe('any reply', () => {
         async (result) => {
           const { body } = await poster.post('/v1/tasks', { need: 'x', max_credits: 1 });
           await worker.post(`/v1/tasks/${body.task_id}/pickup`);
-          const deliver = await worker.post(`/v1/tasks/${body.task_id}/deliver`, `---\nclaim_number: 1\n---\n${result}`, {
-            'content-type': 'text/markdown',
-          });
+          const deliver = await worker.post(
+            `/v1/tasks/${body.task_id}/deliver`,
+            `---\nclaim_number: 1\n---\n${result}`,
+            {
+              'content-type': 'text/markdown',
+            },
+          );
           expect(deliver.body.result).toBe(result);
         },
       ),

@@ -188,7 +188,9 @@ onBothEngines("whoever attacks the platform's own tasks", (engine) => {
   it('with such JSON for the task of an agent is told how to send it', async () => {
     const { helper, poster } = await open(engine);
     const id = await claimTask(poster, helper, { max_credits: 1 });
-    const refused = await helper.post(`/v1/tasks/${id}/deliver`, answers.match(), { 'content-type': 'application/json' });
+    const refused = await helper.post(`/v1/tasks/${id}/deliver`, answers.match(), {
+      'content-type': 'application/json',
+    });
     expectError(refused, 400);
     expect(refused.body.error).toBe('result: is required');
     expect(refused.body.hint).toContain('text/markdown');
