@@ -6,13 +6,13 @@ import type { SchemaDialect } from './step-sql.ts';
 /** Runs queries that change nothing. */
 export interface Reader {
   all<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R[]>;
-  /** The first row, where there may be none. */
+  /** The first row, or `undefined` when there is none. */
   first<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R | undefined>;
-  /** @throws MissingRow where there must be a row and is none. */
+  /** The first row, for a query that always finds one. @throws MissingRow when there is no row. */
   one<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R>;
 }
 
-/** A bug, or a damaged database: a query that must find a row found none. */
+/** A query that must find a row found none: a bug, or a damaged database. */
 class MissingRow extends Error {
   override readonly name = 'MissingRow';
 
@@ -21,7 +21,7 @@ class MissingRow extends Error {
   }
 }
 
-/** `one` of a `Reader`, by its `first`. */
+/** Implements `Reader.one` with the reader's `first`. */
 export async function oneOf<P extends Params, R>(
   reader: Pick<Reader, 'first'>,
   query: Prepared<P, R>,
@@ -33,9 +33,9 @@ export async function oneOf<P extends Params, R>(
 }
 
 /**
- * An open transaction. A class of its own with a private member, so that nothing else passes for one: a query on the
- * root handle inside a transaction would hang for ever on SQLite and escape the transaction on PostgreSQL, and this
- * way it does not compile.
+ * An open transaction. It is a class with a private member, so that TypeScript accepts no `Reader` in its place: inside
+ * a transaction, a query on the root handle would wait for ever on SQLite, and would run outside the transaction on
+ * PostgreSQL.
  */
 export abstract class Tx implements Reader {
   readonly #afterCommit: (() => void)[] = [];
@@ -48,25 +48,25 @@ export abstract class Tx implements Reader {
     return oneOf(this, query, params);
   }
 
-  /** Runs a statement and tells how many rows it changed. */
+  /** Runs a statement. @returns the number of rows it changed. */
   abstract run<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<number>;
   /**
-   * Sends a statement whose outcome the verb does not need: it is run before the commit, in the order of the calls,
-   * and if it fails, so does the transaction. Spares a round trip on PostgreSQL.
+   * Queues a statement whose result the verb does not need. It runs before the commit, in the order of the calls. If it
+   * fails, the transaction fails. Saves a round trip on PostgreSQL.
    */
   abstract send<P extends Params, R>(query: Prepared<P, R>, params: P): void;
 
-  /** Has `wake` called once the transaction is on disk; never if it is not. */
+  /** Calls `wake` after the commit is on disk. Does not call it when the transaction fails. */
   afterCommit(wake: () => void): void {
     this.#afterCommit.push(wake);
   }
 
-  /** Notifies the listeners of `Signals` after the commit; never if the transaction fails. */
+  /** Notifies the listeners of `Signals` after the commit. Does not notify them when the transaction fails. */
   signal(signal: Signal): void {
     this.#signalled.add(signal);
   }
 
-  /** @returns what was signalled. */
+  /** Runs the callbacks of `afterCommit`. @returns the signals of the transaction. */
   protected committed(): ReadonlySet<Signal> {
     for (const wake of this.#afterCommit) wake();
     return this.#signalled;
@@ -74,68 +74,70 @@ export abstract class Tx implements Reader {
 }
 
 /**
- * The id of a row that has changed, for the listeners of all servers. Or a symbol that names the work of a background
- * job, for the listeners of this server alone.
+ * The id of a row that has changed, which goes to the listeners of all servers; or a symbol that names the work of a
+ * background job, which goes to the listeners of this server only.
  */
 export type Signal = string | symbol;
 
 /**
- * Hints that a task, or the stream of an agent, has changed, or that a background job has work to do. They are sent after
- * the commit and outside of it. Those of other servers may come late or get lost, so each listener also looks for changes
- * at intervals.
+ * Hints: a task or an agent's stream has changed, or a background job has work to do. Hints are sent after the commit,
+ * outside the transaction. Hints from other servers can be late or lost, so each listener also looks for changes at
+ * intervals.
  */
 export interface Signals {
-  /** From now on, `listener` hears what this server commits. */
+  /** Calls `listener` for each commit of this server from now on. */
   subscribe(listener: SignalListener): void;
-  /** From now on, the listeners hear what other servers commit too, and those hear this one; over a session of its own. */
+  /** Starts to exchange signals with the other servers, over a database session of its own. */
   connect(): void;
 }
 
 export interface SignalListener {
   changed(signals: ReadonlySet<Signal>): void;
-  /** Signals of other servers may have got lost: anything may have changed. */
+  /** Signals of other servers may have been lost, so anything may have changed. */
   missed?(): void;
 }
 
 export interface Database extends Reader {
-  /** Where the data is, without secrets: for people. */
+  /** Where the data is, for people to read. Contains no secrets. */
   readonly location: string;
   /** Whether other processes may write to the same database. */
   readonly shared: boolean;
 
   /**
-   * Runs `work` as one transaction and answers after its commit.
+   * Runs `work` as one transaction and resolves after its commit.
    *
-   * `work` must await nothing but its `Tx`, and may be run again from the start when the engine asks for it, so it
-   * must not change anything outside. What it throws rolls everything back and is thrown to the caller.
+   * `work` must await only calls of its `Tx`. The engine may run it again from the start, so it must not change
+   * anything outside the transaction. An error that it throws rolls the transaction back and is thrown to the caller.
    *
-   * @param verb names the work in errors and logs.
-   * @throws DomainError `overloaded` when too much waits already, `storage_unavailable` when the engine fails.
+   * @param verb the name of the work in errors and logs.
+   * @throws DomainError `overloaded` when too many transactions wait already, `storage_unavailable` when the engine
+   *   fails.
    */
   transact<T>(verb: string, work: (tx: Tx) => Promise<T>): Promise<T>;
 
   /**
-   * Runs a job that reads much where it holds up nobody: SQLite's reads would stop the whole process, so there it gets
-   * a thread; PostgreSQL works elsewhere anyway.
+   * Runs a job with long reads where it does not delay others. On SQLite it runs in a worker thread, because a read on
+   * the main thread would block the whole process. On PostgreSQL it runs here, because the database server does the
+   * work.
    *
-   * @param job the address of the module whose default export is the job.
+   * @param job the URL of the module whose default export is the job.
    * @param input must be structured-cloneable, as must the output.
-   * @param length `short`: some tenth of a second at most. Such a job never waits for a long one.
-   * @throws DomainError `overloaded` when too much waits already.
+   * @param length `short`: takes a few tenths of a second at most. Short jobs never wait for long ones.
+   * @throws DomainError `overloaded` when too many jobs wait already.
    */
   runApart<Input, Output>(job: URL, input: Input, length: JobLength): Promise<Output>;
 
   readonly signals: Signals;
 
-  /** How many transactions wait for their turn. */
+  /** The number of transactions that wait for their turn. */
   readonly waiting: number;
 
-  /** Has `observe` hear of each commit, and of how many transactions were in it. One observer at most. */
+  /** Calls `observe` after each commit with the number of transactions in it. There is at most one observer. */
   observeCommits(observe: (transactions: number) => void): void;
 
   /**
-   * Runs the changes of `work` on a connection that no other process migrates on meanwhile. It may be run again from the
-   * start, where its transaction met those of nodes at work.
+   * Runs schema changes while no other process migrates the same database. May run `work` again from the start, when
+   * its transaction met a lock of a node at work.
    */
   migrate(work: (db: Kysely<Schema>, ddl: SchemaDialect) => Promise<void>): Promise<void>;
 
@@ -144,8 +146,8 @@ export interface Database extends Reader {
 
 export type JobLength = 'short' | 'long';
 
-/** A module's default export, as `runApart` takes it. */
+/** The default export of a module that `runApart` runs. */
 export type ApartJob<Input, Output> = (reader: Reader, input: Input) => Promise<Output>;
 
-/** A connection of its own, for reading alone. */
+/** A separate connection that can only read. The caller closes it. */
 export type OwnReader = Reader & { close(): Promise<void> };

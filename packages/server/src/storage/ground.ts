@@ -4,17 +4,20 @@ import type { Clock } from '../ground/clock.ts';
 import type { Config } from '../ground/config.ts';
 import type { Database, Tx } from './database.ts';
 
-/** What every rule, verb and job stands on. It names no service, so nothing built on it can lead back to it. */
+/**
+ * The services that every rule, verb and job may use. `Ground` names no service that is built on it, so no import can
+ * lead back to it.
+ */
 export interface Ground {
   readonly config: Config;
   readonly clock: Clock;
   readonly log: Logger;
   readonly db: Database;
-  /** Draws an id that no other server draws and that sorts by time. */
+  /** Makes an id that is unique across servers and sorts by time. */
   readonly newId: (kind: IdKind) => string;
 }
 
-/** A transaction at work: what it stands on, and the one moment in which all of it happens. */
+/** A running transaction: what it may use, and the one point in time (`now`) at which all its changes happen. */
 export interface Work {
   readonly ctx: Pick<Ground, 'config' | 'newId'>;
   readonly tx: Tx;

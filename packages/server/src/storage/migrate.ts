@@ -12,29 +12,29 @@ export interface SchemaStep {
   readonly oldestProgram: string;
 }
 
-/** Every step, in order. A step that has been released is never edited. */
+/** All schema steps, in order. A step that has been released is never edited. */
 export const steps: Readonly<Record<string, SchemaStep>> = {
   '0001_tables': { up: tables.up, oldestProgram: '0.2.0' },
 };
 
-/** Whether these, and no others, are the steps that this program knows. */
+/** Whether `names` are exactly the steps that this program knows, in order. */
 export const sameSteps = (names: readonly string[]) => names.join() === Object.keys(steps).join();
 
 /**
- * The tables that a transaction of a node at work meets first, in the order in which it does (docs/architecture.md,
- * "Locks on PostgreSQL"). A step that changed tables in any other order would wait in a circle with those that are under
- * way: with `agents` before `tasks` it did not get through eight busy clients in half a minute.
+ * The tables that a node's transactions lock first, in the order of their locks (docs/architecture.md, "Locks on
+ * PostgreSQL"). A schema step locks them in the same order. In another order it would deadlock with running
+ * transactions: with `agents` before `tasks`, a step did not get its locks within 30 s beside eight busy clients.
  */
 const gates = ['idempotency_keys', 'tasks', 'agents'] as const;
 
 const oldestProgramKey = 'oldest_program';
 
 /**
- * Brings the schema up to date. Safe when several nodes do so at once: one works, the others wait, then find it done.
- * A schema from a newer program is left alone, and used if it says that this one may.
+ * Applies the schema steps that are missing. Several nodes may call it at once: one migrates, and the others wait and
+ * then find nothing to do. A schema from a newer program is left unchanged, and is used when it allows this version.
  *
- * @param known the steps that the program knows: all there are, but for a test that plays an older or a newer program.
- * @throws Error with a sentence for people when the schema needs a newer program than `programVersion`.
+ * @param known the steps that this program knows. Tests pass others, to act as an older or a newer program.
+ * @throws Error with a message for people, when the schema needs a newer program than `programVersion`.
  */
 export async function migrate(database: Database, programVersion: string, known = steps): Promise<void> {
   await database.migrate(async (db, dialect) => {
@@ -50,7 +50,7 @@ export async function migrate(database: Database, programVersion: string, known 
     if (error !== undefined) {
       const failed = results?.find(({ status }) => status === 'Error')?.migrationName;
       throw new Error(
-        `The schema step ${failed ?? ''} failed: ${error instanceof Error ? error.message : 'for a reason unknown'}`,
+        `The schema step ${failed ?? ''} failed: ${error instanceof Error ? error.message : 'for an unknown reason'}`,
         {
           cause: error,
         },
@@ -66,7 +66,7 @@ function migrations(dialect: SchemaDialect, known: typeof steps): Record<string,
       name,
       {
         up: async (db: Kysely<Schema>) => {
-          // The first step makes them.
+          // The first step creates these tables.
           if (index > 0) await dialect.holdBack(db, gates);
           await up(db, dialect);
           await db
@@ -80,7 +80,7 @@ function migrations(dialect: SchemaDialect, known: typeof steps): Record<string,
   );
 }
 
-/** Steps that were applied to this database and that this program has never heard of. */
+/** The steps that were applied to this database and that this program does not know. */
 async function unknownSteps(db: Kysely<Schema>, known: typeof steps): Promise<string[]> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
   if (!tables.some(({ name }) => name === 'kysely_migration')) return [];

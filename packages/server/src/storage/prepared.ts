@@ -14,35 +14,35 @@ import type { Schema } from './schema.ts';
 export type SqlValue = string | number | null;
 export type Params = Record<string, SqlValue>;
 
-/** The tables that servers take their work from. */
+/** The tables that servers take work from. */
 type Lockable = 'tasks' | 'outbox' | 'webhook_endpoints' | 'search_progress';
 
-/** Clauses that one engine has and the other does without. */
+/** Clauses that differ between the engines. An engine without a clause returns the query unchanged. */
 export interface EngineClauses {
-  /** Leaves out the rows that another transaction holds, and holds those it takes. */
+  /** Skips rows that another transaction has locked, and locks the rows it returns. */
   skipLocked<T extends Lockable, O>(
     query: SelectQueryBuilder<Schema, T, O>,
     table: T,
   ): SelectQueryBuilder<Schema, T, O>;
-  /** Waits for the rows it reads and holds them to the end of the transaction, as changing them would. */
+  /** Waits for locks on the rows it reads, then locks them until the end of the transaction, as an UPDATE would. */
   hold<T extends keyof Schema, O>(query: SelectQueryBuilder<Schema, T, O>): SelectQueryBuilder<Schema, T, O>;
-  /** Whether a text is one of a JSON list: a list of any length is one parameter, and one statement. */
+  /** Whether a text is in a JSON list. The list is one parameter, so one statement serves lists of any length. */
   isListed(column: string, json: string): RawBuilder<SqlBool>;
-  /** Whether a text contains another, as it is. */
+  /** Whether a text contains another, literally. */
   contains(text: RawBuilder<unknown>, part: SqlValue): RawBuilder<boolean>;
   readonly textIndex: TextIndexClauses;
 }
 
-/** An index from trigrams (`trigrams.ts`) to the numbers of the documents that have them. */
+/** The index from trigrams (`trigrams.ts`) to the numbers of the documents that contain them. */
 export interface TextIndexClauses {
-  /** Puts a document's folded text in. */
+  /** Adds a document's folded text. */
   add(p: { doc: number; folded: string }): RawBuilder<unknown>;
   remove(p: { doc: number }): RawBuilder<unknown>;
-  /** A little of the work that the index puts off. */
+  /** Does a bounded part of the work that the index has deferred. */
   tidy(): RawBuilder<unknown>;
   /**
-   * The documents behind `after`, up to `upto`, that have the trigrams of a folded text of at least three characters,
-   * as rows of `doc` in their order: all that contain it are among them.
+   * Rows of `doc`, ascending: the documents with `after < doc <= upto` that have the trigrams of `part`, a folded text
+   * of at least three characters. Every document that contains `part` is among them; the caller must check each one.
    */
   find(p: { part: string; after: number; upto: number; limit: number }): RawBuilder<{ doc: number }>;
 }
@@ -54,29 +54,30 @@ export interface TextIndexClauses {
 export interface Prepared<P, R> {
   readonly name: string;
   /**
-   * PostgreSQL may run a named statement by a plan that ignores the values. `true` has it planned anew on each call,
-   * for the queries whose best plan depends on them.
+   * PostgreSQL may use one plan for a named statement whatever its values are. `true` makes it plan on each call, for
+   * queries whose best plan depends on the values.
    */
   readonly replan: boolean;
   /**
-   * Why the statement may read or sort all rows that its conditions leave: what bounds them, in words. Undefined for a
-   * statement that an index serves in its order, which is what the test of the plans asks of all others.
+   * In words, what bounds the number of rows that match the statement's conditions, for a statement that reads or sorts
+   * all of them. Undefined for a statement that an index serves in order; the test of query plans requires that of all
+   * statements without this text.
    */
   readonly bounded: string | undefined;
   compile(db: Kysely<Schema>, engine: EngineClauses): CompiledStatement;
-  /** Carries the types only; never there at run time. */
+  /** Carries the types only. It is always undefined at run time. */
   readonly types?: { params: P; row: R };
 }
 
 export interface CompiledStatement {
   readonly sql: string;
-  /** The values for the placeholders, in their order. */
+  /** The values for the placeholders, in order. */
   bind(params: Params): SqlValue[];
 }
 
 class Placeholder {
   readonly name: string;
-  /** Turns the parameter into what is bound; undefined where that is the parameter itself. */
+  /** Computes the bound value from the parameter. Undefined: the parameter is bound as it is. */
   readonly derive: ((value: SqlValue) => SqlValue) | undefined;
   constructor(name: string, derive?: (value: SqlValue) => SqlValue) {
     this.name = name;
@@ -84,7 +85,7 @@ class Placeholder {
   }
 }
 
-/** What an engine makes of a parameter before it is bound. */
+/** A placeholder whose bound value an engine computes from a parameter. */
 export function derived<T extends SqlValue>(param: T, derive: (value: T) => SqlValue): SqlValue {
   const { name } = param as unknown as Placeholder;
   return new Placeholder(name, derive as (value: SqlValue) => SqlValue) as unknown as SqlValue;
@@ -94,8 +95,8 @@ export function derived<T extends SqlValue>(param: T, derive: (value: T) => SqlV
 type QueryOptions = Partial<Pick<Prepared<never, never>, 'replan'>> & { readonly bounded?: string };
 
 /**
- * Declares a query. `build` sees `params` as if they were values of their types; each use becomes a placeholder.
- * So a parameter can stand wherever Kysely takes a value, but can't be looked at.
+ * Declares a query. Inside `build`, `params` has placeholders in place of values: a parameter can stand wherever Kysely
+ * takes a value, but `build` can't read it.
  */
 export function prepared<P extends Params, R>(
   name: string,
@@ -114,13 +115,13 @@ export function prepared<P extends Params, R>(
 
 const declared = new Set<Prepared<never, unknown>>();
 
-/** All queries that were declared so far, for the test of their plans. Those per shape are declared when first used. */
+/** All queries declared so far, for the test of their plans. A query per shape is declared on its first use. */
 export const declaredQueries = (): ReadonlySet<Prepared<never, unknown>> => declared;
 
 /**
- * Declares the query that counts the rows of another one, at most `limit` of them.
+ * Declares a query that counts the rows of another one, up to `limit`.
  *
- * @param rows the query without a limit; what it selects is not looked at.
+ * @param rows the query without a limit. Its selected columns are ignored.
  */
 export function counting<P extends Params>(
   name: string,
@@ -156,7 +157,10 @@ function toStatement(query: CompiledQuery): CompiledStatement {
   return { sql: query.sql, bind: binder(query.parameters as readonly (Placeholder | SqlValue)[]) };
 }
 
-/** What fills the placeholders of a statement. Sorted out once, since `bind` runs with each statement. */
+/**
+ * Makes the function that fills the placeholders. The slots are sorted out once, because `bind` runs for each
+ * statement.
+ */
 function binder(slots: readonly (Placeholder | SqlValue)[]): CompiledStatement['bind'] {
   const names = slots.map((slot) => (slot instanceof Placeholder ? slot.name : undefined));
   const constants = slots.map((slot) => (slot instanceof Placeholder ? null : slot));
@@ -177,7 +181,9 @@ function binder(slots: readonly (Placeholder | SqlValue)[]): CompiledStatement['
 /** The parameters of an `insertion`: the columns that it fills. */
 type Row<T extends keyof Schema, C extends keyof Insertable<Schema[T]>> = { [K in C]: Insertable<Schema[T]>[K] };
 
-/** Declares the insertion of a row: its parameters are the columns named, which must be all that have no default. */
+/**
+ * Declares the insertion of one row. Its parameters are the named columns; all columns without a default must be named.
+ */
 export function insertion<T extends keyof Schema, C extends keyof Insertable<Schema[T]> & string>(
   table: T,
   ...columns: C[]
@@ -190,14 +196,17 @@ export function insertion<T extends keyof Schema, C extends keyof Insertable<Sch
 }
 
 /**
- * A condition of which PostgreSQL assumes that nearly all rows fulfil it. Where many conditions stand together it
- * multiplies what each might leave, comes to think that hardly a row of a table does, and reads the whole table first to
- * join it with the few rows that were to be looked up in it.
+ * Wraps a condition so that PostgreSQL assumes nearly all rows meet it. Without that, it multiplies the estimates of
+ * many conditions, expects almost no row, and scans a whole table to join it with the few rows that it should look up
+ * there.
  */
 export const fulfilled = (condition: RawBuilder<unknown>) =>
   sql<boolean>`(case when ${condition} then 1 end) is not null`;
 
-/** One prepared query per shape (a number of tags, say), made when first asked for. The shapes must be few. */
+/**
+ * Makes one prepared query per shape (a number of tags, for example) on first use, and keeps it. There must be few
+ * shapes.
+ */
 export function perShape<S extends string | number, P, R>(
   make: (shape: S) => Prepared<P, R>,
 ): (shape: S) => Prepared<P, R> {
@@ -212,8 +221,8 @@ export function perShape<S extends string | number, P, R>(
 }
 
 /**
- * A list as the parameters of a statement that has places for `size` of them: `id_0`, `id_1`, … One that is shorter
- * repeats its last value, so that few statements serve lists of any length; it must not be empty.
+ * The parameters `id_0`, `id_1`, … of a statement with places for `size` values. A shorter list repeats its last value,
+ * so that few statements serve lists of many lengths. The list must not be empty.
  */
 export function listParams(name: string, values: readonly string[], size = values.length): Params {
   const params: Params = {};
@@ -221,11 +230,14 @@ export function listParams(name: string, values: readonly string[], size = value
   return params;
 }
 
-/** The same list, while the statement is built. */
+/** The placeholders of such a list, for building the statement. */
 export const listed = (params: Params, name: string, size: number): string[] =>
   Array.from({ length: size }, (_, i) => params[`${name}_${i}`] as string);
 
-/** A list as the parameters of the smallest of a few statements that has places for it. The largest must. */
+/**
+ * The parameters of a list for the smallest of several statements that has places for it. The largest one must have
+ * enough.
+ */
 export function fitted(
   sizes: readonly number[],
   name: string,

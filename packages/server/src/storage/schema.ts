@@ -7,8 +7,8 @@ import type { TalkTables } from './tables/talk.ts';
 import type { TaskTables } from './tables/tasks.ts';
 
 /**
- * The tables, as both engines hold them: text, and whole numbers for everything else but trust (times are epoch milliseconds,
- * flags 0 or 1, lists JSON text), because SQLite binds neither booleans nor dates nor objects.
+ * The tables of both engines. Every value is text or a whole number, except trust: times are epoch milliseconds, flags
+ * 0 or 1, lists JSON text. SQLite binds neither booleans nor dates nor objects.
  */
 export interface Schema
   extends AgentTables, TaskTables, BoardTables, LedgerTables, EventTables, TalkTables, OperationTables {}

@@ -2,8 +2,8 @@ import type { TaskStatus } from '@pinchwork/sdk';
 import { type RawBuilder, sql, type SqlBool } from 'kysely';
 
 /**
- * Whether a column holds one of these states. The states stand in the statement as literals, not as parameters: only
- * then does a planner see that a partial index covers the query.
+ * Whether a column holds one of these states. The states are literals in the statement, not parameters, because only
+ * then does the planner see that a partial index covers the query.
  */
 export function statusIn(column: string, statuses: readonly TaskStatus[]): RawBuilder<SqlBool> {
   const [only, ...more] = statuses.map((status) => sql.lit(status));

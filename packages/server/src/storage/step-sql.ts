@@ -1,15 +1,16 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Schema } from './schema.ts';
 
-/** What a schema step writes its statements with: each engine's words for the same things, as parts of SQL. */
+/** What a schema step builds its statements from. Each engine has its own SQL for the same parts. */
 export interface StepSql {
   /** Runs one statement. */
   run(statement: RawBuilder<unknown>): Promise<void>;
   /** Runs one query. */
   all<R>(query: RawBuilder<unknown>): Promise<R[]>;
   /**
-   * Brings a table that is there to a new definition, with its rows: checks, and what else the step names. For what can
-   * be added without touching rows (a column with a default, an index), `alter table` and `create index` are enough.
+   * Changes an existing table with its rows to a new definition: its checks, and the columns and indexes that `change`
+   * names. For additions that do not touch rows (a column with a default, an index), use `alter table` and `create
+   * index`.
    */
   rebuildTable(table: TableDefinition, change?: TableChange): Promise<void>;
   readonly int: RawBuilder<unknown>;

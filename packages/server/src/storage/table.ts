@@ -5,7 +5,11 @@ export const generatedColumn = (name: string, definition: RawBuilder<unknown>) =
 export const constraint = (name: string, condition: RawBuilder<unknown>) =>
   sql`constraint ${sql.ref(name)} check (${condition})`;
 
-/** The `create table` of a definition, under its own name or another. */
+/**
+ * The `create table` statement of a definition.
+ *
+ * @param name the name to create it under.
+ */
 export function tableStatement(table: TableDefinition, name: string = table.name): RawBuilder<unknown> {
   const parts = [
     table.columns,
@@ -15,14 +19,14 @@ export function tableStatement(table: TableDefinition, name: string = table.name
   return sql`create table ${sql.table(name)} (${sql.join(parts, sql`, `)}) ${table.ending}`;
 }
 
-/** Makes the indexes of a table that are not there. */
+/** Creates the missing indexes of a table. */
 export async function createIndexes(step: StepSql, table: TableDefinition): Promise<void> {
   for (const [name, definition] of Object.entries(table.indexes)) {
     await step.run(sql`create index if not exists ${sql.ref(name)} on ${sql.table(table.name)} ${definition}`);
   }
 }
 
-/** Makes a table with its indexes. */
+/** Creates a table with its indexes. */
 export async function createTable(step: StepSql, table: TableDefinition): Promise<void> {
   await step.run(tableStatement(table));
   await createIndexes(step, table);

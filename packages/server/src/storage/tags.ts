@@ -1,7 +1,7 @@
 import { foldTag } from '@pinchwork/sdk';
 import { listParams, type Params } from './prepared.ts';
 
-/** Tags as the parameters of a query: `tag_0`, `tag_1`, …, folded. */
+/** The folded tags as query parameters `tag_0`, `tag_1`, … */
 export function tagParams(tags: readonly string[]): Params {
   return listParams('tag', tags.map(foldTag));
 }

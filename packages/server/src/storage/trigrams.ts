@@ -1,6 +1,6 @@
 /**
- * The three-character pieces of a folded text, each once, in the order of their first appearance: what the index of
- * texts is made of. A character is a code point, as in SQLite's own trigrams.
+ * The distinct three-character pieces of a folded text, in the order of first appearance. The text index stores them. A
+ * character is a code point, as in SQLite's trigrams.
  */
 export function trigramsOf(folded: string): string[] {
   const characters = Array.from(folded);
@@ -10,12 +10,15 @@ export function trigramsOf(folded: string): string[] {
 }
 
 /**
- * Some trigrams, evenly spread over the text, narrow the search nearly as far as all of them, and each common one costs
- * milliseconds: with ten, a long word of common letters took 66 ms in a million documents, with five 17 ms.
+ * How many trigrams a search looks up. A few, evenly spread over the text, narrow the search nearly as much as all, and
+ * each common one costs milliseconds: in a million documents, a long word of common letters took 66 ms with ten
+ * trigrams and 17 ms with five.
  */
 const mostAsked = 6;
 
-/** The trigrams by which a text is looked up. Whatever contains it has them all; the reverse is to be checked. */
+/**
+ * The trigrams to look up for a search text. Every text that contains it has all of them; the reverse must be checked.
+ */
 export function askedTrigrams(folded: string): string[] {
   const all = trigramsOf(folded);
   if (all.length <= mostAsked) return all;

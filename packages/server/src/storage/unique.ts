@@ -1,12 +1,15 @@
-/** Columns whose values are drawn at random (`ids.ts`), so that a second draw can help. */
+/** Columns with random values (`ids.ts`), where a second draw can help. */
 const drawnColumns: readonly string[] = ['id', 'transfer_id'];
 
-/** How often a transaction draws its ids before a collision counts as a bug: one in a million draws collides at most. */
+/**
+ * How many times a transaction may draw new ids before a collision counts as a bug. At most one draw in a million
+ * collides.
+ */
 const draws = 3;
 
 /**
- * A unique constraint refused a row. Verbs whose rows may be there already say so in the statement (`on conflict`), so
- * this is either a drawn id that is taken or a bug.
+ * A unique constraint refused a row. Verbs that expect existing rows use `on conflict`, so this is either a drawn id
+ * that is taken or a bug.
  */
 export class UniqueViolation extends Error {
   override readonly name = 'UniqueViolation';
@@ -14,7 +17,7 @@ export class UniqueViolation extends Error {
 
   /** @param columns of the constraint. */
   constructor(table: string, columns: readonly string[], cause: unknown) {
-    super(`There is a row with the same ${columns.join(', ')} in "${table}" already`, { cause });
+    super(`"${table}" already has a row with the same ${columns.join(', ')}`, { cause });
     this.columns = columns;
   }
 }
@@ -23,9 +26,10 @@ const isCollision = (error: unknown) =>
   error instanceof UniqueViolation && error.columns.some((column) => drawnColumns.includes(column));
 
 /**
- * Runs a transaction again from the start when an id that it drew is taken.
+ * Runs a transaction, and runs it again from the start when an id that it drew is taken.
  *
- * @throws what `transact` throws; `UniqueViolation` for any other constraint, and for an id that is taken on every draw.
+ * @throws the errors of `transact`; `UniqueViolation` for any other constraint, and for an id that is taken on every
+ *   draw.
  */
 export async function withFreshIds<T>(transact: () => Promise<T>): Promise<T> {
   for (let draw = 1; ; draw++) {

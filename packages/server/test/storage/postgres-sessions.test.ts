@@ -102,7 +102,7 @@ describeOnPostgres('a session with the database', () => {
          $$ begin raise exception 'cannot execute UPDATE in a read-only transaction' using errcode = '25006'; end $$`,
       'create trigger refuse before update on meta for each row execute function refuse()',
     );
-    expect(await ready()).toEqual({ status: 503, reason: expect.stringContaining('takes no writes: it is a standby') });
+    expect(await ready()).toEqual({ status: 503, reason: expect.stringContaining('does not accept writes: it is a standby') });
     await postgres.vandalise(market.url, 'drop function refuse cascade');
     expect(await ready()).toEqual({ status: 200, reason: undefined });
   });
@@ -120,12 +120,12 @@ describeOnPostgres('a database that would answer with errors', () => {
     });
     const url = new URL(await postgresAdmin());
     url.pathname = name;
-    expect(await refusal(url.href)).toMatch(/encoded as LATIN1, and must be as UTF8: create database/);
+    expect(await refusal(url.href)).toMatch(/the encoding of the database is LATIN1, but must be UTF8: create database/);
   });
 
   it('is refused behind a pooler in transaction mode', async () => {
     expect(await refusal(await transactionPooler(await postgres.freshUrl()))).toMatch(
-      /pooler in transaction mode is in between; set it to session mode/,
+      /leads to a connection pooler in transaction mode; set the pooler to session mode/,
     );
   });
 

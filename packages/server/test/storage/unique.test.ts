@@ -83,7 +83,7 @@ onBothEngines('a row that is there already', (engine) => {
     await put();
     const refused = await put().catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(UniqueViolation);
-    expect(refused).toMatchObject({ message: 'There is a row with the same key in "meta" already', columns: ['key'] });
+    expect(refused).toMatchObject({ message: '"meta" already has a row with the same key', columns: ['key'] });
     expect(runs).toBe(2);
   });
 });

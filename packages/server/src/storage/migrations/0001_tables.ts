@@ -10,7 +10,7 @@ import { talkTables } from './0001_tables/talk.ts';
 import { taskTables } from './0001_tables/tasks.ts';
 import type { SchemaDialect } from '../step-sql.ts';
 
-/** Every table, in one file a subject; one that refers to another comes after it. */
+/** Creates all tables, with one file per subject. A table comes after the tables that it refers to. */
 export async function up(db: Kysely<Schema>, dialect: SchemaDialect): Promise<void> {
   const step = stepSql(db, dialect);
   await step.run(sql`create table meta (key ${step.id} primary key, value text not null) ${step.clustered}`);

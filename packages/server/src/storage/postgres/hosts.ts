@@ -1,20 +1,23 @@
 import { takeApart } from '../../ground/postgres-address.ts';
 
-/** What libpq calls servers that take writes. Others make no sense here. */
+/**
+ * The values of `target_session_attrs` (libpq) that ask for a server that accepts writes. The other values make no
+ * sense here.
+ */
 const writable = ['read-write', 'primary'];
 
 /**
- * The servers that an address names: `postgres://user:password@one:5432,two:5432/name?target_session_attrs=read-write`.
- * One of them takes writes at a time; connections go to the one that did last, until it is found not to.
+ * The servers of an address such as `postgres://user:password@one:5432,two:5432/name?target_session_attrs=read-write`.
+ * One of them accepts writes at a time. Connections go to the server that accepted the last ones, until it fails to.
  */
 export class Hosts {
-  /** One address for each server. */
+  /** One address per server. */
   readonly #urls: readonly string[];
-  /** Whether a server that takes no writes is passed over. */
+  /** Whether to skip a server that does not accept writes. */
   readonly wantsPrimary: boolean;
   #at = 0;
 
-  /** @throws Error with a sentence for people when the address can't be taken apart. */
+  /** @throws Error with a message for people, when the address cannot be parsed. */
   constructor(url: string) {
     const parts = takeApart(url);
     if (parts === undefined) throw new Error('the address is not like postgres://user:password@host/name');
@@ -31,12 +34,12 @@ export class Hosts {
     return this.#urls[this.#at]!;
   }
 
-  /** Goes on to the next server, unless somebody has done so since `url` was current. */
+  /** Moves on to the next server, unless another caller has already moved on from `url`. */
   leave(url: string): void {
     if (url === this.url) this.#at = (this.#at + 1) % this.#urls.length;
   }
 
-  /** Where the data is, without secrets. */
+  /** Where the data is. Contains no secrets. */
   get location(): string {
     const hosts = this.#urls.map((url) => new URL(url).host).join(',');
     const { protocol, pathname } = new URL(this.url);

@@ -9,14 +9,14 @@ import { textIndexTables } from './texts.ts';
 import { types } from './types.ts';
 
 /**
- * How long a schema step waits for a table that others are using, before it lets go of all that it holds and begins
- * anew: shorter than the server's `deadlock_timeout`, so that it is never a node at work that has to give way, and short
- * enough for those who queue behind it.
+ * How long a schema step waits for a table lock before it releases its locks and starts again. Shorter than the
+ * server's `deadlock_timeout`, so that in a deadlock the step gives way and not a node's transaction; and short for the
+ * transactions that queue behind the step.
  */
 const tableWaitMs = 250;
-/** For how long a step tries that; then who stands in the way stays there. */
+/** How long a step repeats that before it fails. */
 const tableWaitsMs = 60_000;
-/** The advisory lock of the nodes that migrate; any fixed number. */
+/** The advisory lock for migrations. Any fixed number will do. */
 const migrationLock = 7_462_466_951;
 
 const ddl: SchemaDialect = {
@@ -33,17 +33,17 @@ const ddl: SchemaDialect = {
   textIndex: textIndexTables,
 };
 
-/** Runs schema steps on a session of their own, one server at a time (`Database.migrate`). */
+/** Runs schema steps on a separate session. Only one server at a time does so (`Database.migrate`). */
 export async function migrateOn(
   url: string,
   work: (db: Kysely<Schema>, dialect: SchemaDialect) => Promise<void>,
 ): Promise<void> {
-  // A connection of its own, without time limits: a step may take long, and so may the wait for another node's.
+  // A separate connection without time limits: a step may take long, and so may the wait for another node's step.
   const client = new pg.Client({ connectionString: url, application_name: 'pinchwork migration', types });
   client.on('error', () => undefined);
   await client.connect();
   await beginSession(client, { statementMs: 0, idleInTransactionMs: 0 });
-  // Kysely's driver wants a pool; it gets one that hands out this very connection, which holds the lock.
+  // Kysely's driver needs a pool. This one always returns the connection that holds the lock.
   const pool = {
     connect: async () => Object.assign(client, { release: () => undefined }),
     end: async () => undefined,
@@ -63,7 +63,7 @@ export async function migrateOn(
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 2 * tableWaitMs));
     }
   } finally {
-    // Ends the session, and with it the lock.
+    // Ending the session releases the lock.
     await client.end();
   }
 }

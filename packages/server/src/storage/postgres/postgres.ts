@@ -17,24 +17,24 @@ import { PostgresTx } from './tx.ts';
 import { types } from './types.ts';
 
 const connections = 16;
-/** Callers that may wait for a connection; beyond it they are told to come back. */
+/** At most this many callers wait for a connection. Further callers get `overloaded`. */
 const longestQueue = 5_000;
-/** How long to wait for a connection, be it a new one or another caller's. */
+/** How long to wait for a connection, either a new one or one that another caller releases. */
 const connectTimeoutMs = 5_000;
 const statementTimeoutMs = 30_000;
-/** How long to let queries end when the database is closed. */
+/** How long running queries may take after the database is closed. */
 const closeMs = 1_000;
-/** How often a transaction that lost a conflict is tried again before it is given up as overload. */
+/** How many times a transaction is run in all when it meets conflicts. After that the caller gets `overloaded`. */
 const attempts = 10;
-/** How often a statement or transaction is run in all when it is the session that will not do. */
+/** How many times a statement or transaction is run in all when its session is at fault. */
 const renewals = 3;
 
 export interface PostgresOptions {
-  /** The program's clock, which must agree with the database server's. */
+  /** The clock of the program. It must agree with the clock of the database server. */
   readonly clock?: Clock;
-  /** Hears of connections that broke. They are replaced on the next use. */
+  /** Called for each connection that broke. It is replaced on the next use. */
   readonly onError: (error: Error) => void;
-  /** Where the address stands, for sentences about it. */
+  /** The name of the setting that holds the address, for error messages. */
   readonly named?: string;
 }
 
@@ -42,7 +42,7 @@ export interface PostgresOptions {
  * Connects to PostgreSQL.
  *
  * @param url `postgres://…`; its query parameters are those of the `pg` package.
- * @throws Error with a sentence for people when the server can't be reached, is too old, or keeps another time.
+ * @throws Error with a message for people, when the server can't be reached, is too old, or its clock differs.
  */
 export async function openPostgres(
   url: string,
@@ -61,7 +61,8 @@ export async function openPostgres(
     pipeline: true,
     types,
   });
-  // Without listeners a connection that breaks, idle (the pool tells) or at work (it tells itself), ends the process.
+  // Without these listeners, a broken connection would end the process. The pool reports idle connections, and a busy
+  // connection reports itself.
   pool.on('error', onError);
   const clients = new Set<pg.PoolClient>();
   pool.on('connect', (client) => {
@@ -84,7 +85,10 @@ export async function openPostgres(
 
 type Connect = () => Promise<pg.PoolClient>;
 
-/** Takes connections from the pool, which makes them to the next server where the last one is gone or takes no writes. */
+/**
+ * Takes connections from the pool. When the current server is gone or does not accept writes, connects to the next
+ * server.
+ */
 function connector(pool: pg.Pool, hosts: Hosts): Connect {
   return async () => {
     for (let tried = 1; ; tried++) {
@@ -108,9 +112,9 @@ class PostgresDatabase implements Database {
   readonly #pool: pg.Pool;
   readonly #hosts: Hosts;
   readonly #connectToPool: Connect;
-  /** The pool's open connections, idle and at work. */
+  /** The open connections of the pool, idle and busy. */
   readonly #clients: ReadonlySet<pg.PoolClient>;
-  /** Connections that are not to be used again: what went wrong in another one may go wrong in them. */
+  /** Connections that must not be used again, because the fault of another session may affect them too. */
   readonly #suspect = new WeakSet<pg.PoolClient>();
   readonly #statements = new Statements();
   #closed = false;
@@ -145,7 +149,7 @@ class PostgresDatabase implements Database {
     }
   }
 
-  /** Has every connection that there is replaced when it is used next, if the error belongs to the session. */
+  /** If the error is a fault of the session, marks all open connections for replacement on their next use. */
   #suspectOthers(error: unknown): void {
     if (!isOfSession(error)) return;
     for (const client of this.#clients) this.#suspect.add(client);
@@ -169,7 +173,7 @@ class PostgresDatabase implements Database {
         client.release(true);
       }
     } catch (error) {
-      // Every connection is at work: the database is there, it is just behind.
+      // When all connections are busy, the database is reachable but slow.
       const isBusy = this.#pool.totalCount === connections;
       throw isBusy ? overloaded(error) : unavailable(error);
     }
@@ -231,7 +235,7 @@ class PostgresDatabase implements Database {
     if (this.#closed) return;
     this.#closed = true;
     this.signals.close();
-    // A server that accepts and never answers would keep its queries, and so this process, for as long as it likes.
+    // A server that accepts a query and never answers would otherwise keep this process alive.
     const cut = setTimeout(() => this.#clients.forEach((client) => void client.connection.stream.destroy()), closeMs);
     try {
       await this.#pool.end();

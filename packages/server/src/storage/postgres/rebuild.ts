@@ -3,13 +3,14 @@ import type { StepSql, TableChange, TableDefinition } from '../step-sql.ts';
 import { constraint, createIndexes, generatedColumn } from '../table.ts';
 
 /**
- * Brings a table to its definition: all its checks are dropped and added, which reads the table once, and the generated
- * columns and indexes that the step names. A generated column that changes has PostgreSQL write the whole table again.
+ * Changes a table to match its definition: drops and adds all checks, which reads the table once, and recreates the
+ * generated columns and indexes that the step names. Recreating a generated column makes PostgreSQL rewrite the whole
+ * table.
  */
 export async function rebuildTable(step: StepSql, table: TableDefinition, change: TableChange): Promise<void> {
   const { generated = [], indexes = [] } = change;
   for (const name of indexes) await step.run(sql`drop index if exists ${sql.ref(name)}`);
-  // Checks and indexes that read a column go with it.
+  // Dropping a column also drops the checks and indexes that use it.
   const changes = [
     ...Object.keys(table.checks).map((name) => sql`drop constraint if exists ${sql.ref(name)}`),
     ...generated.map((name) => sql`drop column if exists ${sql.ref(name)}`),

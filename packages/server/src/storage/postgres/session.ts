@@ -2,16 +2,19 @@ import type pg from 'pg';
 import type { Clock } from '../../ground/clock.ts';
 
 const oldestServer = 14;
-/** A node whose clock is further off the database's than this does not start: deadlines would not hold. */
+/**
+ * A node does not start when its clock differs from the database server's by more than this, because deadlines would
+ * not hold.
+ */
 const clockToleranceMs = 1_000;
 
-/** How long a statement of a session may take, and how long it may leave a transaction open. 0: as long as it likes. */
+/** How long one statement may take, and how long a transaction may stay idle. 0 means no limit. */
 interface SessionLimits {
   readonly statementMs: number;
   readonly idleInTransactionMs: number;
 }
 
-/** This server only takes reads; another one of the address may take writes. */
+/** This server only accepts reads. Another server of the address may accept writes. */
 export class NotPrimary extends Error {
   override readonly name = 'NotPrimary';
   constructor() {
@@ -20,11 +23,11 @@ export class NotPrimary extends Error {
 }
 
 /**
- * Settles what our statements rely on, whatever the database or the role has for a default. By a statement, because a
- * pooler refuses most parameters of a connection's start.
+ * Sets what our statements rely on, whatever the defaults of the database or the role are. It uses a statement, because
+ * a pooler refuses most parameters at connection start.
  *
- * @param wantsPrimary whether a standby will not do.
- * @throws NotPrimary
+ * @param wantsPrimary whether to refuse a standby.
+ * @throws NotPrimary when the server is a standby and `wantsPrimary` is true.
  */
 export async function beginSession(
   client: Pick<pg.ClientBase, 'query'>,
@@ -36,7 +39,7 @@ export async function beginSession(
     idle_in_transaction_session_timeout: idleInTransactionMs,
     lock_timeout: 0,
     idle_session_timeout: 0,
-    // PostgreSQL 17 and newer.
+    // Exists since PostgreSQL 17.
     transaction_timeout: 0,
     default_transaction_isolation: 'read committed',
     default_transaction_read_only: 'off',
@@ -46,7 +49,8 @@ export async function beginSession(
     `select pg_is_in_recovery() as standby,
             (select count(set_config(wanted.key, wanted.value, false))
              from json_each_text($1) as wanted where current_setting(wanted.key, true) is not null) as settled,
-            -- What is answered is on disk. Whoever wants more (remote_apply) has it.
+            -- A reply is sent only when its commit is on disk. A stricter setting of the operator (remote_apply) is
+            -- kept.
             case when current_setting('synchronous_commit') = 'off' then set_config('synchronous_commit', 'on', false) end`,
     [JSON.stringify(settings)],
   );
@@ -54,7 +58,7 @@ export async function beginSession(
 }
 
 /**
- * Checks what no session can settle for itself.
+ * Checks the requirements that a session cannot set: version, encoding, clock, no pooler in transaction mode.
  *
  * @throws Error that says what is wrong and what to do.
  */
@@ -68,24 +72,25 @@ export async function checkPreconditions(pool: pg.Pool, clock: Clock | undefined
   );
   const after = clock?.now() ?? Infinity;
   const { version, encoding, name, now } = rows[0]!;
-  if (version < oldestServer * 10_000) throw new Error(`PostgreSQL ${oldestServer} or newer is needed`);
+  if (version < oldestServer * 10_000) throw new Error(`it is too old: PostgreSQL ${oldestServer} or newer is needed`);
   if (encoding !== 'UTF8') {
     throw new Error(
-      `the database is encoded as ${encoding}, and must be as UTF8: create database "${name}" encoding 'UTF8' template template0`,
+      `the encoding of the database is ${encoding}, but must be UTF8: create database "${name}" encoding 'UTF8' template template0`,
     );
   }
   const offMs = now < before ? before - now : now > after ? now - after : 0;
   if (offMs > clockToleranceMs) {
     throw new Error(
-      `this machine's clock is ${Math.round(offMs / 100) / 10} s off the database server's; set both by NTP, then start again`,
+      `the clocks of this machine and of the database server differ by ${Math.round(offMs / 100) / 10} s; set both by NTP, then start again`,
     );
   }
   await refusePooledTransactions(pool);
 }
 
 /**
- * A pooler in transaction mode gives a connection's next transaction to any session: settings, prepared statements, locks
- * and LISTEN get lost. While one connection keeps a transaction open, the other is asked whose session it has.
+ * A pooler in transaction mode may run each transaction of a connection on another session, so settings, prepared
+ * statements, locks and LISTEN are lost. Detects it: one connection keeps a transaction open, and the other connection
+ * must still have its own session.
  */
 async function refusePooledTransactions(pool: pg.Pool): Promise<void> {
   const [one, other] = [await pool.connect(), await pool.connect()];
@@ -99,7 +104,7 @@ async function refusePooledTransactions(pool: pg.Pool): Promise<void> {
     await other.query('rollback');
     if (first !== second || first === held) {
       throw new Error(
-        'a connection pooler in transaction mode is in between; set it to session mode (pool_mode = session), or connect to the server itself',
+        'the address leads to a connection pooler in transaction mode; set the pooler to session mode (pool_mode = session), or connect to the server directly',
       );
     }
   } finally {

@@ -4,35 +4,41 @@ import type { Hosts } from './hosts.ts';
 import { beginSession } from './session.ts';
 import type { Signal, SignalListener, Signals } from '../database.ts';
 
-/** Where all servers on a database listen. */
+/** The channel on which all servers of a database listen. */
 const channel = 'pinchwork';
-/** A notification holds at most 8,000 bytes: so many ids of 16 characters and a comma, and the name of the sender. */
+/** A notification holds at most 8,000 bytes. 400 ids of 16 characters with commas, and the sender's name, fit. */
 const idsPerNotification = 400;
-/** What may wait to be sent; beyond it the others are told that anything may have changed. */
+/**
+ * At most this many ids wait to be sent. When there are more, the other servers are told that anything may have
+ * changed.
+ */
 const mostWaiting = 10_000;
 const everything = '*';
-/** Notifications are sent at most this often, each time for all that has come in meanwhile. */
+/** The shortest time between two sends. Each send carries all ids that have arrived since the last one. */
 const pauseMs = 10;
-/** How long a statement on this session may take, and how often it is tried: a dead connection may say nothing. */
+/**
+ * How long a statement on this session may take (`timeoutMs`), and how often the session is probed (`probeMs`), because
+ * a dead connection may report no error.
+ */
 const timeoutMs = 5_000;
 const probeMs = 10_000;
-/** Before another attempt to connect: at first, and after many that failed. */
+/** The wait before the next attempt to connect: after the first failure, and at most after many. */
 const retryMs = { first: 100, longest: 2_000 };
 
 /**
- * Signals between servers by LISTEN and NOTIFY, over a session of their own, which a pooler in transaction mode must not
- * share. They are sent after the business transaction: inside it, NOTIFY takes a lock that all commits wait for, and
- * costs 2.7 times the throughput. While the session is broken, signals are dropped, here and on the way here; once it is
- * there again, the listeners hear that they may have missed some.
+ * Exchanges signals between servers by LISTEN and NOTIFY, over a separate session. A pooler in transaction mode must
+ * not share that session. Signals are sent after the business transaction: inside it, NOTIFY takes a lock that all
+ * commits wait for, and costs 2.7 times the throughput. While the session is broken, signals to and from this server
+ * are dropped. After it reconnects, the listeners are told that they may have missed some.
  */
 export class PostgresSignals implements Signals {
   readonly #hosts: Hosts;
   readonly #onError: (error: Error) => void;
-  /** Names this server in its notifications, which come back to it too. */
+  /** The name of this server in its notifications, which this server receives too and must ignore. */
   readonly #self = randomUUID().slice(0, 8);
   readonly #waiting = new Set<string>();
   readonly #listeners: SignalListener[] = [];
-  /** The latest session; it listens once it is `#ready`. */
+  /** The latest session. It listens when `#ready` is true. */
   #session: pg.Client | undefined;
   #ready = false;
   #sending = false;
@@ -40,7 +46,7 @@ export class PostgresSignals implements Signals {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  /** @param onError hears of each session that broke. */
+  /** @param onError called for each session that broke. */
   constructor(hosts: Hosts, onError: (error: Error) => void) {
     this.#hosts = hosts;
     this.#onError = onError;
@@ -54,7 +60,9 @@ export class PostgresSignals implements Signals {
     if (this.#session === undefined && !this.#closed) void this.#open();
   }
 
-  /** Notifies the listeners here at once, and those of other servers soon. */
+  /**
+   * Notifies the listeners of this server at once, and those of other servers after at most `pauseMs` and a round trip.
+   */
   send(signals: ReadonlySet<Signal>): void {
     if (signals.size === 0) return;
     for (const listener of this.#listeners) listener.changed(signals);
@@ -104,7 +112,9 @@ export class PostgresSignals implements Signals {
     this.#probeLater(session);
   }
 
-  /** Gives a session up and opens another one, after a while. A session may break in several ways at once. */
+  /**
+   * Drops a session, and opens a new one after a pause. Ignores further errors of a session that is already dropped.
+   */
   #lose(session: pg.Client, error: Error): void {
     if (this.#session !== session) return;
     this.#drop();
@@ -120,7 +130,7 @@ export class PostgresSignals implements Signals {
     this.#ready = false;
     this.#waiting.clear();
     clearTimeout(this.#timer);
-    // Without waiting for an answer: there may be nobody to give one.
+    // Does not wait for an answer, because the server may be gone.
     session?.connection.stream.destroy();
   }
 
@@ -148,7 +158,7 @@ export class PostgresSignals implements Signals {
     for (const listener of this.#listeners) listener.missed?.();
   }
 
-  /** Sends what waits, again and again until nothing does: what comes in during a pause goes out together. */
+  /** Sends the waiting ids until none are left. The ids that arrive during a pause are sent together. */
   async #flush(): Promise<void> {
     this.#sending = true;
     while (this.#waiting.size > 0 && this.#session !== undefined) {
@@ -163,7 +173,7 @@ export class PostgresSignals implements Signals {
     this.#sending = false;
   }
 
-  /** Takes all that waits. */
+  /** Removes all waiting ids and packs them into notifications. */
   #payloads(): string[] {
     const ids = [...this.#waiting];
     this.#waiting.clear();

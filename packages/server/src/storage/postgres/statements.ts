@@ -6,7 +6,7 @@ import { textIndexClauses } from './texts.ts';
 const clauses: EngineClauses = {
   skipLocked: (query, table) => query.forUpdate(table).skipLocked(),
   hold: (query) => query.forNoKeyUpdate(),
-  // As an array: what is joined with a list of unknown length is read whole.
+  // An array, because PostgreSQL reads a whole table to join it with a list of unknown length.
   isListed: (column, json) => sql`${sql.ref(column)} = any (array(select json_array_elements_text(${json}::json)))`,
   contains: (text, part) => sql<boolean>`strpos(${text}, ${part}) > 0`,
   textIndex: textIndexClauses,
@@ -21,10 +21,10 @@ const builder = new Kysely<Schema>({
   },
 });
 
-/** The statement that a query is on PostgreSQL. */
+/** Compiles a query for PostgreSQL. */
 export const compile = <P, R>(query: Prepared<P, R>): CompiledStatement => query.compile(builder, clauses);
 
-/** Statements compiled for PostgreSQL; the server keeps a plan of each per connection, under its name. */
+/** The statements compiled for PostgreSQL. The server caches a plan of each under its name, per connection. */
 export class Statements {
   readonly #known = new Map<Prepared<never, never>, { name: string | undefined; compiled: CompiledStatement }>();
 

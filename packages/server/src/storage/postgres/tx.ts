@@ -4,7 +4,7 @@ import type { Params, Prepared } from '../prepared.ts';
 import { isConnectionLoss, unavailable } from './failures.ts';
 import type { Statements } from './statements.ts';
 
-/** A transaction on one connection, whose statements are sent without waiting for the answers of those before. */
+/** A transaction on one connection. It sends statements without waiting for the answers to earlier ones. */
 export class PostgresTx extends Tx {
   readonly #client: pg.PoolClient;
   readonly #statements: Statements;
@@ -17,7 +17,10 @@ export class PostgresTx extends Tx {
     this.#later(client.query('begin'));
   }
 
-  /** Keeps what is looked at in `commit`; until then a failure must not count as unhandled. */
+  /**
+   * Keeps a promise that `commit` awaits. The empty handler stops Node from reporting an unhandled rejection before
+   * that.
+   */
   #later(sent: Promise<unknown>): void {
     sent.catch(() => undefined);
     this.#sent.push(sent);
@@ -44,27 +47,28 @@ export class PostgresTx extends Tx {
   }
 
   /**
-   * Commits behind whatever was sent, in the same round trip. When one of those failed, the server answers the commit
-   * with a rollback.
+   * Sends the commit after the queued statements, in the same round trip. If one of those failed, the server answers
+   * the commit with ROLLBACK.
    *
-   * @returns the ids that were signalled.
-   * @throws what a sent statement failed with; DomainError `storage_unavailable` when the outcome can't be known.
+   * @returns the signals of the transaction.
+   * @throws the error of a queued statement; DomainError `storage_unavailable` when the outcome is unknown.
    */
   async commit(): Promise<ReadonlySet<Signal>> {
     const commit = this.#client.query('commit');
     commit.catch(() => undefined);
-    // Whichever of them hears first of a lost connection: the commit was on its way by then.
+    // Any of these promises may report a lost connection first. By then the commit has been sent, so its outcome is
+    // unknown.
     const all = Promise.all(this.#sent).then(() => commit);
     const { command } = await all.catch((error: unknown) => {
       throw isConnectionLoss(error) ? unavailable(error, true) : error;
     });
-    if (command !== 'COMMIT') throw new Error(`The commit was answered with ${command}`);
+    if (command !== 'COMMIT') throw new Error(`The server answered the commit with ${command}`);
     return this.committed();
   }
 
   /**
-   * @param error what the verb failed with.
-   * @returns what it really failed with: once a sent statement has failed, the server answers all others with 25P02.
+   * @param error the error of the verb.
+   * @returns the first error: after a queued statement has failed, the server answers all later ones with 25P02.
    */
   async rollback(error: unknown): Promise<unknown> {
     const sent = await Promise.allSettled(this.#sent);

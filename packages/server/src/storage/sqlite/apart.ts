@@ -2,14 +2,14 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { ApartJob } from '../database.ts';
 import { openSqliteReader } from './reader.ts';
 
-/** What a thread is told, and what it answers. */
+/** The message to a thread. It answers with a `JobOutcome`. */
 export interface JobOrder {
   readonly job: string;
   readonly input: unknown;
 }
 export type JobOutcome = { readonly output: unknown } | { readonly error: unknown };
 
-/** A worker thread of the embedded database: jobs, one after the other, on a reading connection of its own. */
+/** A worker thread of the embedded database. It runs jobs one after the other on its own read-only connection. */
 const reader = openSqliteReader((workerData as { path: string }).path);
 parentPort!.on('message', ({ job, input }: JobOrder) => {
   void outcomeOf(job, input).then((outcome) => parentPort!.postMessage(outcome));

@@ -4,11 +4,17 @@ import type { Signal, Tx } from '../database.ts';
 import { Statements } from './statements.ts';
 import { SqliteTx, storageError } from './tx.ts';
 
-/** Verbs that may wait for the writer; beyond it callers are told to come back. */
+/** At most this many verbs wait for the writer. Further callers get `overloaded`. */
 const longestQueue = 5_000;
-/** Verbs in one commit: enough to share an fsync among, few enough not to hold up the loop. */
+/**
+ * At most this many verbs share a commit: enough to share the cost of an fsync, few enough not to block the event loop
+ * for long.
+ */
 const largestBatch = 128;
-/** Batches in savepoints after one that was run twice: where verbs keep failing, one batch in 17 is run twice. */
+/**
+ * After a batch that was run twice, this many batches run with savepoints. So even if verbs keep failing, only one
+ * batch in 17 runs twice.
+ */
 const carefulBatches = 16;
 
 interface Job {
@@ -18,22 +24,23 @@ interface Job {
   readonly reject: (error: unknown) => void;
 }
 
-/** Tells a caller the outcome of its verb, once the batch is on disk. */
+/** Resolves or rejects the promise of a verb's caller, once the batch is on disk. */
 type Answer = () => void;
 
-/** A verb failed after it had changed rows, and only a rollback of the whole batch can undo them. */
+/** A verb failed after it had changed rows. Only a rollback of the whole batch can undo them. */
 class Spoiled extends Error {}
 
 /**
- * Group commit: the verbs of one turn of the event loop run one after the other in one transaction, and are answered
- * after its commit. A verb that fails is undone alone, in one of two ways:
+ * Group commit: the verbs of one turn of the event loop run one after the other in one transaction, and their callers
+ * get the results after its commit. The changes of a failing verb are undone without affecting the others, in one of
+ * two ways:
  *
- * - At first the verbs run without savepoints, for which SQLite would keep the old version of each page that changes.
- *   Most verbs that fail have changed nothing by then: their guarded statement found no row. If one has, the batch is
- *   rolled back and run again.
- * - The second run, and the batches after it, have a savepoint for each verb.
+ * - At first, verbs run without savepoints, because with one SQLite must keep the old version of each changed page.
+ *   Most failing verbs have changed nothing: their guarded statement found no row. If one has changed something, the
+ *   batch is rolled back and run again.
+ * - The second run, and the next batches, use a savepoint for each verb.
  *
- * So a verb may be run twice, as on PostgreSQL (docs/decisions/0018).
+ * So a verb may run twice, as on PostgreSQL (docs/decisions/0018).
  */
 export class Batches {
   readonly #writer: Connection;
@@ -45,7 +52,7 @@ export class Batches {
   #careful = 0;
   #observe: ((transactions: number) => void) | undefined;
 
-  /** @param signal is called after the commit with the ids that a verb has signalled. */
+  /** @param signal called after the commit with the signals of a verb. */
   constructor(writer: Connection, signal: (ids: ReadonlySet<Signal>) => void) {
     this.#writer = writer;
     this.#signal = signal;
@@ -68,7 +75,11 @@ export class Batches {
     this.#observe = observe;
   }
 
-  /** @throws DomainError `overloaded` when too many verbs wait, `storage_unavailable` when the commit fails. */
+  /**
+   * Queues a verb. Resolves with its result after the commit.
+   *
+   * @throws DomainError `overloaded` when too many verbs wait, `storage_unavailable` when the commit fails.
+   */
   add<T>(verb: string, work: (tx: Tx) => Promise<T>): Promise<T> {
     if (this.#queue.length >= longestQueue) return Promise.reject(overloaded());
     return new Promise<T>((resolve, reject) => {
@@ -82,7 +93,7 @@ export class Batches {
     await this.#flushing;
   }
 
-  /** Commits batch after batch. Each holds the verbs that came in during one turn of the loop. */
+  /** Commits batches until no verb waits. A batch holds the verbs that arrived during one turn of the event loop. */
   async #flush(): Promise<void> {
     try {
       while (this.#queue.length > 0) {
@@ -94,7 +105,10 @@ export class Batches {
     }
   }
 
-  /** Some failures end the whole transaction (a full disk does): then everybody in the batch is told so. */
+  /**
+   * Runs a batch and answers its callers. Some failures, such as a full disk, end the whole transaction; then all
+   * callers of the batch get that error.
+   */
   async #commit(jobs: readonly Job[]): Promise<void> {
     let answers: readonly Answer[];
     try {
@@ -186,14 +200,15 @@ export class Batches {
     try {
       this.#control.rollback.run();
     } catch {
-      // Nothing is open any more, which is what was wanted.
+      // No transaction is open any more, which is the goal.
     }
   }
 }
 
 /**
- * Verbs await settled promises only, so that a whole batch runs before the loop turns. If it turns all the same, the
- * verb at work awaits something foreign, and would keep the transaction open for as long as it likes: it fails.
+ * Detects a verb that awaits something other than its `Tx`. Verbs await only settled promises, so a whole batch runs
+ * before the event loop turns. If the loop turns during a batch, the running verb would keep the transaction open for
+ * an unknown time, so it is made to fail.
  */
 class Watchdog {
   #running: { verb: string; tx: SqliteTx } | undefined;

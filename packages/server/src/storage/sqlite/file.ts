@@ -2,22 +2,25 @@ import { closeSync, existsSync, mkdirSync, openSync, realpathSync, statSync } fr
 import { dirname, resolve } from 'node:path';
 import BetterSqlite, { type Database as Connection } from 'better-sqlite3';
 
-/** The embedded database's file: where it is, whose it is, how it is opened. Each refusal is a sentence for people. */
+/**
+ * The data file of the embedded database: its path, its lock, its connection. All errors here are messages for people.
+ */
 
-/** Older releases can corrupt a database in WAL mode when a checkpoint races a reset. */
+/** Older releases can corrupt a database in WAL mode when a checkpoint races with a reset. */
 const oldestSqlite = '3.51.3';
-/** How long the writer waits, blocking the loop, when somebody else's tool has locked the file. */
+/** How long the writer waits, and blocks the event loop, when another program has locked the file. */
 const busyMs = 200;
-/** What the log beside the file may keep of the disk. */
+/** The size to which SQLite truncates the write-ahead log, in bytes. */
 const logBytes = 32 * 1024 * 1024;
 
-/** The data file's real path; makes the file, and its folder, when they are not there. */
+/** Returns the real path of the data file. Creates the file and its folder when they do not exist. */
 export function locate(path: string): string {
   const full = resolve(path);
   try {
     makeFolder(dirname(full));
     if (existsSync(full) && statSync(full).isDirectory()) throw new Error('it is a folder');
-    // For its owner alone, as SQLite then makes the files beside it too: webhook secrets stand in it as they are.
+    // Readable by its owner only, because webhook secrets are stored in plain text. SQLite gives the files beside it
+    // the same mode.
     closeSync(openSync(full, 'a', 0o600));
     return realpathSync(full);
   } catch (error) {
@@ -25,7 +28,10 @@ export function locate(path: string): string {
   }
 }
 
-/** One level at a time: Node's own way never ends in a file system that knows no new folders, such as /proc. */
+/**
+ * Creates one level at a time. Node's recursive `mkdir` never returns on a file system that allows no new folders, such
+ * as /proc.
+ */
 function makeFolder(path: string): void {
   if (existsSync(path)) return;
   makeFolder(dirname(path));
@@ -33,8 +39,12 @@ function makeFolder(path: string): void {
 }
 
 /**
- * Holds the data file for this process, by SQLite's own lock on an empty file beside it: the system drops it with the
- * process, however that ends. The data file itself can't be locked whole, since the reader needs it too.
+ * Locks the data file for this process, by SQLite's lock on an empty file beside it. The operating system releases the
+ * lock when the process ends, for whatever reason. The data file itself can't be locked, because the reading connection
+ * needs it too.
+ *
+ * @returns a function that releases the lock.
+ * @throws Error with a message for people, when another server uses the file.
  */
 export function lock(path: string): () => void {
   let file: Connection | undefined;
@@ -69,11 +79,13 @@ export function connect(path: string): Connection {
     connection.pragma('synchronous = FULL');
     connection.pragma('foreign_keys = ON');
     connection.pragma('cache_size = -65536');
-    // What a savepoint would need for going back, a page for each that is changed: on disk it takes a sixth of the time.
+    // Keeps the old pages of savepoints in memory. On disk they take a sixth of the time.
     connection.pragma('temp_store = MEMORY');
-    // 16 MB of log: pages that change with every commit are copied into the file a quarter as often.
+    // A log of 16 MB. Pages that change in every commit are copied into the data file a quarter as often as with the
+    // default.
     connection.pragma('wal_autocheckpoint = 4000');
-    // Somebody else who reads for long (a backup) makes it grow beyond that: once it is copied, it is cut to this again.
+    // A long read by another program, such as a backup, makes the log grow beyond that. After the next checkpoint it is
+    // truncated to this size.
     connection.pragma(`journal_size_limit = ${logBytes}`);
     return connection;
   } catch (error) {

@@ -1,9 +1,9 @@
 import BetterSqlite, { type Database as Connection } from 'better-sqlite3';
 
-/** The row of `meta` that says where the market of this file has gone. */
+/** The key in `meta` under which the new location of a moved market is stored. */
 const key = 'moved_to';
 
-/** Notes in a data file that its market goes on elsewhere. */
+/** Marks a data file: its market has moved to `location`. */
 export function markMoved(path: string, location: string): void {
   const connection = new BetterSqlite(path, { fileMustExist: true });
   try {
@@ -13,17 +13,17 @@ export function markMoved(path: string, location: string): void {
   }
 }
 
-/** @throws Error with a sentence for people when the market of this file goes on elsewhere. */
+/** @throws Error with a message for people, when the market of this file has moved. */
 export function refuseIfMoved(connection: Connection, path: string): void {
   if (!hasMeta(connection)) return;
   const location = connection.prepare<[string], string>('select value from meta where key = ?').pluck().get(key);
   if (location === undefined) return;
   throw new Error(
-    `The market in ${path} has moved to ${location}: set PINCHWORK_DATABASE_URL to that. To go back to this file all the same, save it by "pinchwork-server backup" and put that in its place by "pinchwork-server restore".`,
+    `The market in ${path} has moved to ${location}: set PINCHWORK_DATABASE_URL to that. To use this file again nevertheless, save it with "pinchwork-server backup" and put the copy in its place with "pinchwork-server restore".`,
   );
 }
 
-/** Has the market of this file go on here. */
+/** Removes the mark, so that the market continues in this file. */
 export function unmarkMoved(connection: Connection): void {
   if (hasMeta(connection)) connection.prepare('delete from meta where key = ?').run(key);
 }

@@ -1,14 +1,14 @@
 import { stat } from 'node:fs/promises';
 
-/** How often it is looked at. */
+/** How often the files are checked. */
 const everyMs = 1_000;
 
 /**
- * Watches whether the data file and the log beside it are still those that were opened. SQLite goes on in a file that has
- * been deleted or replaced, and everything written there is lost with the process.
+ * Checks whether the data file and its log are still the files that were opened. SQLite keeps writing to a file that
+ * has been deleted or replaced, and those writes are lost when the process ends.
  */
 export class Presence {
-  /** Why nothing may be written; undefined: all is well. */
+  /** Why writes are refused. Undefined when the files are in place. */
   problem: string | undefined;
   readonly #path: string;
   readonly #timer: NodeJS.Timeout;
@@ -33,12 +33,12 @@ export class Presence {
   async #compare(file: string): Promise<string | undefined> {
     const now = await identity(file);
     const first = this.#first.get(file);
-    // Not found out, or a log that has not been made yet.
+    // The identity could not be read, or the log has not been created yet.
     if (now === 'unknown' || (first === undefined && now === 'none')) return undefined;
     if (first === undefined) this.#first.set(file, now);
     if (first === undefined || first === now) return undefined;
     const what = now === 'none' ? 'deleted or moved away' : 'replaced';
-    return `The data file was ${what} while the server is using it. Put it back, or start the server anew.`;
+    return `The data file was ${what} while the server is using it. Put it back, or restart the server.`;
   }
 }
 

@@ -4,7 +4,7 @@ import { oneOf, type OwnReader, type Reader } from '../database.ts';
 import { Statements } from './statements.ts';
 import { settled } from './tx.ts';
 
-/** Opens the file of a live server for reading alone. */
+/** Opens a data file read-only, also while a server uses it. */
 export function openSqliteReader(path: string): OwnReader {
   if (!existsSync(path)) throw new Error(`There is no data file ${path} (PINCHWORK_DATABASE_URL)`);
   const connection = new BetterSqlite(path, { readonly: true, fileMustExist: true });

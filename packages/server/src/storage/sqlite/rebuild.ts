@@ -3,11 +3,11 @@ import type { StepSql, TableDefinition } from '../step-sql.ts';
 import { createIndexes, tableStatement } from '../table.ts';
 
 /**
- * Makes a table anew by its definition, with the rows that it has: SQLite can neither alter a CHECK nor the expression of
- * a generated column. To be run in a transaction, while foreign keys are not enforced: else dropping the old table would
- * delete its rows first, with all that refers to them.
+ * Recreates a table from its definition and copies its rows, because SQLite can alter neither a CHECK nor the
+ * expression of a generated column. Must run in a transaction while foreign keys are off: otherwise dropping the old
+ * table would first delete its rows and all rows that refer to them.
  *
- * @throws Error when the definition lacks a column, an index or a trigger that the table has, or a foreign key is broken
+ * @throws Error when the definition lacks a column, an index or a trigger of the table, or when a foreign key is broken
  *   afterwards.
  */
 export async function rebuildTable(step: StepSql, table: TableDefinition): Promise<void> {
@@ -31,10 +31,10 @@ export async function rebuildTable(step: StepSql, table: TableDefinition): Promi
   await step.run(sql`alter table ${sql.table(fresh)} rename to ${sql.table(name)}`);
   await createIndexes(step, table);
   const broken = await step.all<{ table: string }>(sql`select "table" from pragma_foreign_key_check`);
-  if (broken.length > 0) throw new Error(`rows of ${broken[0]!.table} refer to rows that are not there`);
+  if (broken.length > 0) throw new Error(`rows of ${broken[0]!.table} refer to rows that do not exist`);
 }
 
-/** A table's columns without those that the database derives. */
+/** The columns of a table, without generated ones. */
 async function writtenColumns(step: StepSql, table: string): Promise<string[]> {
   const rows = await step.all<{ name: string }>(
     sql`select name from pragma_table_xinfo(${sql.lit(table)}) where hidden = 0`,
@@ -42,7 +42,7 @@ async function writtenColumns(step: StepSql, table: string): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-/** The indexes and triggers of a table that go when it is dropped, without those that its keys bring. */
+/** The indexes and triggers that are dropped with the table, without the indexes of its keys. */
 async function attached(step: StepSql, table: string): Promise<string[]> {
   const rows = await step.all<{ name: string }>(
     sql`select name from sqlite_master where tbl_name = ${sql.lit(table)} and type <> 'table' and sql is not null`,

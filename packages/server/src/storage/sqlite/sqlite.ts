@@ -25,7 +25,7 @@ import { withFreshIds } from '../unique.ts';
 import type { SchemaDialect } from '../step-sql.ts';
 
 const ddl: SchemaDialect = {
-  // Nobody else is there: the file is locked.
+  // There are no other nodes, because the file is locked.
   holdBack: async () => undefined,
   rebuildTable,
   integer: 'integer',
@@ -36,7 +36,7 @@ const ddl: SchemaDialect = {
   textIndex: textIndexTables,
 };
 
-/** Kysely's dialect, but steps run in a transaction: SQLite can roll back changes of the schema. */
+/** Kysely's SQLite dialect with steps in a transaction: SQLite can roll back schema changes. */
 class MigrationDialect extends SqliteDialect {
   override createAdapter(): SqliteAdapter {
     return new TransactionalAdapter();
@@ -50,18 +50,18 @@ class TransactionalAdapter extends SqliteAdapter {
 }
 
 interface SqliteOptions {
-  /** The data file; made, with its folder, when it is not there. */
+  /** The data file. It and its folder are created when they do not exist. */
   readonly path: string;
-  /** The database may grow to so many pages of 4 KiB; then it behaves as on a full disk. */
+  /** The largest size of the database, in pages of 4 KiB. Beyond it, writes fail as on a full disk. For tests. */
   readonly maxPages?: number;
-  /** Takes a market that has moved away for one that goes on here, instead of refusing it. */
+  /** Opens a data file that is marked as moved, and removes the mark, instead of refusing it. */
   readonly goesOnHere?: boolean;
 }
 
 /**
  * Opens the embedded database: one connection that writes, in group commits, and one that reads.
  *
- * @throws Error with a sentence for people when the file can't be used, or another process uses it.
+ * @throws Error with a message for people, when the file can't be used, or another process uses it.
  */
 export function openSqlite(options: SqliteOptions): Database {
   const path = locate(options.path);
@@ -78,7 +78,7 @@ export function openSqlite(options: SqliteOptions): Database {
   }
 }
 
-/** There is no other server on an embedded database. */
+/** Signals within one process, because an embedded database has one server. */
 class SqliteSignals implements Signals {
   readonly #listeners: SignalListener[] = [];
 
@@ -87,7 +87,7 @@ class SqliteSignals implements Signals {
   }
 
   connect(): void {
-    // Nobody to connect to.
+    // There are no other servers.
   }
 
   send(signals: ReadonlySet<Signal>): void {
@@ -154,8 +154,8 @@ class SqliteDatabase implements Database {
   }
 
   async migrate(work: (db: Kysely<Schema>, dialect: SchemaDialect) => Promise<void>): Promise<void> {
-    // The lock beside the file keeps other processes away. The Kysely instance borrows the connection, so it is not
-    // destroyed. A step may rebuild a table that others refer to, and checks these references itself.
+    // The lock file keeps other processes out. The Kysely instance borrows the connection, so it is not destroyed.
+    // Foreign keys are off, because a step may rebuild a table that others refer to; `rebuildTable` checks them itself.
     this.#writer.pragma('foreign_keys = OFF');
     try {
       await work(new Kysely<Schema>({ dialect: new MigrationDialect({ database: this.#writer }) }), ddl);

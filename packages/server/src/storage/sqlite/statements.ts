@@ -13,9 +13,10 @@ const clauses: EngineClauses = {
 };
 
 /**
- * Writes a parameter as `+?`, which means the same and lets SQLite keep the compiled statement. It compiles a statement
- * anew, on each run, where the plan could depend on what is bound: for any `limit ?`, and for most statements with an
- * order. Compiling took 4 µs for the smallest of them and up to 0.6 ms for the board's, more than running them.
+ * Writes a parameter as `+?`, which has the same value and lets SQLite keep the compiled statement. SQLite compiles a
+ * statement again on each run when the plan could depend on a bound value: for any `limit ?`, and for most statements
+ * with an order. Compiling took 4 µs for the smallest statements and up to 0.6 ms for those of the board, more than
+ * running them.
  */
 class QueryCompiler extends SqliteQueryCompiler {
   protected override getCurrentParameterPlaceholder(): string {
@@ -32,10 +33,12 @@ const builder = new Kysely<Schema>({
   },
 });
 
-/** The statement that a query is on SQLite. */
+/** Compiles a query for SQLite. */
 export const compile = <P, R>(query: Prepared<P, R>): CompiledStatement => query.compile(builder, clauses);
 
-/** The prepared statements of one connection. Values are passed one by one, which costs 10 % less than a list. */
+/**
+ * The prepared statements of one connection. Passing values as single arguments costs 10 % less than passing a list.
+ */
 export class Statements {
   readonly #connection: Connection;
   readonly #known = new Map<Prepared<never, never>, { statement: Statement; compiled: CompiledStatement }>();
@@ -45,7 +48,9 @@ export class Statements {
     this.#connection = connection;
   }
 
-  /** Counts the statements so far that changed a row. One that failed changed none: SQLite undoes it by itself. */
+  /**
+   * The number of statements so far that changed a row. A failed statement is not counted: SQLite undoes its changes.
+   */
   get changes(): number {
     return this.#changes;
   }

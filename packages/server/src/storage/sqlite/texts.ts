@@ -3,9 +3,8 @@ import { derived, type TextIndexClauses } from '../prepared.ts';
 import { askedTrigrams } from '../trigrams.ts';
 
 /**
- * SQLite's index of texts: FTS5 with its trigrams, without the texts and without positions, which is a fifth of the
- * size and of the work. It is not let merge its parts whenever it likes: `tidy` does so in
- * steps of a bounded size.
+ * The text index on SQLite: FTS5 with trigrams, without the texts and without positions, which needs a fifth of the
+ * space and of the time. Automatic merges are off; `tidy` merges in steps of a bounded size.
  */
 export const textIndexTables = [
   `create virtual table search_trigrams using fts5 (
@@ -15,10 +14,10 @@ export const textIndexTables = [
   `insert into search_trigrams (search_trigrams, rank) values ('crisismerge', 1000)`,
 ];
 
-/** Pages that are merged at once: about as many as the documents added at once take up, twice over. */
+/** How many pages one `tidy` merges: about twice as many as the documents added between two calls take up. */
 const mergedPages = 32;
 
-/** Each trigram on its own: without positions there are no longer phrases. */
+/** Matches each trigram separately, because an index without positions cannot match phrases. */
 const everyTrigram = (part: string) =>
   askedTrigrams(part)
     .map((trigram) => `"${trigram.replaceAll('"', '""')}"`)

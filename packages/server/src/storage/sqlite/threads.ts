@@ -10,22 +10,22 @@ interface Job extends JobOrder {
 interface ThreadsOptions {
   /** The data file. */
   readonly path: string;
-  /** Threads at once, at most. */
+  /** The largest number of threads. */
   readonly threads: number;
-  /** Jobs that may wait for a thread; beyond it callers are told to come back. */
+  /** At most this many jobs wait for a thread. Further callers get `overloaded`. */
   readonly longestQueue: number;
-  /** How long a thread waits for its next job before it ends. */
+  /** How long an idle thread is kept, in milliseconds. */
   readonly idleMs?: number;
 }
 
-/** A thread takes tens of milliseconds to start, and some 15 MiB while it waits. */
+/** A thread takes tens of milliseconds to start, and about 15 MiB of memory while idle. */
 const defaultIdleMs = 30_000;
 
-/** The threads in which SQLite does what would stop the whole process: started when needed, ended when idle. */
+/** Worker threads for SQLite reads that would block the main thread. They are started on demand and ended when idle. */
 export class Threads {
   readonly #options: ThreadsOptions;
   readonly #queue: Job[] = [];
-  /** What each thread is at; undefined: nothing. */
+  /** The job of each thread. Undefined: the thread is idle. */
   readonly #threads = new Map<Worker, Job | undefined>();
   readonly #alarms = new Map<Worker, NodeJS.Timeout>();
   #closed = false;
@@ -34,12 +34,16 @@ export class Threads {
     this.#options = options;
   }
 
-  /** How many threads there are. */
+  /** The number of threads. */
   get size(): number {
     return this.#threads.size;
   }
 
-  /** @throws DomainError `overloaded` when too much waits already, `storage_unavailable` when the job fails. */
+  /**
+   * Runs a job on the next free thread.
+   *
+   * @throws DomainError `overloaded` when too many jobs wait already, `storage_unavailable` when the job fails.
+   */
   run(job: string, input: unknown): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#closed) reject(ended(job));
@@ -51,14 +55,14 @@ export class Threads {
     });
   }
 
-  /** Ends the threads, whatever they are at. */
+  /** Ends all threads, also busy ones. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const { job, reject } of this.#queue.splice(0)) reject(ended(job));
     await Promise.all([...this.#threads.keys()].map((thread) => thread.terminate()));
   }
 
-  /** Gives waiting jobs to whoever has nothing to do. */
+  /** Gives waiting jobs to idle threads, and starts threads as needed. */
   #assign(): void {
     while (this.#queue.length > 0) {
       const idle = [...this.#threads].find(([, job]) => job === undefined)?.[0];
@@ -70,7 +74,7 @@ export class Threads {
       try {
         thread.postMessage({ job: job.job, input: job.input } satisfies JobOrder);
       } catch (error) {
-        // What can't be cloned is the caller's mistake.
+        // The input can't be cloned, which is the caller's mistake.
         this.#rest(thread);
         job.reject(error);
       }
@@ -105,7 +109,7 @@ export class Threads {
   #rest(thread: Worker): void {
     this.#threads.set(thread, undefined);
     const alarm = setTimeout(() => {
-      // From now on it gets no job: it is gone before the loop turns.
+      // Removed at once, so that it gets no job before it has ended.
       this.#threads.delete(thread);
       void thread.terminate();
     }, this.#options.idleMs ?? defaultIdleMs);

@@ -5,7 +5,7 @@ import type { Params, Prepared } from '../prepared.ts';
 import type { Statements } from './statements.ts';
 import { UniqueViolation } from '../unique.ts';
 
-/** The outcome of `work` as a promise that is settled already: a verb that awaits it stays within the batch. */
+/** Runs `work` and returns a settled promise, so that a verb that awaits it stays within the batch. */
 export function settled<T>(work: () => T): Promise<T> {
   try {
     return Promise.resolve(work());
@@ -14,14 +14,17 @@ export function settled<T>(work: () => T): Promise<T> {
   }
 }
 
-/** The message of such an error ends `failed: events.agent_id, events.number`. */
+/** The message of a unique violation ends `failed: events.agent_id, events.number`. */
 function toUniqueViolation(error: Error): UniqueViolation {
   const names = error.message.replace(/^.*: /, '').split(', ');
   const columns = names.map((name) => name.replace(/^.*\./, ''));
   return new UniqueViolation(names.map((name) => name.replace(/\..*$/, ''))[0] ?? '', columns, error);
 }
 
-/** Failures of the disk or the file, and rows that are there already; any other error stays as it is. */
+/**
+ * Maps an error of SQLite: a failure of the disk or the file becomes `storage_unavailable`, a duplicate row
+ * `UniqueViolation`. Other errors stay as they are.
+ */
 export function storageError(error: unknown): unknown {
   if (!(error instanceof BetterSqlite.SqliteError)) return error;
   const { code } = error;
@@ -31,7 +34,7 @@ export function storageError(error: unknown): unknown {
     : error;
 }
 
-/** The part of a batch that is one verb's. */
+/** The part of a batch that belongs to one verb. */
 export class SqliteTx extends Tx {
   readonly #statements: Statements;
   #failure: { error: unknown } | undefined;
@@ -43,8 +46,8 @@ export class SqliteTx extends Tx {
   }
 
   /**
-   * Runs a statement, unless one before it has failed: a full disk ends the whole transaction, and what followed would
-   * be a transaction of its own.
+   * Runs a statement, unless an earlier one has failed: a full disk ends the whole transaction, and a later statement
+   * would then commit by itself.
    */
   #run<T>(statement: () => T): T {
     if (!this.#open) throw new Error('The transaction is over; the verb awaited something other than its Tx');
@@ -73,11 +76,11 @@ export class SqliteTx extends Tx {
     try {
       this.#run(() => this.#statements.run(query, params));
     } catch {
-      // Kept in #failure; `check` throws it before the commit at the latest.
+      // `#failure` keeps the error, and `check` throws it before the commit.
     }
   }
 
-  /** Throws what the first statement that failed, failed with. */
+  /** Throws the error of the statement that failed, if any did. */
   check(): void {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
@@ -91,9 +94,9 @@ export class SqliteTx extends Tx {
   }
 }
 
-/** Why the file takes no writes, for whoever asks whether the server is ready. */
+/** Why the data file does not accept writes. Shown by `/health/ready`. */
 function reasonOf(code: string): string {
-  if (/^SQLITE_(FULL|IOERR)/.test(code)) return 'There is no room left for the data file, or its disk fails.';
+  if (/^SQLITE_(FULL|IOERR)/.test(code)) return 'The disk of the data file is full or fails.';
   if (/^SQLITE_(BUSY|LOCKED)/.test(code)) return 'Another program has locked the data file.';
-  return 'The data file does not take writes.';
+  return 'The data file does not accept writes.';
 }

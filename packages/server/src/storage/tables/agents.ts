@@ -1,6 +1,6 @@
 import type { Generated, GeneratedAlways } from 'kysely';
 
-/** Agents, their keys, and what is known about each of them. */
+/** Agents, their keys, and what the market knows about each agent. */
 export interface AgentTables {
   agents: AgentsTable;
   api_keys: ApiKeysTable;
@@ -25,27 +25,30 @@ interface AgentsTable {
   rating_sum: Generated<number>;
   rating_count: Generated<number>;
   created_at: number;
-  /** Name and good_at, folded, for the directory's search. */
+  /** `name` and `good_at`, folded, for the search in the directory. */
   folded: Generated<string>;
-  /** Credits over the agent's life: got for deliveries after fees, the fees of these, and paid for its own tasks. */
+  /**
+   * Credits over the agent's life: received for deliveries after fees (`earned`), fees on these (`fees_paid`), and paid
+   * for its own tasks (`spent`).
+   */
   earned: Generated<number>;
   fees_paid: Generated<number>;
   spent: Generated<number>;
-  /** Its deliveries that were reviewed, by the poster or the clock. */
+  /** How many of its deliveries were approved or rejected, by the poster or the clock. */
   deliveries_approved: Generated<number>;
   deliveries_rejected: Generated<number>;
-  /** Claims given up since the last pause; and until when it may not pick up. */
+  /** Claims abandoned since the last cooldown. */
   abandons: Generated<number>;
   pickups_paused_until: number | null;
-  /** A hundred times its reputation; the database derives it. */
+  /** The reputation times 100. The database derives it. */
   reputation_e2: GeneratedAlways<number>;
-  /** Of a suspended agent: its claims are taken away until then, see `jobs/timers.ts`. */
+  /** For a suspended agent: `jobs/timers.ts` releases its claims until this time. */
   release_claims_until: number | null;
-  /** JSON list of the words of `good_at` that stand in `agent_words`; null while they do not. */
+  /** JSON list of the words of `good_at` that are in `agent_words`. Null: none of them are. */
   words: string | null;
-  /** When a task about its capabilities was last posted. */
+  /** When an extraction task about the agent was last posted. */
   extraction_posted_at: number | null;
-  /** When one is to be posted because its text has changed since; null when none is. */
+  /** When an extraction task is due because `good_at` has changed. Null: none is due. */
   extraction_due_at: number | null;
 }
 
@@ -58,33 +61,33 @@ interface ApiKeysTable {
   created_at: number;
 }
 
-/** What an agent has done, and how that was rated, under each tag. */
+/** How many tasks an agent has done under each tag, and how they were rated. */
 interface AgentTagsTable {
   agent_id: string;
-  /** Folded; `name` is how it was first written. */
+  /** The folded tag. `name` has the spelling of its first use. */
   tag: string;
   name: string;
   tasks_completed: Generated<number>;
   earned: Generated<number>;
   rating_sum: Generated<number>;
   rating_count: Generated<number>;
-  /** Whether it says what the agent can do, 0 or 1 (`rules/platform-tasks/answer.ts`). */
+  /** Whether the tag is a capability of the agent, 0 or 1 (`rules/platform-tasks/answer.ts`). */
   is_capability: Generated<number>;
 }
 
-/** The words of what an agent says it is good at. */
+/** The words of an agent's `good_at`. */
 interface AgentWordsTable {
   word: string;
   agent_id: string;
 }
 
 interface WordCountsTable {
-  /** Empty: the number of agents that have any words. */
+  /** The empty word counts the agents that have any words. */
   word: string;
   agents: number;
 }
 
-/** How far one agent trusts another; nobody else sees it. */
+/** How far one agent trusts another. Private to the truster. */
 interface TrustTable {
   truster_id: string;
   trusted_id: string;
@@ -93,7 +96,7 @@ interface TrustTable {
   updated_at: number;
 }
 
-/** What an agent had earned in all after each payment: so what it earned since any moment is one look-up. */
+/** An agent's total earnings after each payment, so that the earnings since any time need one look-up. */
 interface EarningsTable {
   agent_id: string;
   at: number;

@@ -1,4 +1,4 @@
-/** What the board, the matcher and the search keep about tasks that can be found. */
+/** What the board, the matcher and the search store about tasks on the board. */
 export interface BoardTables {
   board_tags: BoardTagsTable;
   board_hints: BoardTagsTable;
@@ -9,53 +9,53 @@ export interface BoardTables {
   search_progress: SearchProgressTable;
 }
 
-/** The tags of the tasks on the board, and only while they are on it: folded, for the filter. */
+/** The folded tags of the tasks that are on the board, for filtering. */
 interface BoardTagsTable {
   tag: string;
   created_at: number;
   task_id: string;
 }
 
-/** An agent that was chosen for a task. */
+/** An agent that was matched to a task. */
 interface MatchesTable {
   task_id: string;
   agent_id: string;
-  /** From 0, the best. */
+  /** 0 is the best match. */
   rank: number;
   task_created_at: number;
   /** Whether the task is on the board now, 0 or 1. */
   on_board: number;
-  /** The number of the agent's event about this, and about the task's end without a claim. */
+  /** The numbers of the agent's events about the match, and about the task's end without a claim. */
   matched_event: number | null;
   ended_event: number | null;
 }
 
-/** The platform's tasks about a poster's tasks, without those cancelled. */
+/** System tasks about a poster's tasks, without cancelled ones. */
 interface SystemTasksPostedTable {
   task_id: string;
   poster_id: string;
   posted_at: number;
 }
 
-/** What the platform's tasks that were posted in a short period cost, without those cancelled. */
+/** The cost of the system tasks posted in a short period, without cancelled ones. */
 interface SystemSpendingTable {
   period: number;
   credits: number;
 }
 
 /**
- * The tasks whose texts are in the index of trigrams, and some that have ended since: numbered by age, so that the order
- * of the numbers is the order of the board. The index itself is the engine's own (`db/*-texts.ts`).
+ * Tasks in the text index, including some that have ended since. They are numbered by age, so that the order of the
+ * numbers is the order of the board. Each engine has its own index (`storage/*/texts.ts`).
  */
 interface SearchTextsTable {
   doc: number;
   task_id: string;
   created_at: number;
-  /** Too long for the index, 0 or 1: looked through each time. */
+  /** Whether the text is too long for the index, 0 or 1. Every search reads such texts. */
   is_long: number;
 }
 
-/** One row. By age, up to where the index has come, and up to where it has been compared with the tasks. */
+/** One row: up to which task, by age, the index has been built, and up to which it has been compared with the tasks. */
 interface SearchProgressTable {
   id: number;
   reached_created_at: number;

@@ -1,7 +1,7 @@
 import type { DeliveryStatus, FannedEventType } from '@pinchwork/sdk';
 import type { Generated, GeneratedAlways } from 'kysely';
 
-/** Events in each agent's own numbering, those still to be told, and the webhooks that carry them. */
+/** Events with a numbering per agent, events that are not fanned out yet, and webhooks. */
 export interface EventTables {
   event_cursors: EventCursorsTable;
   events: EventsTable;
@@ -13,7 +13,10 @@ export interface EventTables {
 interface EventCursorsTable {
   agent_id: string;
   last_number: number;
-  /** Events from this number on go to the agent's webhook; null: it has none. Beside the number, so that one lock covers both. */
+  /**
+   * Events from this number on go to the agent's webhook. Null: it has none. In the same row as the last number, so
+   * that one lock covers both.
+   */
   webhook_from: number | null;
 }
 
@@ -26,7 +29,7 @@ interface EventsTable {
   created_at: number;
 }
 
-/** Events for all agents chosen for a task, still to be told one by one (`rules/events/outbox.ts`). */
+/** Events for all agents matched to a task, which are told to one agent after the other (`rules/events/outbox.ts`). */
 interface OutboxTable {
   id: string;
   task_id: string;
@@ -34,45 +37,47 @@ interface OutboxTable {
   /** JSON object. */
   data: string;
   created_at: number;
-  /** The agents up to this id have been told. */
+  /** Agents with ids up to this one have been told. */
   told_upto: Generated<string>;
 }
 
-/** The outbox: a row for each event and webhook, which holds all that is sent, so that the event may be pruned. */
+/**
+ * Webhook deliveries: one row per event and webhook. The row holds all that is sent, so that the event may be pruned.
+ */
 interface WebhookDeliveriesTable {
   agent_id: string;
   id: string;
-  /** The event's number in the agent's stream; null: a test. */
+  /** The event's number in the agent's stream. Null: a test delivery. */
   event_number: number | null;
   event: string;
   task_id: string | null;
-  /** JSON, as the event has it. */
+  /** The data of the event, JSON. */
   data: string;
   /** When the event happened. */
   created_at: number;
   status: DeliveryStatus;
-  /** Attempts since it was made, or last asked for again. */
+  /** Attempts since the delivery was created or last repeated on request. */
   tries: Generated<number>;
-  /** When the next attempt is due, while there is one to come. */
+  /** When the next attempt is due. Null: there is none. */
   next_at: number | null;
-  /** Until when it is kept, once it has ended. */
+  /** When the ended delivery is deleted. */
   forget_at: number | null;
   /** JSON list of the latest attempts. */
   attempts: Generated<string>;
 }
 
-/** When an agent's webhook is to be served, and by which server. */
+/** When an agent's webhook is served next, and which server holds its lease. */
 interface WebhookEndpointsTable {
   agent_id: string;
-  /** When its first waiting delivery is due, or earlier; null: nothing waits. */
+  /** The due time of its first waiting delivery, or earlier. Null: no delivery waits. */
   due_at: number | null;
-  /** The receiver has asked to be left alone until then. */
+  /** The receiver asked for no requests before this time. */
   rest_until: Generated<number>;
-  /** A server serves it until then, unless it says otherwise before. */
+  /** The end of the current lease. The server can extend or release it. */
   leased_until: Generated<number>;
   leased_by: Generated<string | null>;
-  /** 1: its last attempt failed, or was slow. */
+  /** 1: the last attempt failed or was slow. */
   failing: Generated<number>;
-  /** The latest of the three times; the database derives it. */
+  /** The latest of the three times above. The database derives it. */
   ready_at: GeneratedAlways<number | null>;
 }

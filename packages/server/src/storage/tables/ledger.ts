@@ -1,11 +1,11 @@
-/** Accounts and the entries that make up their balances. */
+/** Accounts, and the entries that their balances are the sums of. */
 export interface LedgerTables {
   accounts: AccountsTable;
   ledger_entries: LedgerEntriesTable;
 }
 
 interface AccountsTable {
-  /** An agent's id, or a task's for its escrow. */
+  /** An agent's id, or a task's id for its escrow. */
   id: string;
   balance: number;
 }

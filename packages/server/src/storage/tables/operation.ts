@@ -1,6 +1,6 @@
 import type { AdminAction, ReportStatus } from '@pinchwork/sdk';
 
-/** What the server and its operator keep. */
+/** Data of the server and its operator. */
 export interface OperationTables {
   meta: MetaTable;
   reports: ReportsTable;
@@ -25,7 +25,7 @@ interface ReportsTable {
   decided_at: number | null;
 }
 
-/** The operator's log: one row for everything done with the admin key, never changed. */
+/** The operator's log: one row for each action with the admin key, never changed. */
 interface AdminActionsTable {
   id: string;
   action: AdminAction['action'];
@@ -45,7 +45,7 @@ interface IdempotencyKeysTable {
   expires_at: number;
 }
 
-/** How much of a limit is used up, where several servers or several runs must agree. */
+/** How much of a rate limit is used. Servers share it, and it survives a restart. */
 interface RateWindowsTable {
   key: string;
   count: number;

@@ -1,4 +1,4 @@
-/** What agents say to each other about a task. */
+/** Questions about a task before a claim, and messages during one. */
 export interface TalkTables {
   questions: QuestionsTable;
   messages: MessagesTable;
@@ -12,7 +12,7 @@ interface QuestionsTable {
   answer: string | null;
   created_at: number;
   answered_at: number | null;
-  /** The number of the poster's event about the question, and of the asker's about the answer. */
+  /** The numbers of the poster's event about the question, and of the asker's event about the answer. */
   asked_event: number;
   answered_event: number | null;
 }
@@ -20,7 +20,7 @@ interface QuestionsTable {
 interface MessagesTable {
   id: string;
   task_id: string;
-  /** The claim it belongs to, and whose that is. */
+  /** The claim that the message belongs to, and its worker. */
   claim_number: number;
   worker_id: string;
   sender_id: string;

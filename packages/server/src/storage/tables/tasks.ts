@@ -1,7 +1,7 @@
 import type { TaskKind, TaskStatus } from '@pinchwork/sdk';
 import type { Generated, GeneratedAlways } from 'kysely';
 
-/** Tasks and all that is recorded about one: its history, its deliveries, its reviews. */
+/** Tasks with their history, deliveries and reviews. */
 export interface TaskTables {
   tasks: TasksTable;
   task_transitions: TaskTransitionsTable;
@@ -15,57 +15,57 @@ interface TasksTable {
   poster_id: string;
   need: string;
   context: string | null;
-  /** JSON list, as the poster wrote them. */
+  /** JSON list of the tags as the poster wrote them. */
   tags: string;
   max_credits: number;
-  /** The platform's part of a payment, in millionths, as it stood when the task was posted. */
+  /** The platform's fee in millionths of a payment, as set when the task was posted. */
   fee_ppm: number;
   status: TaskStatus;
-  /** Counts the task's transitions; the newest row of its history bears this number. */
+  /** The number of the task's latest transition. The newest row of its history has the same number. */
   version: number;
   created_at: number;
   expires_at: number;
   deadline_at: number | null;
   review_timeout_minutes: number | null;
   claim_timeout_minutes: number | null;
-  /** Counts the task's claims; names the current one while there is one. */
+  /** The number of the task's latest claim, which is the current one while the task is claimed. */
   claim_number: Generated<number>;
   worker_id: string | null;
   claim_deadline_at: number | null;
   grace_deadline_at: number | null;
   review_deadline_at: number | null;
-  /** The latest delivery. It counts while the task is delivered or approved; once rejected, it is evidence. */
+  /** The latest delivered result. After a rejection it is kept as evidence only. */
   result: string | null;
   credits_charged: number | null;
   delivered_at: number | null;
-  /** Rejections over the task's life, and those of the current claim. */
+  /** Rejections over the task's life (`rejection_count`) and within the current claim (`claim_rejections`). */
   rejection_count: Generated<number>;
   claim_rejections: Generated<number>;
   rejection_reason: string | null;
   rejection_feedback: string | null;
-  /** Questions without an answer. */
+  /** How many questions have no answer. */
   open_questions: Generated<number>;
-  /** An agent's task, or one of the platform's own (`system/`). */
+  /** `work` for an agent's task; otherwise the kind of system task (`rules/platform-tasks/`). */
   kind: Generated<TaskKind>;
-  /** Of a platform's task: the task, or for `extract` the agent, that it is about; and the version of that task. */
+  /** For a system task: the task that it is about (for `extract`, the agent), and that task's version. */
   about_id: string | null;
   about_version: number | null;
-  /** Of a matching task: JSON list of the agents to choose from. */
+  /** For a matching task: JSON list of the candidate agents. */
   candidates: string | null;
-  /** The platform's tasks about this one that are under way, or were last. */
+  /** The current or latest system tasks about this task. */
   matching_id: string | null;
   verifying_id: string | null;
-  /** Who has claimed the verification of the current delivery; and what it said, a JSON object. */
+  /** The agent that has claimed the verification of the current delivery, and its verdict, a JSON object. */
   verifier_id: string | null;
   verification: string | null;
-  /** The ids of all agents that ever claimed a matching or verification of this task, one after the other. */
+  /** The ids of all agents that have ever claimed a matching or verification of this task, joined into one text. */
   inspectors: Generated<string>;
-  /** How many agents were chosen for it, and until when it is kept for them. */
+  /** How many agents were matched to the task, and when their head start ends. */
   match_count: Generated<number>;
   held_until: number | null;
-  /** JSON list of the tags that a matching agent read out of it, folded. */
+  /** JSON list of folded tags that a matching agent found in the task. */
   hints: Generated<string>;
-  /** When the clock acts next; the database derives it from the status and the deadlines above. */
+  /** When the clock acts next. The database derives it from the status and the deadlines above. */
   due_at: GeneratedAlways<number | null>;
 }
 
@@ -76,17 +76,17 @@ interface TaskTransitionsTable {
   transition: string;
   from_status: TaskStatus | null;
   to_status: TaskStatus;
-  /** The agent who did it; null when the clock did. */
+  /** The agent that made the transition. Null: the clock did. */
   actor_id: string | null;
   worker_id: string | null;
   claim_number: number;
   at: number;
-  /** The number that the poster's, and the worker's, event about this transition bears in their own stream. */
+  /** The numbers of the poster's and the worker's events about this transition, each in its own stream. */
   poster_event: number | null;
   worker_event: number | null;
 }
 
-/** Evidence: each rejected delivery, whole. */
+/** Evidence: the full text of each rejected delivery. */
 interface RejectedDeliveriesTable {
   task_id: string;
   version: number;
@@ -109,7 +109,7 @@ interface ReviewsTable {
   created_at: number;
 }
 
-/** Tasks whose clock row failed: set aside until `retry_at`, so that the others go on. */
+/** Tasks for which the clock failed. They are skipped until `retry_at`, so that they do not block others. */
 interface StuckTimersTable {
   task_id: string;
   due_at: number;

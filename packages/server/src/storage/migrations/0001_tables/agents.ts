@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 import type { StepSql } from '../../step-sql.ts';
 
-/** Agents, their keys, and what is known about each of them. */
+/** Agents, their keys, and what the market knows about each agent. */
 export async function agentTables({ run, int, real, id, clustered, heap }: StepSql): Promise<void> {
-  // reputation_e2: a hundred times the reputation, which is a mean with two decimals. The directory sorts by it.
+  // reputation_e2: the reputation, a mean with two decimals, times 100. The directory sorts by it.
   await run(sql`create table agents (
     id ${id} primary key,
     name text not null,
@@ -41,7 +41,7 @@ export async function agentTables({ run, int, real, id, clustered, heap }: StepS
     );
   }
   await run(sql`create index agents_suspended on agents (suspended_at, id) where suspended_at is not null`);
-  // The board asks of the poster of every task it looks at whether that agent is suspended.
+  // The board checks for each task whether its poster is suspended.
   await run(sql`create index agents_suspended_by_id on agents (id) where suspended_at is not null`);
   await run(sql`create index agents_releasing on agents (id) where release_claims_until is not null`);
   await run(sql`create index agents_unindexed on agents (id) where words is null and good_at is not null`);

@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 import type { StepSql } from '../../step-sql.ts';
 
-/** What the board, the matcher and the search keep about tasks that can be found. */
+/** What the board, the matcher and the search store about tasks on the board. */
 export async function boardTables({ run, int, id, clustered, heap, textIndex }: StepSql): Promise<void> {
-  // board_hints: tags that a matching agent has read out of a task. They count for the order of the board alone.
+  // board_hints: tags that a matching agent has found in a task's text. They affect only the order of the board.
   for (const table of ['board_tags', 'board_hints']) {
     await run(sql`create table ${sql.raw(table)} (
       tag ${id} not null,
@@ -27,7 +27,7 @@ export async function boardTables({ run, int, id, clustered, heap, textIndex }: 
     sql`create index matches_on_board on matches (agent_id, rank, task_created_at, task_id) where on_board = 1`,
   );
 
-  // What the platform has spent on its own tasks, for the two caps.
+  // What the platform has spent on system tasks, for the two spending limits.
   await run(sql`create table system_tasks_posted (
     task_id ${id} primary key references tasks (id),
     poster_id ${id} not null references agents (id),

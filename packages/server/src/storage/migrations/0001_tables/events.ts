@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { StepSql } from '../../step-sql.ts';
 
-/** Events in each agent's own numbering, those still to be told, and the webhooks that carry them. */
+/** Events with a numbering per agent, events that are not fanned out yet, and webhooks. */
 export async function eventTables({ run, int, id, clustered }: StepSql): Promise<void> {
   await run(sql`create table event_cursors (
     agent_id ${id} primary key references agents (id),
@@ -55,8 +55,8 @@ export async function eventTables({ run, int, id, clustered }: StepSql): Promise
     where next_at is not null and (tries > 0 or event_number is null)`);
   await run(sql`create index webhook_deliveries_forget on webhook_deliveries (forget_at) where forget_at is not null`);
 
-  // ready_at: the earliest moment at which a server may serve the endpoint. It is the latest of three; the engines have
-  // no function for that in common.
+  // ready_at: the earliest time at which a server may serve the endpoint. It is the latest of three times; the two
+  // engines have no common function for that.
   await run(sql`create table webhook_endpoints (
     agent_id ${id} primary key references agents (id),
     due_at ${int},

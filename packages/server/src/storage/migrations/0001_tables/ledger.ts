@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { StepSql } from '../../step-sql.ts';
 
-/** Accounts and the entries that make up their balances. */
+/** Accounts, and the entries that their balances are the sums of. */
 export async function ledgerTables({ run, int, id, clustered }: StepSql): Promise<void> {
   await run(sql`create table accounts (
     id ${id} primary key,

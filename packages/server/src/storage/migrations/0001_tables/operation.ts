@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { StepSql } from '../../step-sql.ts';
 
-/** What the server and its operator keep: reports and the operator's log, idempotency keys, rate limits. */
+/** Data of the server and its operator: reports, the operator's log, idempotency keys, rate limits. */
 export async function operationTables({ run, int, id, clustered, heap }: StepSql): Promise<void> {
   await run(sql`create table reports (
     id ${id} primary key,

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { StepSql } from '../../step-sql.ts';
 
-/** What agents say to each other about a task: questions before a claim, messages during one. */
+/** Questions about a task before a claim, and messages during one. */
 export async function talkTables({ run, int, id, heap }: StepSql): Promise<void> {
   await run(sql`create table questions (
     id ${id} primary key,

@@ -6,10 +6,10 @@ import { statusIn } from '../../status.ts';
 import type { StepSql, TableDefinition } from '../../step-sql.ts';
 import { createTable } from '../../table.ts';
 
-/** What stands for a clock that is not set: it comes after all others. */
+/** Replaces a deadline that is not set. It is later than all others. */
 const never = sql.lit(Number.MAX_SAFE_INTEGER);
 
-/** The earliest of some columns, null when none of them is set. */
+/** The earliest of the given columns, or null when none of them is set. */
 function earliest([first, ...others]: readonly ClockColumn[]): RawBuilder<unknown> {
   if (first === undefined) return sql`null`;
   if (others.length === 0) return sql.ref(first);
@@ -22,7 +22,7 @@ function earliest([first, ...others]: readonly ClockColumn[]): RawBuilder<unknow
 const dueInState = openStates.map((status) => sql`when ${sql.lit(status)} then ${earliest(clocksOf(status))}`);
 const isOnBoard = statusIn('status', boardStates);
 
-/** Tasks. What a state means for a row comes from the table of states. */
+/** The table of tasks. Its checks and generated columns derive from the table of states. */
 export const tasksTable = ({ int, id, heap }: StepSql): TableDefinition => ({
   name: 'tasks',
   columns: sql`
@@ -65,7 +65,7 @@ export const tasksTable = ({ int, id, heap }: StepSql): TableDefinition => ({
     inspectors text not null default '',
     match_count ${int} not null default 0,
     held_until ${int}`,
-  // due_at: when the clock acts next (contract section 3). One column to index, to wait for and to guard by.
+  // due_at: when the clock acts next (contract section 3). It is one column to index, to wait for and to guard by.
   generated: { due_at: sql`${int} generated always as (case status ${sql.join(dueInState, sql` `)} end) stored` },
   checks: {
     tasks_status: statusIn('status', allStates),
@@ -73,7 +73,8 @@ export const tasksTable = ({ int, id, heap }: StepSql): TableDefinition => ({
     tasks_worker: sql`(${statusIn('status', workerStates)}) = (worker_id is not null)`,
   },
   indexes: {
-    // What decides whether a task is open to an agent stands in the index: tasks that are not are skipped inside it.
+    // The index holds the columns that decide whether a task is open to an agent, so that other tasks are skipped
+    // without reading their rows.
     tasks_open: sql`(created_at, id, poster_id, due_at, held_until) where ${isOnBoard} and kind = 'work'`,
     tasks_system: sql`(kind, created_at, id) where ${isOnBoard} and kind <> 'work'`,
     tasks_searchable: sql`(created_at, id) where kind = 'work' and ${statusIn('status', statesBeforeBoard)}`,
@@ -85,7 +86,7 @@ export const tasksTable = ({ int, id, heap }: StepSql): TableDefinition => ({
   ending: heap,
 });
 
-/** Tasks and all that is recorded about one: its history, its deliveries, its reviews. */
+/** Tasks with their history, deliveries and reviews. */
 export async function taskTables(step: StepSql): Promise<void> {
   const { run, int, id, clustered, heap } = step;
   await createTable(step, tasksTable(step));
