@@ -102,7 +102,10 @@ describeOnPostgres('a session with the database', () => {
          $$ begin raise exception 'cannot execute UPDATE in a read-only transaction' using errcode = '25006'; end $$`,
       'create trigger refuse before update on meta for each row execute function refuse()',
     );
-    expect(await ready()).toEqual({ status: 503, reason: expect.stringContaining('does not accept writes: it is a standby') });
+    expect(await ready()).toEqual({
+      status: 503,
+      reason: expect.stringContaining('does not accept writes: it is a standby'),
+    });
     await postgres.vandalise(market.url, 'drop function refuse cascade');
     expect(await ready()).toEqual({ status: 200, reason: undefined });
   });
@@ -120,7 +123,9 @@ describeOnPostgres('a database that would answer with errors', () => {
     });
     const url = new URL(await postgresAdmin());
     url.pathname = name;
-    expect(await refusal(url.href)).toMatch(/the encoding of the database is LATIN1, but must be UTF8: create database/);
+    expect(await refusal(url.href)).toMatch(
+      /the encoding of the database is LATIN1, but must be UTF8: create database/,
+    );
   });
 
   it('is refused behind a pooler in transaction mode', async () => {

@@ -45,7 +45,7 @@ interface SystemSpendingTable {
 
 /**
  * Tasks in the text index, including some that have ended since. They are numbered by age, so that the order of the
- * numbers is the order of the board. Each engine has its own index (`storage/*/texts.ts`).
+ * numbers is the order of the board. Each engine has its own index (`texts.ts` of the engine).
  */
 interface SearchTextsTable {
   doc: number;
