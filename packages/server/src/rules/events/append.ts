@@ -9,9 +9,9 @@ export type NewEvent = {
 }[EventType];
 
 /**
- * Draws the next number of an agent's stream, and tells whether that event goes to a webhook. The row stays locked until the commit, so numbers are given out in the
- * order of the commits and a reader never sees a gap that fills later. It is a table of its own, not a column of
- * `agents`, so that this lock holds up nothing else.
+ * Draws the next number of an agent's stream, and returns whether the event also goes to a webhook. The row stays
+ * locked until the commit. So numbers are given out in the order of the commits, and a reader never sees a gap that
+ * fills later. It is a table of its own, not a column of `agents`, so that this lock delays nothing else.
  */
 const drawNumber = prepared('drawNumber', (db, p: { agent_id: string }) =>
   db
@@ -26,8 +26,9 @@ const drawNumber = prepared('drawNumber', (db, p: { agent_id: string }) =>
 const insertEvent = insertion('events', 'agent_id', 'number', 'type', 'task_id', 'data', 'created_at');
 
 /**
- * Appends an event to its agent's stream (contract section 8) and, where it has a webhook, to the outbox. Call it after every other update of the transaction
- * and, for several agents, in the order of their ids: it takes a lock per agent.
+ * Appends an event to its agent's stream (contract section 8) and, if the agent has a webhook, adds a webhook
+ * delivery. Call it after all other updates of the transaction, and for several agents in the order of their ids,
+ * because it locks a row per agent.
  *
  * @returns the event's number in the agent's stream.
  */

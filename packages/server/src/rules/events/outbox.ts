@@ -12,11 +12,11 @@ import { appendEvent, type NewEvent } from './append.ts';
 /** Signals the outbox that it has a new row. */
 const rowAdded = Symbol('outbox row');
 
-/** Another node may have left something behind. */
+/** The longest time between two looks, for rows that another server left behind. */
 const longestSleepMs = secondMs;
-/** Agents told in one transaction: each holds its stream's cursor until the commit. */
+/** Agents per transaction. Each agent's event cursor stays locked until the commit. */
 const portion = 5;
-/** Portions told at the same time by a server on PostgreSQL, whose round trips take longer than the work. */
+/** Simultaneous transactions on PostgreSQL, where round trips take longer than the work. */
 const tellers = 4;
 
 /** How many rows wait, counted up to a limit. */
@@ -24,12 +24,12 @@ export const countWaitingRows = counting('countOutboxRows', (db) => db.selectFro
 
 const anyRow = prepared('anyOutboxRow', (db, _: Params) => db.selectFrom('outbox').select('id').orderBy('id').limit(1));
 
-/** What is told of a task before anything else. */
+/** The type of event that matched agents get before any other about a task. */
 const beginning: FannedEventType = 'task_matched';
 
 /**
- * The oldest row behind `after` that nobody is at work on. The end of a task waits until all know that they were chosen
- * for it: which of the two came first is not told by the rows' ids, which servers draw by clocks of their own.
+ * Locks the oldest row after `after` that no other transaction has locked. Other events of a task wait until its
+ * `task_matched` row is done. The order of ids does not ensure that, because each server draws ids by its own clock.
  */
 const nextRow = prepared('nextOutboxRow', (db, p: { after: string }, engine) =>
   engine.skipLocked(
@@ -40,7 +40,7 @@ const nextRow = prepared('nextOutboxRow', (db, p: { after: string }, engine) =>
       .where(({ or, eb, selectFrom }) =>
         or([
           eb('outbox.type', '=', sql.lit(beginning)),
-          // As a value, which is looked up for a row: as a condition, PostgreSQL may read the whole outbox for it.
+          // A scalar subquery, which is looked up per row: for NOT EXISTS, PostgreSQL may read the whole outbox.
           eb(
             selectFrom('outbox as earlier')
               .select('earlier.id')
@@ -58,7 +58,7 @@ const nextRow = prepared('nextOutboxRow', (db, p: { after: string }, engine) =>
   ),
 );
 
-/** Held before any cursor is: whoever moves the task holds them in that order too. */
+/** Locks the next matches of a task. They are locked before any event cursor, the order of all transactions. */
 const recipients = prepared('outboxRecipients', (db, p: { task_id: string; after: string; limit: number }, engine) =>
   engine.hold(
     db
@@ -91,7 +91,12 @@ const noteProgress = prepared('noteOutboxProgress', (db, p: { id: string; told_u
 
 const insertRow = insertion('outbox', 'id', 'task_id', 'type', 'data', 'created_at');
 
-/** Has the agents that were chosen for a task told of an event, soon after the commit. */
+/**
+ * Adds a row to the event outbox: soon after the commit, an event goes to each matched agent of a task (contract
+ * section 8).
+ *
+ * @param data the event's own fields; ignored for `task_matched`, which has the agent's rank.
+ */
 export function tellMatched({ ctx, tx, now }: Work, taskId: string, type: FannedEventType, data: object): void {
   const id = ctx.newId('outbox');
   tx.send(insertRow, { id, task_id: taskId, type, data: JSON.stringify(data), created_at: now });
@@ -101,9 +106,9 @@ export function tellMatched({ ctx, tx, now }: Work, taskId: string, type: Fanned
 type OutboxRow = Selectable<Schema['outbox']>;
 
 /**
- * Tells the agents that were chosen for a task what happens to it: after the transaction in which it happened, and in
- * small ones of their own. To number an event in twenty streams at once would hold up everybody who writes to any of
- * them (3 transactions a second instead of hundreds).
+ * Fans out events to the matched agents of a task, after the transaction that caused them and in small transactions of
+ * its own. Numbering an event in twenty streams within one transaction would delay every other writer to any of them (3
+ * transactions a second instead of hundreds).
  */
 export class Outbox {
   readonly #ctx: Ground;
@@ -130,12 +135,12 @@ export class Outbox {
     return this.#loop.stop();
   }
 
-  /** Tells everything that there is to tell. A row that fails is passed over, until the next time. */
+  /** Fans out all rows. A row that fails is skipped until the next run. */
   async run(): Promise<void> {
-    // Looking is cheaper than a transaction, and mostly there is nothing.
+    // Usually there is no row, and a read is cheaper than a transaction.
     if ((await this.#ctx.db.first(anyRow, {})) === undefined) return;
     const tellings = Array.from({ length: this.#ctx.db.shared ? tellers : 1 }, () => this.#tellAll());
-    // None goes on when this has ended, also when one fails.
+    // Wait for all, even if one fails, so that none runs on after this returns.
     const failed = (await Promise.allSettled(tellings)).find(({ status }) => status === 'rejected');
     if (failed?.status === 'rejected') throw failed.reason;
   }
@@ -145,7 +150,11 @@ export class Outbox {
     while (after !== undefined) after = await this.#tellNext(after);
   }
 
-  /** Tells a portion of the next row behind `after`. @returns behind which to go on; undefined: there is nothing more. */
+  /**
+   * Fans out a portion of the next row after `after`.
+   *
+   * @returns the id after which to continue; undefined if no row is left.
+   */
   async #tellNext(after: string): Promise<string | undefined> {
     const { db, log } = this.#ctx;
     const tried: { row?: OutboxRow | undefined } = {};
@@ -156,7 +165,7 @@ export class Outbox {
       });
       return tried.row === undefined ? undefined : after;
     } catch (error) {
-      // A storage that is away or behind is no fault of the row's.
+      // If the storage is unavailable or overloaded, the row is not the cause.
       if (tried.row === undefined || error instanceof DomainError) throw error;
       log.error({ taskId: tried.row.task_id, err: error }, 'telling the chosen failed; others are told meanwhile');
       return tried.row.id;
@@ -166,11 +175,11 @@ export class Outbox {
 
 async function tellPortion(ctx: Ground, tx: Tx, row: OutboxRow): Promise<void> {
   const { id, task_id, type, data, created_at, told_upto } = row;
-  // One more than are told: whether anybody is left is known without another look.
+  // One more than fit into the portion, to know whether any are left without another query.
   const left = await tx.all(recipients, { task_id, after: told_upto, limit: portion + 1 });
   const agents = left.slice(0, portion);
   const column = type === 'task_matched' ? 'matched_event' : 'ended_event';
-  // Sent in the order of the agents, and then waited for together: one round trip, not one for each.
+  // The statements are sent in the order of the agents and awaited together: one round trip instead of one per agent.
   await Promise.all(
     agents.map(async ({ agent_id, rank }) => {
       const event = { agentId: agent_id, taskId: task_id, type, data: dataFor(type, data, rank) } as NewEvent;

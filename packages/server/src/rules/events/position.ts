@@ -1,17 +1,17 @@
-/** The numbers of an agent's stream that are kept. */
+/** The first and last number of the events that are kept of a stream. */
 interface Bounds {
-  /** The oldest that is kept; one more than the newest where none is. */
+  /** The oldest number that is kept; `last + 1` if no event is kept. */
   readonly oldest: number;
   readonly last: number;
 }
 
-/** Where reading begins: behind this number. `reset`: not where the reader wanted to. */
+/** Reading begins after number `after`. `reset`: the reader's own position could not be used. */
 export interface Position {
   readonly after: number;
   readonly reset: boolean;
 }
 
-/** Where to go on for a reader who knows everything up to `after` (contract section 8). */
+/** The position of a reader that knows all events up to `after` (contract section 8). */
 export function resume({ oldest, last }: Bounds, after: number): Position {
   const reset = after > last || after < oldest - 1;
   return { after: reset ? oldest - 1 : after, reset };

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { prepared } from '../../storage/prepared.ts';
 
-/** All SQL about reading events; `append.ts` writes them. */
+/** A stored event. The queries here read events; `append.ts` writes them. */
 export interface EventRecord {
   readonly number: number;
   readonly type: string;
@@ -20,7 +20,7 @@ export const eventsAfter = prepared('eventsAfter', (db, p: { agent_id: string; a
     .limit(p.limit),
 );
 
-/** Where an agent's stream begins and ends: one statement, so that both are of one moment. */
+/** The bounds of an agent's stream, in one statement so that both are of the same moment. */
 export const streamBounds = prepared('streamBounds', (db, p: { agent_id: string }) =>
   db
     .selectFrom('agents')
@@ -28,7 +28,7 @@ export const streamBounds = prepared('streamBounds', (db, p: { agent_id: string 
     .select([
       'agents.suspended_at',
       sql<number>`coalesce(event_cursors.last_number, 0)`.as('last'),
-      // What is kept was drawn last: without any, the oldest would be the next.
+      // If no event is kept, the oldest would be the next one.
       sql<number>`coalesce(
         (select min(e.number) from events e where e.agent_id = agents.id), event_cursors.last_number + 1, 1)`.as(
         'oldest',
@@ -37,7 +37,7 @@ export const streamBounds = prepared('streamBounds', (db, p: { agent_id: string 
     .where('agents.id', '=', p.agent_id),
 );
 
-/** The newest numbers of many agents, as a JSON list of their ids. */
+/** The last event numbers of the agents in a JSON list of ids. */
 export const newestNumbers = prepared('newestNumbers', (db, p: { agents: string }, engine) =>
   db.selectFrom('event_cursors').select(['agent_id', 'last_number']).where(engine.isListed('agent_id', p.agents)),
 );

@@ -4,13 +4,13 @@ import type { Tx } from '../../storage/database.ts';
 import { prepared } from '../../storage/prepared.ts';
 
 const dayMs = 24 * hourMs;
-/** Agents whose oldest event one step looks at, and events that it deletes. */
+/** One step reads the oldest event of at most this many agents, and deletes at most this many events. */
 const agentsPerStep = 500;
 const eventsPerStep = 500;
-/** Steps in a row that find nothing to delete; then the walk goes on after the pause. */
+/** After this many steps in a row that delete nothing, the walk pauses. */
 const mostIdleSteps = 20;
 
-/** The agents behind an id who have had events, with how old their oldest is: one look-up each, of however many events. */
+/** The next agents with an event cursor, each with the time of its oldest event: one index look-up per agent. */
 const oldestEvents = prepared('oldestEvents', (db, p: { after: string; limit: number }) =>
   db
     .selectFrom('event_cursors as c')
@@ -43,14 +43,16 @@ const deleteUpto = prepared('deleteEvents', (db, p: { agent_id: string; upto: nu
 );
 
 /**
- * Forgets events after the time that they are kept. They go from the front of each agent's stream, so that what is left
- * is numbered without gaps: an event whose time says that it is old stays as long as one before it does (times come from
- * several servers, numbers from the database). It walks over the agents, a few at each step, so no index by age is needed,
- * which every event would have to be entered into. Several servers may walk at once: they delete the same.
+ * Deletes events older than `eventRetentionDays`. It deletes only from the front of each stream, so that the rest is
+ * numbered without gaps. An old event is kept as long as a younger one stands before it (times come from several
+ * servers, numbers from the database).
+ *
+ * It walks over all agents, some per step, so that no index by age is needed, which every insert would have to
+ * update. Several servers may walk at the same time: they delete the same events.
  */
 export class Retention {
   readonly #ctx: Pick<Ground, 'config' | 'db' | 'clock'>;
-  /** How far the walk has come. */
+  /** The last agent of the walk so far. */
   #after = '';
   #idleSteps = 0;
 
@@ -58,7 +60,7 @@ export class Retention {
     this.#ctx = ctx;
   }
 
-  /** Takes one step. @returns whether to go on at once. */
+  /** Takes one step. @returns whether to take the next one at once. */
   async step(): Promise<boolean> {
     const { db, clock, config } = this.#ctx;
     const before = clock.now() - config.eventRetentionDays * dayMs;
@@ -79,10 +81,9 @@ export class Retention {
 }
 
 /**
- * Deletes what is old at the front of these agents' streams, as much as fits into a step. Takes them in the order of their
- * ids, as everybody does.
+ * Deletes old events from the front of these agents' streams, at most `eventsPerStep`, in the order of the agents' ids.
  *
- * @returns the agent that it did not come to the end of.
+ * @returns the agent whose stream may have more old events; undefined if all are done.
  */
 async function prune(tx: Tx, agents: readonly { agent_id: string }[], before: number): Promise<string | undefined> {
   let left = eventsPerStep;

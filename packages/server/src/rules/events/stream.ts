@@ -3,24 +3,24 @@ import type { Clock } from '../../ground/clock.ts';
 import type { EventRecord } from './queries.ts';
 import { comment, eventJson, frame, resetFrame, retryLine } from './wire.ts';
 
-/** How soon a reader that was cut off should come back. */
+/** The time after which a client should reconnect. */
 const retryMs = 2_000;
-/** Looks, a second apart: a quiet stream sends a comment after so many, and a reader who has not caught up is cut off. */
+/** Numbers of looks, one second apart, until a quiet stream sends a comment and until a slow reader is disconnected. */
 const looksUntilComment = 15;
 const looksUntilCut = 30;
-/** Events of one read, and characters of one write. A read that the reader can't take whole is read again later. */
+/** Events per read, and characters per write. Events that the reader could not take are read again later. */
 const readSize = 200;
 const writeSize = 16 * 1024;
 
-/** Where a stream's text goes: one reader. */
+/** The connection of one reader. */
 export interface Sink {
-  /** @returns false when the reader has fallen behind; `EventStream.drained` must be called when it has caught up. */
+  /** @returns false if the buffer is full; then `EventStream.drained` must be called once it has been sent. */
   write(text: string): boolean;
-  /** Ends the reply; `cut`: breaks the connection, whatever waits on it. */
+  /** Ends the reply. `cut`: closes the connection at once and drops what is buffered. */
   end(cut: boolean): void;
 }
 
-/** What a stream needs of the server that it runs on. */
+/** The services that a stream needs from its server. */
 export interface Source {
   readonly clock: Clock;
   read(agentId: string, after: number, limit: number): Promise<readonly EventRecord[]>;
@@ -29,16 +29,16 @@ export interface Source {
 }
 
 /**
- * One reader's stream. It holds no events: it knows a position, and reads on from there whenever it is woken and its reader
- * has taken what came before. So the change from stored to live events is none, and a slow reader costs one write's worth
- * of memory.
+ * The event stream of one reader (contract section 8). It holds a position and no events: it reads on from the
+ * position when it is woken and its reader has taken the previous events. So stored and live events are read in the
+ * same way, and a slow reader costs the memory of one write.
  */
 export class EventStream {
   readonly agentId: string;
   readonly #source: Source;
   readonly #types: ReadonlySet<string> | undefined;
   #sink: Sink | undefined;
-  /** The last event that has been read, and the last that the reader has been told of. */
+  /** The last event that was read, and the last whose number was sent to the reader. */
   #position = 0;
   #told = 0;
   /** There may be more to read. */
@@ -51,7 +51,7 @@ export class EventStream {
   #quietLooks = 0;
   #lateLooks = 0;
 
-  /** @param types the only events to tell of; undefined: all. */
+  /** @param types the types of events to send; undefined or empty for all. */
   constructor(source: Source, agentId: string, types: readonly EventType[] | undefined) {
     this.#source = source;
     this.agentId = agentId;
@@ -67,10 +67,10 @@ export class EventStream {
   }
 
   /**
-   * Begins to send.
+   * Starts to send.
    *
-   * @param after the last event that the reader knows.
-   * @param greeting what to say first: how the position came about.
+   * @param after number of the last event that the reader knows.
+   * @param greeting where the position comes from, which decides the first message.
    */
   start(sink: Sink, after: number, greeting: 'resumed' | 'reset' | 'from now on'): void {
     this.#sink = sink;
@@ -85,13 +85,13 @@ export class EventStream {
     void this.#run();
   }
 
-  /** There is, or may be, something new. */
+  /** Makes the stream read, because there may be new events. */
   wake(): void {
     this.#wanted = true;
     if (this.#sink !== undefined && !this.#reading) void this.#run();
   }
 
-  /** Call it once a second. A stream that has not begun yet has nobody to write to. */
+  /** Must be called once a second: sends comments, disconnects a slow reader, repeats a failed read. */
   look(): void {
     if (this.#sink === undefined) return;
     if (this.#drained !== undefined) {
@@ -100,16 +100,21 @@ export class EventStream {
     }
     this.#lateLooks = 0;
     if (++this.#quietLooks >= looksUntilComment) this.#comment();
-    // A read that failed.
+    // The last read failed.
     if (this.#wanted && !this.#reading) this.wake();
   }
 
-  /** The reader has taken all that was written. */
+  /** Must be called when the reader's buffer is empty again. */
   drained(): void {
     this.#drained?.();
   }
 
-  /** @param cut breaks the connection; so is that of a reader who is behind, and would see a proper end late or never. */
+  /**
+   * Ends the stream.
+   *
+   * @param cut closes the connection at once. A slow reader is always disconnected, because a proper end would reach it
+   *   late or never.
+   */
   end(cut = false): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -124,13 +129,13 @@ export class EventStream {
       while (this.#wanted && !this.#ended) {
         this.#wanted = false;
         const events = await this.#source.read(this.agentId, this.#position, readSize);
-        // `end` may have been called meanwhile, which the compiler does not see.
+        // `end` may have been called during the read. The getter keeps the compiler from assuming otherwise.
         if (this.ended) return;
         this.#wanted ||= events.length === readSize;
         if (!this.#send(events)) await this.#catchUp();
       }
     } catch (error) {
-      // Tried again at the next look.
+      // The next look tries again.
       this.#wanted = true;
       this.#source.failed(error);
     } finally {
@@ -138,11 +143,11 @@ export class EventStream {
     }
   }
 
-  /** Writes events until the reader falls behind. @returns whether it has taken them all. */
+  /** Writes events until the buffer is full. @returns whether all were written and the buffer has room. */
   #send(events: readonly EventRecord[]): boolean {
     let text = '';
     for (const event of events) {
-      // Pruned while the reader was behind.
+      // Events were pruned while the reader was behind.
       if (event.number !== this.#position + 1) text += resetFrame(event.number - 1, this.#source.clock.now());
       this.#position = event.number;
       if (this.#types?.has(event.type) === false) continue;
@@ -175,7 +180,7 @@ export class EventStream {
     this.#told = this.#position;
   }
 
-  /** Waits until the reader has taken what was written, or the stream has ended. */
+  /** Waits until the buffer is empty or the stream has ended. */
   async #catchUp(): Promise<void> {
     await new Promise<void>((resolve) => (this.#drained = resolve));
     this.#drained = undefined;

@@ -6,19 +6,19 @@ import { eventsAfter, streamBounds } from './queries.ts';
 import { EventStream, type Source } from './stream.ts';
 import { Turns } from './turns.ts';
 
-/** Streams of all agents together. */
+/** Maximum number of open streams on this server. */
 const mostStreams = 20_000;
-/** Reads at a time: an event for everybody must not take all connections to the database. */
+/** Maximum number of simultaneous reads, so that an event for many streams does not take all database connections. */
 const mostReads = 4;
 
-/** What a reader asks for. */
+/** The request for a stream. */
 interface StreamRequest {
-  /** The last event that it knows; undefined: it wants what happens from now on. */
+  /** Number of the last event that the reader knows; undefined to begin with the next event. */
   readonly after?: number | undefined;
   readonly types?: readonly EventType[] | undefined;
 }
 
-/** A stream that its reader's connection is ready for: `begin` starts it there. */
+/** An opened stream, which the caller must start or end, and the arguments for `start`. */
 export interface OpenStream extends Position {
   readonly stream: EventStream;
   readonly greeting: Parameters<EventStream['start']>[2];
@@ -44,28 +44,29 @@ export class EventStreams {
     };
   }
 
-  /** How many are open. */
+  /** The number of open streams. */
   get count(): number {
     return this.#count;
   }
 
-  /** Whose. */
+  /** The agents with an open stream. */
   get agents(): Iterable<string> {
     return this.#byAgent.keys();
   }
 
   /**
-   * Opens a stream. It takes part in everything from here on, so that nothing falls between the position and the first
-   * read; the caller starts it, or ends it.
+   * Opens a stream. It is registered before its position is read, so that it misses no wake-up in between. The caller
+   * must start or end it.
    *
-   * @throws DomainError `too_many_streams`, `agent_suspended`; `overloaded` when the server bears no more.
+   * @throws DomainError `too_many_streams` above `maxStreamsPerAgent`, `agent_suspended`, `overloaded` above the
+   *   server's maximum.
    */
   async open(agentId: string, { after, types }: StreamRequest): Promise<OpenStream> {
     const stream = new EventStream(this.#source, agentId, types);
     this.#add(stream);
     try {
       const bounds = (await this.#ctx.db.first(streamBounds, { agent_id: agentId }))!;
-      // A suspension from here on finds the stream among the others.
+      // A later suspension ends the stream, because it is registered.
       if (bounds.suspended_at !== null) throw agentSuspended();
       if (after === undefined) return { stream, after: bounds.last, reset: false, greeting: 'from now on' };
       const position = resume(bounds, after);
@@ -76,12 +77,12 @@ export class EventStreams {
     }
   }
 
-  /** The agent's stream has grown. */
+  /** Wakes the streams of an agent that has a new event. */
   wake(agentId: string): void {
     for (const stream of this.#byAgent.get(agentId) ?? []) stream.wake();
   }
 
-  /** Wakes what has not read as far as this number yet. */
+  /** Wakes the streams of an agent that have not read up to number `newest`. */
   note(agentId: string, newest: number): void {
     for (const stream of this.#byAgent.get(agentId) ?? []) if (stream.position < newest) stream.wake();
   }
@@ -91,14 +92,14 @@ export class EventStreams {
     for (const stream of this.#byAgent.get(agentId) ?? []) stream.end();
   }
 
-  /** Once a second: comments, readers that are too slow, reads that failed. */
+  /** Must be called once a second: logs failed reads, and calls `look` of each stream. */
   look(): void {
     if (this.#failure !== undefined) this.#ctx.log.warn(this.#failure, 'reading events failed');
     this.#failure = undefined;
     for (const streams of this.#byAgent.values()) for (const stream of streams) stream.look();
   }
 
-  /** Ends all, and lets none begin any more: who asks is answered with a stream that ends at once. */
+  /** Ends all streams. A stream that is opened later ends at once. */
   close(): void {
     this.#closed = true;
     for (const streams of this.#byAgent.values()) for (const stream of streams) stream.end();

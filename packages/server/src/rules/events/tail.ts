@@ -7,18 +7,19 @@ import type { TaskWatch } from '../tasks/watch.ts';
 import { newestNumbers } from './queries.ts';
 import type { EventStreams } from './streams.ts';
 
-/** How often it looks for itself, and after the streams' readers. */
+/** The time between two polls of the database, and between two looks at the streams. */
 const lookMs = secondMs;
 
-/** What waits on this server. */
+/** The requests that wait on this server. */
 interface Open {
   readonly watch: TaskWatch;
   readonly streams: EventStreams;
 }
 
 /**
- * Wakes who waits on this server, for a task or in a stream: at once for what this server commits, within milliseconds
- * for what others do, and by looking every second for what it was not told of, with two statements however many wait.
+ * Wakes long polls and event streams on this server when something has changed. A commit of this server wakes them at
+ * once, a commit of another server within milliseconds by a signal. A poll of the database every second finds changes
+ * whose signal was lost; it takes two statements, whatever the number of requests that wait.
  */
 export class Tail {
   readonly #db: Database;
@@ -35,7 +36,7 @@ export class Tail {
       () => this.catchUp().then(() => lookMs),
       (error) => log.error(error, 'looking for changes failed'),
     );
-    // Apart from the looking, which may have to wait for the database: readers must not.
+    // A loop of its own, because the poll may have to wait for the database and the readers must not.
     this.#tending = new Loop(
       clock,
       async () => {
@@ -50,11 +51,11 @@ export class Tail {
     });
   }
 
-  /** Begins to hear of other servers, and to look. */
+  /** Starts to listen to other servers and to poll. */
   start(): void {
     const db = this.#db;
     this.#tending.start();
-    // Of an embedded database no change is missed.
+    // With an embedded database, all changes are made by this server.
     if (!db.shared) return;
     db.signals.connect();
     this.#looking.start();
@@ -64,7 +65,7 @@ export class Tail {
     await Promise.all([this.#looking.stop(), this.#tending.stop()]);
   }
 
-  /** Looks for all changes that those who wait have not seen. */
+  /** Polls the database for changes that waiting requests have not seen, and wakes these requests. */
   async catchUp(): Promise<void> {
     const db = this.#db;
     const { watch, streams } = this.#open;
@@ -78,8 +79,8 @@ export class Tail {
   }
 
   /**
-   * Wakes in the next turn of the loop: who has made the change is answered first, and a stream reads all events of a
-   * turn at once.
+   * Wakes in the next turn of the event loop, so that the request that made the change is answered first, and a stream
+   * reads all events of a turn at once.
    */
   #wakeSoon(signals: ReadonlySet<Signal>): void {
     for (const id of signals) {
@@ -93,7 +94,7 @@ export class Tail {
     const ids = [...this.#changed];
     this.#changed.clear();
     const { watch, streams } = this.#open;
-    // An id names a task or an agent, not both, so it need not be looked at.
+    // An id names either a task or an agent, so both can be tried without a check of its kind.
     for (const id of ids) {
       watch.wake(id);
       streams.wake(id);

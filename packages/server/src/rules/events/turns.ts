@@ -1,4 +1,4 @@
-/** Lets so many at a time do something, in the order in which they came; the others wait. */
+/** A semaphore: at most `most` functions run at the same time; the others wait in order of arrival. */
 export class Turns {
   readonly #waiting: (() => void)[] = [];
   #free: number;
@@ -14,7 +14,8 @@ export class Turns {
       return await work();
     } finally {
       const next = this.#waiting.shift();
-      // Not in the same turn of the loop: a thousand reads of the embedded database would let nobody else have one.
+      // In the next turn of the event loop, so that a thousand reads of an embedded database do not block other
+      // requests.
       if (next !== undefined) setImmediate(next);
       else this.#free++;
     }

@@ -3,38 +3,38 @@ import { lookup, Resolver } from 'node:dns/promises';
 import ipaddr from 'ipaddr.js';
 import { invalid } from '../../ground/errors.ts';
 
-/** A name that takes longer than this to look up counts as one that does not resolve yet. */
+/** A name whose look-up takes longer than this counts as one that does not resolve yet. */
 const lookupTimeoutMs = 2_000;
 
-/** For how long the machine's list of name servers counts: a laptop, or a container, gets other ones while it runs. */
+/** The time after which the system's list of name servers is read again: it may change while a program runs. */
 const serversHoldMs = 30_000;
 
-/** Whether a look-up failed by what a name server said. */
+/** Whether an error of a look-up is the answer of a name server. */
 const isAnswer = (error: unknown) => /^E(NOTFOUND|NODATA)$/.test((error as NodeJS.ErrnoException).code ?? '');
 
-/** Endings of names that stay within a machine or a network, whatever they resolve to here. */
+/** Endings of names that are private by convention, whatever they resolve to. */
 const privateEnding = /\.(localhost|local|localdomain|internal|intranet|lan|home|corp|private|home\.arpa)$/i;
 
-/** Whether a name can be one of the public internet: it has a dot, as `localhost`, `metadata` or `postgres` have not. */
+/** Whether a name can be public: it has a dot, unlike `localhost`, `metadata` or `postgres`, and no private ending. */
 function isPublicName(name: string): boolean {
   const labels = name.replace(/\.$/, '').split('.');
   return labels.length > 1 && !labels.includes('') && !privateEnding.test(labels.join('.'));
 }
 
-/** Public by their range, but answered by the machine's own cloud: Azure's and Oracle's metadata. */
+/** Metadata services of Azure and Oracle clouds, in public ranges. */
 const metadataAddresses = new Set(['168.63.129.16', '192.0.0.192']);
 
 /**
- * Whether an address is one of the public internet. Everything that is not plain unicast is refused, and IPv6 also
- * where it carries an IPv4 address inside (mapped, tunnelled), unless that is how this network reaches public ones.
+ * Whether an IP address is public. Everything except plain unicast is refused, also IPv6 addresses that contain an IPv4
+ * address (mapped, tunnelled). The exception is NAT64, where the contained address decides.
  */
 export function isPublicAddress(address: string): boolean {
   if (!ipaddr.isValid(address) || metadataAddresses.has(address)) return false;
   const parsed = ipaddr.parse(address);
-  // A network without IPv4 of its own reaches that by NAT64: what counts is the address inside (RFC 6052).
+  // Networks without IPv4 reach IPv4 hosts by NAT64: the address inside decides (RFC 6052).
   if (parsed.range() === 'rfc6052') return isPublicAddress(innerAddress(parsed));
   if (parsed.range() !== 'unicast') return false;
-  // The only part of IPv6 that is given out: 2000::/3.
+  // The only allocated part of IPv6 is 2000::/3.
   return parsed.kind() === 'ipv4' || parsed.match(ipaddr.parseCIDR('2000::/3'));
 }
 
@@ -42,11 +42,11 @@ export function isPublicAddress(address: string): boolean {
 const innerAddress = (address: ipaddr.IPv4 | ipaddr.IPv6) => address.toByteArray().slice(-4).join('.');
 
 export interface WebhookPolicy {
-  /** `PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS`: http and private hosts are fine. */
+  /** `PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS`: allows http and private hosts. */
   readonly allowPrivateNetworks: boolean;
 }
 
-/** The host is, or its name leads to, an address that no webhook may reach. Nothing has been sent to it. */
+/** The host is, or resolves to, an address that webhooks may not reach. Nothing was sent. */
 export class ForbiddenAddress extends Error {
   override readonly name = 'ForbiddenAddress';
   constructor() {
@@ -54,10 +54,10 @@ export class ForbiddenAddress extends Error {
   }
 }
 
-/** The addresses of a name could not be found out. */
+/** A name could not be resolved. */
 export class LookupFailed extends Error {
   override readonly name = 'LookupFailed';
-  /** What DNS, or the socket to its server, said. */
+  /** The error code of DNS, or of the connection to the name server. */
   readonly code: string;
   constructor(cause: unknown) {
     super('The look-up of a name failed', { cause });
@@ -65,16 +65,16 @@ export class LookupFailed extends Error {
   }
 }
 
-/** All addresses of a name. Rejected when it has none, or they can't be found out. */
+/** Returns all addresses of a name. Rejects if the name has none or the look-up fails. */
 export type Resolve = (name: string) => Promise<readonly LookupAddress[]>;
 
 /**
- * Looks public names up by asking the machine's name servers. The system's own `lookup` would do so in one of two threads
- * for the whole process and can't be broken off: a few names whose servers do not answer would hold up every other
- * webhook, and connections to the database. It also reads the machine's own list of hosts, so where private hosts are fine
- * it is the one to ask.
+ * Creates the function that resolves names. For public names it asks the system's name servers directly. `lookup` would
+ * use one of two threads of the whole process and cannot be cancelled: a few names whose servers do not answer would
+ * block all other webhooks and new database connections. Where private hosts are allowed, `lookup` is used, because it
+ * also reads the system's hosts file.
  *
- * @param servers tells which name servers to ask instead of the machine's.
+ * @param servers returns the name servers to ask instead of the system's.
  */
 export function systemResolve({ allowPrivateNetworks }: WebhookPolicy, servers?: () => readonly string[]): Resolve {
   if (allowPrivateNetworks) return (name) => lookup(name, { all: true });
@@ -94,7 +94,7 @@ export function systemResolve({ allowPrivateNetworks }: WebhookPolicy, servers?:
       ...(six.status === 'fulfilled' ? six.value.map((address) => ({ address, family: 6 })) : []),
     ];
     if (found.length === 0 && four.status === 'rejected') {
-      // The next look-up reads anew whom to ask.
+      // The next look-up reads the list of name servers again.
       if (!isAnswer(four.reason)) asked.until = 0;
       throw four.reason;
     }
@@ -102,10 +102,10 @@ export function systemResolve({ allowPrivateNetworks }: WebhookPolicy, servers?:
   };
 }
 
-/** The host of a URL as sockets take it: IPv6 without brackets. */
+/** The host of a URL in the form that sockets take: IPv6 without brackets. */
 export const hostOf = (hostname: string) => hostname.replace(/^\[|\]$/g, '');
 
-/** What is wrong with a webhook's address as it is written, without a look at where its name leads; else undefined. */
+/** Checks a webhook's address without resolving its name. @returns what is wrong with it; undefined if nothing is. */
 export function addressProblem(text: string, { allowPrivateNetworks }: WebhookPolicy): string | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const schemes = allowPrivateNetworks ? ['https:', 'http:'] : ['https:'];
@@ -114,7 +114,7 @@ export function addressProblem(text: string, { allowPrivateNetworks }: WebhookPo
   }
   if (url.username !== '' || url.password !== '') return 'must not contain a user name or password';
   if (allowPrivateNetworks) return undefined;
-  // WHATWG URLs have turned decimal, octal, hex and short spellings of IPv4 into the plain one.
+  // The URL parser has already turned decimal, octal, hex and short forms of IPv4 into the dotted form.
   const host = hostOf(url.hostname);
   return (ipaddr.isValid(host) ? isPublicAddress(host) : isPublicName(host)) ? undefined : notPublic;
 }
@@ -122,10 +122,10 @@ export function addressProblem(text: string, { allowPrivateNetworks }: WebhookPo
 const notPublic = 'must point to a public host, not to one of this machine or a private network';
 
 /**
- * Checks an address that an agent wants its events sent to, when it is saved (contract section 9). A name that does
- * not resolve yet passes. Where its name leads is checked again whenever a connection is made (`connector.ts`).
+ * Checks the address of a webhook when it is saved (contract section 9). A name that does not resolve yet is accepted.
+ * The resolved addresses are checked again for each connection (`connector.ts`).
  *
- * @throws DomainError `invalid_request` that says what is wrong with it.
+ * @throws DomainError `invalid_request`, which says what is wrong with the address.
  */
 export async function checkWebhookUrl(text: string, policy: WebhookPolicy, resolve: Resolve): Promise<void> {
   const problem = addressProblem(text, policy);

@@ -2,22 +2,22 @@ import { type Clock, secondMs } from '../../ground/clock.ts';
 import type { Database } from '../../storage/database.ts';
 import * as queries from './queries.ts';
 
-/** How often to look, and how far the clocks of servers may be apart. */
+/** The time between two walks, and the tolerated difference between clocks of servers. */
 const everyMs = 10 * secondMs;
 const toleratedMs = 5 * secondMs;
-/** Endpoints looked at in one go: a millisecond or two. Tens of thousands may rightly wait for their next try. */
+/** Endpoints read at once, in one or two milliseconds. Tens of thousands may wait for a retry. */
 const chunk = 500;
 
-/** Where a look has got to. */
+/** How far a walk has come. */
 interface Place {
   readonly failing: 0 | 1;
   readonly from: number;
 }
 
 /**
- * Finds endpoints that are made to wait by times that lie ahead because the clock has been set back since, and has them
- * served: those with an event that was never tried, since that is due from the beginning, and those with a lease that
- * is longer than any. Who waits for the next try of a delivery goes on waiting: that may rightly lie an hour ahead.
+ * Finds endpoints that wait for a time in the future because the clock was set back, and makes them due. These are the
+ * endpoints with a delivery that was never tried, which is due at once, and the endpoints with a lease longer than any
+ * lease can be. Endpoints that wait for a retry are left alone: a retry may be an hour ahead.
  */
 export class Ahead {
   readonly #clock: Clock;
@@ -32,11 +32,11 @@ export class Ahead {
     this.#leaseMs = leaseMs;
   }
 
-  /** Looks at some of those that wait for a time ahead, if it is time to; the next call goes on from there. */
+  /** Checks the next endpoints that wait for a future time, if a walk is due; the next call continues from there. */
   async look(): Promise<void> {
     const now = this.#clock.now();
     const soon = now + toleratedMs;
-    // In either direction: a clock that has been set back would otherwise put this off as well.
+    // In both directions, because a clock that was set back would otherwise delay this walk too.
     if (this.#place === undefined && Math.abs(now - this.#begunAt) >= everyMs) {
       this.#begunAt = now;
       this.#place = { failing: 0, from: soon };
@@ -53,7 +53,7 @@ export class Ahead {
   async #free(agentIds: string[], now: number, bounds: { due_before: number; leased_before: number }): Promise<void> {
     const times = { ...bounds, due_at: now, leased_until: now + this.#leaseMs };
     await this.#db.transact('free endpoints', async (tx) => {
-      // In the order in which events lock them.
+      // The order in which events lock endpoints.
       for (const agent_id of agentIds.sort()) tx.send(queries.freeEndpoint, { agent_id, ...times });
     });
   }
@@ -62,6 +62,6 @@ export class Ahead {
 function placeAfter(rows: readonly { ready_at: number | null }[], { failing }: Place): Place | undefined {
   if (rows.length < chunk) return failing === 0 ? { failing: 1, from: 0 } : undefined;
   const [first, last] = [rows[0]!.ready_at!, rows.at(-1)!.ready_at!];
-  // Of those that are ready at the same moment some may not have been read.
+  // Endpoints with the same `ready_at` as the last row may be unread.
   return { failing, from: first === last ? last + 1 : last };
 }

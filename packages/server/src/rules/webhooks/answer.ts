@@ -1,21 +1,21 @@
 import type { IncomingMessage } from 'node:http';
 import { ForbiddenAddress, LookupFailed } from './address.ts';
 
-/** What a webhook's answer says, in words for its owner. */
+/** The outcome of an attempt, in words for the webhook's owner. */
 
-/** An answer is read so far, to keep the connection, and is then cut off: its status has said everything. */
+/** At most this much of a body is read, so that the connection can be reused. Only the status matters. */
 const mostAnswerBytes = 16 * 1024;
 
 export async function readSome(body: IncomingMessage): Promise<void> {
   let read = 0;
   for await (const chunk of body) {
     read += (chunk as Buffer).length;
-    // Leaving the loop ends the connection.
+    // Leaving the loop closes the connection.
     if (read > mostAnswerBytes) return;
   }
 }
 
-/** Null: accepted. */
+/** The error that a status means; null if the receiver accepted the delivery (200 to 299). */
 export function verdictOn(statusCode: number): string | null {
   if (statusCode >= 200 && statusCode < 300) return null;
   const isRedirect = statusCode >= 300 && statusCode < 400;
@@ -26,7 +26,7 @@ export function headerOf({ headers }: IncomingMessage, name: string): string | u
   return [headers[name]].flat()[0];
 }
 
-/** The errors of Node's sockets and of its HTTP by their codes, the first pattern that fits. */
+/** Sentences for the error codes of Node's sockets and HTTP client. The first pattern that fits counts. */
 const sentences: readonly [RegExp, string][] = [
   [/^ECONNREFUSED$/, 'The connection was refused'],
   [/^(EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL)$/, 'The host can not be reached'],
@@ -37,7 +37,7 @@ const sentences: readonly [RegExp, string][] = [
   [/CERT|^ERR_(TLS|SSL)|SELF_SIGNED|UNABLE_TO/, 'The certificate, or TLS itself, is not in order'],
 ];
 
-/** Why there was no answer. */
+/** The sentence that says why there was no answer. */
 export function sentenceOf(failure: unknown): string {
   if (failure instanceof ForbiddenAddress) return failure.message;
   if (failure instanceof LookupFailed) return lookupSentence(failure.code);
@@ -46,7 +46,9 @@ export function sentenceOf(failure: unknown): string {
   return `${sentence} (${code})`;
 }
 
-/** Whether the name is not there, or nobody could be asked: the second is not the receiver's fault. */
+/**
+ * Distinguishes a name that does not exist from a name server that did not answer, which is not the receiver's fault.
+ */
 const lookupSentence = (code: string) =>
   /^(ENOTFOUND|ENODATA|EAI_NONAME)$/.test(code)
     ? `The name of the host leads nowhere (${code})`

@@ -11,9 +11,9 @@ import {
   type WebhookPolicy,
 } from './address.ts';
 
-/** What the headers of an answer may take. */
+/** Maximum size of the headers of an answer. */
 const mostHeaderBytes = 16 * 1024;
-/** However long the receiver would keep a connection: each holds a file of this server's. */
+/** An idle connection is closed after this time, because each one holds a file descriptor of this server. */
 const longestIdleMs = 10 * secondMs;
 
 interface Post {
@@ -23,9 +23,9 @@ interface Post {
 }
 
 /**
- * The connections to webhooks: straight ones, whatever proxies the environment names, and to public addresses alone.
- * A name is looked up once per connection, every address it leads to is checked, and the socket goes to one of these
- * very addresses, so that a name which answers otherwise the next time gains nothing. TLS still asks for the name.
+ * The connections to webhooks. They ignore proxies of the environment and reach only public addresses. A name is
+ * resolved once per connection, all its addresses are checked, and the socket connects to one of them. So a name that
+ * resolves differently the next time (DNS rebinding) cannot bypass the check. TLS still verifies the name.
  */
 export class GuardedConnections {
   readonly #isAllowed: (address: string) => boolean;
@@ -55,15 +55,15 @@ export class GuardedConnections {
   }
 
   /**
-   * Sends a POST and follows no redirect. An answer that begins with `100 Continue` is that which comes after it.
+   * Sends a POST and does not follow redirects. `100 Continue` is skipped.
    *
-   * @returns the answer once its headers are here.
-   * @throws ForbiddenAddress, LookupFailed, or what Node's sockets and HTTP fail with.
+   * @returns the answer as soon as its headers have arrived.
+   * @throws ForbiddenAddress, LookupFailed, or an error of Node's sockets or HTTP client.
    */
   post({ url, headers, body }: Post, signal: AbortSignal): Promise<IncomingMessage> {
     const { protocol, hostname, port, pathname, search } = new URL(url);
     const host = hostOf(hostname);
-    // Sockets look up names alone: an address is taken as it is.
+    // Sockets call `lookup` only for names, so an address is checked here.
     if (isIP(host) !== 0 && !this.#isAllowed(host)) return Promise.reject(new ForbiddenAddress());
     const isPlain = protocol === 'http:';
     return new Promise((resolve, reject) => {
@@ -81,7 +81,7 @@ export class GuardedConnections {
     });
   }
 
-  /** Cuts all connections. */
+  /** Closes all connections at once. */
   close(): void {
     this.#http.destroy();
     this.#https.destroy();

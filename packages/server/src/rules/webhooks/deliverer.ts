@@ -13,43 +13,43 @@ import * as queries from './queries.ts';
 import { aftermath, restUntil } from './schedule.ts';
 import { type Answer, Sender } from './sender.ts';
 
-/** How often a server looks for what others have left due: a wake-up tells it of its own. */
+/** The longest time between two looks for endpoints that other servers left due. A signal reports its own. */
 const longestSleepMs = secondMs;
-/** Endpoints taken in one go, so that other servers get some too. */
+/** Maximum number of endpoints taken at once, so that other servers get some too. */
 const mostTaken = 16;
-/** An attempt that takes so long ties its place up as one that fails does. */
+/** An attempt that takes longer than this counts as slow and is treated like a failed one. */
 const slowMs = 2 * secondMs;
-/** Deliveries to one endpoint, and time, before others have their turn. */
+/** A turn ends after this many deliveries to one endpoint, or after this time. */
 const longestTurn = 50;
 const longestTurnMs = 10 * secondMs;
-/** Tests that a server sends at once, beside what waits. */
+/** Maximum number of simultaneous test deliveries. */
 const mostTests = 32;
-/** A lease outlasts an exchange by so much: enough for its outcome to be written. */
+/** A lease outlasts the longest exchange by this time, in which its outcome is written. */
 const leaseMarginMs = 5 * secondMs;
-/** How long to wait before the outcome of an attempt is written again that could not be. */
+/** The pause before the outcome of an attempt is written again after a failure. */
 const rewriteMs = secondMs;
 
-/** How an attempt went, for the metrics. */
+/** The outcomes of attempts, for the metrics. */
 export const outcomes = ['delivered', 'failed', 'dead'] as const;
 type Outcome = (typeof outcomes)[number];
 
-/** An endpoint's turn to be served, by a lease. */
+/** A period in which one endpoint is served under a lease. */
 interface Turn {
   readonly agentId: string;
   readonly place: Place;
-  /** Names the lease, of which each taking has its own: a server may take an endpoint whose lease it has let run out. */
+  /** Id of the lease, new each time, because a server may take an endpoint again after its own lease has expired. */
   readonly leasedBy: string;
   leasedUntil: number;
 }
 
-/** A delivery that is being sent, and where to. */
+/** A delivery to send, and its destination. */
 interface Consignment {
   readonly row: queries.DeliveryRow;
   readonly url: string | null;
   readonly secret: string | null;
 }
 
-/** What was sent, and what came of it. */
+/** A delivery that was sent, and the answer. */
 interface Attempted {
   readonly row: queries.DeliveryRow;
   readonly answer: Answer;
@@ -63,9 +63,9 @@ const noWebhook: Answer = {
 };
 
 /**
- * Sends what stands in the outbox, at least once (docs/decisions/0009). A server takes an endpoint by a lease and sends
- * to it one delivery after the other, in the order in which they are due; each outcome is written, and the next
- * delivery chosen, in one transaction. A server that dies leaves leases that run out.
+ * Sends webhook deliveries at least once (contract section 9, decision 0009). A server takes an endpoint by a lease and
+ * sends its due deliveries one after another. One transaction writes the outcome of an attempt and chooses the next
+ * delivery. The leases of a server that dies expire.
  */
 export class Deliverer {
   readonly #ctx: Ground;
@@ -91,7 +91,7 @@ export class Deliverer {
     ctx.db.signals.subscribe({ changed: (signals) => signals.has(deliveriesDue) && this.wake() });
   }
 
-  /** Has `observe` hear how each attempt went. */
+  /** Calls `observe` with the outcome of each attempt, after it is committed. */
   observe(observe: (outcome: Outcome) => void): void {
     this.#observe = observe;
   }
@@ -105,7 +105,7 @@ export class Deliverer {
     this.#loop.wake();
   }
 
-  /** Breaks off what is under way, so that another server, or the next run, does it at once. */
+  /** Aborts the attempts in progress. Their deliveries stay due, for another server or the next start. */
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#loop.stop();
@@ -113,7 +113,7 @@ export class Deliverer {
     await this.#sender.close();
   }
 
-  /** Takes endpoints that are due, as many as there is room for. @returns when to look again. */
+  /** Takes as many due endpoints as there is room for. @returns milliseconds until the next pass. */
   async #pass(): Promise<number> {
     await this.#endOldLeases();
     await this.#ahead.look();
@@ -121,7 +121,7 @@ export class Deliverer {
     return Math.min(longestSleepMs, sound, await this.#take(1));
   }
 
-  /** An embedded database has one server. Leases that are there when it starts are those of one that was killed. */
+  /** Ends all leases at start with an embedded database: it has one server, so they are left from a killed process. */
   async #endOldLeases(): Promise<void> {
     const { db, clock } = this.#ctx;
     if (this.#startedAlone || db.shared) return;
@@ -129,11 +129,13 @@ export class Deliverer {
     this.#startedAlone = true;
   }
 
-  /** Takes endpoints of a kind and begins to serve them. @returns how long until the next of that kind is due. */
+  /**
+   * Takes due endpoints of a kind and starts to serve them. @returns milliseconds until the next of that kind is due.
+   */
   async #take(failing: 0 | 1): Promise<number> {
     const { db, clock } = this.#ctx;
     const limit = Math.min(mostTaken, this.#places.room(failing));
-    // Whoever gives a place up wakes the loop.
+    // The loop is woken when a place becomes free.
     if (limit <= 0) return Infinity;
     const now = clock.now();
     const next = (await db.first(queries.nextReadyAt, { failing }))?.ready_at ?? Infinity;
@@ -156,7 +158,7 @@ export class Deliverer {
     return now + this.#ctx.config.webhooks.timeoutSeconds * secondMs + leaseMarginMs;
   }
 
-  /** Sends to an endpoint what is due, until its turn is over. Never throws. */
+  /** Sends an endpoint's due deliveries until its turn is over. Never throws. */
   async #serve(turn: Turn): Promise<void> {
     const { clock } = this.#ctx;
     const endsAt = clock.now() + longestTurnMs;
@@ -170,7 +172,7 @@ export class Deliverer {
     }
   }
 
-  /** @returns undefined when it was broken off: then nothing is known of it. */
+  /** @returns undefined if the attempt was aborted, so that its outcome is unknown. */
   async #attempt({ row, url, secret }: Consignment): Promise<Attempted | undefined> {
     const { signal } = this.#stop;
     const now = this.#ctx.clock.now();
@@ -179,8 +181,8 @@ export class Deliverer {
   }
 
   /**
-   * Writes an outcome and chooses what to send next. When the storage is away, the outcome is written as soon as it is
-   * back, unless the lease is over by then: the delivery is then sent again by whoever serves next.
+   * Writes an outcome and chooses the next delivery. If the storage is unavailable, it tries again until the lease has
+   * expired; the next server then sends the delivery again.
    */
   async #step(turn: Turn, done: Attempted | undefined, isOver: boolean) {
     const { db, clock, log } = this.#ctx;
@@ -195,7 +197,7 @@ export class Deliverer {
     }
   }
 
-  /** Ends early when the server stops. */
+  /** Waits; ends early if the server stops. */
   #pause(ms: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<undefined>();
     const { signal } = this.#stop;
@@ -219,7 +221,7 @@ export class Deliverer {
     const lease = { agent_id: agentId, leased_by: turn.leasedBy };
     const until = this.#leaseEnd(now);
     const fails = done === undefined ? turn.place.failing : Number(strains(turn, done));
-    // First the endpoint: from here on, no event can come in that the choice below would not see.
+    // Lock the endpoint first: then no delivery can be added that the choice below does not see.
     const holds = await tx.run(queries.renewLease, { ...lease, leased_until: until, failing: fails });
     tx.afterCommit(() => (turn.leasedUntil = until));
     if (done !== undefined) this.#note(tx, done, now);
@@ -229,13 +231,13 @@ export class Deliverer {
       tx.first(queries.webhookOf, { agent_id: agentId }),
     ]);
     if (agent === undefined) throw new Error(`The agent ${agentId} of a webhook is not there`);
-    // A suspended agent hears nothing; what waits is sent when that is over.
+    // A suspended agent gets no deliveries. They are sent after the suspension.
     const dueAt = agent.suspended_at === null ? first?.dueAt : undefined;
     const rest = done === undefined ? 0 : restUntil(done.answer, now);
     if (first !== undefined && dueAt !== undefined && dueAt <= now && !isOver && !this.#stop.signal.aborted) {
       return { row: first.row, url: agent.webhook_url, secret: agent.webhook_secret };
     }
-    // Not before now, so that those who have waited longer come first.
+    // Not before now, so that endpoints that have waited longer come first.
     tx.send(queries.releaseEndpoint, {
       ...lease,
       rest_until: rest,
@@ -244,7 +246,7 @@ export class Deliverer {
     return undefined;
   }
 
-  /** Writes what came of an attempt. */
+  /** Writes the outcome of an attempt. */
   #note(tx: Tx, { row, answer }: Attempted, now: number): void {
     const maxRetries = answer === noWebhook ? 0 : this.#ctx.config.webhooks.maxRetries;
     const after = aftermath(row, answer, { now, maxRetries, chance: Math.random() });
@@ -253,9 +255,9 @@ export class Deliverer {
   }
 
   /**
-   * Makes room for a test: `work` puts it into the outbox and has it sent by `sendNow`.
+   * Runs `work`, which adds a test delivery and sends it by `sendNow`, if there is room for another test.
    *
-   * @throws DomainError `overloaded` when too many are under way.
+   * @throws DomainError `overloaded` if `mostTests` tests are in progress.
    */
   async testing<Outcome>(work: () => Promise<Outcome>): Promise<Outcome> {
     if (this.#tests >= mostTests) throw overloaded();
@@ -267,7 +269,10 @@ export class Deliverer {
     }
   }
 
-  /** Sends a delivery at once, whatever else waits for its endpoint, and writes how that went. It must not be due yet. */
+  /**
+   * Sends a delivery at once, ahead of all others of its endpoint, and writes the outcome. The delivery must not be due
+   * yet, so that no server sends it at the same time.
+   */
   async sendNow(agentId: string, id: string): Promise<void> {
     const { db, clock } = this.#ctx;
     const [row, agent] = await Promise.all([
@@ -281,11 +286,13 @@ export class Deliverer {
   }
 }
 
-/** Whether an endpoint's last attempt failed or took long, which too many must not do at once. It ends the turn. */
+/**
+ * Whether an endpoint's last attempt failed or was slow. That ends the turn; such endpoints have places of their own.
+ */
 const strains = ({ place }: Turn, done: Attempted | undefined) =>
   place.isSlow || (done !== undefined && done.answer.error !== null);
 
-/** The delivery that is due first: of those not tried yet the one with the lowest number, or one that is tried again. */
+/** The delivery that is due first: the untried one with the lowest number, or the next retry. */
 async function firstDue(
   tx: Tx,
   agentId: string,
@@ -297,7 +304,7 @@ async function firstDue(
   ]);
   const repeated = again && { row: again, dueAt: again.next_at! };
   if (fresh === undefined) return repeated;
-  // One that was never tried is due, though its time lies ahead: then the clock has been set back.
+  // An untried delivery is always due. If its time is in the future, the clock was set back.
   const untried = { row: fresh, dueAt: Math.min(fresh.next_at!, now) };
   return repeated !== undefined && repeated.dueAt < untried.dueAt ? repeated : untried;
 }

@@ -3,7 +3,7 @@ import type { DeliveryRow } from './queries.ts';
 import type { Message } from './sender.ts';
 import { deliveryHeaders } from './signature.ts';
 
-/** What is posted for a delivery (contract section 9). Its body is the same at each attempt. */
+/** The HTTP message of a delivery (contract section 9). Its body is the same in each attempt. */
 export function messageOf(row: DeliveryRow, url: string, secret: string | null, now: number): Message {
   const body = JSON.stringify({
     event: row.event,

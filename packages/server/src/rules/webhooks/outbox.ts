@@ -1,25 +1,25 @@
 import type { Work } from '../../storage/ground.ts';
 import { callEndpoint, insertDelivery } from './queries.ts';
 
-/** What a delivery tells of. */
+/** The content of a delivery. */
 interface Told {
   readonly agentId: string;
   /** The event's number; null for a test. */
   readonly number: number | null;
   readonly event: string;
   readonly taskId: string | null;
-  /** JSON. */
+  /** The event's own fields as JSON. */
   readonly data: string;
 }
 
-/** Signals the deliverer that a delivery, or an endpoint, may be due. */
+/** Signals the deliverer that a delivery or an endpoint may be due. */
 export const deliveriesDue = Symbol('deliveries due');
 
 /**
- * Puts an event into the outbox, in the event's own transaction, so that one is never without the other. The row holds
- * all that is sent: events are pruned, and a delivery must outlive its event.
+ * Adds a webhook delivery in the transaction of its event, so that both are committed or neither is. The row holds all
+ * that is sent, because the event may be pruned before the delivery ends.
  *
- * @param firstAt when the first attempt is due.
+ * @param firstAt time of the first attempt, in epoch milliseconds; now by default.
  * @returns the delivery's id.
  */
 export function putIntoOutbox(
@@ -32,7 +32,7 @@ export function putIntoOutbox(
     ...{ agent_id: agentId, id, event_number: number, event, task_id: taskId, data, created_at: now },
     ...{ status: 'pending', next_at: firstAt },
   });
-  // On PostgreSQL this lock comes after that of the agent's cursor, and nothing is locked after it.
+  // On PostgreSQL, this lock is taken after the agent's event cursor, and it is the last of a transaction.
   tx.send(callEndpoint, { agent_id: agentId, at: firstAt });
   tx.signal(deliveriesDue);
   return id;

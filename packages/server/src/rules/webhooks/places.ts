@@ -1,13 +1,16 @@
-/** Endpoints that a server serves at once, and how many of them may be known to fail or to be slow. */
+/** Maximum number of endpoints served at once, and of those among them that are known to fail or to be slow. */
 const mostAtOnce = 64;
 const mostFailingAtOnce = 32;
-/** Beside these: endpoints that were taken for sound, until they took long to answer. As many as do in ten seconds. */
+/**
+ * Extra places for endpoints that turned out to be slow while they were served: about as many as do so in ten
+ * seconds.
+ */
 const mostAside = 256;
 
-/** Where an endpoint is served. */
+/** A place in which one endpoint is served. */
 export class Place {
   readonly failing: 0 | 1;
-  /** Whether its attempt takes long. */
+  /** Whether the current attempt is slow. */
   isSlow = false;
 
   constructor(failing: 0 | 1) {
@@ -16,23 +19,24 @@ export class Place {
 }
 
 /**
- * Who finds room to be served. That an endpoint hangs is learned only by an attempt, so one that takes long steps aside
- * and goes on there: however many begin to hang at once, others have their places soon.
+ * Limits the number of endpoints that are served at once. Only an attempt shows that an endpoint hangs. So an
+ * endpoint whose attempt is slow moves aside to an extra place, and its place becomes free for others, even if many
+ * endpoints hang at once.
  */
 export class Places {
   readonly #taken = new Set<Place>();
-  /** Those among them that would step aside if there were room. */
+  /** Slow places among `#taken` that wait for an extra place. */
   readonly #slow = new Set<Place>();
   readonly #aside = new Set<Place>();
   readonly #onRoom: () => void;
   #failing = 0;
 
-  /** @param onRoom hears when there may be more room. */
+  /** @param onRoom called when a place may have become free. */
   constructor(onRoom: () => void) {
     this.#onRoom = onRoom;
   }
 
-  /** How many more endpoints of a kind may be served. */
+  /** The number of further endpoints of a kind that may be served now. */
   room(failing: 0 | 1): number {
     const room = mostAtOnce - this.#taken.size;
     return failing === 0 ? room : Math.min(room, mostFailingAtOnce - this.#failing);
@@ -45,7 +49,7 @@ export class Places {
     return place;
   }
 
-  /** Notes that the attempt takes long. Who was known for that keeps to the places there are for it. */
+  /** Marks the current attempt as slow. An endpoint known to fail stays in its place; others move aside. */
   slow(place: Place): void {
     place.isSlow = true;
     if (place.failing === 1 || !this.#taken.has(place)) return;
@@ -53,7 +57,7 @@ export class Places {
     this.#settle();
   }
 
-  /** Gives a place up. */
+  /** Frees a place. */
   leave(place: Place): void {
     if (this.#taken.delete(place)) this.#failing -= place.failing;
     this.#slow.delete(place);

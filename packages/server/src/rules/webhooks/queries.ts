@@ -3,15 +3,15 @@ import { type Selectable, sql } from 'kysely';
 import { counting, insertion, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
 
-/** The two kinds of deliveries that wait, word for word as their indexes have them. */
+/** The two kinds of pending deliveries, with the same words as in the conditions of their partial indexes. */
 const isFresh = sql<boolean>`next_at is not null and tries = 0 and event_number is not null`;
 const isAgain = sql<boolean>`next_at is not null and (tries > 0 or event_number is null)`;
 
 export type DeliveryRow = Selectable<Schema['webhook_deliveries']>;
 
 /**
- * Has an agent's events go to its webhook from the next one on (`on` 1), or no more (0). It takes the lock under which
- * events are numbered, so each event falls on one side of it.
+ * Turns an agent's webhook on, from its next event (`on` = 1), or off (0). It takes the lock under which events are
+ * numbered, so that each event is clearly before or after the change.
  */
 export const switchWebhook = prepared('switchWebhook', (db, p: { agent_id: string; on: number }) =>
   db
@@ -29,7 +29,7 @@ export const switchWebhook = prepared('switchWebhook', (db, p: { agent_id: strin
     ),
 );
 
-/** The columns of a delivery that is made, and is to be sent. */
+/** Inserts a pending delivery. */
 export const insertDelivery = insertion(
   'webhook_deliveries',
   'agent_id',
@@ -43,7 +43,7 @@ export const insertDelivery = insertion(
   'next_at',
 );
 
-/** Has an endpoint served at `at`, or earlier if that was to be. */
+/** Makes an endpoint due at `at`, unless it is due earlier. */
 export const callEndpoint = prepared('callEndpoint', (db, p: { agent_id: string; at: number }) =>
   db
     .insertInto('webhook_endpoints')
@@ -56,12 +56,12 @@ export const callEndpoint = prepared('callEndpoint', (db, p: { agent_id: string;
     ),
 );
 
-/** Where an agent's deliveries go, and whether they may. */
+/** The address and secret of an agent's webhook, and whether the agent is suspended. */
 export const webhookOf = prepared('webhookOf', (db, p: { agent_id: string }) =>
   db.selectFrom('agents').select(['webhook_url', 'webhook_secret', 'suspended_at']).where('id', '=', p.agent_id),
 );
 
-/** The earliest moment at which some endpoint is to be served. */
+/** The earliest time at which an endpoint of a kind is to be served. */
 export const nextReadyAt = prepared('nextReadyAt', (db, p: { failing: number }) =>
   db
     .selectFrom('webhook_endpoints')
@@ -77,12 +77,12 @@ interface Lease extends Params {
   leased_until: number;
 }
 
-/** Takes endpoints whose time has come, those first that have waited longest, and none that another server takes. */
+/** Leases at most `limit` ready endpoints, longest wait first, except those that another server is taking. */
 export const claimEndpoints = prepared(
   'claimEndpoints',
   (db, p: Lease & { failing: number; now: number; limit: number }, engine) =>
     db
-      // Apart from the update, because PostgreSQL might carry out an inner query with a limit more than once.
+      // A CTE, because PostgreSQL may run a subquery with a limit more than once.
       .with('ready', (with_) =>
         engine.skipLocked(
           with_
@@ -102,7 +102,7 @@ export const claimEndpoints = prepared(
   { replan: true },
 );
 
-/** Goes on serving an endpoint, if nobody has taken it since. `failing`: whether its last attempt failed, or was slow. */
+/** Extends a lease, if it still has the endpoint. `failing`: whether the last attempt failed or was slow. */
 export const renewLease = prepared('renewLease', (db, p: Lease & { agent_id: string; failing: number }) =>
   db
     .updateTable('webhook_endpoints')
@@ -111,7 +111,7 @@ export const renewLease = prepared('renewLease', (db, p: Lease & { agent_id: str
     .where('leased_by', '=', p.leased_by),
 );
 
-/** Serves an endpoint no more. `due_at`: when it is to be served next; null: nothing waits. */
+/** Ends a lease. `due_at`: when the endpoint is due next; null if no delivery is pending. */
 export const releaseEndpoint = prepared(
   'releaseEndpoint',
   (db, p: { agent_id: string; leased_by: string; due_at: number | null; rest_until: number }) =>
@@ -122,7 +122,7 @@ export const releaseEndpoint = prepared(
       .where('leased_by', '=', p.leased_by),
 );
 
-/** Takes all leases away: for an embedded database, whose only server has just started. */
+/** Ends all leases, at the start of the only server of an embedded database. */
 export const endLeases = prepared('endLeases', (db, p: { now: number }) =>
   db
     .updateTable('webhook_endpoints')
@@ -132,15 +132,15 @@ export const endLeases = prepared('endLeases', (db, p: { now: number }) =>
     .where('leased_by', 'is not', null),
 );
 
-/** What lies ahead of these times can't be so by itself. */
+/** The latest times that are possible if no clock was set back. */
 interface Bounds extends Params {
   due_before: number;
   leased_before: number;
 }
 
 /**
- * Endpoints that wait until `from` or later, and whether they are stuck: with an event that was never tried, and is due
- * only later; or with a lease that is too long.
+ * Endpoints that wait until `from` or later, each with whether it is stuck: its lease is too long, or it has an untried
+ * delivery but is due only later.
  */
 export const endpointsAhead = prepared(
   'endpointsAhead',
@@ -166,7 +166,7 @@ export const endpointsAhead = prepared(
       .limit(p.chunk),
 );
 
-/** Has an endpoint served at `due_at`, and by another server from `leased_until` on, if its own times lie too far ahead. */
+/** Moves an endpoint's times that are too far in the future back to `due_at` and `leased_until`. */
 export const freeEndpoint = prepared(
   'freeEndpoint',
   (db, p: Bounds & { agent_id: string; due_at: number; leased_until: number }) =>
@@ -179,12 +179,12 @@ export const freeEndpoint = prepared(
       .where('agent_id', '=', p.agent_id),
 );
 
-/** Locks an endpoint as whoever serves it does, so that both meet here first. */
+/** Locks an endpoint, as the deliverer does first, so that the two wait for each other here. */
 export const holdEndpoint = prepared('holdEndpoint', (db, p: { agent_id: string }, engine) =>
   engine.hold(db.selectFrom('webhook_endpoints').select('agent_id').where('agent_id', '=', p.agent_id)),
 );
 
-/** The first delivery that has not been tried: in the order of the events, which that of their times may not be. */
+/** The first untried delivery, by the number of its event, since times may be in another order. */
 export const firstFresh = prepared('firstFresh', (db, p: { agent_id: string }) =>
   db
     .selectFrom('webhook_deliveries')
@@ -195,7 +195,7 @@ export const firstFresh = prepared('firstFresh', (db, p: { agent_id: string }) =
     .limit(1),
 );
 
-/** The first that is tried again, and tests. */
+/** The first delivery that is to be tried again, or a test. */
 export const firstAgain = prepared('firstAgain', (db, p: { agent_id: string }) =>
   db
     .selectFrom('webhook_deliveries')
@@ -207,7 +207,7 @@ export const firstAgain = prepared('firstAgain', (db, p: { agent_id: string }) =
     .limit(1),
 );
 
-/** Notes what came of an attempt, unless the delivery has ended meanwhile. */
+/** Writes the outcome of an attempt, unless the delivery has already ended. */
 export const noteAttempt = prepared(
   'noteAttempt',
   (
@@ -234,12 +234,12 @@ export const deliveryById = prepared('deliveryById', (db, p: { agent_id: string;
   db.selectFrom('webhook_deliveries').selectAll().where('agent_id', '=', p.agent_id).where('id', '=', p.id),
 );
 
-/** Has an endpoint served again that was left alone while its agent was suspended. */
+/** Makes an endpoint due again after its agent's suspension. */
 export const resumeEndpoint = prepared('resumeEndpoint', (db, p: { agent_id: string; at: number }) =>
   db.updateTable('webhook_endpoints').set({ due_at: p.at }).where('agent_id', '=', p.agent_id),
 );
 
-/** Has a delivery sent now: anew if it has ended, else without waiting for its time. */
+/** Makes a delivery due now. If it has ended, it starts again with no tries used. */
 export const restartDelivery = prepared('restartDelivery', (db, p: { agent_id: string; id: string; at: number }) =>
   db
     .updateTable('webhook_deliveries')
@@ -263,7 +263,7 @@ interface Page extends Params {
   offset: number;
 }
 
-/** A page of an agent's deliveries, newest first. Those of a status are found by their index alone, and only then read. */
+/** A page of an agent's deliveries, newest first. With a status, the ids are found in an index before rows are read. */
 export const deliveriesPage = perShape((status: DeliveryFilter) =>
   prepared(`deliveriesPage ${status}`, (db, p: Page) => {
     const page = db
@@ -293,7 +293,7 @@ export const countDeliveries = perShape((status: DeliveryFilter) =>
   ),
 );
 
-/** How many deliveries wait in all, counted up to `limit`: by the index of each kind, since far more have ended. */
+/** The number of pending deliveries, at most `limit`. Reads the index of each kind, since far more have ended. */
 export const countWaiting = counting('countWaiting', (db, p) =>
   db
     .selectFrom(

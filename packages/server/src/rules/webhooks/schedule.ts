@@ -4,23 +4,23 @@ import type { DeliveryRow } from './queries.ts';
 import { isTest } from './queries.ts';
 import type { Answer } from './sender.ts';
 
-/** The first retry comes after about so long, each further one after five times as long, up to an hour. */
+/** The first retry comes after about one second, each further one after five times as long, at most an hour. */
 const firstBackoffMs = secondMs;
 const backoffFactor = 5;
 const longestBackoffMs = hourMs;
-/** How far a retry may be off, so that those that failed together don't come back together. */
+/** Random deviation of a retry, as a fraction, so that deliveries that failed together are not retried together. */
 const jitter = 0.25;
-/** A receiver may ask for at most so much time. */
+/** The longest pause that a receiver's `Retry-After` can ask for. */
 const longestRestMs = hourMs;
 
 const dayMs = 24 * hourMs;
-/** How long a delivery is kept once it has ended. */
+/** How long a delivery is kept after its end, by status. */
 export const keptMs: Readonly<Record<Exclude<DeliveryStatus, 'pending'>, number>> = {
   delivered: 7 * dayMs,
   dead: 30 * dayMs,
 };
 
-/** What becomes of a delivery after an attempt: the columns that change. */
+/** The columns of a delivery that an attempt changes. */
 interface Aftermath {
   readonly status: DeliveryStatus;
   readonly tries: number;
@@ -29,25 +29,28 @@ interface Aftermath {
   readonly attempts: string;
 }
 
-/** Until when the receiver wants to be left alone; 0: it has not said so. Not with 2xx, where the header has no meaning. */
+/**
+ * The time until which the receiver asks for a pause, in epoch milliseconds, at most an hour ahead; 0 if it asks for
+ * none. With 2xx the header has no meaning.
+ */
 export function restUntil({ error, statusCode, retryAfter }: Answer, now: number): number {
   if (error === null || statusCode === null || retryAfter === undefined) return 0;
   const at = /^\d{1,9}$/.test(retryAfter) ? now + Number(retryAfter) * secondMs : Date.parse(retryAfter);
-  // Anything but seconds or an HTTP date is as good as nothing.
+  // A value that is neither seconds nor an HTTP date is ignored.
   return at > now ? Math.min(at, now + longestRestMs) : 0;
 }
 
-/** How long to wait before the `retry`-th retry, without jitter. */
+/** The pause before the `retry`-th retry (from 1), in milliseconds, without jitter. */
 export const backoffMs = (retry: number) => Math.min(longestBackoffMs, firstBackoffMs * backoffFactor ** (retry - 1));
 
-/** The receiver is gone for good, and says so: no use in trying again. */
+/** `410 Gone`: the receiver says that it will not come back, so there is no retry. */
 const goneStatus = 410;
 
 /**
- * What an attempt makes of a delivery: delivered; or due again, later each time; or dead, when the tries are used up
- * and when the receiver is gone.
+ * The state of a delivery after an attempt (contract section 9): delivered; pending, with a growing pause; or dead,
+ * if no retries are left, the receiver is gone, or it was a test.
  *
- * @param chance a number from 0 to 1, for the jitter.
+ * @param chance a random number from 0 to 1, for the jitter.
  */
 export function aftermath(
   row: DeliveryRow,
@@ -76,7 +79,7 @@ export function aftermath(
   };
 }
 
-/** The list of attempts with one more, and without those that are too many. */
+/** Adds an attempt to the list and keeps the last `limits.webhookAttempts`. */
 function withAttempt(list: string, attempt: WebhookAttempt): string {
   return JSON.stringify([...attemptsOf(list), attempt].slice(-limits.webhookAttempts));
 }

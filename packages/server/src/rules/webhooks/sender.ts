@@ -11,13 +11,13 @@ export interface Message {
   readonly body: string;
 }
 
-/** What came of sending a message once. */
+/** The result of sending a message once. */
 export interface Answer {
-  /** Null: there was no answer. */
+  /** The status of the answer; null if there was none. */
   readonly statusCode: number | null;
-  /** Null: it was accepted, by a status of 200 to 299. Otherwise a sentence for the webhook's owner. */
+  /** Null if the receiver accepted the message (200 to 299); else a sentence for the webhook's owner. */
   readonly error: string | null;
-  /** The answer's `Retry-After`, as it was written. */
+  /** The `Retry-After` header of the answer, not parsed. */
   readonly retryAfter: string | undefined;
   readonly durationMs: number;
 }
@@ -26,13 +26,13 @@ interface SenderConfig extends WebhookPolicy {
   readonly timeoutSeconds: number;
 }
 
-/** Sends messages to webhooks: one POST each, within a time limit, to public addresses, following no redirect. */
+/** Sends messages to webhooks: one POST each, within a time limit, to public addresses, without following redirects. */
 export class Sender {
   readonly #config: SenderConfig;
   readonly #clock: Clock;
   readonly #connections: GuardedConnections;
 
-  /** @param resolve what names are looked up by. */
+  /** @param resolve resolves the names of hosts. */
   constructor(config: SenderConfig, clock: Clock, resolve: Resolve) {
     this.#config = config;
     this.#clock = clock;
@@ -40,9 +40,9 @@ export class Sender {
   }
 
   /**
-   * Sends a message once. Never throws: what goes wrong is part of the answer.
+   * Sends a message once. Never throws: an error is part of the answer.
    *
-   * @param stop ends it early, when the program does.
+   * @param stop aborts the exchange when the server stops.
    */
   async send(message: Message, stop: AbortSignal): Promise<Answer> {
     const startedAt = this.#clock.now();
@@ -68,7 +68,7 @@ export class Sender {
   }
 
   async #post({ url, headers, body }: Message, signal: AbortSignal): Promise<IncomingMessage> {
-    // The operator may have become stricter since the address was saved.
+    // The operator may have forbidden private networks since the address was saved.
     if (addressProblem(url, this.#config) !== undefined) throw new ForbiddenAddress();
     const all = { 'content-type': 'application/json', 'user-agent': `Pinchwork/${version}`, ...headers };
     return this.#connections.post({ url, headers: all, body }, signal);
@@ -78,7 +78,7 @@ export class Sender {
     return `The receiver did not answer in full within ${this.#config.timeoutSeconds} seconds`;
   }
 
-  /** Cuts all connections. */
+  /** Closes all connections at once. */
   close(): void {
     this.#connections.close();
   }
