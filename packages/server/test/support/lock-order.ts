@@ -17,8 +17,8 @@ type Step = readonly [rank: number, row: string];
 
 /** The tables that transactions may wait for each other on, in the order in which they are locked. */
 const ranks = [
-  'meta',
   'idempotency_keys',
+  'meta',
   'rate_windows',
   'search_progress',
   'outbox',
