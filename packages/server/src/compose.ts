@@ -54,7 +54,7 @@ export interface Core extends Context, Jobs {
   /** The same jobs as a list: `startServer` starts them, `dispose` stops them. */
   readonly jobs: readonly Job[];
   /** What the log is written to. */
-  readonly logOutput: Pick<Log, 'say' | 'dropped'>;
+  readonly logOutput: Pick<Log, 'say' | 'flush' | 'dropped'>;
   /** Answers the long polls, ends the streams, stops the jobs, closes the database, in this order. */
   dispose(): Promise<void>;
 }

@@ -21,6 +21,7 @@ export default async function start({ env }: Call): Promise<undefined> {
     if (stoppingSince === undefined) {
       stoppingSince = performance.now();
       server.core.log.info({ signal }, 'stopping');
+      server.core.logOutput.flush();
       void server.stop();
     } else if (performance.now() - stoppingSince > impatientMs) {
       process.removeAllListeners(signal);

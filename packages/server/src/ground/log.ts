@@ -12,6 +12,8 @@ export interface Log {
   readonly logger: Logger;
   /** Lines that were dropped because the output took none. */
   dropped(): number;
+  /** Writes what waits, as soon as the output takes it. */
+  flush(): void;
   /** Writes a line as it is, whatever the level, unless nothing is logged at all. */
   say(line: string): void;
   /** Tries once to write what waits, and writes no more from then on. */
@@ -37,6 +39,7 @@ export async function openLog(level: string, isTerminal = process.stdout.isTTY, 
       output.write(`${line}\n`);
       output.flush();
     },
+    flush: () => output.flush(),
     close: () => output.close(),
   };
 }
@@ -56,6 +59,7 @@ const ready = (logger: Logger, say: (line: string) => void): Log => ({
   logger,
   dropped: () => 0,
   say,
+  flush: () => undefined,
   close: () => undefined,
 });
 

@@ -48,7 +48,7 @@ export class Readiness {
     const late = Promise.withResolvers<string>();
     const cancel = this.#clock.after(patienceMs, () => late.resolve('The storage does not answer.'));
     const written = this.#db
-      .transact('look whether the storage takes writes', async (tx) => void (await tx.run(touch, {})))
+      .transact('look whether the storage takes writes', (tx) => tx.run(touch, {}))
       .then(
         () => undefined,
         (error: unknown) => (error instanceof DomainError ? error.reason : undefined) ?? 'The storage takes no writes.',

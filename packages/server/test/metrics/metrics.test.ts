@@ -129,7 +129,7 @@ onBothEngines('the metrics', (engine) => {
 
 it('the metrics tell how many lines of the log were dropped', async () => {
   const market = await Market.fresh(sqlite);
-  const ctx = { ...market.ctx, logOutput: { say: () => undefined, dropped: () => 5 } };
+  const ctx = { ...market.ctx, logOutput: { say: () => undefined, flush: () => undefined, dropped: () => 5 } };
   const metrics = await startMetrics(ctx, market.app, 0);
   for (let i = 0; i < 2; i++) {
     expect(valueOf(await scrape(metrics.port), 'pinchwork_log_lines_dropped_total')).toBe(5);

@@ -18,11 +18,11 @@ const change = prepared('changeSetting', (db, p: { name: string; value: string }
 
 /** Changes a setting of as many sessions as there are, so that each is one that has gone bad. */
 async function spoilAllSessions(market: Market, params: Params & { name: string; value: string }): Promise<void> {
-  const reached = Promise.withResolvers<void>();
+  const reached = Promise.withResolvers<undefined>();
   let open = 0;
   const spoil = async (tx: Tx) => {
     await tx.first(change, params);
-    if (++open === 16) reached.resolve();
+    if (++open === 16) reached.resolve(undefined);
     await reached.promise;
   };
   await Promise.all(Array.from({ length: 16 }, () => market.ctx.db.transact('spoil', spoil)));

@@ -110,7 +110,7 @@ export class Deliverer {
     this.#stop.abort();
     await this.#loop.stop();
     await Promise.all(this.#serving);
-    await this.#sender.close();
+    this.#sender.close();
   }
 
   /** Takes as many due endpoints as there is room for. @returns milliseconds until the next pass. */

@@ -50,12 +50,20 @@ export async function openPostgres(
 ): Promise<Database> {
   const hosts = new Hosts(url);
   const limits = { statementMs: statementTimeoutMs, idleInTransactionMs: statementTimeoutMs };
+  const clients = new Set<Cuttable>();
+  const begin = async (client: pg.ClientBase & Cuttable) => {
+    // From here on, so that one whose server says nothing can be cut off when the database is closed.
+    clients.add(client);
+    client.once('end', () => clients.delete(client));
+    await beginSession(client, limits, hosts.wantsPrimary);
+  };
   const pool = new pg.Pool({
     connectionString: hosts.url,
     max: connections,
     connectionTimeoutMillis: connectTimeoutMs,
     query_timeout: statementTimeoutMs + 5_000,
-    onConnect: (client) => beginSession(client, limits, hosts.wantsPrimary),
+    // Which the pool awaits, whatever its types say.
+    onConnect: begin as unknown as (client: pg.ClientBase) => void,
     application_name: 'pinchwork',
     keepAlive: true,
     pipeline: true,
@@ -64,12 +72,7 @@ export async function openPostgres(
   // Without these listeners, a broken connection would end the process. The pool reports idle connections, and a busy
   // connection reports itself.
   pool.on('error', onError);
-  const clients = new Set<pg.PoolClient>();
-  pool.on('connect', (client) => {
-    client.on('error', onError);
-    clients.add(client);
-  });
-  pool.on('remove', (client) => clients.delete(client));
+  pool.on('connect', (client) => client.on('error', onError));
   const { location } = hosts;
   const connect = connector(pool, hosts);
   try {
@@ -82,6 +85,9 @@ export async function openPostgres(
   }
   return new PostgresDatabase(pool, clients, { hosts, connect, signals: new PostgresSignals(hosts, onError) });
 }
+
+/** A connection that can be cut off without a word. */
+type Cuttable = Pick<pg.PoolClient, 'connection'>;
 
 type Connect = () => Promise<pg.PoolClient>;
 
@@ -113,16 +119,16 @@ class PostgresDatabase implements Database {
   readonly #hosts: Hosts;
   readonly #connectToPool: Connect;
   /** The open connections of the pool, idle and busy. */
-  readonly #clients: ReadonlySet<pg.PoolClient>;
+  readonly #clients: ReadonlySet<Cuttable>;
   /** Connections that must not be used again, because the fault of another session may affect them too. */
-  readonly #suspect = new WeakSet<pg.PoolClient>();
+  readonly #suspect = new WeakSet<Cuttable>();
   readonly #statements = new Statements();
   #closed = false;
   #observe: ((transactions: number) => void) | undefined;
 
   constructor(
     pool: pg.Pool,
-    clients: ReadonlySet<pg.PoolClient>,
+    clients: ReadonlySet<Cuttable>,
     { hosts, connect, signals }: { hosts: Hosts; connect: Connect; signals: PostgresSignals },
   ) {
     this.signals = signals;
@@ -191,7 +197,7 @@ class PostgresDatabase implements Database {
     for (let attempt = 1; ; attempt++) {
       const client = await this.#connect();
       const tx = new PostgresTx(client, this.#statements);
-      let usable = true;
+      const session = { usable: true };
       let failure: unknown;
       try {
         const value = await work(tx);
@@ -200,7 +206,7 @@ class PostgresDatabase implements Database {
         return value;
       } catch (error) {
         const cause = await tx.rollback(error).catch(() => {
-          usable = false;
+          session.usable = false;
           return error;
         });
         failure = cause instanceof DomainError ? cause.cause : cause;
@@ -208,7 +214,7 @@ class PostgresDatabase implements Database {
         if (!(mayRunElsewhere(cause) && attempt < renewals) && !isConflict(cause)) throw storageError(cause);
         if (attempt === attempts) throw overloaded(new Error(`"${verb}" lost ${attempts} conflicts`, { cause }));
       } finally {
-        client.release(!usable || isOfSession(failure));
+        client.release(!session.usable || isOfSession(failure));
       }
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 2 ** attempt));
     }
