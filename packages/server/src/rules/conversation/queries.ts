@@ -9,8 +9,8 @@ export type QuestionRow = Selectable<Schema['questions']>;
 export type MessageRow = Selectable<Schema['messages']>;
 
 /**
- * Counts one more open question on a task, if somebody other than its poster may ask now and not too many wait for an
- * answer already. The count is the guard: however many ask at once, no more get through than there is room for.
+ * Adds one to a task's open questions, if the asker may ask now and fewer than `most` are open. The counter is the
+ * guard, so that the limit holds for simultaneous questions too.
  */
 export const openQuestionIfRoom = prepared(
   'openQuestionIfRoom',
@@ -38,7 +38,10 @@ export const insertQuestion = insertion(
   'asked_event',
 );
 
-/** Counts one open question less, if the task is this poster's. Holds the task: its answers come one after the other. */
+/**
+ * Subtracts one from the open questions of this poster's task. Locks the task, so that answers come one after
+ * another.
+ */
 export const closeQuestionOfPoster = prepared('closeQuestionOfPoster', (db, p: { task_id: string; poster: string }) =>
   db
     .updateTable('tasks')
@@ -67,17 +70,17 @@ export const questionOfTask = prepared('questionOfTask', (db, p: { id: string; t
   db.selectFrom('questions').select('id').where('id', '=', p.id).where('task_id', '=', p.task_id),
 );
 
-/** Of all agents, or of one of them alone. */
+/** Rows of all agents, or only of one. */
 type Scope = 'all' | 'own';
 
 interface ThreadParams extends Record<string, string | number> {
   task_id: string;
-  /** Whose questions, or of whose claims the messages; looked at for the scope `own` alone. */
+  /** For the scope `own`: the asker of the questions, or the worker of the claims that messages belong to. */
   agent: string;
 }
 
 interface PageParams extends ThreadParams {
-  /** The id behind which the page begins. */
+  /** The page begins after this id. */
   after: string;
   limit: number;
   offset: number;
@@ -108,7 +111,7 @@ export const countQuestions = perShape((scope: Scope) =>
   ),
 );
 
-/** A task as a message finds it: held, so that the claim that the message is for does not end under it. */
+/** Locks a task for a message, so that the claim that the message belongs to does not end meanwhile. */
 export const holdTask = prepared('holdTask', (db, p: { id: string }, engine) =>
   engine.hold(
     db
@@ -130,7 +133,7 @@ export const insertMessage = insertion(
   'event',
 );
 
-/** A page of a task's messages, oldest first: all, or those of one worker's claims. */
+/** A page of a task's messages, oldest first: all, or those that belong to one worker's claims. */
 export const messagesPage = perShape((scope: Scope) =>
   prepared(`messagesPage ${scope}`, (db, p: PageParams) =>
     db
@@ -155,7 +158,7 @@ export const countMessages = perShape((scope: Scope) =>
   ),
 );
 
-/** A claim that an agent has, or once had, on a task. */
+/** A current or earlier claim of an agent on a task. */
 export const claimBy = prepared('claimBy', (db, p: { task_id: string; worker: string }) =>
   db
     .selectFrom('task_transitions')

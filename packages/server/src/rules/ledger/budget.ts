@@ -6,21 +6,22 @@ import type { Tx } from '../../storage/database.ts';
 import { counting, insertion, prepared, preparedSql } from '../../storage/prepared.ts';
 
 /**
- * What the platform may spend on its own tasks (contract section 6): so many of them about one poster's tasks in 24
- * hours, and so many credits for all in an hour. Both are reserved in the transaction that posts the task, and released
- * when it is cancelled, so that nobody can farm credits with an accomplice, however many requests come at once.
+ * The caps on system tasks (contract section 6): `perPosterPerDay` system tasks about one poster's tasks in 24 hours,
+ * and `creditsPerHour` credits for all of them in an hour. The transaction that posts a system task reserves both;
+ * they are released if the task is cancelled. So two accomplices cannot farm credits, even with simultaneous
+ * requests.
  *
- * Credits are summed up by periods of ten seconds: a window of an hour is then a few hundred rows, and what was reserved
- * counts at most ten seconds longer than an hour, never shorter.
+ * Credits are summed per period of ten seconds. So a window of an hour has a few hundred rows, and a reservation
+ * counts for an hour and at most ten seconds more, never less than an hour.
  */
 export const quotaMs = 24 * hourMs;
 const periodMs = 10 * secondMs;
-/** Periods that count besides the current one. */
+/** Number of earlier periods that count, in addition to the current one. */
 const periods = hourMs / periodMs;
 
 const periodOf = (atMs: number) => Math.floor(atMs / periodMs);
 
-/** The periods up to this one no longer count. */
+/** The last period that no longer counts. */
 export const spentPeriod = (nowMs: number) => periodOf(nowMs) - periods - 1;
 
 const holdAgent = prepared('holdAgent', (db, p: { id: string }, engine) =>
@@ -42,7 +43,10 @@ const spentSince = prepared('spentSince', (db, p: { since: number }) =>
     .where('period', '>', p.since),
 );
 
-/** Adds to the current period if the window then holds no more than `most`. No row: it would. Needs the purse held. */
+/**
+ * Adds to the current period, if the window then has at most `most` credits; else returns no row. Needs a locked
+ * purse.
+ */
 const spendIfLeft = preparedSql<{ period: number; since: number; credits: number; most: number }, { credits: number }>(
   'spendIfLeft',
   (p) => {
@@ -70,11 +74,13 @@ const deletePosted = prepared('deletePosted', (db, p: { task_id: string }) =>
 );
 
 /**
- * Reserves the price of a task of the platform. Locks the poster's row and then the platform's, which is its purse, so
- * call it before accounts and cursors are locked. With the purse held nobody else is spending, in whatever period.
+ * Reserves the price of a system task. Locks the poster's row and then the platform's, which stands for the purse, so
+ * call it before accounts and cursors are locked. While the purse is locked, no other transaction can spend, in any
+ * period.
  *
- * @param posterId whose task it is about; null when it is about none.
- * @returns whether there was enough left.
+ * @param posterId the poster of the task that it is about; null if it is not about a task.
+ * @param price credits.
+ * @returns whether both caps allow it.
  */
 export async function reserve(
   { ctx, tx, now }: Work,
@@ -89,13 +95,13 @@ export async function reserve(
   if (creditsPerHour === undefined) return true;
   const period = periodOf(now);
   const spending = { period, since: period - periods - 1, credits: price, most: creditsPerHour };
-  // Once the hour is spent nobody queues for the purse.
+  // If the budget of the hour is spent, do not wait for the lock on the purse.
   if ((await tx.first(spentSince, spending))!.credits + price > creditsPerHour) return false;
   await tx.first(holdAgent, { id: platformId });
   return (await tx.first(spendIfLeft, spending)) !== undefined;
 }
 
-/** Gives back what a task reserved that is cancelled. */
+/** Releases the reservation of a cancelled system task. */
 export function release(tx: Tx, task: { id: string; max_credits: number; created_at: number }): void {
   tx.send(deletePosted, { task_id: task.id });
   tx.send(unspend, { period: periodOf(task.created_at), credits: task.max_credits });

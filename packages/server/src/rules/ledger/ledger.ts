@@ -3,19 +3,19 @@ import { DomainError, invalid } from '../../ground/errors.ts';
 import * as queries from './queries.ts';
 
 /**
- * Double entry (contract section 4): every movement is a transfer whose entries sum to zero, written once and never
- * changed. Agents and escrows have a stored balance that can't go below zero; `mint`, where credits come from, and
- * `fees`, where the platform's part goes, are the sums of their entries: a row that every approval updates would put
- * all approvals in one line (5.9 times slower).
+ * Double-entry bookkeeping (contract section 4). Every movement of credits is a transfer with entries that sum to zero,
+ * written once and never changed. Agents and escrows have a stored balance that cannot go below zero. The balances of
+ * `mint`, the source of credits, and `fees`, the platform's income, are not stored but are the sums of their entries: a
+ * stored row would be updated by every approval and serialize them all (5.9 times slower).
  *
- * Nothing outside this folder writes to `accounts` or `ledger_entries`. Every verb here locks its accounts in the
- * order of their ids, so call it after all other updates of the transaction and only once.
+ * Only this folder writes to `accounts` and `ledger_entries`. Every function here locks accounts in the order of their
+ * ids, so call it once per transaction and task, after all other updates.
  */
 export const mintAccount = 'mint';
 export const feesAccount = 'fees';
 
 interface Transfer {
-  /** An id of kind `ledgerEntry`; each account sees its own leg of the transfer under it. */
+  /** An id of kind `ledgerEntry`; each account sees its own entry under this id. */
   readonly transferId: string;
   /** Epoch milliseconds. */
   readonly at: number;
@@ -29,22 +29,22 @@ interface Leg {
 
 const stored = (leg: Leg) => leg.account !== mintAccount && leg.account !== feesAccount;
 
-/** Opens a new agent's account with credits from the mint; `signup_bonus` in its ledger. */
+/** Opens a new agent's account with `bonus` credits from the mint, as `signup_bonus` in its ledger. */
 export function openAgentAccount(tx: Tx, transfer: Transfer, agentId: string, bonus: number): void {
   tx.send(queries.openAccount, { id: agentId, balance: bonus });
   if (bonus > 0) writeEntries(tx, transfer, null, mintLegs(agentId, bonus, 'signup_bonus'));
 }
 
 /**
- * What the operator may grant in all: half of the integers that are exact everywhere (2^53). The other half is for what
- * else comes from the mint, so that no balance and no sum ever leaves them.
+ * The most that the operator may grant in total, in credits: half of the largest exact integer (2^53). The other half
+ * is left for other credits from the mint, so that every balance and sum stays exact.
  */
 export const mostGranted = 2 ** 52;
 
 /**
- * Gives an agent credits from the mint. `reason` stands in its ledger.
+ * Gives an agent credits from the mint. `reason` is shown in its ledger.
  *
- * @throws DomainError `invalid_request` when more would be granted than can be counted exactly.
+ * @throws DomainError `invalid_request` if the sum of all grants would exceed `mostGranted`.
  */
 export async function grant(
   tx: Tx,
@@ -68,9 +68,9 @@ const mintLegs = (agentId: string, amount: number, reason: string): Leg[] => [
 ];
 
 /**
- * Puts a new task's price into its escrow.
+ * Moves a new task's `max_credits` from its poster to its escrow.
  *
- * @throws DomainError `insufficient_credits` when the poster has less than `amount`.
+ * @throws DomainError `insufficient_credits` if the poster's balance is lower.
  */
 export async function hold(
   tx: Tx,
@@ -99,16 +99,19 @@ interface Settlement {
   readonly worker_id: string;
   readonly max_credits: number;
   readonly credits_charged: number;
-  /** The platform's part in millionths. */
+  /** The platform's part of the payment, in millionths. */
   readonly fee_ppm: number;
 }
 
-/** The platform's part of a payment, rounded down to whole credits (contract section 4). */
+/** The platform's fee on a payment, rounded down to whole credits (contract section 4). */
 export function feeOf(creditsCharged: number, feePpm: number): number {
   return Math.floor((creditsCharged * feePpm) / 1_000_000);
 }
 
-/** Empties an approved task's escrow: to the worker what is charged less the fee, the rest back to the poster. */
+/**
+ * Empties an approved task's escrow: the charge minus the fee to the worker, the fee to `fees`, the rest to the
+ * poster.
+ */
 export async function settle(tx: Tx, transfer: Transfer, task: Settlement): Promise<void> {
   const fee = feeOf(task.credits_charged, task.fee_ppm);
   await emptyEscrow(tx, transfer, task, [
@@ -118,13 +121,13 @@ export async function settle(tx: Tx, transfer: Transfer, task: Settlement): Prom
   ]);
 }
 
-/** Pays for one of the platform's own tasks, from the mint and in full; `payment` in the worker's ledger. */
+/** Pays for a system task from the mint, without a fee, as `payment` in the worker's ledger. */
 export function pay(tx: Tx, transfer: Transfer, task: { id: string; worker_id: string; price: number }): void {
   tx.send(queries.deposit, { id: task.worker_id, amount: task.price });
   writeEntries(tx, transfer, task.id, mintLegs(task.worker_id, task.price, 'payment'));
 }
 
-/** Gives a cancelled or expired task's whole escrow back to its poster. */
+/** Returns the whole escrow of a cancelled or expired task to its poster. */
 export async function voidHold(
   tx: Tx,
   transfer: Transfer,
@@ -133,7 +136,10 @@ export async function voidHold(
   await emptyEscrow(tx, transfer, task, [{ account: task.poster_id, amount: task.max_credits, reason: 'refund' }]);
 }
 
-/** Pays `payments`, which sum to the task's price, out of its escrow. Agents' ids sort before tasks'. */
+/**
+ * Makes `payments`, which sum to `max_credits`, from a task's escrow. Locks agents first: their ids sort before
+ * tasks.
+ */
 async function emptyEscrow(
   tx: Tx,
   transfer: Transfer,

@@ -3,7 +3,7 @@ import { counting, insertion, type Params, perShape, prepared } from '../../stor
 import { openStates } from '../../ground/states.ts';
 import { statusIn } from '../../storage/status.ts';
 
-/** Takes from an account, unless that would take it below zero. */
+/** Takes credits from an account; changes no row if the balance is too low. */
 export const withdrawIfCovered = prepared('withdrawIfCovered', (db, p: { id: string; amount: number }) =>
   db
     .updateTable('accounts')
@@ -27,7 +27,7 @@ export interface TransferParams extends Record<string, string | number | null> {
   created_at: number;
 }
 
-/** Inserts a transfer of so many entries; entry `i` has the parameters `account_i`, `amount_i` and `reason_i`. */
+/** Inserts a transfer of `entries` entries; entry `i` has the parameters `account_i`, `amount_i` and `reason_i`. */
 export const insertEntries = perShape((entries: number) =>
   prepared(`insert${entries}Entries`, (db, p: TransferParams) =>
     db.insertInto('ledger_entries').values(
@@ -47,7 +47,7 @@ export const accountBalance = prepared('accountBalance', (db, p: { id: string })
   db.selectFrom('accounts').select('balance').where('id', '=', p.id),
 );
 
-/** What an agent has, and what its open tasks hold: in one statement, so that both are of the same moment. */
+/** An agent's balance and the escrow of its open tasks, in one statement so that both are of the same moment. */
 export const balanceAndEscrow = prepared('balanceAndEscrow', (db, p: { id: string }) =>
   db
     .selectFrom('accounts')
@@ -67,7 +67,7 @@ export const countEntries = counting('countEntries', (db, p: { id: string }) =>
   db.selectFrom('ledger_entries').select('account_id').where('account_id', '=', p.id),
 );
 
-/** A page of an agent's ledger, newest first, from below `before`. */
+/** A page of an agent's ledger, newest first, with transfer ids below `before`. */
 export const ledgerPage = prepared(
   'ledgerPage',
   (db, p: { id: string; before: string; limit: number; offset: number }) =>
@@ -86,7 +86,10 @@ const grantedKey = 'granted';
 const bigint = (value: unknown) => sql<number>`cast(${value} as bigint)`;
 const withGrant = (amount: number) => sql<number>`cast(meta.value as bigint) + ${bigint(amount)}`;
 
-/** Adds to the sum of all grants, if it stays within `most`; a row of its own, since to sum up the mint takes too long. */
+/**
+ * Adds to the sum of all grants, if it stays at most `most`. It is stored, because summing up the mint takes too
+ * long.
+ */
 export const countGrant = prepared('countGrant', (db, p: { amount: number; most: number }) =>
   db
     .insertInto('meta')

@@ -7,15 +7,15 @@ import { moveCreditsAndRecord } from './transition.ts';
 const batch = 100;
 
 /**
- * Puts the claimed tasks of suspended agents back on the board, one transaction a task: there may be any number of
- * them. The suspension runs it at once, the timers go on with what is left, whichever server began it.
+ * Puts the claimed tasks of suspended agents back on the board, in one transaction per task, because there may be any
+ * number of them. The suspension runs it at once; the timers, on any server, continue with the rest.
  */
 export async function releaseClaims(ctx: Ground): Promise<void> {
   for (const { id } of await ctx.db.all(agentsToRelease, { limit: batch })) {
     for (;;) {
       const claims = await ctx.db.all(claimsOf, { worker: id, limit: batch });
       const moved = await Promise.all(claims.map((task) => dismiss(ctx, task.id, id)));
-      // What is due is the clock's; what another server has moved is done.
+      // The remaining tasks are due, so the clock moves them, or another server has moved them.
       if (!moved.includes(true)) break;
     }
     await ctx.db.transact('end release', async (tx) => tx.send(endRelease, { id, now: ctx.clock.now() }));

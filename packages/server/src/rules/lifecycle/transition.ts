@@ -18,23 +18,24 @@ import { platformStatements } from '../tasks/statements.ts';
 import { tagsOf } from '../tasks/view.ts';
 
 interface Moved {
-  /** The agent who did it; null for the clock. */
+  /** The agent that did it; null for the clock. */
   readonly actorId: string | null;
-  /** Whose claim it is, or was until now. */
+  /** The worker of the claim, even if this transition ends the claim. */
   readonly workerId: string | null;
   /** The poster's rating of the worker, with an approval. */
   readonly rating?: number | null;
-  /** Events that follow from it besides its own. */
+  /** Further events to append with the transition's own. */
   readonly also?: readonly NewEvent[];
 }
 
 /**
- * Everything that goes with a transition once its guarded statement has changed the task's row: the board, how the
- * agents stand, the credits, the events, the row of the history, and after the commit the wake-up.
+ * Carries out the consequences of a transition, after its guarded statement has changed the task's row: the board,
+ * the agents' standing, the credits, the events, the row of the history, and a signal after the commit.
  *
- * On PostgreSQL this is also the order of the locks (a platform's task before the one it is about, matches, trust,
- * agents, the platform's budget, accounts, cursors, each by id), which every transaction keeps to, so that none waits
- * for one that waits for it. One that moves several tasks does the first half for all of them, then the second.
+ * On PostgreSQL this is also the order of row locks: a system task before the task that it is about, then matches,
+ * trust, agents, the platform's budget, accounts and event cursors, each by id. Every transaction keeps this order,
+ * so that none deadlock. A transaction that moves several tasks calls `recordStandingAndWithdraw` for all of them,
+ * then `moveCreditsAndTell` for all.
  */
 export async function moveCreditsAndRecord(
   work: Work,
@@ -48,7 +49,7 @@ export async function moveCreditsAndRecord(
   if (task.kind !== 'work' && endsClaim(row) && stateOf(row.to).isOnBoard) await withdraw(work, task.id);
 }
 
-/** The first half: the board, how the agents stand, and what the platform need not ask any more. */
+/** The first half: the board, the agents' standing, and system tasks that are no longer needed. */
 export async function recordStandingAndWithdraw(
   work: Work,
   name: TransitionName,
@@ -61,7 +62,7 @@ export async function recordStandingAndWithdraw(
   await withdrawUnneeded(work, row, task);
 }
 
-/** The second half: credits, events, history. Its locks are those that transactions meet on. */
+/** The second half: credits, events and history. Its locks are the most contended ones, so they come last. */
 export async function moveCreditsAndTell(
   work: Work,
   name: TransitionName,
@@ -100,7 +101,7 @@ function moveOnBoard(tx: Tx, row: Transition, task: RecordedTask): void {
   moveEntries(tx, 'board_tags', { task, tags: tagsOf(task) }, isOnBoard);
 }
 
-/** What a transition says about the agents: what they have done, and how well. */
+/** Updates the agents' counts, sums and trust. */
 function judge(
   { ctx: { config }, tx, now }: Work,
   { judges }: Transition,
@@ -133,13 +134,13 @@ function judge(
   }
 }
 
-/** Withdraws the platform's task about this one that is no longer needed, unless somebody has it in hand. */
+/** Withdraws the system task about this task that a transition makes unnecessary, unless a worker has claimed it. */
 async function withdrawUnneeded(work: Work, { drops }: Transition, task: RecordedTask): Promise<void> {
   const id = drops === undefined ? null : drops === 'matching' ? task.matching_id : task.verifying_id;
   if (id !== null && (await work.tx.first(lockPostedTask, { id })) !== undefined) await withdraw(work, id);
 }
 
-/** Withdraws a task of the platform that nobody has in hand, if nobody needs it any more. */
+/** Withdraws a posted system task, if it is no longer needed. */
 async function withdraw(work: Work, id: string): Promise<void> {
   const task = await work.tx.first(platformStatements.withdraw, { id, now: work.now });
   if (task === undefined) return;
@@ -168,7 +169,10 @@ async function moveCredits(
   return ledger.settle(tx, transfer, { ...task, worker_id: workerId, credits_charged: task.credits_charged });
 }
 
-/** Appends the events of a transition, and answers which numbers its two parties' own ones got. */
+/**
+ * Appends the events of a transition, in the order of the agents' ids. @returns the numbers of the parties' own
+ * events.
+ */
 async function tell(
   work: Work,
   { tells }: Transition,
@@ -190,7 +194,7 @@ async function tell(
   return numbers;
 }
 
-/** What an event of each type would say about this transition (contract section 8). */
+/** The data that an event of each type would have for this transition (contract section 8). */
 function eventData(task: RecordedTask, { workerId, rating }: Moved) {
   const worker = { worker_id: workerId };
   return {

@@ -3,18 +3,18 @@ import type { Ground } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
 import * as queries from './queries.ts';
 
-/** Something done with the admin key. What it found and what it left hold no keys. */
+/** An action with the admin key. `before` and `after` must not contain API keys. */
 interface Action {
   readonly action: AdminAction['action'];
-  /** The id of the agent or report that it was done to. */
+  /** Id of the agent or report that was changed. */
   readonly subject: string;
   readonly before: Readonly<Record<string, unknown>>;
   readonly after: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Writes an action into the operator's log, in the transaction that carries it out: what was refused or only answered
- * again leaves no row. An action that finds everything as it would have it is logged all the same.
+ * Writes an action into the operator's log, in the transaction that carries it out. So refused requests and repeated
+ * replies leave no row. An action that changes nothing, because everything is already so, is logged too.
  */
 export function logAction(
   { ctx, address }: { ctx: Ground; address: string },

@@ -8,7 +8,7 @@ export type ActionRow = Selectable<Schema['admin_actions']>;
 
 export const insertReport = insertion('reports', 'id', 'task_id', 'reporter_id', 'reason', 'status', 'created_at');
 
-/** A report, held so that what the log says of it before a decision is what the decision found. */
+/** Locks a report before a decision, so that the log's `before` is what the decision found. */
 export const holdReport = prepared('holdReport', (db, p: { id: string }, engine) =>
   engine.hold(db.selectFrom('reports').selectAll().where('id', '=', p.id)),
 );
@@ -32,7 +32,7 @@ interface Page extends Params {
 
 type ReportFilter = ReportStatus | 'any';
 
-/** A page of the reports of a status, newest first. */
+/** A page of reports with a status, newest first. */
 export const reportsPage = perShape((status: ReportFilter) =>
   prepared(`reportsPage ${status}`, (db, p: Page) =>
     db

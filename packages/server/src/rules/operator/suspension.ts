@@ -3,12 +3,12 @@ import type { EventStreams } from '../events/streams.ts';
 import type { TaskWatch } from '../tasks/watch.ts';
 
 /**
- * How long after a suspension its claims are still looked for: a claim that was under way may commit after the
- * suspension, but no transaction lasts this long.
+ * The time after a suspension in which the agent's claims are still released: a claim in progress may commit after the
+ * suspension. No transaction lasts this long.
  */
 export const releaseMs = minuteMs;
 
-/** What agents have open on this server: requests that wait. */
+/** The requests of agents that wait on this server. */
 export interface Open {
   readonly watch: TaskWatch;
   readonly streams: EventStreams;

@@ -1,8 +1,8 @@
 import { prepared } from '../../storage/prepared.ts';
 
-/** What the clock has to do, and the tasks for which it failed to do so. */
+/** Tasks that the clock must move, and those that it failed to move. */
 
-/** The tasks whose time has come, the longest overdue first, without those set aside. */
+/** Due tasks, longest overdue first, except those set aside after a failure. */
 export const dueTasks = prepared('dueTasks', (db, p: { now: number; limit: number }) =>
   db
     .selectFrom('tasks')
@@ -23,7 +23,7 @@ export const dueTasks = prepared('dueTasks', (db, p: { now: number; limit: numbe
     .limit(p.limit),
 );
 
-/** When the clock acts next, after `after`. */
+/** The next due time later than `after`. */
 export const nextDueAt = prepared('nextDueAt', (db, p: { after: number }) =>
   db.selectFrom('tasks').select('due_at').where('due_at', '>', p.after).orderBy('due_at').limit(1),
 );
@@ -47,7 +47,7 @@ export const clearStuckTimer = prepared('clearStuckTimer', (db, p: { task_id: st
   db.deleteFrom('stuck_timers').where('task_id', '=', p.task_id),
 );
 
-/** A task whose time has come, held for this transaction; none when another node holds it or it is not due. */
+/** Locks a due task; no row if another server has locked it or it is not due. */
 export const lockDueTask = prepared('lockDueTask', (db, p: { id: string; now: number }, engine) =>
   engine.skipLocked(
     db.selectFrom('tasks').selectAll('tasks').where('tasks.id', '=', p.id).where('due_at', '<=', p.now),

@@ -3,14 +3,14 @@ import { boardStates } from '../../ground/states.ts';
 import { statusIn } from '../../storage/status.ts';
 import type { TaskExpressions } from './queries.ts';
 
-/** Conditions on the agents that a claim meets besides the task's state. */
+/** Conditions of a claim on agents, in addition to the task's state. */
 
 interface Claim {
   readonly actor: string;
   readonly now: number;
 }
 
-/** Nothing stands between this agent and a task: neither it nor the poster is suspended, nor must it pause. */
+/** Neither the agent nor the poster is suspended, and the agent is not in its cooldown. */
 export const mayClaim = (eb: TaskExpressions, { actor, now }: Claim) =>
   eb.not(
     eb.exists(
@@ -27,17 +27,20 @@ export const mayClaim = (eb: TaskExpressions, { actor, now }: Claim) =>
     ),
   );
 
-/** Never asked to match or check this task: whoever was, knows what others do not (contract section 6). */
+/** The agent never had a system task about this task, which would give it an advantage (contract section 6). */
 export const isNoInspector = (eb: TaskExpressions, { actor }: Claim) =>
   eb(sql`replace(inspectors, ${actor}, '')`, '=', eb.ref('inspectors'));
 
-/** A task of the platform is of no use any more: somebody has had in hand what was to be matched, or what was to be checked has changed. */
+/**
+ * A system task is no longer useful: the task to match has been claimed or has left the board, or the delivery to
+ * verify has changed.
+ */
 export const hasMovedOn = sql<SqlBool>`(tasks.kind = 'match' and (not (${statusIn('about.status', boardStates)}) or about.claim_number > 0)
   or tasks.kind = 'verify' and about.version <> tasks.about_version)`;
 
 /**
- * One that takes the platform's tasks, and is no party of what this one is about; which has not moved on, so that nobody
- * is paid for what nobody needs.
+ * The agent may claim a system task: it accepts system tasks and is no party of what the task is about. The system task
+ * must still be useful, so that nobody is paid for an answer that is not needed.
  */
 export const mayHelp = (eb: TaskExpressions, { actor }: Claim) =>
   eb.and([
@@ -63,9 +66,8 @@ export const mayHelp = (eb: TaskExpressions, { actor }: Claim) =>
   ]);
 
 /**
- * Whether anybody could do one of the platform's tasks about this one: an agent that takes them and is none of its
- * parties. Asked in the statement that makes it necessary, which spares a look of its own. SQLite answers with a count,
- * PostgreSQL with a flag.
+ * Whether an infra agent that is no party of this task could do a system task about it. It is a column of the statement
+ * that may need a system task, which saves a query. SQLite returns 0 or 1, PostgreSQL a boolean.
  */
 export const hasHelper = sql<number | boolean>`exists (
   select 1 from agents as helper where helper.accepts_system_tasks = 1 and helper.suspended_at is null

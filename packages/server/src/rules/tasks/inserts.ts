@@ -4,7 +4,7 @@ import { insertion, prepared } from '../../storage/prepared.ts';
 import { hasHelper } from './guards.ts';
 import { recordedColumns } from './queries.ts';
 
-/** Whether any agent says in words what it is good at. */
+/** Whether the word index has any entry, so that the matcher can find somebody. */
 const hasWords = sql<number | boolean>`exists (select 1 from agent_words)`.as('has_words');
 
 export const insertTask = prepared(

@@ -4,26 +4,29 @@ import { counting, listed, type Params, perShape, prepared } from '../../storage
 import type { Schema } from '../../storage/schema.ts';
 
 /**
- * The lists of an agent's own tasks. A page is read in two steps, first which tasks and how long their
- * texts are, then the tasks themselves, so that a page of the longest texts can be cut short before it is in memory.
+ * The lists of an agent's own tasks. A page is read in two steps: first the ids and the lengths of the texts, then the
+ * tasks themselves. So a page of very long texts can be cut before the texts are in memory.
  */
 interface PageRow {
   readonly id: string;
   readonly created_at: number;
-  /** Characters of text that the task brings into a reply. */
+  /** Number of characters that the task's texts add to a reply. */
   readonly size: number;
 }
 
-/** Where a page begins: behind this task in the list's order. */
+/** A page begins after this task in the order of the list. */
 type Position = Pick<PageRow, 'id' | 'created_at'>;
 
-/** The platform's own tasks show the texts of what they are about twice; each candidate's id stands for 2,000 characters. */
+/**
+ * System tasks show the texts of the task that they are about twice. Each candidate's id counts as 2,000 characters,
+ * for its `good_at`.
+ */
 const textSize = sql<number>`coalesce(length(tasks.need), 0) + coalesce(length(tasks.context), 0) + coalesce(length(tasks.result), 0)
   + coalesce((select 2 * (length(about.need) + coalesce(length(about.context), 0) + coalesce(length(about.result), 0))
       from tasks as about where about.id = tasks.about_id), 0)
   + coalesce(200 * length(tasks.candidates), 0)`;
 
-/** The tasks of a page with the length of their texts, which are looked at for these alone, not for those before. */
+/** Adds the length of the texts to the tasks of a page. Texts of tasks before the page are not read. */
 function withSizes(db: Kysely<Schema>, page: SelectQueryBuilder<Schema, never, Position>) {
   return db
     .selectFrom(page.as('page'))
@@ -31,7 +34,7 @@ function withSizes(db: Kysely<Schema>, page: SelectQueryBuilder<Schema, never, P
     .select(['page.id', 'page.created_at', textSize.as('size')]);
 }
 
-/** How long the texts of so many tasks are, parameters `id_0`, `id_1`, …: looked at before they are in memory. */
+/** The lengths of the texts of `count` tasks (parameters `id_0`, `id_1`, …), without loading the texts. */
 export const sizesByIds = perShape((count: number) =>
   prepared(`sizesOf${count}Tasks`, (db, p: Params) =>
     db
@@ -43,7 +46,7 @@ export const sizesByIds = perShape((count: number) =>
 
 type Role = 'poster' | 'worker';
 
-/** Which of an agent's tasks: a shape of the prepared queries below, `role/status`, each part a name or `any`. */
+/** The shape of the queries below, `<role>/<status>`; `any` stands for all. */
 export const mineShape = (role: Role | undefined, status: TaskStatus | undefined) =>
   `${role ?? 'any'}/${status ?? 'any'}`;
 
@@ -51,13 +54,13 @@ interface MineParams extends Params {
   agent: string;
   before_created_at: number;
   before_id: string;
-  /** How many of the newest of each role and status can be on the page: offset and limit together. */
+  /** Rows read per role and status: the sum of offset and limit. */
   reach: number;
 }
 
 /**
- * An agent's tasks before a position: for each role and status the newest few, by an index that has exactly that
- * order. So an agent with a hundred thousand tasks pays for a page, not for the tasks.
+ * An agent's tasks before a position: the newest `reach` of each role and status, by an index in that order. So the
+ * cost depends on the page, even for an agent with a hundred thousand tasks.
  */
 function mine(db: Kysely<Schema>, p: MineParams, shape: string) {
   const [role, status] = shape.split('/');
@@ -102,7 +105,7 @@ export const minePage = perShape((shape: string) =>
   ),
 );
 
-/** How many tasks an agent has, counted up to `limit`. `reach` must be the limit too. */
+/** The number of an agent's tasks, at most `limit`. `reach` must equal the limit. */
 export const countMine = perShape((shape: string) =>
   counting(
     `countMine ${shape}`,
@@ -111,7 +114,7 @@ export const countMine = perShape((shape: string) =>
   ),
 );
 
-/** So many tasks by their ids, parameters `id_0`, `id_1`, …, with what is shown of their posters. */
+/** `count` tasks by id (parameters `id_0`, `id_1`, …), with their posters' ratings. */
 export const tasksByIds = perShape((count: number) =>
   prepared(`tasks${count}ByIds`, (db, p: Params) =>
     db

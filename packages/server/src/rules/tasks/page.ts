@@ -5,10 +5,15 @@ import type { Ratings } from '../reputation/reputation.ts';
 import { sizesByIds, tasksByIds } from './lists.ts';
 import type { TaskRow } from './queries.ts';
 
-/** A page ends early when its tasks' texts are longer than this together: a hundred of the longest would be 260 MB. */
+/** A page ends early if the texts of its tasks are longer than this in total: 100 of the longest would take 260 MB. */
 const pageCharacters = 4_000_000;
 
-/** What a page holds of `rows`, which may be one more than `limit`; and whether the list ends with it. */
+/**
+ * Cuts the rows of a page to `limit` and to `pageCharacters`, but keeps at least one.
+ *
+ * @param rows at most `limit + 1` rows.
+ * @returns the rows of the page, and whether the list ends with it.
+ */
 export function cutBySize<R extends { readonly size: number }>(
   rows: readonly R[],
   limit: number,
@@ -23,10 +28,10 @@ export function cutBySize<R extends { readonly size: number }>(
   return { kept, isLast: kept.length === rows.length };
 }
 
-/** The few statements for a page's tasks. */
+/** Sizes of the statements for a list of ids. */
 const idCounts = [1, 5, 20, limits.pageSize + 1] as const;
 
-/** Adds to each row how long its task's texts are. */
+/** Adds the length of its task's texts to each row, in characters. */
 export async function withSizes<R extends { readonly id: string }>(
   reader: Reader,
   rows: readonly R[],
@@ -38,7 +43,7 @@ export async function withSizes<R extends { readonly id: string }>(
   return rows.map((row) => ({ ...row, size: sizes.get(row.id) ?? 0 }));
 }
 
-/** Reads tasks with what is shown of their posters, in the order given. */
+/** Reads tasks with their posters' ratings, in the order of `rows`. */
 export async function readByIds(
   reader: Reader,
   rows: readonly { readonly id: string }[],

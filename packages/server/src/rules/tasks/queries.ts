@@ -7,10 +7,10 @@ import type { Schema } from '../../storage/schema.ts';
 import { statusIn } from '../../storage/status.ts';
 import { isActive } from '../agents/queries.ts';
 
-/** Looks at a task and at its history. */
+/** A task. The queries here read tasks and their history. */
 export type TaskRow = Selectable<Schema['tasks']>;
 
-/** What the consequences of a transition depend on (`lifecycle/transition.ts`). */
+/** The columns that the consequences of a transition need (`lifecycle/transition.ts`). */
 export const recordedColumns = [
   'id',
   'kind',
@@ -34,7 +34,7 @@ export const recordedColumns = [
   'grace_deadline_at',
 ] as const satisfies readonly (keyof TaskRow)[];
 
-/** The same, and what the verb and its reply need. Statements return no other columns: each of them costs time. */
+/** Also the columns that verbs and replies need. Statements return no others, because each column costs time. */
 export const movedColumns = [
   ...recordedColumns,
   'need',
@@ -56,7 +56,7 @@ export type MovedTask = Pick<TaskRow, (typeof movedColumns)[number]>;
 
 export type TaskExpressions = ExpressionBuilder<Schema, 'tasks'>;
 
-/** Whether the agent in a column of the task is suspended. */
+/** Whether the agent named by a column of the task is suspended. */
 export const isSuspended = (eb: TaskExpressions, column: 'poster_id' | 'worker_id') =>
   eb.not(isActive(eb.ref(`tasks.${column}`)));
 
@@ -64,7 +64,7 @@ export const taskById = prepared('taskById', (db, p: { id: string }) =>
   db.selectFrom('tasks').selectAll().where('id', '=', p.id),
 );
 
-/** The versions of many tasks, as a JSON list of their ids. */
+/** The versions of the tasks in a JSON list of ids. */
 export const taskVersions = prepared('taskVersions', (db, p: { tasks: string }, engine) =>
   db.selectFrom('tasks').select(['id', 'version']).where(engine.isListed('id', p.tasks)),
 );
@@ -74,7 +74,7 @@ export const transitionAt = prepared('transitionAt', (db, p: { task_id: string; 
   db.selectFrom('task_transitions').selectAll().where('task_id', '=', p.task_id).where('version', '=', p.version),
 );
 
-/** The end of the newest claim that is over: the row of the history that took the task from its worker. */
+/** The end of the last claim that is over: the newest row of the history that took the task from a worker. */
 export const latestClaimEnd = prepared('latestClaimEnd', (db, p: { task_id: string }) =>
   db
     .selectFrom('task_transitions')
@@ -85,7 +85,7 @@ export const latestClaimEnd = prepared('latestClaimEnd', (db, p: { task_id: stri
     .limit(1),
 );
 
-/** A task on the board, held for this transaction; none when another one holds it. */
+/** Locks a task on the board; no row if another transaction has locked it. */
 export const lockPostedTask = prepared('lockPostedTask', (db, p: { id: string }, engine) =>
   engine.skipLocked(
     db.selectFrom('tasks').select('tasks.id').where('tasks.id', '=', p.id).where(statusIn('status', boardStates)),
@@ -93,7 +93,7 @@ export const lockPostedTask = prepared('lockPostedTask', (db, p: { id: string },
   ),
 );
 
-/** Tasks that an agent loses when it is suspended: those that it has claimed and not delivered. */
+/** The tasks that an agent loses when it is suspended: claimed and not delivered. */
 export const claimsOf = prepared('claimsOf', (db, p: { worker: string; limit: number }) =>
   db
     .selectFrom('tasks')

@@ -13,13 +13,16 @@ import { isParty } from './view.ts';
 interface Attempt {
   readonly taskId: string;
   readonly actorId: string;
-  /** The claim that it is meant for, where the agent names one. */
+  /** The claim that the agent means; null if it names none. */
   readonly claimNumber?: number | null;
 }
 
 /**
- * Why a guarded statement changed nothing: there is no such task, it is not this agent's to move, or its state does
- * not allow it, asked in the order that the transition's row says.
+ * Finds out why a guarded statement changed no row: there is no such task, the agent may not move it, or its state does
+ * not allow it. The transition's row (`asksFirst`) says which of the last two is checked first.
+ *
+ * @returns the error to throw; never undefined.
+ * @throws DomainError for a claim, like `refuseIfBarred`.
  */
 export async function refusal(
   { tx, now }: Pick<Work, 'tx' | 'now'>,
@@ -53,11 +56,11 @@ export async function refusal(
       'Leave out claim_number, or give the current one, to act on the current claim.',
     );
   }
-  // Another request moved the task between the statement and this look at it.
+  // Another request moved the task between the statement and this read.
   return conflict('The task was changed by another request at the same moment', 'Read the task and decide again.');
 }
 
-/** Why an agent may not take one of the platform's tasks, or a task that it was asked about (contract section 6). */
+/** Why an agent may not claim a system task, or a task that it had a system task about (contract section 6). */
 async function refusalOfHelp(tx: Tx, task: TaskRow, agentId: string): Promise<DomainError | undefined> {
   if (!stateOf(task.status).isOnBoard) return undefined;
   if (task.kind === 'work') {
@@ -82,10 +85,11 @@ async function refusalOfHelp(tx: Tx, task: TaskRow, agentId: string): Promise<Do
 }
 
 /**
- * Whether an agent must not pick up anything now.
+ * Checks that an agent may pick up tasks now.
  *
- * @returns how it stands, when it may.
- * @throws DomainError `pickups_paused` after too many abandoned claims (contract section 3), `agent_suspended`.
+ * @param now epoch milliseconds.
+ * @returns the agent's row.
+ * @throws DomainError `pickups_paused` during the cooldown (contract section 3), `agent_suspended`, `agent_not_found`.
  */
 export async function refuseIfBarred(
   db: Reader,
@@ -105,7 +109,7 @@ export async function refuseIfBarred(
   );
 }
 
-/** A suspended poster's task is on nobody's board until the suspension ends (contract section 10). */
+/** Whether a posted task is hidden, because its poster is suspended (contract section 10). */
 export async function isHidden(db: Reader, task: Pick<TaskRow, 'status' | 'poster_id'>): Promise<boolean> {
   if (!stateOf(task.status).isOnBoard) return false;
   const poster = await db.first(standingOf, { id: task.poster_id });
@@ -116,7 +120,7 @@ const lostClaim = () =>
   conflict('Your claim on this task has timed out', 'If it is on the board again, pick it up once more.');
 
 async function lostToTheClock(tx: Tx, task: TaskRow, agentId: string): Promise<boolean> {
-  // With a newer claim running, the latest claim is somebody else's.
+  // If the task has a worker, the last ended claim is not the current one.
   if (task.worker_id !== null) return false;
   const end = await tx.first(latestClaimEnd, { task_id: task.id });
   return end?.worker_id === agentId && end.actor_id === null;

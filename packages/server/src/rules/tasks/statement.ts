@@ -14,15 +14,15 @@ import type { Schema } from '../../storage/schema.ts';
 import { hasHelper } from './guards.ts';
 import { movedColumns, type TaskExpressions } from './queries.ts';
 
-/** Builds the statement of a transition from its row in `machine.ts`. */
+/** The columns that a transition changes in addition to the state and the version. */
 export type TaskUpdate = UpdateObject<Schema, 'tasks'>;
 
-/** One more than a column has. */
+/** The value of a column plus one. */
 export const plusOne =
   (column: 'version' | 'claim_number' | 'rejection_count' | 'claim_rejections') => (eb: TaskExpressions) =>
     eb(column, '+', 1);
 
-/** What goes with every transition that takes a task from its worker. */
+/** The columns that change with every transition that ends a claim. */
 const releaseClaim: TaskUpdate = {
   worker_id: null,
   matching_id: null,
@@ -34,8 +34,13 @@ const releaseClaim: TaskUpdate = {
 };
 
 /**
- * The statement of a transition: the guard of its row in `machine.ts` as the WHERE clause, the next state and what
- * goes with it as the SET clause. It changes one row or none; of any number who try at once, one changes it.
+ * Builds the guarded statement of a transition from its row in `machine.ts`: the guard is the WHERE clause, the next
+ * state and the other changes are the SET clause. It changes one row or none. If several requests run it at once,
+ * only one changes the row.
+ *
+ * @param set the columns to change in addition to the state and the version.
+ * @param guard conditions in addition to id, state and kind.
+ * @param condition the guard in words, for the name of the prepared statement.
  */
 export function transitionStatement<P extends { id: string; now: number }>(
   name: TransitionName,
@@ -48,7 +53,7 @@ export function transitionStatement<P extends { id: string; now: number }>(
   return prepared(`${name}${condition}`, (db, p: P & Params) =>
     db
       .updateTable('tasks')
-      // As one object: a column may be named once in a statement.
+      // One object, because a column may be set only once in a statement.
       .set({
         status: sql.lit(row.to),
         version: plusOne('version'),
@@ -64,7 +69,9 @@ export function transitionStatement<P extends { id: string; now: number }>(
   );
 }
 
-/** A transition by a person: theirs to make, and no clock row due, be the clock's own pass ever so late. */
+/**
+ * A transition by an agent. The agent must have the role, and no deadline may have passed, even if the clock is late.
+ */
 export function byPerson<P extends { id: string; now: number; actor: string }>(
   name: PersonTransition,
   set: (params: P) => TaskUpdate,
@@ -85,7 +92,7 @@ export function byPerson<P extends { id: string; now: number; actor: string }>(
   );
 }
 
-/** A transition by the clock: its own deadline is the one that is due, in the claim that the timer saw. */
+/** A transition by the clock: its deadline must be the one that is due, in the claim that the timer read. */
 export function byClock(name: ClockTransition, set: TaskUpdate = {}) {
   const column = transition(name).clock!;
   return transitionStatement<{ id: string; now: number; claim_number: number }>(

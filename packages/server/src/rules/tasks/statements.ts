@@ -10,7 +10,7 @@ import { hasMovedOn, isNoInspector, mayClaim, mayHelp } from './guards.ts';
 import { isSuspended, type TaskExpressions } from './queries.ts';
 import { byClock, byPerson, plusOne, type TaskUpdate, transitionStatement } from './statement.ts';
 
-/** One guarded statement for each row of the table of transitions, with what it changes besides the state. */
+/** One guarded statement for each row of the table of transitions, with the columns that it changes. */
 
 interface PersonParams extends Params {
   id: string;
@@ -18,12 +18,12 @@ interface PersonParams extends Params {
   actor: string;
 }
 interface ClaimParams extends PersonParams {
-  /** Now, rounded up to the second from which the claim's time counts. */
+  /** Start of the claim's time: now, rounded up to a whole second. */
   from: number;
   default_timeout: number;
 }
 interface WorkerParams extends PersonParams {
-  /** The claim that the worker means, or null for whichever is current. */
+  /** The claim that the worker means; null for the current one. */
   claim_number: number | null;
 }
 interface DeliverParams extends WorkerParams {
@@ -39,11 +39,14 @@ interface RejectParams extends PersonParams {
   max_rejections: number;
 }
 
-/** A period that the task may set for itself, counted from the whole second `from`; else the configured one. */
+/**
+ * The end of a period that starts at `from`: of the task's own length in minutes, or of the configured one in
+ * milliseconds.
+ */
 const after = (from: number, minutes: 'claim_timeout_minutes' | 'review_timeout_minutes', defaultMs: number) =>
   sql<number>`${from} + coalesce(${sql.ref(minutes)} * 60000, ${defaultMs})`;
 
-/** A deadline survives a rejection only if it does not fall before the end of the grace (contract section 3). */
+/** A rejection removes a deadline that is before the end of the grace (contract section 3). */
 const unlessBefore = (column: 'deadline_at' | 'claim_deadline_at', graceEnd: number) =>
   sql<number | null>`case when ${sql.ref(column)} >= ${graceEnd} then ${sql.ref(column)} end`;
 
@@ -62,7 +65,7 @@ const rejection = (p: RejectParams): TaskUpdate => ({
   verifier_id: null,
 });
 
-/** Every transition but `post`, which inserts. */
+/** The transitions by agents, except `post`, which is an insert. */
 export const personStatements = {
   claim: byPerson<ClaimParams>(
     'claim',
@@ -132,7 +135,7 @@ export const clockStatements = {
   expireSystem: byClock('expireSystem'),
 } satisfies Record<ClockTransition, unknown>;
 
-/** What follows from the operator's doing, where the clock has nothing due. */
+/** Transitions that follow from an action of the operator, if no deadline has passed. */
 export const adminStatements = {
   dismissWorker: transitionStatement<{ id: string; now: number }>(
     'dismissWorker',
@@ -142,7 +145,7 @@ export const adminStatements = {
   ),
 } satisfies Record<AdminTransition, unknown>;
 
-/** What follows from something else in the same transaction. */
+/** Transitions that follow from another change in the same transaction. */
 export const platformStatements = {
   withdraw: transitionStatement<{ id: string; now: number }>(
     'withdraw',

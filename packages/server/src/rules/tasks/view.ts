@@ -4,11 +4,11 @@ import { wireTime } from '../../ground/clock.ts';
 import type { MovedTask } from './queries.ts';
 import { stateOf } from '../../ground/states.ts';
 
-/** How a task's row looks on the wire (contract section 2). */
+/** The wire format of tasks (contract section 2). */
 
 /**
- * For its parties, and for the agent that checks the delivery. A delivery shows while it counts; once rejected, it is
- * evidence and shows no more. What was found of it is for the two parties alone.
+ * A task as its parties and its verifier see it. The delivery is shown until it is rejected; after that it is only
+ * kept as evidence. The verification is shown only to the two parties.
  */
 export function taskView(task: MovedTask, readerId: string): TaskResponse {
   const { showsDelivery: delivered } = stateOf(task.status);
@@ -61,12 +61,12 @@ const publicView = (task: MovedTask, poster: Ratings) => ({
   claim_timeout_minutes: task.claim_timeout_minutes,
 });
 
-/** For the agent who has just picked it up. */
+/** A task as the agent sees it that has just picked it up. */
 export function pickupView(task: MovedTask, poster: Ratings): TaskPickupResponse {
   return { ...publicView(task, poster), claim_number: task.claim_number };
 }
 
-/** For whoever browses the board; `rank` is its own among those chosen for the task. */
+/** A task on the board. `rank`: the reader's rank among the matched agents; null if it is not one of them. */
 export function boardView(task: MovedTask, poster: Ratings, rank: number | null): BoardTask {
   const match = { is_matched: rank !== null, match_rank: rank };
   return { ...publicView(task, poster), ...match, rejection_count: task.rejection_count };

@@ -5,11 +5,11 @@ import type { TaskRow } from './queries.ts';
 import { taskById } from './queries.ts';
 import type { Subscription, TaskWatch } from './watch.ts';
 
-/** Who waits for which task, and how long. */
+/** A request that waits for a task to change. */
 interface Wait {
   readonly taskId: string;
   readonly agentId: string;
-  /** Cut to `MAX_WAIT_SECONDS`. */
+  /** The longest wait; limited to `maxWaitSeconds`. */
   readonly seconds: number;
   /** Aborted when the caller no longer listens. */
   readonly signal: AbortSignal;
@@ -18,11 +18,11 @@ interface Wait {
 type WaitContext = Ground & { readonly watch: TaskWatch };
 
 /**
- * Waits, without a connection to the database, until `settled` holds for a task, or the time is up, or nobody listens
- * any more, or the server stops.
+ * Waits until `settled` holds for a task, the time is up, the caller has gone, or the server stops. Holds no database
+ * connection while it waits.
  *
- * @returns the task as it is then; undefined when there is none.
- * @throws DomainError `agent_suspended` when whoever waits is suspended meanwhile.
+ * @returns the task as it is then; undefined if it does not exist.
+ * @throws DomainError `agent_suspended` if the agent is suspended during the wait.
  */
 export async function waitForTask(
   ctx: WaitContext,
@@ -31,7 +31,7 @@ export async function waitForTask(
 ): Promise<TaskRow | undefined> {
   const subscription = ctx.watch.subscribe(taskId, agentId);
   const time = { isUp: false };
-  // Not by comparing times: a clock that is set back must not make the wait longer.
+  // A timer, not a comparison of times, so that a clock that is set back does not make the wait longer.
   const cancel = ctx.clock.after(Math.min(seconds, ctx.config.maxWaitSeconds) * secondMs, () => {
     time.isUp = true;
     subscription.wake();

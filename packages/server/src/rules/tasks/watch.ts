@@ -1,24 +1,24 @@
-/** Requests that may wait at once; the next one is answered at once with the state as it is. */
+/** Maximum number of waiting requests. Further ones are answered at once with the current state. */
 const mostWaiters = 20_000;
 
-/** Wakes the long polls of this node. Holds no state of tasks: whoever is woken reads it anew. */
+/** Wakes the long polls of this server. Holds no state of tasks: a request that is woken reads the task again. */
 export class TaskWatch {
   readonly #byTask = new Map<string, Set<Subscription>>();
   readonly #byAgent = new Map<string, Set<Subscription>>();
   #count = 0;
   #closed = false;
 
-  /** How many requests wait. */
+  /** The number of waiting requests. */
   get count(): number {
     return this.#count;
   }
 
-  /** What they wait for. */
+  /** The ids of the tasks that requests wait for. */
   get tasks(): Iterable<string> {
     return this.#byTask.keys();
   }
 
-  /** Starts to listen on an agent's behalf. Do so before reading the state, so that no change falls between. */
+  /** Subscribes an agent to changes of a task. Call it before reading the task, so that no change is missed. */
   subscribe(taskId: string, agentId: string): Subscription {
     const subscription = new Subscription(() => {
       if (!remove(this.#byTask, taskId, subscription)) return;
@@ -35,12 +35,12 @@ export class TaskWatch {
     return subscription;
   }
 
-  /** Tells who waits that the task has changed. Call it after the commit. */
+  /** Wakes the requests that wait for a task. Call it after the commit. */
   wake(taskId: string): void {
     for (const subscription of this.#byTask.get(taskId) ?? []) subscription.wake();
   }
 
-  /** Wakes who has seen an older version of a task. */
+  /** Wakes the requests that have read an older version of a task. */
   note(taskId: string, version: number): void {
     for (const subscription of this.#byTask.get(taskId) ?? []) if (subscription.seen < version) subscription.wake();
   }
@@ -50,7 +50,7 @@ export class TaskWatch {
     for (const subscription of this.#byAgent.get(agentId) ?? []) subscription.bar();
   }
 
-  /** Answers everybody and lets nobody wait any more. */
+  /** Wakes all requests, and lets no further one wait. */
   close(): void {
     this.#closed = true;
     for (const waiting of this.#byTask.values()) for (const subscription of waiting) subscription.wake();
@@ -74,7 +74,7 @@ function remove(map: Map<string, Set<Subscription>>, key: string, subscription: 
   return true;
 }
 
-/** One request's wait. `changed` may be called again and again; `end` must be called. */
+/** The wait of one request. `changed` may be called repeatedly; `end` must be called at last. */
 export class Subscription {
   /** The version of the task that was read last. */
   seen = 0;
@@ -93,7 +93,7 @@ export class Subscription {
     this.#resolve?.();
   }
 
-  /** Whoever waits must not be answered any more. */
+  /** Wakes the request, which must be refused, because its agent was suspended. */
   bar(): void {
     this.#barred = true;
     this.wake();
@@ -104,7 +104,8 @@ export class Subscription {
   }
 
   /**
-   * Waits for a wake-up, or until `signal` says that nobody listens any more. A wake-up since the last call counts.
+   * Waits for a wake-up, or until `signal` is aborted because the caller has gone. A wake-up since the last call
+   * counts.
    */
   async changed(signal: AbortSignal): Promise<void> {
     if (!this.#woken && !this.#ended && !signal.aborted) {
