@@ -78,6 +78,10 @@ export const tellingFaults = [
     ],
     ['a test is tried again', ' || isTest(row)) return end', ') return end', `rules/webhooks/schedule ${delivery}`],
   ]),
+  ...faultsIn('ground/log.ts', 'ground/log.test', [
+    ['secrets are logged', ', streamWrite: withoutSecrets', ''],
+    ['a list of secrets is logged', '(?:"(?:[^"\\\\]|\\\\.)*"|,)*', 'none'],
+  ]),
   ...faultsIn('rules/webhooks/signature.ts', 'rules/webhooks/signature', [
     ['a signature says nothing of the time', '${id}.${timestamp}.${body}', '${id}.${body}'],
     [
@@ -99,6 +103,11 @@ export const tellingFaults = [
     ['a lease is a second too short', 'const leaseMarginMs = 5 * secondMs;', 'const leaseMarginMs = 4 * secondMs;'],
     ['a lease is not renewed', 'const until = this.#leaseEnd(now);', 'const until = turn.leasedUntil;'],
     ['whoever lost the lease goes on sending', '    if (holds === 0) return undefined;\n', ''],
+    [
+      'whoever lost the lease writes the outcome',
+      '    if (holds === 0) return undefined;\n',
+      '    if (holds === 0 && done !== undefined) this.#note(tx, done, now);\n    if (holds === 0) return undefined;\n',
+    ],
     ['a turn has no end in time', 'sent === longestTurn || clock.now() >= endsAt', 'sent === longestTurn'],
     [
       'a suspended agent hears of events',

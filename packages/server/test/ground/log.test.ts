@@ -80,6 +80,38 @@ it('each request is one line, by its route and never by what it brought', async 
   await close();
 });
 
+it('secrets are redacted by their name, at any depth, also in lists and in errors', () => {
+  let text = '';
+  const { logger } = logInto('info', { write: (line) => void (text += line) });
+  const secrets = {
+    authorization: 'Bearer s-1',
+    api_key: 's-2 "quoted" s-2',
+    webhook_secret: 's-3\\',
+    kept: 'as it is',
+  };
+  logger.info(secrets, 'at the top');
+  logger.info({ a: { b: [{ c: secrets }] } }, 'deep');
+  logger.info(
+    { headers: { Authorization: ['s-4', 's-5'] }, config: { adminKey: 's-6', webhookSecret: 's-7' } },
+    'others',
+  );
+  logger.error(Object.assign(new Error('of the test'), { request: { body: secrets } }), 'an error');
+  const lines = text.trimEnd().split('\n');
+  expect(text).not.toMatch(/s-\d/);
+  const redacted = {
+    authorization: '[Redacted]',
+    api_key: '[Redacted]',
+    webhook_secret: '[Redacted]',
+    kept: 'as it is',
+  };
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+    redacted,
+    { a: { b: [{ c: redacted }] } },
+    { headers: { Authorization: '[Redacted]' }, config: { adminKey: '[Redacted]', webhookSecret: '[Redacted]' } },
+    { err: { message: 'of the test', request: { body: redacted } } },
+  ]);
+});
+
 it('what failed is an error with its stack', async () => {
   const { app, ctx, lines, close } = await listen('warn');
   await app.inject({ url: '/nowhere' });

@@ -12,7 +12,7 @@ const patterns = endpointRows.map((row) => ({
  * The row of the endpoint that a request is for; undefined for documents, unknown paths and wrong methods. A path that
  * is written out goes before one with a parameter, whatever the method, as it does in the router.
  */
-export function rowOf(method: string, url: string): AnyEndpoint | undefined {
+function rowOf(method: string, url: string): AnyEndpoint | undefined {
   const path = url.split('?', 1)[0]!;
   const there = patterns.filter(({ pattern }) => pattern.test(path)).map(({ row }) => row);
   const written = there.filter((row) => row.path === path);

@@ -182,7 +182,7 @@ export class Deliverer {
 
   /**
    * Writes an outcome and chooses the next delivery. If the storage is unavailable, it tries again until the lease has
-   * expired; the next server then sends the delivery again.
+   * expired. The outcome is not written if another turn has the lease: that turn sends the delivery again.
    */
   async #step(turn: Turn, done: Attempted | undefined, isOver: boolean) {
     const { db, clock, log } = this.#ctx;
@@ -223,9 +223,10 @@ export class Deliverer {
     const fails = done === undefined ? turn.place.failing : Number(strains(turn, done));
     // Lock the endpoint first: then no delivery can be added that the choice below does not see.
     const holds = await tx.run(queries.renewLease, { ...lease, leased_until: until, failing: fails });
+    // Another turn sends the same delivery again: its outcome counts, and this turn ends.
+    if (holds === 0) return undefined;
     tx.afterCommit(() => (turn.leasedUntil = until));
     if (done !== undefined) this.#note(tx, done, now);
-    if (holds === 0) return undefined;
     const [first, agent] = await Promise.all([
       firstDue(tx, agentId, now),
       tx.first(queries.webhookOf, { agent_id: agentId }),

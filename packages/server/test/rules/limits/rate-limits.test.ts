@@ -308,6 +308,23 @@ describeOnPostgres('a limit of two servers on one database', () => {
     await close();
   });
 
+  it('loses no count when adding up fails: the next time adds them all', async () => {
+    const { one, other, close } = await twoServers(postgres, limited('read', '10/minute'));
+    const agent = await one.register();
+    for (let i = 0; i < 6; i++) await agent.get('/v1/me');
+    await postgres.vandalise(one.url, 'alter table rate_windows rename to taken_away');
+    await expect(one.ctx.limits.merge()).rejects.toThrow();
+    await postgres.vandalise(one.url, 'alter table taken_away rename to rate_windows');
+    await agent.get('/v1/me');
+    await one.ctx.limits.merge();
+    const [sum] = await postgres.query(one.url, "select sum(count) as count from rate_windows where key like 'read/%'");
+    expect(Number(sum!.count)).toBe(7);
+    expect((await other.client(agent.id, agent.key).get('/v1/me')).headers['ratelimit-remaining']).toBe('9');
+    await other.ctx.limits.merge();
+    expect((await other.client(agent.id, agent.key).get('/v1/me')).headers['ratelimit-remaining']).toBe('1');
+    await close();
+  });
+
   it('holds where the clock of one is behind that of the other', async () => {
     const url = await postgres.marketUrl();
     const settings = limited('read', '5/minute');

@@ -138,7 +138,8 @@ onBothEngines('a webhook', (engine) => {
     });
     const poster = await hooked(market, receiver);
     await events(poster, worker);
-    await settled(poster, attempted(1));
+    const failed = await settled(poster, attempted(1));
+    expect(Date.parse(failed.next_attempt_at ?? '')).toBe(market.clock.now() + 100 * secondMs);
     await events(poster, worker, 2);
     later(market, 99 * secondMs);
     await market.ctx.db.transact('a turn', async () => undefined);
