@@ -9,29 +9,29 @@ import type { Database } from '../storage/database.ts';
 import type { Ground } from '../storage/ground.ts';
 import type { Readiness } from './readiness.ts';
 
-/** What verbs and doors work with. `compose.ts` builds it once; two of them can live in one process. */
+/** The services of verbs and doors. `compose.ts` builds it; one process can have several. */
 export interface Context extends Ground {
   readonly credentials: Credentials;
   readonly limits: Limits;
   readonly watch: TaskWatch;
   readonly streams: EventStreams;
   readonly webhooks: Deliverer;
-  /** Looks up the addresses behind the host name of a webhook. */
+  /** Resolves the host name of a webhook. */
   readonly resolve: Resolve;
   readonly readiness: Readiness;
-  /** Checks all invariants; callers who ask while it runs share the answer. */
+  /** Checks all invariants. Calls during a run share its result. */
   audit(): Promise<AuditResponse>;
 }
 
-/** Who calls a verb, and how its transaction is run: a door may add to it (an idempotency record, say). */
+/** The caller of a verb, and the function that runs its transaction, to which a door may add an idempotency record. */
 export interface Call {
   readonly ctx: Context;
-  /** The agent who calls. */
+  /** Id of the calling agent. */
   readonly agentId: string;
-  /** Where the request comes from. */
+  /** IP address of the caller. */
   readonly address: string;
   readonly transact: Database['transact'];
-  /** What the addresses of this server begin with, for the caller. */
+  /** The origin of this server's URLs, as the caller sees it. */
   readonly origin: string;
   /** Aborted when the caller no longer listens. */
   readonly signal: AbortSignal;

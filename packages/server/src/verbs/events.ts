@@ -5,7 +5,9 @@ import { resume } from '../rules/events/position.ts';
 import { type EventRecord, eventsAfter, streamBounds } from '../rules/events/queries.ts';
 import { eventJson } from '../rules/events/wire.ts';
 
-/** Events looked at for one page: a filter may fit few of them, and the reader goes on where the page ends. */
+/**
+ * Events examined for a page with a filter. The page may have fewer; the next one continues after the last examined.
+ */
 const mostLookedAt = 500;
 
 const rowOf = (event: EventRecord): EventRow => ({
@@ -13,7 +15,7 @@ const rowOf = (event: EventRecord): EventRow => ({
   ...(JSON.parse(eventJson(event)) as EventMessage),
 });
 
-/** The events behind a position, for agents that are not connected all the time (contract section 8). */
+/** A page of the caller's events after a position, for agents without a permanent connection (contract section 8). */
 export async function listEvents(
   { ctx, agentId }: Call,
   { after, types = [], limit }: z.output<typeof EventHistoryQuery>,
@@ -28,7 +30,7 @@ export async function listEvents(
   const events = looked.filter(({ type }) => types.length === 0 || (types as string[]).includes(type)).slice(0, limit);
   const isFull = events.length === limit;
   const next = (isFull ? events : looked).at(-1)?.number ?? position.after;
-  // Pruned since the bounds were read.
+  // Events were pruned after the bounds were read.
   const isCut = looked[0] !== undefined && looked[0].number !== position.after + 1;
   return { events: events.map(rowOf), next, more: next < bounds.last, reset: position.reset || isCut };
 }

@@ -8,7 +8,7 @@ import { type Params, prepared } from '../storage/prepared.ts';
 import { boardStates } from '../ground/states.ts';
 import { statusIn } from '../storage/status.ts';
 
-/** What the public may know of the whole market. */
+/** Public counts of the market: registered agents, tasks on the board, completed tasks. */
 interface Counts {
   readonly agents: number;
   readonly open: number;
@@ -38,14 +38,14 @@ const countAll = prepared(
   { replan: true, bounded: 'everything, counted once a minute for all readers' },
 );
 
-/** Counts everything: a job of its own, since that reads whole indexes. */
+/** Counts in a job of its own, because that reads whole indexes. */
 const count: ApartJob<null, Counts> = async (reader) => {
   const row = (await reader.first(countAll, {}))!;
   return { agents: row.agents ?? 0, open: row.open ?? 0, completed: row.completed ?? 0 };
 };
 export default count;
 
-/** The counts, no older than a minute; asked for by many at once, they are counted once. */
+/** Creates the function that returns the counts, at most a minute old. Simultaneous calls share one count. */
 export function marketCounts({ db, clock }: Pick<Context, 'db' | 'clock'>): () => Promise<Counts> {
   let known: { counts: Promise<Counts>; until: number } | undefined;
   return () => {
@@ -59,10 +59,9 @@ export function marketCounts({ db, clock }: Pick<Context, 'db' | 'clock'>): () =
   };
 }
 
-/** Of so many tasks on the board, the newest … */
 const newestReach = 1_000;
 
-/** … those that are not of suspended posters. */
+/** The newest tasks of active posters, among the newest `newestReach` tasks on the board. */
 export const newestTasks = prepared('newestTasks', (db, p: { now: number; limit: number }) => {
   const newest = db
     .selectFrom('tasks')

@@ -4,9 +4,9 @@ import { DomainError, storageUnavailable } from '../ground/errors.ts';
 import type { Database } from '../storage/database.ts';
 import { type Params, prepared } from '../storage/prepared.ts';
 
-/** So long an answer holds: anybody may ask, and each look is a write. */
+/** A result is reused for this time, because anybody may ask and each check is a write. */
 const holdsMs = secondMs;
-/** A storage that takes longer than this is not ready. */
+/** A storage whose write takes longer than this is not ready. */
 const patienceMs = 5 * secondMs;
 
 const touch = prepared('touchMeta', (db, _: Params) =>
@@ -16,7 +16,7 @@ const touch = prepared('touchMeta', (db, _: Params) =>
     .where('key', '=', 'oldest_program'),
 );
 
-/** Finds out whether the storage takes writes, by writing. */
+/** Checks by a write whether the storage accepts writes. */
 export class Readiness {
   readonly #db: Database;
   readonly #clock: Clock;
@@ -27,17 +27,17 @@ export class Readiness {
     this.#clock = clock;
   }
 
-  /** @throws DomainError `storage_unavailable` when the storage takes no writes. */
+  /** @throws DomainError `storage_unavailable` if the storage does not accept writes. */
   async check(): Promise<HealthResponse> {
     const reason = await this.reason();
     if (reason !== undefined) throw storageUnavailable(new Error(reason), { reason });
     return { status: 'ok' };
   }
 
-  /** @returns why it takes none, as a sentence; undefined: it does. */
+  /** @returns a sentence that says why the storage does not accept writes; undefined if it does. */
   reason(): Promise<string | undefined> {
     const now = this.#clock.now();
-    // A clock that was set back must not keep an answer for good.
+    // `abs`, because a clock that was set back must not keep a result for a long time.
     if (this.#last === undefined || Math.abs(now - this.#last.at) >= holdsMs) {
       this.#last = { at: now, reason: this.#look() };
     }

@@ -19,7 +19,7 @@ const view = (row: queries.DeliveryRow): DeliveryResponse => ({
   attempts: attemptsOf(row.attempts),
 });
 
-/** What was sent to an agent's webhook, or is to be, newest first. */
+/** A page of the deliveries to the caller's webhook, newest first (contract section 9). */
 export async function listDeliveries(
   { ctx, agentId }: Call,
   query: z.output<typeof DeliveriesQuery>,
@@ -39,9 +39,9 @@ const noWebhook = () =>
   conflict('You have no webhook', 'Set webhook_url with PATCH /v1/me; events from then on are sent to it.');
 
 /**
- * Has a delivery sent now: with all its retries if it has ended, else without waiting for its time.
+ * Makes a delivery due now. A delivery that has ended gets all its retries again.
  *
- * @throws DomainError `not_found`; `conflict` without a webhook to send it to.
+ * @throws DomainError `not_found`; `conflict` if the caller has no webhook.
  */
 export function redeliver(call: Call, id: string): Promise<DeliveryResponse> {
   const { ctx, agentId } = call;
@@ -59,10 +59,10 @@ export function redeliver(call: Call, id: string): Promise<DeliveryResponse> {
 }
 
 /**
- * Sends a test to an agent's webhook, now and once, and answers with how that went. It goes the way of every delivery
- * but does not wait in line; should the server die over it, it is sent once more afterwards.
+ * Sends a test delivery to the caller's webhook at once, without retries, and returns its outcome. It does not wait for
+ * other deliveries. If the server dies meanwhile, the test is sent once more later.
  *
- * @throws DomainError `conflict` without a webhook; `overloaded` when the server sends too many tests already.
+ * @throws DomainError `conflict` if the caller has no webhook; `overloaded` if too many tests are in progress.
  */
 export function testWebhook(call: Call): Promise<DeliveryResponse> {
   return call.ctx.webhooks.testing(() => sendTest(call));
@@ -70,7 +70,7 @@ export function testWebhook(call: Call): Promise<DeliveryResponse> {
 
 async function sendTest(call: Call): Promise<DeliveryResponse> {
   const { ctx, agentId } = call;
-  /** Stays empty when the request repeats an earlier one, whose test was sent or is being sent. */
+  // Stays empty if the request repeats an earlier one, which has sent the test or is sending it.
   const own = { id: '' };
   const { id } = await call.transact('test webhook', async (tx) => {
     const now = ctx.clock.now();

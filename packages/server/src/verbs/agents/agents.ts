@@ -37,10 +37,14 @@ import {
 import { checkWebhookUrl } from '../../rules/webhooks/address.ts';
 import { switchWebhook } from '../../rules/webhooks/queries.ts';
 
-/** What runs a verb that no agent calls: registration, administration. */
+/** The call of a verb without an agent: registration, administration. */
 export type Anonymous = Pick<Call, 'ctx' | 'address' | 'transact'>;
 
-/** Makes an agent with its first key and its signup bonus. The key is shown in the answer and nowhere else. */
+/**
+ * Registers an agent with its first API key and its signup bonus (contract section 4). Only this reply shows the key.
+ *
+ * @throws DomainError `invalid_request` if `webhook_url` is not allowed.
+ */
 export async function register(call: Anonymous, input: z.output<typeof RegisterRequest>): Promise<RegisterResponse> {
   const { ctx } = call;
   if (input.webhook_url !== undefined) await checkWebhookUrl(input.webhook_url, ctx.config.webhooks, ctx.resolve);
@@ -83,8 +87,8 @@ export async function register(call: Anonymous, input: z.output<typeof RegisterR
 }
 
 /**
- * Takes in what an agent says it is good at: its words into the matcher's index, its tags by asking somebody.
- * Until there is an answer the tags that it had stay; they go with the text.
+ * Processes an agent's `good_at`: indexes its words for the matcher, and posts an extract task for its capability tags.
+ * The old tags stay until that is answered; an empty text removes them at once.
  */
 async function describe(
   work: Work,
@@ -93,7 +97,7 @@ async function describe(
 ): Promise<void> {
   const { tx } = work;
   const said = goodAt === '' ? null : goodAt;
-  // A suspension that has just begun has taken its words out: they come back when it ends.
+  // A suspension has removed the agent's words from the index; the end of the suspension adds them again.
   if ((said !== null || agent.words !== null) && agent.suspended_at === null) {
     tx.send(setWords, { id: agent.id, words: indexWords(tx, agent.id, agent.words, said) });
   }
@@ -101,10 +105,10 @@ async function describe(
   else if (agent.accepts_system_tasks === 0) await arrangeExtraction(work, agent);
 }
 
-/** What the directory's search looks through. */
+/** The text that the directory's search reads. */
 const searchable = (name: string, goodAt: string | null | undefined) => fold(`${name}\n${goodAt ?? ''}`);
 
-/** @throws DomainError `not_found` when there is no such agent. */
+/** @throws DomainError `not_found` if there is no such agent. */
 export async function readAgent(db: Reader, agentId: string): Promise<AgentRow & { balance: number }> {
   const agent = await db.first(agentById, { id: agentId });
   if (agent === undefined) throw agentNotFound();
@@ -123,17 +127,22 @@ const profileView = (agent: AgentRow & { balance: number }): AgentResponse => ({
   webhook_url: agent.webhook_url,
 });
 
+/** The caller's own profile. */
 export async function showMe({ ctx, agentId }: Call): Promise<AgentResponse> {
   return profileView(await readAgent(ctx.db, agentId));
 }
 
-/** Changes what is given; `null` clears a field, and a field left out stays. */
+/**
+ * Changes the caller's profile. `null` clears a field; a field that is left out does not change.
+ *
+ * @throws DomainError `invalid_request` if `webhook_url` is not allowed.
+ */
 export async function updateMe(call: Call, input: z.output<typeof UpdateMeRequest>): Promise<AgentResponse> {
   const { ctx, agentId } = call;
   if (typeof input.webhook_url === 'string') await checkWebhookUrl(input.webhook_url, ctx.config.webhooks, ctx.resolve);
   return call.transact('update me', async (tx) => {
     const accepts = input.accepts_system_tasks;
-    // Held, so that two changes at once take their words in and out of the index one after the other.
+    // Locked, so that two simultaneous changes update the word index one after the other.
     const before = input.good_at === undefined ? undefined : await tx.first(holdProfile, { id: agentId });
     const update = profileUpdate(agentId, {
       good_at: input.good_at,
@@ -156,7 +165,7 @@ export async function updateMe(call: Call, input: z.output<typeof UpdateMeReques
   });
 }
 
-/** An agent's balance, what its open tasks hold, and its ledger, newest first. */
+/** The caller's balance, the escrow of its open tasks, and a page of its ledger, newest first (contract section 4). */
 export async function showCredits(call: Call, query: z.output<typeof LedgerQuery>): Promise<CreditBalanceResponse> {
   const { ctx, agentId: id } = call;
   const [account, { rows, facts }] = await Promise.all([
@@ -182,7 +191,11 @@ export async function showCredits(call: Call, query: z.output<typeof LedgerQuery
   };
 }
 
-/** Gives an agent credits from the mint. For the operator. */
+/**
+ * Gives an agent credits from the mint. For the operator.
+ *
+ * @throws DomainError `not_found`; `invalid_request` if all grants together would be too large.
+ */
 export function grantCredits(call: Anonymous, input: z.output<typeof GrantRequest>): Promise<GrantResponse> {
   const { ctx } = call;
   return call.transact('grant', async (tx) => {

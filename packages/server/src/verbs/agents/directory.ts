@@ -18,15 +18,15 @@ import { fold } from '../../rules/search/fold.ts';
 import { before, type DirectoryRow, endOfWindow, type Onward, type Place } from '../../rules/agents/directory-job.ts';
 import * as queries from '../../rules/agents/directory-queries.ts';
 
-/** An agent is looked for among all that bear a tag if those are fewer than this: a few milliseconds' worth. */
+/** If fewer agents than this have a tag, all of them are examined, in a few milliseconds. */
 const fewBearers = 2_000;
-/** Other filters are tried on so many agents first; then, apart, on the next ones while there is time. */
+/** Other filters examine this many agents first; then a separate job examines the next ones until its time is up. */
 const reach = 1_000;
 const onwardJob = new URL('../../rules/agents/directory-job.ts', import.meta.url);
-/** Tags told of an agent, and those told with their ratings. */
+/** Maximum number of an agent's tags in a reply, and of those with ratings. */
 const mostTags = 20;
 const mostRatedTags = 50;
-/** Tags that an agent has not worked under are looked at for ratings: so many. */
+/** At most this many tags under which an agent has not worked are examined for ratings. */
 const ratedReach = 200;
 
 type Reader = Pick<Call, 'ctx'>;
@@ -34,9 +34,9 @@ type Query = z.output<typeof DirectoryQuery>;
 type Row = DirectoryRow;
 
 /**
- * The agents that everybody may hire, best first. Filters that no index serves are tried on a number of agents, or for a
- * time; when that ends before the page is full, `search_partial` says so and `next_cursor` goes on from there, so that a
- * patient reader gets to everybody.
+ * The public directory of agents, in the order of `sort_by`. Filters without an index examine a bounded number of
+ * agents or run for a bounded time. If that ends before the page is full, the reply has `search_partial`, and
+ * `next_cursor` continues from there, so that a reader who follows the cursors reaches all agents.
  */
 export async function listAgents({ ctx }: Reader, query: Query): Promise<DirectoryResponse> {
   const { sort_by: order, limit, tags = [], search = '', min_reputation: least = 0 } = query;
@@ -49,7 +49,7 @@ export async function listAgents({ ctx }: Reader, query: Query): Promise<Directo
   const shape = `${order}/${rare.source}/${tags.length}` as const;
   const isWindowed = isFiltered && rare.source === 'list';
   const filter = { part: fold(search), least: Math.round(least * 100), ...tagParams(rare.tags) };
-  // Without a filter the index itself passes over those before the page; else they have to be looked at.
+  // Without a filter, the query skips the agents before the page; with one, they must be examined.
   const passed = isFiltered ? 0 : offset;
   const skip = offset - passed;
   const want = skip + limit + 1;
@@ -92,7 +92,7 @@ export async function listAgents({ ctx }: Reader, query: Query): Promise<Directo
   };
 }
 
-/** Tries the filter on the next agents. When too much is looked for at once, on none. */
+/** Examines the next agents in a separate job; none if too many searches run at once. */
 async function goOn({ db }: Context, onward: Onward): Promise<{ rows: Row[]; end: Place | undefined }> {
   try {
     return await db.runApart<Onward, { rows: Row[]; end: Place | undefined }>(onwardJob, onward, 'short');
@@ -112,7 +112,10 @@ const positionOf = (order: DirectoryOrder, agent: Row): Place => [
   agent.id,
 ];
 
-/** A tag that few agents bear comes first: then they are all looked at. Else the list is gone through in its order. */
+/**
+ * Moves a tag that few agents have to the front: then all of these agents are examined. Else the list is, in its
+ * order.
+ */
 async function rarestFirst(
   { db }: Context,
   tags: readonly string[],
@@ -124,7 +127,7 @@ async function rarestFirst(
   return { source: 'list', tags: [...tags] };
 }
 
-/** The few statements for a page's tags. */
+/** Sizes of the statements for the tags of a page. */
 const pageSizes = [1, 20, limits.pageSize] as const;
 
 async function withTags(ctx: Context, agents: readonly Row[]): Promise<PublicAgent[]> {
@@ -148,9 +151,9 @@ const publicView = (agent: Row, tags: string[]): PublicAgent => ({
 });
 
 /**
- * What everybody may know of an agent.
+ * The public profile of an agent.
  *
- * @throws DomainError `not_found`, also for one that is suspended.
+ * @throws DomainError `not_found`, also if the agent is suspended.
  */
 export async function showAgent({ ctx }: Reader, id: string): Promise<PublicAgentResponse> {
   const [agent, used, rated] = await Promise.all([

@@ -12,7 +12,7 @@ const statsOf = prepared('statsOf', (db, p: { id: string }) =>
     .where('id', '=', p.id),
 );
 
-/** What an agent had earned in all at a moment; none when it had earned nothing yet. */
+/** The total that an agent had earned at a time; no row if it had earned nothing. */
 const earnedBy = prepared('earnedBy', (db, p: { id: string; at: number }) =>
   db
     .selectFrom('earnings')
@@ -24,7 +24,7 @@ const earnedBy = prepared('earnedBy', (db, p: { id: string; at: number }) =>
     .limit(1),
 );
 
-/** The tags that an agent has completed most tasks under. */
+/** The tags under which an agent has completed the most tasks. */
 const topTags = prepared('topTags', (db, p: { id: string; limit: number }) =>
   db
     .selectFrom('agent_tags')
@@ -39,9 +39,9 @@ const topTags = prepared('topTags', (db, p: { id: string; limit: number }) =>
 const rounded = (value: number, digits: number) => Math.round(value * 10 ** digits) / 10 ** digits;
 
 /**
- * What an agent has earned and spent (contract section 2, "Stats"), as a worker unless it says spent. Nothing is counted
- * here: the sums are kept by writing, and each of the "recent" ones is the difference to what had been earned by then.
- * At most a hundred tags, the most used.
+ * The caller's statistics (contract section 2, "Stats"). All values are about its work, except `total_spent`. Nothing
+ * is counted here: the sums are stored, and each recent value is the difference between two totals. Lists at most a
+ * hundred tags, most used first.
  */
 export async function showStats({ ctx, agentId: id }: Call): Promise<StatsResponse> {
   const now = ctx.clock.now();

@@ -20,7 +20,7 @@ const countTrust = counting('countTrust', (db, p: { truster: string }) =>
   db.selectFrom('trust').select('trusted_id').where('truster_id', '=', p.truster),
 );
 
-/** Whom an agent has dealt with and how far it trusts them, in the order of their ids. */
+/** The caller's trust in the agents that it has dealt with, in the order of their ids (contract section 5). */
 export async function listTrust(call: Call, query: z.output<typeof TrustQuery>): Promise<TrustResponse> {
   const { ctx, agentId: truster } = call;
   const { rows, facts } = await readPage('trust', query, {

@@ -23,7 +23,7 @@ const notAParty = () =>
 
 /**
  * Sends a message from one party of a claimed or delivered task to the other (contract section 7). It belongs to the
- * current claim. The state is asked first, then whose the task is (contract section 3).
+ * current claim. The state is checked before the caller's role (contract section 3).
  *
  * @throws DomainError `not_found`, `conflict`, `forbidden`.
  */
@@ -63,10 +63,10 @@ export function sendMessage(
 }
 
 /**
- * The messages about a task, oldest first. Its poster reads all of them, a worker, also a former one, those of its own
+ * The messages about a task, oldest first. The poster reads all; a current or former worker reads those of its own
  * claims (contract section 2, "Who sees what").
  *
- * @throws DomainError `not_found`; `forbidden` to who never had a claim on it.
+ * @throws DomainError `not_found`; `forbidden` for agents that never had a claim on it.
  */
 export async function listMessages(
   call: Call,

@@ -18,7 +18,7 @@ import { isHidden } from '../../rules/tasks/refusal.ts';
 import * as queries from '../../rules/conversation/queries.ts';
 import { questionStates, stateOf, wordsFor } from '../../ground/states.ts';
 
-/** Nobody knows when a poster answers; this is when it makes sense to look again. */
+/** A guess, since nobody knows when a poster will answer. */
 const retryAfterSeconds = minuteMs / secondMs;
 
 const view = (row: queries.QuestionRow): QuestionResponse => ({
@@ -32,10 +32,10 @@ const view = (row: queries.QuestionRow): QuestionResponse => ({
 });
 
 /**
- * Asks about a task on the board, and tells its poster (contract section 7).
+ * Asks a question about a task on the board, and sends its poster an event (contract section 7).
  *
- * @throws DomainError `not_found`; `conflict` on one's own task and on one that is no longer posted;
- *   `too_many_questions` while `limits.openQuestions` wait for an answer.
+ * @throws DomainError `not_found`; `conflict` if the task is the caller's own or no longer posted;
+ *   `too_many_questions` while `limits.openQuestions` questions wait for an answer.
  */
 export function askQuestion(
   call: Call,
@@ -48,7 +48,7 @@ export function askQuestion(
     const guard = { task_id: taskId, asker: agentId, now, most: limits.openQuestions };
     const task = await tx.first(queries.openQuestionIfRoom, guard);
     if (task === undefined) throw await refusalToAsk(tx, taskId, agentId, now);
-    // Drawn while the task is held: the ids of its questions have the order of their commits.
+    // Drawn while the task is locked, so that the ids of its questions have the order of their commits.
     const id = ctx.newId('question');
     const event = { agentId: task.poster_id, taskId, type: 'task_question', data: { question_id: id } } as const;
     const row = { id, task_id: taskId, asker_id: agentId, question, created_at: now };
@@ -87,9 +87,10 @@ async function refusalToAsk(tx: Tx, taskId: string, agentId: string, now: number
 }
 
 /**
- * Answers a question about one's own task, once, in whatever state the task is, and tells the asker.
+ * Answers a question about the caller's task, in any state of the task, and sends the asker an event. A question is
+ * answered once.
  *
- * @throws DomainError `not_found`; `forbidden` to all but the poster; `conflict` when it has been answered.
+ * @throws DomainError `not_found`; `forbidden` if the caller is not the poster; `conflict` if it is already answered.
  */
 export function answerQuestion(
   call: Call,
@@ -100,7 +101,7 @@ export function answerQuestion(
   const { ctx, agentId } = call;
   return call.transact('answer', async (tx) => {
     const now = ctx.clock.now();
-    // First the task, as everybody locks; if the question turns out to be answered, the count is rolled back.
+    // The task first, the order of all transactions. If the question is already answered, the count is rolled back.
     if ((await tx.run(queries.closeQuestionOfPoster, { task_id: taskId, poster: agentId })) === 0) {
       if ((await tx.first(taskById, { id: taskId })) === undefined) throw taskNotFound();
       throw forbidden("Only the task's poster can do that", 'Use the key of the agent who posted the task.');
@@ -119,10 +120,10 @@ export function answerQuestion(
 }
 
 /**
- * The questions about a task with their answers, oldest first. While the task is posted everybody sees all, later its
- * poster and its worker do, and an asker its own (contract section 2, "Who sees what").
+ * The questions about a task with their answers, oldest first. While the task is posted, every agent sees all of them;
+ * later the two parties see all, and an asker sees its own (contract section 2, "Who sees what").
  *
- * @throws DomainError `not_found` to everybody else.
+ * @throws DomainError `not_found` for all other agents.
  */
 export async function listQuestions(
   call: Call,

@@ -5,7 +5,7 @@ import { readPage } from '../../ground/paging.ts';
 import * as queries from '../../rules/operator/queries.ts';
 import type { Call } from '../context.ts';
 
-/** There is one admin key, so all that is known of who holds it is the address. */
+/** All operators share one admin key; only the address tells them apart. */
 const actor = 'admin';
 
 const readObject = (json: string) => JSON.parse(json) as Record<string, unknown>;
@@ -21,7 +21,7 @@ const view = (row: queries.ActionRow): AdminAction => ({
   after: readObject(row.after),
 });
 
-/** What was done with the admin key, newest first. For the operator. */
+/** A page of the actions with the admin key, newest first. For the operator. */
 export async function showAdminLog(
   { ctx }: Pick<Call, 'ctx'>,
   query: z.output<typeof AdminLogQuery>,

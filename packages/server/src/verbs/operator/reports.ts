@@ -18,8 +18,8 @@ import * as queries from '../../rules/operator/queries.ts';
 import { stateOf } from '../../ground/states.ts';
 
 /**
- * Reports a task to the operator: its poster and its worker may at any time, everybody while it is on the board
- * (contract section 2). Nobody is told but the operator.
+ * Reports a task to the operator. Its poster and its worker may do so at any time, other agents while the task is on
+ * the board (contract section 2). Only the operator sees the report.
  *
  * @throws DomainError `not_found`, `forbidden`.
  */
@@ -60,7 +60,7 @@ const view = (row: queries.ReportRow): AdminReport => ({
   decided_at: wireTime(row.decided_at),
 });
 
-/** The reports, newest first. For the operator. */
+/** A page of the reports, newest first. For the operator. */
 export async function listReports(
   { ctx }: Pick<Call, 'ctx'>,
   query: z.output<typeof ReportsQuery>,
@@ -76,8 +76,8 @@ export async function listReports(
 }
 
 /**
- * Decides upon a report, with a note for the operator's own eyes. A later decision takes the place of an earlier one,
- * its note too; the log keeps both.
+ * Decides a report, with a note that only the operator sees. A later decision replaces the status and the note; the log
+ * keeps both.
  *
  * @throws DomainError `not_found`.
  */

@@ -10,9 +10,10 @@ import { resumeEndpoint } from '../../rules/webhooks/queries.ts';
 import { setSuspension, setWords } from '../../rules/agents/queries.ts';
 
 /**
- * Suspends an agent, or ends that (docs/operating.md, "Suspending an agent"): its keys, long polls and streams stop, its
- * posted tasks leave the board, its claimed ones go back to it, its words leave the matcher's index; its deliveries, credits
- * and deadlines stay. What waits for its webhook is sent when the suspension ends.
+ * Suspends an agent, or ends its suspension (contract section 10; docs/operating.md, "Suspending an agent"). During a
+ * suspension its API keys do not work, its long polls and streams have ended, its posted tasks are hidden, the tasks
+ * that it had claimed are back on the board, and its words are not in the matcher's index. Its deliveries, credits
+ * and deadlines stay. Pending webhook deliveries are sent after the suspension.
  */
 export async function suspendAgent(call: Anonymous, input: z.output<typeof SuspendRequest>): Promise<SuspendResponse> {
   const { ctx } = call;

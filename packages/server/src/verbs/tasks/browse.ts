@@ -10,7 +10,10 @@ import { patient } from '../../rules/search/pace.ts';
 import { decodePosition, encodePosition, start } from '../../rules/board/position.ts';
 import { stateOf } from '../../ground/states.ts';
 
-/** The board as an agent sees it: what it may pick up, in the order in which it would. */
+/**
+ * A page of the board as the caller sees it: the tasks that it may pick up, in the order of pickup (contract section
+ * 6).
+ */
 export async function listBoard(call: Call, query: z.output<typeof BoardQuery>): Promise<BoardResponse> {
   const { ctx, agentId } = call;
   const filter = boardFilter(query);
@@ -26,7 +29,7 @@ export async function listBoard(call: Call, query: z.output<typeof BoardQuery>):
   const ranks = new Map(kept.map(({ id, rank }) => [id, rank]));
   return {
     tasks: rows.map((task) => boardView(task, task, ranks.get(task.id) ?? null)),
-    // Counting has looked at so many tasks; those that were met for the page are there all the same.
+    // The count examines a bounded number of tasks, so the page may have found more.
     ...counted(from === start ? Math.max(total, met) : total),
     ...(isCapped || cut !== null ? { total_capped: true as const } : {}),
     ...(cut === null ? {} : { search_partial: true as const }),
@@ -34,11 +37,11 @@ export async function listBoard(call: Call, query: z.output<typeof BoardQuery>):
   };
 }
 
-/** A page's tasks, as many as one reply may hold, and what there was to read. */
+/** Reads the tasks of a page, cut to what one reply may hold. */
 async function readPage({ ctx }: Call, board: Board, { limit, ...range }: PageOf) {
   const page = await board.page({ ...range, limit: limit + 1 });
   const { kept, isLast } = cutBySize(await withSizes(ctx.db, page.tasks), limit);
-  // On PostgreSQL the tasks are read a moment later: what has been picked up meanwhile is left out.
+  // On PostgreSQL, the tasks are read a moment later: leave out those that were picked up in between.
   const rows = (await readByIds(ctx.db, kept)).filter(({ status }) => stateOf(status).isOnBoard);
   return { ...page, kept, isLast, rows };
 }

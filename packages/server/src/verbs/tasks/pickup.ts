@@ -24,14 +24,18 @@ import {
 import { pickupView } from '../../rules/tasks/view.ts';
 
 const defaultBatch = 5;
-/** Candidates besides those wanted: others pick up at the same time. When all are held, the next are read. */
+/** Extra candidates, because others pick up at the same time. If all are locked, the next page is read. */
 const spare = lockShape;
-/** Steps of a scan within a transaction: past the 5,000 tasks of one's own. */
+/** Maximum steps of a scan in a transaction; enough to pass 5,000 tasks of the caller's own. */
 const stepsAtOnce = 5;
-/** How long to look for any task at all, behind very many of one's own. */
+/** The longest search for any open task without a filter, when very many tasks are the caller's own. */
 const anyMs = 5 * secondMs;
 
-/** Claims this very task, wherever it stands in anybody's order. */
+/**
+ * Claims one task, also a system task, whatever its place on the caller's board.
+ *
+ * @throws DomainError `not_found`, `conflict`, `pickups_paused`, `agent_suspended` (contract section 3).
+ */
 export function pickupTask(call: Call, taskId: string): Promise<TaskPickupResponse> {
   const { ctx, agentId } = call;
   return call.transact('pickup', async (tx) => {
@@ -50,32 +54,37 @@ export function pickupTask(call: Call, taskId: string): Promise<TaskPickupRespon
 
 interface PickedUp {
   readonly tasks: TaskPickupResponse[];
-  /** Whether the time was up before the whole board had been looked through. */
+  /** Whether the time was up before the whole board was examined. */
   readonly isPartial: boolean;
 }
 
-/** Claims the next task on the agent's board that passes a filter; says so when there is none, or none was found in time. */
+/**
+ * Claims the next task on the caller's board that passes a filter (contract section 6).
+ *
+ * @returns the task; or `{}` if there is none, with `search_partial` if the time was up first.
+ * @throws DomainError `pickups_paused`, `agent_suspended`.
+ */
 export async function pickupNext(call: Call, filter: BoardFilter): Promise<TaskPickupResponse | NothingToPickUp> {
   const { tasks, isPartial } = await claimThrough(call, filter, 1);
   return tasks[0] ?? (isPartial ? { search_partial: true } : {});
 }
 
-/** Claims up to `count` tasks in one transaction. */
+/** Claims at most `count` tasks in one transaction. */
 export async function pickupBatch(
   call: Call,
   filter: BoardFilter,
   count: number = defaultBatch,
 ): Promise<PickupBatchResponse> {
   const picked = await claimThrough(call, filter, count);
-  // An empty batch is an answer like any other, to be told again to a repeated request.
+  // An empty batch is a success, so an idempotency record is written for it too.
   const { tasks, isPartial } =
     picked.tasks.length > 0 ? picked : await call.transact('pickup batch', async () => picked);
   return { tasks, total: tasks.length, ...(isPartial ? { search_partial: true as const } : {}) };
 }
 
 /**
- * Claims what stands first on the agent's board. When that is behind more than a transaction may look through, it is
- * looked for outside, and claimed from there.
+ * Claims the first tasks on the agent's board. If they are behind more tasks than a transaction may examine, the search
+ * continues outside of the transaction, and another transaction claims from the position that it found.
  */
 async function claimThrough(call: Call, filter: BoardFilter, count: number): Promise<PickedUp> {
   const { ctx, agentId } = call;
@@ -84,7 +93,7 @@ async function claimThrough(call: Call, filter: BoardFilter, count: number): Pro
   let from = start;
   for (;;) {
     const given: { cut: Position | null } = { cut: null };
-    // Null is no success: the idempotency key is given back, and the next transaction takes it again.
+    // Null is not a success: the idempotency key is released, and the next transaction takes it again.
     const claimed = await call.transact('pickup next', async (tx): Promise<PickedUp | null> => {
       const { tasks, cut } = await claimNext({ ctx, tx, now: ctx.clock.now() }, agentId, { filter, count, from });
       given.cut = cut;
@@ -107,7 +116,7 @@ async function claimNext(
   { filter, count, from }: { filter: BoardFilter; count: number; from: Position },
 ): Promise<{ tasks: TaskPickupResponse[]; cut: Position | null }> {
   const { tx, now } = work;
-  // First: an agent that must pause could take none of them, however many it looked at.
+  // Check the cooldown before any task is read.
   const { accepts_system_tasks } = await refuseIfBarred(tx, agentId, now);
   const system = accepts_system_tasks === 1 ? await claimSystemTasks(work, agentId, count) : [];
   const rows: MovedTask[] = [];
@@ -123,7 +132,7 @@ async function claimNext(
     position = page.tasks.at(-1)!.position;
   }
   const moved = { actorId: agentId, workerId: agentId };
-  // Over all tasks of the batch, locks are taken as for one: the oldest task first, then the recipients of events by id.
+  // A batch takes its locks in the same order as one task: the tasks by id, then the recipients of events by id.
   for (const task of rows.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
     await recordStandingAndWithdraw(work, 'claim', task, moved);
   }
@@ -137,7 +146,7 @@ async function claimNext(
   return { tasks: [...system, ...rows].map(({ id }) => views.get(id)!), cut };
 }
 
-/** Claims up to `count` of these tasks, the first ones first, passing over those that others hold. */
+/** Claims at most `count` of these tasks, in their order, and skips those that other transactions have locked. */
 async function claimFirst(
   work: Work,
   agentId: string,

@@ -13,10 +13,10 @@ import { taskView } from '../../rules/tasks/view.ts';
 const defaultCredits = 50;
 
 /**
- * Posts a task and holds its price in escrow.
+ * Posts a task and moves its `max_credits` to escrow (contract sections 2 and 4).
  *
- * @param input with `wait`: waits this many seconds for the task to be delivered or to end.
- * @throws DomainError `insufficient_credits` when the poster can't cover `max_credits`.
+ * @param wait seconds to wait for the task to be delivered or to end; undefined to answer at once.
+ * @throws DomainError `insufficient_credits` if the poster's balance is below `max_credits`.
  */
 export async function createTask(
   call: Call,
@@ -27,7 +27,7 @@ export async function createTask(
   try {
     return await awaitResult(call, created.task_id, wait);
   } catch (error) {
-    // The task is there, whatever becomes of the wait: an error now would have it posted twice.
+    // The task is posted even if the wait fails. An error would make the client post it again.
     call.ctx.log.warn(error, 'a wait for a new task broke off');
     return created;
   }
@@ -61,7 +61,10 @@ function post(call: Call, input: Omit<z.output<typeof CreateTaskRequest>, 'wait'
   });
 }
 
-/** Takes a posted task off the board and gives its escrow back. */
+/**
+ * Cancels a posted task and returns its escrow to the poster. @throws DomainError `not_found`, `conflict`,
+ * `forbidden`.
+ */
 export function cancelTask(call: Call, taskId: string): Promise<TaskResponse> {
   const { ctx, agentId } = call;
   return call.transact('cancel', async (tx) => {

@@ -17,7 +17,7 @@ interface Review extends Record<string, string | number | null> {
   created_at: number;
 }
 
-/** Inserts what one party of a task says of the other, unless it has done so before. */
+/** Inserts one party's review of the other, unless it has already reviewed this task. */
 export const reviewOnce = prepared('reviewOnce', (db, p: Review) =>
   db
     .insertInto('reviews')
@@ -32,12 +32,16 @@ export const reviewOnce = prepared('reviewOnce', (db, p: Review) =>
     .onConflict((conflict) => conflict.doNothing()),
 );
 
-/** Rates the poster of a task: its worker may, once, after the approval (contract section 5). */
+/**
+ * Rates the poster of a task. Its worker may do so once, after the approval (contract section 5).
+ *
+ * @throws DomainError `not_found`, `conflict`, `forbidden`.
+ */
 export function rate(call: Call, taskId: string, input: z.output<typeof RateRequest>): Promise<RateResponse> {
   const { ctx, agentId } = call;
   return call.transact('rate', async (tx) => {
     const now = ctx.clock.now();
-    // A task that was paid for never changes again: what is read here holds.
+    // A paid task never changes again, so it need not be locked.
     const task = await tx.first(taskById, { id: taskId });
     if (task === undefined) throw taskNotFound();
     if (!paidStates.includes(task.status)) {

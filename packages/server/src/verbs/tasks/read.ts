@@ -11,7 +11,7 @@ import { taskById, type TaskRow } from '../../rules/tasks/queries.ts';
 import { isParty, taskView } from '../../rules/tasks/view.ts';
 import { waitForTask } from '../../rules/tasks/wait.ts';
 
-/** A task, for its poster, its worker and the agent that checks the delivery; to everybody else it is not there. */
+/** Reads a task for its poster, its worker or its verifier. @throws DomainError `not_found` for all other agents. */
 async function readOwn(ctx: Context, agentId: string, taskId: string): Promise<TaskRow> {
   const task = await ctx.db.first(taskById, { id: taskId });
   if (task === undefined || !maySee(task, agentId)) throw taskNotFound();
@@ -21,9 +21,10 @@ async function readOwn(ctx: Context, agentId: string, taskId: string): Promise<T
 const maySee = (task: TaskRow, agentId: string) => isParty(task, agentId) || task.verifier_id === agentId;
 
 /**
- * Shows a task to one of its parties.
+ * Shows a task to its poster, worker or verifier.
  *
- * @param waitSeconds waits so long for the status to change; a task that has ended answers at once.
+ * @param waitSeconds the longest wait for the task to change; a task that has ended is shown at once.
+ * @throws DomainError `not_found`; `agent_suspended` if the caller is suspended during the wait.
  */
 export async function showTask(call: Call, taskId: string, waitSeconds?: number): Promise<TaskResponse> {
   const { ctx, agentId } = call;
@@ -31,14 +32,14 @@ export async function showTask(call: Call, taskId: string, waitSeconds?: number)
   if (waitSeconds === undefined || isEnded(task.status)) return show(ctx, task, agentId);
   const moved = (now: TaskRow) => now.version !== task.version;
   const then = await waitForTask(ctx, { taskId, agentId, seconds: waitSeconds, signal: call.signal }, moved);
-  // A worker who lost the task meanwhile is no party any more.
+  // A worker that lost the task during the wait may not see it any more.
   if (then === undefined || !maySee(then, agentId)) throw taskNotFound();
   return show(ctx, then, agentId);
 }
 
 const show = async ({ db }: Context, task: TaskRow, agentId: string) => taskView(await withTexts(db, task), agentId);
 
-/** Waits for a new task's result: the task once it is delivered or has ended, or as it is when the time is up. */
+/** Waits until a new task is delivered, has ended, or the time is up. @returns the task as it is then. */
 export async function awaitResult(call: Call, taskId: string, waitSeconds: number): Promise<TaskResponse> {
   const isDone = ({ status }: TaskRow) => stateOf(status).showsDelivery || isEnded(status);
   const { ctx, agentId, signal } = call;
@@ -47,7 +48,7 @@ export async function awaitResult(call: Call, taskId: string, waitSeconds: numbe
   return taskView(task, agentId);
 }
 
-/** An agent's own tasks, as poster and as worker, newest first. */
+/** A page of the caller's own tasks, as poster and as worker, newest first. */
 export async function listMyTasks(call: Call, query: z.output<typeof MyTasksQuery>): Promise<MyTasksResponse> {
   const { ctx, agentId } = call;
   const shape = mineShape(query.role, query.status);
@@ -62,7 +63,7 @@ export async function listMyTasks(call: Call, query: z.output<typeof MyTasksQuer
     cut: (rows, limit) => cutBySize(rows, limit).kept,
   });
   const found = await readByIds(ctx.db, page);
-  // On PostgreSQL they are read a moment later: a task that was this agent's then may be somebody else's now.
+  // On PostgreSQL, the tasks are read a moment later: leave out those that have another worker or status by then.
   const rows = found.filter(
     (task) => isParty(task, agentId) && (query.status === undefined || task.status === query.status),
   );

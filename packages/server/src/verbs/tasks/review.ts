@@ -11,7 +11,11 @@ import { refusal } from '../../rules/tasks/refusal.ts';
 import { moveCreditsAndRecord } from '../../rules/lifecycle/transition.ts';
 import { taskView } from '../../rules/tasks/view.ts';
 
-/** Accepts a delivery: the worker is paid, and rated if the poster says so. */
+/**
+ * Approves a delivery: pays the worker, and rates it if the poster gives a rating (contract sections 3 to 5).
+ *
+ * @throws DomainError `not_found`, `conflict`, `forbidden`.
+ */
 export function approve(call: Call, taskId: string, input: z.output<typeof ApproveRequest>): Promise<TaskResponse> {
   const { ctx, agentId } = call;
   return call.transact('approve', async (tx) => {
@@ -25,7 +29,7 @@ export function approve(call: Call, taskId: string, input: z.output<typeof Appro
       tx.send(reviewOnce, {
         task_id: taskId,
         reviewer_id: agentId,
-        // A delivered task has its worker: the schema sees to it.
+        // A delivered task has a worker; a CHECK of the schema ensures it.
         reviewed_id: task.worker_id!,
         rating,
         feedback,
@@ -42,8 +46,11 @@ export function approve(call: Call, taskId: string, input: z.output<typeof Appro
 }
 
 /**
- * Sends a delivery back with a reason. The worker has a short grace to deliver again; at the last rejection that a
- * claim bears (`MAX_REJECTIONS`) the task goes back to the board instead. The delivery stays on record.
+ * Rejects a delivery with a reason. The worker may deliver again during the grace. The last rejection that is allowed
+ * per claim (`maxRejections`) puts the task back on the board instead. The delivery is kept as evidence (contract
+ * section 3).
+ *
+ * @throws DomainError `not_found`, `conflict`, `forbidden`.
  */
 export function reject(call: Call, taskId: string, input: z.output<typeof RejectRequest>): Promise<TaskResponse> {
   const { ctx, agentId } = call;
@@ -72,7 +79,7 @@ export function reject(call: Call, taskId: string, input: z.output<typeof Reject
   });
 }
 
-/** Whose claim it was that the transition just made has ended: the history's last row says so. */
+/** The worker whose claim the transition has just ended, from the previous row of the history. */
 async function formerWorker(tx: Tx, task: MovedTask): Promise<string> {
   const delivery = await tx.first(transitionAt, { task_id: task.id, version: task.version - 1 });
   if (delivery?.worker_id == null) throw new Error(`The history of ${task.id} does not say who delivered`);

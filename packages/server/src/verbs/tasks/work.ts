@@ -14,10 +14,13 @@ import { moveCreditsAndRecord } from '../../rules/lifecycle/transition.ts';
 import { taskView } from '../../rules/tasks/view.ts';
 
 /**
- * Hands in the result of a claim and sets what it costs: what the worker asks, at most the task's price.
+ * Delivers the result of a claim. The charge is `credits_claimed`, at most the task's `max_credits` (contract section
+ * 3).
  *
- * @param isBareAnswer the result is a JSON object that was sent without a name. Only the platform's own tasks take one:
- *   of an agent's task it is rather a delivery whose fields have wrong names.
+ * @param isBareAnswer whether the whole body is a JSON object used as the result. Only system tasks accept that: for
+ *   other tasks it is more likely a delivery with misspelt field names.
+ * @throws DomainError `not_found`, `conflict`, `forbidden`; `invalid_request` if the answer to a system task does not
+ *   fit.
  */
 export function deliver(
   call: Call,
@@ -54,7 +57,7 @@ const namelessResult = () =>
     'Put the result into the field "result"; or, if all of the body is the result, send it as text/markdown.',
   );
 
-/** Takes a delivery for the answer to one of the platform's own tasks, if it is one: checked, paid and done. */
+/** Treats a delivery as the answer to a system task, which is checked, applied and paid at once; else refuses it. */
 async function answerOrRefuse(
   { agentId }: Call,
   work: Work,
@@ -75,7 +78,7 @@ async function answerOrRefuse(
   return taskView(await withTexts(tx, task), agentId);
 }
 
-/** Gives a claim up; the task is on the board again. */
+/** Abandons a claim: the task is on the board again. @throws DomainError `not_found`, `conflict`, `forbidden`. */
 export function abandon(call: Call, taskId: string, input: z.output<typeof AbandonRequest>): Promise<TaskResponse> {
   const { ctx, agentId } = call;
   return call.transact('abandon', async (tx) => {
@@ -88,7 +91,7 @@ export function abandon(call: Call, taskId: string, input: z.output<typeof Aband
     if (task === undefined) throw await refusal(work, 'abandon', { taskId, actorId: agentId, claimNumber });
     const moved = { actorId: agentId, workerId: agentId };
     await moveCreditsAndRecord(work, own === undefined ? 'abandonSystem' : 'abandon', task, moved);
-    // One of the platform's that nobody needs any more has been withdrawn meanwhile.
+    // A system task that is no longer needed has just been withdrawn, so read its new state.
     const left = own ?? (await tx.first(taskById, { id: taskId }))!;
     return taskView(await withTexts(tx, left), agentId);
   });
