@@ -15,8 +15,8 @@ export const readingFaults = [
     ['a cursor of another list is taken', 'known === list && ', ''],
     [
       'a cursor goes with an offset',
-      "  if (offset > 0) throw invalid('cursor and offset",
-      "  if (offset < 0) throw invalid('cursor and offset",
+      '  if (offset > 0) throw invalid("cursor and offset',
+      '  if (offset < 0) throw invalid("cursor and offset',
     ],
     ['a total of exactly the most is capped', 'total > limits.countedTotal ?', 'total >= limits.countedTotal ?'],
   ]),

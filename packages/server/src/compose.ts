@@ -26,55 +26,57 @@ import { openDatabase } from './storage/open.ts';
 import type { Context } from './verbs/context.ts';
 import { Readiness } from './verbs/readiness.ts';
 
-/** How long `dispose` waits for the passes of the background jobs before it closes the database. */
+/** How long `dispose` waits for running jobs before it closes the database. */
 const passMs = secondMs / 2;
 
-/** The jobs of a server by their names. */
+/** The background jobs of a server by name. */
 interface Jobs {
-  /** Carries out what is due. */
+  /** Makes the clock's transitions. */
   readonly timers: TaskTimers;
-  /** Tells the agents that were chosen for a task. */
+  /** Tells matched agents about their task. */
   readonly outbox: Outbox;
-  /** Deletes what has expired. */
+  /** Deletes expired rows. */
   readonly housekeeping: Housekeeping;
-  /** Ends what suspended agents have open here. */
+  /** Ends the open long polls and streams of suspended agents. */
   readonly suspensions: SuspensionWatch;
   /** Wakes long polls and streams. */
   readonly tail: Tail;
-  /** Keeps the index of texts up. */
+  /** Keeps the text index up to date. */
   readonly search: SearchUpkeep;
-  /** Adds up what the servers have counted. */
+  /** Adds up the rate counts of the servers. */
   readonly limits: Limits;
   /** Sends webhooks. */
   readonly webhooks: Deliverer;
 }
 
-/** A whole server without its doors. */
+/** A server without its doors. */
 export interface Core extends Context, Jobs {
-  /** The same jobs as a list: `startServer` starts them, `dispose` stops them. */
+  /** The same jobs as a list. `startServer` starts them, and `dispose` stops them. */
   readonly jobs: readonly Job[];
-  /** What the log is written to. */
+  /** The output of the log. */
   readonly logOutput: Pick<Log, 'say' | 'flush' | 'dropped'>;
-  /** Answers the long polls, ends the streams, stops the jobs, closes the database, in this order. */
+  /** Answers the long polls, ends the streams, stops the jobs and closes the database, in this order. */
   dispose(): Promise<void>;
 }
 
 interface Replacements {
-  /** Instead of a log to the standard output. */
+  /** The log. Default: the standard output. */
   readonly log?: Log;
-  /** Instead of the system's name resolution, for host names of webhooks. */
+  /** Resolves host names of webhooks. Default: the system's name resolution. */
   readonly resolve?: Resolve;
-  /** `false`: `clock` need not agree with the database server's clock. For tests, whose time is made up. */
+  /**
+   * `false`: does not require that `clock` agrees with the database server's clock. For tests with an invented time.
+   */
   readonly checkDatabaseClock?: boolean;
   /** Called with the open database. For tests that watch every transaction. */
   readonly watchDatabase?: (db: Database) => void;
 }
 
 /**
- * Opens the database, brings its schema up to date and builds everything on top of it. Does not start the jobs;
- * `startServer` does.
+ * Opens the database, updates its schema and builds everything on top of it. Does not start the jobs; `startServer`
+ * does.
  *
- * @throws Error with a sentence for people.
+ * @throws Error with a message for people.
  */
 export async function compose(
   config: Config,
@@ -124,7 +126,7 @@ export async function compose(
     dispose: async () => {
       watch.close();
       streams.close();
-      // A pass that hangs on a database that does not answer ends when its connection is cut.
+      // A job that waits for a database without an answer ends when its connection is cut.
       const passes = Promise.all(list.map((job) => job.stop()));
       await Promise.race([passes, new Promise((resolve) => setTimeout(resolve, passMs).unref())]);
       await ground.db.close();
@@ -136,7 +138,7 @@ export async function compose(
 
 const auditJob = new URL('./audit/audit.ts', import.meta.url);
 
-/** Runs one at a time: who asks meanwhile gets the same promise. */
+/** Runs `work` one at a time. Calls during a run get the same promise. */
 function shared<T>(work: () => Promise<T>): () => Promise<T> {
   let running: Promise<T> | undefined;
   return () => (running ??= work().finally(() => (running = undefined)));

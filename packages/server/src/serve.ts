@@ -6,23 +6,23 @@ import type { Config } from './ground/config.ts';
 import { compose, type Core } from './compose.ts';
 import type { MetricsServer } from './metrics/metrics.ts';
 
-/** Requests may take so long to end once the server is told to stop; then their connections are cut. */
+/** How long running requests may take after the server is told to stop. Then their connections are cut. */
 const drainMs = 6 * secondMs;
 
 export interface Server {
   readonly core: Core;
-  /** Where it listens, for a client on this machine. */
+  /** The URL for a client on this machine. */
   readonly url: string;
-  /** Where it serves its metrics, on the loopback address; undefined: nowhere. */
+  /** The port of the metrics on the loopback address. Undefined: no metrics. */
   readonly metricsPort: number | undefined;
-  /** Accepts nothing new, answers what is under way, closes everything, within 10 s. */
+  /** Accepts no new requests, answers the running ones and closes everything, within 10 s. */
   stop(): Promise<void>;
 }
 
 /**
- * Opens the data, listens and starts the timers.
+ * Opens the database, listens and starts the jobs.
  *
- * @throws Error with a sentence for people.
+ * @throws Error with a message for people.
  */
 export async function startServer(config: Config): Promise<Server> {
   const core = await compose(config);
@@ -42,7 +42,7 @@ export async function startServer(config: Config): Promise<Server> {
   return { core, url: urlOf(app, config.host), metricsPort: metrics?.port, stop: () => stop(app, core, metrics) };
 }
 
-/** The library is loaded only by who wants metrics. */
+/** Loads the metrics library only when metrics are enabled. */
 async function startMetricsIfAsked(core: Core, app: FastifyInstance): Promise<MetricsServer | undefined> {
   const { metricsPort } = core.config;
   if (metricsPort === undefined) return undefined;
@@ -74,7 +74,7 @@ async function stop(app: FastifyInstance, core: Core, metrics: MetricsServer | u
   }
 }
 
-/** Together, because an audit for the metrics may take minutes, and ends at once when its database is closed. */
+/** Stops both at once, because an audit for the metrics may take minutes, and ends only when its database is closed. */
 async function closeBehind(core: Core, metrics: MetricsServer | undefined): Promise<void> {
   await Promise.all([metrics?.stop(), core.dispose()]);
 }

@@ -7,14 +7,14 @@ import { owed } from './history-checks.ts';
 import { tellsOfMatching } from './system-checks.ts';
 import { tellsOfTalk } from './talk-checks.ts';
 
-/** The invariants of agents: their streams, and the sums that are kept for each of them. */
+/** The invariants of agents: their event streams, and the sums stored for each of them. */
 
 /** Whether a task `t` was paid for. */
 const isPaid = statusIn('t.status', paidStates);
 
 const agentId = sql.ref('g.id');
 
-/** Named numbers as one text, to compare and to show. */
+/** Named numbers joined into one text, to compare and to show. */
 const figures = (values: Readonly<Record<string, RawBuilder<unknown>>>) =>
   sql.join(
     Object.entries(values).map(([name, value]) => sql`${sql.lit(`${name} `)} || ${value}`),
@@ -25,14 +25,14 @@ const figures = (values: Readonly<Record<string, RawBuilder<unknown>>>) =>
 const sumOfApproved = (role: 'worker_id' | 'poster_id', value: RawBuilder<unknown>) => sql`(
   select coalesce(sum(${value}), 0) from tasks t where ${sql.ref(`t.${role}`)} = g.id and ${isPaid})`;
 
-/** Something about the ratings that an agent has received, which come from the other party of its approved tasks. */
+/** An aggregate over the ratings that an agent received. They come from the other party of its approved tasks. */
 const ratingsReceived = (value: RawBuilder<unknown>) => sql`(
   select ${value} from (
     select id from tasks where worker_id = g.id and ${statusIn('status', paidStates)}
     union all select id from tasks where poster_id = g.id and ${statusIn('status', paidStates)}
   ) as t join reviews r on r.task_id = t.id and r.reviewed_id = g.id)`;
 
-/** Over ranges of agents. */
+/** Checks over ranges of agents. */
 export const standingChecks: readonly Check[] = [
   check(
     'an event stream is numbered without gaps',
@@ -46,9 +46,9 @@ export const standingChecks: readonly Check[] = [
       where kept <> last_number - first + 1`,
   ),
   check(
-    'every event tells of something that happened',
+    'every event has a cause',
     (range) => sql`
-      select g.id as subject, 'event ' || e.number || ' (' || e.type || ') has none' as detail
+      select g.id as subject, 'event ' || e.number || ' (' || e.type || ') has no cause' as detail
       from agents g join events e on e.agent_id = g.id
       where ${within(agentId, range)} and not (${tellsOfTalk}) and not (${tellsOfMatching}) and not exists (
         select 1 from task_transitions h join tasks t on t.id = h.task_id
@@ -57,7 +57,7 @@ export const standingChecks: readonly Check[] = [
           or (h.worker_event = e.number and h.worker_id = g.id and e.type = ${owed('worker')})))`,
   ),
   check(
-    "an agent's counts are right",
+    "an agent's stored counts match its tasks",
     (range) => sql`
       select id as subject, 'says ' || says || ', has ' || has as detail from (
         select g.id,
@@ -88,7 +88,7 @@ export const standingChecks: readonly Check[] = [
       where says <> has`,
   ),
   check(
-    'earnings over time end in what was earned',
+    "the last total of an agent's earnings over time is what it earned",
     (range) => sql`
       select id as subject, 'earned ' || earned || ', the last total is ' || last_total as detail from (
         select g.id, g.earned,
@@ -98,7 +98,7 @@ export const standingChecks: readonly Check[] = [
       where earned <> last_total`,
   ),
   check(
-    'trust counts every dealing of its two agents',
+    "an agent's trust rows count all its interactions",
     (range) => sql`
       select id as subject, counted || ' interactions counted, had ' || had as detail from (
         select g.id,
@@ -114,7 +114,7 @@ export const standingChecks: readonly Check[] = [
   ),
 ];
 
-/** How many events a range of agents has. */
+/** The number of agents in a range, and of their events. */
 export const agentTotals = report<Range, { agents: number; events: number }>(
   'agentTotals',
   (range) => sql`

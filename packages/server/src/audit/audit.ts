@@ -9,35 +9,40 @@ import { agentTotals } from './agent-checks.ts';
 import { taskTotals } from './history-checks.ts';
 import { accountChecks, transferChecks, transferTotals } from './ledger-checks.ts';
 
-/** Subjects per statement: a few milliseconds each, so that nothing else waits long. */
+/** How many subjects one statement checks. It takes a few milliseconds, so that other queries do not wait long. */
 const rangeSize = 500;
-/** Findings told; a database that has more of them needs no longer list. */
+/** The largest number of findings in a report. */
 const mostFindings = 100;
-/** The timers are at most a second late; this much is no fault yet. */
+/** How late a transition may be. The timers are at most a second late, so this allows for load. */
 const toleratedLatenessMs = 5 * secondMs;
-/** What waits to be told to chosen agents is behind load, and a metric, for this long; then something is stuck. */
+/**
+ * How long events may wait for their matched agents. Up to this, waiting means load, which a metric shows; beyond it,
+ * something is stuck.
+ */
 const toleratedBacklogMs = 15 * 60_000;
-/** Clocks may have been set so far. */
+/** How far clocks may have been adjusted. */
 const toleratedStepMs = hourMs;
 
 export interface AuditInput {
   readonly now: number;
-  /** Whether no server works on the database: nobody does there what falls due, so nothing counts as overdue. */
+  /**
+   * Whether no server uses the database. Then nobody makes the transitions that are due, so nothing counts as overdue.
+   */
   readonly isAtRest?: boolean;
 }
 
 export const atRest = (): AuditInput => ({ now: Date.now(), isAtRest: true });
 
 /**
- * Checks every invariant on a live database of any size, range by range, and names what is broken. Runs as a job of
- * its own (`Database.runApart`). Once it has found more than it tells, it reads only the first range of each table that
- * is left: every check has then run, but `checked` is less than there is.
+ * Checks every invariant on a live database of any size, range by range, and names the violations. Runs as a separate
+ * job (`Database.runApart`). When it has more findings than it reports, it reads only the first range of each remaining
+ * table: every check has run then, but `checked` is less than the whole.
  */
 export default async function audit(reader: Reader, { now, isAtRest = false }: AuditInput): Promise<AuditResponse> {
   const startedAt = performance.now();
   const broken: AuditResponse['broken'] = [];
   const checked = { agents: 0, tasks: 0, transfers: 0, transitions: 0, events: 0 };
-  /** One more than is told is enough to know that there are more. */
+  /** One finding more than the report holds is enough to know that there are more. */
   const isFull = () => broken.length > mostFindings;
   const note = (invariant: string, findings: readonly Finding[]) => {
     for (const finding of findings.slice(0, mostFindings + 1 - broken.length)) broken.push({ invariant, ...finding });
@@ -95,7 +100,7 @@ export default async function audit(reader: Reader, { now, isAtRest = false }: A
 
 type Boundary = Prepared<{ after: string; size: number }, { id: string }>;
 
-/** Cuts a table into ranges of its ids. */
+/** Splits a table into ranges of its ids. */
 async function* cut(reader: Reader, boundary: Boundary, deliveries_since: number): AsyncGenerator<Range> {
   const last = '~';
   for (let after = ''; after !== last;) {

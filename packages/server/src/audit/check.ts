@@ -2,15 +2,15 @@ import { type RawBuilder, sql } from 'kysely';
 import { type Params, type Prepared, preparedSql } from '../storage/prepared.ts';
 
 /**
- * The invariants as queries that answer with what breaks them (docs/decisions/0016). Each looks at a range of ids and
- * is one statement, so it sees one moment of a live database; rows that change together, change in one transaction.
+ * The invariants as queries that return violations (docs/decisions/0016). Each query checks a range of ids in one
+ * statement, so that it sees one moment of a live database; rows that must agree change in one transaction.
  */
 export interface Range extends Params {
-  /** Ids above this … */
+  /** Ids greater than this … */
   after: string;
-  /** … up to this, included. */
+  /** … up to and including this. */
   upto: string;
-  /** Of events that are younger than this, no delivery has been forgotten. */
+  /** No webhook delivery of an event younger than this has been deleted. */
   deliveries_since: number;
 }
 
@@ -24,7 +24,7 @@ export interface Check {
   readonly findings: Prepared<Range, Finding>;
 }
 
-/** Reports are written in SQL: what they compare is clearer so than through a builder. */
+/** Declares a report in SQL, which is clearer here than the query builder. */
 export function report<P extends Params, R>(name: string, build: (params: P) => RawBuilder<R>): Prepared<P, R> {
   return preparedSql(name, build, { replan: true, bounded: 'one range of ids at a time' });
 }
@@ -37,12 +37,12 @@ export const check = (invariant: string, build: (range: Range) => RawBuilder<Fin
 export const within = (id: RawBuilder<unknown>, range: Range) => sql`${id} > ${range.after} and ${id} <= ${range.upto}`;
 export const list = (values: readonly string[]) => sql.join(values.map((value) => sql.lit(value)));
 
-/** Whether a task `t` is an agent's own, and none of the platform's. */
+/** Whether a task `t` is an agent's own, not a system task. */
 export const isWork = sql`t.kind = 'work'`;
 
 /**
- * Whether an agent was never told what it should have been: there is no event of this number and type about the task in
- * its stream, and it was not pruned from the front.
+ * Whether an agent did not get an event that it should have: its stream has no event of this number and type about the
+ * task, and the event was not pruned from the front of the stream.
  */
 export const isUntold = (
   recipient: RawBuilder<unknown>,

@@ -8,12 +8,12 @@ import { talkChecks } from './talk-checks.ts';
 import { webhookChecks } from './webhook-checks.ts';
 import { sql } from 'kysely';
 
-/** All checks by what they look at, and the ranges in which they do. */
+/** All checks by subject, and how the tables are split into ranges. */
 
-/** Over ranges of tasks. */
+/** Checks over ranges of tasks. */
 export const taskChecks: readonly Check[] = [...creditChecks, ...historyChecks, ...talkChecks, ...systemChecks];
 
-/** Over ranges of agents. */
+/** Checks over ranges of agents. */
 export const agentChecks: readonly Check[] = [...standingChecks, ...webhookChecks];
 
 interface Reach extends Params {
@@ -21,7 +21,7 @@ interface Reach extends Params {
   size: number;
 }
 
-/** The id that lies `size` rows behind `after`: where a range ends. None: the range is the last. */
+/** The id `size` rows after `after`, where a range ends. No row: the range is the last one. */
 const boundary = (table: 'agents' | 'tasks' | 'accounts') =>
   prepared(`boundary of ${table}`, (db, p: Reach) =>
     db.selectFrom(table).select('id').where('id', '>', p.after).orderBy('id').limit(1).offset(p.size),
@@ -47,16 +47,16 @@ export const overdue = report<{ before: number; limit: number }, Finding>(
   'overdue',
   ({ before, limit }) => sql`
     select t.id as subject,
-      coalesce('set aside after ' || s.attempts || ' attempts: ' || s.error, t.status || ', nothing has been done') as detail
+      coalesce('set aside after ' || s.attempts || ' attempts: ' || s.error, t.status || ', no transition was made') as detail
     from tasks t left join stuck_timers s on s.task_id = t.id
     where t.due_at < ${before} order by t.due_at limit ${limit}`,
 );
 
-/** The oldest tasks of which the agents chosen for them should have been told something before `before`. */
+/** The oldest tasks with events that the matched agents should have been told before `before`. */
 export const untold = report<{ before: number; limit: number }, Finding>(
   'untold',
   ({ before, limit }) => sql`
-    select o.task_id as subject, o.type || ': those chosen for it have not been told' as detail
+    select o.task_id as subject, o.type || ': the matched agents have not been told' as detail
     from (select task_id, type, created_at from outbox order by id limit ${limit}) as o
     where o.created_at < ${before}`,
 );

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { transition, transitionNames } from '../ground/transitions.ts';
 import { type Check, check, isUntold, type Range, report, within } from './check.ts';
 
-/** The invariants of a task's history, and of the events that its transitions owe. */
+/** The invariants of a task's history, and of the events of its transitions. */
 
 const taskId = sql.ref('t.id');
 
@@ -15,7 +15,7 @@ const legalSteps = sql.join(
   sql` or `,
 );
 
-/** Which event each transition owes to one of its parties, as a `case`. */
+/** An SQL `case`: the event type that each transition sends to a party. */
 export function owed(party: 'poster' | 'worker') {
   const cases = transitionNames.flatMap((name) => {
     const type = transition(name).tells?.[party];
@@ -24,7 +24,10 @@ export function owed(party: 'poster' | 'worker') {
   return sql`case h.transition ${sql.join(cases, sql` `)} end`;
 }
 
-/** Events that were owed and are not there; those pruned from the front of a stream may be missing. */
+/**
+ * Finds events that a transition should have sent and that are missing. Events pruned from the front of a stream may be
+ * missing.
+ */
 function missingEvents(party: 'poster' | 'worker') {
   const recipient = party === 'poster' ? sql.ref('t.poster_id') : sql.ref('h.worker_id');
   const number = sql.ref(`h.${party}_event`);
@@ -38,17 +41,17 @@ function missingEvents(party: 'poster' | 'worker') {
   );
 }
 
-/** Over ranges of tasks. */
+/** Checks over ranges of tasks. */
 export const historyChecks: readonly Check[] = [
   check(
-    'every step of a history is in the state machine',
+    'every transition in a history is in the state machine',
     (range) => sql`
       select t.id as subject, h.transition || ' from ' || coalesce(h.from_status, 'nothing') || ' to ' || h.to_status as detail
       from tasks t join task_transitions h on h.task_id = t.id
       where ${within(taskId, range)} and not (${legalSteps})`,
   ),
   check(
-    'every step of a history begins where the last one ended',
+    'every transition in a history begins in the state where the last one ended',
     (range) => sql`
       select t.id as subject, 'version ' || h.version || ' begins at ' || coalesce(h.from_status, 'nothing')
         || ' after ' || coalesce(p.to_status, 'no version before it') as detail
@@ -71,7 +74,7 @@ export const historyChecks: readonly Check[] = [
   missingEvents('worker'),
 ];
 
-/** How many rows of history a range of tasks has. */
+/** The number of tasks in a range, and of their transitions. */
 export const taskTotals = report<Range, { tasks: number; transitions: number }>(
   'taskTotals',
   (range) => sql`

@@ -9,7 +9,7 @@ import { type Check, check, isWork, list, type Range, report, within } from './c
 const platformAccounts = list([mintAccount, feesAccount]);
 const transferId = sql.ref('e.transfer_id');
 
-/** Over ranges of transfers. */
+/** Checks over ranges of transfers. */
 export const transferChecks: readonly Check[] = [
   check(
     'every transfer sums to zero',
@@ -28,7 +28,10 @@ export const transferChecks: readonly Check[] = [
   ),
 ];
 
-/** How many transfers a range has, and what they moved through the two accounts without a stored balance. */
+/**
+ * The number of transfers in a range, and the amounts that they moved through the two accounts without a stored
+ * balance.
+ */
 export const transferTotals = report<Range, { transfers: number; mint: number; fees: number }>(
   'transferTotals',
   (range) => sql`
@@ -40,10 +43,10 @@ export const transferTotals = report<Range, { transfers: number; mint: number; f
 
 const accountId = sql.ref('a.id');
 
-/** Over ranges of accounts. */
+/** Checks over ranges of accounts. */
 export const accountChecks: readonly Check[] = [
   check(
-    'a stored balance is the sum of its entries, and not below zero',
+    'a stored balance is the sum of its entries, and not negative',
     (range) => sql`
       select id as subject, 'balance ' || balance || ', entries sum to ' || entries as detail from (
         select a.id, a.balance,
@@ -65,7 +68,7 @@ export const accountChecks: readonly Check[] = [
 
 const taskId = sql.ref('t.id');
 
-/** Over ranges of tasks. */
+/** Checks over ranges of tasks. */
 export const creditChecks: readonly Check[] = [
   check(
     'an open task holds its price in escrow, an ended one nothing',
@@ -86,7 +89,7 @@ export const creditChecks: readonly Check[] = [
       where settled <> case when ${statusIn('status', endedStates)} then 1 else 0 end`,
   ),
   check(
-    'an approved task paid its worker what was charged less the fee, any other paid nobody',
+    'an approved task paid its worker the charge minus the fee, any other task paid nobody',
     (range) => sql`
       select id as subject, status || ', paid ' || paid || ' for ' || coalesce(credits_charged, 0) as detail from (
         select t.id, t.status, t.credits_charged, t.fee_ppm,
@@ -99,7 +102,7 @@ export const creditChecks: readonly Check[] = [
         case when ${statusIn('status', paidStates)} then credits_charged - credits_charged * fee_ppm / 1000000 else 0 end`,
   ),
   check(
-    'a settlement gave the fee to the platform and the rest back to the poster, and nobody else anything',
+    'a settlement gave the fee to the platform and the rest to the poster, and nothing to anybody else',
     (range) => sql`
       select id as subject, status || ' at ' || max_credits || ', charged ' || coalesce(credits_charged, 0)
         || ': fee ' || fee || ', back ' || back || ', to others ' || strangers || ' entries' as detail

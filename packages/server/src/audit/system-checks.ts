@@ -5,12 +5,12 @@ import { transition, transitionNames } from '../ground/transitions.ts';
 import { statusIn } from '../storage/status.ts';
 import { type Check, check, isUntold, within } from './check.ts';
 
-/** The invariants of the platform's own tasks, and of who was chosen for which task. */
+/** The invariants of system tasks and of matches. */
 
 const type = (name: EventType) => sql.lit(name);
 const taskId = sql.ref('t.id');
 
-/** Which event tells the agents that were chosen for a task that it has come to a state. */
+/** The event that tells matched agents that their task has reached an end state. */
 const endEvents = new Map<TaskStatus, EventType>(
   transitionNames.flatMap((name) => {
     const { to, tellsMatched } = transition(name);
@@ -22,17 +22,17 @@ const endType = sql`case t.status ${sql.join(
   sql` `,
 )} end`;
 
-/** The states in which nothing is reserved any more for one of the platform's tasks. */
+/** The states in which no credits are reserved any more for a system task. */
 const releasedStates = transitionNames
   .map(transition)
   .flatMap(({ credits, to }) => (credits === 'release' ? [to] : []));
 
 const isTold = sql`not exists (select 1 from outbox o where o.task_id = t.id)`;
 
-/** Over ranges of tasks. */
+/** Checks over ranges of tasks. */
 export const systemChecks: readonly Check[] = [
   check(
-    "an answered task of the platform's was paid once, by the mint and in full; any other was not",
+    'an answered system task was paid once, by the mint and in full; any other was not paid',
     (range) => sql`
       select id as subject, status || ' at ' || max_credits || ', paid ' || paid || ' in ' || payments || ' payments' as detail
       from (
@@ -47,7 +47,7 @@ export const systemChecks: readonly Check[] = [
         or paid <> case when ${statusIn('status', paidStates)} then max_credits else 0 end`,
   ),
   check(
-    "what is reserved for the platform's tasks is for tasks that were not cancelled",
+    'credits are reserved only for system tasks that were not cancelled',
     (range) => sql`
       select t.id as subject, 'is ' || t.status as detail
       from tasks t join system_tasks_posted s on s.task_id = t.id
@@ -63,13 +63,13 @@ export const systemChecks: readonly Check[] = [
   check(
     'every match was told',
     (range) => sql`
-      select t.id as subject, m.agent_id || ' was chosen and not told' as detail
+      select t.id as subject, m.agent_id || ' was matched and not told' as detail
       from tasks t join matches m on m.task_id = t.id
       where ${within(taskId, range)} and ${isTold}
         and ${isUntold(sql`m.agent_id`, sql`m.matched_event`, type('task_matched'))}`,
   ),
   check(
-    'who was chosen is told when the task ends without a claim',
+    'matched agents are told when the task ends without a claim',
     (range) => sql`
       select t.id as subject, m.agent_id || ' was not told that it is ' || t.status as detail
       from tasks t join matches m on m.task_id = t.id
@@ -78,7 +78,7 @@ export const systemChecks: readonly Check[] = [
   ),
 ];
 
-/** Whether an event `e` of the agent `g` tells that it was chosen for a task, or that its delivery was checked. */
+/** Whether an event `e` of the agent `g` has a match or a verification as its cause. */
 export const tellsOfMatching = sql`
   case when e.type in (${type('task_matched')}, ${type('task_cancelled')}, ${type('task_expired')}) then exists (
     select 1 from matches m where m.task_id = e.task_id and m.agent_id = g.id

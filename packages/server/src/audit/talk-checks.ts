@@ -2,16 +2,16 @@ import type { TalkEvents } from '@pinchwork/sdk';
 import { type RawBuilder, sql } from 'kysely';
 import { type Check, check, type Finding, isUntold, type Range, within } from './check.ts';
 
-/** The invariants of what agents say to each other about a task. */
+/** The invariants of questions, answers and messages. */
 
 const type = (name: keyof TalkEvents) => sql.lit(name);
 const taskId = sql.ref('t.id');
 
-/** Who reads a message `m` about a task `t`: the other one of the two. */
+/** The recipient of a message `m` about a task `t`: the party that did not send it. */
 const reader = sql`case when m.sender_id = t.poster_id then m.worker_id else t.poster_id end`;
 
 interface Owed {
-  /** The table of what was said, by the name that `recipient` and `number` know it by. */
+  /** The join of the table, with the alias that `recipient` and `number` use. */
   readonly said: RawBuilder<unknown>;
   readonly id: RawBuilder<unknown>;
   readonly recipient: RawBuilder<unknown>;
@@ -28,10 +28,10 @@ const told = (what: string, { said, id, recipient, number, event }: Owed) =>
       where ${within(taskId, range)} and ${isUntold(recipient, number, type(event))}`,
   );
 
-/** Over ranges of tasks. */
+/** Checks over ranges of tasks. */
 export const talkChecks: readonly Check[] = [
   check(
-    'a task counts its open questions',
+    "a task's stored count of open questions is right",
     (range) => sql`
       select id as subject, 'says ' || open_questions || ', has ' || has as detail from (
         select t.id, t.open_questions,
@@ -63,10 +63,10 @@ export const talkChecks: readonly Check[] = [
   }),
 ];
 
-/** The id that an event `e` names in its data, which has one field: to look the row up by. */
+/** The id in the data of an event `e`, whose only field is `field`. Used to look up the row. */
 const named = (field: string) => sql`replace(replace(e.data, ${sql.lit(`{"${field}":"`)}, ''), '"}', '')`;
 
-/** Whether an event `e` of the agent `g` is about a question, an answer or a message to it. */
+/** Whether an event `e` of the agent `g` is about a question, an answer or a message to this agent. */
 export const tellsOfTalk = sql`
   case when e.type in (${type('task_question')}, ${type('question_answered')}) then exists (
     select 1 from questions q join tasks t on t.id = q.task_id

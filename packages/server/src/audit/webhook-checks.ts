@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { type Check, check, within } from './check.ts';
 
-/** The invariants of the outbox, over ranges of agents. */
+/** The invariants of webhook deliveries. Checks over ranges of agents. */
 
 const agentId = sql.ref('g.id');
 
@@ -9,7 +9,7 @@ export const webhookChecks: readonly Check[] = [
   check(
     'every event of an agent with a webhook has its delivery',
     (range) => sql`
-      select g.id as subject, 'event ' || e.number || ' (' || e.type || ') has none' as detail
+      select g.id as subject, 'event ' || e.number || ' (' || e.type || ') has no delivery' as detail
       from agents g
       join event_cursors c on c.agent_id = g.id
       join events e on e.agent_id = g.id and e.number >= c.webhook_from
@@ -17,9 +17,9 @@ export const webhookChecks: readonly Check[] = [
         and not exists (select 1 from webhook_deliveries d where d.agent_id = g.id and d.event_number = e.number)`,
   ),
   check(
-    'every delivery is of an event of its agent, and says the same',
+    'every delivery belongs to an event of its agent and has the same content',
     (range) => sql`
-      select g.id as subject, d.id || ' is not what event ' || d.event_number || ' says' as detail
+      select g.id as subject, d.id || ' differs from event ' || d.event_number as detail
       from agents g
       join webhook_deliveries d on d.agent_id = g.id and d.event_number is not null
       where ${within(agentId, range)}
@@ -38,16 +38,16 @@ export const webhookChecks: readonly Check[] = [
       where ${within(agentId, range)} and d.attempts = '[]'`,
   ),
   check(
-    'an endpoint with deliveries that wait is to be served',
+    'an endpoint with waiting deliveries is scheduled',
     (range) => sql`
-      select g.id as subject, 'something waits, and nobody looks' as detail
+      select g.id as subject, 'deliveries wait, and the endpoint is not scheduled' as detail
       from agents g
       where ${within(agentId, range)} and g.suspended_at is null
         and exists (select 1 from webhook_deliveries d where d.agent_id = g.id and d.status = 'pending')
         and not exists (select 1 from webhook_endpoints w where w.agent_id = g.id and w.due_at is not null)`,
   ),
   check(
-    'an agent with a webhook, and no other, has its events delivered',
+    'exactly the agents with a webhook have their events delivered',
     (range) => sql`
       select g.id as subject, case when g.webhook_url is null then 'has no webhook' else 'has a webhook' end as detail
       from agents g left join event_cursors c on c.agent_id = g.id

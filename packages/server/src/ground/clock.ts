@@ -1,4 +1,4 @@
-/** Where the program takes the time from, and whom it asks to be woken. Injected, so that tests own the time. */
+/** The program's source of time and of wake-ups. It is injected, so that tests control the time. */
 export interface Clock {
   /** Milliseconds since 1970 in UTC. */
   now(): number;
@@ -6,7 +6,7 @@ export interface Clock {
   after(delayMs: number, wake: () => void): () => void;
 }
 
-/** `setTimeout` fires at once for a longer delay than this (2^31 - 1 ms, 24.8 days). */
+/** The longest delay of `setTimeout` (2^31 - 1 ms, 24.8 days). A longer one would fire at once. */
 const longestTimeoutMs = 2_147_483_647;
 
 export const systemClock: Clock = {
@@ -23,8 +23,8 @@ export const minuteMs = 60 * secondMs;
 export const hourMs = 60 * minuteMs;
 
 /**
- * The whole second at which a period of `periodMs` that begins at `nowMs` is over. Deadlines fall on whole seconds,
- * because that is what the wire shows; rounding up keeps them from being early.
+ * The deadline of a period of `periodMs` that begins at `nowMs`, rounded up to a whole second. Deadlines are whole
+ * seconds because the wire shows whole seconds; rounding up keeps them from being early.
  */
 export function deadlineAfter(nowMs: number, periodMs: number): number {
   return Math.ceil((nowMs + periodMs) / secondMs) * secondMs;

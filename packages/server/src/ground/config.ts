@@ -3,7 +3,7 @@ import { type LimitName, limits, type SystemTaskKind } from '@pinchwork/sdk';
 import { isPostgresAddress } from './postgres-address.ts';
 import { hourMs, minuteMs, secondMs } from './clock.ts';
 
-/** Everything an operator can set (contract section 11), read once at the start. */
+/** All settings of the operator (contract section 11), read once at start. */
 export interface Config {
   readonly databaseUrl: string;
   readonly host: string;
@@ -16,42 +16,42 @@ export interface Config {
   readonly rejectionGraceMinutes: number;
   readonly maxRejections: number;
   readonly maxWaitSeconds: number;
-  /** The platform's part of a payment in millionths. */
+  /** The platform's fee in millionths of a payment. */
   readonly platformFeePpm: number;
   readonly webhooks: {
-    /** How long one exchange with a receiver may take in all. */
+    /** The longest time of one exchange with a receiver. */
     readonly timeoutSeconds: number;
-    /** How often a delivery is tried again. */
+    /** How many times a failed delivery is retried. */
     readonly maxRetries: number;
-    /** http and private hosts are fine. */
+    /** Whether http and private hosts are allowed. */
     readonly allowPrivateNetworks: boolean;
   };
-  /** What the addresses in documents begin with; undefined: what the request was sent to. */
+  /** The origin of links in documents. Undefined: the origin that the request was sent to. */
   readonly publicUrl: string | undefined;
-  /** A worker who has abandoned so many claims must pause before it picks up another. */
+  /** After this many abandoned claims a worker gets a cooldown, in which it may not pick up tasks. */
   readonly maxAbandonsBeforeCooldown: number;
   readonly abandonCooldownMinutes: number;
-  /** How many requests of each kind an agent, or an address, may send; undefined: any number. */
+  /** How many requests of each kind an agent, or an address, may send. Undefined: no limit. */
   readonly rateLimits: Readonly<Record<LimitName, RateLimit | undefined>>;
   /** The platform's own tasks (contract section 6). */
   readonly systemTasks: SystemTaskSettings;
-  /** How long a task is kept for the agents that were chosen for it. */
+  /** The head start: how long a task is offered to its matched agents alone. */
   readonly matchExclusiveSeconds: number;
   /** How long events are kept. */
   readonly eventRetentionDays: number;
-  /** How many streams an agent may have open, on each server. */
+  /** The largest number of open streams per agent, on each server. */
   readonly maxStreamsPerAgent: number;
-  /** Characters of a task that everybody may read. */
+  /** How many characters of a task the public may read. */
   readonly taskPreviewLength: number;
-  /** Where people reach the operator: an https or mailto address. */
+  /** The operator's contact: an https or mailto address. */
   readonly contact: string | undefined;
-  /** Web pages of these origins may call the API; `*` stands for all. */
+  /** Web pages of these origins may call the API. `*` means all origins. */
   readonly corsOrigins: readonly string[];
   /** How long a connection may be idle before the server closes it. */
   readonly keepAliveSeconds: number;
-  /** The port of the metrics, on the loopback address; undefined: none. */
+  /** The port of the metrics, on the loopback address. Undefined: no metrics. */
   readonly metricsPort: number | undefined;
-  /** Addresses and networks whose `X-Forwarded-For` counts. */
+  /** Addresses and networks of proxies whose `X-Forwarded-For` is trusted. */
   readonly trustProxy: readonly string[];
   readonly logLevel: string;
 }
@@ -59,11 +59,11 @@ export interface Config {
 interface SystemTaskSettings {
   /** What the platform pays for an answer. */
   readonly prices: Readonly<Record<SystemTaskKind, number>>;
-  /** How long a task waits to be matched, and a delivery to be checked. */
+  /** The longest time that a task waits for its match, and a delivery for its verification. */
   readonly timeoutSeconds: Readonly<Record<Exclude<SystemTaskKind, 'extract'>, number>>;
-  /** How many may be posted about one poster's tasks in 24 hours. */
+  /** The largest number of system tasks about one poster's tasks in 24 hours. */
   readonly perPosterPerDay: number;
-  /** What all of them may cost in an hour; undefined: any amount. */
+  /** The largest amount of credits that all system tasks may cost in an hour. Undefined: no limit. */
   readonly creditsPerHour: number | undefined;
 }
 
@@ -72,7 +72,7 @@ export interface RateLimit {
   readonly windowMs: number;
 }
 
-/** A value that can't be used; `message` is the sentence that stops the start. */
+/** A setting has an invalid value. `message` is a sentence for the operator; the server does not start. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
@@ -82,7 +82,7 @@ const prefix = 'PINCHWORK_';
 interface Setting<T> {
   readonly default: string;
   readonly meaning: string;
-  /** Reads the value, or says what it must be. */
+  /** Parses the value, or returns a `Problem` that says what it must be. */
   readonly read: (text: string) => T | Problem;
 }
 
@@ -101,7 +101,7 @@ const setting = <T>(fallback: string, meaning: string, read: Setting<T>['read'])
 
 const text = (value: string) => value;
 
-/** A path, or the address of a PostgreSQL that can be taken apart. Anything else with a scheme is a mistake. */
+/** Accepts a path, or a PostgreSQL URL that can be parsed. Anything else with a scheme is a mistake. */
 function database(value: string) {
   const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(value)?.[1];
   if (scheme === undefined) return value;
@@ -127,7 +127,7 @@ const whole = (min: number, max: number) => numberIn(min, max, 0);
 
 const wholeOrOff = (min: number, max: number) => (value: string) =>
   value === 'off' ? undefined : whole(min, max)(value);
-/** A duration: whole or decimal, more than nothing. */
+/** A duration: a whole or decimal number, greater than zero. */
 const duration = (max: number) => numberIn(0.000001, max, 6);
 
 function oneOf<const T extends string>(...values: T[]) {
@@ -162,7 +162,7 @@ function networks(value: string) {
     : new Problem('a comma-separated list of IP addresses and networks, such as 10.0.0.0/8');
 }
 
-/** An address, or a network narrower than the whole internet. */
+/** Whether the text is an address, or a network that is smaller than the whole internet. */
 function isNetwork(text: string): boolean {
   const [address, bits, ...more] = text.split('/');
   const version = address!.includes('%') ? 0 : isIP(address!);
@@ -179,7 +179,7 @@ function rateLimit(value: string) {
   return { count: Number(match[1]), windowMs: windows[match[2] as keyof typeof windows] };
 }
 
-/** `https://host[:port]`, in the spelling that browsers use for an origin. */
+/** Whether the text is `http(s)://host[:port]`, as browsers write an origin. */
 function isOrigin(text: string): boolean {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   return (
@@ -198,7 +198,7 @@ function publicUrl(value: string) {
     : new Problem('the http or https address of this server without a path, such as https://market.example');
 }
 
-/** Only what a URI may hold (RFC 3986), so that it can stand in any text. */
+/** Accepts only characters of a URI (RFC 3986), so that it is safe in any document. */
 function contact(value: string) {
   if (value === '') return undefined;
   return /^(https:\/\/|mailto:)[\w.~:/?#@!$()*+,;=%-]+$/.test(value) && URL.canParse(value)
@@ -219,7 +219,7 @@ function metricsPort(value: string) {
 
 const year = 8_760;
 
-/** The one list of settings: names without the prefix, defaults, what they mean and how they are read. */
+/** All settings: names without the prefix, defaults, meanings and parsers. The only list; documents derive from it. */
 export const settings = {
   DATABASE_URL: setting('data/pinchwork.db', 'The data: a file for the embedded database, or postgres://…', database),
   HOST: setting('127.0.0.1', 'The address to listen on', text),
@@ -293,17 +293,16 @@ export const settings = {
   ),
 } satisfies Record<string, Setting<unknown>>;
 
-/** A random key of this length can't be guessed. */
+/** A random key of this length cannot be guessed. */
 const safeAdminKeyLength = 16;
 
-/** Values that no message may show. */
+/** Settings whose values no message may show. */
 const secrets: ReadonlySet<string> = new Set(['ADMIN_KEY', 'DATABASE_URL'] satisfies (keyof typeof settings)[]);
 
 /**
  * Reads the configuration. An empty value means the default.
  *
- * @returns the configuration, and sentences about what is odd but does no harm: `PINCHWORK_` names that mean nothing
- *   here, an admin key that is short.
+ * @returns the configuration, and warnings about things that do no harm: unknown `PINCHWORK_` names, a short admin key.
  * @throws ConfigError with a sentence that names the variable.
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): {
@@ -375,7 +374,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
     .filter((name) => name.startsWith(prefix) && !Object.hasOwn(settings, name.slice(prefix.length)))
     .map((name) => `${name} is not a setting of Pinchwork and is ignored.`);
   if (config.adminKey !== undefined && config.adminKey.length < safeAdminKeyLength) {
-    warnings.push(`${prefix}ADMIN_KEY is easy to guess: whoever has it can make credits. Use 16 characters or more.`);
+    warnings.push(
+      `${prefix}ADMIN_KEY is short and easy to guess, and its owner can create credits. Use 16 characters or more.`,
+    );
   }
   return { config, warnings };
 }

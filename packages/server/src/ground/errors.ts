@@ -1,16 +1,16 @@
 import type { ErrorCode, IdKind } from '@pinchwork/sdk';
 
 /**
- * The refusals of the domain. They carry a stable code and no status: each transport maps codes to its own.
- * `message` stands alone; `hint` says what to do next.
+ * A refusal by the domain. It has a stable code and no status; each door maps codes to its own statuses. `message` is
+ * complete on its own, and `hint` says what to do next.
  */
 export class DomainError extends Error {
   override readonly name = 'DomainError';
   readonly code: ErrorCode;
   readonly hint: string | undefined;
-  /** When it makes sense to try again. */
+  /** After how many seconds a retry makes sense. */
   readonly retryAfterSeconds: number | undefined;
-  /** Why the storage takes no writes, as the readiness check tells it. */
+  /** Why the storage does not accept writes. The readiness check shows it. */
   readonly reason: string | undefined;
 
   constructor(
@@ -32,7 +32,7 @@ export const conflict = (message: string, hint?: string) => new DomainError('con
 export const forbidden = (message: string, hint?: string) => new DomainError('forbidden', message, hint);
 export const agentSuspended = () => new DomainError('agent_suspended', 'Agent suspended');
 
-/** What an id names, in a sentence. */
+/** The nouns for the kinds of ids, for messages. */
 const nouns: Partial<Record<IdKind, string>> = {
   task: 'Task',
   agent: 'Agent',
@@ -41,7 +41,7 @@ const nouns: Partial<Record<IdKind, string>> = {
   delivery: 'Delivery',
 };
 
-/** There is no such thing, or the caller may not know of it. */
+/** The thing does not exist, or the caller may not know that it exists. */
 export const notFound = (kind: IdKind) => new DomainError('not_found', `${nouns[kind] ?? 'It is'} not found`);
 export const taskNotFound = () => notFound('task');
 export const agentNotFound = () => notFound('agent');
@@ -53,10 +53,10 @@ export const overloaded = (cause?: unknown) =>
   new DomainError('overloaded', 'The server is busy, nothing was changed', 'Try again in a second.', { cause });
 
 /**
- * Storage failed.
+ * The error for a failure of the storage.
  *
- * @param options `outcomeUnknown`: the commit itself was cut off, so the change may or may not be there. `reason`: a
- *   sentence for whoever asks whether the server is ready.
+ * @param options `outcomeUnknown`: the connection broke during the commit, so the change may or may not have been made.
+ *   `reason`: a sentence that the readiness check shows.
  */
 export function storageUnavailable(
   cause: unknown,

@@ -8,12 +8,12 @@ const timeDigits = idLength - randomDigits;
 const randomSpace = base ** randomDigits;
 
 /**
- * Makes ids that sort by time: seven base-62 digits of milliseconds, five of chance. New rows land side by side in
- * every index instead of all over it. One generator never repeats itself, also when its clock steps back: within a
- * millisecond it counts on in random steps. When two nodes draw the same id, the primary key refuses one of
- * them, and its transaction draws anew (`storage/unique.ts`).
+ * Makes ids that sort by time: seven base-62 digits of milliseconds and five random digits. So new rows are adjacent in
+ * every index. One generator never repeats an id, also when its clock steps back: within a millisecond it counts on in
+ * random steps. When two nodes draw the same id, the primary key refuses one of them, and its transaction draws again
+ * (`storage/unique.ts`).
  *
- * @param random answers with a whole number below its argument.
+ * @param random returns a whole number from 0 to below its argument.
  */
 export function createIds(
   clock: Clock,
@@ -46,12 +46,15 @@ function digits(value: number, length: number): string {
   return text;
 }
 
-/** A public name to look the key up by, and a secret of 256 bits: 43 digits of 5.95 bits. */
+/**
+ * The lengths of a key's two parts: a public name to look the key up by, and a secret of 256 bits (43 digits of 5.95
+ * bits).
+ */
 const keyNameLength = 12;
 const keySecretLength = 43;
 
 interface ApiKeyParts {
-  /** The part that names the key; it stands in the database as it is. */
+  /** The public part. It is stored as it is. */
   readonly keyId: string;
   /** The whole key, as the agent sends it. */
   readonly key: string;
@@ -62,14 +65,14 @@ export function createApiKey(): ApiKeyParts {
   return { keyId, key: apiKeyPrefix + keyId + randomText(keySecretLength) };
 }
 
-/** Reads a key that somebody sent. `undefined` when it can't be one of ours. */
+/** Parses a key from a request. Returns `undefined` when it can't be a key of this product. */
 export function parseApiKey(key: string): ApiKeyParts | undefined {
   const pattern = new RegExp(`^${apiKeyPrefix}([0-9A-Za-z]{${keyNameLength}})[0-9A-Za-z]{${keySecretLength}}$`);
   const keyId = pattern.exec(key)?.[1];
   return keyId === undefined ? undefined : { keyId, key };
 }
 
-/** Unbiased: bytes that would favour the first letters of the alphabet are thrown away. */
+/** Random text without bias: bytes that would favour the first letters of the alphabet are discarded. */
 function randomText(length: number): string {
   const limit = 256 - (256 % idAlphabet.length);
   let text = '';

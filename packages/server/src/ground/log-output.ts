@@ -1,33 +1,36 @@
 import { constants, fstatSync, openSync, write, writeSync } from 'node:fs';
 
-/** Lines are written together, at most so much later: after a `kill -9` the last second may be missing. */
+/** Lines are collected and written at most this much later. After a `kill -9` the last second may be missing. */
 const flushMs = 1_000;
-/** From so many characters on, they are written at once. */
+/** When this many characters have been collected, they are written at once. */
 const enough = 8 * 1024;
-/** What may wait while the output takes nothing; lines beyond it are counted and dropped. */
+/** At most this many characters wait while the output accepts nothing. Further lines are counted and dropped. */
 const mostWaiting = 1024 * 1024;
-/** Before the next attempt: at an output that is full for the moment (a pipe), and at one that failed (a disk). */
+/**
+ * The wait before the next attempt: for an output that is full at the moment (a pipe), and for one that failed (a
+ * disk).
+ */
 const fullMs = 50;
 const failedMs = 1_000;
 
 /**
- * Lines of text on their way into a file, a pipe or a terminal. It never blocks, never throws and holds a bounded
- * amount: while the output takes nothing (a full disk, a pipe that nobody reads, a terminal that is halted), lines are
- * kept up to a megabyte and then dropped.
+ * Writes lines of text to a file, a pipe or a terminal. It never blocks, never throws and holds a bounded amount: while
+ * the output accepts nothing (a full disk, a pipe without a reader, a halted terminal), it keeps up to a megabyte of
+ * lines and drops the rest.
  */
 export class LogOutput {
-  /** Lines dropped since the beginning. */
+  /** The number of lines dropped since the start. */
   dropped = 0;
   readonly #fd: number;
   readonly #onRecovered: (dropped: number) => void;
   readonly #timer: NodeJS.Timeout;
   #lines: string[] = [];
   #characters = 0;
-  /** What is being written, and how far it is. */
+  /** The bytes that are being written and not written yet. */
   #chunk: Buffer = Buffer.alloc(0);
   #writing = false;
   #pausedUntil = 0;
-  /** Drops that no line has told of yet. */
+  /** Dropped lines that have not been reported yet. */
   #untold = 0;
   readonly #atExit = () => this.#lastWrite();
 
@@ -43,7 +46,7 @@ export class LogOutput {
     process.once('exit', this.#atExit);
   }
 
-  /** Takes one or more whole lines. */
+  /** Adds one or more whole lines. */
   write(text: string): void {
     if (this.#characters + text.length > mostWaiting) {
       this.dropped++;
@@ -55,12 +58,12 @@ export class LogOutput {
     if (this.#characters >= enough) this.flush();
   }
 
-  /** Writes what waits, as soon as the output takes it. */
+  /** Writes the waiting lines as soon as the output accepts them. */
   flush(): void {
     if (!this.#writing && performance.now() >= this.#pausedUntil) this.#writeNext();
   }
 
-  /** Writes what waits, once, and no more from then on. */
+  /** Tries once to write the waiting lines, then accepts no more. */
   close(): void {
     clearInterval(this.#timer);
     process.off('exit', this.#atExit);
@@ -81,7 +84,7 @@ export class LogOutput {
   }
 
   #written(): void {
-    // Not while it is about to be full again, or each portion would have a line of its own.
+    // Reports the drops only when there is room again. Otherwise each portion would get its own report.
     if (this.#untold > 0 && this.#characters < mostWaiting / 2) {
       const dropped = this.#untold;
       this.#untold = 0;
@@ -102,7 +105,10 @@ export class LogOutput {
     return Buffer.from(text);
   }
 
-  /** Tries once, whatever comes of it: the program is about to end. What a thread is writing just then is its own. */
+  /**
+   * Tries once and ignores failures, because the program is about to end. A chunk that a thread is writing at that time
+   * is left to the thread.
+   */
   #lastWrite(): void {
     const rest = this.#writing ? [] : [this.#chunk];
     const last = Buffer.concat([...rest, this.#take()]);
@@ -110,21 +116,22 @@ export class LogOutput {
     try {
       if (last.length > 0) writeSync(this.#fd, last);
     } catch {
-      // Full, or nobody reads any more.
+      // The output is full, or has no reader any more.
     }
   }
 }
 
 /**
- * A file takes what it is given in a thread. Pipes and terminals would keep that thread, and with it the end of the
- * program, for as long as nobody reads: they are opened anew, so that the processes they are shared with notice nothing.
+ * Returns a descriptor that does not block. A file is written in a thread and is fine as it is. A pipe or terminal
+ * would block that thread, and so the end of the program, until somebody reads it. It is therefore opened a second time
+ * as non-blocking, which does not affect the processes that share it.
  */
 function neverBlocking(fd: number): number {
   try {
     if (fstatSync(fd).isFile()) return fd;
     return openSync(`/dev/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch {
-    // A socket, a pipe of another user's, or a system without /dev/fd: Node's own stream switches the descriptor over.
+    // A socket, another user's pipe, or a system without /dev/fd. Node's own stream makes the descriptor non-blocking.
     (fd === 2 ? process.stderr : process.stdout).on('error', () => undefined);
     return fd;
   }

@@ -7,31 +7,33 @@ const secretMember =
   /"(authorization|api_?key|admin_?key|webhook_?secret)":(?:"(?:[^"\\]|\\.)*"|\[(?:"(?:[^"\\]|\\.)*"|,)*\])/gi;
 
 /**
- * Nothing of ours logs a secret. This is the second line of defence. It works on the finished line, because the paths of
+ * The program logs no secrets; this is a second line of defence. It works on the finished line, because the paths of
  * pino's own `redact` have a fixed depth, and errors and class instances get their members only when they are written.
  */
 const withoutSecrets = (line: string) => line.replace(secretMember, '"$1":"[Redacted]"');
 
-/** While the storage fails, everything that needs it fails once a second: it is told this often. */
+/**
+ * While the storage fails, everything that uses it fails about once a second. The log reports it at most this often.
+ */
 const storageLineMs = 60_000;
 
 export interface Log {
   readonly logger: Logger;
-  /** Lines that were dropped because the output took none. */
+  /** The number of lines that were dropped because the output did not accept them. */
   dropped(): number;
-  /** Writes what waits, as soon as the output takes it. */
+  /** Writes the waiting lines as soon as the output accepts them. */
   flush(): void;
-  /** Writes a line as it is, whatever the level, unless nothing is logged at all. */
+  /** Writes a line as it is at any level except `silent`. */
   say(line: string): void;
-  /** Tries once to write what waits, and writes no more from then on. */
+  /** Tries once to write the waiting lines, then writes nothing more. */
   close(): void;
 }
 
 /**
- * The program's log on its standard output: JSON, one object a line; made easy to read on a terminal. Writing never
- * holds up the program and never ends it (`LogOutput`).
+ * Opens the program's log: JSON, one object per line, or readable text on a terminal. Writing never blocks and never
+ * ends the program (`LogOutput`).
  *
- * @param fd where to write, if not on the standard output.
+ * @param fd where to write; by default the standard output.
  */
 export async function openLog(level: string, isTerminal = process.stdout.isTTY, fd = 1): Promise<Log> {
   if (level === 'silent') return ready(pino({ level }), () => undefined);
@@ -70,7 +72,7 @@ const ready = (logger: Logger, say: (line: string) => void): Log => ({
   close: () => undefined,
 });
 
-/** A log that goes into a stream as it comes. */
+/** A log that writes each line to a stream at once. */
 export const logInto = (level: string, stream: DestinationStream): Log =>
   ready(pino(optionsOf(level), stream), (line) => stream.write(`${line}\n`));
 
@@ -79,13 +81,13 @@ const optionsOf = (level: string): LoggerOptions => ({
   hooks: { logMethod: tellStorageFailuresOnce(), streamWrite: withoutSecrets },
 });
 
-/** Whether an error says that the storage is away or behind, which is nobody's fault in the program. */
+/** Whether the error means that the storage is unavailable or overloaded, which is not a bug of the program. */
 export const isStorageFailure = (error: unknown): error is DomainError =>
   error instanceof DomainError && (error.code === 'storage_unavailable' || error.code === 'overloaded');
 
 /**
- * Has one line tell of a storage that fails, without a stack: with it fail all connections and everything that looks at
- * the data once a second. The lines that follow within a minute are counted; the next one has their number.
+ * Logs a storage failure as one line without a stack, at most once a minute. When the storage fails, every connection
+ * and every periodic query fails too. The suppressed lines are counted, and the next line shows the count.
  */
 function tellStorageFailuresOnce(): NonNullable<NonNullable<LoggerOptions['hooks']>['logMethod']> {
   let toldAt = -Infinity;
@@ -107,7 +109,7 @@ function tellStorageFailuresOnce(): NonNullable<NonNullable<LoggerOptions['hooks
   };
 }
 
-/** What the storage itself said. */
+/** The message of the storage itself. */
 export function reasonOf({ cause, message }: DomainError): string {
   if (!(cause instanceof Error)) return message;
   return cause.message === '' ? ((cause as NodeJS.ErrnoException).code ?? cause.name) : cause.message;

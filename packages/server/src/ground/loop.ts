@@ -1,8 +1,8 @@
 import type { Clock } from './clock.ts';
 
 /**
- * Runs `pass` again and again, one at a time, and sleeps in between for as long as it says. A pass that throws is
- * reported and does not end the loop.
+ * Runs `pass` repeatedly, one at a time, and sleeps between two passes for as long as the first returned. An error of a
+ * pass is reported and does not end the loop.
  */
 export class Loop {
   readonly #clock: Clock;
@@ -14,7 +14,7 @@ export class Loop {
   #woken = false;
   #endSleep: () => void = () => undefined;
 
-  /** @param pass answers after how many milliseconds it wants to run again. */
+  /** @param pass returns after how many milliseconds it wants to run again. */
   constructor(clock: Clock, pass: () => Promise<number>, onError: (error: unknown) => void, pauseAfterErrorMs = 1_000) {
     this.#clock = clock;
     this.#pass = pass;
@@ -26,13 +26,13 @@ export class Loop {
     this.#running ??= this.#run();
   }
 
-  /** Has a pass run now, or, when one is at work, another one right after it. */
+  /** Runs a pass now, or another one directly after the pass that is running. */
   wake(): void {
     this.#woken = true;
     this.#endSleep();
   }
 
-  /** Lets a pass that is at work finish, and no other begin. */
+  /** Waits for the running pass to finish, and starts no other. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#endSleep();
@@ -52,7 +52,7 @@ export class Loop {
     }
   }
 
-  /** Ends at once when the loop is stopped or woken, also if that happened during the pass. */
+  /** Sleeps. Ends at once when the loop is stopped or woken, also when that happened during the pass. */
   #sleep(ms: number): Promise<void> {
     if (this.#stopped || this.#woken) return Promise.resolve();
     return new Promise((resolve) => {

@@ -1,9 +1,9 @@
 import type { FannedEventType, SystemTaskKind, TaskKind, TaskStatus, TransitionEvents } from '@pinchwork/sdk';
 
 /**
- * The life of a task (contract section 3), as two tables: what each state means, and every way from one state to the
- * next, for people and clock alike. `states.ts` and `transitions.ts` say what follows from them. No other file names a
- * state: guards, views, the schema, the audit and the documentation derive from these rows.
+ * The life of a task (contract section 3) as two tables: the states with their meaning, and the transitions, made by
+ * agents or by the clock. `states.ts` and `transitions.ts` derive facts from them. No other file names a state: guards,
+ * views, the schema, the audit and the documentation derive from these rows.
  *
  *     posted ──claim──▶ claimed ──deliver──▶ delivered ──approve──▶ approved
  *       │  ▲               │ ▲                  │  │
@@ -14,26 +14,31 @@ import type { FannedEventType, SystemTaskKind, TaskKind, TaskStatus, TransitionE
  *       ├──cancel──▶ cancelled
  *       └──expire──▶ expired
  *
- * The platform's own tasks have transitions of their own: they are claimed and answered, paid at once, and dropped when
- * they come too late.
+ * System tasks have their own transitions: they are claimed, answered and paid at once, or dropped when they are too
+ * late to be useful.
  */
 export interface State {
-  /** What a task in this state waits for, or how it ended: a sentence for people. */
+  /** What a task in this state waits for, or how it ended. A sentence for people. */
   readonly means: string;
   /**
    * Where the price of the task is. A task is open while its credits are in escrow, and has ended when they are paid to
    * its worker or returned to its poster.
    */
   readonly credits: 'escrow' | 'paid' | 'returned';
-  /** Whether it is on the board: other agents see its need and context, may pick it up and may report it. */
+  /** Whether it is on the board: other agents see its need and context, and may pick it up and report it. */
   readonly isOnBoard: boolean;
-  /** Whether it has a worker (`worker_id`), who then reads it as its poster does. */
+  /** Whether it has a worker (`worker_id`). The worker sees as much of it as its poster. */
   readonly hasWorker: boolean;
-  /** Whether the latest delivery counts: its result, price and verification show. Else it is evidence, or there is none. */
+  /**
+   * Whether its latest delivery is valid, so that its result, price and verification are shown. Otherwise the delivery
+   * is only evidence, or there is none.
+   */
   readonly showsDelivery: boolean;
-  /** What may be written about it: questions by everybody, messages between its poster and its worker, or nothing. */
+  /**
+   * What agents may write about it: questions from everybody, messages between its poster and its worker, or nothing.
+   */
   readonly talk: 'questions' | 'messages' | 'none';
-  /** What has run out when the clock is due, as the beginning of a sentence; null in a state that no clock ends. */
+  /** The beginning of the refusal when the clock is due: which time has run out. Null in a state that no clock ends. */
   readonly timeIsUp: string | null;
 }
 
@@ -95,31 +100,33 @@ export const states = {
 } as const satisfies Record<TaskStatus, State>;
 
 export interface Transition {
-  /** The kinds of tasks that can go this way; agents' own, if it does not say. */
+  /** The kinds of tasks that can make this transition. Default: agents' own tasks (`work`). */
   readonly kinds?: readonly TaskKind[];
   /** The state it starts from; null for a new task. */
   readonly from: TaskStatus | null;
   readonly to: TaskStatus;
-  /** Who may: the task's poster, its worker, any agent but the poster, the operator, the platform, or the clock. */
+  /**
+   * Who may make it: the task's poster, its worker, any agent but the poster, the operator, the platform, or the clock.
+   */
   readonly by: 'poster' | 'worker' | 'stranger' | 'admin' | 'platform' | 'clock';
-  /** Of what agents do to a task: how a refusal names it ("can't be … any more"). */
+  /** For an agent's transition: the word for it in a refusal ("can't be … any more"). */
   readonly done?: string;
-  /** Of two reasons to refuse somebody, the one that is told: `whose` is 403, `state` is 409. */
+  /** Which reason is reported when two apply: `whose` (403, not the caller's task) or `state` (409). */
   readonly asksFirst?: 'whose' | 'state';
-  /** For the clock: the column whose time has come. */
+  /** For the clock: the column with the deadline. */
   readonly clock?: ClockColumn;
   /**
-   * What happens to the credits: to those in escrow, or that the platform pays (`ledger/`), or that it gives up to pay
-   * (`ledger/budget.ts`).
+   * What happens to the credits: those in escrow, those that the platform pays (`rules/ledger/`), or those that it no
+   * longer reserves (`rules/ledger/budget.ts`).
    */
   readonly credits?: 'hold' | 'settle' | 'void' | 'pay' | 'release';
-  /** What it says about the task's agents (`reputation/`). */
+  /** Its effect on the figures and the reputation of the task's agents (`rules/reputation/`). */
   readonly judges?: 'post' | 'approval' | 'rejection' | 'abandon' | 'answer';
-  /** Which of the platform's tasks about this one is no longer needed then, if nobody has claimed it. */
+  /** Which system task about this task it makes unnecessary. That task is withdrawn if nobody has claimed it. */
   readonly drops?: 'matching' | 'verification';
-  /** Which of the task's agents is told, of what. The worker is the one whose claim it is or was. */
+  /** Which of the task's parties gets which event. The worker is the agent whose claim it is or was. */
   readonly tells?: { readonly poster?: keyof TransitionEvents; readonly worker?: keyof TransitionEvents };
-  /** What the agents that were chosen for the task are told. */
+  /** The event for the agents that were matched to the task. */
   readonly tellsMatched?: FannedEventType;
 }
 
@@ -129,7 +136,7 @@ export type ClockColumn =
 const dropped: readonly SystemTaskKind[] = ['match', 'verify'];
 const system: readonly SystemTaskKind[] = [...dropped, 'extract'];
 
-/** In the order of precedence: of two clock rows due at the same time, the upper one is done. */
+/** In order of precedence: when two clock transitions are due at the same time, the upper one happens. */
 export const transitions = {
   post: { from: null, to: 'posted', by: 'poster', credits: 'hold', judges: 'post' },
   claim: {
@@ -170,7 +177,7 @@ export const transitions = {
     drops: 'verification',
     tells: { worker: 'task_rejected' },
   },
-  /** The last rejection that one claim bears. */
+  /** The last rejection that a claim may get. */
   rejectForGood: {
     from: 'delivered',
     to: 'posted',
@@ -195,7 +202,7 @@ export const transitions = {
     tellsMatched: 'task_cancelled',
   },
 
-  /** The task's own deadline passes with nobody at work. */
+  /** The task's own deadline passes while nobody works on it. */
   missDeadline: {
     from: 'posted',
     to: 'expired',
@@ -206,7 +213,7 @@ export const transitions = {
     tells: { poster: 'task_expired' },
     tellsMatched: 'task_expired',
   },
-  /** Nobody finished it in `TASK_EXPIRE_HOURS` since it was created. */
+  /** Nobody finished it within `TASK_EXPIRE_HOURS` of its creation. */
   expire: {
     from: 'posted',
     to: 'expired',
@@ -217,7 +224,7 @@ export const transitions = {
     tells: { poster: 'task_expired' },
     tellsMatched: 'task_expired',
   },
-  /** The task's own deadline passes while somebody works on it; the deadline is used up. */
+  /** The task's own deadline passes while somebody works on it. The task returns to the board without a deadline. */
   loseToDeadline: {
     from: 'claimed',
     to: 'posted',
@@ -241,7 +248,7 @@ export const transitions = {
     clock: 'grace_deadline_at',
     tells: { worker: 'rejection_grace_expired' },
   },
-  /** The poster said nothing in the time for the review. */
+  /** The poster did not review in time. */
   approveByTime: {
     from: 'delivered',
     to: 'approved',
@@ -253,10 +260,10 @@ export const transitions = {
     tells: { worker: 'task_approved' },
   },
 
-  /** The platform asks something. */
+  /** The platform posts a system task. */
   postSystem: { kinds: system, from: null, to: 'posted', by: 'platform' },
   claimSystem: { kinds: system, from: 'posted', to: 'claimed', by: 'stranger', done: 'picked up' },
-  /** An answer that fits is paid at once. */
+  /** A valid answer is paid at once. */
   answer: {
     kinds: system,
     from: 'claimed',
@@ -269,7 +276,7 @@ export const transitions = {
     tells: { worker: 'task_approved' },
   },
   abandonSystem: { kinds: system, from: 'claimed', to: 'posted', by: 'worker', done: 'abandoned', asksFirst: 'state' },
-  /** The task it is about has moved on. */
+  /** The task that it is about has changed, so the answer is no longer needed. */
   withdraw: { kinds: dropped, from: 'posted', to: 'cancelled', by: 'platform', credits: 'release' },
   dropUnclaimed: {
     kinds: dropped,

@@ -1,25 +1,28 @@
 import { type DirectoryOrder, limits } from '@pinchwork/sdk';
 import { invalid } from './errors.ts';
 
-/** Where a page is to begin, as a request says it. */
+/** The page that a request asks for. */
 export interface PageRequest {
   readonly limit: number;
   readonly offset: number;
   readonly cursor?: string | undefined;
 }
 
-/** `total`, and whether there are more than are counted (contract section 1). */
+/** The `total` of a list, and whether it has more rows than are counted (contract section 1). */
 export function counted(total: number): { total: number; total_capped?: true } {
   return total > limits.countedTotal ? { total: limits.countedTotal, total_capped: true } : { total };
 }
 
-/** How long is searched for a page, or for a task to claim, before the reply says that it is partial. */
+/** How long a search for a page, or for a task to claim, may take before the reply is marked as partial. */
 export const searchBudgetMs = 80;
 
-/** Counting stops here: one more than is told, to know that there is more. */
+/** Counting stops here. It is one more than is shown, to know whether there are more. */
 export const countLimit = limits.countedTotal + 1;
 
-/** The lists that hand out cursors. Two of them may sort by the same columns, in other directions. */
+/**
+ * The lists with cursors. A cursor names its list, because two lists may sort by the same columns in different
+ * directions.
+ */
 type ListName =
   | 'board'
   | 'mine'
@@ -32,35 +35,36 @@ type ListName =
   | 'deliveries'
   | `agents by ${DirectoryOrder}`;
 
-/** What every reply with a page says of its list. */
+/** The fields about the list in every reply with a page. */
 interface ListFacts {
   readonly total: number;
   readonly total_capped?: true;
   readonly next_cursor: string | null;
 }
 
-/** What a list is sorted by. */
+/** The values of the columns that a list is sorted by. */
 type Position = readonly [string] | readonly [number, string];
 
-/** Where the rows of a list come from. `limit` is one more than the page holds: the last row tells that it goes on. */
+/** Reads the rows of a list. `limit` is one more than the page holds: the extra row shows that the list continues. */
 interface PageSource<R, P extends Position> {
-  /** The position of the list's beginning; it also says what a cursor holds. */
+  /** The position of the list's beginning. Its types are those of a cursor. */
   readonly start: P;
-  /** What the list is sorted by. */
+  /** The sort position of a row. */
   position(row: R): P;
   /** Reads the rows behind a position. */
   read(from: { readonly position: P; readonly limit: number; readonly offset: number }): Promise<readonly R[]>;
   /** Counts the whole list, up to `limit`. */
   count(limit: number): Promise<{ total: number }>;
-  /** Leaves out rows at the end of a page that would be too long; at least the row behind the page. */
+  /** Drops rows from the end of a page that would be too long; at least the extra row. */
   cut?(rows: readonly R[], limit: number): readonly R[];
 }
 
 /**
- * Reads a page of a list and counts the list, both at once.
+ * Reads a page of a list and counts the list, concurrently.
  *
- * @returns the rows of the page, and what the reply says of the list.
- * @throws DomainError `invalid_request` for a cursor that this list did not hand out, and for a cursor with an offset.
+ * @returns the rows of the page, and the reply's fields about the list.
+ * @throws DomainError `invalid_request` for a cursor of another list or an invalid one, and for a cursor with an
+ *   offset.
  */
 export async function readPage<R, P extends Position>(
   list: ListName,
@@ -81,10 +85,10 @@ export async function readPage<R, P extends Position>(
 }
 
 /**
- * Cursors are opaque on the wire: base64url of a JSON list, which begins with the name of the list it is for.
+ * Encodes a cursor. Cursors are opaque on the wire: base64url of a JSON list that begins with the name of its list.
  *
- * @param skip how many rows behind the position are to be passed over first: what is left of an offset when the time for
- *   a page was up before.
+ * @param skip how many rows after the position to skip first. It is the rest of an offset, when the time for the
+ *   previous page ran out while it skipped rows.
  */
 export function encodeCursor(list: ListName, position: readonly (string | number)[], skip = 0): string {
   const name = skip === 0 ? list : `${list}+${skip}`;
@@ -92,10 +96,11 @@ export function encodeCursor(list: ListName, position: readonly (string | number
 }
 
 /**
- * Reads a cursor back.
+ * Decodes a cursor.
  *
- * @param start the position of the list's beginning, for a request without a cursor; also says what a cursor holds.
- * @throws DomainError `invalid_request` for anything that this list did not hand out, and for a cursor with an offset.
+ * @param start the position of the list's beginning, for a request without a cursor. Its types are those of a cursor.
+ * @throws DomainError `invalid_request` for a cursor of another list or an invalid one, and for a cursor with an
+ *   offset.
  */
 function decodeCursor<P extends readonly (string | number)[]>(list: ListName, page: PageRequest, start: P): P {
   const { position, offset } = decodePlace(list, page, start);
@@ -103,7 +108,7 @@ function decodeCursor<P extends readonly (string | number)[]>(list: ListName, pa
   return position;
 }
 
-/** The same with the rows that are to be passed over from there, for a list whose pages may end when the time is up. */
+/** Like `decodeCursor`, with the number of rows to skip, for a list whose pages may end because time runs out. */
 export function decodePlace<P extends readonly (string | number)[]>(
   list: ListName,
   page: PageRequest,
@@ -118,29 +123,29 @@ export function decodePlace<P extends readonly (string | number)[]>(
 }
 
 interface Place {
-  /** What stands in the cursor, whatever that is; undefined without one. */
+  /** The unchecked values in the cursor. Undefined: no cursor. */
   readonly position: unknown[] | undefined;
-  /** How many rows are to be passed over from there. */
+  /** How many rows to skip from there. */
   readonly offset: number;
 }
 
-/** Reads a cursor of this list. Throws like `decodeCursor`. */
+/** Decodes a cursor of this list without checking its types. Throws like `decodeCursor`. */
 export function readCursor(list: ListName, { cursor, offset }: PageRequest): Place {
   if (cursor === undefined) return { position: undefined, offset };
-  if (offset > 0) throw invalid('cursor and offset exclude each other', 'Give the cursor alone to read on.');
+  if (offset > 0) throw invalid("cursor and offset can't be used together", 'Send only the cursor to read on.');
   try {
     const [name, ...position] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown[];
     const [, known, skipped = '0'] = /^([^+]*)(?:\+(\d+))?$/.exec(String(name)) ?? [];
     const skip = Number(skipped);
     if (known === list && skip <= limits.pageOffset && position.every(isStorable)) return { position, offset: skip };
   } catch {
-    // Neither JSON nor a list: not one of ours.
+    // Neither JSON nor a list, so not a cursor of this server.
   }
   throw notACursor();
 }
 
 export const notACursor = () =>
-  invalid('cursor: is not a cursor of this list', 'Use next_cursor of the page before, unchanged.');
+  invalid('cursor: is not a cursor of this list', 'Use next_cursor of the previous page unchanged.');
 
 const isStorable = (value: unknown) =>
   Number.isSafeInteger(value) || (typeof value === 'string' && !value.includes('\0') && value.isWellFormed());

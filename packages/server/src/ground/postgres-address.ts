@@ -1,16 +1,16 @@
-/** An address of PostgreSQL in parts, which may name several servers. */
+/** The parts of a PostgreSQL address, which may name several servers. */
 interface Parts {
   readonly before: string;
   readonly hosts: readonly string[];
-  /** What follows the host, without `target_session_attrs`. */
+  /** Everything after the host, without `target_session_attrs`. */
   readonly path: string;
   readonly attrs: string | null;
 }
 
 /**
- * Takes `postgres://user:password@one:5432,two:5432/name?target_session_attrs=read-write` apart, as libpq does.
+ * Parses `postgres://user:password@one:5432,two:5432/name?target_session_attrs=read-write`, as libpq does.
  *
- * @returns undefined when it can't be.
+ * @returns undefined when it is not such an address.
  */
 export function takeApart(url: string): Parts | undefined {
   const match = /^(postgres(?:ql)?:\/\/(?:[^/?#]*@)?)([^/?#@]*)([^?#]*)(\?[^#]*)?$/.exec(url);
@@ -23,5 +23,5 @@ export function takeApart(url: string): Parts | undefined {
   return parts.hosts.every((host) => URL.canParse(`${parts.before}${host}${parts.path}`)) ? parts : undefined;
 }
 
-/** Whether it is an address of PostgreSQL, as far as its spelling goes. */
+/** Whether the text has the form of a PostgreSQL address. */
 export const isPostgresAddress = (text: string): boolean => takeApart(text) !== undefined;

@@ -1,7 +1,7 @@
 import type { TaskStatus } from '@pinchwork/sdk';
 import { type State, states } from './machine.ts';
 
-/** What follows from the table of states. */
+/** Facts derived from the table of states. */
 
 /** The row of a state. */
 export const stateOf = (status: TaskStatus): State => states[status];
@@ -14,12 +14,12 @@ const statesWhere = (holds: (state: State) => boolean): readonly TaskStatus[] =>
 
 /** Open: the credits are in escrow. */
 export const openStates = statesWhere(({ credits }) => credits === 'escrow');
-/** Ended: a task never leaves these. */
+/** Ended: a task never leaves these states. */
 export const endedStates = statesWhere(({ credits }) => credits !== 'escrow');
 export const paidStates = statesWhere(({ credits }) => credits === 'paid');
 export const boardStates = statesWhere(({ isOnBoard }) => isOnBoard);
 export const workerStates = statesWhere(({ hasWorker }) => hasWorker);
-/** Open, with a delivery that waits for its review. */
+/** Open, with a delivery that waits for review. */
 export const reviewStates = statesWhere(({ credits, showsDelivery }) => credits === 'escrow' && showsDelivery);
 export const questionStates = statesWhere(({ talk }) => talk === 'questions');
 export const messageStates = statesWhere(({ talk }) => talk === 'messages');
@@ -27,10 +27,10 @@ export const messageStates = statesWhere(({ talk }) => talk === 'messages');
 /** Whether a task in this state has ended. */
 export const isEnded = (status: TaskStatus) => endedStates.includes(status);
 
-/** States in a sentence: `claimed or delivered`. */
+/** The states as part of a sentence: `claimed or delivered`. */
 export const wordsFor = (statuses: readonly TaskStatus[]) =>
   new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(statuses);
 
-/** States before a noun, with its article: `an approved task`. */
+/** The states with an article, before the noun `task`: `an approved task`. */
 export const aTask = (statuses: readonly TaskStatus[]) =>
   `${/^[aeiou]/.test(statuses[0] ?? '') ? 'an' : 'a'} ${wordsFor(statuses)} task`;

@@ -1,21 +1,21 @@
 import type { TaskKind, TaskStatus } from '@pinchwork/sdk';
 import { type ClockColumn, states, type Transition, transitions } from './machine.ts';
 
-/** What follows from the table of transitions. */
+/** Facts derived from the table of transitions. */
 export type TransitionName = keyof typeof transitions;
 
 export const transitionNames = Object.keys(transitions) as TransitionName[];
 
 export const transition = (name: TransitionName): Transition => transitions[name];
 
-/** The kinds of tasks that can go this way. */
+/** The kinds of tasks that can make this transition. */
 export const kindsOf = (name: TransitionName): readonly TaskKind[] => transition(name).kinds ?? ['work'];
 
 type NamesBy<Who extends Transition['by']> = {
   [N in TransitionName]: (typeof transitions)[N]['by'] extends Who ? N : never;
 }[TransitionName];
 
-/** What a person does to a task that is there already. */
+/** A transition that an agent makes on an existing task. */
 export type PersonTransition = Exclude<NamesBy<'poster' | 'worker' | 'stranger'>, 'post'>;
 export type ClockTransition = NamesBy<'clock'>;
 export type AdminTransition = NamesBy<'admin'>;
@@ -23,10 +23,10 @@ export type PlatformTransition = Exclude<NamesBy<'platform'>, 'postSystem'>;
 
 const isClockTransition = (name: TransitionName): name is ClockTransition => transitions[name].by === 'clock';
 
-/** The clock's rows, upper first. */
+/** The clock's transitions, in order of precedence. */
 const clockTransitions = transitionNames.filter(isClockTransition);
 
-/** The clock rows that come before `name` when both are due at the same time. */
+/** The clock columns of the transitions that take precedence over `name` when both are due at the same time. */
 export function takesPrecedence(name: ClockTransition): ClockColumn[] {
   const above = clockTransitions.slice(0, clockTransitions.indexOf(name));
   return above
@@ -35,7 +35,7 @@ export function takesPrecedence(name: ClockTransition): ClockColumn[] {
     .map((other) => transitions[other].clock);
 }
 
-/** What the clock does to a task whose `due_at` has come. */
+/** The transition that the clock makes on a task whose `due_at` has passed. */
 export function dueTransition(
   task: { kind: TaskKind; status: TaskStatus; due_at: number | null } & Record<ClockColumn, number | null>,
 ): ClockTransition | undefined {
@@ -50,21 +50,21 @@ export function dueTransition(
 
 const isOfKind = (name: TransitionName, kind: TaskKind) => kindsOf(name).includes(kind);
 
-/** The columns by which the clock ends a state, upper rows first. */
+/** The clock columns that can end a state, in order of precedence. */
 export function clocksOf(status: TaskStatus): readonly ClockColumn[] {
   const rows = clockTransitions.filter((name) => transitions[name].from === status);
   return [...new Set(rows.map((name) => transitions[name].clock))];
 }
 
-/** The transitions that take a task from its worker. */
+/** The transitions that take a task away from its worker. */
 export const claimEnds = transitionNames.filter((name) => endsClaim(transition(name)));
 
-/** Whether a transition leaves the task without the worker that it had. */
+/** Whether the task has a worker before the transition and none after it. */
 export function endsClaim({ from, to }: Transition): boolean {
   return from !== null && states[from].hasWorker && !states[to].hasWorker;
 }
 
-/** The states from which an agent's own task can still come to the board, those on it included. */
+/** The states from which an agent's own task can still come onto the board, including those on the board. */
 export const statesBeforeBoard: readonly TaskStatus[] = leadingTo((status) => states[status].isOnBoard);
 
 function leadingTo(isGoal: (status: TaskStatus) => boolean): readonly TaskStatus[] {

@@ -1,4 +1,4 @@
 import manifest from '../../package.json' with { type: 'json' };
 
-/** This program's version, as its package says. */
+/** The version of this program, from its package manifest. */
 export const version: string = manifest.version;

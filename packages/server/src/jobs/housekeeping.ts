@@ -10,27 +10,28 @@ import { askLater } from '../rules/platform-tasks/post.ts';
 import { quotaMs, spentPeriod } from '../rules/ledger/budget.ts';
 
 const pauseMs = minuteMs;
-/** Rows deleted in one transaction, about. */
+/** About how many rows one transaction deletes. */
 const stepSize = 500;
-/** Agents taken into the matcher's index in one transaction. */
+/** How many agents one transaction adds to the matcher's index. */
 const agentsAtOnce = 20;
 /**
- * Questions about agents that are asked late in one round, of one minute: when the first agent comes that answers them,
- * all agents may wait for it, and these must leave it time, and most of what may be spent in an hour, for tasks.
+ * How many deferred extraction tasks about agents are posted in a round, which lasts one minute. When the first infra
+ * agent appears, all agents may be waiting for extraction. The limit leaves that agent's time, and most of the hourly
+ * budget, for tasks.
  */
 const questionsAtOnce = 3;
 
 /**
- * What serves for a time only: its rows have an indexed column that says until when, or since when.
+ * A table whose rows expire. It has an indexed column with the end, or the start, of a row's time.
  *
- * @param upto the value up to which rows have served their time.
+ * @param upto the value of the column up to which rows have expired.
  */
 function expiring(table: keyof Schema, column: string, upto: (now: number) => number = (now) => now) {
-  // Kysely can't see that each table has the column.
+  // Kysely can't infer that each of these tables has the column.
   const [from, until] = [table as 'rate_windows', column as 'ends_at'];
   return {
     upto,
-    /** The expiry of the last row in the next step: none when a step can take them all. */
+    /** The column's value for the last row of the next step. No row: one step can delete all. */
     endOfStep: prepared(`endOfStep of ${table}`, (db, p: { now: number; size: number }) =>
       db.selectFrom(from).select(`${until} as end`).where(until, '<=', p.now).orderBy(until).limit(1).offset(p.size),
     ),
@@ -50,7 +51,7 @@ const tables = [
   expiring('system_spending', 'period', spentPeriod),
 ];
 
-/** Agents whose words are not in the matcher's index: from before there was one. */
+/** Agents whose words are not in the matcher's index yet. */
 const unindexed = prepared('unindexedAgents', (db, p: { limit: number }, engine) =>
   engine.hold(
     db
@@ -65,8 +66,8 @@ const unindexed = prepared('unindexedAgents', (db, p: { limit: number }, engine)
 );
 
 /**
- * Forgets what has served its time, in small steps: idempotency keys, counts of requests, events, webhook deliveries that
- * have ended, old spending. And does what had to wait: questions about agents, words for the matcher's index.
+ * Deletes expired rows in small steps: idempotency keys, rate counts, events, ended webhook deliveries, old spending.
+ * Also does deferred work: extraction tasks about agents, words for the matcher's index.
  */
 export class Housekeeping {
   readonly #ground: Ground;
@@ -98,7 +99,9 @@ export class Housekeeping {
     return (await this.run()) ? 0 : pauseMs;
   }
 
-  /** Takes one step of whatever has more to do, or begins a new round. @returns whether there is more to do. */
+  /**
+   * Does one step of each kind of work that is unfinished, or begins a new round. @returns whether there is more to do.
+   */
   async run(): Promise<boolean> {
     const isNewRound = !Object.values(this.#more).includes(true);
     if (isNewRound || this.#more.expiry) this.#more.expiry = await this.#expire();
@@ -110,7 +113,7 @@ export class Housekeeping {
     return Object.values(this.#more).includes(true);
   }
 
-  /** One transaction for each table, so that none holds the rows of one table while it waits for those of another. */
+  /** Uses one transaction per table, so that none holds locks on one table while it waits for another. */
   async #expire(): Promise<boolean> {
     const { db, clock } = this.#ground;
     let more = false;

@@ -1,6 +1,6 @@
-/** Work that a server does in the background, from its start to its end. */
+/** A background job of a server. */
 export interface Job {
   start(): void;
-  /** Lets what is under way finish, or breaks it off where another server can take it up; begins nothing more. */
+  /** Starts no new work. Waits for running work to finish, or aborts it where another server can take it over. */
   stop(): Promise<void>;
 }

@@ -5,12 +5,12 @@ import { bar, type Open, releaseMs } from '../rules/operator/suspension.ts';
 import type { Ground } from '../storage/ground.ts';
 import type { Job } from './job.ts';
 
-/** How often a server looks for suspensions that another one has made: they bite within a second. */
+/** How often a server looks for suspensions made by other servers. They must take effect within a second. */
 const lookMs = secondMs / 2;
 
 /**
- * Ends the long polls and streams of agents that another server on the same database has suspended. Their keys stop by
- * themselves: `Credentials` looks again after half a second.
+ * Ends the long polls and streams of agents that another server on the same database has suspended. Their keys stop
+ * working without this: `Credentials` reads them again after half a second.
  */
 export class SuspensionWatch implements Job {
   readonly #ground: Ground;
@@ -29,7 +29,7 @@ export class SuspensionWatch implements Job {
     );
   }
 
-  /** An embedded database has no other servers: there is nothing to look for. */
+  /** Does nothing on an embedded database, which has no other servers. */
   start(): void {
     if (this.#ground.db.shared) this.#loop.start();
   }
@@ -41,7 +41,7 @@ export class SuspensionWatch implements Job {
   async #pass(): Promise<number> {
     const { db, clock } = this.#ground;
     const now = clock.now();
-    // A suspension bears the time at which its transaction began: one that commits late lies behind `since`.
+    // A suspension has the time at which its transaction began. One that commits late can be older than `since`.
     const suspended = await db.all(suspendedSince, { since: this.#since - releaseMs });
     this.#since = now;
     for (const { id } of suspended) bar(this.#open, id);

@@ -10,15 +10,15 @@ import { releaseClaims } from '../rules/lifecycle/release.ts';
 import { moveCreditsAndRecord } from '../rules/lifecycle/transition.ts';
 
 const batch = 100;
-/** The longest sleep: what another node, or a node that died, has left due is seen within it. */
+/** The longest sleep. Tasks that another node created, or that a dead node left, are noticed within this time. */
 const longestSleepMs = secondMs;
-/** How long a task whose row fails is left alone. */
+/** How long a task whose transition failed is skipped. */
 const retryAfterMs = 5 * minuteMs;
 
 /**
- * The clock's part in the life of tasks. The deadlines stand in the database and bite inside the statements of the
- * verbs; this pass only carries out what is due, through the same guarded transitions, so it may be late, or run on
- * several nodes at once, without any harm.
+ * The clock: makes the transitions that are due. Deadlines are columns in the database, and the verbs' statements
+ * enforce them. The pass uses guarded transitions of the same kind, so it may be late or run on several nodes at once
+ * without harm.
  */
 export class TaskTimers {
   readonly #ctx: Ground;
@@ -34,7 +34,7 @@ export class TaskTimers {
     );
   }
 
-  /** Has `observe` hear how late each thing was done. */
+  /** Calls `observe` with the lateness of each transition that this job makes. */
   observe(observe: (latenessMs: number) => void): void {
     this.#observe = observe;
   }
@@ -47,7 +47,7 @@ export class TaskTimers {
     return this.#loop.stop();
   }
 
-  /** Does all that there is to do now, and says after how many milliseconds to look again. */
+  /** Does everything that is due now. @returns after how many milliseconds to look again. */
   async pass(): Promise<number> {
     await this.runDue();
     await releaseClaims(this.#ctx);
@@ -56,24 +56,25 @@ export class TaskTimers {
     return Math.min(longestSleepMs, (next?.due_at ?? Infinity) - now);
   }
 
-  /** Carries out everything that is due now, the longest overdue first, one transaction a task. */
+  /** Makes all transitions that are due, the longest overdue first, each in its own transaction. */
   async runDue(): Promise<void> {
     for (;;) {
       const now = this.#ctx.clock.now();
       const due = await this.#ctx.db.all(dueTasks, { now, limit: batch });
       const moved = await Promise.all(due.map(({ id }) => this.#act(id)));
-      // A task can have one more row due after this one. Those that another node holds are that node's to do.
+      // A task can have another transition due after this one. Tasks that another node has locked are left to that
+      // node.
       if (!moved.includes(true)) return;
     }
   }
 
-  /** @returns whether the task moved, or was set aside. */
+  /** Makes the due transition of a task. @returns whether the task moved or was set aside. */
   async #act(taskId: string): Promise<boolean> {
     const { db, log } = this.#ctx;
     try {
       return await db.transact('timer', (tx) => this.#transition(tx, taskId));
     } catch (error) {
-      // A storage that is away or behind is no fault of the row's: it stays due and the loop comes back to it.
+      // A storage failure is not the task's fault. The task stays due, and the loop tries again.
       if (error instanceof DomainError && error.code === 'overloaded') return false;
       if (error instanceof DomainError) throw error;
       log.error({ taskId, err: error }, 'a timer failed; the task is set aside');

@@ -9,20 +9,20 @@ import { outcomes } from '../rules/webhooks/deliverer.ts';
 import { countWaitingRows } from '../rules/events/outbox.ts';
 import { countWaiting, nextReadyAt } from '../rules/webhooks/queries.ts';
 
-/** How often the books are checked, for the audit's own metrics. */
+/** How often the audit runs for its metrics. */
 const auditEveryMs = 15 * minuteMs;
 
 export interface MetricsServer {
   readonly port: number;
-  /** Serves nothing more at once. An audit under way is waited for: it ends with the database, if not before. */
+  /** Stops serving at once and waits for a running audit, which ends when the database is closed, if not before. */
   stop(): Promise<void>;
 }
 
 /**
- * Serves Prometheus metrics on the loopback address, on a port of their own, and begins to collect them. Loaded by a
- * server that has `PINCHWORK_METRICS_PORT` set; any other pays nothing.
+ * Serves Prometheus metrics on the loopback address, on a separate port, and starts to collect them. Loaded only by a
+ * server with `PINCHWORK_METRICS_PORT` set, so that others have no cost.
  *
- * @throws Error with a sentence for people when the port can't be had.
+ * @throws Error with a message for people, when the port is not available.
  */
 export async function startMetrics(core: Core, app: FastifyInstance, port: number): Promise<MetricsServer> {
   const registry = new Registry();
@@ -66,7 +66,7 @@ export async function startMetrics(core: Core, app: FastifyInstance, port: numbe
   };
 }
 
-/** Routes as they are written in the code, never paths as they come: those have no end. */
+/** Counts by route pattern, never by request path, because the number of paths is unbounded. */
 function countRequests(registry: Registry, app: FastifyInstance): void {
   const requests = new Counter({
     name: 'pinchwork_http_requests_total',
@@ -76,14 +76,14 @@ function countRequests(registry: Registry, app: FastifyInstance): void {
   });
   const duration = new Histogram({
     name: 'pinchwork_http_request_duration_seconds',
-    help: 'From the arrival of a request to the end of its reply.',
+    help: 'Time from the arrival of a request to the end of its reply.',
     labelNames: ['method', 'route'],
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: [registry],
   });
   app.addHook('onResponse', ({ method, routeOptions }, reply, done) => {
     const route = routeOptions.url ?? 'unknown';
-    // Any word may stand for a method where no route is.
+    // A request without a route may have any text as its method.
     const verb = routeOptions.url === undefined ? 'any' : method;
     requests.inc({ method: verb, route, status: reply.statusCode });
     duration.observe({ method: verb, route }, reply.elapsedTime / secondMs);
@@ -94,7 +94,7 @@ function countRequests(registry: Registry, app: FastifyInstance): void {
 function watchLog(registry: Registry, { logOutput }: Core): void {
   new Counter({
     name: 'pinchwork_log_lines_dropped_total',
-    help: 'Lines of the log that were dropped because its output took none.',
+    help: 'Log lines that were dropped because the output did not accept them.',
     registers: [registry],
     collect() {
       this.reset();
@@ -106,7 +106,7 @@ function watchLog(registry: Registry, { logOutput }: Core): void {
 function watchStorage(registry: Registry, { db, watch, streams }: Core): void {
   const batches = new Histogram({
     name: 'pinchwork_commit_batch_size',
-    help: 'Changes per commit: those of one turn of the loop on SQLite, always one on PostgreSQL.',
+    help: 'Changes per commit: on SQLite those of one turn of the event loop, on PostgreSQL always one.',
     buckets: [1, 2, 4, 8, 16, 32, 64, 128],
     registers: [registry],
   });
@@ -121,7 +121,7 @@ function watchStorage(registry: Registry, { db, watch, streams }: Core): void {
   });
   new Gauge({
     name: 'pinchwork_open_streams',
-    help: 'Requests that wait for something to happen: long polls, event streams.',
+    help: 'Open requests that wait for events: long polls and event streams.',
     labelNames: ['kind'],
     registers: [registry],
     collect() {
@@ -134,21 +134,21 @@ function watchStorage(registry: Registry, { db, watch, streams }: Core): void {
 function watchTimers(registry: Registry, { timers }: Core): void {
   const lateness = new Histogram({
     name: 'pinchwork_timer_lateness_seconds',
-    help: 'From the time that something was due to when it was done.',
+    help: 'Time from when a transition was due to when it was made.',
     buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600],
     registers: [registry],
   });
   timers.observe((ms) => lateness.observe(ms / secondMs));
 }
 
-/** A longer queue is told as this long: counting takes time. */
+/** Queues are counted up to this length, because counting takes time. */
 const countedDeliveries = 10_000;
 const countedRows = 10_000;
 
 function watchOutbox(registry: Registry, { db }: Core): void {
   new Gauge({
     name: 'pinchwork_outbox_waiting',
-    help: `Events whose chosen agents have not all been told, on all servers; ${countedRows}: that many or more.`,
+    help: `Events that have not been told to all matched agents, on all servers; ${countedRows} means that many or more.`,
     registers: [registry],
     async collect() {
       this.set(await unlessAway(async () => (await db.first(countWaitingRows, { limit: countedRows }))!.total));
@@ -159,7 +159,7 @@ function watchOutbox(registry: Registry, { db }: Core): void {
 function watchWebhooks(registry: Registry, { db, clock, webhooks }: Core): void {
   const attempts = new Counter({
     name: 'pinchwork_webhook_attempts_total',
-    help: 'Attempts to deliver a webhook of this server: delivered, failed and to be tried again, or dead.',
+    help: 'Webhook delivery attempts by this server, by outcome: delivered, failed (will be retried), or dead.',
     labelNames: ['outcome'],
     registers: [registry],
   });
@@ -167,7 +167,7 @@ function watchWebhooks(registry: Registry, { db, clock, webhooks }: Core): void 
   webhooks.observe((outcome) => attempts.inc({ outcome }));
   new Gauge({
     name: 'pinchwork_webhook_queue_length',
-    help: `Deliveries that wait, on all servers; ${countedDeliveries}: that many or more.`,
+    help: `Waiting webhook deliveries, on all servers; ${countedDeliveries} means that many or more.`,
     registers: [registry],
     async collect() {
       this.set(await unlessAway(async () => (await db.first(countWaiting, { limit: countedDeliveries }))!.total));
@@ -175,7 +175,7 @@ function watchWebhooks(registry: Registry, { db, clock, webhooks }: Core): void 
   });
   new Gauge({
     name: 'pinchwork_webhook_oldest_waiting_seconds',
-    help: 'For how long the endpoint has been due that has waited longest for its turn.',
+    help: 'How long the webhook endpoint that has waited longest has been due.',
     registers: [registry],
     async collect() {
       const waitingMs = async () => {
@@ -187,15 +187,17 @@ function watchWebhooks(registry: Registry, { db, clock, webhooks }: Core): void 
   });
 }
 
-/** A figure of the database's; not a number while that is away, which is when all the others are needed most. */
+/**
+ * A figure from the database, or NaN while the database is unavailable. The other metrics must still be served then.
+ */
 const unlessAway = (read: () => Promise<number>) => read().catch(() => NaN);
 
 function watchBooks(registry: Registry, core: Core, stopping: AbortSignal): Loop {
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers: [registry] });
-  const ok = gauge('pinchwork_audit_ok', '1: the last audit found nothing broken and nothing overdue.');
-  const broken = gauge('pinchwork_audit_broken', 'How much it found, a hundred at most.');
-  const at = gauge('pinchwork_audit_timestamp_seconds', 'When it ran.');
-  const duration = gauge('pinchwork_audit_duration_seconds', 'How long it took.');
+  const ok = gauge('pinchwork_audit_ok', '1 if the last audit found no violation and nothing overdue, else 0.');
+  const broken = gauge('pinchwork_audit_broken', 'Violations found by the last audit, at most 100.');
+  const at = gauge('pinchwork_audit_timestamp_seconds', 'When the last audit ended.');
+  const duration = gauge('pinchwork_audit_duration_seconds', 'How long the last audit took.');
   const run = async () => {
     const report = await core.audit();
     ok.set(report.ok ? 1 : 0);
@@ -205,7 +207,7 @@ function watchBooks(registry: Registry, core: Core, stopping: AbortSignal): Loop
     return auditEveryMs;
   };
   const onError = (error: unknown) => {
-    // That the end of the program breaks it off is nothing to be told.
+    // An audit that ends because the program stops is not an error.
     if (!stopping.aborted) core.log.error(error, 'the audit for the metrics failed');
   };
   return new Loop(core.clock, run, onError, minuteMs);

@@ -38,7 +38,7 @@ const damages: [string, (busy: Busy) => string | string[], (busy: Busy) => strin
     () => 'le-',
   ],
   [
-    'a stored balance is the sum of its entries, and not below zero',
+    'a stored balance is the sum of its entries, and not negative',
     ({ worker }) => `update accounts set balance = balance + 1 where id = '${worker.id}'`,
     ({ worker }) => worker.id,
   ],
@@ -62,13 +62,13 @@ const damages: [string, (busy: Busy) => string | string[], (busy: Busy) => strin
     ({ approved }) => approved,
   ],
   [
-    'an approved task paid its worker what was charged less the fee, any other paid nobody',
+    'an approved task paid its worker the charge minus the fee, any other task paid nobody',
     ({ approved }) => `update tasks set credits_charged = 10 where id = '${approved}'`,
     ({ approved }) => approved,
   ],
   // A refund to a stranger, of a cancelled and of an approved task, and a fee to the poster; all balances agree.
   [
-    'a settlement gave the fee to the platform and the rest back to the poster, and nobody else anything',
+    'a settlement gave the fee to the platform and the rest to the poster, and nothing to anybody else',
     ({ cancelled, worker, poster }) => [
       `update ledger_entries set account_id = '${worker.id}'
          where task_id = '${cancelled}' and account_id = '${poster.id}' and amount > 0`,
@@ -78,7 +78,7 @@ const damages: [string, (busy: Busy) => string | string[], (busy: Busy) => strin
     ({ cancelled }) => cancelled,
   ],
   [
-    'a settlement gave the fee to the platform and the rest back to the poster, and nobody else anything',
+    'a settlement gave the fee to the platform and the rest to the poster, and nothing to anybody else',
     ({ approved, poster }) => [
       `insert into agents (id, name, created_at) values ('ag-stranger', 'stranger', 1)`,
       `insert into event_cursors (agent_id, last_number) values ('ag-stranger', 0)`,
@@ -90,7 +90,7 @@ const damages: [string, (busy: Busy) => string | string[], (busy: Busy) => strin
     ({ approved }) => approved,
   ],
   [
-    'a settlement gave the fee to the platform and the rest back to the poster, and nobody else anything',
+    'a settlement gave the fee to the platform and the rest to the poster, and nothing to anybody else',
     ({ approved, poster }) => [
       `update ledger_entries set amount = amount +
            (select amount from ledger_entries where task_id = '${approved}' and account_id = 'fees')
@@ -103,7 +103,7 @@ const damages: [string, (busy: Busy) => string | string[], (busy: Busy) => strin
     ({ approved }) => approved,
   ],
   [
-    'every step of a history is in the state machine',
+    'every transition in a history is in the state machine',
     ({ cancelled }) => [
       `delete from task_transitions where task_id = '${cancelled}' and version = 1`,
       `update task_transitions set version = 1, from_status = null where task_id = '${cancelled}'`,
@@ -112,18 +112,18 @@ const damages: [string, (busy: Busy) => string | string[], (busy: Busy) => strin
     ({ cancelled }) => cancelled,
   ],
   [
-    'every step of a history is in the state machine',
+    'every transition in a history is in the state machine',
     ({ approved }) => `update task_transitions set transition = 'cancel' where task_id = '${approved}' and version = 4`,
     ({ approved }) => approved,
   ],
   [
-    'every step of a history begins where the last one ended',
+    'every transition in a history begins in the state where the last one ended',
     ({ approved }) => `delete from task_transitions where task_id = '${approved}' and version = 2`,
     ({ approved }) => approved,
   ],
   // Cancelled before it was posted, and posted twice.
   [
-    'every step of a history begins where the last one ended',
+    'every transition in a history begins in the state where the last one ended',
     ({ posted }) => [
       `update task_transitions set version = 2 where task_id = '${posted}'`,
       `insert into task_transitions (task_id, version, transition, from_status, to_status, claim_number, at)
@@ -133,7 +133,7 @@ const damages: [string, (busy: Busy) => string | string[], (busy: Busy) => strin
     ({ posted }) => posted,
   ],
   [
-    'every step of a history begins where the last one ended',
+    'every transition in a history begins in the state where the last one ended',
     ({ posted }) => [
       `insert into task_transitions (task_id, version, transition, from_status, to_status, claim_number, at)
          values ('${posted}', 2, 'post', null, 'posted', 0, 1)`,
@@ -143,7 +143,7 @@ const damages: [string, (busy: Busy) => string | string[], (busy: Busy) => strin
   ],
   // The whole history begins at version 2.
   [
-    'every step of a history begins where the last one ended',
+    'every transition in a history begins in the state where the last one ended',
     ({ posted }) => [
       `update task_transitions set version = 2 where task_id = '${posted}'`,
       `update tasks set version = 2 where id = '${posted}'`,
@@ -171,12 +171,12 @@ const damages: [string, (busy: Busy) => string | string[], (busy: Busy) => strin
     ({ poster }) => poster.id,
   ],
   [
-    'every event tells of something that happened',
+    'every event has a cause',
     ({ worker, posted }) => `update events set task_id = '${posted}' where agent_id = '${worker.id}'`,
     ({ worker }) => worker.id,
   ],
   [
-    "an agent's counts are right",
+    "an agent's stored counts match its tasks",
     ({ worker }) => `update agents set tasks_completed = 5 where id = '${worker.id}'`,
     ({ worker }) => worker.id,
   ],
@@ -193,12 +193,12 @@ const damages: [string, (busy: Busy) => string | string[], (busy: Busy) => strin
     () => 'platform',
   ],
   [
-    'earnings over time end in what was earned',
+    "the last total of an agent's earnings over time is what it earned",
     ({ worker }) => `update earnings set total = total + 1 where agent_id = '${worker.id}'`,
     ({ worker }) => worker.id,
   ],
   [
-    'trust counts every dealing of its two agents',
+    "an agent's trust rows count all its interactions",
     ({ poster }) => `update trust set interactions = interactions + 1 where truster_id = '${poster.id}'`,
     ({ poster }) => poster.id,
   ],

@@ -18,11 +18,11 @@ async function open(engine: Engine) {
 
 type Talk = Awaited<ReturnType<typeof open>>;
 
-const noEvent = 'every event tells of something that happened';
+const noEvent = 'every event has a cause';
 
 const damages: [string, string, (talk: Talk) => string, (talk: Talk) => string][] = [
   [
-    'a task counts its open questions',
+    "a task's stored count of open questions is right",
     'a question too many',
     ({ task }) => `update tasks set open_questions = 2 where id = '${task}'`,
     ({ task }) => task,

@@ -36,17 +36,17 @@ type Matched = Awaited<ReturnType<typeof matchedMarket>>;
 /** What a vandal does, and the invariant that the audit must name, with the task that it must name. */
 const damages: [string, (market: Matched) => string, (market: Matched) => string][] = [
   [
-    "an answered task of the platform's was paid once, by the mint and in full; any other was not",
+    'an answered system task was paid once, by the mint and in full; any other was not paid',
     ({ answered }) => `delete from ledger_entries where task_id = '${answered}'`,
     ({ answered }) => answered,
   ],
   [
-    "an answered task of the platform's was paid once, by the mint and in full; any other was not",
+    'an answered system task was paid once, by the mint and in full; any other was not paid',
     ({ answered, withdrawn }) => `update ledger_entries set task_id = '${withdrawn}' where task_id = '${answered}'`,
     ({ answered }) => answered,
   ],
   [
-    "what is reserved for the platform's tasks is for tasks that were not cancelled",
+    'credits are reserved only for system tasks that were not cancelled',
     ({ withdrawn, poster }) =>
       `insert into system_tasks_posted (task_id, poster_id, posted_at) values ('${withdrawn}', '${poster.id}', 1)`,
     ({ withdrawn }) => withdrawn,
@@ -67,13 +67,13 @@ const damages: [string, (market: Matched) => string, (market: Matched) => string
     ({ matched }) => matched,
   ],
   [
-    'who was chosen is told when the task ends without a claim',
+    'matched agents are told when the task ends without a claim',
     ({ ended }) => `update matches set ended_event = null where task_id = '${ended}'`,
     ({ ended }) => ended,
   ],
   // The event is there, but tells of the wrong end.
   [
-    'who was chosen is told when the task ends without a claim',
+    'matched agents are told when the task ends without a claim',
     ({ ended }) => `update events set type = 'task_expired' where task_id = '${ended}' and type = 'task_cancelled'`,
     ({ ended }) => ended,
   ],

@@ -33,12 +33,12 @@ const damages: [string, string, (busy: Busy) => string][] = [
     () => `delete from webhook_deliveries where event_number = 2`,
   ],
   [
-    'every delivery is of an event of its agent, and says the same',
+    'every delivery belongs to an event of its agent and has the same content',
     'a delivery of an event that never was',
     () => `update webhook_deliveries set event_number = 9 where event_number = 3`,
   ],
   [
-    'every delivery is of an event of its agent, and says the same',
+    'every delivery belongs to an event of its agent and has the same content',
     'another text',
     () => `update webhook_deliveries set data = '{}' where event_number = 3`,
   ],
@@ -48,12 +48,12 @@ const damages: [string, string, (busy: Busy) => string][] = [
     () => `update webhook_deliveries set attempts = '[]' where status = 'dead'`,
   ],
   [
-    'an endpoint with deliveries that wait is to be served',
+    'an endpoint with waiting deliveries is scheduled',
     'nothing to wake it',
     () => `update webhook_endpoints set due_at = null`,
   ],
   [
-    'an agent with a webhook, and no other, has its events delivered',
+    'exactly the agents with a webhook have their events delivered',
     'an outbox that is off',
     ({ owner }) => `update event_cursors set webhook_from = null where agent_id = '${owner.id}'`,
   ],

@@ -269,7 +269,7 @@ describe('secrets', () => {
 it('a short admin key is taken with a warning that does not show it', () => {
   const { config, warnings } = readConfig({ PINCHWORK_ADMIN_KEY: 'sesame' });
   expect(config.adminKey).toBe('sesame');
-  expect(warnings).toEqual([expect.stringMatching(/^PINCHWORK_ADMIN_KEY is easy to guess/)]);
+  expect(warnings).toEqual([expect.stringMatching(/^PINCHWORK_ADMIN_KEY is short and easy to guess/)]);
 });
 
 describe('names', () => {
