@@ -5,11 +5,11 @@ import { openSqliteReader } from '../storage/sqlite/reader.ts';
 type Checked = Awaited<ReturnType<typeof audit>>['checked'];
 
 /**
- * Audits a database that no server works on.
+ * Audits a database that no server uses.
  *
- * @param where what people call it.
- * @returns how much was checked.
- * @throws Error with a sentence that names the first thing that is not in order.
+ * @param where the name of the database for messages.
+ * @returns how many rows of each kind were checked.
+ * @throws Error with a sentence that names the first violation.
  */
 export async function checkBooks(reader: Reader, where: string): Promise<Checked> {
   const { broken, checked } = await audit(reader, atRest());
@@ -18,7 +18,7 @@ export async function checkBooks(reader: Reader, where: string): Promise<Checked
   throw new Error(`The books in ${where} are not in order: ${first.invariant}: ${first.subject}.`);
 }
 
-/** The same for a data file. */
+/** `checkBooks` for a data file. */
 export async function checkBooksOf(path: string, where = path): Promise<Checked> {
   const reader = openSqliteReader(path);
   try {

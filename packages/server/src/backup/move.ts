@@ -21,11 +21,12 @@ interface Moved {
 }
 
 /**
- * Copies the market in a data file to an empty PostgreSQL database: every table, in one transaction that is committed
- * only when all that was written has been read back and is the same, table by table, and the audit finds nothing. The
- * data file is only read, and marked at the end, so that no server starts on it again. Holds a portion of rows in memory, never more.
+ * Copies the market in a data file to an empty PostgreSQL database: every table, in one transaction. It commits only
+ * after all rows have been read back and are equal, table by table, and the audit has found nothing. The data file is
+ * only read. At the end it is marked as moved, so that no server starts on it again. At most one portion of rows is in
+ * memory at a time.
  *
- * @throws Error with a sentence for people. The target's tables are empty then: the move can simply be tried again.
+ * @throws Error with a message for people. The target has no rows then, so the move can be tried again.
  */
 export async function move(
   dataFile: string,
@@ -36,7 +37,7 @@ export async function move(
   try {
     if (!sameSteps(source.steps)) {
       throw new Error(
-        `The schema of ${source.path} is not that of Pinchwork ${programVersion}. Run "pinchwork-server migrate" first, in the version that is to serve the market from then on.`,
+        `The schema of ${source.path} is not the schema of Pinchwork ${programVersion}. First run "pinchwork-server migrate" in the version that will serve the market after the move.`,
       );
     }
     const target = await openPostgres(to, { onError: () => undefined, named: '--to' });
@@ -76,8 +77,8 @@ async function copyWhole(
     return tables;
   } catch (error) {
     throw new Error(
-      `${sentence(error)}\n${source.path} is as it was, and what was written to the target is undone: try again. ` +
-        'Should the target then not be empty, the connection broke when all was done.',
+      `${sentence(error)}\n${source.path} is unchanged, and the writes to the target were undone: try again. ` +
+        'If the target is not empty then, the connection broke after the move was complete.',
       { cause: error },
     );
   }
@@ -92,7 +93,7 @@ async function copy(
   const tables = await target.tables();
   refuseIfDifferent(source.tables, tables);
   await target.hold(tables);
-  // Under the lock: a server may have come up on the target since the first look.
+  // Checked again under the lock, because a server may have started on the target since the first check.
   await refuseIfTaken(target, source.tables, location);
   const restoreForeignKeys = await target.withoutForeignKeys();
   const written: Record<string, TableDigest> = {};
@@ -100,7 +101,7 @@ async function copy(
     const of = source.countOf(table);
     const digest = new Digest();
     let rows = 0;
-    // What a schema begins with (in `meta`) is the source's to say.
+    // Rows that a new schema begins with (in `meta`) are replaced by those of the source.
     await target.clear(table);
     for (const portion of portionsOf(source.rowsOf(table))) {
       for (const row of portion) digest.add(row);
@@ -119,7 +120,9 @@ async function copy(
       onProgress({ what: 'reading back', table: table.name, rows, of });
     });
     if (read.rows !== of || read.checksum !== checksum) {
-      throw new Error(`${table.name} has ${read.rows} rows in the copy and ${of} in ${source.path}, or they differ.`);
+      throw new Error(
+        `The copy of ${table.name} is not equal: it has ${read.rows} rows, and ${source.path} has ${of}, or rows differ.`,
+      );
     }
   }
   return written;
@@ -127,20 +130,23 @@ async function copy(
 
 const listed = ({ name, columns }: Table) => `${name} (${columns.join(', ')})`;
 
-/** Both schemas are made by the same steps; a table or column that one of them lacks must not be lost in silence. */
+/** Both schemas come from the same steps. A table or column that is missing on one side must not be lost silently. */
 function refuseIfDifferent(ours: readonly Table[], theirs: readonly Table[]): void {
   const known = new Set(theirs.map(listed));
   const odd = ours.find((table) => !known.has(listed(table)));
   if (odd !== undefined) throw new Error(`PostgreSQL has no table ${listed(odd)}; nothing was moved.`);
 }
 
-/** Empty is a database without tables, or with those of an earlier try, which hold nothing but what a schema begins with. */
+/**
+ * Refuses a target that is not empty. Empty means: no tables, or those of an earlier attempt with only the rows that a
+ * new schema begins with.
+ */
 async function refuseIfTaken(target: PostgresTarget, ours: readonly Table[], location: string): Promise<void> {
   const names = new Set(ours.map(({ name }) => name));
   for (const table of await target.tables()) {
     if (names.has(table.name) && (table.name === 'meta' || (await target.isEmpty(table)))) continue;
     throw new Error(
-      `The target ${location} is not empty: there is a table ${table.name}${names.has(table.name) ? ' with rows in it' : ''}. Take a new database, or empty this one: psql --command="drop schema public cascade; create schema public"`,
+      `The target ${location} is not empty: it has a table ${table.name}${names.has(table.name) ? ' with rows' : ''}. Use a new database, or empty this one: psql --command="drop schema public cascade; create schema public"`,
     );
   }
 }

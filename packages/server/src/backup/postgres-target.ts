@@ -5,10 +5,13 @@ import type { Params, Prepared } from '../storage/prepared.ts';
 import type { Schema } from '../storage/schema.ts';
 import { Digest, isMadeAnew, type Row, type Table, type TableDigest } from './table.ts';
 
-/** Rows fetched at a time when the copy is read back; each is at most most of a megabyte. */
+/** How many rows are fetched at a time when the copy is read back. A row has at most most of a megabyte. */
 const fetched = 100;
 
-/** What an open transaction on PostgreSQL takes in. Everything here is in it, and nothing is there before its commit. */
+/**
+ * The target of a move: an open transaction on PostgreSQL. All methods run in it, and nothing is visible to others
+ * before its commit.
+ */
 export class PostgresTarget {
   readonly #db: Kysely<Schema>;
 
@@ -20,7 +23,7 @@ export class PostgresTarget {
     return (await query.execute(this.#db)).rows;
   }
 
-  /** The plain tables of the schema that a server would use, the migrator's left out. */
+  /** The base tables of the schema that a server would use, without the migrator's own. */
   async tables(): Promise<Table[]> {
     const rows = await this.#all(sql<{ table: string; column: string }>`
       select c.table_name as "table", c.column_name as "column"
@@ -33,7 +36,7 @@ export class PostgresTarget {
       .map(([name, columns]) => ({ name, columns: columns.map(({ column }) => column) }));
   }
 
-  /** Keeps everybody else out of the tables until the transaction ends. */
+  /** Locks the tables exclusively until the transaction ends. */
   async hold(tables: readonly Table[]): Promise<void> {
     await sql`lock table ${sql.join(tables.map(({ name }) => sql.table(name)))} in access exclusive mode`.execute(
       this.#db,
@@ -50,8 +53,8 @@ export class PostgresTarget {
   }
 
   /**
-   * Takes the foreign keys away, so that tables can be filled in any order. @returns what puts them back, which checks
-   * all rows at once.
+   * Drops the foreign keys, so that tables can be filled in any order. @returns a function that restores them, which
+   * checks all rows at once.
    */
   async withoutForeignKeys(): Promise<() => Promise<void>> {
     const keys = await this.#all(sql<{ table: string; name: string; definition: string }>`
@@ -68,7 +71,7 @@ export class PostgresTarget {
     };
   }
 
-  /** Inserts a portion of rows: one parameter, however many there are. */
+  /** Inserts a portion of rows as one parameter. */
   async insert({ name, columns }: Table, rows: readonly Row[]): Promise<void> {
     const objects = rows.map((row) => Object.fromEntries(columns.map((column, i) => [column, row[i]])));
     const list = sql.join(columns.map((column) => sql.ref(column)));
@@ -78,7 +81,7 @@ export class PostgresTarget {
     );
   }
 
-  /** Reads a table back, in portions. */
+  /** Reads a table back in portions and computes its digest. */
   async digestOf({ name, columns }: Table, onRows: (rows: number) => void): Promise<TableDigest> {
     const list = sql.join(columns.map((column) => sql.ref(column)));
     await sql`declare copied no scroll cursor for select ${list} from ${sql.table(name)}`.execute(this.#db);
@@ -93,7 +96,7 @@ export class PostgresTarget {
     return digest.end();
   }
 
-  /** Tells the planner what is in the tables; without, the audit that follows would read most of them whole. */
+  /** Updates the planner's statistics. Without them the audit that follows would scan most tables. */
   async analyze(): Promise<void> {
     await sql`analyze`.execute(this.#db);
   }

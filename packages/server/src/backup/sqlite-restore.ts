@@ -10,24 +10,24 @@ import { checkFile, sentence, snapshot, sync } from './sqlite-snapshot.ts';
 interface Restored {
   /** The data file. */
   readonly path: string;
-  /** Where the data that was there before is now; undefined: there was none. */
+  /** The path to which the previous data was moved. Undefined: there was none. */
   readonly keptAs: string | undefined;
-  /** How much is in it, as the audit counted it. */
+  /** How many rows of each kind the audit checked. */
   readonly checked: Readonly<Record<string, number>>;
 }
 
-/** The program that the data is brought up to date for, and the schema steps that it knows: as `migrate` takes them. */
+/** The program version to update the schema for, and the schema steps that it knows; arguments of `migrate`. */
 interface Program {
   readonly programVersion: string;
   readonly known?: typeof steps | undefined;
 }
 
 /**
- * Puts a backup in the place of a data file. It is copied beside it, brought to this program's schema and audited there,
- * so that what is wrong with it shows before anything is changed; then the copy takes the data file's name.
+ * Replaces a data file with a backup. The backup is first copied beside the data file, updated to this program's schema
+ * and audited there, so that a bad backup changes nothing. Then the copy is renamed to the data file.
  *
- * @param force puts data that is there aside, under another name beside it, instead of refusing.
- * @throws Error with a sentence for people; then everything is as it was.
+ * @param force renames existing data and keeps it beside the restored file, instead of refusing.
+ * @throws Error with a message for people. Nothing has changed then.
  */
 export async function restore(
   file: string,
@@ -41,13 +41,13 @@ export async function restore(
   const copy = `${path}.restoring`;
   if (resolve(file) === resolve(copy)) {
     release();
-    throw new Error(`${file} is what a restore that did not end has left behind; give it another name first.`);
+    throw new Error(`${file} is the leftover of an interrupted restore; rename it first.`);
   }
   let done = false;
   try {
     const holdsData = ['', '-wal'].some((end) => sizeOf(path + end) > 0);
     if (holdsData && !force) {
-      throw new Error(`${path} holds data already. With --force it is put aside and the backup takes its place.`);
+      throw new Error(`${path} already holds data. With --force that data is renamed, and the backup takes its place.`);
     }
     forget(copy);
     checkFile(file);
@@ -78,33 +78,33 @@ async function bringUpToDate(
   try {
     await migrate(database, programVersion, known);
   } finally {
-    // Closing empties the log beside the file into it.
+    // Closing moves the contents of the log into the file.
     await database.close();
   }
   return checkBooksOf(copy, file);
 }
 
-/** The file stays with the user that the server runs as, whoever restores it. */
+/** Keeps the owner of the data file, which is the server's user, whoever runs the restore. */
 function takeOwner(copy: string, path: string): void {
   const [mine, theirs] = [statSync(copy), statSync(path)];
   if (mine.uid !== theirs.uid || mine.gid !== theirs.gid) chownSync(copy, theirs.uid, theirs.gid);
 }
 
 /**
- * Gives the data a second name, with the time in it; the new file then takes over the first one, so that there is a data
- * file at every moment. @returns the second name.
+ * Gives the old data a second name with the time in it. The new file then replaces the first name, so that a data file
+ * exists at every moment. @returns the second name.
  */
 function putAside(path: string, now: Date): string {
   const kept = `${path}.before-${now.toISOString().replace(/[-:]|\.\d+/g, '')}`;
-  if (existsSync(kept)) throw new Error(`${kept} is there already`);
+  if (existsSync(kept)) throw new Error(`${kept} already exists`);
   emptyLog(path);
-  // A log that could not be emptied goes with its data, and before it: the new file must never meet it.
+  // A log that could not be emptied is renamed before its data, because the new file must never be opened with it.
   for (const end of ['-wal', '-shm']) if (existsSync(path + end)) renameSync(path + end, kept + end);
   linkSync(path, kept);
   return kept;
 }
 
-/** What a server that was killed has left in its log goes into the data file, if that is not damaged. */
+/** Moves the log that a killed server has left into the data file, unless the file is damaged. */
 function emptyLog(path: string): void {
   try {
     const connection = new BetterSqlite(path, { fileMustExist: true });
@@ -114,13 +114,13 @@ function emptyLog(path: string): void {
       connection.close();
     }
   } catch {
-    // Whoever restores may well do so because of the damage.
+    // Damage is ignored, because it may be the reason for the restore.
   }
 }
 
 const sizeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 
-/** Removes a data file with what SQLite, and we, keep beside it. */
+/** Removes a data file and the files that SQLite and this program keep beside it. */
 function forget(path: string): void {
   for (const end of ['', '-wal', '-shm', '-lock', '-journal']) rmSync(path + end, { force: true });
 }

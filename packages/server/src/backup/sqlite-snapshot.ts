@@ -3,23 +3,24 @@ import { dirname, resolve } from 'node:path';
 import BetterSqlite, { type Database as Connection } from 'better-sqlite3';
 
 /**
- * Copies a data file as it stands at one moment, also while a server writes to it: one reading transaction, which holds
- * up no writer. The copy is one file, without a log beside it, for its owner alone, and is on disk when this returns.
+ * Copies a data file as it is at one moment, also while a server writes to it. It uses one reading transaction, which
+ * does not block writers. The copy is one file without a log, readable by its owner only, and is on disk when this
+ * returns.
  *
- * `vacuum into` rather than the online backup API: that begins again whenever another process has written, and so never
- * ends on a busy market.
+ * Uses `vacuum into` and not the online backup API, because the latter starts again whenever another process has
+ * written, and so never ends on a busy market.
  *
  * @param to must not exist.
  */
 export function snapshot(from: string, to: string): void {
   const source = openReadOnly(from);
   try {
-    // SQLite takes an empty file for a new one; made here, it gets its rights before anything stands in it.
+    // SQLite treats an empty file as a new one. Creating it here sets its permissions before it has any data.
     closeSync(openSync(to, 'wx', 0o600));
     source.prepare('vacuum into ?').run(to);
     sync(to);
   } catch (error) {
-    // A full disk leaves a journal beside it.
+    // A full disk leaves a journal beside the copy.
     for (const end of ['', '-journal']) rmSync(to + end, { force: true });
     throw error;
   } finally {
@@ -31,17 +32,17 @@ export function snapshot(from: string, to: string): void {
  * Writes a checked copy of a data file to `file`.
  *
  * @returns the copy's size in bytes.
- * @throws Error with a sentence for people when there is such a file already, or the data can't be read.
+ * @throws Error with a message for people, when `file` exists or the data can't be read.
  */
 export function backUp(dataFile: string, file: string): number {
   const target = resolve(file);
   if (!existsSync(dataFile)) throw new Error(`There is no data file ${resolve(dataFile)} (PINCHWORK_DATABASE_URL).`);
-  if (existsSync(target)) throw new Error(`${target} is there already, and a backup overwrites nothing.`);
+  if (existsSync(target)) throw new Error(`${target} already exists, and a backup does not overwrite files.`);
   const partial = `${target}.partial-${process.pid}`;
   try {
     snapshot(dataFile, partial);
     checkFile(partial);
-    // A link, unlike a new name, takes no other file's place, not even of one that came into being meanwhile.
+    // A link, unlike a rename, never replaces a file, also not one created in the meantime.
     linkSync(partial, target);
     sync(dirname(target));
     return statSync(target).size;
@@ -52,7 +53,7 @@ export function backUp(dataFile: string, file: string): number {
   }
 }
 
-/** @throws Error with a sentence for people when a file is no database of Pinchwork's, or damaged. */
+/** @throws Error with a message for people, when a file is not a Pinchwork database or is damaged. */
 export function checkFile(file: string): void {
   const connection = openReadOnly(file);
   try {
@@ -65,7 +66,7 @@ export function checkFile(file: string): void {
     const orphans = connection.pragma('foreign_key_check') as { table: string; parent: string }[];
     const [orphan] = orphans;
     if (orphan !== undefined) {
-      throw new Error(`${file} is damaged: ${orphan.table} refers to ${orphan.parent} that are not there`);
+      throw new Error(`${file} is damaged: ${orphan.table} refers to ${orphan.parent} that do not exist`);
     }
   } catch (error) {
     if (!(error instanceof BetterSqlite.SqliteError)) throw error;
@@ -83,7 +84,7 @@ export function openReadOnly(file: string): Connection {
   }
 }
 
-/** Has a file, or a folder with the names in it, on disk before going on. */
+/** Flushes a file, or a folder's list of names, to disk. */
 export function sync(path: string): void {
   const handle = openSync(path, 'r');
   try {

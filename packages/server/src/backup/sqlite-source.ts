@@ -5,25 +5,25 @@ import { markMoved, refuseIfMoved } from '../storage/sqlite/moved.ts';
 import { openReadOnly } from './sqlite-snapshot.ts';
 import { isMadeAnew, type Row, type Table } from './table.ts';
 
-/** An embedded database that nobody works on, read from one end to the other. */
+/** An embedded database that no server uses, opened to be read completely. */
 export interface SqliteSource {
   readonly path: string;
-  /** Every table there is, whatever it is for. */
+  /** All tables with data. */
   readonly tables: readonly Table[];
-  /** The names of the schema's steps that were taken, in their order. */
+  /** The names of the applied schema steps, in order. */
   readonly steps: readonly string[];
   countOf(table: Table): number;
-  /** Its rows, one at a time. */
+  /** The rows of a table, one at a time. */
   rowsOf(table: Table): Iterable<Row>;
-  /** Notes in it, when all is read, that its market goes on elsewhere. */
+  /** Marks the data file as moved, after everything has been read. */
   markMoved(location: string): void;
   close(): void;
 }
 
 /**
- * Opens a data file for reading and holds it, so that no server starts on it meanwhile.
+ * Opens a data file for reading and locks it, so that no server starts on it meanwhile.
  *
- * @throws Error with a sentence for people when it is not there, or a server uses it.
+ * @throws Error with a message for people, when the file does not exist or a server uses it.
  */
 export function openSqliteSource(dataFile: string): SqliteSource {
   if (!existsSync(dataFile)) throw new Error(`There is no data file ${resolve(dataFile)} (PINCHWORK_DATABASE_URL).`);
@@ -32,14 +32,14 @@ export function openSqliteSource(dataFile: string): SqliteSource {
   try {
     const connection = openReadOnly(path);
     refuseIfMoved(connection, path);
-    // Anything but a plain table (a view, what an index of texts keeps for itself) is made by the schema's steps.
+    // Only plain tables. Schema steps create everything else, such as views and the tables of a text index.
     const names = connection
       .prepare<[], string>(
         `select name from pragma_table_list where schema = 'main' and type = 'table' and name not like 'sqlite~_%' escape '~' order by name`,
       )
       .pluck()
       .all();
-    // Hidden columns are those that the database derives.
+    // Hidden columns are generated columns.
     const columns = connection
       .prepare<[string], string>('select name from pragma_table_xinfo(?) where hidden = 0 order by name')
       .pluck();

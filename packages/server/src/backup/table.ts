@@ -1,17 +1,20 @@
 import { createHash } from 'node:crypto';
 import type { SqlValue } from '../storage/prepared.ts';
 
-/** A table as both engines have it: without the columns that the database derives by itself. */
+/** A table as both engines have it, without generated columns. */
 export interface Table {
   readonly name: string;
-  /** In alphabetical order: engines may hold them in different ones. */
+  /** In alphabetical order, because the engines may have them in different orders. */
   readonly columns: readonly string[];
 }
 
-/** A row's values, in the order of its table's columns. */
+/** A row's values, in the order of the table's columns. */
 export type Row = readonly SqlValue[];
 
-/** Tables that are no data: the migrator's own, and the index of texts, which the server makes anew on each engine. */
+/**
+ * Whether a table is not copied: the migrator's own tables, and the text index, which the server rebuilds on each
+ * engine.
+ */
 export const isMadeAnew = (name: string) => name.startsWith('kysely_') || name.startsWith('search_');
 
 export interface TableDigest {
@@ -20,8 +23,8 @@ export interface TableDigest {
 }
 
 /**
- * Counts the rows of a table and sums up a hash of each: the same for the same rows in any order, so that neither side
- * has to sort. Values are compared as they are read, whole.
+ * Counts the rows of a table and adds up a hash of each row. The sum is equal for the same rows in any order, so
+ * neither side has to sort. All values are part of the hash.
  */
 export class Digest {
   #rows = 0;
@@ -37,7 +40,7 @@ export class Digest {
   }
 }
 
-/** Cuts rows into portions whose text stays small: a row may be a few bytes, or most of a megabyte. */
+/** Splits rows into portions with a bounded amount of text: a row has from a few bytes to most of a megabyte. */
 export function* portionsOf(rows: Iterable<Row>): Generator<readonly Row[]> {
   let portion: Row[] = [];
   let size = 0;

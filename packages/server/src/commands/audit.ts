@@ -3,7 +3,7 @@ import { readConfig } from '../ground/config.ts';
 import { openReader } from '../storage/open.ts';
 import type { Call } from './command.ts';
 
-/** `pinchwork-server audit`: checks the database that the environment names, also while a server is running on it. */
+/** `pinchwork-server audit`: checks the database that the settings name, also while a server uses it. */
 export default async function auditCommand({ env, options }: Call): Promise<number> {
   try {
     const { config } = readConfig(env);
@@ -15,7 +15,7 @@ export default async function auditCommand({ env, options }: Call): Promise<numb
       for (const { invariant, subject, detail } of report.broken) {
         console.log(`BROKEN: ${invariant}: ${subject}: ${detail}`);
       }
-      if (report.broken_capped) console.log('There is more that is broken.');
+      if (report.broken_capped) console.log('There are more violations.');
       console.log(report.ok ? 'Everything is in order.' : 'Something is broken.');
       return report.ok ? 0 : 1;
     } finally {

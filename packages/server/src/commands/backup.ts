@@ -2,12 +2,12 @@ import { readConfig } from '../ground/config.ts';
 import { isPostgresUrl } from '../storage/open.ts';
 import type { Call } from './command.ts';
 
-/** `pinchwork-server backup FILE`: the embedded database as it stands, in one file. */
+/** `pinchwork-server backup FILE`: copies the embedded database, as it is at one moment, into one file. */
 export default async function backup({ env, args: [file] }: Call): Promise<undefined> {
   const { config } = readConfig(env);
   if (isPostgresUrl(config.databaseUrl)) {
     throw new Error(
-      `The market is on PostgreSQL, which has a tool of its own for this:\n  pg_dump --format=custom --file=${file!} "$PINCHWORK_DATABASE_URL"`,
+      `The market is on PostgreSQL. Use its own tool:\n  pg_dump --format=custom --file=${file!} "$PINCHWORK_DATABASE_URL"`,
     );
   }
   const { backUp } = await import('../backup/sqlite-snapshot.ts');

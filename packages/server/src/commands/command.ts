@@ -1,25 +1,25 @@
 import type { settings } from '../ground/config.ts';
 
-/** What a subcommand of `pinchwork-server` is run with. */
+/** The input of a subcommand of `pinchwork-server`. */
 export interface Call {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** What stands on the command line beside the options; as many as the command takes. */
+  /** The arguments besides the options, exactly as many as the command takes. */
   readonly args: readonly string[];
   readonly options: Readonly<Record<string, string | boolean | undefined>>;
 }
 
-/** @returns the exit code, if it is not 0. A server that was started goes on after that. */
+/** A subcommand's code. @returns the exit code, or undefined for 0. A server that it started keeps running. */
 export type Run = (call: Call) => Promise<number | undefined>;
 
-/** A subcommand. Its code is loaded when it is called for, so that `start` loads nothing of the others. */
+/** A subcommand. Its code is loaded only when it is called, so that `start` loads nothing of the others. */
 export interface Command {
-  /** One line for the list. */
+  /** One line for the list of commands. */
   readonly summary: string;
-  /** What it takes, as the help shows it: `backup FILE`. */
+  /** The command with its arguments and options, as the help shows it: `backup FILE`. */
   readonly usage: string;
-  /** More for its own help: whole paragraphs. */
+  /** Paragraphs for the command's own help. */
   readonly details: string;
-  /** Names of what must stand beside the options. */
+  /** The names of the required arguments. */
   readonly args: readonly string[];
   readonly options: Readonly<Record<string, Option>>;
   readonly load: () => Promise<Run>;
@@ -28,14 +28,14 @@ export interface Command {
 interface Option {
   readonly type: 'string' | 'boolean';
   readonly meaning: string;
-  /** What its value is called in the help. */
+  /** The name of its value in the help. */
   readonly value?: string;
   readonly required?: boolean;
-  /** The setting that it takes the place of, without the prefix. */
+  /** The setting that it overrides, without the prefix. */
   readonly sets?: keyof typeof settings;
 }
 
-/** A command line that can't be understood; `message` is a sentence for people. */
+/** The command line is invalid. `message` is a sentence for people. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }

@@ -3,10 +3,10 @@ import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 
 /**
- * Reads the settings of Pinchwork in a file of lines like `PINCHWORK_PORT=8000`. What else is in it is for others.
+ * Reads the `PINCHWORK_` settings from a file of lines like `PINCHWORK_PORT=8000`. Ignores other names.
  *
- * @returns nothing where there is no such file, or a folder of that name.
- * @throws Error with a sentence for people when the file can't be read.
+ * @returns no settings when there is no such file, or a folder of that name.
+ * @throws Error with a message for people, when the file can't be read.
  */
 export function readEnvFile(path: string): Record<string, string> {
   let text: string;

@@ -1,7 +1,7 @@
 import type { Command } from './command.ts';
 import { commands } from './commands.ts';
 
-/** What `pinchwork-server --help` prints. */
+/** The text of `pinchwork-server --help`. */
 export function help(): string {
   const list: readonly Command[] = Object.values(commands);
   const width = Math.max(...list.map(({ usage }) => usage.length));
@@ -10,12 +10,12 @@ export function help(): string {
     '',
     ...list.map(({ usage, summary }) => `  ${usage.padEnd(width)}  ${summary}`),
     '',
-    '  --help, -h     this text, or that of a command',
-    '  --version, -v  the version',
+    '  --help, -h     show this text, or the help of a command',
+    '  --version, -v  show the version',
   ].join('\n');
 }
 
-/** What `pinchwork-server COMMAND --help` prints. */
+/** The text of `pinchwork-server COMMAND --help`. */
 export function helpFor({ usage, summary, details, options }: Command): string {
   const rows = Object.entries(options).map(([name, { value, meaning }]) => [
     `--${name}${value === undefined ? '' : ` ${value}`}`,

@@ -5,7 +5,9 @@ import { openDatabase } from '../storage/open.ts';
 import { version } from '../ground/version.ts';
 import type { Call } from './command.ts';
 
-/** `pinchwork-server migrate`: brings the schema up to date, as a start does, for who wants that done beforehand. */
+/**
+ * `pinchwork-server migrate`: updates the schema without starting the server. `start` does the same before it serves.
+ */
 export default async function migrateCommand({ env }: Call): Promise<undefined> {
   const { config } = readConfig(env);
   const database = await openDatabase(config.databaseUrl, { clock: systemClock, onError: () => undefined });

@@ -6,7 +6,7 @@ import type { Progress } from '../backup/move.ts';
 import { version } from '../ground/version.ts';
 import { type Call, UsageError } from './command.ts';
 
-/** `pinchwork-server move --to URL`: the embedded database, whole, to PostgreSQL. */
+/** `pinchwork-server move --to URL`: copies the whole embedded database to PostgreSQL. */
 export default async function moveCommand({ env, options }: Call): Promise<undefined> {
   const { config } = readConfig(env);
   const to = options.to as string;
@@ -14,7 +14,7 @@ export default async function moveCommand({ env, options }: Call): Promise<undef
     throw new UsageError('--to must be a URL like postgres://user:password@host/name, with %-escapes where needed');
   }
   if (isPostgresUrl(config.databaseUrl)) {
-    throw new Error('The market is on PostgreSQL already (PINCHWORK_DATABASE_URL). To move it on, use pg_dump.');
+    throw new Error('The market is already on PostgreSQL (PINCHWORK_DATABASE_URL). To move it elsewhere, use pg_dump.');
   }
   const { move } = await import('../backup/move.ts');
   const moved = await move(config.databaseUrl, to, { programVersion: version, onProgress: teller() });
@@ -22,12 +22,12 @@ export default async function moveCommand({ env, options }: Call): Promise<undef
     console.log(`${table}: ${rows.toLocaleString('en-US')} rows, checksum ${checksum.slice(0, 16)}`);
   }
   console.log(
-    `Moved ${moved.from} to ${moved.to}: read back the same, the books in order.\n` +
-      `Set PINCHWORK_DATABASE_URL to the new address and start the servers. No server starts on ${moved.from} again.`,
+    `Moved ${moved.from} to ${moved.to}: the copy was read back and is equal, and the books are in order.\n` +
+      `Set PINCHWORK_DATABASE_URL to the new address and start the servers. No server will start on ${moved.from} any more.`,
   );
 }
 
-/** Says once a second how far it is, beside what the command has to say. */
+/** Prints the progress to the standard error, at most once a second and at each step. */
 function teller(): (progress: Progress) => void {
   const pauseMs = 1_000;
   let told = '';

@@ -3,12 +3,12 @@ import { isPostgresUrl } from '../storage/open.ts';
 import { version } from '../ground/version.ts';
 import type { Call } from './command.ts';
 
-/** `pinchwork-server restore FILE`: a backup in the place of the embedded database. */
+/** `pinchwork-server restore FILE`: replaces the embedded database with a backup. */
 export default async function restoreCommand({ env, args: [file], options }: Call): Promise<undefined> {
   const { config } = readConfig(env);
   if (isPostgresUrl(config.databaseUrl)) {
     throw new Error(
-      `The market is on PostgreSQL, which has a tool of its own for this. Into an empty database:\n  pg_restore --no-owner --exit-on-error --dbname="$PINCHWORK_DATABASE_URL" ${file!}`,
+      `The market is on PostgreSQL. Use its own tool, on an empty database:\n  pg_restore --no-owner --exit-on-error --dbname="$PINCHWORK_DATABASE_URL" ${file!}`,
     );
   }
   const { restore } = await import('../backup/sqlite-restore.ts');
@@ -18,6 +18,6 @@ export default async function restoreCommand({ env, args: [file], options }: Cal
     programVersion: version,
     now: new Date(),
   });
-  console.log(`Restored ${path}: ${checked.agents!} agents, ${checked.tasks!} tasks, the books in order.`);
-  if (keptAs !== undefined) console.log(`What was there before is ${keptAs}.`);
+  console.log(`Restored ${path}: ${checked.agents!} agents, ${checked.tasks!} tasks, and the books are in order.`);
+  if (keptAs !== undefined) console.log(`The previous data is now ${keptAs}.`);
 }

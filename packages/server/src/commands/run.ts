@@ -9,14 +9,14 @@ const commandOf = (name: string): Command | undefined =>
   Object.hasOwn(commands, name) ? commands[name as keyof typeof commands] : undefined;
 
 /**
- * Runs `pinchwork-server` with the words of its command line.
+ * Runs `pinchwork-server` with the arguments of its command line.
  *
- * @returns the exit code: 0 done, 1 not done, 2 the command line can't be understood. What was started goes on.
+ * @returns the exit code: 0 success, 1 failure, 2 invalid command line. A server that was started keeps running.
  */
 export async function run(words: readonly string[], env: Env): Promise<number> {
   const [first = 'start', ...rest] = startsServer(words[0]) ? ['start', ...words] : words;
   try {
-    // `-h` and `-v` stand for themselves where no command is given.
+    // Without a command, `-h` and `-v` are not options of `start`.
     if (['--help', '-h', 'help'].includes(first)) return await showHelp(rest[0]);
     if (['--version', '-v'].includes(first)) return await showVersion();
     const command = commandOf(first);
@@ -39,10 +39,10 @@ export async function run(words: readonly string[], env: Env): Promise<number> {
   }
 }
 
-/** Options alone are those of `start`. */
+/** Whether a command line begins with an option. Such options belong to `start`. */
 const startsServer = (word = '') => word.startsWith('-') && !['--help', '-h', '--version', '-v'].includes(word);
 
-/** The file `.env`, before it the environment, before both the options. */
+/** Merges the settings. Options override the environment, and the environment overrides the file `.env`. */
 function settingsFrom(command: Command, values: Call['options'], env: Env): Env {
   const given: Record<string, string> = {};
   for (const [name, { sets }] of Object.entries(command.options)) {
@@ -65,12 +65,12 @@ function parse(command: Command, words: readonly string[]): Parsed {
       allowPositionals: true,
     });
   } catch (error) {
-    // Its first sentence says what is wrong; those after it explain a syntax that nobody uses here.
+    // The first sentence says what is wrong. The others explain a syntax that this program does not use.
     throw new UsageError((error as Error).message.split(/\.(\s|$)/, 1)[0], { cause: error });
   }
 }
 
-const expected = ({ args }: Command) => (args.length === 0 ? 'nothing besides its options' : `one ${args.join(' ')}`);
+const expected = ({ args }: Command) => (args.length === 0 ? 'only options' : `one ${args.join(' ')}`);
 
 async function showHelp(name: string | undefined): Promise<number> {
   const { help, helpFor } = await import('./help.ts');

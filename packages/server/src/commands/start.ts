@@ -5,12 +5,12 @@ import { version } from '../ground/version.ts';
 import type { Call } from './command.ts';
 
 /**
- * A second signal ends the process without waiting, unless it comes within this time: Ctrl-C under `npm start` sends two
- * at once, one from the terminal and one from npm.
+ * A second signal ends the process at once, unless it comes within this time of the first. Ctrl-C under `npm start`
+ * sends two signals at once, one from the terminal and one from npm.
  */
 const impatientMs = secondMs;
 
-/** `pinchwork-server start`: serves until it is told to stop. */
+/** `pinchwork-server start`: serves until a signal stops it. */
 export default async function start({ env }: Call): Promise<undefined> {
   const { config, warnings } = readConfig(env);
   for (const warning of warnings) console.error(warning);
@@ -32,7 +32,10 @@ export default async function start({ env }: Call): Promise<undefined> {
   process.on('SIGINT', stop);
 }
 
-/** Says that the server is there, unless nothing is logged: to a person in three lines, to a program as a line of the log. */
+/**
+ * Reports that the server is ready, unless the log level is `silent`: three lines on a terminal, otherwise one line of
+ * the log.
+ */
 function announce({ url, core: { db, logOutput } }: Server): void {
   const msg = `Pinchwork ${version} listens on ${url}`;
   const first = `curl -d '{"name": "my-agent"}' ${url}/v1/register`;

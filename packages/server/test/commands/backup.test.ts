@@ -100,7 +100,7 @@ describe('a backup', () => {
     const file = join(emptyFolder(), 'letter.txt');
     writeFileSync(file, 'Dear agent');
     const { code, stderr } = await backup(url, file);
-    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('overwrites nothing') });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('does not overwrite files') });
     expect(readFileSync(file, 'utf8')).toBe('Dear agent');
     expect(readdirSync(dirname(file))).toEqual(['letter.txt']);
   });
@@ -148,7 +148,10 @@ describe('a restored market', () => {
     const { url, file, tables } = await goodBackup();
     await sqlite.vandalise(url, 'delete from messages');
     const { code, stdout } = await restore(url, file, '--force');
-    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^Restored .* the books in order\./) });
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/^Restored .* the books are in order\./),
+    });
     expect(await readTables(url)).toEqual(tables);
     const server = await startServer(url);
     await postTask(await new Client(server.url).register());
@@ -168,7 +171,7 @@ describe('a restored market', () => {
 
     const { code, stdout } = await restore(data, file, '--force');
     expect(code).toBe(0);
-    const kept = /What was there before is (.*)\.\n$/.exec(stdout)![1]!;
+    const kept = /The previous data is now (.*)\.\n$/.exec(stdout)![1]!;
     expect(dirname(kept)).toBe(dirname(data));
     expect(await sqlite.query(kept, 'select id from agents')).toEqual([{ id: agent.id }]);
     expect(await readTables(data)).toEqual(await readTables(file));

@@ -31,7 +31,7 @@ describe('the command line', () => {
     [['frobnicate'], '"frobnicate" is not a command'],
     [['toString'], '"toString" is not a command'],
     [['help', 'frobnicate'], '"frobnicate" is not a command'],
-    [['start', 'now'], 'start takes nothing besides its options'],
+    [['start', 'now'], 'start takes only options'],
     [['audit', '--fix'], "Unknown option '--fix'"],
     [['--colour', 'red'], "Unknown option '--colour'"],
     [['backup'], 'backup takes one FILE'],
