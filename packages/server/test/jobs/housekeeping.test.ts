@@ -28,6 +28,19 @@ onBothEngines('events that are kept no longer', (engine) => {
     return steps;
   };
 
+  it('are those older than the retention, to the millisecond', async () => {
+    const market = await Market.fresh(engine, { PINCHWORK_EVENT_RETENTION_DAYS: '7' });
+    const agent = await market.register();
+    const edge = market.clock.now() - 7 * day;
+    await seed(market, agent.id, 1, 2, edge - 1);
+    await seed(market, agent.id, 3, 4, edge);
+    await forget(market);
+    expect((await kept(market)).get(agent.id)).toEqual([3, 4]);
+    market.clock.advance(1);
+    await forget(market);
+    expect((await kept(market)).get(agent.id)).toBeUndefined();
+  });
+
   it('go from the front of each stream, in steps, and the audit finds nothing amiss', async () => {
     const market = await Market.fresh(engine, {
       PINCHWORK_EVENT_RETENTION_DAYS: '1.5',
