@@ -55,7 +55,7 @@ export default async function audit(reader: Reader, { now, isAtRest = false }: A
   const ranges = (boundary: Boundary) => cut(reader, boundary, now - keptMs.delivered + toleratedStepMs);
   for await (const range of ranges(checks.boundaries.transfers)) {
     await find(range, transferChecks);
-    const totals = (await reader.first(transferTotals, range))!;
+    const totals = await reader.one(transferTotals, range);
     checked.transfers += totals.transfers;
     platform.mint += totals.mint;
     platform.fees += totals.fees;
@@ -71,14 +71,14 @@ export default async function audit(reader: Reader, { now, isAtRest = false }: A
   }
   for await (const range of ranges(checks.boundaries.tasks)) {
     await find(range, checks.taskChecks);
-    const totals = (await reader.first(taskTotals, range))!;
+    const totals = await reader.one(taskTotals, range);
     checked.tasks += totals.tasks;
     checked.transitions += totals.transitions;
     if (isFull()) break;
   }
   for await (const range of ranges(checks.boundaries.agents)) {
     await find(range, checks.agentChecks);
-    const totals = (await reader.first(agentTotals, range))!;
+    const totals = await reader.one(agentTotals, range);
     checked.agents += totals.agents;
     checked.events += totals.events;
     if (isFull()) break;

@@ -151,7 +151,7 @@ function watchOutbox(registry: Registry, { db }: Core): void {
     help: `Events that have not been told to all matched agents, on all servers; ${countedRows} means that many or more.`,
     registers: [registry],
     async collect() {
-      this.set(await unlessAway(async () => (await db.first(countWaitingRows, { limit: countedRows }))!.total));
+      this.set(await unlessAway(async () => (await db.one(countWaitingRows, { limit: countedRows })).total));
     },
   });
 }
@@ -170,7 +170,7 @@ function watchWebhooks(registry: Registry, { db, clock, webhooks }: Core): void 
     help: `Waiting webhook deliveries, on all servers; ${countedDeliveries} means that many or more.`,
     registers: [registry],
     async collect() {
-      this.set(await unlessAway(async () => (await db.first(countWaiting, { limit: countedDeliveries }))!.total));
+      this.set(await unlessAway(async () => (await db.one(countWaiting, { limit: countedDeliveries })).total));
     },
   });
   new Gauge({

@@ -20,7 +20,7 @@ export async function listEvents(
   { ctx, agentId }: Call,
   { after, types = [], limit }: z.output<typeof EventHistoryQuery>,
 ): Promise<EventHistoryResponse> {
-  const bounds = (await ctx.db.first(streamBounds, { agent_id: agentId }))!;
+  const bounds = await ctx.db.one(streamBounds, { agent_id: agentId });
   const position = after === undefined ? { after: bounds.oldest - 1, reset: false } : resume(bounds, after);
   const looked = await ctx.db.all(eventsAfter, {
     agent_id: agentId,

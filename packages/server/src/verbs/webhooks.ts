@@ -80,5 +80,5 @@ async function sendTest(call: Call): Promise<DeliveryResponse> {
     return { id: own.id };
   });
   if (own.id === id) await ctx.webhooks.sendNow(agentId, id);
-  return view((await ctx.db.first(queries.deliveryById, { agent_id: agentId, id }))!);
+  return view(await ctx.db.one(queries.deliveryById, { agent_id: agentId, id }));
 }

@@ -242,10 +242,9 @@ export class Board {
       limit: countLimit,
     };
     const shape = `${tags.length}/${countedReach}` as const;
-    const matched = (await this.#reader.first(queries.countMatched(shape), params))!.total;
+    const matched = (await this.#reader.one(queries.countMatched(shape), params)).total;
     const limit = countLimit - matched;
-    const everyones =
-      limit === 0 ? 0 : (await this.#reader.first(queries.countBoard(shape), { ...params, limit }))!.total;
+    const everyones = limit === 0 ? 0 : (await this.#reader.one(queries.countBoard(shape), { ...params, limit })).total;
     const total = matched + everyones;
     if (total === countLimit) return { total, isCapped: true };
     const ends = await Promise.all([

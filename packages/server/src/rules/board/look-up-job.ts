@@ -59,7 +59,7 @@ async function byIndex(
   const { part } = needle;
   const rows: TaskRef[] = [];
   if (trigramsOf(part).length === 0) return { rows, end: from, isOver: false };
-  const { reached_created_at, reached_id } = (await reader.first(progress, {}))!;
+  const { reached_created_at, reached_id } = await reader.one(progress, {});
   const reached: Age = { created_at: reached_created_at, id: reached_id };
   if (!isBehind(reached, from)) return { rows, end: from, isOver: false };
   const first = await reader.first(firstDocBehind, { ...from });
@@ -79,7 +79,7 @@ async function byIndex(
     }
     after = found.upto;
     if (after >= last.doc) return { rows, end: reached, isOver: false };
-    const looked = ageOf((await reader.first(ageAtDoc, { doc: after }))!);
+    const looked = ageOf(await reader.one(ageAtDoc, { doc: after }));
     if (isBehind(looked, end)) end = looked;
   }
   return { rows, end, isOver: true };

@@ -35,7 +35,7 @@ const insertEvent = insertion('events', 'agent_id', 'number', 'type', 'task_id',
 export async function appendEvent(work: Work, event: NewEvent): Promise<number> {
   const { tx, now } = work;
   tx.signal(event.agentId);
-  const { last_number: number, webhook_from: from } = (await tx.first(drawNumber, { agent_id: event.agentId }))!;
+  const { last_number: number, webhook_from: from } = await tx.one(drawNumber, { agent_id: event.agentId });
   const data = JSON.stringify(event.data);
   tx.send(insertEvent, {
     agent_id: event.agentId,

@@ -65,7 +65,7 @@ export class EventStreams {
     const stream = new EventStream(this.#source, agentId, types);
     this.#add(stream);
     try {
-      const bounds = (await this.#ctx.db.first(streamBounds, { agent_id: agentId }))!;
+      const bounds = await this.#ctx.db.one(streamBounds, { agent_id: agentId });
       // A later suspension ends the stream, because it is registered.
       if (bounds.suspended_at !== null) throw agentSuspended();
       if (after === undefined) return { stream, after: bounds.last, reset: false, greeting: 'from now on' };

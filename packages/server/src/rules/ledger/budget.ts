@@ -90,13 +90,13 @@ export async function reserve(
   if (posterId !== null) {
     await tx.first(holdAgent, { id: posterId });
     const recent = { poster_id: posterId, since: now - quotaMs, limit: perPosterPerDay + 1 };
-    if ((await tx.first(countRecent, recent))!.total >= perPosterPerDay) return false;
+    if ((await tx.one(countRecent, recent)).total >= perPosterPerDay) return false;
   }
   if (creditsPerHour === undefined) return true;
   const period = periodOf(now);
   const spending = { period, since: period - periods - 1, credits: price, most: creditsPerHour };
   // If the budget of the hour is spent, do not wait for the lock on the purse.
-  if ((await tx.first(spentSince, spending))!.credits + price > creditsPerHour) return false;
+  if ((await tx.one(spentSince, spending)).credits + price > creditsPerHour) return false;
   await tx.first(holdAgent, { id: platformId });
   return (await tx.first(spendIfLeft, spending)) !== undefined;
 }

@@ -52,7 +52,7 @@ export async function grant(
   { agentId, amount, reason }: { agentId: string; amount: number; reason: string },
 ): Promise<void> {
   if ((await tx.run(queries.countGrant, { amount, most: mostGranted })) === 0) {
-    const { granted } = (await tx.first(queries.grantedSoFar, {}))!;
+    const { granted } = await tx.one(queries.grantedSoFar, {});
     throw invalid(
       `amount: at most ${mostGranted - Number(granted)} more credits can be granted on this market`,
       'Balances and their sums must stay exact.',

@@ -87,7 +87,7 @@ function unfenced(text: string): string {
 
 async function applyMatch(work: Work, task: MovedTask, { ranked_agents, extracted_tags }: MatchAnswer): Promise<void> {
   const { tx } = work;
-  const about = (await tx.first(taskById, { id: task.about_id! }))!;
+  const about = await tx.one(taskById, { id: task.about_id! });
   const asked = [...new Set(ranked_agents)]
     // An agent that had a system task about this task may not work on it.
     .filter((id) => isId('agent', id) && id !== about.poster_id && !about.inspectors.includes(id))

@@ -43,7 +43,7 @@ async function payloadOf(
     const [agent] = await readGoodAt(reader, [about_id!]);
     return { system_task: 'extract_capabilities', agent: { id: about_id!, good_at: agent?.good_at ?? '' } };
   }
-  const about = (await reader.first(taskById, { id: about_id! }))!;
+  const about = await reader.one(taskById, { id: about_id! });
   const task = { task_id: about.id, need: about.need, context: about.context, tags: tagsOf(about) };
   if (kind === 'verify') {
     // Only the delivery that this task is about: a later one may be another worker's.

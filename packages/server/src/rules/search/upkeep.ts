@@ -67,7 +67,7 @@ export class SearchUpkeep {
     const { db, clock } = this.#ctx;
     const upto = clock.now() - settledMs;
     // Usually there is nothing to do, and a read is cheaper than a transaction.
-    const { reached_created_at: created_at, reached_id: id } = (await db.first(queries.progress, {}))!;
+    const { reached_created_at: created_at, reached_id: id } = await db.one(queries.progress, {});
     const reached = { created_at, id };
     const isAhead = (await db.all(queries.docsBehind, { ...reached, limit: 1 })).length > 0;
     if (!isAhead && (await db.all(queries.nextTexts, { ...reached, upto, limit: 1 })).length === 0) return false;

@@ -203,7 +203,7 @@ export function grantCredits(call: Anonymous, input: z.output<typeof GrantReques
     const { id } = await readAgent(tx, input.agent_id);
     const transfer = { transferId: ctx.newId('ledgerEntry'), at: ctx.clock.now() };
     await ledger.grant(tx, transfer, { agentId: id, amount: input.amount, reason });
-    const { balance } = (await tx.first(accountBalance, { id }))!;
+    const { balance } = await tx.one(accountBalance, { id });
     const before = { credits: balance - input.amount };
     logAction(call, tx, { action: 'grant_credits', subject: id, before, after: { credits: balance, reason } });
     return { granted: input.amount, agent_id: id, reason };

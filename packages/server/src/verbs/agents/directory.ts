@@ -121,7 +121,7 @@ async function rarestFirst(
   tags: readonly string[],
 ): Promise<{ source: 'tag' | 'list'; tags: string[] }> {
   for (const tag of tags) {
-    const { total } = (await db.first(queries.countBearers, { tag: foldTag(tag), limit: fewBearers }))!;
+    const { total } = await db.one(queries.countBearers, { tag: foldTag(tag), limit: fewBearers });
     if (total < fewBearers) return { source: 'tag', tags: [tag, ...tags.filter((other) => other !== tag)] };
   }
   return { source: 'list', tags: [...tags] };

@@ -22,12 +22,12 @@ export async function suspendAgent(call: Anonymous, input: z.output<typeof Suspe
     const now = ctx.clock.now();
     const { suspended } = input;
     const reason = suspended ? (input.reason ?? null) : null;
-    const { words, good_at } = (await tx.first(setSuspension, {
+    const { words, good_at } = await tx.one(setSuspension, {
       id,
       suspended_at: suspended ? now : null,
       reason,
       release_until: suspended ? now + releaseMs : null,
-    }))!;
+    });
     tx.send(setWords, { id, words: indexWords(tx, id, words, suspended ? null : good_at) });
     if (!suspended) tx.send(resumeEndpoint, { agent_id: id, at: now });
     const action = suspended ? 'suspend_agent' : 'unsuspend_agent';

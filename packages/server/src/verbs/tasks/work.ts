@@ -92,7 +92,7 @@ export function abandon(call: Call, taskId: string, input: z.output<typeof Aband
     const moved = { actorId: agentId, workerId: agentId };
     await moveCreditsAndRecord(work, own === undefined ? 'abandonSystem' : 'abandon', task, moved);
     // A system task that is no longer needed has just been withdrawn, so read its new state.
-    const left = own ?? (await tx.first(taskById, { id: taskId }))!;
+    const left = own ?? (await tx.one(taskById, { id: taskId }));
     return taskView(await withTexts(tx, left), agentId);
   });
 }
