@@ -11,7 +11,7 @@ import {
 } from '@pinchwork/sdk';
 import { errorExample, reference } from '@pinchwork/sdk/reference';
 import type { z } from 'zod';
-import { settings } from '../packages/server/src/ground/config.ts';
+import { settings } from '../packages/server/src/ground/settings.ts';
 import { eventTable, inputLimits } from '../packages/server/src/doors/pages/values.ts';
 import { statusOf } from '../packages/server/src/doors/http/errors.ts';
 import { componentName } from '../packages/server/src/doors/http/openapi/components.ts';

@@ -1,4 +1,4 @@
-import type { settings } from '../ground/config.ts';
+import type { settings } from '../ground/settings.ts';
 
 /** The input of a subcommand of `pinchwork-server`. */
 export interface Call {

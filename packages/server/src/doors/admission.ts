@@ -1,6 +1,6 @@
 import type { Endpoint } from '@pinchwork/sdk';
 import { hourMs, minuteMs, secondMs } from '../ground/clock.ts';
-import type { RateLimit } from '../ground/config.ts';
+import type { RateLimit } from '../ground/settings.ts';
 import type { Context } from '../verbs/context.ts';
 import { DomainError } from '../ground/errors.ts';
 import type { Usage } from '../rules/limits/windows.ts';

@@ -5,7 +5,8 @@ import { validate } from 'dockerfile-utils';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { commands } from '../../src/commands/commands.ts';
-import { readConfig, settings } from '../../src/ground/config.ts';
+import { readConfig } from '../../src/ground/config.ts';
+import { settings } from '../../src/ground/settings.ts';
 
 /** What an image, or a set of containers, is made from must agree with what the program is: no engine is needed to tell. */
 const path = (name: string) => fileURLToPath(new URL(`../../../../${name}`, import.meta.url));

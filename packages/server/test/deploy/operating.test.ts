@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { commands } from '../../src/commands/commands.ts';
-import { settings } from '../../src/ground/config.ts';
+import { settings } from '../../src/ground/settings.ts';
 
 const path = (name: string) => fileURLToPath(new URL(`../../../../${name}`, import.meta.url));
 const read = (name: string) => readFileSync(path(name), 'utf8');

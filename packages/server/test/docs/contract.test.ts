@@ -13,7 +13,7 @@ import * as sdk from '@pinchwork/sdk';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type Transition, transitions } from '../../src/ground/machine.ts';
-import { settings } from '../../src/ground/config.ts';
+import { settings } from '../../src/ground/settings.ts';
 
 const root = new URL('../../../../', import.meta.url);
 const read = (name: string) => readFileSync(new URL(name, root), 'utf8');

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Config, ConfigError, readConfig, settings } from '../../src/ground/config.ts';
+import { type Config, ConfigError, readConfig } from '../../src/ground/config.ts';
+import { settings } from '../../src/ground/settings.ts';
 import { sqlite } from '../support/engines.ts';
 import { list } from '../support/list.ts';
 import { Market } from '../support/market.ts';

@@ -1,7 +1,8 @@
 import { documentRows, endpointRows, type EventRule, events, limits, shownLine, shownPath } from '@pinchwork/sdk';
 import { reference } from '@pinchwork/sdk/reference';
 import { hourMs, minuteMs, secondMs } from '../../ground/clock.ts';
-import type { Config, RateLimit } from '../../ground/config.ts';
+import type { Config } from '../../ground/config.ts';
+import type { RateLimit } from '../../ground/settings.ts';
 import { extractionClaimMs } from '../../rules/platform-tasks/claim.ts';
 import { mostMatched } from '../../rules/platform-tasks/post.ts';
 import { version } from '../../ground/version.ts';

@@ -2,7 +2,7 @@ import { isIPv4 } from 'node:net';
 import type { LimitName } from '@pinchwork/sdk';
 import ipaddr from 'ipaddr.js';
 import { secondMs } from '../../ground/clock.ts';
-import type { RateLimit } from '../../ground/config.ts';
+import type { RateLimit } from '../../ground/settings.ts';
 import type { Ground } from '../../storage/ground.ts';
 import { Loop } from '../../ground/loop.ts';
 import { addShares, takeStrictly, windowOf } from './queries.ts';

@@ -1,5 +1,5 @@
 import { type Clock, secondMs } from '../../ground/clock.ts';
-import type { RateLimit } from '../../ground/config.ts';
+import type { RateLimit } from '../../ground/settings.ts';
 
 /** How far the clocks of two servers may be apart: each starts within a second of the database's. */
 export const skewMs = 2 * secondMs;
