@@ -6,7 +6,7 @@ import { type ModelTask, wholeSecond } from './model.ts';
 import { type Real, verify } from './real.ts';
 import type { Model } from './model.ts';
 
-/** What one step does: said to the server and to the model, which must agree on the answer. */
+/** A step of a random walk: carried out by the server and by the model, whose answers must be equal. */
 type Action = (model: Model, real: Real) => Promise<void>;
 
 class Step implements fc.AsyncCommand<Model, Real> {
@@ -35,12 +35,12 @@ class Step implements fc.AsyncCommand<Model, Real> {
 
 export const agentCount = 4;
 const agent = fc.nat(agentCount - 1);
-/** Tasks are chosen from the newest, so that steps meet on the same ones. */
+/** Tasks are chosen from the newest, so that several steps concern the same task. */
 const recent = fc.nat(5);
 const orNull = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: null });
 const tagNames = ['alpha', 'beta'];
 
-/** A step upon one task by one agent; nothing happens while there is no task. */
+/** A step by one agent on one task; it does nothing while there is no task. */
 function onTask(name: string, act: (model: Model, real: Real, who: number, task: ModelTask) => Promise<void>) {
   return fc.tuple(agent, recent).map(
     ([who, back]) =>
@@ -51,7 +51,7 @@ function onTask(name: string, act: (model: Model, real: Real, who: number, task:
   );
 }
 
-/** A post with an idempotency key; the same once more must answer the same and change nothing. */
+/** A post with an idempotency key. The repetition must have the same answer and change nothing. */
 async function postTwice(real: Real, who: Agent, path: string, body: object): Promise<Reply> {
   const headers = { 'idempotency-key': `step-${real.steps.count}-${real.keys++}` };
   const first = await who.post(path, body, headers);
@@ -106,7 +106,7 @@ const pickup = onTask('pickup', async (model, real, who, task) => {
   if (status === 200) expect(body.claim_number).toBe(task.claim);
 });
 
-/** What keeps an agent from picking up anything. */
+/** The reason why an agent may not pick up anything. */
 const barred = (model: Model, who: number) => (model.isSuspended(who) ? 403 : model.isPaused(who) ? 429 : undefined);
 
 const pickupNext = fc.tuple(agent, orNull(fc.constantFrom(...tagNames))).map(
@@ -146,7 +146,7 @@ const deliver = fc
     }),
   );
 
-/** The worker itself delivers: most random pairs of agent and task would only be refused. */
+/** The worker delivers: most random pairs of agent and task would be refused. */
 const deliverOwn = recent.map(
   (back) =>
     new Step(`deliverOwn(${back} back)`, async (model, real) => {
@@ -170,7 +170,7 @@ const reject = onTask('reject', async (model, real, who, task) => {
   expect(status).toBe(model.reject(who, task));
 });
 
-/** The poster itself reviews. */
+/** The poster reviews. */
 const reviewOwn = fc.tuple(recent, fc.boolean()).map(
   ([back, approves]) =>
     new Step(`${approves ? 'approveOwn' : 'rejectOwn'}(${back} back)`, async (model, real) => {
@@ -200,7 +200,7 @@ const rate = fc.integer({ min: 1, max: 5 }).chain((rating) =>
   }),
 );
 
-/** The worker itself rates. */
+/** The worker rates. */
 const rateOwn = fc.tuple(recent, fc.integer({ min: 1, max: 5 })).map(
   ([back, rating]) =>
     new Step(`rateOwn(${back} back, ${rating})`, async (model, real) => {
@@ -248,12 +248,12 @@ const unknownTask = fc.tuple(agent, fc.constantFrom('pickup', 'deliver', 'approv
     }),
 );
 
-/** Time goes on, or back, and the clock's pass does not run: what is due must bite all the same. */
+/** Time moves forward or back without a pass of the clock: deadlines must hold all the same. */
 const jump = fc
   .constantFrom(250, secondMs, 30 * secondMs, minuteMs, 5 * minuteMs, hourMs, 25 * hourMs, -minuteMs, -hourMs)
   .map((ms) => new Step(`jump(${ms} ms)`, async (model, real) => advance(model, real, ms)));
 
-/** To the very millisecond at which something is due, or to one beside it. */
+/** Moves to the millisecond at which something is due, or to the one before or after. */
 const jumpToDue = fc.constantFrom(-1, 0, 1).map(
   (beside) =>
     new Step(`jumpToDue(${beside})`, async (model, real) => {
@@ -278,7 +278,7 @@ const runClock = fc.constant(null).map(
 
 const restart = fc.constant(null).map(() => new Step('restart', (_model, real) => real.restart()));
 
-/** More weight to what moves a task on. */
+/** Steps that move a task forward are chosen more often. */
 export const allCommands: fc.Arbitrary<Step>[] = [
   create,
   create,

@@ -9,13 +9,13 @@ import { testSeed } from '../support/random.ts';
 import { scale } from '../support/scale.ts';
 
 /**
- * Random walks over the platform's own tasks: a poster and a worker move tasks, two helpers take what is asked about
- * them, answer, fail to, give back, or want the task itself; time passes and the server restarts. After each step every
- * one of the platform's tasks stands where the model says, everybody has been paid what it says, and the audit is clean.
+ * Random walks over system tasks. A poster and a worker move tasks; two infra agents claim the system tasks about
+ * them, answer, answer badly, abandon, or try to claim the task itself; time passes, and the server restarts. After
+ * each step, all system tasks and payments must be as the model says, and the audit must be clean.
  */
 const walks = scale('HELPER_WALKS', { short: 1, long: 10 });
 const timeoutMs = 120 * secondMs;
-/** Rejected workers keep their claims: this is about other things. */
+/** Rejected workers keep their claims, since this test is not about them. */
 const settings = { PINCHWORK_MAX_REJECTIONS: '1000', PINCHWORK_REJECTION_GRACE_MINUTES: '1440' };
 
 const verbs = [
@@ -36,14 +36,14 @@ type Verb = (typeof verbs)[number] | (typeof others)[number];
 const step = fc.record({
   verb: fc.constantFrom<Verb[]>(...verbs, 'post', 'take', 'take', 'answer', 'deliver', ...others),
   helper: fc.nat(1),
-  /** How far back from the newest. */
+  /** Index of the task, counted back from the newest. */
   back: fc.nat(3),
   seconds: fc.constantFrom(1, 59, 61, 119, 121),
 });
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 
 interface Work {
-  /** How often it has been delivered. */
+  /** Number of deliveries so far. */
   deliveries: number;
   readonly id: string;
   status: 'posted' | 'claimed' | 'delivered' | 'ended';
@@ -52,20 +52,20 @@ interface Work {
 }
 
 interface Question {
-  /** Which delivery of it was the latest when this was asked. */
+  /** Number of the delivery that this verify task is about. */
   readonly delivery: number;
   readonly kind: 'match' | 'verify';
   readonly about: Work;
   readonly dueAt: number;
   status: 'posted' | 'claimed' | 'approved' | 'cancelled';
   holder: number | null;
-  /** As the server names it, once somebody has taken it. */
+  /** The id on the server, known once it is claimed. */
   id: string | undefined;
 }
 
 const price = { match: 3, verify: 5 };
 
-/** One that is given back after what it is about has moved on is withdrawn. */
+/** A system task that is abandoned after its task has moved on is withdrawn. */
 const isNeeded = ({ kind, about, delivery }: Question) =>
   kind === 'match' ? about.status === 'posted' : about.status === 'delivered' && about.deliveries === delivery;
 
@@ -106,7 +106,7 @@ class Walk {
   }
 
   async run({ verb, helper, back, seconds }: Step): Promise<void> {
-    // So that no two questions are equally old.
+    // No two system tasks have the same age.
     await this.#pass(1);
     const { poster, worker, helpers } = this.agents;
     const work = this.works.at(-1 - back);
@@ -159,7 +159,7 @@ class Walk {
           (each) =>
             each.status === 'posted' && each.dueAt > this.now && each.about.worker !== agent.id && isNeeded(each),
         );
-        // Of each kind the oldest: questions are kept in the order in which they were asked.
+        // The oldest of each kind: the list is in the order of creation.
         const next = waiting.find(({ kind }) => kind === 'match') ?? waiting.find(({ kind }) => kind === 'verify');
         expect(status).toBe(next === undefined ? 204 : 200);
         if (next === undefined) return;
@@ -233,8 +233,8 @@ async function openWalk(engine: Engine): Promise<Walk> {
   });
 }
 
-onBothEngines("the platform's own tasks, in random walks", (engine) => {
-  it(`stand where the model says (seed ${testSeed})`, { timeout: 10 * minuteMs }, async () => {
+onBothEngines('system tasks in random walks', (engine) => {
+  it(`are as the model says (seed ${testSeed})`, { timeout: 10 * minuteMs }, async () => {
     const property = fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60, size: 'max' }), async (steps) => {
       const walk = await openWalk(engine);
       try {

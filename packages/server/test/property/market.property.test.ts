@@ -9,22 +9,22 @@ import { testSeed } from '../support/random.ts';
 import { scale } from '../support/scale.ts';
 
 /**
- * Random walks through the whole marketplace, held against a small model after each step: invariants 1 to 7.
+ * Random walks through the whole marketplace, compared with a small model after each step: invariants 1 to 7.
  *
  * A million steps: `PINCHWORK_TEST_COMMANDS=1000000 npx vitest run --project long property`. A failure prints its seed;
- * `PINCHWORK_TEST_SEED=…` walks the same way again.
+ * `PINCHWORK_TEST_SEED=…` repeats the same walk.
  */
 const commandsWanted = scale('COMMANDS', { short: 1_500, long: 20_000 });
 const commandsPerWalk = 100;
 
-/** PostgreSQL takes several times as long a step, so it gets the smaller part. */
+/** A step takes several times as long on PostgreSQL, so it gets fewer steps. */
 const share = { SQLite: 0.7, PostgreSQL: 0.3 };
 
 onBothEngines('the marketplace keeps its invariants', (engine) => {
   it('after each step of random walks', { timeout: commandsWanted * 100 }, async () => {
     const steps = { count: 0, clockRan: false };
     const wanted = commandsWanted * share[engine.name];
-    // One database for all walks: a million steps would make thousands.
+    // One database for all walks, because a million steps would need thousands.
     const url = await engine.marketUrl();
     const walk = fc.asyncProperty(
       fc.commands(allCommands, { maxCommands: commandsPerWalk, size: 'max' }),
@@ -48,14 +48,14 @@ onBothEngines('the marketplace keeps its invariants', (engine) => {
   });
 });
 
-/** Everything that a walk leaves behind. */
+/** All tables that a walk writes to. */
 const emptying = [
   ...['reviews', 'rejected_deliveries', 'task_transitions', 'board_tags', 'stuck_timers', 'idempotency_keys', 'events'],
   ...['trust', 'agent_tags', 'earnings', 'admin_actions'],
   ...['event_cursors', 'ledger_entries', 'accounts', 'tasks', 'api_keys', 'agents'],
 ].map((table) => `delete from ${table}`);
 
-/** Left alone, every task ends, and every escrow comes free (invariant 7). */
+/** Without further requests, every task ends and every escrow becomes empty (invariant 7). */
 async function endOfTime(model: Model, real: Awaited<ReturnType<typeof openReal>>): Promise<void> {
   for (let day = 0; day < 8; day++) {
     model.now += 24 * hourMs;

@@ -1,7 +1,8 @@
 import { hourMs, minuteMs, secondMs } from '../../src/ground/clock.ts';
 
 /**
- * A second, simple implementation of contract sections 3, 4 and 5: arrays and numbers, no database. It shares no rule with the server's own code, so that the two can be held against each other.
+ * A second, simple implementation of contract sections 3, 4 and 5 with arrays and numbers. It shares no code with the
+ * server, so that the two can be compared.
  */
 export interface ModelTask {
   id: string;
@@ -24,7 +25,7 @@ export interface ModelTask {
   charged: number | null;
   rejections: number;
   claimRejections: number;
-  /** Who lost the latest claim to the clock. */
+  /** The worker that lost the last claim to the clock. */
   lostBy: number | null;
   /** The worker has rated the poster. */
   rated: boolean;
@@ -40,7 +41,7 @@ export interface ModelAgent {
   rejected: number;
   ratings: number[];
   byTag: Map<string, { completed: number; earned: number; ratings: number[] }>;
-  /** By the index of whom it trusts. */
+  /** Trust scores by the index of the trusted agent. */
   trust: Map<number, { score: number; interactions: number }>;
   abandons: number;
   pausedUntil: number;
@@ -123,7 +124,7 @@ export class Model {
     this.#agent(agent).events.push(`${type} ${task.id}`);
   }
 
-  /** The clocks that run in the task's state, the one that wins a tie first. */
+  /** The deadlines of the task's state; of equal ones, the first counts. */
   clocksOf(task: ModelTask): [string, number][] {
     const clocks: [string, number | null][] =
       task.status === 'posted'
@@ -184,7 +185,7 @@ export class Model {
     });
   }
 
-  /** What an agent would be given next: the oldest it may take. */
+  /** The task that an agent would get next: the oldest that it may claim. */
   board(agent: number, tag: string | null): ModelTask[] {
     return this.tasks
       .filter((task) => task.status === 'posted' && !this.isDue(task) && task.poster !== agent)
@@ -322,7 +323,7 @@ export class Model {
     task.lostBy = lostBy;
   }
 
-  /** Does what the clock has to do, until nothing is due. */
+  /** Carries out all due transitions of the clock. */
   runClock(): void {
     for (const task of this.tasks) {
       while (this.isDue(task)) this.#runClockOn(task);

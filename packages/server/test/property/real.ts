@@ -6,7 +6,7 @@ import type { TaskRow } from '../../src/rules/tasks/queries.ts';
 import { type Agent, Market } from '../support/market.ts';
 import { maxAbandons, type Model, type ModelAgent, type ModelTask } from './model.ts';
 
-/** The marketplace under test, with what the steps keep beside it. */
+/** The marketplace under test, with the state of the walk. */
 export interface Real {
   market: Market;
   agents: Agent[];
@@ -56,11 +56,11 @@ const fees = prepared('fees', (db, _: Params) =>
     .where('account_id', '=', 'fees'),
 );
 
-/** Holds the whole database against the model, and against its own invariants. */
+/** Compares the whole database with the model, and checks its invariants. */
 export async function verify(model: Model, { market, agents, steps }: Real): Promise<void> {
   const { db } = market.ctx;
   const { broken } = await audit(db, { now: model.now });
-  // Between a jump in time and the clock's pass, tasks are overdue; after the pass none may be.
+  // Tasks may be overdue between a jump in time and the clock's pass, but not after the pass.
   expect(broken.filter(({ invariant }) => steps.clockRan || invariant !== 'nothing is overdue')).toEqual([]);
   steps.clockRan = false;
 

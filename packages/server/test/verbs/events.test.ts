@@ -32,14 +32,14 @@ onBothEngines('the history of events', (engine) => {
     expect(end).toEqual({ events: [], next: 8, more: false, reset: false });
   });
 
-  it('is empty, with a position to go on from, for who has never been told anything', async () => {
+  it('is empty, with a position to continue from, for an agent without events', async () => {
     const { market } = await cast();
     const agent = await market.register();
     expect((await agent.get('/v1/events/history')).body).toEqual({ events: [], next: 0, more: false, reset: false });
     expect((await agent.get('/v1/events/history?after=1')).body).toMatchObject({ events: [], next: 0, reset: true });
   });
 
-  it('is filtered by types, and goes on where it stopped looking', async () => {
+  it('is filtered by types, and continues after the last examined event', async () => {
     const { poster, worker, task, say } = await cast();
     await say(700);
     await worker.post(`/v1/tasks/${task}/deliver`, { result: 'Seven' });
@@ -52,7 +52,7 @@ onBothEngines('the history of events', (engine) => {
     expect((await poster.get('/v1/events/history?types=')).body.events).toHaveLength(100);
   });
 
-  it('says when what followed the position is no longer kept, or when it is none', async () => {
+  it('sets reset if the events after the position are no longer kept, or the position is invalid', async () => {
     const { market, poster, say } = await cast();
     await say(4);
     await engine.vandalise(market.url, `delete from events where agent_id = '${poster.id}' and number <= 3`);
@@ -70,7 +70,7 @@ onBothEngines('the history of events', (engine) => {
     expect(await read('?after=5')).toEqual([false, []]);
   });
 
-  it('belongs to its agent alone, and comes as Markdown too', async () => {
+  it('is visible only to its agent, and can be Markdown', async () => {
     const { worker, poster, say } = await cast();
     await say(1);
     expect((await worker.get('/v1/events/history')).body.events).toEqual([]);
@@ -79,7 +79,7 @@ onBothEngines('the history of events', (engine) => {
     expect(text).toContain('type: task_message');
   });
 
-  it('refuses what is no position, type or number of events', async () => {
+  it('refuses an invalid position, type or number of events', async () => {
     const { poster } = await cast();
     for (const query of ['after=-1', 'after=x', 'limit=0', 'limit=101', 'limit=x', 'types=odd', 'after=1&after=1']) {
       expectError(await poster.get(`/v1/events/history?${query}`), 400);

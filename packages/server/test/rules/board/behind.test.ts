@@ -5,10 +5,10 @@ import { answer, answers, registerHelper } from '../../support/helpers.ts';
 import { expectError } from '../../support/errors.ts';
 import { type Agent, deliverTask, Market, postTask } from '../../support/market.ts';
 
-/** More of what is in the way than a transaction looks through. */
+/** More tasks than a transaction examines. */
 const inTheWay = 10_500;
 
-/** Puts tasks of `poster` at the very beginning of the board, straight into the tables; of each its escrow is left out. */
+/** Inserts tasks of `poster` at the beginning of the board, directly into the tables and without escrow. */
 const prefix = (poster: string, tag: string | undefined) => {
   const numbers = `with recursive n (i) as (select 1 union all select i + 1 from n where i < ${inTheWay})`;
   const id = `'tk-' || substr('000000000000' || i, length('000000000000' || i) - 11)`;
@@ -31,17 +31,17 @@ async function open(...[engine]: Parameters<typeof Market.fresh>) {
   return { market, capable, poster };
 }
 
-/** Has the planner of PostgreSQL know of so many rows. */
+/** Updates the statistics of PostgreSQL's planner. */
 const seed = (engine: Engine, market: Market, statements: string[]) =>
   engine.vandalise(market.url, ...statements, ...(engine.name === 'PostgreSQL' ? ['analyze'] : []));
 
-/** However little each look gets through in its time. */
+/** A budget of time in which each search gets through one step only. */
 const browse = (agent: Agent) => browseAll(agent, 'limit=20');
 
 const next = async (agent: Agent, query = '') => (await agent.post(`/v1/tasks/pickup${query}`)).body?.task_id;
 
 onBothEngines('an agent with capabilities', (engine) => {
-  it('picks up what lies behind very many tasks of its own', { timeout: 120_000 }, async () => {
+  it('picks up a task behind thousands of its own', { timeout: 120_000 }, async () => {
     const { market, capable, poster } = await open(engine);
     await seed(engine, market, prefix(capable.id, undefined));
     const ids = [await postTask(poster, { max_credits: 1 }), await postTask(poster, { max_credits: 1 })];
@@ -49,7 +49,7 @@ onBothEngines('an agent with capabilities', (engine) => {
     expect([await next(capable), await next(capable)]).toEqual(ids);
   });
 
-  it('picks up where two tags meet behind very many that bear one of them', { timeout: 120_000 }, async () => {
+  it('picks up a task with two tags behind thousands with one of them', { timeout: 120_000 }, async () => {
     const { market, capable, poster } = await open(engine);
     await seed(engine, market, prefix(poster.id, 'one'));
     const id = await postTask(poster, { max_credits: 1, tags: ['one', 'two'] });
@@ -57,7 +57,7 @@ onBothEngines('an agent with capabilities', (engine) => {
   });
 
   /**
-   * Untagged tasks, more than the oldest that are ranked; behind them more of a tag than its window holds. Nobody was
+   * Untagged tasks, more than the window ranks; behind them tasks with a tag, more than its window holds. Nobody was
    * chosen for them.
    */
   const overfull = async (market: Market, poster: Agent) => {
@@ -70,7 +70,7 @@ onBothEngines('an agent with capabilities', (engine) => {
     return ids;
   };
 
-  it('is told that more were not counted, where it was chosen for very many', { timeout: 120_000 }, async () => {
+  it('gets total_capped when it is matched to more tasks than are counted', { timeout: 120_000 }, async () => {
     const { market, capable, poster } = await open(engine);
     await seed(engine, market, [
       ...prefix(poster.id, undefined),
@@ -85,17 +85,17 @@ onBothEngines('an agent with capabilities', (engine) => {
     expect([body.tasks.length, body.total, body.total_capped]).toEqual([5, 6, true]);
   });
 
-  it('sees the tasks of its tags first, also behind hundreds of others', async () => {
+  it('sees tasks with its tags first, even behind hundreds of others', async () => {
     const { market, capable, poster } = await open(engine);
     const { plain, tagged } = await overfull(market, poster);
     const seen = await browse(capable);
-    // A page of the largest size is in its own order; behind it the oldest come first.
+    // A page of the largest size is in its own order; after it, the oldest come first.
     expect(tagged).toEqual(expect.arrayContaining(seen.slice(0, 100)));
     expect(seen.slice(100, 210)).toEqual(plain);
     expect(seen.toSorted()).toEqual([...plain, ...tagged].toSorted());
   });
 
-  it('sees every task by its cursor, and none twice, while others pick up', async () => {
+  it('reads every task once by cursor while others pick up', async () => {
     const { market, capable, poster } = await open(engine);
     const other = await market.register('other');
     const { plain, tagged } = await overfull(market, poster);
@@ -105,13 +105,13 @@ onBothEngines('an agent with capabilities', (engine) => {
       const page = body.tasks.map(({ task_id }: { task_id: string }) => task_id);
       seen.push(...page);
       cursor = body.next_cursor;
-      // Others slide into the windows for what has been shown and is gone.
+      // Other tasks move into the window in place of those that were shown and claimed.
       if (seen.length <= 200) for (const id of page.slice(0, 12)) await other.post(`/v1/tasks/${id}/pickup`);
     }
     expect(seen.toSorted()).toEqual([...plain, ...tagged].toSorted());
   });
 
-  it('sees a task by its cursor whose poster has come to be esteemed since', async () => {
+  it('reads a task by cursor although its poster’s reputation has risen since', async () => {
     const { market, capable, poster } = await open(engine);
     const [rising, worker] = [await market.register('rising'), await market.register('worker')];
     const ids: string[] = [];
@@ -134,13 +134,13 @@ onBothEngines('an agent with capabilities', (engine) => {
     ['rest', ['rest', 1.5, 'tk-0123456789AB', '']],
     ['matched', ['matched', 1, 1, 'tk-0123456789AB', '']],
     ['part', ['elsewhere', 1, 1, 'tk-0123456789AB']],
-  ])('takes no cursor that was not handed out: another %s', async (_, position) => {
+  ])('refuses a cursor that the server did not write: another %s', async (_, position) => {
     const { capable } = await open(engine);
     const cursor = Buffer.from(JSON.stringify(['board', ...position])).toString('base64url');
     expectError(await capable.get(`/v1/tasks/available?cursor=${cursor}`), 400);
   });
 
-  it('reaches all of them by picking up', async () => {
+  it('reaches every task by picking up', async () => {
     const { market, capable, poster } = await open(engine);
     const { plain, tagged } = await overfull(market, poster);
     const reached: string[] = [];

@@ -9,7 +9,7 @@ onBothEngines('the order of the board', (engine) => {
   const open = async () => {
     const market = await Market.fresh(engine, generous);
     const helper = await registerHelper(market);
-    /** Posts a task and has it matched. */
+    /** Posts a task and answers its match task. */
     const post = async (poster: Agent, tags: string[] = [], ranked: Agent[] = [], hints: string[] = []) => {
       market.clock.advance(secondMs);
       const id = await postTask(poster, { max_credits: 1, tags });
@@ -19,7 +19,7 @@ onBothEngines('the order of the board', (engine) => {
     return { market, helper, post };
   };
 
-  it('is rank, then shared tags, the poster’s reputation, its trust and age; and pickup takes in that order', async () => {
+  it('is rank, shared tags, the poster’s reputation, the poster’s trust and age; pickup uses the same order', async () => {
     const { market, helper, post } = await open();
     const coder = await registerCapable(market, helper, ['python', 'sql']);
     const [plain, rater, rated, trusting, poster] = await Promise.all(
@@ -56,7 +56,7 @@ onBothEngines('the order of the board', (engine) => {
     expect(await drain(coder)).toEqual(order);
   });
 
-  it('begins with what bears a tag of one’s own, or was found to be about it, behind more than a hundred others', async () => {
+  it('begins with tasks that have the agent’s tag or hint, even behind more than a hundred others', async () => {
     const { market, helper, post } = await open();
     const coder = await registerCapable(market, helper, ['python']);
     const poster = await market.register('poster');
@@ -73,7 +73,7 @@ onBothEngines('the order of the board', (engine) => {
     ]);
   });
 
-  it('keeps a task for those who were chosen for a head start, then everybody sees it; by id anybody takes it at once', async () => {
+  it('reserves a task for its matched agents during their head start, except for pickup by id', async () => {
     const market = await Market.fresh(engine, { ...generous, PINCHWORK_MATCH_EXCLUSIVE_SECONDS: '90' });
     const [poster, other] = [await market.register('poster'), await market.register('other')];
     const singer = await market.register('singer', { good_at: 'Finnish songs' });
@@ -93,7 +93,7 @@ onBothEngines('the order of the board', (engine) => {
     expect(await browse(singer)).toEqual([]);
   });
 
-  it('gives a task that comes back to everybody at once', async () => {
+  it('shows a task that comes back to all agents at once', async () => {
     const market = await Market.fresh(engine, generous);
     const [poster, other] = [await market.register('poster'), await market.register('other')];
     const singer = await market.register('singer', { good_at: 'songs' });
@@ -104,7 +104,7 @@ onBothEngines('the order of the board', (engine) => {
     expect((await other.post('/v1/tasks/pickup')).body.task_id).toBe(task);
   });
 
-  it('leaves out an agent’s own tasks before it looks for others, however many are in the way', async () => {
+  it('finds other tasks behind any number of the agent’s own', async () => {
     const { market, helper } = await open();
     const owner = await registerCapable(market, helper, ['python']);
     await helper.patch('/v1/me', { accepts_system_tasks: false });

@@ -11,15 +11,15 @@ import { scale } from '../../support/scale.ts';
 const someTags = ['python', 'sql', 'cooking', 'law'];
 const tags = fc.subarray(someTags);
 
-/** How many boards each engine is tried with: `PINCHWORK_TEST_BOARDS=1000 npx vitest run board/reach` tries more. */
+/** Number of boards per engine: `PINCHWORK_TEST_BOARDS=1000 npx vitest run board/reach` tries more. */
 const boards = scale('BOARDS', { short: 4, long: 30 });
 
-/** PostgreSQL takes several times as long a page, so it gets fewer. */
+/** A page takes several times as long on PostgreSQL, so it gets fewer boards. */
 const limits = { SQLite: [1, 2, 3, 4, 5, 6, 7], PostgreSQL: [2, 7] };
 
 /**
- * A board larger than what an agent that knows Python sees in its own order: behind others' tasks, many of its own tag.
- * Nobody was chosen for them.
+ * A board larger than the window of an agent with the tag `python`: untagged tasks, then many with that tag.
+ * Nobody was matched to them.
  */
 async function openLarge(engine: Engine) {
   const market = await Market.fresh(engine, generous);
@@ -37,44 +37,40 @@ async function openLarge(engine: Engine) {
 }
 
 onBothEngines('the whole board', (engine) => {
-  it(
-    'is reached by whoever keeps picking up, whatever its tags, and the tasks’ tags, ranks and posters',
-    { timeout: boards * 20_000 },
-    async () => {
-      const market = await Market.fresh(engine, generous);
-      const helper = await registerHelper(market);
-      const posters = [await market.register('poster'), await market.register('another')];
-      const other = await market.register('other');
-      const task = fc.record({
-        poster: fc.nat({ max: posters.length - 1 }),
-        tags,
-        hints: tags,
-        /** Where the agent was ranked; −1: somebody else was, −2: nobody. */
-        rank: fc.integer({ min: -2, max: 1 }),
-        isAnswered: fc.boolean(),
-        seconds: fc.nat({ max: 100 }),
-      });
-      const board = fc.asyncProperty(tags, fc.array(task, { maxLength: 12 }), async (capabilities, tasks) => {
-        const agent = await registerCapable(market, helper, capabilities);
-        const ids: string[] = [];
-        for (const each of tasks) {
-          ids.push(await postTask(posters[each.poster]!, { max_credits: 1, tags: each.tags }));
-          const ranked = { [-2]: [], [-1]: [other], 0: [agent], 1: [other, agent] }[each.rank]!;
-          if (each.isAnswered) await answer(helper, answers.match(ranked, each.hints));
-          // What is not answered is withdrawn, so that the next answer is about the next task.
-          else await market.pass(120 * secondMs);
-          await market.pass(each.seconds * secondMs);
-        }
-        const held = await drain(agent);
-        await market.pass(120 * secondMs);
-        const reached = [...held, ...(await drain(agent))];
-        expect(reached.toSorted()).toEqual(ids.toSorted());
-      });
-      await fc.assert(board, { seed: testSeed, numRuns: boards });
-    },
-  );
+  it('is reached by repeated pickup, for any tags, ranks and posters', { timeout: boards * 20_000 }, async () => {
+    const market = await Market.fresh(engine, generous);
+    const helper = await registerHelper(market);
+    const posters = [await market.register('poster'), await market.register('another')];
+    const other = await market.register('other');
+    const task = fc.record({
+      poster: fc.nat({ max: posters.length - 1 }),
+      tags,
+      hints: tags,
+      /** The agent's rank; −1 if another agent was matched, −2 if nobody was. */
+      rank: fc.integer({ min: -2, max: 1 }),
+      isAnswered: fc.boolean(),
+      seconds: fc.nat({ max: 100 }),
+    });
+    const board = fc.asyncProperty(tags, fc.array(task, { maxLength: 12 }), async (capabilities, tasks) => {
+      const agent = await registerCapable(market, helper, capabilities);
+      const ids: string[] = [];
+      for (const each of tasks) {
+        ids.push(await postTask(posters[each.poster]!, { max_credits: 1, tags: each.tags }));
+        const ranked = { [-2]: [], [-1]: [other], 0: [agent], 1: [other, agent] }[each.rank]!;
+        if (each.isAnswered) await answer(helper, answers.match(ranked, each.hints));
+        // Unanswered match tasks are withdrawn, so that the next answer is about the next task.
+        else await market.pass(120 * secondMs);
+        await market.pass(each.seconds * secondMs);
+      }
+      const held = await drain(agent);
+      await market.pass(120 * secondMs);
+      const reached = [...held, ...(await drain(agent))];
+      expect(reached.toSorted()).toEqual(ids.toSorted());
+    });
+    await fc.assert(board, { seed: testSeed, numRuns: boards });
+  });
 
-  it('is reached by whoever picks up more than arrives, in the order of browsing, where it is large', async () => {
+  it('is reached in the order of browse by an agent that picks up faster than tasks arrive', async () => {
     const { agent, post, ids } = await openLarge(engine);
     const reached: string[] = [];
     for (;;) {
@@ -88,7 +84,7 @@ onBothEngines('the whole board', (engine) => {
     expect(reached.toSorted()).toEqual(ids.toSorted());
   });
 
-  it('shows by cursor each task that stays on it, and once, whatever moves meanwhile', async () => {
+  it('shows each task that stays on it once by cursor, while other tasks move', async () => {
     const { market, agent, posters, random, post, ids } = await openLarge(engine);
     const worker = await market.register('worker');
     const [seen, taken] = [[] as string[], new Set<string>()];
@@ -112,14 +108,14 @@ onBothEngines('the whole board', (engine) => {
     expect(seen.filter((id) => staying.includes(id)).toSorted()).toEqual(staying.toSorted());
   });
 
-  it('is read to its end by cursors of any size, and by offsets, in one order without repeats or gaps', async () => {
+  it('has one order without repeats or gaps for pages of any size, by cursor and by offset', async () => {
     const market = await Market.fresh(engine, generous);
     const helper = await registerHelper(market);
     const agent = await registerCapable(market, helper, ['python', 'sql']);
     const poster = await market.register('poster');
     const random = new Random(testSeed);
     const ids: string[] = [];
-    // More than the window holds, so that all three parts are there: matched, in the agent's order, oldest first.
+    // More than the window holds, so that the board has all three parts: matched, window and rest.
     for (let i = 0; i < 150; i++) {
       const tags = someTags.filter(() => random.chance(20));
       ids.push(await postTask(poster, { max_credits: 1, tags }));

@@ -11,7 +11,7 @@ interface Found {
   readonly partial: number;
 }
 
-/** Reads a search to its end, page by page. */
+/** Reads all pages of a search. */
 async function find(agent: Agent, search: string, limit = 20, offset = 0): Promise<Found> {
   const needs: string[] = [];
   for (let pages = 1, partial = 0, from = `offset=${offset}`; ; pages++) {
@@ -21,7 +21,7 @@ async function find(agent: Agent, search: string, limit = 20, offset = 0): Promi
     needs.push(...body.tasks.map(({ need }: { need: string }) => need));
     if (body.search_partial === true) partial++;
     if (body.next_cursor === null) return { needs, pages, partial };
-    // A page that is not full and goes on has to say why.
+    // A page that is not full but has a cursor must say why.
     if (body.tasks.length < limit) expect(body).toMatchObject({ search_partial: true, total_capped: true });
     from = `cursor=${body.next_cursor}`;
   }
@@ -32,7 +32,7 @@ async function fresh(engine: Engine) {
   return { market, poster: await market.register('poster'), worker: await market.register('worker') };
 }
 
-/** Brings the index up to date with everything that is there. */
+/** Brings the search index up to date. */
 async function settle({ clock, ctx }: Market): Promise<void> {
   clock.advance(minuteMs);
   await ctx.search.run();
@@ -41,7 +41,7 @@ async function settle({ clock, ctx }: Market): Promise<void> {
 const docs = async (engine: Engine, { url }: Market): Promise<string[]> =>
   (await engine.query(url, 'select task_id from search_texts order by doc')).map(({ task_id }) => String(task_id));
 
-/** More than are looked through without the index. */
+/** More tasks than a search reads without the index. */
 const many = 1_100;
 
 const texts = {
@@ -115,16 +115,16 @@ const searches: [string, (keyof typeof texts)[]][] = [
 ];
 
 onBothEngines('a search on the board', (engine) => {
-  it.each(['near by', 'by the index', 'behind the index'])(
-    'finds %s exactly what contains it, in any case',
+  it.each(['before the index', 'by the index', 'behind the index'])(
+    'finds %s exactly the tasks that contain it, in any case',
     async (where) => {
       const { market, poster, worker } = await fresh(engine);
-      if (where !== 'near by') await crowd(engine, market, poster, many, `'.'`);
+      if (where !== 'before the index') await crowd(engine, market, poster, many, `'.'`);
       if (where === 'behind the index') await settle(market);
       for (const need of Object.values(texts)) await postTask(poster, { need, max_credits: 1 });
       if (where === 'by the index') await settle(market);
       expect(await docs(engine, market)).toHaveLength(
-        { 'near by': 0, 'by the index': many + 11, 'behind the index': many }[where]!,
+        { 'before the index': 0, 'by the index': many + 11, 'behind the index': many }[where]!,
       );
       for (const [search, names] of searches) {
         expect([search, (await find(worker, search)).needs]).toEqual([search, names.map((name) => texts[name])]);
@@ -132,7 +132,7 @@ onBothEngines('a search on the board', (engine) => {
     },
   );
 
-  it('takes no longer text than could be looked for in time', async () => {
+  it('refuses a text that is too long to search for', async () => {
     const { worker } = await fresh(engine);
     const search = 'x'.repeat(201);
     for (const reply of [
@@ -145,7 +145,7 @@ onBothEngines('a search on the board', (engine) => {
     }
   });
 
-  it('looks in the context too, and not across the two', async () => {
+  it('reads the context too, but not across need and context', async () => {
     const { poster, worker } = await fresh(engine);
     await postTask(poster, { need: 'first', context: 'Second', max_credits: 1 });
     for (const [search, count] of Object.entries({ FIRST: 1, second: 1, 'first\nsecond': 0, firstsecond: 0 })) {
@@ -153,7 +153,7 @@ onBothEngines('a search on the board', (engine) => {
     }
   });
 
-  it('goes on from page to page without repeats or gaps, over window, index and what is younger', async () => {
+  it('has pages without repeats or gaps across window, index and younger tasks', async () => {
     const { market, poster, worker } = await fresh(engine);
     await crowd(engine, market, poster, 2_000, `case when i % 100 = 7 then 'Needle ' || i else 'hay' end`);
     await settle(market);
@@ -163,12 +163,12 @@ onBothEngines('a search on the board', (engine) => {
     for (const limit of [1, 7, 100]) {
       expect((await find(worker, 'needle', limit)).needs).toEqual([...old, 'A needle of today', 'The last NEEDLE']);
     }
-    // The first ten are near by, and found in any time.
+    // The first ten are found before the index, in any time.
     const { body } = await worker.get('/v1/tasks/available?search=needle&limit=5&offset=3');
     expect(body.tasks.map(({ need }: { need: string }) => need)).toEqual(old.slice(3, 8));
   });
 
-  it('is no filter when it is empty, and goes together with tags', async () => {
+  it('is ignored when it is empty, and combines with tags', async () => {
     const { poster, worker } = await fresh(engine);
     await postTask(poster, { need: 'Paint', tags: ['art'], max_credits: 1 });
     await postTask(poster, { need: 'Paint more', tags: ['Craft'], max_credits: 1 });
@@ -184,7 +184,7 @@ onBothEngines('a search on the board', (engine) => {
     expectError(await worker.get('/v1/tasks/available?search=%00'), 400);
   });
 
-  it('shows nobody their own tasks, nor what is no longer on the board', async () => {
+  it('leaves out the agent’s own tasks and tasks that are no longer on the board', async () => {
     const { market, poster, worker } = await fresh(engine);
     await crowd(engine, market, poster, many);
     const ids: string[] = [];
@@ -198,7 +198,7 @@ onBothEngines('a search on the board', (engine) => {
     expect((await find(worker, 'needle')).needs).toEqual(['Needle 1', 'Needle 3']);
   });
 
-  it('keeps the order of the board: the tasks chosen for the agent first, then its own order, then by age', async () => {
+  it('keeps the order of the board: matched tasks, then the agent’s own order, then age', async () => {
     const { market, poster } = await fresh(engine);
     const painter = await market.register('painter', { good_at: 'painting' });
     await engine.vandalise(
@@ -228,21 +228,21 @@ onBothEngines('a search on the board', (engine) => {
 });
 
 onBothEngines('a search that takes longer than a request may', (engine) => {
-  it('says so, and a patient reader gets everything, once', async () => {
+  it('sets search_partial, and the cursors lead to every match once', async () => {
     const { market, poster, worker } = await fresh(engine);
-    // Too short for the index, and too many to be looked through at once.
+    // Too short for the index, and too many tasks to read at once.
     const count = 60_000;
     await crowd(engine, market, poster, count, `case when i % 19000 = 0 then 'zq ' || i else 'Nothing of note' end`);
     const { needs, partial } = await find(worker, 'ZQ');
     expect(needs).toEqual(['zq 19000', 'zq 38000', 'zq 57000']);
     expect(partial).toBeGreaterThan(0);
-    // What is left of an offset when the time is up goes on with the cursor.
+    // The cursor holds the rest of the offset when the time is up.
     expect((await find(worker, 'ZQ', 20, 2)).needs).toEqual(['zq 57000']);
     const none = await worker.post('/v1/tasks/pickup?search=qz');
     expect([none.status, none.headers['x-search-partial']]).toEqual([204, 'true']);
     const batch = await worker.post('/v1/tasks/pickup/batch', { search: 'qz' });
     expect(batch.body).toEqual({ tasks: [], total: 0, search_partial: true });
-    // Of what it found, too: a repetition is told the same.
+    // A repeated request has the same reply.
     for (const search of ['qz', 'zq']) {
       const body = JSON.stringify({ search, count: 10 });
       const headers = { 'idempotency-key': search, 'content-type': 'application/json' };
@@ -254,7 +254,7 @@ onBothEngines('a search that takes longer than a request may', (engine) => {
 });
 
 onBothEngines('picking up by a search', (engine) => {
-  it.each(['next', 'batch'])('takes what is far behind on the board: %s', async (how) => {
+  it.each(['next', 'batch'])('claims a task far behind on the board: %s', async (how) => {
     const { market, poster, worker } = await fresh(engine);
     await crowd(engine, market, poster, many);
     for (const need of ['One needle', 'Two needles']) await postTask(poster, { need, max_credits: 1 });
@@ -264,7 +264,7 @@ onBothEngines('picking up by a search', (engine) => {
         how === 'next'
           ? await worker.post(`/v1/tasks/pickup?search=${search}`)
           : await worker.post('/v1/tasks/pickup/batch', { search, count: 1 });
-      // A machine that is busy may not get through in time.
+      // A busy machine may not finish in time.
       const isPartial = reply.headers['x-search-partial'] === 'true' || reply.body.search_partial === true;
       return isPartial ? pickup(search) : reply;
     };
@@ -276,7 +276,7 @@ onBothEngines('picking up by a search', (engine) => {
     expect(none.status).toBe(how === 'next' ? 204 : 200);
   });
 
-  it("never hides the platform's own tasks", async () => {
+  it('never hides system tasks', async () => {
     const { market, poster } = await fresh(engine);
     const helper = await market.register('helper', { accepts_system_tasks: true });
     await postTask(poster, { need: 'Paint', max_credits: 1 });
@@ -286,7 +286,7 @@ onBothEngines('picking up by a search', (engine) => {
 });
 
 onBothEngines('the index of texts', (engine) => {
-  it('forgets tasks that have ended, and takes in those that turn up late, in the order of their age', async () => {
+  it('removes ended tasks, and adds tasks that appear late, in the order of their age', async () => {
     const { market, poster, worker } = await fresh(engine);
     await crowd(engine, market, poster, many);
     const ids: string[] = [];
@@ -308,7 +308,7 @@ onBothEngines('the index of texts', (engine) => {
     expect((await find(worker, 'needle')).needs).toEqual(['Needle C', 'Needle B']);
   });
 
-  it('leaves what was posted a moment ago for later', async () => {
+  it('leaves out tasks posted a moment ago', async () => {
     const { market, poster } = await fresh(engine);
     await postTask(poster);
     await market.ctx.search.run();

@@ -11,7 +11,7 @@ interface Told {
   readonly data: Record<string, unknown>;
 }
 
-/** What an agent has been told, in its order. */
+/** An agent's events, in order. */
 async function toldTo(engine: Engine, { url }: Market, agent: Agent): Promise<Told[]> {
   const rows = await engine.query(
     url,
@@ -25,7 +25,7 @@ async function toldTo(engine: Engine, { url }: Market, agent: Agent): Promise<To
   }));
 }
 
-/** What it was told of one task; all of its events are numbered without a gap. */
+/** An agent's events about one task. Checks that all its events are numbered without gaps. */
 async function toldOf(engine: Engine, market: Market, agent: Agent, task: string): Promise<[string, object][]> {
   const told = await toldTo(engine, market, agent);
   expect(told.map(({ number }) => number)).toEqual(told.map((_, i) => i + 1));
@@ -36,7 +36,7 @@ async function expectClean(market: Market): Promise<void> {
   expect((await market.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
 }
 
-/** A market that is closed with the test, or was closed in it. */
+/** A market that is closed after the test, unless the test closes it. */
 async function openOn(url: string, env: Record<string, string> = {}, clock?: Market['clock']): Promise<Market> {
   const market = await Market.open(url, env, clock);
   let isOpen = true;
@@ -55,8 +55,8 @@ async function matchTask(helper: Agent, poster: Agent, chosen: Agent[], fields: 
   return task;
 }
 
-onBothEngines('who was chosen for a task is told', (engine) => {
-  it('its rank, and when the task is cancelled or has expired; nobody else is', async () => {
+onBothEngines('a matched agent gets an event', (engine) => {
+  it('with its rank, and when the task is cancelled or expires; other agents get none', async () => {
     const market = await Market.fresh(engine);
     const [helper, poster] = [await registerHelper(market), await market.register('poster')];
     const chosen = [await market.register('first'), await market.register('second')];
@@ -80,10 +80,10 @@ onBothEngines('who was chosen for a task is told', (engine) => {
     await expectClean(market);
   });
 
-  it('in the order in which it happened, also when all of it happened before anybody was told', async () => {
+  it('in the order of the transitions, even if all of them precede the fan-out', async () => {
     const market = await Market.fresh(engine);
     const [helper, poster] = [await registerHelper(market), await market.register('poster')];
-    // More than one portion of the outbox.
+    // More agents than one portion of the outbox has.
     const chosen = await Promise.all(Array.from({ length: 12 }, (_, i) => market.register(`agent ${i}`)));
     const tasks: string[] = [];
     for (let i = 0; i < 4; i++) {
@@ -100,18 +100,18 @@ onBothEngines('who was chosen for a task is told', (engine) => {
     await expectClean(market);
   });
 
-  it('also when the server went down between what happened and the telling', async () => {
+  it('even if the server dies between the transition and the fan-out', async () => {
     const url = await engine.marketUrl();
     const before = await openOn(url);
     const { clock } = before;
     const [helper, poster] = [await registerHelper(before), await before.register('poster')];
     const chosen = await Promise.all(Array.from({ length: 7 }, (_, i) => before.register(`agent ${i}`)));
-    // The outbox of this server never runs: its timers are not started, and its wake-ups wake nobody.
+    // The outbox of this server never runs: its loop is not started, so signals do not wake it.
     const task = await matchTask(helper, poster, chosen);
     await poster.post(`/v1/tasks/${task}/cancel`);
     expect(await toldTo(engine, before, chosen[0]!)).toEqual([]);
     await before.close();
-    // As a server would have drawn it whose clock is behind.
+    // An id as a server draws it whose clock is behind.
     await engine.vandalise(url, `update outbox set id = 'ob-00000000000' where type = 'task_cancelled'`);
 
     const after = await openOn(url, {}, clock);
@@ -125,7 +125,7 @@ onBothEngines('who was chosen for a task is told', (engine) => {
     await expectClean(after);
   });
 
-  it('whatever becomes of another task; and the audit says who has not been told', async () => {
+  it('even if the fan-out of another task fails; the audit names the agents without an event', async () => {
     const market = await Market.fresh(engine);
     const [helper, poster] = [await registerHelper(market), await market.register('poster')];
     const chosen = await market.register('chosen');
@@ -133,7 +133,7 @@ onBothEngines('who was chosen for a task is told', (engine) => {
     await market.ctx.outbox.run();
     for (const id of [odd, task]) await poster.post(`/v1/tasks/${id}/cancel`);
     await engine.vandalise(market.url, `update outbox set data = 'no JSON' where task_id = '${odd}'`);
-    // What has waited for less is a backlog, and nothing broken.
+    // A row that has waited for less is a backlog, not damage.
     await market.pass(14 * minuteMs);
     expect((await market.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
     await market.pass(2 * minuteMs);
@@ -151,7 +151,7 @@ onBothEngines('who was chosen for a task is told', (engine) => {
     await expectClean(market);
   });
 
-  it('later, when the database fails in a way that is no row’s fault', async () => {
+  it('later, if the database fails for a reason unrelated to the row', async () => {
     const market = await Market.fresh(engine);
     const [helper, poster] = [await registerHelper(market), await market.register('poster')];
     const chosen = await market.register('chosen');
@@ -164,14 +164,14 @@ onBothEngines('who was chosen for a task is told', (engine) => {
       return Promise.reject(new Error('Odd'));
     };
     await expect(outbox.run()).rejects.toThrow('Odd');
-    // Nobody tries again before the next round.
+    // Nothing is tried again before the next run.
     expect(calls).toBe(db.shared ? 4 : 1);
     db.transact = transact;
     await outbox.run();
     expect(await toldTo(engine, market, chosen)).toHaveLength(2);
   });
 
-  it('once, by however many servers are at it', async () => {
+  it('once, if several servers run the outbox', async () => {
     const url = await engine.marketUrl();
     const market = await openOn(url);
     const others =
@@ -187,7 +187,7 @@ onBothEngines('who was chosen for a task is told', (engine) => {
     }
     const tell = () => Promise.all([market, ...others].map(({ ctx }) => ctx.outbox.run()));
     await tell();
-    // One that passes over what another one holds may have found nothing to do.
+    // A server that skips locked rows may have found nothing to do.
     await tell();
     for (const agent of chosen) {
       for (const [i, task] of tasks.entries()) {
@@ -198,7 +198,7 @@ onBothEngines('who was chosen for a task is told', (engine) => {
     await expectClean(market);
   });
 
-  it('what was found of a delivery: both parties, and not who found it', async () => {
+  it('after a verification: both parties get it, the verifier does not', async () => {
     const market = await Market.fresh(engine);
     const [helper, poster] = [await registerHelper(market), await market.register('poster')];
     const worker = await market.register('worker');
@@ -207,14 +207,14 @@ onBothEngines('who was chosen for a task is told', (engine) => {
     const said = { meets_requirements: false, explanation: 'It says so' };
     expect((await toldOf(engine, market, poster, task)).at(-1)).toEqual(['task_verified', said]);
     expect(await toldOf(engine, market, worker, task)).toEqual([['task_verified', said]]);
-    // Of its own tasks it hears like any worker.
+    // About its own tasks it gets events like any worker.
     expect((await toldTo(engine, market, helper)).map(({ type, data }) => [type, data])).toEqual([
       ['task_approved', { credits: 5, rating: null }],
     ]);
     await expectClean(market);
   });
 
-  it('when its claim has run out', async () => {
+  it('when its claim times out', async () => {
     const market = await Market.fresh(engine);
     const [helper, poster] = [await registerHelper(market), await market.register('poster')];
     await postTask(poster, { max_credits: 1 });

@@ -6,7 +6,7 @@ import { expectError } from '../../support/errors.ts';
 import { Market } from '../../support/market.ts';
 import { converse, listen, numbers, StreamReader } from '../../support/streams.ts';
 
-/** Goes on in time second by second, as a server's loop does. */
+/** Moves time forward second by second, as the server's loop does. */
 async function passSeconds(market: Market, seconds: number): Promise<void> {
   for (let s = 0; s < seconds; s++) {
     market.ctx.streams.look();
@@ -20,7 +20,7 @@ onBothEngines('an event stream', (engine) => {
     return { market, ...(await listen(market)), ...(await converse(market)) };
   };
 
-  it('tells at once of what happens, in the form that line readers know', async () => {
+  it('sends an event at once, in the format of server-sent events', async () => {
     const { url, poster, worker, task } = await cast();
     const reader = await StreamReader.open(url, poster);
     expect(reader.status).toBe(200);
@@ -37,7 +37,7 @@ onBothEngines('an event stream', (engine) => {
     );
   });
 
-  it('begins with what happens from now on, and can be resumed from there before anything has', async () => {
+  it('begins with the next event, and can be resumed before the first one', async () => {
     const { url, poster, say } = await cast();
     const reader = await StreamReader.open(url, poster);
     await reader.until(({ lastId }) => lastId !== undefined);
@@ -48,7 +48,7 @@ onBothEngines('an event stream', (engine) => {
     expect((await resumed.untilMessages(1)).ids).toEqual([2]);
   });
 
-  it('begins behind a position, and the header goes before the query', async () => {
+  it('begins after a position; the header takes precedence over the query', async () => {
     const { url, poster, say } = await cast();
     await say(4);
     const all = await StreamReader.open(url, poster, { query: '?after=0' });
@@ -60,7 +60,7 @@ onBothEngines('an event stream', (engine) => {
     expect((await odd.untilMessages(1)).ids).toEqual([5]);
   });
 
-  it('goes from stored to live events without gap or repeat, whenever it is opened', async () => {
+  it('continues from stored to live events without gap or repeat, whenever it is opened', async () => {
     const { url, poster, say } = await cast();
     const saying = say(600);
     const readers: StreamReader[] = [];
@@ -69,7 +69,7 @@ onBothEngines('an event stream', (engine) => {
     for (const reader of readers) expect((await reader.untilMessages(601)).ids).toEqual(numbers(1, 601));
   });
 
-  it('tells only what it is asked for, under the numbers of the whole', async () => {
+  it('sends only the requested types, with their numbers in the whole stream', async () => {
     const { market, url, poster, worker, task, say } = await cast();
     await say(2);
     await worker.post(`/v1/tasks/${task}/deliver`, { result: 'Seven' });
@@ -78,7 +78,7 @@ onBothEngines('an event stream', (engine) => {
       [1, 'task_claimed'],
       [4, 'task_delivered'],
     ]);
-    // What it is spared moves its position too: else it would be old one day.
+    // Filtered events move its position too: else the position would become too old.
     await say(3);
     while (reader.lastId !== 7) await passSeconds(market, 1);
     expect(reader.messages).toHaveLength(2);
@@ -86,7 +86,7 @@ onBothEngines('an event stream', (engine) => {
     expect((await everything.untilMessages(7)).ids).toEqual(numbers(1, 7));
   });
 
-  it('says a word every 15 seconds when nothing happens', async () => {
+  it('sends a comment every 15 seconds when nothing happens', async () => {
     const { market, url, poster, say } = await cast();
     const reader = await StreamReader.open(url, poster);
     await passSeconds(market, 14);
@@ -99,7 +99,7 @@ onBothEngines('an event stream', (engine) => {
     expect(reader.messages).toHaveLength(1);
   });
 
-  it('that takes long to begin keeps no other from its word', async () => {
+  it('that takes long to begin does not delay the comments of others', async () => {
     const { market, url, poster, worker } = await cast();
     const { stream } = await market.ctx.streams.open(poster.id, { after: undefined, types: undefined });
     const reader = await StreamReader.open(url, worker);
@@ -108,7 +108,7 @@ onBothEngines('an event stream', (engine) => {
     stream.end();
   });
 
-  it('begins anew with a reset where its position is none of the stream', async () => {
+  it('begins with a reset if its position is not in the stream', async () => {
     const { url, poster, say } = await cast();
     await say(2);
     const beyond = await StreamReader.open(url, poster, { query: '?after=4' });
@@ -129,7 +129,7 @@ onBothEngines('an event stream', (engine) => {
     expect((await newest.untilMessages(1)).messages).toMatchObject([{ id: 4, event: 'task_message' }]);
   });
 
-  it('begins anew with a reset where what followed its position is no longer kept', async () => {
+  it('begins with a reset if the events after its position are no longer kept', async () => {
     const { market, url, poster, say } = await cast({ PINCHWORK_DEFAULT_CLAIM_TIMEOUT_MINUTES: '500000' });
     await say(2);
     market.clock.advance(6 * 24 * hourMs);
@@ -154,7 +154,7 @@ onBothEngines('an event stream', (engine) => {
     expect((await upToDate.untilMessages(1)).messages).toMatchObject([{ id: 6, event: 'task_message' }]);
   });
 
-  it('refuses positions and types that are none', async () => {
+  it('refuses invalid positions and types', async () => {
     const { poster } = await cast();
     for (const query of [
       '?after=-1',
@@ -174,7 +174,7 @@ onBothEngines('an event stream', (engine) => {
     }
   });
 
-  it('is open a limited number of times per agent, and a place comes free with each that ends', async () => {
+  it('is limited per agent, and each stream that ends makes room for another', async () => {
     const { market, url, poster, worker } = await cast({ PINCHWORK_MAX_STREAMS_PER_AGENT: '2' });
     const readers = [await StreamReader.open(url, poster), await StreamReader.open(url, poster)];
     const refused = await poster.get('/v1/events');
@@ -188,7 +188,7 @@ onBothEngines('an event stream', (engine) => {
     expectError(await poster.get('/v1/events'), 429);
   });
 
-  it('answers HEAD with its headers, and takes no place', async () => {
+  it('answers HEAD with its headers, and does not count as open', async () => {
     const { market, poster } = await cast();
     const { status, headers, text } = await market.request({
       method: 'HEAD',
@@ -200,7 +200,7 @@ onBothEngines('an event stream', (engine) => {
     expect(market.ctx.streams.count).toBe(0);
   });
 
-  it('ends when its agent is suspended, and nobody else’s does', async () => {
+  it('ends when its agent is suspended; streams of other agents do not', async () => {
     const { market, url, poster, worker } = await cast();
     const [mine, others] = [await StreamReader.open(url, poster), await StreamReader.open(url, worker)];
     await market.admin.post('/v1/admin/agents/suspend', { agent_id: poster.id, suspended: true });
@@ -209,7 +209,7 @@ onBothEngines('an event stream', (engine) => {
     expectError(await poster.get('/v1/events'), 403);
   });
 
-  it('ends when its agent was suspended while it was being opened', async () => {
+  it('ends if its agent is suspended while it is opened', async () => {
     const { market, poster } = await cast();
     const opening = market.ctx.streams.open(poster.id, { after: undefined, types: undefined });
     market.ctx.streams.bar(poster.id);
@@ -220,7 +220,7 @@ onBothEngines('an event stream', (engine) => {
     expect(market.ctx.streams.count).toBe(0);
   });
 
-  it('ends when the server stops; one that is asked for then ends at once', async () => {
+  it('ends when the server stops; a stream that is opened later ends at once', async () => {
     const { market, url, poster } = await cast();
     const reader = await StreamReader.open(url, poster);
     market.ctx.streams.close();
@@ -232,7 +232,7 @@ onBothEngines('an event stream', (engine) => {
     expect(market.ctx.streams.count).toBe(0);
   });
 
-  it('goes on after a read that failed', async () => {
+  it('continues after a failed read', async () => {
     const { market, url, poster, say } = await cast();
     const reader = await StreamReader.open(url, poster);
     await reader.until(({ lastId }) => lastId === 1);
@@ -250,8 +250,8 @@ onBothEngines('an event stream', (engine) => {
   });
 });
 
-describe('a reader that takes nothing', () => {
-  /** More than the system takes by itself for a client that does not read. */
+describe('a reader that does not read', () => {
+  /** More text than the system buffers for a client that does not read. */
   const flood = async () => {
     const market = await Market.fresh(sqlite);
     const server = await listen(market);
@@ -269,7 +269,7 @@ describe('a reader that takes nothing', () => {
     return { market, ...server, ...talk };
   };
 
-  it('holds up nothing, is cut off, and can resume where it was', async () => {
+  it('delays nobody, is disconnected, and can resume at its position', async () => {
     const { market, url, sockets, poster } = await flood();
     const slow = await StreamReader.open(url, poster, { query: '?after=0', paused: true });
     const fast = await StreamReader.open(url, poster, { query: '?after=0' });
@@ -289,7 +289,7 @@ describe('a reader that takes nothing', () => {
     expect(resumed.ids).toEqual(numbers(slow.lastId! + 1, 20_000));
   });
 
-  it('is told when events that it has not read are no longer kept', async () => {
+  it('gets a reset if events that it has not read are no longer kept', async () => {
     const { market, url, sockets, poster } = await flood();
     const slow = await StreamReader.open(url, poster, { query: '?after=0', paused: true });
     while (![...sockets].some((each) => each.writableLength > 0)) await new Promise(setImmediate);
@@ -302,7 +302,7 @@ describe('a reader that takes nothing', () => {
     expect(slow.ids.slice(reset)).toEqual(numbers(19_000, 20_000));
   });
 
-  it('is cut off at once when its agent is suspended', async () => {
+  it('is disconnected at once when its agent is suspended', async () => {
     const { market, url, sockets, poster } = await flood();
     await StreamReader.open(url, poster, { query: '?after=0', paused: true });
     const stalled = () => [...sockets].find((each) => each.writableLength > 0);
@@ -318,7 +318,7 @@ describe('the data of an event', () => {
     ['control characters', '\u0001'.repeat(5_000), '\u0002'.repeat(5_000)],
     ['wide characters', '😀'.repeat(5_000), '字'.repeat(5_000)],
     ['what some take for the end of a line', '\u2028\u2029\u0085\u000b\u000c\u001c'.repeat(800), '\r\n\n\r'],
-  ])('is one line under 60 KB, whatever texts are in it: %s', async (_, reason, feedback) => {
+  ])('is one line shorter than 60 KB for any texts: %s', async (_, reason, feedback) => {
     const market = await Market.fresh(sqlite);
     const { url } = await listen(market);
     const { poster, worker, task } = await converse(market);
@@ -339,7 +339,7 @@ describe('the data of an event', () => {
     expect(body.events).toEqual([{ id: 1, ...data }]);
   });
 
-  it('can be filtered by each type that there is', async () => {
+  it('can be filtered by each type', async () => {
     const market = await Market.fresh(sqlite);
     const { poster } = await converse(market);
     for (const type of eventTypes) expect((await poster.get(`/v1/events/history?types=${type}`)).status).toBe(200);

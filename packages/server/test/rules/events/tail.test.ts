@@ -5,7 +5,7 @@ import { claimTask, Market, postTask } from '../../support/market.ts';
 import { Proxy } from '../../support/proxy.ts';
 import { type Conversation, converse, listen, numbers, StreamReader } from '../../support/streams.ts';
 
-/** Speaks for an agent of one server at another one. */
+/** A client for an agent of one server at another server. */
 const at = (market: Market, { poster, worker, task }: Conversation): Conversation => {
   const [here, there] = [market.client(poster.id, poster.key), market.client(worker.id, worker.key)];
   return {
@@ -18,7 +18,7 @@ const at = (market: Market, { poster, worker, task }: Conversation): Conversatio
   };
 };
 
-/** Two servers on one database; the first one reaches it through a network that can break. */
+/** Two servers on one database. The first reaches it through a proxy that can break the connection. */
 async function twoServers() {
   const proxy = await Proxy.before(await postgres.marketUrl());
   const one = await Market.open(proxy.url);
@@ -28,7 +28,7 @@ async function twoServers() {
   return { proxy, one, other, database: proxy.target, talk: await converse(one) };
 }
 
-/** The sessions for signals that a database has. */
+/** The database's sessions that listen for signals. */
 async function sessions(database: string): Promise<number> {
   const client = new pg.Client(database);
   await client.connect();
@@ -45,7 +45,7 @@ async function untilSessions(database: string, count: number): Promise<void> {
 }
 
 describeOnPostgres('servers on one PostgreSQL database', () => {
-  it('tell each other at once of what they commit, in streams and in long polls', async () => {
+  it('signal their commits to each other at once, for streams and long polls', async () => {
     const { one, other, database, talk } = await twoServers();
     one.ctx.tail.start();
     other.ctx.tail.start();
@@ -53,7 +53,7 @@ describeOnPostgres('servers on one PostgreSQL database', () => {
     const { url } = await listen(one);
     const reader = await StreamReader.open(url, talk.poster);
     const remote = at(other, talk);
-    // The clock stands still: nobody looks for himself.
+    // The clock stands still, so that no server polls.
     for (let count = 1; count <= 5; count++) {
       await remote.say(1);
       await reader.untilMessages(count);
@@ -65,7 +65,7 @@ describeOnPostgres('servers on one PostgreSQL database', () => {
     expect((await waiting).body.status).toBe('delivered');
   });
 
-  it('look for themselves while they hear nothing, and hear again once they can', async () => {
+  it('poll while they cannot receive signals, and listen again when they can', async () => {
     const { one, other, database, talk } = await twoServers();
     const { url } = await listen(one);
     const reader = await StreamReader.open(url, talk.poster);
@@ -81,7 +81,7 @@ describeOnPostgres('servers on one PostgreSQL database', () => {
     await untilSessions(database, 2);
     for (let round = 0; round < 3; round++) {
       await endSignals(database);
-      // Told to nobody, or to a server that is back already; what it missed, it looks for when it is back.
+      // The signal reaches the server only if it has reconnected; else it polls once it has.
       await remote.say(1);
       await reader.untilMessages(4 + 2 * round);
       await untilSessions(database, 2);
@@ -91,7 +91,7 @@ describeOnPostgres('servers on one PostgreSQL database', () => {
     expect(reader.ids).toEqual(numbers(2, 10));
   });
 
-  it('come back after their database was out of reach', async () => {
+  it('reconnect after their database was unreachable', async () => {
     const { proxy, one, other, database, talk } = await twoServers();
     one.ctx.tail.start();
     other.ctx.tail.start();
@@ -109,7 +109,7 @@ describeOnPostgres('servers on one PostgreSQL database', () => {
     expect((await reader.untilMessages(3)).ids).toEqual([2, 3, 4]);
   });
 
-  it('end the streams of an agent that another one has suspended, within a second', async () => {
+  it('end the streams of an agent that another server has suspended, within a second', async () => {
     const { one, other, talk } = await twoServers();
     const { url } = await listen(one);
     const streams = [await StreamReader.open(url, talk.poster), await StreamReader.open(url, talk.worker)];
@@ -121,14 +121,14 @@ describeOnPostgres('servers on one PostgreSQL database', () => {
     expect(streams[1]!.ended).toBe(false);
   });
 
-  it('end the streams of an agent whose suspension commits after they have looked', async () => {
+  it('end the streams of an agent whose suspension commits after their poll', async () => {
     const { one, database, talk } = await twoServers();
     const { url } = await listen(one);
     const stream = await StreamReader.open(url, talk.poster);
     one.ctx.suspensions.start();
     while (one.clock.alarms === 0) await new Promise(setImmediate);
     const began = one.clock.now();
-    // It looks again and again while the other's transaction, which has its time from its beginning, is under way.
+    // It polls repeatedly during the other transaction, whose time is that of its beginning.
     for (let looks = 0; looks < 6; looks++) {
       one.clock.advance(500);
       while (one.clock.alarms === 0) await new Promise(setImmediate);
@@ -139,7 +139,7 @@ describeOnPostgres('servers on one PostgreSQL database', () => {
     expect(stream.ended).toBe(true);
   });
 
-  it('look with two statements, however many wait, and cost no connection meanwhile', async () => {
+  it('poll with two statements for any number of waiting requests, which hold no connection', async () => {
     const { one, talk } = await twoServers();
     const { url } = await listen(one);
     const agents = [talk.poster, talk.worker, await one.register()];

@@ -4,7 +4,7 @@ import { onBothEngines } from '../../support/engines.ts';
 import { Market } from '../../support/market.ts';
 
 onBothEngines('grants', (engine) => {
-  it('stop before any balance or sum leaves the integers that are exact', async () => {
+  it('are refused before a balance or sum exceeds the exact integers', async () => {
     const market = await Market.fresh(engine);
     const [one, other] = [await market.register(), await market.register()];
     const grant = async (agent_id: string, amount: number) => {
@@ -17,7 +17,7 @@ onBothEngines('grants', (engine) => {
     const [row] = await engine.query(market.url, `select value from meta where key = 'granted'`);
     expect(row).toEqual({ value: String(2 * most) });
 
-    // As if there had been thousands of such grants.
+    // As if there had been thousands of grants.
     await engine.vandalise(market.url, `update meta set value = '${mostGranted - 10}' where key = 'granted'`);
     expect(await grant(one.id, 11)).toBe('400: amount: at most 10 more credits can be granted on this market');
     expect(await market.balanceOf(one)).toBe(most + 100);

@@ -3,7 +3,7 @@ import { feeOf } from '../../../src/rules/ledger/ledger.ts';
 import { onBothEngines } from '../../support/engines.ts';
 import { deliverTask, Market, postTask } from '../../support/market.ts';
 
-/** Fees in millionths that are no round parts of anything: 0.57 %, 1.13 %, 33.3333 %, and the least there is. */
+/** Fees in millionths that are not round: 0.57 %, 1.13 %, 33.3333 %, and the smallest one. */
 const fees = [5_700, 11_300, 333_333, 1];
 
 describe('the fee of a payment', () => {
@@ -28,7 +28,7 @@ describe('the fee of a payment', () => {
 });
 
 onBothEngines('a settlement', (engine) => {
-  it('gives the whole price back when the task is cancelled', async () => {
+  it('returns the whole price when the task is cancelled', async () => {
     const market = await Market.fresh(engine);
     const poster = await market.register('poster');
     const task = await postTask(poster, { max_credits: 30 });

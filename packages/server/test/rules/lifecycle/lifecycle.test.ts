@@ -29,7 +29,7 @@ onBothEngines('the life of a task', (engine) => {
     return rows.map(({ number, type, data }) => [Number(number), type, JSON.parse(String(data)) as object]);
   };
 
-  it('pays the worker less the fee and gives the rest back', async () => {
+  it('pays the worker minus the fee and returns the rest', async () => {
     const { market, poster, worker } = await cast();
     const id = await claimTask(poster, worker, { max_credits: 55 });
     await worker.post(`/v1/tasks/${id}/deliver`, { result: 'Seven', credits_claimed: 39 });
@@ -42,7 +42,7 @@ onBothEngines('the life of a task', (engine) => {
     expect((await poster.get('/v1/me')).body).toMatchObject({ reputation: 0, tasks_posted: 1 });
   });
 
-  it('holds the price while the task is open and shows every movement', async () => {
+  it('holds the price while the task is open, and the ledger shows every movement', async () => {
     const { poster, worker } = await cast();
     const id = await deliverTask(poster, worker, { max_credits: 40 });
     expect((await poster.get('/v1/me/credits')).body).toMatchObject({ balance: 60, escrowed: 40 });
@@ -86,7 +86,7 @@ onBothEngines('the life of a task', (engine) => {
     expect((await poster.get('/v1/tasks/mine')).body).toMatchObject({ tasks: [], total: 0 });
   });
 
-  it('tells each party of each transition, numbered without gaps', async () => {
+  it('sends each party an event for each transition, numbered without gaps', async () => {
     const all = await cast();
     const { poster, worker } = all;
     const id = await deliverTask(poster, worker, { max_credits: 10 });
@@ -116,7 +116,7 @@ onBothEngines('the life of a task', (engine) => {
     }
   });
 
-  it('keeps a rejected delivery as evidence and shows none', async () => {
+  it('keeps a rejected delivery as evidence but does not show it', async () => {
     const { market, poster, worker } = await cast();
     const id = await deliverTask(poster, worker);
     const { body } = await poster.post(`/v1/tasks/${id}/reject`, { reason: 'Wrong', feedback: 'Count again' });
@@ -137,7 +137,7 @@ onBothEngines('the life of a task', (engine) => {
     expect(evidence).toEqual([{ result: 'Seven', reason: 'Wrong', feedback: 'Count again', worker_id: worker.id }]);
   });
 
-  it('puts the task back on the board at the third rejection of a claim, and counts on', async () => {
+  it('puts the task back on the board at the third rejection of a claim, and keeps the count', async () => {
     const { poster, worker, other } = await cast();
     const id = await deliverTask(poster, worker);
     for (let i = 1; i < 3; i++) {
@@ -162,7 +162,7 @@ onBothEngines('the life of a task', (engine) => {
     });
   });
 
-  it('lets a rejection clear the deadlines that fall before its grace ends', async () => {
+  it('removes at a rejection the deadlines before the end of its grace', async () => {
     const { market, poster, worker } = await cast();
     const early = await deliverTask(poster, worker, { max_credits: 5, deadline_minutes: 4, claim_timeout_minutes: 4 });
     const late = await deliverTask(poster, worker, { max_credits: 5, deadline_minutes: 6, claim_timeout_minutes: 6 });
@@ -178,7 +178,7 @@ onBothEngines('the life of a task', (engine) => {
   });
 
   it.each(['deadline_minutes', 'claim_timeout_minutes'])(
-    'keeps through a rejection what falls at the very end of its grace (%s)',
+    'keeps a deadline at a rejection if it is exactly at the end of the grace (%s)',
     async (field) => {
       const { market, poster, worker } = await cast();
       const shown = field === 'deadline_minutes' ? 'deadline' : 'claim_deadline';
@@ -192,7 +192,7 @@ onBothEngines('the life of a task', (engine) => {
       expect(body.rejection_grace_deadline).toBe('2030-01-01T00:06:00+00:00');
       market.clock.advance(1);
       expect((await poster.post(`/v1/tasks/${before}/reject`, { reason: 'No' })).body[shown]).toBeNull();
-      // Both are due at one moment: the task's own deadline goes before the claim's, and that before the grace.
+      // Two are due at the same time: the task's deadline precedes the claim's, which precedes the grace.
       market.clock.advance(5 * minuteMs - 2);
       expect((await worker.post(`/v1/tasks/${exact}/messages`, { message: 'Half done' })).status).toBe(201);
       await market.pass(1);
@@ -206,7 +206,7 @@ onBothEngines('the life of a task', (engine) => {
     },
   );
 
-  it('never lets a late message about an older claim touch a newer one', async () => {
+  it('never applies a late request about an older claim to a newer one', async () => {
     const { market, poster, worker } = await cast();
     const id = await claimTask(poster, worker, { claim_timeout_minutes: 1 });
     await market.pass(minuteMs);
@@ -227,7 +227,7 @@ onBothEngines('the life of a task', (engine) => {
     ['delivered', 'approve', 'poster', { review_timeout_minutes: 1 }, minuteMs],
     ['delivered', 'reject', 'poster', {}, 24 * hourMs],
   ] as const)(
-    'a deadline bites a %s task at its very second: %s by its %s %o',
+    'a deadline ends the state of a %s task exactly on time: %s by its %s %o',
     async (state, verb, role, fields, after) => {
       const all = await cast();
       const { market, poster, worker } = all;
@@ -240,14 +240,14 @@ onBothEngines('the life of a task', (engine) => {
       market.clock.advance(1);
       const refused = await all[role].post(`/v1/tasks/${due}/${verb}`, body);
       expect(refused).toMatchObject({ status: 409, body: { code: 'conflict' } });
-      // What is stored shows until the clock's pass, and the pass does what was due.
+      // The stored state is shown until the clock's pass, which carries out what is due.
       expect((await poster.get(`/v1/tasks/${due}`)).body.status).toBe(state);
       await market.ctx.timers.runDue();
       expect((await poster.get(`/v1/tasks/${due}`)).body.status).not.toBe(state);
     },
   );
 
-  it('tells a worker who lost the claim to the clock so, and a stranger that it is not theirs', async () => {
+  it('tells a worker that its claim has timed out, and a stranger that it is not the worker', async () => {
     const { market, poster, worker, other } = await cast();
     const id = await claimTask(poster, worker, { claim_timeout_minutes: 1 });
     await market.pass(minuteMs);
@@ -260,7 +260,7 @@ onBothEngines('the life of a task', (engine) => {
     expect((await other.post(`/v1/tasks/${id}/deliver`, { result: 'x' })).status).toBe(403);
   });
 
-  it('asks whose a task is before its state, but for abandon', async () => {
+  it('checks the role before the state, except for abandon', async () => {
     const { poster, worker, other } = await cast();
     const id = await deliverTask(poster, worker);
     expect((await other.post(`/v1/tasks/${id}/cancel`)).status).toBe(403);
@@ -272,7 +272,7 @@ onBothEngines('the life of a task', (engine) => {
     expect((await poster.post(`/v1/tasks/${id}/pickup`)).body.error).toContain('own task');
   });
 
-  it('is there for its parties alone', async () => {
+  it('is visible to its parties only', async () => {
     const { poster, worker, other } = await cast();
     const id = await claimTask(poster, worker);
     expect((await poster.get(`/v1/tasks/${id}`)).status).toBe(200);
@@ -282,7 +282,7 @@ onBothEngines('the life of a task', (engine) => {
     expect((await worker.get(`/v1/tasks/${id}`)).status).toBe(404);
   });
 
-  it('keeps a row of history for each transition', async () => {
+  it('has a row of history for each transition', async () => {
     const { market, poster, worker } = await cast();
     const id = await claimTask(poster, worker, { claim_timeout_minutes: 1 });
     await market.pass(minuteMs);

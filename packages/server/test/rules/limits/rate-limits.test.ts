@@ -23,7 +23,7 @@ const getFrom = (market: Market, url: string, remoteAddress: string, headers: Re
 
 const statuses = (replies: readonly Reply[]) => replies.map(({ status }) => status);
 
-/** A request of each kind, that may be sent over and over. */
+/** A request of each kind that can be repeated. */
 const requests: Record<
   Exclude<(typeof limitNames)[number], 'register'>,
   (market: Market, agent: Agent) => Promise<Reply>
@@ -37,7 +37,7 @@ const requests: Record<
 };
 
 onBothEngines('a limit', (engine) => {
-  it.each(Object.entries(requests))('on %s lets the last one within it through, and no other', async (name, send) => {
+  it.each(Object.entries(requests))('on %s allows exactly its number of requests', async (name, send) => {
     const market = await Market.fresh(engine, limited(name, '30/minute'));
     const agent = await market.register();
     for (let left = 29; left >= 0; left--) {
@@ -57,14 +57,14 @@ onBothEngines('a limit', (engine) => {
     expect(refused.body.code).toBe('rate_limited');
     expect(refused.headers).toMatchObject({ 'retry-after': '60', 'ratelimit-remaining': '0' });
 
-    // To wait as long as it says is enough, and no shorter time is.
+    // Waiting as long as the reply says is enough, and no less.
     market.clock.advance(minuteMs - 1);
     expect((await send(market, agent)).status).toBe(429);
     market.clock.advance(1);
     expect((await send(market, agent)).status).not.toBe(429);
   });
 
-  it('that begins within a second tells its end in whole seconds, rounded up', async () => {
+  it('that begins within a second reports its end in whole seconds, rounded up', async () => {
     const start = Date.UTC(2030, 0, 1);
     const clock = new ManualClock(start + 1);
     const market = await Market.open(await engine.marketUrl(), limited('read', '2/minute'), clock);
@@ -88,7 +88,7 @@ onBothEngines('a limit', (engine) => {
     expect(await resets()).toEqual(['60', String(start / secondMs + 121), undefined]);
   });
 
-  it('on registration holds for an address, on every server and across a restart', async () => {
+  it('on registration holds per address, on every server and across a restart', async () => {
     const url = await engine.marketUrl();
     const settings = limited('register', '5/hour');
     const first = await Market.open(url, settings);
@@ -110,7 +110,7 @@ onBothEngines('a limit', (engine) => {
     await third.close();
   });
 
-  it('on registration is exact when many come at once, and counts repetitions', async () => {
+  it('on registration is exact for simultaneous requests, and counts repetitions', async () => {
     const market = await Market.fresh(engine, limited('register', '5/hour'));
     const all = Array.from({ length: 20 }, () =>
       registerFrom(market, '203.0.113.9', { 'idempotency-key': 'one and the same key' }),
@@ -122,7 +122,7 @@ onBothEngines('a limit', (engine) => {
     expect(await engine.query(market.url, 'select id from agents')).toHaveLength(1);
   });
 
-  it('is forgotten with the window', async () => {
+  it('ends with its window', async () => {
     const market = await Market.fresh(engine, limited('register', '5/hour'));
     await registerFrom(market, '203.0.113.9');
     market.clock.advance(hourMs);
@@ -130,7 +130,7 @@ onBothEngines('a limit', (engine) => {
     expect(await engine.query(market.url, 'select key from rate_windows')).toEqual([]);
   });
 
-  it('with another window than before a restart counts from the start', async () => {
+  it('whose window is changed at a restart counts from zero', async () => {
     const url = await engine.marketUrl();
     const before = await Market.open(url, { ...limited('register', '1/day'), ...limited('read', '100/day') });
     const agent = await before.register();
@@ -155,7 +155,7 @@ onBothEngines('a limit', (engine) => {
     const market = await Market.fresh(engine, limited('create', '1/minute'));
     const agent = await market.register();
     await postTask(agent, { max_credits: 10 });
-    // Before the body is looked at, too.
+    // Also before the body is read.
     expectError(await agent.post('/v1/tasks', 'not: [good'), 429);
     expectError(await agent.post('/v1/tasks', { need: 'x' }), 429);
     expect(await market.balanceOf(agent)).toBe(90);
@@ -166,7 +166,7 @@ onBothEngines('a limit', (engine) => {
 describe('a limit of one server', () => {
   const open = (env: Record<string, string> = {}) => Market.fresh(sqlite, env);
 
-  it('counts each agent and each kind of request for itself', async () => {
+  it('counts each agent and each kind of request separately', async () => {
     const market = await open({ ...limited('read', '2/minute'), ...limited('write', '1/minute') });
     const [one, other] = [await market.register(), await market.register()];
     for (const agent of [one, other]) {
@@ -178,14 +178,14 @@ describe('a limit of one server', () => {
     }
   });
 
-  it('is exact when sixty come at once', async () => {
+  it('is exact for sixty simultaneous requests', async () => {
     const market = await open(limited('read', '30/minute'));
     const agent = await market.register();
     const replies = await Promise.all(Array.from({ length: 60 }, () => agent.get('/v1/me')));
     expect(statuses(replies).filter((status) => status === 200)).toHaveLength(30);
   });
 
-  it('counts pickups, deliveries and posts that are refused for other reasons, too', async () => {
+  it('also counts pickups, deliveries and posts that are refused for other reasons', async () => {
     const market = await open(limited('pickup', '2/minute'));
     const [poster, worker] = [await market.register(), await market.register()];
     await claimTask(poster, worker);
@@ -200,7 +200,7 @@ describe('a limit of one server', () => {
     expect(Object.keys(headers).filter((name) => name.includes('ratelimit'))).toEqual([]);
   });
 
-  it('on reads counts who has no good key by address, and never stops a good one', async () => {
+  it('on reads counts requests without a valid key by address, and never refuses a valid key', async () => {
     const market = await open(limited('read', '3/minute'));
     const agent = await market.register();
     const wrong = { authorization: 'Bearer pwk-wrong' };
@@ -225,7 +225,7 @@ describe('a limit of one server', () => {
     expect((await getFrom(market, '/nowhere', '203.0.113.9')).status).toBe(429);
   });
 
-  it('leaves health checks alone', async () => {
+  it('does not count health checks', async () => {
     const market = await open(limited('read', '1/minute'));
     for (let i = 0; i < 5; i++) {
       for (const path of ['/health', '/health/ready']) {
@@ -248,7 +248,7 @@ describe('a limit of one server', () => {
     }
   });
 
-  it('believes X-Forwarded-For from proxies that are listed, and from nobody else', async () => {
+  it('believes X-Forwarded-For from listed proxies only', async () => {
     const forwarded = { 'x-forwarded-for': '198.51.100.7' };
     const open = await Market.fresh(sqlite, limited('register', '1/hour'));
     expect((await registerFrom(open, '203.0.113.9')).status).toBe(201);
@@ -264,7 +264,7 @@ describe('a limit of one server', () => {
     expect((await registerFrom(behind, '203.0.113.9', forwarded)).status).toBe(201);
   });
 
-  it('is not put off by a clock that is set back', async () => {
+  it('does not last longer if the clock is set back', async () => {
     const market = await open(limited('read', '1/minute'));
     const agent = await market.register();
     await agent.get('/v1/me');
@@ -284,7 +284,7 @@ describeOnPostgres('a limit of two servers on one database', () => {
     return { one, other, close: () => Promise.all([one.close(), other.close()]) };
   }
 
-  it('is added up every second', async () => {
+  it('is merged every second', async () => {
     const { one, other, close } = await twoServers(postgres, limited('read', '10/minute'));
     const here = await one.register();
     const there = other.client(here.id, here.key);
@@ -294,7 +294,7 @@ describeOnPostgres('a limit of two servers on one database', () => {
     await one.ctx.limits.merge();
     await other.ctx.limits.merge();
     expect(await remaining(there)).toBe('2');
-    // A server hears of the others when it has something to tell itself.
+    // A server learns the counts of the others when it adds its own.
     expect(await remaining(here)).toBe('3');
     await other.ctx.limits.merge();
     await one.ctx.limits.merge();
@@ -308,7 +308,7 @@ describeOnPostgres('a limit of two servers on one database', () => {
     await close();
   });
 
-  it('loses no count when adding up fails: the next time adds them all', async () => {
+  it('loses no count when a merge fails: the next one adds them all', async () => {
     const { one, other, close } = await twoServers(postgres, limited('read', '10/minute'));
     const agent = await one.register();
     for (let i = 0; i < 6; i++) await agent.get('/v1/me');
@@ -325,7 +325,7 @@ describeOnPostgres('a limit of two servers on one database', () => {
     await close();
   });
 
-  it('holds where the clock of one is behind that of the other', async () => {
+  it('holds if the clock of one is behind that of the other', async () => {
     const url = await postgres.marketUrl();
     const settings = limited('read', '5/minute');
     const ahead = await Market.open(url, settings, new ManualClock(Date.UTC(2030, 0, 1) + secondMs));
@@ -340,7 +340,7 @@ describeOnPostgres('a limit of two servers on one database', () => {
     await Promise.all([ahead.close(), behind.close()]);
   });
 
-  it('is added up without deadlocks for many at once', async () => {
+  it('is merged without deadlocks for many agents at once', async () => {
     const { one, other, close } = await twoServers(postgres, limited('read', '10/minute'));
     const addresses = Array.from({ length: 250 }, (_, i) => `203.0.113.${i}`);
     for (const market of [one, other]) for (const address of addresses) market.ctx.limits.takeForAddress(address);
@@ -355,17 +355,17 @@ describeOnPostgres('a limit of two servers on one database', () => {
 describe('the windows in memory', () => {
   const limit = { count: 2, windowMs: minuteMs };
 
-  it('are bounded, the oldest going first', () => {
+  it('are bounded, and the oldest are forgotten first', () => {
     const windows = new Windows(new ManualClock(), { most: 1_000 });
     for (let i = 0; i < 300_000; i++) windows.take(`address ${i}`, limit);
     expect(windows.size).toBeLessThanOrEqual(1_000);
-    // Half of them at least are the latest.
+    // At least the newest half is kept.
     expect(windows.take('address 299500', limit).remaining).toBe(0);
     expect(windows.take('address 299999', limit).remaining).toBe(0);
     expect(windows.take('address 0', limit).remaining).toBe(1);
   });
 
-  it('are swept some time after they have ended, and not before', () => {
+  it('are swept some time after their end, and not before', () => {
     const clock = new ManualClock();
     const windows = new Windows(clock);
     for (let i = 0; i < 10; i++) {
@@ -383,7 +383,7 @@ describe('the windows in memory', () => {
     expect(windows.size).toBe(0);
   });
 
-  it('that began late are not swept while they last, however often that is done', () => {
+  it('that began late are not swept before their end, however often the sweep runs', () => {
     const clock = new ManualClock();
     const windows = new Windows(clock);
     windows.take('early', limit);
@@ -396,7 +396,7 @@ describe('the windows in memory', () => {
     expect(windows.take('late', limit).remaining).toBe(0);
   });
 
-  it('add to the sum of all servers what has not been told yet', () => {
+  it('add counts that were not shared yet to the sum of all servers', () => {
     const windows = new Windows(new ManualClock(), { isShared: true });
     const wide = { count: 10, windowMs: minuteMs };
     windows.take('a', wide);
@@ -406,14 +406,14 @@ describe('the windows in memory', () => {
     expect(windows.take('a', wide).remaining).toBe(10 - 5 - 1 - 1);
   });
 
-  it('hand out so many shares at once, and the others later', () => {
+  it('hand out a limited number of shares at once, and the others later', () => {
     const windows = new Windows(new ManualClock(), { isShared: true });
     for (let i = 0; i < 5; i++) windows.take(`${i}`, limit);
     expect(windows.shares(3).map(({ key }) => key)).toEqual(['0', '1', '2']);
     expect(windows.shares(3).map(({ key }) => key)).toEqual(['3', '4']);
   });
 
-  it('that began anew are not mixed up with what was told, or could not be told, of the one before', () => {
+  it('that began again are not mixed up with shares of the previous window', () => {
     const clock = new ManualClock();
     const windows = new Windows(clock, { isShared: true });
     windows.take('a', limit);
@@ -426,7 +426,7 @@ describe('the windows in memory', () => {
     expect(windows.take('a', limit).remaining).toBe(0);
   });
 
-  it('give back to the next round what could not be told', () => {
+  it('keep a share that could not be merged for the next merge', () => {
     const windows = new Windows(new ManualClock(), { isShared: true });
     windows.take('a', limit);
     const [share] = windows.shares();
@@ -436,7 +436,7 @@ describe('the windows in memory', () => {
     expect(windows.shares()).toEqual([{ ...share, count: 2 }]);
   });
 
-  it('of agents are untouched by a flood of addresses', async () => {
+  it('of agents are not affected by a flood of addresses', async () => {
     const market = await Market.fresh(sqlite, limited('read', '2/minute'));
     const agent = await market.register();
     await agent.get('/v1/me');
@@ -447,7 +447,7 @@ describe('the windows in memory', () => {
   });
 });
 
-it('a delivery at the limit is kept from nothing it could not repeat', async () => {
+it('a delivery that is refused at the limit can be repeated', async () => {
   const market = await Market.fresh(sqlite, limited('deliver', '1/minute'));
   const [poster, worker] = [await market.register(), await market.register()];
   await deliverTask(poster, worker, { max_credits: 1 });

@@ -10,7 +10,7 @@ onBothEngines('the built-in matcher', (engine) => {
     const says = (goodAt: string) => market.register('agent', { good_at: goodAt });
     return { market, poster, says };
   };
-  /** Which of these agents were chosen for a task, best first. */
+  /** The agents among these that were chosen for a task, best first. */
   const chosen = async (task: string, agents: readonly Agent[]): Promise<string[]> => {
     const ranks = new Map<number, string>();
     for (const agent of agents) {
@@ -34,7 +34,7 @@ onBothEngines('the built-in matcher', (engine) => {
     const need = 'Sonnets with RHYMES, in regular metres and images';
     const task = await postTask(poster, { need, tags: ['POETRY'], max_credits: 1 });
     const [first, second, ...others] = await chosen(task, agents);
-    // Three points each: at a tie in reputation, the older agent first.
+    // Three points each: with equal reputation, the older agent comes first.
     expect([first, second]).toEqual([both.id, threeWords.id]);
     expect(others).toEqual([tagged.id, oneWord.id]);
   });
@@ -48,7 +48,7 @@ onBothEngines('the built-in matcher', (engine) => {
     expect(await chosen(task, agents)).toEqual([agents[1]!.id, agents[0]!.id, agents[2]!.id]);
   });
 
-  it('chooses five at most, never the poster nor the suspended', async () => {
+  it('chooses at most five, never the poster or suspended agents', async () => {
     const { market, poster, says } = await open();
     const agents: Agent[] = [];
     for (let i = 0; i < 8; i++) agents.push(await says('sonnets'));
@@ -59,7 +59,7 @@ onBothEngines('the built-in matcher', (engine) => {
     expect((await poster.get('/v1/tasks/available')).body.tasks).toEqual([]);
   });
 
-  it('leaves a task that nobody suits to everybody at once', async () => {
+  it('shows a task that nobody suits to all agents at once', async () => {
     const { poster, says } = await open();
     const agents = [await says('accounting'), await says('')];
     const task = await postTask(poster, { need: 'sonnets', tags: ['poetry'], max_credits: 1 });
@@ -67,7 +67,7 @@ onBothEngines('the built-in matcher', (engine) => {
     for (const agent of agents) expect((await agent.get('/v1/tasks/available')).body.total).toBe(1);
   });
 
-  it('gives nothing for words that very many agents say, in whatever language', async () => {
+  it('ignores words that very many agents use, in any language', async () => {
     const { poster, says } = await open();
     const agents: Agent[] = [];
     for (let i = 0; i < 60; i++) agents.push(await says(i === 0 ? 'hyvä runoilija' : 'hyvä'));
@@ -97,7 +97,7 @@ onBothEngines('the built-in matcher', (engine) => {
     }
   });
 
-  it('goes by what an agent says now', async () => {
+  it('uses the current text of an agent', async () => {
     const { poster, says } = await open();
     const agent = await says('sonnets');
     const sonnets = () => postTask(poster, { need: 'sonnets', max_credits: 1 });
@@ -112,10 +112,10 @@ onBothEngines('the built-in matcher', (engine) => {
   });
 
   /**
-   * Puts so many agents there past the server, who all say "villanelles" and have the tag `verse`; thousands more say
+   * Inserts agents directly into the tables. All of them say "villanelles" and have the tag `verse`; thousands more say
    * something else.
    *
-   * @param rows what else to set, in SQL: `id` is `ag-` and the agent's number, from 1, the oldest.
+   * @param rows further assignments in SQL: `id` is `ag-` and the agent's number, from 1, the oldest.
    */
   const crowd = async (market: Market, count: number, ...rows: string[]) => {
     const number = `substr('000000000000' || i, length('000000000000' || i) - 11)`;
@@ -140,21 +140,21 @@ onBothEngines('the built-in matcher', (engine) => {
   it.each([
     ['word', { need: 'Villanelles' }],
     ['tag', { need: 'Write', tags: ['verse'] }],
-  ])('lets reputation break ties among hundreds who share a %s, newcomers too', async (_, task) => {
+  ])('lets reputation break ties among hundreds that share a %s, also for newcomers', async (_, task) => {
     const { market, poster } = await open();
     await crowd(market, 300, rated('299'));
     const posted = await postTask(poster, { ...task, max_credits: 1 });
     expect(await ranked(market, posted)).toEqual([299, 1, 2, 3, 4]);
   });
 
-  it('gives no place to the suspended, however many there are', async () => {
+  it('gives no place to suspended agents, however many there are', async () => {
     const { market, poster } = await open();
     await crowd(market, 200, `update agents set suspended_at = 1 where id < 'ag-000000000196' and good_at is not null`);
     const posted = await postTask(poster, { need: 'Villanelles', max_credits: 1 });
     expect(await ranked(market, posted)).toEqual([196, 197, 198, 199, 200]);
   });
 
-  it('passes over the suspended who have a tag, at either end', async () => {
+  it('skips suspended agents with a tag, at both ends', async () => {
     const { market, poster } = await open();
     const suspended = `id < 'ag-000000000150' or id between 'ag-000000000155' and 'ag-000000000400'`;
     await crowd(market, 400, `update agents set suspended_at = 1 where (${suspended}) and good_at is not null`);
@@ -162,7 +162,7 @@ onBothEngines('the built-in matcher', (engine) => {
     expect(await ranked(market, posted)).toEqual([150, 151, 152, 153, 154]);
   });
 
-  it('finds in the middle of very many who have a tag those of good reputation, and those who share words besides', async () => {
+  it('finds, among very many agents with a tag, those with a good reputation and those that also share words', async () => {
     const { market, poster } = await open();
     await crowd(
       market,
@@ -175,7 +175,7 @@ onBothEngines('the built-in matcher', (engine) => {
     expect(await ranked(market, posted)).toEqual([301, 300, 1, 2, 3]);
   });
 
-  it('chooses by the first of words that as many share, where not all can be looked at', async () => {
+  it('uses the first words in order if equally many agents share them and not all can be read', async () => {
     const { market, poster } = await open();
     await crowd(
       market,
@@ -190,9 +190,9 @@ onBothEngines('the built-in matcher', (engine) => {
     expect(await ranked(market, posted)).toEqual([301, 302, 303, 304, 305]);
   });
 
-  it('looks for a popular tag among the oldest of those who share as many words', async () => {
+  it('checks a popular tag for the oldest of the agents that share equally many words', async () => {
     const { market, poster } = await open();
-    // All share one word: the hundred first in order are looked at for the tag.
+    // All share one word: the first hundred in order are checked for the tag.
     await crowd(
       market,
       600,
@@ -206,7 +206,7 @@ onBothEngines('the built-in matcher', (engine) => {
     expect(await ranked(market, posted)).toEqual([151, 152, 153, 154, 155]);
   });
 
-  it('gives nothing for a word that more than a thousand say, however many others there are', async () => {
+  it('ignores a word that more than a thousand agents use, however many others there are', async () => {
     const { market, poster } = await open();
     await crowd(market, 1_001);
     const posted = await postTask(poster, { need: 'Villanelles', max_credits: 1 });

@@ -6,7 +6,7 @@ import { Random, testSeed } from '../../support/random.ts';
 
 const vocabulary = Array.from({ length: 30 }, (_, i) => `word${i}`);
 
-/** The index as it is, and as the agents' texts would have it. */
+/** The stored index, and the index that follows from the agents' texts. */
 async function compare(engine: Engine, url: string) {
   const agents = await engine.query(
     url,
@@ -29,8 +29,8 @@ async function compare(engine: Engine, url: string) {
   };
 }
 
-onBothEngines('the index of what agents say', (engine) => {
-  it('has a posting for each word of each agent and counts them, after any changes, two at once among them', async () => {
+onBothEngines('the word index', (engine) => {
+  it('has a posting for each word of each agent and their counts, also after simultaneous changes', async () => {
     const market = await Market.fresh(engine);
     const random = new Random(testSeed);
     const text = () => vocabulary.filter(() => random.chance(30)).join(' ');
@@ -66,7 +66,7 @@ onBothEngines('the index of what agents say', (engine) => {
     }
   });
 
-  it('takes in agents from before there was one', async () => {
+  it('adds agents from before there was an index', async () => {
     const market = await Market.fresh(engine);
     for (let i = 0; i < 45; i++) await market.register('agent', { good_at: `sonnets and word${i}` });
     await engine.vandalise(

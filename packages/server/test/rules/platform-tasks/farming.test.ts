@@ -8,8 +8,8 @@ import { type Agent, Market, postTask } from '../../support/market.ts';
 import { Random, testSeed } from '../../support/random.ts';
 
 /**
- * A poster and an accomplice that takes the platform's tasks try to make credits out of nothing. On PostgreSQL they use
- * two nodes at once.
+ * A poster and an accomplice that accepts system tasks try to make credits out of nothing. On PostgreSQL they use
+ * two servers at once.
  */
 const perDay = 5;
 const perHour = 30;
@@ -24,7 +24,7 @@ async function open(engine: Engine, env: Record<string, string>) {
   onTestFinished(async () => {
     for (const node of nodes) await node.close();
   });
-  /** The same agent at every node, in turns. */
+  /** A client that uses the servers in turn. */
   const spread = (agent: Agent, i: number) => nodes[i % nodes.length]!.client(agent.id, agent.key);
   return { market: first, nodes, spread };
 }
@@ -40,7 +40,7 @@ const post = ({ spread }: Farm, poster: Agent, count: number) =>
 const resultFor = (need: string) =>
   need.startsWith('Match') ? answers.match() : need.startsWith('Verify') ? answers.verify() : answers.extract([]);
 
-/** Takes whatever the platform asks and answers it, at all nodes at once. @returns the credits earned. */
+/** Claims and answers all system tasks, at all servers at once. @returns the credits earned. */
 async function harvest(farm: Farm, helper: Agent): Promise<number> {
   let earned = 0;
   const one = async (i: number): Promise<void> => {
@@ -67,7 +67,7 @@ async function expectClean({ market }: Farm): Promise<void> {
 }
 
 onBothEngines("nobody farms the platform's credits with an accomplice", (engine) => {
-  it('by posting very much: so many of one poster’s tasks are asked about in a day, and the rest is matched by itself', async () => {
+  it('by posting many tasks: the cap per poster and day holds, and the built-in matcher takes the rest', async () => {
     const farm = await open(engine, dayCap);
     const { market } = farm;
     const [helper, poster] = [await registerHelper(market), await market.register('poster')];
@@ -82,13 +82,13 @@ onBothEngines("nobody farms the platform's credits with an accomplice", (engine)
     expect((await wordy.get('/v1/tasks/available?limit=1')).body.tasks).toMatchObject([
       { task_id: skipped, is_matched: true },
     ]);
-    // Somebody else's are asked about all the same.
+    // The cap does not affect other posters.
     await postTask(await market.register('other'), { max_credits: 1 });
     expect(await harvest(farm, helper)).toBe(3);
     await expectClean(farm);
   });
 
-  it('by waiting: the window rolls, and lets as many in again as fall out of it', async () => {
+  it('by waiting: the window slides, and allows as many as leave it', async () => {
     const farm = await open(engine, dayCap);
     const { market } = farm;
     const [helper, poster] = [await registerHelper(market), await market.register('poster')];
@@ -106,7 +106,7 @@ onBothEngines("nobody farms the platform's credits with an accomplice", (engine)
     await expectClean(farm);
   });
 
-  it('by cancelling: what is withdrawn is not paid and leaves room; what was claimed is paid and does not', async () => {
+  it('by cancelling: a withdrawn system task is not paid and frees its share; a claimed one is paid and does not', async () => {
     const farm = await open(engine, dayCap);
     const { market, spread } = farm;
     const [helper, poster] = [await registerHelper(market), await market.register('poster')];
@@ -129,7 +129,7 @@ onBothEngines("nobody farms the platform's credits with an accomplice", (engine)
     await expectClean(farm);
   });
 
-  it('by delivering and rejecting for ever: above the cap a delivery is not checked', async () => {
+  it('by delivering and rejecting repeatedly: above the cap, deliveries are not verified', async () => {
     const farm = await open(engine, { ...dayCap, PINCHWORK_MAX_REJECTIONS: '1000' });
     const { market } = farm;
     const [helper, poster] = [await registerHelper(market), await market.register('poster')];
@@ -148,7 +148,7 @@ onBothEngines("nobody farms the platform's credits with an accomplice", (engine)
     await expectClean(farm);
   });
 
-  it('with many posters and profiles: so many credits are spent in an hour in all', async () => {
+  it('with many posters and profiles: the cap on credits per hour holds', async () => {
     const farm = await open(engine, hourCap);
     const { market, spread } = farm;
     const helper = await registerHelper(market);
@@ -158,7 +158,7 @@ onBothEngines("nobody farms the platform's credits with an accomplice", (engine)
       await spread(posters[i]!, i).patch('/v1/me', { good_at: `Everything ${i}` });
     });
     const first = await harvest(farm, helper);
-    // The last credits may be too few for the next task's price.
+    // The rest of the budget may be lower than the price of the next task.
     expect(first).toBeGreaterThan(perHour - 3);
     expect(first).toBeLessThanOrEqual(perHour);
     market.clock.advance(hourMs - 20 * secondMs);
@@ -209,7 +209,7 @@ onBothEngines("nobody farms the platform's credits with an accomplice", (engine)
   );
 });
 
-itOnPostgres('nobody waits for another who is spending once the hour is spent', async () => {
+itOnPostgres('no transaction waits for the purse once the budget of the hour is spent', async () => {
   const farm = await open(postgres, hourCap);
   const { market } = farm;
   const [helper, poster] = [await registerHelper(market), await market.register('poster')];

@@ -20,8 +20,8 @@ async function audited(market: Market): Promise<void> {
 
 const statusOf = async (agent: Agent, task: string) => (await agent.get(`/v1/tasks/${task}`)).body.status;
 
-onBothEngines("the platform's own tasks", (engine) => {
-  it('a task that is posted is matched by whoever takes them, and the answer is paid in full at once', async () => {
+onBothEngines('system tasks', (engine) => {
+  it('an infra agent matches a posted task, and is paid in full at once', async () => {
     const { market, helper, poster, worker } = await open(engine);
     const task = await postTask(poster, {
       need: 'Sing a song',
@@ -56,7 +56,7 @@ onBothEngines("the platform's own tasks", (engine) => {
     await audited(market);
   });
 
-  it('candidates are never the poster or the platform, whose account is there from its first task on', async () => {
+  it('candidates are never the poster or the platform, whose account exists from its first task on', async () => {
     const { market, helper, poster, worker } = await open(engine);
     for (const need of ['first', 'second', 'third']) {
       await postTask(poster, { need, max_credits: 1 });
@@ -68,7 +68,7 @@ onBothEngines("the platform's own tasks", (engine) => {
     await audited(market);
   });
 
-  it('a delivery is checked, and both parties are shown what was found, and told', async () => {
+  it('a delivery is verified, and both parties see the verification and get an event', async () => {
     const { market, helper, poster, worker } = await open(engine);
     const task = await deliverTask(poster, worker, { max_credits: 10 });
     const picked = await pickUp(helper);
@@ -91,7 +91,7 @@ onBothEngines("the platform's own tasks", (engine) => {
     await audited(market);
   });
 
-  it('what an agent says it is good at becomes tags, of that agent alone', async () => {
+  it('an agent’s good_at becomes tags of that agent only', async () => {
     const { market, helper, poster } = await open(engine);
     const coder = await market.register('coder', { good_at: 'I write Python' });
     const picked = await pickUp(helper);
@@ -120,7 +120,7 @@ onBothEngines("the platform's own tasks", (engine) => {
     await audited(market);
   });
 
-  it('are handed out as matching, checking, extracting, each the oldest first', async () => {
+  it('are handed out in the order match, verify, extract, oldest first', async () => {
     const { market, helper, poster, worker } = await open(engine);
     await market.register('coder', { good_at: 'Python' });
     const delivered = await deliverTask(poster, worker, { max_credits: 1 });
@@ -150,7 +150,7 @@ onBothEngines("the platform's own tasks", (engine) => {
     ['a word for a flag', 'verify', '{"meets_requirements": "yes", "explanation": ""}', 'meets_requirements'],
     ['no explanation', 'verify', '{"meets_requirements": true}', 'explanation'],
     ['tags that are no list', 'extract', '{"agent_id": "x", "tags": {}}', 'tags'],
-  ])('%s is refused with a reason, pays nothing and can be mended', async (_, kind, result, reason) => {
+  ])('%s is refused with a reason, is not paid, and can be corrected', async (_, kind, result, reason) => {
     const { market, helper, poster, worker } = await open(engine);
     if (kind === 'match') await postTask(poster, { max_credits: 1 });
     if (kind === 'verify') await deliverTask(poster, worker, { max_credits: 1 });
@@ -169,7 +169,7 @@ onBothEngines("the platform's own tasks", (engine) => {
     await audited(market);
   });
 
-  it('a ranking full of oddities does no harm: what is eligible in it counts', async () => {
+  it('only the eligible agents of a ranking count', async () => {
     const { market, helper, poster, worker } = await open(engine);
     const suspended = await market.register('suspended');
     await market.admin.post('/v1/admin/agents/suspend', { agent_id: suspended.id, suspended: true });
@@ -197,7 +197,7 @@ onBothEngines("the platform's own tasks", (engine) => {
     await audited(market);
   });
 
-  it('a matching that takes too long is dropped unpaid, and the task was everyone’s all the while', async () => {
+  it('a match task that takes too long is dropped unpaid; meanwhile all agents see the task', async () => {
     const { market, helper, poster, worker } = await open(engine);
     const task = await postTask(poster, { max_credits: 1 });
     expect((await worker.get('/v1/tasks/available')).body.tasks).toMatchObject([{ task_id: task, is_matched: false }]);
@@ -208,12 +208,12 @@ onBothEngines("the platform's own tasks", (engine) => {
     expectError(await helper.post(`/v1/tasks/${claimed}/deliver`, { result: answers.match([worker]) }), 409);
     expect(await market.balanceOf(helper)).toBe(100);
     expect((await helper.post('/v1/tasks/pickup')).body.poster_id).toBe(poster.id);
-    // The one it was asked about is not for it.
+    // It may not claim the task that it was asked about.
     expect([await statusOf(poster, task), await statusOf(poster, other)]).toEqual(['posted', 'claimed']);
     await audited(market);
   });
 
-  it('the answer to a matching whose task has moved on is paid, and has no effect', async () => {
+  it('the answer to a match task whose task has moved on is paid but has no effect', async () => {
     const { market, helper, poster, worker } = await open(engine);
     const task = await postTask(poster, { max_credits: 1 });
     const { task: matching } = await pickUp(helper);
@@ -226,7 +226,7 @@ onBothEngines("the platform's own tasks", (engine) => {
     await audited(market);
   });
 
-  it('nobody is asked any more about a task that has moved on', async () => {
+  it('a system task about a task that has moved on is not handed out', async () => {
     const { market, helper, poster, worker } = await open(engine);
     const cancelled = await postTask(poster, { max_credits: 1 });
     await poster.post(`/v1/tasks/${cancelled}/cancel`);
@@ -236,7 +236,7 @@ onBothEngines("the platform's own tasks", (engine) => {
     await audited(market);
   });
 
-  it('a rejection takes the check of the delivery with it, and the next delivery is checked anew', async () => {
+  it('a rejection removes the verification, and the next delivery is verified again', async () => {
     const { market, helper, poster, worker } = await open(engine);
     const task = await deliverTask(poster, worker, { max_credits: 1 });
     await answer(helper, answers.verify());
@@ -249,7 +249,7 @@ onBothEngines("the platform's own tasks", (engine) => {
     await audited(market);
   });
 
-  it('a check that comes late says nothing of the next delivery, and is paid', async () => {
+  it('a late verification is paid but does not apply to the next delivery', async () => {
     const { market, helper, poster, worker } = await open(engine);
     const task = await deliverTask(poster, worker, { max_credits: 1 });
     const { task: checking } = await pickUp(helper);
@@ -261,7 +261,7 @@ onBothEngines("the platform's own tasks", (engine) => {
     await audited(market);
   });
 
-  it('are never given to a party of what they are about, nor to who does not take them', async () => {
+  it('are never given to a party of their task, or to an agent that does not accept them', async () => {
     const { market, poster, worker } = await open(engine);
     const both = await registerHelper(market, 'poster and helper');
     await postTask(both, { max_credits: 1 });
@@ -275,7 +275,7 @@ onBothEngines("the platform's own tasks", (engine) => {
     await audited(market);
   });
 
-  it('whoever was asked about a task may not work on it, also after giving the question back', async () => {
+  it('an agent that claimed a system task about a task may not work on it, even after abandoning it', async () => {
     const { market, helper, poster } = await open(engine);
     const task = await postTask(poster, { max_credits: 1 });
     const { task: matching } = await pickUp(helper);
@@ -289,7 +289,7 @@ onBothEngines("the platform's own tasks", (engine) => {
     await audited(market);
   });
 
-  it('nobody else can approve, reject or cancel them', async () => {
+  it('agents cannot approve, reject or cancel them', async () => {
     const { helper, poster } = await open(engine);
     await postTask(poster, { max_credits: 1 });
     const { task } = await pickUp(helper);
@@ -299,7 +299,7 @@ onBothEngines("the platform's own tasks", (engine) => {
     expectError(await helper.post(`/v1/tasks/${task}/rate`, { rating: 5 }), 409);
   });
 
-  it('an extraction waits like any task, and goes back two minutes after its claim', async () => {
+  it('an extract task waits like any task, and its claim times out after two minutes', async () => {
     const { market, helper } = await open(engine);
     await market.register('coder', { good_at: 'Python' });
     await market.pass(60 * minuteMs);
@@ -312,7 +312,7 @@ onBothEngines("the platform's own tasks", (engine) => {
     await audited(market);
   });
 
-  it('nobody is asked where the poster, or the worker, is the only one who could be', async () => {
+  it('none is posted if the only infra agent is the poster or the worker', async () => {
     const { market, helper, poster } = await open(engine);
     const asked = async (kind: string) =>
       (await engine.query(market.url, `select id from tasks where kind = '${kind}'`)).length;
@@ -322,7 +322,7 @@ onBothEngines("the platform's own tasks", (engine) => {
     expect([await asked('match'), await asked('verify')]).toEqual([1, 0]);
   });
 
-  it('an agent that changes its text within the hour is asked about when the hour is over, once', async () => {
+  it('a change of good_at within the hour leads to one extract task when the hour is over', async () => {
     const { market, helper } = await open(engine);
     const coder = await market.register('coder', { good_at: 'Python' });
     await answer(helper, answers.extract(['python']));
@@ -340,7 +340,7 @@ onBothEngines("the platform's own tasks", (engine) => {
     expect(await wait(120)).toEqual({});
   });
 
-  it('agents for whom nobody was there are asked about when somebody is, a few a minute', async () => {
+  it('extract tasks wait for the first infra agent, and are then posted at a few a minute', async () => {
     const market = await Market.fresh(engine);
     const round = async () => {
       market.clock.advance(minuteMs);
@@ -350,7 +350,7 @@ onBothEngines("the platform's own tasks", (engine) => {
     };
     const coders: Agent[] = [];
     for (let i = 0; i < 5; i++) coders.push(await market.register('coder', { good_at: 'Python' }));
-    // However many wait, one look says that nobody is there.
+    // However many agents wait, one query finds that there is no infra agent.
     expect([await round(), await round()]).toEqual([1, 1]);
     const helper = await registerHelper(market);
     const asked = new Set<string>();
@@ -374,7 +374,7 @@ onBothEngines("the platform's own tasks", (engine) => {
     await audited(market);
   });
 
-  it('an agent whose hour is over while nobody is there is asked about when somebody is', async () => {
+  it('an extract task that is due while there is no infra agent is posted when there is one', async () => {
     const { market, helper } = await open(engine);
     const coder = await market.register('coder', { good_at: 'Python' });
     await answer(helper, answers.extract(['python']));
@@ -391,7 +391,7 @@ onBothEngines("the platform's own tasks", (engine) => {
     expect((await pickUp(helper)).body.need).toContain('Rust');
   });
 
-  it('an agent that says nothing any more is not asked about later', async () => {
+  it('an agent that clears its good_at gets no later extract task', async () => {
     const { market, helper } = await open(engine);
     const coder = await market.register('coder', { good_at: 'Python' });
     await answer(helper, answers.extract(['python']));
@@ -401,7 +401,7 @@ onBothEngines("the platform's own tasks", (engine) => {
     expect((await helper.post('/v1/tasks/pickup')).status).toBe(204);
   });
 
-  it('the agent that checked a delivery reads no later one, and nobody rates or talks about the question', async () => {
+  it('the verifier of a delivery reads no later one, and system tasks take no ratings or messages', async () => {
     const { market, helper, poster, worker } = await open(engine);
     const task = await deliverTask(poster, worker, { max_credits: 1 });
     const { task: checking } = await pickUp(helper);
@@ -419,7 +419,7 @@ onBothEngines("the platform's own tasks", (engine) => {
     await audited(market);
   });
 
-  it('a question that nobody has taken is withdrawn with the claim of its task, and its price given back', async () => {
+  it('an unclaimed system task is withdrawn when its task is claimed, and its price is released', async () => {
     const { market, poster, worker } = await open(engine);
     const task = await postTask(poster, { max_credits: 1 });
     const spent = async () =>
@@ -434,7 +434,7 @@ onBothEngines("the platform's own tasks", (engine) => {
     await audited(market);
   });
 
-  it('a question given back after its task has moved on is withdrawn, and its price given back', async () => {
+  it('a system task that is abandoned after its task has moved on is withdrawn, and its price is released', async () => {
     const { market, helper, poster, worker } = await open(engine);
     const task = await postTask(poster, { max_credits: 1 });
     const { task: matching } = await pickUp(helper);
@@ -451,7 +451,7 @@ onBothEngines("the platform's own tasks", (engine) => {
     await audited(market);
   });
 
-  it('without anybody who takes them, everything else works the same', async () => {
+  it('everything else works the same without an infra agent', async () => {
     const market = await Market.fresh(engine);
     const [poster, worker] = [await market.register('poster'), await market.register('worker')];
     const task = await deliverTask(poster, worker, { max_credits: 10 });
@@ -461,9 +461,9 @@ onBothEngines("the platform's own tasks", (engine) => {
     await audited(market);
   });
 
-  it('gets to what it may do behind very many tasks about its own deliveries', async () => {
+  it('reaches a system task behind very many about its own deliveries', async () => {
     const { market, helper, poster, worker } = await open(engine, generous);
-    // Somebody else can check those.
+    // Another agent can verify those.
     await registerHelper(market, 'another');
     for (let i = 0; i < 101; i++) await deliverTask(poster, helper, { max_credits: 1 });
     const other = await deliverTask(poster, worker, { max_credits: 1 });

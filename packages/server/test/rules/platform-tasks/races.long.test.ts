@@ -8,8 +8,8 @@ import { type Agent, deliverTask, postTask, type Reply } from '../../support/mar
 import { type Env, startServer } from '../../support/process.ts';
 
 /**
- * Races about the platform's own tasks, for real: requests sent at once over connections of their own, on PostgreSQL to
- * two servers on one database. There, deadlocks would be put right by trying again, so they are counted.
+ * Races about system tasks: simultaneous requests over separate connections, on PostgreSQL to
+ * two servers on one database. A deadlock there would be hidden by a retry, so deadlocks are counted.
  */
 const races = 25;
 
@@ -19,7 +19,7 @@ interface Doors {
   readonly expectClean: () => Promise<void>;
 }
 
-/** One agent, at both doors. */
+/** One agent, at both servers. */
 interface Rival {
   readonly left: Agent;
   readonly right: Agent;
@@ -60,13 +60,13 @@ const registerHelper = (doors: Doors, name = 'helper') => register(doors, name, 
 
 const inTurn = <T>(i: number, { left, right }: { left: T; right: T }): T => (i % 2 === 0 ? left : right);
 
-/** Sends two requests at once; every other time the second one first. */
+/** Sends two requests at once; every second time in reverse order. */
 function clash(i: number, one: () => Promise<Reply>, other: () => Promise<Reply>): Promise<[Reply, Reply]> {
   const early = i % 2 === 0 ? undefined : other();
   return Promise.all([one(), early ?? other()]);
 }
 
-/** Claims the platform's oldest task. */
+/** Claims the oldest system task. */
 async function take(helper: Agent): Promise<string> {
   const { status, body, text } = await helper.post('/v1/tasks/pickup?tags=nothing-else');
   if (status !== 200) throw new Error(`Pickup answered ${status}: ${text}`);
@@ -76,8 +76,8 @@ async function take(helper: Agent): Promise<string> {
 const balanceOf = async ({ left }: Rival) => (await left.get('/v1/me/credits')).body.balance as number;
 const ok = (replies: readonly Reply[]) => replies.filter(({ status }) => status === 200).length;
 
-onBothEngines("a race about the platform's tasks has one outcome", (engine) => {
-  it('the claim of a task and of its matching by one agent: one of the two, never both', async () => {
+onBothEngines('a race about system tasks has one outcome', (engine) => {
+  it('one agent claims a task and its match task: it gets one of them, never both', async () => {
     const doors = await open(engine);
     const [helper, poster] = [await registerHelper(doors), await register(doors, 'poster')];
     const outcomes = { task: 0, matching: 0 };
@@ -89,7 +89,7 @@ onBothEngines("a race about the platform's tasks has one outcome", (engine) => {
         () => helper.right.post('/v1/tasks/pickup?tags=nothing-else'),
       );
       expect([200, 409]).toContain(work.status);
-      // Who claims the task withdraws the question, or finds that it has been given away.
+      // The claim of the task withdraws the match task, or fails because that was claimed.
       expect([200, 204, 409]).toContain(matching.status);
       expect(ok([work, matching])).toBe(1);
       if (work.status === 200) outcomes.task++;
@@ -105,7 +105,7 @@ onBothEngines("a race about the platform's tasks has one outcome", (engine) => {
     await doors.expectClean();
   });
 
-  it('two helpers for each question: one has it, and is paid once however often it answers', async () => {
+  it('two infra agents claim each system task: one gets it, and is paid once however often it answers', async () => {
     const doors = await open(engine);
     const helpers = [await registerHelper(doors), await registerHelper(doors, 'other')];
     const poster = await register(doors, 'poster');
@@ -129,7 +129,7 @@ onBothEngines("a race about the platform's tasks has one outcome", (engine) => {
     await doors.expectClean();
   });
 
-  it('an answer against its time: paid, or dropped', async () => {
+  it('an answer at its deadline: paid or dropped', async () => {
     const doors = await open(engine, { PINCHWORK_MATCH_TIMEOUT_SECONDS: '1' });
     const [helper, poster] = [await registerHelper(doors), await register(doors, 'poster')];
     const ends = await each(races, async (i) => {
@@ -148,12 +148,12 @@ onBothEngines("a race about the platform's tasks has one outcome", (engine) => {
     });
     const paid = ends.filter((status) => status === 200).length;
     expect(await balanceOf(helper)).toBe(10_000 + paid * 3);
-    // The clock's pass has done the rest by now, or does within a second.
+    // The clock's pass does the rest within a second.
     while ((await helper.left.get('/v1/tasks/mine?role=worker&status=claimed')).body.total > 0) await until(50);
     await doors.expectClean();
   });
 
-  it('an answer against what happens to the task meanwhile: paid in any case, shown if it still counts', async () => {
+  it('an answer while its task moves: always paid, shown if it still applies', async () => {
     const doors = await open(engine);
     const [helper, poster, worker] = [
       await registerHelper(doors),
@@ -188,7 +188,7 @@ onBothEngines("a race about the platform's tasks has one outcome", (engine) => {
     await doors.expectClean();
   });
 
-  it('everybody at once: nobody waits for who waits for them, and the books are right', async () => {
+  it('all requests at once: no deadlock, and the ledger is right', async () => {
     const doors = await open(engine);
     const helpers = await each(3, (i) => registerHelper(doors, `helper ${i}`));
     const agents = await each(6, (i) => register(doors, `agent ${i}`, { good_at: `Counting words ${i}` }));

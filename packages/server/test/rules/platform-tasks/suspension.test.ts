@@ -7,7 +7,7 @@ async function expectClean(market: Market): Promise<void> {
   expect((await market.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
 }
 
-/** A market that is closed with the test, or was closed in it. */
+/** A market that is closed after the test, unless the test closes it. */
 async function openOn(url: string, env: Record<string, string> = {}, clock?: Market['clock']): Promise<Market> {
   const market = await Market.open(url, env, clock);
   let isOpen = true;
@@ -21,7 +21,7 @@ async function openOn(url: string, env: Record<string, string> = {}, clock?: Mar
 }
 
 onBothEngines('a suspension', (engine) => {
-  it('of a helper frees what it had claimed, for another one', async () => {
+  it('of an infra agent frees its claimed system tasks for another one', async () => {
     const market = await Market.fresh(engine);
     const [helper, poster] = [await registerHelper(market), await market.register('poster')];
     const task = await postTask(poster, { max_credits: 1 });
@@ -32,17 +32,17 @@ onBothEngines('a suspension', (engine) => {
     expect(again.body.task_id).toBe(task_id);
     const { status } = await other.post(`/v1/tasks/${task_id}/deliver`, { result: answers.match([helper]) });
     expect(status).toBe(200);
-    // Whom it ranked is suspended: the task is everyone's.
+    // The agent that it ranked is suspended, so all agents see the task.
     const worker = await market.register('worker');
     expect((await worker.get('/v1/tasks/available')).body.tasks).toMatchObject([{ task_id: task, is_matched: false }]);
     await market.admin.post('/v1/admin/agents/suspend', { agent_id: helper.id, suspended: false });
     expect(await market.balanceOf(helper)).toBe(100);
-    // It was asked, and stays barred from the task.
+    // It had the system task, so it may not claim the task.
     expect((await helper.post(`/v1/tasks/${task}/pickup`)).status).toBe(409);
     await expectClean(market);
   });
 
-  it('of the only helper leaves the market as if there were none', async () => {
+  it('of the only infra agent leaves the market as if there were none', async () => {
     const market = await Market.fresh(engine);
     const [helper, poster] = [await registerHelper(market), await market.register('poster')];
     await market.admin.post('/v1/admin/agents/suspend', { agent_id: helper.id, suspended: true });
@@ -52,7 +52,7 @@ onBothEngines('a suspension', (engine) => {
     await expectClean(market);
   });
 
-  it('of a poster takes nothing from who was asked about its task: the answer is paid, and counts when it is back', async () => {
+  it('of a poster does not affect a claimed system task: the answer is paid, and applies after the suspension', async () => {
     const url = await engine.marketUrl();
     const before = await openOn(url);
     const { clock } = before;

@@ -3,15 +3,15 @@ import { expect, it } from 'vitest';
 import { wordsOf } from '../../../src/rules/matching/words.ts';
 import { fold } from '../../../src/rules/search/fold.ts';
 
-/** In the order in which no normal form leaves them. */
+/** Marks in an order that every normal form changes. */
 const marks = (count: number) => '\u0315'.repeat(count) + '\u0316'.repeat(count);
 const inOrder = (count: number) => '\u0316'.repeat(count) + '\u0315'.repeat(count);
 
-it('folding puts as many marks in order as a script could have', () => {
+it('folding sorts as many marks as a script can have', () => {
   expect(fold(`A${marks(15)}`)).toBe(`a${inOrder(15)}`);
 });
 
-it('folding leaves alone a run of marks that is no writing, and nothing else', () => {
+it('folding leaves only runs of too many marks unchanged', () => {
   expect(fold(`CAFE\u0301 x${marks(25_000)} ZOE\u0308`)).toBe(`caf\u00e9 x${marks(25_000)} zo\u00eb`);
 });
 
@@ -22,6 +22,6 @@ it.each(['Café', 'CAFE\u0301', 'Ελλάς', 'ΕΛΛΑΣ', 'İstanbul', 'straß
   },
 );
 
-it('words beside such a run are words', () => {
+it('words next to such a run are found', () => {
   expect(wordsOf(`CAFE\u0301 x${marks(25_000)} ＺＯＥ\u0308`, 10)).toEqual(['caf\u00e9', 'zo\u00eb']);
 });

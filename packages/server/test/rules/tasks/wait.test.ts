@@ -7,7 +7,7 @@ import { claimTask, deliverTask, Market, postTask } from '../../support/market.t
 import { until } from '../../support/receiver.ts';
 import { listen } from '../../support/streams.ts';
 
-/** The time of day can be set, as an operator does; timers go on by their own time. */
+/** A clock whose time of day can be set; its timers run independently of that. */
 class SteppedClock extends ManualClock {
   step = 0;
 
@@ -21,7 +21,7 @@ onBothEngines('waiting for a task', (engine) => {
     const market = await Market.fresh(engine, env);
     return { market, poster: await market.register('poster'), worker: await market.register('worker') };
   };
-  /** Lets the requests under way reach the point where they wait. */
+  /** Lets the requests in progress reach the point where they wait. */
   const settled = async (market: Market) => {
     while (market.clock.alarms === 0) await new Promise(setImmediate);
   };
@@ -86,7 +86,7 @@ onBothEngines('waiting for a task', (engine) => {
     expect((await answer).body.status).toBe('posted');
   });
 
-  it('takes no longer when the clock is set back meanwhile', async () => {
+  it('takes no longer if the clock is set back during the wait', async () => {
     const clock = new SteppedClock();
     const market = await Market.open(await engine.marketUrl(), {}, clock);
     onTestFinished(() => market.close());
@@ -98,7 +98,7 @@ onBothEngines('waiting for a task', (engine) => {
     expect((await answer).body.status).toBe('posted');
   });
 
-  it('ends with an answer when the server stops, and leaves no alarm behind', async () => {
+  it('ends with an answer when the server stops, and leaves no timer', async () => {
     const { market, poster, worker } = await cast();
     const id = await claimTask(poster, worker);
     const answer = poster.get(`/v1/tasks/${id}?wait=300`);
@@ -109,7 +109,7 @@ onBothEngines('waiting for a task', (engine) => {
     expect((await poster.get(`/v1/tasks/${id}?wait=300`)).status).toBe(200);
   });
 
-  it('ends with its client', async () => {
+  it('ends when its client disconnects', async () => {
     const { market, poster } = await cast();
     const id = await postTask(poster, { max_credits: 1 });
     const { url } = await listen(market);
@@ -122,7 +122,7 @@ onBothEngines('waiting for a task', (engine) => {
     await until(() => market.ctx.watch.count === 0);
   });
 
-  it('answers a create that is on disk with 201, also when the storage goes away meanwhile', async () => {
+  it('answers a committed create with 201, even if the storage fails during the wait', async () => {
     const { market, poster } = await cast();
     const answer = poster.post('/v1/tasks', { need: 'Wait for me', wait: 60 });
     await settled(market);
@@ -131,7 +131,7 @@ onBothEngines('waiting for a task', (engine) => {
     expect(await answer).toMatchObject({ status: 201, body: { status: 'posted', need: 'Wait for me' } });
   });
 
-  it('does not outlast the right to see the task', async () => {
+  it('ends with not_found if the agent may no longer see the task', async () => {
     const { market, poster, worker } = await cast();
     const id = await claimTask(poster, worker, { claim_timeout_minutes: 1 });
     const answer = worker.get(`/v1/tasks/${id}?wait=300`);
@@ -142,7 +142,7 @@ onBothEngines('waiting for a task', (engine) => {
   });
 });
 
-itOnPostgres('a waiting request sees a change that another node made, without having been woken', async () => {
+itOnPostgres('a waiting request sees a change by another server without a signal', async () => {
   const market = await Market.fresh(postgres);
   const [poster, worker] = [await market.register('poster'), await market.register('worker')];
   const other = await Market.open(market.url, {}, market.clock);

@@ -7,7 +7,7 @@ import { answer, hang, Receiver, until } from '../../support/receiver.ts';
 import { attempted, deliveries, events, hooked, later, sendingMarket, settled } from './market.ts';
 
 onBothEngines('a webhook', (engine) => {
-  it('is sent every event, as the contract says, once', async () => {
+  it('gets every event once, in the format of the contract', async () => {
     const { market, worker } = await sendingMarket(engine);
     const receiver = await Receiver.open();
     const poster = await hooked(market, receiver);
@@ -35,7 +35,7 @@ onBothEngines('a webhook', (engine) => {
     });
   });
 
-  it('is tried again later and later, then is dead, kept with its log, and can be sent again', async () => {
+  it('is retried with growing pauses, then is dead with its log, and can be sent again', async () => {
     const { market, worker } = await sendingMarket(engine);
     const receiver = await Receiver.open(answer(500));
     const poster = await hooked(market, receiver);
@@ -44,7 +44,7 @@ onBothEngines('a webhook', (engine) => {
     for (const [i, backoff] of [1, 5, 25].entries()) {
       const { status, next_attempt_at } = await settled(poster, attempted(i + 1));
       expect(status).toBe('pending');
-      // The wire tells whole seconds.
+      // Times on the wire have whole seconds.
       const pause = Date.parse(next_attempt_at!) - market.clock.now();
       expect(pause).toBeGreaterThanOrEqual(Math.floor(backoff * 0.75) * secondMs - secondMs);
       expect(pause).toBeLessThanOrEqual(backoff * 1.25 * secondMs);
@@ -72,7 +72,7 @@ onBothEngines('a webhook', (engine) => {
     expect((await market.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
   });
 
-  it('is sent in the order of the events, one at a time', async () => {
+  it('gets its events in their order, one at a time', async () => {
     const { market, worker } = await sendingMarket(engine);
     let underWay = 0;
     let most = 0;
@@ -91,7 +91,7 @@ onBothEngines('a webhook', (engine) => {
     expect(most).toBe(1);
   });
 
-  it('that fails once does not hold up what comes after it', async () => {
+  it('that fails once does not delay the events after it', async () => {
     const { market, worker } = await sendingMarket(engine);
     const receiver = await Receiver.open((response, n) => void response.writeHead(n === 2 ? 500 : 200).end());
     const poster = await hooked(market, receiver);
@@ -103,7 +103,7 @@ onBothEngines('a webhook', (engine) => {
     expect(numbers).toEqual(['1', '2', '3', '4', '2']);
   });
 
-  it('that does not answer in time has failed', async () => {
+  it('that does not answer in time fails', async () => {
     const { market, worker } = await sendingMarket(engine);
     const receiver = await Receiver.open(hang);
     const poster = await hooked(market, receiver);
@@ -118,7 +118,7 @@ onBothEngines('a webhook', (engine) => {
     ]);
   });
 
-  it('that answers 410 is not tried again; the next event is', async () => {
+  it('that answers 410 gets no retry, but gets the next event', async () => {
     const { market, worker } = await sendingMarket(engine);
     const receiver = await Receiver.open(answer(410));
     const poster = await hooked(market, receiver);
@@ -129,7 +129,7 @@ onBothEngines('a webhook', (engine) => {
     await until(() => receiver.received.length === 2);
   });
 
-  it('that asks for time with Retry-After gets it, for all that waits, up to an hour', async () => {
+  it('that sends Retry-After gets no delivery until then, at most for an hour', async () => {
     const { market, worker } = await sendingMarket(engine);
     const receiver = await Receiver.open((response, n) => {
       if (n === 1) response.writeHead(503, { 'retry-after': '100' }).end();
@@ -152,7 +152,7 @@ onBothEngines('a webhook', (engine) => {
     await until(async () => (await deliveries(poster, '&status=delivered')).length === 3);
   });
 
-  it('is sent events from when it was set, to where it is now, and none once it is cleared', async () => {
+  it('gets the events after it was set, at its current address, and none after it is cleared', async () => {
     const { market, worker } = await sendingMarket(engine);
     const [old, current] = [await Receiver.open(answer(500)), await Receiver.open()];
     const poster = await market.register('late');
@@ -183,7 +183,7 @@ onBothEngines('a webhook', (engine) => {
     expect((await market.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
   });
 
-  it('of a suspended agent waits until that is over', async () => {
+  it('of a suspended agent waits until the suspension ends', async () => {
     const { market, worker } = await sendingMarket(engine);
     const receiver = await Receiver.open();
     const poster = await hooked(market, receiver);
@@ -204,7 +204,7 @@ onBothEngines('a webhook', (engine) => {
     await until(() => receiver.received.length === 2);
   });
 
-  it('is sent an event that is no longer kept', async () => {
+  it('gets an event that is no longer kept', async () => {
     const { market, worker } = await sendingMarket(engine);
     const receiver = await Receiver.open(answer(500));
     const poster = await hooked(market, receiver);
@@ -220,7 +220,7 @@ onBothEngines('a webhook', (engine) => {
 });
 
 onBothEngines('trying a webhook', (engine) => {
-  it('answers with how it went, and sends nothing twice', async () => {
+  it('answers with the outcome, and sends nothing twice', async () => {
     const { market, worker } = await sendingMarket(engine);
     const receiver = await Receiver.open();
     const poster = await hooked(market, receiver, 'secret');
@@ -252,7 +252,7 @@ onBothEngines('trying a webhook', (engine) => {
 });
 
 onBothEngines('the list of deliveries', (engine) => {
-  it('is the agent’s own, newest first, by status, page by page', async () => {
+  it('has only the agent’s own, newest first, by status, in pages', async () => {
     const { market, worker } = await sendingMarket(engine);
     const receiver = await Receiver.open((response, n) => void response.writeHead(n % 2 === 0 ? 410 : 200).end());
     const poster = await hooked(market, receiver);
@@ -277,7 +277,7 @@ onBothEngines('the list of deliveries', (engine) => {
     expectError(await worker.post(`/v1/me/webhook/deliveries/${all[0]!.id}/redeliver`), 409);
   });
 
-  it('forgets delivered ones after 7 days, dead ones after 30', async () => {
+  it('loses delivered ones after 7 days and dead ones after 30', async () => {
     const { market, worker } = await sendingMarket(engine);
     const receiver = await Receiver.open((response, n) => void response.writeHead(n === 1 ? 410 : 200).end());
     const poster = await hooked(market, receiver);

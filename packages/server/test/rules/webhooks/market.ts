@@ -5,7 +5,7 @@ import { type Receiver, until } from '../../support/receiver.ts';
 
 export const privateNetworks = { PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true' };
 
-/** A market that sends, to receivers on this machine. */
+/** A market that sends webhooks to receivers on this machine. */
 export async function sendingMarket(engine: Engine, env: Record<string, string> = {}) {
   const market = await Market.fresh(engine, { PINCHWORK_INITIAL_CREDITS: '100000', ...privateNetworks, ...env });
   market.ctx.webhooks.start();
@@ -13,11 +13,11 @@ export async function sendingMarket(engine: Engine, env: Record<string, string> 
   return { market, worker };
 }
 
-/** An agent whose events go to a receiver. */
+/** An agent with a receiver as its webhook. */
 export const hooked = (market: Market, receiver: Receiver, webhook_secret?: string) =>
   market.register('hooked', { webhook_url: receiver.url, webhook_secret });
 
-/** Has so many events happen to an agent. */
+/** Causes `count` events for an agent. */
 export async function events(poster: Agent, worker: Agent, count = 1): Promise<void> {
   for (let i = 0; i < count; i++) await claimTask(poster, worker, { max_credits: 1 });
 }
@@ -26,7 +26,7 @@ export async function deliveries(agent: Agent, query = ''): Promise<DeliveryResp
   return (await agent.get(`/v1/me/webhook/deliveries?limit=100${query}`)).body.deliveries;
 }
 
-/** Waits until an agent's newest delivery is in a state. */
+/** Waits until an agent's newest delivery has a status. */
 export async function settled(agent: Agent, is: (delivery: DeliveryResponse) => boolean): Promise<DeliveryResponse> {
   let newest: DeliveryResponse | undefined;
   await until(async () => {
@@ -38,7 +38,7 @@ export async function settled(agent: Agent, is: (delivery: DeliveryResponse) => 
 
 export const attempted = (times: number) => (delivery: DeliveryResponse) => delivery.attempts.length >= times;
 
-/** Lets time pass. A server may be about to sleep until a time that has gone by then: hence the wake-up. */
+/** Moves time forward and wakes the deliverer, which may be about to sleep until a time in the past. */
 export function later(market: Market, ms: number): void {
   market.clock.advance(ms);
   market.ctx.webhooks.wake();

@@ -6,10 +6,10 @@ import { systemResolve } from '../../../src/rules/webhooks/address.ts';
 
 const typeA = 1;
 
-/** A name server that knows one address, has none of any other kind, and never answers for names that begin with "silent". */
+/** A name server with one IPv4 address for every name, except names that begin with "silent", which get no answer. */
 async function nameServer(): Promise<string> {
   const socket = createSocket('udp4', (question, { port, address }) => {
-    // After the header: the name, ended by an empty label, then two bytes each of type and class.
+    // After the header: the name, which an empty label ends, then two bytes each of type and class.
     const end = question.indexOf(0, 12) + 5;
     if (question.subarray(13).toString('latin1').startsWith('silent')) return;
     const isA = question.readUInt16BE(end - 4) === typeA;
@@ -24,7 +24,7 @@ async function nameServer(): Promise<string> {
   return `127.0.0.1:${socket.address().port}`;
 }
 
-it('names that nobody answers for hold up no other look-up, and end', async () => {
+it('look-ups of names without an answer delay no other look-up, and end', async () => {
   const server = await nameServer();
   const resolve = systemResolve({ allowPrivateNetworks: false }, () => [server]);
   let ended = 0;
@@ -35,13 +35,13 @@ it('names that nobody answers for hold up no other look-up, and end', async () =
     }),
   );
   expect(await resolve('hooks.example.com')).toEqual([{ address: '1.1.1.1', family: 4 }]);
-  // The system's own, which connections to the database go through.
+  // The system's own look-up, which connections to the database use.
   await lookup('localhost');
   expect(ended).toBe(0);
   for (const code of await Promise.all(silent)) expect(code).toBe('ETIMEOUT');
 });
 
-it('name servers that do not answer are read anew for the next look-up', async () => {
+it('the list of name servers is read again after one did not answer', async () => {
   const gone = createSocket('udp4').bind(0, '127.0.0.1');
   await once(gone, 'listening');
   const dead = `127.0.0.1:${gone.address().port}`;

@@ -4,7 +4,7 @@ import { type Place, Places } from '../../../src/rules/webhooks/places.ts';
 const fill = (places: Places, failing: 0 | 1): Place[] =>
   Array.from({ length: places.room(failing) }, () => places.take(failing));
 
-it('256 of those that turn out slow step aside, and one more for each of them that ends', () => {
+it('256 slow endpoints move aside, and another one for each that ends', () => {
   let heard = 0;
   const places = new Places(() => heard++);
   const aside: Place[] = [];
@@ -25,7 +25,7 @@ it('256 of those that turn out slow step aside, and one more for each of them th
   expect(places.room(0)).toBe(64);
 });
 
-it('those known to be bad have half of the places, and keep to them', () => {
+it('endpoints known to fail have half of the places, and stay in them', () => {
   const places = new Places(() => undefined);
   const bad = fill(places, 1);
   expect(bad).toHaveLength(32);

@@ -16,18 +16,18 @@ const answered = (statusCode: number | null, retryAfter?: string): Answer => ({
 });
 
 describe('a retry', () => {
-  it('comes five times as late as the one before, and an hour later at most', () => {
+  it('comes after five times the previous pause, at most an hour', () => {
     expect([1, 2, 3, 4, 5, 6, 7, 24].map((retry) => backoffMs(retry) / secondMs)).toEqual([
       1, 5, 25, 125, 625, 3_125, 3_600, 3_600,
     ]);
   });
 
-  it('is up to a quarter early or late, by chance', () => {
+  it('is up to a quarter early or late, at random', () => {
     const nextAt = (chance: number) => aftermath(row, answered(500), { now, maxRetries: 3, chance }).next_at! - now;
     expect([0, 0.5, 1].map(nextAt)).toEqual([750, 1_000, 1_250]);
   });
 
-  it('comes as often as the setting says', () => {
+  it('comes as often as the setting allows', () => {
     for (const maxRetries of [0, 1, 3, 24]) {
       let current = row;
       let tries = 0;
@@ -41,7 +41,7 @@ describe('a retry', () => {
     }
   });
 
-  it('never comes for a test, nor for what is gone', () => {
+  it('never comes for a test or after 410', () => {
     const status = (of: DeliveryRow, answer: Answer) => aftermath(of, answer, { now, maxRetries: 3, chance: 0 }).status;
     expect(status({ ...row, event: 'webhook_test', event_number: null }, answered(500))).toBe('dead');
     expect(status(row, answered(410))).toBe('dead');

@@ -26,7 +26,7 @@ function sending(policy = open, resolve: Resolve = at('127.0.0.1')) {
   return { clock, send };
 }
 
-/** Notes each address that a socket of this process sets out for. */
+/** Records each address that a socket of this process connects to. */
 function watchSockets(): string[] {
   const setOut: string[] = [];
   const { emit } = Socket.prototype;
@@ -38,7 +38,7 @@ function watchSockets(): string[] {
   return setOut;
 }
 
-/** A listener on every address of this machine that counts who comes. */
+/** A listener on every address of this machine that counts connections. */
 async function trap() {
   let caught = 0;
   const server = createServer((socket) => {
@@ -53,7 +53,7 @@ async function trap() {
 const refused = 'The address does not lead to a public host';
 
 describe('no connection is made', () => {
-  it('to a forbidden address, however the URL spells it and whatever DNS says', async () => {
+  it('to a forbidden address, in any spelling of the URL and with any answer of DNS', async () => {
     const { port, caught } = await trap();
     const setOut = watchSockets();
     const urls = [...hostile.map(({ url }) => url), ...forbiddenUrls];
@@ -62,7 +62,7 @@ describe('no connection is made', () => {
       const { send } = sending(strict, resolve);
       for (const url of urls) {
         const aimed = URL.canParse(url) ? new URL(url) : undefined;
-        // Where the trap is, if the URL has room for a port.
+        // The port of the trap, if the URL can have a port.
         if (aimed?.port === '') aimed.port = String(port);
         expect((await send(aimed?.href ?? url)).error, url).toBe(refused);
       }
@@ -71,7 +71,7 @@ describe('no connection is made', () => {
     expect(caught()).toBe(0);
   });
 
-  it('to a forbidden address that a good name leads to, alone or among good ones', async () => {
+  it('to a forbidden address that a good name resolves to, alone or among good ones', async () => {
     const { port, caught } = await trap();
     const setOut = watchSockets();
     for (const address of forbiddenAddresses) {
@@ -84,7 +84,7 @@ describe('no connection is made', () => {
     expect(caught()).toBe(0);
   });
 
-  it('to a forbidden address by the connections themselves, which is told nothing of URLs', async () => {
+  it('to a forbidden address by the connections themselves, without a check of the URL', async () => {
     const { port, caught } = await trap();
     const setOut = watchSockets();
     for (const address of forbiddenAddresses) {
@@ -100,14 +100,14 @@ describe('no connection is made', () => {
     expect(caught()).toBe(0);
   });
 
-  it('by http, nor to any of these, once the operator no longer allows it', async () => {
+  it('by http or to a private host once the operator no longer allows it', async () => {
     const receiver = await Receiver.open();
     expect((await sending(open).send(receiver.url)).error).toBeNull();
     expect((await sending(strict).send(receiver.url)).error).toBe(refused);
     expect(receiver.received).toHaveLength(1);
   });
 
-  it('to where a redirect leads', async () => {
+  it('to the target of a redirect', async () => {
     const inner = await Receiver.open();
     for (const status of [300, 301, 302, 303, 307, 308]) {
       const outer = await Receiver.open((response) => void response.writeHead(status, { location: inner.url }).end());
@@ -122,7 +122,7 @@ describe('no connection is made', () => {
 });
 
 describe('a connection goes to the address that was checked', () => {
-  it('also when the name leads elsewhere the next time', async () => {
+  it('even if the name resolves differently the next time', async () => {
     const receiver = await Receiver.open((response) => void response.writeHead(200, { connection: 'close' }).end());
     const elsewhere = ['127.0.0.1', '127.9.9.9'];
     let asked = 0;
@@ -133,7 +133,7 @@ describe('a connection goes to the address that was checked', () => {
     expect(setOut).toEqual([`127.0.0.1:${receiver.port}`]);
   });
 
-  it('while TLS asks for the name: another’s certificate, or one that nobody vouches for, does not do', async () => {
+  it('while TLS checks the name: a certificate for another name, or an untrusted one, fails', async () => {
     let names: (string | false | null | undefined)[] = [];
     const server = createTlsServer({ cert, key }, (_request, response) => void response.end());
     server.on('secureConnection', ({ servername }) => names.push(servername));
@@ -155,7 +155,7 @@ describe('a connection goes to the address that was checked', () => {
   });
 });
 
-/** Answers each connection with these bytes, again and again if that is asked for. */
+/** Answers each connection with these bytes, repeatedly if asked to. */
 async function raw(head: string, drip?: string, pauseMs = 0) {
   const closed = Promise.withResolvers<undefined>();
   let drips = 0;
@@ -200,14 +200,14 @@ describe('an answer', () => {
     expect((await sending().send(url)).error).toBe(error);
   });
 
-  it('without an end is cut off; its status counts', async () => {
+  it('without an end is cut off, and its status counts', async () => {
     const { url, closed } = await raw(chunked, `400\r\n${'x'.repeat(1024)}\r\n`);
     const { statusCode, error } = await sending().send(url);
     expect({ statusCode, error }).toEqual({ statusCode: 200, error: null });
     await closed;
   });
 
-  it('whose headers have no end is cut off', async () => {
+  it('with endless headers is cut off', async () => {
     const { url, closed } = await raw('HTTP/1.1 200 OK\r\n', `x-more: ${'x'.repeat(1000)}\r\n`);
     expect((await sending().send(url)).error).toBe('The headers of the answer are too long (HPE_HEADER_OVERFLOW)');
     await closed;
@@ -218,7 +218,7 @@ describe('an answer', () => {
     ['its body', chunked, '1\r\nx\r\n', 3],
     ['provisional answers', '', 'HTTP/1.1 102 Processing\r\n\r\n', 10],
     ['nothing', '', '', 45],
-  ])('that drips in has its time in all: %s', async (_, head, drip, timeoutSeconds) => {
+  ])('that arrives slowly has the time limit of the whole exchange: %s', async (_, head, drip, timeoutSeconds) => {
     const { url, closed, drips } = await raw(head, drip, 10);
     const { clock, send } = sending({ ...open, timeoutSeconds });
     let answered: Answer | undefined;
@@ -234,7 +234,7 @@ describe('an answer', () => {
     await closed;
   });
 
-  it('that never comes has a reason that its owner can read', async () => {
+  it('that never comes has a readable reason', async () => {
     const { url } = await raw('');
     const { port } = new URL(url);
     const closed = await trap();

@@ -10,7 +10,7 @@ import { attempted, deliveries, events, hooked, later, privateNetworks, sendingM
 const timeoutMs = 10 * secondMs;
 
 onBothEngines('endpoints that hang or are down', (engine) => {
-  it('cost the others nothing: those are served while the clock stands still', async () => {
+  it('do not delay the others, which are served while the clock stands still', async () => {
     const { market, worker } = await sendingMarket(engine);
     const [hanging, down, sound] = [await Receiver.open(hang), await Receiver.open(), await Receiver.open()];
     down.close();
@@ -20,13 +20,13 @@ onBothEngines('endpoints that hang or are down', (engine) => {
     const good = await Promise.all(Array.from({ length: 20 }, () => hooked(market, sound)));
     for (const agent of good) await events(agent, worker, 2);
     await until(() => sound.received.length === 40);
-    // One at a time to each, and no time has passed that could have ended any.
+    // One delivery at a time to each; none can have timed out, because the clock stands still.
     expect(hanging.received).toHaveLength(20);
     for (const agent of good) await until(async () => (await deliveries(agent, '&status=delivered')).length === 2);
     expect((await market.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
   });
 
-  it('hold the others up for two seconds when so many begin to that there is room for no more', async () => {
+  it('delay the others for two seconds if they take all places at once', async () => {
     const { market, worker } = await sendingMarket(engine);
     const [hanging, sound] = [await Receiver.open(hang), await Receiver.open()];
     const crowd = await Promise.all(Array.from({ length: 64 }, () => hooked(market, hanging)));
@@ -39,7 +39,7 @@ onBothEngines('endpoints that hang or are down', (engine) => {
     expect(sound.received).toHaveLength(0);
     market.clock.advance(1);
     await until(() => sound.received.length === 10);
-    // The attempts go on meanwhile, and what comes of them is written.
+    // The attempts continue meanwhile, and their outcomes are written.
     later(market, timeoutMs - 2 * secondMs);
     for (const agent of crowd) {
       await until(async () => (await deliveries(agent)).some(({ attempts }) => attempts.length === 1));
@@ -47,13 +47,13 @@ onBothEngines('endpoints that hang or are down', (engine) => {
     expect((await market.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
   });
 
-  it('find room for at most half of what is sent at once, however many they are', async () => {
+  it('get at most half of the places, however many they are', async () => {
     const { market, worker } = await sendingMarket(engine);
     const [hanging, sound] = [await Receiver.open(hang), await Receiver.open()];
     const bad = await Promise.all(Array.from({ length: 70 }, () => hooked(market, hanging)));
     for (const agent of bad) await events(agent, worker);
     await until(() => hanging.received.length === 64);
-    // The first of them time out, which makes room for the rest; then all are known.
+    // The first of them time out, which makes room for the rest; then all are known to fail.
     later(market, timeoutMs);
     await until(() => hanging.received.length >= 70);
     later(market, timeoutMs);
@@ -74,7 +74,7 @@ onBothEngines('endpoints that hang or are down', (engine) => {
 });
 
 onBothEngines('receivers that accept everything, but slowly,', (engine) => {
-  it('find room for at most half of what is sent at once', async () => {
+  it('get at most half of the places', async () => {
     const { market, worker } = await sendingMarket(engine);
     const held: ServerResponse[] = [];
     const [slow, sound] = [await Receiver.open((response) => void held.push(response)), await Receiver.open()];
@@ -83,7 +83,7 @@ onBothEngines('receivers that accept everything, but slowly,', (engine) => {
     await until(() => held.length === 40);
     later(market, 2 * secondMs + 1);
     for (const response of held) response.end();
-    // All are known now. Each has one more to be sent; 32 of them are.
+    // All are known to be slow now. Each has another delivery; 32 of them are sent.
     await until(() => {
       market.ctx.webhooks.wake();
       return held.length === 40 + 32;
@@ -95,7 +95,7 @@ onBothEngines('receivers that accept everything, but slowly,', (engine) => {
   });
 });
 
-it('a turn ends after ten seconds, however quick each answer is', async () => {
+it('a turn ends after ten seconds, even if each answer is fast', async () => {
   const { market, worker } = await sendingMarket(sqlite);
   let held: ServerResponse[] = [];
   const [busy, sound] = [await Receiver.open((response) => void held.push(response)), await Receiver.open()];
@@ -115,7 +115,7 @@ it('a turn ends after ten seconds, however quick each answer is', async () => {
   expect(busy.received.length).toBeLessThan(64 * 8);
 });
 
-it('tests are sent 32 at once, and one more is refused', async () => {
+it('at most 32 tests are sent at once, and another one is refused', async () => {
   const { market } = await sendingMarket(sqlite);
   const held: ServerResponse[] = [];
   const agent = await hooked(market, await Receiver.open((response) => void held.push(response)));
@@ -131,7 +131,7 @@ it('tests are sent 32 at once, and one more is refused', async () => {
   expect((await again).body.status).toBe('delivered');
 });
 
-/** Opens a further server on the same database, with a clock of its own. */
+/** Opens another server on the same database, with a clock of its own. */
 async function another(url: string, clock: ManualClock, env: Record<string, string> = {}): Promise<Market> {
   const market = await Market.open(url, { ...privateNetworks, PINCHWORK_INITIAL_CREDITS: '100000', ...env }, clock);
   onTestFinished(() => market.close());
@@ -144,7 +144,7 @@ itOnPostgres('several servers share the deliveries, and send none twice', async 
   const patient = { PINCHWORK_WEBHOOK_TIMEOUT_SECONDS: '300' };
   const open = () => another(url, clock, patient);
   const nodes = [await open(), await open(), await open()];
-  // Nobody is answered until more is under way than one server sends at once.
+  // No request is answered until more are in progress than one server sends at once.
   const held: ServerResponse[] = [];
   const receiver = await Receiver.open((response) => void held.push(response));
   const [market] = nodes as [Market];
@@ -157,7 +157,7 @@ itOnPostgres('several servers share the deliveries, and send none twice', async 
     ctx.webhooks.start();
   }
   await until(() => {
-    // Who found nothing looks again after a second; nothing times out before 300 s.
+    // A server that found nothing looks again after a second; nothing times out before 300 s.
     clock.advance(20);
     return held.length === 70;
   });
@@ -193,14 +193,14 @@ itOnPostgres.each([
   expect(alive.clock.now()).toBeLessThan(begin + hourMs / 2);
   const numbers = receiver.received.map(({ headers }) => headers['x-pinchwork-event-number']);
   expect(numbers).toEqual(['1', '1', '2', '3']);
-  // It comes to itself, and spoils nothing.
+  // It resumes, and does no damage.
   frozen.clock.advance(timeoutMs);
   await frozen.ctx.webhooks.stop();
   expect(await deliveries(agent, '&status=delivered')).toHaveLength(3);
   expect((await alive.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
 });
 
-/** Its time can be set while no alarm hears of it: those count what has really gone by. */
+/** A clock whose time can be set without running timers, which count real time. */
 class SettableClock extends ManualClock {
   #offset = 0;
 
@@ -213,8 +213,8 @@ class SettableClock extends ManualClock {
   }
 }
 
-onBothEngines('a server whose lease is over before the attempt is', (engine) => {
-  it('begins a second turn, after which the first sends nothing more and writes no outcome', async () => {
+onBothEngines('a server whose lease ends before its attempt', (engine) => {
+  it('starts a second turn, after which the first sends nothing more and writes no outcome', async () => {
     const clock = new SettableClock();
     const market = await another(await engine.marketUrl(), clock);
     market.ctx.webhooks.start();
@@ -230,7 +230,7 @@ onBothEngines('a server whose lease is over before the attempt is', (engine) => 
     const outcomes: string[] = [];
     market.ctx.webhooks.observe((outcome) => outcomes.push(outcome));
     held[0]!.end();
-    // Whatever the first turn has written or chosen was under way before this.
+    // The first turn has finished its transaction before this.
     const other = await hooked(market, sound);
     await events(other, worker);
     await settled(other, attempted(1));
@@ -246,7 +246,7 @@ onBothEngines('a server whose lease is over before the attempt is', (engine) => 
 });
 
 onBothEngines('a lease', (engine) => {
-  it.each([3, 40])('lasts for an attempt of %i seconds and five more', async (timeoutSeconds) => {
+  it.each([3, 40])('lasts for an attempt of %i seconds plus five seconds', async (timeoutSeconds) => {
     const { market, worker } = await sendingMarket(engine, {
       PINCHWORK_WEBHOOK_TIMEOUT_SECONDS: String(timeoutSeconds),
     });
@@ -272,7 +272,7 @@ onBothEngines('a lease', (engine) => {
     await until(() => held.length === 6);
     expect(market.clock.now()).toBeGreaterThan(firstLeaseEnds);
     market.ctx.webhooks.wake();
-    // Whatever else was due has been taken before this.
+    // All other due endpoints have been taken before this.
     await events(await hooked(market, sound), worker);
     await until(() => sound.received.length === 1);
     expect(held).toHaveLength(6);
@@ -284,7 +284,7 @@ onBothEngines('a lease', (engine) => {
   });
 });
 
-it('leases that a killed server left on an embedded database end with the next start', async () => {
+it('leases of a killed server on an embedded database end at the next start', async () => {
   const { market, agent, receiver } = await leased();
   market.ctx.webhooks.start();
   await until(() => receiver.received.length === 1);
@@ -303,7 +303,7 @@ async function leased(): Promise<{ market: Market; agent: Agent; receiver: Recei
 }
 
 onBothEngines('a server that stops', (engine) => {
-  it('breaks off what it is sending, and leaves it due at once', async () => {
+  it('aborts its attempts, and leaves their deliveries due', async () => {
     const { market, worker } = await sendingMarket(engine);
     const receiver = await Receiver.open(hang);
     const agent = await hooked(market, receiver);

@@ -15,7 +15,7 @@ async function finish(poster: Agent, worker: Agent, rating: number | undefined, 
   expect((await poster.post(`/v1/tasks/${id}/approve`, { rating })).status).toBe(200);
 }
 
-/** Ada has the best ratings, Bob the most tasks, Cleo none of either. */
+/** Ada has the best ratings, Bob the most tasks, Cleo neither. */
 async function village(engine: Engine) {
   const market = await Market.fresh(engine, { PINCHWORK_INITIAL_CREDITS: '1000' });
   const ada = await market.register('Ada', { good_at: 'Python and 100% pure_maths' });
@@ -29,7 +29,7 @@ async function village(engine: Engine) {
 }
 
 onBothEngines('the directory of agents', (engine) => {
-  it('shows everybody what everybody may know, and nothing else', async () => {
+  it('shows only public fields, to anybody', async () => {
     const { market, ada } = await village(engine);
     const { body, status } = await get(market, '/v1/agents');
     expect(status).toBe(200);
@@ -122,7 +122,7 @@ onBothEngines('the directory of agents', (engine) => {
     expectError(await get(market, `/v1/agents?sort_by=${other}&cursor=${body.next_cursor}`), 400);
   });
 
-  it('goes on until it has looked at everybody, and says so when it has not', async () => {
+  it('continues until all agents are examined, and sets search_partial until then', async () => {
     const market = await Market.fresh(engine);
     const each = `with recursive n (i) as (select 1 union all select i + 1 from n where i < 4500)`;
     const id = `'ag-' || substr('000000000000' || i, length('000000000000' || i) - 11)`;
@@ -141,7 +141,7 @@ onBothEngines('the directory of agents', (engine) => {
       }
       expect(found).toEqual([4100, 3100, 2100, 1100, 100].map((i) => `Agent ${i}`));
     }
-    // When too much is looked for at once it ends early; what is left of an offset goes on with the cursor.
+    // It ends early if too many searches run at once; the cursor holds the rest of the offset.
     const { runApart } = market.ctx.db;
     market.ctx.db.runApart = () => Promise.reject(overloaded());
     const { body } = await get(market, '/v1/agents?search=needle&offset=2');
@@ -157,7 +157,7 @@ onBothEngines('the directory of agents', (engine) => {
     expect((await get(market, '/v1/agents?search=hay')).body).toMatchObject({ total_capped: true });
   });
 
-  it('finds everybody who bears a rare tag, wherever they stand', async () => {
+  it('finds all agents with a rare tag, anywhere in the list', async () => {
     const { market } = await village(engine);
     const each = `with recursive n (i) as (select 1 union all select i + 1 from n where i < 4500)`;
     const id = `'ag-' || substr('zzzzzzzzzzzz' || i, length('zzzzzzzzzzzz' || i) - 11)`;
@@ -170,7 +170,7 @@ onBothEngines('the directory of agents', (engine) => {
     expect((await get(market, '/v1/agents?tags=maths')).body).toMatchObject({ total: 1_000, total_capped: true });
   });
 
-  it('leaves out who is suspended, and shows no profile of them', async () => {
+  it('leaves out suspended agents, and does not show their profiles', async () => {
     const { market, ada } = await village(engine);
     await market.admin.post('/v1/admin/agents/suspend', { agent_id: ada.id, suspended: true });
     expect(await find(market, '')).toEqual(['Bob', 'Cleo']);
@@ -180,7 +180,7 @@ onBothEngines('the directory of agents', (engine) => {
     expect(await find(market, '')).toEqual(['Ada', 'Bob', 'Cleo']);
   });
 
-  it('follows a profile that changes', async () => {
+  it('shows a changed profile', async () => {
     const { market, cleo } = await village(engine);
     await cleo.patch('/v1/me', { good_at: 'Knitting' });
     expect(await find(market, '?search=knit')).toEqual(['Cleo']);
@@ -193,7 +193,7 @@ onBothEngines('the directory of agents', (engine) => {
 });
 
 onBothEngines("an agent's public profile", (engine) => {
-  it('tells its reputation in all and per tag, null where it is unrated', async () => {
+  it('shows reputation in total and per tag, null where unrated', async () => {
     const { market, ada, bob, cleo } = await village(engine);
     expect((await get(market, `/v1/agents/${ada.id}`)).body).toEqual({
       id: ada.id,
@@ -218,7 +218,7 @@ onBothEngines("an agent's public profile", (engine) => {
     });
   });
 
-  it('tells the tags that were read out of its text last, however many were before, and none that is forgotten', async () => {
+  it('shows the tags that were extracted last, and none that were removed, after any number of changes', async () => {
     const market = await Market.fresh(engine);
     const helper = await registerHelper(market);
     const agent = await market.register('agent', { good_at: 'first' });
@@ -235,7 +235,7 @@ onBothEngines("an agent's public profile", (engine) => {
     expect(await engine.query(market.url, 'select * from agent_tags')).toEqual([]);
   });
 
-  it('tells what it can do, whatever else it was rated for, and keeps ratings when what it can do is forgotten', async () => {
+  it('shows capability tags whatever other ratings there are, and keeps ratings of removed tags', async () => {
     const market = await Market.fresh(engine, { PINCHWORK_INITIAL_CREDITS: '1000' });
     const helper = await registerHelper(market);
     const agent = await market.register('agent', { good_at: 'art' });
@@ -260,7 +260,7 @@ onBothEngines("an agent's public profile", (engine) => {
   });
 
   it.each(['ag-000000000000', 'ag-', 'odd', 'tk-000000000000', 'x'.repeat(1_000)])(
-    'is not there for %s',
+    'does not exist for %s',
     async (id) => {
       const market = await Market.fresh(engine);
       expect(expectError(await get(market, `/v1/agents/${id}`), 404)).toBe('Agent not found');

@@ -4,7 +4,7 @@ import { expectError } from '../../support/errors.ts';
 import { claimTask, Market } from '../../support/market.ts';
 
 onBothEngines("an agent's profile", (engine) => {
-  it('keeps what is not given, and clears what is null', async () => {
+  it('keeps fields that are left out, and clears fields that are null', async () => {
     const market = await Market.fresh(engine, { PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true' });
     const agent = await market.register('agent', { good_at: 'counting', webhook_url: 'http://127.0.0.1:9/' });
     const changed = (await agent.patch('/v1/me', { accepts_system_tasks: true })).body;
@@ -19,7 +19,7 @@ onBothEngines("an agent's profile", (engine) => {
     expect((await agent.get('/v1/me')).body).toEqual(cleared);
   });
 
-  it('takes a secret of the form whsec_… with a key in it alone', async () => {
+  it('accepts a whsec_… secret only if it holds a key', async () => {
     const market = await Market.fresh(engine);
     const agent = await market.register('agent');
     const set = (webhook_secret: string) => agent.patch('/v1/me', { webhook_secret });
@@ -49,7 +49,7 @@ onBothEngines("an agent's profile", (engine) => {
     }
   });
 
-  it('shows balance and escrow of the same moment', async () => {
+  it('shows balance and escrow of one moment', async () => {
     const market = await Market.fresh(engine);
     const poster = await market.register('poster');
     const sums = new Set<number>();
@@ -69,7 +69,7 @@ onBothEngines("an agent's profile", (engine) => {
     expect([...sums]).toEqual([100]);
   });
 
-  it("lists no task that was somebody else's by the time it was read", async () => {
+  it("does not list a task that was another agent's when it was read", async () => {
     const market = await Market.fresh(engine);
     const [poster, worker, other] = [
       await market.register('p'),

@@ -19,7 +19,7 @@ async function earn(poster: Agent, worker: Agent, charged: number, fields: objec
 }
 
 onBothEngines("an agent's stats", (engine) => {
-  it('are all there before anything has happened', async () => {
+  it('have all fields before anything has happened', async () => {
     const { worker } = await open(engine);
     expect(await stats(worker)).toEqual({
       total_earned: 0,
@@ -33,7 +33,7 @@ onBothEngines("an agent's stats", (engine) => {
     });
   });
 
-  it('tell earnings after fees, fees, what was spent, and the mean charge', async () => {
+  it('have earnings after fees, fees, spending and the mean charge', async () => {
     const { poster, worker } = await open(engine);
     await earn(poster, worker, 15);
     await earn(poster, worker, 20);
@@ -47,7 +47,7 @@ onBothEngines("an agent's stats", (engine) => {
     expect(await stats(poster)).toMatchObject({ total_earned: 7, total_fees_paid: 0, total_spent: 35 });
   });
 
-  it('tell which part of the reviewed deliveries was approved', async () => {
+  it('have the rate of approved among reviewed deliveries', async () => {
     const { market, poster, worker } = await open(engine);
     const id = await deliverTask(poster, worker);
     expect((await stats(worker)).approval_rate).toBeNull();
@@ -62,7 +62,7 @@ onBothEngines("an agent's stats", (engine) => {
     expect((await stats(poster)).approval_rate).toBeNull();
   });
 
-  it('count tasks and earnings per tag, whatever its case, the most used first', async () => {
+  it('count tasks and earnings per tag, ignoring case, most used first', async () => {
     const { poster, worker } = await open(engine);
     await earn(poster, worker, 10, { tags: ['Sums', 'rare'] });
     await earn(poster, worker, 20, { tags: ['sums'] });
@@ -72,7 +72,7 @@ onBothEngines("an agent's stats", (engine) => {
     ]);
   });
 
-  it('tell what was earned in exactly the last 7 and 30 days', async () => {
+  it('have the earnings of exactly the last 7 and 30 days', async () => {
     const { market, poster, worker } = await open(engine);
     await earn(poster, worker, 10);
     expect(await stats(worker)).toMatchObject({ recent_7d_earned: 9, recent_30d_earned: 9 });
@@ -85,7 +85,7 @@ onBothEngines("an agent's stats", (engine) => {
     expect(await stats(worker)).toMatchObject({ total_earned: 27, recent_7d_earned: 0, recent_30d_earned: 18 });
   });
 
-  it('lose nothing to a clock that runs behind the one before it', async () => {
+  it('lose nothing if the clock runs behind the previous one', async () => {
     const { market, poster, worker } = await open(engine);
     await earn(poster, worker, 10);
     market.clock.advance(-500);
@@ -95,7 +95,7 @@ onBothEngines("an agent's stats", (engine) => {
     expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, broken: [] });
   });
 
-  it('leave out what was cancelled, expired or never reviewed', async () => {
+  it('leave out tasks that were cancelled, expired or never reviewed', async () => {
     const { market, poster, worker } = await open(engine);
     await poster.post(`/v1/tasks/${await postTask(poster, { tags: ['lost'] })}/cancel`);
     await postTask(poster, { deadline_minutes: 1 });

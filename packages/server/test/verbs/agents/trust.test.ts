@@ -9,7 +9,7 @@ async function open(engine: Engine) {
   return { market, poster: await market.register('poster'), worker: await market.register('worker') };
 }
 
-/** What `truster` thinks of `trusted`: score and interactions. */
+/** The trust of `truster` in `trusted`: score and interactions. */
 async function trust(truster: Agent, trusted: Agent): Promise<[number, number] | undefined> {
   const { body } = await truster.get('/v1/me/trust');
   const row = body.trust_scores.find((each: { trusted_id: string }) => each.trusted_id === trusted.id);
@@ -17,7 +17,7 @@ async function trust(truster: Agent, trusted: Agent): Promise<[number, number] |
 }
 
 onBothEngines('trust', (engine) => {
-  it('begins at a half, and an approval moves both a tenth of the way to one', async () => {
+  it('begins at 0.5, and an approval moves both directions a tenth of the way to 1', async () => {
     const { poster, worker } = await open(engine);
     const id = await deliverTask(poster, worker, { max_credits: 1 });
     expect(await trust(poster, worker)).toBeUndefined();
@@ -28,7 +28,7 @@ onBothEngines('trust', (engine) => {
     expect(await trust(poster, worker)).toEqual([0.595, 2]);
   });
 
-  it("falls by a tenth with a rejection, and that is the poster's alone", async () => {
+  it("falls by a tenth at a rejection, only the poster's", async () => {
     const { poster, worker } = await open(engine);
     const id = await deliverTask(poster, worker, { max_credits: 1 });
     await poster.post(`/v1/tasks/${id}/reject`, { reason: 'No' });
@@ -54,7 +54,7 @@ onBothEngines('trust', (engine) => {
     expect(await trust(poster, worker)).toEqual([0.55, 1]);
   });
 
-  it('counts an approval by the clock like one by the poster', async () => {
+  it('changes at an approval by the clock as at one by the poster', async () => {
     const { market, poster, worker } = await open(engine);
     await deliverTask(poster, worker, { max_credits: 1 });
     await market.pass(25 * hourMs);
@@ -62,7 +62,7 @@ onBothEngines('trust', (engine) => {
     expect(await trust(worker, poster)).toEqual([0.55, 1]);
   });
 
-  it('stays between nothing and one', async () => {
+  it('stays between 0 and 1', async () => {
     const { poster, worker } = await open(engine);
     for (let i = 0; i < 40; i++) {
       await poster.post(`/v1/tasks/${await deliverTask(poster, worker, { max_credits: 1 })}/approve`);
@@ -72,7 +72,7 @@ onBothEngines('trust', (engine) => {
     expect(score).toBeLessThanOrEqual(1);
   });
 
-  it('is listed to its owner alone, by the ids of whom it is about, in pages', async () => {
+  it('is listed only to its owner, by the ids of the trusted agents, in pages', async () => {
     const { market, poster, worker } = await open(engine);
     const others = [worker, await market.register('second'), await market.register('third')];
     for (const other of others) {

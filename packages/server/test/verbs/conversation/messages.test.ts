@@ -19,7 +19,7 @@ const texts = async (agent: Agent, task: string) =>
   (await agent.get(`/v1/tasks/${task}/messages`)).body.messages.map((row: { message: string }) => row.message);
 
 onBothEngines('a message', (engine) => {
-  it('goes to the other party, while the task is claimed and while it is delivered', async () => {
+  it('goes to the other party while the task is claimed or delivered', async () => {
     const { market, poster, worker } = await open(engine);
     const task = await claimTask(poster, worker);
     const sent = await send(worker, task, 'Half done');
@@ -46,7 +46,7 @@ onBothEngines('a message', (engine) => {
     expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, broken: [] });
   });
 
-  it('asks first for the state, then who sends it', async () => {
+  it('checks the state before the role of the sender', async () => {
     const { market, poster, worker, other } = await open(engine);
     const posted = await postTask(poster);
     const claimed = await claimTask(poster, worker, { claim_timeout_minutes: 10 });
@@ -62,7 +62,7 @@ onBothEngines('a message', (engine) => {
     expect(await texts(poster, claimed)).toEqual([]);
   });
 
-  it('belongs to a claim: a later worker does not see it, the former one still does', async () => {
+  it('belongs to a claim: the former worker still sees it, a later one does not', async () => {
     const { poster, worker, other, market } = await open(engine);
     const task = await claimTask(poster, worker);
     await send(worker, task, 'first worker');
@@ -102,7 +102,7 @@ onBothEngines('a message', (engine) => {
     expect((await worker.get(`/v1/tasks/${task}/messages?offset=6`)).body.messages).toHaveLength(1);
   });
 
-  it('sent while its claim ends is either of that claim or refused', async () => {
+  it('sent while its claim ends either belongs to that claim or is refused', async () => {
     const { market, poster, worker } = await open(engine);
     for (let i = 0; i < 5; i++) {
       const task = await claimTask(poster, worker, { max_credits: 1 });

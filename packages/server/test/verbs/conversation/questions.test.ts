@@ -20,7 +20,7 @@ async function open(engine: Engine) {
 }
 
 onBothEngines('a question', (engine) => {
-  it('is asked about a posted task, shown to everybody, and answered once by the poster', async () => {
+  it('is asked about a posted task, shown to all agents, and answered once by the poster', async () => {
     const { market, poster, asker, other, events } = await open(engine);
     const task = await postTask(poster);
     const asked = await asker.post(`/v1/tasks/${task}/questions`, { question: 'In base ten?' });
@@ -58,7 +58,7 @@ onBothEngines('a question', (engine) => {
     expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, broken: [] });
   });
 
-  it('is taken as plain text, and so is its answer', async () => {
+  it('and its answer may be sent as plain text', async () => {
     const { poster, asker } = await open(engine);
     const task = await postTask(poster);
     const { id } = (await asker.post(`/v1/tasks/${task}/questions`, 'In base ten?')).body;
@@ -66,7 +66,7 @@ onBothEngines('a question', (engine) => {
     expect(body).toMatchObject({ question: 'In base ten?', answer: 'Yes' });
   });
 
-  it('is refused to the poster, off the board, and once the time has run out', async () => {
+  it('is refused from the poster, off the board, and after the deadline', async () => {
     const { market, poster, asker, other } = await open(engine);
     const claimed = await claimTask(poster, other);
     const due = await postTask(poster, { deadline_minutes: 1 });
@@ -78,7 +78,7 @@ onBothEngines('a question', (engine) => {
     expectError(await asker.post('/v1/tasks/tk-000000000000/questions', { question: 'Why?' }), 404);
   });
 
-  it('waits in line with at most four others, however many ask at once', async () => {
+  it('waits with at most four others, however many agents ask at once', async () => {
     const { market, poster, asker } = await open(engine);
     const task = await postTask(poster);
     const ask = () => asker.post(`/v1/tasks/${task}/questions`, { question: 'Why?' });
@@ -109,7 +109,7 @@ onBothEngines('a question', (engine) => {
     expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, broken: [] });
   });
 
-  it('is answered by the poster alone, and only where it was asked', async () => {
+  it('is answered only by the poster, and only under its own task', async () => {
     const { poster, asker, other } = await open(engine);
     const [task, elsewhere] = [await postTask(poster), await postTask(poster)];
     const { id } = (await asker.post(`/v1/tasks/${task}/questions`, { question: 'Why?' })).body;
@@ -124,7 +124,7 @@ onBothEngines('a question', (engine) => {
     expectError(await poster.post(`/v1/tasks/tk-000000000000/questions/${id}/answer`, { answer: 'So' }), 404);
   });
 
-  it('can still be answered after the claim, and is then read by the parties and its asker alone', async () => {
+  it('can still be answered after the claim, and is then visible only to the parties and its asker', async () => {
     const { poster, asker, other, market } = await open(engine);
     const second = await market.register('second asker');
     const task = await postTask(poster);
@@ -142,7 +142,7 @@ onBothEngines('a question', (engine) => {
     expect(expectError(await stranger.get(`/v1/tasks/${task}/questions`), 404)).toBe('Task not found');
   });
 
-  it('about a task of a suspended poster is about nothing', async () => {
+  it('about a task of a suspended poster gets not_found', async () => {
     const { market, poster, asker } = await open(engine);
     const task = await postTask(poster);
     await asker.post(`/v1/tasks/${task}/questions`, { question: 'Why?' });

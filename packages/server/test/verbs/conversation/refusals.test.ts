@@ -16,8 +16,8 @@ async function open(engine: Engine) {
   return { market, poster, worker, other };
 }
 
-onBothEngines('talk that is refused', (engine) => {
-  it('changes nothing, and tells nobody', async () => {
+onBothEngines('a refused question or message', (engine) => {
+  it('changes nothing, and causes no event', async () => {
     const { market, poster, worker, other } = await open(engine);
     const posted = `/v1/tasks/${await postTask(poster)}`;
     const claimed = `/v1/tasks/${await claimTask(poster, worker)}`;
@@ -48,13 +48,13 @@ onBothEngines('talk that is refused', (engine) => {
     expect(await readTables(market.url)).toEqual(before);
   });
 
-  it('by one limit does not stand in the way of what is left: an answer makes room', async () => {
+  it('at the limit of open questions succeeds after an answer has made room', async () => {
     const { poster, other } = await open(engine);
     const task = `/v1/tasks/${await postTask(poster)}`;
     const ask = () => other.post(`${task}/questions`, { question: 'Why?' });
     const ids: string[] = [];
     for (let i = 0; i < limits.openQuestions; i++) ids.push((await ask()).body.id);
-    // All at once: each answer makes room for one question, and no more than that.
+    // All at once: each answer makes room for exactly one question.
     const replies = await Promise.all([
       ...ids.map((id) => poster.post(`${task}/questions/${id}/answer`, { answer: 'So' })),
       ...Array.from({ length: 20 }, ask),
@@ -70,7 +70,7 @@ onBothEngines('talk that is refused', (engine) => {
 });
 
 onBothEngines('any text', (engine) => {
-  it('comes back from questions, answers, messages and reports as it was sent', async () => {
+  it('is returned unchanged from questions, answers, messages and reports', async () => {
     const { market, poster, worker } = await open(engine);
     const posted = `/v1/tasks/${await postTask(poster)}`;
     const claimed = `/v1/tasks/${await claimTask(poster, worker)}`;

@@ -14,7 +14,7 @@ async function open(engine: Engine) {
 }
 
 onBothEngines('a report', (engine) => {
-  it('is made by anybody while the task is on the board, later by its parties', async () => {
+  it('is accepted from any agent while the task is on the board, later from its parties', async () => {
     const { market, poster, worker, other } = await open(engine);
     const task = await postTask(poster, { max_credits: 5 });
     const reported = await other.post(`/v1/tasks/${task}/report`, { reason: 'Spam' });
@@ -63,7 +63,7 @@ onBothEngines('a report', (engine) => {
     expectError(await poster.get('/v1/admin/reports'), 403);
   });
 
-  it('is decided by the operator, who may think again', async () => {
+  it('is decided by the operator, and can be decided again', async () => {
     const { market, poster, other } = await open(engine);
     const { report_id } = (await other.post(`/v1/tasks/${await postTask(poster)}/report`, { reason: 'Spam' })).body;
     const decide = (body: object) => market.admin.post(`/v1/admin/reports/${report_id}`, body);
@@ -83,7 +83,7 @@ onBothEngines('a report', (engine) => {
 });
 
 onBothEngines("the operator's log", (engine) => {
-  it('tells who did what, when, and what it was before and after; once', async () => {
+  it('has one row per action with actor, time, before and after', async () => {
     const { market, poster, worker, other } = await open(engine);
     const task = await claimTask(poster, worker);
     const { report_id } = (await poster.post(`/v1/tasks/${task}/report`, { reason: 'Spam' })).body;
@@ -95,7 +95,7 @@ onBothEngines("the operator's log", (engine) => {
     await admin.post('/v1/admin/agents/suspend', { agent_id: worker.id, suspended: true, reason: 'spam' });
     await admin.post('/v1/admin/agents/suspend', { agent_id: worker.id, suspended: false });
     await admin.post(`/v1/admin/reports/${report_id}`, { status: 'resolved', note: 'Warned' });
-    // What was refused is not there.
+    // Refused actions are not in the log.
     await admin.post('/v1/admin/credits/grant', { agent_id: 'ag-000000000000', amount: 7 });
     await admin.post('/v1/admin/credits/grant', { agent_id: other.id, amount: 0 });
 

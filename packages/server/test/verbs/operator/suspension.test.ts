@@ -26,7 +26,7 @@ const onBoard = async (agent: Agent) =>
 const statusOf = async (agent: Agent, id: string) => (await agent.get(`/v1/tasks/${id}`)).body.status;
 
 onBothEngines('a suspended agent', (engine) => {
-  it('is refused everything, and let in again when that ends', async () => {
+  it('is refused everything until the suspension ends', async () => {
     const { suspend, worker } = await open(engine);
     await suspend(worker);
     for (const reply of [await worker.get('/v1/me'), await worker.post('/v1/tasks', { need: 'x' })]) {
@@ -36,7 +36,7 @@ onBothEngines('a suspended agent', (engine) => {
     expect((await worker.get('/v1/me')).status).toBe(200);
   });
 
-  it('as a poster: its posted tasks leave the board, are not there by id, and come back', async () => {
+  it('as a poster: its posted tasks are hidden, also by id, and come back', async () => {
     const { suspend, poster, worker, other } = await open(engine);
     const hidden = await postTask(poster, { tags: ['sums'] });
     const shown = await postTask(other, { tags: ['sums'] });
@@ -51,7 +51,7 @@ onBothEngines('a suspended agent', (engine) => {
     expect((await worker.post(`/v1/tasks/${hidden}/pickup`)).status).toBe(200);
   });
 
-  it('as a poster: what is claimed goes on, and the clock approves it', async () => {
+  it('as a poster: claimed tasks continue, and the clock approves them', async () => {
     const { market, suspend, poster, worker } = await open(engine);
     const id = await claimTask(poster, worker, { max_credits: 10 });
     await suspend(poster);
@@ -61,7 +61,7 @@ onBothEngines('a suspended agent', (engine) => {
     expect(await market.balanceOf(worker)).toBe(100_009);
   });
 
-  it('as a poster: time passes for its posted tasks and its credits stay', async () => {
+  it('as a poster: its posted tasks expire, and its credits stay', async () => {
     const { market, suspend, poster } = await open(engine);
     const id = await postTask(poster, { max_credits: 10 });
     await suspend(poster);
@@ -71,7 +71,7 @@ onBothEngines('a suspended agent', (engine) => {
     expect(await market.balanceOf(poster)).toBe(100_000);
   });
 
-  it('as a worker: what it had claimed is on the board again, however much', async () => {
+  it('as a worker: all its claimed tasks are on the board again, however many', async () => {
     const { market, suspend, poster, worker, other } = await open(engine);
     const ids: string[] = [];
     for (let i = 0; i < 120; i++) ids.push(await claimTask(poster, worker, { max_credits: 1 }));
@@ -88,7 +88,7 @@ onBothEngines('a suspended agent', (engine) => {
     expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, broken: [] });
   });
 
-  it('as a worker: what it had delivered can be approved, and it is paid', async () => {
+  it('as a worker: its deliveries can be approved, and it is paid', async () => {
     const { market, suspend, poster, worker } = await open(engine);
     const id = await deliverTask(poster, worker, { max_credits: 10 });
     await suspend(worker);
@@ -97,7 +97,7 @@ onBothEngines('a suspended agent', (engine) => {
     expect(await market.balanceOf(worker)).toBe(100_009);
   });
 
-  it('as a worker: a rejected delivery goes to the board, not back to somebody who cannot act', async () => {
+  it('as a worker: a rejection puts the task on the board, since the worker cannot act', async () => {
     const { suspend, poster, worker, other } = await open(engine);
     const id = await deliverTask(poster, worker);
     await suspend(worker);
@@ -106,7 +106,7 @@ onBothEngines('a suspended agent', (engine) => {
     expect((await other.post(`/v1/tasks/${id}/pickup`)).status).toBe(200);
   });
 
-  it('is not paused for the claims that were taken from it', async () => {
+  it('gets no cooldown for the claims that it loses', async () => {
     const { market, suspend, poster, worker } = await open(engine);
     for (let i = 0; i < 6; i++) await claimTask(poster, worker, { max_credits: 1 });
     await suspend(worker);
@@ -115,11 +115,11 @@ onBothEngines('a suspended agent', (engine) => {
     expect((await market.admin.get('/v1/admin/audit')).body.ok).toBe(true);
   });
 
-  it('loses a claim that commits after the suspension, too', async () => {
+  it('also loses a claim that commits after the suspension', async () => {
     const { market, suspend, poster, worker } = await open(engine);
     const id = await postTask(poster);
     await suspend(worker);
-    // As a claim on another server that had begun before.
+    // As a claim on another server that began before the suspension.
     await engine.vandalise(
       market.url,
       `update tasks set status = 'claimed', worker_id = '${worker.id}', claim_number = 1, version = 2, claim_deadline_at = expires_at where id = '${id}'`,
@@ -134,7 +134,7 @@ onBothEngines('a suspended agent', (engine) => {
     expect(agent!.release_claims_until).toBeNull();
   });
 
-  it('no longer waits for anything', async () => {
+  it('has all its waiting requests ended', async () => {
     const { market, suspend, poster, worker } = await open(engine);
     const id = await claimTask(poster, worker);
     const [forResult, forChange] = [
@@ -145,12 +145,12 @@ onBothEngines('a suspended agent', (engine) => {
     await suspend(worker);
     expect(expectError(await forChange, 403)).toBe('Agent suspended');
     await suspend(poster);
-    // The task is posted, whatever becomes of the wait.
+    // The task is posted even if the wait fails.
     expect((await forResult).status).toBe(201);
     expect(market.ctx.watch.count).toBe(0);
   });
 
-  it('is refused a request that was let in before, and whose body took its time', async () => {
+  it('is refused a request that began before, with a slow body', async () => {
     const { market, suspend, worker } = await open(engine);
     const { url } = await listen(market);
     const body = JSON.stringify({ need: 'Count the words', max_credits: 1 });
@@ -166,7 +166,7 @@ onBothEngines('a suspended agent', (engine) => {
     post.flushHeaders();
     await once(post, 'continue');
     post.write(body.slice(0, 10));
-    // What came in later has been let in, too.
+    // Later requests were authenticated from the cache, too.
     expect((await worker.get('/v1/me')).status).toBe(200);
     await suspend(worker);
     market.clock.advance(501);
@@ -177,7 +177,7 @@ onBothEngines('a suspended agent', (engine) => {
     expect(await engine.query(market.url, 'select id from tasks')).toEqual([]);
   });
 
-  it('is suspended for good by a second suspension, and by a repeated one', async () => {
+  it('stays suspended after a second suspension and after a repeated one', async () => {
     const { market, suspend, poster, worker } = await open(engine);
     await suspend(worker);
     await suspend(worker);

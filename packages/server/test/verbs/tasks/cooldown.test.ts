@@ -27,8 +27,8 @@ const pickups = (id: string): [string, string][] => [
   ['by id', `/v1/tasks/${id}/pickup`],
 ];
 
-onBothEngines('a worker who abandons', (engine) => {
-  it('the fifth claim must pause for half an hour, however it picks up', async () => {
+onBothEngines('a worker that abandons', (engine) => {
+  it('the fifth claim has a cooldown of half an hour, for every kind of pickup', async () => {
     const { market, poster, worker } = await open(engine);
     await abandon(poster, worker, 4);
     const kept = await claimTask(poster, worker);
@@ -40,14 +40,14 @@ onBothEngines('a worker who abandons', (engine) => {
       expect(refused.body.code).toBe('pickups_paused');
       expect(Number(refused.headers['retry-after'])).toBe(30 * 60);
     }
-    // Everything else goes on.
+    // All other requests work.
     expect((await worker.get('/v1/tasks/available')).body.total).toBe(1);
     expect((await worker.post(`/v1/tasks/${kept}/deliver`, { result: 'Done' })).status).toBe(200);
     const other = await market.register('another');
     expect((await other.post(`/v1/tasks/${task}/pickup`)).status).toBe(200);
   });
 
-  it('is told so where there is nothing to pick up, too', async () => {
+  it('gets pickups_paused even if there is nothing to pick up', async () => {
     const { poster, worker } = await open(engine);
     await abandon(poster, worker, 5);
     expectError(await worker.post('/v1/tasks/pickup'), 429);
@@ -55,7 +55,7 @@ onBothEngines('a worker who abandons', (engine) => {
     expectError(await worker.post('/v1/tasks/tk-000000000000/pickup'), 429);
   });
 
-  it('is told so without a look at the tasks, however many there are', async () => {
+  it('gets pickups_paused before any task is read, however many there are', async () => {
     const { market, poster, worker } = await open(engine);
     await abandon(poster, worker, 5);
     for (let i = 0; i < 30; i++) await postTask(poster);
@@ -69,7 +69,7 @@ onBothEngines('a worker who abandons', (engine) => {
     expect(looks).toHaveBeenCalled();
   });
 
-  it('may pick up again when the pause is over, with as many more to give up', async () => {
+  it('may pick up again after the cooldown, and its count starts at zero', async () => {
     const { market, poster, worker } = await open(engine);
     await abandon(poster, worker, 5);
     const task = await postTask(poster);
@@ -83,7 +83,7 @@ onBothEngines('a worker who abandons', (engine) => {
     expectError(await worker.post('/v1/tasks/pickup'), 429);
   });
 
-  it('is not counted for what the clock took, or for coming too late', async () => {
+  it('is not counted for claims that timed out, or for abandoning too late', async () => {
     const { market, poster, worker } = await open(engine);
     await abandon(poster, worker, 4);
     const late = await claimTask(poster, worker, { claim_timeout_minutes: 1 });
@@ -93,7 +93,7 @@ onBothEngines('a worker who abandons', (engine) => {
     expect((await worker.post('/v1/tasks/pickup')).status).toBe(200);
   });
 
-  it('counts exactly when many are abandoned at once', async () => {
+  it('is counted exactly when many claims are abandoned at once', async () => {
     const { poster, worker } = await open(engine);
     const ids: string[] = [];
     for (let i = 0; i < 5; i++) ids.push(await claimTask(poster, worker));

@@ -5,7 +5,7 @@ import { type Agent, claimTask, deliverTask, Market, postTask } from '../../supp
 
 const idsOf = (tasks: { task_id: string }[]) => tasks.map(({ task_id }) => task_id);
 
-/** Reads a whole list by its cursor. */
+/** Reads a whole list by cursor. */
 async function readAll(agent: Agent, path: string, start?: string): Promise<string[]> {
   const ids: string[] = [];
   for (let cursor = start === undefined ? '' : `&cursor=${start}`; ;) {
@@ -31,7 +31,7 @@ onBothEngines('lists', (engine) => {
     return ids;
   };
 
-  it('the board is everything that others have posted, oldest first', async () => {
+  it('the board has all tasks that others have posted, oldest first', async () => {
     const { market, poster, worker } = await cast();
     const ids = await postMany(poster, market, 7);
     const own = await postTask(worker);
@@ -41,7 +41,7 @@ onBothEngines('lists', (engine) => {
     expect(idsOf((await poster.get('/v1/tasks/available')).body.tasks)).toEqual([own]);
   });
 
-  it('the board is read to its end by its cursor, without repeats, while it changes', async () => {
+  it('the board is read to its end by cursor, without repeats, while it changes', async () => {
     const { market, poster, worker } = await cast();
     const ids = await postMany(poster, market, 10);
     const first = (await worker.get('/v1/tasks/available?limit=4')).body;
@@ -51,7 +51,7 @@ onBothEngines('lists', (engine) => {
     expect(idsOf((await worker.get('/v1/tasks/available?limit=3&offset=3')).body.tasks)).toEqual(ids.slice(4, 7));
   });
 
-  it('a tag filter wants every tag, whatever its case', async () => {
+  it('a tag filter requires every tag, ignoring case', async () => {
     const { market, poster, worker } = await cast();
     const tags = [['Alpha'], ['alpha', 'BETA'], ['beta'], ['beta', 'ALPHA', 'gamma'], []];
     const ids = await postMany(poster, market, 5, (i) => ({ tags: tags[i]! }));
@@ -67,7 +67,7 @@ onBothEngines('lists', (engine) => {
     expect(idsOf((await browse('alpha')).tasks)).toEqual([ids[0]]);
   });
 
-  it('pickup takes in the order of the board', async () => {
+  it('pickup claims in the order of the board', async () => {
     const { market, poster, worker } = await cast();
     const ids = await postMany(poster, market, 5);
     expect((await worker.post('/v1/tasks/pickup')).body.task_id).toBe(ids[0]);
@@ -93,7 +93,7 @@ onBothEngines('lists', (engine) => {
     expect((await poster.get('/v1/tasks/mine?status=lost')).status).toBe(400);
   });
 
-  it('totals are counted up to 1,000 and say so', async () => {
+  it('totals are counted up to 1,000, with total_capped above', async () => {
     const { poster, worker } = await cast();
     for (let i = 0; i < 10; i++) {
       await Promise.all(Array.from({ length: 100 }, () => postTask(poster, { max_credits: 1 })));
@@ -121,7 +121,7 @@ onBothEngines('lists', (engine) => {
     expect((await amounts('limit=2&offset=3'))[0]).toEqual([-2, -1]);
   });
 
-  it('a page of very long texts ends early and is read on by its cursor', async () => {
+  it('a page of very long texts ends early, and its cursor leads to the rest', async () => {
     const { market, poster, worker } = await cast();
     const ids = await postMany(poster, market, 60, () => ({ need: 'n'.repeat(50_000), context: 'c'.repeat(50_000) }));
     const { body } = await worker.get('/v1/tasks/available?limit=100');

@@ -18,7 +18,7 @@ async function approveTask(poster: Agent, worker: Agent, body: object = {}, fiel
 const reputationOf = async (agent: Agent) => (await agent.get('/v1/me')).body.reputation;
 
 onBothEngines('a rating', (engine) => {
-  it('of the worker comes with the approval; reputation is the mean of all, to two decimals', async () => {
+  it('of the worker comes with the approval; reputation is the mean of all ratings, to two decimals', async () => {
     const { poster, worker } = await open(engine);
     expect(await reputationOf(worker)).toBe(0);
     await approveTask(poster, worker, { rating: 5 });
@@ -31,7 +31,7 @@ onBothEngines('a rating', (engine) => {
     expect(await reputationOf(worker)).toBe(4.33);
   });
 
-  it('of the poster is for the worker to give, once, after the approval', async () => {
+  it('of the poster is given by the worker, once, after the approval', async () => {
     const { poster, worker } = await open(engine);
     const id = await approveTask(poster, worker);
     const rated = await worker.post(`/v1/tasks/${id}/rate`, { rating: 2, feedback: 'Vague' });
@@ -42,13 +42,13 @@ onBothEngines('a rating', (engine) => {
     expect(await reputationOf(poster)).toBe(2);
   });
 
-  it('takes no feedback but none as null', async () => {
+  it('returns missing feedback as null', async () => {
     const { poster, worker } = await open(engine);
     const id = await approveTask(poster, worker);
     expect((await worker.post(`/v1/tasks/${id}/rate`, { rating: 1 })).body.feedback).toBeNull();
   });
 
-  it('of the poster asks first for the state, then whose task it is', async () => {
+  it('of the poster checks the state before the role', async () => {
     const { market, poster, worker } = await open(engine);
     const posted = await postTask(poster, { max_credits: 10 });
     const claimed = await claimTask(poster, worker, { max_credits: 10 });
@@ -67,7 +67,7 @@ onBothEngines('a rating', (engine) => {
     expect(await reputationOf(poster)).toBe(0);
   });
 
-  it('may follow an approval by the clock, which itself rates nobody', async () => {
+  it('is possible after an approval by the clock, which gives no rating', async () => {
     const { market, poster, worker } = await open(engine);
     const id = await deliverTask(poster, worker);
     await market.pass(25 * hourMs);
@@ -76,7 +76,7 @@ onBothEngines('a rating', (engine) => {
     expect(await reputationOf(poster)).toBe(3);
   });
 
-  it('counts once, however many are sent at once', async () => {
+  it('counts once if it is sent several times at once', async () => {
     const { poster, worker } = await open(engine);
     const id = await approveTask(poster, worker);
     const replies = await Promise.all(
@@ -86,9 +86,9 @@ onBothEngines('a rating', (engine) => {
     expect(await reputationOf(poster)).toBe(4);
   });
 
-  it('counts each time when many meet on the same two agents, in whatever order', async () => {
+  it('counts each time for many simultaneous ratings between two agents, in any order', async () => {
     const { market, poster, worker } = await open(engine);
-    // Each works for the other, so that every lock is wanted from both sides.
+    // Each works for the other, so that both sides request every lock.
     const pairs = Array.from({ length: 12 }, (_, i): [Agent, Agent] =>
       i % 2 === 0 ? [poster, worker] : [worker, poster],
     );
