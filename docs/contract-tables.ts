@@ -27,7 +27,11 @@ const paging = ['limit', 'offset', 'cursor'];
 
 /** What a value of a field may be: its bounds, or its words. */
 function bounds({ anyOf, enum: words, minLength, maxLength, minimum, maximum, maxItems, items }: Schema): string {
-  if (anyOf !== undefined) return anyOf.map(bounds).find((each) => each !== '') ?? '';
+  if (anyOf !== undefined) {
+    // A list may also be written as one text with commas; the bounds of the list are the rule.
+    const listFirst = [...anyOf].sort((a, b) => Number(b.maxItems !== undefined) - Number(a.maxItems !== undefined));
+    return listFirst.map(bounds).find((each) => each !== '') ?? '';
+  }
   if (words !== undefined) return words.join(' / ');
   if (maxItems !== undefined)
     return `≤${number(maxItems)}${items?.maxLength === undefined ? '' : ` of ≤${number(items.maxLength)}`}`;
@@ -53,10 +57,16 @@ function fields(schema: z.ZodObject | undefined, mark: (name: string) => string)
 }
 
 /** What a success holds: its fields, or the name of its object where they are many. */
-function success({ status, reply, isStream }: Endpoint): string {
+function holds(reply: z.ZodType): string {
   const names = Object.keys((reply as z.ZodObject).shape);
-  const shown = names.length > 6 ? componentName(reply) : code(names.join(', '));
-  return isStream ? `${status} a stream of ${shown}` : `${status} ${shown}`;
+  return names.length > 6 ? componentName(reply) : code(names.join(', '));
+}
+
+/** Every success: the usual one, then the others. */
+export function successes({ status, reply, isStream, others }: Endpoint): string {
+  const usual = isStream ? `${status} a stream of ${holds(reply)}` : `${status} ${holds(reply)}`;
+  const rest = others.map((other) => (other.status === 204 ? '204' : `${other.status} ${holds(other.reply)}`));
+  return [usual, ...rest].join('; ');
 }
 
 /** One row per endpoint: method and path, caller, fields with their bounds, success. */
@@ -65,7 +75,7 @@ export const endpointRows = (): string[][] =>
     shownLine(endpoint),
     callers[endpoint.auth],
     [...fields(endpoint.body, (name) => name), ...fields(endpoint.query, (name) => `?${name}`)].join(', '),
-    success(endpoint),
+    successes(endpoint),
   ]);
 
 /** A field of an object, with the fields within it where it is a list of objects or an object of its own. */

@@ -14,8 +14,14 @@ import type { z } from 'zod';
 import { settings } from '../packages/server/src/ground/settings.ts';
 import { eventTable, inputLimits } from '../packages/server/src/doors/pages/values.ts';
 import { statusOf } from '../packages/server/src/doors/http/errors.ts';
-import { componentName } from '../packages/server/src/doors/http/openapi/components.ts';
-import { endpointRows as contractEndpoints, idRows, objectRows, stateRows, transitionRows } from './contract-tables.ts';
+import {
+  endpointRows as contractEndpoints,
+  idRows,
+  objectRows,
+  stateRows,
+  successes,
+  transitionRows,
+} from './contract-tables.ts';
 import { permissionTables } from './permission-tables.ts';
 
 /**
@@ -41,19 +47,13 @@ function fieldsOf({ body, query }: Endpoint): string {
   return [...inBody, ...filters, ...(isPaged ? ['paging'] : [])].join(', ');
 }
 
-/** What a success holds: its fields, or the name of its schema where they are many. */
-function replyOf({ status, reply }: Endpoint): string {
-  const names = Object.keys((reply as z.ZodObject).shape).filter((name) => name !== 'total_capped');
-  return `${status} ${names.length > 6 ? componentName(reply) : code(names.join(', '))}`;
-}
-
 const endpointCells = () =>
   endpointRows.map((endpoint) => [
     shownLine(endpoint),
     callers[endpoint.auth],
     reference[endpoint.name].summary,
     fieldsOf(endpoint),
-    replyOf(endpoint),
+    successes(endpoint),
   ]);
 
 const countedBy = (name: string) => {

@@ -8,12 +8,18 @@ import { ServerProcess } from '../support/process.ts';
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url));
 
+it('CI runs the line of the README that runs the tests', () => {
+  const ci = readFileSync(`${root}.ci/run`, 'utf8');
+  expect(readFileSync(`${root}README.md`, 'utf8')).toContain('\n```sh\nnpm ci && npm test\n```\n');
+  expect(ci).toMatch(/^npm ci$[^]*^npm test\b/m);
+});
+
 it('the first lines of the README start a server that answers, and Ctrl-C stops it', async () => {
   const [clone, start, probe] = /```sh\n(.*)\n(.*)\n(.*)\n```/.exec(readFileSync(`${root}README.md`, 'utf8'))!.slice(1);
   expect(clone).toMatch(/^git clone /);
   // This checkout is a clone, and what is installed here includes what that line installs.
   const [install, command] = start!.split(' && ');
-  expect(install).toBe('npm ci --omit=dev');
+  expect(install).toBe('npm ci');
   const launch = { command: 'bash', args: ['-c', `exec ${command}`], cwd: root };
   const server = new ServerProcess({ PINCHWORK_DATABASE_URL: await sqlite.freshUrl() }, launch);
   const url = await server.listening;
