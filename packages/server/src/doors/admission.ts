@@ -17,9 +17,9 @@ export interface Admission {
 }
 
 /**
- * Decides whether a call may come in, before anything of it is read. The order (contract section 1, "Errors") is:
- * the key, a suspension, then the rate limit. Whoever has no good key is counted by its address, and is told of the
- * limit instead of the key once that is used up.
+ * Decides whether to admit a call, before its input is read. It checks in the order of contract section 1, "Errors":
+ * the key, a suspension, then the rate limit. A caller without a valid key is counted by its address. When that limit
+ * is used up, the caller is told so instead of about the key.
  *
  * @throws DomainError only when the server fails.
  */
@@ -49,7 +49,7 @@ function count({ limits }: Context, { limit }: Endpoint, { kind, agentId, creden
   return limits.takeForCaller(limit, kind === 'agent' ? agentId : kind);
 }
 
-/** The refusal that a used up limit comes to; undefined while something is left of it. */
+/** The refusal for a used up limit. Undefined while requests are left. */
 export function refusalOf(usage: Usage | undefined, now: number): DomainError | undefined {
   if (usage === undefined || usage.allowed) return undefined;
   const seconds = secondsLeft(usage, now);

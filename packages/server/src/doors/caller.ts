@@ -5,29 +5,29 @@ import { secondMs } from '../ground/clock.ts';
 import type { Context } from '../verbs/context.ts';
 import { DomainError } from '../ground/errors.ts';
 
-/** What a caller shows of itself. */
+/** What identifies a caller. */
 export interface Credentials {
-  /** The key that it sent; undefined when it sent none, or something that can't be one. */
+  /** The key of the request. Undefined: none, or something that can't be a key. */
   readonly key: string | undefined;
-  /** The network address that it calls from. */
+  /** The caller's network address. */
   readonly address: string;
 }
 
 /** Who calls. */
 export interface Caller {
   readonly kind: Auth;
-  /** Empty for everybody but an agent. */
+  /** Empty for all callers that are not agents. */
   readonly agentId: string;
   readonly credentials: Credentials;
   /** When the credentials were last checked. */
   readonly checkedAt: number;
 }
 
-/** After this long a caller's credentials are checked again: a suspension must bite within a second. */
+/** After this time a caller's credentials are checked again, because a suspension must take effect within a second. */
 const staleMs = secondMs / 2;
 
 /**
- * Finds out who calls.
+ * Identifies the caller.
  *
  * @throws DomainError in the order of the contract: `not_configured`, `unauthorized`, then what is forbidden.
  */
@@ -49,7 +49,7 @@ export async function identify(ctx: Context, auth: Auth, credentials: Credential
   return { kind: auth, agentId: '', credentials, checkedAt };
 }
 
-/** Whether so much time has passed since a caller was let in that its credentials must be checked again. */
+/** Whether a caller's credentials were checked so long ago that they must be checked again. */
 export function isStale({ checkedAt }: Caller, now: number): boolean {
   return now - checkedAt > staleMs || now < checkedAt;
 }

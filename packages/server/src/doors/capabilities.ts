@@ -9,10 +9,10 @@ import {
 } from '@pinchwork/sdk';
 import { version } from '../ground/version.ts';
 
-/** The requests of a first task, in their order. */
+/** The requests of a first task, in order. */
 const quickStart = [endpoints.register, endpoints.createTask, endpoints.listBoard, endpoints.pickup, endpoints.deliver];
 
-/** What this server can do (contract section 2), told by the tables that it is made of. */
+/** What this server can do (contract section 2), derived from the tables of endpoints and documents. */
 export const capabilities = (origin: string): CapabilitiesResponse => ({
   version,
   endpoints: [

@@ -22,21 +22,21 @@ import { abandon, deliver } from '../verbs/tasks/work.ts';
 import { listDeliveries, redeliver, testWebhook } from '../verbs/webhooks.ts';
 import { capabilities } from './capabilities.ts';
 
-/** What a handler gets: everything checked against the endpoint's row. */
+/** The input of a handler, checked against the endpoint's row. */
 export interface Input<E extends Endpoint> {
   readonly params: ParamsOf<E>;
   readonly query: QueryOf<E>;
   readonly body: BodyOf<E>;
-  /** The body's main field holds all of it, though it could have been meant as fields. */
+  /** The whole body became the main field, although it could have been meant as fields. */
   readonly isBareAnswer: boolean;
 }
 
 type Output<E extends Endpoint> = E['isStream'] extends true ? OpenStream : ReplyOf<E>;
 
-/** Calls the verb of an endpoint. Knows nothing of any transport. */
+/** Calls the verb of an endpoint. Independent of any transport. */
 type Handler<E extends Endpoint> = (call: Call, input: Input<E>) => Output<E> | Promise<Output<E>>;
 
-/** The verb of every endpoint. One that is missing does not compile. */
+/** The verb of every endpoint. A missing one is a type error. */
 export const handlers: { readonly [Name in EndpointName]: Handler<Endpoints[Name]> } = {
   register: (call, { body }) => register(call, body),
   showCapabilities: ({ origin }) => capabilities(origin),

@@ -20,11 +20,13 @@ export interface RecordKey {
   /** Turns a reply into what is stored, and back. */
   readonly seal: (reply: string) => string;
   readonly open: (stored: string) => string;
-  /** Whether the answer was an earlier one's. */
+  /** Whether the reply was an earlier one. */
   replayed: boolean;
 }
 
-/** Takes the key, or one that has expired. Changes no row when it is taken: then it waits for whoever has it. */
+/**
+ * Takes a key that is free or expired. Waits while another transaction holds it. Changes no row when the key is in use.
+ */
 const takeKey = prepared(
   'takeKey',
   (db, p: { scope: string; key: string; fingerprint: string; now: number; expires_at: number }) =>
@@ -56,9 +58,9 @@ const giveKeyBack = prepared('giveKeyBack', (db, p: { scope: string; key: string
 );
 
 /**
- * Runs a verb's transaction once per idempotency key: a repetition gets the first answer.
+ * Runs a verb's transaction once per idempotency key. A repetition gets the first reply.
  *
- * @param record the key; its `replayed` says afterwards whether the answer was an earlier one's.
+ * @param record the key. Its `replayed` is set to whether the reply was an earlier one.
  * @throws DomainError `idempotency_key_reused` when the key belongs to another request.
  */
 export function once<T>(ctx: Context, record: RecordKey, verb: string, work: (tx: Tx) => Promise<T>): Promise<T> {
@@ -68,13 +70,13 @@ export function once<T>(ctx: Context, record: RecordKey, verb: string, work: (tx
     record.replayed = (await tx.run(takeKey, { scope, key, fingerprint, now, expires_at: now + keptMs })) === 0;
     if (record.replayed) {
       const earlier = await tx.first(findKey, { scope, key });
-      // Deleted at this very moment, because it expired.
+      // The record expired and was deleted between the two statements.
       if (earlier === undefined) throw overloaded();
       if (earlier.fingerprint !== fingerprint) throw reused();
       return JSON.parse(open(earlier.reply)) as T;
     }
     const value = await work(tx);
-    // Only successes with content are kept; an error takes the record with it as it rolls back.
+    // Only successes with content are stored. An error rolls the record back.
     if (value === null) tx.send(giveKeyBack, { scope, key });
     else tx.send(keepReply, { scope, key, reply: seal(JSON.stringify(value)) });
     return value;
@@ -89,9 +91,9 @@ const reused = () =>
   );
 
 /**
- * The record of a call's idempotency key; undefined where there is none, or none is needed.
+ * The record of a call's idempotency key. Undefined: the call has no key, or needs none.
  *
- * @throws DomainError `invalid_request` for a key that can't be one.
+ * @throws DomainError `invalid_request` for a key of a wrong length.
  */
 export function recordKey(
   endpoint: AnyEndpoint,
@@ -100,7 +102,7 @@ export function recordKey(
   options: InvokeOptions,
 ): RecordKey | undefined {
   const { idempotencyKey: key } = options;
-  // Reads have nothing to repeat; a key means nothing there.
+  // Reads can be repeated anyway, so their keys are ignored.
   if (key === undefined || endpoint.idempotency === 'none') return undefined;
   if (key === '' || key.length > limits.idempotencyKeyLength) {
     throw invalid(`Idempotency-Key must be 1 to ${limits.idempotencyKeyLength} characters long`);
@@ -121,7 +123,10 @@ export const sha256 = (...parts: readonly (string | Uint8Array)[]): string => {
   return hash.digest('hex');
 };
 
-/** Registration: bound to the address, and its answer, which holds an API key, can be read with the key alone. */
+/**
+ * The record of a registration. It is bound to the address. The stored reply contains an API key, and is encrypted so
+ * that only the idempotency key can decrypt it.
+ */
 function sealedKey(key: string, address: string, fingerprint: string): RecordKey {
   if (key.length < limits.registerKeyLength) {
     throw invalid(

@@ -9,23 +9,23 @@ import { once, type RecordKey, recordKey } from './idempotency.ts';
 import { check, type InvokeOptions, type RawInput } from './input.ts';
 import { checkNames } from './names.ts';
 
-/** What a call comes to, when it succeeds. */
+/** The outcome of a successful call. */
 export interface Outcome {
-  /** One of the replies that the endpoint's row promises; of a stream, the open stream. */
+  /** One of the replies in the endpoint's row. For a stream: the open stream. */
   readonly reply: object;
-  /** Whether the reply was given before, to the same idempotency key. */
+  /** Whether the reply is an earlier one, for the same idempotency key. */
   readonly replayed: boolean;
-  /** A sentence for each name in the request that means nothing here. */
+  /** A warning for each unknown name in the request. */
   readonly warnings: readonly string[];
 }
 
-/** The one way in: every transport calls the endpoints through this. */
+/** Every transport calls the endpoints through this interface. */
 export interface Door {
-  /** Decides whether a call may come in. HTTP asks before it reads the body. */
+  /** Decides whether to admit a call. HTTP calls it before it reads the body. */
   admit(endpoint: Endpoint, credentials: Credentials): Promise<Admission>;
   /**
-   * Carries out a call that has been let in: checks the query and the body, then the ids in the path, and calls the verb,
-   * once per idempotency key.
+   * Carries out an admitted call: checks the query and the body, then the ids in the path, and calls the verb, once per
+   * idempotency key.
    *
    * @throws DomainError with one of the codes in the endpoint's row.
    */
@@ -34,12 +34,12 @@ export interface Door {
 
 type AnyHandler = (call: Call, input: Input<Endpoint>) => object | Promise<object>;
 
-/** Makes the one function behind all doors: a call is let in by `admit`, then carried out by `invoke`. */
+/** Makes the function behind all doors: `admit` admits a call, and `invoke` carries it out. */
 export function openDoor(ctx: Context): Door {
   return {
     admit: (endpoint, credentials) => admit(ctx, endpoint, credentials),
     invoke: async (endpoint, admitted, input, options) => {
-      // A slow sender may have been suspended since.
+      // A slow sender may have been suspended since it was admitted.
       const caller = isStale(admitted, ctx.clock.now())
         ? await identify(ctx, endpoint.auth, admitted.credentials)
         : admitted;
@@ -52,7 +52,7 @@ export function openDoor(ctx: Context): Door {
       const call = new DoorCall(ctx, caller, options, recordKey(endpoint, caller, input, options));
       const { params } = input;
       const refusal = refusalOfIds(endpoint, params);
-      // With an idempotency key, a key that was used for another request is refused first.
+      // With an idempotency key, the refusal for a reused key takes precedence.
       if (refusal !== undefined) throw call.record === undefined ? refusal : await call.fail(refusal);
       const handle = handlers[endpoint.name] as unknown as AnyHandler;
       const isBareAnswer = input.isBareAnswer === true;
@@ -62,14 +62,14 @@ export function openDoor(ctx: Context): Door {
   };
 }
 
-/** An id of an odd shape is just not found (contract section 1, "Errors"). */
+/** An id with an invalid form gets the same refusal as an unknown one (contract section 1, "Errors"). */
 function refusalOfIds({ params }: Endpoint, given: RawInput['params']): DomainError | undefined {
   for (const name in params) if (!isId(params[name]!, given[name] ?? '')) return notFound(params[name]!);
   return undefined;
 }
 
 /**
- * Who calls, and how the verb runs its transaction. A class, because a getter in an object literal makes V8 keep each
+ * The caller, and how its verb runs a transaction. A class, because a getter in an object literal makes V8 keep each
  * request until the next full collection (measured: 28 % of young objects survived, 415 MiB under load instead of 212).
  */
 class DoorCall implements Call {
@@ -102,7 +102,7 @@ class DoorCall implements Call {
     return settled === undefined ? done : done.finally(settled);
   }
 
-  /** Refuses under the idempotency key: unless the key has been used, nothing of it stays. */
+  /** Rejects with a refusal inside the idempotency check. A reused key is refused first, and a new key stays unused. */
   fail(refusal: DomainError): Promise<never> {
     return this.transact('refuse', () => Promise.reject(refusal));
   }

@@ -2,10 +2,10 @@ import type { Endpoint } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import { invalid } from '../ground/errors.ts';
 
-/** The names that an endpoint knows, and the ones that are meant by others (contract section 1, "Unknown names"). */
+/** The names that an endpoint knows, and other words for them (contract section 1, "Unknown names"). */
 export type NamesRow = Pick<Endpoint, 'aliases' | 'misplaced'>;
 
-/** How many unknown names a reply warns of, and how much of each. */
+/** How many unknown names a reply warns about, and how many characters of each it shows. */
 const mostWarnings = 10;
 const longestShown = 60;
 
@@ -32,23 +32,23 @@ function spellingsOf({ aliases }: NamesRow, schema: z.ZodObject): ReadonlyMap<st
   return made;
 }
 
-/** Longer names are no spelling of any. */
+/** Longer names are not compared. */
 const longestName = 40;
 
-/** The field that an unknown name looks like; undefined if it looks like none. */
+/** The field that an unknown name resembles. Undefined: none. */
 export const meantBy = (row: NamesRow, schema: z.ZodObject, name: string): string | undefined =>
   name.length > longestName ? undefined : spellingsOf(row, schema).get(plain(name));
 
-/** Whether a name is another word for a field, and not a spelling of its name. */
+/** Whether a name is an alias of a field, not a variant spelling of its name. */
 export const isOtherWordFor = ({ aliases }: NamesRow, name: string, field: string): boolean =>
   Object.entries(aliases).some(([word, means]) => means === field && plain(word) === plain(name));
 
 /**
- * Checks the names of what a request gives: fields of a body, or parameters of a query.
+ * Checks the names in a request: fields of a body, or parameters of a query.
  *
- * @param what how a message calls one of them.
- * @returns a warning for each of the first names that mean nothing here.
- * @throws DomainError `invalid_request` for a name that looks like one that is known and not given, and for one that
+ * @param what the word for one of them in messages.
+ * @returns a warning for each of the first unknown names.
+ * @throws DomainError `invalid_request` for a name that resembles a known name which is not given, and for a name that
  *   belongs to another endpoint.
  */
 export function checkNames(
@@ -80,7 +80,7 @@ const none: readonly string[] = [];
 
 const hintFor = (meant: string) => `Send it as "${meant}". Nothing was changed.`;
 
-/** A name as a message may show it: short, on one line, no halves of characters. */
+/** A name for a message: shortened, on one line, and well-formed Unicode. */
 const shown = (name: string) =>
   name
     .slice(0, longestShown)

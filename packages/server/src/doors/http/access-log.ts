@@ -6,14 +6,14 @@ import type { Caller } from '../caller.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who sends it; undefined for documents, unknown paths and whoever is not let in. */
+    /** The caller. Undefined for documents, unknown paths and refused callers. */
     caller: Caller | undefined;
-    /** What it was refused with, and what had gone wrong. */
+    /** The code of the refusal, and its cause. */
     refusal: { readonly code: ErrorCode; readonly error: unknown } | undefined;
   }
 }
 
-/** What a request's line in the log says. Never a path as it came, a query, a header or a body. */
+/** The fields of a request's log line. Never contains the path as sent, a query, a header or a body. */
 function lineOf(request: FastifyRequest, reply: FastifyReply) {
   const { caller, refusal } = request;
   return {
@@ -25,20 +25,20 @@ function lineOf(request: FastifyRequest, reply: FastifyReply) {
     address: request.ip,
     agentId: caller?.kind === 'agent' ? caller.agentId : caller?.kind === 'admin' ? 'admin' : undefined,
     code: refusal?.code,
-    // The client had gone before the answer was out.
+    // The client disconnected before the reply was sent.
     aborted: reply.raw.writableFinished ? undefined : true,
     ...(isFailure(reply) ? causeOf(refusal?.error) : {}),
   };
 }
 
-/** A failing storage is said in a few words: it fails every request alike. */
+/** A storage failure is logged as its reason only, because it affects every request alike. */
 const causeOf = (error: unknown) =>
   isStorageFailure(error) ? { reason: reasonOf(error) } : { err: error, cause: (error as Error | undefined)?.cause };
 
-/** The server's own fault; 501 says only that something is off. */
+/** Whether the server failed. 501 is not a failure: it means that a feature is disabled. */
 const isFailure = ({ statusCode }: FastifyReply) => statusCode >= 500 && statusCode !== 501;
 
-/** Writes one line a request: at `info`, failures of the server at `error`, what supervisors ask at `debug`. */
+/** Logs one line per request: at level `info`, server failures at `error`, health checks at `debug`. */
 export function logRequests(app: FastifyInstance, { log }: Context): void {
   app.decorateRequest('caller');
   app.decorateRequest('refusal');

@@ -18,19 +18,19 @@ import { documentRoutes } from './routes/documents.ts';
 import { pageRoutes } from './routes/pages.ts';
 import { referenceRoutes } from './routes/reference.ts';
 
-/** A request must have arrived whole within this time. */
+/** A request must arrive completely within this time. */
 const requestTimeoutMs = 30 * secondMs;
 
 const quieter = (level: string) => (level === 'info' ? 'warn' : level);
 
-/** Builds the HTTP server, without listening. */
+/** Builds the HTTP server. Does not listen. */
 export function buildApp(ctx: Context): FastifyInstance {
-  // Fastify's own talk ("Server listening …") is of no use to an operator; what fails is logged as an error.
+  // Fastify's own messages ("Server listening …") do not help an operator. Failures are logged as errors.
   const loggerInstance: FastifyBaseLogger = ctx.log.child({}, { level: quieter(ctx.log.level) });
   const app = fastify({
     loggerInstance,
     logController: new LogController({ disableRequestLogging: true }),
-    // A logger for each request costs up to 8 % of its time; what is logged names the request.
+    // A logger per request costs up to 8 % of its time. Log lines name the request themselves.
     childLoggerFactory: (logger) => logger,
     genReqId: () => randomUUID(),
     bodyLimit: limits.bodyBytes,
@@ -39,10 +39,10 @@ export function buildApp(ctx: Context): FastifyInstance {
     http: {
       headersTimeout: requestTimeoutMs / 2,
       connectionsCheckingInterval: 2 * secondMs,
-      // Node would answer a request without Host by itself, with an empty 400; see below.
+      // Otherwise Node would answer a request without Host with an empty 400. The hook below handles it.
       requireHostHeader: false,
     },
-    // As long as headers may be: an id of any length is just not found, behind the key.
+    // As long as the headers may be, so that an overlong id gets 404 after the key has been checked.
     routerOptions: { maxParamLength: 16 * 1024 },
     trustProxy: ctx.config.trustProxy.length > 0 ? [...ctx.config.trustProxy] : false,
     return503OnClosing: false,
@@ -67,7 +67,7 @@ export function buildApp(ctx: Context): FastifyInstance {
   secure(app, ctx);
   allowOrigins(app, ctx);
   limitAddresses(app, ctx);
-  // A server that stops lets no connection live on for a next request.
+  // A stopping server closes each connection after its reply.
   app.addHook('onSend', (_request, reply, _payload, done) => {
     if (ctx.watch.closed) reply.header('connection', 'close');
     done();

@@ -9,15 +9,15 @@ import { namesInBlock, readYaml, splitFrontMatter } from './front-matter.ts';
 import { fencedJson, readJson } from './json.ts';
 import { kindOf, mediaType } from './media-type.ts';
 
-/** What reading a body needs of its endpoint's row. */
+/** The parts of an endpoint's row that reading a body needs. */
 export type BodyRow = Pick<Endpoint, 'mainField' | 'numberField' | 'isDelivery' | 'aliases' | 'misplaced'> & {
   readonly body: z.ZodObject;
 };
 
-/** What a body says, before the endpoint's schema has seen it. */
+/** The contents of a body, before the endpoint's schema checks them. */
 export interface Body {
   readonly fields: Fields;
-  /** All of it was taken for the main field, though it is JSON: it can be an answer to one of the platform's tasks. */
+  /** The whole body became the main field although it is JSON, because it can be an answer to a system task. */
   readonly isBareAnswer: boolean;
 }
 
@@ -26,7 +26,7 @@ const noBytes = new Uint8Array();
 /**
  * Reads the fields of a request's body: JSON, YAML, a form, or Markdown with front matter (contract section 1).
  *
- * @param bytes the body as it came; anything else counts as empty.
+ * @param bytes the raw body. Anything else counts as empty.
  * @throws DomainError `invalid_request` that says what is wrong.
  */
 export function readBody(row: BodyRow, contentType: string | undefined, bytes: unknown): Body {
@@ -39,7 +39,7 @@ export function readBody(row: BodyRow, contentType: string | undefined, bytes: u
   return { fields: json ?? readText(row, text, kind), isBareAnswer: false };
 }
 
-/** A byte order mark stays: in a plain text it is part of the text. */
+/** A byte order mark is kept, because in a plain text it is part of the text. */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 function decode(bytes: Uint8Array): string {
@@ -56,7 +56,7 @@ function decode(bytes: Uint8Array): string {
   return text;
 }
 
-/** The object of a body that is JSON, or is to be; undefined for any other. */
+/** The fields of a body that is, or should be, a JSON object. Undefined for any other body. */
 function jsonIn(row: BodyRow, text: string, kind: ReturnType<typeof kindOf>): Fields | undefined {
   if (kind === 'yaml' || kind === 'markdown' || numberIn(row, text) !== undefined) return undefined;
   const fenced = kind === 'plain' ? undefined : fencedJson(text);
@@ -85,7 +85,7 @@ function readText(row: BodyRow, text: string, kind: ReturnType<typeof kindOf>): 
   return form ?? readMarkdown(row, text);
 }
 
-/** A body that is nothing but a number that its field takes. */
+/** The field of a body that is only a number, where the endpoint has such a field. */
 function numberIn({ numberField, body }: BodyRow, text: string): Fields | undefined {
   if (numberField === undefined || text.length > 10 || !/^\s*\d+\s*$/.test(text)) return undefined;
   const field = (body.shape as Readonly<Record<string, z.ZodType>>)[numberField]!;
@@ -111,7 +111,9 @@ function readMarkdown(row: BodyRow, text: string): Fields {
   );
 }
 
-/** The fields of a text that begins with front matter; undefined for a text without, or whose front matter is its own. */
+/**
+ * The fields of a text that begins with front matter. Undefined: it has none, or the front matter is part of the text.
+ */
 function readFrontMatter(row: BodyRow, text: string): Fields | undefined {
   const head = splitFrontMatter(text);
   if (head === undefined) {
@@ -136,19 +138,19 @@ function readFrontMatter(row: BodyRow, text: string): Fields | undefined {
   return row.mainField === undefined || below.trim() === '' ? fields : { ...fields, [row.mainField]: below };
 }
 
-/** Whether a name in front matter shows that it is meant for the endpoint. */
+/** Whether a name in front matter belongs to the endpoint, so that the front matter is meant for it. */
 function namesHere(row: BodyRow, name: string): boolean {
   if (Object.hasOwn(row.body.shape, name) || Object.hasOwn(row.misplaced, name)) return true;
   if (row.isDelivery) return false;
   const meant = meantBy(row, row.body, name);
-  // A text may have a `title:` of its own.
+  // A `title:` may be part of the text's own front matter.
   return meant !== undefined && !(meant === row.mainField && isOtherWordFor(row, name, meant));
 }
 
-/** How much of a text is searched for front matter on one line. */
+/** How many characters are searched for front matter on one line. */
 const longestLine = 2_000;
 
-/** Whether a text on one line looks like front matter whose line breaks are gone. */
+/** Whether a text looks like front matter that has lost its line breaks. */
 function hasLostLines({ body, misplaced }: BodyRow, text: string): boolean {
   const line = text.trimEnd();
   const [, inside] = /^\ufeff?---[ \t]*(?=["']?[A-Za-z_])(.*)$/.exec(line.slice(0, longestLine)) ?? [];
@@ -159,8 +161,8 @@ function hasLostLines({ body, misplaced }: BodyRow, text: string): boolean {
 }
 
 /**
- * Says more about a body whose text is missing: JSON that is meant to be the text itself, such as a result, was read as
- * fields.
+ * Adds a hint to the error for a missing main field, when JSON that was meant as the text itself, such as a result, was
+ * read as fields.
  */
 export function withTextHint(error: unknown, mainField: string | undefined, fields: Fields | undefined): unknown {
   if (!(error instanceof InvalidFields) || mainField === undefined || fields === undefined) return error;
@@ -172,13 +174,13 @@ export function withTextHint(error: unknown, mainField: string | undefined, fiel
 const textHint = (mainField: string) =>
   `Put the text into the field "${mainField}"; or, if all of the body is that text, send it as text/markdown.`;
 
-/** Whether a field of this name holds text: a scalar of YAML, or a value of a form, counts as it is written. */
+/** Whether the field holds text. Then a YAML scalar, or a form value, is taken literally. */
 function holdsText({ body }: BodyRow, name: string): boolean {
   const shape: Readonly<Record<string, z.core.$ZodType>> = body.shape;
   return Object.hasOwn(shape, name) && takesText(shape[name]!);
 }
 
-/** Whether a field of a schema can be given as text, below whatever makes it optional or turns it into a list. */
+/** Whether a field's schema accepts text, also inside an optional or a list. */
 function takesText(field: z.core.$ZodType): boolean {
   const { def } = field._zod as { def: FieldDef };
   if (def.type === 'string' || def.type === 'enum') return true;
@@ -186,7 +188,7 @@ function takesText(field: z.core.$ZodType): boolean {
   return below.some(takesText);
 }
 
-/** What is looked at of any kind of schema. */
+/** The parts of a schema that this file reads. */
 interface FieldDef {
   readonly type: string;
   readonly innerType?: z.core.$ZodType;

@@ -4,9 +4,9 @@ import ipaddr from 'ipaddr.js';
 import type { Context } from '../../verbs/context.ts';
 
 /**
- * Owns whom a request is from. `request.ip` is that address, and nothing but an address: limits, idempotency and the
- * log go by it. Fastify takes it from `X-Forwarded-For` where the proxies in between are trusted; here the header is
- * brought into the one form that this relies on, since proxies also write ports, brackets and words into it.
+ * Decides the client address of a request. `request.ip` is that address and always a valid one, because limits,
+ * idempotency and the log rely on it. Fastify takes it from `X-Forwarded-For` when the proxies in between are trusted.
+ * Proxies also write ports, brackets and words into the header, so it is normalised here first.
  */
 export function knowAddresses(app: FastifyInstance, { log }: Pick<Context, 'log'>): void {
   let warned = false;
@@ -15,7 +15,7 @@ export function knowAddresses(app: FastifyInstance, { log }: Pick<Context, 'log'
     if (given !== undefined) {
       const hops = knownHops([given].flat().join(','));
       request.raw.headers['x-forwarded-for'] = hops;
-      // Fastify lists the hops that it believes, the sender's own address first.
+      // Fastify lists the trusted hops, with the peer's own address first.
       if (!warned && hops !== '' && (request.ips ?? []).length < 2) {
         warned = true;
         log.warn(
@@ -29,8 +29,8 @@ export function knowAddresses(app: FastifyInstance, { log }: Pick<Context, 'log'
 }
 
 /**
- * The addresses in the header, without ports and brackets, from the last one that is none (`unknown`, a name) to the end:
- * each proxy adds at the end, so what stands before a hop that nobody knows can't be told from an invention.
+ * The addresses in the header, without ports and brackets, that follow the last invalid entry (`unknown`, a name). Each
+ * proxy appends at the end, so anything before an unknown hop may be forged.
  */
 export function knownHops(header: string): string {
   const hops = header.split(',').map((hop) => addressOf(hop.trim()));

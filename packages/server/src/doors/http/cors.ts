@@ -5,13 +5,13 @@ import type { Context } from '../../verbs/context.ts';
 const allowedMethods = methods.filter((each) => endpointRows.some(({ method }) => method === each)).join(', ');
 const allowedHeaders = ['Authorization', 'Content-Type', 'Accept', ...Object.keys(requestHeaders)].join(', ');
 const exposedHeaders = Object.keys(replyHeaders).join(', ');
-/** How long a browser need not ask again whether it may ask. */
+/** How long a browser may cache the result of a preflight request. */
 const preflightSeconds = 600;
 
 /**
- * Lets web pages of the configured origins call the API (the Fetch standard, "HTTP CORS protocol"); without any,
- * nothing is said and browsers keep them out. Goes before everything that may refuse a request: a page must be able to
- * read a 401 and a 429.
+ * Lets web pages of the configured origins call the API (the Fetch standard, "HTTP CORS protocol"). Without origins it
+ * sends no headers, and browsers refuse. It runs before all checks that may refuse a request, so that a page can read a
+ * 401 and a 429.
  */
 export function allowOrigins(app: FastifyInstance, { config: { corsOrigins } }: Context): void {
   if (corsOrigins.length === 0) return;

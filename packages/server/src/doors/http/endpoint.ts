@@ -14,7 +14,7 @@ import { tellUsage } from './rate-limits.ts';
 import { sendReply } from './reply.ts';
 import { lastEventId, sendEvents } from './sse.ts';
 
-/** Serves every endpoint of the table. */
+/** Registers a route for every endpoint of the table. */
 export function serveEndpoints(app: FastifyInstance, ctx: Context): void {
   const door = openDoor(ctx);
   for (const endpoint of endpointRows) serve(app, ctx, door, endpoint);
@@ -27,7 +27,7 @@ function serve(app: FastifyInstance, ctx: Context, door: Door, endpoint: AnyEndp
     url: endpoint.path,
     bodyLimit: endpoint.bodyBytes,
     config: { alwaysJson: endpoint.alwaysJson, countsItself: true },
-    // Before the body is read: whoever is not let in sends none.
+    // Runs before the body is read, so that a refused caller need not send one.
     onRequest: async (request, reply) => {
       const credentials = { key: bearerKey(request.headers.authorization), address: request.ip };
       const { caller, refusal, usage } = await door.admit(endpoint, credentials);
@@ -50,19 +50,19 @@ function serve(app: FastifyInstance, ctx: Context, door: Door, endpoint: AnyEndp
   });
 }
 
-/** Reads ignore a body, whatever it is. */
+/** Whether to read the body. GET requests ignore theirs. */
 const hasBody = ({ method, headers }: FastifyRequest) =>
   method !== 'GET' &&
   method !== 'HEAD' &&
   (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0);
 
-/** What a supervisor or a cache reads is the same for everybody; all other replies name what was ignored. */
+/** Adds the warnings to a reply. Replies for supervisors and caches are the same for everybody and have none. */
 const withWarnings = ({ alwaysJson, isStream }: Endpoint, { reply, warnings }: Outcome): object =>
   warnings.length === 0 || alwaysJson || isStream ? reply : { ...reply, warnings };
 
 const bearerKey = (authorization: string | undefined) => /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
 
-/** One request as the door sees it. It reads the query and the body when it is asked for them, not before. */
+/** One request as the door sees it. It reads the query and the body only on demand. */
 class Exchange implements RawInput, InvokeOptions {
   #read: Body | undefined;
   readonly #ctx: Context;
@@ -94,7 +94,7 @@ class Exchange implements RawInput, InvokeOptions {
     return this.#read.fields;
   }
 
-  /** The fields of the body, once they have been read. */
+  /** The fields of the body. Undefined until it has been read. */
   get fields(): Fields | undefined {
     return this.#read?.fields;
   }
@@ -107,7 +107,7 @@ class Exchange implements RawInput, InvokeOptions {
     return this.#request.headers['idempotency-key'] as string | undefined;
   }
 
-  /** The same key must come with the same bytes. */
+  /** A repetition must have the same bytes. */
   fingerprint(): string {
     const { method, originalUrl, body } = this.#request;
     return sha256(`${method} ${originalUrl}\n`, body instanceof Uint8Array ? body : '');
@@ -130,7 +130,7 @@ class Exchange implements RawInput, InvokeOptions {
   }
 }
 
-/** How the successes of an endpoint are sent. */
+/** Makes the function that sends the successful replies of an endpoint. */
 function sender(ctx: Context, endpoint: Endpoint): (reply: FastifyReply, body: object) => FastifyReply {
   if (endpoint.isStream) {
     return (reply, stream) => {

@@ -6,7 +6,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError } from '../../ground/errors.ts';
 import { sendReply } from './reply.ts';
 
-/** The one table from code to status (contract section 1, "Errors"). */
+/** The table from error code to status (contract section 1, "Errors"). */
 export const statusOf: Record<ErrorCode, number> = {
   invalid_request: 400,
   unauthorized: 401,
@@ -46,19 +46,20 @@ const toReply = ({ message, code, hint, reason }: DomainError, requestId: string
   request_id: requestId,
 });
 
-/** Answers a request that failed, whatever the cause, in the one shape of errors. */
+/** Answers a failed request in the common shape of errors, whatever the cause. */
 export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const known = toDomainError(error as FastifyError);
   request.refusal = { code: known.code, error };
-  // Fastify closes the connection here, in the middle of what is being sent: many clients then see a broken pipe
-  // instead of the answer. Left open, Node reads the rest and throws it away, for as long as a request may take.
+  // Fastify would close the connection while the client is still sending, and many clients would then report a broken
+  // pipe instead of the reply. When it stays open, Node reads and discards the rest, within the time limit of a
+  // request.
   if (known.code === 'payload_too_large') reply.removeHeader('connection');
   const seconds = known.retryAfterSeconds ?? retryAfterSeconds[known.code];
   if (seconds !== undefined) reply.header('retry-after', seconds);
   return sendReply(reply, statusOf[known.code], toReply(known, request.id), errorLine);
 }
 
-/** What an error says to people. */
+/** An error as one line for people. */
 export const errorLine = ({ error, hint }: Pick<ErrorResponse, 'error' | 'hint'>): string =>
   hint === undefined ? error : `${error}. ${hint}`;
 
@@ -84,7 +85,7 @@ const clientErrors: Record<string, [ErrorCode, string]> = {
   ERR_HTTP_REQUEST_TIMEOUT: ['request_timeout', 'The request took too long to arrive'],
 };
 
-/** Answers what never became a request: broken HTTP, headers too large, a sender too slow. Always JSON. */
+/** Answers input that is not a valid request: broken HTTP, too large headers, a too slow sender. Always JSON. */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();

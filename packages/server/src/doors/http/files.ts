@@ -5,11 +5,11 @@ import type { FastifyInstance } from 'fastify';
 export interface ServedFile {
   readonly file: URL | string;
   readonly type: string;
-  /** How long a browser need not ask again. */
+  /** How long a browser may cache the file. */
   readonly maxAgeSeconds?: number;
 }
 
-/** Serves one file of ours, as it is on disk. */
+/** Serves one file of the package. */
 export function serveFile(app: FastifyInstance, url: string, { file, type, maxAgeSeconds = 3_600 }: ServedFile): void {
   app.get(url, async (_request, reply) => {
     const { size } = await stat(file);

@@ -2,22 +2,27 @@ import { invalid } from '../../ground/errors.ts';
 import type { Fields } from './fields.ts';
 import { noProto } from './fields.ts';
 
-/** Bodies of the type `application/x-www-form-urlencoded` that are forms; `curl -d` sends any text as one. */
+/**
+ * Reads bodies of the type `application/x-www-form-urlencoded` that really are forms. `curl -d` sends any text with
+ * this type.
+ */
 
 const start = /^[A-Za-z_][\w-]*=/;
 const pair = /^([A-Za-z_][\w-]*)=([\s\S]*)$/;
 const mostPairs = 200;
 
-/** What a form is read by: which names are fields, and which of them hold text. */
+/** Which names are fields of the endpoint, and which of them hold text. */
 export interface FormNames {
   isField(name: string): boolean;
   isText(name: string): boolean;
 }
 
 /**
- * The fields of a form; undefined for a text that is none: it does not begin with a name and `=`, or names no field.
+ * The fields of a form. Undefined: the text is not a form, because it does not begin with a name and `=`, or names no
+ * field.
  *
- * @throws DomainError `invalid_request` for a form with a part that is no pair, which is what a bare `&` in a text makes.
+ * @throws DomainError `invalid_request` for a form with a part that is not a pair. An unescaped `&` in a text causes
+ *   that.
  */
 export function readForm(text: string, names: FormNames): Fields | undefined {
   if (!start.test(text)) return undefined;
@@ -38,7 +43,7 @@ export function readForm(text: string, names: FormNames): Fields | undefined {
 const encodeIt =
   'Encode each value: curl --data-urlencode "name=value"; or send JSON with Content-Type: application/json.';
 
-/** A name that comes again makes a list, as tags may. */
+/** Adds a value. A repeated name becomes a list, for tags. */
 function add(fields: Fields, name: string, value: unknown): void {
   if (!Object.hasOwn(fields, name)) fields[name] = value;
   else if (Array.isArray(fields[name])) (fields[name] as unknown[]).push(value);
@@ -53,7 +58,7 @@ function decode(value: string): string {
   }
 }
 
-/** A number or a flag as its field wants it. */
+/** Converts a value to a number or a boolean, unless its field holds text. */
 function valueOf(text: string, isText: boolean): unknown {
   if (isText) return text;
   if (text === '') return null;

@@ -4,26 +4,27 @@ import { invalid } from '../../ground/errors.ts';
 import { type Fields, notAnObject, noProto, oneLine } from './fields.ts';
 
 /**
- * YAML in requests (contract section 1): core schema, a plain mapping, no aliases to blow up, no tags.
+ * YAML in requests (contract section 1): the core schema, a plain mapping, no aliases (they can expand without bound),
+ * no tags.
  *
- * A mapping of so many tokens or lines is no request. Counting them first, at 100 ns each, spares the parser, which
- * takes minutes for a megabyte of short keys.
+ * A mapping with more tokens or lines than these limits is refused. They are counted first, at 100 ns each, because the
+ * parser takes minutes for a megabyte of short keys.
  */
 const mostTokens = 5_000;
 const mostLines = 60_000;
 
-/** What a request's Markdown begins with. */
+/** The front matter of a Markdown body. */
 export interface Head {
-  /** What stands between the first line `---` and the next, or all that follows if there is no next. */
+  /** The text between the first and the second line `---`, or all that follows when there is no second. */
   readonly yaml: string;
-  /** What stands below; undefined when the front matter is not closed. */
+  /** The text below. Undefined: the front matter is not closed. */
   readonly below: string | undefined;
 }
 
 const mark = '---';
 const blank = /^[ \t]*\r?$/;
 
-/** Splits a text whose first line is `---`; undefined for any other. A byte order mark before it all does not count. */
+/** Splits a text whose first line is `---`. Undefined for any other text. A byte order mark at the start is ignored. */
 export function splitFrontMatter(text: string): Head | undefined {
   const from = text.startsWith('\ufeff') ? 1 : 0;
   const firstEnd = text.indexOf('\n', from);
@@ -44,8 +45,8 @@ export function splitFrontMatter(text: string): Head | undefined {
 }
 
 /**
- * The names at the start of the lines of a block, up to its first line that is no YAML. Cheap, and it says something
- * also of a block that is not valid.
+ * The names at the start of the lines of a block, up to the first line that is not YAML. It is fast, and also works for
+ * a block that is not valid.
  */
 export function namesInBlock(yaml: string): string[] {
   const names: string[] = [];
@@ -68,8 +69,8 @@ const mostNamedLines = 1_000;
 /**
  * Reads the fields of a YAML mapping.
  *
- * @param what how a message calls it.
- * @param isText whether the field of this name holds text: there a scalar counts as it is written (`need: 1.0`).
+ * @param what the word for the mapping in messages.
+ * @param isText whether the named field holds text. Then a scalar is taken literally (`need: 1.0`).
  * @throws DomainError `invalid_request` that says what is wrong.
  */
 export function readYaml(yaml: string, what: string, isText: (name: string) => boolean): Fields {
@@ -79,7 +80,7 @@ export function readYaml(yaml: string, what: string, isText: (name: string) => b
   if (!isMap(contents)) throw notAnObject(what);
   const fields: Fields = {};
   for (const { key, value } of contents.items) {
-    // A name that is no scalar is none of ours.
+    // A key that is not a scalar is not a field name.
     if (!isScalar(key)) continue;
     const name = String(key.value);
     if (name === '__proto__') throw noProto();
@@ -123,7 +124,7 @@ function refuse(problem: YAMLError | undefined, what: string): void {
   if (problem === undefined) return;
   if (problem.code === 'RESOURCE_EXHAUSTION') throw invalid(`${what} is nested too deeply`);
   if (problem.code === 'MULTIPLE_DOCS') throw invalid(`${what} must be a single YAML document`);
-  // Below the first line stands an excerpt of the source.
+  // The lines below the first one quote the source.
   const message = problem.message.split('\n', 1)[0]!.replace(/:$/, '');
   throw invalid(`${what} is not valid YAML: ${oneLine(message)}`);
 }
@@ -134,6 +135,6 @@ function toValue(node: Node | null, asText: boolean): unknown {
     return isWord ? (node.source ?? String(node.value)) : node.value;
   }
   if (isSeq(node)) return node.items.map((item) => toValue(item as Node | null, true));
-  // No field of the contract is a mapping: whatever is in it, it has the wrong type, or nobody asked for it.
+  // No field of the contract is a mapping, so its contents do not matter: it has the wrong type or an unknown name.
   return node === null ? null : {};
 }

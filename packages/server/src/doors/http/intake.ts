@@ -2,25 +2,25 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { overloaded } from '../../ground/errors.ts';
 import { mediaType } from './media-type.ts';
 
-/** A body up to this length is taken in whatever else is under way: most are far shorter. */
+/** A body up to this length is always accepted. Most are far shorter. */
 const smallBytes = 64 * 1024;
-/** How many bytes of longer bodies may be in memory at once. */
+/** The largest total of longer bodies in memory at once, in bytes. */
 const mostBytes = 256 * 1024 * 1024;
 
 declare module 'fastify' {
   interface FastifyRequest {
     /**
-     * Lets go of the body and what it reserved, once nobody reads it any more. More than once does no harm. Undefined
-     * where nothing is reserved.
+     * Releases the body and its reservation when nobody needs it any more. May be called more than once. Undefined:
+     * nothing is reserved.
      */
     releaseBody: (() => void) | undefined;
   }
 }
 
 /**
- * Takes in bodies whatever their headers say of them, and bounds what they hold in memory: a request reserves the
- * length of its body, or the longest allowed if it does not say, and is turned away when too much is reserved. Short
- * bodies are exempt, so that a few slow senders of long ones can't shut out everybody else.
+ * Accepts bodies of any type and bounds their memory. A request reserves the length of its body, or the largest allowed
+ * length when it states none, and is refused when too much is reserved. Short bodies are exempt, so that a few slow
+ * senders of long bodies cannot block everybody else.
  */
 export function boundIntake(app: FastifyInstance): void {
   ignoreExpectations(app);
@@ -49,7 +49,8 @@ export function boundIntake(app: FastifyInstance): void {
     };
     request.releaseBody = release;
     reply.raw.once('close', release);
-    // A reply that waits behind another one on its connection is not told that it has closed.
+    // A reply queued behind another one on its connection gets no event when the connection closes, so the socket is
+    // observed.
     socket.once('close', release);
     done();
   });
@@ -61,12 +62,14 @@ function bodyLength({ headers, routeOptions }: FastifyRequest): number {
   return Math.min(Number(headers['content-length'] ?? 0), bodyLimit);
 }
 
-/** Node answers an `Expect` other than `100-continue` by itself, with an empty 417. */
+/** Without this, Node answers an `Expect` other than `100-continue` with an empty 417. */
 function ignoreExpectations(app: FastifyInstance): void {
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
 }
 
-/** Fastify answers 415 to a malformed `Content-Type`; here it counts as none (contract section 1). */
+/**
+ * Without this, Fastify answers a malformed `Content-Type` with 415. Contract section 1 says to ignore such a header.
+ */
 function tolerateContentTypes(app: FastifyInstance): void {
   app.addHook('onRequest', ({ raw: { headers } }, _reply, done) => {
     const given = headers['content-type'];

@@ -1,12 +1,15 @@
 import { invalid } from '../../ground/errors.ts';
 import { type Fields, notAnObject, noProto, oneLine } from './fields.ts';
 
-/** How deep lists and objects may stand in each other (contract section 1). */
+/** The deepest allowed nesting of lists and objects (contract section 1). */
 const mostLevels = 32;
-/** How many values a body may hold. The largest legal one has some hundred, and a JSON Schema of 20 KB some thousand. */
+/**
+ * The largest number of values in a body. The largest valid body has a few hundred, and a JSON Schema of 20 KB a few
+ * thousand.
+ */
 const mostValues = 10_000;
 
-/** A body that is to be an object of JSON: its fields, or what is wrong with it. */
+/** Parses a body that should be a JSON object. Returns its fields, or what is wrong with it. */
 export function readJson(text: string): { fields?: Fields; problem?: string } {
   boundJson(text);
   let value: unknown;
@@ -29,8 +32,8 @@ const opening = new Set([0x5b, 0x7b]);
 const closing = new Set([0x5d, 0x7d]);
 
 /**
- * Counts what a text would hold as JSON, and stops at the first value too many: the parser would hold up everybody else
- * for as long as it takes. 6 MiB are counted in some ms.
+ * Counts the values and levels of a JSON text, and stops at the first one over the limit. A full parse of a hostile
+ * text would block all other requests. Counting 6 MiB takes a few milliseconds.
  *
  * @throws DomainError `invalid_request` for too many levels or values.
  */
@@ -67,7 +70,7 @@ export const tooDeep = (what: string) =>
 
 const fence = '```';
 
-/** The JSON in a body that is one fenced block of it; undefined for any other body. */
+/** The JSON in a body that consists of one fenced block of JSON. Undefined for any other body. */
 export function fencedJson(text: string): string | undefined {
   const trimmed = text.trim();
   if (!trimmed.startsWith(fence) || !trimmed.endsWith(fence) || trimmed.length < 2 * fence.length) return undefined;

@@ -3,10 +3,13 @@ import { DomainError } from '../../ground/errors.ts';
 /** `type/subtype`, both tokens (RFC 9110, 8.3.1). */
 const wellFormed = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+$/;
 
-/** Stands for any type that says nothing about how to read a body. */
+/** The type for bodies whose `Content-Type` does not say how to read them. */
 const unknownType = 'application/octet-stream';
 
-/** The media type that a `Content-Type` header names, in lower case, without parameters; malformed ones say nothing. */
+/**
+ * The media type in a `Content-Type` header, in lower case and without parameters. A malformed header counts as
+ * unknown.
+ */
 export function mediaType(contentType: string | undefined): string {
   const name = (contentType ?? '').split(';', 1)[0]!.trim().toLowerCase();
   return wellFormed.test(name) ? name : unknownType;
@@ -14,7 +17,7 @@ export function mediaType(contentType: string | undefined): string {
 
 const yamlTypes = new Set(['application/yaml', 'application/x-yaml', 'text/yaml', 'text/x-yaml']);
 
-/** How a body of a media type is read, where the type alone says so. */
+/** How to read a body of a media type, as far as the type decides it. */
 export function kindOf(type: string): 'json' | 'yaml' | 'markdown' | 'plain' | 'form' | 'any' {
   if (type === 'application/json') return 'json';
   if (yamlTypes.has(type)) return 'yaml';
@@ -26,7 +29,7 @@ export function kindOf(type: string): 'json' | 'yaml' | 'markdown' | 'plain' | '
 const sendAs = 'Send JSON (Content-Type: application/json), or Markdown with YAML front matter.';
 
 /**
- * Refuses bodies of a kind that would be taken for text, and are none (contract section 1, "Forms and other types").
+ * Refuses types of bodies that are not text but would be read as text (contract section 1, "Forms and other types").
  *
  * @param encoding the `Content-Encoding` header.
  * @throws DomainError `unsupported_media_type`.

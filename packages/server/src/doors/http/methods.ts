@@ -3,12 +3,12 @@ import type { FastifyInstance } from 'fastify';
 import { DomainError } from '../../ground/errors.ts';
 import { endWithError } from './errors.ts';
 
-/** Lets the router know every method that Node does, so that a wrong one is told from a wrong path. */
+/** Registers all methods of Node with the router, so that a wrong method gets 405 and not 404. */
 export function knowAllMethods(app: FastifyInstance): void {
   for (const method of METHODS) {
     if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method, { hasBody: true });
   }
-  // CONNECT names a host instead of a path. Without a listener Node closes the connection and says nothing.
+  // CONNECT has a host instead of a path. Without a listener Node closes the connection without a reply.
   app.server.on('connect', (_request, socket) => endWithError(socket, 'invalid_request', 'CONNECT is not supported'));
 }
 
@@ -19,7 +19,7 @@ export function refuseOtherMethods(app: FastifyInstance, allowed: ReadonlyMap<st
     app.route({
       method: app.supportedMethods.filter((method) => !methods.has(method)),
       url,
-      // Before the body is read, which may have an error of its own.
+      // Runs before the body is read, because the body may cause another error.
       onRequest: async (request, reply) => {
         reply.header('allow', allow);
         throw new DomainError('method_not_allowed', `${request.method} is not allowed here; use ${allow}`);

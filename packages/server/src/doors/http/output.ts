@@ -3,33 +3,33 @@ import type { FastifyInstance } from 'fastify';
 import { secondMs } from '../../ground/clock.ts';
 import { overloaded } from '../../ground/errors.ts';
 
-/** A reply up to this length is sent whatever else is under way: most are far shorter. */
+/** A reply up to this length is always sent. Most are far shorter. */
 const smallBytes = 64 * 1024;
 
-/** How often a connection is looked at before it counts as stalled. */
+/** After this many checks without progress a connection counts as stalled. */
 const looks = 6;
 
 export interface OutputBounds {
-  /** How many bytes of longer replies may be in memory at once. */
+  /** The largest total of longer replies in memory at once, in bytes. */
   readonly mostBytes?: number;
-  /** How long a client may take nothing of what waits for it. */
+  /** How long a client may read nothing of the waiting bytes. */
   readonly stallMs?: number;
 }
 
-/** A connection with requests, for as long as it is open. */
+/** The state of an open connection with requests. */
 interface Connection {
-  /** Bytes of large replies that it holds in memory. */
+  /** Bytes of large replies in memory for this connection. */
   bytes: number;
-  /** What waited to be sent at the last look. */
+  /** The state of the waiting bytes at the last check. */
   waiting: string;
-  /** How many looks in a row found the same waiting. */
+  /** How many consecutive checks found no progress. */
   idle: number;
 }
 
 /**
- * Bounds what replies hold in memory: each does until its client has taken it, and some never do. Reads with large
- * replies are turned away when too much is under way, and a connection whose client takes nothing for too long is cut
- * off. Other requests are always answered: they may have changed something, and their clients must learn what.
+ * Bounds the memory of replies, which stay in memory until the client has read them; some clients never do. When too
+ * much is in memory, further reads with large replies are refused. A connection whose client reads nothing for too long
+ * is cut. Other requests are always answered: they may have changed something, and the client must learn what.
  */
 export function boundOutput(
   app: FastifyInstance,
@@ -38,12 +38,12 @@ export function boundOutput(
   const connections = new Map<Socket, Connection>();
   let inFlight = 0;
 
-  // Not on the server's `connection`: on `localhost`, Fastify listens with a second server.
+  // Does not use the server's `connection` event, because on `localhost` Fastify listens with a second server.
   app.addHook('onRequest', ({ raw: { socket } }, _reply, done) => {
     if (socket instanceof Socket && !socket.destroyed && !connections.has(socket)) {
       const connection = { bytes: 0, waiting: '', idle: 0 };
       connections.set(socket, connection);
-      // Replies that wait behind another one on their connection are not told that it has closed.
+      // A reply queued behind another one on its connection gets no event when the connection closes.
       socket.once('close', () => {
         connections.delete(socket);
         inFlight -= connection.bytes;
@@ -59,7 +59,7 @@ export function boundOutput(
     if (bytes <= smallBytes || connection === undefined) {
       done();
     } else if (request.method === 'GET' && inFlight + bytes > mostBytes) {
-      // They tell of the reply that is not sent. The refusal comes by here again, and is small.
+      // These headers belong to the reply that is not sent. The refusal passes this hook again, and is small.
       for (const name of Object.keys(reply.getHeaders())) if (name !== 'x-request-id') reply.removeHeader(name);
       done(overloaded());
     } else {
@@ -74,7 +74,7 @@ export function boundOutput(
     }
   });
 
-  // Looks are counted, not time: a server that was itself held up must not blame its clients.
+  // Counts checks, not time, so that a server that was blocked itself does not blame its clients.
   const timer = setInterval(() => {
     for (const [socket, connection] of connections) {
       const waiting = whatWaits(socket);
@@ -88,10 +88,10 @@ export function boundOutput(
 }
 
 /**
- * Changes whenever the client takes something of what waits to be sent; empty if nothing does, as in a long poll.
- * `writableLength` and `bytesWritten` alone don't move within a write, and a whole reply is one write: what the system
- * has not taken of it yet, only the handle knows (it is what `socket.setTimeout` goes by, too; but that timer also
- * starts anew with all that the client sends).
+ * A text that changes whenever the client reads some of the waiting bytes. Empty when nothing waits, as in a long poll.
+ * `writableLength` and `bytesWritten` do not change within a write, and a whole reply is one write. Only the handle
+ * knows how much of it the system has accepted. `socket.setTimeout` uses that too, but its timer also restarts when the
+ * client sends something.
  */
 function whatWaits(socket: Socket): string {
   if (socket.writableLength === 0) return '';

@@ -3,9 +3,9 @@ import { invalid } from '../../ground/errors.ts';
 import type { Fields } from './fields.ts';
 
 /**
- * The parameters of a query string.
+ * Reads the parameters of a query string.
  *
- * @throws DomainError `invalid_request` when one that the endpoint knows is given more than once.
+ * @throws DomainError `invalid_request` when a known parameter is given more than once.
  */
 export function readQuery(schema: z.ZodObject | undefined, query: unknown): Fields {
   for (const name in query as Fields) {

@@ -6,12 +6,12 @@ import type { Usage } from '../../rules/limits/windows.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The route counts its requests itself; all others count against the sender's address. */
+    /** The route counts its requests itself. All other routes count against the sender's address. */
     countsItself?: boolean;
   }
 }
 
-/** Counts what no endpoint counts: documents, pages, unknown paths, wrong methods. */
+/** Counts requests that no endpoint counts: documents, pages, unknown paths, wrong methods. */
 export function limitAddresses(app: FastifyInstance, ctx: Context): void {
   app.addHook('onRequest', (request, reply, done) => {
     if (request.routeOptions.config.countsItself !== true) {
@@ -25,7 +25,7 @@ export function limitAddresses(app: FastifyInstance, ctx: Context): void {
   });
 }
 
-/** Tells the sender in headers how much is left of its limit, where there is one. */
+/** Sets the headers that show how much of the limit is left, when a limit applies. */
 export function tellUsage(reply: FastifyReply, usage: Usage | undefined, now: number): void {
   if (usage === undefined) return;
   const { limit, remaining, endsAt } = usage;

@@ -3,15 +3,15 @@ import { type Reply, toMarkdown } from './render.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The route answers in JSON whatever `Accept` says. */
+    /** The route always answers in JSON, whatever `Accept` says. */
     alwaysJson?: boolean;
   }
 }
 
 /**
- * Sends a reply in the format that the request asks for: JSON if `Accept` names it, else Markdown.
+ * Sends a reply in the requested format: JSON if `Accept` names it, else Markdown.
  *
- * @param line says the reply to people, in one line of the Markdown.
+ * @param line makes the line for people in the Markdown.
  */
 export function sendReply<T extends Reply>(
   reply: FastifyReply,
@@ -29,8 +29,8 @@ export function sendReply<T extends Reply>(
 }
 
 /**
- * Whether an `Accept` header asks for JSON: it names it, and prefers no Markdown (contract section 1, "Responses").
- * Most headers have no `q`, and need no more than a look.
+ * Whether an `Accept` header asks for JSON: it names JSON and does not prefer Markdown (contract section 1,
+ * "Responses"). Most headers have no `q`, so a text search is enough for them.
  */
 export function wantsJson(accept: string | undefined): boolean {
   const text = accept?.toLowerCase();
@@ -40,7 +40,7 @@ export function wantsJson(accept: string | undefined): boolean {
   );
 }
 
-/** The weight of a media type in an `Accept` header in lower case; 0 if it is not named there. */
+/** The weight (`q`) of a media type in a lower-case `Accept` header; 0 if it is not named. */
 function qualityOf(accept: string, type: string): number {
   for (const range of accept.split(',')) {
     const [name, ...parameters] = range.split(';').map((part) => part.trim());

@@ -28,7 +28,7 @@ function securityHeaders(isHttps: boolean): Record<string, string> {
     'cross-origin-opener-policy': 'same-origin',
     'origin-agent-cluster': '?1',
     'referrer-policy': 'no-referrer',
-    // For this host alone, not for the other services under its domain.
+    // For this host only, not for its subdomains.
     ...(isHttps ? { 'strict-transport-security': `max-age=${yearSeconds}` } : {}),
     'x-content-type-options': 'nosniff',
     'x-dns-prefetch-control': 'off',
@@ -39,12 +39,12 @@ function securityHeaders(isHttps: boolean): Record<string, string> {
   };
 }
 
-/** Sets the security headers on every reply, errors too, and lets no cache keep what was asked for with a key. */
+/** Sets the security headers on every reply, also on errors. Forbids caching of replies to requests with a key. */
 export function secure(app: FastifyInstance, { config }: Context): void {
   const headers = securityHeaders(config.publicUrl?.startsWith('https:') === true);
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(headers);
-    // The answer to a registration holds a key, and no other change is for a cache either.
+    // The reply to a registration contains a key, and no change may be cached.
     if (request.headers.authorization !== undefined || request.method !== 'GET')
       reply.header('cache-control', 'no-store');
     done();

@@ -6,22 +6,22 @@ import type { Sink } from '../../rules/events/stream.ts';
 import type { OpenStream } from '../../rules/events/streams.ts';
 
 const headers = {
-  // Some clients take text without a charset for Latin-1.
+  // Some clients read text without a charset as Latin-1.
   'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-store',
-  // Proxies must not collect what is meant to arrive at once.
+  // Proxies must not buffer the stream.
   'x-accel-buffering': 'no',
-  // Nothing follows a stream.
+  // No request can follow a stream on its connection.
   connection: 'close',
 };
 
 const position = eventPosition();
 
 /**
- * The position that a client resumes from by itself; an empty one says nothing. It goes before `after`: a browser that
- * reconnects sends both, and the one in the address is where it once began.
+ * The position in the `Last-Event-ID` header, from which a client resumes. An empty one is ignored. It takes precedence
+ * over `after`: a browser that reconnects sends both, and `after` has the position of its first connection.
  *
- * @throws DomainError `invalid_request` for what no stream has handed out.
+ * @throws DomainError `invalid_request` for a value that no stream has sent.
  */
 export function lastEventId({ headers }: FastifyRequest): string | undefined {
   const given = headers['last-event-id'];
@@ -32,8 +32,8 @@ export function lastEventId({ headers }: FastifyRequest): string | undefined {
 }
 
 /**
- * Answers a request with a stream. It is written past Fastify, which would hold a readable, a pipe and their listeners
- * for each (docs/decisions/0008).
+ * Answers a request with a stream. Writes to the socket directly, because Fastify would keep a readable, a pipe and
+ * their listeners for each stream (docs/decisions/0008).
  */
 export function sendEvents(reply: FastifyReply, { stream, after, greeting }: OpenStream): void {
   reply.hijack();
@@ -47,8 +47,8 @@ export function sendEvents(reply: FastifyReply, { stream, after, greeting }: Ope
   raw.on('drain', () => stream.drained());
   raw.once('close', () => {
     stream.end();
-    // A client that leaves is no error, but the only word of it that Fastify listens to: the request's line comes into the
-    // log, and into the metrics, by it.
+    // A client that disconnects is not an error, but this event is the only one that makes Fastify run its hooks, which
+    // write the log line and count the request.
     if (!raw.writableFinished) raw.emit('error', new Error('The client has left'));
   });
   stream.start(sinkOf(raw), after, greeting);

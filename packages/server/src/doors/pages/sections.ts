@@ -1,4 +1,4 @@
-/** A part of the guide that can be read alone. */
+/** A section of the guide, which can be read separately. */
 interface Section {
   readonly slug: string;
   readonly text: string;
@@ -11,7 +11,7 @@ const slugOf = (heading: string) =>
     .replace(/[^\p{L}\p{N} -]/gu, '')
     .replace(/ /g, '-');
 
-/** Cuts a Markdown text at its headings of the second level. */
+/** Splits a Markdown text at its headings of the second level. */
 export function sectionsOf(markdown: string): Section[] {
   return markdown
     .split(/^(?=## )/m)
@@ -19,7 +19,7 @@ export function sectionsOf(markdown: string): Section[] {
     .map((text) => ({ slug: slugOf(/^## (.*)$/m.exec(text)![1]!), text: `${text.trimEnd()}\n` }));
 }
 
-/** Other words for a section, that a reader may try. */
+/** Other names for sections, which a reader may try. */
 export const shortNames: Readonly<Record<string, string>> = {
   auth: 'security',
   start: 'quick-start',

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 export type Values = Readonly<Record<string, string | number>>;
 
-/** A text with `{{names}}` in it, from the folder of documents. */
+/** Reads a template with `{{names}}` from the folder of documents. */
 export function readTemplate(name: string): string {
   return readFileSync(new URL(`../../../documents/${name}`, import.meta.url), 'utf8');
 }
@@ -10,7 +10,7 @@ export function readTemplate(name: string): string {
 /**
  * Fills in a template: each `{{name}}` becomes the value with that name.
  *
- * @param write turns a value into text; `String` by default.
+ * @param write turns a value into text. Default: `String`.
  * @throws Error for a name without a value, so that no document is served with a placeholder in it.
  */
 export function fill<T = string | number>(

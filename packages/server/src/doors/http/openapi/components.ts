@@ -6,21 +6,21 @@ export type Json = Record<string, unknown>;
 
 export const refTo = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
 
-/** The schemas of the sdk that are objects, by their names: what goes into `components/schemas`. */
+/** The object schemas of the sdk by name, for `components/schemas`. */
 const named = Object.entries(sdk).filter(
   (entry): entry is [string, z.ZodObject] => entry[1] instanceof z.ZodObject && !entry[0].endsWith('Query'),
 );
 const isRequest = (name: string) => name.endsWith('Request') || name === 'NoBody';
 const nameOf = new Map<z.ZodType, string>(named.map(([name, schema]) => [schema, name]));
 
-/** The name under which a schema of an endpoint stands among the components. */
+/** The name of an endpoint's schema among the components. */
 export function componentName(schema: z.ZodType): string {
   const name = nameOf.get(schema);
   if (name === undefined) throw new Error('A schema of an endpoint has no name in the sdk');
   return name;
 }
 
-/** Every schema, as a request gives it or as a reply shows it. */
+/** Every schema, in the form of requests or of replies. */
 export function componentSchemas(): Json {
   const requests = named.filter(([name]) => isRequest(name));
   const replies = named.filter(([name]) => !isRequest(name));
@@ -46,7 +46,10 @@ export function queryProperties(schema: z.ZodObject): Json {
   return tidy(properties) as Json;
 }
 
-/** What JSON Schema says of itself, bounds that say no more than "a number", and that there will never be more fields. */
+/**
+ * Removes what only adds noise: JSON Schema's own identifier, bounds that only mean "a number", and the promise that no
+ * fields will be added.
+ */
 function tidy(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(tidy);
   if (typeof value !== 'object' || value === null) return value;
@@ -79,7 +82,7 @@ function describeProperties(owner: string, schema: Json): void {
   }
 }
 
-/** What a field means. @throws Error when nobody has said so. */
+/** The meaning of a field. @throws Error when the glossary lacks it. */
 export function meaning(owner: string, field: string): string {
   const text = glossary[`${owner}.${field}`] ?? glossary[field];
   if (text === undefined) throw new Error(`The glossary does not say what "${field}" of ${owner} means`);

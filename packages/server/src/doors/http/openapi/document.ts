@@ -20,10 +20,9 @@ import { headerComponents, headerRefs } from './headers.ts';
 import { errorResponse, responsesOf } from './responses.ts';
 
 /**
- * The OpenAPI 3.1 document, made of the same schemas that requests are checked against, the table of endpoints and
- * their descriptions.
+ * Builds the OpenAPI 3.1 document from the schemas that check requests, the table of endpoints and their descriptions.
  *
- * @param origin where the API is, for a reader of the document.
+ * @param origin the URL of the API for the reader.
  */
 export function openApiDocument(origin: string): Json {
   const paths: Record<string, Json> = {};
@@ -103,7 +102,7 @@ function queryParameters({ query }: Endpoint, about: Reference): Json[] {
   }));
 }
 
-/** For parameters that the endpoint's own example does without. */
+/** Examples for parameters that the endpoint's own example lacks. */
 const queryExamples: Readonly<Record<string, string | number>> = {
   after: 0,
   cursor: 'WyJib2FyZCIsMSwieCJd',
@@ -171,7 +170,7 @@ const textDescription = (mainField: string | undefined) =>
     ? 'YAML front matter gives the fields.'
     : `YAML front matter gives the fields, the text below it \`${mainField}\`. Without front matter all of it is \`${mainField}\`.`;
 
-/** A body as a poster of Markdown would write it. */
+/** A body as Markdown. */
 function asMarkdown(body: Json, mainField: string | undefined): string {
   const { [mainField ?? '']: main, ...fields } = body;
   const text = typeof main === 'string' ? main : undefined;

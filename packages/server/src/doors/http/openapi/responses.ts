@@ -8,10 +8,10 @@ import { toMarkdown } from '../render.ts';
 import { componentName, type Json, refTo } from './components.ts';
 import { headerRefs } from './headers.ts';
 
-/** Makes the line for people of a reply. */
+/** Makes the line for people in a reply. */
 type Line = (example: Json) => string;
 
-/** A reply's body in both formats; the Markdown is what the server itself makes of the JSON. */
+/** A reply's body in both formats. The Markdown is rendered by the server's own code. */
 function bodies(
   schema: Json,
   examples: Readonly<Record<string, Json>>,
@@ -38,7 +38,7 @@ function bodies(
   };
 }
 
-/** A stream's body: text with, in each message, the schema as its data. */
+/** A stream's body: text whose messages have the schema as their data. */
 const streamBody = (name: string, schema: string, example: Json): Json => ({
   'text/event-stream': {
     schema: {
@@ -69,7 +69,7 @@ interface Shown {
   readonly example: Json | undefined;
 }
 
-/** Its successes by their statuses: those of one status are shown as one response. */
+/** The successes of an endpoint by status. Those with the same status become one response. */
 function successes(endpoint: AnyEndpoint, reference: Reference): Json {
   const { status, reply, headers, others } = endpoint;
   const examples = [...(reference.others ?? [])];
@@ -105,14 +105,14 @@ function contentOf(endpoint: AnyEndpoint, same: readonly Shown[]): Json {
   });
 }
 
-/** The headers that any success of an endpoint may have, whatever it says. */
+/** The headers that every success of an endpoint may have. */
 const headersOf = ({ limit, idempotency }: Endpoint): string[] => [
   'X-Request-Id',
   ...(limit === 'none' ? [] : Object.keys(limitHeaders)),
   ...(idempotency === 'none' ? [] : ['Idempotency-Replayed']),
 ];
 
-/** Refusals that come before a request is counted. */
+/** Statuses of refusals that happen before the request is counted. */
 const uncounted = ['request_timeout', 'headers_too_large', 'not_configured'].map((code) => statusOf[code as ErrorCode]);
 
 export function errorResponse(status: number, codes: readonly ErrorCode[], endpoint?: Endpoint): Json {

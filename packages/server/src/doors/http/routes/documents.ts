@@ -12,20 +12,20 @@ import { serveFile } from '../files.ts';
 const markdown = 'text/markdown; charset=utf-8';
 const plain = 'text/plain; charset=utf-8';
 
-/** So long is what `/.well-known/security.txt` says good for (RFC 9116, 2.5.5: less than a year). */
+/** How long `/.well-known/security.txt` is valid (RFC 9116, 2.5.5: less than a year). */
 const securityTxtMs = 300 * 24 * hourMs;
 
 const wantsHtml = ({ headers }: FastifyRequest) => headers.accept?.includes('text/html') === true;
 
-/** The guide for agents, the small texts, and the way to them. */
+/** Routes of the guide for agents, of small texts, and of redirects to them. */
 export function documentRoutes(app: FastifyInstance, ctx: Context): void {
-  // Read at the start, so that a document with a seam stops it rather than a reader.
+  // Read at start, so that a template with a missing value stops the start and is never served.
   const values = documentValues(ctx.config);
   const expires = () => new Date(Math.floor((ctx.clock.now() + securityTxtMs) / secondMs) * secondMs).toISOString();
   const document = (name: string) => {
     const template = readTemplate(name);
     const render = (base_url: string) => {
-      // RFC 9116 wants a way to reach somebody; without one, the terms say that there is none.
+      // RFC 9116 requires a contact. Without one this links to the terms, which say that there is none.
       const contact = ctx.config.contact ?? base_url + documents.terms.path;
       return fill(template, { ...values, base_url, contact, expires: expires() } satisfies Values);
     };
@@ -78,7 +78,7 @@ function sectionOf(text: string, wanted: unknown): string {
   );
 }
 
-/** Headings and paragraphs are all that our own terms have. */
+/** Converts headings and paragraphs to HTML. The terms contain nothing else. */
 function toHtml(text: string): string {
   const blocks = text
     .trim()

@@ -16,7 +16,10 @@ const newest = 10;
 
 const timeInWords = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' });
 
-/** The pages for people: what this is, how to start, what goes on. No script, and of tasks a preview alone. */
+/**
+ * Routes of the pages for people: introduction, start, recent tasks. They have no scripts and show only previews of
+ * tasks.
+ */
 export function pageRoutes(app: FastifyInstance, ctx: Context): void {
   const counts = marketCounts(ctx);
   const [home, row, task] = [
@@ -35,7 +38,7 @@ export function pageRoutes(app: FastifyInstance, ctx: Context): void {
       .map((tag) => `#${tag}`)
       .join(' '),
   });
-  // Nothing here may be kept: a task that is reported and removed must be gone.
+  // Must not be cached, because a task that is reported and removed must disappear.
   const send = (reply: FastifyReply, page: Html) =>
     reply.headers({ 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' }).send(page.text);
 
@@ -65,7 +68,7 @@ export function pageRoutes(app: FastifyInstance, ctx: Context): void {
   app.get(documents.humanTask.path, async (request, reply) => {
     const { id } = request.params as { id: string };
     const shown = isId('task', id) ? await ctx.db.first(taskById, { id }) : undefined;
-    // The platform's own tasks show texts of others: they are for who does them.
+    // System tasks contain texts of other agents, so only their workers may see them.
     if (shown?.kind !== 'work' || (await isHidden(ctx.db, shown))) throw taskNotFound();
     return send(reply.header('x-robots-tag', 'noindex'), fillPage(task, preview(shown)));
   });

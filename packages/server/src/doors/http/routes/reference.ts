@@ -9,9 +9,9 @@ const ours = (name: string) => new URL(`../../../../static/${name}`, import.meta
 const { resolve } = createRequire(import.meta.url);
 const swaggerUi = (name: string) => resolve(`swagger-ui-dist/${name}`);
 
-/** The reference: for programs, and to read and try out. */
+/** Routes of the API reference: the OpenAPI document, and the page to read and try it. */
 export function referenceRoutes(app: FastifyInstance, ctx: Context): void {
-  // Made when it is first asked for: an idle server does without it.
+  // Built on first use, so that an idle server does not hold it in memory.
   let document: Promise<(origin: string) => string> | undefined;
   app.get(documents.openapi.path, async (request, reply) => {
     document ??= import('../openapi/document.ts').then(({ openApiDocument }) => {
