@@ -95,7 +95,7 @@ export async function compose(
     await migrate(db, version);
   } catch (error) {
     await db?.close();
-    output.close();
+    await output.close();
     throw error;
   }
   const ground: Ground = { config, clock, log, db, newId: createIds(clock) };
@@ -131,7 +131,7 @@ export async function compose(
       await Promise.race([passes, new Promise((resolve) => setTimeout(resolve, passMs).unref())]);
       await ground.db.close();
       await passes;
-      output.close();
+      await output.close();
     },
   };
 }

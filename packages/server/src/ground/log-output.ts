@@ -12,6 +12,8 @@ const mostWaiting = 1024 * 1024;
  */
 const fullMs = 50;
 const failedMs = 1_000;
+/** How long the end waits for what a thread is writing. */
+const lastWordMs = 500;
 
 /**
  * Writes lines of text to a file, a pipe or a terminal. It never blocks, never throws and holds a bounded amount: while
@@ -29,6 +31,9 @@ export class LogOutput {
   /** The bytes that are being written and not written yet. */
   #chunk: Buffer = Buffer.alloc(0);
   #writing = false;
+  /** What came in while something was being written is to be written right after it. */
+  #hurried = false;
+  #onIdle: () => void = () => undefined;
   #pausedUntil = 0;
   /** Dropped lines that have not been reported yet. */
   #untold = 0;
@@ -60,12 +65,19 @@ export class LogOutput {
 
   /** Writes the waiting lines as soon as the output accepts them. */
   flush(): void {
-    if (!this.#writing && performance.now() >= this.#pausedUntil) this.#writeNext();
+    if (this.#writing) this.#hurried = true;
+    else if (performance.now() >= this.#pausedUntil) this.#writeNext();
   }
 
-  /** Tries once to write the waiting lines, then accepts no more. */
-  close(): void {
+  /** Tries once to write the waiting lines, after the write in progress unless that takes long, then accepts no more. */
+  async close(): Promise<void> {
     clearInterval(this.#timer);
+    if (this.#writing) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+        setTimeout(resolve, lastWordMs).unref();
+      });
+    }
     process.off('exit', this.#atExit);
     this.#lastWrite();
   }
@@ -77,6 +89,7 @@ export class LogOutput {
     write(this.#fd, this.#chunk, (error, written) => {
       this.#writing = false;
       this.#chunk = this.#chunk.subarray(written);
+      this.#onIdle();
       if (error !== null) this.#pause(error.code === 'EAGAIN' ? fullMs : failedMs);
       else if (this.#chunk.length > 0) this.flush();
       else this.#written();
@@ -90,7 +103,10 @@ export class LogOutput {
       this.#untold = 0;
       this.#onRecovered(dropped);
     }
-    if (this.#characters >= enough) this.flush();
+    if (this.#hurried || this.#characters >= enough) {
+      this.#hurried = false;
+      this.flush();
+    }
   }
 
   #pause(ms: number): void {

@@ -26,7 +26,7 @@ export interface Log {
   /** Writes a line as it is at any level except `silent`. */
   say(line: string): void;
   /** Tries once to write the waiting lines, then writes nothing more. */
-  close(): void;
+  close(): Promise<void>;
 }
 
 /**
@@ -69,7 +69,7 @@ const ready = (logger: Logger, say: (line: string) => void): Log => ({
   dropped: () => 0,
   say,
   flush: () => undefined,
-  close: () => undefined,
+  close: async () => undefined,
 });
 
 /** A log that writes each line to a stream at once. */

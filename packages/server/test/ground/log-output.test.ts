@@ -56,7 +56,7 @@ it('a pipe that nobody reads blocks nothing; lines beyond a megabyte are dropped
   const lines = text.split('\n').slice(0, -1);
   expect(lines).toHaveLength(written - output.dropped);
   expect(lines.map(Number)).toEqual(lines.map((_, i) => i));
-  output.close();
+  await output.close();
 });
 
 it('the last write tries once: a full pipe does not hold up the end', async () => {
@@ -64,7 +64,7 @@ it('the last write tries once: a full pipe does not hold up the end', async () =
   const output = new LogOutput(input, () => undefined);
   for (let i = 0; i < 5_000; i++) output.write(line(i));
   await turn();
-  output.close();
+  await output.close();
   expect(read().length).toBeGreaterThan(0);
 });
 
@@ -78,6 +78,6 @@ it('a file has all lines in their order, also those of the last moment', async (
   output.flush();
   while (readFileSync(path, 'utf8').length < 100 * 1_000) await turn();
   output.write(line(1_000));
-  output.close();
+  await output.close();
   expect(readFileSync(path, 'utf8').split('\n').slice(0, -1).map(Number)).toEqual([...Array(1_001).keys()]);
 });

@@ -109,10 +109,13 @@ onBothEngines('a server that is told to stop', (engine) => {
   });
 
   it('ends in the same order when it is told twice at once, as Ctrl-C under npm does', async () => {
-    const { server } = await startServer(await engine.marketUrl());
+    const { server, url } = await startServer(await engine.marketUrl());
+    // A request under way keeps it from being gone before the second signal comes.
+    const { finish } = await halfSent(url, await new Client(url).register());
     server.signal('SIGINT');
     await until(() => server.stdout.includes('"msg":"stopping"'));
     server.signal('SIGINT');
+    await finish();
     expect(await server.ended).toEqual({ code: 0, signal: null });
   });
 
