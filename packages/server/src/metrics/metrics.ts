@@ -7,7 +7,8 @@ import type { Core } from '../compose.ts';
 import { Loop } from '../ground/loop.ts';
 import { outcomes } from '../rules/webhooks/deliverer.ts';
 import { countWaitingRows } from '../rules/events/outbox.ts';
-import { countWaiting, nextReadyAt } from '../rules/webhooks/queries.ts';
+import { nextReadyAt } from '../rules/webhooks/leases.ts';
+import { countWaiting } from '../rules/webhooks/queries.ts';
 
 /** How often the audit runs for its metrics. */
 const auditEveryMs = 15 * minuteMs;

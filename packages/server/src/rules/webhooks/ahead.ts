@@ -1,6 +1,6 @@
 import { type Clock, secondMs } from '../../ground/clock.ts';
 import type { Database } from '../../storage/database.ts';
-import * as queries from './queries.ts';
+import * as leases from './leases.ts';
 
 /** The time between two walks, and the tolerated difference between clocks of servers. */
 const everyMs = 10 * secondMs;
@@ -44,7 +44,7 @@ export class Ahead {
     if (this.#place === undefined) return;
     const { failing, from } = this.#place;
     const bounds = { due_before: soon, leased_before: soon + this.#leaseMs };
-    const rows = await this.#db.all(queries.endpointsAhead, { ...bounds, failing, from: Math.max(from, soon), chunk });
+    const rows = await this.#db.all(leases.endpointsAhead, { ...bounds, failing, from: Math.max(from, soon), chunk });
     const stuck = rows.filter(({ is_stuck }) => is_stuck === 1).map(({ agent_id }) => agent_id);
     if (stuck.length > 0) await this.#free(stuck, now, bounds);
     this.#place = placeAfter(rows, this.#place);
@@ -54,7 +54,7 @@ export class Ahead {
     const times = { ...bounds, due_at: now, leased_until: now + this.#leaseMs };
     await this.#db.transact('free endpoints', async (tx) => {
       // The order in which events lock endpoints.
-      for (const agent_id of agentIds.sort()) tx.send(queries.freeEndpoint, { agent_id, ...times });
+      for (const agent_id of agentIds.sort()) tx.send(leases.freeEndpoint, { agent_id, ...times });
     });
   }
 }

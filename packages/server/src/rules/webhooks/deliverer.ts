@@ -9,6 +9,8 @@ import { Ahead } from './ahead.ts';
 import { messageOf } from './message.ts';
 import { deliveriesDue } from './outbox.ts';
 import { type Place, Places } from './places.ts';
+import { firstDue } from './first-due.ts';
+import * as leases from './leases.ts';
 import * as queries from './queries.ts';
 import { aftermath, restUntil } from './schedule.ts';
 import { type Answer, Sender } from './sender.ts';
@@ -125,7 +127,7 @@ export class Deliverer {
   async #endOldLeases(): Promise<void> {
     const { db, clock } = this.#ctx;
     if (this.#startedAlone || db.shared) return;
-    await db.transact('end leases', async (tx) => tx.send(queries.endLeases, { now: clock.now() }));
+    await db.transact('end leases', async (tx) => tx.send(leases.endLeases, { now: clock.now() }));
     this.#startedAlone = true;
   }
 
@@ -138,11 +140,11 @@ export class Deliverer {
     // The loop is woken when a place becomes free.
     if (limit <= 0) return Infinity;
     const now = clock.now();
-    const next = (await db.first(queries.nextReadyAt, { failing }))?.ready_at ?? Infinity;
+    const next = (await db.first(leases.nextReadyAt, { failing }))?.ready_at ?? Infinity;
     if (next > now) return next - now;
     const lease = { leasedBy: randomUUID(), leasedUntil: this.#leaseEnd(now) };
     const claim = { failing, limit, now, leased_by: lease.leasedBy, leased_until: lease.leasedUntil };
-    const taken = await db.transact('take endpoints', (tx) => tx.all(queries.claimEndpoints, claim));
+    const taken = await db.transact('take endpoints', (tx) => tx.all(leases.claimEndpoints, claim));
     for (const { agent_id } of taken) {
       const place = this.#places.take(failing);
       const serving: Promise<void> = this.#serve({ agentId: agent_id, place, ...lease }).finally(() => {
@@ -222,7 +224,7 @@ export class Deliverer {
     const until = this.#leaseEnd(now);
     const fails = done === undefined ? turn.place.failing : Number(strains(turn, done));
     // Lock the endpoint first: then no delivery can be added that the choice below does not see.
-    const holds = await tx.run(queries.renewLease, { ...lease, leased_until: until, failing: fails });
+    const holds = await tx.run(leases.renewLease, { ...lease, leased_until: until, failing: fails });
     // Another turn sends the same delivery again: its outcome counts, and this turn ends.
     if (holds === 0) return undefined;
     tx.afterCommit(() => (turn.leasedUntil = until));
@@ -239,7 +241,7 @@ export class Deliverer {
       return { row: first.row, url: agent.webhook_url, secret: agent.webhook_secret };
     }
     // Not before now, so that endpoints that have waited longer come first.
-    tx.send(queries.releaseEndpoint, {
+    tx.send(leases.releaseEndpoint, {
       ...lease,
       rest_until: rest,
       due_at: dueAt === undefined ? null : Math.max(dueAt, now),
@@ -292,20 +294,3 @@ export class Deliverer {
  */
 const strains = ({ place }: Turn, done: Attempted | undefined) =>
   place.isSlow || (done !== undefined && done.answer.error !== null);
-
-/** The delivery that is due first: the untried one with the lowest number, or the next retry. */
-async function firstDue(
-  tx: Tx,
-  agentId: string,
-  now: number,
-): Promise<{ row: queries.DeliveryRow; dueAt: number } | undefined> {
-  const [fresh, again] = await Promise.all([
-    tx.first(queries.firstFresh, { agent_id: agentId }),
-    tx.first(queries.firstAgain, { agent_id: agentId }),
-  ]);
-  const repeated = again && { row: again, dueAt: again.next_at! };
-  if (fresh === undefined) return repeated;
-  // An untried delivery is always due. If its time is in the future, the clock was set back.
-  const untried = { row: fresh, dueAt: Math.min(fresh.next_at!, now) };
-  return repeated !== undefined && repeated.dueAt < untried.dueAt ? repeated : untried;
-}
