@@ -5,7 +5,7 @@ import { agentSuspended, DomainError } from '../../ground/errors.ts';
 import { createApiKey, parseApiKey } from '../../ground/ids.ts';
 import { keyOwner } from './queries.ts';
 
-/** A key that was good is good for so long without another look: a suspension must bite within a second. */
+/** A valid key is cached for this time; a suspension must take effect within a second. */
 const cacheMs = secondMs / 2;
 const cacheSize = 20_000;
 
@@ -14,7 +14,7 @@ interface Owner {
   readonly suspended: boolean;
 }
 
-/** Tells agents by their API keys. Keys stand in the database, and here, as SHA-256 only. */
+/** Finds the agent of an API key. The database and this cache hold only the SHA-256 of keys. */
 export class Credentials {
   readonly #db: Database;
   readonly #clock: Clock;
@@ -26,9 +26,9 @@ export class Credentials {
   }
 
   /**
-   * The agent whose key this is.
+   * Finds the agent that owns a key (contract section 10).
    *
-   * @throws DomainError `unauthorized` when it is nobody's, `agent_suspended` when its agent is suspended.
+   * @throws DomainError `unauthorized` if no agent owns it, `agent_suspended` if its agent is suspended.
    */
   async authenticate(key: string): Promise<string> {
     const keyHash = hashKey(key);
@@ -50,7 +50,7 @@ export class Credentials {
     return { agentId: row.agent_id, suspended: row.suspended_at !== null };
   }
 
-  /** Has the next request of every agent look anew. */
+  /** Clears the cache, so that the next request of every agent reads the database. */
   forget(): void {
     this.#cache.clear();
   }
@@ -63,7 +63,7 @@ export const wrongKey = () =>
     'Send "Authorization: Bearer <api_key>"; POST /v1/register gives you a key.',
   );
 
-/** SHA-256 is enough: keys are 256 bits of chance, there is nothing to guess. */
+/** SHA-256 without salt or stretching is enough: keys have 256 random bits, so they cannot be guessed. */
 export const hashKey = (key: string) => hash('sha256', key, 'hex');
 
 interface NewKey {

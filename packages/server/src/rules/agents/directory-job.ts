@@ -4,12 +4,12 @@ import type { ApartJob, Reader } from '../../storage/database.ts';
 import type { Params } from '../../storage/prepared.ts';
 import { type DirectoryParams, directoryPage, type DirectoryShape, windowEnd } from './directory-queries.ts';
 
-/** A place in the directory: what it is sorted by, and the agent's id. */
+/** A position in the directory: the value of the sort column, and the agent's id. */
 export type Place = readonly [value: string | number, id: string];
 
 export type DirectoryRow = Omit<PublicAgent, 'tags' | 'reputation'> & { rating_sum: number; reputation_e2: number };
 
-/** A look for agents that goes on behind a place, window after window. */
+/** A search for agents that continues after a position, window by window. */
 export interface Onward {
   readonly shape: DirectoryShape;
   readonly order: DirectoryOrder;
@@ -21,7 +21,7 @@ export interface Onward {
 
 export const before = ([before_value, before_id]: Place) => ({ before_value, before_id });
 
-/** The last agent of a full window; none when the list ends within it. */
+/** The position of the last agent of a full window; undefined if the list ends in it. */
 export async function endOfWindow(
   reader: Reader,
   order: DirectoryOrder,
@@ -31,7 +31,7 @@ export async function endOfWindow(
   return last && [last.value, last.id];
 }
 
-/** Runs apart, since it may take its whole budget. `end` is where it was given up; none when the list is at its end. */
+/** Runs in a worker, because it may use its whole budget. `end`: where it stopped; undefined if the list has ended. */
 const goOn: ApartJob<Onward, { rows: DirectoryRow[]; end: Place | undefined }> = async (reader, onward) => {
   const { shape, order, want, budgetMs } = onward;
   const pace = unhurried(budgetMs);

@@ -19,8 +19,8 @@ import {
 import type { Schema } from '../../storage/schema.ts';
 
 /**
- * The directory of agents, without a scan: a page is looked for in a window of so many agents, either the next ones in
- * the order of the list, or all that bear a tag that few do.
+ * The directory of agents, without a scan of all agents: a page is searched in a window of bounded size. The window has
+ * either the next agents of the list, or all agents with a rare tag.
  */
 const columnOf = {
   reputation: 'reputation_e2',
@@ -34,21 +34,23 @@ type Source = 'list' | 'tag';
 export type DirectoryShape = `${DirectoryOrder}/${Source}/${number}`;
 
 export interface DirectoryParams extends Params {
-  /** The window begins behind this agent. */
+  /** The window begins after the agent with this sort value and id. */
   before_value: number | string;
   before_id: string;
-  /** How many agents are passed over before, and how many are looked at. */
+  /** Number of agents skipped before the window, and number of agents in it. */
   passed: number;
   reach: number;
-  /** Stands in name or `good_at`; folded, as they are. Everybody's contain the empty text. */
+  /** A folded text that name or `good_at` must contain; empty for no filter. */
   part: string;
-  /** A hundred times the least reputation. */
+  /** The minimum reputation, times 100. */
   least: number;
 }
 
 const tagParam = (p: Params, i: number) => p[`tag_${i}`] as string;
 
-/** The agent has worked under the tag, or can: as a literal, which lets a planner see that the index holds just those. */
+/**
+ * The agent has worked under the tag, or has it as a capability. In literals, so that planners use the partial index.
+ */
 const isUsed = sql<boolean>`(agent_tags.tasks_completed > 0 or agent_tags.is_capability = 1)`;
 
 const has = (eb: ExpressionBuilder<Schema, 'agents'>, tag: string): Expression<SqlBool> =>
@@ -63,7 +65,7 @@ const has = (eb: ExpressionBuilder<Schema, 'agents'>, tag: string): Expression<S
 
 type Ids = SelectQueryBuilder<Schema, never, { id: string }>;
 
-/** The ids in a window. */
+/** The ids of the agents in a window. */
 function window(db: Kysely<Schema>, p: DirectoryParams, order: DirectoryOrder, source: Source): Ids {
   if (source === 'tag') {
     return db
@@ -93,7 +95,7 @@ function found(db: Kysely<Schema>, p: DirectoryParams, shape: DirectoryShape, en
   const column = columnOf[order];
   const query = db
     .selectFrom(window(db, p, order, source).as('window'))
-    // For SQLite a cross join says in which order to read; else it may go through all agents and look them up here.
+    // The cross join makes SQLite read the window first; with a plain join it may read all agents.
     .crossJoin('agents')
     .whereRef('agents.id', '=', 'window.id')
     .where((eb) => {
@@ -102,7 +104,7 @@ function found(db: Kysely<Schema>, p: DirectoryParams, shape: DirectoryShape, en
         eb('agents.id', '<>', platformId),
         eb('agents.reputation_e2', '>=', p.least),
         engine.contains(sql.ref('agents.folded'), p.part),
-        // The window of a tag is in no order: what has been shown is left out here.
+        // The window of a tag has no order, so agents of earlier pages are left out here.
         sql<boolean>`(${sql.ref(`agents.${column}`)}, agents.id) < (${p.before_value}, ${p.before_id})`,
         ...Array.from({ length: Number(tags) }, (_, i) =>
           has(eb as ExpressionBuilder<Schema, 'agents'>, tagParam(p, i)),
@@ -137,7 +139,7 @@ export const countDirectory = perShape((shape: DirectoryShape) =>
   ),
 );
 
-/** The last agent of a full window; none when the list ends within it. */
+/** The last agent of a full window; no row if the list ends in it. */
 export const windowEnd = perShape((order: DirectoryOrder) =>
   prepared(
     `end of window by ${order}`,
@@ -157,7 +159,7 @@ export const windowEnd = perShape((order: DirectoryOrder) =>
   ),
 );
 
-/** How many agents work under a tag, counted up to `limit`. */
+/** The number of agents that use a tag, at most `limit`. */
 export const countBearers = counting('countBearers', (db, p: { tag: string }) =>
   db.selectFrom('agent_tags').select('agent_id').where('tag', '=', p.tag).where(isUsed),
 );
@@ -172,9 +174,9 @@ const tagColumns = [
 ] as const;
 
 /**
- * The tags that so many agents have worked under, the most used first, and then those that they can work under: of each
- * agent, parameters `id_0`, `id_1`, …, at most `limit` of either sort. Either has an index of its own, so that whatever
- * else an agent was rated under is not read.
+ * The tags of `count` agents (parameters `id_0`, `id_1`, …): of each agent, at most `limit` tags under which it has
+ * worked, most used first, and at most `limit` of its other capability tags. Each kind has an index of its own, so that
+ * tags with only ratings are not read.
  */
 export const tagsOfAgents = perShape((count: number) =>
   prepared(`tags of ${count} agents`, (db, p: { limit: number } & Params) => {
@@ -188,7 +190,7 @@ export const tagsOfAgents = perShape((count: number) =>
         .orderBy('tag', 'desc')
         .limit(p.limit)
         .as(`worked_${i}`);
-      // The tag alone: for more SQLite would go through all tags of the agent instead of this index.
+      // Only the tag: for more columns, SQLite would read all tags of the agent instead of this index.
       const able = db
         .selectFrom('agent_tags')
         .select('tag')
@@ -212,7 +214,7 @@ export const tagsOfAgents = perShape((count: number) =>
   }),
 );
 
-/** Among so many tags that an agent has not worked under, those that it was rated under and that it is not said to be able to do. */
+/** The tags with ratings, among `reach` tags under which an agent has not worked, except its capability tags. */
 export const ratedTags = prepared('ratedTags', (db, p: { id: string; reach: number }) =>
   db
     .selectFrom(
@@ -230,7 +232,7 @@ export const ratedTags = prepared('ratedTags', (db, p: { id: string; reach: numb
     .where('is_capability', '=', 0),
 );
 
-/** An agent that everybody may see. */
+/** The public columns of an active agent. */
 export const visibleAgent = prepared('visibleAgent', (db, p: { id: string }) =>
   db
     .selectFrom('agents')

@@ -5,8 +5,8 @@ import type { Schema } from '../../storage/schema.ts';
 export type AgentRow = Selectable<Schema['agents']>;
 
 /**
- * Whether nobody of this id is suspended, looked up in an index of those few that are: among all agents it takes three
- * times as long. As a range, since for an equality SQLite takes the index of all.
+ * Whether no agent of this id is suspended, by the index of suspended agents: the index of all agents takes three
+ * times as long. It is a range, because SQLite uses the index of all agents for an equality.
  */
 export const isActive = (id: Expression<string | null>) => sql<boolean>`(select s.id from agents s
   where s.id between ${id} and ${id} and s.suspended_at is not null) is null`;
@@ -34,7 +34,7 @@ export const keyOwner = prepared('keyOwner', (db, p: { id: string }) =>
     .where('api_keys.id', '=', p.id),
 );
 
-/** An agent with its balance, which the ledger keeps. */
+/** An agent with its balance from the ledger. */
 export const agentById = prepared('agentById', (db, p: { id: string }) =>
   db
     .selectFrom('agents')
@@ -48,7 +48,7 @@ export const ratingsOf = prepared('ratingsOf', (db, p: { id: string }) =>
   db.selectFrom('agents').select(['rating_sum', 'rating_count']).where('id', '=', p.id),
 );
 
-/** What an agent says of itself, held for the transaction that changes it. */
+/** Locks an agent's row and reads its name and `good_at`, before a change. */
 export const holdProfile = prepared('holdProfile', (db, p: { id: string }, engine) =>
   engine.hold(db.selectFrom('agents').select(['name', 'good_at']).where('id', '=', p.id)),
 );
@@ -57,14 +57,14 @@ export const setWords = prepared('setWords', (db, p: { id: string; words: string
   db.updateTable('agents').set({ words: p.words }).where('id', '=', p.id),
 );
 
-/** The fields that an agent may change, and what follows from them. */
+/** The columns that an agent may change, and the columns derived from them. */
 const profileFields = ['good_at', 'folded', 'accepts_system_tasks', 'webhook_url', 'webhook_secret'] as const;
 
 type ProfileUpdate = Params & { id: string };
 
 /**
- * Changes the fields whose `set_<field>` is 1 to `<field>`, and no other: two requests that change different fields at
- * the same time both count.
+ * Sets each field with `set_<field>` = 1 to `<field>`, and no others, so that two simultaneous requests for different
+ * fields both take effect.
  */
 export const updateProfile = prepared('updateProfile', (db, p: ProfileUpdate) =>
   db
@@ -81,7 +81,7 @@ export const updateProfile = prepared('updateProfile', (db, p: ProfileUpdate) =>
     .returningAll(),
 );
 
-/** The parameters of `updateProfile`: a field that is `undefined` stays. */
+/** The parameters of `updateProfile`. A field that is `undefined` does not change. */
 export function profileUpdate(
   id: string,
   changes: Readonly<Record<(typeof profileFields)[number], SqlValue | undefined>>,
@@ -93,7 +93,7 @@ export function profileUpdate(
   return { id, ...Object.fromEntries(params) };
 }
 
-/** Suspends an agent, and has its claims taken away until `release_until`; or ends that, with nulls. */
+/** Suspends an agent, whose claims are released until `release_until`; with nulls, ends the suspension. */
 export const setSuspension = prepared(
   'setSuspension',
   (db, p: { id: string; suspended_at: number | null; reason: string | null; release_until: number | null }) =>
@@ -108,7 +108,7 @@ export const setSuspension = prepared(
       .returning(['words', 'good_at']),
 );
 
-/** Suspended agents whose claims are being taken away. */
+/** Suspended agents whose claims are still being released. */
 export const agentsToRelease = prepared('agentsToRelease', (db, p: { limit: number }) =>
   db.selectFrom('agents').select('id').where('release_claims_until', 'is not', null).orderBy('id').limit(p.limit),
 );
@@ -121,7 +121,7 @@ export const endRelease = prepared('endRelease', (db, p: { id: string; now: numb
     .where('release_claims_until', '<=', p.now),
 );
 
-/** Agents suspended since a moment. */
+/** Agents suspended at `since` or later. */
 export const suspendedSince = prepared('suspendedSince', (db, p: { since: number }) =>
   db.selectFrom('agents').select('id').where('suspended_at', '>=', p.since).where('suspended_at', 'is not', null),
 );
@@ -133,7 +133,9 @@ export const countPosted = prepared('countPosted', (db, p: { id: string }) =>
     .where('id', '=', p.id),
 );
 
-/** Counts an abandoned claim; at the `most`-th the agent may not pick up until `until`, and the count begins anew. */
+/**
+ * Counts an abandoned claim. At the `most`-th, the agent may not pick up until `until`, and the count restarts at 0.
+ */
 export const countAbandon = prepared('countAbandon', (db, p: { id: string; most: number; until: number }) =>
   db
     .updateTable('agents')
@@ -144,7 +146,7 @@ export const countAbandon = prepared('countAbandon', (db, p: { id: string; most:
     .where('id', '=', p.id),
 );
 
-/** Whether an agent may act, and takes the platform's tasks. */
+/** Suspension and cooldown of an agent, and whether it accepts system tasks. */
 export const standingOf = prepared('standingOf', (db, p: { id: string }) =>
   db
     .selectFrom('agents')

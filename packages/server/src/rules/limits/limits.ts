@@ -8,21 +8,21 @@ import { Loop } from '../../ground/loop.ts';
 import { addShares, takeStrictly, windowOf } from './queries.ts';
 import { type Share, skewMs, type Usage, usage, Windows } from './windows.ts';
 
-/** How often the counts of several servers are added up. */
+/** The time between two merges of the counts of several servers. */
 const mergeMs = secondMs;
-/** The few statements that add shares: as many at once as there are, in these portions. */
+/** Sizes of the statements that add shares. Lists are split, never padded. */
 const portions = [100, 10, 1] as const;
-/** Windows of a kind that are added up in one pass (0.3 s on PostgreSQL); in a flood of addresses the others wait. */
+/** Maximum number of windows of a kind merged in one pass (0.3 s on PostgreSQL). The others wait for the next one. */
 const mostShares = 10_000;
 
 /**
- * The rate limits (contract section 10, docs/decisions/0006). An agent is counted under its id, whoever sends no good
- * key under its address, and the two never meet: what happens at an address can't lock out a good key, and a flood of
- * addresses pushes out no agent's count.
+ * The rate limits (contract section 10, decision 0006). Requests with a valid key are counted per agent, all others
+ * per address, in separate tables. So requests from an address cannot lock out a valid key, and a flood of addresses
+ * does not displace the counts of agents.
  *
- * Registrations are counted in the database. Everything else is counted in memory, exactly, and with several servers
- * added up every second: until then each lets through what it knows of, so the overshoot is what reaches the others
- * within that second.
+ * Registrations are counted in the database. All other requests are counted in memory, and the counts of several
+ * servers are merged every second. One server is exact; several can exceed a limit by the requests that reach the
+ * others within that second.
  */
 export class Limits {
   readonly #ctx: Pick<Ground, 'config' | 'db' | 'clock'>;
@@ -50,13 +50,13 @@ export class Limits {
     return this.#loop.stop();
   }
 
-  /** Counts a request of an agent, or of the operator. Undefined: there is no limit. */
+  /** Counts a request of an agent or of the operator. @returns undefined if there is no limit. */
   takeForCaller(name: LimitName, callerId: string): Usage | undefined {
     const limit = this.#ctx.config.rateLimits[name];
     return limit && this.#agents.take(keyOf(name, limit, callerId), limit);
   }
 
-  /** Counts a request without a good key. */
+  /** Counts a request without a valid key. */
   takeForAddress(address: string): Usage | undefined {
     const limit = this.#ctx.config.rateLimits.read;
     return limit && this.#addresses.take(keyOf('address', limit, network(address)), limit);
@@ -80,7 +80,7 @@ export class Limits {
     });
   }
 
-  /** Adds up what the servers have counted; the loop's pass. */
+  /** Merges the counts of all servers. @returns milliseconds until the next merge. */
   async merge(): Promise<number> {
     for (const windows of [this.#agents, this.#addresses]) {
       windows.sweep();
@@ -90,7 +90,7 @@ export class Limits {
   }
 
   async #share(windows: Windows): Promise<void> {
-    // Sorted, so that servers which add to the same windows wait for each other in one order.
+    // Sorted, so that servers that add to the same windows lock them in the same order.
     const shares = windows.shares(mostShares).sort((a, b) => (a.key < b.key ? -1 : 1));
     const todo = [...Map.groupBy(shares, ({ windowMs }) => windowMs).values()].flatMap(inPortions);
     let done = 0;
@@ -102,7 +102,7 @@ export class Limits {
     }
   }
 
-  /** @param shares of windows that are equally long. */
+  /** @param shares shares of windows of equal length. */
   #add(shares: readonly Share[]): Promise<Omit<Share, 'windowMs'>[]> {
     const { db, clock } = this.#ctx;
     const params = shares.flatMap(({ key, count, endsAt }, i) => [
@@ -128,10 +128,10 @@ function inPortions(shares: readonly Share[]): Share[][] {
   return list;
 }
 
-/** With the window's length: where an operator changes it, what was counted over the old one no longer counts. */
+/** The key contains the length of the window, so that old counts end when an operator changes the length. */
 const keyOf = (kind: LimitName | 'address', { windowMs }: RateLimit, who: string) => `${kind}/${windowMs} ${who}`;
 
-/** What of an address one household or machine can't choose: IPv4 whole, of IPv6 the network, its first 64 bits. */
+/** The part of an address that its user cannot choose freely: all of IPv4, the first 64 bits (the network) of IPv6. */
 function network(address: string): string {
   if (isIPv4(address)) return address;
   if (!ipaddr.isValid(address)) return address;

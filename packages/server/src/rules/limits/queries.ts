@@ -2,13 +2,13 @@ import { sql } from 'kysely';
 import { type Params, perShape, prepared } from '../../storage/prepared.ts';
 
 /**
- * A window that is over, or that ends later than any that begins now: the clock was set back since it began, and it must
- * not last longer for that.
+ * A window that has ended, or that ends later than any window that begins now. The latter means that the clock was set
+ * back; the window must not last longer for that.
  */
 const ended = ({ now, latest }: { now: number; latest: number }) =>
   sql<boolean>`(rate_windows.ends_at <= ${now} or rate_windows.ends_at > ${latest})`;
 
-/** Counts a request against a window, or begins a new one. No row: the limit is used up. */
+/** Counts a request in its window, or begins a new window; no row if the limit is used up. */
 export const takeStrictly = prepared(
   'takeStrictly',
   (db, p: { key: string; now: number; ends_at: number; latest: number; limit: number }) =>
@@ -33,11 +33,11 @@ export const windowOf = prepared('windowOf', (db, p: { key: string }) =>
 
 interface ShareParams extends Params {
   now: number;
-  /** The latest end of a window of the length that these have. */
+  /** The latest possible end of a window of this length. */
   latest: number;
 }
 
-/** Adds so many shares to their windows: parameters `key_0`, `count_0`, `ends_at_0`, `key_1`, … */
+/** Adds `shares` shares to their windows: parameters `key_0`, `count_0`, `ends_at_0`, `key_1`, … */
 export const addShares = perShape((shares: number) =>
   prepared(`add${shares}Shares`, (db, p: ShareParams) =>
     db

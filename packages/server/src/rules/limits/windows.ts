@@ -1,15 +1,15 @@
 import { type Clock, secondMs } from '../../ground/clock.ts';
 import type { RateLimit } from '../../ground/settings.ts';
 
-/** How far the clocks of two servers may be apart: each starts within a second of the database's. */
+/** The largest difference between clocks of two servers: each is within a second of the database's clock at start. */
 export const skewMs = 2 * secondMs;
 
-/** How much of a limit is used up, after a request was counted or refused. */
+/** The state of a limit after a request was counted or refused. */
 export interface Usage {
   readonly limit: RateLimit;
   readonly allowed: boolean;
   readonly remaining: number;
-  /** When the window ends and counting begins anew; epoch milliseconds. */
+  /** End of the window, in epoch milliseconds; the next request begins a new one. */
   readonly endsAt: number;
 }
 
@@ -24,30 +24,30 @@ interface Window {
   used: number;
   endsAt: number;
   readonly windowMs: number;
-  /** What `used` holds that no other server has been told of. */
+  /** The part of `used` that was not shared with other servers yet. */
   unsent: number;
 }
 
-/** A part of a window that is to be added up with those of other servers. */
+/** Requests counted in a window by one server, to be added to those of the other servers. */
 export interface Share {
   readonly key: string;
   readonly count: number;
   readonly endsAt: number;
-  /** How long the window is, from its first request to its end. */
+  /** Length of the window, from its first request to its end. */
   readonly windowMs: number;
 }
 
 /**
- * Counts requests in windows, each begun by its key's first request: exactly, in memory that is bounded. When there are
- * too many keys, the oldest windows are forgotten first.
+ * Counts requests in windows, in bounded memory. The first request of a key begins its window. If there are too many
+ * keys, the oldest windows are forgotten first.
  *
- * Windows are forgotten by the generation, without looking at any: a `Map` that gives up its first key for each new one
- * walks over all those it has given up before (70 µs a request in a flood of addresses, against 1).
+ * Windows are forgotten a whole generation at a time. Deleting the first key of a `Map` for each new key would walk
+ * over all keys deleted before (70 µs a request in a flood of addresses, instead of 1 µs).
  */
 export class Windows {
   readonly #clock: Clock;
   readonly #most: number;
-  /** The windows that began since the last turn, and those of the time before it. */
+  /** The windows that began since the last change of generation, and those of the generation before. */
   #young = new Map<string, Window>();
   #old = new Map<string, Window>();
   #turnedAt: number;
@@ -67,7 +67,7 @@ export class Windows {
     return this.#young.size + this.#old.size;
   }
 
-  /** Counts a request, unless the limit is used up. */
+  /** Counts a request, if the limit allows it. */
   take(key: string, limit: RateLimit): Usage {
     const now = this.#clock.now();
     const window = this.#current(key, limit, now);
@@ -88,8 +88,8 @@ export class Windows {
 
   #current(key: string, { windowMs }: RateLimit, now: number): Window {
     const known = this.#find(key);
-    // A clock that was set back must not make a window last longer than it may. One that another server began may end
-    // a little later than any of this one's.
+    // A window must not last longer because the clock was set back. A window that another server began may end up to
+    // `skewMs` later than any of this server's.
     if (known !== undefined && now < known.endsAt && now >= known.endsAt - windowMs - skewMs) return known;
     if (this.#young.size >= this.#most / 2) this.#turn(now);
     const window = { used: 0, endsAt: now + windowMs, windowMs, unsent: 0 };
@@ -105,7 +105,7 @@ export class Windows {
     this.#turnedAt = now;
   }
 
-  /** Hands out what has been counted and not been handed out, of so many windows at most. */
+  /** Takes the shares that were not taken yet, of at most `most` windows. */
   shares(most = Infinity): Share[] {
     const shares: Share[] = [];
     for (const key of this.#touched) {
@@ -119,16 +119,16 @@ export class Windows {
     return shares;
   }
 
-  /** Gives back a share that could not be told to the others, to be handed out again. */
+  /** Puts back a share that could not be merged, so that `shares` returns it again. */
   restore({ key, count, endsAt }: Share): void {
     const window = this.#find(key);
-    // Another window may have begun in the meantime.
+    // A new window may have begun in between.
     if (window?.endsAt !== endsAt) return;
     window.unsent += count;
     this.#touched.add(key);
   }
 
-  /** Takes over what all servers have counted together. */
+  /** Replaces the count of a window by the sum of all servers, plus what was not shared yet. */
   merge({ key, count, endsAt }: Omit<Share, 'windowMs'>): void {
     const window = this.#find(key);
     if (window === undefined || endsAt <= this.#clock.now()) return;
@@ -136,7 +136,7 @@ export class Windows {
     window.endsAt = endsAt;
   }
 
-  /** Forgets windows that have ended, if that is long ago. */
+  /** Forgets the older generation, if all its windows have ended. */
   sweep(): void {
     const now = this.#clock.now();
     if (now - this.#turnedAt >= this.#longestMs + skewMs) this.#turn(now);

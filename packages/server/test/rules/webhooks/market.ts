@@ -26,7 +26,7 @@ export async function deliveries(agent: Agent, query = ''): Promise<DeliveryResp
   return (await agent.get(`/v1/me/webhook/deliveries?limit=100${query}`)).body.deliveries;
 }
 
-/** Waits until an agent's newest delivery has a status. */
+/** Waits until an agent's newest delivery fulfils `is`. */
 export async function settled(agent: Agent, is: (delivery: DeliveryResponse) => boolean): Promise<DeliveryResponse> {
   let newest: DeliveryResponse | undefined;
   await until(async () => {
