@@ -5,7 +5,7 @@ import { sqlite } from '../support/engines.ts';
 import { list } from '../support/list.ts';
 import { Market } from '../support/market.ts';
 
-/** What a setting is without being set, what it reads, and what it refuses. */
+/** The default of a setting, values that it accepts, and values that it refuses. */
 interface Row {
   readonly read: (config: Config) => unknown;
   readonly fallback: unknown;
@@ -259,7 +259,7 @@ describe('secrets', () => {
     expect(problemWith(name, value)).not.toContain('hunter2');
   });
 
-  it('of the database are not in what is shown of where it is', async () => {
+  it('of the database are not part of its shown location', async () => {
     const unreachable = 'postgres://user:hunter2@127.0.0.1:1/db?password=hunter2';
     const failure: unknown = await Market.open(unreachable).catch((error: unknown) => error);
     expect(String(failure)).toContain('PostgreSQL at postgres://127.0.0.1:1/db (PINCHWORK_DATABASE_URL)');
@@ -267,14 +267,14 @@ describe('secrets', () => {
   });
 });
 
-it('a short admin key is taken with a warning that does not show it', () => {
+it('a short admin key is accepted with a warning that does not show it', () => {
   const { config, warnings } = readConfig({ PINCHWORK_ADMIN_KEY: 'sesame' });
   expect(config.adminKey).toBe('sesame');
   expect(warnings).toEqual([expect.stringMatching(/^PINCHWORK_ADMIN_KEY is short and easy to guess/)]);
 });
 
 describe('names', () => {
-  it('that mean nothing are reported and do no harm', () => {
+  it('that are unknown cause a warning and are ignored', () => {
     const env = {
       PINCHWORK_PROT: '80',
       PINCHWORK_toString: 'x',
@@ -291,7 +291,7 @@ describe('names', () => {
     expect(config).toEqual({ ...readConfig({}).config, port: 81 });
   });
 
-  it('without the prefix are not looked at', () => {
+  it('without the prefix are ignored', () => {
     const { config, warnings } = readConfig({
       PORT: 'x',
       HOST: 'y',
@@ -303,7 +303,7 @@ describe('names', () => {
   });
 });
 
-it('every list of proxies that is taken can be used', async () => {
+it('every accepted list of proxies can be used', async () => {
   for (const [list] of rows.TRUST_PROXY.good) {
     const market = await Market.fresh(sqlite, { PINCHWORK_TRUST_PROXY: list });
     const { status } = await market.request({

@@ -7,7 +7,7 @@ const at = (now: () => number): Clock => ({ now, after: () => () => undefined })
 
 const ascending = (ids: readonly string[]) => ids.every((id, i) => i === 0 || ids[i - 1]! < id);
 
-it('ids of one generator ascend and never repeat, within a millisecond and as the clock goes on', () => {
+it('ids of one generator ascend and never repeat, within a millisecond and over time', () => {
   let ms = 1_700_000_000_000;
   const newId = createIds(at(() => ms));
   const ids: string[] = [];
@@ -19,9 +19,9 @@ it('ids of one generator ascend and never repeat, within a millisecond and as th
   expect(ascending(ids)).toBe(true);
 });
 
-it('ids ascend also when the clock steps back, and when a millisecond has no numbers left', () => {
+it('ids also ascend when the clock steps back, and when the numbers of a millisecond are used up', () => {
   let ms = 1_700_000_000_000;
-  // Always the largest number: the millisecond is used up with the first id.
+  // Always draws the largest number, so that the first id uses up the millisecond.
   const newId = createIds(
     at(() => ms),
     (below) => below - 1,

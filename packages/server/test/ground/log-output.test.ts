@@ -11,7 +11,7 @@ function folder(): string {
   return path;
 }
 
-/** A pipe whose two ends are open, as a supervisor makes it: blocking, and only as long as it is read. */
+/** A pipe with both ends open, as a supervisor makes it. It blocks when it is full and nobody reads it. */
 function pipe(): { input: number; read: () => string } {
   const path = join(folder(), 'pipe');
   execFileSync('mkfifo', [path]);
@@ -34,7 +34,7 @@ function pipe(): { input: number; read: () => string } {
 const line = (i: number) => `${String(i).padStart(99)}\n`;
 const turn = () => new Promise(setImmediate);
 
-it('a pipe that nobody reads blocks nothing; lines beyond a megabyte are dropped, counted and told of once it is read', async () => {
+it('a pipe without a reader does not block; lines beyond a megabyte are dropped, counted, and reported when it is read again', async () => {
   const { input, read } = pipe();
   const told: number[] = [];
   const output = new LogOutput(input, (dropped) => told.push(dropped));
@@ -59,7 +59,7 @@ it('a pipe that nobody reads blocks nothing; lines beyond a megabyte are dropped
   await output.close();
 });
 
-it('the last write tries once: a full pipe does not hold up the end', async () => {
+it('the last write is tried once: a full pipe does not delay the end', async () => {
   const { input, read } = pipe();
   const output = new LogOutput(input, () => undefined);
   for (let i = 0; i < 5_000; i++) output.write(line(i));
@@ -68,7 +68,7 @@ it('the last write tries once: a full pipe does not hold up the end', async () =
   expect(read().length).toBeGreaterThan(0);
 });
 
-it('a file has all lines in their order, also those of the last moment', async () => {
+it('a file gets all lines in order, also the last ones before the end', async () => {
   const path = join(folder(), 'log');
   const output = new LogOutput(openSync(path, 'w'), () => undefined);
   for (let i = 0; i < 1_000; i++) {

@@ -13,7 +13,7 @@ import { startServer } from '../support/process.ts';
 import { StreamReader } from '../support/streams.ts';
 import { unlimited } from '../support/unlimited.ts';
 
-/** A server whose log is at hand. */
+/** A server with a log that the test can read. */
 async function listen(level: string) {
   const lines: Record<string, unknown>[] = [];
   let text = '';
@@ -36,7 +36,7 @@ async function listen(level: string) {
   return { app, ctx, lines, text: () => text, close: () => app.close().then(() => ctx.dispose()) };
 }
 
-it('each request is one line, by its route and never by what it brought', async () => {
+it('each request is one line with its route, and never with its input', async () => {
   const { app, lines, text, close } = await listen('info');
   const registered = await app.inject({
     method: 'POST',
@@ -112,7 +112,7 @@ it('secrets are redacted by their name, at any depth, also in lists and in error
   ]);
 });
 
-it('what failed is an error with its stack', async () => {
+it('a failure is logged as an error with its stack', async () => {
   const { app, ctx, lines, close } = await listen('warn');
   await app.inject({ url: '/nowhere' });
   ctx.db.first = () => Promise.reject(new TypeError('of the test'));
@@ -123,7 +123,7 @@ it('what failed is an error with its stack', async () => {
   await close();
 });
 
-it('a storage that fails is told once, with its reason and without a stack, whatever fails with it', async () => {
+it('a failing storage is logged once, with its reason and without a stack, whatever fails because of it', async () => {
   const { app, ctx, lines, text, close } = await listen('warn');
   ctx.db.first = () => Promise.reject(storageUnavailable(new Error('the disk is gone')));
   for (let i = 0; i < 10; i++) ctx.log.error(storageUnavailable(new Error('the disk is gone')), 'a loop failed');
@@ -136,7 +136,7 @@ it('a storage that fails is told once, with its reason and without a stack, what
   await close();
 });
 
-it('probes are there for who asks for them', async () => {
+it('health checks are logged at the level debug', async () => {
   const { app, lines, close } = await listen('debug');
   await app.inject({ url: '/health' });
   expect(lines.map(({ route, level }) => [route, level])).toEqual([['/health', 20]]);
@@ -160,7 +160,7 @@ it('the last requests before a stop are in the log of a process, as JSON', async
   ]);
 });
 
-it('a stream is one line when it has ended, also when its reader has just gone', async () => {
+it('a stream is one line after its end, also when its reader has disconnected', async () => {
   const market = await listen('info');
   await market.app.listen({ host: '127.0.0.1', port: 0 });
   const url = `http://127.0.0.1:${(market.app.server.address() as AddressInfo).port}`;

@@ -13,11 +13,11 @@ describe('the two tables of the state machine agree', () => {
     expect(allStates).toEqual(taskStatuses);
   });
 
-  it.each(allStates)('%s is left by some transition exactly while it is open', (status) => {
+  it.each(allStates)('%s has an outgoing transition if and only if it is open', (status) => {
     expect(leaving(status).length > 0).toBe(!isEnded(status));
   });
 
-  it.each(allStates.filter((status) => !isEnded(status)))('the clock ends %s in the end', (status) => {
+  it.each(allStates.filter((status) => !isEnded(status)))('the clock can end %s', (status) => {
     expect(clocksOf(status)).not.toEqual([]);
     expect(states[status].timeIsUp).not.toBeNull();
   });
@@ -41,7 +41,7 @@ describe('the two tables of the state machine agree', () => {
     }
   });
 
-  it('shows a delivery only where there is a worker, and has nothing to rate, write or pick up once it has ended', () => {
+  it('shows a delivery only in states with a worker, and allows no talk or pickup in ended states', () => {
     for (const status of allStates) {
       const { credits, hasWorker, isOnBoard, showsDelivery, talk } = stateOf(status);
       if (showsDelivery) expect(hasWorker).toBe(true);
@@ -53,10 +53,10 @@ describe('the two tables of the state machine agree', () => {
   });
 });
 
-/** Where the word `delivered` stands for what became of a webhook's delivery. */
+/** Files in which `delivered` is the state of a webhook delivery. */
 const deliveries = /^(rules\/webhooks\/|metrics\/|storage\/migrations\/0001_tables\/events\.ts$)/;
 
-it('no file of the server but the machine names a state', () => {
+it('only the state machine names states', () => {
   const source = new URL('../../src/', import.meta.url);
   const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
   const found = files

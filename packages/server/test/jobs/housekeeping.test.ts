@@ -3,7 +3,7 @@ import { onBothEngines } from '../support/engines.ts';
 import { Market } from '../support/market.ts';
 import { converse, numbers } from '../support/streams.ts';
 
-onBothEngines('events that are kept no longer', (engine) => {
+onBothEngines('expired events', (engine) => {
   const day = 24 * 3_600_000;
   const kept = async (market: Market) => {
     const rows = await engine.query(market.url, 'select agent_id, number from events order by agent_id, number');
@@ -41,7 +41,7 @@ onBothEngines('events that are kept no longer', (engine) => {
     expect((await kept(market)).get(agent.id)).toBeUndefined();
   });
 
-  it('go from the front of each stream, in steps, and the audit finds nothing amiss', async () => {
+  it('are deleted from the front of each stream in steps, and the audit finds no violation', async () => {
     const market = await Market.fresh(engine, {
       PINCHWORK_EVENT_RETENTION_DAYS: '1.5',
       PINCHWORK_DEFAULT_CLAIM_TIMEOUT_MINUTES: '500000',
@@ -67,7 +67,7 @@ onBothEngines('events that are kept no longer', (engine) => {
     expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, broken: [] });
   });
 
-  it('are deleted of many agents and of one with many, on two servers at once', async () => {
+  it('are deleted for many agents and for one agent with many events, by two servers at once', async () => {
     const market = await Market.fresh(engine);
     const now = market.clock.now();
     const agents = await Promise.all(Array.from({ length: 12 }, () => market.register()));
@@ -88,13 +88,13 @@ onBothEngines('events that are kept no longer', (engine) => {
     for (const ids of left.values()) expect(ids).toEqual(numbers(2_001, 2_003));
   });
 
-  it('stay while one before them does, so that no hole comes into a stream', async () => {
+  it('stay while an earlier event stays, so that a stream has no gap', async () => {
     const market = await Market.fresh(engine);
     const { id } = await market.register();
     const now = market.clock.now();
     await seed(market, id, 1, 1, now - 8 * day);
     await seed(market, id, 2, 2, now);
-    // Numbers come from the database, times from several servers.
+    // Numbers come from the database, and times from several servers.
     await seed(market, id, 3, 3, now - 8 * day);
     await forget(market);
     expect((await kept(market)).get(id)).toEqual([2, 3]);

@@ -25,7 +25,7 @@ onBothEngines('the clock', (engine) => {
     expect(await all.market.balanceOf(all.poster)).toBe(100);
   });
 
-  it('does several rows of one task in the order of their times', async () => {
+  it('makes several transitions of one task in the order of their deadlines', async () => {
     const all = await cast();
     const id = await claimTask(all.poster, all.worker, { claim_timeout_minutes: 10, deadline_minutes: 20 });
     await all.market.pass(hourMs);
@@ -37,7 +37,7 @@ onBothEngines('the clock', (engine) => {
     expect(rows.map(({ transition }) => transition)).toEqual(['post', 'claim', 'timeOutClaim', 'missDeadline']);
   });
 
-  it('lets the deadline win a tie, and clears it', async () => {
+  it('prefers the task’s own deadline in a tie, and clears it', async () => {
     const all = await cast();
     const id = await claimTask(all.poster, all.worker, { claim_timeout_minutes: 10, deadline_minutes: 10 });
     await all.market.pass(10 * minuteMs);
@@ -69,7 +69,7 @@ onBothEngines('the clock', (engine) => {
     expect(await all.market.balanceOf(all.worker)).toBe(145);
   });
 
-  it('acts on what came due while no server was running', async () => {
+  it('makes the transitions that became due while no server was running', async () => {
     const all = await cast();
     const id = await claimTask(all.poster, all.worker, {});
     await all.market.close();
@@ -85,7 +85,7 @@ onBothEngines('the clock', (engine) => {
     }
   });
 
-  it('sets a row that fails aside, names it, goes on with the others and tries it again', async () => {
+  it('sets a failing task aside, names it, goes on with the others and tries it again', async () => {
     const all = await cast();
     const [broken, sound] = [
       await postTask(all.poster, { max_credits: 10 }),
@@ -109,7 +109,7 @@ onBothEngines('the clock', (engine) => {
     expect(await engine.query(all.market.url, 'select task_id from stuck_timers')).toEqual([]);
   });
 
-  it('wakes by itself for the next row, and at least every second for what others left due', async () => {
+  it('wakes for the next deadline, and at least every second for tasks of other servers', async () => {
     const all = await cast();
     const id = await postTask(all.poster, { deadline_minutes: 1 });
     all.market.ctx.timers.start();
@@ -117,14 +117,14 @@ onBothEngines('the clock', (engine) => {
     const ended = all.poster.get(`/v1/tasks/${id}?wait=300`).finally(() => (request.answered = true));
     while (!request.answered) {
       await new Promise(setImmediate);
-      // Both sleep: the request until the status changes, the clock's pass for a second at most.
+      // Both sleep: the request until the status changes, and the clock for a second at most.
       if (all.market.clock.alarms === 2) all.market.clock.advance(secondMs);
     }
     expect((await ended).body.status).toBe('expired');
   });
 });
 
-it('an alarm further off than a 32-bit timer can be does not ring at once', async () => {
+it('an alarm later than the limit of a 32-bit timer does not ring at once', async () => {
   let rang = false;
   const cancel = systemClock.after(365 * 24 * hourMs, () => (rang = true));
   await new Promise((resolve) => setTimeout(resolve, 5));

@@ -35,7 +35,7 @@ function valueOf(text: string, name: string): number | undefined {
 }
 
 onBothEngines('the metrics', (engine) => {
-  it('count requests by route, commits, waits, and tell the state of the books', async () => {
+  it('count requests by route, commits and waits, and show the result of the audit', async () => {
     const { server } = await start(engine);
     const client = new Client(server.url);
     const [poster, worker] = [await client.register('poster'), await client.register('worker')];
@@ -64,7 +64,7 @@ onBothEngines('the metrics', (engine) => {
     await expect(scrape(server.metricsPort!)).rejects.toThrow();
   });
 
-  it('tell how webhooks fare', async () => {
+  it('show the outcomes of webhook deliveries', async () => {
     const market = await Market.fresh(engine, { PINCHWORK_WEBHOOK_MAX_RETRIES: '0' });
     const metrics = await startMetrics(market.ctx, market.app, 0);
     const [owner, worker] = [await market.register('owner', { webhook_url: deadWebhook }), await market.register()];
@@ -81,7 +81,7 @@ onBothEngines('the metrics', (engine) => {
     await metrics.stop();
   });
 
-  it('tell how much waits to be told to the agents chosen for tasks', async () => {
+  it('show how many events wait for matched agents', async () => {
     const market = await Market.fresh(engine);
     const metrics = await startMetrics(market.ctx, market.app, 0);
     await market.register('worker', { good_at: 'translation of poems' });
@@ -93,7 +93,7 @@ onBothEngines('the metrics', (engine) => {
     await metrics.stop();
   });
 
-  it('go on without the figures of the database when that does not answer', async () => {
+  it('are served without the figures of the database when it does not answer', async () => {
     const market = await Market.fresh(engine);
     const metrics = await startMetrics(market.ctx, market.app, 0);
     for (const table of ['webhook_deliveries', 'webhook_endpoints']) {
@@ -106,7 +106,7 @@ onBothEngines('the metrics', (engine) => {
     await metrics.stop();
   });
 
-  it('tell lateness and broken books', async () => {
+  it('show late transitions and violations', async () => {
     const market = await Market.fresh(engine);
     const metrics = await startMetrics(market.ctx, market.app, 0);
     const [poster, worker] = [await market.register(), await market.register()];
@@ -127,7 +127,7 @@ onBothEngines('the metrics', (engine) => {
   });
 });
 
-it('the metrics tell how many lines of the log were dropped', async () => {
+it('the metrics show how many log lines were dropped', async () => {
   const market = await Market.fresh(sqlite);
   const ctx = { ...market.ctx, logOutput: { say: () => undefined, flush: () => undefined, dropped: () => 5 } };
   const metrics = await startMetrics(ctx, market.app, 0);
@@ -137,7 +137,7 @@ it('the metrics tell how many lines of the log were dropped', async () => {
   await metrics.stop();
 });
 
-it('metrics on a port that is taken stop the start, with a sentence', async () => {
+it('a metrics port that is in use stops the start with a sentence', async () => {
   const taken = createServer();
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => void taken.close());
@@ -147,7 +147,7 @@ it('metrics on a port that is taken stop the start, with a sentence', async () =
   );
 });
 
-it('metrics are nowhere unless somebody asks for them', async () => {
+it('metrics are not served unless a port is set', async () => {
   const { server } = await start(sqlite, '');
   expect(server.metricsPort).toBeUndefined();
   await server.stop();

@@ -35,7 +35,7 @@ it.each([
   expect((await agent.get('/v1/me')).status).toBe(200);
 });
 
-it('a data file that comes back is written to again', async () => {
+it('a data file that was moved away and back is written to again', async () => {
   const market = await Market.fresh(sqlite);
   const agent = await market.register();
   renameSync(market.url, `${market.url}.away`);
@@ -45,7 +45,7 @@ it('a data file that comes back is written to again', async () => {
   await postTask(agent);
 });
 
-it('the log beside the data file becomes small again once a foreign reader that made it grow has gone', async () => {
+it('the write-ahead log shrinks after a long read by another process has ended', async () => {
   const market = await Market.fresh(sqlite);
   const agent = await market.register();
   const reader = new BetterSqlite(market.url, { readonly: true });

@@ -11,7 +11,7 @@ import { type Agent, deliverTask, Market, postTask, type Reply } from '../suppor
 
 const rounds = 12;
 
-/** Two servers on one database, where the engine allows for them; else the same server twice. */
+/** Two servers on one database if the engine allows it; otherwise the same server twice. */
 class Pair {
   readonly #engine: Engine;
   readonly #url: string;
@@ -31,7 +31,7 @@ class Pair {
     return new Pair(engine, url, left, left.ctx.db.shared ? await Market.open(url, {}, left.clock) : left);
   }
 
-  /** The same agent at one server or the other, in turns. */
+  /** The same agent, alternating between the servers. */
   at(i: number, { id, key }: Agent): Agent {
     return (i % 2 === 0 ? this.left : this.right).client(id, key);
   }
@@ -46,7 +46,7 @@ class Pair {
 
 const statusesOf = (replies: readonly Reply[]) => [...new Set(replies.map(({ status }) => status))];
 
-onBothEngines('nobody waits for one that waits for it', (engine) => {
+onBothEngines('there is no deadlock', (engine) => {
   it('when agents approve each other’s work at once, in pairs and in rings of three', async () => {
     const pair = await Pair.open(engine);
     const agents = [];
@@ -68,7 +68,7 @@ onBothEngines('nobody waits for one that waits for it', (engine) => {
     await pair.expectNoDeadlock();
   });
 
-  it('when two pick up each other’s tasks in batches, and change what they are good at to the other’s words', async () => {
+  it('when two agents pick up each other’s tasks in batches, and change their good_at to each other’s words', async () => {
     const pair = await Pair.open(engine);
     const agents = [await pair.left.register('one'), await pair.left.register('two')];
     const words = ['apples before zebras', 'zebras and limes before maps'];

@@ -1,4 +1,4 @@
-/** A job that never ends by itself, as an audit of a very large database seems to. */
+/** A job that never ends, like an audit of a very large database. */
 export default async function endless(): Promise<never> {
   for (;;) await new Promise(setImmediate);
 }

@@ -7,7 +7,7 @@ import { lockPostedTask, taskById } from '../../src/rules/tasks/queries.ts';
 import { lockOrderFaults } from '../support/lock-order.ts';
 import { Market } from '../support/market.ts';
 
-/** What the watch over the order of locks says of a transaction. */
+/** The problems that the lock-order check finds in a transaction. */
 async function faultsOf(work: (tx: Tx) => Promise<unknown>): Promise<string[]> {
   const { ctx } = await Market.fresh(sqlite);
   await ctx.db.transact('test', (tx) => work(tx));
@@ -17,8 +17,8 @@ async function faultsOf(work: (tx: Tx) => Promise<unknown>): Promise<string[]> {
 const pay = (tx: Tx, id: string) => tx.run(deposit, { id, amount: 1 });
 const holdAgent = (tx: Tx, id: string) => tx.first(holdProfile, { id });
 
-describe('the watch over the order of locks', () => {
-  it('passes the order of docs/architecture.md, and rows that are held already', async () => {
+describe('the lock-order check', () => {
+  it('accepts the order of docs/architecture.md, and rows that are already locked', async () => {
     const faults = await faultsOf(async (tx) => {
       await tx.first(taskById, { id: 'tk-000000000001' });
       for (const id of ['ag-000000000001', 'ag-000000000002', 'ag-000000000001']) await holdAgent(tx, id);
@@ -27,7 +27,7 @@ describe('the watch over the order of locks', () => {
     expect(faults).toEqual([]);
   });
 
-  it('finds two rows of a table that are locked against the order of their ids', async () => {
+  it('rejects two rows of a table that are not locked in the order of their ids', async () => {
     const faults = await faultsOf(async (tx) => {
       for (const id of ['ag-000000000002', 'ag-000000000001']) await pay(tx, id);
     });
@@ -35,7 +35,7 @@ describe('the watch over the order of locks', () => {
     expect(faults[0]).toContain('"test" locks accounts ag-000000000001 too late');
   });
 
-  it('finds a table that is locked after one that comes later in the order', async () => {
+  it('rejects a table that is locked after one that comes later in the order', async () => {
     const faults = await faultsOf(async (tx) => {
       await pay(tx, 'ag-000000000001');
       await holdAgent(tx, 'ag-000000000001');
@@ -44,7 +44,7 @@ describe('the watch over the order of locks', () => {
     expect(faults[0]).toContain('"test" locks agents ag-000000000001 too late');
   });
 
-  it('passes a lock that does not wait, whenever it is taken', async () => {
+  it('accepts a lock that does not wait, at any time', async () => {
     const faults = await faultsOf(async (tx) => {
       await pay(tx, 'ag-000000000001');
       await tx.first(lockPostedTask, { id: 'tk-000000000001' });

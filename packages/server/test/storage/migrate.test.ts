@@ -8,7 +8,7 @@ import { laterSteps } from '../support/later-step.ts';
 onBothEngines('the schema', (engine) => {
   const open = (url: string) => openDatabase(url, { onError: () => undefined });
 
-  it('is made once, also when two start at the same moment', async () => {
+  it('is created once, also when two servers start at the same moment', async () => {
     const url = await engine.freshUrl();
     const first = await open(url);
     const second = first.shared ? await open(url) : first;
@@ -18,7 +18,7 @@ onBothEngines('the schema', (engine) => {
     if (second !== first) await second.close();
   });
 
-  it('is brought up to date by the steps that it lacks, each once, and says which program may use it', async () => {
+  it('gets each missing step once, and records the oldest program that may use it', async () => {
     const url = await engine.freshUrl();
     const db = await open(url);
     await migrate(db, version);
@@ -49,7 +49,7 @@ onBothEngines('the schema', (engine) => {
     await db.close();
   });
 
-  it('is used by an older program as long as it says so', async () => {
+  it('is used by an older program that it allows', async () => {
     const url = await engine.freshUrl();
     const db = await open(url);
     await migrate(db, version);
@@ -61,7 +61,7 @@ onBothEngines('the schema', (engine) => {
     await db.close();
   });
 
-  it('is refused to the pre-release of the version that it needs, and used by the release', async () => {
+  it('is refused by the pre-release of the version that it needs, and used by the release', async () => {
     const url = await engine.freshUrl();
     const db = await open(url);
     await migrate(db, version);

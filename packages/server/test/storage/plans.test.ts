@@ -16,18 +16,18 @@ import { answer, answers, registerHelper } from '../support/helpers.ts';
 import { type Agent, claimTask, deadWebhook, deliverTask, makeDelivery, Market, postTask } from '../support/market.ts';
 import { until } from '../support/receiver.ts';
 
-/** The statement that a query is on an engine. */
+/** The SQL text of a query on an engine. */
 const textOf = (engine: Engine, query: Prepared<never, unknown>) =>
   (engine.name === 'SQLite' ? onSqlite : onPostgres)(query).sql;
 
 interface Statement {
   readonly text: string;
   readonly values: readonly unknown[];
-  /** PostgreSQL keeps it under its name, and may run it by a plan that ignores the values. */
+  /** PostgreSQL keeps its plan under its name, and may use a plan that ignores the values. */
   readonly isKept: boolean;
 }
 
-/** Notes every statement that reaches an engine's driver, with the values of its latest run. */
+/** Records every statement that reaches an engine's driver, with the values of its latest run. */
 function listen(): Map<string, Statement> {
   const heard = new Map<string, Statement>();
   const { prepare } = BetterSqlite.prototype;
@@ -48,7 +48,7 @@ function listen(): Map<string, Statement> {
   return heard;
 }
 
-/** So many rows of everything that grows: on empty tables a planner reads the whole, whatever is indexed. */
+/** The number of rows in each growing table. On empty tables a planner always reads the whole table. */
 const rows = 20_000;
 
 function seeds(agent: string): string[] {
@@ -60,11 +60,11 @@ function seeds(agent: string): string[] {
     `${each} insert into accounts (id, balance) select ${id('ag-')}, 0 from n`,
     `${each} insert into accounts (id, balance) select ${id('tk-')}, 0 from n`,
     `${each} insert into api_keys (id, agent_id, key_hash, created_at) select ${id('')}, ${id('ag-')}, 'x', ${at} from n`,
-    // Of everything one agent has half, the others a little each. A third of the tasks is on the board.
+    // One agent has half of all rows, and the others a few each. A third of the tasks are on the board.
     `${each} insert into tasks (id, poster_id, worker_id, need, tags, max_credits, fee_ppm, status, version, created_at, expires_at, claim_number, credits_charged)
        select ${id('tk-')}, case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, case when i % 3 = 0 then null when i % 2 = 1 then '${agent}' else ${id('ag-')} end,
          'seed', '["common"]', 1, 0, case i % 3 when 0 then 'posted' else 'approved' end, 1, ${at}, 1993456000000 + i, 1, 1 from n`,
-    // The platform's own: those that wait are handed out behind what the test makes.
+    // System tasks. Waiting ones come after those that the test makes.
     `${each} insert into tasks (id, kind, about_id, poster_id, need, tags, max_credits, fee_ppm, status, version, created_at, expires_at)
        select ${id('ts-')}, case i % 3 when 0 then 'match' when 1 then 'verify' else 'extract' end, ${id('tk-')}, 'ag-platform',
          '', '[]', 1, 0, case i % 3 when 2 then 'posted' else 'cancelled' end, 1, 1993456000000 + i, 2093456000000 from n`,
@@ -76,7 +76,7 @@ function seeds(agent: string): string[] {
     `${each} insert into system_tasks_posted (task_id, poster_id, posted_at)
        select ${id('ts-')}, case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, ${at} from n`,
     `${each} insert into system_spending (period, credits) select 189345600 - i, 1 from n`,
-    // One word that everybody says, and of the rest each one's own.
+    // One word that all agents use, and one word that is unique to each.
     `${each} insert into agent_words (word, agent_id) select 'common', ${id('ag-')} from n`,
     `${each} insert into agent_words (word, agent_id) select 'word' || i, ${id('ag-')} from n`,
     `${each} insert into word_counts (word, agents) select 'word' || i, 1 from n`,
@@ -107,7 +107,7 @@ function seeds(agent: string): string[] {
        select '${agent}', ${id('ag-')}, 0.5, 1, ${at} from n`,
     `${each} insert into earnings (agent_id, at, total)
        select case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, ${at}, i from n`,
-    // Of a hundred and more that have ended, one waits.
+    // One delivery waits for each hundred or more that have ended.
     `${each} insert into webhook_deliveries (agent_id, id, event_number, event, data, created_at, status, tries, next_at, forget_at)
        select case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, ${id('wd-')}, i, 'task_claimed', '{}', ${at},
          case when i % 300 = 0 then 'pending' when i % 2 = 0 then 'dead' else 'delivered' end, i / 300 % 2,
@@ -117,7 +117,7 @@ function seeds(agent: string): string[] {
   ];
 }
 
-/** Questions, messages and reports, from everybody's side. */
+/** Questions, messages and reports, as each party. */
 async function talk({ admin }: Market, poster: Agent, worker: Agent): Promise<void> {
   const task = `/v1/tasks/${await postTask(poster, { max_credits: 2 })}`;
   await poster.post(`${task}/questions`, { question: 'Mine?' });
@@ -140,7 +140,7 @@ async function talk({ admin }: Market, poster: Agent, worker: Agent): Promise<vo
   await admin.get('/v1/admin/log');
 }
 
-/** The directory in every order and by every filter, profiles, and the pages for people. */
+/** The directory in every order and with every filter, profiles, and the pages for people. */
 async function discover(market: Market, task: string, agent: Agent): Promise<void> {
   const get = (url: string) => market.request({ method: 'GET', url });
   for (const order of ['reputation', 'tasks_completed', 'rating_count', 'newest']) {
@@ -155,7 +155,7 @@ async function discover(market: Market, task: string, agent: Agent): Promise<voi
   await get(`/human/tasks/${task}`);
 }
 
-/** Streams, looking back, and looking for what nobody told of. */
+/** Streams, reading past events, and the check for events without a signal. */
 async function hear({ ctx }: Market, agent: Agent): Promise<void> {
   await agent.get('/v1/events/history?after=0');
   const { stream } = await ctx.streams.open(agent.id, { after: 0, types: undefined });
@@ -165,7 +165,7 @@ async function hear({ ctx }: Market, agent: Agent): Promise<void> {
   stream.end();
 }
 
-/** Webhooks: one that is down, so that its deliveries wait, are dead, are sent again. */
+/** Webhooks: one receiver is down, so that deliveries wait, are dead and are sent again. */
 async function hook({ ctx, clock }: Market, owner: Agent, worker: Agent): Promise<void> {
   const list = '/v1/me/webhook/deliveries';
   await owner.patch('/v1/me', { webhook_url: deadWebhook });
@@ -178,14 +178,14 @@ async function hook({ ctx, clock }: Market, owner: Agent, worker: Agent): Promis
   for (const query of ['', '?status=pending', '?status=dead', '?status=delivered']) await owner.get(`${list}${query}`);
   await owner.post(`${list}/${id}/redeliver`);
   await ctx.webhooks.stop();
-  // What the metrics ask.
+  // The queries of the metrics.
   await ctx.db.first(countWaiting, { limit: 100 });
 }
 
-/** The platform's own tasks, answered; who was chosen; and the board of an agent with capabilities. */
+/** System tasks with answers, matched agents, and the board of an agent with capabilities. */
 async function match(market: Market, poster: Agent): Promise<void> {
   const fields = { max_credits: 2, tags: ['common', 'rare'], need: 'Something common that word7 would do' };
-  // Nobody can be asked: the words decide.
+  // There is no infra agent, so the words decide.
   const matched = await postTask(poster, fields);
   const helper = await registerHelper(market);
   const coder = await market.register('coder', { good_at: 'common things and word7' });
@@ -217,7 +217,7 @@ async function match(market: Market, poster: Agent): Promise<void> {
   await market.ctx.outbox.run();
 }
 
-/** Calls everything that reads or changes rows, so that each of its statements is heard. */
+/** Calls everything that reads or changes rows, so that each statement is recorded. */
 async function useEverything(market: Market): Promise<void> {
   const [poster, worker] = [await market.register('poster'), await market.register('worker')];
   for (const query of ['', '?tags=common', '?tags=common,rare', '?limit=5&offset=5']) {
@@ -229,7 +229,7 @@ async function useEverything(market: Market): Promise<void> {
     await worker.get(`/v1/tasks/available?${query}`);
     await worker.post(`/v1/tasks/pickup?${query}`);
   }
-  // What runs apart is not heard: the same once more, in this thread.
+  // Jobs in other threads are not recorded, so the same job runs in this thread too.
   for (const tags of [[], ['common']]) {
     const board = { agent: worker.id, now: market.clock.now() };
     for (const part of ['seed', 'absent']) {
@@ -288,22 +288,22 @@ async function useEverything(market: Market): Promise<void> {
   await audit(market.ctx.db, { now: market.clock.now() });
 }
 
-/** Has what nothing above needed heard too, without values: by some of these, only others' faults and bad luck are met. */
+/** Runs the queries that nothing above has run, without values. Some are used only in rare failures. */
 async function runUnheard({ ctx: { db } }: Market, engine: Engine, heard: ReadonlyMap<string, Statement>) {
   const nothing = new Proxy({}, { get: () => null });
   for (const query of declaredQueries()) {
     if (heard.has(textOf(engine, query))) continue;
-    // An engine may refuse to run it so. It has been prepared by then.
+    // An engine may refuse to run it. By then it has been prepared and recorded.
     await db.transact('hear', (tx) => tx.run(query as Prepared<Params, unknown>, nothing)).catch(() => undefined);
   }
   expect([...declaredQueries()].filter((query) => !heard.has(textOf(engine, query)))).toEqual([]);
 }
 
-/** A part of a statement: a subquery with its own name, `(…) as name`. */
+/** A named subquery of a statement, `(…) as name`. */
 interface Part {
   readonly name: string;
   readonly text: string;
-  /** Where its bracket opens. */
+  /** The index of its opening bracket. */
   readonly at: number;
 }
 
@@ -320,12 +320,12 @@ function partsOf(text: string): Part[] {
   return parts;
 }
 
-/** Parts that hold so many rows at most, whatever the tables hold: what is read of them is no table. */
+/** Subqueries with a limit, whose number of rows does not depend on the tables. */
 const boundedParts = (text: string) => partsOf(text).filter((part) => /\blimit (\+?\?|\$\d+|\d+)/.test(part.text));
 
 /**
- * Whether a statement begins with so many rows at most, and finds the others by theirs: then it may sort them. One step
- * through the board is 2,000 tasks, a window of the directory as many agents, a pickup ten tasks.
+ * Whether a statement begins with a bounded number of rows and finds all others through them. Then it may sort. A step
+ * through the board has 2,000 tasks, a window of the directory as many agents, a pickup ten tasks.
  */
 function startsWithFew(statement: string): boolean {
   const text = statement.replaceAll(/\(select [^()]*\) as \w+/g, 'value');
@@ -335,7 +335,7 @@ function startsWithFew(statement: string): boolean {
   return boundedParts(text).some((part) => part.at === at) || /"tasks"."id" in \([+?$\d, ]+\)/.test(text);
 }
 
-/** What SQLite may read from end to end, or from its beginning up to a limit. */
+/** What SQLite may read completely, or from its beginning up to a limit. */
 const mayScan: [RegExp, string][] = [
   [/^SCAN CONSTANT/, 'no table'],
   [/^SCAN json_each/, 'a list that is a parameter'],
@@ -350,7 +350,7 @@ const mayScan: [RegExp, string][] = [
   [/^SCAN (reports|admin_actions|outbox) USING COVERING INDEX/, 'rows to be counted, up to a limit'],
 ];
 
-/** A part of the statement is no table: how its own rows are found, its own lines say. */
+/** Whether a line scans a table. A subquery is not a table; other lines of the plan show how its rows are found. */
 const scansTable = (line: string, plan: readonly string[]) => {
   const name = /^SCAN (\S+)$/.exec(line)?.[1];
   const isPart = plan.some((other) => other === `CO-ROUTINE ${name}` || other === `MATERIALIZE ${name}`);
@@ -360,13 +360,13 @@ const scansTable = (line: string, plan: readonly string[]) => {
   );
 };
 
-/** Whether a join compares rows instead of looking them up, and they are more than a handful. */
+/** Whether a join compares more than a few rows instead of looking them up. */
 const comparesMany = (line: string, plan: readonly string[]) =>
   line.startsWith('Join Filter') && Number(/cost=[\d.]+\.\.(\d+)/.exec(plan[plan.indexOf(line) - 1]!)?.[1]) > 100;
 
 /**
- * Whether a line of a plan says that it reads a whole table, or sorts what may be one, or compares each row of two tables.
- * PostgreSQL may sort what it has found to be few.
+ * Whether a line of a plan reads a whole table, sorts what may be a whole table, or compares all rows of two tables.
+ * PostgreSQL may sort rows that it has found to be few.
  */
 const faults = {
   SQLite: (line: string, plan: readonly string[], text: string) =>
@@ -377,19 +377,22 @@ const faults = {
     (!startsWithFew(text) && Number(/Sort .*rows=(\d+)/.exec(line)?.[1] ?? 0) > 1_000),
 };
 
-/** Tables of a handful of rows. */
+/** Tables with few rows. */
 const smallTable = /"(search_progress|meta|stuck_timers|outbox)"/;
 
 /**
- * Statements that look at some hundreds or thousands of rows, found by an index, and those about small tables. Of tables
- * as small as our seeds PostgreSQL rightly reads all for that; so it is asked how it would do without.
+ * Statements that read some hundreds or thousands of rows through an index, and those about small tables. For tables as
+ * small as the test's, PostgreSQL rightly scans them instead, so it is asked for a plan without scans.
  */
 const looksAtSome = (text: string) =>
   startsWithFew(text) || /as "tag_\d"|^select count\(\*\) as "total" from \(/.test(text) || smallTable.test(text);
 
 type Planner = (statement: Statement) => Promise<string[]>;
 
-/** Tells how an engine would run a statement; on PostgreSQL both with these values and, if it is kept, with any. */
+/**
+ * Returns an engine's plan for a statement. On PostgreSQL it is the plan with these values and, for a kept statement,
+ * also the generic plan.
+ */
 async function openPlanner(engine: Engine, url: string): Promise<Planner> {
   if (engine.name === 'SQLite') {
     const connection = new BetterSqlite(url, { readonly: true });
@@ -418,11 +421,11 @@ async function openPlanner(engine: Engine, url: string): Promise<Planner> {
   };
 }
 
-/** Whether a statement looks rows up: all but plain insertions do. */
+/** Whether a statement reads rows. All do, except plain inserts. */
 const readsRows = /^\s*(select|update|delete|with)|^insert[^(]+\([^)]+\)\s+select/i;
 
 onBothEngines('every statement', (engine) => {
-  it('finds its rows by an index, in the order it wants them', async () => {
+  it('finds its rows through an index, in the required order', async () => {
     const heard = listen();
     const market = await Market.fresh(engine);
     const agent = await market.register('owner of much');

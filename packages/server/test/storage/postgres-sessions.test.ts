@@ -16,7 +16,7 @@ const change = prepared('changeSetting', (db, p: { name: string; value: string }
   db.selectNoFrom(sql<string>`set_config(${p.name}, ${p.value}, false)`.as('value')),
 );
 
-/** Changes a setting of as many sessions as there are, so that each is one that has gone bad. */
+/** Changes a setting in all open sessions, so that each becomes faulty. */
 async function spoilAllSessions(market: Market, params: Params & { name: string; value: string }): Promise<void> {
   const reached = Promise.withResolvers<undefined>();
   let open = 0;
@@ -38,7 +38,7 @@ const refusal = (url: string): Promise<string> =>
   );
 
 describeOnPostgres('a session with the database', () => {
-  it('has our settings, whatever the database or the role has for a default', async () => {
+  it('has our settings, whatever the defaults of the database or the role are', async () => {
     const url = await postgres.freshUrl();
     const name = new URL(url).pathname.slice(1);
     const ours = {
@@ -64,7 +64,7 @@ describeOnPostgres('a session with the database', () => {
     expect(await postTask(await market.register())).toMatch(/^tk-/);
   });
 
-  it('that has become read-only is thrown away, and so are the others: no write fails', async () => {
+  it('that has become read-only is replaced, and so are the others: no write fails', async () => {
     const market = await Market.fresh(postgres);
     const agent = await market.register();
     await spoilAllSessions(market, { name: 'default_transaction_read_only', value: 'on' });
@@ -72,7 +72,7 @@ describeOnPostgres('a session with the database', () => {
     expect(await market.ctx.db.first(setting, { name: 'default_transaction_read_only' })).toEqual({ value: 'off' });
   });
 
-  it('whose lock is not to be had in time is overloaded, not broken', async () => {
+  it('that does not get a lock in time is overloaded, not broken', async () => {
     const market = await Market.fresh(postgres);
     const agent = await market.register();
     await spoilAllSessions(market, { name: 'lock_timeout', value: '1' });
@@ -87,7 +87,7 @@ describeOnPostgres('a session with the database', () => {
     expect((await agent.patch('/v1/me', { good_at: 'waiting' })).status).toBe(200);
   });
 
-  it('is readiness: 503 with the reason while the database takes no writes', async () => {
+  it('fails readiness with 503 and the reason while the database does not accept writes', async () => {
     const market = await Market.fresh(postgres);
     const ready = async () => {
       market.clock.advance(1_000);
@@ -112,7 +112,7 @@ describeOnPostgres('a session with the database', () => {
 });
 
 describeOnPostgres('a database that would answer with errors', () => {
-  it('is refused at the start when it is not encoded as UTF8', async () => {
+  it('is refused at start when its encoding is not UTF8', async () => {
     const admin = new pg.Client(await postgresAdmin());
     await admin.connect();
     const name = `latin_${process.pid}`;
@@ -128,27 +128,27 @@ describeOnPostgres('a database that would answer with errors', () => {
     );
   });
 
-  it('is refused behind a pooler in transaction mode', async () => {
+  it('is refused through a pooler in transaction mode', async () => {
     expect(await refusal(await transactionPooler(await postgres.freshUrl()))).toMatch(
       /leads to a connection pooler in transaction mode; set the pooler to session mode/,
     );
   });
 
-  it('is used behind a pooler in session mode, which refuses parameters that it does not know', async () => {
+  it('is used through a pooler in session mode, which refuses unknown parameters', async () => {
     const market = await Market.open(await sessionPooler(await postgres.freshUrl()));
     onTestFinished(() => market.close());
     expect(await postTask(await market.register())).toMatch(/^tk-/);
   });
 });
 
-it('an address may name several servers, which are asked in turn', async () => {
+it('an address may name several servers, which are tried in turn', async () => {
   const { Hosts } = await import('../../src/storage/postgres/hosts.ts');
   const hosts = new Hosts('postgres://me:secret@one:1,two:2,three/db?sslmode=require&target_session_attrs=read-write');
   const seen = [];
   for (let i = 0; i < 4; i++) {
     seen.push(hosts.url);
     hosts.leave(hosts.url);
-    // Somebody else has seen the same failure, later.
+    // Another caller reports the same failure later.
     hosts.leave(seen[i]!);
   }
   const url = (host: string) => `postgres://me:secret@${host}/db?sslmode=require`;

@@ -12,7 +12,7 @@ import { laterTasks } from '../support/later-step.ts';
 import { Market, postTask } from '../support/market.ts';
 import { readTables } from '../support/tables.ts';
 
-/** Tables by name, each row as text, in an order of their own. */
+/** Tables by name, each with its rows as sorted texts. */
 async function contents(url: string): Promise<Record<string, string[]>> {
   const tables = Object.entries(await readTables(url)).filter(([name]) => !/^(kysely_|meta$|sqlite_)/.test(name));
   const sortedRow = (row: object) => JSON.stringify(Object.entries(row).sort());
@@ -36,7 +36,7 @@ onBothEngines('a table that a step rebuilds', (engine) => {
       .replaceAll('\\"tasks\\"', 'tasks')
       .replaceAll('\\"tasks_rebuilt\\"', 'tasks');
 
-  /** A market with everything in it, closed again, after a later step has been at it. */
+  /** A closed market with all kinds of rows, after a later schema step has run. */
   async function fullMarket(up: (step: StepSql) => Promise<void>) {
     const url = await engine.marketUrl();
     const market = await Market.open(url);
@@ -64,7 +64,7 @@ onBothEngines('a table that a step rebuilds', (engine) => {
     await expect(insertTask(url, 'tk-orphan', 'posted', 'ag-nobody')).rejects.toThrow(/foreign key/i);
   });
 
-  it('serves a market as before, by the checks, the derived columns and the indexes of the new definition', async () => {
+  it('serves a market as before, with the checks, the generated columns and the indexes of the new definition', async () => {
     const { url, before, error } = await fullMarket((step) =>
       step.rebuildTable(laterTasks(step), { generated: ['due_at'], indexes: ['tasks_paused'] }),
     );
@@ -95,7 +95,7 @@ onBothEngines('a table that a step rebuilds', (engine) => {
     }
   });
 
-  it('is as it was when the step fails', async () => {
+  it('is unchanged when the step fails', async () => {
     const { url, before, shape, error } = await fullMarket(async (step) => {
       await step.rebuildTable(laterTasks(step), { generated: ['due_at'], indexes: ['tasks_paused'] });
       throw new Error('no room');

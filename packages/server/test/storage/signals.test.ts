@@ -6,12 +6,12 @@ import { PostgresSignals } from '../../src/storage/postgres/signals.ts';
 import { describeOnPostgres, postgres } from '../support/engines.ts';
 import { Proxy } from '../support/proxy.ts';
 
-/** Signals of one server, and what its listener has heard. */
+/** The signals of one server, and what its listener has received. */
 class Ear {
   readonly signals: PostgresSignals;
   readonly errors: Error[] = [];
   readonly heard = new Set<Signal>();
-  /** How often it was told that it may have missed something: once for each new session, too. */
+  /** How often it was told that signals may have been missed, which also happens for each new session. */
   missed = 0;
 
   private constructor(url: string) {
@@ -44,7 +44,7 @@ async function connect(url: string): Promise<pg.Client> {
   return client;
 }
 
-/** All that is sent on a database's channel. */
+/** All notifications on a database's channel. */
 async function tap(url: string): Promise<string[]> {
   const client = await connect(url);
   const payloads: string[] = [];
@@ -68,7 +68,7 @@ describeOnPostgres('signals over PostgreSQL', () => {
     expect([one.missed, other.missed]).toEqual([1, 1]);
   });
 
-  it('that are too many become one: anything may have changed', async () => {
+  it('become one signal that anything may have changed when there are too many', async () => {
     const url = await postgres.freshUrl();
     const payloads = await tap(url);
     const [one, other] = [await Ear.open(url), await Ear.open(url)];
@@ -78,7 +78,7 @@ describeOnPostgres('signals over PostgreSQL', () => {
     expect(other.heard.size).toBe(0);
   });
 
-  it('give up a session from which nothing comes any more, and open another one', async () => {
+  it('drop a session that no longer answers, and open another one', async () => {
     const proxy = await Proxy.before(await postgres.freshUrl());
     const client = await connect(proxy.target);
     const notify = (id: string) => client.query(`notify pinchwork, 'another:${id}'`);

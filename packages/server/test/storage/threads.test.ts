@@ -14,14 +14,14 @@ async function threads(options: { threads?: number; longestQueue?: number; idleM
   return pool;
 }
 
-it('a thread does job after job, each in its turn', async () => {
+it('a thread runs jobs one after the other', async () => {
   const pool = await threads();
   expect(pool.size).toBe(0);
   expect(await Promise.all([1, 2, 3].map((n) => pool.run(echo, { n })))).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
   expect(pool.size).toBe(1);
 });
 
-it('a job that fails fails alone', async () => {
+it('a failing job does not affect other jobs', async () => {
   const pool = await threads();
   const jobs = [pool.run(echo, { fail: true }), pool.run(echo, { n: 1 }), pool.run('file:///absent.ts', null)];
   await expect(jobs[0]).rejects.toMatchObject({ code: 'storage_unavailable' });
@@ -31,14 +31,14 @@ it('a job that fails fails alone', async () => {
   expect(await pool.run(echo, { n: 3 })).toEqual({ n: 3 });
 });
 
-it('a thread that dies takes its job with it, and no other', async () => {
+it('a dying thread fails its own job only', async () => {
   const pool = await threads();
   const jobs = [pool.run(echo, { die: true }), pool.run(echo, { n: 1 })];
   await expect(jobs[0]).rejects.toMatchObject({ code: 'storage_unavailable' });
   expect(await jobs[1]).toEqual({ n: 1 });
 });
 
-it('no more jobs wait than there is room for', async () => {
+it('jobs beyond the limit of the queue are refused', async () => {
   const pool = await threads({ longestQueue: 2 });
   const running = [1, 2, 3].map(() => pool.run(endless, null));
   await expect(pool.run(endless, null)).rejects.toMatchObject({ code: 'overloaded' });
@@ -48,7 +48,7 @@ it('no more jobs wait than there is room for', async () => {
   await expect(pool.run(echo, null)).rejects.toMatchObject({ code: 'storage_unavailable' });
 });
 
-it('a thread that has nothing to do ends, and another starts when there is something', async () => {
+it('an idle thread ends, and a new one starts for the next job', async () => {
   const pool = await threads({ idleMs: 1 });
   expect(await pool.run(echo, { n: 1 })).toEqual({ n: 1 });
   await vi.waitFor(() => expect(pool.size).toBe(0));

@@ -46,7 +46,7 @@ async function fresh(engine: Engine): Promise<{ db: Database; url: string }> {
 const valueOf = async (db: Database, key: string) => (await db.first(get, { key }))?.value;
 
 onBothEngines('a transaction', (engine) => {
-  it('that fails rolls back alone, whatever else is under way', async () => {
+  it('that fails is rolled back without affecting others', async () => {
     const { db } = await fresh(engine);
     const outcomes = await Promise.allSettled(
       Array.from({ length: 20 }, (_, i) =>
@@ -65,7 +65,7 @@ onBothEngines('a transaction', (engine) => {
     }
   });
 
-  it('fails with what a sent statement failed with', async () => {
+  it('fails with the error of a queued statement', async () => {
     const { db } = await fresh(engine);
     const sent = db.transact('put', async (tx) => {
       tx.send(put, { key: 'good', value: 'x' });
@@ -76,7 +76,7 @@ onBothEngines('a transaction', (engine) => {
     expect(await valueOf(db, 'good')).toBeUndefined();
   });
 
-  it('is never told as done when it was not, also where the verb swallows a failure', async () => {
+  it('never succeeds after a failed statement, also when the verb ignores the failure', async () => {
     const { db } = await fresh(engine);
     await db.transact('put', (tx) => tx.run(put, { key: 'taken', value: 'x' }));
     const [outcome] = await Promise.allSettled([
@@ -88,7 +88,7 @@ onBothEngines('a transaction', (engine) => {
     expect(await valueOf(db, 'mine')).toBe(outcome.status === 'fulfilled' ? 'x' : undefined);
   });
 
-  it('answers, and wakes, only after the commit; never for one that failed', async () => {
+  it('resolves and wakes others only after the commit, and never wakes them when it failed', async () => {
     const { db } = await fresh(engine);
     const seen: (string | undefined)[] = [];
     const wakes: Promise<void>[] = [];
@@ -106,7 +106,7 @@ onBothEngines('a transaction', (engine) => {
     expect(seen).toEqual(['on disk']);
   });
 
-  it('answers only once another connection can read what was committed', async () => {
+  it('resolves only when another connection can read the committed rows', async () => {
     const { db, url } = await fresh(engine);
     for (const key of ['a', 'b', 'c']) {
       const answered = db
@@ -114,7 +114,7 @@ onBothEngines('a transaction', (engine) => {
         .then(() => engine.query(url, `select value from meta where key = '${key}'`));
       expect(await answered).toEqual([{ value: 'on disk' }]);
     }
-    // Many at once share a commit, or meet each other: each is answered no sooner for that.
+    // Concurrent transactions share a commit or conflict. None of them may resolve too early for that.
     const seen = await Promise.all(
       Array.from({ length: 20 }, async (_, i) => {
         await db.transact('put', (tx) => tx.run(put, { key: `many ${i}`, value: 'on disk' }));
@@ -124,7 +124,7 @@ onBothEngines('a transaction', (engine) => {
     expect(seen.flat()).toEqual(Array(20).fill({ value: 'on disk' }));
   });
 
-  it('gets numbers for counts and sums', async () => {
+  it('gets counts and sums as numbers', async () => {
     const { db } = await fresh(engine);
     const { count, sum } = (await db.first(countMeta, {}))!;
     expect([typeof count, typeof sum]).toEqual(['number', 'number']);
@@ -143,7 +143,7 @@ onBothEngines('a transaction', (engine) => {
       }
       if (i % 7 === 0) throw new DomainError('conflict', 'On purpose');
     };
-    // In portions that never wait for a connection as long as the engine lets them.
+    // In portions small enough that none waits for a connection.
     for (let from = 0; from < 400; from += 40) {
       await Promise.allSettled(Array.from({ length: 40 }, (_, i) => db.transact('two', (tx) => two(tx, from + i))));
     }
@@ -154,7 +154,7 @@ onBothEngines('a transaction', (engine) => {
   });
 });
 
-it('a query on the root handle does not pass for one in a transaction', async () => {
+it('a query on the root handle is a type error where a transaction is required', async () => {
   const { db } = await fresh(sqlite);
   const needsTx = (_tx: Tx) => undefined;
   await db.transact('type test', async (tx) => needsTx(tx));
@@ -163,7 +163,7 @@ it('a query on the root handle does not pass for one in a transaction', async ()
   needsTx(db); // eslint-disable-line @typescript-eslint/no-unsafe-class-instance-assignment -- that is the point
 });
 
-it('a verb that awaits something foreign is named and rolled back, and holds up nobody else', async () => {
+it('a verb that awaits something other than its Tx is named and rolled back, and does not block others', async () => {
   const { db } = await fresh(sqlite);
   let late: Promise<unknown> | undefined;
   const verbs = [
@@ -192,7 +192,7 @@ it('a verb that awaits something foreign is named and rolled back, and holds up 
   ]);
 });
 
-it('a verb that fails without a change has no other verb run again', async () => {
+it('a verb that fails without a change does not make other verbs run again', async () => {
   const { db } = await fresh(sqlite);
   let runs = 0;
   const counted = (key: string) =>
@@ -212,7 +212,7 @@ it('a verb that fails without a change has no other verb run again', async () =>
   expect(await Promise.all(['one', 'two'].map((key) => valueOf(db, key)))).toEqual(['x', 'x']);
 });
 
-it('verbs that are run again because another one failed happen once, and wake once', async () => {
+it('verbs that run again because another one failed take effect once and wake others once', async () => {
   const { db } = await fresh(sqlite);
   const heard: Signal[] = [];
   db.signals.subscribe({ changed: (ids) => heard.push(...ids), missed: () => undefined });
@@ -258,7 +258,7 @@ it('verbs that are run again because another one failed happen once, and wake on
   }
 });
 
-it('a verb alone in its batch that fails after a change is undone, and run once', async () => {
+it('a failing verb that is alone in its batch is undone and runs once', async () => {
   const { db } = await fresh(sqlite);
   let runs = 0;
   const alone = db.transact('bad', async (tx) => {
@@ -271,7 +271,7 @@ it('a verb alone in its batch that fails after a change is undone, and run once'
   expect(await valueOf(db, 'mine')).toBeUndefined();
 });
 
-it('when the disk is full everybody in the batch is told so, reads go on, and writes come back with the space', async () => {
+it('a full disk fails every verb of the batch, reads go on, and writes succeed again when there is space', async () => {
   const url = await sqlite.freshUrl();
   const roomy = openSqlite({ path: url });
   await migrate(roomy, version);
@@ -292,7 +292,7 @@ it('when the disk is full everybody in the batch is told so, reads go on, and wr
   await full.close();
 });
 
-it('a disk that fills up in the middle of a verb leaves nothing of it, wherever that is', async () => {
+it('a disk that fills up at any point of a verb leaves none of its changes', async () => {
   const path = await sqlite.freshUrl();
   const roomy = openSqlite({ path });
   await migrate(roomy, version);
@@ -330,14 +330,14 @@ it('a disk that fills up in the middle of a verb leaves nothing of it, wherever 
   expect(refused).toBeGreaterThan(3);
 });
 
-it('a second opener of the same file is refused with a sentence, until the first is gone', async () => {
+it('opening a file twice is refused with a sentence until the first user has closed it', async () => {
   const { db, url } = await fresh(sqlite);
   expect(() => openSqlite({ path: url })).toThrow(`Another Pinchwork server is using ${url}`);
   await db.close();
   await openSqlite({ path: url }).close();
 });
 
-it('too many writers at once are told to come back, and the others are served', async () => {
+it('writers beyond the limit of the queue are refused, and the others are served', async () => {
   const { db } = await fresh(sqlite);
   const writes = Array.from({ length: 6_000 }, (_, i) =>
     db.transact('put', (tx) => tx.run(put, { key: `key ${i}`, value: 'x' })),
@@ -348,7 +348,7 @@ it('too many writers at once are told to come back, and the others are served', 
   expect(refused[0]).toMatchObject({ reason: { code: 'overloaded' } });
 });
 
-it('a database that closes ends the jobs that run apart', async () => {
+it('closing a database ends the jobs in its threads', async () => {
   const { db } = await fresh(sqlite);
   const job = db.runApart(new URL('./endless-job.ts', import.meta.url), null, 'long');
   await Promise.all([db.close(), expect(job).rejects.toMatchObject({ code: 'storage_unavailable' })]);

@@ -6,7 +6,7 @@ import { UniqueViolation } from '../../src/storage/unique.ts';
 import { onBothEngines } from '../support/engines.ts';
 import { claimTask, deadWebhook, Market, postTask } from '../support/market.ts';
 
-/** Makes the generator answer each kind's latest id once more, as often as `repeats` says, before it draws a new one. */
+/** Makes the generator return the latest id of each kind again, `repeats` times, before it draws a new one. */
 function repeatIds(market: Market, repeats: number): { drawn: Map<IdKind, number>; arm: () => void } {
   const { newId } = market.ctx;
   const latest = new Map<IdKind, string>();
@@ -33,7 +33,7 @@ const insertAnyway = prepared('insertAnyway', (db, p: { key: string }) =>
 );
 
 onBothEngines('an id that is taken', (engine) => {
-  it('is drawn anew, whatever it is the id of', async () => {
+  it('is drawn again, for ids of every kind', async () => {
     const market = await Market.fresh(engine);
     const { drawn, arm } = repeatIds(market, 1);
     const worker = await market.register('worker');
@@ -71,8 +71,8 @@ onBothEngines('an id that is taken', (engine) => {
   });
 });
 
-onBothEngines('a row that is there already', (engine) => {
-  it('is a bug of the verb, which is run once, when the statement does not expect it', async () => {
+onBothEngines('a duplicate row', (engine) => {
+  it('is a bug of the verb, which runs once, unless the statement expects it', async () => {
     const { ctx } = await Market.fresh(engine);
     let runs = 0;
     const put = () =>
