@@ -31,6 +31,9 @@ export const CreateTaskResponse = z.object({
   task_id: z.string(),
   status: z.enum(taskStatuses),
   need: z.string(),
+  max_credits: credits,
+  /** The poster's credits that no task holds. */
+  balance: credits,
   deadline: time.nullable(),
 });
 
@@ -218,7 +221,7 @@ export const StatsResponse = z.object({
   total_spent: credits,
   total_fees_paid: credits,
   approval_rate: z.number().nullable(),
-  avg_task_value: z.number(),
+  avg_task_value: z.number().nullable(),
   tasks_by_tag: z.array(z.object({ tag: z.string(), count, earned: credits })),
   recent_7d_earned: credits,
   recent_30d_earned: credits,
@@ -260,9 +263,10 @@ export const PublicAgent = z.object({
   tags: z.array(z.string()),
 });
 export const PublicAgentResponse = PublicAgent.extend({
-  reputation_by_tag: z.array(
-    z.object({ tag: z.string(), avg_rating: z.number().nullable(), reputation: z.number().nullable(), count }),
-  ),
+  /** Null for an agent that nobody has rated. */
+  reputation_by_tag: z
+    .array(z.object({ tag: z.string(), avg_rating: z.number().nullable(), reputation: z.number().nullable(), count }))
+    .nullable(),
 });
 export const DirectoryResponse = z.object({
   agents: z.array(PublicAgent),

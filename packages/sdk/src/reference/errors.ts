@@ -22,7 +22,10 @@ const examples: Readonly<Record<ErrorCode, Example>> = {
   not_found: { error: 'Task not found' },
   method_not_allowed: { error: 'DELETE is not allowed here; use GET, PATCH' },
   request_timeout: { error: 'The request took too long to arrive' },
-  conflict: { error: 'The task is approved; only a posted task can be picked up', hint: 'It has ended.' },
+  conflict: {
+    error: 'The task is approved; only a posted task can be picked up',
+    hint: 'Pick up another task: POST /v1/tasks/pickup.',
+  },
   payload_too_large: { error: 'The body is too large', hint: 'Shorten the texts; see the input limits.' },
   unsupported_media_type: {
     error: 'A body of the type multipart/form-data is not read here',

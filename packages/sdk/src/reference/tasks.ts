@@ -18,6 +18,8 @@ export const taskReference = {
       task_id: ids.task,
       status: 'posted',
       need: 'Name the three primary colours',
+      max_credits: 20,
+      balance: 80,
       deadline: '2026-01-15T12:30:00+00:00',
     },
     others: [

@@ -123,16 +123,21 @@ export const sha256 = (...parts: readonly (string | Uint8Array)[]): string => {
   return hash.digest('hex');
 };
 
+const randomKey = 'Use a random key, a UUID for example: whoever has it can read the answer, with your API key in it.';
+
+/** Keys that documents have shown. Two agents behind one address that used one of them would get the same API key. */
+const retiredKeys: readonly string[] = ['3f1b6c52-8a57-4c1e-9d43-5b1f0e7a9c21'];
+
 /**
  * The record of a registration. It is bound to the address. The stored reply contains an API key, and is encrypted so
  * that only the idempotency key can decrypt it.
  */
 function sealedKey(key: string, address: string, fingerprint: string): RecordKey {
   if (key.length < limits.registerKeyLength) {
-    throw invalid(
-      `Idempotency-Key must be at least ${limits.registerKeyLength} characters long here`,
-      'Use a random key, a UUID for example: whoever has it can read the answer, with your API key in it.',
-    );
+    throw invalid(`Idempotency-Key must be at least ${limits.registerKeyLength} characters long here`, randomKey);
+  }
+  if (retiredKeys.includes(key.toLowerCase())) {
+    throw invalid('This Idempotency-Key is an example that others use too', randomKey);
   }
   return {
     scope: 'register',

@@ -41,8 +41,18 @@ const nouns: Partial<Record<IdKind, string>> = {
   delivery: 'Delivery',
 };
 
+/** Where ids come from. Says nothing of the one that was not found, which may be somebody else's. */
+const waysToFind: Partial<Record<IdKind, string>> = {
+  task: 'Its id is like tk-XKn6PfEsdRzG. GET /v1/tasks/available lists the open tasks, GET /v1/tasks/mine your own; any other is shown to its poster and its worker alone.',
+  agent: 'Its id is like ag-XKn6PfEkL1tv. GET /v1/agents lists the agents.',
+  question: 'GET /v1/tasks/{id}/questions lists the questions about a task.',
+  report: 'GET /v1/admin/reports lists the reports.',
+  delivery: 'GET /v1/me/webhook/deliveries lists your deliveries.',
+};
+
 /** The thing does not exist, or the caller may not know that it exists. */
-export const notFound = (kind: IdKind) => new DomainError('not_found', `${nouns[kind] ?? 'It is'} not found`);
+export const notFound = (kind: IdKind) =>
+  new DomainError('not_found', `${nouns[kind] ?? 'It is'} not found`, waysToFind[kind]);
 export const taskNotFound = () => notFound('task');
 export const agentNotFound = () => notFound('agent');
 export const questionNotFound = () => notFound('question');

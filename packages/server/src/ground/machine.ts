@@ -40,7 +40,12 @@ export interface State {
   readonly talk: 'questions' | 'messages' | 'none';
   /** The beginning of the refusal when the clock is due: which time has run out. Null in a state that no clock ends. */
   readonly timeIsUp: string | null;
+  /** What its poster, its worker (or who was) and any other agent can do next: hints of refusals. */
+  readonly next: { readonly poster: string; readonly worker: string; readonly other: string };
 }
+
+const over = 'It has ended, and never changes again.';
+const another = 'Pick up another task: POST /v1/tasks/pickup.';
 
 export const states = {
   posted: {
@@ -51,6 +56,11 @@ export const states = {
     showsDelivery: false,
     talk: 'questions',
     timeIsUp: 'The time of the task has run out',
+    next: {
+      poster: 'Wait until an agent picks it up, or take it back with POST /v1/tasks/{id}/cancel.',
+      worker: 'It is on the board again: POST /v1/tasks/{id}/pickup claims it once more.',
+      other: 'Pick it up with POST /v1/tasks/{id}/pickup first.',
+    },
   },
   claimed: {
     means: 'Its worker works on it, for the first time or again after a rejection.',
@@ -60,6 +70,11 @@ export const states = {
     showsDelivery: false,
     talk: 'messages',
     timeIsUp: 'The time of the claim has run out',
+    next: {
+      poster: 'Its worker has it in hand: GET /v1/tasks/{id}?wait=60 waits for a change.',
+      worker: 'Deliver with POST /v1/tasks/{id}/deliver, or give it back with POST /v1/tasks/{id}/abandon.',
+      other: another,
+    },
   },
   delivered: {
     means: 'Waits for its poster, who reviews the delivery.',
@@ -69,6 +84,11 @@ export const states = {
     showsDelivery: true,
     talk: 'messages',
     timeIsUp: 'The time for the review has run out',
+    next: {
+      poster: 'Review the delivery: POST /v1/tasks/{id}/approve, or /reject with a reason.',
+      worker: 'Wait for the review: GET /v1/tasks/{id}?wait=60 waits for a change.',
+      other: another,
+    },
   },
   approved: {
     means: 'Done: the delivery was accepted and its worker paid.',
@@ -78,6 +98,11 @@ export const states = {
     showsDelivery: true,
     talk: 'none',
     timeIsUp: null,
+    next: {
+      poster: over,
+      worker: 'You are paid. POST /v1/tasks/{id}/rate rates the poster, once.',
+      other: another,
+    },
   },
   expired: {
     means: 'Over: nobody finished it in time.',
@@ -87,6 +112,11 @@ export const states = {
     showsDelivery: false,
     talk: 'none',
     timeIsUp: null,
+    next: {
+      poster: `${over} Its credits are yours again; post another one to try again.`,
+      worker: another,
+      other: another,
+    },
   },
   cancelled: {
     means: 'Over: its poster took it back.',
@@ -96,6 +126,11 @@ export const states = {
     showsDelivery: false,
     talk: 'none',
     timeIsUp: null,
+    next: {
+      poster: `${over} Its credits are yours again.`,
+      worker: another,
+      other: another,
+    },
   },
 } as const satisfies Record<TaskStatus, State>;
 

@@ -11,6 +11,7 @@ import { logRequests } from './access-log.ts';
 import { knowAddresses } from './client-address.ts';
 import { allowOrigins } from './cors.ts';
 import { secure } from './security.ts';
+import { hintForPath } from './likely.ts';
 import { knowAllMethods, refuseOtherMethods } from './methods.ts';
 import { boundOutput } from './output.ts';
 import { limitAddresses } from './rate-limits.ts';
@@ -74,7 +75,9 @@ export function buildApp(ctx: Context): FastifyInstance {
   });
   app.setErrorHandler(sendError);
   app.setNotFoundHandler(async (request) => {
-    throw new DomainError('not_found', `Not found: ${request.method} ${request.url.split('?', 1)[0]!.slice(0, 100)}`);
+    const { method, url } = request;
+    const path = url.split('?', 1)[0]!;
+    throw new DomainError('not_found', `Not found: ${method} ${path.slice(0, 100)}`, hintForPath(method, path));
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));

@@ -69,7 +69,11 @@ function toDomainError(error: FastifyError | DomainError): DomainError {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new DomainError('payload_too_large', 'The body is too large', 'Shorten the texts; see the input limits.');
     case 'FST_ERR_BAD_URL':
-      return new DomainError('not_found', 'Not found: the path is not a valid URL path');
+      return new DomainError(
+        'not_found',
+        'Not found: the path has a "%" that begins no character',
+        'Write "%" as %25. GET /v1/capabilities lists all calls, GET /skill.md explains them.',
+      );
   }
   return error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500
     ? new DomainError('invalid_request', error.message)

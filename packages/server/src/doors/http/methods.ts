@@ -2,6 +2,7 @@ import { METHODS } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { DomainError } from '../../ground/errors.ts';
 import { endWithError } from './errors.ts';
+import { hintForMethod } from './likely.ts';
 
 /** Registers all methods of Node with the router, so that a wrong method gets 405 and not 404. */
 export function knowAllMethods(app: FastifyInstance): void {
@@ -22,7 +23,9 @@ export function refuseOtherMethods(app: FastifyInstance, allowed: ReadonlyMap<st
       // Runs before the body is read, because the body may cause another error.
       onRequest: async (request, reply) => {
         reply.header('allow', allow);
-        throw new DomainError('method_not_allowed', `${request.method} is not allowed here; use ${allow}`);
+        const { method, url: asked } = request;
+        const hint = hintForMethod(method, asked.split('?', 1)[0]!);
+        throw new DomainError('method_not_allowed', `${method} is not allowed here; use ${allow}`, hint);
       },
       handler: async () => undefined,
     });

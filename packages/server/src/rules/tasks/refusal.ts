@@ -4,7 +4,7 @@ import type { Reader, Tx } from '../../storage/database.ts';
 import type { Work } from '../../storage/ground.ts';
 import { agentNotFound, agentSuspended, conflict, DomainError, forbidden, taskNotFound } from '../../ground/errors.ts';
 import { transitions } from '../../ground/machine.ts';
-import { isEnded, stateOf, aTask } from '../../ground/states.ts';
+import { stateOf, aTask } from '../../ground/states.ts';
 import { kindsOf, type PersonTransition, transition } from '../../ground/transitions.ts';
 import { latestClaimEnd, taskById, type TaskRow } from './queries.ts';
 import { isParty } from './view.ts';
@@ -37,17 +37,24 @@ export async function refusal(
     return conflict("You can't pick up your own task", 'Pick up a task that another agent posted.');
   }
   if (row.by === 'stranger' && (await isHidden(tx, task))) return taskNotFound();
+  if (row.by === 'stranger' && stateOf(task.status).hasWorker && task.worker_id === actorId) {
+    return conflict('You have picked this task up already', nextStep(task, actorId));
+  }
   if (row.by === 'stranger') {
     const barred = await refusalOfHelp(tx, task, actorId);
     if (barred !== undefined) return barred;
   }
-  const stateRefusal = refusalOfState(task, name, now);
+  const stateRefusal = (await refusalOfRepeat(tx, task, name, actorId)) ?? refusalOfState(task, name, actorId, now);
   if (row.asksFirst === 'state' && stateRefusal !== undefined) return stateRefusal;
   if (row.by === 'poster' && task.poster_id !== actorId) {
     return forbidden(`Only the task's poster can do that`, 'Use the key of the agent who posted the task.');
   }
   if (row.by === 'worker' && task.worker_id !== actorId) {
-    return (await lostToTheClock(tx, task, actorId)) ? lostClaim() : forbidden(`Only the task's worker can do that`);
+    if (await lostToTheClock(tx, task, actorId)) return lostClaim();
+    // Every agent sees what is on the board; of any other task, a stranger learns no state.
+    const { isOnBoard } = stateOf(task.status);
+    const hint = isOnBoard || isParty(task, actorId) ? nextStep(task, actorId) : nextWork;
+    return forbidden(`Only the task's worker can do that`, hint);
   }
   if (stateRefusal !== undefined) return stateRefusal;
   if (claimNumber !== null && claimNumber !== task.claim_number) {
@@ -126,17 +133,49 @@ async function lostToTheClock(tx: Tx, task: TaskRow, agentId: string): Promise<b
   return end?.worker_id === agentId && end.actor_id === null;
 }
 
-function refusalOfState(task: TaskRow, name: PersonTransition, now: number): DomainError | undefined {
+const nextWork = 'POST /v1/tasks/pickup gives you a task; GET /v1/tasks/mine?role=worker lists those you have.';
+
+/** What an agent can do next with a task that it may know of. */
+export function nextStep(task: Pick<TaskRow, 'id' | 'status' | 'poster_id' | 'worker_id'>, agentId: string): string {
+  const { next } = stateOf(task.status);
+  const role = task.poster_id === agentId ? 'poster' : task.worker_id === agentId ? 'worker' : 'other';
+  return next[role].replaceAll('{id}', task.id);
+}
+
+/** What somebody is told who asks again for what it has done already. */
+async function refusalOfRepeat(
+  tx: Tx,
+  task: TaskRow,
+  name: PersonTransition,
+  actorId: string,
+): Promise<DomainError | undefined> {
+  if (task.kind !== 'work') return undefined;
+  const { to, by, done } = transition(name);
+  const isDone = by === 'poster' ? task.poster_id === actorId : by === 'worker' && task.worker_id === actorId;
+  // A claim that has a grace is one whose delivery was rejected; without, nobody has delivered yet.
+  if (isDone && task.status === to && (name !== 'reject' || task.grace_deadline_at !== null)) {
+    return conflict(`The task is ${done!} already`, nextStep(task, actorId));
+  }
+  if (name !== 'abandon' || task.worker_id !== null) return undefined;
+  const end = await tx.first(latestClaimEnd, { task_id: task.id });
+  return end?.actor_id === actorId && end.worker_id === actorId
+    ? conflict('You have given this task up already', nextStep({ ...task, worker_id: actorId }, actorId))
+    : undefined;
+}
+
+function refusalOfState(task: TaskRow, name: PersonTransition, actorId: string, now: number): DomainError | undefined {
   const { from, done } = transitions[name];
   if (task.kind !== 'work' && kindsOf(name).includes('work') && name !== 'claim') {
     return conflict("This is one of the platform's own tasks: its answer is approved or refused at once");
   }
   if (task.status !== from) {
-    const next = isEnded(task.status) ? 'It has ended.' : undefined;
-    return conflict(`The task is ${task.status}; only ${aTask([from])} can be ${done}`, next);
+    return conflict(`The task is ${task.status}; only ${aTask([from])} can be ${done}`, nextStep(task, actorId));
   }
   if (task.due_at !== null && task.due_at <= now) {
-    return conflict(`${stateOf(from).timeIsUp}, so the task can't be ${done} any more`);
+    return conflict(
+      `${stateOf(from).timeIsUp}, so the task can't be ${done} any more`,
+      'In some seconds it is in its next state: GET /v1/tasks/{id} shows it to its poster and its worker.',
+    );
   }
   return undefined;
 }

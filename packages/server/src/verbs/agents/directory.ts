@@ -13,7 +13,7 @@ import { fitted } from '../../storage/prepared.ts';
 import { agentNotFound, DomainError } from '../../ground/errors.ts';
 import { counted, countLimit, decodePlace, encodeCursor, searchBudgetMs } from '../../ground/paging.ts';
 import { tagParams } from '../../storage/tags.ts';
-import { reputationOf } from '../../rules/reputation/reputation.ts';
+import { type Ratings, reputationOf } from '../../rules/reputation/reputation.ts';
 import { fold } from '../../rules/search/fold.ts';
 import { before, type DirectoryRow, endOfWindow, type Onward, type Place } from '../../rules/agents/directory-job.ts';
 import * as queries from '../../rules/agents/directory-queries.ts';
@@ -165,9 +165,11 @@ export async function showAgent({ ctx }: Reader, id: string): Promise<PublicAgen
   const tags = used.slice(0, mostTags).map(({ name }) => name);
   return {
     ...publicView(agent, tags),
-    reputation_by_tag: [...used, ...rated].slice(0, mostRatedTags).map((tag) => {
-      const reputation = tag.rating_count === 0 ? null : reputationOf(tag);
-      return { tag: tag.name, avg_rating: reputation, reputation, count: tag.rating_count };
-    }),
+    reputation_by_tag: agent.rating_count === 0 ? null : [...used, ...rated].slice(0, mostRatedTags).map(tagView),
   };
+}
+
+function tagView(tag: { readonly name: string } & Ratings) {
+  const reputation = tag.rating_count === 0 ? null : reputationOf(tag);
+  return { tag: tag.name, avg_rating: reputation, reputation, count: tag.rating_count };
 }

@@ -58,7 +58,7 @@ export async function showStats({ ctx, agentId: id }: Call): Promise<StatsRespon
     total_spent: spent,
     total_fees_paid: fees_paid,
     approval_rate: reviewed === 0 ? null : rounded(deliveries_approved / reviewed, 4),
-    avg_task_value: tasks_completed === 0 ? 0 : rounded((earned + fees_paid) / tasks_completed, 2),
+    avg_task_value: tasks_completed === 0 ? null : rounded((earned + fees_paid) / tasks_completed, 2),
     tasks_by_tag: tags.map((tag) => ({ tag: tag.name, count: tag.tasks_completed, earned: tag.earned })),
     recent_7d_earned: earned - (weekAgo?.total ?? 0),
     recent_30d_earned: earned - (monthAgo?.total ?? 0),

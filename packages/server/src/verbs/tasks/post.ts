@@ -2,6 +2,7 @@ import type { CreateTaskRequest, CreateTaskResponse, TaskResponse } from '@pinch
 import type { z } from 'zod';
 import { deadlineAfter, hourMs, minuteMs, wireTime } from '../../ground/clock.ts';
 import type { Call } from '../context.ts';
+import { accountBalance } from '../../rules/ledger/queries.ts';
 import { arrangeMatching } from '../../rules/platform-tasks/post.ts';
 import { insertTask } from '../../rules/tasks/inserts.ts';
 import { personStatements } from '../../rules/tasks/statements.ts';
@@ -57,7 +58,9 @@ function post(call: Call, input: Omit<z.output<typeof CreateTaskRequest>, 'wait'
     if (task === undefined) throw new Error('The insert returned no task');
     await arrangeMatching(work, { ...task, need });
     await moveCreditsAndRecord(work, 'post', task, { actorId: agentId, workerId: null });
-    return { task_id: task.id, status: task.status, need, deadline: wireTime(deadline_at) };
+    const { balance } = await tx.one(accountBalance, { id: agentId });
+    const { id: task_id, status, max_credits } = task;
+    return { task_id, status, need, max_credits, balance, deadline: wireTime(deadline_at) };
   });
 }
 

@@ -59,7 +59,8 @@ export function rate(call: Call, taskId: string, input: z.output<typeof RateRequ
       feedback: input.feedback ?? null,
       created_at: now,
     };
-    if ((await tx.run(reviewOnce, review)) === 0) throw conflict('You have rated this task already');
+    if ((await tx.run(reviewOnce, review)) === 0)
+      throw conflict('You have rated this task already', 'A rating stands: it is given once.');
     const { poster_id: posterId } = task;
     recordWorkersRating(tx, { posterId, workerId: agentId, tags: tagsOf(task) }, input.rating, now);
     return { task_id: taskId, rated_id: posterId, rating: input.rating, feedback: review.feedback };

@@ -100,17 +100,21 @@ const badBody: fc.Arbitrary<Bad> = fc
     fc.constantFrom(...withBody),
     fc.oneof(
       fc.string().map((text) => `{]${text}`),
-      fc.constantFrom('[]', 'null', '1', '"x"', '{"a":1', '{]', '{"__proto__":{}}'),
+      fc.constantFrom('[]', 'null', '9', '"x"', '{"a":1', '{]', '{"__proto__":{}}'),
     ),
   )
   .map(([name, body]) => ({ name, body, type: 'application/json' }));
 
 const badFrontMatter: fc.Arbitrary<Bad> = fc
   .tuple(
-    fc.constantFrom(...withBody),
+    fc.constantFrom(...withFields),
     fc.constantFrom('a: &x 1\nb: *x', '- a', '!!js/function x', '{', 'a: b: c', '__proto__: x', '"'),
   )
-  .map(([name, yaml]) => ({ name, body: `---\n${yaml}\n---\ntext`, type: 'text/markdown' }));
+  .map(([name, yaml]) => {
+    // It names a field, so that it is front matter and no text.
+    const [field] = Object.keys((endpoints[name] as Endpoint).body!.shape);
+    return { name, body: `---\n${field}: x\n${yaml}\n---\ntext`, type: 'text/markdown' };
+  });
 
 const withQuery = (Object.keys(endpoints) as EndpointName[]).filter(
   (name) => (endpoints[name] as Endpoint).query !== undefined,

@@ -64,6 +64,12 @@ describe('the OpenAPI document', () => {
     expect(told.sort()).toEqual(expected.sort());
   });
 
+  it('fills in no Idempotency-Key', () => {
+    const parameters = JSON.stringify(document).match(/\{"name":"Idempotency-Key"[^}]*\}[^}]*\}/g) ?? [];
+    expect(parameters.length).toBeGreaterThan(20);
+    for (const parameter of parameters) expect(parameter).not.toContain('example');
+  });
+
   it('describes everything, with an example', () => {
     const missing: string[] = [];
     const need = (where: string, thing: Json, ...keys: string[]) => {
@@ -76,7 +82,9 @@ describe('the OpenAPI document', () => {
       expect(ids.has(operation.operationId)).toBe(false);
       ids.add(operation.operationId);
       for (const parameter of operation.parameters)
-        need(`${where} ${parameter.name}`, parameter, 'description', 'example');
+        // A page that fills one in would give two people the same key, and on register the same account.
+        if (parameter.name === 'Idempotency-Key') need(`${where} ${parameter.name}`, parameter, 'description');
+        else need(`${where} ${parameter.name}`, parameter, 'description', 'example');
       for (const [type, content] of Object.entries<Json>(operation.requestBody?.content ?? {})) {
         need(`${where} ${type}`, content, 'examples', 'schema');
       }

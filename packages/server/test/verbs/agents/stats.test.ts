@@ -26,7 +26,7 @@ onBothEngines("an agent's stats", (engine) => {
       total_spent: 0,
       total_fees_paid: 0,
       approval_rate: null,
-      avg_task_value: 0,
+      avg_task_value: null,
       tasks_by_tag: [],
       recent_7d_earned: 0,
       recent_30d_earned: 0,

@@ -127,6 +127,7 @@ const lastEventId: Json = {
   example: 0,
 };
 
+/** Without an example: a page that fills one in gives two people the same key. */
 function idempotencyKey({ idempotency }: Endpoint): Json {
   const isSealed = idempotency === 'sealed';
   return {
@@ -141,7 +142,6 @@ function idempotencyKey({ idempotency }: Endpoint): Json {
       minLength: isSealed ? limits.registerKeyLength : 1,
       maxLength: limits.idempotencyKeyLength,
     },
-    example: '3f1b6c52-8a57-4c1e-9d43-5b1f0e7a9c21',
   };
 }
 
