@@ -141,7 +141,13 @@ const longestTags = 10_000;
  */
 export const tags = () =>
   z
-    .union([z.string().refine((value) => value.length <= longestTags), z.array(z.unknown()).max(limits.tags).meta({ items: tagSchema })], fewTags)
+    .union(
+      [
+        z.string().refine((value) => value.length <= longestTags),
+        z.array(z.unknown()).max(limits.tags).meta({ items: tagSchema }),
+      ],
+      fewTags,
+    )
     .transform((value) => (typeof value === 'string' ? splitList(value) : value))
     .pipe(tagList)
     .register(textLengths, { most: limits.tags * (limits.tagLength + 4) });
