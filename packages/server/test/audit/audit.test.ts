@@ -24,7 +24,7 @@ async function busyMarket(engine: Engine) {
 
 type Busy = Awaited<ReturnType<typeof busyMarket>>;
 
-/** What a vandal does, and the invariant that the audit must name, with the subject it must name. */
+/** Damage to the database, with the invariant and the subject that the audit must name. */
 const damages: [string, (busy: Busy) => string | string[], (busy: Busy) => string][] = [
   [
     'every transfer sums to zero',
@@ -66,7 +66,7 @@ const damages: [string, (busy: Busy) => string | string[], (busy: Busy) => strin
     ({ approved }) => `update tasks set credits_charged = 10 where id = '${approved}'`,
     ({ approved }) => approved,
   ],
-  // A refund to a stranger, of a cancelled and of an approved task, and a fee to the poster; all balances agree.
+  // A refund of a cancelled task to a stranger, one of an approved task, and a fee to the poster. All balances agree.
   [
     'a settlement gave the fee to the platform and the rest to the poster, and nothing to anybody else',
     ({ cancelled, worker, poster }) => [
@@ -210,7 +210,7 @@ const damages: [string, (busy: Busy) => string | string[], (busy: Busy) => strin
 ];
 
 onBothEngines('the audit', (engine) => {
-  it('finds a sound market in order, and counts what it has read', async () => {
+  it('finds no violation in a sound market, and counts the rows that it has read', async () => {
     const { market } = await busyMarket(engine);
     const { status, body } = await market.admin.get('/v1/admin/audit');
     expect(status).toBe(200);
@@ -222,7 +222,7 @@ onBothEngines('the audit', (engine) => {
     });
   });
 
-  it.each(damages)('names what breaks: %s', async (invariant, damage, subject) => {
+  it.each(damages)('names the violation: %s', async (invariant, damage, subject) => {
     const busy = await busyMarket(engine);
     await engine.vandalise(busy.market.url, ...[damage(busy)].flat());
     const { body } = await busy.market.admin.get('/v1/admin/audit');
@@ -253,7 +253,7 @@ onBothEngines('the audit', (engine) => {
     expect((await market.admin.get('/v1/admin/audit')).body.broken).toHaveLength(2);
   });
 
-  it('stops looking once it has found more than it tells', async () => {
+  it('stops when it has more findings than it reports', async () => {
     const { market } = await busyMarket(engine);
     const numbers = 'with recursive n (i) as (select 1 union all select i + 1 from n where i < 5000)';
     await engine.vandalise(
@@ -273,7 +273,7 @@ onBothEngines('the audit', (engine) => {
       promisify(execFile)(process.execPath, [fileURLToPath(new URL('../../src/main.ts', import.meta.url)), 'audit'], {
         env: { ...process.env, PINCHWORK_DATABASE_URL: market.url },
       });
-    // The market's clock stands in another year, where nothing of this one is overdue yet.
+    // The market's clock is in another year, in which nothing is overdue yet.
     expect((await run()).stdout).toMatch(/^Checked 2 agents, 4 tasks, .*\nEverything is in order\.\n$/);
     await engine.vandalise(market.url, `update accounts set balance = 9 where id = '${posted}'`);
     await expect(run()).rejects.toMatchObject({
@@ -282,7 +282,7 @@ onBothEngines('the audit', (engine) => {
     });
   });
 
-  it('calls a task overdue once the clock has left it alone for too long', async () => {
+  it('reports a task as overdue when the clock is too late', async () => {
     const { market, posted } = await busyMarket(engine);
     market.clock.advance(73 * hourMs);
     const { body } = await market.admin.get('/v1/admin/audit');

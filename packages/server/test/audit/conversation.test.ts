@@ -43,7 +43,7 @@ const damages: [string, string, (talk: Talk) => string, (talk: Talk) => string][
   ],
   [
     noEvent,
-    'a question that is not there',
+    'a question that does not exist',
     () => `update events set data = '{"question_id":"qa-000000000000"}' where type = 'task_question'`,
     ({ poster }) => poster.id,
   ],
@@ -62,14 +62,14 @@ const damages: [string, string, (talk: Talk) => string, (talk: Talk) => string][
 ];
 
 onBothEngines('the audit of talk', (engine) => {
-  it('finds it in order, also when its events have been pruned', async () => {
+  it('finds no violation, also when events have been pruned', async () => {
     const { market } = await open(engine);
     expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, broken: [] });
     await engine.vandalise(market.url, 'delete from events');
     expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, broken: [] });
   });
 
-  it.each(damages)('names what breaks: %s (%s)', async (invariant, _, damage, subject) => {
+  it.each(damages)('names the violation: %s (%s)', async (invariant, _, damage, subject) => {
     const talk = await open(engine);
     await engine.vandalise(talk.market.url, damage(talk));
     const { body } = await talk.market.admin.get('/v1/admin/audit');

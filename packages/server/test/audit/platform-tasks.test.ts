@@ -5,8 +5,8 @@ import { answer, answers, generous, registerHelper } from '../support/helpers.ts
 import { Market, postTask } from '../support/market.ts';
 
 /**
- * A market in which an agent was chosen for two tasks, of which one is on the board and the other was cancelled, and in
- * which a matching of a third task was withdrawn.
+ * A market in which an agent was matched to two tasks, one on the board and one cancelled, and in which the matching of
+ * a third task was withdrawn.
  */
 async function matchedMarket(engine: Engine) {
   const market = await Market.fresh(engine, generous);
@@ -33,7 +33,7 @@ async function matchedMarket(engine: Engine) {
 
 type Matched = Awaited<ReturnType<typeof matchedMarket>>;
 
-/** What a vandal does, and the invariant that the audit must name, with the task that it must name. */
+/** Damage to the database, with the invariant and the task that the audit must name. */
 const damages: [string, (market: Matched) => string, (market: Matched) => string][] = [
   [
     'an answered system task was paid once, by the mint and in full; any other was not paid',
@@ -71,7 +71,7 @@ const damages: [string, (market: Matched) => string, (market: Matched) => string
     ({ ended }) => `update matches set ended_event = null where task_id = '${ended}'`,
     ({ ended }) => ended,
   ],
-  // The event is there, but tells of the wrong end.
+  // The event exists, but has the type of another end state.
   [
     'matched agents are told when the task ends without a claim',
     ({ ended }) => `update events set type = 'task_expired' where task_id = '${ended}' and type = 'task_cancelled'`,
@@ -79,13 +79,13 @@ const damages: [string, (market: Matched) => string, (market: Matched) => string
   ],
 ];
 
-onBothEngines("the audit of the platform's own tasks", (engine) => {
-  it('finds it in order', async () => {
+onBothEngines('the audit of system tasks', (engine) => {
+  it('finds no violation', async () => {
     const { market } = await matchedMarket(engine);
     expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, broken: [] });
   });
 
-  it.each(damages)('names what breaks: %s', async (invariant, damage, subject) => {
+  it.each(damages)('names the violation: %s', async (invariant, damage, subject) => {
     const matched = await matchedMarket(engine);
     await engine.vandalise(matched.market.url, damage(matched));
     const { body } = await matched.market.admin.get('/v1/admin/audit');

@@ -60,7 +60,7 @@ const damages: [string, string, (busy: Busy) => string][] = [
 ];
 
 onBothEngines('the audit of webhooks', (engine) => {
-  it.each(damages)('names what breaks: %s (%s)', async (invariant, _how, damage) => {
+  it.each(damages)('names the violation: %s (%s)', async (invariant, _how, damage) => {
     const busy = await open(engine);
     const audit = async () => (await busy.market.admin.get('/v1/admin/audit')).body;
     expect(await audit()).toMatchObject({ ok: true, broken: [] });
@@ -68,7 +68,7 @@ onBothEngines('the audit of webhooks', (engine) => {
     expect((await audit()).broken).toContainEqual({ invariant, subject: busy.owner.id, detail: expect.any(String) });
   });
 
-  it('misses no delivery that has served its time, on a database at rest either', async () => {
+  it('does not miss expired deliveries, also not on a database at rest', async () => {
     const { market, owner } = await open(engine);
     await engine.vandalise(
       market.url,

@@ -35,14 +35,14 @@ const backup = (database: string, file: string) => runCommand(['backup', file], 
 const restore = (database: string, file: string, ...more: string[]) =>
   runCommand(['restore', file, ...more], on(database));
 
-/** The same in this process, which is quicker. */
+/** Runs the command in this process, which is faster. */
 const restoreHere = (database: string, file: string, known?: typeof laterSteps) =>
   restoreFile(file, database, { force: true, programVersion: version, known, now: new Date() });
 
-/** Who may give files away. */
+/** Whether this user may change the owner of files. */
 const isRoot = process.getuid?.() === 0;
 
-/** A data file with a market in it that nobody is using. */
+/** A data file with a market that no server uses. */
 async function closedMarket(): Promise<string> {
   const url = await sqlite.freshUrl();
   const market = await Market.open(url);
@@ -51,7 +51,7 @@ async function closedMarket(): Promise<string> {
   return url;
 }
 
-/** A backup, and the tables that are in it. */
+/** A backup and its tables. */
 async function goodBackup() {
   const url = await closedMarket();
   const file = join(emptyFolder(), 'market.db');
@@ -60,7 +60,7 @@ async function goodBackup() {
 }
 
 describe('a backup', () => {
-  it('of a server that is at work is the market at one moment, whole', { timeout: 120_000 }, async () => {
+  it('of a running server is the whole market at one moment', { timeout: 120_000 }, async () => {
     const database = await sqlite.freshUrl();
     const { url } = await startServer(database, { PINCHWORK_INITIAL_CREDITS: '1000000' });
     const agent = await new Client(url).register();
@@ -81,13 +81,13 @@ describe('a backup', () => {
       expect(audit).toMatchObject({ code: 0, stdout: expect.stringContaining('Everything is in order.') });
       const [row] = await sqlite.query(restored, 'select count(*) as tasks from tasks');
       expect(row!.tasks).toBeGreaterThanOrEqual(answeredBefore);
-      // Those that were answered after it ended, or were on their way, are not in it.
+      // Tasks created after the backup, or during it, are not in it.
       expect(row!.tasks).toBeLessThanOrEqual(answeredAfter + 8);
     }
     await posters.stop();
   });
 
-  it('is one file for its owner alone, and the data file is as it was', async () => {
+  it('is one file that only its owner can read, and leaves the data file unchanged', async () => {
     const { url, file, tables } = await goodBackup();
     expect(readdirSync(dirname(file))).toEqual(['market.db']);
     expect(statSync(file).mode & 0o777).toBe(0o600);
@@ -95,7 +95,7 @@ describe('a backup', () => {
     expect(await readTables(file)).toEqual(tables);
   });
 
-  it('overwrites nothing', async () => {
+  it('does not overwrite files', async () => {
     const url = await closedMarket();
     const file = join(emptyFolder(), 'letter.txt');
     writeFileSync(file, 'Dear agent');
@@ -105,7 +105,7 @@ describe('a backup', () => {
     expect(readdirSync(dirname(file))).toEqual(['letter.txt']);
   });
 
-  it('of a file that is not there, or to a folder that is not there, is refused and leaves nothing', async () => {
+  it('from a missing file, or to a missing folder, is refused and leaves no file', async () => {
     const folder = emptyFolder();
     const nothing = await backup(join(folder, 'no.db'), join(folder, 'b.db'));
     expect(nothing).toMatchObject({ code: 1, stderr: expect.stringContaining('There is no data file') });
@@ -115,7 +115,7 @@ describe('a backup', () => {
   });
 });
 
-/** Files that may not grow stand in for a full disk; they can be had on Linux alone. */
+/** A limit on the size of files simulates a full disk. Available on Linux only. */
 describe.runIf(spawnSync('prlimit', ['--version']).status === 0)('on a full disk', () => {
   const squeezed = async (words: readonly string[], database: string) => {
     const args = ['--fsize=100000', process.execPath, mainFile, ...words];
@@ -123,14 +123,14 @@ describe.runIf(spawnSync('prlimit', ['--version']).status === 0)('on a full disk
     return { ...(await child.ended), stderr: child.stderr };
   };
 
-  it('a backup says that it was not made, and leaves nothing', async () => {
+  it('a backup reports that it failed, and leaves no file', async () => {
     const folder = emptyFolder();
     const { code, stderr } = await squeezed(['backup', join(folder, 'market.db')], await closedMarket());
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^No backup was made: /) });
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it('a restore says that nothing was restored, and the data is as it was', async () => {
+  it('a restore reports that it failed, and the data is unchanged', async () => {
     const { file } = await goodBackup();
     const folder = emptyFolder();
     const data = join(folder, 'market.db');
@@ -144,7 +144,7 @@ describe.runIf(spawnSync('prlimit', ['--version']).status === 0)('on a full disk
 });
 
 describe('a restored market', () => {
-  it('has what the backup has, and a server goes on from there', async () => {
+  it('equals the backup, and a server continues from it', async () => {
     const { url, file, tables } = await goodBackup();
     await sqlite.vandalise(url, 'delete from messages');
     const { code, stdout } = await restore(url, file, '--force');
@@ -157,7 +157,7 @@ describe('a restored market', () => {
     await postTask(await new Client(server.url).register());
   });
 
-  it('takes the place of data only when it is told to, and then keeps that beside it, with its log', async () => {
+  it('replaces data only with --force, and then keeps the old data and its log beside it', async () => {
     const { file } = await goodBackup();
     const data = await sqlite.freshUrl();
     const { server, url } = await startServer(data);
@@ -184,7 +184,7 @@ describe('a restored market', () => {
     for (const each of [path, keptAs!]) expect(statSync(each)).toMatchObject({ uid: 12_345, gid: 23_456 });
   });
 
-  it('never meets the log of a data file that is gone', async () => {
+  it('is never opened with the log of a deleted data file', async () => {
     const { file, tables } = await goodBackup();
     const data = await sqlite.freshUrl();
     const { server, url } = await startServer(data);
@@ -196,7 +196,7 @@ describe('a restored market', () => {
     expect(await readTables(data)).toEqual(tables);
   });
 
-  it('is brought to the schema of the program that restores it', async () => {
+  it('gets the schema of the program that restores it', async () => {
     const { file } = await goodBackup();
     const data = await sqlite.freshUrl();
     await restoreHere(data, file, laterSteps);
@@ -206,7 +206,7 @@ describe('a restored market', () => {
     expect(await sqlite.query(file, 'select name from kysely_migration')).toHaveLength(1);
   });
 
-  it('may be of a newer program, unless that says that this one can not live with it', async () => {
+  it('may come from a newer program that allows this one', async () => {
     const { file } = await goodBackup();
     await sqlite.vandalise(file, `insert into kysely_migration values ('9999_later', 'now')`);
     expect((await restore(await sqlite.freshUrl(), file)).code).toBe(0);
@@ -216,7 +216,7 @@ describe('a restored market', () => {
   });
 });
 
-describe('a restore that is refused leaves everything as it is', () => {
+describe('a refused restore changes nothing', () => {
   it.each([
     ['that is not there', (file: string) => rmSync(file), 'There is no file'],
     ['that is no database', (file: string) => writeFileSync(file, 'Dear agent, '.repeat(500)), 'not a database'],
@@ -267,12 +267,12 @@ it.each([
 });
 
 onBothEngines('audit --at-rest', (engine) => {
-  it('calls nothing overdue, for no server was there to do it', async () => {
+  it('reports nothing as overdue, because no server was running', async () => {
     const url = await engine.freshUrl();
     const market = await Market.open(url);
     await makeBusy(market);
     await market.close();
-    // Far in the market's future, as after a long time at rest.
+    // Far in the market's future, as after a long time without a server.
     await engine.vandalise(url, `update tasks set expires_at = 1 where status = 'posted'`);
     expect(await runCommand(['audit'], on(url))).toMatchObject({ code: 1, stdout: expect.stringContaining('overdue') });
     expect(await runCommand(['audit', '--at-rest'], on(url))).toMatchObject({ code: 0 });

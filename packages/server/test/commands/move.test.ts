@@ -16,7 +16,7 @@ import { readTables, type Tables } from '../support/tables.ts';
 
 const settings = { PINCHWORK_RATE_LIMIT_REGISTER: '5/hour', PINCHWORK_TASK_EXPIRE_HOURS: '48' };
 
-/** In this process, which is quicker. @returns what it is refused with, or nothing. */
+/** Runs the move in this process, which is faster. @returns the message of its refusal, or nothing. */
 const moveHere = (from: string, to: string) =>
   moveFile(from, to, { programVersion: version, onProgress: () => undefined }).then(
     () => undefined,
@@ -25,7 +25,7 @@ const moveHere = (from: string, to: string) =>
 
 const move = (from: string, to: string) => runCommand(['move', '--to', to], { PINCHWORK_DATABASE_URL: from });
 
-/** A market on SQLite that has been closed, and what is needed to go on with it. */
+/** A closed market on SQLite, and what is needed to continue it. */
 async function closedMarket() {
   const url = await sqlite.freshUrl();
   const market = await Market.open(url, settings);
@@ -37,7 +37,7 @@ async function closedMarket() {
   return { url, market, ...busy, order, ordered };
 }
 
-/** Without what the migrator keeps for itself, sorted, and with numbers as both drivers can tell them. */
+/** The rows of all tables except the migrator's, sorted, with numbers as both drivers represent them. */
 function comparable(tables: Tables): [string, string[]][] {
   return Object.entries(tables)
     .filter(([name]) => !/^(kysely|sqlite|search)_/.test(name))
@@ -61,7 +61,7 @@ const everything = async (agent: Agent) =>
   ).map(({ body }) => body);
 
 describeOnPostgres('a market that moves to PostgreSQL', () => {
-  it('is there whole, every table of it, and goes on as if nothing had happened', { timeout: 120_000 }, async () => {
+  it('is complete, with every table, and continues as before', { timeout: 120_000 }, async () => {
     const { url, market: before, poster, worker, suspended, helper, tasks, order, ordered } = await closedMarket();
     const source = await readTables(url);
     for (const [table, rows] of comparable(source)) expect(rows, table).not.toEqual([]);
@@ -76,7 +76,7 @@ describeOnPostgres('a market that moves to PostgreSQL', () => {
     for (const [table, rows] of comparable(source)) {
       expect(stdout).toMatch(new RegExp(`^${table}: ${rows.length} rows, checksum [0-9a-f]{16}$`, 'm'));
     }
-    // The file is as it was but for a mark, for two markets must not go on.
+    // The file has not changed except for a mark, which prevents two running copies of the market.
     const { meta: marked, ...rest } = await readTables(url);
     const { meta, ...others } = source;
     expect(rest).toEqual(others);
@@ -86,7 +86,7 @@ describeOnPostgres('a market that moves to PostgreSQL', () => {
     await expect(Market.open(url, settings, before.clock)).rejects.toThrow(`has moved to ${location}`);
     expect(await moveHere(url, await postgres.freshUrl())).toContain(`has moved to ${location}`);
     expect(await runCommand(['audit'], { PINCHWORK_DATABASE_URL: url })).toMatchObject({ code: 0 });
-    // Who means it goes back to the file by the way of a backup.
+    // The way back to the file is a backup and a restore.
     const [saved, back] = [await sqlite.freshUrl(), await sqlite.freshUrl()];
     expect(await runCommand(['backup', saved], { PINCHWORK_DATABASE_URL: url })).toMatchObject({ code: 0 });
     expect(await runCommand(['restore', saved], { PINCHWORK_DATABASE_URL: back })).toMatchObject({ code: 0 });
@@ -98,13 +98,13 @@ describeOnPostgres('a market that moves to PostgreSQL', () => {
     expect(await everything(ada)).toEqual(known);
     expect((await market.client(suspended.id, suspended.key).get('/v1/me')).status).toBe(403);
 
-    // Idempotency keys, and the limit that is counted in the database.
+    // Idempotency keys, and the rate limit in the database, still apply.
     const again = await ada.post('/v1/tasks', order, { 'idempotency-key': 'one order' });
     expect(again).toMatchObject({ headers: { 'idempotency-replayed': 'true' }, body: ordered.body });
     await market.register('the fifth');
     await expect(market.register('the sixth')).rejects.toThrow('429');
 
-    // What the platform asks, what the chosen are still to be told, and what webhooks are still to be sent.
+    // System tasks, events for matched agents, and waiting webhook deliveries.
     const answered = await market
       .client(helper.id, helper.key)
       .post(`/v1/tasks/${tasks.checking}/deliver`, { result: answers.verify() });
@@ -116,7 +116,7 @@ describeOnPostgres('a market that moves to PostgreSQL', () => {
     const { deliveries } = (await ada.get('/v1/me/webhook/deliveries')).body;
     expect(deliveries.map(({ status }: { status: string }) => status).sort()).toEqual(['dead', 'pending', 'pending']);
 
-    // Every task goes on from where it was, and the events count on.
+    // Every task continues from its state, and event numbers continue.
     expect((await ada.post(`/v1/tasks/${tasks.delivered}/approve`, { rating: 4 })).status).toBe(200);
     expect((await bob.post(`/v1/tasks/${tasks.rejected}/deliver`, { result: 'Better' })).status).toBe(200);
     expect((await bob.post(`/v1/tasks/${tasks.claimed}/messages`, { message: 'Still at it' })).status).toBe(201);
@@ -129,7 +129,8 @@ describeOnPostgres('a market that moves to PostgreSQL', () => {
     const told = source.events!.filter(({ agent_id }) => agent_id === poster.id).length;
     expect(numbers.length).toBe(told + 4);
 
-    // Deadlines still bite: the claim's hour, the posted task's half-hour (which its worker loses), and all others.
+    // Deadlines still apply: an hour for the claim, half an hour for the posted task (so its worker loses it), and all
+    // others.
     await market.pass(hourMs - minuteMs);
     expect((await bob.post(`/v1/tasks/${tasks.claimed}/deliver`, { result: 'In time' })).status).toBe(200);
     expect((await bob.post(`/v1/tasks/${tasks.posted}/deliver`, { result: 'Too late' })).status).toBe(409);
@@ -141,14 +142,14 @@ describeOnPostgres('a market that moves to PostgreSQL', () => {
     expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, broken: [] });
   });
 
-  it('draws on no sequence, which a copy of rows would not carry on', async () => {
+  it('uses no sequences, because a copy of rows would not continue them', async () => {
     const target = await postgres.freshUrl();
     await runCommand(['migrate'], { PINCHWORK_DATABASE_URL: target });
     expect(await postgres.query(target, 'select sequencename from pg_sequences')).toEqual([]);
   });
 });
 
-describeOnPostgres('a move that can not succeed', () => {
+describeOnPostgres('a move that cannot succeed', () => {
   it('is refused while a server uses the data file', async () => {
     const url = await sqlite.freshUrl();
     await startServer(url);
@@ -158,7 +159,7 @@ describeOnPostgres('a move that can not succeed', () => {
     expect(await readTables(target)).toEqual({});
   });
 
-  it('names --to when the target can not be reached', async () => {
+  it('names --to when the target cannot be reached', async () => {
     const { url } = await closedMarket();
     const target = new URL(await postgres.freshUrl());
     target.pathname = '/nowhere';
@@ -170,7 +171,7 @@ describeOnPostgres('a move that can not succeed', () => {
     expect(stderr).not.toContain('PINCHWORK_DATABASE_URL');
   });
 
-  it('is refused where there is no data file, and makes none', async () => {
+  it('is refused when there is no data file, and creates none', async () => {
     const url = await sqlite.freshUrl();
     expect(await moveHere(url, await postgres.freshUrl())).toContain('There is no data file');
     await expect(readTables(url)).rejects.toThrow('unable to open');
@@ -195,7 +196,7 @@ describeOnPostgres('a move that can not succeed', () => {
     expect(await readTables(target)).toEqual(before);
   });
 
-  it('is refused for books that are not in order, and the source is told', async () => {
+  it('is refused when the audit finds a violation, and names the source', async () => {
     const { url, poster } = await closedMarket();
     await sqlite.vandalise(url, `update accounts set balance = balance + 1 where id = '${poster.id}'`);
     const target = await postgres.freshUrl();
@@ -209,13 +210,13 @@ describeOnPostgres('a move that can not succeed', () => {
     expect(await moveHere(url, await postgres.freshUrl())).toContain('pinchwork-server migrate');
   });
 
-  it('leaves nothing in the target when it breaks off, and may be tried again', async () => {
+  it('leaves nothing in the target when it is interrupted, and can be tried again', async () => {
     const { url } = await closedMarket();
     const target = await postgres.freshUrl();
     const proxy = await Proxy.before(target);
     const broken = proxy.cutAtCommitOf('json_populate_recordset');
     const moving = moveHere(url, proxy.url);
-    // Cut off at its very end: whatever became of the commit, the target is whole or empty.
+    // Interrupted at its very end: the commit may or may not have happened, so the target is complete or empty.
     await broken;
     expect(await moving).toBeDefined();
     const [count] = await postgres.query(target, 'select count(*)::int as agents from agents');
@@ -224,7 +225,7 @@ describeOnPostgres('a move that can not succeed', () => {
     else expect([again, count!.agents]).toEqual([expect.stringContaining('is not empty'), 5]);
   });
 
-  it('leaves nothing in the target when a row does not fit there, and says so', async () => {
+  it('leaves nothing in the target when a row does not fit there, and reports it', async () => {
     const { url, poster } = await closedMarket();
     await sqlite.vandalise(url, `update agents set good_at = 'x' || char(0) || 'y' where id = '${poster.id}'`);
     const target = await postgres.freshUrl();
@@ -241,10 +242,10 @@ describeOnPostgres('a move that can not succeed', () => {
     expect(await moveHere(url, target)).toBeUndefined();
   });
 
-  it('is refused where what was written reads back as something else, or not at all', async () => {
+  it('is refused when a row reads back differently or is missing', async () => {
     const { url } = await closedMarket();
     const target = await postgres.freshUrl();
-    // The schema of an earlier try, with nothing in it.
+    // The empty schema of an earlier attempt.
     const db = await openDatabase(target, { onError: () => undefined });
     await migrate(db, version);
     await db.close();
@@ -291,7 +292,7 @@ describe('a digest of a table', () => {
   });
 });
 
-it('portions of rows are bounded by their number and by their text, and lose none', () => {
+it('portions of rows are bounded in number and text, and contain all rows', () => {
   const many = Array.from({ length: 2_500 }, (_, i) => [i]);
   expect([...portionsOf(many)].map((rows) => rows.length)).toEqual([1_000, 1_000, 500]);
   const long = Array.from({ length: 5 }, () => ['x'.repeat(600_000)]);

@@ -47,7 +47,7 @@ describe('the command line', () => {
     expect(stderr).toMatch(/^[^\n]+\. Try "pinchwork-server --help"\.\n$/);
   });
 
-  it('tells of every command, and each command of its options', async () => {
+  it('has help for every command and for each of its options', async () => {
     const { code, stdout } = await runCommand(['--help']);
     expect(code).toBe(0);
     for (const { usage, summary } of Object.values(commands)) {
@@ -60,7 +60,7 @@ describe('the command line', () => {
     expect(await runCommand(['help', 'restore'])).toEqual(restore);
   });
 
-  it('tells its version, also as the program that npm installs', async () => {
+  it('prints its version, also as the program that npm installs', async () => {
     expect(await runCommand(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n` });
     const bin = fileURLToPath(new URL('../../../../node_modules/.bin/', import.meta.url));
     const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` };
@@ -68,7 +68,7 @@ describe('the command line', () => {
     expect(stdout).toBe(`${version}\n`);
   });
 
-  it('takes settings from .env, before it from the environment, and before both from its options', async () => {
+  it('prefers options to the environment, and the environment to .env', async () => {
     const cwd = emptyFolder();
     const lines = [
       'PINCHWORK_DATABASE_URL=from-the-file.db',
@@ -86,13 +86,13 @@ describe('the command line', () => {
     expect(await (await fetch(`${url}/terms`)).text()).toContain('environment@market.example');
     expect(server.stderr).toBe('PINCHWORK_COLOUR is not a setting of Pinchwork and is ignored.\n');
     expect(readdirSync(cwd).filter((name) => name.endsWith('.db'))).toEqual(['from-the-option.db']);
-    // Every command that reads the data reads them.
+    // Every command that reads the data uses these settings.
     const migrated = new ServerProcess({}, { command: process.execPath, args: [mainFile, 'migrate'], cwd });
     await migrated.ended;
     expect(migrated.stdout).toContain(join(cwd, 'from-the-file.db'));
   });
 
-  it('does without a .env that is a folder, and says why it can not read another', async () => {
+  it('ignores a .env that is a folder, and reports why it cannot read another', async () => {
     const cwd = emptyFolder();
     mkdirSync(join(cwd, '.env'));
     const migrate = async () => {
@@ -111,14 +111,14 @@ describe('the command line', () => {
     });
   });
 
-  it('of a bad setting is refused with a sentence and exit code 1', async () => {
+  it('with a bad setting is refused with a sentence and exit code 1', async () => {
     const { code, stderr } = await runCommand(['migrate'], { PINCHWORK_PORT: 'x' });
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^PINCHWORK_PORT must be [^\n]+\n$/) });
   });
 });
 
 onBothEngines('migrate', (engine) => {
-  it('makes the schema, serves nothing, and may be run again', async () => {
+  it('creates the schema, does not serve, and can run again', async () => {
     const url = await engine.freshUrl();
     for (let i = 0; i < 2; i++) {
       const { code, stdout } = await runCommand(['migrate'], { PINCHWORK_DATABASE_URL: url });
@@ -128,7 +128,7 @@ onBothEngines('migrate', (engine) => {
   });
 });
 
-it('migrate leaves an embedded database alone that a server is using', async () => {
+it('migrate does not touch an embedded database that a server uses', async () => {
   const url = await sqlite.freshUrl();
   await startServer(url);
   const { code, stderr } = await runCommand(['migrate'], { PINCHWORK_DATABASE_URL: url });

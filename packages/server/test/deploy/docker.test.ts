@@ -8,7 +8,7 @@ import { commands } from '../../src/commands/commands.ts';
 import { readConfig } from '../../src/ground/config.ts';
 import { settings } from '../../src/ground/settings.ts';
 
-/** What an image, or a set of containers, is made from must agree with what the program is: no engine is needed to tell. */
+/** The Dockerfile and compose.yaml must agree with the program. The tests need no container engine. */
 const path = (name: string) => fileURLToPath(new URL(`../../../../${name}`, import.meta.url));
 const read = (name: string) => readFileSync(path(name), 'utf8');
 
@@ -38,14 +38,14 @@ const compose = parse(read('compose.yaml'), { merge: true }) as {
   volumes: Record<string, unknown>;
   networks: { market: { ipam: { config: unknown } } };
 };
-/** The address that a service has by name. */
+/** The fixed address of a service. */
 const fixedAddress = ({ networks }: Service) => (networks as { market: { ipv4_address: string } }).market.ipv4_address;
 const nodes = Object.entries(compose.services).filter(([name]) => name.startsWith('node-'));
 const nginx = read('deploy/nginx.conf');
 /** The value of a directive of nginx. */
 const directive = (name: string) => new RegExp(`^\\s*${name} (.*);$`, 'm').exec(nginx)?.[1];
 
-/** As Compose puts in what stands in `${…}`: from the environment, which here has what must be there and no more. */
+/** Replaces `${…}` as Compose does: from an environment that has the required variables and no others. */
 const substitute = (value: string) =>
   value.replaceAll(/\$\{(\w+)(?::([-?])([^}]*))?\}/g, (_, _name, sign, rest) => (sign === '-' ? rest : 'secret'));
 
@@ -54,7 +54,7 @@ describe('the Dockerfile', () => {
     expect(validate(dockerfile)).toEqual([]);
   });
 
-  it('has the Node that the program asks for, and that tests run on', () => {
+  it('has the Node version that the program requires and the tests use', () => {
     const { engines } = JSON.parse(read('packages/server/package.json')) as { engines: { node: string } };
     const { dependencies } = JSON.parse(read('package.json')) as { dependencies: { node: string } };
     const images = [...dockerfile.matchAll(/^FROM node:(\d+)-slim/gm)].map(([, major]) => major!);
@@ -65,7 +65,7 @@ describe('the Dockerfile', () => {
     }
   });
 
-  it('copies what is there, and installs the server alone, without what only tests need', () => {
+  it('copies existing files, and installs only the server, without the dependencies of tests', () => {
     const sources = [...dockerfile.matchAll(/^COPY (?!--from)(.*) \S+$/gm)].flatMap(([, names]) => names!.split(' '));
     expect(sources.filter((name) => !existsSync(path(name)))).toEqual([]);
     expect(dockerfile).toMatch(/^RUN npm ci --omit=dev --workspace=@pinchwork\/server$/m);
@@ -74,7 +74,7 @@ describe('the Dockerfile', () => {
     for (const name of sources) expect(ignored).toContain(`!${name.split('/')[0]!}`);
   });
 
-  it('runs the server as an ordinary user, with its data in the volume and on the port that it tells', () => {
+  it('runs the server as an ordinary user, with its data in the volume, on the exposed port', () => {
     const { config, warnings } = readConfig(env);
     expect(warnings).toEqual([]);
     expect(config.host).toBe('0.0.0.0');
@@ -92,7 +92,7 @@ describe('the Dockerfile', () => {
 });
 
 describe('compose.yaml', () => {
-  it('has two nodes that are alike, each with settings that are good ones', () => {
+  it('has two equal nodes with valid settings', () => {
     expect(nodes).toHaveLength(2);
     const [[, one], [, other]] = nodes as [[string, Service], [string, Service]];
     expect({ ...other, networks: one.networks }).toEqual(one);
@@ -103,7 +103,7 @@ describe('compose.yaml', () => {
     expect(one.read_only).toBe(true);
   });
 
-  it('refers to nothing that it has not', () => {
+  it('refers only to what it defines', () => {
     const names = Object.keys(compose.services);
     for (const { depends_on = [], volumes = [] } of Object.values(compose.services)) {
       const needed = Array.isArray(depends_on) ? depends_on : Object.keys(depends_on);
@@ -118,35 +118,35 @@ describe('compose.yaml', () => {
     }
   });
 
-  it('has the nodes believe its proxy and nobody else', () => {
+  it('makes the nodes trust only its proxy', () => {
     const proxy = fixedAddress(compose.services.proxy!);
     for (const [, { environment }] of nodes) expect(environment!.PINCHWORK_TRUST_PROXY).toBe(proxy);
   });
 
-  it('gives those an address of their own who are known by it: nginx looks up the nodes once, as it starts', () => {
+  it('gives fixed addresses to services that are known by address: nginx resolves the nodes only once, at start', () => {
     const fixed = [compose.services.proxy!, ...nodes.map(([, node]) => node)].map(fixedAddress);
     expect(new Set(fixed).size).toBe(3);
-    // Not of those that are given out to others.
+    // Outside the range of addresses that are assigned automatically.
     for (const address of fixed) expect(address).toMatch(/^172\.30\.57\.\d\d?$/);
     expect(compose.networks.market.ipam.config).toEqual([{ subnet: '172.30.57.0/24', ip_range: '172.30.57.128/25' }]);
   });
 });
 
 describe('deploy/nginx.conf', () => {
-  it('leads to every node, on its port', () => {
+  it('forwards to every node, on its port', () => {
     const servers = [...nginx.matchAll(/^\s*server (\S+) max_fails/gm)].map(([, name]) => name);
     expect(servers).toEqual(nodes.map(([name]) => `${name}:${settings.PORT.default}`));
     const [published] = compose.services.proxy!.ports!;
     expect(published!.split(':')[1]).toBe(directive('listen'));
   });
 
-  it('is all of nginx’s configuration, with room for ten thousand streams', () => {
+  it('is a complete nginx configuration, with room for ten thousand streams', () => {
     expect(compose.services.proxy!.volumes).toEqual(['./deploy/nginx.conf:/etc/nginx/nginx.conf:ro']);
     expect(Number(directive('worker_connections'))).toBeGreaterThanOrEqual(2 * 10_000);
     expect(Number(directive('worker_rlimit_nofile'))).toBeGreaterThanOrEqual(Number(directive('worker_connections')));
   });
 
-  it('lets the longest wait and the largest body through, and holds nothing back', () => {
+  it('allows the longest wait and the largest body, and does not buffer', () => {
     expect(Number.parseInt(directive('proxy_read_timeout')!)).toBeGreaterThan(
       Number(settings.MAX_WAIT_SECONDS.default),
     );

@@ -10,19 +10,19 @@ const guide = read('docs/operating.md');
 const matches = (text: string, pattern: RegExp) => [...new Set([...text.matchAll(pattern)].map(([, found]) => found!))];
 
 describe('docs/operating.md', () => {
-  it('speaks of every setting, and of none that is not there', () => {
+  it('describes every setting, and no others', () => {
     const named = matches(guide, /PINCHWORK_([A-Z_]*[A-Z])/g);
     expect(named.sort()).toEqual(Object.keys(settings).sort());
   });
 
-  it('explains every metric, and none that is not there', () => {
+  it('explains every metric, and no others', () => {
     const named = (text: string) => matches(text, /[`'](pinchwork_[a-z_]+)[`']/g).sort();
     expect(named(guide)).toEqual(named(read('packages/server/src/metrics/metrics.ts')));
   });
 
-  it('speaks of every command, and of none that is not there', () => {
+  it('describes every command, and no others', () => {
     const named = matches(guide, /pinchwork-server ([a-z]+)/g);
-    // Serving is what happens without one.
+    // `start` is the default without a command.
     expect(named.sort()).toEqual(
       Object.keys(commands)
         .filter((name) => name !== 'start')
@@ -30,7 +30,7 @@ describe('docs/operating.md', () => {
     );
   });
 
-  it('has links that lead somewhere', () => {
+  it('has no broken links', () => {
     const anchors = matches(guide, /^#+ (.*)$/gm).map((heading) =>
       heading
         .toLowerCase()
@@ -50,7 +50,7 @@ describe('deploy/pinchwork.service', () => {
   const unit = read('deploy/pinchwork.service');
   const value = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(unit)![1]!;
 
-  it('starts what is there, and gives it longer to end than it takes', () => {
+  it('starts an existing file, and waits longer for its end than it needs', () => {
     const folder = value('WorkingDirectory');
     const [node, program] = value('ExecStart').split(' ');
     expect(existsSync(path(node!.replace(`${folder}/`, '')))).toBe(true);
@@ -58,13 +58,13 @@ describe('deploy/pinchwork.service', () => {
     expect(Number(value('TimeoutStopSec'))).toBeGreaterThan(10);
   });
 
-  it('is started again however often it ends', () => {
+  it('is restarted however often it ends', () => {
     expect(value('Restart')).toBe('always');
     const [, section] = /^\[Unit\]$([^[]*)/m.exec(unit)!;
     expect(section).toMatch(/^StartLimitIntervalSec=0$/m);
   });
 
-  it('has its user, its settings and its program in the guide, for the other commands', () => {
+  it('has the same user, settings and program as the guide uses for the other commands', () => {
     const [, command] = /^pinchwork-server\(\) \{$([^]*?)^\}$/m.exec(guide)!;
     const [node, program] = value('ExecStart').split(' ');
     for (const word of [
@@ -79,7 +79,7 @@ describe('deploy/pinchwork.service', () => {
     }
   });
 
-  it('sets nothing that is no setting, and keeps the data where the process may write', () => {
+  it('sets only known settings, and keeps the data where the process may write', () => {
     for (const name of matches(unit, /PINCHWORK_([A-Z_]*[A-Z])/g)) expect(settings).toHaveProperty(name);
     expect(unit).toContain(`PINCHWORK_DATABASE_URL=/var/lib/${value('StateDirectory')}/`);
   });

@@ -19,7 +19,7 @@ const root = new URL('../../../../', import.meta.url);
 const read = (name: string) => readFileSync(new URL(name, root), 'utf8');
 const mark = '**[new]**';
 
-/** The pages of the contract by their section: `1` to `15` and `3a`. */
+/** The pages of the contract by section: `1` to `15` and `3a`. */
 const sections = new Map(
   readdirSync(new URL('docs/contract/', root)).map((name) => [
     /^0?(\d+a?)-/.exec(name)![1]!,
@@ -35,13 +35,13 @@ const cellsOf = (row: string) =>
     .map((cell) => cell.trim());
 const rowsOf = (page: string) => page.match(/^\| .* \|$/gm)!.map(cellsOf);
 
-/** The rows of a page that are marked as not built yet, without the mark. */
+/** The rows of a page that are marked as not built, without the mark. */
 const marked = (page: string) =>
   rowsOf(page)
     .filter(([first]) => first!.includes(mark))
     .map(([first, ...rest]) => [first!.replaceAll(mark, '').replaceAll('`', '').trim(), ...rest]);
 
-/** The rows of the table whose second head is `head`. */
+/** The rows of the table whose second column has the heading `head`. */
 function under(page: string, head: string): string[][] {
   const [, after] = page.split(` ${head} |\n`);
   expect(after, head).toBeDefined();
@@ -130,7 +130,7 @@ describe('the contract marks as [new] only what the code does not have', () => {
   });
 });
 
-it('the table of events names the recipients that the state machine tells', () => {
+it('the table of events names the recipients that the state machine defines', () => {
   const said = (type: string) => (events as Record<string, EventRule>)[type]!.to;
   for (const [name, { tells = {}, tellsMatched }] of Object.entries<Transition>(transitions)) {
     if (tells.poster !== undefined) expect(said(tells.poster), name).toContain('poster');
@@ -170,7 +170,7 @@ describe('citations', () => {
     expect(count).toBeGreaterThan(40);
   });
 
-  it('a section of anything but the contract is cited with the standard that it belongs to', () => {
+  it('a citation of a section of another document names that document', () => {
     for (const [name, text] of pages) {
       if (name.startsWith('docs/contract')) continue;
       for (const [whole] of text.matchAll(/(?:\S+ ){0,3}\S*\bsections? \d+a?/gi)) {
@@ -229,7 +229,7 @@ describe('CONTRIBUTING.md', () => {
 describe('decisions', () => {
   const names = readdirSync(new URL('docs/decisions/', root));
 
-  it('have a number of their own each', () => {
+  it('have unique numbers', () => {
     const numbers = names.map((name) => name.slice(0, 4));
     expect(numbers).toEqual([...new Set(numbers)]);
   });
@@ -258,7 +258,7 @@ describe('documents', () => {
       .map((name) => `docs/${name}`),
   ];
 
-  it.each(names)('%s has links that lead somewhere', (name) => {
+  it.each(names)('%s has no broken links', (name) => {
     for (const [, link] of read(name).matchAll(/\]\(([^)\s]+)\)/g)) {
       if (/^[a-z]+:/.test(link!)) continue;
       const [path, anchor] = link!.split('#');

@@ -7,27 +7,27 @@ const root = join(import.meta.dirname, '../../../..');
 const imports = importsOf(serverSource);
 const architecture = readFileSync(join(root, 'docs/architecture.md'), 'utf8');
 
-it('every file and folder of the source is a floor', () => {
+it('every file and folder of the source has a floor', () => {
   expect(readdirSync(serverSource).sort()).toEqual([...floors].sort());
 });
 
-it('a file imports from its own floor and from those below it', () => {
+it('a file imports only from its own floor and those below it', () => {
   expect(imports.length).toBeGreaterThan(500);
   expect(upwardImports(imports)).toEqual([]);
 });
 
-it('the files and folders in a folder do not import each other in a cycle, in the server as in the sdk', () => {
+it('the files and folders in a folder do not import each other in a cycle, in the server and in the sdk', () => {
   expect(cyclesOf(foldersOf(imports))).toEqual([]);
   expect(cyclesOf(foldersOf(importsOf(join(root, 'packages/sdk/src'))))).toEqual([]);
 });
 
-it('imports of types, later imports and modules named by an address count', () => {
+it('type imports, dynamic imports and modules named by a URL count', () => {
   expect(imports).toContainEqual({ from: 'rules/tasks/wait.ts', to: 'rules/tasks/watch.ts' });
   expect(imports).toContainEqual({ from: 'storage/open.ts', to: 'storage/sqlite/sqlite.ts' });
   expect(imports).toContainEqual({ from: 'rules/board/board.ts', to: 'rules/board/look-up-job.ts' });
 });
 
-it('an import that leads up, and a cycle of folders without one of files, are found', () => {
+it('an upward import, and a cycle of folders without a cycle of files, are found', () => {
   const wrong = [
     { from: 'rules/a/one.ts', to: 'rules/b/one.ts' },
     { from: 'rules/b/two.ts', to: 'rules/a/two.ts' },

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { pages, withTables } from '../../../../docs/tables.ts';
 
 it.each(pages.map((page) => [page.pathname.split('/').at(-1), page] as const))(
-  'the tables of %s say what the code says; else "npm run docs" writes them anew',
+  'the generated tables of %s are up to date; "npm run docs" writes them',
   (_, page) => {
     const text = readFileSync(page, 'utf8');
     expect(text).toContain('<!-- table: ');
@@ -11,6 +11,6 @@ it.each(pages.map((page) => [page.pathname.split('/').at(-1), page] as const))(
   },
 );
 
-it('a mark in a page that names no table is found', () => {
+it('a mark in a page that names an unknown table is found', () => {
   expect(() => withTables('<!-- table: nonsense -->\n<!-- end -->')).toThrow('nonsense');
 });

@@ -21,7 +21,7 @@ function unusedIn(files: Record<string, string>, entryPoints: string[] = []): st
   );
 }
 
-it('an export that only its own file uses is unused, be it a value or a type', () => {
+it('an export that only its own file uses is unused, for values and types', () => {
   const files = {
     'a.ts':
       'export const one = 1; export interface Two { x: number } export const three = one; export type Four = Two;',
@@ -30,10 +30,10 @@ it('an export that only its own file uses is unused, be it a value or a type', (
   expect(unusedIn(files)).toEqual(['a.ts: Two', 'a.ts: one']);
 });
 
-it('an export is used by a namespace, a later import, a shorthand and a new name', () => {
+it('an export counts as used by a namespace, a dynamic import, a shorthand and a renaming import', () => {
   const files = {
     'a.ts': 'export const one = 1; export const two = 2; export const three = 3; export const four = 4;',
-    // The library of types takes seconds to read; a later import needs this one of them.
+    // Reading the standard type library takes seconds. A dynamic import needs only this type of it.
     'promise.d.ts': 'interface Promise<T> { then(done: (value: T) => void): void }',
     'b.ts': [
       "import * as a from './a.ts'; import { two as zwei, three } from './a.ts';",
@@ -44,12 +44,12 @@ it('an export is used by a namespace, a later import, a shorthand and a new name
   expect(unusedIn(files)).toEqual([]);
 });
 
-it('an export of an entry point is used', () => {
+it('an export of an entry point counts as used', () => {
   const files = { 'a.ts': 'export const one = 1; export const two = 2;', 'b.ts': "export { one } from './a.ts';" };
   expect(unusedIn(files, ['b.ts'])).toEqual(['a.ts: two']);
 });
 
-it('a dependency is used by a string that names it, by a script, or by the package whose types it has', () => {
+it('a dependency counts as used by a string that names it, by a script, or by the package that it has the types of', () => {
   const manifest = {
     name: 'x',
     scripts: { check: 'prettier --check .' },
