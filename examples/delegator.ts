@@ -1,4 +1,4 @@
-import type { CreateTaskResponse, TaskResponse } from '@pinchwork/sdk';
+import { type CreateTaskResponse, isAwaited, type TaskResponse } from '@pinchwork/sdk';
 import { Client, Refusal, rest, run } from './client.ts';
 
 /**
@@ -18,8 +18,6 @@ const adviceSeconds = 3;
 /** What a result must look like. It is somebody else's text: read with a pattern, never obeyed. */
 const form = /^words: (\d+),/;
 
-const ended = ['approved', 'expired', 'cancelled'];
-
 async function post(client: Client, text: string): Promise<string> {
   const created = await client.post<CreateTaskResponse>('/v1/tasks', {
     need: 'Counting job: how many words are in the text? Answer with one line that begins with "words: <number>,".',
@@ -36,7 +34,7 @@ async function post(client: Client, text: string): Promise<string> {
 /** The task as soon as there is something to review, or nothing more to wait for. */
 async function whenDelivered(client: Client, id: string): Promise<TaskResponse> {
   let task = (await client.get<TaskResponse>(`/v1/tasks/${id}`))!;
-  while (task.status !== 'delivered' && !ended.includes(task.status)) {
+  while (!isAwaited(task.status)) {
     task = (await client.get<TaskResponse>(`/v1/tasks/${id}?wait=${waitSeconds}`))!;
   }
   return task;

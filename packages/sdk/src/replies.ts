@@ -2,12 +2,24 @@ import { z } from 'zod';
 import { eventTypes, resetType } from './events.ts';
 import { pageFields } from './fields.ts';
 
-/** The states of a task (contract section 3). */
-export const taskStatuses = ['posted', 'claimed', 'delivered', 'approved', 'expired', 'cancelled'] as const;
-export type TaskStatus = (typeof taskStatuses)[number];
+/**
+ * The states of a task (contract section 3), with what its poster knows in each: the task is under way, a delivery waits
+ * for review, or the task has ended.
+ */
+export const taskProgress = {
+  posted: 'under way',
+  claimed: 'under way',
+  delivered: 'to review',
+  approved: 'ended',
+  expired: 'ended',
+  cancelled: 'ended',
+} as const satisfies Readonly<Record<string, 'under way' | 'to review' | 'ended'>>;
 
-/** Whether a task has come as far as a `wait` for its result waits: it is delivered, or it has ended. */
-export const isAwaited = (status: TaskStatus): boolean => status !== 'posted' && status !== 'claimed';
+export type TaskStatus = keyof typeof taskProgress;
+export const taskStatuses = Object.keys(taskProgress) as TaskStatus[];
+
+/** Whether a `wait` for the result of a task is over: the task is no longer under way. */
+export const isAwaited = (status: TaskStatus): boolean => taskProgress[status] !== 'under way';
 
 /** An agent's task, or a system task: match, verify or extract (contract section 6). */
 export const taskKinds = ['work', 'match', 'verify', 'extract'] as const;

@@ -9,7 +9,7 @@ import { taskEndpoints } from './tasks.ts';
 import { workEndpoints } from './work.ts';
 
 export type { Endpoint, HeaderFields, OtherSuccess } from './row.ts';
-export { shownLine, shownPath, successOf } from './row.ts';
+export { shownLine, shownPath } from './row.ts';
 export * from './values.ts';
 export type { NothingToPickUp } from './work.ts';
 

@@ -11,14 +11,16 @@ export type HeaderFields = Readonly<Partial<Record<FieldHeader, string>>>;
 
 /** A success other than the usual one of its endpoint. */
 export interface OtherSuccess<Reply extends z.ZodType = z.ZodType> {
+  /** What the verb calls it when it answers with it. */
+  readonly name: string;
   /** A 204 has no content: what its reply says is in the headers. */
   readonly status: 200 | 201 | 204;
   /** When it is this one, as a sentence for documents. */
   readonly when: string;
   readonly reply: Reply;
   readonly headers: HeaderFields;
-  /** Tells from a reply whether it is this success. */
-  is(reply: Readonly<Record<string, unknown>>): boolean;
+  /** One line for people about the reply, without any text that an agent wrote. */
+  line(reply: z.output<Reply>): string;
 }
 
 /** An endpoint's row before the table gives it the name that it has there. */
@@ -60,7 +62,7 @@ interface Row<
   readonly reply: Reply;
   readonly headers: HeaderFields;
   readonly others: readonly OtherSuccess[];
-  /** One line for people about a reply, without any text that an agent wrote. */
+  /** One line for people about the usual success, without any text that an agent wrote. */
   line(reply: z.output<Reply>): string;
   /** Every code that it can be refused with. */
   readonly errors: readonly ErrorCode[];
@@ -131,7 +133,7 @@ interface Spec<
   readonly reply: Reply;
   readonly headers?: Readonly<Partial<Record<FieldHeader, FieldOf<z.output<Reply | Other>>>>>;
   readonly others?: readonly OtherSuccess<Other>[];
-  line(reply: z.output<Reply | Other>): string;
+  line(reply: z.output<Reply>): string;
   /** The refusals of its own, besides those that come with a key, a body, a limit. */
   readonly errors?: readonly ErrorCode[];
   readonly alwaysJson?: boolean;
@@ -182,12 +184,6 @@ export function endpoint<
     isStream: (spec.isStream ?? false) as Stream,
     isDocument: spec.isDocument ?? false,
   };
-}
-
-/** Which of its endpoint's successes a reply is. */
-export function successOf(row: Row, reply: object): Row | OtherSuccess {
-  for (const other of row.others) if (other.is(reply as Readonly<Record<string, unknown>>)) return other;
-  return row;
 }
 
 /** A path as documents show it: `/v1/tasks/{id}`. */

@@ -1,4 +1,4 @@
-import { isAwaited, type TaskStatus } from '../replies.ts';
+import type { TaskStatus } from '../replies.ts';
 import * as replies from '../replies.ts';
 import * as requests from '../requests.ts';
 import { counted, endpoint } from './row.ts';
@@ -7,9 +7,6 @@ import { counted, endpoint } from './row.ts';
 export const taskHeaders = { 'X-Task-Id': 'task_id', 'X-Status': 'status' } as const;
 
 const stateOf = ({ status }: { readonly status: TaskStatus }) => `The task is ${status}.`;
-
-/** Only a whole task names its poster: the reply to a create that did not wait is shorter. */
-const isWholeTask = (reply: Readonly<Record<string, unknown>>) => reply.poster_id !== undefined;
 
 /** Posting tasks and looking at them. */
 export const taskEndpoints = {
@@ -26,18 +23,20 @@ export const taskEndpoints = {
     headers: taskHeaders,
     others: [
       {
+        name: 'awaited',
         status: 200,
         when: 'With `wait`: the task, delivered or ended.',
         reply: replies.TaskResponse,
         headers: { ...taskHeaders, 'X-Credits-Charged': 'credits_charged' },
-        is: (reply) => isWholeTask(reply) && isAwaited(reply.status as TaskStatus),
+        line: stateOf,
       },
       {
+        name: 'time is up',
         status: 201,
         when: 'With `wait`, when the time is up: the task as it is.',
         reply: replies.TaskResponse,
         headers: taskHeaders,
-        is: isWholeTask,
+        line: stateOf,
       },
     ],
     line: stateOf,

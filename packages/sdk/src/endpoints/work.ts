@@ -29,14 +29,15 @@ export const workEndpoints = {
     headers: pickupHeaders,
     others: [
       {
+        name: 'nothing',
         status: 204,
         when: 'There is nothing to pick up.',
         reply: Nothing,
         headers: { 'X-Search-Partial': 'search_partial' },
-        is: (reply) => reply.task_id === undefined,
+        line: () => 'There is nothing to pick up.',
       },
     ],
-    line: (reply) => ('task_id' in reply ? yours(reply) : 'There is nothing to pick up.'),
+    line: yours,
     errors: ['pickups_paused'],
   }),
   pickupBatch: endpoint({

@@ -4,7 +4,7 @@ import { listAgents, showAgent } from '../verbs/agents/directory.ts';
 import { suspendAgent } from '../verbs/operator/suspension.ts';
 import { listBoard } from '../verbs/tasks/browse.ts';
 import { boardFilter } from '../rules/board/filter.ts';
-import type { Call } from '../verbs/context.ts';
+import type { Call, OtherSuccess } from '../verbs/context.ts';
 import { listMessages, sendMessage } from '../verbs/conversation/messages.ts';
 import { answerQuestion, askQuestion, listQuestions } from '../verbs/conversation/questions.ts';
 import { listEvents } from '../verbs/events.ts';
@@ -31,7 +31,7 @@ export interface Input<E extends Endpoint> {
   readonly isBareAnswer: boolean;
 }
 
-type Output<E extends Endpoint> = E['isStream'] extends true ? OpenStream : ReplyOf<E>;
+type Output<E extends Endpoint> = E['isStream'] extends true ? OpenStream : ReplyOf<E> | OtherSuccess<ReplyOf<E>>;
 
 /** Calls the verb of an endpoint. Independent of any transport. */
 type Handler<E extends Endpoint> = (call: Call, input: Input<E>) => Output<E> | Promise<Output<E>>;

@@ -1,5 +1,5 @@
-import { type AnyEndpoint, type Endpoint, isId } from '@pinchwork/sdk';
-import type { Call, Context } from '../verbs/context.ts';
+import { type AnyEndpoint, type Endpoint, isId, type OtherSuccess as SuccessRow } from '@pinchwork/sdk';
+import { type Call, type Context, OtherSuccess } from '../verbs/context.ts';
 import type { Tx } from '../storage/database.ts';
 import { type DomainError, notFound } from '../ground/errors.ts';
 import { type Admission, admit } from './admission.ts';
@@ -13,6 +13,8 @@ import { checkNames } from './names.ts';
 export interface Outcome {
   /** One of the replies in the endpoint's row. For a stream: the open stream. */
   readonly reply: object;
+  /** Which success it is: the endpoint's row for the usual one, else one of its `others`. */
+  readonly success: Endpoint | SuccessRow;
   /** Whether the reply is an earlier one, for the same idempotency key. */
   readonly replayed: boolean;
   /** A warning for each unknown name in the request. */
@@ -56,10 +58,18 @@ export function openDoor(ctx: Context): Door {
       if (refusal !== undefined) throw call.record === undefined ? refusal : await call.fail(refusal);
       const handle = handlers[endpoint.name] as unknown as AnyHandler;
       const isBareAnswer = input.isBareAnswer === true;
-      const reply = await handle(call, { params, query, body, isBareAnswer } as Input<Endpoint>);
-      return { reply, replayed: call.record?.replayed ?? false, warnings };
+      const said = await handle(call, { params, query, body, isBareAnswer } as Input<Endpoint>);
+      return { ...successOf(endpoint, said), replayed: call.record?.replayed ?? false, warnings };
     },
   };
+}
+
+/** The success that a verb answered with. @throws Error when the endpoint's row does not promise it. */
+function successOf(endpoint: Endpoint, said: object): Pick<Outcome, 'reply' | 'success'> {
+  if (!(said instanceof OtherSuccess)) return { reply: said, success: endpoint };
+  const success = endpoint.others.find(({ name }) => name === said.name);
+  if (success === undefined) throw new Error(`The row of ${endpoint.name} has no success "${said.name}"`);
+  return { reply: said.reply as object, success };
 }
 
 /** An id with an invalid form gets the same refusal as an unknown one (contract section 1, "Errors"). */

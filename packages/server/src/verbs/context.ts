@@ -23,6 +23,17 @@ export interface Context extends Ground {
   audit(): Promise<AuditResponse>;
 }
 
+/** A success other than the usual one of an endpoint, by the name that the endpoint's row gives it. */
+export class OtherSuccess<Reply> {
+  readonly name: string;
+  readonly reply: Reply;
+
+  constructor(name: string, reply: Reply) {
+    this.name = name;
+    this.reply = reply;
+  }
+}
+
 /** The caller of a verb, and the function that runs its transaction, to which a door may add an idempotency record. */
 export interface Call {
   readonly ctx: Context;

@@ -77,6 +77,17 @@ onBothEngines('a call that does not come over HTTP', (engine) => {
     await expect(wrong).rejects.toMatchObject({ fields: ['need', 'max_credits', 'tags'] });
   });
 
+  it('says which of the successes in its row it comes to', async () => {
+    const { key } = await market.register('idler');
+    const nothing = await call(endpoints.pickupNext, key, { query: { search: 'nothing like that' } });
+    expect([nothing.success.status, nothing.reply]).toEqual([204, {}]);
+    const body = { need: 'Nobody does this in a second', max_credits: 1 };
+    expect((await call(endpoints.createTask, poster.key, { body })).success).toBe(endpoints.createTask);
+    const waited = { body: { ...body, wait: 300 } };
+    const aborted = await call(endpoints.createTask, poster.key, waited, { signal: AbortSignal.abort() });
+    expect(aborted.success).toBe(endpoints.createTask.others[1]);
+  });
+
   it('is counted together with requests', async () => {
     const id = await postTask(poster, { max_credits: 1 });
     expect((await worker.post(`/v1/tasks/${id}/pickup`)).status).toBe(200);
@@ -88,7 +99,7 @@ onBothEngines('a call that does not come over HTTP', (engine) => {
   it('happens once per idempotency key', async () => {
     const once = { idempotencyKey: 'a key of another door' };
     const [first, again] = [await create('Once', once), await create('Once', once)];
-    expect(again).toEqual({ reply: first.reply, replayed: true, warnings: [] });
+    expect(again).toEqual({ ...first, replayed: true });
     expect(await refusalOf(create('Twice', once))).toBe('idempotency_key_reused');
     expect(await refusalOf(create('x', { idempotencyKey: 'k'.repeat(256) }))).toBe('invalid_request');
   });

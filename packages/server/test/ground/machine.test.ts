@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { taskStatuses, type TaskStatus } from '@pinchwork/sdk';
+import { taskProgress, taskStatuses, type TaskStatus } from '@pinchwork/sdk';
 import { describe, expect, it } from 'vitest';
 import { states, type Transition, transitions } from '../../src/ground/machine.ts';
 import { allStates, isEnded, stateOf } from '../../src/ground/states.ts';
@@ -11,6 +11,11 @@ const leaving = (status: TaskStatus) => rows.filter(({ from }) => from === statu
 describe('the two tables of the state machine agree', () => {
   it('has a row for each state of the contract, in its order', () => {
     expect(allStates).toEqual(taskStatuses);
+  });
+
+  it.each(allStates)('the sdk knows of %s whether it has ended, or shows a delivery to review', (status) => {
+    const progress = isEnded(status) ? 'ended' : stateOf(status).showsDelivery ? 'to review' : 'under way';
+    expect(taskProgress[status]).toBe(progress);
   });
 
   it.each(allStates)('%s has an outgoing transition if and only if it is open', (status) => {

@@ -1,4 +1,4 @@
-import { type AnyEndpoint, endpointRows, type Endpoint, type OtherSuccess, successOf } from '@pinchwork/sdk';
+import { type AnyEndpoint, endpointRows, type Endpoint, type OtherSuccess } from '@pinchwork/sdk';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Context } from '../../verbs/context.ts';
 import { sha256 } from '../idempotency.ts';
@@ -45,7 +45,7 @@ function serve(app: FastifyInstance, ctx: Context, door: Door, endpoint: AnyEndp
         throw withTextHint(error, endpoint.mainField, exchange.fields);
       }
       if (outcome.replayed) reply.header('idempotency-replayed', 'true');
-      return send(reply, withWarnings(endpoint, outcome));
+      return send(reply, outcome.success, withWarnings(endpoint, outcome));
     },
   });
 }
@@ -130,10 +130,12 @@ class Exchange implements RawInput, InvokeOptions {
   }
 }
 
+type Send = (reply: FastifyReply, success: Endpoint | OtherSuccess, body: object) => FastifyReply;
+
 /** Makes the function that sends the successful replies of an endpoint. */
-function sender(ctx: Context, endpoint: Endpoint): (reply: FastifyReply, body: object) => FastifyReply {
+function sender(ctx: Context, endpoint: Endpoint): Send {
   if (endpoint.isStream) {
-    return (reply, stream) => {
+    return (reply, _, stream) => {
       sendEvents(reply, stream as OpenStream);
       return reply;
     };
@@ -141,15 +143,15 @@ function sender(ctx: Context, endpoint: Endpoint): (reply: FastifyReply, body: o
   const headersOf = new Map<Endpoint | OtherSuccess, [string, string][]>(
     [endpoint, ...endpoint.others].map((success) => [success, Object.entries(success.headers)]),
   );
-  const line = (body: Fields) => endpoint.line(body);
-  return (reply, body) => {
-    const success = successOf(endpoint, body) as Endpoint | OtherSuccess;
+  return (reply, success, body) => {
     const fields = body as Fields;
     for (const [header, field] of headersOf.get(success)!) {
       const value = fields[field] as string | number | boolean | null | undefined;
       if (value !== undefined && value !== null) reply.header(header, String(value));
     }
     if (endpoint.isDocument) cacheDocument(ctx, reply);
-    return success.status === 204 ? reply.code(204).send() : sendReply(reply, success.status, fields, line);
+    return success.status === 204
+      ? reply.code(204).send()
+      : sendReply(reply, success.status, fields, (shown) => success.line(shown));
   };
 }

@@ -6,7 +6,7 @@ import { type Position, start } from '../../rules/board/position.ts';
 import { lockFirstOf, lockShape } from '../../rules/board/queries.ts';
 import type { BoardFilter } from '../../rules/board/scan.ts';
 import { deadlineAfter, minuteMs, secondMs } from '../../ground/clock.ts';
-import type { Call } from '../context.ts';
+import { type Call, OtherSuccess } from '../context.ts';
 import type { Tx } from '../../storage/database.ts';
 import type { Work } from '../../storage/ground.ts';
 import { listParams } from '../../storage/prepared.ts';
@@ -61,12 +61,15 @@ interface PickedUp {
 /**
  * Claims the next task on the caller's board that passes a filter (contract section 6).
  *
- * @returns the task; or `{}` if there is none, with `search_partial` if the time was up first.
+ * @returns the task; or the success `nothing` if there is none, with `search_partial` if the time was up first.
  * @throws DomainError `pickups_paused`, `agent_suspended`.
  */
-export async function pickupNext(call: Call, filter: BoardFilter): Promise<TaskPickupResponse | NothingToPickUp> {
+export async function pickupNext(
+  call: Call,
+  filter: BoardFilter,
+): Promise<TaskPickupResponse | OtherSuccess<NothingToPickUp>> {
   const { tasks, isPartial } = await claimThrough(call, filter, 1);
-  return tasks[0] ?? (isPartial ? { search_partial: true } : {});
+  return tasks[0] ?? new OtherSuccess('nothing', isPartial ? { search_partial: true } : {});
 }
 
 /** Claims at most `count` tasks in one transaction. */

@@ -1,7 +1,7 @@
-import type { CreateTaskRequest, CreateTaskResponse, TaskResponse } from '@pinchwork/sdk';
+import { type CreateTaskRequest, type CreateTaskResponse, isAwaited, type TaskResponse } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import { deadlineAfter, hourMs, minuteMs, wireTime } from '../../ground/clock.ts';
-import type { Call } from '../context.ts';
+import { type Call, OtherSuccess } from '../context.ts';
 import { accountBalance } from '../../rules/ledger/queries.ts';
 import { arrangeMatching } from '../../rules/platform-tasks/post.ts';
 import { insertTask } from '../../rules/tasks/inserts.ts';
@@ -22,11 +22,12 @@ const defaultCredits = 50;
 export async function createTask(
   call: Call,
   { wait, ...input }: z.output<typeof CreateTaskRequest>,
-): Promise<CreateTaskResponse | TaskResponse> {
+): Promise<CreateTaskResponse | OtherSuccess<TaskResponse>> {
   const created = await post(call, input);
   if (wait === undefined) return created;
   try {
-    return await awaitResult(call, created.task_id, wait);
+    const task = await awaitResult(call, created.task_id, wait);
+    return new OtherSuccess(isAwaited(task.status) ? 'awaited' : 'time is up', task);
   } catch (error) {
     // The task is posted even if the wait fails. An error would make the client post it again.
     call.ctx.log.warn(error, 'a wait for a new task broke off');

@@ -1,11 +1,11 @@
-import type { MyTasksQuery, MyTasksResponse, TaskResponse } from '@pinchwork/sdk';
+import { isAwaited, type MyTasksQuery, type MyTasksResponse, type TaskResponse } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import type { Call, Context } from '../context.ts';
 import { taskNotFound } from '../../ground/errors.ts';
 import { readPage } from '../../ground/paging.ts';
 import { withTexts } from '../../rules/platform-tasks/render.ts';
 import { countMine, minePage, mineShape } from '../../rules/tasks/lists.ts';
-import { isEnded, stateOf } from '../../ground/states.ts';
+import { isEnded } from '../../ground/states.ts';
 import { cutBySize, readByIds } from '../../rules/tasks/page.ts';
 import { taskById, type TaskRow } from '../../rules/tasks/queries.ts';
 import { isParty, taskView } from '../../rules/tasks/view.ts';
@@ -41,7 +41,7 @@ const show = async ({ db }: Context, task: TaskRow, agentId: string) => taskView
 
 /** Waits until a new task is delivered, has ended, or the time is up. @returns the task as it is then. */
 export async function awaitResult(call: Call, taskId: string, waitSeconds: number): Promise<TaskResponse> {
-  const isDone = ({ status }: TaskRow) => stateOf(status).showsDelivery || isEnded(status);
+  const isDone = ({ status }: TaskRow) => isAwaited(status);
   const { ctx, agentId, signal } = call;
   const task = await waitForTask(ctx, { taskId, agentId, seconds: waitSeconds, signal }, isDone);
   if (task === undefined) throw taskNotFound();

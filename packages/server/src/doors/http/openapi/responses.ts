@@ -1,5 +1,12 @@
 import { STATUS_CODES } from 'node:http';
-import { type AnyEndpoint, type Endpoint, type ErrorCode, type HeaderFields, limitHeaders } from '@pinchwork/sdk';
+import {
+  type AnyEndpoint,
+  type Endpoint,
+  type ErrorCode,
+  type ErrorResponse,
+  type HeaderFields,
+  limitHeaders,
+} from '@pinchwork/sdk';
 import { errorExample, type Reference } from '@pinchwork/sdk/reference';
 import type { z } from 'zod';
 import { errorLine, statusOf } from '../errors.ts';
@@ -8,8 +15,8 @@ import { toMarkdown } from '../render.ts';
 import { componentName, type Json, refTo } from './components.ts';
 import { headerRefs } from './headers.ts';
 
-/** Makes the line for people in a reply. */
-type Line = (example: Json) => string;
+/** Makes the line for people of a named example. */
+type Line = (example: Json, name: string) => string;
 
 /** A reply's body in both formats. The Markdown is rendered by the server's own code. */
 function bodies(
@@ -17,9 +24,9 @@ function bodies(
   examples: Readonly<Record<string, Json>>,
   { line, alwaysJson }: { readonly line: Line; readonly alwaysJson: boolean },
 ): Json {
-  const each = (render: (example: Json) => unknown) =>
+  const each = (render: (example: Json, name: string) => unknown) =>
     Object.fromEntries(
-      Object.entries(examples).map(([name, example]) => [name, { summary: name, value: render(example) }]),
+      Object.entries(examples).map(([name, example]) => [name, { summary: name, value: render(example, name) }]),
     );
   return {
     'application/json': { schema, examples: each((example) => example) },
@@ -32,7 +39,7 @@ function bodies(
               description:
                 'The same as YAML front matter; below it `result`, where there is one, or a line for people.',
             },
-            examples: each((example) => toMarkdown(example, line)),
+            examples: each((example, name) => toMarkdown(example, (shown) => line(shown, name))),
           },
         }),
   };
@@ -67,14 +74,23 @@ interface Shown {
   readonly reply: z.ZodType;
   readonly headers: HeaderFields;
   readonly example: Json | undefined;
+  line(reply: Json): string;
 }
 
 /** The successes of an endpoint by status. Those with the same status become one response. */
 function successes(endpoint: AnyEndpoint, reference: Reference): Json {
   const { status, reply, headers, others } = endpoint;
+
   const examples = [...(reference.others ?? [])];
   const shown: Shown[] = [
-    { status, when: `${reference.summary}: done.`, reply, headers, example: reference.reply },
+    {
+      status,
+      when: `${reference.summary}: done.`,
+      reply,
+      headers,
+      example: reference.reply,
+      line: (example) => endpoint.line(example),
+    },
     ...others.map((other) => ({ ...other, example: other.status === 204 ? undefined : examples.shift() })),
   ];
   const responses = [...Map.groupBy(shown, (success) => success.status)].map(([code, same]) => [
@@ -97,8 +113,9 @@ function contentOf(endpoint: AnyEndpoint, same: readonly Shown[]): Json {
   const [{ reply, example }] = same as [Shown];
   if (endpoint.isStream) return streamBody(endpoint.name, componentName(reply), example!);
   const schemas = same.map((success) => refTo(componentName(success.reply)));
-  const examples = same.map((success, i) => [i === 0 ? endpoint.name : success.when, success.example!] as const);
-  const line: Line = (body) => endpoint.line(body);
+  const names = same.map(({ when }, i) => (i === 0 ? endpoint.name : when));
+  const examples = same.map((success, i) => [names[i]!, success.example!] as const);
+  const line: Line = (example, name) => same[names.indexOf(name)]!.line(example);
   return bodies(schemas.length === 1 ? schemas[0]! : { anyOf: schemas }, Object.fromEntries(examples), {
     line,
     alwaysJson: endpoint.alwaysJson,
@@ -123,7 +140,7 @@ export function errorResponse(status: number, codes: readonly ErrorCode[], endpo
     description: `${STATUS_CODES[status]}: ${codes.join(', ')}.`,
     headers: headerRefs(['X-Request-Id', ...counted, ...waits, ...(status === 405 ? ['Allow'] : [])]),
     content: bodies(refTo('ErrorResponse'), examples, {
-      line: errorLine as Line,
+      line: (example) => errorLine(example as unknown as ErrorResponse),
       alwaysJson: endpoint?.alwaysJson ?? false,
     }),
   };
