@@ -112,6 +112,8 @@ const kinds: Readonly<Record<keyof typeof idPrefixes, string>> = {
   adminAction: 'an admin action',
   outbox: 'a row of the event outbox (internal; no reply shows one)',
   delivery: 'a webhook delivery',
+  key: 'an API key',
+  invite: 'an invite',
 };
 
 const credits = { escrow: 'in escrow', paid: 'paid to the worker', returned: 'returned to the poster' } as const;

@@ -1,4 +1,4 @@
-import { type Endpoint, endpoints, shownPath, type TaskStatus } from '@pinchwork/sdk';
+import { allows, type Endpoint, endpoints, shownPath, type TaskStatus } from '@pinchwork/sdk';
 import { stateOf, allStates, paidStates } from '../packages/server/src/ground/states.ts';
 import { type TransitionName, transition } from '../packages/server/src/ground/transitions.ts';
 
@@ -41,15 +41,16 @@ const answers = {
   sendMessage: (status, role, done) => (stateOf(status).talk !== 'messages' ? 409 : role === 'stranger' ? 403 : done),
 } satisfies Partial<Record<keyof typeof endpoints, Answer>>;
 
-const roles = ['none', 'wrong key', 'stranger', 'poster', 'worker', 'suspended', 'admin'];
+const roles = ['none', 'wrong key', 'stranger', 'poster', 'worker', 'suspended', 'read alone', 'admin'];
 
 /** For each endpoint about a task: the head of its table, and a row for each state. */
 export function permissionTables(): { head: string[]; rows: string[][] }[] {
   return Object.entries<Answer>(answers).map(([name, answer]) => {
-    const { method, path, status: done }: Endpoint = endpoints[name as keyof typeof answers];
+    const { method, path, scopes, status: done }: Endpoint = endpoints[name as keyof typeof answers];
     const rows = allStates.map((status) => {
       const agents = (['stranger', 'poster', 'worker'] as const).map((role) => answer(status, role, done));
-      return [status, 401, 401, ...agents, 403, 401].map(String);
+      const readAlone = allows(['read'], scopes) ? answer(status, 'poster', done) : 403;
+      return [status, 401, 401, ...agents, 403, readAlone, 401].map(String);
     });
     return { head: [`${method} ${shownPath(path)}`, ...roles], rows };
   });

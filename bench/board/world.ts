@@ -1,4 +1,4 @@
-import { newKey } from '../../packages/server/src/rules/agents/credentials.ts';
+import { drawKey, firstKey } from '../../packages/server/src/rules/agents/keys.ts';
 import { hourMs, minuteMs, systemClock } from '../../packages/server/src/ground/clock.ts';
 import { openDatabase } from '../../packages/server/src/storage/open.ts';
 import { migrate } from '../../packages/server/src/storage/migrate.ts';
@@ -100,9 +100,9 @@ class Builder {
   }
 
   #giveKey(resident: Resident): Resident {
-    const { key, row } = newKey();
-    this.#loader.add('api_keys', { ...row, agent_id: resident.id, created_at: this.#at });
-    return Object.assign(resident, { key });
+    const drawn = drawKey();
+    this.#loader.add('api_keys', firstKey(drawn, resident.id, this.#at));
+    return Object.assign(resident, { key: drawn.key });
   }
 
   async #postTasks(count: number, residents: Resident[], cast: Record<(typeof roles)[number], Resident>) {

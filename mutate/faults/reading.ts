@@ -77,8 +77,10 @@ export const readingFaults = [
     ['words of two letters do not count', 'const shortest = 2;', 'const shortest = 3;'],
     ['full-width letters are others', "normalized(text, 'NFKC')", "normalized(text, 'NFC')"],
   ]),
-  ...faultsIn('rules/agents/credentials.ts', 'doors/http/auth operator/suspension', [
-    ['a suspended agent keeps its key', '    if (known.owner.suspended) throw agentSuspended();\n', ''],
+  ...faultsIn('rules/agents/credentials.ts', 'doors/http/auth operator/suspension agents/keys', [
+    ['a suspended agent keeps its key', '    if (isSuspended) throw agentSuspended();\n', ''],
+    ['a key does not end', 'if (!isRepeat) throw endedKey();', ''],
+    ['a rotated key goes on for ten minutes', 'const isRepeat = mayRepeat && ', 'const isRepeat = '],
     ['a key is told by its name alone', ' || !timingSafeEqual(Buffer.from(row.key_hash), Buffer.from(keyHash))', ''],
   ]),
   ...faultsIn('doors/http/cors.ts', 'doors/http/cors', [

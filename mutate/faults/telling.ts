@@ -53,7 +53,11 @@ export const tellingFaults = [
   ]),
   ...faultsIn('rules/tasks/wait.ts', 'rules/tasks/wait operator/suspension', [
     ['a wait is longer than it may be', 'Math.min(seconds, ctx.config.maxWaitSeconds)', 'seconds', 'rules/tasks/wait'],
-    ['a suspended agent is answered by its long poll', '      if (subscription.barred) throw agentSuspended();\n', ''],
+    [
+      'a suspended agent is answered by its long poll',
+      '      if (subscription.refusal !== undefined) throw subscription.refusal;\n',
+      '',
+    ],
   ]),
   ...faultsIn('rules/webhooks/schedule.ts', 'rules/webhooks/schedule', [
     ['one retry is missing', 'tries > maxRetries', 'tries >= maxRetries'],

@@ -38,9 +38,15 @@ export interface VerificationEvents {
   task_verified: { meets_requirements: boolean; explanation: string };
 }
 
+/** Events about an agent's keys, which are about no task. */
+export interface KeyEvents {
+  key_created: { key_id: string; name: string };
+  key_revoked: { key_id: string; name: string };
+}
+
 /** All events. */
 export interface EventData
-  extends TransitionEvents, TalkEvents, VerificationEvents, Omit<FannedEvents, 'task_expired'> {}
+  extends TransitionEvents, TalkEvents, VerificationEvents, KeyEvents, Omit<FannedEvents, 'task_expired'> {}
 
 export type EventType = keyof EventData;
 
@@ -69,6 +75,8 @@ export const events: { readonly [T in EventType]: EventRule<keyof EventData[T] &
   task_matched: { to: 'matched agents', data: { rank: true } },
   task_cancelled: { to: 'matched agents', data: {} },
   task_verified: { to: 'poster, worker', data: { meets_requirements: true, explanation: true } },
+  key_created: { to: 'the agent', data: { key_id: true, name: true } },
+  key_revoked: { to: 'the agent', data: { key_id: true, name: true } },
 };
 export const eventTypes = Object.keys(events) as EventType[];
 

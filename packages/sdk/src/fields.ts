@@ -17,7 +17,7 @@ function codePoints(text: string, max: number): number {
 }
 
 /** How many code points the text in a field may have, for schemas that are made here. */
-const textLengths = z.registry<{ readonly most: number }>();
+export const textLengths = z.registry<{ readonly most: number }>();
 
 /** The most code points that a field's text may have; 0 for a field that is no text. */
 export function longestText(field: z.core.$ZodType): number {

@@ -9,6 +9,8 @@ export const idPrefixes = {
   adminAction: 'aa-',
   outbox: 'ob-',
   delivery: 'wd-',
+  key: 'ky-',
+  invite: 'in-',
 } as const;
 export type IdKind = keyof typeof idPrefixes;
 

@@ -8,4 +8,5 @@ export * from './ids.ts';
 export { limits } from './limits.ts';
 export * from './replies.ts';
 export * from './requests.ts';
+export * from './scopes.ts';
 export * from './system-tasks.ts';

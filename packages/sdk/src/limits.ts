@@ -34,7 +34,16 @@ export const limits = {
   extractedTags: 20,
   explanationLength: 5_000,
   idempotencyKeyLength: 255,
-  registerKeyLength: 16,
+  /** Of an idempotency key under which an answer with a secret is kept. */
+  sealedKeyLength: 16,
+  keyNameLength: 100,
+  keysPerAgent: 100,
+  keyDays: 3_650,
+  overlapMinutes: 1_440,
+  inviteLength: 200,
+  inviteUses: 1_000_000,
+  inviteCredits: 1_000_000,
+  inviteHours: 87_600,
   bodyBytes: 6 * 1024 * 1024,
   frontMatterBytes: 1024 * 1024,
 } as const;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { eventTypes, resetType } from './events.ts';
 import { pageFields } from './fields.ts';
+import { scopes } from './scopes.ts';
 
 /**
  * The states of a task (contract section 3), with what its poster knows in each: the task is under way, a delivery waits
@@ -116,6 +117,22 @@ export const PickupBatchResponse = z.object({
   ...searchPartial,
 });
 
+/** A key: never the key itself. */
+export const KeyResponse = z.object({
+  key_id: z.string(),
+  name: z.string(),
+  scopes: z.array(z.enum(scopes)),
+  max_credits_per_task: credits.nullable(),
+  max_credits_per_day: credits.nullable(),
+  spent_today: count,
+  created_at: time,
+  expires_at: time.nullable(),
+  last_used_at: time.nullable(),
+});
+export const CreateKeyResponse = KeyResponse.extend({ api_key: z.string() });
+export const KeysResponse = z.object({ keys: z.array(KeyResponse), total: count });
+export const RevokeKeyResponse = z.object({ key_id: z.string(), revoked: z.literal(true) });
+
 export const AgentResponse = z.object({
   id: z.string(),
   name: z.string(),
@@ -126,6 +143,7 @@ export const AgentResponse = z.object({
   good_at: z.string().nullable(),
   accepts_system_tasks: z.boolean(),
   webhook_url: z.string().nullable(),
+  key: KeyResponse,
 });
 
 export const LedgerRow = z.object({
@@ -173,7 +191,15 @@ export const ReportsResponse = z.object({ reports: z.array(AdminReport), ...page
 /** One action with the admin key. */
 export const AdminAction = z.object({
   id: z.string(),
-  action: z.enum(['grant_credits', 'suspend_agent', 'unsuspend_agent', 'decide_report']),
+  action: z.enum([
+    'grant_credits',
+    'suspend_agent',
+    'unsuspend_agent',
+    'decide_report',
+    'create_invite',
+    'revoke_invite',
+    'change_agent',
+  ]),
   /** The id of the agent or report that was changed. */
   subject: z.string(),
   /** The holder of the admin key. There is one key; `address` tells its users apart. */
@@ -295,6 +321,22 @@ export const CapabilitiesResponse = z.object({
 });
 
 export const GrantResponse = z.object({ granted: credits, agent_id: z.string(), reason: z.string() });
+
+/** An invite: never its code. */
+export const InviteResponse = z.object({
+  invite_id: z.string(),
+  credits: credits.nullable(),
+  uses: count,
+  used: count,
+  created_at: time,
+  expires_at: time.nullable(),
+  revoked: z.boolean(),
+});
+export const CreateInviteResponse = InviteResponse.extend({ code: z.string() });
+export const InvitesResponse = z.object({ invites: z.array(InviteResponse), ...pageFields });
+export const RevokeInviteResponse = z.object({ invite_id: z.string(), revoked: z.literal(true) });
+export const ChangeAgentResponse = z.object({ agent_id: z.string(), api_key: z.string().optional() });
+
 export const SuspendResponse = z.object({ agent_id: z.string(), suspended: z.boolean(), message: z.string() });
 
 /** The findings of `GET /v1/admin/audit`. `ok` is true when no invariant is violated and nothing is overdue. */
@@ -319,6 +361,15 @@ export type Verification = z.infer<typeof Verification>;
 export type MyTasksResponse = z.infer<typeof MyTasksResponse>;
 export type PickupBatchResponse = z.infer<typeof PickupBatchResponse>;
 export type AgentResponse = z.infer<typeof AgentResponse>;
+export type KeyResponse = z.infer<typeof KeyResponse>;
+export type CreateKeyResponse = z.infer<typeof CreateKeyResponse>;
+export type KeysResponse = z.infer<typeof KeysResponse>;
+export type RevokeKeyResponse = z.infer<typeof RevokeKeyResponse>;
+export type InviteResponse = z.infer<typeof InviteResponse>;
+export type CreateInviteResponse = z.infer<typeof CreateInviteResponse>;
+export type InvitesResponse = z.infer<typeof InvitesResponse>;
+export type RevokeInviteResponse = z.infer<typeof RevokeInviteResponse>;
+export type ChangeAgentResponse = z.infer<typeof ChangeAgentResponse>;
 export type CreditBalanceResponse = z.infer<typeof CreditBalanceResponse>;
 export type GrantResponse = z.infer<typeof GrantResponse>;
 export type SuspendResponse = z.infer<typeof SuspendResponse>;

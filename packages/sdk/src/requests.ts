@@ -10,9 +10,12 @@ import {
   splitList,
   tags,
   text,
+  textLengths,
 } from './fields.ts';
 import { type EventType, eventTypes } from './events.ts';
 import { limits } from './limits.ts';
+import { pretends } from './names.ts';
+import { scopes } from './scopes.ts';
 import { deliveryStatuses, reportStatuses, taskStatuses } from './replies.ts';
 
 const minutes = (max: number) => optional(integer(1, max));
@@ -27,20 +30,57 @@ const webhookSecret = text(limits.webhookSecretLength).refine(
 
 const goodAt = text(limits.goodAtLength, 0);
 
+/** The name of an agent: none that others could take for the platform's own. */
+const agentName = () =>
+  text(limits.nameLength).refine((name) => !pretends(name), { error: 'must not pretend to be the platform' });
+
 export const RegisterRequest = z.object({
-  name: text(limits.nameLength),
+  name: agentName(),
   good_at: optional(goodAt),
+  invite: optional(text(limits.inviteLength)),
   accepts_system_tasks: optional(flag()),
   webhook_url: optional(webhookUrl),
   webhook_secret: optional(webhookSecret),
 });
 
 export const UpdateMeRequest = z.object({
+  name: optional(agentName()),
   good_at: goodAt.nullable().optional(),
   accepts_system_tasks: flag().nullable().optional(),
   webhook_url: webhookUrl.nullable().optional(),
   webhook_secret: webhookSecret.nullable().optional(),
 });
+
+const scopeList = z.enum(scopes, { error: `must be among ${scopes.join(', ')}` });
+const fewScopes = { error: `must be a list or a comma-separated text of ${scopes.join(', ')}` };
+
+/** Scopes in a body: a list, or one text with commas, in the order of `scopes`. */
+const keyScopes = () =>
+  z
+    .union(
+      [
+        z.string(),
+        z
+          .array(z.unknown())
+          .max(scopes.length)
+          .meta({ items: { type: 'string', enum: [...scopes] } }),
+      ],
+      fewScopes,
+    )
+    .transform((value) => (typeof value === 'string' ? splitList(value) : value))
+    .pipe(z.array(scopeList).min(1, fewScopes).max(scopes.length, fewScopes))
+    .transform((given) => scopes.filter((scope) => given.includes(scope)))
+    .register(textLengths, { most: 100 });
+
+export const CreateKeyRequest = z.object({
+  name: text(limits.keyNameLength),
+  scopes: optional(keyScopes()),
+  max_credits_per_task: optional(integer(1)),
+  max_credits_per_day: optional(integer(1)),
+  expires_in_days: optional(integer(1, limits.keyDays)),
+});
+
+export const RotateKeyRequest = z.object({ overlap_minutes: optional(integer(0, limits.overlapMinutes)) });
 
 export const CreateTaskRequest = z.object({
   need: text(limits.needLength),
@@ -106,6 +146,15 @@ export const SuspendRequest = z.object({
   reason: optional(text(limits.reasonLength)),
 });
 
+/** Without `expires_in_hours` an invite has no end. */
+export const CreateInviteRequest = z.object({
+  credits: optional(integer(0, limits.inviteCredits)),
+  uses: optional(integer(1, limits.inviteUses)),
+  expires_in_hours: optional(integer(1, limits.inviteHours)),
+});
+
+export const ChangeAgentRequest = z.object({ reissue_key: optional(flag()) });
+
 export const DecideReportRequest = z.object({
   status: z.enum(['resolved', 'dismissed'], { error: 'must be resolved or dismissed' }),
   note: optional(text(limits.remarkLength, 0)),
@@ -147,6 +196,7 @@ export const ReportsQuery = z.object({
   status: z.enum(reportStatuses, { error: `must be one of ${reportStatuses.join(', ')}` }).optional(),
   ...paging(20),
 });
+export const InvitesQuery = z.object(paging(20));
 export const AdminLogQuery = z.object(paging(20));
 
 /** The number of the last event that the reader knows; 0 before the first. */

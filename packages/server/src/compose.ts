@@ -6,8 +6,10 @@ import { storageUnavailable } from './ground/errors.ts';
 import { createIds } from './ground/ids.ts';
 import { type Log, openLog } from './ground/log.ts';
 import { version } from './ground/version.ts';
+import { EndedKeys } from './jobs/ended-keys.ts';
 import { Housekeeping } from './jobs/housekeeping.ts';
 import type { Job } from './jobs/job.ts';
+import { KeyUse } from './jobs/key-use.ts';
 import { SuspensionWatch } from './jobs/suspensions.ts';
 import { TaskTimers } from './jobs/timers.ts';
 import { Credentials } from './rules/agents/credentials.ts';
@@ -39,6 +41,10 @@ interface Jobs {
   readonly housekeeping: Housekeeping;
   /** Ends the open long polls and streams of suspended agents. */
   readonly suspensions: SuspensionWatch;
+  /** Ends what is open here with keys that have ended. */
+  readonly endedKeys: EndedKeys;
+  /** Writes down when keys were last used. */
+  readonly keyUse: KeyUse;
   /** Wakes long polls and streams. */
   readonly tail: Tail;
   /** Keeps the text index up to date. */
@@ -102,11 +108,14 @@ export async function compose(
   const watch = new TaskWatch();
   const streams = new EventStreams(ground);
   const open = { watch, streams };
+  const credentials = new Credentials(db, clock);
   const jobs: Jobs = {
     timers: new TaskTimers(ground),
     outbox: new Outbox(ground),
     housekeeping: new Housekeeping(ground),
     suspensions: new SuspensionWatch(ground, open),
+    endedKeys: new EndedKeys(ground, open),
+    keyUse: new KeyUse(ground, credentials),
     tail: new Tail(ground, open),
     search: new SearchUpkeep(ground),
     limits: new Limits(ground),
@@ -120,7 +129,7 @@ export async function compose(
     jobs: list,
     resolve,
     logOutput: output,
-    credentials: new Credentials(db, clock),
+    credentials,
     readiness: new Readiness(ground),
     audit: shared(() => ground.db.runApart<AuditInput, AuditResponse>(auditJob, { now: clock.now() }, 'long')),
     dispose: async () => {

@@ -15,6 +15,7 @@ export const startEndpoints = {
     status: 201,
     reply: replies.RegisterResponse,
     line: ({ message }) => message,
+    errors: ['registration_closed', 'invite_required', 'invite_invalid'],
   }),
   showCapabilities: endpoint({
     method: 'GET',

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { type ErrorCode, errorCodes } from '../errors.ts';
 import { longestText } from '../fields.ts';
 import { limits } from '../limits.ts';
-import type { Auth, LimitName } from './values.ts';
+import type { Auth, LimitName, Scope } from './values.ts';
 
 /** What any request may be answered with, whatever it asks for: it is no valid HTTP, it is too slow, storage fails. */
 const always: readonly ErrorCode[] = [
@@ -23,18 +23,24 @@ const byAuth: Readonly<Record<Auth, readonly ErrorCode[]>> = {
 
 interface ErrorCauses {
   readonly auth: Auth;
+  readonly scopes: readonly Scope[];
   readonly limit: LimitName | 'none';
-  /** Reads have no body, and nothing to repeat. */
-  readonly hasBody: boolean;
+  /** Reads have no body. */
+  readonly isRead: boolean;
+  /** Whether an idempotency key means something. */
+  readonly repeats: boolean;
   /** The refusals of the endpoint's own. */
   readonly own: readonly ErrorCode[];
 }
 
 /** Every refusal that an endpoint knows, in the order of `errorCodes`. */
-export function errorsOf({ auth, limit, hasBody, own }: ErrorCauses): readonly ErrorCode[] {
+export function errorsOf({ auth, scopes, limit, isRead, repeats, own }: ErrorCauses): readonly ErrorCode[] {
   const codes = new Set<ErrorCode>([...always, ...byAuth[auth], ...own]);
+  // Every key has the scope `read`.
+  if (scopes.length > 0 && !scopes.includes('read')) codes.add('scope_missing');
   if (limit !== 'none') codes.add('rate_limited');
-  if (hasBody) codes.add('payload_too_large').add('unsupported_media_type').add('idempotency_key_reused');
+  if (!isRead) codes.add('payload_too_large').add('unsupported_media_type');
+  if (repeats) codes.add('idempotency_key_reused');
   return errorCodes.filter((code) => codes.has(code));
 }
 

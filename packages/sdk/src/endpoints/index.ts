@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { accountEndpoints, directoryEndpoints, startEndpoints } from './agents.ts';
 import { eventEndpoints, webhookEndpoints } from './events.ts';
+import { keyEndpoints } from './keys.ts';
 import { healthEndpoints, operatorEndpoints } from './operator.ts';
 import { reviewEndpoints } from './review.ts';
 import { type Endpoint, named } from './row.ts';
@@ -21,6 +22,7 @@ export const endpoints = named({
   ...reviewEndpoints,
   ...talkEndpoints,
   ...accountEndpoints,
+  ...keyEndpoints,
   ...eventEndpoints,
   ...webhookEndpoints,
   ...directoryEndpoints,

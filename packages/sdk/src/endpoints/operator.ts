@@ -22,6 +22,47 @@ export const operatorEndpoints = {
     line: ({ message }) => message,
     errors: ['not_found'],
   }),
+  changeAgent: endpoint({
+    method: 'POST',
+    path: '/v1/admin/agents/:id',
+    params: { id: 'agent' },
+    auth: 'admin',
+    body: requests.ChangeAgentRequest,
+    idempotency: 'sealed',
+    reply: replies.ChangeAgentResponse,
+    line: ({ agent_id, api_key }) =>
+      api_key === undefined
+        ? `Nothing of ${agent_id} is changed.`
+        : `${agent_id} has a new key, shown once; all its other keys stop within a second.`,
+    errors: ['not_found'],
+  }),
+  listInvites: endpoint({
+    method: 'GET',
+    path: '/v1/admin/invites',
+    auth: 'admin',
+    query: requests.InvitesQuery,
+    reply: replies.InvitesResponse,
+    line: ({ invites }) => `${counted(invites.length, 'invite')}.`,
+  }),
+  createInvite: endpoint({
+    method: 'POST',
+    path: '/v1/admin/invites',
+    auth: 'admin',
+    body: requests.CreateInviteRequest,
+    idempotency: 'sealed',
+    status: 201,
+    reply: replies.CreateInviteResponse,
+    line: ({ invite_id }) => `Save the code of ${invite_id} now: it is shown once.`,
+  }),
+  revokeInvite: endpoint({
+    method: 'DELETE',
+    path: '/v1/admin/invites/:id',
+    params: { id: 'invite' },
+    auth: 'admin',
+    reply: replies.RevokeInviteResponse,
+    line: ({ invite_id }) => `The invite ${invite_id} is revoked.`,
+    errors: ['not_found'],
+  }),
   audit: endpoint({
     method: 'GET',
     path: '/v1/admin/audit',

@@ -66,6 +66,8 @@ interface Row<
   line(reply: z.output<Reply>): string;
   /** Every code that it can be refused with. */
   readonly errors: readonly ErrorCode[];
+  /** Whether a key that was rotated may still repeat the request that rotated it. */
+  readonly endedKey: 'refused' | 'may repeat';
   /** The reply is JSON whatever `Accept` says. */
   readonly alwaysJson: boolean;
   /** The reply is a stream of server-sent events without an end; `reply` is the data of each. */
@@ -136,6 +138,7 @@ interface Spec<
   line(reply: z.output<Reply>): string;
   /** The refusals of its own, besides those that come with a key, a body, a limit. */
   readonly errors?: readonly ErrorCode[];
+  readonly endedKey?: 'may repeat';
   readonly alwaysJson?: boolean;
   readonly isStream?: Stream;
   readonly isDocument?: boolean;
@@ -157,6 +160,7 @@ export function endpoint<
 ): Row<PathParam<Path>, Query, Body, Reply | Other, Stream> {
   const { method, path, auth, params = {}, scopes = [], others = [], headers = {} } = spec;
   const isRead = method === 'GET';
+  const idempotency = isRead || method === 'DELETE' ? 'none' : (spec.idempotency ?? 'kept');
   const limit = spec.limit ?? (auth === 'admin' ? 'admin' : isRead ? 'read' : 'write');
   return {
     method,
@@ -173,13 +177,14 @@ export function endpoint<
     isDelivery: spec.isDelivery ?? false,
     aliases: aliasesOf(spec.query, spec.body),
     misplaced: spec.misplaced ?? {},
-    idempotency: isRead ? 'none' : (spec.idempotency ?? 'kept'),
+    idempotency,
     status: spec.status ?? 200,
     reply: spec.reply,
     headers,
     others,
     line: spec.line,
-    errors: errorsOf({ auth, limit, hasBody: !isRead, own: spec.errors ?? [] }),
+    errors: errorsOf({ auth, scopes, limit, isRead, repeats: idempotency !== 'none', own: spec.errors ?? [] }),
+    endedKey: spec.endedKey ?? 'refused',
     alwaysJson: spec.alwaysJson ?? false,
     isStream: (spec.isStream ?? false) as Stream,
     isDocument: spec.isDocument ?? false,

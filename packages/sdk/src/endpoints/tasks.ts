@@ -40,7 +40,7 @@ export const taskEndpoints = {
       },
     ],
     line: stateOf,
-    errors: ['insufficient_credits'],
+    errors: ['insufficient_credits', 'budget_exceeded'],
   }),
   listBoard: endpoint({
     method: 'GET',

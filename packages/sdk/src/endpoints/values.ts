@@ -2,11 +2,10 @@
 export const limitNames = ['register', 'create', 'pickup', 'deliver', 'read', 'write', 'admin'] as const;
 export type LimitName = (typeof limitNames)[number];
 
-/** What a key may be allowed to do (contract section 10, "Scopes"). Each of the others includes `read`. */
-export const scopes = ['read', 'post', 'work', 'manage'] as const;
-export type Scope = (typeof scopes)[number];
+/** What a key may be allowed to do (contract section 10, "Scopes"). */
+export type { Scope } from '../scopes.ts';
 
-export const methods = ['GET', 'POST', 'PATCH'] as const;
+export const methods = ['GET', 'POST', 'PATCH', 'DELETE'] as const;
 export type Method = (typeof methods)[number];
 export type Auth = 'none' | 'agent' | 'admin';
 

@@ -1,4 +1,4 @@
-import { ids, page, type Reference, times } from './reference.ts';
+import { ids, key, page, type Reference, times } from './reference.ts';
 
 const me = {
   id: ids.worker,
@@ -10,6 +10,7 @@ const me = {
   good_at: 'Colours, and their names in forty languages',
   accepts_system_tasks: false,
   webhook_url: null,
+  key,
 };
 
 const publicAgent = {

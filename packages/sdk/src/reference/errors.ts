@@ -14,6 +14,23 @@ const examples: Readonly<Record<ErrorCode, Example>> = {
     error: 'Not enough credits: the task holds 200, you have 100',
     hint: 'Lower max_credits, or earn credits by picking up tasks.',
   },
+  budget_exceeded: {
+    error: 'Over the budget of this key: the task holds 60, and 40 credits are left of its 200 in 24 hours',
+    hint: 'Lower max_credits, wait, or use another key.',
+  },
+  scope_missing: {
+    error: 'This key lacks the scope "post"',
+    hint: 'Use a key with it; one with the scope manage makes keys: POST /v1/me/keys.',
+  },
+  registration_closed: { error: 'Registration is closed', hint: 'Ask the operator of this server.' },
+  invite_required: {
+    error: 'Registration needs an invite here',
+    hint: 'Send the code as "invite"; the operator of this server gives it out.',
+  },
+  invite_invalid: {
+    error: 'This invite is not valid: it is unknown, used up, expired or revoked',
+    hint: 'Ask the operator of this server for another.',
+  },
   forbidden: {
     error: "Only the task's poster can do that",
     hint: 'Use the key of the agent who posted the task.',

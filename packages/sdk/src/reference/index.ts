@@ -1,6 +1,7 @@
 import type { EndpointName } from '../endpoints/index.ts';
 import { agentReference } from './agents.ts';
 import { eventReference } from './events.ts';
+import { keyReference } from './keys.ts';
 import { operatorReference } from './operator.ts';
 import type { Reference } from './reference.ts';
 import { taskReference } from './tasks.ts';
@@ -13,6 +14,7 @@ export { type Reference, tags } from './reference.ts';
 /** Every endpoint, described. One that is missing does not compile. */
 export const reference: Readonly<Record<EndpointName, Reference>> = {
   ...agentReference,
+  ...keyReference,
   ...taskReference,
   ...eventReference,
   ...webhookReference,

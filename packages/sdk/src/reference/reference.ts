@@ -36,6 +36,8 @@ export const ids = {
   message: 'msg-XKn6PfEseA01',
   report: 'rp-XKn6PfEsf9Qa',
   delivery: 'wd-XKn6PfEsgT4c',
+  key: 'ky-3fQ9sLw0ZbXk',
+  invite: 'in-XKn6PfEsi7Wz',
 } as const;
 
 const at = '2026-01-15T10:30:00+00:00';
@@ -62,6 +64,18 @@ export const task = {
   review_timeout_minutes: null,
   claim_timeout_minutes: null,
   claim_number: 1,
+};
+
+export const key = {
+  key_id: ids.key,
+  name: 'default',
+  scopes: ['read', 'post', 'work', 'manage'],
+  max_credits_per_task: null,
+  max_credits_per_day: null,
+  spent_today: 0,
+  created_at: at,
+  expires_at: null,
+  last_used_at: at,
 };
 
 export const posted = { ...task, status: 'posted', worker_id: null, claim_deadline: null, claim_number: 0 };

@@ -21,6 +21,9 @@ const figures = (values: Readonly<Record<string, RawBuilder<unknown>>>) =>
     sql` || ', ' || `,
   );
 
+/** Whether an event `e` tells of a key. The row of one that has ended is gone after a while. */
+const tellsOfKeys = sql`e.task_id is null and e.type in ('key_created', 'key_revoked')`;
+
 /** A sum over an agent's approved tasks. */
 const sumOfApproved = (role: 'worker_id' | 'poster_id', value: RawBuilder<unknown>) => sql`(
   select coalesce(sum(${value}), 0) from tasks t where ${sql.ref(`t.${role}`)} = g.id and ${isPaid})`;
@@ -50,7 +53,7 @@ export const standingChecks: readonly Check[] = [
     (range) => sql`
       select g.id as subject, 'event ' || e.number || ' (' || e.type || ') has no cause' as detail
       from agents g join events e on e.agent_id = g.id
-      where ${within(agentId, range)} and not (${tellsOfTalk}) and not (${tellsOfMatching}) and not exists (
+      where ${within(agentId, range)} and not (${tellsOfTalk}) and not (${tellsOfMatching}) and not (${tellsOfKeys}) and not exists (
         select 1 from task_transitions h join tasks t on t.id = h.task_id
         where h.task_id = e.task_id and (
           (h.poster_event = e.number and t.poster_id = g.id and e.type = ${owed('poster')})
@@ -96,6 +99,18 @@ export const standingChecks: readonly Check[] = [
         from agents g where ${within(agentId, range)}
       ) as compared
       where earned <> last_total`,
+  ),
+  check(
+    'what keys have spent is what their tasks held',
+    (range) => sql`
+      select id as subject, 'spent ' || spent || ', the tasks held ' || held as detail from (
+        select g.id,
+          (select coalesce(sum(s.amount), 0) from key_spending s where s.agent_id = g.id) as spent,
+          (select coalesce(sum(t.max_credits), 0) from tasks t
+            where t.poster_id = g.id and t.created_at in (select s.at from key_spending s where s.agent_id = g.id)) as held
+        from agents g where ${within(agentId, range)}
+      ) as compared
+      where spent <> held`,
   ),
   check(
     "an agent's trust rows count all its interactions",

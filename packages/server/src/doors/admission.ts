@@ -1,4 +1,4 @@
-import type { Endpoint } from '@pinchwork/sdk';
+import { allows, type Endpoint, type Scope } from '@pinchwork/sdk';
 import { hourMs, minuteMs, secondMs } from '../ground/clock.ts';
 import type { RateLimit } from '../ground/settings.ts';
 import type { Context } from '../verbs/context.ts';
@@ -18,15 +18,15 @@ export interface Admission {
 
 /**
  * Decides whether to admit a call, before its input is read. It checks in the order of contract section 1, "Errors":
- * the key, a suspension, then the rate limit. A caller without a valid key is counted by its address. When that limit
- * is used up, the caller is told so instead of about the key.
+ * the key, a suspension, the key's scopes, then the rate limit. A caller without a valid key is counted by its address.
+ * When that limit is used up, the caller is told so instead of about the key.
  *
  * @throws DomainError only when the server fails.
  */
 export async function admit(ctx: Context, endpoint: Endpoint, credentials: Credentials): Promise<Admission> {
   let caller: Caller;
   try {
-    caller = await identify(ctx, endpoint.auth, credentials);
+    caller = await identify(ctx, endpoint, credentials);
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
     if (error.code !== 'unauthorized' && error.code !== 'forbidden') {
@@ -35,11 +35,21 @@ export async function admit(ctx: Context, endpoint: Endpoint, credentials: Crede
     const usage = ctx.limits.takeForAddress(credentials.address);
     return { caller: undefined, refusal: refusalOf(usage, ctx.clock.now()) ?? error, usage };
   }
+  if (caller.key !== undefined && !allows(caller.key.scopes, endpoint.scopes)) {
+    return { caller: undefined, refusal: scopeMissing(endpoint.scopes), usage: undefined };
+  }
   const counted = count(ctx, endpoint, caller);
   const usage = counted instanceof Promise ? await counted : counted;
   const refusal = refusalOf(usage, ctx.clock.now());
   return { caller: refusal === undefined ? caller : undefined, refusal, usage };
 }
+
+export const scopeMissing = (needed: readonly Scope[]) =>
+  new DomainError(
+    'scope_missing',
+    `This key lacks the scope ${needed.map((scope) => `"${scope}"`).join(' or ')}`,
+    'Use a key with it; one with the scope manage makes keys: POST /v1/me/keys.',
+  );
 
 /** Counts a call against its limit. Only registrations are counted in the database. */
 function count({ limits }: Context, { limit }: Endpoint, { kind, agentId, credentials: { address } }: Caller) {

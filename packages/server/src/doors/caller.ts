@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { Auth } from '@pinchwork/sdk';
-import { hashKey, wrongKey } from '../rules/agents/credentials.ts';
+import type { Auth, Endpoint } from '@pinchwork/sdk';
+import { wrongKey } from '../rules/agents/credentials.ts';
+import { hashKey, type Key } from '../rules/agents/keys.ts';
 import { secondMs } from '../ground/clock.ts';
 import type { Context } from '../verbs/context.ts';
 import { DomainError } from '../ground/errors.ts';
@@ -18,6 +19,8 @@ export interface Caller {
   readonly kind: Auth;
   /** Empty for all callers that are not agents. */
   readonly agentId: string;
+  /** The agent's key; undefined for everybody else. */
+  readonly key: Key | undefined;
   readonly credentials: Credentials;
   /** When the credentials were last checked. */
   readonly checkedAt: number;
@@ -31,22 +34,24 @@ const staleMs = secondMs / 2;
  *
  * @throws DomainError in the order of the contract: `not_configured`, `unauthorized`, then what is forbidden.
  */
-export async function identify(ctx: Context, auth: Auth, credentials: Credentials): Promise<Caller> {
+export async function identify(ctx: Context, endpoint: Endpoint, credentials: Credentials): Promise<Caller> {
+  const { auth } = endpoint;
   const checkedAt = ctx.clock.now();
-  if (auth === 'none') return { kind: auth, agentId: '', credentials, checkedAt };
+  const nobody = { kind: auth, agentId: '', key: undefined, credentials, checkedAt };
+  if (auth === 'none') return nobody;
   const { adminKey } = ctx.config;
   if (auth === 'admin' && adminKey === undefined) {
     throw new DomainError('not_configured', 'The admin API is off', 'Start the server with PINCHWORK_ADMIN_KEY set.');
   }
-  const { key } = credentials;
-  if (key === undefined) throw wrongKey();
+  if (credentials.key === undefined) throw wrongKey();
   if (auth === 'agent') {
-    return { kind: auth, agentId: await ctx.credentials.authenticate(key), credentials, checkedAt };
+    const key = await ctx.credentials.authenticate(credentials.key, endpoint.endedKey === 'may repeat');
+    return { kind: auth, agentId: key.agentId, key, credentials, checkedAt };
   }
-  if (!timingSafeEqual(Buffer.from(hashKey(key)), Buffer.from(hashKey(adminKey!)))) {
+  if (!timingSafeEqual(Buffer.from(hashKey(credentials.key)), Buffer.from(hashKey(adminKey!)))) {
     throw new DomainError('forbidden', 'This is not the admin key');
   }
-  return { kind: auth, agentId: '', credentials, checkedAt };
+  return nobody;
 }
 
 /** Whether a caller's credentials were checked so long ago that they must be checked again. */

@@ -1,5 +1,8 @@
 import type { BodyOf, Endpoint, EndpointName, Endpoints, ParamsOf, QueryOf, ReplyOf } from '@pinchwork/sdk';
 import { grantCredits, register, showCredits, showMe, updateMe } from '../verbs/agents/agents.ts';
+import { changeAgent } from '../verbs/agents/reissue.ts';
+import { createKey, listKeys, revokeKey, rotateKey } from '../verbs/agents/keys.ts';
+import { createInvite, listInvites, revokeInvite } from '../verbs/operator/invites.ts';
 import { listAgents, showAgent } from '../verbs/agents/directory.ts';
 import { suspendAgent } from '../verbs/operator/suspension.ts';
 import { listBoard } from '../verbs/tasks/browse.ts';
@@ -67,11 +70,15 @@ export const handlers: { readonly [Name in EndpointName]: Handler<Endpoints[Name
 
   showMe: (call) => showMe(call),
   updateMe: (call, { body }) => updateMe(call, body),
+  listKeys: (call) => listKeys(call),
+  createKey: (call, { body }) => createKey(call, body),
+  revokeKey: (call, { params }) => revokeKey(call, params.id),
+  rotateKey: (call, { body }) => rotateKey(call, body.overlap_minutes ?? 0),
   showCredits: (call, { query }) => showCredits(call, query),
   showStats: (call) => showStats(call),
   listTrust: (call, { query }) => listTrust(call, query),
 
-  streamEvents: ({ ctx, agentId }, { query }) => ctx.streams.open(agentId, query),
+  streamEvents: ({ ctx, agentId, key }, { query }) => ctx.streams.open(agentId, { ...query, keyId: key?.id }),
   listEvents: (call, { query }) => listEvents(call, query),
   listDeliveries: (call, { query }) => listDeliveries(call, query),
   redeliver: (call, { params }) => redeliver(call, params.id),
@@ -82,6 +89,10 @@ export const handlers: { readonly [Name in EndpointName]: Handler<Endpoints[Name
 
   grantCredits: (call, { body }) => grantCredits(call, body),
   suspendAgent: (call, { body }) => suspendAgent(call, body),
+  changeAgent: (call, { params, body }) => changeAgent(call, params.id, body),
+  listInvites: (call, { query }) => listInvites(call, query),
+  createInvite: (call, { body }) => createInvite(call, body),
+  revokeInvite: (call, { params }) => revokeInvite(call, params.id),
   audit: ({ ctx }) => ctx.audit(),
   listReports: (call, { query }) => listReports(call, query),
   decideReport: (call, { params, body }) => decideReport(call, params.id, body),

@@ -109,8 +109,13 @@ export function recordKey(
   }
   const { params, query, body } = input;
   const fingerprint = options.fingerprint?.() ?? sha256(JSON.stringify([endpoint.name, params, query, body]));
-  if (endpoint.idempotency === 'sealed') return sealedKey(key, caller.credentials.address, fingerprint);
   const scope = caller.kind === 'agent' ? caller.agentId : caller.kind;
+  if (endpoint.idempotency === 'sealed') {
+    // Whoever registers has no id yet: only from the same address may it ask again.
+    return caller.kind === 'none'
+      ? sealedKey('register', key, caller.credentials.address, fingerprint)
+      : sealedKey(scope, key, scope, fingerprint);
+  }
   return { scope, key, fingerprint, keptMs: 24 * hourMs, seal: asItIs, open: asItIs, replayed: false };
 }
 
@@ -123,25 +128,27 @@ export const sha256 = (...parts: readonly (string | Uint8Array)[]): string => {
   return hash.digest('hex');
 };
 
-const randomKey = 'Use a random key, a UUID for example: whoever has it can read the answer, with your API key in it.';
+const randomKey = 'Use a random key, a UUID for example: whoever has it can read the answer, with a secret in it.';
 
 /** Keys that documents have shown. Two agents behind one address that used one of them would get the same API key. */
 const retiredKeys: readonly string[] = ['3f1b6c52-8a57-4c1e-9d43-5b1f0e7a9c21'];
 
 /**
- * The record of a registration. It is bound to the address. The stored reply contains an API key, and is encrypted so
- * that only the idempotency key can decrypt it.
+ * The record of an answer that contains a secret. The stored reply is encrypted so that only the idempotency key can
+ * decrypt it, and the database does not hold that key.
+ *
+ * @param owner who may repeat the request with the same key: an agent, the operator, or the address of a registration.
  */
-function sealedKey(key: string, address: string, fingerprint: string): RecordKey {
-  if (key.length < limits.registerKeyLength) {
-    throw invalid(`Idempotency-Key must be at least ${limits.registerKeyLength} characters long here`, randomKey);
+function sealedKey(scope: string, key: string, owner: string, fingerprint: string): RecordKey {
+  if (key.length < limits.sealedKeyLength) {
+    throw invalid(`Idempotency-Key must be at least ${limits.sealedKeyLength} characters long here`, randomKey);
   }
   if (retiredKeys.includes(key.toLowerCase())) {
     throw invalid('This Idempotency-Key is an example that others use too', randomKey);
   }
   return {
-    scope: 'register',
-    key: sha256(`${address}\n${key}`),
+    scope,
+    key: sha256(`${owner}\n${key}`),
     fingerprint,
     keptMs: 10 * minuteMs,
     seal: (reply) => encrypt(key, reply),
@@ -155,8 +162,7 @@ const saltBytes = 16;
 const nonceBytes = 12;
 const tagBytes = 16;
 
-const derive = (key: string, salt: Buffer) =>
-  Buffer.from(hkdfSync('sha256', key, salt, 'pinchwork registration reply', 32));
+const derive = (key: string, salt: Buffer) => Buffer.from(hkdfSync('sha256', key, salt, 'pinchwork sealed reply', 32));
 
 function encrypt(key: string, text: string): string {
   const salt = randomBytes(saltBytes);

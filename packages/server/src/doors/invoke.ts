@@ -1,4 +1,5 @@
 import { type AnyEndpoint, type Endpoint, isId, type OtherSuccess as SuccessRow } from '@pinchwork/sdk';
+import type { Key } from '../rules/agents/keys.ts';
 import { type Call, type Context, OtherSuccess } from '../verbs/context.ts';
 import type { Tx } from '../storage/database.ts';
 import { type DomainError, notFound } from '../ground/errors.ts';
@@ -43,7 +44,7 @@ export function openDoor(ctx: Context): Door {
     invoke: async (endpoint, admitted, input, options) => {
       // A slow sender may have been suspended since it was admitted.
       const caller = isStale(admitted, ctx.clock.now())
-        ? await identify(ctx, endpoint.auth, admitted.credentials)
+        ? await identify(ctx, endpoint, admitted.credentials)
         : admitted;
       const warnings = [
         ...checkNames(endpoint, endpoint.query, input.query, 'query parameter'),
@@ -85,6 +86,7 @@ function refusalOfIds({ params }: Endpoint, given: RawInput['params']): DomainEr
 class DoorCall implements Call {
   readonly ctx: Context;
   readonly agentId: string;
+  readonly key: Key | undefined;
   readonly address: string;
   readonly record: RecordKey | undefined;
   readonly #options: InvokeOptions;
@@ -92,6 +94,7 @@ class DoorCall implements Call {
   constructor(ctx: Context, caller: Caller, options: InvokeOptions, record: RecordKey | undefined) {
     this.ctx = ctx;
     this.agentId = caller.agentId;
+    this.key = caller.key;
     this.address = caller.credentials.address;
     this.record = record;
     this.#options = options;

@@ -8,6 +8,8 @@ export interface Config {
   readonly port: number;
   readonly adminKey: string | undefined;
   readonly initialCredits: number;
+  /** Who may register: anybody, whoever has an invite, or nobody. */
+  readonly registration: 'open' | 'invite' | 'closed';
   readonly autoApproveHours: number;
   readonly taskExpireHours: number;
   readonly defaultClaimTimeoutMinutes: number;
@@ -72,16 +74,13 @@ export class ConfigError extends Error {
 
 const prefix = 'PINCHWORK_';
 
-/** A random key of this length cannot be guessed. */
-const safeAdminKeyLength = 16;
-
 /** Settings whose values no message may show. */
 const secrets: ReadonlySet<string> = new Set(['ADMIN_KEY', 'DATABASE_URL'] satisfies (keyof typeof settings)[]);
 
 /**
  * Reads the configuration. An empty value means the default.
  *
- * @returns the configuration, and warnings about things that do no harm: unknown `PINCHWORK_` names, a short admin key.
+ * @returns the configuration, and warnings about things that do no harm: unknown `PINCHWORK_` names.
  * @throws ConfigError with a sentence that names the variable.
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): {
@@ -104,6 +103,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
     port: value('PORT'),
     adminKey: value('ADMIN_KEY'),
     initialCredits: value('INITIAL_CREDITS'),
+    registration: value('REGISTRATION'),
     autoApproveHours: value('AUTO_APPROVE_HOURS'),
     taskExpireHours: value('TASK_EXPIRE_HOURS'),
     defaultClaimTimeoutMinutes: value('DEFAULT_CLAIM_TIMEOUT_MINUTES'),
@@ -152,10 +152,5 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
   const warnings = Object.keys(env)
     .filter((name) => name.startsWith(prefix) && !Object.hasOwn(settings, name.slice(prefix.length)))
     .map((name) => `${name} is not a setting of Pinchwork and is ignored.`);
-  if (config.adminKey !== undefined && config.adminKey.length < safeAdminKeyLength) {
-    warnings.push(
-      `${prefix}ADMIN_KEY is short and easy to guess, and its owner can create credits. Use 16 characters or more.`,
-    );
-  }
   return { config, warnings };
 }

@@ -39,6 +39,8 @@ const nouns: Partial<Record<IdKind, string>> = {
   question: 'Question',
   report: 'Report',
   delivery: 'Delivery',
+  key: 'Key',
+  invite: 'Invite',
 };
 
 /** Where ids come from. Says nothing of the one that was not found, which may be somebody else's. */

@@ -54,23 +54,26 @@ const keyNameLength = 12;
 const keySecretLength = 43;
 
 interface ApiKeyParts {
-  /** The public part. It is stored as it is. */
+  /** The id of the key: its public part, with the prefix of key ids. */
   readonly keyId: string;
   /** The whole key, as the agent sends it. */
   readonly key: string;
 }
 
 export function createApiKey(): ApiKeyParts {
-  const keyId = randomText(keyNameLength);
-  return { keyId, key: apiKeyPrefix + keyId + randomText(keySecretLength) };
+  const name = randomText(keyNameLength);
+  return { keyId: idPrefixes.key + name, key: apiKeyPrefix + name + randomText(keySecretLength) };
 }
 
 /** Parses a key from a request. Returns `undefined` when it can't be a key of this product. */
 export function parseApiKey(key: string): ApiKeyParts | undefined {
   const pattern = new RegExp(`^${apiKeyPrefix}([0-9A-Za-z]{${keyNameLength}})[0-9A-Za-z]{${keySecretLength}}$`);
-  const keyId = pattern.exec(key)?.[1];
-  return keyId === undefined ? undefined : { keyId, key };
+  const name = pattern.exec(key)?.[1];
+  return name === undefined ? undefined : { keyId: idPrefixes.key + name, key };
 }
+
+/** The code of an invite, with 190 random bits. */
+export const createInviteCode = (): string => `pwi-${randomText(32)}`;
 
 /** Random text without bias: bytes that would favour the first letters of the alphabet are discarded. */
 function randomText(length: number): string {

@@ -32,6 +32,7 @@ type ListName =
   | 'messages'
   | 'reports'
   | 'adminLog'
+  | 'invites'
   | 'deliveries'
   | `agents by ${DirectoryOrder}`;
 

@@ -75,9 +75,14 @@ function percentAsPpm(value: string) {
   return percent instanceof Problem ? percent : Math.round(percent * 10_000);
 }
 
+/** A random key of this length cannot be guessed. */
+const safeAdminKeyLength = 16;
+
 function adminKey(value: string) {
   if (value === '') return undefined;
-  return /^[\x21-\x7e]+$/.test(value) ? value : new Problem('printable ASCII characters without spaces');
+  return value.length >= safeAdminKeyLength && /^[\x21-\x7e]+$/.test(value)
+    ? value
+    : new Problem(`at least ${safeAdminKeyLength} printable ASCII characters without spaces`);
 }
 
 const splitList = (value: string) =>
@@ -161,8 +166,17 @@ export const settings = {
     publicUrl,
   ),
   CONTACT: setting('', 'Your contact in the terms and security.txt, such as mailto:security@market.example', contact),
-  ADMIN_KEY: setting('', 'The key of the admin API; without one the admin API is off', adminKey),
+  ADMIN_KEY: setting(
+    '',
+    'The key of the admin API, of at least 16 characters; without one the admin API is off',
+    adminKey,
+  ),
   INITIAL_CREDITS: setting('100', 'Credits of a new agent', whole(0, 1_000_000)),
+  REGISTRATION: setting(
+    'open',
+    'Who may register: open, invite (whoever has one) or closed (nobody)',
+    oneOf('open', 'invite', 'closed'),
+  ),
   AUTO_APPROVE_HOURS: setting('24', 'Time for a review; after it the delivery is approved', duration(year)),
   TASK_EXPIRE_HOURS: setting('72', 'Time from posting until an unclaimed task expires', duration(year)),
   DEFAULT_CLAIM_TIMEOUT_MINUTES: setting('1440', 'Time for a claim, unless the task sets its own', duration(year * 60)),

@@ -1,5 +1,6 @@
+import { budgetMs } from '../rules/agents/keys.ts';
 import { setWords } from '../rules/agents/queries.ts';
-import { minuteMs } from '../ground/clock.ts';
+import { hourMs, minuteMs } from '../ground/clock.ts';
 import type { Ground } from '../storage/ground.ts';
 import { prepared } from '../storage/prepared.ts';
 import type { Schema } from '../storage/schema.ts';
@@ -45,6 +46,9 @@ function expiring(table: keyof Schema, column: string, upto: (now: number) => nu
 
 const tables = [
   expiring('idempotency_keys', 'expires_at'),
+  // Kept for as long as a rotated key may repeat its request, and streams are looked for that were opened with one.
+  expiring('api_keys', 'expires_at', (now) => now - hourMs),
+  expiring('key_spending', 'at', (now) => now - budgetMs),
   expiring('rate_windows', 'ends_at'),
   expiring('webhook_deliveries', 'forget_at'),
   expiring('system_tasks_posted', 'posted_at', (now) => now - quotaMs),

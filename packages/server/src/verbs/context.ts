@@ -1,5 +1,6 @@
 import type { AuditResponse } from '@pinchwork/sdk';
 import type { Credentials } from '../rules/agents/credentials.ts';
+import type { Key } from '../rules/agents/keys.ts';
 import type { EventStreams } from '../rules/events/streams.ts';
 import type { Limits } from '../rules/limits/limits.ts';
 import type { TaskWatch } from '../rules/tasks/watch.ts';
@@ -39,6 +40,8 @@ export interface Call {
   readonly ctx: Context;
   /** Id of the calling agent. */
   readonly agentId: string;
+  /** The agent's key; undefined if no agent calls. */
+  readonly key: Key | undefined;
   /** IP address of the caller. */
   readonly address: string;
   readonly transact: Database['transact'];

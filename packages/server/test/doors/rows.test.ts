@@ -44,8 +44,9 @@ describe('the table of endpoints', () => {
 
   it('needs a scope of every key, and of nobody else', () => {
     for (const { name, auth, method, scopes } of endpointRows) {
-      expect(scopes.length > 0, name).toBe(auth === 'agent');
-      if (method === 'GET' && auth === 'agent') expect(scopes, name).toEqual(['read']);
+      // Every key may rotate itself.
+      expect(scopes.length > 0, name).toBe(auth === 'agent' && name !== 'rotateKey');
+      if (method === 'GET' && auth === 'agent') expect(scopes, name).toEqual([name === 'listKeys' ? 'manage' : 'read']);
       if (method !== 'GET') expect(scopes, name).not.toContain('read');
     }
   });
@@ -84,6 +85,10 @@ const lines: Record<EndpointName, string> = {
   sendMessage: 'The message is sent.',
   showMe: 'You have 118 credits; your reputation is 4.5.',
   updateMe: 'Your profile is saved.',
+  listKeys: 'You have 1 key.',
+  createKey: 'Save the key ky-3fQ9sLw0ZbXk now: it is shown once and cannot be recovered.',
+  revokeKey: 'The key ky-3fQ9sLw0ZbXk is revoked; it stops within a second.',
+  rotateKey: 'Save the key ky-3fQ9sLw0ZbXk now: it takes the place of the one that you used.',
   showCredits: 'You have 118 credits; your open tasks hold 0.',
   showStats: 'You have earned 18 credits and spent 0.',
   listTrust: '1 trust score.',
@@ -96,6 +101,10 @@ const lines: Record<EndpointName, string> = {
   showAgent: 'Rated 4.5 of 5 by 2 ratings; 1 task completed.',
   grantCredits: 'ag-XKn6PfEn2GdY is granted 50 credits.',
   suspendAgent: 'The agent is no longer suspended.',
+  changeAgent: 'ag-XKn6PfEn2GdY has a new key, shown once; all its other keys stop within a second.',
+  listInvites: '1 invite.',
+  createInvite: 'Save the code of in-XKn6PfEsi7Wz now: it is shown once.',
+  revokeInvite: 'The invite in-XKn6PfEsi7Wz is revoked.',
   audit: 'The books are right.',
   listReports: '1 report.',
   decideReport: 'The report is resolved.',

@@ -59,7 +59,10 @@ function seeds(agent: string): string[] {
     `${each} insert into agents (id, name, created_at) select ${id('ag-')}, 'seed', ${at} from n`,
     `${each} insert into accounts (id, balance) select ${id('ag-')}, 0 from n`,
     `${each} insert into accounts (id, balance) select ${id('tk-')}, 0 from n`,
-    `${each} insert into api_keys (id, agent_id, key_hash, created_at) select ${id('')}, ${id('ag-')}, 'x', ${at} from n`,
+    `${each} insert into api_keys (id, agent_id, key_hash, name, scopes, budget_id, created_at, expires_at)
+       select ${id('ky-')}, ${id('ag-')}, 'x', 'seed', 'read', ${id('ky-')}, ${at}, case when i % 2 = 0 then ${at} end from n`,
+    `${each} insert into key_spending (agent_id, at, budget_id, amount) select ${id('ag-')}, ${at}, ${id('ky-')}, 1 from n`,
+    `${each} insert into invites (id, code_hash, uses, created_at) select ${id('in-')}, ${id('')}, 1, ${at} from n`,
     // One agent has half of all rows, and the others a few each. A third of the tasks are on the board.
     `${each} insert into tasks (id, poster_id, worker_id, need, tags, max_credits, fee_ppm, status, version, created_at, expires_at, claim_number, credits_charged)
        select ${id('tk-')}, case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, case when i % 3 = 0 then null when i % 2 = 1 then '${agent}' else ${id('ag-')} end,
@@ -159,7 +162,10 @@ async function discover(market: Market, task: string, agent: Agent): Promise<voi
 async function hear({ ctx }: Market, agent: Agent): Promise<void> {
   await agent.get('/v1/events/history?after=0');
   const { stream } = await ctx.streams.open(agent.id, { after: 0, types: undefined });
-  const wait = ctx.watch.subscribe((await agent.get('/v1/tasks/mine')).body.tasks[0].task_id, agent.id);
+  const wait = ctx.watch.subscribe((await agent.get('/v1/tasks/mine')).body.tasks[0].task_id, {
+    agentId: agent.id,
+    keyId: undefined,
+  });
   await ctx.tail.catchUp();
   wait.end();
   stream.end();
@@ -347,7 +353,7 @@ const mayScan: [RegExp, string][] = [
   [/ INDEX agents_by_reputation_e2$/, 'the agents of the best reputation, up to a limit'],
   [/ INDEX webhook_deliveries_(fresh|again)$/, 'those that wait, up to a limit'],
   [/^SCAN outbox$/, 'the oldest row, of those of the last second'],
-  [/^SCAN (reports|admin_actions|outbox) USING COVERING INDEX/, 'rows to be counted, up to a limit'],
+  [/^SCAN (reports|admin_actions|outbox|invites) USING COVERING INDEX/, 'rows to be counted, up to a limit'],
 ];
 
 /** Whether a line scans a table. A subquery is not a table; other lines of the plan show how its rows are found. */

@@ -30,6 +30,7 @@ export class Client {
       get: (path, more) => this.send('GET', path, undefined, { ...headers, ...more }),
       post: (path, body, more) => this.send('POST', path, body, { ...headers, ...more }),
       patch: (path, body, more) => this.send('PATCH', path, body, { ...headers, ...more }),
+      delete: (path, more) => this.send('DELETE', path, undefined, { ...headers, ...more }),
     };
   }
 

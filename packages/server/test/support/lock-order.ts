@@ -23,6 +23,7 @@ const ranks = [
   'search_progress',
   'outbox',
   'reports',
+  'invites',
   'tasks',
   'matches',
   'trust',
@@ -40,6 +41,7 @@ const keyColumns: Partial<Record<keyof Schema, string>> = {
   rate_windows: 'key',
   outbox: 'id',
   reports: 'id',
+  invites: 'id',
   tasks: 'id',
   // All of a task's matches are locked at once, or one after the other under their task.
   matches: 'task_id',
@@ -58,10 +60,12 @@ const keyColumns: Partial<Record<keyof Schema, string>> = {
 const owned: readonly string[] = [
   'agent_tags',
   'agent_words',
+  'api_keys',
   'board_hints',
   'board_tags',
   'earnings',
   'events',
+  'key_spending',
   'questions',
   'search_texts',
   'search_trigrams',

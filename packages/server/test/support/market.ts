@@ -27,6 +27,7 @@ export interface Agent {
   get(path: string, headers?: Record<string, string>): Promise<Reply>;
   post(path: string, body?: object | string, headers?: Record<string, string>): Promise<Reply>;
   patch(path: string, body: object, headers?: Record<string, string>): Promise<Reply>;
+  delete(path: string, headers?: Record<string, string>): Promise<Reply>;
 }
 
 /** What DNS says of a name that is not there. */
@@ -104,7 +105,7 @@ export class Market {
 
   /** Speaks for an agent whose key is known. */
   client(id: string, key: string): Agent {
-    const send = (method: 'GET' | 'POST' | 'PATCH', url: string, body?: object | string, headers = {}) =>
+    const send = (method: 'GET' | 'POST' | 'PATCH' | 'DELETE', url: string, body?: object | string, headers = {}) =>
       this.request({
         method,
         url,
@@ -121,6 +122,7 @@ export class Market {
       get: (path, headers) => send('GET', path, undefined, headers),
       post: (path, body, headers) => send('POST', path, body, headers),
       patch: (path, body, headers) => send('PATCH', path, body, headers),
+      delete: (path, headers) => send('DELETE', path, undefined, headers),
     };
   }
 

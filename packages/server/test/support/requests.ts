@@ -143,11 +143,34 @@ export const examples = {
   updateMe: {
     aim: async ({ bystander }) => target(endpoints.updateMe, bystander),
     body: () => ({
+      name: 'Bystander',
       good_at: 'waiting',
       accepts_system_tasks: true,
       webhook_url: 'https://hooks.invalid/me',
       webhook_secret: 'secret',
     }),
+  },
+  createKey: {
+    aim: async ({ bystander }) => target(endpoints.createKey, bystander),
+    body: () => ({
+      name: 'poster',
+      scopes: ['read', 'post'],
+      max_credits_per_task: 20,
+      max_credits_per_day: 200,
+      expires_in_days: 1,
+    }),
+  },
+  rotateKey: {
+    aim: async ({ market }) => target(endpoints.rotateKey, await market.register('rotator')),
+    body: () => ({ overlap_minutes: 10 }),
+  },
+  changeAgent: {
+    aim: async ({ market }) => target(endpoints.changeAgent, market.admin, (await market.register('keyless')).id),
+    body: () => ({ reissue_key: true }),
+  },
+  createInvite: {
+    aim: async ({ market }) => target(endpoints.createInvite, market.admin),
+    body: () => ({ credits: 250, uses: 3, expires_in_hours: 24 }),
   },
   redeliver: {
     aim: async ({ market, worker }) => {

@@ -23,11 +23,12 @@ function rate(limit: RateLimit | undefined): string {
   return `${number(limit.count)} per ${windows.find(([ms]) => ms === limit.windowMs)![1]}`;
 }
 
-const words = { none: '–', agent: 'key', admin: 'admin key' } as const;
+const words = { none: '–', agent: 'key', admin: '' } as const;
 
-/** The table of endpoints, told by the tables that the server is made of. */
+/** The table of endpoints, told by the tables that the server is made of. Those of the operator are in the reference. */
 function endpointTable(): string {
-  const api = endpointRows.map(
+  const agents = endpointRows.filter(({ auth }) => auth !== 'admin');
+  const api = agents.map(
     (endpoint) => `| ${shownLine(endpoint)} | ${words[endpoint.auth]} | ${reference[endpoint.name].summary} |`,
   );
   const pages = documentRows.map(({ path, summary }) => `| GET ${shownPath(path)} | – | ${summary} |`);
@@ -69,7 +70,7 @@ export function inputLimits(): string {
     ['`rating`', to(5)],
     ['`count` of a batch', to(limits.batch)],
     ['`limit`, `offset` of a list', `${to(limits.pageSize)}, ${to(limits.pageOffset, 0)}`],
-    ['`Idempotency-Key`', `${to(limits.idempotencyKeyLength)}; for a registration from ${limits.registerKeyLength}`],
+    ['`Idempotency-Key`', `${to(limits.idempotencyKeyLength)}; for a registration from ${limits.sealedKeyLength}`],
     ['a body, its front matter', `${limits.bodyBytes / mebibyte} MiB, ${limits.frontMatterBytes / mebibyte} MiB`],
   ];
   return ['| What | How much |', '|---|---|', ...rows.map(([what, limit]) => `| ${what} | ${limit} |`)].join('\n');

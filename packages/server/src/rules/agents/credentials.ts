@@ -1,24 +1,30 @@
-import { hash, timingSafeEqual } from 'node:crypto';
-import { type Clock, secondMs } from '../../ground/clock.ts';
+import { timingSafeEqual } from 'node:crypto';
+import { type Clock, minuteMs, secondMs } from '../../ground/clock.ts';
 import type { Database } from '../../storage/database.ts';
 import { agentSuspended, DomainError } from '../../ground/errors.ts';
-import { createApiKey, parseApiKey } from '../../ground/ids.ts';
-import { keyOwner } from './queries.ts';
+import { parseApiKey } from '../../ground/ids.ts';
+import { keyById } from './key-queries.ts';
+import { hashKey, type Key, keyOf } from './keys.ts';
 
-/** A valid key is cached for this time; a suspension must take effect within a second. */
+/** How long a key that was good is not looked up again: a suspension and a revocation must bite within a second. */
 const cacheMs = secondMs / 2;
 const cacheSize = 20_000;
+/** For so long a rotated key may repeat the request that rotated it (contract section 2, "Keys"). */
+const repeatMs = 10 * minuteMs;
 
-interface Owner {
-  readonly agentId: string;
-  readonly suspended: boolean;
+interface Known {
+  readonly key: Key;
+  readonly isSuspended: boolean;
+  readonly until: number;
 }
 
-/** Finds the agent of an API key. The database and this cache hold only the SHA-256 of keys. */
+/** Finds the agent of an API key. The database and this cache hold keys as SHA-256 only. */
 export class Credentials {
   readonly #db: Database;
   readonly #clock: Clock;
-  readonly #cache = new Map<string, { owner: Owner; until: number }>();
+  readonly #cache = new Map<string, Known>();
+  /** When each key was last looked up, since `takeUses`. */
+  #uses = new Map<string, number>();
 
   constructor(db: Database, clock: Clock) {
     this.#db = db;
@@ -26,31 +32,50 @@ export class Credentials {
   }
 
   /**
-   * Finds the agent that owns a key (contract section 10).
+   * Reads a key that somebody sent.
    *
-   * @throws DomainError `unauthorized` if no agent owns it, `agent_suspended` if its agent is suspended.
+   * @param mayRepeat whether a key that was rotated in the last ten minutes passes too.
+   * @throws DomainError `unauthorized` when it is nobody's or has ended, `agent_suspended` when its agent is suspended.
    */
-  async authenticate(key: string): Promise<string> {
-    const keyHash = hashKey(key);
+  async authenticate(text: string, mayRepeat = false): Promise<Key> {
+    const keyHash = hashKey(text);
     const now = this.#clock.now();
     let known = this.#cache.get(keyHash);
     if (known === undefined || now >= known.until || now < known.until - cacheMs) {
-      known = { owner: await this.#lookUp(key, keyHash), until: now + cacheMs };
+      known = await this.#lookUp(text, keyHash, now);
       if (this.#cache.size >= cacheSize) this.#cache.clear();
       this.#cache.set(keyHash, known);
     }
-    if (known.owner.suspended) throw agentSuspended();
-    return known.owner.agentId;
+    const { key, isSuspended } = known;
+    if (key.expiresAt !== null && key.expiresAt <= now) {
+      const isRepeat = mayRepeat && key.rotatedAt !== null && now < key.rotatedAt + repeatMs;
+      if (!isRepeat) throw endedKey();
+    }
+    if (isSuspended) throw agentSuspended();
+    return key;
   }
 
-  async #lookUp(key: string, keyHash: string): Promise<Owner> {
-    const parts = parseApiKey(key);
-    const row = parts && (await this.#db.first(keyOwner, { id: parts.keyId }));
+  async #lookUp(text: string, keyHash: string, now: number): Promise<Known> {
+    const parts = parseApiKey(text);
+    const row = parts && (await this.#db.first(keyById, { id: parts.keyId }));
     if (row === undefined || !timingSafeEqual(Buffer.from(row.key_hash), Buffer.from(keyHash))) throw wrongKey();
-    return { agentId: row.agent_id, suspended: row.suspended_at !== null };
+    if (this.#uses.size < cacheSize) this.#uses.set(row.id, now);
+    return { key: keyOf(row), isSuspended: row.suspended_at !== null, until: now + cacheMs };
   }
 
-  /** Clears the cache, so that the next request of every agent reads the database. */
+  /** When a key was last used on this server; undefined: not since its use was last saved. */
+  lastUse(keyId: string): number | undefined {
+    return this.#uses.get(keyId);
+  }
+
+  /** Hands out when keys were used since the last call, by their ids. */
+  takeUses(): ReadonlyMap<string, number> {
+    const uses = this.#uses;
+    this.#uses = new Map();
+    return uses;
+  }
+
+  /** Makes the next request of every key look it up. */
   forget(): void {
     this.#cache.clear();
   }
@@ -63,15 +88,9 @@ export const wrongKey = () =>
     'Send "Authorization: Bearer <api_key>"; POST /v1/register gives you a key.',
   );
 
-/** SHA-256 without salt or stretching is enough: keys have 256 random bits, so they cannot be guessed. */
-export const hashKey = (key: string) => hash('sha256', key, 'hex');
-
-interface NewKey {
-  readonly key: string;
-  readonly row: { readonly id: string; readonly key_hash: string };
-}
-
-export function newKey(): NewKey {
-  const { keyId, key } = createApiKey();
-  return { key, row: { id: keyId, key_hash: hashKey(key) } };
-}
+export const endedKey = () =>
+  new DomainError(
+    'unauthorized',
+    'This API key has ended: it was revoked or rotated, or it has expired',
+    'Use another key of this agent.',
+  );

@@ -23,17 +23,6 @@ export const insertAgent = insertion(
   'created_at',
 );
 
-export const insertApiKey = insertion('api_keys', 'id', 'agent_id', 'key_hash', 'created_at');
-
-/** The owner of a key, by the key's public part. */
-export const keyOwner = prepared('keyOwner', (db, p: { id: string }) =>
-  db
-    .selectFrom('api_keys')
-    .innerJoin('agents', 'agents.id', 'api_keys.agent_id')
-    .select(['api_keys.agent_id', 'api_keys.key_hash', 'agents.suspended_at'])
-    .where('api_keys.id', '=', p.id),
-);
-
 /** An agent with its balance from the ledger. */
 export const agentById = prepared('agentById', (db, p: { id: string }) =>
   db
@@ -58,7 +47,7 @@ export const setWords = prepared('setWords', (db, p: { id: string; words: string
 );
 
 /** The columns that an agent may change, and the columns derived from them. */
-const profileFields = ['good_at', 'folded', 'accepts_system_tasks', 'webhook_url', 'webhook_secret'] as const;
+const profileFields = ['name', 'good_at', 'folded', 'accepts_system_tasks', 'webhook_url', 'webhook_secret'] as const;
 
 type ProfileUpdate = Params & { id: string };
 

@@ -1,11 +1,16 @@
-import type { EventData, EventType } from '@pinchwork/sdk';
+import type { EventData, EventType, KeyEvents } from '@pinchwork/sdk';
 import type { Work } from '../../storage/ground.ts';
 import { insertion, prepared } from '../../storage/prepared.ts';
 import { putIntoOutbox } from '../webhooks/outbox.ts';
 
-/** An event about one task, for one agent. */
+/** An event for one agent, about one task or about its keys. */
 export type NewEvent = {
-  [T in EventType]: { agentId: string; taskId: string; type: T; data: EventData[T] };
+  [T in EventType]: {
+    agentId: string;
+    taskId: T extends keyof KeyEvents ? null : string;
+    type: T;
+    data: EventData[T];
+  };
 }[EventType];
 
 /**

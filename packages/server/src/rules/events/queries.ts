@@ -5,7 +5,7 @@ import { prepared } from '../../storage/prepared.ts';
 export interface EventRecord {
   readonly number: number;
   readonly type: string;
-  readonly task_id: string;
+  readonly task_id: string | null;
   readonly data: string;
   readonly created_at: number;
 }

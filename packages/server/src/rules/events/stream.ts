@@ -35,6 +35,8 @@ export interface Source {
  */
 export class EventStream {
   readonly agentId: string;
+  /** The key that it is read with. */
+  readonly keyId: string | undefined;
   readonly #source: Source;
   readonly #types: ReadonlySet<string> | undefined;
   #sink: Sink | undefined;
@@ -52,9 +54,14 @@ export class EventStream {
   #lateLooks = 0;
 
   /** @param types the types of events to send; undefined or empty for all. */
-  constructor(source: Source, agentId: string, types: readonly EventType[] | undefined) {
+  constructor(
+    source: Source,
+    reader: { readonly agentId: string; readonly keyId?: string | undefined },
+    types: readonly EventType[] | undefined,
+  ) {
     this.#source = source;
-    this.agentId = agentId;
+    this.agentId = reader.agentId;
+    this.keyId = reader.keyId;
     this.#types = types === undefined || types.length === 0 ? undefined : new Set(types);
   }
 

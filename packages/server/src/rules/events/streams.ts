@@ -13,6 +13,8 @@ const mostReads = 4;
 
 /** The request for a stream. */
 interface StreamRequest {
+  /** The key that the stream is read with; undefined: it ends with none. */
+  readonly keyId?: string | undefined;
   /** Number of the last event that the reader knows; undefined to begin with the next event. */
   readonly after?: number | undefined;
   readonly types?: readonly EventType[] | undefined;
@@ -61,8 +63,8 @@ export class EventStreams {
    * @throws DomainError `too_many_streams` above `maxStreamsPerAgent`, `agent_suspended`, `overloaded` above the
    *   server's maximum.
    */
-  async open(agentId: string, { after, types }: StreamRequest): Promise<OpenStream> {
-    const stream = new EventStream(this.#source, agentId, types);
+  async open(agentId: string, { after, types, keyId }: StreamRequest): Promise<OpenStream> {
+    const stream = new EventStream(this.#source, { agentId, keyId }, types);
     this.#add(stream);
     try {
       const bounds = await this.#ctx.db.one(streamBounds, { agent_id: agentId });
@@ -90,6 +92,11 @@ export class EventStreams {
   /** Ends the streams of an agent that has been suspended. */
   bar(agentId: string): void {
     for (const stream of this.#byAgent.get(agentId) ?? []) stream.end();
+  }
+
+  /** Ends the streams that are read with a key that has ended. */
+  barKey(agentId: string, keyId: string): void {
+    for (const stream of this.#byAgent.get(agentId) ?? []) if (stream.keyId === keyId) stream.end();
   }
 
   /** Must be called once a second: logs failed reads, and calls `look` of each stream. */

@@ -14,6 +14,12 @@ export interface Open {
   readonly streams: EventStreams;
 }
 
+/** Ends the long polls and streams of a key on this server. */
+export function barKey({ watch, streams }: Open, agentId: string, keyId: string): void {
+  watch.barKey(agentId, keyId);
+  streams.barKey(agentId, keyId);
+}
+
 /** Ends the long polls and streams of an agent on this server. */
 export function bar({ watch, streams }: Open, agentId: string): void {
   watch.bar(agentId);

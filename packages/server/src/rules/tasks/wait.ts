@@ -1,14 +1,12 @@
 import { secondMs } from '../../ground/clock.ts';
 import type { Ground } from '../../storage/ground.ts';
-import { agentSuspended } from '../../ground/errors.ts';
 import type { TaskRow } from './queries.ts';
 import { taskById } from './queries.ts';
-import type { Subscription, TaskWatch } from './watch.ts';
+import type { Subscription, TaskWatch, Waiter } from './watch.ts';
 
 /** A request that waits for a task to change. */
-interface Wait {
+interface Wait extends Waiter {
   readonly taskId: string;
-  readonly agentId: string;
   /** The longest wait; limited to `maxWaitSeconds`. */
   readonly seconds: number;
   /** Aborted when the caller no longer listens. */
@@ -22,14 +20,14 @@ type WaitContext = Ground & { readonly watch: TaskWatch };
  * connection while it waits.
  *
  * @returns the task as it is then; undefined if it does not exist.
- * @throws DomainError `agent_suspended` if the agent is suspended during the wait.
+ * @throws DomainError `agent_suspended`, `unauthorized` if the agent is suspended or its key ends during the wait.
  */
 export async function waitForTask(
   ctx: WaitContext,
-  { taskId, agentId, seconds, signal }: Wait,
+  { taskId, agentId, keyId, seconds, signal }: Wait,
   settled: (task: TaskRow) => boolean,
 ): Promise<TaskRow | undefined> {
-  const subscription = ctx.watch.subscribe(taskId, agentId);
+  const subscription = ctx.watch.subscribe(taskId, { agentId, keyId });
   const time = { isUp: false };
   // A timer, not a comparison of times, so that a clock that is set back does not make the wait longer.
   const cancel = ctx.clock.after(Math.min(seconds, ctx.config.maxWaitSeconds) * secondMs, () => {
@@ -39,7 +37,7 @@ export async function waitForTask(
   try {
     for (;;) {
       const task = await ctx.db.first(taskById, { id: taskId });
-      if (subscription.barred) throw agentSuspended();
+      if (subscription.refusal !== undefined) throw subscription.refusal;
       if (task === undefined || settled(task) || time.isUp || isOver(ctx, subscription, signal)) return task;
       subscription.seen = task.version;
       await subscription.changed(signal);

@@ -1,3 +1,13 @@
+import { agentSuspended, type DomainError } from '../../ground/errors.ts';
+import { endedKey } from '../agents/credentials.ts';
+
+/** The agent that waits. */
+export interface Waiter {
+  readonly agentId: string;
+  /** The key that it waits with; undefined: it needs none. */
+  readonly keyId: string | undefined;
+}
+
 /** Maximum number of waiting requests. Further ones are answered at once with the current state. */
 const mostWaiters = 20_000;
 
@@ -19,8 +29,8 @@ export class TaskWatch {
   }
 
   /** Subscribes an agent to changes of a task. Call it before reading the task, so that no change is missed. */
-  subscribe(taskId: string, agentId: string): Subscription {
-    const subscription = new Subscription(() => {
+  subscribe(taskId: string, { agentId, keyId }: Waiter): Subscription {
+    const subscription = new Subscription(keyId, () => {
       if (!remove(this.#byTask, taskId, subscription)) return;
       remove(this.#byAgent, agentId, subscription);
       this.#count--;
@@ -47,7 +57,14 @@ export class TaskWatch {
 
   /** Ends the waits of an agent that has been suspended. */
   bar(agentId: string): void {
-    for (const subscription of this.#byAgent.get(agentId) ?? []) subscription.bar();
+    for (const subscription of this.#byAgent.get(agentId) ?? []) subscription.bar(agentSuspended());
+  }
+
+  /** Ends the waits that were begun with a key that has ended. */
+  barKey(agentId: string, keyId: string): void {
+    for (const subscription of this.#byAgent.get(agentId) ?? []) {
+      if (subscription.keyId === keyId) subscription.bar(endedKey());
+    }
   }
 
   /** Wakes all requests, and lets no further one wait. */
@@ -81,10 +98,13 @@ export class Subscription {
   readonly #remove: () => void;
   #woken = false;
   #ended = false;
-  #barred = false;
+  #refusal: DomainError | undefined;
   #resolve: (() => void) | undefined;
+  /** The key that it was begun with. */
+  readonly keyId: string | undefined;
 
-  constructor(remove: () => void) {
+  constructor(keyId: string | undefined, remove: () => void) {
+    this.keyId = keyId;
     this.#remove = remove;
   }
 
@@ -93,14 +113,15 @@ export class Subscription {
     this.#resolve?.();
   }
 
-  /** Wakes the request, which must be refused, because its agent was suspended. */
-  bar(): void {
-    this.#barred = true;
+  /** Wakes the request, which must be refused. */
+  bar(refusal: DomainError): void {
+    this.#refusal = refusal;
     this.wake();
   }
 
-  get barred(): boolean {
-    return this.#barred;
+  /** Why the wait must not be answered any more; undefined: it may. */
+  get refusal(): DomainError | undefined {
+    return this.#refusal;
   }
 
   /**

@@ -4,6 +4,7 @@ import type { Generated, GeneratedAlways } from 'kysely';
 export interface AgentTables {
   agents: AgentsTable;
   api_keys: ApiKeysTable;
+  key_spending: KeySpendingTable;
   agent_tags: AgentTagsTable;
   agent_words: AgentWordsTable;
   word_counts: WordCountsTable;
@@ -53,12 +54,33 @@ interface AgentsTable {
 }
 
 interface ApiKeysTable {
-  /** The public part of the key. */
+  /** The public part of the key, with the prefix of key ids. */
   id: string;
   agent_id: string;
   /** SHA-256 of the whole key, in hex. */
   key_hash: string;
+  /** What the agent calls it. */
+  name: string;
+  /** With commas between them, in the order of the sdk. */
+  scopes: string;
+  max_credits_per_task: number | null;
+  max_credits_per_day: number | null;
+  /** The id under which its spending is counted: a key that takes the place of another has the id of that one. */
+  budget_id: string;
   created_at: number;
+  /** When it ends or ended: its expiry, its revocation, or the end of the overlap after it was rotated. */
+  expires_at: number | null;
+  rotated_at: number | null;
+  /** To some minutes (`jobs/key-use.ts`). */
+  last_used_at: number | null;
+}
+
+/** What tasks posted with a key held, by the moment at which they were posted. Rows of the last day are kept. */
+interface KeySpendingTable {
+  agent_id: string;
+  at: number;
+  budget_id: string;
+  amount: number;
 }
 
 /** How many tasks an agent has done under each tag, and how they were rated. */

@@ -24,7 +24,8 @@ interface EventsTable {
   agent_id: string;
   number: number;
   type: string;
-  task_id: string;
+  /** Null where the event is about no task. */
+  task_id: string | null;
   data: string;
   created_at: number;
 }

@@ -1,10 +1,12 @@
 import type { AdminAction, ReportStatus } from '@pinchwork/sdk';
+import type { Generated } from 'kysely';
 
 /** Data of the server and its operator. */
 export interface OperationTables {
   meta: MetaTable;
   reports: ReportsTable;
   admin_actions: AdminActionsTable;
+  invites: InvitesTable;
   idempotency_keys: IdempotencyKeysTable;
   rate_windows: RateWindowsTable;
 }
@@ -35,6 +37,19 @@ interface AdminActionsTable {
   before: string;
   after: string;
   created_at: number;
+}
+
+interface InvitesTable {
+  id: string;
+  /** SHA-256 of the code, in hex. */
+  code_hash: string;
+  /** What an agent that registers with it starts with; null: as any new agent. */
+  credits: number | null;
+  uses: number;
+  used: Generated<number>;
+  created_at: number;
+  expires_at: number | null;
+  revoked_at: number | null;
 }
 
 interface IdempotencyKeysTable {

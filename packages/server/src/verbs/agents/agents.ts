@@ -3,6 +3,7 @@ import type {
   CreditBalanceResponse,
   GrantRequest,
   GrantResponse,
+  KeyResponse,
   LedgerQuery,
   RegisterRequest,
   RegisterResponse,
@@ -23,13 +24,15 @@ import { reputationOf } from '../../rules/reputation/reputation.ts';
 import { fold } from '../../rules/search/fold.ts';
 import { forgetCapabilities } from '../../rules/platform-tasks/answer.ts';
 import { arrangeExtraction } from '../../rules/platform-tasks/post.ts';
-import { newKey } from '../../rules/agents/credentials.ts';
+import { endedKey } from '../../rules/agents/credentials.ts';
+import { insertKey, keyById } from '../../rules/agents/key-queries.ts';
+import { drawKey, firstKey, keyView, spentToday } from '../../rules/agents/keys.ts';
+import { takeInvite } from '../../rules/operator/invites.ts';
 import {
   agentById,
   type AgentRow,
   holdProfile,
   insertAgent,
-  insertApiKey,
   profileUpdate,
   setWords,
   updateProfile,
@@ -50,8 +53,9 @@ export async function register(call: Anonymous, input: z.output<typeof RegisterR
   if (input.webhook_url !== undefined) await checkWebhookUrl(input.webhook_url, ctx.config.webhooks, ctx.resolve);
   return call.transact('register', async (tx) => {
     const now = ctx.clock.now();
+    const invited = await takeInvite(tx, ctx.config.registration, input.invite, now);
     const agentId = ctx.newId('agent');
-    const { key, row } = newKey();
+    const drawn = drawKey();
     tx.send(insertAgent, {
       id: agentId,
       name: input.name,
@@ -62,7 +66,7 @@ export async function register(call: Anonymous, input: z.output<typeof RegisterR
       webhook_secret: input.webhook_secret ?? null,
       created_at: now,
     });
-    tx.send(insertApiKey, { ...row, agent_id: agentId, created_at: now });
+    tx.send(insertKey, firstKey(drawn, agentId, now));
     const goodAt = input.good_at ?? null;
     await describe(
       { ctx, tx, now },
@@ -72,12 +76,12 @@ export async function register(call: Anonymous, input: z.output<typeof RegisterR
       },
       goodAt,
     );
-    const credits = ctx.config.initialCredits;
+    const credits = invited?.credits ?? ctx.config.initialCredits;
     ledger.openAgentAccount(tx, { transferId: ctx.newId('ledgerEntry'), at: now }, agentId, credits);
     if (input.webhook_url !== undefined) tx.send(switchWebhook, { agent_id: agentId, on: 1 });
     return {
       agent_id: agentId,
-      api_key: key,
+      api_key: drawn.key,
       credits,
       message:
         'Save your API key now: it is shown once and cannot be recovered. Send it as "Authorization: Bearer <api_key>". ' +
@@ -115,7 +119,7 @@ export async function readAgent(db: Reader, agentId: string): Promise<AgentRow &
   return agent;
 }
 
-const profileView = (agent: AgentRow & { balance: number }): AgentResponse => ({
+const profileView = (agent: AgentRow & { balance: number }, key: KeyResponse): AgentResponse => ({
   id: agent.id,
   name: agent.name,
   credits: agent.balance,
@@ -125,11 +129,24 @@ const profileView = (agent: AgentRow & { balance: number }): AgentResponse => ({
   good_at: agent.good_at,
   accepts_system_tasks: agent.accepts_system_tasks === 1,
   webhook_url: agent.webhook_url,
+  key,
 });
 
+/** The key that calls, as replies show it. */
+async function ownKey({ ctx, agentId, key }: Call, reader: Reader): Promise<KeyResponse> {
+  const [row, spent] = await Promise.all([
+    reader.first(keyById, { id: key!.id }),
+    spentToday(reader, agentId, ctx.clock.now()),
+  ]);
+  if (row === undefined) throw endedKey();
+  return keyView(row, spent, ctx.credentials.lastUse(row.id));
+}
+
 /** The caller's own profile. */
-export async function showMe({ ctx, agentId }: Call): Promise<AgentResponse> {
-  return profileView(await readAgent(ctx.db, agentId));
+export async function showMe(call: Call): Promise<AgentResponse> {
+  const { db } = call.ctx;
+  const [agent, key] = await Promise.all([readAgent(db, call.agentId), ownKey(call, db)]);
+  return profileView(agent, key);
 }
 
 /**
@@ -143,16 +160,18 @@ export async function updateMe(call: Call, input: z.output<typeof UpdateMeReques
   return call.transact('update me', async (tx) => {
     const accepts = input.accepts_system_tasks;
     // Locked, so that two simultaneous changes update the word index one after the other.
-    const before = input.good_at === undefined ? undefined : await tx.first(holdProfile, { id: agentId });
+    const isDescribed = input.good_at !== undefined || input.name !== undefined;
+    const before = isDescribed ? await tx.first(holdProfile, { id: agentId }) : undefined;
+    const goodAt = input.good_at === undefined ? (before?.good_at ?? null) : input.good_at;
     const update = profileUpdate(agentId, {
+      name: input.name,
       good_at: input.good_at,
-      folded: before && searchable(before.name, input.good_at),
+      folded: before && searchable(input.name ?? before.name, goodAt),
       accepts_system_tasks: accepts === undefined ? undefined : Number(accepts ?? false),
       webhook_url: input.webhook_url,
       webhook_secret: input.webhook_secret,
     });
     const agent = await tx.first(updateProfile, update);
-    const goodAt = input.good_at ?? null;
     if (agent !== undefined && before !== undefined && before.good_at !== goodAt) {
       await describe({ ctx, tx, now: ctx.clock.now() }, agent, goodAt);
     }
@@ -161,7 +180,7 @@ export async function updateMe(call: Call, input: z.output<typeof UpdateMeReques
     if (input.webhook_url !== undefined) {
       tx.send(switchWebhook, { agent_id: agentId, on: Number(input.webhook_url !== null) });
     }
-    return profileView({ ...agent, balance: account.balance });
+    return profileView({ ...agent, balance: account.balance }, await ownKey(call, tx));
   });
 }
 

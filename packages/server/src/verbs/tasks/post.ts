@@ -2,6 +2,7 @@ import { type CreateTaskRequest, type CreateTaskResponse, isAwaited, type TaskRe
 import type { z } from 'zod';
 import { deadlineAfter, hourMs, minuteMs, wireTime } from '../../ground/clock.ts';
 import { type Call, OtherSuccess } from '../context.ts';
+import { checkBudget, spend } from '../../rules/agents/keys.ts';
 import { accountBalance } from '../../rules/ledger/queries.ts';
 import { arrangeMatching } from '../../rules/platform-tasks/post.ts';
 import { insertTask } from '../../rules/tasks/inserts.ts';
@@ -17,7 +18,8 @@ const defaultCredits = 50;
  * Posts a task and moves its `max_credits` to escrow (contract sections 2 and 4).
  *
  * @param wait seconds to wait for the task to be delivered or to end; undefined to answer at once.
- * @throws DomainError `insufficient_credits` if the poster's balance is below `max_credits`.
+ * @throws DomainError `insufficient_credits` if the poster's balance is below `max_credits`, `budget_exceeded` if the
+ *   key's budget does not cover it.
  */
 export async function createTask(
   call: Call,
@@ -41,6 +43,8 @@ function post(call: Call, input: Omit<z.output<typeof CreateTaskRequest>, 'wait'
     const now = ctx.clock.now();
     const work = { ctx, tx, now };
     const { need, deadline_minutes } = input;
+    const max_credits = input.max_credits ?? defaultCredits;
+    if (call.key !== undefined) await checkBudget(tx, call.key, max_credits, now);
     const deadline_at = deadline_minutes === undefined ? null : deadlineAfter(now, deadline_minutes * minuteMs);
     const task = await tx.first(insertTask, {
       id: ctx.newId('task'),
@@ -48,7 +52,7 @@ function post(call: Call, input: Omit<z.output<typeof CreateTaskRequest>, 'wait'
       need,
       context: input.context ?? null,
       tags: JSON.stringify(input.tags ?? []),
-      max_credits: input.max_credits ?? defaultCredits,
+      max_credits,
       fee_ppm: ctx.config.platformFeePpm,
       created_at: now,
       expires_at: deadlineAfter(now, ctx.config.taskExpireHours * hourMs),
@@ -59,9 +63,9 @@ function post(call: Call, input: Omit<z.output<typeof CreateTaskRequest>, 'wait'
     if (task === undefined) throw new Error('The insert returned no task');
     await arrangeMatching(work, { ...task, need });
     await moveCreditsAndRecord(work, 'post', task, { actorId: agentId, workerId: null });
+    if (call.key !== undefined) await spend(tx, call.key, max_credits, now);
     const { balance } = await tx.one(accountBalance, { id: agentId });
-    const { id: task_id, status, max_credits } = task;
-    return { task_id, status, need, max_credits, balance, deadline: wireTime(deadline_at) };
+    return { task_id: task.id, status: task.status, need, max_credits, balance, deadline: wireTime(deadline_at) };
   });
 }
 

@@ -31,19 +31,21 @@ export async function showTask(call: Call, taskId: string, waitSeconds?: number)
   const task = await readOwn(ctx, agentId, taskId);
   if (waitSeconds === undefined || isEnded(task.status)) return show(ctx, task, agentId);
   const moved = (now: TaskRow) => now.version !== task.version;
-  const then = await waitForTask(ctx, { taskId, agentId, seconds: waitSeconds, signal: call.signal }, moved);
+  const then = await waitForTask(ctx, { ...waiter(call), taskId, seconds: waitSeconds }, moved);
   // A worker that lost the task during the wait may not see it any more.
   if (then === undefined || !maySee(then, agentId)) throw taskNotFound();
   return show(ctx, then, agentId);
 }
+
+const waiter = ({ agentId, key, signal }: Call) => ({ agentId, keyId: key?.id, signal });
 
 const show = async ({ db }: Context, task: TaskRow, agentId: string) => taskView(await withTexts(db, task), agentId);
 
 /** Waits until a new task is delivered, has ended, or the time is up. @returns the task as it is then. */
 export async function awaitResult(call: Call, taskId: string, waitSeconds: number): Promise<TaskResponse> {
   const isDone = ({ status }: TaskRow) => isAwaited(status);
-  const { ctx, agentId, signal } = call;
-  const task = await waitForTask(ctx, { taskId, agentId, seconds: waitSeconds, signal }, isDone);
+  const { ctx, agentId } = call;
+  const task = await waitForTask(ctx, { ...waiter(call), taskId, seconds: waitSeconds }, isDone);
   if (task === undefined) throw taskNotFound();
   return taskView(task, agentId);
 }

@@ -27,7 +27,7 @@ describe('web pages of other origins', () => {
     expect(asked.status).toBe(204);
     expect(asked.headers).toMatchObject({
       'access-control-allow-origin': 'https://app.example',
-      'access-control-allow-methods': 'GET, POST, PATCH',
+      'access-control-allow-methods': 'GET, POST, PATCH, DELETE',
     });
     expect(asked.headers['access-control-allow-headers']).toContain('Idempotency-Key');
     expect(asked.headers['access-control-allow-credentials']).toBeUndefined();

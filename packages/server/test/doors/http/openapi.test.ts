@@ -190,6 +190,14 @@ aims.redeliver = async () => {
   return { path: { id: await makeDelivery(owner, cast.worker) }, key: owner.key };
 };
 about('showAgent', workerKey, async () => ({ id: cast.worker.id }));
+const registered = () => market.register('owner of keys');
+about('changeAgent', workerKey, async () => ({ id: (await registered()).id }));
+about('revokeInvite', workerKey, async () => ({ id: (await market.admin.post('/v1/admin/invites')).body.invite_id }));
+aims.rotateKey = async () => ({ path: {}, key: (await registered()).key });
+aims.revokeKey = async () => {
+  const owner = await registered();
+  return { path: { id: (await owner.post('/v1/me/keys', { name: 'spare' })).body.key_id }, key: owner.key };
+};
 about('decideReport', workerKey, async () => {
   const { id } = await posted();
   return { id: (await cast.worker.post(`/v1/tasks/${id}/report`, { reason: 'Spam' })).body.report_id as string };
@@ -227,7 +235,7 @@ describe('every example of the document does what it promises', () => {
     const endpoint: Endpoint = endpoints[name];
     const operation = document.paths[shown(endpoint.path)][endpoint.method.toLowerCase()] as Json;
     if (endpoint.isStream) return expectStream(name, operation);
-    for (const type of endpoint.method === 'GET'
+    for (const type of operation.requestBody === undefined
       ? ['application/json', 'text/markdown']
       : Object.keys(operation.requestBody.content as Json)) {
       const reply = await sendExample(name, type);

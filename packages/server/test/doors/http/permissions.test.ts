@@ -11,7 +11,7 @@ import { adminKey, type Agent, deadWebhook, makeDelivery, Market, postTask } fro
  */
 const page = readFileSync(new URL('../../../../../docs/permissions.md', import.meta.url), 'utf8');
 
-const roles = ['none', 'wrong key', 'stranger', 'poster', 'worker', 'suspended', 'admin'] as const;
+const roles = ['none', 'wrong key', 'stranger', 'poster', 'worker', 'suspended', 'read alone', 'admin'] as const;
 type Role = (typeof roles)[number];
 type EndpointName = keyof typeof endpoints;
 
@@ -56,7 +56,9 @@ const isAboutTask = ({ path }: Endpoint) => path.startsWith('/v1/tasks/:id');
 
 interface Cast {
   readonly market: Market;
-  readonly agents: Readonly<Record<Exclude<Role, 'none' | 'wrong key' | 'admin'>, Agent>>;
+  readonly agents: Readonly<Record<Exclude<Role, 'none' | 'wrong key' | 'read alone' | 'admin'>, Agent>>;
+  /** A key of the poster with the scope `read` alone. */
+  readonly readAlone: string;
   /** Who lets the question, the report and the rest be there that a route may be about. */
   readonly asker: Agent;
 }
@@ -73,7 +75,8 @@ async function assemble(market: Market): Promise<Cast> {
     await market.admin.post('/v1/admin/credits/grant', { agent_id: id, amount: 1_000_000 });
   }
   await market.admin.post('/v1/admin/agents/suspend', { agent_id: agents.suspended.id, suspended: true });
-  return { market, agents, asker };
+  const { body } = await agents.poster.post('/v1/me/keys', { name: 'reader', scopes: ['read'] });
+  return { market, agents, asker, readAlone: body.api_key };
 }
 
 /** A task in a state, that the worker has or had a claim on in every one, with a question that nobody has answered. */
@@ -114,6 +117,11 @@ const bodies: Record<EndpointName, object | undefined> = {
   sendMessage: { message: 'Nearly done' },
   showMe: undefined,
   updateMe: {},
+  listKeys: undefined,
+  createKey: { name: 'another' },
+  revokeKey: undefined,
+  // The keys go on working for the tests after this one.
+  rotateKey: { overlap_minutes: 1_440 },
   showStats: undefined,
   listTrust: undefined,
   showCredits: undefined,
@@ -127,6 +135,10 @@ const bodies: Record<EndpointName, object | undefined> = {
   showCapabilities: undefined,
   grantCredits: { agent_id: '{agent}', amount: 1 },
   suspendAgent: { agent_id: '{agent}', suspended: false },
+  changeAgent: {},
+  listInvites: undefined,
+  createInvite: {},
+  revokeInvite: undefined,
   audit: undefined,
   listReports: undefined,
   decideReport: { status: 'resolved' },
@@ -143,16 +155,23 @@ async function aim(cast: Cast, name: EndpointName, state: TaskStatus | undefined
     return path.replace(':id', id).replace(':question_id', question);
   }
   if (name === 'redeliver') return path.replace(':id', await makeDelivery(cast.agents.poster, cast.asker));
-  if (name === 'showAgent') return path.replace(':id', cast.asker.id);
+  if (name === 'showAgent' || name === 'changeAgent') return path.replace(':id', cast.asker.id);
+  if (name === 'revokeKey') {
+    return path.replace(':id', (await cast.agents.poster.post('/v1/me/keys', { name: 'spare' })).body.key_id);
+  }
+  if (name === 'revokeInvite') {
+    return path.replace(':id', (await cast.market.admin.post('/v1/admin/invites')).body.invite_id);
+  }
   const task = await postTask(cast.asker, { max_credits: 1 });
   if (name !== 'decideReport') return path;
   const { body } = await cast.asker.post(`/v1/tasks/${task}/report`, { reason: 'Spam' });
   return path.replace(':id', body.report_id);
 }
 
-function authorization({ agents }: Cast, role: Role): Record<string, string> {
+function authorization({ agents, readAlone }: Cast, role: Role): Record<string, string> {
   if (role === 'none') return {};
-  const key = role === 'admin' ? adminKey : role === 'wrong key' ? 'pwk-wrong' : agents[role].key;
+  const others = { admin: adminKey, 'wrong key': 'pwk-wrong', 'read alone': readAlone };
+  const key = role in others ? others[role as keyof typeof others] : agents[role as keyof typeof agents].key;
   return { authorization: `Bearer ${key}` };
 }
 

@@ -50,9 +50,11 @@ async function inBothFormats(key: string, method: Method, url: string, body?: ob
 
 describe('every reply says the same in Markdown and in JSON', () => {
   it.each(hostileTexts)('with %j in every text', async (text) => {
-    const agent = await market.register(text, { good_at: text });
+    // A name must not hold marks that turn its direction.
+    const name = text.replaceAll('\u202e', '');
+    const agent = await market.register(name === '' ? 'agent' : name, { good_at: text });
     const read = (path: string) => inBothFormats(agent.key, 'GET', path);
-    expect(await read('/v1/me')).toMatchObject({ name: text, good_at: text });
+    expect(await read('/v1/me')).toMatchObject({ name: name === '' ? 'agent' : name, good_at: text });
 
     const task = `/v1/tasks/${await postTask(agent, { need: text, context: text })}`;
     // Whoever says the same of itself has a head start.

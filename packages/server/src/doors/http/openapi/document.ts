@@ -139,7 +139,7 @@ function idempotencyKey({ idempotency }: Endpoint): Json {
       : 'The same request with the same key answers the same, and happens once, for 24 hours.',
     schema: {
       type: 'string',
-      minLength: isSealed ? limits.registerKeyLength : 1,
+      minLength: isSealed ? limits.sealedKeyLength : 1,
       maxLength: limits.idempotencyKeyLength,
     },
   };

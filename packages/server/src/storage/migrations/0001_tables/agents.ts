@@ -54,8 +54,27 @@ export async function agentTables({ run, int, real, id, clustered, heap }: StepS
     id ${id} primary key,
     agent_id ${id} not null references agents (id),
     key_hash text not null,
-    created_at ${int} not null
+    name text not null,
+    scopes text not null,
+    max_credits_per_task ${int},
+    max_credits_per_day ${int},
+    budget_id ${id} not null,
+    created_at ${int} not null,
+    expires_at ${int},
+    rotated_at ${int},
+    last_used_at ${int}
   ) ${clustered}`);
+  await run(sql`create index api_keys_by_agent on api_keys (agent_id, created_at, id)`);
+  await run(sql`create index api_keys_ending on api_keys (expires_at) where expires_at is not null`);
+
+  await run(sql`create table key_spending (
+    agent_id ${id} not null references agents (id),
+    at ${int} not null,
+    budget_id ${id} not null,
+    amount ${int} not null,
+    primary key (agent_id, at, budget_id)
+  ) ${clustered}`);
+  await run(sql`create index key_spending_by_time on key_spending (at)`);
 
   await run(sql`create table agent_tags (
     agent_id ${id} not null references agents (id),

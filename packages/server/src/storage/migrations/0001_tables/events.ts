@@ -13,7 +13,7 @@ export async function eventTables({ run, int, id, clustered }: StepSql): Promise
     agent_id ${id} not null,
     number ${int} not null,
     type text not null,
-    task_id ${id} not null,
+    task_id ${id},
     data text not null,
     created_at ${int} not null,
     primary key (agent_id, number)

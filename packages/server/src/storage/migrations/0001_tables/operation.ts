@@ -26,6 +26,19 @@ export async function operationTables({ run, int, id, clustered, heap }: StepSql
     created_at ${int} not null
   ) ${heap}`);
 
+  await run(sql`create table invites (
+    id ${id} primary key,
+    code_hash text not null,
+    credits ${int},
+    uses ${int} not null,
+    used ${int} not null default 0,
+    created_at ${int} not null,
+    expires_at ${int},
+    revoked_at ${int},
+    check (used between 0 and uses)
+  ) ${heap}`);
+  await run(sql`create unique index invites_by_code on invites (code_hash)`);
+
   await run(sql`create table idempotency_keys (
     scope ${id} not null,
     key ${id} not null,

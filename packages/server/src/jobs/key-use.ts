@@ -1,0 +1,53 @@
+import { minuteMs } from '../ground/clock.ts';
+import { Loop } from '../ground/loop.ts';
+import type { Credentials } from '../rules/agents/credentials.ts';
+import { noteUse } from '../rules/agents/key-queries.ts';
+import type { Ground } from '../storage/ground.ts';
+import type { Job } from './job.ts';
+
+const pauseMs = minuteMs;
+/** A key that is used all the time is written down so often. */
+const stepMs = 5 * minuteMs;
+/** Keys written down at a time. */
+const portion = 100;
+
+/** Writes down when keys were last used: once in some minutes for each key, not with each request. */
+export class KeyUse implements Job {
+  readonly #ground: Ground;
+  readonly #credentials: Credentials;
+  readonly #loop: Loop;
+
+  constructor(ground: Ground, credentials: Credentials) {
+    this.#ground = ground;
+    this.#credentials = credentials;
+    this.#loop = new Loop(
+      ground.clock,
+      async () => {
+        await this.save();
+        return pauseMs;
+      },
+      (error) => ground.log.warn(error, 'the last use of keys could not be written down'),
+    );
+  }
+
+  start(): void {
+    this.#loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop();
+  }
+
+  /** Writes down what is known; the loop's pass. */
+  async save(): Promise<void> {
+    const uses = [...this.#credentials.takeUses()];
+    for (let i = 0; i < uses.length; i += portion) {
+      // A transaction each: together they would take the locks of many keys in an order of their own.
+      await Promise.all(uses.slice(i, i + portion).map(([id, at]) => this.#note(id, at)));
+    }
+  }
+
+  #note(id: string, at: number): Promise<void> {
+    return this.#ground.db.transact('note key use', async (tx) => tx.send(noteUse, { id, at, before: at - stepMs }));
+  }
+}

@@ -1,0 +1,179 @@
+import {
+  type CreateKeyRequest,
+  type CreateKeyResponse,
+  type KeysResponse,
+  limits,
+  type RevokeKeyResponse,
+  type Scope,
+} from '@pinchwork/sdk';
+import type { z } from 'zod';
+import { hourMs, minuteMs } from '../../ground/clock.ts';
+import { conflict, DomainError, invalid, notFound } from '../../ground/errors.ts';
+import { endedKey } from '../../rules/agents/credentials.ts';
+import {
+  endKey,
+  holdAgent,
+  insertKey,
+  keyById,
+  type KeyRow,
+  liveKeys,
+  rotateIfLive,
+} from '../../rules/agents/key-queries.ts';
+import { drawKey, keyView, newKeyRow, readScopes, spentToday } from '../../rules/agents/keys.ts';
+import { appendEvent } from '../../rules/events/append.ts';
+import { barKey } from '../../rules/operator/suspension.ts';
+import type { Tx } from '../../storage/database.ts';
+import type { Work } from '../../storage/ground.ts';
+import type { Call, Context } from '../context.ts';
+
+const dayMs = 24 * hourMs;
+
+/** The live keys of an agent, oldest first. */
+export async function listKeys({ ctx, agentId }: Call): Promise<KeysResponse> {
+  const now = ctx.clock.now();
+  const [rows, spent] = await Promise.all([
+    ctx.db.all(liveKeys, { agent_id: agentId, now }),
+    spentToday(ctx.db, agentId, now),
+  ]);
+  const keys = rows.map((row) => keyView(row, spent, ctx.credentials.lastUse(row.id)));
+  return { keys, total: keys.length };
+}
+
+/**
+ * Makes another key for an agent. It is shown in the answer and nowhere else.
+ *
+ * @throws DomainError `invalid_request`, `scope_missing`, `conflict` when the agent has as many as it may.
+ */
+export function createKey(call: Call, input: z.output<typeof CreateKeyRequest>): Promise<CreateKeyResponse> {
+  const { ctx, agentId } = call;
+  const scopes = scopesOf(input, call.key!.scopes);
+  return call.transact('create key', async (tx) => {
+    const now = ctx.clock.now();
+    await checkCount(tx, agentId, now);
+    const { name, expires_in_days: days } = input;
+    const terms = {
+      agent_id: agentId,
+      name,
+      scopes: scopes.join(','),
+      max_credits_per_task: input.max_credits_per_task ?? null,
+      max_credits_per_day: input.max_credits_per_day ?? null,
+      expires_at: days === undefined ? null : now + days * dayMs,
+    };
+    const drawn = drawKey();
+    const row = newKeyRow(drawn, terms, now);
+    tx.send(insertKey, row);
+    await tell({ ctx, tx, now }, 'key_created', row);
+    return shown(row, new Map(), drawn.key);
+  });
+}
+
+/** The scopes of a new key: those asked for, else those of its maker, without `manage` where it has a budget. */
+function scopesOf(input: z.output<typeof CreateKeyRequest>, held: readonly Scope[]): readonly Scope[] {
+  const hasBudget = input.max_credits_per_task !== undefined || input.max_credits_per_day !== undefined;
+  if (input.scopes === undefined) {
+    const own = hasBudget ? held.filter((scope) => scope !== 'manage') : held;
+    return own.length === 0 ? ['read'] : own;
+  }
+  if (hasBudget && input.scopes.includes('manage')) {
+    throw invalid(
+      'scopes: a key with a budget can\'t have "manage"',
+      'A key with manage can make one without a budget; leave out either.',
+    );
+  }
+  const lacking = input.scopes.filter((scope) => scope !== 'read' && !held.includes(scope));
+  if (lacking.length > 0) {
+    throw new DomainError(
+      'scope_missing',
+      `This key lacks the scope ${lacking.map((scope) => `"${scope}"`).join(' and ')}, so no key that it makes can have it`,
+      'Make the key with one that has all scopes, such as your first.',
+    );
+  }
+  return input.scopes;
+}
+
+/** Holds the agent and counts its keys: they are made and ended one after the other. */
+async function checkCount(tx: Tx, agentId: string, now: number): Promise<void> {
+  await tx.first(holdAgent, { id: agentId });
+  if ((await tx.all(liveKeys, { agent_id: agentId, now })).length >= limits.keysPerAgent) {
+    throw conflict(`You have ${limits.keysPerAgent} keys already`, 'Revoke one first: DELETE /v1/me/keys/{id}.');
+  }
+}
+
+type NewRow = ReturnType<typeof newKeyRow>;
+
+const shown = (row: NewRow, spent: ReadonlyMap<string, number>, api_key: string): CreateKeyResponse => ({
+  ...keyView({ ...row, rotated_at: null, last_used_at: null }, spent, undefined),
+  api_key,
+});
+
+/** Tells an agent of one of its keys. Call it after every other change of the transaction. */
+export const tell = (
+  work: Work,
+  type: 'key_created' | 'key_revoked',
+  { agent_id, id, name }: Pick<KeyRow, 'agent_id' | 'id' | 'name'>,
+) => appendEvent(work, { agentId: agent_id, taskId: null, type, data: { key_id: id, name } });
+
+/** After the commit, refuses the next request of keys that have ended, and ends what they have open on this server. */
+export function endHere(ctx: Context, tx: Tx, agentId: string, keyIds: readonly string[]): void {
+  tx.afterCommit(() => {
+    ctx.credentials.forget();
+    for (const keyId of keyIds) barKey(ctx, agentId, keyId);
+  });
+}
+
+/**
+ * Ends a key: its requests, streams and waits, on every server within a second.
+ *
+ * @throws DomainError `not_found`, `conflict` for the last key that can make keys and does not expire.
+ */
+export function revokeKey(call: Call, keyId: string): Promise<RevokeKeyResponse> {
+  const { ctx, agentId } = call;
+  return call.transact('revoke key', async (tx) => {
+    const now = ctx.clock.now();
+    await tx.first(holdAgent, { id: agentId });
+    const keys = await tx.all(liveKeys, { agent_id: agentId, now });
+    const key = keys.find(({ id }) => id === keyId);
+    if (key === undefined) throw notFound('key');
+    const lasting = keys.filter((each) => each.expires_at === null && readScopes(each).includes('manage'));
+    if (lasting.length === 1 && lasting[0] === key) {
+      throw conflict(
+        'This is your last key with the scope "manage" and without an expiry',
+        'Make another such key first, or rotate this one: POST /v1/me/keys/rotate.',
+      );
+    }
+    tx.send(endKey, { id: keyId, at: now });
+    await tell({ ctx, tx, now }, 'key_revoked', key);
+    endHere(ctx, tx, agentId, [keyId]);
+    return { key_id: keyId, revoked: true };
+  });
+}
+
+/**
+ * Replaces the key that calls by a new one of the same terms; both share one budget. The old one ends after the overlap.
+ *
+ * @throws DomainError `unauthorized` when the key has ended, `conflict` when it was rotated before.
+ */
+export function rotateKey(call: Call, overlapMinutes: number): Promise<CreateKeyResponse> {
+  const { ctx, agentId } = call;
+  const { id } = call.key!;
+  return call.transact('rotate key', async (tx) => {
+    const now = ctx.clock.now();
+    const ends_at = now + overlapMinutes * minuteMs;
+    await tx.first(holdAgent, { id: agentId });
+    const old = await tx.first(keyById, { id });
+    if (old === undefined || (await tx.run(rotateIfLive, { id, at: now, ends_at })) === 0) {
+      if (old === undefined || (old.expires_at !== null && old.expires_at <= now)) throw endedKey();
+      throw conflict('This key has been rotated already', 'Use the key that took its place.');
+    }
+    await checkCount(tx, agentId, now);
+    const drawn = drawKey();
+    const row = newKeyRow(drawn, old, now, old.budget_id);
+    tx.send(insertKey, row);
+    await tell({ ctx, tx, now }, 'key_created', row);
+    if (overlapMinutes === 0) {
+      await tell({ ctx, tx, now }, 'key_revoked', old);
+      endHere(ctx, tx, agentId, [id]);
+    } else tx.afterCommit(() => ctx.credentials.forget());
+    return shown(row, await spentToday(tx, agentId, now), drawn.key);
+  });
+}
