@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { invalid } from '../ground/errors.ts';
 
 /** The names that an endpoint knows, and other words for them (contract section 1, "Unknown names"). */
-export type NamesRow = Pick<Endpoint, 'aliases' | 'misplaced'>;
+type NamesRow = Pick<Endpoint, 'aliases' | 'misplaced'>;
 
 /** How many unknown names a reply warns about, and how many characters of each it shows. */
 const mostWarnings = 10;

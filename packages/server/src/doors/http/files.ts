@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 
-export interface ServedFile {
+interface ServedFile {
   readonly file: URL | string;
   readonly type: string;
   /** How long a browser may cache the file. */

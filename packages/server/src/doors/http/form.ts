@@ -12,7 +12,7 @@ const pair = /^([A-Za-z_][\w-]*)=([\s\S]*)$/;
 const mostPairs = 200;
 
 /** Which names are fields of the endpoint, and which of them hold text. */
-export interface FormNames {
+interface FormNames {
   isField(name: string): boolean;
   isText(name: string): boolean;
 }

@@ -14,7 +14,7 @@ const mostTokens = 5_000;
 const mostLines = 60_000;
 
 /** The front matter of a Markdown body. */
-export interface Head {
+interface Head {
   /** The text between the first and the second line `---`, or all that follows when there is no second. */
   readonly yaml: string;
   /** The text below. Undefined: the front matter is not closed. */

@@ -37,7 +37,7 @@ const closing = new Set([0x5d, 0x7d]);
  *
  * @throws DomainError `invalid_request` for too many levels or values.
  */
-export function boundJson(text: string): void {
+function boundJson(text: string): void {
   let levels = 0;
   let values = 1;
   for (let i = 0; i < text.length; i++) {
@@ -65,7 +65,7 @@ const tooManyValues = () =>
     'Send only the fields of the endpoint.',
   );
 
-export const tooDeep = (what: string) =>
+const tooDeep = (what: string) =>
   invalid(`${what} is nested more than ${mostLevels} levels deep`, 'Send only the fields of the endpoint.');
 
 const fence = '```';

@@ -32,7 +32,7 @@ export function sendReply<T extends Reply>(
  * Whether an `Accept` header asks for JSON: it names JSON and does not prefer Markdown (contract section 1,
  * "Responses"). Most headers have no `q`, so a text search is enough for them.
  */
-export function wantsJson(accept: string | undefined): boolean {
+function wantsJson(accept: string | undefined): boolean {
   const text = accept?.toLowerCase();
   if (text?.includes('application/json') !== true) return false;
   return (

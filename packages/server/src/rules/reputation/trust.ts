@@ -31,7 +31,7 @@ const down: TrustChange = {
   next: (score) => sql<number>`${score} * ${sql.lit(1 - step)}`,
 };
 
-export interface PairParams extends Params {
+interface PairParams extends Params {
   truster: string;
   trusted: string;
   at: number;
