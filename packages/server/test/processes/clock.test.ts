@@ -15,13 +15,13 @@ import {
   settled,
 } from '../rules/webhooks/market.ts';
 
-/** What an operator's mistake, or a machine that wakes up, does to a clock; deadlines are off by it and nothing else is. */
+/** A clock can be set wrong by an operator or by a machine that wakes up. Only deadlines may shift by that. */
 onBothEngines('a clock that is set by an hour', (engine) => {
   const expectGoodBooks = async (market: Market) =>
     expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, broken: [] });
   const statusOf = async (agent: Agent, task: string) => (await agent.get(`/v1/tasks/${task}`)).body.status;
 
-  it('forward, does what is due by then; back again, brings nothing back', async () => {
+  it('forward, makes the transitions due by then; back again, undoes none of them', async () => {
     const market = await Market.fresh(engine);
     const [poster, worker] = [await market.register('poster'), await market.register('worker')];
     const due = await postTask(poster, { max_credits: 10, deadline_minutes: 30 });
@@ -49,7 +49,7 @@ onBothEngines('a clock that is set by an hour', (engine) => {
     await expectGoodBooks(market);
   });
 
-  it('back, puts deadlines off by an hour, and none comes early', async () => {
+  it('back, delays deadlines by an hour, and none comes early', async () => {
     const market = await Market.fresh(engine);
     const [poster, worker] = [await market.register('poster'), await market.register('worker')];
     const delivered = await deliverTask(poster, worker, { max_credits: 10, review_timeout_minutes: 30 });
@@ -114,7 +114,7 @@ onBothEngines('a clock that is set by an hour', (engine) => {
     await expectGoodBooks(market);
   });
 
-  it('cuts no stream off, and it goes on in its order', async () => {
+  it('does not cut streams, and they continue in order', async () => {
     const market = await Market.fresh(engine);
     const { poster, say } = await converse(market);
     const { url } = await listen(market);

@@ -15,7 +15,7 @@ const kills = Number(process.env.PINCHWORK_TEST_KILLS ?? 10);
 const clients = 8;
 
 onBothEngines('kill -9 under load', (engine) => {
-  it('loses nothing that was answered and does nothing twice', { timeout: 60_000 + kills * 10_000 }, async () => {
+  it('loses no answered request and does nothing twice', { timeout: 60_000 + kills * 10_000 }, async () => {
     console.log(`${engine.name}: ${kills} kills, seed ${testSeed}`);
     const random = new Random(testSeed);
     const server = new MortalServer(await engine.marketUrl(), {
@@ -27,7 +27,7 @@ onBothEngines('kill -9 under load', (engine) => {
     const killing = async () => {
       for (let kill = 0; kill < kills; kill++) {
         await server.untilAnswered(1 + random.below(200));
-        // Every now and then the next process does not even live to see its first request.
+        // Sometimes the next process is killed before its first request.
         await server.die(random.chance(20) ? random.below(500) : undefined);
       }
       goesOn = false;

@@ -16,7 +16,7 @@ async function twoNodes(env: Env = {}): Promise<[Client, Client]> {
 const statusAt = async (node: Client, agent: Agent) => (await node.as(agent).get('/v1/me')).status;
 
 describeOnPostgres('two nodes on one PostgreSQL database', () => {
-  it('both come up on an empty one, and serve the same agents and tasks', async () => {
+  it('both start on an empty one, and serve the same agents and tasks', async () => {
     const [one, other] = await twoNodes();
     const poster = await one.register('poster');
     const worker = await other.register('worker');
@@ -25,7 +25,7 @@ describeOnPostgres('two nodes on one PostgreSQL database', () => {
     expect((await other.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, broken: [] });
   });
 
-  it('a suspension bites within a second on the other one too, and so does its end', async () => {
+  it('a suspension and its end take effect on the other node within a second', async () => {
     const [one, other] = await twoNodes();
     const agent = await one.register();
 
@@ -57,7 +57,7 @@ describeOnPostgres('two nodes on one PostgreSQL database', () => {
     expect(status).toBe(403);
   });
 
-  it('who waits at one hears of what is done at the other', async () => {
+  it('a long poll at one node ends when the task changes at the other', async () => {
     const [one, other] = await twoNodes();
     const poster = await other.register('poster');
     const worker = await one.register('worker');
@@ -69,7 +69,7 @@ describeOnPostgres('two nodes on one PostgreSQL database', () => {
     expect(await waiting).toMatchObject({ status: 200, body: { task_id: task, status: 'delivered', result: 'Seven' } });
   });
 
-  it('who repeats a request at the other one is answered the same, and one who waits goes on waiting', async () => {
+  it('a request repeated at the other node gets the same reply, and a waiting one keeps waiting', async () => {
     const [one, other] = await twoNodes();
     const name = { name: 'poster' };
     const key = { 'idempotency-key': 'one registration' };
@@ -93,7 +93,7 @@ describeOnPostgres('two nodes on one PostgreSQL database', () => {
     expect((await other.as(poster).post('/v1/tasks', { need: 'Another' }, otherOrder)).status).toBe(422);
   });
 
-  it('a webhook that is set at one hears of what happens at both, and of nothing twice', async () => {
+  it('a webhook set at one node gets the events of both, each once', async () => {
     const [one, other] = await twoNodes({ PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true' });
     const receiver = await Receiver.open();
     const poster = await one.register('poster');

@@ -13,7 +13,7 @@ import { type Env, startServer } from '../support/process.ts';
 const races = 50;
 const initialCredits = 10_000;
 const price = 10;
-/** What a worker gets of the price: all but the fee of ten per cent. */
+/** A worker's pay: the price minus the fee of ten per cent. */
 const pay = 9;
 
 const each = <T>(count: number, work: (index: number) => Promise<T>): Promise<T[]> =>
@@ -51,7 +51,7 @@ async function register({ left, right }: Doors, name: string): Promise<Rival> {
   return { left: agent, right: right.as(agent) };
 }
 
-/** Sends each to another door, in turns. */
+/** Sends the requests to the servers in turn. */
 const inTurn = <T>(index: number, { left, right }: { left: T; right: T }): T => (index % 2 === 0 ? left : right);
 
 /** Sends two requests at once; every other time the second one first. */
@@ -185,7 +185,7 @@ onBothEngines('a race for one task has one winner', (engine) => {
     await expectCleanAudit(doors);
   });
 
-  it('fifty who pick up one task: one has it, 49 get 409', async () => {
+  it('fifty agents pick up one task: one gets it, 49 get 409', async () => {
     const doors = await open(engine);
     const poster = await register(doors, 'poster');
     const workers = await each(50, (i) => inTurn(i, doors).register(`worker ${i}`));
@@ -204,7 +204,7 @@ onBothEngines('a race for one task has one winner', (engine) => {
     await expectCleanAudit(doors);
   });
 
-  it('fifty who ask for the next of fifty tasks: each gets another one', async () => {
+  it('fifty agents ask for the next of fifty tasks: each gets a different one', async () => {
     const doors = await open(engine);
     const poster = await register(doors, 'poster');
     const workers = await each(50, (i) => inTurn(i, doors).register(`worker ${i}`));
@@ -217,7 +217,7 @@ onBothEngines('a race for one task has one winner', (engine) => {
     await expectCleanAudit(doors);
   });
 
-  it('two creates at once with one idempotency key: one task, told to both', async () => {
+  it('two concurrent creates with one idempotency key: one task, returned to both', async () => {
     const doors = await open(engine);
     const poster = await register(doors, 'poster');
 

@@ -21,7 +21,7 @@ import { type Env, ServerProcess, startServer } from '../support/process.ts';
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url));
 
-/** Starts a server that must not come up. @returns the sentence that it leaves. */
+/** Starts a server that must fail to start. @returns the sentence that it prints. */
 async function refusal(env: Env): Promise<string> {
   const server = new ServerProcess(env);
   expect({ ...(await server.ended), stdout: server.stdout }).toEqual({ code: 1, signal: null, stdout: '' });
@@ -36,7 +36,7 @@ function emptyFolder(): string {
   return folder;
 }
 
-/** Takes a port of this machine for as long as the test runs. */
+/** Occupies a port of this machine until the test ends. */
 async function takenPort(): Promise<number> {
   const server = createServer();
   onTestFinished(() => void server.close());
@@ -64,7 +64,7 @@ describe('npm start', () => {
     expect(text).toMatch(/^api_key: pwk-/m);
   });
 
-  it('opens one port on the loopback address and the files of its data, and nothing else', async () => {
+  it('opens one port on the loopback address and the files of its data, and nothing more', async () => {
     const home = emptyFolder();
     const reports = emptyFolder();
     const main = join(root, 'packages/server/src/main.ts');
@@ -117,7 +117,7 @@ describe('a second server on one SQLite file', () => {
     await client.register('still there');
   });
 
-  it('may start once the first is gone, however that went', async () => {
+  it('may start after the first has ended in any way', async () => {
     const data = await sqlite.freshUrl();
     const { server } = await startServer(data);
     await server.kill();
@@ -126,7 +126,7 @@ describe('a second server on one SQLite file', () => {
   });
 });
 
-describe('a start that can not succeed', () => {
+describe('a start that cannot succeed', () => {
   it('names PINCHWORK_PORT when the port is in use', async () => {
     const port = await takenPort();
     const sentence = await refusal({
@@ -153,7 +153,7 @@ describe('a start that can not succeed', () => {
     );
   });
 
-  it('names PINCHWORK_ADMIN_KEY when no header can carry it, and does not print it', async () => {
+  it('names PINCHWORK_ADMIN_KEY when no header can hold it, and does not print it', async () => {
     const sentence = await refusal({ PINCHWORK_ADMIN_KEY: 'open sesame' });
     expect(sentence).toContain('PINCHWORK_ADMIN_KEY');
     expect(sentence).not.toContain('sesame');
@@ -193,8 +193,8 @@ describe('a start that can not succeed', () => {
   });
 });
 
-describe('a setting that is not known', () => {
-  it('is warned of and ignored', async () => {
+describe('an unknown setting', () => {
+  it('causes a warning and is ignored', async () => {
     const { server, url } = await startServer(await sqlite.freshUrl(), { PINCHWORK_COLOUR: 'red' });
     expect(server.stderr).toContain('PINCHWORK_COLOUR');
     await new Client(url).register();
@@ -202,7 +202,7 @@ describe('a setting that is not known', () => {
 });
 
 onBothEngines('a database that a newer program has changed', (engine) => {
-  it('is not touched by an older one, which says what it needs', async () => {
+  it('is not changed by an older one, which says what version it needs', async () => {
     const database = await engine.freshUrl();
     const { server } = await startServer(database);
     await server.kill();

@@ -8,7 +8,7 @@ import { type ServerProcess, startServer } from '../support/process.ts';
 import { Proxy } from '../support/proxy.ts';
 import { until } from '../support/receiver.ts';
 
-/** An operator's patience: after this, whoever sent SIGTERM sends SIGKILL. */
+/** How long an operator waits after SIGTERM before sending SIGKILL. */
 const patienceMs = 10_000;
 
 async function expectGoodEnd(server: ServerProcess): Promise<void> {
@@ -26,7 +26,7 @@ async function expectEnd(server: ServerProcess): Promise<void> {
   }
 }
 
-/** A sender who has sent the head of a request, but not all of its body. */
+/** A client that has sent the headers of a request, but not its whole body. */
 async function halfSent(url: string, agent: Agent): Promise<{ socket: Socket; finish: () => Promise<string> }> {
   const body = JSON.stringify({ need: 'Sent in two parts' });
   const { hostname, port } = new URL(url);
@@ -74,8 +74,8 @@ async function untilDeaf(url: string): Promise<void> {
   while (await accepts());
 }
 
-onBothEngines('a server that is told to stop', (engine) => {
-  it('answers who waits, finishes what is half sent, takes nothing new, and ends with code 0', async () => {
+onBothEngines('a stopping server', (engine) => {
+  it('answers long polls, finishes half-sent requests, accepts no new ones, and ends with code 0', async () => {
     const { server, url } = await startServer(await engine.marketUrl());
     const client = new Client(url);
     const poster = await client.register();
@@ -96,7 +96,7 @@ onBothEngines('a server that is told to stop', (engine) => {
     await expectGoodEnd(server);
   });
 
-  it('does not wait for a sender who never comes to an end', async () => {
+  it('does not wait for a request that never ends', async () => {
     const { server, url } = await startServer(await engine.marketUrl());
     const poster = await new Client(url).register();
     const { socket } = await halfSent(url, poster);
@@ -108,7 +108,7 @@ onBothEngines('a server that is told to stop', (engine) => {
     await cut;
   });
 
-  it('ends in the same order when it is told twice at once, as Ctrl-C under npm does', async () => {
+  it('ends in the same order after two signals at once, as from Ctrl-C under npm', async () => {
     const { server, url } = await startServer(await engine.marketUrl());
     // A request under way keeps it from being gone before the second signal comes.
     const { finish } = await halfSent(url, await new Client(url).register());
@@ -119,7 +119,7 @@ onBothEngines('a server that is told to stop', (engine) => {
     expect(await server.ended).toEqual({ code: 0, signal: null });
   });
 
-  it.each(['SIGTERM', 'SIGINT'] as const)('does not wait for connections that are idle (%s)', async (signal) => {
+  it.each(['SIGTERM', 'SIGINT'] as const)('does not wait for idle connections (%s)', async (signal) => {
     const database = await engine.marketUrl();
     const { server, url } = await startServer(database);
     const agent = await new Client(url).register();

@@ -91,7 +91,7 @@ class Follower {
 onBothEngines('a stream that is cut again and again', (engine) => {
   const events = Math.max(writers * 10, Math.round(wanted * share[engine.name]));
 
-  it('tells everything, once, in its order', { timeout: 60_000 + events * 20 }, async () => {
+  it('sends every event once, in order', { timeout: 60_000 + events * 20 }, async () => {
     console.log(`${engine.name}: ${events} events, seed ${testSeed}`);
     const random = new Random(testSeed);
     const servers = await startServers(engine);

@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/ground/clock.ts';
 
-/** A clock that stands still until it is told to go on. */
+/** A clock that moves only when the test advances it. */
 export class ManualClock implements Clock {
   #now: number;
   readonly #alarms = new Set<{ at: number; wake: () => void }>();
@@ -20,7 +20,7 @@ export class ManualClock implements Clock {
     return () => this.#alarms.delete(alarm);
   }
 
-  /** Goes on, or back, and rings the alarms that have come. */
+  /** Moves the clock forward or back, and fires the alarms that are due. */
   advance(ms: number): void {
     this.#now += ms;
     for (const alarm of [...this.#alarms].sort((a, b) => a.at - b.at)) {
@@ -28,7 +28,7 @@ export class ManualClock implements Clock {
     }
   }
 
-  /** How many alarms are set. */
+  /** The number of pending alarms. */
   get alarms(): number {
     return this.#alarms.size;
   }

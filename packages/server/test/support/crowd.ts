@@ -2,10 +2,10 @@ import type { Engine } from './engines.ts';
 import type { Agent, Market } from './market.ts';
 
 /**
- * Puts so many tasks on the board past the server, each a second older than the one behind it, all older than what
- * the market's clock has seen.
+ * Inserts `count` tasks directly into the database, each a second older than the next, all older than any time of the
+ * market's clock.
  *
- * @param need what they say, in SQL: `i` is a task's number, from 1, the oldest.
+ * @param need the text of a task, in SQL; `i` is the task's number, from 1, the oldest.
  */
 export async function crowd(
   engine: Engine,

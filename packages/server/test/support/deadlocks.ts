@@ -6,8 +6,9 @@ const sessions = `select pid from pg_stat_activity where datname = current_datab
   and backend_type = 'client backend' and pid <> pg_backend_pid()`;
 
 /**
- * Expects that PostgreSQL had to break no deadlock: the engine runs the loser again, so nobody would notice otherwise.
- * Call it when the servers have stopped: a session hands in its counts up to ten seconds late, or as it ends.
+ * Expects that PostgreSQL counted no deadlock. The engine runs the losing transaction again, so a test would not notice
+ * one otherwise. Call it after the servers have stopped, because a session reports its counts up to ten seconds late,
+ * or when it ends.
  */
 export async function expectNoDeadlock(engine: Engine, url: string): Promise<void> {
   expect(await deadlocksOf(engine, url)).toBe(0);

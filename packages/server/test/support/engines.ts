@@ -19,11 +19,11 @@ export interface Engine {
   freshUrl(): Promise<string>;
   /** A database of its own with the schema in place and nothing else, for a fraction of what a fresh one costs. */
   marketUrl(): Promise<string>;
-  /** Gives back what `marketUrl` answered, once nothing uses it any more: the next one may get it, emptied. */
+  /** Returns a database of `marketUrl` that is no longer used. It is emptied and may be reused. */
   recycle(url: string): void;
-  /** Runs SQL past the server, on a connection of its own, as a vandal would: without foreign keys. */
+  /** Runs SQL directly on a separate connection, without foreign keys, to damage a database. */
   vandalise(url: string, ...statements: string[]): Promise<void>;
-  /** Reads past the server. */
+  /** Reads directly from the database. */
   query(url: string, statement: string): Promise<Record<string, unknown>[]>;
 }
 

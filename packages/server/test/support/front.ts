@@ -4,13 +4,12 @@ import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 
 /**
- * A load balancer as operators put it before their nodes: each request goes to the next node; one that takes no
- * connection is passed over, and a GET that breaks off before its reply is asked of another one; any other request that
- * breaks off is answered with 502, because it may have been carried out. Replies go through as they come, so that
- * streams do.
+ * A load balancer in front of the nodes. Each request goes to the next node. A node that refuses the connection is
+ * skipped. A GET that breaks before its reply is sent to another node; any other broken request gets 502, because it
+ * may have been carried out. Replies are passed through as they arrive, as streams need.
  */
 export class Front {
-  /** Where the nodes are, or were: an address may be dead. Changed by whoever runs them. */
+  /** The addresses of the nodes. An address may be dead. The owner of the nodes changes the list. */
   readonly nodes: URL[];
   /** Replies by their status, 502 being its own. */
   readonly statuses = new Map<number, number>();

@@ -19,7 +19,7 @@ export class MortalServer {
     this.#env = { PINCHWORK_DATABASE_URL: databaseUrl, ...env };
     this.#server = new ServerProcess(this.#env);
     this.#client = this.#connect();
-    // Whoever still tries again when the test is over must not do so for ever.
+    // Clients that still retry after the test must not do so for ever.
     onTestFinished(() => void (this.#over = true));
   }
 
@@ -59,7 +59,7 @@ export class MortalServer {
     }
   }
 
-  /** Waits until so many more requests have been answered. */
+  /** Waits until `count` more requests have been answered. */
   untilAnswered(count: number): Promise<void> {
     return new Promise((resolve) => (this.#alarm = { at: this.answered + count, ring: resolve }));
   }

@@ -5,8 +5,8 @@ import type { Agent } from './market.ts';
 const retryPauseMs = 10;
 
 /**
- * Clients who post task after task, or whatever else is created, and don't take 503 for an answer: they try again, with
- * the same idempotency key, until it is there. Any other refusal ends them.
+ * Clients that create tasks, or other things, one after the other. After a 503 they try again with the same idempotency
+ * key until it succeeds. Any other refusal ends them.
  */
 export class PersistentPosters {
   created = 0;
