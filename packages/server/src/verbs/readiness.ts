@@ -51,7 +51,8 @@ export class Readiness {
       .transact('look whether the storage takes writes', (tx) => tx.run(touch, {}))
       .then(
         () => undefined,
-        (error: unknown) => (error instanceof DomainError ? error.reason : undefined) ?? 'The storage takes no writes.',
+        (error: unknown) =>
+          (error instanceof DomainError ? error.reason : undefined) ?? 'The storage accepts no writes.',
       );
     try {
       return await Promise.race([written, late.promise]);

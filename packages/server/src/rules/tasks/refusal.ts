@@ -83,12 +83,17 @@ async function refusalOfHelp(tx: Tx, task: TaskRow, agentId: string): Promise<Do
   }
   const about = await tx.first(taskById, { id: task.about_id! });
   if (task.about_id === agentId || (about !== undefined && isParty(about, agentId))) {
-    return conflict('This task is about one of your own, so somebody else must do it', 'Pick up another task.');
+    return conflict(
+      'This task is about you or one of your own tasks, so another agent must do it',
+      'Pick up another task.',
+    );
   }
   const isOver =
     (task.kind === 'match' && (about === undefined || !stateOf(about.status).isOnBoard || about.claim_number > 0)) ||
     (task.kind === 'verify' && about?.version !== task.about_version);
-  return isOver ? conflict('What this task is about has moved on', 'Pick up another task.') : undefined;
+  return isOver
+    ? conflict('This task is no longer needed: the task that it is about has moved on', 'Pick up another task.')
+    : undefined;
 }
 
 /**

@@ -34,7 +34,7 @@ const sentences: readonly [RegExp, string][] = [
   [/^(ECONNRESET|EPIPE)$/, 'The connection broke before the answer was whole'],
   [/^HPE_HEADER_OVERFLOW$/, 'The headers of the answer are too long'],
   [/^HPE_/, 'The answer is not HTTP'],
-  [/CERT|^ERR_(TLS|SSL)|SELF_SIGNED|UNABLE_TO/, 'The certificate, or TLS itself, is not in order'],
+  [/CERT|^ERR_(TLS|SSL)|SELF_SIGNED|UNABLE_TO/, 'The certificate is not valid, or TLS failed'],
 ];
 
 /** The sentence that says why there was no answer. */

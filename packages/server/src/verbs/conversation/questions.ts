@@ -65,7 +65,7 @@ async function refusalToAsk(tx: Tx, taskId: string, agentId: string, now: number
   }
   if (await isHidden(tx, task)) return taskNotFound();
   if (task.kind !== 'work')
-    return conflict("The platform's own tasks take no questions", 'All there is to know is in it.');
+    return conflict("The platform's own tasks take no questions", 'Its need and context have all there is to know.');
   if (!questionStates.includes(task.status)) {
     return conflict(
       `The task is ${task.status}; questions can be asked only while it is ${wordsFor(questionStates)}`,
@@ -110,7 +110,10 @@ export function answerQuestion(
     if (row === undefined) {
       const isThere = await tx.first(queries.questionOfTask, { id: questionId, task_id: taskId });
       if (isThere === undefined) throw questionNotFound();
-      throw conflict('The question has been answered already', 'An answer stands: it is given once.');
+      throw conflict(
+        'The question has been answered already',
+        'A question is answered once; its answer cannot be changed.',
+      );
     }
     const data = { question_id: questionId };
     const event = { agentId: row.asker_id, taskId, type: 'question_answered', data } as const;
