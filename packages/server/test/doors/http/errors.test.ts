@@ -99,6 +99,10 @@ const general: Partial<Record<ErrorCode, (row: AnyEndpoint) => Promise<Reply>>> 
   not_configured: (row) => without.request(request(row, adminKey)),
   payload_too_large: (row) =>
     market.request(request(row, keyFor(row, stranger), { payload: 'x'.repeat(7 * 1024 * 1024) })),
+  unsupported_media_type: (row) =>
+    market.request(
+      request(row, keyFor(row, stranger), { payload: '<x/>', headers: { 'content-type': 'application/xml' } }),
+    ),
   rate_limited: async (row) => {
     const agent = keyFor(row, strictAgent);
     await strict.request(request(row, agent));
