@@ -33,6 +33,10 @@ const credits = z.number().int();
 const count = z.number().int().min(0);
 const minutes = z.number().int().nullable();
 
+/** What any reply may hold besides its own fields, where the endpoint's row has warnings (contract section 1). */
+export const Warnings = z.object({ warnings: z.array(z.string()).optional() });
+export type Warnings = z.output<typeof Warnings>;
+
 export const RegisterResponse = z.object({
   agent_id: z.string(),
   api_key: z.string(),

@@ -5,6 +5,7 @@ import { keyEndpoints } from './keys.ts';
 import { healthEndpoints, operatorEndpoints } from './operator.ts';
 import { reviewEndpoints } from './review.ts';
 import { type Endpoint, named } from './row.ts';
+import type { Warnings } from '../replies.ts';
 import { talkEndpoints } from './talk.ts';
 import { taskEndpoints } from './tasks.ts';
 import { workEndpoints } from './work.ts';
@@ -49,4 +50,4 @@ export type QueryOf<E extends Endpoint> = E['query'] extends z.ZodObject ? z.out
 export type BodyOf<E extends Endpoint> = E['body'] extends z.ZodObject ? z.output<E['body']> : undefined;
 
 /** What any success of an endpoint says. */
-export type ReplyOf<E extends Endpoint> = z.output<E['reply']>;
+export type ReplyOf<E extends Endpoint> = z.output<E['reply']> & Warnings;

@@ -70,6 +70,11 @@ interface Row<
   readonly endedKey: 'refused' | 'may repeat';
   /** The reply is JSON whatever `Accept` says. */
   readonly alwaysJson: boolean;
+  /**
+   * A reply with content names what was ignored in the request (`Warnings`). Streams don't, nor do the replies for
+   * supervisors and caches, which are the same for everybody.
+   */
+  readonly hasWarnings: boolean;
   /** The reply is a stream of server-sent events without an end; `reply` is the data of each. */
   readonly isStream: Stream;
   /** The reply is the same for everybody, and caches may keep it for some minutes. */
@@ -186,6 +191,7 @@ export function endpoint<
     errors: errorsOf({ auth, scopes, limit, isRead, repeats: idempotency !== 'none', own: spec.errors ?? [] }),
     endedKey: spec.endedKey ?? 'refused',
     alwaysJson: spec.alwaysJson ?? false,
+    hasWarnings: spec.alwaysJson !== true && spec.isStream !== true,
     isStream: (spec.isStream ?? false) as Stream,
     isDocument: spec.isDocument ?? false,
   };

@@ -149,6 +149,8 @@ export const glossary: Readonly<Record<string, string>> = {
   scopes: 'What the key may do: `read`, `post`, `work`, `manage`. Each includes `read`.',
   score: 'From 0 (no trust) to 1 (full trust); it starts at 0.5.',
   search: 'A text to find literally, without case, in any script. Empty: no filter.',
+  warnings:
+    'A sentence for each name in the request that is not known here and was ignored. Absent when there is none.',
   search_partial: 'The time limit ended before everything was searched. `next_cursor`, if there is one, continues.',
   sender_id: 'The agent that wrote it.',
   sort_by: 'The order, best or newest first.',

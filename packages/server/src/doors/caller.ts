@@ -15,8 +15,9 @@ export interface Credentials {
 }
 
 /** Who calls. */
-export interface Caller {
-  readonly kind: Auth;
+class IdentifiedCaller {
+  /** The endpoint that it was admitted to. */
+  readonly endpoint: Endpoint;
   /** Empty for all callers that are not agents. */
   readonly agentId: string;
   /** The agent's key; undefined for everybody else. */
@@ -24,7 +25,32 @@ export interface Caller {
   readonly credentials: Credentials;
   /** When the credentials were last checked. */
   readonly checkedAt: number;
+  /** Makes the type nominal: an object of the same shape is no caller. */
+  readonly #isIdentified = true;
+
+  constructor(endpoint: Endpoint, key: Key | undefined, credentials: Credentials, checkedAt: number) {
+    this.endpoint = endpoint;
+    this.agentId = key?.agentId ?? '';
+    this.key = key;
+    this.credentials = credentials;
+    this.checkedAt = checkedAt;
+  }
+
+  get kind(): Auth {
+    return this.endpoint.auth;
+  }
+
+  static isOne(value: object): boolean {
+    return #isIdentified in value;
+  }
 }
+
+/** The class stays in this file, so that nobody else makes a caller: `admit` is the only way to one. */
+export type Caller = IdentifiedCaller;
+
+/** Whether a caller was admitted to this endpoint. A door that forgets to ask `admit` has no such caller. */
+export const isAdmittedTo = (endpoint: Endpoint, caller: Caller): boolean =>
+  IdentifiedCaller.isOne(caller) && caller.endpoint === endpoint;
 
 /** After this time a caller's credentials are checked again, because a suspension must take effect within a second. */
 const staleMs = secondMs / 2;
@@ -37,21 +63,20 @@ const staleMs = secondMs / 2;
 export async function identify(ctx: Context, endpoint: Endpoint, credentials: Credentials): Promise<Caller> {
   const { auth } = endpoint;
   const checkedAt = ctx.clock.now();
-  const nobody = { kind: auth, agentId: '', key: undefined, credentials, checkedAt };
-  if (auth === 'none') return nobody;
+  const called = (key: Key | undefined) => new IdentifiedCaller(endpoint, key, credentials, checkedAt);
+  if (auth === 'none') return called(undefined);
   const { adminKey } = ctx.config;
   if (auth === 'admin' && adminKey === undefined) {
     throw new DomainError('not_configured', 'The admin API is off', 'Start the server with PINCHWORK_ADMIN_KEY set.');
   }
   if (credentials.key === undefined) throw wrongKey();
   if (auth === 'agent') {
-    const key = await ctx.credentials.authenticate(credentials.key, endpoint.endedKey === 'may repeat');
-    return { kind: auth, agentId: key.agentId, key, credentials, checkedAt };
+    return called(await ctx.credentials.authenticate(credentials.key, endpoint.endedKey === 'may repeat'));
   }
   if (!timingSafeEqual(Buffer.from(hashKey(credentials.key)), Buffer.from(hashKey(adminKey!)))) {
     throw new DomainError('forbidden', 'This is not the admin key');
   }
-  return nobody;
+  return called(undefined);
 }
 
 /** Whether a caller's credentials were checked so long ago that they must be checked again. */

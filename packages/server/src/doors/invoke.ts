@@ -4,7 +4,7 @@ import { type Call, type Context, OtherSuccess } from '../verbs/context.ts';
 import type { Tx } from '../storage/database.ts';
 import { type DomainError, notFound } from '../ground/errors.ts';
 import { type Admission, admit } from './admission.ts';
-import { type Caller, type Credentials, identify, isStale } from './caller.ts';
+import { type Caller, type Credentials, identify, isAdmittedTo, isStale } from './caller.ts';
 import { handlers, type Input } from './handlers.ts';
 import { once, type RecordKey, recordKey } from './idempotency.ts';
 import { check, type InvokeOptions, type RawInput } from './input.ts';
@@ -12,14 +12,15 @@ import { checkNames } from './names.ts';
 
 /** The outcome of a successful call. */
 export interface Outcome {
-  /** One of the replies in the endpoint's row. For a stream: the open stream. */
+  /**
+   * One of the replies in the endpoint's row, with a warning for each unknown name in the request where the row has
+   * warnings. For a stream: the open stream.
+   */
   readonly reply: object;
   /** Which success it is: the endpoint's row for the usual one, else one of its `others`. */
   readonly success: Endpoint | SuccessRow;
   /** Whether the reply is an earlier one, for the same idempotency key. */
   readonly replayed: boolean;
-  /** A warning for each unknown name in the request. */
-  readonly warnings: readonly string[];
 }
 
 /** Every transport calls the endpoints through this interface. */
@@ -42,14 +43,16 @@ export function openDoor(ctx: Context): Door {
   return {
     admit: (endpoint, credentials) => admit(ctx, endpoint, credentials),
     invoke: async (endpoint, admitted, input, options) => {
+      if (!isAdmittedTo(endpoint, admitted)) throw new Error(`A caller that was not admitted to ${endpoint.name}`);
       // A slow sender may have been suspended since it was admitted.
       const caller = isStale(admitted, ctx.clock.now())
         ? await identify(ctx, endpoint, admitted.credentials)
         : admitted;
-      const warnings = [
+      const unknown = [
         ...checkNames(endpoint, endpoint.query, input.query, 'query parameter'),
         ...(endpoint.body === undefined ? [] : checkNames(endpoint, endpoint.body, input.body, 'field')),
       ];
+      const warnings = endpoint.hasWarnings ? unknown : [];
       const query = endpoint.query && check(endpoint.query, input.query);
       const body = endpoint.body && check(endpoint.body, input.body);
       const call = new DoorCall(ctx, caller, options, recordKey(endpoint, caller, input, options));
@@ -60,7 +63,9 @@ export function openDoor(ctx: Context): Door {
       const handle = handlers[endpoint.name] as unknown as AnyHandler;
       const isBareAnswer = input.isBareAnswer === true;
       const said = await handle(call, { params, query, body, isBareAnswer } as Input<Endpoint>);
-      return { ...successOf(endpoint, said), replayed: call.record?.replayed ?? false, warnings };
+      const { reply, success } = successOf(endpoint, said);
+      const replayed = call.record?.replayed ?? false;
+      return { reply: warnings.length === 0 ? reply : { ...reply, warnings }, success, replayed };
     },
   };
 }

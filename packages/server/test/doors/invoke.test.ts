@@ -144,6 +144,22 @@ onBothEngines('a call that does not come over HTTP', (engine) => {
     expect(await refusalOf(door.invoke(endpoints.showMe, caller, input, options()))).toBe('none');
   });
 
+  it('is carried out only for a caller that was admitted to the same endpoint', async () => {
+    const input = { params: {}, query: {}, body: {} };
+    const caller = await letIn(endpoints.showMe, poster.key);
+    await expect(door.invoke(endpoints.showStats, caller, input, options())).rejects.toThrow('not admitted');
+    // @ts-expect-error: an object of the same shape is no caller.
+    const made: Caller = { ...caller, kind: 'agent' };
+    await expect(door.invoke(endpoints.showMe, made, input, options())).rejects.toThrow('not admitted');
+  });
+
+  it('warns of unknown names where the row has warnings, and nowhere else', async () => {
+    const query = { colour: 'red' };
+    const { reply } = await call(endpoints.showMe, poster.key, { query });
+    expect(reply).toMatchObject({ warnings: [expect.stringContaining('colour')] });
+    expect((await call(endpoints.health, undefined, { query })).reply).toEqual({ status: 'ok' });
+  });
+
   it('knows under which address its caller reaches the server', async () => {
     const { reply } = await call(endpoints.showCapabilities, undefined);
     expect(reply).toMatchObject({ docs_url: 'https://market.example/docs' });

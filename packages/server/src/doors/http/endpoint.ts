@@ -45,7 +45,7 @@ function serve(app: FastifyInstance, ctx: Context, door: Door, endpoint: AnyEndp
         throw withTextHint(error, endpoint.mainField, exchange.fields);
       }
       if (outcome.replayed) reply.header('idempotency-replayed', 'true');
-      return send(reply, outcome.success, withWarnings(endpoint, outcome));
+      return send(reply, outcome.success, outcome.reply);
     },
   });
 }
@@ -55,10 +55,6 @@ const hasBody = ({ method, headers }: FastifyRequest) =>
   method !== 'GET' &&
   method !== 'HEAD' &&
   (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0);
-
-/** Adds the warnings to a reply. Replies for supervisors and caches are the same for everybody and have none. */
-const withWarnings = ({ alwaysJson, isStream }: Endpoint, { reply, warnings }: Outcome): object =>
-  warnings.length === 0 || alwaysJson || isStream ? reply : { ...reply, warnings };
 
 const bearerKey = (authorization: string | undefined) => /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
 

@@ -1,4 +1,4 @@
-import { documents, type Endpoint, endpoints } from '@pinchwork/sdk';
+import { documents, type Endpoint, endpointRows, endpoints, shownPath } from '@pinchwork/sdk';
 import { reference } from '@pinchwork/sdk/reference';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -113,6 +113,14 @@ describe('the OpenAPI document', () => {
         ),
       ),
     );
+  });
+
+  it('knows the warnings of every reply that may have some', () => {
+    for (const { path, method, status, name, hasWarnings } of endpointRows) {
+      const operation = document.paths[shownPath(path)][method.toLowerCase()];
+      const text = JSON.stringify(operation.responses[status]);
+      expect(text.includes('#/components/schemas/Warnings'), name).toBe(hasWarnings);
+    }
   });
 
   it('has examples that fit its schemas', () => {

@@ -116,7 +116,8 @@ function contentOf(endpoint: AnyEndpoint, same: readonly Shown[]): Json {
   const names = same.map(({ when }, i) => (i === 0 ? endpoint.name : when));
   const examples = same.map((success, i) => [names[i]!, success.example!] as const);
   const line: Line = (example, name) => same[names.indexOf(name)]!.line(example);
-  return bodies(schemas.length === 1 ? schemas[0]! : { anyOf: schemas }, Object.fromEntries(examples), {
+  const schema = schemas.length === 1 ? schemas[0]! : { anyOf: schemas };
+  return bodies(endpoint.hasWarnings ? { allOf: [schema, refTo('Warnings')] } : schema, Object.fromEntries(examples), {
     line,
     alwaysJson: endpoint.alwaysJson,
   });
