@@ -84,7 +84,7 @@ export const creditFaults = [
       'if (value === null) tx.send(giveKeyBack',
       'if (value === undefined) tx.send(giveKeyBack',
     ],
-    ['registrations from two addresses share a key', 'key: sha256(`${address}\\n${key}`)', 'key: sha256(key)'],
+    ['registrations from two addresses share a key', 'key: sha256(`${owner}\\n${key}`)', 'key: sha256(key)'],
     [
       "a registration's reply is stored as it is, with its API key",
       'seal: (reply) => encrypt(key, reply),\n    open: (stored) => decrypt(key, stored),',
