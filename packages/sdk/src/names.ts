@@ -21,7 +21,9 @@ const lookAlikes: Readonly<Record<string, string>> = {
 };
 
 const letterOf = new Map(
-  Object.entries(lookAlikes).flatMap(([letter, alike]) => [...alike].map((character) => [character, letter] as const)),
+  Object.entries(lookAlikes).flatMap(([letter, alike]) =>
+    Array.from(alike).map((character) => [character, letter] as const),
+  ),
 );
 
 /** What a name looks like: without case, accents, spaces and signs, each character as the letter it resembles. */
@@ -30,7 +32,7 @@ function skeleton(name: string): string {
     .normalize('NFKD')
     .toLowerCase()
     .replace(/[\p{M}\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}]/gu, '');
-  return [...plain]
+  return Array.from(plain)
     .map((character) => letterOf.get(character) ?? character)
     .join('')
     .replace(/[^\p{L}\p{N}]/gu, '')
