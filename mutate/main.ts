@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import ts from 'typescript';
 import type { Fault } from './fault.ts';
 import { faults } from './faults.ts';
 
@@ -27,7 +28,6 @@ const help = `npm run test:mutate -- [options]
   --jobs N      runs N faults at the same time (2)`;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-/** A fault that makes tests hang is one that they notice. */
 const longestRunMs = 5 * 60_000;
 const longestWholeMs = 30 * 60_000;
 
@@ -35,12 +35,24 @@ async function main(): Promise<number> {
   const misfits = faults.filter((fault) => countIn(readFileSync(join(root, fault.file), 'utf8'), fault.find) !== 1);
   for (const { name, file, find } of misfits)
     console.error(`Does not stand in ${file} exactly once (${name}):\n${find}\n`);
-  if (misfits.length > 0) return 1;
+  const broken = faults.filter((fault) => !misfits.includes(fault) && !parses(fault));
+  for (const { name, file, put } of broken) console.error(`Leaves ${file} with a syntax error (${name}):\n${put}\n`);
+  if (misfits.length + broken.length > 0) return 1;
   console.log(`${faults.length} faults, each fits its file`);
   return values.check ? 0 : runAll();
 }
 
 const countIn = (text: string, part: string) => text.split(part).length - 1;
+
+const patched = (text: string, { find, put }: Fault) => text.replace(find, () => put);
+
+/** Whether the file is still TypeScript with the fault in it: every test would notice a file that is not. */
+function parses(fault: Fault): boolean {
+  if (!fault.file.endsWith('.ts')) return true;
+  const text = patched(readFileSync(join(root, fault.file), 'utf8'), fault);
+  const options = { target: ts.ScriptTarget.ESNext, module: ts.ModuleKind.ESNext };
+  return ts.transpileModule(text, { reportDiagnostics: true, compilerOptions: options }).diagnostics?.length === 0;
+}
 
 async function runAll(): Promise<number> {
   const chosen = faults.filter(({ name, file }) => `${name} ${file}`.includes(values.only));
@@ -54,7 +66,7 @@ async function runAll(): Promise<number> {
       for (let fault = queue.shift(); fault !== undefined; fault = queue.shift()) {
         const outcome = await runOne(copy, fault);
         outcomes.set(fault, outcome);
-        console.log(`${String(outcomes.size).padStart(4)}/${chosen.length} ${outcome.padEnd(8)} ${fault.name}`);
+        console.log(`${String(outcomes.size).padStart(4)}/${chosen.length} ${outcome.padEnd(9)} ${fault.name}`);
       }
     };
     await Promise.all(copies.map(work));
@@ -64,7 +76,8 @@ async function runAll(): Promise<number> {
   return report(chosen, outcomes);
 }
 
-type Outcome = 'noticed' | 'SURVIVED';
+/** `TIMED OUT`: the tests were still running at the end of their time. That says nothing about what they notice. */
+type Outcome = 'noticed' | 'SURVIVED' | 'TIMED OUT';
 
 /** The tracked parts that tests need, beside the packages of this checkout. */
 function copyTree(to: string): string {
@@ -113,32 +126,30 @@ function linkModules(from: string, to: string): void {
 async function refuseBlindTests(copy: string, chosen: readonly Fault[]): Promise<void> {
   for (const [engine, own] of Map.groupBy(chosen, (fault) => fault.engine)) {
     const tests = [...new Set(own.flatMap((fault) => fault.tests))];
-    if (await passes(copy, tests, engine, longestWholeMs)) continue;
+    if ((await outcomeOf(copy, tests, engine, longestWholeMs)) === 'SURVIVED') continue;
     throw new Error(`These tests fail on ${engine} without a fault: ${tests.join(' ')}`);
   }
 }
 
-async function runOne(copy: string, { file, find, put, tests, engine }: Fault): Promise<Outcome> {
+async function runOne(copy: string, fault: Fault): Promise<Outcome> {
+  const { file, tests, engine } = fault;
   const path = join(copy, file);
   const text = readFileSync(path, 'utf8');
-  writeFileSync(
-    path,
-    text.replace(find, () => put),
-  );
+  writeFileSync(path, patched(text, fault));
   try {
-    return (await passes(copy, tests, engine)) ? 'SURVIVED' : 'noticed';
+    return await outcomeOf(copy, tests, engine);
   } finally {
     writeFileSync(path, text);
   }
 }
 
-/** Whether tests pass. @throws Error when there are none. */
-function passes(
+/** What tests say of a copy. @throws Error when there are none. */
+function outcomeOf(
   copy: string,
   tests: readonly string[],
   engine: Fault['engine'],
   longestMs = longestRunMs,
-): Promise<boolean> {
+): Promise<Outcome> {
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
   const options = ['--project', 'short*', '--bail', '1', '--maxWorkers', '1', '--testTimeout', '30000'];
   const run = spawn(process.execPath, [vitest, 'run', ...options, ...tests], {
@@ -155,7 +166,7 @@ function passes(
     run.once('close', (code) => {
       if (/No test files found|No projects matched/.test(output))
         reject(new Error(`No tests for ${tests.join(' ')}:\n${output}`));
-      else resolve(code === 0);
+      else resolve(code === 0 ? 'SURVIVED' : run.killed ? 'TIMED OUT' : 'noticed');
     });
   });
 }
@@ -163,11 +174,14 @@ function passes(
 function report(chosen: readonly Fault[], outcomes: ReadonlyMap<Fault, Outcome>): number {
   const survivors = chosen.filter((fault) => outcomes.get(fault) === 'SURVIVED');
   const unexplained = survivors.filter(({ survives }) => survives === undefined);
-  console.log(`\n${chosen.length - survivors.length} of ${chosen.length} faults were noticed.`);
+  const late = chosen.filter((fault) => outcomes.get(fault) === 'TIMED OUT');
+  const noticed = chosen.length - survivors.length - late.length;
+  console.log(`\n${noticed} of ${chosen.length} faults were noticed.`);
+  for (const { name, file, tests } of late) console.log(`\nTimed out: ${name}\n  ${file}, tests ${tests.join(' ')}`);
   for (const { name, file, tests, survives } of survivors) {
     console.log(`\nSurvived: ${name}\n  ${file}, tests ${tests.join(' ')}\n  ${survives ?? 'UNEXPLAINED'}`);
   }
-  return unexplained.length === 0 ? 0 : 1;
+  return unexplained.length + late.length === 0 ? 0 : 1;
 }
 
 if (values.help) console.log(help);

@@ -1,7 +1,10 @@
-import { platformId } from '@pinchwork/sdk';
+import { isId, platformId } from '@pinchwork/sdk';
 import { sql } from 'kysely';
 import { minuteMs } from '../ground/clock.ts';
 import type { Context } from './context.ts';
+import { taskById, type TaskRow } from '../rules/tasks/queries.ts';
+import { isHidden } from '../rules/tasks/refusal.ts';
+import { taskNotFound } from '../ground/errors.ts';
 import { isActive } from '../rules/agents/queries.ts';
 import type { ApartJob } from '../storage/database.ts';
 import { type Params, prepared } from '../storage/prepared.ts';
@@ -60,6 +63,23 @@ export function marketCounts({ db, clock }: Pick<Context, 'db' | 'clock'>): () =
 }
 
 const newestReach = 1_000;
+
+/** The newest tasks on the board, for everybody to see. */
+export const listNewest = ({ db, clock }: Context, limit: number): Promise<NewestTask[]> =>
+  db.all(newestTasks, { now: clock.now(), limit });
+
+type NewestTask = Pick<TaskRow, 'id' | 'need' | 'tags' | 'max_credits' | 'status' | 'created_at'>;
+
+/**
+ * Finds a task for everybody to see. System tasks contain other agents' texts, so only their workers see them.
+ *
+ * @throws DomainError `not_found`, also for a system task and for one whose poster is suspended.
+ */
+export async function showPublicly({ db }: Context, id: string): Promise<TaskRow> {
+  const task = isId('task', id) ? await db.first(taskById, { id }) : undefined;
+  if (task?.kind !== 'work' || (await isHidden(db, task))) throw taskNotFound();
+  return task;
+}
 
 /** The newest tasks of active posters, among the newest `newestReach` tasks on the board. */
 export const newestTasks = prepared('newestTasks', (db, p: { now: number; limit: number }) => {

@@ -1,10 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { Tx } from '../../src/storage/database.ts';
 import { sqlite } from '../support/engines.ts';
 import { deposit } from '../../src/rules/ledger/queries.ts';
 import { holdProfile } from '../../src/rules/agents/queries.ts';
 import { lockPostedTask, taskById } from '../../src/rules/tasks/queries.ts';
-import { lockOrderFaults } from '../support/lock-order.ts';
+import { lockOrderFaults, ranks } from '../support/lock-order.ts';
 import { Market } from '../support/market.ts';
 
 /** The problems that the lock-order check finds in a transaction. */
@@ -51,4 +52,11 @@ describe('the lock-order check', () => {
     });
     expect(faults).toEqual([]);
   });
+});
+
+it('is the order that docs/architecture.md lists', () => {
+  const page = readFileSync(new URL('../../../../docs/architecture.md', import.meta.url), 'utf8');
+  const [, chapter = ''] = page.split('## Locks on PostgreSQL\n');
+  const [list = ''] = chapter.split('Within a step');
+  expect([...list.matchAll(/^\d+\. `(\w+)`/gm)].map(([, table]) => table)).toEqual([...ranks]);
 });

@@ -16,7 +16,7 @@ import type { Schema } from '../../src/storage/schema.ts';
 type Step = readonly [rank: number, row: string];
 
 /** The tables that transactions may wait for each other on, in the order in which they are locked. */
-const ranks = [
+export const ranks = [
   'idempotency_keys',
   'meta',
   'rate_windows',

@@ -1,13 +1,11 @@
-import { documents, isId } from '@pinchwork/sdk';
+import { documents } from '@pinchwork/sdk';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { wireTime } from '../../../ground/clock.ts';
 import type { Context } from '../../../verbs/context.ts';
 import { readTemplate } from '../../pages/template.ts';
-import { taskNotFound } from '../../../ground/errors.ts';
 import { fillPage, Html, previewOf } from '../../pages/html.ts';
-import { marketCounts, newestTasks } from '../../../verbs/market.ts';
-import { taskById, type TaskRow } from '../../../rules/tasks/queries.ts';
-import { isHidden } from '../../../rules/tasks/refusal.ts';
+import { listNewest, marketCounts, showPublicly } from '../../../verbs/market.ts';
+import type { TaskRow } from '../../../rules/tasks/queries.ts';
 import { tagsOf } from '../../../rules/tasks/view.ts';
 import { baseUrl } from '../base-url.ts';
 import { serveFile } from '../files.ts';
@@ -47,10 +45,7 @@ export function pageRoutes(app: FastifyInstance, ctx: Context): void {
     type: 'text/css; charset=utf-8',
   });
   app.get(documents.human.path, async (request, reply) => {
-    const [{ agents, open, completed }, tasks] = await Promise.all([
-      counts(),
-      ctx.db.all(newestTasks, { now: ctx.clock.now(), limit: newest }),
-    ]);
+    const [{ agents, open, completed }, tasks] = await Promise.all([counts(), listNewest(ctx, newest)]);
     const rows = tasks.map((each) => fillPage(row, preview(each)).text).join('');
     return send(
       reply,
@@ -67,9 +62,7 @@ export function pageRoutes(app: FastifyInstance, ctx: Context): void {
   });
   app.get(documents.humanTask.path, async (request, reply) => {
     const { id } = request.params as { id: string };
-    const shown = isId('task', id) ? await ctx.db.first(taskById, { id }) : undefined;
-    // System tasks contain texts of other agents, so only their workers may see them.
-    if (shown?.kind !== 'work' || (await isHidden(ctx.db, shown))) throw taskNotFound();
+    const shown = await showPublicly(ctx, id);
     return send(reply.header('x-robots-tag', 'noindex'), fillPage(task, preview(shown)));
   });
 }
