@@ -1,10 +1,10 @@
 import audit, { atRest } from '../audit/audit.ts';
 import { readConfig } from '../ground/config.ts';
 import { openReader } from '../storage/open.ts';
-import type { Call } from './command.ts';
+import type { Invocation } from './command.ts';
 
 /** `pinchwork-server audit`: checks the database that the settings name, also while a server uses it. */
-export default async function auditCommand({ env, options }: Call): Promise<number> {
+export default async function auditCommand({ env, options }: Invocation): Promise<number> {
   try {
     const { config } = readConfig(env);
     const reader = await openReader(config.databaseUrl);

@@ -1,9 +1,9 @@
 import { readConfig } from '../ground/config.ts';
 import { isPostgresUrl } from '../storage/open.ts';
-import type { Call } from './command.ts';
+import type { Invocation } from './command.ts';
 
 /** `pinchwork-server backup FILE`: copies the embedded database, as it is at one moment, into one file. */
-export default async function backup({ env, args: [file] }: Call): Promise<undefined> {
+export default async function backup({ env, args: [file] }: Invocation): Promise<undefined> {
   const { config } = readConfig(env);
   if (isPostgresUrl(config.databaseUrl)) {
     throw new Error(

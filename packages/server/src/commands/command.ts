@@ -1,7 +1,7 @@
 import type { settings } from '../ground/settings.ts';
 
 /** The input of a subcommand of `pinchwork-server`. */
-export interface Call {
+export interface Invocation {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The arguments besides the options, exactly as many as the command takes. */
   readonly args: readonly string[];
@@ -9,7 +9,7 @@ export interface Call {
 }
 
 /** A subcommand's code. @returns the exit code, or undefined for 0. A server that it started keeps running. */
-export type Run = (call: Call) => Promise<number | undefined>;
+export type Run = (invocation: Invocation) => Promise<number | undefined>;
 
 /** A subcommand. Its code is loaded only when it is called, so that `start` loads nothing of the others. */
 export interface Command {

@@ -4,10 +4,10 @@ import { isPostgresAddress } from '../ground/postgres-address.ts';
 import { isPostgresUrl } from '../storage/open.ts';
 import type { Progress } from '../backup/move.ts';
 import { version } from '../ground/version.ts';
-import { type Call, UsageError } from './command.ts';
+import { type Invocation, UsageError } from './command.ts';
 
 /** `pinchwork-server move --to URL`: copies the whole embedded database to PostgreSQL. */
-export default async function moveCommand({ env, options }: Call): Promise<undefined> {
+export default async function moveCommand({ env, options }: Invocation): Promise<undefined> {
   const { config } = readConfig(env);
   const to = options.to as string;
   if (!isPostgresAddress(to)) {

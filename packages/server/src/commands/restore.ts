@@ -1,10 +1,10 @@
 import { readConfig } from '../ground/config.ts';
 import { isPostgresUrl } from '../storage/open.ts';
 import { version } from '../ground/version.ts';
-import type { Call } from './command.ts';
+import type { Invocation } from './command.ts';
 
 /** `pinchwork-server restore FILE`: replaces the embedded database with a backup. */
-export default async function restoreCommand({ env, args: [file], options }: Call): Promise<undefined> {
+export default async function restoreCommand({ env, args: [file], options }: Invocation): Promise<undefined> {
   const { config } = readConfig(env);
   if (isPostgresUrl(config.databaseUrl)) {
     throw new Error(

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { type Call, type Command, type Run, UsageError } from './command.ts';
+import { type Invocation, type Command, type Run, UsageError } from './command.ts';
 import { commands } from './commands.ts';
 import { readEnvFile } from './env-file.ts';
 
@@ -43,7 +43,7 @@ export async function run(words: readonly string[], env: Env): Promise<number> {
 const startsServer = (word = '') => word.startsWith('-') && !['--help', '-h', '--version', '-v'].includes(word);
 
 /** Merges the settings. Options override the environment, and the environment overrides the file `.env`. */
-function settingsFrom(command: Command, values: Call['options'], env: Env): Env {
+function settingsFrom(command: Command, values: Invocation['options'], env: Env): Env {
   const given: Record<string, string> = {};
   for (const [name, { sets }] of Object.entries(command.options)) {
     if (sets !== undefined && values[name] !== undefined) given[`PINCHWORK_${sets}`] = String(values[name]);
@@ -52,7 +52,7 @@ function settingsFrom(command: Command, values: Call['options'], env: Env): Env 
 }
 
 interface Parsed {
-  readonly values: Call['options'];
+  readonly values: Invocation['options'];
   readonly positionals: readonly string[];
 }
 

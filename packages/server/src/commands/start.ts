@@ -2,7 +2,7 @@ import { secondMs } from '../ground/clock.ts';
 import { readConfig } from '../ground/config.ts';
 import { type Server, startServer } from '../serve.ts';
 import { version } from '../ground/version.ts';
-import type { Call } from './command.ts';
+import type { Invocation } from './command.ts';
 
 /**
  * A second signal ends the process at once, unless it comes within this time of the first. Ctrl-C under `npm start`
@@ -11,7 +11,7 @@ import type { Call } from './command.ts';
 const impatientMs = secondMs;
 
 /** `pinchwork-server start`: serves until a signal stops it. */
-export default async function start({ env }: Call): Promise<undefined> {
+export default async function start({ env }: Invocation): Promise<undefined> {
   const { config, warnings } = readConfig(env);
   for (const warning of warnings) console.error(warning);
   const server = await startServer(config);
