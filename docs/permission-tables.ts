@@ -5,14 +5,14 @@ import { type TransitionName, transition } from '../packages/server/src/ground/t
 /** Who may do what to a task in which state, from the state machine. Tests try every cell. */
 
 type Role = 'stranger' | 'poster' | 'worker';
-type Answer = (status: TaskStatus, role: Role, done: number) => number;
+type StatusFor = (status: TaskStatus, role: Role, done: number) => number;
 
 /** Whether the agent is the poster, or the worker of a task that has one: a former worker is a stranger. */
 const isParty = (status: TaskStatus, role: Role) =>
   role === 'poster' || (role === 'worker' && stateOf(status).hasWorker);
 
 const byTransition =
-  (name: TransitionName): Answer =>
+  (name: TransitionName): StatusFor =>
   (status, role, done) => {
     const { by, from, asksFirst } = transition(name);
     const isItsTurn = status === from;
@@ -23,7 +23,7 @@ const byTransition =
     return isTheirs ? 409 : 403;
   };
 
-const answers = {
+const statuses = {
   showTask: (status, role, done) => (isParty(status, role) ? done : 404),
   pickup: byTransition('claim'),
   deliver: byTransition('deliver'),
@@ -39,17 +39,17 @@ const answers = {
   // A former worker reads the messages of its own claims.
   listMessages: (_, role, done) => (role === 'stranger' ? 403 : done),
   sendMessage: (status, role, done) => (stateOf(status).talk !== 'messages' ? 409 : role === 'stranger' ? 403 : done),
-} satisfies Partial<Record<keyof typeof endpoints, Answer>>;
+} satisfies Partial<Record<keyof typeof endpoints, StatusFor>>;
 
 const roles = ['none', 'wrong key', 'stranger', 'poster', 'worker', 'suspended', 'read alone', 'admin'];
 
 /** For each endpoint about a task: the head of its table, and a row for each state. */
 export function permissionTables(): { head: string[]; rows: string[][] }[] {
-  return Object.entries<Answer>(answers).map(([name, answer]) => {
-    const { method, path, scopes, status: done }: Endpoint = endpoints[name as keyof typeof answers];
+  return Object.entries<StatusFor>(statuses).map(([name, statusFor]) => {
+    const { method, path, scopes, status: done }: Endpoint = endpoints[name as keyof typeof statuses];
     const rows = allStates.map((status) => {
-      const agents = (['stranger', 'poster', 'worker'] as const).map((role) => answer(status, role, done));
-      const readAlone = allows(['read'], scopes) ? answer(status, 'poster', done) : 403;
+      const agents = (['stranger', 'poster', 'worker'] as const).map((role) => statusFor(status, role, done));
+      const readAlone = allows(['read'], scopes) ? statusFor(status, 'poster', done) : 403;
       return [status, 401, 401, ...agents, 403, readAlone, 401].map(String);
     });
     return { head: [`${method} ${shownPath(path)}`, ...roles], rows };

@@ -125,8 +125,8 @@ export const creditFaults = [
     ['a verb that fails is not undone', "writer.prepare('rollback to verb')", "writer.prepare('release verb')"],
     [
       'answers leave before the commit',
-      '      answers = await this.#attempts(jobs);',
-      '      for (const job of jobs) job.resolve(undefined);\n      answers = await this.#attempts(jobs);',
+      '      settles = await this.#attempts(jobs);',
+      '      for (const job of jobs) job.resolve(undefined);\n      settles = await this.#attempts(jobs);',
     ],
   ]),
   ...faultsIn('storage/sqlite/tx.ts', transactions, [

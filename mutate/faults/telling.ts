@@ -61,10 +61,10 @@ export const tellingFaults = [
   ]),
   ...faultsIn('rules/webhooks/schedule.ts', 'rules/webhooks/schedule', [
     ['one retry is missing', 'tries > maxRetries', 'tries >= maxRetries'],
-    ['a receiver that is gone is tried again', 'answer.statusCode === goneStatus', 'answer.statusCode === 0'],
+    ['a receiver that is gone is tried again', 'result.statusCode === goneStatus', 'result.statusCode === 0'],
     [
       'Retry-After is ignored',
-      'Math.max(now + pause, restUntil(answer, now))',
+      'Math.max(now + pause, restUntil(result, now))',
       'now + pause',
       `rules/webhooks/schedule ${delivery}`,
     ],
@@ -118,8 +118,8 @@ export const tellingFaults = [
     ['tests are sent without bound', '    if (this.#tests >= mostTests) throw overloaded();\n', ''],
     [
       'an attempt that was broken off counts',
-      'return signal.aborted ? undefined : { row, answer };',
-      'return { row, answer };',
+      'return signal.aborted ? undefined : { row, result };',
+      'return { row, result };',
     ],
   ]),
   ...faultsIn('rules/webhooks/address.ts', 'rules/webhooks/address rules/webhooks/sender', [
@@ -149,8 +149,8 @@ export const tellingFaults = [
       'if (url === "") throw',
     ],
   ]),
-  ...faultsIn('rules/webhooks/answer.ts', `rules/webhooks/sender ${delivery}`, [
+  ...faultsIn('rules/webhooks/response.ts', `rules/webhooks/sender ${delivery}`, [
     ['a redirect counts as delivered', 'statusCode < 300) return null', 'statusCode < 400) return null'],
-    ['an answer is read without end', '    if (read > mostAnswerBytes) return;\n', ''],
+    ['a response is read without end', '    if (read > mostResponseBytes) return;\n', ''],
   ]),
 ];

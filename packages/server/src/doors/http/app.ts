@@ -5,7 +5,7 @@ import { secondMs } from '../../ground/clock.ts';
 import type { Context } from '../../verbs/context.ts';
 import { DomainError, invalid } from '../../ground/errors.ts';
 import { serveEndpoints } from './endpoint.ts';
-import { answerClientError, sendError } from './errors.ts';
+import { replyToClientError, sendError } from './errors.ts';
 import { boundIntake } from './intake.ts';
 import { logRequests } from './access-log.ts';
 import { knowAddresses } from './client-address.ts';
@@ -47,7 +47,7 @@ export function buildApp(ctx: Context): FastifyInstance {
     routerOptions: { maxParamLength: 16 * 1024 },
     trustProxy: ctx.config.trustProxy.length > 0 ? [...ctx.config.trustProxy] : false,
     return503OnClosing: false,
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: replyToClientError,
     frameworkErrors: (error, request, reply) =>
       void sendError(error, request, reply.header('x-request-id', request.id)),
   });

@@ -95,7 +95,7 @@ const clientErrors: Record<string, [ErrorCode, string]> = {
 };
 
 /** Answers input that is not a valid request: broken HTTP, too large headers, a too slow sender. Always JSON. */
-export function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+export function replyToClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;

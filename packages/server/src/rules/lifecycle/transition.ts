@@ -7,7 +7,7 @@ import { appendEvent, type NewEvent } from '../events/append.ts';
 import * as ledger from '../ledger/ledger.ts';
 import { tellMatched } from '../events/outbox.ts';
 import { moveMatchesOnBoard } from '../matching/matches.ts';
-import { recordAnswer, recordApproval, recordRejection } from '../reputation/standing.ts';
+import { recordSystemAnswer, recordApproval, recordRejection } from '../reputation/standing.ts';
 import { release } from '../ledger/budget.ts';
 import type { Transition } from '../../ground/machine.ts';
 import { stateOf } from '../../ground/states.ts';
@@ -120,7 +120,7 @@ function judge(
       break;
     }
     case 'answer':
-      recordAnswer(tx, workerId!, task.credits_charged!, now);
+      recordSystemAnswer(tx, workerId!, task.credits_charged!, now);
       break;
     case 'rejection':
       recordRejection(tx, task.poster_id, workerId!, now);

@@ -26,7 +26,7 @@ const mostLookedUp = 100;
  * @param task the system task.
  * @returns the events to append for other agents.
  */
-export async function apply(work: Work, task: MovedTask, answer: Answer, workerId: string): Promise<NewEvent[]> {
+export async function apply(work: Work, task: MovedTask, answer: SystemAnswer, workerId: string): Promise<NewEvent[]> {
   switch (answer.kind) {
     case 'match':
       await applyMatch(work, task, answer.value);
@@ -39,7 +39,7 @@ export async function apply(work: Work, task: MovedTask, answer: Answer, workerI
   }
 }
 
-type Answer =
+type SystemAnswer =
   | { readonly kind: 'match'; readonly value: MatchAnswer }
   | { readonly kind: 'verify'; readonly value: VerifyAnswer }
   | { readonly kind: 'extract'; readonly value: ExtractAnswer };
@@ -61,7 +61,7 @@ const shapes = {
  *
  * @throws DomainError `invalid_request`, which names the first part that does not fit.
  */
-export function readAnswer(kind: Answer['kind'], result: string): Answer {
+export function readSystemAnswer(kind: SystemAnswer['kind'], result: string): SystemAnswer {
   const hint = `Deliver JSON like ${shapes[kind]}; the task is still yours.`;
   let value: unknown;
   try {
@@ -70,7 +70,7 @@ export function readAnswer(kind: Answer['kind'], result: string): Answer {
     throw invalid('The answer to this task must be JSON', hint);
   }
   const { data, error } = (schemas[kind] as z.ZodType).safeParse(value);
-  if (error === undefined) return { kind, value: data } as Answer;
+  if (error === undefined) return { kind, value: data } as SystemAnswer;
   const { path, message } = error.issues[0]!;
   throw invalid(
     path.length === 0 ? 'The answer must be a JSON object' : `The answer does not fit: ${path.join('.')} ${message}`,

@@ -167,7 +167,7 @@ const countAnswered = prepared('countAnswered', (db, p: { id: string; earned: nu
 );
 
 /** Counts an answered system task for its worker: completed and paid, but not reviewed. */
-export function recordAnswer(tx: Tx, workerId: string, earned: number, at: number): void {
+export function recordSystemAnswer(tx: Tx, workerId: string, earned: number, at: number): void {
   tx.send(countAnswered, { id: workerId, earned });
   tx.send(noteEarnings, { id: workerId, at });
 }

@@ -9,8 +9,8 @@ const lookupTimeoutMs = 2_000;
 /** The time after which the system's list of name servers is read again: it may change while a program runs. */
 const serversHoldMs = 30_000;
 
-/** Whether an error of a look-up is the answer of a name server. */
-const isAnswer = (error: unknown) => /^E(NOTFOUND|NODATA)$/.test((error as NodeJS.ErrnoException).code ?? '');
+/** Whether an error of a look-up is the verdict of a name server, not the lack of one. */
+const isVerdict = (error: unknown) => /^E(NOTFOUND|NODATA)$/.test((error as NodeJS.ErrnoException).code ?? '');
 
 /** Endings of names that are private by convention, whatever they resolve to. */
 const privateEnding = /\.(localhost|local|localdomain|internal|intranet|lan|home|corp|private|home\.arpa)$/i;
@@ -95,7 +95,7 @@ export function systemResolve({ allowPrivateNetworks }: WebhookPolicy, servers?:
     ];
     if (found.length === 0 && four.status === 'rejected') {
       // The next look-up reads the list of name servers again.
-      if (!isAnswer(four.reason)) asked.until = 0;
+      if (!isVerdict(four.reason)) asked.until = 0;
       throw four.reason;
     }
     return found;

@@ -11,7 +11,7 @@ import {
   type WebhookPolicy,
 } from './address.ts';
 
-/** Maximum size of the headers of an answer. */
+/** Maximum size of the headers of a response. */
 const mostHeaderBytes = 16 * 1024;
 /** An idle connection is closed after this time, because each one holds a file descriptor of this server. */
 const longestIdleMs = 10 * secondMs;
@@ -57,7 +57,7 @@ export class GuardedConnections {
   /**
    * Sends a POST and does not follow redirects. `100 Continue` is skipped.
    *
-   * @returns the answer as soon as its headers have arrived.
+   * @returns the response as soon as its headers have arrived.
    * @throws ForbiddenAddress, LookupFailed, or an error of Node's sockets or HTTP client.
    */
   post({ url, headers, body }: Post, signal: AbortSignal): Promise<IncomingMessage> {

@@ -13,7 +13,7 @@ import { firstDue } from './first-due.ts';
 import * as leases from './leases.ts';
 import * as queries from './queries.ts';
 import { aftermath, restUntil } from './schedule.ts';
-import { type Answer, Sender } from './sender.ts';
+import { type SendResult, Sender } from './sender.ts';
 
 /** The longest time between two looks for endpoints that other servers left due. A signal reports its own. */
 const longestSleepMs = secondMs;
@@ -51,13 +51,13 @@ interface Consignment {
   readonly secret: string | null;
 }
 
-/** A delivery that was sent, and the answer. */
+/** A delivery that was sent, and what came of it. */
 interface Attempted {
   readonly row: queries.DeliveryRow;
-  readonly answer: Answer;
+  readonly result: SendResult;
 }
 
-const noWebhook: Answer = {
+const noWebhook: SendResult = {
   statusCode: null,
   error: 'Your profile has no webhook_url any more',
   retryAfter: undefined,
@@ -178,8 +178,8 @@ export class Deliverer {
   async #attempt({ row, url, secret }: Consignment): Promise<Attempted | undefined> {
     const { signal } = this.#stop;
     const now = this.#ctx.clock.now();
-    const answer = url === null ? noWebhook : await this.#sender.send(messageOf(row, url, secret, now), signal);
-    return signal.aborted ? undefined : { row, answer };
+    const result = url === null ? noWebhook : await this.#sender.send(messageOf(row, url, secret, now), signal);
+    return signal.aborted ? undefined : { row, result };
   }
 
   /**
@@ -236,7 +236,7 @@ export class Deliverer {
     if (agent === undefined) throw new Error(`The agent ${agentId} of a webhook is not there`);
     // A suspended agent gets no deliveries. They are sent after the suspension.
     const dueAt = agent.suspended_at === null ? first?.dueAt : undefined;
-    const rest = done === undefined ? 0 : restUntil(done.answer, now);
+    const rest = done === undefined ? 0 : restUntil(done.result, now);
     if (first !== undefined && dueAt !== undefined && dueAt <= now && !isOver && !this.#stop.signal.aborted) {
       return { row: first.row, url: agent.webhook_url, secret: agent.webhook_secret };
     }
@@ -250,9 +250,9 @@ export class Deliverer {
   }
 
   /** Writes the outcome of an attempt. */
-  #note(tx: Tx, { row, answer }: Attempted, now: number): void {
-    const maxRetries = answer === noWebhook ? 0 : this.#ctx.config.webhooks.maxRetries;
-    const after = aftermath(row, answer, { now, maxRetries, chance: Math.random() });
+  #note(tx: Tx, { row, result }: Attempted, now: number): void {
+    const maxRetries = result === noWebhook ? 0 : this.#ctx.config.webhooks.maxRetries;
+    const after = aftermath(row, result, { now, maxRetries, chance: Math.random() });
     tx.send(queries.noteAttempt, { agent_id: row.agent_id, id: row.id, ...after });
     tx.afterCommit(() => this.#observe?.(after.status === 'pending' ? 'failed' : after.status));
   }
@@ -293,4 +293,4 @@ export class Deliverer {
  * Whether an endpoint's last attempt failed or was slow. That ends the turn; such endpoints have places of their own.
  */
 const strains = ({ place }: Turn, done: Attempted | undefined) =>
-  place.isSlow || (done !== undefined && done.answer.error !== null);
+  place.isSlow || (done !== undefined && done.result.error !== null);

@@ -2,7 +2,7 @@ import { type DeliveryStatus, limits, type WebhookAttempt } from '@pinchwork/sdk
 import { hourMs, secondMs, wireTime } from '../../ground/clock.ts';
 import type { DeliveryRow } from './queries.ts';
 import { isTest } from './queries.ts';
-import type { Answer } from './sender.ts';
+import type { SendResult } from './sender.ts';
 
 /** The first retry comes after about one second, each further one after five times as long, at most an hour. */
 const firstBackoffMs = secondMs;
@@ -33,7 +33,7 @@ interface Aftermath {
  * The time until which the receiver asks for a pause, in epoch milliseconds, at most an hour ahead; 0 if it asks for
  * none. With 2xx the header has no meaning.
  */
-export function restUntil({ error, statusCode, retryAfter }: Answer, now: number): number {
+export function restUntil({ error, statusCode, retryAfter }: SendResult, now: number): number {
   if (error === null || statusCode === null || retryAfter === undefined) return 0;
   const at = /^\d{1,9}$/.test(retryAfter) ? now + Number(retryAfter) * secondMs : Date.parse(retryAfter);
   // A value that is neither seconds nor an HTTP date is ignored.
@@ -54,27 +54,27 @@ const goneStatus = 410;
  */
 export function aftermath(
   row: DeliveryRow,
-  answer: Answer,
+  result: SendResult,
   { now, maxRetries, chance }: { readonly now: number; readonly maxRetries: number; readonly chance: number },
 ): Aftermath {
   const tries = row.tries + 1;
   const attempts = withAttempt(row.attempts, {
-    at: wireTime(now - answer.durationMs),
-    status_code: answer.statusCode,
-    duration_ms: answer.durationMs,
-    error: answer.error,
+    at: wireTime(now - result.durationMs),
+    status_code: result.statusCode,
+    duration_ms: result.durationMs,
+    error: result.error,
   });
   const end = (status: 'delivered' | 'dead') => ({
     ...{ status, tries, attempts },
     next_at: null,
     forget_at: now + keptMs[status],
   });
-  if (answer.error === null) return end('delivered');
-  if (tries > maxRetries || answer.statusCode === goneStatus || isTest(row)) return end('dead');
+  if (result.error === null) return end('delivered');
+  if (tries > maxRetries || result.statusCode === goneStatus || isTest(row)) return end('dead');
   const pause = Math.round(backoffMs(tries) * (1 + jitter * (2 * chance - 1)));
   return {
     ...{ status: 'pending', tries, attempts },
-    next_at: Math.max(now + pause, restUntil(answer, now)),
+    next_at: Math.max(now + pause, restUntil(result, now)),
     forget_at: null,
   };
 }

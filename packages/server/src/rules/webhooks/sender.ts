@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { type Clock, secondMs } from '../../ground/clock.ts';
 import { version } from '../../ground/version.ts';
 import { addressProblem, ForbiddenAddress, type Resolve, type WebhookPolicy } from './address.ts';
-import { headerOf, readSome, sentenceOf, verdictOn } from './answer.ts';
+import { headerOf, readSome, sentenceOf, verdictOn } from './response.ts';
 import { GuardedConnections } from './connector.ts';
 
 export interface Message {
@@ -12,12 +12,12 @@ export interface Message {
 }
 
 /** The result of sending a message once. */
-export interface Answer {
-  /** The status of the answer; null if there was none. */
+export interface SendResult {
+  /** The status of the response; null if there was none. */
   readonly statusCode: number | null;
   /** Null if the receiver accepted the message (200 to 299); else a sentence for the webhook's owner. */
   readonly error: string | null;
-  /** The `Retry-After` header of the answer, not parsed. */
+  /** The `Retry-After` header of the response, not parsed. */
   readonly retryAfter: string | undefined;
   readonly durationMs: number;
 }
@@ -40,11 +40,11 @@ export class Sender {
   }
 
   /**
-   * Sends a message once. Never throws: an error is part of the answer.
+   * Sends a message once. Never throws: an error is part of the result.
    *
    * @param stop aborts the exchange when the server stops.
    */
-  async send(message: Message, stop: AbortSignal): Promise<Answer> {
+  async send(message: Message, stop: AbortSignal): Promise<SendResult> {
     const startedAt = this.#clock.now();
     const timeout = new AbortController();
     const cancel = this.#clock.after(this.#config.timeoutSeconds * secondMs, () => timeout.abort());

@@ -25,7 +25,7 @@ interface Job {
 }
 
 /** Resolves or rejects the promise of a verb's caller, once the batch is on disk. */
-type Answer = () => void;
+type Settle = () => void;
 
 /** A verb failed after it had changed rows. Only a rollback of the whole batch can undo them. */
 class Spoiled extends Error {}
@@ -110,9 +110,9 @@ export class Batches {
    * callers of the batch get that error.
    */
   async #commit(jobs: readonly Job[]): Promise<void> {
-    let answers: readonly Answer[];
+    let settles: readonly Settle[];
     try {
-      answers = await this.#attempts(jobs);
+      settles = await this.#attempts(jobs);
     } catch (error) {
       const lost = storageError(error);
       const told = lost instanceof DomainError ? lost : storageUnavailable(lost);
@@ -120,10 +120,10 @@ export class Batches {
       return;
     }
     this.#observe?.(jobs.length);
-    for (const answer of answers) answer();
+    for (const settle of settles) settle();
   }
 
-  async #attempts(jobs: readonly Job[]): Promise<readonly Answer[]> {
+  async #attempts(jobs: readonly Job[]): Promise<readonly Settle[]> {
     if (this.#careful > 0) this.#careful--;
     else {
       try {
@@ -139,13 +139,13 @@ export class Batches {
   }
 
   /** Runs the verbs in one transaction and commits it. @throws `Spoiled`, or what ended the transaction. */
-  async #run(jobs: readonly Job[], { savepoints }: { savepoints: boolean }): Promise<readonly Answer[]> {
-    const answers: Answer[] = [];
+  async #run(jobs: readonly Job[], { savepoints }: { savepoints: boolean }): Promise<readonly Settle[]> {
+    const settles: Settle[] = [];
     const watchdog = new Watchdog();
     try {
       this.#control.begin.run();
       for (const job of jobs) {
-        answers.push(await (savepoints ? this.#runInSavepoint(job, watchdog) : this.#runPlainly(job, watchdog)));
+        settles.push(await (savepoints ? this.#runInSavepoint(job, watchdog) : this.#runPlainly(job, watchdog)));
       }
       this.#control.commit.run();
     } catch (error) {
@@ -154,15 +154,15 @@ export class Batches {
     } finally {
       watchdog.stop();
     }
-    return answers;
+    return settles;
   }
 
-  async #runInSavepoint(job: Job, watchdog: Watchdog): Promise<Answer> {
+  async #runInSavepoint(job: Job, watchdog: Watchdog): Promise<Settle> {
     this.#control.savepoint.run();
     try {
-      const answer = await this.#runVerb(job, watchdog);
+      const settle = await this.#runVerb(job, watchdog);
       this.#control.release.run();
-      return answer;
+      return settle;
     } catch (error) {
       if (!this.#writer.inTransaction) throw error;
       this.#control.undo.run();
@@ -171,7 +171,7 @@ export class Batches {
     }
   }
 
-  async #runPlainly(job: Job, watchdog: Watchdog): Promise<Answer> {
+  async #runPlainly(job: Job, watchdog: Watchdog): Promise<Settle> {
     const before = this.#statements.changes;
     try {
       return await this.#runVerb(job, watchdog);
@@ -182,7 +182,7 @@ export class Batches {
     }
   }
 
-  async #runVerb(job: Job, watchdog: Watchdog): Promise<Answer> {
+  async #runVerb(job: Job, watchdog: Watchdog): Promise<Settle> {
     const tx = new SqliteTx(this.#statements);
     try {
       const value = await watchdog.watch(job.verb, tx, job.work(tx));

@@ -93,7 +93,7 @@ interface AgentTagsTable {
   earned: Generated<number>;
   rating_sum: Generated<number>;
   rating_count: Generated<number>;
-  /** Whether the tag is a capability of the agent, 0 or 1 (`rules/platform-tasks/answer.ts`). */
+  /** Whether the tag is a capability of the agent, 0 or 1 (`rules/platform-tasks/system-answer.ts`). */
   is_capability: Generated<number>;
 }
 

@@ -22,7 +22,7 @@ import { indexWords } from '../../rules/matching/word-index.ts';
 import { readPage } from '../../ground/paging.ts';
 import { reputationOf } from '../../rules/reputation/reputation.ts';
 import { fold } from '../../rules/search/fold.ts';
-import { forgetCapabilities } from '../../rules/platform-tasks/answer.ts';
+import { forgetCapabilities } from '../../rules/platform-tasks/system-answer.ts';
 import { arrangeExtraction } from '../../rules/platform-tasks/post.ts';
 import { endedKey } from '../../rules/agents/credentials.ts';
 import { insertKey, keyById } from '../../rules/agents/key-queries.ts';

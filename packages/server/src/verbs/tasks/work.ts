@@ -4,7 +4,7 @@ import { deadlineAfter, hourMs } from '../../ground/clock.ts';
 import { invalid } from '../../ground/errors.ts';
 import type { Call } from '../context.ts';
 import type { Work } from '../../storage/ground.ts';
-import { apply, readAnswer } from '../../rules/platform-tasks/answer.ts';
+import { apply, readSystemAnswer } from '../../rules/platform-tasks/system-answer.ts';
 import { arrangeVerification } from '../../rules/platform-tasks/post.ts';
 import { withTexts } from '../../rules/platform-tasks/render.ts';
 import { taskById } from '../../rules/tasks/queries.ts';
@@ -72,7 +72,7 @@ async function answerOrRefuse(
   const params = { id: taskId, now, actor: agentId, claim_number: claimNumber, result: input.result };
   const task = await tx.first(personStatements.answer, params);
   if (task === undefined) throw await refusal(work, 'answer', { taskId, actorId: agentId, claimNumber });
-  const answer = readAnswer(found.kind, input.result);
+  const answer = readSystemAnswer(found.kind, input.result);
   const also = await apply(work, task, answer, agentId);
   await moveCreditsAndRecord(work, 'answer', task, { actorId: agentId, workerId: agentId, also });
   return taskView(await withTexts(tx, task), agentId);

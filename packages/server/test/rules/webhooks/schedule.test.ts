@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { hourMs, secondMs } from '../../../src/ground/clock.ts';
 import type { DeliveryRow } from '../../../src/rules/webhooks/queries.ts';
 import { aftermath, attemptsOf, backoffMs, restUntil } from '../../../src/rules/webhooks/schedule.ts';
-import type { Answer } from '../../../src/rules/webhooks/sender.ts';
+import type { SendResult } from '../../../src/rules/webhooks/sender.ts';
 
 const now = Date.UTC(2030, 0, 1);
 const row: DeliveryRow = {
@@ -10,7 +10,7 @@ const row: DeliveryRow = {
   ...{ task_id: 'tk-XKn6PfEsdRzG', data: '{}', created_at: now, status: 'pending', tries: 0, next_at: now },
   ...{ forget_at: null, attempts: '[]' },
 };
-const answered = (statusCode: number | null, retryAfter?: string): Answer => ({
+const resultOf = (statusCode: number | null, retryAfter?: string): SendResult => ({
   ...{ statusCode, retryAfter, durationMs: 7 },
   error: statusCode === 200 ? null : 'no',
 });
@@ -23,7 +23,7 @@ describe('a retry', () => {
   });
 
   it('is up to a quarter early or late, at random', () => {
-    const nextAt = (chance: number) => aftermath(row, answered(500), { now, maxRetries: 3, chance }).next_at! - now;
+    const nextAt = (chance: number) => aftermath(row, resultOf(500), { now, maxRetries: 3, chance }).next_at! - now;
     expect([0, 0.5, 1].map(nextAt)).toEqual([750, 1_000, 1_250]);
   });
 
@@ -32,7 +32,7 @@ describe('a retry', () => {
       let current = row;
       let tries = 0;
       while (current.status === 'pending') {
-        current = { ...current, ...aftermath(current, answered(null), { now, maxRetries, chance: 0.5 }) };
+        current = { ...current, ...aftermath(current, resultOf(null), { now, maxRetries, chance: 0.5 }) };
         tries++;
       }
       expect(tries).toBe(maxRetries + 1);
@@ -42,11 +42,12 @@ describe('a retry', () => {
   });
 
   it('never comes for a test or after 410', () => {
-    const status = (of: DeliveryRow, answer: Answer) => aftermath(of, answer, { now, maxRetries: 3, chance: 0 }).status;
-    expect(status({ ...row, event: 'webhook_test', event_number: null }, answered(500))).toBe('dead');
-    expect(status(row, answered(410))).toBe('dead');
-    expect(status(row, answered(404))).toBe('pending');
-    expect(status(row, answered(200))).toBe('delivered');
+    const status = (of: DeliveryRow, result: SendResult) =>
+      aftermath(of, result, { now, maxRetries: 3, chance: 0 }).status;
+    expect(status({ ...row, event: 'webhook_test', event_number: null }, resultOf(500))).toBe('dead');
+    expect(status(row, resultOf(410))).toBe('dead');
+    expect(status(row, resultOf(404))).toBe('pending');
+    expect(status(row, resultOf(200))).toBe('delivered');
   });
 });
 
@@ -54,7 +55,7 @@ it('a delivery keeps the log of its latest 25 attempts', () => {
   const log = JSON.stringify(
     Array.from({ length: 25 }, (_, i) => ({ at: 'then', status_code: i, duration_ms: 0, error: null })),
   );
-  const { attempts } = aftermath({ ...row, attempts: log }, answered(200), { now, maxRetries: 3, chance: 0 });
+  const { attempts } = aftermath({ ...row, attempts: log }, resultOf(200), { now, maxRetries: 3, chance: 0 });
   expect(attemptsOf(attempts).map(({ status_code }) => status_code)).toEqual([
     ...Array.from({ length: 24 }, (_, i) => i + 1),
     200,
@@ -74,6 +75,6 @@ it.each([
   ['1e9', 0],
   [undefined, 0],
 ])('Retry-After: %s gives a rest of %i ms', (retryAfter, restMs) => {
-  expect(Math.max(0, restUntil(answered(503, retryAfter), now) - now)).toBe(restMs);
-  expect(restUntil(answered(200, retryAfter), now)).toBe(0);
+  expect(Math.max(0, restUntil(resultOf(503, retryAfter), now) - now)).toBe(restMs);
+  expect(restUntil(resultOf(200, retryAfter), now)).toBe(0);
 });

@@ -4,7 +4,7 @@ import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ForbiddenAddress, type Resolve } from '../../../src/rules/webhooks/address.ts';
 import { GuardedConnections } from '../../../src/rules/webhooks/connector.ts';
-import { type Answer, Sender } from '../../../src/rules/webhooks/sender.ts';
+import { type SendResult, Sender } from '../../../src/rules/webhooks/sender.ts';
 import { cert, key } from '../../support/certificate.ts';
 import { ManualClock } from '../../support/clock.ts';
 import { forbiddenAddresses, forbiddenUrls, hostile } from '../../support/hostile-urls.ts';
@@ -221,7 +221,7 @@ describe('an answer', () => {
   ])('that arrives slowly has the time limit of the whole exchange: %s', async (_, head, drip, timeoutSeconds) => {
     const { url, closed, drips } = await raw(head, drip, 10);
     const { clock, send } = sending({ ...open, timeoutSeconds });
-    let answered: Answer | undefined;
+    let answered: SendResult | undefined;
     void send(url).then((answer) => (answered = answer));
     await until(() => clock.alarms > 0);
     await until(() => drips() > 3);

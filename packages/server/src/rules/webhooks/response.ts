@@ -4,14 +4,14 @@ import { ForbiddenAddress, LookupFailed } from './address.ts';
 /** The outcome of an attempt, in words for the webhook's owner. */
 
 /** At most this much of a body is read, so that the connection can be reused. Only the status matters. */
-const mostAnswerBytes = 16 * 1024;
+const mostResponseBytes = 16 * 1024;
 
 export async function readSome(body: IncomingMessage): Promise<void> {
   let read = 0;
   for await (const chunk of body) {
     read += (chunk as Buffer).length;
     // Leaving the loop closes the connection.
-    if (read > mostAnswerBytes) return;
+    if (read > mostResponseBytes) return;
   }
 }
 
@@ -37,7 +37,7 @@ const sentences: readonly [RegExp, string][] = [
   [/CERT|^ERR_(TLS|SSL)|SELF_SIGNED|UNABLE_TO/, 'The certificate is not valid, or TLS failed'],
 ];
 
-/** The sentence that says why there was no answer. */
+/** The sentence that says why there was no response. */
 export function sentenceOf(failure: unknown): string {
   if (failure instanceof ForbiddenAddress) return failure.message;
   if (failure instanceof LookupFailed) return lookupSentence(failure.code);
