@@ -4,7 +4,7 @@ import { secondMs, wireTime } from '../ground/clock.ts';
 import type { Call } from './context.ts';
 import { conflict, deliveryNotFound } from '../ground/errors.ts';
 import { readPage } from '../ground/paging.ts';
-import { deliveriesDue, putIntoOutbox } from '../rules/webhooks/outbox.ts';
+import { deliveriesDue, enqueueDelivery } from '../rules/webhooks/enqueue.ts';
 import * as queries from '../rules/webhooks/queries.ts';
 import { attemptsOf } from '../rules/webhooks/schedule.ts';
 
@@ -76,7 +76,7 @@ async function sendTest(call: Call): Promise<DeliveryResponse> {
     const now = ctx.clock.now();
     if ((await tx.first(queries.webhookOf, { agent_id: agentId }))?.webhook_url == null) throw noWebhook();
     const told = { agentId, number: null, event: webhookTestEvent, taskId: null, data: '{}' };
-    own.id = putIntoOutbox({ ctx, tx, now }, told, now + 2 * ctx.config.webhooks.timeoutSeconds * secondMs);
+    own.id = enqueueDelivery({ ctx, tx, now }, told, now + 2 * ctx.config.webhooks.timeoutSeconds * secondMs);
     return { id: own.id };
   });
   if (own.id === id) await ctx.webhooks.sendNow(agentId, id);

@@ -1,7 +1,7 @@
 import type { EventData, EventType, KeyEvents } from '@pinchwork/sdk';
 import type { Work } from '../../storage/ground.ts';
 import { insertion, prepared } from '../../storage/prepared.ts';
-import { putIntoOutbox } from '../webhooks/outbox.ts';
+import { enqueueDelivery } from '../webhooks/enqueue.ts';
 
 /** An event for one agent, about one task or about its keys. */
 export type NewEvent = {
@@ -51,7 +51,7 @@ export async function appendEvent(work: Work, event: NewEvent): Promise<number> 
     created_at: now,
   });
   if (from !== null) {
-    putIntoOutbox(work, { agentId: event.agentId, number, event: event.type, taskId: event.taskId, data });
+    enqueueDelivery(work, { agentId: event.agentId, number, event: event.type, taskId: event.taskId, data });
   }
   return number;
 }

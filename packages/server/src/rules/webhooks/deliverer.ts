@@ -7,7 +7,7 @@ import { Loop } from '../../ground/loop.ts';
 import type { Resolve } from './address.ts';
 import { Ahead } from './ahead.ts';
 import { messageOf } from './message.ts';
-import { deliveriesDue } from './outbox.ts';
+import { deliveriesDue } from './enqueue.ts';
 import { type Place, Places } from './places.ts';
 import { firstDue } from './first-due.ts';
 import * as leases from './leases.ts';

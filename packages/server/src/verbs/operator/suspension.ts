@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { indexWords } from '../../rules/matching/word-index.ts';
 import { logAction } from '../../rules/operator/admin-log.ts';
 import { bar, releaseMs } from '../../rules/operator/suspension.ts';
-import { deliveriesDue } from '../../rules/webhooks/outbox.ts';
+import { deliveriesDue } from '../../rules/webhooks/enqueue.ts';
 import { releaseClaims } from '../../rules/lifecycle/release.ts';
 import { type Anonymous, readAgent } from '../agents/agents.ts';
 import { resumeEndpoint } from '../../rules/webhooks/queries.ts';

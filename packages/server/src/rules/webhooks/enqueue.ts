@@ -22,7 +22,7 @@ export const deliveriesDue = Symbol('deliveries due');
  * @param firstAt time of the first attempt, in epoch milliseconds; now by default.
  * @returns the delivery's id.
  */
-export function putIntoOutbox(
+export function enqueueDelivery(
   { ctx, tx, now }: Work,
   { agentId, number, event, taskId, data }: Told,
   firstAt = now,
