@@ -1,4 +1,4 @@
-import { allows, type Endpoint, endpoints, shownPath, type TaskStatus } from '@pinchwork/sdk';
+import { allows, type Endpoint, endpointRows, endpoints, shownLine, type TaskStatus } from '@pinchwork/sdk';
 import { stateOf, allStates, paidStates } from '../packages/server/src/ground/states.ts';
 import { type TransitionName, transition } from '../packages/server/src/ground/transitions.ts';
 
@@ -41,17 +41,46 @@ const statuses = {
   sendMessage: (status, role, done) => (stateOf(status).talk !== 'messages' ? 409 : role === 'stranger' ? 403 : done),
 } satisfies Partial<Record<keyof typeof endpoints, StatusFor>>;
 
-const roles = ['none', 'wrong key', 'stranger', 'poster', 'worker', 'suspended', 'read alone', 'admin'];
+const roles = ['none', 'wrong key', 'stranger', 'poster', 'worker', 'suspended', 'read alone', 'admin'] as const;
+type AnyRole = (typeof roles)[number];
+
+const isAgent = (role: AnyRole): role is Role => role === 'stranger' || role === 'poster' || role === 'worker';
+
+/** The status with which a role is refused before its endpoint is asked; undefined where it is let in. */
+function refusalAtDoor({ auth, scopes }: Endpoint, role: AnyRole): number | undefined {
+  if (auth === 'none') return undefined;
+  if (role === 'none') return 401;
+  if (auth === 'admin') return role === 'admin' ? undefined : 403;
+  if (role === 'wrong key' || role === 'admin') return 401;
+  const isRefused = role === 'suspended' || (role === 'read alone' && !allows(['read'], scopes));
+  return isRefused ? 403 : undefined;
+}
+
+/** One cell for each role. `statusFor` says what an agent that is let in gets; the key `read alone` is the poster's. */
+const cellsOf = (endpoint: Endpoint, statusFor: (role: Role) => number): string[] =>
+  roles.map((role) => {
+    const refusal = refusalAtDoor(endpoint, role);
+    return String(refusal ?? statusFor(isAgent(role) ? role : 'poster'));
+  });
 
 /** For each endpoint about a task: the head of its table, and a row for each state. */
 export function permissionTables(): { head: string[]; rows: string[][] }[] {
   return Object.entries<StatusFor>(statuses).map(([name, statusFor]) => {
-    const { method, path, scopes, status: done }: Endpoint = endpoints[name as keyof typeof statuses];
-    const rows = allStates.map((status) => {
-      const agents = (['stranger', 'poster', 'worker'] as const).map((role) => statusFor(status, role, done));
-      const readAlone = allows(['read'], scopes) ? statusFor(status, 'poster', done) : 403;
-      return [status, 401, 401, ...agents, 403, readAlone, 401].map(String);
-    });
-    return { head: [`${method} ${shownPath(path)}`, ...roles], rows };
+    const endpoint: Endpoint = endpoints[name as keyof typeof statuses];
+    const rows = allStates.map((status) => [
+      status,
+      ...cellsOf(endpoint, (role) => statusFor(status, role, endpoint.status)),
+    ]);
+    return { head: [shownLine(endpoint), ...roles], rows };
   });
+}
+
+/** The table of the endpoints that are not about a task. What an agent's own key names in a path is the poster's. */
+export function otherPermissions(): { head: string[]; rows: string[][] } {
+  const others = endpointRows.filter(({ name }) => !(name in statuses));
+  const rows = others.map((endpoint) => {
+    const isOwn = endpoint.auth === 'agent' && Object.keys(endpoint.params).length > 0;
+    return [shownLine(endpoint), ...cellsOf(endpoint, (role) => (isOwn && role !== 'poster' ? 404 : endpoint.status))];
+  });
+  return { head: ['Route', ...roles], rows };
 }

@@ -22,7 +22,7 @@ import {
   successes,
   transitionRows,
 } from './contract-tables.ts';
-import { permissionTables } from './permission-tables.ts';
+import { otherPermissions, permissionTables } from './permission-tables.ts';
 
 /**
  * The tables of the documentation that repeat what the code owns. `npm run docs` writes them anew; a test fails when a
@@ -99,6 +99,7 @@ const tables: Readonly<Record<string, () => string>> = {
   ids: () => table(['Prefix', 'Names'], idRows()),
   states: () => table(['State', 'Meaning', 'Credits', 'On the board', 'Shows the delivery', 'Talk'], stateRows()),
   transitions: () => table(['Transition', 'Kinds of tasks', 'From → to', 'Who', 'Events'], transitionRows()),
+  'permissions about no task': () => table(otherPermissions().head, otherPermissions().rows),
   'permissions about a task': () =>
     permissionTables()
       .map(({ head, rows }) => table(head, rows))

@@ -82,7 +82,7 @@ export async function showPublicly({ db }: Context, id: string): Promise<TaskRow
 }
 
 /** The newest tasks of active posters, among the newest `newestReach` tasks on the board. */
-export const newestTasks = prepared('newestTasks', (db, p: { now: number; limit: number }) => {
+const newestTasks = prepared('newestTasks', (db, p: { now: number; limit: number }) => {
   const newest = db
     .selectFrom('tasks')
     .select(['id', 'poster_id', 'created_at'])
