@@ -1,4 +1,5 @@
 import { CompiledQuery, type Kysely, sql } from 'kysely';
+import { at } from '../ground/present.ts';
 import { oneOf, type Reader } from '../storage/database.ts';
 import { compile } from '../storage/postgres/statements.ts';
 import type { Params, Prepared } from '../storage/prepared.ts';
@@ -44,8 +45,8 @@ export class PostgresTarget {
   }
 
   async isEmpty({ name }: Table): Promise<boolean> {
-    const [row] = await this.#all(sql<{ filled: boolean }>`select exists (select from ${sql.table(name)}) as filled`);
-    return !row!.filled;
+    const rows = await this.#all(sql<{ filled: boolean }>`select exists (select from ${sql.table(name)}) as filled`);
+    return !at(rows, 0).filled;
   }
 
   async clear({ name }: Table): Promise<void> {

@@ -17,16 +17,16 @@ export function help(): string {
 
 /** The text of `pinchwork-server COMMAND --help`. */
 export function helpFor({ usage, summary, details, options }: Command): string {
-  const rows = Object.entries(options).map(([name, { value, meaning }]) => [
-    `--${name}${value === undefined ? '' : ` ${value}`}`,
+  const rows = Object.entries(options).map(([name, { value, meaning }]) => ({
+    name: `--${name}${value === undefined ? '' : ` ${value}`}`,
     meaning,
-  ]);
-  const width = Math.max(0, ...rows.map(([name]) => name!.length));
+  }));
+  const width = Math.max(0, ...rows.map(({ name }) => name.length));
   return [
     `Usage: pinchwork-server ${usage}`,
     '',
-    `${summary[0]!.toUpperCase()}${summary.slice(1)}.`,
+    `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`,
     ...details.split('\n'),
-    ...(rows.length > 0 ? ['', ...rows.map(([name, meaning]) => `  ${name!.padEnd(width)}  ${meaning}`)] : []),
+    ...(rows.length > 0 ? ['', ...rows.map(({ name, meaning }) => `  ${name.padEnd(width)}  ${meaning}`)] : []),
   ].join('\n');
 }

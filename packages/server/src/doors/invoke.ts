@@ -80,7 +80,7 @@ function successOf(endpoint: Endpoint, said: object): Pick<Outcome, 'reply' | 's
 
 /** An id with an invalid form gets the same refusal as an unknown one (contract section 1, "Errors"). */
 function refusalOfIds({ params }: Endpoint, given: RawInput['params']): DomainError | undefined {
-  for (const name in params) if (!isId(params[name]!, given[name] ?? '')) return notFound(params[name]!);
+  for (const [name, kind] of Object.entries(params)) if (!isId(kind, given[name] ?? '')) return notFound(kind);
   return undefined;
 }
 

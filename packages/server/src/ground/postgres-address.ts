@@ -15,11 +15,12 @@ interface Parts {
 export function takeApart(url: string): Parts | undefined {
   const match = /^(postgres(?:ql)?:\/\/(?:[^/?#]*@)?)([^/?#@]*)([^?#]*)(\?[^#]*)?$/.exec(url);
   if (match === null) return undefined;
-  const query = new URLSearchParams(match[4]);
+  const [, before = '', hosts = '', path = '', search = ''] = match;
+  const query = new URLSearchParams(search);
   const attrs = query.get('target_session_attrs');
   query.delete('target_session_attrs');
-  const rest = attrs === null ? (match[4] ?? '') : query.size === 0 ? '' : `?${query.toString()}`;
-  const parts = { before: match[1]!, hosts: match[2]!.split(','), path: match[3]! + rest, attrs };
+  const rest = attrs === null ? search : query.size === 0 ? '' : `?${query.toString()}`;
+  const parts = { before, hosts: hosts.split(','), path: path + rest, attrs };
   return parts.hosts.every((host) => URL.canParse(`${parts.before}${host}${parts.path}`)) ? parts : undefined;
 }
 

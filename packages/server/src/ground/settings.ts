@@ -100,8 +100,8 @@ function networks(value: string) {
 
 /** Whether the text is an address, or a network that is smaller than the whole internet. */
 function isNetwork(text: string): boolean {
-  const [address, bits, ...more] = text.split('/');
-  const version = address!.includes('%') ? 0 : isIP(address!);
+  const [address = '', bits, ...more] = text.split('/');
+  const version = address.includes('%') ? 0 : isIP(address);
   if (version === 0 || more.length > 0) return false;
   return bits === undefined || (/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
 }

@@ -1,4 +1,5 @@
 import { minuteMs, secondMs } from '../ground/clock.ts';
+import { present } from '../ground/present.ts';
 import type { Ground } from '../storage/ground.ts';
 import type { Tx } from '../storage/database.ts';
 import { DomainError } from '../ground/errors.ts';
@@ -92,7 +93,7 @@ export class TaskTimers {
     const task = await tx.first(clockStatements[name], { id: taskId, now, claim_number: due.claim_number });
     if (task === undefined) throw new Error(`${taskId} is due for "${name}", but its guard does not hold`);
     tx.send(clearStuckTimer, { task_id: taskId });
-    tx.afterCommit(() => this.#observe?.(now - due.due_at!));
+    tx.afterCommit(() => this.#observe?.(now - present(due.due_at, 'The deadline')));
     await moveCreditsAndRecord({ ctx: this.#ctx, tx, now }, name, task, { actorId: null, workerId: due.worker_id });
     return true;
   }

@@ -5,7 +5,7 @@
 export function trigramsOf(folded: string): string[] {
   const characters = Array.from(folded);
   const found = new Set<string>();
-  for (let i = 2; i < characters.length; i++) found.add(characters[i - 2]! + characters[i - 1]! + characters[i]!);
+  for (let i = 2; i < characters.length; i++) found.add(characters.slice(i - 2, i + 1).join(''));
   return [...found];
 }
 

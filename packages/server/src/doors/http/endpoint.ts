@@ -1,5 +1,6 @@
 import { type AnyEndpoint, endpointRows, type Endpoint, type OtherSuccess } from '@pinchwork/sdk';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { present } from '../../ground/present.ts';
 import type { Context } from '../../verbs/context.ts';
 import { sha256 } from '../idempotency.ts';
 import type { InvokeOptions, RawInput } from '../input.ts';
@@ -40,7 +41,7 @@ function serve(app: FastifyInstance, ctx: Context, door: Door, endpoint: AnyEndp
       const exchange = new Exchange(ctx, endpoint, request, reply);
       let outcome: Outcome;
       try {
-        outcome = await door.invoke(endpoint, request.caller!, exchange, exchange);
+        outcome = await door.invoke(endpoint, present(request.caller, 'The caller'), exchange, exchange);
       } catch (error) {
         throw withTextHint(error, endpoint.mainField, exchange.fields);
       }

@@ -1,4 +1,5 @@
 import { documentRows, type EndpointName, endpointRows, endpoints, shownLine, shownPath } from '@pinchwork/sdk';
+import { at } from '../../ground/present.ts';
 
 /** What somebody probably wants who asks for a path, or a method, that there is not. */
 
@@ -85,7 +86,7 @@ function keyOf(path: string): string {
     .split('/')
     .filter((segment) => segment !== '')
     .map((segment) => (/^(?:\{.*\}|:\w+|[a-z]{2,3}-[0-9a-z]{12})$/.test(segment) ? '{id}' : segment));
-  while (segments.length > 1 && (segments[0] === 'api' || /^v\d+$/.test(segments[0]!))) segments.shift();
+  while (segments.length > 1 && (segments[0] === 'api' || /^v\d+$/.test(at(segments, 0)))) segments.shift();
   return segments.join('/');
 }
 
@@ -110,7 +111,7 @@ function likelyCall(method: string, path: string): string | undefined {
   const other = otherWays[`${method} ${key}`];
   if (other !== undefined) return other;
   const known = byPath.get(key);
-  if (known !== undefined) return asked(known.find((call) => call.method === method) ?? known[0]!);
+  if (known !== undefined) return asked(known.find((call) => call.method === method) ?? at(known, 0));
   const segments = key.split('/');
   for (const word of segments.toReversed()) {
     const document = documentsByWord[word];

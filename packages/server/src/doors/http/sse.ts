@@ -2,6 +2,7 @@ import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { eventPosition } from '@pinchwork/sdk';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { invalid } from '../../ground/errors.ts';
+import { at } from '../../ground/present.ts';
 import type { Sink } from '../../rules/events/stream.ts';
 import type { OpenStream } from '../../rules/events/streams.ts';
 
@@ -27,7 +28,7 @@ export function lastEventId({ headers }: FastifyRequest): string | undefined {
   const given = headers['last-event-id'];
   if (given === undefined || given === '') return undefined;
   const { error } = position.safeParse(given);
-  if (error !== undefined) throw invalid(`Last-Event-ID: ${error.issues[0]!.message}`);
+  if (error !== undefined) throw invalid(`Last-Event-ID: ${at(error.issues, 0).message}`);
   return given as string;
 }
 

@@ -16,7 +16,7 @@ export function sectionsOf(markdown: string): Section[] {
   return markdown
     .split(/^(?=## )/m)
     .slice(1)
-    .map((text) => ({ slug: slugOf(/^## (.*)$/m.exec(text)![1]!), text: `${text.trimEnd()}\n` }));
+    .map((text) => ({ slug: slugOf(/^## (.*)$/m.exec(text)?.[1] ?? ''), text: `${text.trimEnd()}\n` }));
 }
 
 /** Other names for sections, which a reader may try. */

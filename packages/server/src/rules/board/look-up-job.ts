@@ -1,3 +1,4 @@
+import { at } from '../../ground/present.ts';
 import type { ApartJob, Reader } from '../../storage/database.ts';
 import { fitted } from '../../storage/prepared.ts';
 import { trigramsOf } from '../../storage/trigrams.ts';
@@ -74,8 +75,8 @@ async function byIndex(
       if (!isFirst && !(await pace())) return { rows, end, isOver: true };
       isFirst = false;
       rows.push(...(await needle.among(reader, portion)));
-      if (rows.length >= want) return { rows: rows.slice(0, want), end: ageOf(rows[want - 1]!), isOver: true };
-      end = ageOf(portion.at(-1)!);
+      if (rows.length >= want) return { rows: rows.slice(0, want), end: ageOf(at(rows, want - 1)), isOver: true };
+      end = ageOf(at(portion, -1));
     }
     after = found.upto;
     if (after >= last.doc) return { rows, end: reached, isOver: false };

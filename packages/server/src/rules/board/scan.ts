@@ -1,3 +1,4 @@
+import { at } from '../../ground/present.ts';
 import type { Reader } from '../../storage/database.ts';
 import { fitted, type Prepared } from '../../storage/prepared.ts';
 import { tagParams } from '../../storage/tags.ts';
@@ -161,7 +162,7 @@ async function walk<P, R extends P>(
   for (; after === from || (await pace()); examine = stepSize) {
     const [found, end] = await Promise.all([read(after, examine, want - rows.length), endOf(after, examine)]);
     rows.push(...found);
-    if (rows.length >= want) return { rows, end: placeOf(rows.at(-1)!) };
+    if (rows.length >= want) return { rows, end: placeOf(at(rows, -1)) };
     if (end === undefined) return { rows, end: null };
     after = end;
   }
@@ -184,8 +185,8 @@ async function walkTexts<P, R extends P & TaskRef>(
       if (!isFirst && !(await pace())) return { rows, end: after };
       isFirst = false;
       rows.push(...(await needle.among(reader, portion)));
-      if (rows.length >= want) return { rows: rows.slice(0, want), end: placeOf(rows[want - 1]!) };
-      after = placeOf(portion.at(-1)!);
+      if (rows.length >= want) return { rows: rows.slice(0, want), end: placeOf(at(rows, want - 1)) };
+      after = placeOf(at(portion, -1));
     }
     const end = await endOf(begin, textStepSize);
     if (end === undefined) return { rows, end: null };

@@ -1,6 +1,7 @@
 import type { FannedEventType } from '@pinchwork/sdk';
 import { type Selectable, sql } from 'kysely';
 import { secondMs } from '../../ground/clock.ts';
+import { at } from '../../ground/present.ts';
 import type { Ground, Work } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
 import { counting, insertion, type Params, perShape, prepared } from '../../storage/prepared.ts';
@@ -188,7 +189,7 @@ async function tellPortion(ctx: Ground, tx: Tx, row: OutboxRow): Promise<void> {
     }),
   );
   if (left.length <= portion) tx.send(deleteRow, { id });
-  else tx.send(noteProgress, { id, told_upto: agents.at(-1)!.agent_id });
+  else tx.send(noteProgress, { id, told_upto: at(agents, -1).agent_id });
 }
 
 const dataFor = (type: FannedEventType, data: string, rank: number): object =>

@@ -1,4 +1,5 @@
 import { hourMs } from '../../ground/clock.ts';
+import { at } from '../../ground/present.ts';
 import type { Ground } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
 import { prepared } from '../../storage/prepared.ts';
@@ -72,7 +73,7 @@ export class Retention {
       return true;
     }
     const isRound = agents.length < agentsPerStep;
-    this.#after = isRound ? '' : agents.at(-1)!.agent_id;
+    this.#after = isRound ? '' : at(agents, -1).agent_id;
     this.#idleSteps = due.length > 0 ? 0 : this.#idleSteps + 1;
     if (!isRound && this.#idleSteps < mostIdleSteps) return true;
     this.#idleSteps = 0;
@@ -91,7 +92,7 @@ async function prune(tx: Tx, agents: readonly { agent_id: string }[], before: nu
     const front = await tx.all(frontOf, { agent_id, limit: left });
     const young = front.findIndex(({ created_at }) => created_at >= before);
     const old = young === -1 ? front : front.slice(0, young);
-    if (old.length > 0) tx.send(deleteUpto, { agent_id, upto: old.at(-1)!.number });
+    if (old.length > 0) tx.send(deleteUpto, { agent_id, upto: at(old, -1).number });
     left -= old.length;
     if (left === 0) return agent_id;
   }

@@ -1,3 +1,4 @@
+import { present } from '../../ground/present.ts';
 import { countAbandon, countPosted } from '../agents/queries.ts';
 import { moveEntries } from '../board/entries.ts';
 import { deadlineAfter, minuteMs, wireTime } from '../../ground/clock.ts';
@@ -113,21 +114,21 @@ function judge(
       tx.send(countPosted, { id: task.poster_id });
       break;
     case 'approval': {
-      const charged = task.credits_charged!;
+      const charged = present(task.credits_charged, 'The charge');
       const fee = ledger.feeOf(charged, task.fee_ppm);
-      const parties = { posterId: task.poster_id, workerId: workerId! };
+      const parties = { posterId: task.poster_id, workerId: present(workerId, 'The worker') };
       recordApproval(tx, { ...parties, tags: tagsOf(task), charged, fee, rating, at: now });
       break;
     }
     case 'answer':
-      recordSystemAnswer(tx, workerId!, task.credits_charged!, now);
+      recordSystemAnswer(tx, present(workerId, 'The worker'), present(task.credits_charged, 'The charge'), now);
       break;
     case 'rejection':
-      recordRejection(tx, task.poster_id, workerId!, now);
+      recordRejection(tx, task.poster_id, present(workerId, 'The worker'), now);
       break;
     case 'abandon':
       tx.send(countAbandon, {
-        id: workerId!,
+        id: present(workerId, 'The worker'),
         most: config.maxAbandonsBeforeCooldown,
         until: deadlineAfter(now, config.abandonCooldownMinutes * minuteMs),
       });

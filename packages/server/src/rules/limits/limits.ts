@@ -2,6 +2,7 @@ import { isIPv4 } from 'node:net';
 import type { LimitName } from '@pinchwork/sdk';
 import ipaddr from 'ipaddr.js';
 import { secondMs } from '../../ground/clock.ts';
+import { at } from '../../ground/present.ts';
 import type { RateLimit } from '../../ground/settings.ts';
 import type { Ground } from '../../storage/ground.ts';
 import { Loop } from '../../ground/loop.ts';
@@ -95,7 +96,7 @@ export class Limits {
     const todo = [...Map.groupBy(shares, ({ windowMs }) => windowMs).values()].flatMap(inPortions);
     let done = 0;
     try {
-      for (; done < todo.length; done++) for (const sum of await this.#add(todo[done]!)) windows.merge(sum);
+      for (; done < todo.length; done++) for (const sum of await this.#add(at(todo, done))) windows.merge(sum);
     } catch (error) {
       for (const share of todo.slice(done).flat()) windows.restore(share);
       throw error;
@@ -112,7 +113,7 @@ export class Limits {
     ]);
     return db.transact('merge limits', async (tx) => {
       const now = clock.now();
-      const latest = now + shares[0]!.windowMs + skewMs;
+      const latest = now + at(shares, 0).windowMs + skewMs;
       const rows = await tx.all(addShares(shares.length), { now, latest, ...Object.fromEntries(params) });
       return rows.map(({ key, count, ends_at }) => ({ key, count, endsAt: ends_at }));
     });

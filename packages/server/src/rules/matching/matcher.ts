@@ -145,7 +145,9 @@ export async function findAgents(reader: Reader, wanted: Wanted, most: number): 
 
 /** Agents grouped by score, highest score first. */
 const byScore = (scores: ReadonlyMap<string, number>) =>
-  [...Map.groupBy(scores.keys(), (id) => scores.get(id)!)].sort(([a], [b]) => b - a);
+  [...Map.groupBy(scores, ([, score]) => score)]
+    .map(([score, agents]) => [score, agents.map(([id]) => id)] as const)
+    .sort(([a], [b]) => b - a);
 
 async function sharersOfWords(reader: Reader, words: readonly string[]): Promise<{ agent_id: string }[]> {
   if (words.length === 0) return [];

@@ -2,7 +2,7 @@ import type { TaskKind } from '@pinchwork/sdk';
 import { deadlineAfter, minuteMs } from '../../ground/clock.ts';
 import type { Work } from '../../storage/ground.ts';
 import { conflict } from '../../ground/errors.ts';
-import { lockPostedTask, type MovedTask } from '../tasks/queries.ts';
+import { aboutOf, lockPostedTask, type MovedTask } from '../tasks/queries.ts';
 import { personStatements } from '../tasks/statements.ts';
 import { moveCreditsAndRecord } from '../lifecycle/transition.ts';
 import { kindOrder, noteInspector, waitingSystemTasks } from './queries.ts';
@@ -30,7 +30,7 @@ export async function claimSystemTask(work: Work, agentId: string, taskId: strin
   if (task.kind !== 'extract') {
     const verifier = task.kind === 'verify' ? agentId : null;
     // The guard above checked that the agent is no party. It becomes one if it picks up the task itself at this moment.
-    if ((await tx.run(noteInspector, { id: task.about_id!, agent: agentId, verifier })) === 0) {
+    if ((await tx.run(noteInspector, { id: aboutOf(task), agent: agentId, verifier })) === 0) {
       throw conflict('You are picking up the very task that this is about', 'Pick up something else.');
     }
   }

@@ -39,7 +39,7 @@ async function ask(work: Work, question: Question): Promise<string | undefined> 
   if (!(await reserve(work, { posterId, price }))) return undefined;
   const id = ctx.newId('task');
   const periodMs = kind === 'extract' ? ctx.config.taskExpireHours * hourMs : timeoutSeconds[kind] * secondMs;
-  const task = await tx.first(queries.insertSystemTask, {
+  const task = await tx.one(queries.insertSystemTask, {
     id,
     kind,
     poster_id: platformId,
@@ -51,7 +51,7 @@ async function ask(work: Work, question: Question): Promise<string | undefined> 
     expires_at: deadlineAfter(now, periodMs),
   });
   if (posterId !== null) tx.send(insertPosted, { task_id: id, poster_id: posterId, posted_at: now });
-  await moveCreditsAndRecord(work, 'postSystem', task!, { actorId: platformId, workerId: null });
+  await moveCreditsAndRecord(work, 'postSystem', task, { actorId: platformId, workerId: null });
   return id;
 }
 

@@ -1,7 +1,7 @@
 import { limits, type SystemTaskPayload } from '@pinchwork/sdk';
 import type { Reader } from '../../storage/database.ts';
 import { fitted, listed, type Params, perShape, prepared } from '../../storage/prepared.ts';
-import { taskById, type MovedTask } from '../tasks/queries.ts';
+import { aboutOf, taskById, type MovedTask } from '../tasks/queries.ts';
 import { tagsOf } from '../tasks/view.ts';
 
 /**
@@ -35,15 +35,14 @@ export async function withTexts<T extends MovedTask>(reader: Reader, task: T): P
   return { ...task, need: needOf(payload, task.id), context: JSON.stringify(payload) };
 }
 
-async function payloadOf(
-  reader: Reader,
-  { kind, about_id, candidates, created_at }: MovedTask,
-): Promise<SystemTaskPayload> {
+async function payloadOf(reader: Reader, system: MovedTask): Promise<SystemTaskPayload> {
+  const { kind, candidates, created_at } = system;
+  const aboutId = aboutOf(system);
   if (kind === 'extract') {
-    const [agent] = await readGoodAt(reader, [about_id!]);
-    return { system_task: 'extract_capabilities', agent: { id: about_id!, good_at: agent?.good_at ?? '' } };
+    const [agent] = await readGoodAt(reader, [aboutId]);
+    return { system_task: 'extract_capabilities', agent: { id: aboutId, good_at: agent?.good_at ?? '' } };
   }
-  const about = await reader.one(taskById, { id: about_id! });
+  const about = await reader.one(taskById, { id: aboutId });
   const task = { task_id: about.id, need: about.need, context: about.context, tags: tagsOf(about) };
   if (kind === 'verify') {
     // Only the delivery that this task is about: a later one may be another worker's.

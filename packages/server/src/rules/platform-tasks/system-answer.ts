@@ -2,6 +2,7 @@ import { ExtractAnswer, isId, limits, MatchAnswer, usableTags, VerifyAnswer, typ
 import { sql } from 'kysely';
 import type { z } from 'zod';
 import { wireTime } from '../../ground/clock.ts';
+import { at, present } from '../../ground/present.ts';
 import type { Work } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
 import { listed, type Params, perShape, prepared } from '../../storage/prepared.ts';
@@ -10,7 +11,7 @@ import type { NewEvent } from '../events/append.ts';
 import { readActive } from '../matching/matcher.ts';
 import { setMatches } from '../matching/matches.ts';
 import { tagParams } from '../../storage/tags.ts';
-import { taskById, type MovedTask } from '../tasks/queries.ts';
+import { aboutOf, taskById, type MovedTask } from '../tasks/queries.ts';
 import { holdAgents, setVerification } from './queries.ts';
 
 /**
@@ -34,7 +35,7 @@ export async function apply(work: Work, task: MovedTask, answer: SystemAnswer, w
     case 'verify':
       return applyVerification(work, task, answer.value, workerId);
     case 'extract':
-      await applyTags(work.tx, task.about_id!, workerId, usableTags(answer.value.tags));
+      await applyTags(work.tx, aboutOf(task), workerId, usableTags(answer.value.tags));
       return [];
   }
 }
@@ -71,7 +72,7 @@ export function readSystemAnswer(kind: SystemAnswer['kind'], result: string): Sy
   }
   const { data, error } = (schemas[kind] as z.ZodType).safeParse(value);
   if (error === undefined) return { kind, value: data } as SystemAnswer;
-  const { path, message } = error.issues[0]!;
+  const { path, message } = at(error.issues, 0);
   throw invalid(
     path.length === 0 ? 'The answer must be a JSON object' : `The answer does not fit: ${path.join('.')} ${message}`,
     hint,
@@ -87,7 +88,7 @@ function unfenced(text: string): string {
 
 async function applyMatch(work: Work, task: MovedTask, { ranked_agents, extracted_tags }: MatchAnswer): Promise<void> {
   const { tx } = work;
-  const about = await tx.one(taskById, { id: task.about_id! });
+  const about = await tx.one(taskById, { id: aboutOf(task) });
   const asked = [...new Set(ranked_agents)]
     // An agent that had a system task about this task may not work on it.
     .filter((id) => isId('agent', id) && id !== about.poster_id && !about.inspectors.includes(id))
@@ -107,14 +108,14 @@ async function applyVerification(
   const said = { meets_requirements, explanation: Array.from(explanation).slice(0, limits.explanationLength).join('') };
   const verification: Verification = { ...said, verified_at: wireTime(now), verifier_id: verifierId };
   const about = await tx.first(setVerification, {
-    id: task.about_id!,
-    version: task.about_version!,
+    id: aboutOf(task),
+    version: present(task.about_version, 'The version to check'),
     verification: JSON.stringify(verification),
   });
   if (about === undefined) return [];
-  return [about.poster_id, about.worker_id!].map((agentId) => ({
+  return [about.poster_id, present(about.worker_id, 'The worker')].map((agentId) => ({
     agentId,
-    taskId: task.about_id!,
+    taskId: aboutOf(task),
     type: 'task_verified',
     data: said,
   }));

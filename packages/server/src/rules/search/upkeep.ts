@@ -1,3 +1,4 @@
+import { at } from '../../ground/present.ts';
 import { foldedTexts } from './texts.ts';
 import { minuteMs, secondMs } from '../../ground/clock.ts';
 import type { Ground } from '../../storage/ground.ts';
@@ -127,7 +128,7 @@ async function sweep(tx: Tx): Promise<boolean> {
   const swept = { created_at: progress.swept_created_at, id: progress.swept_id };
   const docs = await tx.all(queries.docsBehind, { ...swept, limit: sweptAtOnce });
   for (const doc of docs) if (doc.is_live === 0) remove(tx, doc);
-  const last = docs.length === sweptAtOnce ? docs.at(-1)! : undefined;
+  const last = docs.length === sweptAtOnce ? at(docs, -1) : undefined;
   const end = last === undefined ? reached : { created_at: last.created_at, id: last.task_id };
   const missing = await tx.first(queries.missingText, { ...swept, upto_created_at: end.created_at, upto_id: end.id });
   // Index all tasks of that millisecond again, because their order must be right.

@@ -1,3 +1,4 @@
+import { present } from '../../ground/present.ts';
 import { type ExpressionBuilder, type Selectable, sql } from 'kysely';
 import { transitions } from '../../ground/machine.ts';
 import { boardStates } from '../../ground/states.ts';
@@ -53,6 +54,10 @@ export const movedColumns = [
 
 export type RecordedTask = Pick<TaskRow, (typeof recordedColumns)[number]>;
 export type MovedTask = Pick<TaskRow, (typeof movedColumns)[number]>;
+
+/** The id of the task or agent that a system task is about. The schema ensures that it has one. */
+export const aboutOf = ({ about_id }: Pick<TaskRow, 'about_id'>): string =>
+  present(about_id, 'What a system task is about');
 
 export type TaskExpressions = ExpressionBuilder<Schema, 'tasks'>;
 

@@ -6,7 +6,7 @@ import { agentNotFound, agentSuspended, conflict, DomainError, forbidden, taskNo
 import { transitions } from '../../ground/machine.ts';
 import { stateOf, aTask } from '../../ground/states.ts';
 import { kindsOf, type PersonTransition, transition } from '../../ground/transitions.ts';
-import { latestClaimEnd, taskById, type TaskRow } from './queries.ts';
+import { aboutOf, latestClaimEnd, taskById, type TaskRow } from './queries.ts';
 import { isParty } from './view.ts';
 
 /** A transition that an agent has tried. */
@@ -81,7 +81,7 @@ async function refusalOfHelp(tx: Tx, task: TaskRow, agentId: string): Promise<Do
       'Set accepts_system_tasks to true with PATCH /v1/me, or pick up another task.',
     );
   }
-  const about = await tx.first(taskById, { id: task.about_id! });
+  const about = await tx.first(taskById, { id: aboutOf(task) });
   if (task.about_id === agentId || (about !== undefined && isParty(about, agentId))) {
     return conflict(
       'This task is about you or one of your own tasks, so another agent must do it',

@@ -1,4 +1,5 @@
 import { takeApart } from '../../ground/postgres-address.ts';
+import { at } from '../../ground/present.ts';
 
 /**
  * The values of `target_session_attrs` (libpq) that ask for a server that accepts writes. The other values make no
@@ -31,7 +32,7 @@ export class Hosts {
 
   /** The address of the server to connect to. */
   get url(): string {
-    return this.#urls[this.#at]!;
+    return at(this.#urls, this.#at);
   }
 
   /** Moves on to the next server, unless another caller has already moved on from `url`. */

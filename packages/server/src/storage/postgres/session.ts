@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { Clock } from '../../ground/clock.ts';
+import { at } from '../../ground/present.ts';
 
 const oldestServer = 14;
 /**
@@ -54,7 +55,7 @@ export async function beginSession(
             case when current_setting('synchronous_commit') = 'off' then set_config('synchronous_commit', 'on', false) end`,
     [JSON.stringify(settings)],
   );
-  if (wantsPrimary && rows[0]!.standby) throw new NotPrimary();
+  if (wantsPrimary && at(rows, 0).standby) throw new NotPrimary();
 }
 
 /**
@@ -71,7 +72,7 @@ export async function checkPreconditions(pool: pg.Pool, clock: Clock | undefined
             (extract(epoch from clock_timestamp()) * 1000)::bigint as now`,
   );
   const after = clock?.now() ?? Infinity;
-  const { version, encoding, name, now } = rows[0]!;
+  const { version, encoding, name, now } = at(rows, 0);
   if (version < oldestServer * 10_000) throw new Error(`it is too old: PostgreSQL ${oldestServer} or newer is needed`);
   if (encoding !== 'UTF8') {
     throw new Error(
@@ -95,7 +96,7 @@ export async function checkPreconditions(pool: pg.Pool, clock: Clock | undefined
 async function refusePooledTransactions(pool: pg.Pool): Promise<void> {
   const [one, other] = [await pool.connect(), await pool.connect()];
   const session = async (client: pg.PoolClient) =>
-    (await client.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]!.pid;
+    at((await client.query<{ pid: number }>('select pg_backend_pid() as pid')).rows, 0).pid;
   try {
     const first = await session(one);
     await other.query('begin');

@@ -131,7 +131,7 @@ export class Batches {
       } catch (error) {
         if (!(error instanceof Spoiled)) throw error;
         const [first] = jobs;
-        if (jobs.length === 1) return [() => first!.reject(error.cause)];
+        if (first !== undefined && jobs.length === 1) return [() => first.reject(error.cause)];
         this.#careful = carefulBatches;
       }
     }

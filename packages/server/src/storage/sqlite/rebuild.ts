@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { at } from '../../ground/present.ts';
 import type { StepSql, TableDefinition } from '../step-sql.ts';
 import { createIndexes, tableStatement } from '../table.ts';
 
@@ -31,7 +32,7 @@ export async function rebuildTable(step: StepSql, table: TableDefinition): Promi
   await step.run(sql`alter table ${sql.table(fresh)} rename to ${sql.table(name)}`);
   await createIndexes(step, table);
   const broken = await step.all<{ table: string }>(sql`select "table" from pragma_foreign_key_check`);
-  if (broken.length > 0) throw new Error(`rows of ${broken[0]!.table} refer to rows that do not exist`);
+  if (broken.length > 0) throw new Error(`rows of ${at(broken, 0).table} refer to rows that do not exist`);
 }
 
 /** The columns of a table, without generated ones. */

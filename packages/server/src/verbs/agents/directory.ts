@@ -57,7 +57,7 @@ export async function listAgents({ ctx }: Reader, query: Query): Promise<Directo
   const fromStart = { ...params, ...before(start), passed: 0, reach: isFiltered ? params.reach : countLimit };
   const [near, total, end, endFromStart] = await Promise.all([
     ctx.db.all(queries.directoryPage(shape), { ...params, ...before(from), limit: want }),
-    ctx.db.first(queries.countDirectory(shape), { ...fromStart, limit: countLimit }),
+    ctx.db.one(queries.countDirectory(shape), { ...fromStart, limit: countLimit }),
     isWindowed ? endOfWindow(ctx.db, order, { ...params, ...before(from) }) : undefined,
     isWindowed && from !== start ? endOfWindow(ctx.db, order, fromStart) : undefined,
   ]);
@@ -75,12 +75,12 @@ export async function listAgents({ ctx }: Reader, query: Query): Promise<Directo
       : { rows: [], end: undefined };
   const rows = [...near, ...far.rows];
   const page = rows.slice(skip, skip + limit);
-  const last = rows.length === want ? page.at(-1)! : undefined;
+  const last = rows.length === want ? page.at(-1) : undefined;
   const isPartial = last === undefined && far.end !== undefined;
   const isWhole = query.cursor === undefined && passed === 0 && last === undefined && !isPartial;
   return {
     agents: await withTags(ctx, page),
-    ...(isWhole ? counted(rows.length) : counted(Math.max(total!.total, rows.length))),
+    ...(isWhole ? counted(rows.length) : counted(Math.max(total.total, rows.length))),
     ...(!isWhole && endOfCounted !== undefined ? { total_capped: true as const } : {}),
     ...(isPartial ? { search_partial: true as const } : {}),
     next_cursor:

@@ -46,12 +46,12 @@ const rounded = (value: number, digits: number) => Math.round(value * 10 ** digi
 export async function showStats({ ctx, agentId: id }: Call): Promise<StatsResponse> {
   const now = ctx.clock.now();
   const [stats, weekAgo, monthAgo, tags] = await Promise.all([
-    ctx.db.first(statsOf, { id }),
+    ctx.db.one(statsOf, { id }),
     ctx.db.first(earnedBy, { id, at: now - 7 * dayMs }),
     ctx.db.first(earnedBy, { id, at: now - 30 * dayMs }),
     ctx.db.all(topTags, { id, limit: limits.pageSize }),
   ]);
-  const { earned, spent, fees_paid, tasks_completed, deliveries_approved, deliveries_rejected } = stats!;
+  const { earned, spent, fees_paid, tasks_completed, deliveries_approved, deliveries_rejected } = stats;
   const reviewed = deliveries_approved + deliveries_rejected;
   return {
     total_earned: earned,

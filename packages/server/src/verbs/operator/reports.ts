@@ -90,9 +90,9 @@ export function decideReport(
     const found = await tx.first(queries.holdReport, { id: reportId });
     if (found === undefined) throw reportNotFound();
     const decision = { status: input.status, note: input.note ?? null };
-    const decided = await tx.first(queries.updateReport, { id: reportId, ...decision, at: call.ctx.clock.now() });
+    const decided = await tx.one(queries.updateReport, { id: reportId, ...decision, at: call.ctx.clock.now() });
     const { status, note } = found;
     logAction(call, tx, { action: 'decide_report', subject: reportId, before: { status, note }, after: decision });
-    return view(decided!);
+    return view(decided);
   });
 }

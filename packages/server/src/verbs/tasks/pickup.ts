@@ -1,4 +1,5 @@
 import type { NothingToPickUp, PickupBatchResponse, TaskPickupResponse } from '@pinchwork/sdk';
+import { at } from '../../ground/present.ts';
 import { ratingsOf } from '../../rules/agents/queries.ts';
 import { Board, justBefore } from '../../rules/board/board.ts';
 import { hurried, patient } from '../../rules/search/pace.ts';
@@ -132,7 +133,7 @@ async function claimNext(
     rows.push(...(await claimFirst(work, agentId, ids, limit - spare)));
     cut = page.cut;
     if (page.tasks.length < limit) break;
-    position = page.tasks.at(-1)!.position;
+    position = at(page.tasks, -1).position;
   }
   const moved = { actorId: agentId, workerId: agentId };
   // A batch takes its locks in the same order as one task: the tasks by id, then the recipients of events by id.
@@ -181,6 +182,6 @@ function claimRow({ ctx, tx, now }: Work, agentId: string, taskId: string): Prom
 }
 
 async function viewOf(tx: Tx, task: MovedTask): Promise<TaskPickupResponse> {
-  const ratings = await tx.first(ratingsOf, { id: task.poster_id });
-  return pickupView(await withTexts(tx, task), ratings!);
+  const ratings = await tx.one(ratingsOf, { id: task.poster_id });
+  return pickupView(await withTexts(tx, task), ratings);
 }

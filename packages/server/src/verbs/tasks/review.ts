@@ -1,6 +1,7 @@
 import type { ApproveRequest, RejectRequest, TaskResponse } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import { deadlineAfter, minuteMs } from '../../ground/clock.ts';
+import { present } from '../../ground/present.ts';
 import type { Call } from '../context.ts';
 import type { Tx } from '../../storage/database.ts';
 import { reviewOnce } from './rate.ts';
@@ -30,7 +31,7 @@ export function approve(call: Call, taskId: string, input: z.output<typeof Appro
         task_id: taskId,
         reviewer_id: agentId,
         // A delivered task has a worker; a CHECK of the schema ensures it.
-        reviewed_id: task.worker_id!,
+        reviewed_id: present(task.worker_id, 'The worker'),
         rating,
         feedback,
         created_at: now,

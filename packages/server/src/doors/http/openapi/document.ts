@@ -13,6 +13,7 @@ import {
 } from '@pinchwork/sdk';
 import { type Reference, reference, tags } from '@pinchwork/sdk/reference';
 import type { z } from 'zod';
+import { present } from '../../../ground/present.ts';
 import { version } from '../../../ground/version.ts';
 import { toMarkdown } from '../render.ts';
 import { componentName, componentSchemas, type Json, meaning, queryProperties, refTo } from './components.ts';
@@ -147,8 +148,9 @@ function idempotencyKey({ idempotency }: Endpoint): Json {
 
 function requestBody(endpoint: AnyEndpoint, { body = {} }: Reference): Json {
   const { name, mainField } = endpoint;
-  const schema = refTo(componentName(endpoint.body!));
-  const required = Object.values<z.ZodType>(endpoint.body!.shape).some((field) => !field.safeParse(undefined).success);
+  const fields = present(endpoint.body, `The body of ${name}`);
+  const schema = refTo(componentName(fields));
+  const required = Object.values<z.ZodType>(fields.shape).some((field) => !field.safeParse(undefined).success);
   const asText = {
     schema: { type: 'string', ...(required ? { minLength: 1 } : {}), description: textDescription(mainField) },
     examples: { [name]: { summary: name, value: asMarkdown(body, mainField) } },

@@ -9,6 +9,7 @@ import {
 } from '@pinchwork/sdk';
 import { errorExample, type Reference } from '@pinchwork/sdk/reference';
 import type { z } from 'zod';
+import { at, present } from '../../../ground/present.ts';
 import { errorLine, statusOf } from '../errors.ts';
 import { frame } from '../../../rules/events/wire.ts';
 import { toMarkdown } from '../render.ts';
@@ -105,18 +106,21 @@ function successResponse(endpoint: AnyEndpoint, same: readonly Shown[]): Json {
   return {
     description: same.map(({ when }) => when).join(' '),
     headers: headerRefs([...headersOf(endpoint), ...headers]),
-    ...(same[0]!.status === 204 ? {} : { content: contentOf(endpoint, same) }),
+    ...(at(same, 0).status === 204 ? {} : { content: contentOf(endpoint, same) }),
   };
 }
 
 function contentOf(endpoint: AnyEndpoint, same: readonly Shown[]): Json {
   const [{ reply, example }] = same as [Shown];
-  if (endpoint.isStream) return streamBody(endpoint.name, componentName(reply), example!);
+  if (endpoint.isStream)
+    return streamBody(endpoint.name, componentName(reply), present(example, `The example of ${endpoint.name}`));
   const schemas = same.map((success) => refTo(componentName(success.reply)));
   const names = same.map(({ when }, i) => (i === 0 ? endpoint.name : when));
-  const examples = same.map((success, i) => [names[i]!, success.example!] as const);
-  const line: Line = (example, name) => same[names.indexOf(name)]!.line(example);
-  const schema = schemas.length === 1 ? schemas[0]! : { anyOf: schemas };
+  const examples = same.map(
+    (success, i) => [at(names, i), present(success.example, `The example of ${endpoint.name}`)] as const,
+  );
+  const line: Line = (example, name) => at(same, names.indexOf(name)).line(example);
+  const schema = schemas.length === 1 ? at(schemas, 0) : { anyOf: schemas };
   return bodies(endpoint.hasWarnings ? { allOf: [schema, refTo('Warnings')] } : schema, Object.fromEntries(examples), {
     line,
     alwaysJson: endpoint.alwaysJson,

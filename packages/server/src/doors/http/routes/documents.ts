@@ -84,8 +84,8 @@ function toHtml(text: string): string {
     .trim()
     .split(/\n{2,}/)
     .map((block) => {
-      const heading = /^(#+) (.*)$/.exec(block);
-      return heading === null ? `<p>${block}</p>` : `<h${heading[1]!.length}>${heading[2]}</h${heading[1]!.length}>`;
+      const [, { length } = '', heading] = /^(#+) (.*)$/.exec(block) ?? [];
+      return heading === undefined ? `<p>${block}</p>` : `<h${length}>${heading}</h${length}>`;
     });
   return fill(readTemplate('page.html'), { title: 'Terms of use', body: blocks.join('\n') });
 }
