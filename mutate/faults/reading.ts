@@ -40,12 +40,12 @@ export const readingFaults = [
   ...faultsIn('rules/board/scan.ts', search, [
     [
       'a page of a search is too long',
-      'return { rows: rows.slice(0, want), end: placeOf(rows[want - 1]!) };',
+      'return { rows: rows.slice(0, want), end: placeOf(at(rows, want - 1)) };',
       'return { rows, end: placeOf(rows.at(-1)!) };',
     ],
     [
       'a search goes on behind the portion that it left',
-      'after = placeOf(portion.at(-1)!);',
+      'after = placeOf(at(portion, -1));',
       'after = placeOf(found.at(-1)!);',
       `${search} rules/board/`,
     ],

@@ -25,7 +25,7 @@ const entities: Readonly<Record<string, string>> = {
 const invisible = /[\p{Cc}\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu;
 
 const escape = (text: string) =>
-  text.replace(invisible, ' ').replace(/[&<>"']/g, (character) => entities[character] ?? character);
+  text.replace(invisible, ' ').replace(/[&<>"']/g, (character) => entities[character] ?? '');
 
 const toMarkup = (value: string | number | Html) => (value instanceof Html ? value.text : escape(String(value)));
 

@@ -55,7 +55,7 @@ export const movedColumns = [
 export type RecordedTask = Pick<TaskRow, (typeof recordedColumns)[number]>;
 export type MovedTask = Pick<TaskRow, (typeof movedColumns)[number]>;
 
-/** The id of the task or agent that a system task is about. The schema ensures that it has one. */
+/** The id of the task or agent that a system task is about. */
 export const aboutOf = ({ about_id }: Pick<TaskRow, 'about_id'>): string =>
   present(about_id, 'What a system task is about');
 
