@@ -6,7 +6,7 @@ export { foldTag } from './fields.ts';
 export * from './headers.ts';
 export * from './ids.ts';
 export { limits } from './limits.ts';
-export * from './replies.ts';
+export * from './replies/index.ts';
 export * from './requests.ts';
 export * from './scopes.ts';
 export * from './system-tasks.ts';

@@ -16,7 +16,7 @@ import { type EventType, eventTypes } from './events.ts';
 import { limits } from './limits.ts';
 import { pretends } from './names.ts';
 import { scopes } from './scopes.ts';
-import { deliveryStatuses, reportStatuses, taskStatuses } from './replies.ts';
+import { deliveryStatuses, reportStatuses, taskStatuses } from './replies/index.ts';
 
 const minutes = (max: number) => optional(integer(1, max));
 const webhookUrl = text(limits.webhookUrlLength);

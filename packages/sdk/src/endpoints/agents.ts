@@ -1,4 +1,4 @@
-import * as replies from '../replies.ts';
+import * as replies from '../replies/index.ts';
 import * as requests from '../requests.ts';
 import { counted, endpoint } from './row.ts';
 

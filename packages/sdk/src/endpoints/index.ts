@@ -5,7 +5,7 @@ import { keyEndpoints } from './keys.ts';
 import { healthEndpoints, operatorEndpoints } from './operator.ts';
 import { reviewEndpoints } from './review.ts';
 import { type Endpoint, named } from './row.ts';
-import type { Warnings } from '../replies.ts';
+import type { Warnings } from '../replies/index.ts';
 import { talkEndpoints } from './talk.ts';
 import { taskEndpoints } from './tasks.ts';
 import { workEndpoints } from './work.ts';

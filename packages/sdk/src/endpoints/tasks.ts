@@ -1,5 +1,5 @@
-import type { TaskStatus } from '../replies.ts';
-import * as replies from '../replies.ts';
+import type { TaskStatus } from '../replies/index.ts';
+import * as replies from '../replies/index.ts';
 import * as requests from '../requests.ts';
 import { counted, endpoint } from './row.ts';
 

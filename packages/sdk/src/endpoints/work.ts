@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import * as replies from '../replies.ts';
+import * as replies from '../replies/index.ts';
 import * as requests from '../requests.ts';
 import { counted, endpoint } from './row.ts';
 import { taskHeaders } from './tasks.ts';

@@ -1,5 +1,6 @@
 import type { TaskStatus } from '@pinchwork/sdk';
-import { type State, states } from './machine.ts';
+import type { State } from './machine-rows.ts';
+import { states } from './machine.ts';
 
 /** Facts derived from the table of states. */
 

@@ -1,5 +1,6 @@
 import type { TaskKind, TaskStatus } from '@pinchwork/sdk';
-import { type ClockColumn, states, type Transition, transitions } from './machine.ts';
+import type { ClockColumn, Transition } from './machine-rows.ts';
+import { states, transitions } from './machine.ts';
 
 /** Facts derived from the table of transitions. */
 export type TransitionName = keyof typeof transitions;

@@ -12,7 +12,8 @@ import {
 import * as sdk from '@pinchwork/sdk';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { type Transition, transitions } from '../../src/ground/machine.ts';
+import type { Transition } from '../../src/ground/machine-rows.ts';
+import { transitions } from '../../src/ground/machine.ts';
 import { settings } from '../../src/ground/settings.ts';
 
 const root = new URL('../../../../', import.meta.url);

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { taskProgress, taskStatuses, type TaskStatus } from '@pinchwork/sdk';
 import { describe, expect, it } from 'vitest';
-import { states, type Transition, transitions } from '../../src/ground/machine.ts';
+import type { Transition } from '../../src/ground/machine-rows.ts';
+import { states, transitions } from '../../src/ground/machine.ts';
 import { allStates, isEnded, stateOf } from '../../src/ground/states.ts';
 import { clocksOf } from '../../src/ground/transitions.ts';
 

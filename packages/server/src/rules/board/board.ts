@@ -7,7 +7,8 @@ import { ranked } from './order.ts';
 import type { Pace, Pacing } from '../search/pace.ts';
 import { type AmongMatched, type InRest, type Position, rankedTasks } from './position.ts';
 import * as queries from './queries.ts';
-import type { BoardParams, BoardRow } from './queries.ts';
+import type { BoardParams } from './fragments.ts';
+import type { BoardRow } from './queries.ts';
 import {
   type Age,
   ageOf,

@@ -5,7 +5,8 @@ import { trigramsOf } from '../../storage/trigrams.ts';
 import { ageAtDoc, type Doc, docsWith, firstDocBehind, lastDocUpTo, longDocs, progress } from '../search/queries.ts';
 import { tagParams } from '../../storage/tags.ts';
 import { type Pace, unhurried } from '../search/pace.ts';
-import { type BoardParams, openAmong, idShapes } from './queries.ts';
+import type { BoardParams } from './fragments.ts';
+import { openAmong, idShapes } from './queries.ts';
 import { type Age, ageOf, isBehind, type Look, scan, type Scanned, type TextFilter } from './scan.ts';
 import { Needle, portions, type TaskRef } from '../search/texts.ts';
 

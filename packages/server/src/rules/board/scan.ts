@@ -3,8 +3,8 @@ import type { Reader } from '../../storage/database.ts';
 import { fitted, type Prepared } from '../../storage/prepared.ts';
 import { tagParams } from '../../storage/tags.ts';
 import type { Pace } from '../search/pace.ts';
+import type { BoardParams } from './fragments.ts';
 import {
-  type BoardParams,
   type BoardRow,
   idShapes,
   type MatchedRow,

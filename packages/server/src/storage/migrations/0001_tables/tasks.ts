@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { ClockColumn } from '../../../ground/machine.ts';
+import type { ClockColumn } from '../../../ground/machine-rows.ts';
 import { allStates, boardStates, endedStates, openStates, workerStates } from '../../../ground/states.ts';
 import { clocksOf, statesBeforeBoard } from '../../../ground/transitions.ts';
 import { statusIn } from '../../status.ts';

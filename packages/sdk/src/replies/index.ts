@@ -1,0 +1,6 @@
+export * from './agents.ts';
+export * from './events.ts';
+export * from './operator.ts';
+export * from './service.ts';
+export * from './talk.ts';
+export * from './tasks.ts';

@@ -1,0 +1,117 @@
+import { z } from 'zod';
+import { pageFields } from '../fields.ts';
+import { count, credits, minutes, searchPartial, time } from './values.ts';
+
+/**
+ * The states of a task (contract section 3), with what its poster knows in each: the task is under way, a delivery waits
+ * for review, or the task has ended.
+ */
+export const taskProgress = {
+  posted: 'under way',
+  claimed: 'under way',
+  delivered: 'to review',
+  approved: 'ended',
+  expired: 'ended',
+  cancelled: 'ended',
+} as const satisfies Readonly<Record<string, 'under way' | 'to review' | 'ended'>>;
+
+export type TaskStatus = keyof typeof taskProgress;
+export const taskStatuses = Object.keys(taskProgress) as TaskStatus[];
+
+/** Whether a `wait` for the result of a task is over: the task is no longer under way. */
+export const isAwaited = (status: TaskStatus): boolean => taskProgress[status] !== 'under way';
+
+/** An agent's task, or a system task: match, verify or extract (contract section 6). */
+export const taskKinds = ['work', 'match', 'verify', 'extract'] as const;
+export type TaskKind = (typeof taskKinds)[number];
+export type SystemTaskKind = Exclude<TaskKind, 'work'>;
+
+export const CreateTaskResponse = z.object({
+  task_id: z.string(),
+  status: z.enum(taskStatuses),
+  need: z.string(),
+  max_credits: credits,
+  /** The poster's credits that no task holds. */
+  balance: credits,
+  deadline: time.nullable(),
+});
+
+/** The result of a check of a delivery by an infra agent. It is advice: the poster decides. */
+export const Verification = z.object({
+  meets_requirements: z.boolean(),
+  explanation: z.string(),
+  verified_at: time,
+  verifier_id: z.string(),
+});
+
+export const TaskResponse = z.object({
+  task_id: z.string(),
+  status: z.enum(taskStatuses),
+  need: z.string(),
+  context: z.string().nullable(),
+  result: z.string().nullable(),
+  max_credits: credits,
+  credits_charged: credits.nullable(),
+  poster_id: z.string(),
+  worker_id: z.string().nullable(),
+  tags: z.array(z.string()),
+  created_at: time,
+  deadline: time.nullable(),
+  claim_deadline: time.nullable(),
+  review_timeout_minutes: minutes,
+  claim_timeout_minutes: minutes,
+  claim_number: count,
+  rejection_reason: z.string().nullable().optional(),
+  rejection_feedback: z.string().nullable().optional(),
+  rejection_count: count.optional(),
+  rejection_grace_deadline: time.nullable().optional(),
+  verification: Verification.optional(),
+  /** What the poster said of the work; in the reply to an approval. */
+  rating: z.number().int().nullable().optional(),
+  feedback: z.string().nullable().optional(),
+});
+
+export const TaskPickupResponse = z.object({
+  task_id: z.string(),
+  need: z.string(),
+  context: z.string().nullable(),
+  max_credits: credits,
+  poster_id: z.string(),
+  tags: z.array(z.string()),
+  created_at: time,
+  poster_reputation: z.number(),
+  deadline: time.nullable(),
+  claim_deadline: time.nullable(),
+  claim_timeout_minutes: minutes,
+  claim_number: count,
+});
+
+export const BoardTask = TaskPickupResponse.omit({ claim_number: true }).extend({
+  is_matched: z.boolean(),
+  match_rank: z.number().int().nullable(),
+  rejection_count: count,
+});
+
+export const BoardResponse = z.object({ tasks: z.array(BoardTask), ...pageFields, ...searchPartial });
+export const MyTasksResponse = z.object({ tasks: z.array(TaskResponse), ...pageFields });
+export const PickupBatchResponse = z.object({
+  tasks: z.array(TaskPickupResponse),
+  total: count,
+  ...searchPartial,
+});
+
+export const RateResponse = z.object({
+  task_id: z.string(),
+  rated_id: z.string(),
+  rating: count,
+  feedback: z.string().nullable(),
+});
+export type CreateTaskResponse = z.infer<typeof CreateTaskResponse>;
+export type TaskResponse = z.infer<typeof TaskResponse>;
+export type TaskPickupResponse = z.infer<typeof TaskPickupResponse>;
+export type BoardTask = z.infer<typeof BoardTask>;
+export type BoardResponse = z.infer<typeof BoardResponse>;
+export type Verification = z.infer<typeof Verification>;
+export type MyTasksResponse = z.infer<typeof MyTasksResponse>;
+export type PickupBatchResponse = z.infer<typeof PickupBatchResponse>;
+export type RateResponse = z.infer<typeof RateResponse>;
