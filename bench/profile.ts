@@ -14,7 +14,7 @@ interface CpuProfile {
 }
 
 /** Where a sample was taken: a function, its file, and the text of the line. */
-interface Place {
+interface Frame {
   readonly name: string;
   readonly url: string;
   readonly line: string;
@@ -28,7 +28,7 @@ const statement = /\.(get|run|all)\(/;
 const sqliteFile = /\/(db\/sqlite|floor\/sqlite|floor\/leanest|floor\/group-commit)\.ts$/;
 
 /** The first that fits counts. */
-const groups: readonly [string, (place: Place) => boolean][] = [
+const groups: readonly [string, (frame: Frame) => boolean][] = [
   ['garbage collection', ({ name }) => name === '(garbage collector)'],
   ['SQLite: begin, savepoint, commit', ({ url, line }) => sqliteFile.test(url) && commit.test(line)],
   ['SQLite: statements', ({ url, line }) => sqliteFile.test(url) && statement.test(line)],
@@ -63,8 +63,8 @@ function sharesOf(folder: string, name: string): Map<string, number> {
     const { functionName: name, url } = callFrame;
     if (name === '(idle)' || name === '(root)') continue;
     for (const { line, ticks } of positionTicks ?? [{ line: 0, ticks: hitCount }]) {
-      const place = { name, url, line: lineOf(url, line) };
-      const [group] = groups.find(([, fits]) => fits(place))!;
+      const frame = { name, url, line: lineOf(url, line) };
+      const [group] = groups.find(([, fits]) => fits(frame))!;
       ticksOf.set(group, (ticksOf.get(group) ?? 0) + ticks);
       all += ticks;
     }

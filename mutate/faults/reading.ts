@@ -40,13 +40,13 @@ export const readingFaults = [
   ...faultsIn('rules/board/scan.ts', search, [
     [
       'a page of a search is too long',
-      'return { rows: rows.slice(0, want), end: placeOf(at(rows, want - 1)) };',
-      'return { rows, end: placeOf(rows.at(-1)!) };',
+      'return { rows: rows.slice(0, want), end: keyOf(at(rows, want - 1)) };',
+      'return { rows, end: keyOf(rows.at(-1)!) };',
     ],
     [
       'a search goes on behind the portion that it left',
-      'after = placeOf(at(portion, -1));',
-      'after = placeOf(found.at(-1)!);',
+      'after = keyOf(at(portion, -1));',
+      'after = keyOf(found.at(-1)!);',
       `${search} rules/board/`,
     ],
   ]),

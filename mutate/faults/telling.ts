@@ -95,9 +95,9 @@ export const tellingFaults = [
       'sha256=${hmac(standardKey(secret), body)',
     ],
   ]),
-  ...faultsIn('rules/webhooks/places.ts', 'rules/webhooks/places rules/webhooks/sharing', [
+  ...faultsIn('rules/webhooks/slots.ts', 'rules/webhooks/slots rules/webhooks/sharing', [
     ['failing endpoints take all the room', 'Math.min(room, mostFailingAtOnce - this.#failing)', 'room'],
-    ['slow endpoints keep their places', '      this.#taken.delete(place);\n      this.#aside', '      this.#aside'],
+    ['slow endpoints keep their slots', '      this.#taken.delete(slot);\n      this.#aside', '      this.#aside'],
   ]),
   ...faultsIn('rules/webhooks/deliverer.ts', sharing, [
     ['a lease is a second too short', 'const leaseMarginMs = 5 * secondMs;', 'const leaseMarginMs = 4 * secondMs;'],

@@ -104,13 +104,13 @@ export function encodeCursor(list: ListName, position: readonly (string | number
  *   offset.
  */
 function decodeCursor<P extends readonly (string | number)[]>(list: ListName, page: PageRequest, start: P): P {
-  const { position, offset } = decodePlace(list, page, start);
+  const { position, offset } = decodeRange(list, page, start);
   if (page.cursor !== undefined && offset > 0) throw notACursor();
   return position;
 }
 
 /** Like `decodeCursor`, with the number of rows to skip, for a list whose pages may end because time runs out. */
-export function decodePlace<P extends readonly (string | number)[]>(
+export function decodeRange<P extends readonly (string | number)[]>(
   list: ListName,
   page: PageRequest,
   start: P,
@@ -123,7 +123,7 @@ export function decodePlace<P extends readonly (string | number)[]>(
   return { position: position as unknown as P, offset };
 }
 
-interface Place {
+interface CursorValues {
   /** The unchecked values in the cursor. Undefined: no cursor. */
   readonly position: unknown[] | undefined;
   /** How many rows to skip from there. */
@@ -131,7 +131,7 @@ interface Place {
 }
 
 /** Decodes a cursor of this list without checking its types. Throws like `decodeCursor`. */
-export function readCursor(list: ListName, { cursor, offset }: PageRequest): Place {
+export function readCursor(list: ListName, { cursor, offset }: PageRequest): CursorValues {
   if (cursor === undefined) return { position: undefined, offset };
   if (offset > 0) throw invalid("cursor and offset can't be used together", 'Send only the cursor to read on.');
   try {

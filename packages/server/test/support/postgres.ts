@@ -50,7 +50,7 @@ export async function startPostgres({ durable = false }: PostgresOptions = {}): 
   return serve({ folder, data, settings, program: binaries.postgres, durable });
 }
 
-interface Place {
+interface Installation {
   readonly folder: string;
   readonly data: string;
   readonly settings: {
@@ -63,8 +63,8 @@ interface Place {
   readonly durable: boolean;
 }
 
-async function serve(place: Place): Promise<PostgresServer> {
-  const { folder, data, settings, program, durable } = place;
+async function serve(installation: Installation): Promise<PostgresServer> {
+  const { folder, data, settings, program, durable } = installation;
   const port = await freePort();
   const adminUrl = `postgres://postgres:pinchwork@127.0.0.1:${port}/postgres`;
   const flags = ['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'max_connections=200'];
@@ -85,7 +85,7 @@ async function serve(place: Place): Promise<PostgresServer> {
       server = await start();
     },
     kill: () => end(server, 'SIGKILL'),
-    startStandby: async () => serve({ ...place, data: await copyData(place, adminUrl) }),
+    startStandby: async () => serve({ ...installation, data: await copyData(installation, adminUrl) }),
     stop: async () => {
       await end(server, 'SIGINT');
       rmSync(folder, { recursive: true, force: true });
@@ -94,7 +94,7 @@ async function serve(place: Place): Promise<PostgresServer> {
 }
 
 /** Copies a running server's data for a standby. @returns the copy's folder. */
-async function copyData({ data, settings }: Place, adminUrl: string): Promise<string> {
+async function copyData({ data, settings }: Installation, adminUrl: string): Promise<string> {
   const copy = `${data}-standby`;
   const { port } = new URL(adminUrl);
   const client = new pg.Client(adminUrl);

@@ -4,8 +4,8 @@ import type { ApartJob, Reader } from '../../storage/database.ts';
 import type { Params } from '../../storage/prepared.ts';
 import { type DirectoryParams, directoryPage, type DirectoryShape, windowEnd } from './directory-queries.ts';
 
-/** A position in the directory: the value of the sort column, and the agent's id. */
-export type Place = readonly [value: string | number, id: string];
+/** What the directory is sorted by: the value of the sort column, and the agent's id. */
+export type DirectorySortKey = readonly [value: string | number, id: string];
 
 export type DirectoryRow = Omit<PublicAgent, 'tags' | 'reputation'> & { rating_sum: number; reputation_e2: number };
 
@@ -14,29 +14,29 @@ export interface Onward {
   readonly shape: DirectoryShape;
   readonly order: DirectoryOrder;
   readonly params: Params & Pick<DirectoryParams, 'part' | 'least' | 'passed' | 'reach'>;
-  readonly from: Place;
+  readonly from: DirectorySortKey;
   readonly want: number;
   readonly budgetMs: number;
 }
 
-export const before = ([before_value, before_id]: Place) => ({ before_value, before_id });
+export const before = ([before_value, before_id]: DirectorySortKey) => ({ before_value, before_id });
 
 /** The position of the last agent of a full window; undefined if the list ends in it. */
 export async function endOfWindow(
   reader: Reader,
   order: DirectoryOrder,
   params: DirectoryParams,
-): Promise<Place | undefined> {
+): Promise<DirectorySortKey | undefined> {
   const last = await reader.first(windowEnd(order), { ...params, skip: params.reach - 1 });
   return last && [last.value, last.id];
 }
 
 /** Runs in a worker, because it may use its whole budget. `end`: where it stopped; undefined if the list has ended. */
-const goOn: ApartJob<Onward, { rows: DirectoryRow[]; end: Place | undefined }> = async (reader, onward) => {
+const goOn: ApartJob<Onward, { rows: DirectoryRow[]; end: DirectorySortKey | undefined }> = async (reader, onward) => {
   const { shape, order, want, budgetMs } = onward;
   const pace = unhurried(budgetMs);
   const rows: DirectoryRow[] = [];
-  let end: Place | undefined = onward.from;
+  let end: DirectorySortKey | undefined = onward.from;
   while (end !== undefined && rows.length < want && (await pace())) {
     const params: DirectoryParams = { ...onward.params, ...before(end) };
     rows.push(...(await reader.all(directoryPage(shape), { ...params, limit: want - rows.length })));

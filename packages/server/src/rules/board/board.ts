@@ -19,7 +19,7 @@ import {
   type RankedAge,
   scan,
   scanMatched,
-  scanWithPlaces,
+  scanForOrder,
   type Scanned,
   type ScanFilter,
   stepSize,
@@ -132,14 +132,14 @@ export class Board {
       part: 'matched',
       ...{ rank, created_at, id },
     });
-    let place = from;
+    let after = from;
     for (;;) {
       const want = Math.min(missing(), stepSize);
-      const { rows, end } = await scanMatched(this.#look, place, want, pace);
+      const { rows, end } = await scanMatched(this.#look, after, want, pace);
       for (const row of rows) yield { id: row.id, rank: row.rank, position: positionOf(row) };
       if (end === null) return null;
       if (rows.length < want) return positionOf(end);
-      place = end;
+      after = end;
     }
   }
 
@@ -161,7 +161,7 @@ export class Board {
   async *#window(before: readonly string[]): Part<InRest> {
     const capabilities = await this.#capabilities();
     if (capabilities.size === 0) return { part: 'rest', ...oldest, shown: before };
-    const { rows, end } = await scanWithPlaces(this.#look, oldest, windowOfAll, this.#windowPace());
+    const { rows, end } = await scanForOrder(this.#look, oldest, windowOfAll, this.#windowPace());
     this.#hasLooked = true;
     const all = new Map([...rows, ...(await this.#ofTags(capabilities))].map((row) => [row.id, row]));
     for (const id of before) all.delete(id);

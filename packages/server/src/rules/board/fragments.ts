@@ -45,7 +45,7 @@ export const withPosters = ({ from, where, bytes }: Source): Source => ({
 });
 
 export const refOf = ({ bytes }: Pick<Source, 'bytes'>) => sql`t.id, t.created_at, ${bytes} as bytes`;
-export const placeOf = (source: Source, p: BoardParams) => sql`${refOf(source)}, t.tags, t.hints, p.reputation_e2,
+export const sortKeyOf = (source: Source, p: BoardParams) => sql`${refOf(source)}, t.tags, t.hints, p.reputation_e2,
   (select r.score from trust r where r.truster_id = t.poster_id and r.trusted_id = ${p.agent}) as trust`;
 
 /** All conditions hold. `fulfilled` keeps PostgreSQL from planning by their estimated selectivity. */

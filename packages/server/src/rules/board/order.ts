@@ -11,10 +11,10 @@ const unknownTrust = 0.5;
 /** Trust is compared as a whole number of millionths, so that rounding errors do not decide. */
 const trustScale = 1_000_000;
 
-/** What decides a task's place in the order, most important first. */
-type Place = readonly [overlap: number, reputation: number, trust: number, createdAt: number, id: string];
+/** What decides a task's order, most important first. */
+type SortKey = readonly [overlap: number, reputation: number, trust: number, createdAt: number, id: string];
 
-function placeOf(row: BoardRow, capabilities: ReadonlySet<string>): Place {
+function sortKeyOf(row: BoardRow, capabilities: ReadonlySet<string>): SortKey {
   const tags = new Set([...(JSON.parse(row.tags) as string[]).map(foldTag), ...(JSON.parse(row.hints) as string[])]);
   let overlap = 0;
   for (const tag of tags) if (capabilities.has(tag)) overlap++;
@@ -23,14 +23,14 @@ function placeOf(row: BoardRow, capabilities: ReadonlySet<string>): Place {
 }
 
 /** A comparison for `sort`: negative if `a` comes first. */
-function comparePlaces(a: Place, b: Place): number {
+function compareSortKeys(a: SortKey, b: SortKey): number {
   return b[0] - a[0] || b[1] - a[1] || b[2] - a[2] || a[3] - b[3] || (a[4] < b[4] ? -1 : a[4] > b[4] ? 1 : 0);
 }
 
 /** Sorts the rows of a window, best first, into a new list. */
 export function ranked(rows: readonly BoardRow[], capabilities: ReadonlySet<string>): BoardRow[] {
   return rows
-    .map((row) => ({ row, place: placeOf(row, capabilities) }))
-    .sort((a, b) => comparePlaces(a.place, b.place))
+    .map((row) => ({ row, sortKey: sortKeyOf(row, capabilities) }))
+    .sort((a, b) => compareSortKeys(a.sortKey, b.sortKey))
     .map(({ row }) => row);
 }

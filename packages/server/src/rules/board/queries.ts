@@ -14,7 +14,7 @@ import {
   isEveryones,
   isOpen,
   nothing,
-  placeOf,
+  sortKeyOf,
   refOf,
   type Source,
   tag,
@@ -84,15 +84,15 @@ const examined = (p: ScanParams, tagCount: number, examine: number): Source =>
 const everyonesAmong = (p: ScanParams, { from, where }: Source, selected: Fragment) =>
   sql`select ${selected} from ${from} where ${where} and ${fulfils(isOpen(p), isEveryones(p))}`;
 
-function scanOf<R extends TaskRef>(name: string, hasPlaces: boolean) {
+function scanOf<R extends TaskRef>(name: string, hasSortKeys: boolean) {
   return perShape((shape: Shape) => {
     const [tagCount, examine] = shapeOf(shape);
     // The order in which the examined tasks arrive, so that PostgreSQL need not sort and stops at the limit.
     const order = tagCount > 0 ? sql`x.created_at, x.id` : sql`t.created_at, t.id`;
     return preparedSql<ScanParams, R>(`${name} ${shape}`, (p) => {
       const tasks = examined(p, tagCount, examine);
-      const rows = hasPlaces
-        ? everyonesAmong(p, withPosters(tasks), placeOf(tasks, p))
+      const rows = hasSortKeys
+        ? everyonesAmong(p, withPosters(tasks), sortKeyOf(tasks, p))
         : everyonesAmong(p, tasks, refOf(tasks));
       return sql`${rows} order by ${order} limit ${p.limit}`;
     });
@@ -102,8 +102,8 @@ function scanOf<R extends TaskRef>(name: string, hasPlaces: boolean) {
 /** The tasks open to the agent among the next tasks with all the tags, oldest first. */
 export const scanBoard = scanOf<TaskRef>('scanBoard', false);
 
-/** The same tasks with the values that decide their places. */
-export const scanPlaces = scanOf<BoardRow>('scanPlaces', true);
+/** The same tasks with the values that decide their order. */
+export const scanWithSortKeys = scanOf<BoardRow>('scanWithSortKeys', true);
 
 /** The last of the tasks that a scan examines; no row if the board ends before it. */
 export const scanEnd = perShape((shape: Shape) => {
@@ -126,7 +126,7 @@ export const countBoard = perShape((shape: Shape) => {
   );
 });
 
-/** Sizes of the id lists of `openAmong` and `placesOf`. A shorter list repeats its last id. */
+/** Sizes of the id lists of `openAmong` and `sortKeysOf`. A shorter list repeats its last id. */
 export const idShapes = [10, 100, 1_000] as const;
 
 /** `count` tasks by id: parameters `id_0`, `id_1`, … */
@@ -146,11 +146,11 @@ export const openAmong = perShape((shape: Shape) => {
   });
 });
 
-/** The values that decide the places of `count` tasks. */
-export const placesOf = perShape((count: number) =>
-  preparedSql<BoardParams, BoardRow>(`placesOf${count}`, (p) => {
+/** The values that decide the order of `count` tasks. */
+export const sortKeysOf = perShape((count: number) =>
+  preparedSql<BoardParams, BoardRow>(`sortKeysOf${count}`, (p) => {
     const source = withPosters(named(p, count));
-    return sql`select ${placeOf(source, p)} from ${source.from} where ${source.where}`;
+    return sql`select ${sortKeyOf(source, p)} from ${source.from} where ${source.where}`;
   }),
 );
 
@@ -163,7 +163,7 @@ export const tagWindows = perShape((shape: Shape) => {
       order by created_at, task_id limit ${sql.lit(examine)}) as ${sql.ref(`${table}_${i}`)}`;
     const windows = indexes(tagCount).flatMap((i) => [oldest('board_tags', i), oldest('board_hints', i)]);
     const source = withPosters(byIds(sql.join(windows, sql` union `)));
-    return sql`select ${placeOf(source, p)} from ${source.from}
+    return sql`select ${sortKeyOf(source, p)} from ${source.from}
       where ${source.where} and ${fulfils(isOpen(p), isEveryones(p))}`;
   });
 });
@@ -243,7 +243,7 @@ export const lockShape = 10;
  */
 export const lockFirstOf = prepared('lockFirstOf', (db, p: Params, engine) => {
   const ids = listed(p, 'id', lockShape);
-  const place = sql`case tasks.id ${sql.join(
+  const ordinal = sql`case tasks.id ${sql.join(
     ids.map((id, i) => sql`when ${id} then ${sql.lit(i)}`),
     sql` `,
   )} end`;
@@ -253,7 +253,7 @@ export const lockFirstOf = prepared('lockFirstOf', (db, p: Params, engine) => {
       .select('tasks.id')
       .where('tasks.id', 'in', ids)
       .where(statusIn('tasks.status', boardStates))
-      .orderBy(place)
+      .orderBy(ordinal)
       .limit(1),
     'tasks',
   );

@@ -10,11 +10,11 @@ import {
   type MatchedRow,
   matchedEnd,
   matchedTasks,
-  placesOf,
+  sortKeysOf,
   scanBoard,
   scanEnd,
   type ScanParams,
-  scanPlaces,
+  scanWithSortKeys,
   type Shape,
 } from './queries.ts';
 import { type Needle, portions, type TaskRef } from '../search/texts.ts';
@@ -85,21 +85,20 @@ export function scan(look: Look, from: Age, want: number, pace: Pace): Promise<S
   if (needle === undefined) return walk(from, want, pace, steps);
   return walkTexts({ reader, needle, pace }, from, want, {
     ...steps,
-    read: (place, examine, limit) =>
-      needle.once(`${place.created_at}/${place.id}`, () => steps.read(place, examine, limit)),
+    read: (key, examine, limit) => needle.once(`${key.created_at}/${key.id}`, () => steps.read(key, examine, limit)),
   });
 }
 
-/** The same as `scan`, with the values that decide the tasks' places. The rows are in no particular order. */
-export async function scanWithPlaces(look: Look, from: Age, want: number, pace: Pace): Promise<Scanned<BoardRow>> {
+/** The same as `scan`, with the values that decide the order of the tasks. The rows are in no particular order. */
+export async function scanForOrder(look: Look, from: Age, want: number, pace: Pace): Promise<Scanned<BoardRow>> {
   const { reader, board, filter } = look;
-  if (filter.needle === undefined) return walk(from, want, pace, byAge(scanPlaces, look));
-  // A search examines far more tasks than it finds, so the places are read only for those found.
+  if (filter.needle === undefined) return walk(from, want, pace, byAge(scanWithSortKeys, look));
+  // A search examines far more tasks than it finds, so the sort keys are read only for those found.
   const { rows, end } = await scan(look, from, want, pace);
   if (rows.length === 0) return { rows: [], end };
   const ids = rows.map(({ id }) => id);
   const { size, params } = fitted(idShapes, 'id', ids);
-  return { rows: await reader.all(placesOf(size), { ...board, ...params }), end };
+  return { rows: await reader.all(sortKeysOf(size), { ...board, ...params }), end };
 }
 
 function byAge<R extends TaskRef>(
@@ -113,8 +112,8 @@ function byAge<R extends TaskRef>(
     after_id: id,
   });
   return {
-    read: (place, examine, limit) => reader.all(query(`${tags.length}/${examine}`), { ...after(place), limit }),
-    endOf: (place, examine) => reader.first(scanEnd(`${tags.length}/${examine}`), after(place)),
+    read: (key, examine, limit) => reader.all(query(`${tags.length}/${examine}`), { ...after(key), limit }),
+    endOf: (key, examine) => reader.first(scanEnd(`${tags.length}/${examine}`), after(key)),
     ageOf,
   };
 }
@@ -134,8 +133,8 @@ export function scanMatched(
     after_id: id,
   });
   const steps: Walk<RankedAge, MatchedRow> = {
-    read: (place, examine, limit) => reader.all(matchedTasks(`${tags.length}/${examine}`), { ...after(place), limit }),
-    endOf: (place, examine) => reader.first(matchedEnd(examine), after(place)),
+    read: (key, examine, limit) => reader.all(matchedTasks(`${tags.length}/${examine}`), { ...after(key), limit }),
+    endOf: (key, examine) => reader.first(matchedEnd(examine), after(key)),
     ageOf: ({ rank, created_at, id }) => ({ rank, created_at, id }),
   };
   return needle === undefined ? walk(from, want, pace, steps) : walkTexts({ reader, needle, pace }, from, want, steps);
@@ -143,9 +142,9 @@ export function scanMatched(
 
 interface Walk<P, R> {
   /** At most `limit` open tasks among the next `examine` tasks after a position. */
-  read(place: P, examine: number, limit: number): Promise<R[]>;
+  read(key: P, examine: number, limit: number): Promise<R[]>;
   /** The position of the last of these tasks; undefined if there are fewer than `examine`. */
-  endOf(place: P, examine: number): Promise<P | undefined>;
+  endOf(key: P, examine: number): Promise<P | undefined>;
   ageOf(row: R): P;
 }
 
@@ -153,7 +152,7 @@ async function walk<P, R extends P>(
   from: P,
   want: number,
   pace: Pace,
-  { read, endOf, ageOf: placeOf }: Walk<P, R>,
+  { read, endOf, ageOf: keyOf }: Walk<P, R>,
 ): Promise<Scanned<R, P>> {
   const rows: R[] = [];
   let after = from;
@@ -162,7 +161,7 @@ async function walk<P, R extends P>(
   for (; after === from || (await pace()); examine = stepSize) {
     const [found, end] = await Promise.all([read(after, examine, want - rows.length), endOf(after, examine)]);
     rows.push(...found);
-    if (rows.length >= want) return { rows, end: placeOf(at(rows, -1)) };
+    if (rows.length >= want) return { rows, end: keyOf(at(rows, -1)) };
     if (end === undefined) return { rows, end: null };
     after = end;
   }
@@ -173,7 +172,7 @@ async function walkTexts<P, R extends P & TaskRef>(
   { reader, needle, pace }: { reader: Reader; needle: Needle; pace: Pace },
   from: P,
   want: number,
-  { read, endOf, ageOf: placeOf }: Walk<P, R>,
+  { read, endOf, ageOf: keyOf }: Walk<P, R>,
 ): Promise<Scanned<R, P>> {
   const rows: R[] = [];
   let after = from;
@@ -185,8 +184,8 @@ async function walkTexts<P, R extends P & TaskRef>(
       if (!isFirst && !(await pace())) return { rows, end: after };
       isFirst = false;
       rows.push(...(await needle.among(reader, portion)));
-      if (rows.length >= want) return { rows: rows.slice(0, want), end: placeOf(at(rows, want - 1)) };
-      after = placeOf(at(portion, -1));
+      if (rows.length >= want) return { rows: rows.slice(0, want), end: keyOf(at(rows, want - 1)) };
+      after = keyOf(at(portion, -1));
     }
     const end = await endOf(begin, textStepSize);
     if (end === undefined) return { rows, end: null };

@@ -38,7 +38,7 @@ export async function claimSystemTask(work: Work, agentId: string, taskId: strin
   return task;
 }
 
-const placeOf = (kind: TaskKind) => (kindOrder as readonly TaskKind[]).indexOf(kind);
+const orderOf = (kind: TaskKind) => (kindOrder as readonly TaskKind[]).indexOf(kind);
 
 /** Claims at most `limit` system tasks for an agent, in the order of `kindOrder`, then oldest first. */
 export async function claimSystemTasks(work: Work, agentId: string, limit: number): Promise<MovedTask[]> {
@@ -46,7 +46,7 @@ export async function claimSystemTasks(work: Work, agentId: string, limit: numbe
   const claimed: MovedTask[] = [];
   const waiting = await tx.all(waitingSystemTasks, { agent: agentId, now, limit: mostTried });
   const inOrder = waiting.sort(
-    (a, b) => placeOf(a.kind) - placeOf(b.kind) || a.created_at - b.created_at || (a.id < b.id ? -1 : 1),
+    (a, b) => orderOf(a.kind) - orderOf(b.kind) || a.created_at - b.created_at || (a.id < b.id ? -1 : 1),
   );
   for (const { id } of inOrder) {
     if (claimed.length >= limit) break;

@@ -9,7 +9,7 @@ const toleratedMs = 5 * secondMs;
 const chunk = 500;
 
 /** How far a walk has come. */
-interface Place {
+interface Progress {
   readonly failing: 0 | 1;
   readonly from: number;
 }
@@ -24,7 +24,7 @@ export class Ahead {
   readonly #db: Database;
   readonly #leaseMs: number;
   #begunAt = -Infinity;
-  #place: Place | undefined;
+  #progress: Progress | undefined;
 
   constructor(clock: Clock, db: Database, leaseMs: number) {
     this.#clock = clock;
@@ -37,17 +37,17 @@ export class Ahead {
     const now = this.#clock.now();
     const soon = now + toleratedMs;
     // In both directions, because a clock that was set back would otherwise delay this walk too.
-    if (this.#place === undefined && Math.abs(now - this.#begunAt) >= everyMs) {
+    if (this.#progress === undefined && Math.abs(now - this.#begunAt) >= everyMs) {
       this.#begunAt = now;
-      this.#place = { failing: 0, from: soon };
+      this.#progress = { failing: 0, from: soon };
     }
-    if (this.#place === undefined) return;
-    const { failing, from } = this.#place;
+    if (this.#progress === undefined) return;
+    const { failing, from } = this.#progress;
     const bounds = { due_before: soon, leased_before: soon + this.#leaseMs };
     const rows = await this.#db.all(leases.endpointsAhead, { ...bounds, failing, from: Math.max(from, soon), chunk });
     const stuck = rows.filter(({ is_stuck }) => is_stuck === 1).map(({ agent_id }) => agent_id);
     if (stuck.length > 0) await this.#free(stuck, now, bounds);
-    this.#place = placeAfter(rows, this.#place);
+    this.#progress = progressAfter(rows, this.#progress);
   }
 
   async #free(agentIds: string[], now: number, bounds: { due_before: number; leased_before: number }): Promise<void> {
@@ -59,7 +59,7 @@ export class Ahead {
   }
 }
 
-function placeAfter(rows: readonly { ready_at: number | null }[], { failing }: Place): Place | undefined {
+function progressAfter(rows: readonly { ready_at: number | null }[], { failing }: Progress): Progress | undefined {
   if (rows.length < chunk) return failing === 0 ? { failing: 1, from: 0 } : undefined;
   const [first, last] = [rows[0]!.ready_at!, rows.at(-1)!.ready_at!];
   // Endpoints with the same `ready_at` as the last row may be unread.

@@ -8,7 +8,7 @@ import type { Resolve } from './address.ts';
 import { Ahead } from './ahead.ts';
 import { messageOf } from './message.ts';
 import { deliveriesDue } from './enqueue.ts';
-import { type Place, Places } from './places.ts';
+import { type Slot, Slots } from './slots.ts';
 import { firstDue } from './first-due.ts';
 import * as leases from './leases.ts';
 import * as queries from './queries.ts';
@@ -38,7 +38,7 @@ type Outcome = (typeof outcomes)[number];
 /** A period in which one endpoint is served under a lease. */
 interface Turn {
   readonly agentId: string;
-  readonly place: Place;
+  readonly slot: Slot;
   /** Id of the lease, new each time, because a server may take an endpoint again after its own lease has expired. */
   readonly leasedBy: string;
   leasedUntil: number;
@@ -74,7 +74,7 @@ export class Deliverer {
   readonly #sender: Sender;
   readonly #loop: Loop;
   readonly #ahead: Ahead;
-  readonly #places = new Places(() => this.#loop.wake());
+  readonly #slots = new Slots(() => this.#loop.wake());
   readonly #serving = new Set<Promise<void>>();
   readonly #stop = new AbortController();
   #tests = 0;
@@ -136,8 +136,8 @@ export class Deliverer {
    */
   async #take(failing: 0 | 1): Promise<number> {
     const { db, clock } = this.#ctx;
-    const limit = Math.min(mostTaken, this.#places.room(failing));
-    // The loop is woken when a place becomes free.
+    const limit = Math.min(mostTaken, this.#slots.room(failing));
+    // The loop is woken when a slot becomes free.
     if (limit <= 0) return Infinity;
     const now = clock.now();
     const next = (await db.first(leases.nextReadyAt, { failing }))?.ready_at ?? Infinity;
@@ -146,10 +146,10 @@ export class Deliverer {
     const claim = { failing, limit, now, leased_by: lease.leasedBy, leased_until: lease.leasedUntil };
     const taken = await db.transact('take endpoints', (tx) => tx.all(leases.claimEndpoints, claim));
     for (const { agent_id } of taken) {
-      const place = this.#places.take(failing);
-      const serving: Promise<void> = this.#serve({ agentId: agent_id, place, ...lease }).finally(() => {
+      const slot = this.#slots.take(failing);
+      const serving: Promise<void> = this.#serve({ agentId: agent_id, slot, ...lease }).finally(() => {
         this.#serving.delete(serving);
-        this.#places.leave(place);
+        this.#slots.leave(slot);
       });
       this.#serving.add(serving);
     }
@@ -169,7 +169,7 @@ export class Deliverer {
       const isLong = sent === longestTurn || clock.now() >= endsAt;
       const next = await this.#step(turn, done, isLong || strains(turn, done));
       if (next === undefined) return;
-      const cancel = clock.after(slowMs, () => this.#places.slow(turn.place));
+      const cancel = clock.after(slowMs, () => this.#slots.slow(turn.slot));
       done = await this.#attempt(next).finally(cancel);
     }
   }
@@ -222,7 +222,7 @@ export class Deliverer {
     const { agentId } = turn;
     const lease = { agent_id: agentId, leased_by: turn.leasedBy };
     const until = this.#leaseEnd(now);
-    const fails = done === undefined ? turn.place.failing : Number(strains(turn, done));
+    const fails = done === undefined ? turn.slot.failing : Number(strains(turn, done));
     // Lock the endpoint first: then no delivery can be added that the choice below does not see.
     const holds = await tx.run(leases.renewLease, { ...lease, leased_until: until, failing: fails });
     // Another turn sends the same delivery again: its outcome counts, and this turn ends.
@@ -290,7 +290,7 @@ export class Deliverer {
 }
 
 /**
- * Whether an endpoint's last attempt failed or was slow. That ends the turn; such endpoints have places of their own.
+ * Whether an endpoint's last attempt failed or was slow. That ends the turn; such endpoints have slots of their own.
  */
-const strains = ({ place }: Turn, done: Attempted | undefined) =>
-  place.isSlow || (done !== undefined && done.result.error !== null);
+const strains = ({ slot }: Turn, done: Attempted | undefined) =>
+  slot.isSlow || (done !== undefined && done.result.error !== null);

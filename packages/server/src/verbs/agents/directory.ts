@@ -11,11 +11,17 @@ import type { z } from 'zod';
 import type { Call, Context } from '../context.ts';
 import { fitted } from '../../storage/prepared.ts';
 import { agentNotFound, DomainError } from '../../ground/errors.ts';
-import { counted, countLimit, decodePlace, encodeCursor, searchBudgetMs } from '../../ground/paging.ts';
+import { counted, countLimit, decodeRange, encodeCursor, searchBudgetMs } from '../../ground/paging.ts';
 import { tagParams } from '../../storage/tags.ts';
 import { type Ratings, reputationOf } from '../../rules/reputation/reputation.ts';
 import { fold } from '../../rules/search/fold.ts';
-import { before, type DirectoryRow, endOfWindow, type Onward, type Place } from '../../rules/agents/directory-job.ts';
+import {
+  before,
+  type DirectoryRow,
+  endOfWindow,
+  type Onward,
+  type DirectorySortKey,
+} from '../../rules/agents/directory-job.ts';
 import * as queries from '../../rules/agents/directory-queries.ts';
 
 /** If fewer agents than this have a tag, all of them are examined, in a few milliseconds. */
@@ -43,7 +49,7 @@ export async function listAgents({ ctx }: Reader, query: Query): Promise<Directo
   const until = performance.now() + searchBudgetMs;
   const list = `agents by ${order}` as const;
   const start = order === 'newest' ? (['~', '~'] as const) : ([Number.MAX_SAFE_INTEGER, '~'] as const);
-  const { position: from, offset } = decodePlace(list, query, start as Place);
+  const { position: from, offset } = decodeRange(list, query, start as DirectorySortKey);
   const isFiltered = tags.length > 0 || search !== '' || (least > 0 && order !== 'reputation');
   const rare = await rarestFirst(ctx, tags);
   const shape = `${order}/${rare.source}/${tags.length}` as const;
@@ -85,7 +91,7 @@ export async function listAgents({ ctx }: Reader, query: Query): Promise<Directo
     ...(isPartial ? { search_partial: true as const } : {}),
     next_cursor:
       last !== undefined
-        ? encodeCursor(list, positionOf(order, last))
+        ? encodeCursor(list, sortKeyOf(order, last))
         : isPartial
           ? encodeCursor(list, far.end!, Math.max(0, skip - rows.length))
           : null,
@@ -93,16 +99,16 @@ export async function listAgents({ ctx }: Reader, query: Query): Promise<Directo
 }
 
 /** Examines the next agents in a separate job; none if too many searches run at once. */
-async function goOn({ db }: Context, onward: Onward): Promise<{ rows: Row[]; end: Place | undefined }> {
+async function goOn({ db }: Context, onward: Onward): Promise<{ rows: Row[]; end: DirectorySortKey | undefined }> {
   try {
-    return await db.runApart<Onward, { rows: Row[]; end: Place | undefined }>(onwardJob, onward, 'short');
+    return await db.runApart<Onward, { rows: Row[]; end: DirectorySortKey | undefined }>(onwardJob, onward, 'short');
   } catch (error) {
     if (error instanceof DomainError && error.code === 'overloaded') return { rows: [], end: onward.from };
     throw error;
   }
 }
 
-const positionOf = (order: DirectoryOrder, agent: Row): Place => [
+const sortKeyOf = (order: DirectoryOrder, agent: Row): DirectorySortKey => [
   {
     reputation: agent.reputation_e2,
     newest: agent.id,
