@@ -44,16 +44,16 @@ interface ListFacts {
 }
 
 /** The values of the columns that a list is sorted by. */
-type Position = readonly [string] | readonly [number, string];
+type SortKey = readonly [string] | readonly [number, string];
 
 /** Reads the rows of a list. `limit` is one more than the page holds: the extra row shows that the list continues. */
-interface PageSource<R, P extends Position> {
-  /** The position of the list's beginning. Its types are those of a cursor. */
+interface PageSource<R, P extends SortKey> {
+  /** The sort key before the first row. Its types are those of a cursor. */
   readonly start: P;
-  /** The sort position of a row. */
-  position(row: R): P;
-  /** Reads the rows behind a position. */
-  read(from: { readonly position: P; readonly limit: number; readonly offset: number }): Promise<readonly R[]>;
+  /** The sort key of a row. */
+  sortKey(row: R): P;
+  /** Reads the rows behind a sort key. */
+  read(from: { readonly sortKey: P; readonly limit: number; readonly offset: number }): Promise<readonly R[]>;
   /** Counts the whole list, up to `limit`. */
   count(limit: number): Promise<{ total: number }>;
   /** Drops rows from the end of a page that would be too long; at least the extra row. */
@@ -67,46 +67,46 @@ interface PageSource<R, P extends Position> {
  * @throws DomainError `invalid_request` for a cursor of another list or an invalid one, and for a cursor with an
  *   offset.
  */
-export async function readPage<R, P extends Position>(
+export async function readPage<R, P extends SortKey>(
   list: ListName,
   request: PageRequest,
   source: PageSource<R, P>,
 ): Promise<{ rows: readonly R[]; facts: ListFacts }> {
   const { limit, offset } = request;
-  const position = decodeCursor(list, request, source.start);
+  const sortKey = decodeCursor(list, request, source.start);
   const [found, { total }] = await Promise.all([
-    source.read({ position, limit: limit + 1, offset }),
+    source.read({ sortKey, limit: limit + 1, offset }),
     source.count(countLimit),
   ]);
   const rows = source.cut?.(found, limit) ?? found.slice(0, limit);
   const last = rows.at(-1);
   const next_cursor =
-    last !== undefined && found.length > rows.length ? encodeCursor(list, source.position(last)) : null;
+    last !== undefined && found.length > rows.length ? encodeCursor(list, source.sortKey(last)) : null;
   return { rows, facts: { ...counted(total), next_cursor } };
 }
 
 /**
  * Encodes a cursor. Cursors are opaque on the wire: base64url of a JSON list that begins with the name of its list.
  *
- * @param skip how many rows after the position to skip first. It is the rest of an offset, when the time for the
+ * @param skip how many rows behind the cursor to skip first. It is the rest of an offset, when the time for the
  *   previous page ran out while it skipped rows.
  */
-export function encodeCursor(list: ListName, position: readonly (string | number)[], skip = 0): string {
+export function encodeCursor(list: ListName, values: readonly (string | number)[], skip = 0): string {
   const name = skip === 0 ? list : `${list}+${skip}`;
-  return Buffer.from(JSON.stringify([name, ...position])).toString('base64url');
+  return Buffer.from(JSON.stringify([name, ...values])).toString('base64url');
 }
 
 /**
  * Decodes a cursor.
  *
- * @param start the position of the list's beginning, for a request without a cursor. Its types are those of a cursor.
+ * @param start the sort key before the first row, for a request without a cursor. Its types are those of a cursor.
  * @throws DomainError `invalid_request` for a cursor of another list or an invalid one, and for a cursor with an
  *   offset.
  */
 function decodeCursor<P extends readonly (string | number)[]>(list: ListName, page: PageRequest, start: P): P {
-  const { position, offset } = decodeRange(list, page, start);
+  const { sortKey, offset } = decodeRange(list, page, start);
   if (page.cursor !== undefined && offset > 0) throw notACursor();
-  return position;
+  return sortKey;
 }
 
 /** Like `decodeCursor`, with the number of rows to skip, for a list whose pages may end because time runs out. */
@@ -114,31 +114,31 @@ export function decodeRange<P extends readonly (string | number)[]>(
   list: ListName,
   page: PageRequest,
   start: P,
-): { position: P; offset: number } {
-  const { position, offset } = readCursor(list, page);
-  if (position === undefined) return { position: start, offset };
-  if (position.length !== start.length || !start.every((value, i) => typeof value === typeof position[i])) {
+): { sortKey: P; offset: number } {
+  const { values, offset } = readCursor(list, page);
+  if (values === undefined) return { sortKey: start, offset };
+  if (values.length !== start.length || !start.every((value, i) => typeof value === typeof values[i])) {
     throw notACursor();
   }
-  return { position: position as unknown as P, offset };
+  return { sortKey: values as unknown as P, offset };
 }
 
 interface CursorValues {
   /** The unchecked values in the cursor. Undefined: no cursor. */
-  readonly position: unknown[] | undefined;
+  readonly values: unknown[] | undefined;
   /** How many rows to skip from there. */
   readonly offset: number;
 }
 
 /** Decodes a cursor of this list without checking its types. Throws like `decodeCursor`. */
 export function readCursor(list: ListName, { cursor, offset }: PageRequest): CursorValues {
-  if (cursor === undefined) return { position: undefined, offset };
+  if (cursor === undefined) return { values: undefined, offset };
   if (offset > 0) throw invalid("cursor and offset can't be used together", 'Send only the cursor to read on.');
   try {
-    const [name, ...position] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown[];
+    const [name, ...values] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown[];
     const [, known, skipped = '0'] = /^([^+]*)(?:\+(\d+))?$/.exec(String(name)) ?? [];
     const skip = Number(skipped);
-    if (known === list && skip <= limits.pageOffset && position.every(isStorable)) return { position, offset: skip };
+    if (known === list && skip <= limits.pageOffset && values.every(isStorable)) return { values, offset: skip };
   } catch {
     // Neither JSON nor a list, so not a cursor of this server.
   }

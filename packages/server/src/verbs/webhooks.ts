@@ -27,10 +27,10 @@ export async function listDeliveries(
   const status = query.status ?? 'any';
   const { rows, facts } = await readPage('deliveries', query, {
     start: ['~'],
-    read: ({ position: [before], ...range }) =>
+    read: ({ sortKey: [before], ...range }) =>
       ctx.db.all(queries.deliveriesPage(status), { agent_id: agentId, before, ...range }),
     count: (limit) => ctx.db.one(queries.countDeliveries(status), { agent_id: agentId, limit }),
-    position: ({ id }) => [id],
+    sortKey: ({ id }) => [id],
   });
   return { deliveries: rows.map(view), ...facts };
 }

@@ -9,7 +9,7 @@ export type DirectorySortKey = readonly [value: string | number, id: string];
 
 export type DirectoryRow = Omit<PublicAgent, 'tags' | 'reputation'> & { rating_sum: number; reputation_e2: number };
 
-/** A search for agents that continues after a position, window by window. */
+/** A search for agents that continues after a sort key, window by window. */
 export interface Onward {
   readonly shape: DirectoryShape;
   readonly order: DirectoryOrder;
@@ -21,7 +21,7 @@ export interface Onward {
 
 export const before = ([before_value, before_id]: DirectorySortKey) => ({ before_value, before_id });
 
-/** The position of the last agent of a full window; undefined if the list ends in it. */
+/** The sort key of the last agent of a full window; undefined if the list ends in it. */
 export async function endOfWindow(
   reader: Reader,
   order: DirectoryOrder,

@@ -5,7 +5,7 @@ import { countLimit } from '../../ground/paging.ts';
 import { tagParams } from '../../storage/tags.ts';
 import { ranked } from './order.ts';
 import type { Pace, Pacing } from '../search/pace.ts';
-import { type AmongMatched, type InRest, type Position, rankedTasks } from './position.ts';
+import { type AmongMatched, type InRest, type BoardCursor, rankedTasks } from './cursor.ts';
 import * as queries from './queries.ts';
 import type { BoardParams } from './fragments.ts';
 import type { BoardRow } from './queries.ts';
@@ -45,33 +45,33 @@ const lookUpJob = new URL('./look-up-job.ts', import.meta.url);
 const leastApartMs = 30;
 
 /**
- * The position before a task: a page from there begins with this task, or with the whole window if the task is in it.
+ * The cursor before a task: a page from there begins with this task, or with the whole window if the task is in it.
  */
-export function justBefore({ position }: Listed): Position {
-  return position.part === 'window' ? { part: 'window', shown: [] } : { ...position, id: '' };
+export function justBefore({ cursor }: Listed): BoardCursor {
+  return cursor.part === 'window' ? { part: 'window', shown: [] } : { ...cursor, id: '' };
 }
 
 interface Listed {
   readonly id: string;
   /** The agent's rank among the matched agents of this task; null if it is not one of them. */
   readonly rank: number | null;
-  /** The position after this task. */
-  readonly position: Position;
+  /** The cursor after this task. */
+  readonly cursor: BoardCursor;
 }
 
-/** Yields the tasks of a part one by one. Returns the position where the part continues; null if it has ended. */
-type Part<End extends Position> = AsyncGenerator<Listed, End | null>;
+/** Yields the tasks of a part one by one. Returns the cursor where the part continues; null if it has ended. */
+type Part<End extends BoardCursor> = AsyncGenerator<Listed, End | null>;
 
 interface Page {
   readonly tasks: Listed[];
   /** The number of tasks read: those skipped by `offset`, then those of the page. */
   readonly met: number;
-  /** The position where the search stopped because its time was up; null if the page is full or the board has ended. */
-  readonly cut: Position | null;
+  /** The cursor where the search stopped because its time was up; null if the page is full or the board has ended. */
+  readonly cut: BoardCursor | null;
 }
 
 export interface PageOf {
-  readonly from: Position;
+  readonly from: BoardCursor;
   readonly offset: number;
   readonly limit: number;
 }
@@ -98,7 +98,7 @@ export class Board {
     this.#pacing = pacing;
   }
 
-  /** Reads at most `limit` tasks from a position on, after skipping `offset`. */
+  /** Reads at most `limit` tasks from a cursor on, after skipping `offset`. */
   async page({ from, offset, limit }: PageOf): Promise<Page> {
     const tasks: Listed[] = [];
     let met = 0;
@@ -115,9 +115,9 @@ export class Board {
    * Yields the tasks of all parts in order.
    *
    * @param missing returns the number of tasks still wanted.
-   * @returns the position where the search stopped; null if the board has ended.
+   * @returns the cursor where the search stopped; null if the board has ended.
    */
-  async *#from(from: Position, missing: () => number): Part<Position> {
+  async *#from(from: BoardCursor, missing: () => number): Part<BoardCursor> {
     if (from.part === 'matched') {
       const cut = yield* this.#matched(from, missing);
       if (cut !== null) return cut;
@@ -128,7 +128,7 @@ export class Board {
 
   async *#matched(from: RankedAge, missing: () => number): Part<AmongMatched> {
     const pace = this.#windowPace();
-    const positionOf = ({ rank, created_at, id }: RankedAge): AmongMatched => ({
+    const cursorOf = ({ rank, created_at, id }: RankedAge): AmongMatched => ({
       part: 'matched',
       ...{ rank, created_at, id },
     });
@@ -136,9 +136,9 @@ export class Board {
     for (;;) {
       const want = Math.min(missing(), stepSize);
       const { rows, end } = await scanMatched(this.#look, after, want, pace);
-      for (const row of rows) yield { id: row.id, rank: row.rank, position: positionOf(row) };
+      for (const row of rows) yield { id: row.id, rank: row.rank, cursor: cursorOf(row) };
       if (end === null) return null;
-      if (rows.length < want) return positionOf(end);
+      if (rows.length < want) return cursorOf(end);
       after = end;
     }
   }
@@ -170,7 +170,7 @@ export class Board {
     const left = order.splice(rankedTasks - shown.length);
     for (const { id } of order) {
       shown.push(id);
-      yield { id, rank: null, position: { part: 'window', shown: [...shown] } };
+      yield { id, rank: null, cursor: { part: 'window', shown: [...shown] } };
     }
     const near = new Set(rows.map(({ id }) => id));
     if (left.some(({ id }) => near.has(id))) return { part: 'rest', ...oldest, shown };
@@ -187,16 +187,16 @@ export class Board {
 
   async *#rest({ created_at, id, shown }: InRest, missing: () => number): Part<InRest> {
     const ahead = new Set(shown);
-    const positionOf = (age: Age): InRest => ({ part: 'rest', ...ageOf(age), shown: [...ahead] });
+    const cursorOf = (age: Age): InRest => ({ part: 'rest', ...ageOf(age), shown: [...ahead] });
     let from: Age = { created_at, id };
     for (;;) {
       const want = Math.min(missing() + ahead.size, stepSize);
       const { rows, end } = await this.#find(from, want);
       for (const row of rows) {
-        if (!ahead.delete(row.id)) yield { id: row.id, rank: null, position: positionOf(row) };
+        if (!ahead.delete(row.id)) yield { id: row.id, rank: null, cursor: cursorOf(row) };
       }
       if (end === null) return null;
-      if (rows.length < want) return positionOf(end);
+      if (rows.length < want) return cursorOf(end);
       from = end;
     }
   }

@@ -34,7 +34,7 @@ export interface ScanFilter {
 
 export type TextFilter = ScanFilter & { readonly needle: Needle };
 
-/** A task's position by age. Later tasks are younger; the id orders tasks of the same millisecond. */
+/** A task's sort key by age. Later tasks are younger; the id orders tasks of the same millisecond. */
 export interface Age {
   readonly created_at: number;
   readonly id: string;
@@ -42,7 +42,7 @@ export interface Age {
 
 export const oldest: Age = { created_at: -1, id: '' };
 
-/** A task's position among the matched tasks of an agent. */
+/** A task's sort key among the matched tasks of an agent. */
 export interface RankedAge extends Age {
   readonly rank: number;
 }
@@ -51,7 +51,7 @@ export const bestRank: RankedAge = { rank: -1, ...oldest };
 
 export interface Scanned<R = TaskRef, P = Age> {
   readonly rows: R[];
-  /** The position where the scan stopped; null if the board has ended. */
+  /** The sort key where the scan stopped; null if the board has ended. */
   readonly end: P | null;
 }
 
@@ -74,7 +74,7 @@ export interface Look {
  * Finds tasks that are open to an agent, oldest first, in bounded steps. With a text to find, a step is a portion of
  * texts.
  *
- * @param from the position after which the scan begins.
+ * @param from the sort key after which the scan begins.
  * @param want maximum number of tasks returned.
  * @param pace decides before each step whether the scan continues.
  */
@@ -141,9 +141,9 @@ export function scanMatched(
 }
 
 interface Walk<P, R> {
-  /** At most `limit` open tasks among the next `examine` tasks after a position. */
+  /** At most `limit` open tasks among the next `examine` tasks after a sort key. */
   read(key: P, examine: number, limit: number): Promise<R[]>;
-  /** The position of the last of these tasks; undefined if there are fewer than `examine`. */
+  /** The sort key of the last of these tasks; undefined if there are fewer than `examine`. */
   endOf(key: P, examine: number): Promise<P | undefined>;
   ageOf(row: R): P;
 }

@@ -15,7 +15,7 @@ interface PageRow {
 }
 
 /** A page begins after this task in the order of the list. */
-type Position = Pick<PageRow, 'id' | 'created_at'>;
+type TaskSortKey = Pick<PageRow, 'id' | 'created_at'>;
 
 /**
  * System tasks show the texts of the task that they are about twice. Each candidate's id counts as 2,000 characters,
@@ -27,7 +27,7 @@ const textSize = sql<number>`coalesce(length(tasks.need), 0) + coalesce(length(t
   + coalesce(200 * length(tasks.candidates), 0)`;
 
 /** Adds the length of the texts to the tasks of a page. Texts of tasks before the page are not read. */
-function withSizes(db: Kysely<Schema>, page: SelectQueryBuilder<Schema, never, Position>) {
+function withSizes(db: Kysely<Schema>, page: SelectQueryBuilder<Schema, never, TaskSortKey>) {
   return db
     .selectFrom(page.as('page'))
     .innerJoin('tasks', 'tasks.id', 'page.id')
@@ -59,7 +59,7 @@ interface MineParams extends Params {
 }
 
 /**
- * An agent's tasks before a position: the newest `reach` of each role and status, by an index in that order. So the
+ * An agent's tasks before a sort key: the newest `reach` of each role and status, by an index in that order. So the
  * cost depends on the page, even for an agent with a hundred thousand tasks.
  */
 function mine(db: Kysely<Schema>, p: MineParams, shape: string) {

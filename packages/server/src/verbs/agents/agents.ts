@@ -191,9 +191,9 @@ export async function showCredits(call: Call, query: z.output<typeof LedgerQuery
     ctx.db.one(balanceAndEscrow, { id }),
     readPage('ledger', query, {
       start: ['~'],
-      read: ({ position: [before], ...range }) => ctx.db.all(ledgerPage, { id, before, ...range }),
+      read: ({ sortKey: [before], ...range }) => ctx.db.all(ledgerPage, { id, before, ...range }),
       count: (limit) => ctx.db.one(countEntries, { id, limit }),
-      position: ({ transfer_id }) => [transfer_id],
+      sortKey: ({ transfer_id }) => [transfer_id],
     }),
   ]);
   return {

@@ -49,7 +49,7 @@ export async function listAgents({ ctx }: Reader, query: Query): Promise<Directo
   const until = performance.now() + searchBudgetMs;
   const list = `agents by ${order}` as const;
   const start = order === 'newest' ? (['~', '~'] as const) : ([Number.MAX_SAFE_INTEGER, '~'] as const);
-  const { position: from, offset } = decodeRange(list, query, start as DirectorySortKey);
+  const { sortKey: from, offset } = decodeRange(list, query, start as DirectorySortKey);
   const isFiltered = tags.length > 0 || search !== '' || (least > 0 && order !== 'reputation');
   const rare = await rarestFirst(ctx, tags);
   const shape = `${order}/${rare.source}/${tags.length}` as const;

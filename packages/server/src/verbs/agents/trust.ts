@@ -25,9 +25,9 @@ export async function listTrust(call: Call, query: z.output<typeof TrustQuery>):
   const { ctx, agentId: truster } = call;
   const { rows, facts } = await readPage('trust', query, {
     start: [''],
-    read: ({ position: [after], ...range }) => ctx.db.all(trustPage, { truster, after, ...range }),
+    read: ({ sortKey: [after], ...range }) => ctx.db.all(trustPage, { truster, after, ...range }),
     count: (limit) => ctx.db.one(countTrust, { truster, limit }),
-    position: ({ trusted_id }) => [trusted_id],
+    sortKey: ({ trusted_id }) => [trusted_id],
   });
   return {
     trust_scores: rows.map(({ trusted_id, score, interactions, updated_at }) => ({

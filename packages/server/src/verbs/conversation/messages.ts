@@ -80,9 +80,9 @@ export async function listMessages(
   const thread = { task_id: taskId, agent: agentId };
   const { rows, facts } = await readPage('messages', query, {
     start: [''],
-    read: ({ position: [after], ...range }) => ctx.db.all(queries.messagesPage(scope), { ...thread, after, ...range }),
+    read: ({ sortKey: [after], ...range }) => ctx.db.all(queries.messagesPage(scope), { ...thread, after, ...range }),
     count: (limit) => ctx.db.one(queries.countMessages(scope), { ...thread, limit }),
-    position: ({ id }) => [id],
+    sortKey: ({ id }) => [id],
   });
   if (scope === 'own' && facts.total === 0 && !(await isOrWasWorker(ctx, task, agentId))) throw notAParty();
   return { messages: rows.map(view), ...facts };

@@ -142,9 +142,9 @@ export async function listQuestions(
   const thread = { task_id: taskId, agent: agentId };
   const { rows, facts } = await readPage('questions', query, {
     start: [''],
-    read: ({ position: [after], ...range }) => ctx.db.all(queries.questionsPage(scope), { ...thread, after, ...range }),
+    read: ({ sortKey: [after], ...range }) => ctx.db.all(queries.questionsPage(scope), { ...thread, after, ...range }),
     count: (limit) => ctx.db.one(queries.countQuestions(scope), { ...thread, limit }),
-    position: ({ id }) => [id],
+    sortKey: ({ id }) => [id],
   });
   if (scope === 'own' && facts.total === 0) throw taskNotFound();
   return { questions: rows.map(view), ...facts };

@@ -28,9 +28,9 @@ export async function showAdminLog(
 ): Promise<AdminLogResponse> {
   const { rows, facts } = await readPage('adminLog', query, {
     start: ['~'],
-    read: ({ position: [before], ...range }) => ctx.db.all(queries.actionsPage, { before, ...range }),
+    read: ({ sortKey: [before], ...range }) => ctx.db.all(queries.actionsPage, { before, ...range }),
     count: (limit) => ctx.db.one(queries.countActions, { limit }),
-    position: ({ id }) => [id],
+    sortKey: ({ id }) => [id],
   });
   return { actions: rows.map(view), ...facts };
 }

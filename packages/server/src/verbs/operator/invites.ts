@@ -33,9 +33,9 @@ export async function listInvites(
 ): Promise<InvitesResponse> {
   const { rows, facts } = await readPage('invites', query, {
     start: ['~'],
-    read: ({ position: [before], ...range }) => ctx.db.all(invites.invitesPage, { before, ...range }),
+    read: ({ sortKey: [before], ...range }) => ctx.db.all(invites.invitesPage, { before, ...range }),
     count: (limit) => ctx.db.one(invites.countInvites, { limit }),
-    position: ({ id }) => [id],
+    sortKey: ({ id }) => [id],
   });
   return { invites: rows.map(view), ...facts };
 }

@@ -68,9 +68,9 @@ export async function listReports(
   const status = query.status ?? 'any';
   const { rows, facts } = await readPage('reports', query, {
     start: ['~'],
-    read: ({ position: [before], ...range }) => ctx.db.all(queries.reportsPage(status), { before, ...range }),
+    read: ({ sortKey: [before], ...range }) => ctx.db.all(queries.reportsPage(status), { before, ...range }),
     count: (limit) => ctx.db.one(queries.countReports(status), { limit }),
-    position: ({ id }) => [id],
+    sortKey: ({ id }) => [id],
   });
   return { reports: rows.map(view), ...facts };
 }

@@ -7,7 +7,7 @@ import { boardView } from '../../rules/tasks/view.ts';
 import { Board, type PageOf } from '../../rules/board/board.ts';
 import { boardFilter } from '../../rules/board/filter.ts';
 import { patient } from '../../rules/search/pace.ts';
-import { decodePosition, encodePosition, start } from '../../rules/board/position.ts';
+import { decodeBoardCursor, encodeBoardCursor, start } from '../../rules/board/cursor.ts';
 import { stateOf } from '../../ground/states.ts';
 
 /**
@@ -17,7 +17,7 @@ import { stateOf } from '../../ground/states.ts';
 export async function listBoard(call: Call, query: z.output<typeof BoardQuery>): Promise<BoardResponse> {
   const { ctx, agentId } = call;
   const filter = boardFilter(query);
-  const { from, offset } = decodePosition(query);
+  const { from, offset } = decodeBoardCursor(query);
   const board = new Board(ctx.db, { agent: agentId, now: ctx.clock.now() }, filter, patient(searchBudgetMs));
   const [{ tasks, met, cut, kept, isLast, rows }, count] = await Promise.all([
     readPage(call, board, { from, offset, limit: query.limit }),
@@ -25,7 +25,7 @@ export async function listBoard(call: Call, query: z.output<typeof BoardQuery>):
   ]);
   const isWhole = from === start && cut === null && tasks.length <= query.limit;
   const { total, isCapped } = isWhole ? { total: met, isCapped: false } : count;
-  const next = isLast ? cut : (kept.at(-1)?.position ?? cut);
+  const next = isLast ? cut : (kept.at(-1)?.cursor ?? cut);
   const ranks = new Map(kept.map(({ id, rank }) => [id, rank]));
   return {
     tasks: rows.map((task) => boardView(task, task, ranks.get(task.id) ?? null)),
@@ -33,7 +33,7 @@ export async function listBoard(call: Call, query: z.output<typeof BoardQuery>):
     ...counted(from === start ? Math.max(total, met) : total),
     ...(isCapped || cut !== null ? { total_capped: true as const } : {}),
     ...(cut === null ? {} : { search_partial: true as const }),
-    next_cursor: next === null ? null : encodePosition(next, Math.max(0, offset - met)),
+    next_cursor: next === null ? null : encodeBoardCursor(next, Math.max(0, offset - met)),
   };
 }
 

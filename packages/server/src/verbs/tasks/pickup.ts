@@ -3,7 +3,7 @@ import { at } from '../../ground/present.ts';
 import { ratingsOf } from '../../rules/agents/queries.ts';
 import { Board, justBefore } from '../../rules/board/board.ts';
 import { hurried, patient } from '../../rules/search/pace.ts';
-import { type Position, start } from '../../rules/board/position.ts';
+import { type BoardCursor, start } from '../../rules/board/cursor.ts';
 import { lockFirstOf, lockShape } from '../../rules/board/queries.ts';
 import type { BoardFilter } from '../../rules/board/scan.ts';
 import { deadlineAfter, minuteMs, secondMs } from '../../ground/clock.ts';
@@ -88,7 +88,7 @@ export async function pickupBatch(
 
 /**
  * Claims the first tasks on the agent's board. If they are behind more tasks than a transaction may examine, the search
- * continues outside of the transaction, and another transaction claims from the position that it found.
+ * continues outside of the transaction, and another transaction claims from the cursor that it found.
  */
 async function claimThrough(call: Call, filter: BoardFilter, count: number): Promise<PickedUp> {
   const { ctx, agentId } = call;
@@ -96,7 +96,7 @@ async function claimThrough(call: Call, filter: BoardFilter, count: number): Pro
   const pacing = patient(isFiltered ? searchBudgetMs : anyMs);
   let from = start;
   for (;;) {
-    const given: { cut: Position | null } = { cut: null };
+    const given: { cut: BoardCursor | null } = { cut: null };
     // Null is not a success: the idempotency key is released, and the next transaction takes it again.
     const claimed = await call.transact('pickup next', async (tx): Promise<PickedUp | null> => {
       const { tasks, cut } = await claimNext({ ctx, tx, now: ctx.clock.now() }, agentId, { filter, count, from });
@@ -117,23 +117,23 @@ async function claimThrough(call: Call, filter: BoardFilter, count: number): Pro
 async function claimNext(
   work: Work,
   agentId: string,
-  { filter, count, from }: { filter: BoardFilter; count: number; from: Position },
-): Promise<{ tasks: TaskPickupResponse[]; cut: Position | null }> {
+  { filter, count, from }: { filter: BoardFilter; count: number; from: BoardCursor },
+): Promise<{ tasks: TaskPickupResponse[]; cut: BoardCursor | null }> {
   const { tx, now } = work;
   // Check the cooldown before any task is read.
   const { accepts_system_tasks } = await refuseIfBarred(tx, agentId, now);
   const system = accepts_system_tasks === 1 ? await claimSystemTasks(work, agentId, count) : [];
   const rows: MovedTask[] = [];
   const board = new Board(tx, { agent: agentId, now }, filter, hurried(stepsAtOnce));
-  let cut: Position | null = null;
-  for (let position = from; system.length + rows.length < count;) {
+  let cut: BoardCursor | null = null;
+  for (let cursor = from; system.length + rows.length < count;) {
     const limit = count - system.length - rows.length + spare;
-    const page = await board.page({ from: position, offset: 0, limit });
+    const page = await board.page({ from: cursor, offset: 0, limit });
     const ids = page.tasks.map(({ id }) => id);
     rows.push(...(await claimFirst(work, agentId, ids, limit - spare)));
     cut = page.cut;
     if (page.tasks.length < limit) break;
-    position = at(page.tasks, -1).position;
+    cursor = at(page.tasks, -1).cursor;
   }
   const moved = { actorId: agentId, workerId: agentId };
   // A batch takes its locks in the same order as one task: the tasks by id, then the recipients of events by id.

@@ -58,10 +58,10 @@ export async function listMyTasks(call: Call, query: z.output<typeof MyTasksQuer
   const all = { agent: agentId, before_created_at: newest[0], before_id: newest[1] };
   const { rows: page, facts } = await readPage('mine', query, {
     start: newest,
-    read: ({ position: [before_created_at, before_id], limit, offset }) =>
+    read: ({ sortKey: [before_created_at, before_id], limit, offset }) =>
       ctx.db.all(minePage(shape), { ...all, before_created_at, before_id, reach: offset + limit, limit, offset }),
     count: (limit) => ctx.db.one(countMine(shape), { ...all, reach: limit, limit }),
-    position: ({ created_at, id }) => [created_at, id],
+    sortKey: ({ created_at, id }) => [created_at, id],
     cut: (rows, limit) => cutBySize(rows, limit).kept,
   });
   const found = await readByIds(ctx.db, page);

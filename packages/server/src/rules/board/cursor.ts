@@ -11,7 +11,7 @@ export const rankedTasks = 100;
  * because a place in the window is not stable: tasks move in as others are claimed, and the order changes with the
  * posters' reputation. Later pages leave out only tasks that the reader has seen.
  */
-export type Position = AmongMatched | InWindow | InRest;
+export type BoardCursor = AmongMatched | InWindow | InRest;
 
 export interface AmongMatched extends RankedAge {
   readonly part: 'matched';
@@ -28,33 +28,33 @@ export interface InRest extends Age {
   readonly shown: readonly string[];
 }
 
-export const start: Position = { part: 'matched', ...bestRank };
+export const start: BoardCursor = { part: 'matched', ...bestRank };
 
 /**
- * Writes a position as a cursor.
+ * Writes a cursor as text.
  *
- * @param skip number of tasks after the position that are still to be skipped.
+ * @param skip number of tasks after the cursor that are still to be skipped.
  */
-export function encodePosition(position: Position, skip = 0): string {
-  return encodeCursor('board', valuesOf(position), skip);
+export function encodeBoardCursor(cursor: BoardCursor, skip = 0): string {
+  return encodeCursor('board', valuesOf(cursor), skip);
 }
 
-function valuesOf(position: Position): (string | number)[] {
-  const { part } = position;
-  if (part === 'matched') return [part, position.rank, position.created_at, position.id];
-  const shown = position.shown.map((id) => id.slice(idPrefixes.task.length)).join('');
-  return part === 'window' ? [part, shown] : [part, position.created_at, position.id, shown];
+function valuesOf(cursor: BoardCursor): (string | number)[] {
+  const { part } = cursor;
+  if (part === 'matched') return [part, cursor.rank, cursor.created_at, cursor.id];
+  const shown = cursor.shown.map((id) => id.slice(idPrefixes.task.length)).join('');
+  return part === 'window' ? [part, shown] : [part, cursor.created_at, cursor.id, shown];
 }
 
 /**
- * Reads the position and the offset of a request; without a cursor, the start of the board.
+ * Reads the cursor and the offset of a request; without a cursor, the start of the board.
  *
- * @throws DomainError `invalid_request` if the cursor is not one that `encodePosition` wrote.
+ * @throws DomainError `invalid_request` if the cursor is not one that `encodeBoardCursor` wrote.
  */
-export function decodePosition(query: PageRequest): { from: Position; offset: number } {
-  const { position, offset } = readCursor('board', query);
-  if (position === undefined) return { from: start, offset };
-  const { data } = encoded.safeParse(position);
+export function decodeBoardCursor(query: PageRequest): { from: BoardCursor; offset: number } {
+  const { values, offset } = readCursor('board', query);
+  if (values === undefined) return { from: start, offset };
+  const { data } = encoded.safeParse(values);
   if (data === undefined) throw notACursor();
   return { from: data, offset };
 }
