@@ -96,8 +96,8 @@ export const tellingFaults = [
     ],
   ]),
   ...faultsIn('rules/webhooks/slots.ts', 'rules/webhooks/slots rules/webhooks/sharing', [
-    ['failing endpoints take all the room', 'Math.min(room, mostFailingAtOnce - this.#failing)', 'room'],
-    ['slow endpoints keep their slots', '      this.#taken.delete(slot);\n      this.#aside', '      this.#aside'],
+    ['failing receivers take all the room', 'Math.min(room, mostFailingAtOnce - this.#failing)', 'room'],
+    ['slow receivers keep their slots', '      this.#taken.delete(slot);\n      this.#aside', '      this.#aside'],
   ]),
   ...faultsIn('rules/webhooks/deliverer.ts', sharing, [
     ['a lease is a second too short', 'const leaseMarginMs = 5 * secondMs;', 'const leaseMarginMs = 4 * secondMs;'],

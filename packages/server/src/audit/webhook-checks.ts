@@ -38,13 +38,13 @@ export const webhookChecks: readonly Check[] = [
       where ${within(agentId, range)} and d.attempts = '[]'`,
   ),
   check(
-    'an endpoint with waiting deliveries is scheduled',
+    'a receiver with waiting deliveries is scheduled',
     (range) => sql`
-      select g.id as subject, 'deliveries wait, and the endpoint is not scheduled' as detail
+      select g.id as subject, 'deliveries wait, and the receiver is not scheduled' as detail
       from agents g
       where ${within(agentId, range)} and g.suspended_at is null
         and exists (select 1 from webhook_deliveries d where d.agent_id = g.id and d.status = 'pending')
-        and not exists (select 1 from webhook_endpoints w where w.agent_id = g.id and w.due_at is not null)`,
+        and not exists (select 1 from webhook_receivers w where w.agent_id = g.id and w.due_at is not null)`,
   ),
   check(
     'exactly the agents with a webhook have their events delivered',

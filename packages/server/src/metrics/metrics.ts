@@ -176,7 +176,7 @@ function watchWebhooks(registry: Registry, { db, clock, webhooks }: Core): void 
   });
   new Gauge({
     name: 'pinchwork_webhook_oldest_waiting_seconds',
-    help: 'How long the webhook endpoint that has waited longest has been due.',
+    help: 'How long the webhook receiver that has waited longest has been due.',
     registers: [registry],
     async collect() {
       const waitingMs = async () => {

@@ -15,7 +15,7 @@ export type SqlValue = string | number | null;
 export type Params = Record<string, SqlValue>;
 
 /** The tables that servers take work from. */
-type Lockable = 'tasks' | 'outbox' | 'webhook_endpoints' | 'search_progress';
+type Lockable = 'tasks' | 'outbox' | 'webhook_receivers' | 'search_progress';
 
 /** Clauses that differ between the engines. An engine without a clause returns the query unchanged. */
 export interface EngineClauses {

@@ -49,10 +49,10 @@ export function redeliver(call: Call, id: string): Promise<DeliveryResponse> {
     const now = ctx.clock.now();
     const key = { agent_id: agentId, id };
     if ((await tx.first(queries.webhookOf, key))?.webhook_url == null) throw noWebhook();
-    await tx.first(queries.holdEndpoint, key);
+    await tx.first(queries.holdReceiver, key);
     const row = await tx.first(queries.restartDelivery, { ...key, at: now });
     if (row === undefined) throw deliveryNotFound();
-    tx.send(queries.callEndpoint, { agent_id: agentId, at: now });
+    tx.send(queries.callReceiver, { agent_id: agentId, at: now });
     tx.signal(deliveriesDue);
     return view(row);
   });

@@ -48,9 +48,9 @@ const damages: [string, string, (busy: Busy) => string][] = [
     () => `update webhook_deliveries set attempts = '[]' where status = 'dead'`,
   ],
   [
-    'an endpoint with waiting deliveries is scheduled',
+    'a receiver with waiting deliveries is scheduled',
     'nothing to wake it',
-    () => `update webhook_endpoints set due_at = null`,
+    () => `update webhook_receivers set due_at = null`,
   ],
   [
     'exactly the agents with a webhook have their events delivered',

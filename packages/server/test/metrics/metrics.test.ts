@@ -96,7 +96,7 @@ onBothEngines('the metrics', (engine) => {
   it('are served without the figures of the database when it does not answer', async () => {
     const market = await Market.fresh(engine);
     const metrics = await startMetrics(market.ctx, market.app, 0);
-    for (const table of ['webhook_deliveries', 'webhook_endpoints']) {
+    for (const table of ['webhook_deliveries', 'webhook_receivers']) {
       await engine.vandalise(market.url, `alter table ${table} rename to ${table}_away`);
     }
     const text = await scrape(metrics.port);

@@ -178,7 +178,7 @@ onBothEngines('a clock that is set by an hour', (engine) => {
     await events(before.client(id, key), await before.register('worker'), 2);
     // More of the others, which rightly wait, than are looked at in one go.
     const waiting = `with recursive n (i) as (select 1 union all select i + 1 from n where i < 1200)
-      insert into webhook_endpoints (agent_id, due_at, failing)
+      insert into webhook_receivers (agent_id, due_at, failing)
         select 'ag-waits' || i, ${before.clock.now() - hourMs / 2}, i % 2 from n`;
     await engine.vandalise(url, waiting);
     await before.close();
@@ -193,7 +193,7 @@ onBothEngines('a clock that is set by an hour', (engine) => {
     });
     const left = await engine.query(
       url,
-      `select count(*) as n from webhook_endpoints where due_at > ${market.clock.now()}`,
+      `select count(*) as n from webhook_receivers where due_at > ${market.clock.now()}`,
     );
     expect(Number(left[0]!.n)).toBe(1200);
   });

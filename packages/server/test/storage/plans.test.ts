@@ -115,7 +115,7 @@ function seeds(agent: string): string[] {
        select case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, ${id('wd-')}, i, 'task_claimed', '{}', ${at},
          case when i % 300 = 0 then 'pending' when i % 2 = 0 then 'dead' else 'delivered' end, i / 300 % 2,
          case i % 300 when 0 then 1993456000000 + i end, case when i % 300 > 0 then 1993456000000 + i end from n`,
-    `${each} insert into webhook_endpoints (agent_id, due_at, failing) select ${id('ag-')}, 1993456000000 + i, i % 2 from n`,
+    `${each} insert into webhook_receivers (agent_id, due_at, failing) select ${id('ag-')}, 1993456000000 + i, i % 2 from n`,
     `${each} insert into rate_windows (key, count, ends_at) select ${id('')}, 1, 1893456000000 + i from n`,
   ];
 }

@@ -50,11 +50,11 @@ const keyColumns: Partial<Record<keyof Schema, string>> = {
   word_counts: 'word',
   accounts: 'id',
   event_cursors: 'agent_id',
-  webhook_endpoints: 'agent_id',
+  webhook_receivers: 'agent_id',
 };
 
 /**
- * Rows that are changed only under the lock of another row: of the agent, task or endpoint that they belong to, or, for
+ * Rows that are changed only under the lock of another row: of the agent, task or receiver that they belong to, or, for
  * the index of texts, of the only row of `search_progress`.
  */
 const owned: readonly string[] = [
@@ -80,9 +80,9 @@ const platformTasks = new Set<string>();
 function stepOf(table: keyof Schema, row: string): Step | undefined {
   if (table === 'agents' && row === platformId) return [ranks.indexOf('purse'), row];
   if (table === 'tasks' && row !== '') return [ranks.indexOf('tasks'), `${platformTasks.has(row) ? 0 : 1}${row}`];
-  // An agent's endpoint comes right after its cursor.
+  // An agent's receiver comes right after its cursor.
   if (table === 'event_cursors' && row !== '') return [ranks.indexOf('event_cursors'), `${row}/0`];
-  if (table === 'webhook_endpoints') return [ranks.indexOf('event_cursors'), `${row}/1`];
+  if (table === 'webhook_receivers') return [ranks.indexOf('event_cursors'), `${row}/1`];
   const rank = (ranks as readonly string[]).indexOf(table);
   return rank < 0 ? undefined : [rank, row];
 }

@@ -5,7 +5,7 @@ import * as leases from './leases.ts';
 /** The time between two walks, and the tolerated difference between clocks of servers. */
 const everyMs = 10 * secondMs;
 const toleratedMs = 5 * secondMs;
-/** Endpoints read at once, in one or two milliseconds. Tens of thousands may wait for a retry. */
+/** Receivers read at once, in one or two milliseconds. Tens of thousands may wait for a retry. */
 const chunk = 500;
 
 /** How far a walk has come. */
@@ -15,9 +15,9 @@ interface Progress {
 }
 
 /**
- * Finds endpoints that wait for a time in the future because the clock was set back, and makes them due. These are the
- * endpoints with a delivery that was never tried, which is due at once, and the endpoints with a lease longer than any
- * lease can be. Endpoints that wait for a retry are left alone: a retry may be an hour ahead.
+ * Finds receivers that wait for a time in the future because the clock was set back, and makes them due. These are the
+ * receivers with a delivery that was never tried, which is due at once, and the receivers with a lease longer than any
+ * lease can be. Receivers that wait for a retry are left alone: a retry may be an hour ahead.
  */
 export class Ahead {
   readonly #clock: Clock;
@@ -32,7 +32,7 @@ export class Ahead {
     this.#leaseMs = leaseMs;
   }
 
-  /** Checks the next endpoints that wait for a future time, if a walk is due; the next call continues from there. */
+  /** Checks the next receivers that wait for a future time, if a walk is due; the next call continues from there. */
   async look(): Promise<void> {
     const now = this.#clock.now();
     const soon = now + toleratedMs;
@@ -44,7 +44,7 @@ export class Ahead {
     if (this.#progress === undefined) return;
     const { failing, from } = this.#progress;
     const bounds = { due_before: soon, leased_before: soon + this.#leaseMs };
-    const rows = await this.#db.all(leases.endpointsAhead, { ...bounds, failing, from: Math.max(from, soon), chunk });
+    const rows = await this.#db.all(leases.receiversAhead, { ...bounds, failing, from: Math.max(from, soon), chunk });
     const stuck = rows.filter(({ is_stuck }) => is_stuck === 1).map(({ agent_id }) => agent_id);
     if (stuck.length > 0) await this.#free(stuck, now, bounds);
     this.#progress = progressAfter(rows, this.#progress);
@@ -52,9 +52,9 @@ export class Ahead {
 
   async #free(agentIds: string[], now: number, bounds: { due_before: number; leased_before: number }): Promise<void> {
     const times = { ...bounds, due_at: now, leased_until: now + this.#leaseMs };
-    await this.#db.transact('free endpoints', async (tx) => {
-      // The order in which events lock endpoints.
-      for (const agent_id of agentIds.sort()) tx.send(leases.freeEndpoint, { agent_id, ...times });
+    await this.#db.transact('free receivers', async (tx) => {
+      // The order in which events lock receivers.
+      for (const agent_id of agentIds.sort()) tx.send(leases.freeReceiver, { agent_id, ...times });
     });
   }
 }
@@ -62,6 +62,6 @@ export class Ahead {
 function progressAfter(rows: readonly { ready_at: number | null }[], { failing }: Progress): Progress | undefined {
   if (rows.length < chunk) return failing === 0 ? { failing: 1, from: 0 } : undefined;
   const [first, last] = [rows[0]!.ready_at!, rows.at(-1)!.ready_at!];
-  // Endpoints with the same `ready_at` as the last row may be unread.
+  // Receivers with the same `ready_at` as the last row may be unread.
   return { failing, from: first === last ? last + 1 : last };
 }

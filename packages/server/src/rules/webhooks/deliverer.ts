@@ -15,13 +15,13 @@ import * as queries from './queries.ts';
 import { aftermath, restUntil } from './schedule.ts';
 import { type SendResult, Sender } from './sender.ts';
 
-/** The longest time between two looks for endpoints that other servers left due. A signal reports its own. */
+/** The longest time between two looks for receivers that other servers left due. A signal reports its own. */
 const longestSleepMs = secondMs;
-/** Maximum number of endpoints taken at once, so that other servers get some too. */
+/** Maximum number of receivers taken at once, so that other servers get some too. */
 const mostTaken = 16;
 /** An attempt that takes longer than this counts as slow and is treated like a failed one. */
 const slowMs = 2 * secondMs;
-/** A turn ends after this many deliveries to one endpoint, or after this time. */
+/** A turn ends after this many deliveries to one receiver, or after this time. */
 const longestTurn = 50;
 const longestTurnMs = 10 * secondMs;
 /** Maximum number of simultaneous test deliveries. */
@@ -35,11 +35,11 @@ const rewriteMs = secondMs;
 export const outcomes = ['delivered', 'failed', 'dead'] as const;
 type Outcome = (typeof outcomes)[number];
 
-/** A period in which one endpoint is served under a lease. */
+/** A period in which one receiver is served under a lease. */
 interface Turn {
   readonly agentId: string;
   readonly slot: Slot;
-  /** Id of the lease, new each time, because a server may take an endpoint again after its own lease has expired. */
+  /** Id of the lease, new each time, because a server may take a receiver again after its own lease has expired. */
   readonly leasedBy: string;
   leasedUntil: number;
 }
@@ -65,7 +65,7 @@ const noWebhook: SendResult = {
 };
 
 /**
- * Sends webhook deliveries at least once (contract section 9, decision 0009). A server takes an endpoint by a lease and
+ * Sends webhook deliveries at least once (contract section 9, decision 0009). A server takes a receiver by a lease and
  * sends its due deliveries one after another. One transaction writes the outcome of an attempt and chooses the next
  * delivery. The leases of a server that dies expire.
  */
@@ -115,7 +115,7 @@ export class Deliverer {
     this.#sender.close();
   }
 
-  /** Takes as many due endpoints as there is room for. @returns milliseconds until the next pass. */
+  /** Takes as many due receivers as there is room for. @returns milliseconds until the next pass. */
   async #pass(): Promise<number> {
     await this.#endOldLeases();
     await this.#ahead.look();
@@ -132,7 +132,7 @@ export class Deliverer {
   }
 
   /**
-   * Takes due endpoints of a kind and starts to serve them. @returns milliseconds until the next of that kind is due.
+   * Takes due receivers of a kind and starts to serve them. @returns milliseconds until the next of that kind is due.
    */
   async #take(failing: 0 | 1): Promise<number> {
     const { db, clock } = this.#ctx;
@@ -144,7 +144,7 @@ export class Deliverer {
     if (next > now) return next - now;
     const lease = { leasedBy: randomUUID(), leasedUntil: this.#leaseEnd(now) };
     const claim = { failing, limit, now, leased_by: lease.leasedBy, leased_until: lease.leasedUntil };
-    const taken = await db.transact('take endpoints', (tx) => tx.all(leases.claimEndpoints, claim));
+    const taken = await db.transact('take receivers', (tx) => tx.all(leases.claimReceivers, claim));
     for (const { agent_id } of taken) {
       const slot = this.#slots.take(failing);
       const serving: Promise<void> = this.#serve({ agentId: agent_id, slot, ...lease }).finally(() => {
@@ -160,7 +160,7 @@ export class Deliverer {
     return now + this.#ctx.config.webhooks.timeoutSeconds * secondMs + leaseMarginMs;
   }
 
-  /** Sends an endpoint's due deliveries until its turn is over. Never throws. */
+  /** Sends a receiver's due deliveries until its turn is over. Never throws. */
   async #serve(turn: Turn): Promise<void> {
     const { clock } = this.#ctx;
     const endsAt = clock.now() + longestTurnMs;
@@ -223,7 +223,7 @@ export class Deliverer {
     const lease = { agent_id: agentId, leased_by: turn.leasedBy };
     const until = this.#leaseEnd(now);
     const fails = done === undefined ? turn.slot.failing : Number(strains(turn, done));
-    // Lock the endpoint first: then no delivery can be added that the choice below does not see.
+    // Lock the receiver first: then no delivery can be added that the choice below does not see.
     const holds = await tx.run(leases.renewLease, { ...lease, leased_until: until, failing: fails });
     // Another turn sends the same delivery again: its outcome counts, and this turn ends.
     if (holds === 0) return undefined;
@@ -240,8 +240,8 @@ export class Deliverer {
     if (first !== undefined && dueAt !== undefined && dueAt <= now && !isOver && !this.#stop.signal.aborted) {
       return { row: first.row, url: agent.webhook_url, secret: agent.webhook_secret };
     }
-    // Not before now, so that endpoints that have waited longer come first.
-    tx.send(leases.releaseEndpoint, {
+    // Not before now, so that receivers that have waited longer come first.
+    tx.send(leases.releaseReceiver, {
       ...lease,
       rest_until: rest,
       due_at: dueAt === undefined ? null : Math.max(dueAt, now),
@@ -273,7 +273,7 @@ export class Deliverer {
   }
 
   /**
-   * Sends a delivery at once, ahead of all others of its endpoint, and writes the outcome. The delivery must not be due
+   * Sends a delivery at once, ahead of all others of its receiver, and writes the outcome. The delivery must not be due
    * yet, so that no server sends it at the same time.
    */
   async sendNow(agentId: string, id: string): Promise<void> {
@@ -290,7 +290,7 @@ export class Deliverer {
 }
 
 /**
- * Whether an endpoint's last attempt failed or was slow. That ends the turn; such endpoints have slots of their own.
+ * Whether a receiver's last attempt failed or was slow. That ends the turn; such receivers have slots of their own.
  */
 const strains = ({ slot }: Turn, done: Attempted | undefined) =>
   slot.isSlow || (done !== undefined && done.result.error !== null);

@@ -1,5 +1,5 @@
 import type { Work } from '../../storage/ground.ts';
-import { callEndpoint, insertDelivery } from './queries.ts';
+import { callReceiver, insertDelivery } from './queries.ts';
 
 /** The content of a delivery. */
 interface Told {
@@ -12,7 +12,7 @@ interface Told {
   readonly data: string;
 }
 
-/** Signals the deliverer that a delivery or an endpoint may be due. */
+/** Signals the deliverer that a delivery or a receiver may be due. */
 export const deliveriesDue = Symbol('deliveries due');
 
 /**
@@ -33,7 +33,7 @@ export function enqueueDelivery(
     ...{ status: 'pending', next_at: firstAt },
   });
   // On PostgreSQL, this lock is taken after the agent's event cursor, and it is the last of a transaction.
-  tx.send(callEndpoint, { agent_id: agentId, at: firstAt });
+  tx.send(callReceiver, { agent_id: agentId, at: firstAt });
   tx.signal(deliveriesDue);
   return id;
 }

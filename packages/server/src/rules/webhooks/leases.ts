@@ -4,10 +4,10 @@ import { isFresh } from './queries.ts';
 
 /** The leases by which servers share the webhooks, and the times from which each webhook may be leased. */
 
-/** The earliest time at which an endpoint of a kind is to be served. */
+/** The earliest time at which a receiver of a kind is to be served. */
 export const nextReadyAt = prepared('nextReadyAt', (db, p: { failing: number }) =>
   db
-    .selectFrom('webhook_endpoints')
+    .selectFrom('webhook_receivers')
     .select('ready_at')
     .where('failing', '=', p.failing)
     .where('ready_at', 'is not', null)
@@ -20,46 +20,46 @@ interface Lease extends Params {
   leased_until: number;
 }
 
-/** Leases at most `limit` ready endpoints, longest wait first, except those that another server is taking. */
-export const claimEndpoints = prepared(
-  'claimEndpoints',
+/** Leases at most `limit` ready receivers, longest wait first, except those that another server is taking. */
+export const claimReceivers = prepared(
+  'claimReceivers',
   (db, p: Lease & { failing: number; now: number; limit: number }, engine) =>
     db
       // A CTE, because PostgreSQL may run a subquery with a limit more than once.
       .with('ready', (with_) =>
         engine.skipLocked(
           with_
-            .selectFrom('webhook_endpoints')
+            .selectFrom('webhook_receivers')
             .select('agent_id')
             .where('failing', '=', p.failing)
             .where('ready_at', '<=', p.now)
             .orderBy('ready_at')
             .limit(p.limit),
-          'webhook_endpoints',
+          'webhook_receivers',
         ),
       )
-      .updateTable('webhook_endpoints')
+      .updateTable('webhook_receivers')
       .set({ leased_by: p.leased_by, leased_until: p.leased_until })
       .where('agent_id', 'in', (eb) => eb.selectFrom('ready').select('agent_id'))
       .returning('agent_id'),
   { replan: true },
 );
 
-/** Extends a lease, if it still has the endpoint. `failing`: whether the last attempt failed or was slow. */
+/** Extends a lease, if it still has the receiver. `failing`: whether the last attempt failed or was slow. */
 export const renewLease = prepared('renewLease', (db, p: Lease & { agent_id: string; failing: number }) =>
   db
-    .updateTable('webhook_endpoints')
+    .updateTable('webhook_receivers')
     .set({ leased_until: p.leased_until, failing: p.failing })
     .where('agent_id', '=', p.agent_id)
     .where('leased_by', '=', p.leased_by),
 );
 
-/** Ends a lease. `due_at`: when the endpoint is due next; null if no delivery is pending. */
-export const releaseEndpoint = prepared(
-  'releaseEndpoint',
+/** Ends a lease. `due_at`: when the receiver is due next; null if no delivery is pending. */
+export const releaseReceiver = prepared(
+  'releaseReceiver',
   (db, p: { agent_id: string; leased_by: string; due_at: number | null; rest_until: number }) =>
     db
-      .updateTable('webhook_endpoints')
+      .updateTable('webhook_receivers')
       .set({ due_at: p.due_at, rest_until: p.rest_until, leased_until: 0, leased_by: null })
       .where('agent_id', '=', p.agent_id)
       .where('leased_by', '=', p.leased_by),
@@ -68,7 +68,7 @@ export const releaseEndpoint = prepared(
 /** Ends all leases, at the start of the only server of an embedded database. */
 export const endLeases = prepared('endLeases', (db, p: { now: number }) =>
   db
-    .updateTable('webhook_endpoints')
+    .updateTable('webhook_receivers')
     .set({ leased_until: 0, leased_by: null })
     .where('failing', 'in', [sql.lit(0), sql.lit(1)])
     .where('ready_at', '>', p.now)
@@ -82,14 +82,14 @@ interface Bounds extends Params {
 }
 
 /**
- * Endpoints that wait until `from` or later, each with whether it is stuck: its lease is too long, or it has an untried
+ * Receivers that wait until `from` or later, each with whether it is stuck: its lease is too long, or it has an untried
  * delivery but is due only later.
  */
-export const endpointsAhead = prepared(
-  'endpointsAhead',
+export const receiversAhead = prepared(
+  'receiversAhead',
   (db, p: Bounds & { failing: number; from: number; chunk: number }) =>
     db
-      .selectFrom('webhook_endpoints as e')
+      .selectFrom('webhook_receivers as e')
       .select((eb) => [
         'agent_id',
         'ready_at',
@@ -109,12 +109,12 @@ export const endpointsAhead = prepared(
       .limit(p.chunk),
 );
 
-/** Moves an endpoint's times that are too far in the future back to `due_at` and `leased_until`. */
-export const freeEndpoint = prepared(
-  'freeEndpoint',
+/** Moves a receiver's times that are too far in the future back to `due_at` and `leased_until`. */
+export const freeReceiver = prepared(
+  'freeReceiver',
   (db, p: Bounds & { agent_id: string; due_at: number; leased_until: number }) =>
     db
-      .updateTable('webhook_endpoints')
+      .updateTable('webhook_receivers')
       .set({
         due_at: sql<number>`case when due_at > ${p.due_before} then ${p.due_at} else due_at end`,
         leased_until: sql<number>`case when leased_until > ${p.leased_before} then ${p.leased_until} else leased_until end`,

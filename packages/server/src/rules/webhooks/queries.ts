@@ -43,15 +43,15 @@ export const insertDelivery = insertion(
   'next_at',
 );
 
-/** Makes an endpoint due at `at`, unless it is due earlier. */
-export const callEndpoint = prepared('callEndpoint', (db, p: { agent_id: string; at: number }) =>
+/** Makes a receiver due at `at`, unless it is due earlier. */
+export const callReceiver = prepared('callReceiver', (db, p: { agent_id: string; at: number }) =>
   db
-    .insertInto('webhook_endpoints')
+    .insertInto('webhook_receivers')
     .values({ agent_id: p.agent_id, due_at: p.at })
     .onConflict((conflict) =>
       conflict.column('agent_id').doUpdateSet({
-        due_at: sql<number>`case when webhook_endpoints.due_at < excluded.due_at
-          then webhook_endpoints.due_at else excluded.due_at end`,
+        due_at: sql<number>`case when webhook_receivers.due_at < excluded.due_at
+          then webhook_receivers.due_at else excluded.due_at end`,
       }),
     ),
 );
@@ -61,9 +61,9 @@ export const webhookOf = prepared('webhookOf', (db, p: { agent_id: string }) =>
   db.selectFrom('agents').select(['webhook_url', 'webhook_secret', 'suspended_at']).where('id', '=', p.agent_id),
 );
 
-/** Locks an endpoint, as the deliverer does first, so that the two wait for each other here. */
-export const holdEndpoint = prepared('holdEndpoint', (db, p: { agent_id: string }, engine) =>
-  engine.hold(db.selectFrom('webhook_endpoints').select('agent_id').where('agent_id', '=', p.agent_id)),
+/** Locks a receiver, as the deliverer does first, so that the two wait for each other here. */
+export const holdReceiver = prepared('holdReceiver', (db, p: { agent_id: string }, engine) =>
+  engine.hold(db.selectFrom('webhook_receivers').select('agent_id').where('agent_id', '=', p.agent_id)),
 );
 
 /** The first untried delivery, by the number of its event, since times may be in another order. */
@@ -118,9 +118,9 @@ export const deliveryById = prepared('deliveryById', (db, p: { agent_id: string;
   db.selectFrom('webhook_deliveries').selectAll().where('agent_id', '=', p.agent_id).where('id', '=', p.id),
 );
 
-/** Makes an endpoint due again after its agent's suspension. */
-export const resumeEndpoint = prepared('resumeEndpoint', (db, p: { agent_id: string; at: number }) =>
-  db.updateTable('webhook_endpoints').set({ due_at: p.at }).where('agent_id', '=', p.agent_id),
+/** Makes a receiver due again after its agent's suspension. */
+export const resumeReceiver = prepared('resumeReceiver', (db, p: { agent_id: string; at: number }) =>
+  db.updateTable('webhook_receivers').set({ due_at: p.at }).where('agent_id', '=', p.agent_id),
 );
 
 /** Makes a delivery due now. If it has ended, it starts again with no tries used. */

@@ -1,13 +1,13 @@
-/** Maximum number of endpoints served at once, and of those among them that are known to fail or to be slow. */
+/** Maximum number of receivers served at once, and of those among them that are known to fail or to be slow. */
 const mostAtOnce = 64;
 const mostFailingAtOnce = 32;
 /**
- * Extra slots for endpoints that turned out to be slow while they were served: about as many as do so in ten
+ * Extra slots for receivers that turned out to be slow while they were served: about as many as do so in ten
  * seconds.
  */
 const mostAside = 256;
 
-/** A slot in which one endpoint is served. */
+/** A slot in which one receiver is served. */
 export class Slot {
   readonly failing: 0 | 1;
   /** Whether the current attempt is slow. */
@@ -19,9 +19,9 @@ export class Slot {
 }
 
 /**
- * Limits the number of endpoints that are served at once. Only an attempt shows that an endpoint hangs. So an
- * endpoint whose attempt is slow moves aside to an extra slot, and its slot becomes free for others, even if many
- * endpoints hang at once.
+ * Limits the number of receivers that are served at once. Only an attempt shows that a receiver hangs. So an
+ * receiver whose attempt is slow moves aside to an extra slot, and its slot becomes free for others, even if many
+ * receivers hang at once.
  */
 export class Slots {
   readonly #taken = new Set<Slot>();
@@ -36,7 +36,7 @@ export class Slots {
     this.#onRoom = onRoom;
   }
 
-  /** The number of further endpoints of a kind that may be served now. */
+  /** The number of further receivers of a kind that may be served now. */
   room(failing: 0 | 1): number {
     const room = mostAtOnce - this.#taken.size;
     return failing === 0 ? room : Math.min(room, mostFailingAtOnce - this.#failing);
@@ -49,7 +49,7 @@ export class Slots {
     return slot;
   }
 
-  /** Marks the current attempt as slow. An endpoint known to fail stays in its slot; others move aside. */
+  /** Marks the current attempt as slow. A receiver known to fail stays in its slot; others move aside. */
   slow(slot: Slot): void {
     slot.isSlow = true;
     if (slot.failing === 1 || !this.#taken.has(slot)) return;

@@ -7,7 +7,7 @@ export interface EventTables {
   events: EventsTable;
   outbox: OutboxTable;
   webhook_deliveries: WebhookDeliveriesTable;
-  webhook_endpoints: WebhookEndpointsTable;
+  webhook_receivers: WebhookReceiversTable;
 }
 
 interface EventCursorsTable {
@@ -68,7 +68,7 @@ interface WebhookDeliveriesTable {
 }
 
 /** When an agent's webhook is served next, and which server holds its lease. */
-interface WebhookEndpointsTable {
+interface WebhookReceiversTable {
   agent_id: string;
   /** The due time of its first waiting delivery, or earlier. Null: no delivery waits. */
   due_at: number | null;

@@ -6,7 +6,7 @@ import { bar, releaseMs } from '../../rules/operator/suspension.ts';
 import { deliveriesDue } from '../../rules/webhooks/enqueue.ts';
 import { releaseClaims } from '../../rules/lifecycle/release.ts';
 import { type Anonymous, readAgent } from '../agents/agents.ts';
-import { resumeEndpoint } from '../../rules/webhooks/queries.ts';
+import { resumeReceiver } from '../../rules/webhooks/queries.ts';
 import { setSuspension, setWords } from '../../rules/agents/queries.ts';
 
 /**
@@ -29,7 +29,7 @@ export async function suspendAgent(call: Anonymous, input: z.output<typeof Suspe
       release_until: suspended ? now + releaseMs : null,
     });
     tx.send(setWords, { id, words: indexWords(tx, id, words, suspended ? null : good_at) });
-    if (!suspended) tx.send(resumeEndpoint, { agent_id: id, at: now });
+    if (!suspended) tx.send(resumeReceiver, { agent_id: id, at: now });
     const action = suspended ? 'suspend_agent' : 'unsuspend_agent';
     const before = { suspended: suspended_at !== null, reason: suspension_reason };
     logAction(call, tx, { action, subject: id, before, after: { suspended, reason } });

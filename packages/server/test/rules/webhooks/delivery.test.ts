@@ -195,7 +195,7 @@ onBothEngines('a webhook', (engine) => {
     await worker.post(`/v1/tasks/${task}/deliver`, { result: 'Seven' });
     later(market, 10 * minuteMs);
     await until(async () => {
-      const rows = await engine.query(market.url, 'select due_at from webhook_endpoints');
+      const rows = await engine.query(market.url, 'select due_at from webhook_receivers');
       return rows[0]!.due_at === null;
     });
     expect(receiver.received).toHaveLength(1);

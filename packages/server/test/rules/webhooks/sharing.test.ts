@@ -9,7 +9,7 @@ import { attempted, deliveries, events, hooked, later, privateNetworks, sendingM
 
 const timeoutMs = 10 * secondMs;
 
-onBothEngines('endpoints that hang or are down', (engine) => {
+onBothEngines('receivers that hang or are down', (engine) => {
   it('do not delay the others, which are served while the clock stands still', async () => {
     const { market, worker } = await sendingMarket(engine);
     const [hanging, down, sound] = [await Receiver.open(hang), await Receiver.open(), await Receiver.open()];
@@ -59,7 +59,7 @@ onBothEngines('endpoints that hang or are down', (engine) => {
     later(market, timeoutMs);
     for (const agent of bad) await settled(agent, attempted(1));
     const known = async () => {
-      const rows = await engine.query(market.url, 'select sum(failing) as failing from webhook_endpoints');
+      const rows = await engine.query(market.url, 'select sum(failing) as failing from webhook_receivers');
       return Number(rows[0]!.failing) === 70;
     };
     await until(known);
@@ -253,8 +253,8 @@ onBothEngines('a lease', (engine) => {
     const receiver = await Receiver.open(hang);
     await events(await hooked(market, receiver), worker);
     await until(() => receiver.received.length === 1);
-    const [endpoint] = await engine.query(market.url, 'select leased_until from webhook_endpoints');
-    expect(Number(endpoint!.leased_until) - market.clock.now()).toBe((timeoutSeconds + 5) * secondMs);
+    const [row] = await engine.query(market.url, 'select leased_until from webhook_receivers');
+    expect(Number(row!.leased_until) - market.clock.now()).toBe((timeoutSeconds + 5) * secondMs);
   });
 
   it('is renewed with each delivery, so that no second turn begins while the first lasts', async () => {
@@ -272,7 +272,7 @@ onBothEngines('a lease', (engine) => {
     await until(() => held.length === 6);
     expect(market.clock.now()).toBeGreaterThan(firstLeaseEnds);
     market.ctx.webhooks.wake();
-    // All other due endpoints have been taken before this.
+    // All other due receivers have been taken before this.
     await events(await hooked(market, sound), worker);
     await until(() => sound.received.length === 1);
     expect(held).toHaveLength(6);
@@ -298,7 +298,7 @@ async function leased(): Promise<{ market: Market; agent: Agent; receiver: Recei
   const agent = await hooked(market, receiver);
   await events(agent, worker);
   const until = market.clock.now() + 2 * timeoutMs;
-  await sqlite.vandalise(market.url, `update webhook_endpoints set leased_by = 'killed', leased_until = ${until}`);
+  await sqlite.vandalise(market.url, `update webhook_receivers set leased_by = 'killed', leased_until = ${until}`);
   return { market, agent, receiver };
 }
 

@@ -4,7 +4,7 @@ import { type Slot, Slots } from '../../../src/rules/webhooks/slots.ts';
 const fill = (slots: Slots, failing: 0 | 1): Slot[] =>
   Array.from({ length: slots.room(failing) }, () => slots.take(failing));
 
-it('256 slow endpoints move aside, and another one for each that ends', () => {
+it('256 slow receivers move aside, and another one for each that ends', () => {
   let heard = 0;
   const slots = new Slots(() => heard++);
   const aside: Slot[] = [];
@@ -25,7 +25,7 @@ it('256 slow endpoints move aside, and another one for each that ends', () => {
   expect(slots.room(0)).toBe(64);
 });
 
-it('endpoints known to fail have half of the slots, and stay in them', () => {
+it('receivers known to fail have half of the slots, and stay in them', () => {
   const slots = new Slots(() => undefined);
   const bad = fill(slots, 1);
   expect(bad).toHaveLength(32);

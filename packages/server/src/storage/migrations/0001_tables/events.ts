@@ -55,9 +55,9 @@ export async function eventTables({ run, int, id, clustered }: StepSql): Promise
     where next_at is not null and (tries > 0 or event_number is null)`);
   await run(sql`create index webhook_deliveries_forget on webhook_deliveries (forget_at) where forget_at is not null`);
 
-  // ready_at: the earliest time at which a server may serve the endpoint. It is the latest of three times; the two
+  // ready_at: the earliest time at which a server may serve the receiver. It is the latest of three times; the two
   // engines have no common function for that.
-  await run(sql`create table webhook_endpoints (
+  await run(sql`create table webhook_receivers (
     agent_id ${id} primary key references agents (id),
     due_at ${int},
     rest_until ${int} not null default 0,
@@ -72,6 +72,6 @@ export async function eventTables({ run, int, id, clustered }: StepSql): Promise
     end) stored
   ) ${clustered}`);
   await run(
-    sql`create index webhook_endpoints_ready on webhook_endpoints (failing, ready_at) where ready_at is not null`,
+    sql`create index webhook_receivers_ready on webhook_receivers (failing, ready_at) where ready_at is not null`,
   );
 }
