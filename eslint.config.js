@@ -11,9 +11,6 @@ export default tseslint.config(
     rules: {
       // `async` marks what a caller must await, also where nothing inside does yet.
       '@typescript-eslint/require-await': 'off',
-      // Where the types cannot show that a value is there, `at` and `present` (ground/present.ts) check it and name it. `!` is left
-      // for what the lines beside it ensure, where a check would only repeat them.
-      '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       '@typescript-eslint/no-confusing-void-expression': [
@@ -33,6 +30,11 @@ export default tseslint.config(
   {
     files: ['packages/server/src/main.ts', 'examples/**'],
     rules: { 'no-restricted-properties': 'off' },
+  },
+  {
+    // In the packages, `at` and `present` (ground/present.ts) check what the types cannot show, and name what is missing.
+    ignores: ['packages/*/src/**'],
+    rules: { '@typescript-eslint/no-non-null-assertion': 'off' },
   },
   {
     files: ['**/test/**', 'bench/**', 'mutate/**', '*.config.ts'],

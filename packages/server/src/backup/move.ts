@@ -1,3 +1,4 @@
+import { present } from '../ground/present.ts';
 import type { Database } from '../storage/database.ts';
 import { migrate, sameSteps } from '../storage/migrate.ts';
 import { openPostgres } from '../storage/postgres/postgres.ts';
@@ -113,7 +114,7 @@ async function copy(
   }
   await restoreForeignKeys();
   for (const table of source.tables) {
-    const { rows: of, checksum } = written[table.name]!;
+    const { rows: of, checksum } = present(written[table.name], `The digest of ${table.name}`);
     let rows = 0;
     const read = await target.digestOf(table, (more) => {
       rows += more;

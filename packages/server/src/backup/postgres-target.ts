@@ -89,7 +89,7 @@ export class PostgresTarget {
     const digest = new Digest();
     for (;;) {
       const rows = await this.#all(sql<Record<string, string | number | null>>`fetch ${sql.lit(fetched)} from copied`);
-      for (const row of rows) digest.add(columns.map((column) => row[column]!));
+      for (const row of rows) digest.add(columns.map((column) => row[column] ?? null));
       if (rows.length > 0) onRows(rows.length);
       if (rows.length < fetched) break;
     }

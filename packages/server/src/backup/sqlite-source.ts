@@ -1,5 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { present } from '../ground/present.ts';
 import { lock } from '../storage/sqlite/file.ts';
 import { markMoved, refuseIfMoved } from '../storage/sqlite/moved.ts';
 import { openReadOnly } from './sqlite-snapshot.ts';
@@ -49,7 +50,8 @@ export function openSqliteSource(dataFile: string): SqliteSource {
       steps: names.includes('kysely_migration')
         ? connection.prepare<[], string>('select name from kysely_migration order by name').pluck().all()
         : [],
-      countOf: ({ name }) => connection.prepare<[], number>(`select count(*) from "${name}"`).pluck().get()!,
+      countOf: ({ name }) =>
+        present(connection.prepare<[], number>(`select count(*) from "${name}"`).pluck().get(), `The count of ${name}`),
       rowsOf: ({ name, columns }) =>
         connection
           .prepare<[], Row>(`select ${columns.map((column) => `"${column}"`).join(', ')} from "${name}"`)

@@ -20,6 +20,7 @@ export default async function restoreCommand({ env, args, options }: Invocation)
     programVersion: version,
     now: new Date(),
   });
-  console.log(`Restored ${path}: ${checked.agents!} agents, ${checked.tasks!} tasks, and the books are in order.`);
+  const { agents = 0, tasks = 0 } = checked;
+  console.log(`Restored ${path}: ${agents} agents, ${tasks} tasks, and the books are in order.`);
   if (keptAs !== undefined) console.log(`The previous data is now ${keptAs}.`);
 }

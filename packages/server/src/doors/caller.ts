@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Auth, Endpoint } from '@pinchwork/sdk';
+import { present } from '../ground/present.ts';
 import { wrongKey } from '../rules/agents/credentials.ts';
 import { hashKey, type Key } from '../rules/agents/keys.ts';
 import { secondMs } from '../ground/clock.ts';
@@ -73,7 +74,9 @@ export async function identify(ctx: Context, endpoint: Endpoint, credentials: Cr
   if (auth === 'agent') {
     return called(await ctx.credentials.authenticate(credentials.key, endpoint.endedKey === 'may repeat'));
   }
-  if (!timingSafeEqual(Buffer.from(hashKey(credentials.key)), Buffer.from(hashKey(adminKey!)))) {
+  if (
+    !timingSafeEqual(Buffer.from(hashKey(credentials.key)), Buffer.from(hashKey(present(adminKey, 'The admin key'))))
+  ) {
     throw new DomainError('forbidden', 'This is not the admin key');
   }
   return called(undefined);

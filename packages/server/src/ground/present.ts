@@ -5,5 +5,8 @@ export function present<T>(value: T, what: string): NonNullable<T> {
 }
 
 /** The element at an index that the list has; -1 is the last one. @throws Error when the list is shorter: a bug. */
-export const at = <T>(list: readonly T[], index: number): NonNullable<T> =>
-  present(list.at(index), `Element ${index} of a list of ${list.length}`);
+export function at<T>(list: readonly T[], index: number): NonNullable<T> {
+  const value = list.at(index);
+  // The text is made only for an error, because lists are read in loops.
+  return value ?? present(value, `Element ${index} of a list of ${list.length}`);
+}

@@ -9,6 +9,7 @@ import {
   sql,
   type SqlBool,
 } from 'kysely';
+import { at, present } from '../ground/present.ts';
 import type { Schema } from './schema.ts';
 
 export type SqlValue = string | number | null;
@@ -226,7 +227,7 @@ export function perShape<S extends string | number, P, R>(
  */
 export function listParams(name: string, values: readonly string[], size = values.length): Params {
   const params: Params = {};
-  for (let i = 0; i < size; i++) params[`${name}_${i}`] = values[Math.min(i, values.length - 1)]!;
+  for (let i = 0; i < size; i++) params[`${name}_${i}`] = at(values, Math.min(i, values.length - 1));
   return params;
 }
 
@@ -243,6 +244,9 @@ export function fitted(
   name: string,
   values: readonly string[],
 ): { size: number; params: Params } {
-  const size = sizes.find((each) => each >= values.length)!;
+  const size = present(
+    sizes.find((each) => each >= values.length),
+    `A statement for ${values.length} values`,
+  );
   return { size, params: listParams(name, values, size) };
 }

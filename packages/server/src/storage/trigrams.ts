@@ -1,3 +1,5 @@
+import { at } from '../ground/present.ts';
+
 /**
  * The distinct three-character pieces of a folded text, in the order of first appearance. The text index stores them. A
  * character is a code point, as in SQLite's trigrams.
@@ -22,5 +24,5 @@ const mostAsked = 6;
 export function askedTrigrams(folded: string): string[] {
   const all = trigramsOf(folded);
   if (all.length <= mostAsked) return all;
-  return Array.from({ length: mostAsked }, (_, i) => all[Math.floor((i * (all.length - 1)) / (mostAsked - 1))]!);
+  return Array.from({ length: mostAsked }, (_, i) => at(all, Math.floor((i * (all.length - 1)) / (mostAsked - 1))));
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { limits } from '@pinchwork/sdk';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { secondMs } from '../../ground/clock.ts';
+import { at } from '../../ground/present.ts';
 import type { Context } from '../../verbs/context.ts';
 import { DomainError, invalid } from '../../ground/errors.ts';
 import { serveEndpoints } from './endpoint.ts';
@@ -76,7 +77,7 @@ export function buildApp(ctx: Context): FastifyInstance {
   app.setErrorHandler(sendError);
   app.setNotFoundHandler(async (request) => {
     const { method, url } = request;
-    const path = url.split('?', 1)[0]!;
+    const path = at(url.split('?', 1), 0);
     throw new DomainError('not_found', `Not found: ${method} ${path.slice(0, 100)}`, hintForPath(method, path));
   });
   app.removeAllContentTypeParsers();

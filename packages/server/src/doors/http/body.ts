@@ -1,6 +1,7 @@
 import { type Endpoint, isSystemAnswer } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import { DomainError, invalid } from '../../ground/errors.ts';
+import { present } from '../../ground/present.ts';
 import { InvalidFields } from '../input.ts';
 import { isOtherWordFor, meantBy } from '../names.ts';
 import type { Fields } from './fields.ts';
@@ -34,7 +35,7 @@ export function readBody(row: BodyRow, contentType: string | undefined, bytes: u
   const kind = kindOf(mediaType(contentType));
   const json = text.trim() === '' ? undefined : jsonIn(row, text, kind);
   if (json !== undefined && row.isDelivery && !namesField(row, json) && isSystemAnswer(json)) {
-    return { fields: { [row.mainField!]: text }, isBareAnswer: true };
+    return { fields: { [present(row.mainField, 'The main field of a delivery')]: text }, isBareAnswer: true };
   }
   return { fields: json ?? readText(row, text, kind), isBareAnswer: false };
 }
@@ -68,7 +69,7 @@ function jsonIn(row: BodyRow, text: string, kind: ReturnType<typeof kindOf>): Fi
   const { fields, problem } = readJson(text);
   if (fields !== undefined || kind === 'plain') return fields;
   throw invalid(
-    `The body is not valid JSON: ${problem!}`,
+    `The body is not valid JSON: ${present(problem, 'The problem')}`,
     'Send valid JSON; or, if the body is text, send it as Content-Type: text/markdown.',
   );
 }
@@ -88,7 +89,7 @@ function readText(row: BodyRow, text: string, kind: ReturnType<typeof kindOf>): 
 /** The field of a body that is only a number, where the endpoint has such a field. */
 function numberIn({ numberField, body }: BodyRow, text: string): Fields | undefined {
   if (numberField === undefined || text.length > 10 || !/^\s*\d+\s*$/.test(text)) return undefined;
-  const field = (body.shape as Readonly<Record<string, z.ZodType>>)[numberField]!;
+  const field = present((body.shape as Readonly<Record<string, z.ZodType>>)[numberField], numberField);
   return field.safeParse(Number(text)).success ? { [numberField]: Number(text) } : undefined;
 }
 
@@ -177,7 +178,7 @@ const textHint = (mainField: string) =>
 /** Whether the field holds text. Then a YAML scalar, or a form value, is taken literally. */
 function holdsText({ body }: BodyRow, name: string): boolean {
   const shape: Readonly<Record<string, z.core.$ZodType>> = body.shape;
-  return Object.hasOwn(shape, name) && takesText(shape[name]!);
+  return Object.hasOwn(shape, name) && takesText(present(shape[name], name));
 }
 
 /** Whether a field's schema accepts text, also inside an optional or a list. */

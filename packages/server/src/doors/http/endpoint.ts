@@ -142,7 +142,7 @@ function sender(ctx: Context, endpoint: Endpoint): Send {
   );
   return (reply, success, body) => {
     const fields = body as Fields;
-    for (const [header, field] of headersOf.get(success)!) {
+    for (const [header, field] of present(headersOf.get(success), 'The row of the success')) {
       const value = fields[field] as string | number | boolean | null | undefined;
       if (value !== undefined && value !== null) reply.header(header, String(value));
     }

@@ -28,7 +28,7 @@ export function readForm(text: string, names: FormNames): Fields | undefined {
   if (!start.test(text)) return undefined;
   const parts = text.trimEnd().split('&', mostPairs + 1);
   const pairs = parts.filter((part) => part !== '').map((part) => pair.exec(part));
-  if (!pairs.some((each) => each !== null && names.isField(each[1]!))) return undefined;
+  if (!pairs.some((each) => each !== null && names.isField(each[1] ?? ''))) return undefined;
   if (parts.length > mostPairs) throw invalid(`The form has more than ${mostPairs} fields`, encodeIt);
   const fields: Fields = {};
   for (const each of pairs) {

@@ -1,6 +1,7 @@
 import { limits } from '@pinchwork/sdk';
 import { isAlias, isMap, isScalar, isSeq, Lexer, type Node, parseDocument, visit, type YAMLError } from 'yaml';
 import { invalid } from '../../ground/errors.ts';
+import { at } from '../../ground/present.ts';
 import { type Fields, notAnObject, noProto, oneLine } from './fields.ts';
 
 /**
@@ -125,7 +126,7 @@ function refuse(problem: YAMLError | undefined, what: string): void {
   if (problem.code === 'RESOURCE_EXHAUSTION') throw invalid(`${what} is nested too deeply`);
   if (problem.code === 'MULTIPLE_DOCS') throw invalid(`${what} must be a single YAML document`);
   // The lines below the first one quote the source.
-  const message = problem.message.split('\n', 1)[0]!.replace(/:$/, '');
+  const message = at(problem.message.split('\n', 1), 0).replace(/:$/, '');
   throw invalid(`${what} is not valid YAML: ${oneLine(message)}`);
 }
 

@@ -1,4 +1,5 @@
 import { DomainError } from '../../ground/errors.ts';
+import { at } from '../../ground/present.ts';
 
 /** `type/subtype`, both tokens (RFC 9110, 8.3.1). */
 const wellFormed = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+$/;
@@ -11,7 +12,9 @@ const unknownType = 'application/octet-stream';
  * unknown.
  */
 export function mediaType(contentType: string | undefined): string {
-  const name = (contentType ?? '').split(';', 1)[0]!.trim().toLowerCase();
+  const name = at((contentType ?? '').split(';', 1), 0)
+    .trim()
+    .toLowerCase();
   return wellFormed.test(name) ? name : unknownType;
 }
 

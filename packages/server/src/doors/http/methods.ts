@@ -1,6 +1,7 @@
 import { METHODS } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { DomainError } from '../../ground/errors.ts';
+import { at } from '../../ground/present.ts';
 import { endWithError } from './errors.ts';
 import { hintForMethod } from './likely.ts';
 
@@ -24,7 +25,7 @@ export function refuseOtherMethods(app: FastifyInstance, allowed: ReadonlyMap<st
       onRequest: async (request, reply) => {
         reply.header('allow', allow);
         const { method, url: asked } = request;
-        const hint = hintForMethod(method, asked.split('?', 1)[0]!);
+        const hint = hintForMethod(method, at(asked.split('?', 1), 0));
         throw new DomainError('method_not_allowed', `${method} is not allowed here; use ${allow}`, hint);
       },
       handler: async () => undefined,

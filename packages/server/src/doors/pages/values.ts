@@ -2,6 +2,7 @@ import { documentRows, endpointRows, type EventRule, events, limits, shownLine, 
 import { reference } from '@pinchwork/sdk/reference';
 import { hourMs, minuteMs, secondMs } from '../../ground/clock.ts';
 import type { Config } from '../../ground/config.ts';
+import { present } from '../../ground/present.ts';
 import type { RateLimit } from '../../ground/settings.ts';
 import { extractionClaimMs } from '../../rules/platform-tasks/claim.ts';
 import { mostMatched } from '../../rules/platform-tasks/post.ts';
@@ -20,7 +21,12 @@ const windows: readonly [number, string][] = [
 
 function rate(limit: RateLimit | undefined): string {
   if (limit === undefined) return 'any number';
-  return `${number(limit.count)} per ${windows.find(([ms]) => ms === limit.windowMs)![1]}`;
+  return `${number(limit.count)} per ${
+    present(
+      windows.find(([ms]) => ms === limit.windowMs),
+      'The name of the window',
+    )[1]
+  }`;
 }
 
 const words = { none: '–', agent: 'key', admin: '' } as const;

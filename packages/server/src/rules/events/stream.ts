@@ -1,5 +1,6 @@
 import type { EventType } from '@pinchwork/sdk';
 import type { Clock } from '../../ground/clock.ts';
+import { present } from '../../ground/present.ts';
 import type { EventRecord } from './queries.ts';
 import { comment, eventJson, frame, resetFrame, retryLine } from './wire.ts';
 
@@ -178,7 +179,7 @@ export class EventStream {
 
   #write(text: string): boolean {
     this.#quietLooks = 0;
-    return this.#sink!.write(text);
+    return present(this.#sink, 'The sink of an open stream').write(text);
   }
 
   #comment(): void {

@@ -1,3 +1,4 @@
+import { at } from '../../ground/present.ts';
 import { normalized } from '../search/fold.ts';
 
 /**
@@ -33,5 +34,5 @@ const runs = new RegExp(
 
 function pairsOf(run: string): string[] {
   const characters = Array.from(run);
-  return characters.slice(1).map((character, i) => characters[i]! + character);
+  return characters.slice(1).map((character, i) => at(characters, i) + character);
 }

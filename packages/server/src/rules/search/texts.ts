@@ -85,7 +85,7 @@ export class Needle {
         reading.then((texts) => texts.get(id)?.some((text) => text.includes(this.part)) ?? false),
       );
     }
-    const found = await Promise.all(portion.map(({ id }) => this.#known.get(id)!));
+    const found = await Promise.all(portion.map(({ id }) => this.#known.get(id)));
     return portion.filter((_, i) => found[i]);
   }
 }

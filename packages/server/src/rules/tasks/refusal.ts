@@ -1,3 +1,4 @@
+import { present } from '../../ground/present.ts';
 import { standingOf } from '../agents/queries.ts';
 import { secondMs, wireTime } from '../../ground/clock.ts';
 import type { Reader, Tx } from '../../storage/database.ts';
@@ -159,7 +160,7 @@ async function refusalOfRepeat(
   const isDone = by === 'poster' ? task.poster_id === actorId : by === 'worker' && task.worker_id === actorId;
   // A claim that has a grace is one whose delivery was rejected; without, nobody has delivered yet.
   if (isDone && task.status === to && (name !== 'reject' || task.grace_deadline_at !== null)) {
-    return conflict(`The task is ${done!} already`, nextStep(task, actorId));
+    return conflict(`The task is ${present(done, `The word for ${name}`)} already`, nextStep(task, actorId));
   }
   if (name !== 'abandon' || task.worker_id !== null) return undefined;
   const end = await tx.first(latestClaimEnd, { task_id: task.id });

@@ -1,5 +1,7 @@
 import type { TaskKind } from '@pinchwork/sdk';
 import { sql, type UpdateObject } from 'kysely';
+import { transitions } from '../../ground/machine.ts';
+import { present } from '../../ground/present.ts';
 import {
   type ClockTransition,
   endsClaim,
@@ -61,7 +63,7 @@ export function transitionStatement<P extends { id: string; now: number }>(
         ...set(p),
       })
       .where('id', '=', p.id)
-      .where('status', '=', sql.lit(row.from!))
+      .where('status', '=', sql.lit(present(row.from, `The state before ${name}`)))
       .where('kind', 'in', kinds)
       .where((eb) => guard(eb, p))
       .returning(movedColumns)
@@ -94,7 +96,7 @@ export function byPerson<P extends { id: string; now: number; actor: string }>(
 
 /** A transition by the clock: its deadline must be the one that is due, in the claim that the timer read. */
 export function byClock(name: ClockTransition, set: TaskUpdate = {}) {
-  const column = transition(name).clock!;
+  const column = transitions[name].clock;
   return transitionStatement<{ id: string; now: number; claim_number: number }>(
     name,
     () => set,

@@ -1,4 +1,5 @@
 import { type Clock, secondMs } from '../../ground/clock.ts';
+import { at, present } from '../../ground/present.ts';
 import type { Database } from '../../storage/database.ts';
 import * as leases from './leases.ts';
 
@@ -59,9 +60,11 @@ export class Ahead {
   }
 }
 
+const readyAt = ({ ready_at }: { ready_at: number | null }) => present(ready_at, 'ready_at');
+
 function progressAfter(rows: readonly { ready_at: number | null }[], { failing }: Progress): Progress | undefined {
   if (rows.length < chunk) return failing === 0 ? { failing: 1, from: 0 } : undefined;
-  const [first, last] = [rows[0]!.ready_at!, rows.at(-1)!.ready_at!];
+  const [first, last] = [readyAt(at(rows, 0)), readyAt(at(rows, -1))];
   // Receivers with the same `ready_at` as the last row may be unread.
   return { failing, from: first === last ? last + 1 : last };
 }

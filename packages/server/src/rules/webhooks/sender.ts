@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { type Clock, secondMs } from '../../ground/clock.ts';
+import { present } from '../../ground/present.ts';
 import { version } from '../../ground/version.ts';
 import { addressProblem, ForbiddenAddress, type Resolve, type WebhookPolicy } from './address.ts';
 import { headerOf, readSome, sentenceOf, verdictOn } from './response.ts';
@@ -53,7 +54,7 @@ export class Sender {
     try {
       response = await this.#post(message, AbortSignal.any([timeout.signal, stop]));
       await readSome(response);
-      error = verdictOn(response.statusCode!);
+      error = verdictOn(present(response.statusCode, 'The status of the response'));
     } catch (failure) {
       error = timeout.signal.aborted ? this.#tooSlow() : sentenceOf(failure);
     } finally {

@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { present } from '../../ground/present.ts';
 import type { ApartJob } from '../database.ts';
 import { openSqliteReader } from './reader.ts';
 
@@ -11,8 +12,9 @@ export type JobOutcome = { readonly output: unknown } | { readonly error: unknow
 
 /** A worker thread of the embedded database. It runs jobs one after the other on its own read-only connection. */
 const reader = openSqliteReader((workerData as { path: string }).path);
-parentPort!.on('message', ({ job, input }: JobOrder) => {
-  void outcomeOf(job, input).then((outcome) => parentPort!.postMessage(outcome));
+const parent = present(parentPort, 'The thread that started this one');
+parent.on('message', ({ job, input }: JobOrder) => {
+  void outcomeOf(job, input).then((outcome) => parent.postMessage(outcome));
 });
 
 async function outcomeOf(job: string, input: unknown): Promise<JobOutcome> {

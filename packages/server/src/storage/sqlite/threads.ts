@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { overloaded, storageUnavailable } from '../../ground/errors.ts';
+import { present } from '../../ground/present.ts';
 import type { JobOrder, JobOutcome } from './apart.ts';
 
 interface Job extends JobOrder {
@@ -68,7 +69,7 @@ export class Threads {
       const idle = [...this.#threads].find(([, job]) => job === undefined)?.[0];
       const thread = idle ?? (this.#threads.size < this.#options.threads ? this.#start() : undefined);
       if (thread === undefined) return;
-      const job = this.#queue.shift()!;
+      const job = present(this.#queue.shift(), 'A waiting job');
       clearTimeout(this.#alarms.get(thread));
       this.#threads.set(thread, job);
       try {

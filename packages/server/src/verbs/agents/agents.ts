@@ -11,6 +11,7 @@ import type {
 } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import { wireTime } from '../../ground/clock.ts';
+import { present } from '../../ground/present.ts';
 import type { Call } from '../context.ts';
 import type { Reader } from '../../storage/database.ts';
 import type { Work } from '../../storage/ground.ts';
@@ -135,7 +136,7 @@ const profileView = (agent: AgentRow & { balance: number }, key: KeyResponse): A
 /** The key that calls, as replies show it. */
 async function ownKey({ ctx, agentId, key }: Call, reader: Reader): Promise<KeyResponse> {
   const [row, spent] = await Promise.all([
-    reader.first(keyById, { id: key!.id }),
+    reader.first(keyById, { id: present(key, 'The key of the call').id }),
     spentToday(reader, agentId, ctx.clock.now()),
   ]);
   if (row === undefined) throw endedKey();

@@ -8,6 +8,7 @@ import {
   type PublicAgentResponse,
 } from '@pinchwork/sdk';
 import type { z } from 'zod';
+import { present } from '../../ground/present.ts';
 import type { Call, Context } from '../context.ts';
 import { fitted } from '../../storage/prepared.ts';
 import { agentNotFound, DomainError } from '../../ground/errors.ts';
@@ -93,7 +94,7 @@ export async function listAgents({ ctx }: Reader, query: Query): Promise<Directo
       last !== undefined
         ? encodeCursor(list, sortKeyOf(order, last))
         : isPartial
-          ? encodeCursor(list, far.end!, Math.max(0, skip - rows.length))
+          ? encodeCursor(list, present(far.end, 'The end of the search'), Math.max(0, skip - rows.length))
           : null,
   };
 }

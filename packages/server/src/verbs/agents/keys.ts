@@ -9,6 +9,7 @@ import {
 import type { z } from 'zod';
 import { hourMs, minuteMs } from '../../ground/clock.ts';
 import { conflict, DomainError, invalid, notFound } from '../../ground/errors.ts';
+import { present } from '../../ground/present.ts';
 import { endedKey } from '../../rules/agents/credentials.ts';
 import {
   endKey,
@@ -46,7 +47,7 @@ export async function listKeys({ ctx, agentId }: Call): Promise<KeysResponse> {
  */
 export function createKey(call: Call, input: z.output<typeof CreateKeyRequest>): Promise<CreateKeyResponse> {
   const { ctx, agentId } = call;
-  const scopes = scopesOf(input, call.key!.scopes);
+  const scopes = scopesOf(input, present(call.key, 'The key of the call').scopes);
   return call.transact('create key', async (tx) => {
     const now = ctx.clock.now();
     await checkCount(tx, agentId, now);
@@ -155,7 +156,7 @@ export function revokeKey(call: Call, keyId: string): Promise<RevokeKeyResponse>
  */
 export function rotateKey(call: Call, overlapMinutes: number): Promise<CreateKeyResponse> {
   const { ctx, agentId } = call;
-  const { id } = call.key!;
+  const { id } = present(call.key, 'The key of the call');
   return call.transact('rotate key', async (tx) => {
     const now = ctx.clock.now();
     const ends_at = now + overlapMinutes * minuteMs;

@@ -8,6 +8,7 @@ import type {
 } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import { wireTime } from '../../ground/clock.ts';
+import { present } from '../../ground/present.ts';
 import type { Call } from '../context.ts';
 import { forbidden, reportNotFound, taskNotFound } from '../../ground/errors.ts';
 import { readPage } from '../../ground/paging.ts';
@@ -35,7 +36,7 @@ export function reportTask(
     if (task === undefined) throw taskNotFound();
     if (task.poster_id !== agentId && task.worker_id !== agentId) {
       if (await isHidden(tx, task)) throw taskNotFound();
-      if (!stateOf(task.status).isOnBoard || task.due_at! <= now) {
+      if (!stateOf(task.status).isOnBoard || present(task.due_at, 'The deadline of an open task') <= now) {
         throw forbidden(
           "Only the task's poster and its worker can report it, now that it is not on the board",
           'Tell the operator by other means.',

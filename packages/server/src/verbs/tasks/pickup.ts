@@ -1,5 +1,5 @@
 import type { NothingToPickUp, PickupBatchResponse, TaskPickupResponse } from '@pinchwork/sdk';
-import { at } from '../../ground/present.ts';
+import { at, present } from '../../ground/present.ts';
 import { ratingsOf } from '../../rules/agents/queries.ts';
 import { Board, justBefore } from '../../rules/board/board.ts';
 import { hurried, patient } from '../../rules/search/pace.ts';
@@ -147,7 +147,7 @@ async function claimNext(
     views.set(task.id, await viewOf(tx, task));
     await moveCreditsAndTell(work, 'claim', task, moved);
   }
-  return { tasks: [...system, ...rows].map(({ id }) => views.get(id)!), cut };
+  return { tasks: [...system, ...rows].map(({ id }) => present(views.get(id), `The view of ${id}`)), cut };
 }
 
 /** Claims at most `count` of these tasks, in their order, and skips those that other transactions have locked. */
