@@ -1,3 +1,4 @@
+import { present } from '../../ground/present.ts';
 import { fitted, listed, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import type { Reader } from '../../storage/database.ts';
 import { fold } from './fold.ts';
@@ -85,7 +86,7 @@ export class Needle {
         reading.then((texts) => texts.get(id)?.some((text) => text.includes(this.part)) ?? false),
       );
     }
-    const found = await Promise.all(portion.map(({ id }) => this.#known.get(id)));
+    const found = await Promise.all(portion.map(({ id }) => present(this.#known.get(id), `The finding for ${id}`)));
     return portion.filter((_, i) => found[i]);
   }
 }
