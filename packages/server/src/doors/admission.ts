@@ -44,7 +44,7 @@ export async function admit(ctx: Context, endpoint: Endpoint, credentials: Crede
   return { caller: refusal === undefined ? caller : undefined, refusal, usage };
 }
 
-export const scopeMissing = (needed: readonly Scope[]) =>
+const scopeMissing = (needed: readonly Scope[]) =>
   new DomainError(
     'scope_missing',
     `This key lacks the scope ${needed.map((scope) => `"${scope}"`).join(' or ')}`,

@@ -142,7 +142,7 @@ async function lostToTheClock(tx: Tx, task: TaskRow, agentId: string): Promise<b
 const nextWork = 'POST /v1/tasks/pickup gives you a task; GET /v1/tasks/mine?role=worker lists those you have.';
 
 /** What an agent can do next with a task that it may know of. */
-export function nextStep(task: Pick<TaskRow, 'id' | 'status' | 'poster_id' | 'worker_id'>, agentId: string): string {
+function nextStep(task: Pick<TaskRow, 'id' | 'status' | 'poster_id' | 'worker_id'>, agentId: string): string {
   const { next } = stateOf(task.status);
   const role = task.poster_id === agentId ? 'poster' : task.worker_id === agentId ? 'worker' : 'other';
   return next[role].replaceAll('{id}', task.id);
