@@ -20,7 +20,8 @@ export function badValues(field: Field): string[] {
     case 'integer':
       return [
         ...[field.min - 1, -1, 1.5, 1e21, -1e21].map(String),
-        ...list('-0 -0.0 1e400 -1e400 1e-400 9223372036854775808 18446744073709551616 true false "5" ""'),
+        ...list('1e400 -1e400 9223372036854775808 18446744073709551616 true false "5" ""'),
+        ...(field.min > 0 ? list('-0 -0.0 1e-400') : []),
         field.max === Number.MAX_SAFE_INTEGER ? '9007199254740992' : String(field.max + 1),
         ...others,
       ];
@@ -42,7 +43,10 @@ export function badYaml(field: Field): string[] {
     case 'text':
       return ['[a, b]', '{a: b}', '"\\0"', '"\\ud800"'];
     case 'integer':
-      return list('.nan .inf -.inf 1e400 9223372036854775808 -0 1.5 "5" five true [1] 1_0 0b1');
+      return [
+        ...list('.nan .inf -.inf 1e400 9223372036854775808 1.5 "5" five true [1] 1_0 0b1'),
+        ...(field.min > 0 ? ['-0'] : []),
+      ];
     case 'flag':
       return list('yes on 1 "true" [true]');
     case 'tags':

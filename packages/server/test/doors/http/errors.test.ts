@@ -7,6 +7,7 @@ import {
   fieldHeaders,
   idPrefixes,
   limitNames,
+  limits,
   replyHeaders,
 } from '@pinchwork/sdk';
 import type { InjectOptions } from 'fastify';
@@ -32,6 +33,12 @@ let without: Market;
 let cast: Cast;
 let stranger: Agent;
 let suspended: Agent;
+/** A key of the stranger that has the scope `read` alone. */
+let readKey: string;
+/** Nobody may register here. */
+let closed: Market;
+/** Agents register here with an invite. */
+let inviting: Market;
 let strictAgent: Agent;
 /** Where `market` listens. */
 let port: number;
@@ -46,16 +53,19 @@ beforeAll(async () => {
     Object.fromEntries(limitNames.map((name) => [`PINCHWORK_RATE_LIMIT_${name.toUpperCase()}`, '1/hour'])),
   );
   without = await Market.open(await sqlite.marketUrl(), { PINCHWORK_ADMIN_KEY: '' });
+  closed = await Market.open(await sqlite.marketUrl(), { PINCHWORK_REGISTRATION: 'closed' });
+  inviting = await Market.open(await sqlite.marketUrl(), { PINCHWORK_REGISTRATION: 'invite' });
   strictAgent = await strict.register();
   await market.app.listen({ host: '127.0.0.1', port: 0 });
   ({ port } = market.app.server.address() as AddressInfo);
   cast = await assemble(market);
   stranger = await market.register('stranger');
+  readKey = await makeKey(stranger, { scopes: ['read'] });
   suspended = await market.register('suspended');
   await market.admin.post('/v1/admin/agents/suspend', { agent_id: suspended.id, suspended: true });
 });
 afterAll(async () => {
-  for (const each of [market, strict, without]) await each.close();
+  for (const each of [market, strict, without, closed, inviting]) await each.close();
 });
 
 /** Codes that any request may get, whatever it asks for: their own tests provoke them once for all. */
@@ -91,11 +101,12 @@ const keyFor = ({ auth }: AnyEndpoint, agent: Agent) =>
 /** How each code that comes with a kind of endpoint is provoked. */
 const general: Partial<Record<ErrorCode, (row: AnyEndpoint) => Promise<Reply>>> = {
   invalid_request: (row) => {
-    if (row.method !== 'GET') return market.request(request(row, keyFor(row, stranger), { payload: '[]' }));
+    if (row.body !== undefined) return market.request(request(row, keyFor(row, stranger), { payload: '[]' }));
     return row.query === undefined ? withoutHost(row) : withBadQuery(row, row.query);
   },
   unauthorized: (row) => market.request(request(row)),
   agent_suspended: (row) => market.request(request(row, suspended.key)),
+  scope_missing: (row) => market.request(request(row, readKey)),
   not_configured: (row) => without.request(request(row, adminKey)),
   payload_too_large: (row) =>
     market.request(request(row, keyFor(row, stranger), { payload: 'x'.repeat(7 * 1024 * 1024) })),
@@ -123,9 +134,9 @@ const withBadQuery = (row: AnyEndpoint, query: z.ZodObject) =>
     request(row, keyFor(row, stranger), { url: `${pathOf(row)}?${Object.keys(query.shape)[0]}=${'x'.repeat(2_001)}` }),
   );
 
-/** A read that takes nothing can only be refused as what is not valid HTTP. */
+/** A request that takes nothing can only be refused because it is not valid HTTP. */
 async function withoutHost(row: AnyEndpoint): Promise<Reply> {
-  const sent = `GET ${pathOf(row)} HTTP/1.1\r\nAccept: application/json\r\nConnection: close\r\n\r\n`;
+  const sent = `${row.method} ${pathOf(row)} HTTP/1.1\r\nAccept: application/json\r\nConnection: close\r\n\r\n`;
   return parseReplies(await exchange(port, sent))[0]!;
 }
 
@@ -136,6 +147,18 @@ const notFound = (name: EndpointName, body?: object) => async () => {
     request(row, keyFor(row, await withWebhook()), body === undefined ? {} : { payload: JSON.stringify(body) }),
   );
 };
+/** Makes another key of an agent. @returns the key itself. */
+async function makeKey(agent: Agent, terms: object): Promise<string> {
+  const { body, text } = await agent.post('/v1/me/keys', { name: 'another', ...terms });
+  expect(body.api_key, text).toBeDefined();
+  return body.api_key;
+}
+
+const registerAt = (at: () => Market, body: object = {}) => {
+  return () =>
+    at().request(request(endpoints.register, undefined, { payload: JSON.stringify({ name: 'x', ...body }) }));
+};
+
 const withWebhook = () => market.register('owner', { webhook_url: 'https://hooks.invalid/owner' });
 
 const post = (agent: () => Agent, path: (id: string) => string, task: () => Promise<string>, body: object = {}) => {
@@ -167,6 +190,32 @@ const answered = (agent: () => Agent, times: number) => async () => {
 
 /** How the codes of an endpoint's own are provoked. */
 const own: Readonly<Record<string, () => Promise<Reply>>> = {
+  'register registration_closed': registerAt(() => closed),
+  'register invite_required': registerAt(() => inviting),
+  'register invite_invalid': registerAt(() => inviting, { invite: 'pwi-unknown' }),
+  'createTask budget_exceeded': async () => {
+    const key = await makeKey(stranger, { scopes: ['post'], max_credits_per_task: 5 });
+    return market.request(request(endpoints.createTask, key, { payload: '{"need": "x", "max_credits": 6}' }));
+  },
+  'createKey conflict': async () => {
+    const agent = await market.register('collector');
+    for (let keys = 1; keys < limits.keysPerAgent; keys++) await makeKey(agent, {});
+    return agent.post('/v1/me/keys', { name: 'one too many' });
+  },
+  'revokeKey not_found': notFound('revokeKey'),
+  'revokeKey conflict': async () => {
+    const agent = await market.register('owner of one key');
+    const { key } = (await agent.get('/v1/me')).body;
+    const url = `/v1/me/keys/${key.key_id}`;
+    return market.request(request(endpoints.revokeKey, agent.key, { url }));
+  },
+  'rotateKey conflict': async () => {
+    const agent = await market.register('rotator');
+    await agent.post('/v1/me/keys/rotate', { overlap_minutes: 10 });
+    return agent.post('/v1/me/keys/rotate');
+  },
+  'changeAgent not_found': notFound('changeAgent', { reissue_key: true }),
+  'revokeInvite not_found': notFound('revokeInvite'),
   'createTask insufficient_credits': () => cast.worker.post('/v1/tasks', { need: 'x', max_credits: 100_000 }),
   'showTask not_found': notFound('showTask'),
   'cancel not_found': notFound('cancel'),
