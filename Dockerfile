@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 
-# What the server needs of node_modules, and nothing else: no tests, no Node from npm (the image has its own).
+# Only the packages that the server needs: not those of tests, and not the npm package "node" (the image has its own).
 FROM node:24-slim AS modules
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
@@ -14,7 +14,7 @@ COPY --from=modules /app/node_modules node_modules
 COPY package.json LICENSE ./
 COPY packages/sdk packages/sdk
 COPY packages/server packages/server
-# The data, and code that is compiled already, are all that the server writes. 1000 is the user "node" of the image.
+# The server writes only its data and Node's compile cache. 1000 is the user "node" of the image.
 RUN mkdir -p /data node_modules/.cache && chown 1000:1000 /data node_modules/.cache
 
 ENV NODE_ENV=production \
@@ -25,7 +25,7 @@ VOLUME /data
 EXPOSE 8000
 USER 1000:1000
 
-# Whether the process answers. A database that is away is no reason to start it anew: /health/ready tells of that.
+# Checks that the process answers. It does not check the database (/health/ready does): a restart would not bring that back.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
     CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PINCHWORK_PORT}/health`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 
