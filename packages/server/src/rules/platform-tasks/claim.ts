@@ -19,23 +19,34 @@ const mostTried = 100;
  * @throws DomainError `conflict` if the agent is picking up the task that this is about at the same moment.
  */
 export async function claimSystemTask(work: Work, agentId: string, taskId: string): Promise<MovedTask | undefined> {
-  const { tx, now } = work;
-  const task = await tx.first(personStatements.claimSystem, {
+  const task = await claimIfPosted(work, agentId, taskId);
+  if (task !== undefined) await noteAndRecord(work, agentId, [task]);
+  return task;
+}
+
+const claimIfPosted = ({ tx, now }: Work, agentId: string, taskId: string): Promise<MovedTask | undefined> =>
+  tx.first(personStatements.claimSystem, {
     id: taskId,
     now,
     actor: agentId,
     extract_until: deadlineAfter(now, extractionClaimMs),
   });
-  if (task === undefined) return undefined;
-  if (task.kind !== 'extract') {
-    const verifier = task.kind === 'verify' ? agentId : null;
-    // The guard above checked that the agent is no party. It becomes one if it picks up the task itself at this moment.
-    if ((await tx.run(noteInspector, { id: aboutOf(task), agent: agentId, verifier })) === 0) {
+
+/** Notes the agent on the tasks that these are about, in the order in which transactions lock them, then records all. */
+async function noteAndRecord(work: Work, agentId: string, claimed: readonly MovedTask[]): Promise<void> {
+  const inspected = claimed
+    .filter(({ kind }) => kind !== 'extract')
+    .map((task) => ({ id: aboutOf(task), verifier: task.kind === 'verify' ? agentId : null }))
+    .sort((a, b) => (a.id < b.id ? -1 : 1));
+  for (const { id, verifier } of inspected) {
+    // The guard of the claim checked that the agent is no party. It becomes one if it picks up the task at this moment.
+    if ((await work.tx.run(noteInspector, { id, agent: agentId, verifier })) === 0) {
       throw conflict('You are picking up the very task that this is about', 'Pick up something else.');
     }
   }
-  await moveCreditsAndRecord(work, 'claimSystem', task, { actorId: agentId, workerId: agentId });
-  return task;
+  for (const task of claimed) {
+    await moveCreditsAndRecord(work, 'claimSystem', task, { actorId: agentId, workerId: agentId });
+  }
 }
 
 const orderOf = (kind: TaskKind) => (kindOrder as readonly TaskKind[]).indexOf(kind);
@@ -51,8 +62,9 @@ export async function claimSystemTasks(work: Work, agentId: string, limit: numbe
   for (const { id } of inOrder) {
     if (claimed.length >= limit) break;
     if ((await tx.first(lockPostedTask, { id })) === undefined) continue;
-    const task = await claimSystemTask(work, agentId, id);
+    const task = await claimIfPosted(work, agentId, id);
     if (task !== undefined) claimed.push(task);
   }
+  await noteAndRecord(work, agentId, claimed);
   return claimed;
 }

@@ -60,7 +60,7 @@ describe('the format of a reply', () => {
     const { payload } = await ask('/v1/tasks/tk-000000000000');
     const { fields, body } = parseMarkdown(payload);
     expect(fields).toMatchObject({ error: 'Task not found', code: 'not_found' });
-    expect(body).toBe(`Task not found. ${fields.hint}\n`);
+    expect(body).toBe(`Task not found. ${String(fields.hint)}\n`);
   });
 
   it("has a line for people in Markdown, which is never an agent's own text", async () => {
