@@ -114,7 +114,7 @@ function likelyCall(method: string, path: string): string | undefined {
   if (known !== undefined) return asked(known.find((call) => call.method === method) ?? at(known, 0));
   const segments = key.split('/');
   for (const word of segments.toReversed()) {
-    const document = documentsByWord[word];
+    const document = Object.hasOwn(documentsByWord, word) ? documentsByWord[word] : undefined;
     if (document !== undefined) return asked({ method: 'GET', path: document });
     const meaning = byWord.get(word.replace(/[-_]/g, ''));
     const name = segments.includes('{id}') ? meaning?.withId : (meaning?.without ?? meaning?.withId);

@@ -45,8 +45,9 @@ export const liveKeys = prepared('liveKeys', (db, p: { agent_id: string; now: nu
     .orderBy('id'),
 );
 
+/** Ends a key. One that was rotated may not repeat its rotation either. */
 export const endKey = prepared('endKey', (db, p: { id: string; at: number }) =>
-  db.updateTable('api_keys').set({ expires_at: p.at }).where('id', '=', p.id),
+  db.updateTable('api_keys').set({ expires_at: p.at, rotated_at: null }).where('id', '=', p.id),
 );
 
 /** Rotates a key that lives and was not rotated: it ends at `ends_at`, or before, where it would. */

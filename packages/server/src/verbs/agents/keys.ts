@@ -11,15 +11,7 @@ import { hourMs, minuteMs } from '../../ground/clock.ts';
 import { conflict, DomainError, invalid, notFound } from '../../ground/errors.ts';
 import { present } from '../../ground/present.ts';
 import { endedKey } from '../../rules/agents/credentials.ts';
-import {
-  endKey,
-  holdAgent,
-  insertKey,
-  keyById,
-  type KeyRow,
-  liveKeys,
-  rotateIfLive,
-} from '../../rules/agents/key-queries.ts';
+import { endKey, holdAgent, insertKey, type KeyRow, liveKeys, rotateIfLive } from '../../rules/agents/key-queries.ts';
 import { drawKey, keyView, newKeyRow, readScopes, spentToday } from '../../rules/agents/keys.ts';
 import { appendEvent } from '../../rules/events/append.ts';
 import { barKey } from '../../rules/operator/suspension.ts';
@@ -50,7 +42,7 @@ export function createKey(call: Call, input: z.output<typeof CreateKeyRequest>):
   const scopes = scopesOf(input, present(call.key, 'The key of the call').scopes);
   return call.transact('create key', async (tx) => {
     const now = ctx.clock.now();
-    await checkCount(tx, agentId, now);
+    checkCount(await holdKeys(tx, call, now));
     const { name, expires_in_days: days } = input;
     const terms = {
       agent_id: agentId,
@@ -92,12 +84,22 @@ function scopesOf(input: z.output<typeof CreateKeyRequest>, held: readonly Scope
   return input.scopes;
 }
 
-/** Holds the agent and counts its keys: they are made and ended one after the other. */
-async function checkCount(tx: Tx, agentId: string, now: number): Promise<void> {
+/**
+ * Holds the agent, since its keys are made and ended one after the other, and reads its live keys.
+ *
+ * @throws DomainError `unauthorized` when the key that calls has ended since it was admitted.
+ */
+async function holdKeys(tx: Tx, { agentId, key }: Call, now: number): Promise<KeyRow[]> {
   await tx.first(holdAgent, { id: agentId });
-  if ((await tx.all(liveKeys, { agent_id: agentId, now })).length >= limits.keysPerAgent) {
-    throw conflict(`You have ${limits.keysPerAgent} keys already`, 'Revoke one first: DELETE /v1/me/keys/{id}.');
-  }
+  const keys = await tx.all(liveKeys, { agent_id: agentId, now });
+  if (!keys.some(({ id }) => id === key?.id)) throw endedKey();
+  return keys;
+}
+
+/** @throws DomainError `conflict` when there is no room for another key. */
+function checkCount(keys: readonly KeyRow[]): void {
+  if (keys.length < limits.keysPerAgent) return;
+  throw conflict(`You have ${limits.keysPerAgent} keys already`, 'Revoke one first: DELETE /v1/me/keys/{id}.');
 }
 
 type NewRow = ReturnType<typeof newKeyRow>;
@@ -131,8 +133,7 @@ export function revokeKey(call: Call, keyId: string): Promise<RevokeKeyResponse>
   const { ctx, agentId } = call;
   return call.transact('revoke key', async (tx) => {
     const now = ctx.clock.now();
-    await tx.first(holdAgent, { id: agentId });
-    const keys = await tx.all(liveKeys, { agent_id: agentId, now });
+    const keys = await holdKeys(tx, call, now);
     const key = keys.find(({ id }) => id === keyId);
     if (key === undefined) throw notFound('key');
     const lasting = keys.filter((each) => each.expires_at === null && readScopes(each).includes('manage'));
@@ -152,7 +153,8 @@ export function revokeKey(call: Call, keyId: string): Promise<RevokeKeyResponse>
 /**
  * Replaces the key that calls by a new one of the same terms; both share one budget. The old one ends after the overlap.
  *
- * @throws DomainError `unauthorized` when the key has ended, `conflict` when it was rotated before.
+ * @throws DomainError `unauthorized` when the key has ended, `conflict` when it was rotated before, or when an overlap is
+ *   wanted while the key before it still works: otherwise a key without `manage` could fill the agent's list of keys.
  */
 export function rotateKey(call: Call, overlapMinutes: number): Promise<CreateKeyResponse> {
   const { ctx, agentId } = call;
@@ -160,13 +162,22 @@ export function rotateKey(call: Call, overlapMinutes: number): Promise<CreateKey
   return call.transact('rotate key', async (tx) => {
     const now = ctx.clock.now();
     const ends_at = now + overlapMinutes * minuteMs;
-    await tx.first(holdAgent, { id: agentId });
-    const old = await tx.first(keyById, { id });
-    if (old === undefined || (await tx.run(rotateIfLive, { id, at: now, ends_at })) === 0) {
-      if (old === undefined || (old.expires_at !== null && old.expires_at <= now)) throw endedKey();
+    const keys = await holdKeys(tx, call, now);
+    const old = present(
+      keys.find((key) => key.id === id),
+      'The key of the call',
+    );
+    const isShared = keys.some((key) => key.id !== id && key.budget_id === old.budget_id);
+    if (isShared && old.rotated_at === null && overlapMinutes > 0) {
+      throw conflict(
+        'The key before this one still works',
+        'Wait for the end of its overlap, or rotate with overlap_minutes 0.',
+      );
+    }
+    if ((await tx.run(rotateIfLive, { id, at: now, ends_at })) === 0) {
       throw conflict('This key has been rotated already', 'Use the key that took its place.');
     }
-    await checkCount(tx, agentId, now);
+    if (overlapMinutes > 0) checkCount(keys);
     const drawn = drawKey();
     const row = newKeyRow(drawn, old, now, old.budget_id);
     tx.send(insertKey, row);

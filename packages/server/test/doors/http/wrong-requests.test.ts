@@ -68,6 +68,8 @@ const paths: readonly Case[] = [
   ['GET /V1/Me', 404, 'GET /v1/me?'],
   ['GET /v1/me/', 404, 'GET /v1/me?'],
   ['GET //v1/me', 404, 'GET /v1/me?'],
+  ['GET /constructor', 404, '/v1/capabilities'],
+  ['GET /__proto__', 404, '/v1/capabilities'],
   ['GET /me', 404, 'GET /v1/me?'],
   ['GET /v2/me', 404, 'GET /v1/me?'],
   ['GET /api/v1/me', 404, 'GET /v1/me?'],

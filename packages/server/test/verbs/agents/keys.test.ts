@@ -167,6 +167,19 @@ onBothEngines('the keys of an agent', (engine) => {
     expect((await keysOf(agent)).total).toBe(1);
   });
 
+  it('neither make nor end keys once they have ended, though this server does not know it yet', async () => {
+    const { market, agent } = await open(engine);
+    const key = await makeKey(market, agent);
+    const spare = await makeKey(market, agent);
+    expect((await key.get('/v1/me')).status).toBe(200);
+    await engine.vandalise(market.url, `update api_keys set expires_at = 1 where id = '${key.keyId}'`);
+    expect((await key.get('/v1/me')).status).toBe(200);
+    expectError(await key.post('/v1/me/keys', { name: 'x' }), 401);
+    expectError(await key.delete(`/v1/me/keys/${spare.keyId}`), 401);
+    expectError(await key.post('/v1/me/keys/rotate'), 401);
+    expect((await keysOf(agent)).total).toBe(2);
+  });
+
   it('end with their waits and streams', async () => {
     const { market, agent } = await open(engine);
     const key = await makeKey(market, agent);
@@ -325,6 +338,25 @@ onBothEngines('a rotated key', (engine) => {
     const key = await makeKey(market, agent);
     await agent.delete(`/v1/me/keys/${key.keyId}`);
     expectError(await key.post('/v1/me/keys/rotate', {}, sealed()), 401);
+  });
+
+  it('does not read the answer of another key of the agent, with the same idempotency key', async () => {
+    const { market, agent } = await open(engine);
+    const reader = await makeKey(market, agent, { scopes: ['read'] });
+    const once = sealed();
+    const { body } = await agent.post('/v1/me/keys/rotate', { overlap_minutes: 10 }, once);
+    const other = await reader.post('/v1/me/keys/rotate', { overlap_minutes: 10 }, once);
+    expect(other.status, other.text).toBe(201);
+    expect([other.body.scopes, other.body.key_id === body.key_id]).toEqual([['read'], false]);
+  });
+
+  it('has no overlap while the key before it still works, so that no key fills the list of keys', async () => {
+    const { market, agent } = await open(engine);
+    const reader = await makeKey(market, agent, { scopes: ['read'] });
+    const { body } = await reader.post('/v1/me/keys/rotate', { overlap_minutes: 1_440 });
+    const next = market.client(agent.id, body.api_key);
+    expectError(await next.post('/v1/me/keys/rotate', { overlap_minutes: 1_440 }), 409);
+    expect((await next.post('/v1/me/keys/rotate')).status).toBe(201);
   });
 
   it('has one successor, however many rotate it at once', async () => {
