@@ -232,7 +232,7 @@ describeOnPostgres('a move that cannot succeed', () => {
     const { code, stderr } = await move(url, target);
     expect({ code, stderr }).toEqual({
       code: 1,
-      stderr: expect.stringContaining('what was written to the target is undone'),
+      stderr: expect.stringContaining('the writes to the target were undone'),
     });
     const tables = await readTables(target);
     expect(

@@ -65,6 +65,7 @@ export async function makeBusy(market: Market): Promise<Busy> {
   const helper = await registerHelper(market);
   const { matched, checked, checking } = await askPlatform(poster, worker, helper);
   await fillOutbox(poster, worker);
+  await market.admin.post('/v1/admin/invites', { credits: 5 });
   const tasks = {
     ...{ posted, asked, claimed, rejected, delivered, approved, cancelled, expired },
     ...{ matched, checked, checking },
