@@ -42,7 +42,7 @@ describe('the table of endpoints', () => {
     }
   });
 
-  it('needs a scope of every key, and of nobody else', () => {
+  it('requires a scope exactly where it requires an agent key, except to rotate the key', () => {
     for (const { name, auth, method, scopes } of endpointRows) {
       // Every key may rotate itself.
       expect(scopes.length > 0, name).toBe(auth === 'agent' && name !== 'rotateKey');
@@ -51,7 +51,7 @@ describe('the table of endpoints', () => {
     }
   });
 
-  it('names each further success of an endpoint, and no two alike', () => {
+  it('gives each further success of an endpoint its own name', () => {
     for (const { name, others } of endpointRows) {
       const names = others.map((other) => other.name);
       expect(names, name).toEqual([...new Set(names)]);
@@ -69,7 +69,7 @@ interface JsonSchema {
 const mayBeText = ({ type, enum: words, items, anyOf = [] }: JsonSchema): boolean =>
   (type === 'string' && words === undefined) || (items !== undefined && mayBeText(items)) || anyOf.some(mayBeText);
 
-/** The line for people of every endpoint, made of its example. */
+/** Every endpoint's line for people, made from its example. */
 const lines: Record<EndpointName, string> = {
   register: 'Save your API key now: it is shown once and cannot be recovered.',
   showCapabilities: 'Pinchwork 0.2.0, 1 endpoint.',
@@ -129,7 +129,7 @@ describe('the line for people', () => {
     expect(row.line(reference[name].reply)).toBe(lines[name]);
   });
 
-  it('of a webhook test says what became of the test', () => {
+  it('of a webhook test says whether the test succeeded', () => {
     const { line } = endpoints.testWebhook;
     const reply = reference.testWebhook.reply as Parameters<typeof line>[0];
     const attempts = [{ at: 'now', status_code: 503, duration_ms: 4, error: 'The receiver answered 503' }];
@@ -148,7 +148,7 @@ describe('the line for people', () => {
     expect((endpoints.audit as AnyEndpoint).line(audit)).toBe('Something is wrong: 2 findings.');
   });
 
-  /** The fields of a body that hold a text of the agent's own: not an id, nor one of a few words. */
+  /** The fields of a body that hold free text of the agent: not ids, not enum values. */
   function textsOf(body: z.ZodObject | undefined): string[] {
     if (body === undefined) return [];
     const { properties = {} } = z.toJSONSchema(body, { io: 'input', unrepresentable: 'any' });
@@ -189,10 +189,10 @@ describe('the longest body of an endpoint', () => {
   });
   afterAll(() => market.close());
 
-  /** A text of so many characters, each as long in JSON as a character can be. */
+  /** A text of `length` characters, each in its longest JSON spelling. */
   const escaped = (length: number) => `"${'\\ud83d\\ude00'.repeat(length)}"`;
 
-  /** A body with every field as long as it may be. What is not in the table of fields is at most 200 characters long. */
+  /** A body with every field at its maximum length. Fields outside `fieldsOf` are at most 200 characters long. */
   function longest(name: ExampleName): string {
     const { body } = endpoints[name] as { body: z.ZodObject };
     const known: Readonly<Record<string, Field>> = fieldsOf[name];
@@ -215,7 +215,7 @@ describe('the longest body of an endpoint', () => {
     expect(long).toEqual(['createTask', 'deliver', 'reject']);
   });
 
-  it('is really taken at its longest', async () => {
+  it('is accepted at its maximum length', async () => {
     const payload = `{"need": ${escaped(limits.needLength)}, "context": ${escaped(limits.contextLength)}}`;
     const { status, text } = await send(market, await examples.createTask.aim(cast), payload, 'application/json');
     expect(status, text).toBe(201);

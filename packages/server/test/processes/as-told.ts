@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import type { Agent } from '../support/market.ts';
 import { type Chapter, feePercent, initialCredits, shown } from './history.ts';
 
-/** All that an agent has been told. */
+/** All events of an agent, read from its event history. */
 export async function eventsOf(agent: Agent): Promise<EventRow[]> {
   const events: EventRow[] = [];
   for (let after = 0, more = true; more;) {
@@ -16,10 +16,10 @@ export async function eventsOf(agent: Agent): Promise<EventRow[]> {
   return events;
 }
 
-/** Told to all agents that were chosen for a task, whoever they are, so that it does not follow from a history. */
+/** Events sent to every agent matched to a task. A history cannot predict which agents are matched. */
 const toldToChosen: readonly EventRow['type'][] = ['task_matched', 'task_cancelled', 'task_verified'];
 
-/** Holds what the server shows of two agents against what they were told. @returns how many tasks there are. */
+/** Compares the tasks and balances of two agents with their events. @returns the number of tasks. */
 export async function expectAsTold({ granted, stories }: Chapter, poster: Agent, worker: Agent): Promise<number> {
   const { body } = await poster.get('/v1/tasks/mine?role=poster&limit=100');
   const tasks = body.tasks as TaskResponse[];

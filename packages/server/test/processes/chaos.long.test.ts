@@ -23,12 +23,12 @@ import { Listener } from './listener.ts';
 const kills = Number(process.env.PINCHWORK_TEST_CHAOS_KILLS ?? 10);
 const killEveryMs = 2_000;
 /**
- * A kill waits until the node before it is back, and on a machine that has other things to do for the load: what counts is
- * what kills do to it.
+ * Expected replies per kill, not per second: each kill waits until the previous node is back, which takes longer on a
+ * busy machine.
  */
 const leastRepliesPerKill = 800;
 const clients = 6;
-/** Of all requests, so many may be told to try again. */
+/** The largest allowed share of replies with 502 or 503. */
 const toleratedShare = 0.01;
 const maxRetries = 1;
 
@@ -36,7 +36,7 @@ const settings = {
   ...historySettings,
   PINCHWORK_SYSTEM_CREDITS_PER_HOUR: 'off',
   PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true',
-  // Short, because what a killed server had under way is left alone for this long and 5 s.
+  // Short: other servers wait this long plus 5 s before they take over an attempt of a killed server.
   PINCHWORK_WEBHOOK_TIMEOUT_SECONDS: '1',
   PINCHWORK_WEBHOOK_MAX_RETRIES: String(maxRetries),
 };
@@ -99,20 +99,20 @@ itOnPostgres(
   },
 );
 
-/** Some agents are sent their events, and of these some to where nothing is ever taken; some say what they are good at. */
+/** Gives some agents a webhook, which sometimes refuses everything, and some agents a `good_at`. */
 function profileOf(dice: Random, receiver: Receiver): Profile {
   const webhook_url = new URL(dice.chance(25) ? '/closed' : '/open', receiver.url).href;
   return { ...(dice.chance(40) ? { webhook_url } : {}), ...(dice.chance(30) ? { good_at: 'Sums and songs' } : {}) };
 }
 
-/** A receiver that refuses a webhook now and then, and all that go to one of its paths. */
+/** A receiver that refuses 5 % of all webhooks, and every webhook sent to `/closed`. */
 function openReceiver(dice: Random): Promise<Receiver> {
   const behaviour: Behaviour = (response, _n, { path }) =>
     void response.writeHead(path === '/closed' || dice.chance(5) ? 500 : 200).end();
   return Receiver.open(behaviour);
 }
 
-/** They choose workers who are about: mostly a few, and sometimes more than are told in one transaction. */
+/** Registers helpers that match current workers: usually two, sometimes more than one transaction notifies. */
 async function openHelpers(cluster: Cluster, audience: Audience, random: Random): Promise<Helper[]> {
   const dice = random.fork();
   const choose = () => audience.workers.slice(0, dice.chance(25) ? clients : 2);
@@ -123,7 +123,7 @@ async function openHelpers(cluster: Cluster, audience: Audience, random: Random)
 
 type Credentials = Chapter['poster'] | Helper['agent'];
 
-/** Listens to the streams of everybody: of helpers all the time, of a client's agents while it deals with them, and a chapter longer. */
+/** Reads the streams of all helpers, and those of a client's agents during their chapter and the next one. */
 class Audience {
   readonly #cluster: Cluster;
   readonly #listeners = new Map<Credentials, Listener>();
@@ -158,7 +158,7 @@ class Audience {
     await Promise.all([...this.#listeners.values()].map((listener) => listener.stop()));
   }
 
-  /** Has everybody read on to the end, and holds it against the history. @returns what there was to hear, by the agent. */
+  /** Reads every stream to its end and compares it with the event history. @returns the number of events per agent. */
   async expectToHaveHeardAll(node: Client): Promise<ReadonlyMap<string, number>> {
     const heard = new Map<string, number>();
     for (const [agent, listener] of this.#listeners) {
@@ -184,7 +184,7 @@ class Audience {
   }
 }
 
-/** Waits until nothing is left to tell, nor to send. */
+/** Waits until the outbox is empty and no webhook delivery is pending. */
 async function untilAllIsSent(database: string): Promise<void> {
   const waiting = `select id from outbox union all select id from webhook_deliveries where status = 'pending' limit 1`;
   await until(async () => {
@@ -194,7 +194,7 @@ async function untilAllIsSent(database: string): Promise<void> {
   });
 }
 
-/** Helpers have what their answers earned, all of it from the mint. @returns how many tasks of the platform there are. */
+/** Checks that helpers were paid for their answers, by the mint. @returns the number of platform tasks. */
 async function expectPaid(node: Client, database: string, helpers: readonly Helper[]): Promise<number> {
   for (const { agent, earned, answered } of helpers) {
     expect((await node.as(agent).get('/v1/me')).body.credits).toBe(initialCredits + earned);
@@ -204,7 +204,7 @@ async function expectPaid(node: Client, database: string, helpers: readonly Help
   return count!.all as number;
 }
 
-/** Each event of an agent with a webhook was delivered, or is dead with its log. @returns a summary. */
+/** Checks that each webhook event was delivered, or is dead and has a log. @returns a summary. */
 async function expectSent(
   database: string,
   chapters: readonly Chapter[],

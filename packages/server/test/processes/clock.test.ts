@@ -15,7 +15,7 @@ import {
   settled,
 } from '../rules/webhooks/market.ts';
 
-/** A clock can be set wrong by an operator or by a machine that wakes up. Only deadlines may shift by that. */
+/** A clock can be set wrong by an operator or by a machine that wakes up. This may shift deadlines and nothing else. */
 onBothEngines('a clock that is set by an hour', (engine) => {
   const expectGoodBooks = async (market: Market) =>
     expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, broken: [] });
@@ -40,7 +40,7 @@ onBothEngines('a clock that is set by an hour', (engine) => {
     expect((await worker.post(`/v1/tasks/${claimed}/pickup`)).status).toBe(200);
     expect((await worker.post(`/v1/tasks/${claimed}/deliver`, { result: 'Seven' })).status).toBe(200);
     await expectGoodBooks(market);
-    // By this clock there is an hour and a half left, as in the beginning.
+    // By this clock an hour and a half is left, as at the start.
     await market.pass(90 * minuteMs - secondMs);
     expect(await statusOf(poster, open)).toBe('posted');
     await market.pass(secondMs);
@@ -176,7 +176,7 @@ onBothEngines('a clock that is set by an hour', (engine) => {
     const receiver = await Receiver.open();
     const { id, key } = await hooked(before, receiver);
     await events(before.client(id, key), await before.register('worker'), 2);
-    // More of the others, which rightly wait, than are looked at in one go.
+    // More waiting receivers than one batch reads; their wait is correct.
     const waiting = `with recursive n (i) as (select 1 union all select i + 1 from n where i < 1200)
       insert into webhook_receivers (agent_id, due_at, failing)
         select 'ag-waits' || i, ${before.clock.now() - hourMs / 2}, i % 2 from n`;

@@ -12,7 +12,7 @@ async function open(env: Env = {}) {
   const client = new Client(url);
   const example = (script: string, more: Env = {}, args: readonly string[] = []) =>
     new Example(script, { PINCHWORK_SERVER: url, ...more }, args);
-  /** An agent of the worker's trade, whose key its process is given afterwards. */
+  /** An agent with the worker's skills. The worker process later gets its key. */
   const registerCounter = async () => {
     const profile = { name: 'counter', good_at: 'Counting the words of a text' };
     const { body } = await client.send('POST', '/v1/register', profile);
@@ -61,11 +61,11 @@ describe('the example agents', () => {
     await expectCleanAudit();
   });
 
-  it('do so too where nobody does, and wait as long as a limit says', async () => {
+  it('do so without such an agent too, and wait as long as a rate limit says', async () => {
     const limited = await open({ PINCHWORK_RATE_LIMIT_CREATE: '1/second' });
     const { client, example, registerCounter, expectCleanAudit } = limited;
     const counter = await registerCounter();
-    // In the way of all others, and not for the counter: there is no text to count.
+    // This task blocks all others, and the counter cannot do it: it has no text to count.
     const poster = await client.register('poster');
     const odd = { need: 'Counting the words of a text', tags: ['counting'], max_credits: 1 };
     const { task_id } = (await poster.post('/v1/tasks', odd)).body;

@@ -10,10 +10,10 @@ import { startServer } from '../support/process.ts';
 import { until } from '../support/receiver.ts';
 
 const initialCredits = 1_000_000;
-/** An operator's patience. */
+/** The longest time after a promotion until writes succeed again. */
 const writesAgainMs = 10_000;
 
-/** An address that leads to one server, and then to another: a virtual address, a name, or a proxy does the same. */
+/** An address that can be moved from one server to another, like a virtual IP, a DNS name or a proxy. */
 async function movingAddress(url: string) {
   let target = new URL(url);
   const sockets = new Set<Socket>();
@@ -75,7 +75,7 @@ describeOnPostgres('the loss of the primary', () => {
         });
       });
 
-      // One node by an address that moves, one that knows both servers.
+      // One node uses the moving address; the other lists both servers.
       const address = await movingAddress(database);
       const [first, second] = [at(primary, database), at(standby, database)];
       const both = `postgres://postgres:pinchwork@${second.host},${first.host}${first.pathname}?target_session_attrs=read-write`;
@@ -93,7 +93,7 @@ describeOnPostgres('the loss of the primary', () => {
         const { status, body } = await node.send('GET', '/health/ready');
         expect({ status, reason: typeof body.reason }).toEqual({ status: 503, reason: 'string' });
       }
-      // The address moves first, so that sessions with a server that is still a standby are opened too.
+      // The address moves before the promotion, so that nodes also open sessions to a standby.
       address.moveTo(second.href);
       await posters[0]!.untilMore('refused', 10);
       await onServer(second.href, (client) => client.query(`alter system set synchronous_standby_names = ''`));
@@ -104,7 +104,7 @@ describeOnPostgres('the loss of the primary', () => {
       console.log(`writes again ${Math.round(againMs)} ms after the promotion`);
       expect(againMs).toBeLessThan(writesAgainMs);
 
-      // None is left that was opened to a standby.
+      // No session to a standby is left.
       const refused = posters.map((each) => each.refused);
       await Promise.all(posters.map((each) => each.untilMore('created', 50)));
       expect(posters.map((each) => each.refused)).toEqual(refused);

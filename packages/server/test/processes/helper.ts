@@ -3,18 +3,18 @@ import { answers } from '../support/helpers.ts';
 import type { Agent, Reply } from '../support/market.ts';
 import type { Door } from './history.ts';
 
-/** How long it waits when the platform wants nothing. */
+/** The pause when there is no platform task. */
 const idleMs = 100;
-/** Leaves the board alone, where others deal with each other: no task bears it, and the platform's own are not filtered. */
+/** A tag that no task has, so that the helper picks up platform tasks only: tags do not filter those. */
 const platformOnly = '/v1/tasks/pickup?tags=of-the-platform';
 
 /**
- * An agent that answers the platform's own tasks on a market whose servers die again and again. Whatever breaks off, it
- * repeats with its idempotency key until it is answered.
+ * An agent that answers platform tasks while servers are killed repeatedly. When a request breaks, the agent
+ * repeats it with its idempotency key until it gets a reply.
  */
 export class Helper {
   readonly agent: Pick<Agent, 'id' | 'key'>;
-  /** Answers that were taken, by the kind of task; and what they earned. */
+  /** The number of accepted answers per kind of task, and the credits that they earned. */
   readonly answered = { match: 0, verify: 0, extract: 0 };
   earned = 0;
   readonly #door: Door;
@@ -27,7 +27,7 @@ export class Helper {
     this.#choose = choose;
   }
 
-  /** @param choose the agents, by their ids, that it finds right for a task. */
+  /** @param choose returns the ids of the agents to match to a task. */
   static async register(door: Door, name: string, choose: () => readonly string[]): Promise<Helper> {
     const headers = { 'idempotency-key': `registration of ${name}` };
     const profile = { name, accepts_system_tasks: true };

@@ -7,42 +7,42 @@ export const initialCredits = 1_000;
 export const feePercent = 10;
 const maxRejections = 3;
 
-/** How servers must be set for a history to know how its tasks stand: the clock does nothing to them, however long it lasts. */
+/** Server settings under which no deadline changes a task during a history, however long it runs. */
 export const historySettings = {
   PINCHWORK_INITIAL_CREDITS: String(initialCredits),
   PINCHWORK_PLATFORM_FEE_PERCENT: String(feePercent),
   PINCHWORK_REJECTION_GRACE_MINUTES: '1440',
 };
 
-/** What the server must show of a task: what this history has been told, or can tell from it. */
+/** The expected state of a task, from replies or derived from them. */
 interface View {
   readonly status: TaskStatus;
   readonly result: string | null;
   readonly credits_charged: number | null;
   readonly claim_number: number;
   readonly rejection_count: number;
-  /** Rejections of the current claim. Not shown. */
+  /** Rejections of the current claim. The server does not show them. */
   readonly claimRejections: number;
-  /** What the two have been told by then, each in its stream. */
+  /** The events that the poster and the worker have received so far. */
   readonly told: Readonly<Record<Role, readonly EventType[]>>;
 }
 
 type Role = 'poster' | 'worker';
 
 interface Story {
-  /** Unlike that of every other task. */
+  /** Unique among all tasks. */
   readonly need: string;
   readonly price: number;
   /**
-   * What the task may be in the end, undefined standing for "not there": one state when everything was answered, and
-   * two when the last request was not, nor repeated, so that it was carried out or not.
+   * The possible final states; undefined means that the task does not exist. One state if every request got a reply, two
+   * if the last request got none and was not repeated: the server may or may not have carried it out.
    */
   may: readonly (View | undefined)[];
 }
 
-/** The way to a market that may fail at any moment. */
+/** Sends requests to a market that may fail at any moment. */
 export interface Door {
-  /** Sends a request once. @returns the reply; undefined when none came, and nobody knows what was done. */
+  /** Sends a request once. @returns the reply; undefined if none came, so that the outcome is unknown. */
   post(
     agent: Pick<Agent, 'id' | 'key'> | undefined,
     path: string,
@@ -53,7 +53,7 @@ export interface Door {
   get?(agent: Pick<Agent, 'id' | 'key'>, path: string): Promise<Reply | undefined>;
 }
 
-/** A poster and a worker who deal with each other alone, so that all they own follows from their own requests. */
+/** A poster and a worker who trade only with each other, so that their requests determine their balances. */
 export interface Chapter {
   readonly poster: Member;
   readonly worker: Member;
@@ -61,7 +61,7 @@ export interface Chapter {
   readonly stories: Story[];
 }
 
-/** What an agent registers with besides its name. */
+/** The optional fields of a registration. */
 export interface Profile {
   readonly good_at?: string;
   readonly webhook_url?: string;
@@ -71,11 +71,11 @@ interface Member extends Pick<Agent, 'id' | 'key'> {
   readonly profile: Profile;
 }
 
-/** What goes on around a history. */
+/** Hooks of a history. */
 interface Surroundings {
-  /** Who the next agent is. */
+  /** Returns the profile of the next agent. */
   readonly profile?: () => Profile;
-  /** Hears of each chapter that begins. */
+  /** Called when a chapter begins. */
   readonly onChapter?: (chapter: Chapter) => void;
 }
 
@@ -144,7 +144,7 @@ const moves = {
   },
 } satisfies Record<string, Move>;
 
-/** The move, and what is told of it. */
+/** Applies a move to the expected state and records its event. */
 function follow(move: Move, before: View, body: Record<string, unknown>, story: Story): View {
   const after = move.after(before, body, story);
   if (move.tells === undefined) return after;
@@ -152,7 +152,7 @@ function follow(move: Move, before: View, body: Record<string, unknown>, story: 
   return { ...after, told: { ...after.told, [who]: [...after.told[who], of] } };
 }
 
-/** What may come next; what leads on stands more often. */
+/** The possible next moves. Moves that advance the task are listed more often, so that they are drawn more often. */
 const movesFrom: Partial<Record<TaskStatus, readonly [Move, ...Move[]]>> = {
   posted: [moves.pickup, moves.pickup, moves.pickup, moves.cancel],
   claimed: [moves.deliver, moves.deliver, moves.deliver, moves.abandon],
@@ -160,12 +160,12 @@ const movesFrom: Partial<Record<TaskStatus, readonly [Move, ...Move[]]>> = {
 };
 
 /**
- * One client's way through a market whose server dies again and again. A request that breaks off is repeated with its
- * idempotency key until it is answered, or, if it has none, left as it is. Remembers what must be there in the end.
+ * Sends one client's requests to a market whose server is killed repeatedly. A request that breaks is repeated with its
+ * idempotency key until it gets a reply; without a key it is not repeated. Records the expected final state.
  */
 export class History {
   readonly chapters: Chapter[] = [];
-  /** Requests that broke off and were left as they were. */
+  /** The number of requests that broke and were not repeated. */
   leftOpen = 0;
   readonly #name: string;
   readonly #door: Door;
@@ -221,7 +221,7 @@ export class History {
     }
   }
 
-  /** Sends a request that moves a task on, and notes what the task may be from then on. */
+  /** Sends a request that changes a task, and records the states the task may have afterwards. */
   async #step(
     story: Story,
     key: string,
@@ -257,12 +257,12 @@ export class History {
   }
 }
 
-/** What is refused was done before, or undone: every request here is right where it stands. */
+/** Every request here is valid, so a refusal means that the server repeated or lost an earlier request. */
 function expectSuccess({ status, text }: Reply, path: string): void {
   if (status !== 200 && status !== 201) throw new Error(`${path} answered ${status}: ${text}`);
 }
 
-/** The part of a task that a history foretells. */
+/** The fields of a task that a history predicts. */
 export function shown(task: View | TaskResponse): Omit<View, 'claimRejections' | 'told'> {
   const { status, result, credits_charged, claim_number, rejection_count = 0 } = task;
   return { status, result, credits_charged, claim_number, rejection_count };

@@ -6,9 +6,9 @@ import { expectAsTold } from './as-told.ts';
 import { History, historySettings } from './history.ts';
 
 /**
- * `kill -9` of the real server process, again and again, in the middle of what several clients do.
+ * Kills the real server process with `kill -9` repeatedly while several clients send requests.
  *
- * More of it: `PINCHWORK_TEST_KILLS=1000 npx vitest run kill`. The run prints its seed; `PINCHWORK_TEST_SEED=…` makes
+ * For more kills: `PINCHWORK_TEST_KILLS=1000 npx vitest run kill`. The run prints its seed; `PINCHWORK_TEST_SEED=…` makes
  * the same choices again, though the processes never interleave quite alike.
  */
 const kills = Number(process.env.PINCHWORK_TEST_KILLS ?? 10);

@@ -1,11 +1,11 @@
 import type { Message, StreamReader } from '../support/streams.ts';
 
-/** Opens a stream from behind a position; undefined when there is none to be had at this moment. */
+/** Opens a stream after a position; undefined if no server can open one now. */
 type OpenStream = (lastId: number) => Promise<StreamReader | undefined>;
 
 /**
- * Follows an agent's stream from its beginning, over as many connections as that takes: each goes on where the one before
- * it broke off.
+ * Follows an agent's stream from its beginning over as many connections as needed. Each connection resumes where the
+ * previous one broke.
  */
 export class Listener {
   readonly messages: Message[] = [];
@@ -19,7 +19,7 @@ export class Listener {
   constructor(open: OpenStream) {
     this.#open = open;
     this.#over = this.#listen();
-    // Whoever stops it hears of its failure.
+    // `stop` reports the failure.
     this.#over.catch(() => undefined);
   }
 
@@ -27,14 +27,14 @@ export class Listener {
     return this.messages.at(-1)?.id ?? 0;
   }
 
-  /** Breaks off at any moment. */
+  /** Cuts the connection, at any moment, and stops reading. */
   async stop(): Promise<void> {
     this.#goesOn = false;
     this.#reader?.cut();
     await this.#over;
   }
 
-  /** Reads on, once it has been stopped, to the event of this number. */
+  /** After `stop`, reads on to the event with this number. */
   async readTo(last: number): Promise<void> {
     while (this.lastId < last) await this.#take((reader) => reader.messages.at(-1)?.id === last);
   }
@@ -43,7 +43,7 @@ export class Listener {
     while (this.#goesOn) await this.#take(() => !this.#goesOn);
   }
 
-  /** Takes what comes on one connection, until there is enough. */
+  /** Reads messages from one connection until `isEnough`. */
   async #take(isEnough: (reader: StreamReader) => boolean): Promise<void> {
     const reader = await this.#open(this.lastId);
     if (reader === undefined) return;

@@ -16,7 +16,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Requests whose lines are more than a pipe holds. */
+/** Sends requests whose log lines exceed the buffer of a pipe. */
 async function talkMuch(client: Client, agent: Agent): Promise<void> {
   for (let i = 0; i < 20; i++) {
     const replies = await Promise.all(Array.from({ length: 50 }, () => agent.get('/v1/me')));

@@ -36,7 +36,7 @@ describeOnPostgres('two nodes on one PostgreSQL database', () => {
       expect(await statusAt(other, agent)).toBe(wrong);
       await one.admin.post('/v1/admin/agents/suspend', { agent_id: agent.id, suspended });
       const since = performance.now();
-      // What counts is when a request was sent: a machine that is slow to answer breaks no rule.
+      // Measures when the request was sent, so that a slow reply does not fail the test.
       for (let sentMs = 0, status: number = wrong; status !== right; sentMs = performance.now() - since) {
         expect(sentMs).toBeLessThan(1_000);
         status = await statusAt(other, agent);

@@ -7,8 +7,8 @@ import { type Agent, claimTask, deliverTask, postTask, type Reply } from '../sup
 import { type Env, startServer } from '../support/process.ts';
 
 /**
- * Races for real: rivals send their requests at once, over connections of their own, to running servers. On PostgreSQL
- * there are two of them on one database, and the rivals sit at different ones.
+ * Real races: rivals send requests at the same time, over separate connections, to running servers. On PostgreSQL two
+ * servers share one database, and the rivals use different servers.
  */
 const races = 50;
 const initialCredits = 10_000;
@@ -19,15 +19,15 @@ const pay = 9;
 const each = <T>(count: number, work: (index: number) => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: count }, (_, i) => work(i)));
 
-/** Two doors to one market: two nodes, where the engine allows for them. */
+/** Two entrances to one market: two nodes if the engine supports them, otherwise one node twice. */
 interface Doors {
   readonly left: Client;
   readonly right: Client;
-  /** Stops the servers, and expects that they never waited for each other. */
+  /** Stops the servers and expects that no deadlock occurred. */
   readonly closeWithoutDeadlock: () => Promise<void>;
 }
 
-/** One agent, at both doors. */
+/** One agent with a client for each entrance. */
 interface Rival {
   readonly left: Agent;
   readonly right: Agent;
@@ -64,7 +64,7 @@ async function expectCredits({ left }: Rival, balance: number, escrowed = 0): Pr
   expect((await left.get('/v1/me/credits')).body).toMatchObject({ balance, escrowed });
 }
 
-/** The last look at a market: afterwards its servers have stopped. */
+/** Expects a clean audit, then stops the servers. */
 async function expectCleanAudit({ left, closeWithoutDeadlock }: Doors): Promise<void> {
   const { status, body } = await left.admin.get('/v1/admin/audit');
   expect({ status, ok: body.ok, broken: body.broken }).toEqual({ status: 200, ok: true, broken: [] });
@@ -74,7 +74,7 @@ async function expectCleanAudit({ left, closeWithoutDeadlock }: Doors): Promise<
 const statuses = (replies: Reply[]) => replies.map(({ status }) => status).sort();
 const won = (replies: Reply[][]) => replies.filter(([first]) => first!.status === 200).length;
 
-/** Comes some way around the moment at which a task is due: from well before it to a little after, mostly close by. */
+/** Waits until a moment around a task's deadline: from well before to slightly after it, usually close to it. */
 const around = (dueAt: number, index: number) => until(dueAt - Date.now() - 200 * (1 - (1.5 * index) / races) ** 3);
 
 onBothEngines('a race for one task has one winner', (engine) => {
@@ -85,7 +85,7 @@ onBothEngines('a race for one task has one winner', (engine) => {
     const ends = await each(races, async (i) => {
       const task = await postTask(inTurn(i, poster), { max_credits: price });
       const { body } = await poster.left.get(`/v1/tasks/${task}`);
-      // 1,080 ms later, rounded up to the second: for a task made in the first 920 ms of a second, the next but one.
+      // The deadline is 1,080 ms later, rounded up: two seconds after `created_at` for most tasks.
       await around(Date.parse(body.created_at) + 2_000, i);
       const cancels = await Promise.all([
         poster.left.post(`/v1/tasks/${task}/cancel`),
@@ -114,7 +114,7 @@ onBothEngines('a race for one task has one winner', (engine) => {
       await around(dueAt, i);
       const late = Date.now() >= dueAt;
       const delivery = await inTurn(i >> 1, worker).post(`/v1/tasks/${task}/deliver`, { result: `result ${i}` });
-      // The deadline is no sooner, and no later, than it says.
+      // The deadline takes effect exactly when it says.
       if (late) expect(delivery.status).toBe(409);
       else if (Date.now() < dueAt) expect(delivery.status).toBe(200);
       return { task, delivery: delivery.status, status: await statusAfter(poster.left, task, 'claimed') };
@@ -173,7 +173,7 @@ onBothEngines('a race for one task has one winner', (engine) => {
     );
 
     for (const [i, [abandoned, delivered]] of replies.entries()) {
-      // Who delivers is asked first whether the task is still theirs, who abandons whether it is still claimed.
+      // Deliver first checks the claim's owner (403); abandon first checks the task's status (409).
       expect([abandoned.status, delivered.status]).toEqual(abandoned.status === 200 ? [200, 403] : [409, 200]);
       const { body } = await poster.left.get(`/v1/tasks/${tasks[i]}`);
       expect(body.status).toBe(abandoned.status === 200 ? 'posted' : 'delivered');

@@ -17,7 +17,7 @@ it('CI runs the line of the README that runs the tests', () => {
 it('the first lines of the README start a server that answers, and Ctrl-C stops it', async () => {
   const [clone, start, probe] = /```sh\n(.*)\n(.*)\n(.*)\n```/.exec(readFileSync(`${root}README.md`, 'utf8'))!.slice(1);
   expect(clone).toMatch(/^git clone /);
-  // This checkout is a clone, and what is installed here includes what that line installs.
+  // This checkout is already cloned and installed, so the test runs neither `git clone` nor `npm ci`.
   const [install, command] = start!.split(' && ');
   expect(install).toBe('npm ci');
   const launch = { command: 'bash', args: ['-c', `exec ${command}`], cwd: root };
@@ -29,7 +29,7 @@ it('the first lines of the README start a server that answers, and Ctrl-C stops 
   const { stdout } = await promisify(execFile)('bash', ['-c', curl.replace(/^curl /, 'curl -fsS ')]);
   expect(stdout).toMatch(/pwk-/);
 
-  // In a terminal it reaches npm and the server alike.
+  // A terminal sends the signal to both npm and the server.
   process.kill(-server.pid, 'SIGINT');
   await server.ended;
   expect(server.stdout).toContain('"msg":"every request has ended"');

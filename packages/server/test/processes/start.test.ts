@@ -44,7 +44,7 @@ async function takenPort(): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** What it says, to a program, once it listens. */
+/** The ready message, as a program reads it. */
 const announced = ({ stdout }: ServerProcess) =>
   JSON.parse(/^\{.*listens on.*$/m.exec(stdout)![0]) as { database: string; try: string };
 

@@ -110,7 +110,7 @@ onBothEngines('a stopping server', (engine) => {
 
   it('ends in the same order after two signals at once, as from Ctrl-C under npm', async () => {
     const { server, url } = await startServer(await engine.marketUrl());
-    // A request under way keeps it from being gone before the second signal comes.
+    // A request in progress keeps the server alive until the second signal comes.
     const { finish } = await halfSent(url, await new Client(url).register());
     server.signal('SIGINT');
     await until(() => server.stdout.includes('"msg":"stopping"'));
@@ -147,7 +147,7 @@ itOnPostgres(
   async () => {
     const proxy = await Proxy.before(await postgres.marketUrl());
     await (await Market.open(proxy.target)).close();
-    // The audit can't go on, so that it is under way for certain.
+    // Blocks the audit, so that it is in progress when the signal comes.
     const database = new pg.Client(proxy.target);
     await database.connect();
     onTestFinished(() => database.end());

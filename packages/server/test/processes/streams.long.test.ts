@@ -7,13 +7,13 @@ import { Random, testSeed } from '../support/random.ts';
 import { type Message, numbers, StreamReader } from '../support/streams.ts';
 
 /**
- * An agent follows its stream while its connection is cut again and again, and while the servers that it reads from, and
- * those that write, are killed and started again.
+ * An agent follows its stream while its connection is cut repeatedly, and while the servers that it reads from and those
+ * that write are killed and restarted.
  *
- * More of it: `PINCHWORK_TEST_EVENTS=1000000 npx vitest run processes/streams`. The run prints its seed.
+ * For more events: `PINCHWORK_TEST_EVENTS=1000000 npx vitest run processes/streams`. The run prints its seed.
  */
 const wanted = Number(process.env.PINCHWORK_TEST_EVENTS ?? 10_000);
-/** PostgreSQL takes several times as long a message, so it gets the smaller part. */
+/** PostgreSQL takes several times as long per message, so it gets fewer of them. */
 const share = { SQLite: 1, PostgreSQL: 0.25 };
 const eventsPerCut = 30;
 const writers = 40;
@@ -26,7 +26,7 @@ async function startServers(engine: Engine): Promise<readonly MortalServer[]> {
   return Array.from({ length: engine.name === 'PostgreSQL' ? 2 : 1 }, () => new MortalServer(url, env));
 }
 
-/** Sends messages one after the other, each until it is answered. @returns their ids. */
+/** Sends messages one after the other and repeats each until it gets a reply. @returns their ids. */
 async function write(server: MortalServer, worker: Agent, task: string, count: number): Promise<string[]> {
   const ids: string[] = [];
   while (ids.length < count) {
@@ -38,7 +38,7 @@ async function write(server: MortalServer, worker: Agent, task: string, count: n
   return ids;
 }
 
-/** Reads a stream to its end, of `count` events, over as many connections as it takes. */
+/** Reads a stream of `count` events to its end over as many connections as needed. */
 class Follower {
   readonly messages: Message[] = [];
   cuts = 0;
@@ -53,7 +53,7 @@ class Follower {
     this.#random = random;
   }
 
-  /** Waits until so many events have been read. */
+  /** Waits until `count` events have been read. */
   untilRead(count: number): Promise<void> {
     return new Promise((resolve) => (this.#alarm = { at: count, ring: resolve }));
   }
@@ -69,14 +69,14 @@ class Follower {
       await reader.until(({ messages }) => messages.length >= Math.min(enough, count - lastId));
       if (!reader.ended) this.cuts++;
       reader.cut();
-      // What has come by now counts, also behind `enough`: the position is that of the last event.
+      // Keeps every event received so far, also those beyond `enough`: reading resumes after the last one.
       for (const message of reader.messages) this.messages.push(message);
       lastId = reader.messages.at(-1)?.id ?? lastId;
       if (this.#alarm !== undefined && lastId >= this.#alarm.at) this.#alarm.ring();
     }
   }
 
-  /** A stream at any of the servers; undefined while that one is gone. */
+  /** Opens a stream at a random server; undefined if that server is down. */
   async #connect(lastId: number): Promise<StreamReader | undefined> {
     const { url } = await this.#servers[this.#random.below(this.#servers.length)]!.client();
     const headers = { 'last-event-id': String(lastId) };

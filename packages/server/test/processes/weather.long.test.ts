@@ -20,7 +20,7 @@ const initialCredits = 1_000_000;
 interface Storm {
   readonly engine: Engine;
   readonly what: string;
-  /** What still works meanwhile, and what does not. */
+  /** The expected statuses of a read and of `/health/ready` meanwhile. */
   readonly statusOf: { readonly read: number; readonly ready: number };
   prepare(): Promise<{ url: string; begin(server: ServerProcess): void; end(server: ServerProcess): Promise<void> }>;
 }
@@ -35,7 +35,7 @@ const databaseGone: Storm = {
   },
 };
 
-/** Files that may not grow stand in for a disk that is full: it needs no rights, and nobody else is hurt. */
+/** Simulates a full disk by limiting file sizes: this needs no privileges and affects no other process. */
 const fileLimit = (server: ServerProcess, bytes: number | 'unlimited') =>
   execFileSync('prlimit', ['--pid', String(server.pid), `--fsize=${bytes}:unlimited`]);
 
@@ -50,7 +50,7 @@ const filesCanNotGrow: Storm = {
   }),
 };
 
-/** Limits of a process that runs can be set from outside on Linux alone; a full disk in this process comes below. */
+/** Only Linux can limit a running process from outside. The test of a full database below runs everywhere. */
 const storms = spawnSync('prlimit', ['--version']).status === 0 ? [databaseGone, filesCanNotGrow] : [databaseGone];
 
 for (const { engine, what, prepare, statusOf } of storms) {
@@ -110,7 +110,7 @@ function storm(prepare: Storm['prepare'], statusOf: Storm['statusOf']) {
     const { server, url } = await startServer(database, {
       PINCHWORK_LOG_LEVEL: 'fatal',
       PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true',
-      // Short, because an attempt whose outcome could not be written is made again after this long and 5 s.
+      // Short: an attempt whose outcome could not be stored is repeated after this long plus 5 s.
       PINCHWORK_WEBHOOK_TIMEOUT_SECONDS: '1',
     });
     const client = new Client(url);
@@ -142,7 +142,7 @@ function storm(prepare: Storm['prepare'], statusOf: Storm['statusOf']) {
   });
 }
 
-/** What becomes of a posted task once the storage answers again. */
+/** The status that a posted task reaches after the storage recovers. */
 async function statusWhenBack(agent: Agent, task: string): Promise<string> {
   while ((await agent.get(`/v1/tasks/${task}`)).status !== 200);
   return statusAfter(agent, task, 'posted');
@@ -202,7 +202,7 @@ describe('an SQLite database that is full', () => {
     const market = await Market.fresh(sqlite);
     const agent = await market.register();
     const task = await postTask(agent, { max_credits: 1 });
-    // More than any page has room for, so that each needs new pages.
+    // Too large for the free space of any page, so that each write needs new pages.
     const letter = { need: 'x'.repeat(20_000), max_credits: 1 };
     const postAll = () => Promise.all(Array.from({ length: 50 }, () => agent.post('/v1/tasks', letter)));
 
@@ -221,7 +221,7 @@ describe('an SQLite database that is full', () => {
   });
 });
 
-/** PostgreSQL answers so when it can't write (`disk_full`); a trigger stands in for the disk. */
+/** PostgreSQL's error when it cannot write (`disk_full`), raised by a trigger instead of a disk. */
 const refuseWrites = [
   `create function no_room() returns trigger language plpgsql as
      $$ begin raise exception 'could not extend file: No space left on device' using errcode = 'disk_full'; end $$`,
@@ -244,7 +244,7 @@ describeOnPostgres('a PostgreSQL whose disk is full', () => {
       expect({ status, code: body.code }).toEqual({ status: 503, code: 'storage_unavailable' });
       expect(Number(headers['retry-after'])).toBeGreaterThan(0);
     }
-    // The clock fails too, and is not told to forget the task.
+    // The timer fails too and must not drop the task.
     await expect(market.pass(80 * hourMs)).rejects.toMatchObject({ code: 'storage_unavailable' });
     expect((await agent.get(`/v1/tasks/${task}`)).body.status).toBe('posted');
     expect((await agent.get('/v1/me')).body).toMatchObject({ credits: 99, tasks_posted: 1 });
@@ -259,7 +259,7 @@ describeOnPostgres('a PostgreSQL whose disk is full', () => {
   });
 });
 
-/** Lets the database grow to so many pages, or to what it has already: then it behaves as on a full disk. */
+/** Limits the database to `pages` pages, or to its current size if larger: it then behaves as on a full disk. */
 const limitPages = ({ ctx }: Market, pages: number) =>
   ctx.db.migrate(async (connection) => {
     await sql`pragma max_page_count = ${sql.lit(pages)}`.execute(connection);

@@ -10,21 +10,21 @@ import { type Behaviour, Receiver, until } from '../support/receiver.ts';
 import { Client } from '../support/client.ts';
 
 /**
- * Webhooks of a real server process that is killed in the middle of sending them.
+ * Kills a real server process while it sends webhooks.
  *
- * More of it: `PINCHWORK_TEST_WEBHOOKS=100000 npx vitest run processes/webhooks`.
+ * For more webhooks: `PINCHWORK_TEST_WEBHOOKS=100000 npx vitest run processes/webhooks`.
  */
 const wanted = Number(process.env.PINCHWORK_TEST_WEBHOOKS ?? 1_000);
 const kills = 5;
 const owners = 20;
 const settings = {
   PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true',
-  // Short, because what a killed server had under way is left alone on PostgreSQL for this long and 5 s.
+  // Short: on PostgreSQL an attempt of a killed server is taken over after this long plus 5 s.
   PINCHWORK_WEBHOOK_TIMEOUT_SECONDS: '1',
   PINCHWORK_WEBHOOK_MAX_RETRIES: '1',
 };
 
-/** The state of each delivery by the message that it tells of, as it stands in the database. */
+/** The stored state of each delivery, keyed by its message. */
 async function outcomes(engine: Engine, url: string) {
   const rows = await engine.query(url, 'select data, status, attempts from webhook_deliveries');
   const messageOf = (data: unknown) => (JSON.parse(String(data)) as { message_id?: string }).message_id;
@@ -35,7 +35,7 @@ onBothEngines('kill -9 while webhooks are sent', (engine) => {
   it('loses none: each arrives, or is dead with its log', { timeout: 120_000 + wanted * 50 }, async () => {
     console.log(`${engine.name}: ${wanted} webhooks, ${kills} kills, seed ${testSeed}`);
     const random = new Random(testSeed);
-    // Some answers are bad ones, and one receiver gives no other.
+    // Some replies are failures; one receiver only fails.
     const behaviour: Behaviour = (response, _n, { path }) =>
       void response.writeHead(path === '/0' || random.chance(5) ? 500 : 200).end();
     const receiver = await Receiver.open(behaviour);

@@ -37,7 +37,7 @@ export function badValues(field: Field): string[] {
   }
 }
 
-/** Values that only YAML can write, and those that it writes in its own way. */
+/** Wrong values in YAML, including those that JSON cannot express. */
 export function badYaml(field: Field): string[] {
   switch (field.kind) {
     case 'text':

@@ -22,7 +22,7 @@ export async function browseAll(agent: Agent, query: string): Promise<string[]> 
   }
 }
 
-/** Picks up the next task until there is none. @returns the tasks in the order in which they came. */
+/** Picks up tasks until none is left. @returns the tasks in pickup order. */
 export async function drain(agent: Agent): Promise<string[]> {
   const ids: string[] = [];
   for (;;) {
@@ -33,6 +33,6 @@ export async function drain(agent: Agent): Promise<string[]> {
   }
 }
 
-/** Makes all that is on the board everyone's, as if nobody had been chosen for it. */
+/** Removes all matches, so that every agent may pick up any task on the board. */
 export const forgetMatches = (engine: Engine, { url }: Market) =>
   engine.vandalise(url, 'delete from matches', 'update tasks set match_count = 0, held_until = null');

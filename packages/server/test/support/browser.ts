@@ -13,7 +13,7 @@ const installed = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/g
 });
 
 /**
- * Starts a real browser: one that the machine has, else the one that npm has brought.
+ * Starts a real browser: the installed one if there is one, else the one from npm.
  *
  * @throws Error with the command that helps when neither runs.
  */

@@ -2,7 +2,7 @@ import { hourMs } from '../../src/ground/clock.ts';
 import { answer, answers, pickUp, registerHelper } from './helpers.ts';
 import { type Agent, claimTask, deadWebhook, deliverTask, type Market, postTask } from './market.ts';
 
-/** What a market under way has: agents who may go on with it wherever it is moved to. */
+/** The agents and tasks of a busy market. They stay usable after the database has been moved. */
 interface Busy {
   readonly poster: Agent;
   readonly worker: Agent;
@@ -27,10 +27,10 @@ interface Busy {
   >;
 }
 
-/** Names that an engine might spell in its own way, or sort, or take for a number. */
+/** Texts that an engine might escape, sort or convert to numbers in its own way. */
 const oddTexts = ['naïve 💶 "quoted" \\back\\ \t tab', "it's {1,2} NULL \\N", '007', '\u2028 ‮ ﷽'];
 
-/** Fills a market with a task in each state, and with whatever else there can be. Its poster needs 200 credits. */
+/** Fills a market with a task in each state and with rows in the other tables. The poster needs 200 credits. */
 export async function makeBusy(market: Market): Promise<Busy> {
   const poster = await market.register(oddTexts[0], { good_at: oddTexts[1] });
   const worker = await market.register(oddTexts[2], { good_at: oddTexts[3] });
@@ -73,7 +73,7 @@ export async function makeBusy(market: Market): Promise<Busy> {
   return { poster, worker, suspended, helper, tasks };
 }
 
-/** A task for which the worker has been chosen, which it is still to be told, and a delivery that the helper is checking. */
+/** A task matched to the worker, who is not yet notified, and a delivery that the helper is checking. */
 async function askPlatform(poster: Agent, worker: Agent, helper: Agent) {
   const matched = await postTask(poster, { need: 'Sing', max_credits: 5 });
   await answer(helper, answers.match([worker], ['Song']));
@@ -82,7 +82,7 @@ async function askPlatform(poster: Agent, worker: Agent, helper: Agent) {
   return { matched, checked, checking };
 }
 
-/** A webhook with a delivery that waits, and one that is dead. */
+/** A webhook with a waiting and a dead delivery. */
 async function fillOutbox(poster: Agent, worker: Agent): Promise<void> {
   await poster.patch('/v1/me', { webhook_url: deadWebhook, webhook_secret: oddTexts[0] });
   await poster.post('/v1/me/webhook/test');

@@ -21,7 +21,7 @@ export class Client {
     this.#connections.destroy();
   }
 
-  /** Speaks for an agent that is registered, wherever that was. */
+  /** Sends requests as a registered agent. */
   as({ id, key }: Pick<Agent, 'id' | 'key'>): Agent {
     const headers = { authorization: `Bearer ${key}` };
     return {
@@ -76,7 +76,7 @@ async function readReply(response: IncomingMessage): Promise<Reply> {
 /** Waits until a task is in another state than this one. @returns the state. */
 export async function statusAfter(agent: Agent, task: string, status: string): Promise<string> {
   let { body } = await agent.get(`/v1/tasks/${task}`);
-  // A wait counts from the state it finds, which may be the new one already: hence a short one, again and again.
+  // A wait reports only changes after it starts, and the change may come before: so short waits are repeated.
   while (body.status === status) ({ body } = await agent.get(`/v1/tasks/${task}?wait=1`));
   return body.status;
 }

@@ -5,13 +5,13 @@ import type { Agent, Reply } from './market.ts';
 import { type Env, ServerProcess } from './process.ts';
 import { StreamReader } from './streams.ts';
 
-/** What a client waits before it tries again where nobody has told it for how long. */
+/** The pause before a retry if the reply has no Retry-After. */
 const politeMs = 100;
 
 const politely = (retryAfter: unknown) => Number(retryAfter ?? 0) * 1_000 || politeMs;
 const isUnavailable = (status: number) => status === 502 || status === 503;
 
-/** Several nodes on one database, with a load balancer before them and somebody who starts them again when they end. */
+/** Several nodes on one database behind a load balancer. Restarts nodes after killing them. */
 export class Cluster {
   readonly front: Front;
   readonly #env: Env;
@@ -36,12 +36,12 @@ export class Cluster {
     return this.#nodes.length;
   }
 
-  /** One of the nodes, past the load balancer. */
+  /** A client of one node, bypassing the load balancer. */
   direct(node: number): Client {
     return new Client(this.front.nodes[node]!.origin);
   }
 
-  /** `kill -9`, and a new process as soon as one comes up: not while the database is away. */
+  /** Kills a node with `kill -9`, then retries until a new process starts, which needs the database. */
   async killNode(node: number): Promise<void> {
     await this.#nodes[node]!.kill();
     for (;;) {
@@ -73,7 +73,7 @@ export class Cluster {
     return this.#once(this.#client.as(agent).get(path));
   }
 
-  /** An agent's stream from behind a position; undefined when there is none to be had at this moment. */
+  /** Opens an agent's stream after a position; undefined if no node can open one now. */
   async follow(agent: Pick<Agent, 'key'>, lastId: number): Promise<StreamReader | undefined> {
     const headers = { 'last-event-id': String(lastId) };
     const reader = await StreamReader.open(this.front.url, agent, { headers }).catch(() => undefined);
@@ -84,7 +84,7 @@ export class Cluster {
     return undefined;
   }
 
-  /** A request that is sent once; waits as long as the answer asks for where it has to be sent again. */
+  /** Sends a request once; if it must be repeated, waits for the time given by Retry-After. */
   async #once(request: Promise<Reply>): Promise<Reply | undefined> {
     const reply = await request.catch(() => undefined);
     if (reply !== undefined && !isUnavailable(reply.status)) return reply;

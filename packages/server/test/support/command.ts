@@ -7,7 +7,7 @@ interface Outcome extends Exit {
   readonly stderr: string;
 }
 
-/** Runs `pinchwork-server` with these words to its end, as an operator does. */
+/** Runs `pinchwork-server` with these arguments until it exits, as an operator does. */
 export async function runCommand(words: readonly string[], env: Env = {}): Promise<Outcome> {
   const child = new ServerProcess(env, { command: process.execPath, args: [mainFile, ...words], cwd: tmpdir() });
   const exit = await child.ended;

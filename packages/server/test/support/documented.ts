@@ -9,8 +9,8 @@ const patterns = endpointRows.map((row) => ({
 }));
 
 /**
- * The row of the endpoint that a request is for; undefined for documents, unknown paths and wrong methods. A path that
- * is written out goes before one with a parameter, whatever the method, as it does in the router.
+ * The row of the endpoint that a request is for; undefined for documents, unknown paths and wrong methods. A literal
+ * path takes precedence over one with a parameter, whatever the method, as in the router.
  */
 function rowOf(method: string, url: string): AnyEndpoint | undefined {
   const path = url.split('?', 1)[0]!;
@@ -20,7 +20,7 @@ function rowOf(method: string, url: string): AnyEndpoint | undefined {
   return (written.length > 0 ? written : there).find((row) => row.method === wanted);
 }
 
-/** The headers that the documents know, as they arrive. */
+/** The documented headers, in lower case. */
 const known = new Set(Object.keys(replyHeaders).map((name) => name.toLowerCase()));
 const ofFields = Object.keys(fieldHeaders).map((name) => name.toLowerCase());
 
@@ -29,8 +29,8 @@ const common =
   /^(content-|cache-control$|vary$|date$|connection$|keep-alive$|transfer-encoding$|x-(accel-buffering$|content-type|dns|download|frame|permitted|robots-tag$|xss)|cross-origin|origin-agent|referrer|strict-transport|access-control)/;
 
 /**
- * What a reply says that the row of its endpoint does not: a code, a status, a header. Every reply that a test gets is
- * looked at, so that the rows, and the documents made of them, list what is true.
+ * The codes, statuses and headers of a reply that the row of its endpoint does not list. Every reply in every test is
+ * checked, so that the rows and the documents generated from them are complete.
  */
 export function undocumented({ method = 'GET', url }: InjectOptions, reply: Reply): string[] {
   const unknown = Object.keys(reply.headers).filter((name) => !known.has(name) && !common.test(name));

@@ -76,10 +76,10 @@ export const postgres: Engine = {
     withClient(url, async (client) => (await client.query(statement)).rows as Record<string, unknown>[]),
 };
 
-/** Databases whose tests have ended: to empty one takes a tenth of the time that a copy of the template takes. */
+/** Databases of finished tests. Emptying one takes a tenth of the time of copying the template. */
 const used: string[] = [];
 
-/** Makes a used database as good as new. @returns whether that is possible: not where somebody changed its schema or still uses it. */
+/** Empties a used database. @returns false if its schema has changed or a session still uses it. */
 async function restore(client: pg.Client): Promise<boolean> {
   const template = await postgresTemplate();
   const users = `select count(*)::int as count from pg_stat_activity

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { onTestFailed, onTestFinished } from 'vitest';
 import type { Env } from './process.ts';
 
-/** A script of `examples/` in a process of its own, as somebody who reads it would run it. */
+/** Runs a script of `examples/` in a separate process, as a user would. */
 export class Example {
   /** What it has printed so far. */
   stdout = '';
@@ -32,7 +32,7 @@ export class Example {
     onTestFinished(() => void child.kill('SIGKILL'));
   }
 
-  /** Waits until it has printed something so often. @throws Error when it ends before. */
+  /** Waits until the output matches `pattern` `times` times. @throws Error if the script ends first. */
   async says(pattern: RegExp, times = 1): Promise<void> {
     const all = new RegExp(pattern, 'g');
     while ((this.stdout.match(all) ?? []).length < times) {

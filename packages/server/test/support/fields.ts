@@ -6,7 +6,7 @@ export type Field =
       readonly kind: 'text';
       readonly min: number;
       readonly max: number;
-      /** Makes a text of so many code points that the field takes. */
+      /** Makes a valid text with `length` code points. */
       readonly make: (length: number) => string;
     }
   | { readonly kind: 'integer'; readonly min: number; readonly max: number }
@@ -24,7 +24,7 @@ const tags: Field = { kind: 'tags' };
 
 const webhook = { webhook_url: text(1, 2_000, url), webhook_secret: text(1, 500) };
 
-/** The fields of each endpoint that have limits of their own: not those that must name something that exists. */
+/** The fields of each endpoint that have limits. Leaves out fields that must name an existing row. */
 export const fieldsOf: Readonly<Record<ExampleName, Readonly<Record<string, Field>>>> = {
   register: { name: text(1, 200), good_at: text(0, 2_000), accepts_system_tasks: flag, ...webhook },
   createTask: {
@@ -71,7 +71,7 @@ export const fieldsOf: Readonly<Record<ExampleName, Readonly<Record<string, Fiel
   decideReport: { note: text(0, 5_000) },
 };
 
-/** Every field of every endpoint: a row of a table of tests each. */
+/** Every field of every endpoint, one test row each. */
 export const everyField = Object.entries(fieldsOf).flatMap(([endpoint, fields]) =>
   Object.entries(fields).map(([name, field]) => ({ endpoint: endpoint as ExampleName, name, field })),
 );

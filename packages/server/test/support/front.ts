@@ -11,7 +11,7 @@ import { onTestFinished } from 'vitest';
 export class Front {
   /** The addresses of the nodes. An address may be dead. The owner of the nodes changes the list. */
   readonly nodes: URL[];
-  /** Replies by their status, 502 being its own. */
+  /** The number of replies by status. The load balancer itself sends 502. */
   readonly statuses = new Map<number, number>();
   readonly #connections = new Agent({ keepAlive: true });
   readonly #listener: Server;
@@ -35,13 +35,13 @@ export class Front {
     return `http://127.0.0.1:${(this.#listener.address() as AddressInfo).port}`;
   }
 
-  /** Replies in all, and of these the ones that say that the market is not to be had. */
+  /** The number of all replies, and of those with 502 or 503. */
   get counts(): { all: number; unavailable: number } {
     const all = [...this.statuses.values()].reduce((sum, count) => sum + count, 0);
     return { all, unavailable: (this.statuses.get(502) ?? 0) + (this.statuses.get(503) ?? 0) };
   }
 
-  /** Waits until so many more requests have been answered. */
+  /** Waits until `count` more requests have been answered. */
   untilReplies(count: number): Promise<void> {
     const enough = this.counts.all + count;
     return new Promise((resolve) => {
@@ -88,7 +88,7 @@ export class Front {
       asked.once('error', ({ code }: NodeJS.ErrnoException) =>
         resolve(code === 'ECONNREFUSED' ? 'not there' : 'broken'),
       );
-      // Whoever asked is gone: so is what they asked for.
+      // The client closed its connection: cancel the request to the node.
       reply.once('close', () => asked.destroy());
       asked.end(body);
     });

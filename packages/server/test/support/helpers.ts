@@ -1,6 +1,6 @@
 import { type Agent, type Market, type Reply } from './market.ts';
 
-/** An agent that takes the platform's own tasks. */
+/** An agent that accepts platform tasks. */
 export const registerHelper = (market: Market, name = 'helper') =>
   market.register(name, { accepts_system_tasks: true });
 

@@ -1,7 +1,7 @@
 import ipaddr from 'ipaddr.js';
 import { list } from './list.ts';
 
-/** Webhook addresses that lead where none may, in all the spellings that have fooled somebody. */
+/** Forbidden webhook addresses, in all spellings known to have bypassed a check. */
 
 const loopback = [
   ...list(`https://localhost https://LOCALHOST/x https://localhost. https://localhost.. https://a.localhost
@@ -34,7 +34,7 @@ const metadata = list(`
   https://100.100.100.200 https://168.63.129.16 https://0xa83f8110 https://192.0.0.192
   https://metadata https://metadata.google.internal https://metadata.google.internal. https://instance-data`);
 
-/** IPv6 that carries an IPv4 address, also a public one: what becomes of it depends on the network. */
+/** IPv6 addresses that embed an IPv4 address, also a public one: the network decides where they lead. */
 const carriers = list(`
   https://[::ffff:127.0.0.1] https://[::ffff:7f00:1] https://[0:0:0:0:0:ffff:10.0.0.1] https://[::ffff:8.8.8.8]
   https://[::127.0.0.1] https://[::7f00:1] https://[::8.8.8.8] https://[::ffff:0:127.0.0.1]
@@ -72,7 +72,7 @@ export const forbiddenAddresses = list(`
   ::ffff:0:127.0.0.1 64:ff9b::127.0.0.1 64:ff9b:1::10.0.0.1 2002:7f00:1:: 2002:a9fe:a9fe::1 2002:808:808::1
   2001:0:53aa:64c:0:0:80ff:fffe 2001::1`);
 
-/** The ways to write an IPv4 address that a URL takes for the same, and those in which IPv6 carries it. */
+/** The spellings of an IPv4 address that URLs treat as equal, and its IPv6 embeddings. */
 function spellings(address: string): string[] {
   const bytes = address.split('.').map(Number) as [number, number, number, number];
   const [a, b, c, d] = bytes;

@@ -4,7 +4,7 @@ import { steps } from '../../src/storage/migrate.ts';
 import { tasksTable } from '../../src/storage/migrations/0001_tables/tasks.ts';
 import { type StepSql, stepSql, type TableDefinition } from '../../src/storage/step-sql.ts';
 
-/** The tasks of a later version: with another state, which has a deadline of its own. */
+/** The tasks table of a later version, with another state and its deadline. */
 export function laterTasks(step: StepSql): TableDefinition {
   const table = tasksTable(step);
   const due = sql`case status when 'paused' then expires_at when 'delivered' then review_deadline_at
@@ -19,7 +19,7 @@ export function laterTasks(step: StepSql): TableDefinition {
   };
 }
 
-/** The schema of a later version that this one can work with: it adds, each column with a default, and drops nothing. */
+/** A later schema that this version can use: it only adds, and each new column has a default. */
 export const laterSteps: typeof steps = {
   ...steps,
   '9998_additive': {

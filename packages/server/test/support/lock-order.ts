@@ -15,7 +15,7 @@ import type { Schema } from '../../src/storage/schema.ts';
 /** One lock: a table's place in the order, then the row's place among the rows of that table. */
 type Step = readonly [rank: number, row: string];
 
-/** The tables that transactions may wait for each other on, in the order in which they are locked. */
+/** The tables whose row locks transactions wait for, in lock order. */
 export const ranks = [
   'idempotency_keys',
   'meta',
@@ -35,7 +35,7 @@ export const ranks = [
   'event_cursors',
 ] as const satisfies readonly (keyof Schema | 'purse')[];
 
-/** The column that says which row of a table it is. */
+/** The key column of each table. */
 const keyColumns: Partial<Record<keyof Schema, string>> = {
   idempotency_keys: 'key',
   rate_windows: 'key',
@@ -145,7 +145,7 @@ function outermost(text: string): string {
   return outer;
 }
 
-/** What was found wrong since this was last emptied. */
+/** The faults found since this list was last emptied. */
 export const lockOrderFaults: string[] = [];
 
 class WatchedTx extends Tx {
@@ -250,7 +250,7 @@ class WatchedTx extends Tx {
 const isBehind = ([rank, row]: Step, [lastRank, lastRow]: Step) =>
   rank > lastRank || (rank === lastRank && (row === '' || row >= lastRow));
 
-/** Has every transaction of this database checked. */
+/** Checks every transaction of this database. */
 export function watchLocks(db: Database): void {
   const { transact } = db;
   db.transact = (verb, work) => transact.call(db, verb, (tx) => work(new WatchedTx(tx, verb))) as never;

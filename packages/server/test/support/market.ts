@@ -30,7 +30,7 @@ export interface Agent {
   delete(path: string, headers?: Record<string, string>): Promise<Reply>;
 }
 
-/** What DNS says of a name that is not there. */
+/** The DNS error for an unknown name. */
 const nowhere: Resolve = () => Promise.reject(Object.assign(new Error('not found'), { code: 'ENOTFOUND' }));
 
 /** A marketplace in this process, driven through its public API and a clock of its own. */
@@ -50,7 +50,7 @@ export class Market {
     this.admin = this.client('admin', adminKey);
   }
 
-  /** @param resolve what names of webhooks lead to; nowhere by default. */
+  /** @param resolve the DNS lookup for webhook hosts; finds nothing by default. */
   static async open(
     url: string,
     env: Record<string, string> = {},
@@ -77,7 +77,7 @@ export class Market {
     const market = await Market.open(await engine.marketUrl(), env, undefined, resolve);
     onTestFinished(async ({ task }) => {
       await market.close();
-      // Something of a test that failed may still be at work on it.
+      // Code of a failed test may still use the database.
       if (task.result?.state !== 'fail') engine.recycle(market.url);
     });
     return market;
@@ -103,7 +103,7 @@ export class Market {
     return reply;
   }
 
-  /** Speaks for an agent whose key is known. */
+  /** Sends requests as an agent with a known key. */
   client(id: string, key: string): Agent {
     const send = (method: 'GET' | 'POST' | 'PATCH' | 'DELETE', url: string, body?: object | string, headers = {}) =>
       this.request({
@@ -137,7 +137,7 @@ export class Market {
     return this.client(body.agent_id, body.api_key);
   }
 
-  /** Goes on in time and lets the clock do what has come due. */
+  /** Advances the clock and runs the timers and the outbox. */
   async pass(ms: number): Promise<void> {
     this.clock.advance(ms);
     await this.ctx.timers.runDue();
@@ -170,10 +170,10 @@ export async function deliverTask(poster: Agent, worker: Agent, fields: object =
   return id;
 }
 
-/** An address that passes, and that nothing listens at. */
+/** A valid webhook address at which no server listens. */
 export const deadWebhook = 'https://hooks.invalid/hook';
 
-/** A delivery for the poster, who must have a webhook, of a worker's claim. Nothing is sent unless somebody serves. */
+/** Makes a delivery to the poster, who must have a webhook, about a claim. Only a running server sends it. */
 export async function makeDelivery(poster: Agent, worker: Agent): Promise<string> {
   await claimTask(poster, worker, { max_credits: 1 });
   return (await poster.get('/v1/me/webhook/deliveries?limit=1')).body.deliveries[0].id;

@@ -6,7 +6,7 @@ import { type Env, ServerProcess } from './process.ts';
 
 /** A server that is killed and started again on the same data. Callers reach whichever process is alive. */
 export class MortalServer {
-  /** Requests that were answered, and those whose connection broke first, since the beginning. */
+  /** The numbers of requests that got a reply, and of those whose connection broke first. */
   answered = 0;
   broken = 0;
   readonly #env: Env;
@@ -27,7 +27,7 @@ export class MortalServer {
     return new Client(await this.#server.listening);
   }
 
-  /** The way to the process that is alive, as soon as there is one. */
+  /** A client of the running process; waits until there is one. */
   client(): Promise<Client> {
     if (this.#over) throw new Error('The test is over');
     return this.#client;
@@ -36,7 +36,7 @@ export class MortalServer {
   /**
    * Sends a request once.
    *
-   * @returns the reply; undefined when the connection broke before it was here, and nobody knows what was done.
+   * @returns the reply; undefined if the connection broke first, so that the outcome is unknown.
    */
   async post(
     agent: Pick<Agent, 'id' | 'key'> | undefined,
@@ -67,10 +67,10 @@ export class MortalServer {
   /**
    * Kills the process and starts another one.
    *
-   * @param unluckyMs if given, the next process is killed too, so long after its start, and a third one serves.
+   * @param unluckyMs if given, the next process is killed too, this long after its start, and a third one serves.
    */
   async die(unluckyMs?: number): Promise<void> {
-    // From now on everybody waits for the next process; what is on its way meets the kill.
+    // New requests wait for the next process; requests in progress break.
     this.#client = this.#replace(unluckyMs);
     await this.#client;
   }
@@ -87,5 +87,5 @@ export class MortalServer {
   }
 }
 
-/** What a connection ends with when the process behind it dies, or has died. */
+/** The connection errors after the server process dies. */
 const brokenConnection = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE']);

@@ -18,7 +18,7 @@ export class PersistentPosters {
   readonly #hopes = new Set<() => void>();
   #goesOn = true;
 
-  /** @param fields what the tasks have besides a need of their own. @param path where they are posted. */
+  /** @param fields the fields of the tasks besides `need`. @param path where they are posted. */
   constructor(agent: Agent, count: number, fields: object, path = '/v1/tasks') {
     this.#agent = agent;
     this.#fields = fields;
@@ -51,7 +51,7 @@ export class PersistentPosters {
     return created;
   }
 
-  /** Waits until so many more tasks are created, or refused. */
+  /** Waits until `count` more tasks are created, or refused. */
   async untilMore(what: 'created' | 'refused', count: number): Promise<void> {
     const enough = this[what] + count;
     const reached = new Promise<void>((resolve) => {
@@ -65,7 +65,7 @@ export class PersistentPosters {
     await Promise.race([reached, this.#ended]);
   }
 
-  /** Lets everybody get through with the task at hand. */
+  /** Lets every client finish its current task. */
   async stop(): Promise<void> {
     this.#goesOn = false;
     await this.#ended;

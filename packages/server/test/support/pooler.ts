@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
 /**
- * Stand-ins for a connection pooler before PostgreSQL (protocol version 3): what matters here of PgBouncer, and no more.
+ * Simulated connection poolers before PostgreSQL (protocol version 3), with the relevant behaviour of PgBouncer.
  * Both let the server itself check the password.
  */
 
@@ -38,7 +38,7 @@ function onMessages(socket: Socket, hasType: (index: number) => boolean, listene
   });
 }
 
-/** @returns the database's address by way of what `join` does with each client. */
+/** @returns an address of the database at which `join` handles each client. */
 async function before(databaseUrl: string, join: (client: Socket, target: URL) => void): Promise<string> {
   const target = new URL(databaseUrl);
   const open = new Set<Socket>();
@@ -59,7 +59,7 @@ async function before(databaseUrl: string, join: (client: Socket, target: URL) =
 
 const dial = (target: URL) => connect(Number(target.port), target.hostname).on('error', () => undefined);
 
-/** A pooler in session mode: each client has a session of its own, if it asks for nothing unknown at the start. */
+/** A pooler in session mode: each client gets its own session. Unknown startup parameters are refused. */
 export const sessionPooler = (databaseUrl: string): Promise<string> =>
   before(databaseUrl, (client, target) => {
     const server = dial(target);
@@ -91,7 +91,7 @@ interface Session {
   client: Socket | undefined;
 }
 
-/** A pooler in transaction mode: a client has a session as long as its transaction is open, the last one that came free. */
+/** A pooler in transaction mode: a transaction gets the most recently freed session until it ends. */
 export function transactionPooler(databaseUrl: string): Promise<string> {
   const free: Session[] = [];
   return before(databaseUrl, (client, target) => {

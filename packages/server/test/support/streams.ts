@@ -26,20 +26,20 @@ export async function listen({ app }: Market): Promise<{ url: string; sockets: R
 interface StreamOptions {
   readonly query?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Takes nothing that comes, until `resume`. */
+  /** Reads nothing until `resume`. */
   readonly paused?: boolean;
 }
 
-/** Of real time. The tests' clocks stand still meanwhile. */
+/** In real time. The tests' clocks stand still meanwhile. */
 const stalledMs = 20_000;
 
 /** A client of an event stream over a connection of its own. */
 export class StreamReader {
   readonly response: IncomingMessage;
-  /** All that has come, as it came. */
+  /** All received text, unparsed. */
   text = '';
   readonly messages: Message[] = [];
-  /** The position to resume from: that of the last event, or of a comment since. */
+  /** The position to resume from: that of the last event or of a later comment. */
   lastId: number | undefined;
   ended = false;
   readonly #request: ClientRequest;
@@ -72,7 +72,7 @@ export class StreamReader {
     });
     sent.end();
     const [response] = (await once(sent, 'response')) as [IncomingMessage];
-    // What follows is heard by the response.
+    // Later errors go to the response.
     sent.on('error', () => undefined);
     return new StreamReader(sent, response, paused);
   }
@@ -104,9 +104,9 @@ export class StreamReader {
   }
 
   /**
-   * Waits until something holds, or nothing more will come.
+   * Waits until `holds` returns true or the stream ends.
    *
-   * @throws Error with what has come, when nothing comes for a time that no stream takes: a lost wake-up is made good
+   * @throws Error with the last text if nothing arrives for 20 s: even after a lost wake-up, a stream continues
    *   within a second.
    */
   async until(holds: (reader: this) => boolean): Promise<this> {
@@ -132,7 +132,7 @@ export class StreamReader {
     return this.until(() => false);
   }
 
-  /** Waits for so many messages. */
+  /** Waits for `count` messages. */
   untilMessages(count: number): Promise<this> {
     return this.until(({ messages }) => messages.length >= count);
   }
@@ -151,16 +151,16 @@ export class StreamReader {
   }
 }
 
-/** Two agents about a task: each `say` of one is an event for the other. */
+/** Two agents of one task: each message of the worker is an event for the poster. */
 export interface Conversation {
   readonly poster: Agent;
   readonly worker: Agent;
   readonly task: string;
-  /** So many messages of the worker's, all at once. */
+  /** Sends `count` messages from the worker at the same time. */
   say(count: number, text?: string): Promise<void>;
 }
 
-/** The poster has been told of the claim already: its stream stands at 1. */
+/** The poster already has the event of the claim: its stream is at position 1. */
 export async function converse(market: Pick<Market, 'register'>): Promise<Conversation> {
   const [poster, worker] = [await market.register('poster'), await market.register('worker')];
   const task = await claimTask(poster, worker);

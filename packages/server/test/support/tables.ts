@@ -4,7 +4,7 @@ import pg from 'pg';
 type Row = Readonly<Record<string, unknown>>;
 export type Tables = Readonly<Record<string, readonly Row[]>>;
 
-/** Everything that is in a database, read through a connection of its own: two of these are equal when nothing changed. */
+/** Reads all rows of a database over a separate connection. Two results are equal if nothing changed between them. */
 export async function readTables(url: string): Promise<Tables> {
   return url.startsWith('postgres') ? readPostgres(url) : readSqlite(url);
 }

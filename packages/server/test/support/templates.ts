@@ -29,9 +29,9 @@ export async function makeSqliteTemplate(): Promise<{ path: string; remove: () =
 export interface PostgresTemplate {
   /** The name of the database to copy. */
   readonly name: string;
-  /** SQL that brings a copy back to what the template is, if its tables are still the template's. */
+  /** SQL that restores a copy to the template's rows, if its schema is unchanged. */
   readonly reset: string;
-  /** What `fingerprint` answers in a copy whose tables, indexes, functions and triggers are the template's. */
+  /** The `fingerprint` of a copy whose tables, indexes, functions and triggers are unchanged. */
   readonly fingerprint: string;
 }
 
@@ -63,7 +63,7 @@ async function resetOf(client: pg.Client): Promise<string> {
       where table_schema = 'public' and table_type = 'BASE TABLE' and is_generated = 'NEVER'
       group by table_name`,
   );
-  // As on a replica: in any order, without foreign keys and triggers.
+  // Acts as a replica, so that foreign keys and triggers do not apply and any order works.
   const statements = ['set session_replication_role = replica'];
   for (const { name, columns } of tables) {
     const { rows } = await client.query(`select ${columns} from ${name}`);

@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => market.close());
 
-/** A key of the right shape that is nobody's. */
+/** A well-formed key that belongs to no agent. */
 const strangersKey = () => `pwk-${'0'.repeat(55)}`;
 
 const withAuthorization = (value: string | undefined, url = '/v1/me') =>
@@ -71,7 +71,7 @@ describe('Authorization', () => {
     }
   });
 
-  it('is not asked for where the contract asks for none', async () => {
+  it('is optional where the contract requires no key', async () => {
     for (const value of [undefined, 'nonsense', `Bearer ${strangersKey()}`, `Bearer ${suspended.key}`]) {
       expect((await withAuthorization(value, '/health')).status).toBe(200);
       expect((await withAuthorization(value, '/health/ready')).status).toBe(200);
@@ -110,7 +110,7 @@ describe('the admin API', () => {
   });
 });
 
-describe('of several things that are wrong, the first is told:', () => {
+describe('a request with several errors gets only the first one:', () => {
   const tooLarge = Buffer.alloc(7 * 1024 * 1024, ' ');
   const agentsOwn = exampleNames.filter((name) => endpoints[name].auth === 'agent');
 
@@ -143,7 +143,7 @@ describe('of several things that are wrong, the first is told:', () => {
     },
   );
 
-  /** What each verb on a task needs, to be more than a bad request. */
+  /** The verbs on one task. */
   const verbs: ExampleName[] = ['pickup', 'deliver', 'approve', 'reject', 'cancel', 'abandon'];
 
   it.each(verbs)('%s: the body (400), the task (404), whose it is or its state (403, 409)', async (name) => {
@@ -166,7 +166,7 @@ describe('of several things that are wrong, the first is told:', () => {
     expect(await market.balanceOf(poor)).toBe(before);
   });
 
-  it('a task of somebody else is not there (404), also for those who might pick it up', async () => {
+  it("another agent's task answers 404, also to agents that may pick it up", async () => {
     const id = await postTask(cast.poster);
     expect(expectError(await cast.worker.get(`/v1/tasks/${id}`), 404)).toBe('Task not found');
   });

@@ -33,7 +33,7 @@ describe.each(exampleNames)('%s changes nothing and answers 400 to', (name) => {
     expect(before).toEqual(expected);
   });
 
-  /** The good body with one field replaced by a value in JSON's own writing. */
+  /** The good body with one field replaced by a raw JSON value. */
   const replaced = (field: string, json: string) =>
     `{${[...Object.entries(good).filter(([key]) => key !== field), [field, undefined] as const]
       .map(([key, value]) => `${JSON.stringify(key)}: ${value === undefined ? json : JSON.stringify(value)}`)
@@ -110,7 +110,7 @@ describe.each(exampleNames)('%s', (name) => {
   it('ignores front matter that it does not know', async () => {
     const { aim, body } = examples[name];
     const to = await aim(cast);
-    // Without a field of the endpoint it would be no front matter of ours.
+    // Front matter that names no field of the endpoint counts as text.
     if (Object.keys(body(cast)).length === 0) return;
     const fields = Object.entries(body(cast)).map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`);
     const odd =

@@ -124,7 +124,7 @@ describe('a fenced block of JSON', () => {
   );
   it.each(['text/plain', 'text/markdown'])('as %s is text', (type) => expectTask(fenced, type, { need: fenced }));
 
-  it('that names no field, or is none or not alone, is text', async () => {
+  it('that names no field, is not JSON, or has text beside it is text', async () => {
     for (const text of [
       '```json\n{"x": 1}\n```',
       '```\nneed: x\n```',

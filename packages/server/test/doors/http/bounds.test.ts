@@ -5,7 +5,7 @@ import { expectError } from '../../support/errors.ts';
 import { Market } from '../../support/market.ts';
 import { assemble, type Cast, createTask, type Example, examples, send } from '../../support/requests.ts';
 
-/** What would hold up the event loop is refused before it is parsed (contract section 1). */
+/** Bodies that would block the event loop are refused before parsing (contract section 1). */
 
 let cast: Cast;
 let market: Market;

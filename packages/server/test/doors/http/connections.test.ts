@@ -24,7 +24,7 @@ const json = 'Accept: application/json';
 const close = 'Connection: close';
 const register = (...headers: string[]) => request('POST /v1/register', [json, ...headers]);
 
-describe('what is not HTTP gets one error as JSON, with X-Request-Id, and the connection is closed:', () => {
+describe('input that is not HTTP gets one JSON error with X-Request-Id, and the connection is closed:', () => {
   const broken: [string, string | Buffer][] = [
     ['words', 'hello\r\n\r\n'],
     ['a TLS greeting', Buffer.from('16030100c8010000c40303', 'hex')],
@@ -106,7 +106,7 @@ describe('a body that is too large', () => {
     expect(next).toMatchObject({ status: 200, body: { status: 'ok' } });
   });
 
-  it('does not keep a wrong method, or a missing key, from being told', async () => {
+  it('does not hide the error of a wrong method or a missing key', async () => {
     const large = [json, `Content-Length: ${bytes}`];
     const [method, key] = await talk(
       ...[request('PUT /v1/register', large), body],
@@ -120,7 +120,7 @@ describe('a body that is too large', () => {
 
 describe('a slow sender', () => {
   it('is told 408 and cut off, also behind a body that is too large', async () => {
-    // How often the server looks is fixed; for how long a request may arrive is not.
+    // The interval of the server's checks is fixed; the time limit of a request is configurable.
     market.app.server.headersTimeout = 100;
     market.app.server.requestTimeout = 100;
     const slow = [
@@ -137,7 +137,7 @@ describe('a slow sender', () => {
   });
 });
 
-describe('a sender who goes away', () => {
+describe('a sender that disconnects', () => {
   it('in the middle of a body changes nothing', async () => {
     const before = await readTables(market.url);
     const socket = connect(port, '127.0.0.1');

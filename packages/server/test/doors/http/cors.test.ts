@@ -45,7 +45,7 @@ describe('web pages of other origins', () => {
     }
   });
 
-  it('may all call when that is what is set', async () => {
+  it('may call from any origin when the setting is *', async () => {
     const market = await Market.fresh(sqlite, { PINCHWORK_CORS_ORIGINS: '*' });
     const reply = await market.request({ method: 'GET', url: '/health', headers: from('https://any.example') });
     expect(reply.headers['access-control-allow-origin']).toBe('*');

@@ -22,25 +22,25 @@ import { assemble, type Cast, type ExampleName, exampleNames, examples, sendJson
 import { exchange, parseReplies } from '../../support/sockets.ts';
 
 /**
- * What the rows list is true: every code of every endpoint is provoked here. That what is true is listed, `Market`
- * checks of every reply that any test gets (support/documented.ts).
+ * Provokes every error code that the rows list, for every endpoint. The opposite direction is checked by `Market`: every
+ * reply in any test must be listed (support/documented.ts).
  */
 let market: Market;
-/** Every rate limit is one request an hour. */
+/** A market where every rate limit is one request an hour. */
 let strict: Market;
-/** Has no admin key. */
+/** A market without an admin key. */
 let without: Market;
 let cast: Cast;
 let stranger: Agent;
 let suspended: Agent;
-/** A key of the stranger that has the scope `read` alone. */
+/** A key of the stranger with only the scope `read`. */
 let readKey: string;
-/** Nobody may register here. */
+/** A market that is closed to registration. */
 let closed: Market;
-/** Agents register here with an invite. */
+/** A market where registration requires an invite. */
 let inviting: Market;
 let strictAgent: Agent;
-/** Where `market` listens. */
+/** The port of `market`. */
 let port: number;
 
 beforeAll(async () => {
@@ -68,7 +68,7 @@ afterAll(async () => {
   for (const each of [market, strict, without, closed, inviting]) await each.close();
 });
 
-/** Codes that any request may get, whatever it asks for: their own tests provoke them once for all. */
+/** Codes that any endpoint may answer. They have their own tests. */
 const ofEverything: readonly ErrorCode[] = [
   'request_timeout',
   'headers_too_large',
@@ -98,7 +98,7 @@ function request(row: AnyEndpoint, key?: string, more: Partial<InjectOptions> = 
 const keyFor = ({ auth }: AnyEndpoint, agent: Agent) =>
   auth === 'none' ? undefined : auth === 'admin' ? adminKey : agent.key;
 
-/** How each code that comes with a kind of endpoint is provoked. */
+/** Provokes each code that is common to a kind of endpoint. */
 const general: Partial<Record<ErrorCode, (row: AnyEndpoint) => Promise<Reply>>> = {
   invalid_request: (row) => {
     if (row.body !== undefined) return market.request(request(row, keyFor(row, stranger), { payload: '[]' }));
@@ -134,7 +134,7 @@ const withBadQuery = (row: AnyEndpoint, query: z.ZodObject) =>
     request(row, keyFor(row, stranger), { url: `${pathOf(row)}?${Object.keys(query.shape)[0]}=${'x'.repeat(2_001)}` }),
   );
 
-/** A request that takes nothing can only be refused because it is not valid HTTP. */
+/** An endpoint without parameters and body can refuse only invalid HTTP. */
 async function withoutHost(row: AnyEndpoint): Promise<Reply> {
   const sent = `${row.method} ${pathOf(row)} HTTP/1.1\r\nAccept: application/json\r\nConnection: close\r\n\r\n`;
   return parseReplies(await exchange(port, sent))[0]!;
@@ -174,7 +174,7 @@ const approved = async () => {
   await cast.poster.post(`/v1/tasks/${id}/approve`);
   return id;
 };
-/** An agent that has given up so many tasks that it must pause. */
+/** An agent in cooldown after abandoning five tasks. */
 const paused = async () => {
   const agent = await market.register('paused');
   for (let i = 0; i < 5; i++) await agent.post(`/v1/tasks/${await claimTask(cast.poster, agent)}/abandon`);
@@ -188,7 +188,7 @@ const answered = (agent: () => Agent, times: number) => async () => {
   return agent().post(path, { answer: 'So' });
 };
 
-/** How the codes of an endpoint's own are provoked. */
+/** Provokes each code that is specific to one endpoint. */
 const own: Readonly<Record<string, () => Promise<Reply>>> = {
   'register registration_closed': registerAt(() => closed),
   'register invite_required': registerAt(() => inviting),
@@ -295,11 +295,11 @@ describe('a code that the row of an endpoint lists', () => {
   });
 });
 
-describe('what a row does not list', () => {
+describe('a code, status or header that a row does not list', () => {
   const reply = (status: number, body: object, headers = {}): Reply => ({ status, body, headers, text: '' });
   const asked: InjectOptions = { method: 'POST', url: '/v1/tasks/tk-000000000000/rate?x=1' };
 
-  it('is noticed in any reply', () => {
+  it('is reported for any reply', () => {
     const error = { error: 'x', code: 'insufficient_credits' };
     expect(undocumented(asked, reply(402, error))).toEqual(['402 insufficient_credits']);
     expect(undocumented(asked, reply(400, { error: 'x', code: 'conflict' }))).toEqual(['400 conflict']);
@@ -311,7 +311,7 @@ describe('what a row does not list', () => {
     ]);
   });
 
-  it('is nothing where it lists all', () => {
+  it('is not reported when the row lists everything in the reply', () => {
     expect(undocumented(asked, reply(201, { task_id: 'tk' }, { 'x-task-id': 'tk', 'retry-after': '5' }))).toEqual([]);
     expect(undocumented(asked, reply(409, { error: 'x', code: 'conflict' }))).toEqual([]);
     expect(undocumented({ method: 'DELETE', url: '/v1/me' }, reply(405, {}, { allow: 'GET' }))).toEqual([]);

@@ -41,7 +41,7 @@ describe('null', () => {
     expect(cleared).toMatchObject({ good_at: null, accepts_system_tasks: false, webhook_url: null });
   });
 
-  it('leaves what is left out, in PATCH /v1/me', async () => {
+  it('differs from an omitted field, which PATCH /v1/me leaves unchanged', async () => {
     const to = await examples.updateMe.aim(cast);
     await sendJson(market, to, { good_at: 'this', accepts_system_tasks: true });
     const { body } = await sendJson(market, to, {});

@@ -107,7 +107,7 @@ describe('an empty body', () => {
 interface MainField {
   readonly name: ExampleName;
   readonly field: string;
-  /** Where it is to be seen afterwards. */
+  /** Reads the stored value of the field. */
   readonly read: (reply: Reply['body']) => unknown;
 }
 

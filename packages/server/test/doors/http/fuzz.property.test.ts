@@ -12,13 +12,13 @@ import { testSeed } from '../../support/random.ts';
 import { scale } from '../../support/scale.ts';
 
 /**
- * Bad requests made from the OpenAPI document: each is a good example with something in it that the document does not
- * allow. None may be answered with a 5xx, none may move a credit, each refusal has the one shape.
+ * Bad requests made from the OpenAPI document: each is a valid example with one change that the document does not
+ * allow. No reply may be a 5xx, no request may move a credit, and every refusal has the same shape.
  *
  * `PINCHWORK_TEST_REQUESTS=1000000 npx vitest run fuzz` sends more; `PINCHWORK_TEST_SEED=…` the same ones again.
  */
 const wanted = scale('REQUESTS', { short: 4_000, long: 20_000 });
-/** PostgreSQL takes several times as long a request, so it gets the smaller part. */
+/** PostgreSQL takes several times as long per request, so it gets fewer of them. */
 const share = { SQLite: 0.8, PostgreSQL: 0.2 };
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a document of any shape
@@ -94,7 +94,7 @@ const badField: fc.Arbitrary<Bad> = fc.constantFrom(...withFields).chain((name) 
   );
 });
 
-/** A body that is none. */
+/** A malformed body. */
 const badBody: fc.Arbitrary<Bad> = fc
   .tuple(
     fc.constantFrom(...withBody),
@@ -111,7 +111,7 @@ const badFrontMatter: fc.Arbitrary<Bad> = fc
     fc.constantFrom('a: &x 1\nb: *x', '- a', '!!js/function x', '{', 'a: b: c', '__proto__: x', '"'),
   )
   .map(([name, yaml]) => {
-    // It names a field, so that it is front matter and no text.
+    // It names a field, so that it counts as front matter, not as text.
     const [field] = Object.keys((endpoints[name] as Endpoint).body!.shape);
     return { name, body: `---\n${field}: x\n${yaml}\n---\ntext`, type: 'text/markdown' };
   });
@@ -140,7 +140,7 @@ const badId: fc.Arbitrary<Bad> = fc
 /** Texts that can stand in a header at all. */
 const headerTexts = hostileTexts.filter((text) => /^[\t\x20-\x7e\x80-\xff]*$/.test(text));
 
-/** A header that is odd, and a body that no endpoint takes however it is read. */
+/** An odd header with a body that no endpoint accepts in any format. */
 const badHeader: fc.Arbitrary<Bad> = fc
   .tuple(
     fc.constantFrom(...withBody),
@@ -167,7 +167,7 @@ onBothEngines('a market under bad requests', (engine) => {
     const market = await Market.fresh(engine, { PINCHWORK_INITIAL_CREDITS: '100000' });
     const [poster, worker] = [await market.register('poster'), await market.register('worker')];
     const tasks = [await postTask(poster), await claimTask(poster, worker), await deliverTask(poster, worker)];
-    // Nobody waits for anything.
+    // Long polls end at once.
     market.ctx.watch.close();
     market.ctx.streams.close();
     const balances = async () =>

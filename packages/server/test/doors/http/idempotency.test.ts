@@ -74,7 +74,7 @@ onBothEngines('an idempotency key', (engine: Engine) => {
     });
   });
 
-  it('belongs to the agent who sent it', async () => {
+  it('belongs to the agent that sent it', async () => {
     const key = withKey();
     const replies = [
       await cast.poster.post('/v1/tasks', { need: 'x' }, key),

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => market.close());
 
-/** Words that clients write, and the fields that they mean (contract section 1). */
+/** Wrong names that clients use, and the fields that they mean (contract section 1). */
 const meant = {
   createTask: {
     ...{

@@ -27,7 +27,7 @@ let validate: (schema: Json, value: unknown) => string[];
 beforeAll(async () => {
   market = await Market.open(await sqlite.marketUrl(), { PINCHWORK_PUBLIC_URL: 'https://market.example' });
   cast = await assemble(market);
-  // Nobody waits any more: a request with `wait` is answered at once, and a stream ends.
+  // Ends all waits: a request with `wait` is answered at once, and a stream ends.
   market.ctx.watch.close();
   market.ctx.streams.close();
   document = (await market.request({ method: 'GET', url: '/openapi.json' })).body;
@@ -41,7 +41,7 @@ beforeAll(async () => {
 });
 afterAll(() => market.close());
 
-/** Every operation, with where it stands. */
+/** Every operation with its path and method. */
 const operations = (): [string, string, Json][] =>
   Object.entries<Json>(document.paths).flatMap(([path, item]) =>
     Object.entries<Json>(item).map(([method, operation]): [string, string, Json] => [method, path, operation]),
@@ -148,14 +148,14 @@ describe('the OpenAPI document', () => {
     for (const host of ['my_market:8000', 'market.example.', 'market.example.:8443']) {
       expect((await ask(host)).body.servers[0].url).toBe(`http://${host}`);
     }
-    // Nobody has asked at localhost: what is sure is where the connection ends.
+    // The Host header is invalid, so the document names the address of the connection.
     for (const host of ['evil"example', 'a b', '<script>', 'x'.repeat(300)]) {
       expect((await ask(host)).body.servers[0].url).toBe('http://127.0.0.1:8000');
     }
   });
 });
 
-/** What the path of each endpoint is about, and whose key it takes. */
+/** The path parameters and the key for each endpoint's example. */
 const aims: Partial<Record<EndpointName, () => Promise<{ path: Record<string, string>; key: string }>>> = {};
 const about = (name: EndpointName, key: () => string, path: () => Promise<Record<string, string>>) => {
   aims[name] = async () => ({ key: key(), path: await path() });
@@ -221,7 +221,7 @@ async function sendExample(name: EndpointName, type: string): Promise<Reply> {
   const url = endpoint.path.replace(/:(\w+)/g, (_, parameter: string) => path[parameter]!);
   const operation = document.paths[shown(endpoint.path)][endpoint.method.toLowerCase()];
   const example = operation.requestBody?.content[type].examples[name].value;
-  // The agents of the examples are not those that are here.
+  // The agents of the examples do not exist in this market.
   const payload =
     example === undefined
       ? undefined
@@ -261,7 +261,7 @@ describe('every example of the document does what it promises', () => {
   });
 });
 
-/** A stream promises messages instead of a body: their data must fit, in the example as on the wire. */
+/** A stream has messages instead of a body: their data must fit the schema, in the example and in the reply. */
 async function expectStream(name: EndpointName, operation: Json): Promise<void> {
   const type = 'text/event-stream';
   const { content } = operation.responses[200];

@@ -6,7 +6,7 @@ import { onBothEngines } from '../../support/engines.ts';
 import { adminKey, type Agent, deadWebhook, makeDelivery, Market, postTask } from '../../support/market.ts';
 
 /**
- * The table routes × roles × states, as docs/permissions.md tells it: every cell is tried. A route of the contract that
+ * The table routes × roles × states, as in docs/permissions.md: every cell is tried. A route of the contract that
  * has no cells there fails.
  */
 const page = readFileSync(new URL('../../../../../docs/permissions.md', import.meta.url), 'utf8');
@@ -57,9 +57,9 @@ const isAboutTask = ({ path }: Endpoint) => path.startsWith('/v1/tasks/:id');
 interface Cast {
   readonly market: Market;
   readonly agents: Readonly<Record<Exclude<Role, 'none' | 'wrong key' | 'read alone' | 'admin'>, Agent>>;
-  /** A key of the poster with the scope `read` alone. */
+  /** A key of the poster with only the scope `read`. */
   readonly readAlone: string;
-  /** Who lets the question, the report and the rest be there that a route may be about. */
+  /** Creates the questions, reports and other rows that a route acts on. */
   readonly asker: Agent;
 }
 
@@ -79,7 +79,7 @@ async function assemble(market: Market): Promise<Cast> {
   return { market, agents, asker, readAlone: body.api_key };
 }
 
-/** A task in a state, that the worker has or had a claim on in every one, with a question that nobody has answered. */
+/** A task in a state, with an unanswered question. The worker has or had a claim on it. */
 async function bring({ market, agents: { poster, worker }, asker }: Cast, state: TaskStatus) {
   const id = await postTask(poster);
   const question: string = (await asker.post(`/v1/tasks/${id}/questions`, { question: 'Why?' })).body.id;
@@ -147,7 +147,7 @@ const bodies: Record<EndpointName, object | undefined> = {
   ready: undefined,
 };
 
-/** Makes what a route acts upon, and fills its path in. */
+/** Creates the rows that a route acts on and fills in its path. */
 async function aim(cast: Cast, name: EndpointName, state: TaskStatus | undefined): Promise<string> {
   const { path } = endpoints[name];
   if (state !== undefined) {
@@ -175,7 +175,7 @@ function authorization({ agents, readAlone }: Cast, role: Role): Record<string, 
   return { authorization: `Bearer ${key}` };
 }
 
-/** Sends one request of a route in a role and tells its status. */
+/** Sends one request to a route in a role. @returns its status. */
 async function statusOf(cast: Cast, name: EndpointName, role: Role, url: string): Promise<number> {
   if ((endpoints[name] as Endpoint).isStream) return statusOfStream(cast, role, url);
   const body = bodies[name];
@@ -188,7 +188,7 @@ async function statusOf(cast: Cast, name: EndpointName, role: Role, url: string)
   return status;
 }
 
-/** Of a stream only the beginning is waited for. */
+/** Reads only the status of a stream, then closes it. */
 async function statusOfStream(cast: Cast, role: Role, url: string): Promise<number> {
   const headers = authorization(cast, role);
   const reply = await cast.market.app.inject({ url, headers, payloadAsStream: true });
@@ -196,7 +196,7 @@ async function statusOfStream(cast: Cast, role: Role, url: string): Promise<numb
   return reply.statusCode;
 }
 
-/** Tries all roles upon a route; one that succeeds changes what it acts upon, so the next one gets another. */
+/** Tries a route in all roles. A request that succeeds changes its row, so the next role gets a new one. */
 async function tryRoute(cast: Cast, name: EndpointName, state: TaskStatus | undefined): Promise<Map<Role, number>> {
   const found = new Map<Role, number>();
   let url = await aim(cast, name, state);

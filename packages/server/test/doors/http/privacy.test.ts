@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { type Engine, onBothEngines } from '../../support/engines.ts';
 import { type Agent, claimTask, deliverTask, Market, postTask } from '../../support/market.ts';
 
-/** Each is said in one place, to one reader, and must turn up nowhere else. */
+/** Each text is shown to one reader in one place and must not appear anywhere else. */
 const secrets = {
   context: 'private-context-of-a-claimed-task',
   result: 'private-result',
@@ -16,12 +16,12 @@ const secrets = {
   hook: 'https://hooks.invalid/private-path',
   hookSecret: 'whsec_cHJpdmF0ZS1zZWNyZXQtb2YtYS13ZWJob29r',
 };
-/** A balance that no other number looks like. */
+/** A balance that cannot be mistaken for another number. */
 const balance = 74_319_287;
-/** Names of fields that are nobody else's business. */
+/** Names of private fields. */
 const privateFields = /"?(credits|balance|escrowed|webhook_\w+|api_key|key_hash|trust\w*|score|total_earned)"?:/;
 
-/** An agent about whom there is a lot to know, and what it has to do with others. */
+/** A market in which agents have private data and trade with each other. */
 async function livedIn(engine: Engine) {
   const market = await Market.fresh(engine, { PINCHWORK_INITIAL_CREDITS: '1000' });
   const hooked = { good_at: 'sums', webhook_url: secrets.hook, webhook_secret: secrets.hookSecret };
@@ -45,7 +45,7 @@ async function livedIn(engine: Engine) {
   return { market, poster, worker, stranger, tasks: [claimed, approved, posted] };
 }
 
-/** Every place that needs no key, about everybody and everything that is there. */
+/** Every URL that needs no key, for all agents and tasks. */
 function publicUrls(ids: { agents: readonly Agent[]; tasks: readonly string[] }): string[] {
   const paths = [
     ...Object.values<Endpoint>(endpoints).filter(({ method, auth }) => method === 'GET' && auth === 'none'),
@@ -58,8 +58,8 @@ function publicUrls(ids: { agents: readonly Agent[]; tasks: readonly string[] })
   });
 }
 
-onBothEngines('what is private', (engine) => {
-  it('is in no reply that needs no key, in neither format nor in a header', async () => {
+onBothEngines('private data', (engine) => {
+  it('is in no reply to a request without a key: in neither format and in no header', async () => {
     const { market, poster, worker, stranger, tasks } = await livedIn(engine);
     const left = await market.balanceOf(poster);
     expect(left).toBeGreaterThan(balance);
@@ -80,12 +80,12 @@ onBothEngines('what is private', (engine) => {
     }
   });
 
-  it('is told to no agent whom it does not concern', async () => {
+  it('is shown to no agent that it does not concern', async () => {
     const { market, poster, worker, stranger, tasks } = await livedIn(engine);
     const left = await market.balanceOf(poster);
     const hidden = [...Object.values(secrets), poster.key, worker.key, String(left)];
     const places = Object.values<Endpoint>(endpoints).filter(
-      // A stream has no end; the history holds the same.
+      // A stream does not end; the event history has the same content.
       ({ method, auth, isStream }) => method === 'GET' && auth === 'agent' && !isStream,
     );
     const urls = places.flatMap(({ path }) => tasks.map((id) => path.replace(':id', id)));
@@ -97,7 +97,7 @@ onBothEngines('what is private', (engine) => {
         url,
       ).toEqual([]);
     }
-    // They are there for whom they do concern.
+    // The agents concerned can read them.
     expect((await worker.get(`/v1/tasks/${tasks[0]}`)).text).toContain(secrets.remark);
     expect((await worker.get(`/v1/tasks/${tasks[0]}/messages`)).text).toContain(secrets.message);
     expect((await poster.get('/v1/me')).text).toContain(secrets.hook);

@@ -46,7 +46,7 @@ onBothEngines('queries', (engine) => {
     );
 
     const unknown = list('x=1&x=2 toString=1&toString=2 __proto__=1&__proto__=2 constructor=1&constructor=2 =&= &&& %');
-    it.each(unknown)('ignores what it does not know: %s', async (query) => {
+    it.each(unknown)('ignores unknown parameters: %s', async (query) => {
       expect((await read(query)).status).toBe(200);
     });
 
@@ -114,7 +114,7 @@ onBothEngines('queries', (engine) => {
     ['/v1/me/credits', '/v1/tasks/mine'],
     ['/v1/tasks/mine', '/v1/me/credits'],
     ['/v1/tasks/mine', '/v1/tasks/available'],
-  ])('a cursor of %s is none of %s', async (from, to) => {
+  ])('a cursor of %s is refused by %s', async (from, to) => {
     const { next_cursor: cursor } = (await poster.get(`${from}?limit=1`)).body;
     expect(expectError(await poster.get(`${to}?cursor=${cursor}`), 400)).toBe('cursor: is not a cursor of this list');
   });

@@ -19,7 +19,7 @@ afterAll(() => market.close());
 type Method = 'GET' | 'POST' | 'PATCH';
 
 /**
- * Asks for the same reply in both formats, which a repeated idempotency key makes possible for changes too, and checks
+ * Reads the same reply in both formats (changes are repeated with their idempotency key) and checks
  * that they say the same, to readers of YAML 1.2 and 1.1.
  *
  * @returns the reply's object.
@@ -50,14 +50,14 @@ async function inBothFormats(key: string, method: Method, url: string, body?: ob
 
 describe('every reply says the same in Markdown and in JSON', () => {
   it.each(hostileTexts)('with %j in every text', async (text) => {
-    // A name must not hold marks that turn its direction.
+    // A name must not contain marks that change the text direction.
     const name = text.replaceAll('\u202e', '');
     const agent = await market.register(name === '' ? 'agent' : name, { good_at: text });
     const read = (path: string) => inBothFormats(agent.key, 'GET', path);
     expect(await read('/v1/me')).toMatchObject({ name: name === '' ? 'agent' : name, good_at: text });
 
     const task = `/v1/tasks/${await postTask(agent, { need: text, context: text })}`;
-    // Whoever says the same of itself has a head start.
+    // Waits out the head start of agents whose `good_at` fits the task.
     market.clock.advance(3 * minuteMs);
     const board = await inBothFormats(worker.key, 'GET', '/v1/tasks/available');
     expect(board.tasks).toMatchObject([{ need: text, context: text }]);
@@ -126,7 +126,7 @@ describe('every reply says the same in Markdown and in JSON', () => {
   });
 });
 
-/** What YAML gives a meaning to, here or there. */
+/** Characters that have a meaning in YAML. */
 const special = Array.from('\n\r\t -:#"\'\\{}[]|>&*!%@`,?~01eE+._\u0085\u2028\ufeffaé😀');
 
 /** Any text that can be stored: well-formed, without NUL; special ones more often than by chance. */
@@ -211,7 +211,7 @@ describe('any reply', () => {
 });
 
 onBothEngines('a text', (engine) => {
-  it('comes out of the database as it went in', async () => {
+  it('is read from the database exactly as it was stored', async () => {
     const own = await Market.fresh(engine);
     const poster = await own.register();
     await own.admin.post('/v1/admin/credits/grant', { agent_id: poster.id, amount: 1_000 });

@@ -14,7 +14,7 @@ let market: Market;
 beforeAll(async () => {
   market = await Market.open(await sqlite.marketUrl(), { PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true' });
   cast = await assemble(market);
-  // Nobody waits any more: a request with `wait` is answered at once.
+  // Ends all waits: a request with `wait` is answered at once.
   market.ctx.watch.close();
 });
 afterAll(() => market.close());

@@ -9,7 +9,7 @@ import { sendReply } from '../../../src/doors/http/reply.ts';
 import type { Reply } from '../../support/market.ts';
 import { exchange, parseReplies } from '../../support/sockets.ts';
 
-/** More than the system takes by itself for a client that does not read. */
+/** More than the operating system buffers for a client that does not read. */
 const large = 'x'.repeat(12 * 1024 * 1024);
 const largeBytes = large.length;
 
@@ -23,7 +23,7 @@ const line = () => 'A reply.';
 /** A server that answers `/large` with 12 MiB, `/small` with a few bytes, and `/poll` when it is told to. */
 class Server {
   readonly #app: FastifyInstance;
-  /** Has the last poll answered. */
+  /** Answers the last poll. */
   endPoll = (): void => undefined;
 
   private constructor(bounds: OutputBounds) {
@@ -69,7 +69,7 @@ class Server {
     socket.on('error', () => undefined);
     opened.push(() => socket.destroy());
     const [peer] = (await accepted) as [Socket];
-    // At once: behind a reply that nobody takes, the server reads no further.
+    // Sends all lines at once: the server stops reading a connection whose reply is not read.
     socket.write(lines.map((line) => request(line)).join(''));
     await until(() => peer.writableLength > 0);
     return { socket, peer };
@@ -87,10 +87,10 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   }
 }
 
-describe('large replies that nobody takes', () => {
+describe('large replies that are not read', () => {
   const bounds = { mostBytes: 2.5 * largeBytes };
 
-  it('have further reads refused, with nothing in the refusal of what was read', async () => {
+  it('make the server refuse further reads, and the refusal contains nothing of the data', async () => {
     const server = await Server.open(bounds);
     const stalled = [await server.stall('GET /large'), await server.stall('GET /large')];
     const refused = await server.ask('GET /large');

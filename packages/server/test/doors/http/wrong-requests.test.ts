@@ -5,7 +5,7 @@ import { expectError } from '../../support/errors.ts';
 import { type Agent, claimTask, deliverTask, Market, postTask } from '../../support/market.ts';
 
 /**
- * What new clients get wrong, one row each: the request, the status, the code, and what the hint or the error must
+ * Mistakes of new clients, one row each: the request, the status, the code, and what the hint or the error must
  * name, so that the next request can be right (contract section 1, "Errors").
  */
 

@@ -35,7 +35,7 @@ afterAll(async () => {
   await market.close();
 });
 
-/** Opens a page and notes all that it does which a page of ours must not. */
+/** Opens a page and records everything forbidden that it does. */
 async function open(
   path: string,
   options: Parameters<Browser['newPage']>[0] = {},

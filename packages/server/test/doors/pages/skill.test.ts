@@ -16,7 +16,7 @@ const slugs =
   'security quick-start content-formats sync-mode response-headers endpoints pickup-response browse-response task-matching personalized-browsing credits task-lifecycle ratings reporting task-deadlines mid-task-messaging sse-events webhooks trust abuse-prevention admin-api agent-capabilities infra-agents baseline-matcher graceful-degradation delivery-evidence openapi your-tasks input-limits error-format rejection-reasons rejection-grace-period task-questions earnings-dashboard search agent-discovery per-tag-reputation batch-pickup capabilities content-visibility terms heartbeat tips'.split(
     ' ',
   );
-/** Their subjects are not there yet. */
+/** Sections whose features do not exist yet. */
 const absent = ['cli'];
 
 /** The names of all fields that a JSON schema has, at any depth. */

@@ -9,7 +9,7 @@ import { sqlite } from '../../support/engines.ts';
 import { startServer } from '../../support/process.ts';
 import { Receiver } from '../../support/receiver.ts';
 
-/** Made as the guide says, and any other text. */
+/** Secrets: one made as the guide says, and one arbitrary text. */
 const secrets = [
   execFileSync('sh', ['-c', `echo "whsec_$(openssl rand -base64 32)"`], { encoding: 'utf8' }).trim(),
   'a long random text',
@@ -22,7 +22,7 @@ interface Sent {
   readonly body: string;
 }
 
-/** Runs a check from the guide upon deliveries, in its own language, and answers with what it says of each. */
+/** Runs a check from the guide in its language. @returns its verdict on each delivery. */
 type Check = (code: string, sent: readonly Sent[]) => Promise<boolean[]>;
 
 async function run(command: string, files: Readonly<Record<string, string>>, main: string): Promise<boolean[]> {
@@ -55,7 +55,7 @@ print(json.dumps([is_genuine(each["secret"], each["headers"], each["body"].encod
   return run('python3', { 'check.py': code, 'main.py': caller, 'sent.json': JSON.stringify(sent) }, 'main.py');
 };
 
-/** Nobody needs Python for Pinchwork or its tests. Where it is, the guide's Python is tried too. */
+/** Python is optional for the tests. Where it is installed, the guide's Python code is tried too. */
 function hasPython(): boolean {
   try {
     execFileSync('python3', ['--version'], { stdio: 'ignore' });
