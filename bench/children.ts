@@ -3,20 +3,20 @@ import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import type { Cleanup } from './cleanup.ts';
 
-/** How long a child may take to listen, and to end when it is told to. */
+/** How long a child may take to start listening, and to end after the signal. */
 const startTimeoutMs = 20_000;
 const stopTimeoutMs = 12_000;
 
 export interface Child {
-  /** Where it listens, as it said itself. */
+  /** The URL that it printed when it started to listen. */
   readonly url: URL;
-  /** From the spawn until it said that it listens. */
+  /** The time from the spawn until it printed that it listens. */
   readonly startMs: number;
   /** Its resident memory in bytes. */
   memory(): number;
-  /** Processor time that it has taken so far, all threads, in milliseconds; undefined where there is no /proc. */
+  /** CPU time of all its threads so far, in milliseconds; undefined on systems without /proc. */
   cpuMs(): number | undefined;
-  /** What it wrote to stderr. */
+  /** Its output on stderr. */
   complaints(): string;
   /** Ends it and waits until it has gone. */
   stop(): Promise<void>;
@@ -30,9 +30,9 @@ interface ChildOptions {
 }
 
 /**
- * Starts a server in a process of its own and waits until it prints `listens on <url>`.
+ * Starts a server in a child process and waits until it prints `listens on <url>`.
  *
- * @throws Error with what it wrote to stderr when it ends before that.
+ * @throws Error with its stderr output when it ends before that.
  */
 export async function startChild({ script, env, nodeOptions = [] }: ChildOptions, cleanup: Cleanup): Promise<Child> {
   const startedAt = performance.now();
@@ -43,7 +43,7 @@ export async function startChild({ script, env, nodeOptions = [] }: ChildOptions
   let said = '';
   let complaints = '';
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  // A last resort that works without the loop; ordinarily `stop` has done it by then.
+  // A last resort that works without the event loop; normally `stop` has ended it by then.
   const killNow = () => child.kill('SIGKILL');
   process.once('exit', killNow);
   const stop = cleanup.add(async () => {
@@ -84,7 +84,7 @@ export async function startChild({ script, env, nodeOptions = [] }: ChildOptions
   };
 }
 
-/** The environment without what would configure the child in ways that this run does not know of. */
+/** The environment without variables that would configure the child. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
   const foreign = (name: string) => name.startsWith('PINCHWORK_') || name.startsWith('PG') || name === 'NODE_OPTIONS';
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign(name)));
@@ -98,7 +98,7 @@ function residentBytes(pid: number): number {
   return Number(kibibytes) * 1024;
 }
 
-/** The unit of the times in `/proc`: the kernel's interface fixes it at 100 a second. */
+/** The unit of the times in `/proc`: always 100 ticks a second. */
 const tickMs = 10;
 
 function cpuMs(pid: number): number | undefined {
@@ -106,10 +106,10 @@ function cpuMs(pid: number): number | undefined {
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   } catch {
-    // Another system, or the process has just gone: whoever waits for its replies hears of that.
+    // A system without /proc, or the process has just ended; its clients then see the error.
     return undefined;
   }
-  // The second field is the program's name and may hold anything; the numbers follow its closing bracket.
+  // The second field is the program's name, which may contain spaces and brackets; the numbers follow its last bracket.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [user, system] = [fields[11], fields[12]];
   return (Number(user) + Number(system)) * tickMs;

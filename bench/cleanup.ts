@@ -1,19 +1,19 @@
 type Dispose = () => void | Promise<void>;
 
-/** What has to be ended or deleted, whatever happens: child processes, PostgreSQL, folders. */
+/** Everything that must be ended or deleted at exit: child processes, PostgreSQL, folders. */
 export class Cleanup {
   readonly #disposers = new Set<Dispose>();
   #interrupted = false;
 
-  /** Whether a signal has come: then what fails now fails because its children are going. */
+  /** Whether a signal has arrived. Later failures are then expected, because the children are ending. */
   get interrupted(): boolean {
     return this.#interrupted;
   }
 
   /**
-   * Keeps `dispose` until it is wanted.
+   * Registers `dispose`, to be called at the end.
    *
-   * @returns the same as a function that works once: for ending something before the whole is over.
+   * @returns a function that calls it earlier. It is called only once.
    */
   add(dispose: Dispose): () => Promise<void> {
     let ended: Promise<void> | undefined;
@@ -25,7 +25,7 @@ export class Cleanup {
     return once;
   }
 
-  /** Ends everything, the latest first: what was built on something else goes before it. */
+  /** Ends everything in reverse order of registration, because later resources depend on earlier ones. */
   async run(): Promise<void> {
     const failures: unknown[] = [];
     for (const dispose of [...this.#disposers].reverse()) {
@@ -39,8 +39,8 @@ export class Cleanup {
   }
 
   /**
-   * Ends everything when a signal comes, then the process. All at once: Ctrl-C in a terminal goes to the children too,
-   * and PostgreSQL can be waited for only while it has not gone by itself.
+   * On a signal, ends everything and then the process. Ends all resources at once: Ctrl-C in a terminal signals the
+   * children too, and waiting for PostgreSQL fails after it has exited.
    */
   onSignals(): void {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -54,7 +54,9 @@ export class Cleanup {
   }
 }
 
-/** Runs a program of these. What goes wrong is told in a sentence, and what it has started ends in any case. */
+/**
+ * Runs a benchmark program. Prints an error as one sentence, and always ends the processes that the program started.
+ */
 export async function runWithCleanup(program: (cleanup: Cleanup) => Promise<void>): Promise<void> {
   const cleanup = new Cleanup();
   cleanup.onSignals();

@@ -7,17 +7,17 @@ import type { EngineName } from './options.ts';
 import type { Program } from './sides.ts';
 
 export interface Engine {
-  /** With version and what makes a commit durable. */
+  /** The name, with the version and the durability settings. */
   readonly title: string;
-  /** The programs written by hand that the server is measured beside, each with a few words for the report. */
+  /** The hand-written programs that the server is compared with, each with a short description for the report. */
   readonly floors: readonly (Program & { readonly title: string })[];
-  /** What the server is to reach of them. */
+  /** The server's targets relative to them. */
   readonly wanted: readonly Wanted[];
-  /** A database of its own for each child: a value for `PINCHWORK_DATABASE_URL`. */
+  /** Creates a database for one child: a value for `PINCHWORK_DATABASE_URL`. */
   freshUrl(): Promise<string>;
 }
 
-/** The part of another program's figure that the server is to reach, by CPU a lifecycle or by lifecycles/s. */
+/** The fraction of another program's figure that the server should reach, in CPU per lifecycle or in lifecycles/s. */
 interface Wanted {
   readonly of: Program['name'];
   readonly by: 'cpu' | 'rate';
@@ -26,7 +26,7 @@ interface Wanted {
 
 const floorScript = (name: string) => join(import.meta.dirname, 'floor', name);
 
-/** @param folder where SQLite's files go. */
+/** @param folder the folder for SQLite's files. */
 export async function openEngine(name: EngineName, folder: string, cleanup: Cleanup): Promise<Engine> {
   return name === 'sqlite' ? sqlite(folder) : postgres(cleanup);
 }
@@ -58,10 +58,10 @@ function sqlite(folder: string): Engine {
   };
 }
 
-/** A PostgreSQL of the run's own, with the settings that it comes with: each commit waits for the disk. */
+/** A PostgreSQL server only for this run, with default settings: each commit waits for the disk. */
 async function postgres(cleanup: Cleanup): Promise<Engine> {
   const starting = startPostgres({ durable: true });
-  // Before it is there: a signal may come while it starts. If it does not start, there is nothing to stop.
+  // Registered before the start, because a signal may arrive during it. If the start fails, there is nothing to stop.
   cleanup.add(() => starting.then((server) => server.stop()).catch(() => undefined));
   const server = await starting;
   const client = new pg.Client(server.adminUrl);

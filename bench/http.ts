@@ -9,8 +9,8 @@ export interface Reply {
 /**
  * A keep-alive HTTP/1.1 connection with one request under way at a time.
  *
- * It reads only what both sides send, a status and a body of a stated length, because it shares the machine with what
- * it measures: every microsecond here comes off both sides' figures and pulls the ratio towards 100 %.
+ * It parses only what both sides send: a status and a body with `Content-Length`. It shares the machine with the
+ * programs that it measures, so every microsecond here lowers both figures and moves their ratio towards 100 %.
  */
 export class Connection {
   readonly #socket: Socket;
@@ -86,7 +86,7 @@ export const getRequest = (host: string, key: string | undefined, path: string) 
   `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nAccept: application/json\r\n` +
   `${key === undefined ? '' : `Authorization: Bearer ${key}\r\n`}\r\n`;
 
-/** A POST of JSON, or of nothing, as it goes over the wire; without its path, which comes between the two parts. */
+/** A POST with a JSON body or none, as it goes over the wire, in two parts: before and after the path. */
 export function postTemplate(host: string, key: string | undefined, body?: object) {
   const text = body === undefined ? '' : JSON.stringify(body);
   const rest =
@@ -97,7 +97,7 @@ export function postTemplate(host: string, key: string | undefined, body?: objec
   return (path: string) => `POST ${path}${rest}`;
 }
 
-/** @throws Error when a reply has another status than one of these. */
+/** @throws Error when a reply has none of these statuses. */
 export function expectStatus<R extends Reply>(reply: R, ...statuses: number[]): R {
   if (!statuses.includes(reply.status)) throw new Error(`The server answered ${reply.status}: ${reply.body}`);
   return reply;

@@ -9,7 +9,7 @@ const workers = 16;
 /** Credits granted to each poster: enough for days. */
 const grant = 1_000_000_000;
 
-/** Texts of the size that agents send each other; two tags; a charge below the price, so that all of the ledger moves. */
+/** Texts of a typical size; two tags; a charge below the price, so that an approval uses every kind of ledger entry. */
 const task = {
   need: 'Summarise the three newest papers on retrieval-augmented generation in five sentences each, with their links.',
   context:
@@ -39,7 +39,7 @@ export interface Lane {
 /**
  * Registers the agents and pairs them, so that each poster meets several workers.
  *
- * @param adminKey for granting credits, where registration does not give enough.
+ * @param adminKey to grant credits, when the signup bonus is too small.
  */
 export async function prepareLanes(url: URL, count: number, adminKey?: string): Promise<Lane[]> {
   const { host } = url;
@@ -75,7 +75,7 @@ export async function prepareLanes(url: URL, count: number, adminKey?: string): 
   });
 }
 
-/** Sends one request of a lifecycle and answers its body's text. */
+/** Sends one request of a lifecycle. Returns the text of the reply's body. */
 type Send = (verb: Verb, request: string) => Promise<Reply>;
 
 /**

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from './http.ts';
 import { type Lane, runLifecycle, type Verb, verbs } from './lifecycle.ts';
 
-/** Load before the window opens: the lanes all begin with a create, and drift apart in this time. */
+/** Load before the window opens: all lanes begin with a create, and become unsynchronised in this time. */
 const rampMs = 500;
 
 export interface Measured {
@@ -11,9 +11,9 @@ export interface Measured {
   readonly perSecond: number;
   /** Milliseconds from sending a request to having its whole reply, for each request that ended in the window. */
   readonly latencies: Readonly<Record<Verb, readonly number[]>>;
-  /** Processor time that the measured processes took for one lifecycle; undefined where the system does not tell. */
+  /** CPU time of the measured processes per lifecycle; undefined on systems without /proc. */
   readonly cpuMs: number | undefined;
-  /** The part of one core that this process took for making the load. Near 1 it is the bottleneck itself. */
+  /** The fraction of one core that the load generator used. Near 1, it is the bottleneck. */
   readonly generatorLoad: number;
 }
 
@@ -26,10 +26,10 @@ interface Target {
 
 /**
  * Keeps each lane busy with whole lifecycles, for `seconds` after a short ramp. Counts the lifecycles that ended within
- * the window. A lane has a connection to each of the targets and sends one request after the other, each to the next
- * target: so every task goes through all of them, as behind a load balancer.
+ * the window. A lane has a connection to each target and sends its requests one after the other, each to the next
+ * target, so that every task passes through all of them, as behind a load balancer.
  *
- * The connections are opened anew: an idle one might have been closed since the last round.
+ * Opens new connections: idle ones may have been closed since the last round.
  *
  * @throws Error when a request fails; the load stops at once.
  */

@@ -6,7 +6,7 @@ import { median } from './figures.ts';
 
 const syncs = 100;
 
-/** What the figures depend on besides the programs. */
+/** The properties of the machine that affect the figures. */
 export function describeMachine(folder: string): string {
   const model = cpus()[0]?.model.trim() ?? 'unknown CPU';
   const load = loadavg()[0]!.toFixed(1);
@@ -16,7 +16,7 @@ export function describeMachine(folder: string): string {
   );
 }
 
-/** How long the disk takes to make a page durable. Near zero means a disk in memory: then commits cost nothing. */
+/** How long the disk takes to make a page durable. Near zero means a disk in memory, on which commits cost nothing. */
 function syncMs(folder: string): number {
   const file = openSync(join(folder, 'fsync'), 'w');
   const page = Buffer.alloc(4_096, 1);

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 const engineNames = ['sqlite', 'postgres'] as const;
 export type EngineName = (typeof engineNames)[number];
 
-/** Each takes 17 connections to a PostgreSQL that has 200, and floor and servers are up at the same time. */
+/** Each takes 17 of PostgreSQL's 200 connections, and floor and servers run at the same time. */
 const mostNodes = 5;
 
 export interface Options {
@@ -17,7 +17,7 @@ export interface Options {
   readonly nodes: readonly number[];
   /** A folder with another copy of the project, whose server is measured as well. */
   readonly before: string | undefined;
-  /** Whether the servers and floors write CPU profiles. Their figures suffer, the ratio less so. */
+  /** Whether the servers and floors write CPU profiles. This lowers the figures, and affects the ratio less. */
   readonly profile: boolean;
 }
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { table } from './report.ts';
 import type { Program } from './sides.ts';
 
-/** What a `.cpuprofile` holds, as far as it is read here. */
+/** The parts of a `.cpuprofile` that are read here. */
 interface CpuProfile {
   readonly nodes: readonly {
     readonly callFrame: { readonly functionName: string; readonly url: string };
@@ -22,12 +22,12 @@ interface Frame {
 
 const ours = /\/(packages\/(server|sdk)|bench)\//;
 
-/** V8 counts a native add-on's time as its caller's, so the calls into SQLite are told by the line they stand on. */
+/** V8 counts a native add-on's time as its caller's, so calls into SQLite are recognised by their source line. */
 const commit = /(begin|commit|savepoint|keep|release)\.run\(/;
 const statement = /\.(get|run|all)\(/;
 const sqliteFile = /\/(db\/sqlite|floor\/sqlite|floor\/leanest|floor\/group-commit)\.ts$/;
 
-/** The first that fits counts. */
+/** The first match counts. */
 const groups: readonly [string, (frame: Frame) => boolean][] = [
   ['garbage collection', ({ name }) => name === '(garbage collector)'],
   ['SQLite: begin, savepoint, commit', ({ url, line }) => sqliteFile.test(url) && commit.test(line)],
@@ -44,7 +44,7 @@ const groups: readonly [string, (frame: Frame) => boolean][] = [
   ['V8, system calls, compiling', () => true],
 ];
 
-/** Where the programs' time went while they had work, warm-up included; and where the whole profiles lie. */
+/** How the programs spent their busy time, including the warm-up, and the paths of the full profiles. */
 export function profileReport(folder: string, programs: readonly Program[]): string {
   const names = programs.map(({ name }) => name);
   const shares = names.map((name) => sharesOf(folder, name));

@@ -13,7 +13,7 @@ const targets = { startMs: 1_000, idleMiB: 150 };
 
 const mebibyte = 1024 * 1024;
 
-/** What the programs did with a number of processes each. */
+/** The results of the programs for one number of processes. */
 interface Run {
   readonly nodes: number;
   readonly rounds: readonly Round[];
@@ -47,7 +47,7 @@ export function report(engine: Engine, { nodes, rounds }: Run, { startMs, idleBy
   ].join('\n');
 }
 
-/** What several processes on one database get done, beside one another. */
+/** The throughput of several processes on one database, by their number. */
 export function nodesReport(engine: Engine, runs: readonly Run[]): string {
   const [first] = runs;
   const wanted = engine.wanted.find((each) => each.of === 'floor')!;
@@ -74,8 +74,8 @@ export function nodesReport(engine: Engine, runs: readonly Run[]): string {
 
 const perSecond = (measured: Measured) => measured.perSecond;
 /**
- * Processor time that one lifecycle costs the processes (not PostgreSQL): steadier than the rates where other programs
- * share the processors.
+ * CPU time of the processes (without PostgreSQL) per lifecycle. It varies less than the rates when other programs share
+ * the CPU.
  */
 const cpuMs = (measured: Measured) => measured.cpuMs ?? Number.NaN;
 
@@ -85,7 +85,7 @@ const medianOf = (rounds: readonly Round[], name: Name, figure: (measured: Measu
 const namesOf = (rounds: readonly Round[]): Name[] => programOrder.filter((name) => rounds[0]!.has(name));
 const programOrder: readonly Name[] = ['leanest', 'floor', 'before', 'server'];
 
-/** One figure of each program in each round, and the medians; with how busy the load's own process was. */
+/** One figure of each program in each round, the medians, and the CPU use of the load generator. */
 function roundRows(
   title: string,
   rounds: readonly Round[],
@@ -104,7 +104,7 @@ function roundRows(
   ];
 }
 
-/** The server beside each other program: above 100 % it is the better one. */
+/** The server compared with each other program: above 100 % the server is better. */
 function ratioRows(engine: Engine, rounds: readonly Round[]): string[][] {
   const others = namesOf(rounds).filter((name) => name !== 'server');
   const rows = (['cpu', 'rate'] as const).flatMap((by) =>

@@ -4,17 +4,17 @@ import { type Measured, measure } from './load.ts';
 import type { Options } from './options.ts';
 import { openSide, programsOf, type Program, type Side } from './sides.ts';
 
-/** What each program did in one round, by its name. */
+/** The results of one round, by program name. */
 export type Round = ReadonlyMap<Program['name'], Measured>;
 
 /**
- * Measures the programs in turn, so that a slow spell of the machine falls on all of them; every second round in the
- * opposite order.
+ * Measures the programs in turn, so that a slow phase of the machine affects all of them. Every second round runs in
+ * reverse order.
  *
- * Each program has its processes and one database for all rounds: they are new before the warm-up, and the database
- * grows with what the program itself gets done. While one is measured the others are idle.
+ * Each program keeps its processes and its database for all rounds. They are new before the warm-up, and the database
+ * grows with the program's own work. While one program is measured, the others are idle.
  *
- * @param nodes how many processes each program has. @throws Error with what they complained about when a request fails.
+ * @param nodes how many processes each program has. @throws Error with their stderr output when a request fails.
  */
 export async function measureRounds(
   engine: Engine,

@@ -8,7 +8,7 @@ import type { Options } from './options.ts';
 
 /** A program that is measured. */
 export interface Program {
-  /** What the report calls it. */
+  /** Its name in the report. */
   readonly name: 'server' | 'before' | 'floor' | 'leanest';
   readonly script: string;
 }
@@ -24,17 +24,17 @@ interface SideOptions {
   readonly connections: number;
   /** How many processes it has. */
   readonly nodes: number;
-  /** Where the child writes its CPU profile when it ends; none without. */
+  /** The path to which the child writes its CPU profile when it ends. Undefined: no profile. */
   readonly profileFolder?: string | undefined;
 }
 
 const mainScript = 'packages/server/src/main.ts';
 const serverScript = join(import.meta.dirname, '..', mainScript);
 const adminKey = 'admin-key-of-the-benchmark';
-/** Load before the first round: until V8 has compiled what is hot. */
+/** Load before the first round, until V8 has compiled the hot code. */
 const warmUpSeconds = 4;
 
-/** The server as an operator runs it: only the rate limits are off, and there is an admin key to grant credits with. */
+/** The server with default settings, except that rate limits are off and an admin key is set for granting credits. */
 const serverEnv = {
   PINCHWORK_HOST: '127.0.0.1',
   PINCHWORK_PORT: '0',
@@ -48,7 +48,7 @@ const serverEnv = {
   ),
 };
 
-/** What a run on an engine compares, the server last. */
+/** The programs that a run on an engine compares, the server last. */
 export function programsOf(engine: Engine, { before }: Pick<Options, 'before'>): Program[] {
   return [
     ...engine.floors,
@@ -61,7 +61,7 @@ export async function startServer(engine: Engine, cleanup: Cleanup, nodeOptions:
   return startServerOn(await engine.freshUrl(), cleanup, {}, nodeOptions);
 }
 
-/** Starts a server on a database that others may use too. @param settings besides those of every server here. */
+/** Starts a server on a database that may be shared. @param settings in addition to those of every server here. */
 export function startServerOn(
   databaseUrl: string,
   cleanup: Cleanup,

@@ -5,11 +5,13 @@ import { median } from './figures.ts';
 import { startServer } from './sides.ts';
 
 const starts = 5;
-/** By then the start's garbage has been collected, as far as it will be. */
+/** After this time V8 has collected most garbage of the start. */
 const settleMs = 3_000;
 
 export interface Startup {
-  /** From the spawn until the server says that it listens: the median of five starts on a new database each. */
+  /**
+   * The time from the spawn until the server prints that it listens: the median of five starts, each on a new database.
+   */
   readonly startMs: number;
   /** Resident memory after a start and a few seconds without requests. */
   readonly idleBytes: number;

@@ -15,8 +15,8 @@ import { startServerOn } from './sides.ts';
 import { deliveryRow, measureDeliveries } from './wake-ups.ts';
 
 /**
- * What it costs to be listened to: memory of idle event streams, and how long a delivery takes to reach who waits for it,
- * on one server and between two.
+ * The cost of event streams: the memory of idle ones, and how long a delivery takes to reach a waiting poster, on one
+ * server and between two.
  */
 const usage = `npm run bench:streams -- [options]
 
@@ -30,7 +30,7 @@ const streamsPerAgent = 10;
 /** Descriptors that a process needs besides those of the streams. */
 const spareDescriptors = 200;
 const connecting = 50;
-/** By then the garbage of the connecting has been collected, as far as it will be. */
+/** After this time V8 has collected most garbage of the connecting. */
 const settleMs = 5_000;
 
 async function main(streams: number, deliveries: number, cleanup: Cleanup): Promise<void> {
@@ -69,7 +69,7 @@ async function main(streams: number, deliveries: number, cleanup: Cleanup): Prom
   );
 }
 
-/** Opens streams and lets them be. */
+/** Opens streams and keeps them idle. */
 async function measureMemory(server: Child, wanted: number): Promise<string[]> {
   const streams = Math.min(wanted, descriptors() - spareDescriptors);
   if (streams < wanted) console.log(`Only ${streams} streams: this process may have no more files open (ulimit -n).\n`);
@@ -94,7 +94,7 @@ async function measureMemory(server: Child, wanted: number): Promise<string[]> {
   ];
 }
 
-/** How many files this process may have open; on other systems than Linux it finds out the hard way. */
+/** How many files this process may open. Systems other than Linux count as unlimited, and opening too many fails. */
 function descriptors(): number {
   if (process.platform !== 'linux') return Number.MAX_SAFE_INTEGER;
   const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
@@ -112,7 +112,7 @@ async function register(url: URL, count: number): Promise<string[]> {
   return keys;
 }
 
-/** @returns what closes it, once its headers are here. */
+/** Resolves when the headers have arrived. @returns a function that closes the stream. */
 function openStream({ host, hostname, port }: URL, key: string): Promise<() => void> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: hostname, port: Number(port) });

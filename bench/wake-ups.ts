@@ -4,20 +4,20 @@ import { percentile } from './figures.ts';
 import { Connection, expectStatus, fieldsOf, getRequest, postTemplate, taskIdOf } from './http.ts';
 import { verdict } from './report.ts';
 
-/** How long it took until deliveries were answered, and until they were heard of: milliseconds, ascending. */
+/** How long it took until deliveries were answered, and until the poster received them: milliseconds, ascending. */
 interface Deliveries {
   readonly deliver: readonly number[];
   readonly wait: readonly number[];
   readonly stream: readonly number[];
 }
 
-/** Deliveries before those that count: until V8 has compiled what is hot. */
+/** Warm-up deliveries that are not counted, until V8 has compiled the hot code. */
 const warmUp = 50;
 
 /**
- * One delivery after the other, each of a task that its poster waits for in both ways.
+ * Makes one delivery after the other. The poster of each task waits for it in both ways.
  *
- * @param workAt the server that is worked at. @param listenAt the one that the poster listens to.
+ * @param workAt the worker's server. @param listenAt the poster's server.
  */
 export async function measureDeliveries(workAt: URL, listenAt: URL, count: number): Promise<Deliveries> {
   const [work, listen] = [await Connection.open(workAt), await Connection.open(listenAt)];
@@ -42,7 +42,7 @@ export async function measureDeliveries(workAt: URL, listenAt: URL, count: numbe
         throw new Error(`The wait was answered ${reply.body}`);
       return performance.now();
     });
-    // So that the wait is there: it has no other way to say so.
+    // Gives the long poll time to arrive, because nothing reports that it has.
     await new Promise((resolve) => setTimeout(resolve, 20));
     const start = performance.now();
     const answered = work.send(deliver(`/v1/tasks/${id}/deliver`)).then((reply) => {
@@ -60,7 +60,7 @@ export async function measureDeliveries(workAt: URL, listenAt: URL, count: numbe
   return { deliver: sorted(times.deliver), wait: sorted(times.wait), stream: sorted(times.stream) };
 }
 
-/** A row of the table: how long it took until the delivery was answered, and until it was heard of. */
+/** A row of the table: how long it took until the delivery was answered, and until the poster received it. */
 export function deliveryRow(what: string, targetMs: number, deliver: readonly number[], heard: readonly number[]) {
   const ms = (sorted: readonly number[], share: number) => percentile(sorted, share).toFixed(1);
   return [
@@ -71,7 +71,7 @@ export function deliveryRow(what: string, targetMs: number, deliver: readonly nu
   ];
 }
 
-/** An event stream of which one event is waited for at a time. */
+/** An event stream on which the reader waits for one event at a time. */
 class Stream {
   readonly #socket: ReturnType<typeof connect>;
   #text = '';
@@ -97,7 +97,7 @@ class Stream {
     });
   }
 
-  /** When the event about a task is here. */
+  /** Resolves when the event about a task has arrived. */
   next(type: string, taskId: string): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#waiting = { text: `"type":"${type}","task_id":"${taskId}"`, resolve, reject };

@@ -26,7 +26,7 @@ const number = (value: number) => value.toLocaleString('en-US');
 const callers = { none: 'anyone', agent: 'agent', admin: 'admin' } as const;
 const paging = ['limit', 'offset', 'cursor'];
 
-/** What a value of a field may be: its bounds, or its words. */
+/** The allowed values of a field: its bounds, or its words. */
 function bounds({ anyOf, enum: words, minLength, maxLength, minimum, maximum, maxItems, items }: Schema): string {
   if (anyOf !== undefined) {
     // A list may also be written as one text with commas; the bounds of the list are the rule.
@@ -57,7 +57,7 @@ function fields(schema: z.ZodObject | undefined, mark: (name: string) => string)
   return isPaged ? [...named, 'paging'] : named;
 }
 
-/** What a success holds: its fields, or the name of its object where they are many. */
+/** The content of a success: its fields, or the name of its object when there are many fields. */
 function holds(reply: z.ZodType): string {
   const names = Object.keys((reply as z.ZodObject).shape);
   return names.length > 6 ? componentName(reply) : code(names.join(', '));

@@ -28,7 +28,7 @@ interface Import {
   readonly to: string;
 }
 
-/** A folder's files and folders, from those that nothing in it imports down, and what each of them imports. */
+/** A folder's files and folders, importers first, and the imports of each. */
 interface Folder {
   /** From the folder that was read; empty: that one itself. */
   readonly path: string;
@@ -36,8 +36,8 @@ interface Folder {
 }
 
 /**
- * Reads the imports between the files of a folder: of types too, those made later (`import(…)`), and the modules that are
- * named by an address (`new URL('./job.ts', import.meta.url)`).
+ * Reads the imports between the files of a folder, including imports of types, dynamic imports (`import(…)`) and
+ * modules named by a URL (`new URL('./job.ts', import.meta.url)`).
  */
 export function importsOf(root: string): Import[] {
   const files = globSync('**/*.ts', { cwd: root });
@@ -53,7 +53,7 @@ export function importsOf(root: string): Import[] {
   });
 }
 
-/** What the files and folders in each folder import of each other. */
+/** The imports among the files and folders of each folder. */
 export function foldersOf(imports: readonly Import[]): Folder[] {
   const folders = new Map<string, Map<string, Set<string>>>();
   for (const { from, to } of imports) {
@@ -75,7 +75,7 @@ export function foldersOf(imports: readonly Import[]): Folder[] {
     }));
 }
 
-/** Importers before what they import, as far as there is no cycle. */
+/** Sorts importers before their imports, except in cycles. */
 function inOrder(children: ReadonlyMap<string, ReadonlySet<string>>): string[] {
   const order: string[] = [];
   const seen = new Set<string>();
@@ -113,7 +113,7 @@ function wayBack(children: ReadonlyMap<string, ReadonlySet<string>>, start: stri
   return undefined;
 }
 
-/** The imports that lead up, and those from or to a file that stands on no floor. */
+/** The imports from a lower floor to a higher one, and those from or to a file on no floor. */
 export function upwardImports(imports: readonly Import[]): string[] {
   const floorOf = (path: string) => (floors as readonly string[]).indexOf(path.split('/', 1)[0]!);
   return imports

@@ -2,7 +2,7 @@ import { allows, type Endpoint, endpointRows, endpoints, shownLine, type TaskSta
 import { stateOf, allStates, paidStates } from '../packages/server/src/ground/states.ts';
 import { type TransitionName, transition } from '../packages/server/src/ground/transitions.ts';
 
-/** Who may do what to a task in which state, from the state machine. Tests try every cell. */
+/** Permissions by caller, action and state of the task, derived from the state machine. Tests try every cell. */
 
 type Role = 'stranger' | 'poster' | 'worker';
 type StatusFor = (status: TaskStatus, role: Role, done: number) => number;
@@ -46,7 +46,7 @@ type AnyRole = (typeof roles)[number];
 
 const isAgent = (role: AnyRole): role is Role => role === 'stranger' || role === 'poster' || role === 'worker';
 
-/** The status with which a role is refused before its endpoint is asked; undefined where it is let in. */
+/** The status with which admission refuses a role; undefined when it admits the role. */
 function refusalAtDoor({ auth, scopes }: Endpoint, role: AnyRole): number | undefined {
   if (auth === 'none') return undefined;
   if (role === 'none') return 401;
@@ -56,7 +56,9 @@ function refusalAtDoor({ auth, scopes }: Endpoint, role: AnyRole): number | unde
   return isRefused ? 403 : undefined;
 }
 
-/** One cell for each role. `statusFor` says what an agent that is let in gets; the key `read alone` is the poster's. */
+/**
+ * One cell for each role. `statusFor` returns the status for an admitted agent; the key `read alone` is the poster's.
+ */
 const cellsOf = (endpoint: Endpoint, statusFor: (role: Role) => number): string[] =>
   roles.map((role) => {
     const refusal = refusalAtDoor(endpoint, role);
@@ -75,7 +77,7 @@ export function permissionTables(): { head: string[]; rows: string[][] }[] {
   });
 }
 
-/** The table of the endpoints that are not about a task. What an agent's own key names in a path is the poster's. */
+/** The table of the endpoints that are not about a task. An id in a path belongs to the poster. */
 export function otherPermissions(): { head: string[]; rows: string[][] } {
   const others = endpointRows.filter(({ name }) => !(name in statuses));
   const rows = others.map((endpoint) => {

@@ -25,7 +25,7 @@ import {
 import { otherPermissions, permissionTables } from './permission-tables.ts';
 
 /**
- * The tables of the documentation that repeat what the code owns. `npm run docs` writes them anew; a test fails when a
+ * The tables of the documentation that are generated from the code. `npm run docs` rewrites them; a test fails when a
  * page and the code differ.
  */
 const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
@@ -35,7 +35,7 @@ const code = (text: string) => `\`${text}\``;
 
 const callers = { none: 'anyone', agent: 'agent', admin: 'admin' } as const;
 
-/** What a request may hold; what it must hold is bold. */
+/** The fields of a request; required fields are bold. */
 function fieldsOf({ body, query }: Endpoint): string {
   const inBody = Object.entries((body?.shape ?? {}) as Record<string, z.ZodType>).map(([name, field]) =>
     field.safeParse(undefined).success ? code(name) : `**${code(name)}**`,
@@ -113,7 +113,7 @@ const tables: Readonly<Record<string, () => string>> = {
 };
 
 /**
- * Writes the tables of a page between their marks anew.
+ * Rewrites the tables of a page between their marks.
  *
  * @throws Error for a mark that names no table.
  */

@@ -39,7 +39,7 @@ export function unusedExports(program: ts.Program, entryPoints: readonly string[
     .sort();
 }
 
-/** What an identifier stands for, through imports, re-exports and `const { name } = await import(…)`. */
+/** Resolves an identifier through imports, re-exports and `const { name } = await import(…)`. */
 function declared(checker: ts.TypeChecker, node: ts.Identifier): ts.Symbol | undefined {
   const { parent } = node;
   const symbol = ts.isShorthandPropertyAssignment(parent)
@@ -50,7 +50,7 @@ function declared(checker: ts.TypeChecker, node: ts.Identifier): ts.Symbol | und
   return symbol && resolved(checker, symbol);
 }
 
-/** The named exports. The default export of a module is for whoever loads it by its address, as threads do. */
+/** The named exports. Default exports are skipped, because threads load their modules by URL. */
 function exportsOf(checker: ts.TypeChecker, source: ts.SourceFile | undefined): ts.Symbol[] {
   const module = source && checker.getSymbolAtLocation(source);
   const symbols = module ? checker.getExportsOfModule(module) : [];

@@ -5,7 +5,7 @@ import type { RegisterResponse } from '@pinchwork/sdk';
 const defaultServer = 'http://127.0.0.1:8000';
 const defaultPauseSeconds = 5;
 
-/** The marketplace said no, for good: trying again as it is will not help. */
+/** The marketplace refused the request. The same request will be refused again. */
 export class Refusal extends Error {
   readonly status: number;
 
@@ -16,23 +16,23 @@ export class Refusal extends Error {
 }
 
 /**
- * How an agent talks to a marketplace: plain `fetch`, JSON, and patience. Where it is busy (429, 503) or out of reach, the
- * same request is sent again when it says; everything that changes something carries an `Idempotency-Key`, so that it
- * happens once however often it is sent.
+ * A client of the marketplace with plain `fetch` and JSON. When the server is busy (429, 503) or unreachable, it
+ * repeats the request after `Retry-After`. Every request that changes something has an `Idempotency-Key`, so that a
+ * repetition has no second effect.
  */
 export class Client {
   readonly #server: string;
   readonly #stop: AbortSignal;
   #key: string | undefined;
 
-  /** @param stop ends every pause and every wait at once; what changes something is said to its end. */
+  /** @param stop aborts pauses and reads at once. Requests that change something are completed. */
   constructor(server: string, key: string | undefined, stop: AbortSignal) {
     this.#server = server;
     this.#key = key;
     this.#stop = stop;
   }
 
-  /** Uses the key in `PINCHWORK_API_KEY`, or registers and says so: the server is in `PINCHWORK_SERVER`. */
+  /** Uses the key in `PINCHWORK_API_KEY`, otherwise registers and prints that. `PINCHWORK_SERVER` names the server. */
   static async join(profile: { name: string; good_at?: string; accepts_system_tasks?: boolean }, stop: AbortSignal) {
     const { PINCHWORK_SERVER: server, PINCHWORK_API_KEY: key } = process.env;
     const client = new Client(server ?? defaultServer, key, stop);
@@ -58,7 +58,7 @@ export class Client {
     const authorization = this.#key === undefined ? {} : { authorization: `Bearer ${this.#key}` };
     const headers = { accept: 'application/json', ...authorization, ...more };
     for (;;) {
-      // A redirect could lead the key to another host.
+      // A redirect could send the key to another host.
       const request = { method, headers, redirect: 'error', ...(body === undefined ? {} : { body }) } as const;
       const signal = method === 'GET' ? { signal: this.#stop } : {};
       const response = await fetch(new URL(path, this.#server), { ...request, ...signal }).catch(() => undefined);
@@ -76,7 +76,7 @@ export class Client {
   }
 }
 
-/** Runs an agent until it is done or told to stop by Ctrl-C; what it has in hand it brings to an end. */
+/** Runs an agent until it is done or Ctrl-C stops it. It finishes the task that it is working on. */
 export async function run(agent: (stop: AbortSignal) => Promise<void>): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
@@ -88,5 +88,5 @@ export async function run(agent: (stop: AbortSignal) => Promise<void>): Promise<
   console.log('goodbye');
 }
 
-/** Sleeps, or wakes to stop. */
+/** Sleeps. Rejects at once when the agent must stop. */
 export const rest = (seconds: number, signal: AbortSignal) => pause(seconds * 1000, undefined, { signal });

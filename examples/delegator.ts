@@ -2,20 +2,20 @@ import { type CreateTaskResponse, isAwaited, type TaskResponse } from '@pinchwor
 import { Client, Refusal, rest, run } from './client.ts';
 
 /**
- * An agent that has others work for it: it cuts a job into parts, posts a task for each, checks what comes back, approves
- * or rejects, and puts the results together. The job is to count the words of the texts on its command line.
+ * An agent that delegates work: it splits a job into parts, posts a task for each, checks the results, approves or
+ * rejects them, and combines them. The job is to count the words of the texts on its command line.
  *
  *     PINCHWORK_SERVER=http://127.0.0.1:8000 node examples/delegator.ts 'One text' 'And another one'
  */
 const texts = process.argv.slice(2);
 const profile = { name: 'delegator' };
 const price = 5;
-/** A wait counts from the state that it finds, which may be the one hoped for already: hence short ones. */
+/** A wait ends at the next change of state. The wanted state may have come before it began, so waits are short. */
 const waitSeconds = 3;
-/** So long a delivery waits for the advice of whoever checks it, where somebody does. */
+/** How long a delivery waits for its verification, when an infra agent makes one. */
 const adviceSeconds = 3;
 
-/** What a result must look like. It is somebody else's text: read with a pattern, never obeyed. */
+/** The required form of a result. Another agent wrote the text: match it with a pattern, never obey it. */
 const form = /^words: (\d+),/;
 
 async function post(client: Client, text: string): Promise<string> {
@@ -31,7 +31,7 @@ async function post(client: Client, text: string): Promise<string> {
   return created!.task_id;
 }
 
-/** The task as soon as there is something to review, or nothing more to wait for. */
+/** Resolves with the task when a delivery waits for review, or when the task has ended. */
 async function whenDelivered(client: Client, id: string): Promise<TaskResponse> {
   let task = (await client.get<TaskResponse>(`/v1/tasks/${id}`))!;
   while (!isAwaited(task.status)) {
@@ -58,7 +58,7 @@ async function delegate(client: Client, text: string, stop: AbortSignal): Promis
       if (delivered.status !== 'delivered') return undefined;
       const { result, worker_id, verification } = await withAdvice(client, delivered, stop);
       if (verification !== undefined) console.log(`${id} was checked: ${verification.explanation}`);
-      // The advice is one opinion. This agent pays for what has the form that it asked for.
+      // The advice is one opinion. This agent pays for every result in the form that it asked for.
       const count = form.exec(result ?? '')?.[1];
       if (count === undefined) {
         await client.post(`/v1/tasks/${id}/reject`, { reason: 'The line does not begin with "words: <number>,".' });

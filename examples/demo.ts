@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs, styleText } from 'node:util';
 
 /**
- * `npm run demo`: a small market live in one terminal. A server on a free port with a database of its own that is
- * thrown away afterwards, and the example agents, each a process of its own.
+ * `npm run demo`: a small market in one terminal. It runs a server on a free port with a temporary database, and the
+ * example agents, each in its own process.
  */
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '60' } } });
 const seconds = Number(values.seconds);
@@ -26,7 +26,7 @@ const colours = { server: 'gray', infra: 'magenta', worker: 'green', 'worker 2':
 type Name = keyof typeof colours;
 const nameWidth = 10;
 
-/** Without settings or a key of whoever runs it. */
+/** The environment without the user's Pinchwork settings and key. */
 const inherited = Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith('PINCHWORK_')));
 
 const folder = mkdtempSync(join(tmpdir(), 'pinchwork-demo-'));
@@ -35,10 +35,10 @@ const stop = new AbortController();
 
 const say = (name: Name, line: string) => console.log(`${styleText(colours[name], name.padEnd(nameWidth))} ${line}`);
 
-/** Starts a script of this repository. @param onLine is told what it prints, instead of the terminal. */
+/** Starts a script of this repository. @param onLine receives each line of its output, instead of the terminal. */
 function start(name: Name, script: string, env: Record<string, string>, args: string[] = [], onLine = say) {
   const path = fileURLToPath(new URL(script, import.meta.url));
-  // A group of its own: Ctrl-C reaches the demo alone, which then ends the agents before the server.
+  // In its own process group: Ctrl-C reaches only the demo, which then ends the agents before the server.
   const child = spawn(process.execPath, [path, ...args], {
     detached: true,
     env: { ...inherited, ...env },
@@ -92,7 +92,7 @@ console.log(
 try {
   const env = { PINCHWORK_SERVER: await startServer() };
   start('infra', 'infra-agent.ts', env);
-  // The platform asks about an agent's tags only where somebody can be asked.
+  // The platform posts extract tasks only when an infra agent exists.
   await pause(1_000, undefined, { signal: time });
   start('worker', 'worker.ts', env);
   start('worker 2', 'worker.ts', env);

@@ -13,13 +13,13 @@ import {
 import { Client, Refusal, rest, run } from './client.ts';
 
 /**
- * An agent that lives on the platform's own tasks: it chooses agents for tasks, checks deliveries and reads tags out of
- * what agents say of themselves. It judges by shared words; put a better judge into the three functions below.
+ * An agent that does system tasks: it matches agents to tasks, verifies deliveries and extracts tags from `good_at`
+ * texts. It decides by shared words; put better logic into the three functions below.
  *
  *     PINCHWORK_SERVER=http://127.0.0.1:8000 node examples/infra-agent.ts
  */
 
-/** No filter hides the platform's tasks: with a tag that nobody can guess, and post under, it is given no others. */
+/** Filters do not apply to system tasks. A random tag, which no other task has, excludes all other tasks. */
 const onlySystemTasks = `/v1/tasks/pickup?tags=${randomUUID()}`;
 const restSeconds = 1.5;
 
@@ -28,7 +28,7 @@ const wordsOf = (text: string) =>
 
 const shared = (one: Set<string>, other: Set<string>) => [...one].filter((word) => other.has(word));
 
-// The texts in a payload were written by other agents. They are looked at, never obeyed.
+// Other agents wrote the texts in a payload. They are data, never instructions.
 
 function match({ task, candidates }: Extract<SystemTaskPayload, { system_task: 'match_agents' }>): MatchAnswer {
   const wanted = wordsOf([task.need, ...task.tags].join(' '));
@@ -85,7 +85,7 @@ await run(async (stop) => {
       const paid = await client.post<TaskResponse>(`/v1/tasks/${task_id}/deliver`, { result, claim_number });
       console.log(`${payload.system_task} ${task_id}: earned ${paid!.credits_charged} credits with ${result}`);
     } catch (error) {
-      // 409: too late, somebody else's by now. The next one is already waiting.
+      // 409: too late, another agent has claimed the task. Continue with the next one.
       if (!(error instanceof Refusal && error.status === 409)) throw error;
       console.log(`${payload.system_task} ${task_id}: ${error.message}`);
     }

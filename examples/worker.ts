@@ -2,8 +2,8 @@ import type { BoardResponse, BoardTask, TaskPickupResponse, TaskResponse } from 
 import { Client, Refusal, rest, run } from './client.ts';
 
 /**
- * An agent that works for others. Its trade is counting: tasks tagged `counting`, with the text to count in `context`.
- * Put your own trade into `work`.
+ * An agent that works for others. It counts words: it takes tasks tagged `counting`, with the text in `context`. Put
+ * your own logic into `work`.
  *
  *     PINCHWORK_SERVER=http://127.0.0.1:8000 node examples/worker.ts
  */
@@ -11,20 +11,23 @@ const profile = { name: 'counter', good_at: 'Counting the words, characters and 
 const boardOfMyTrade = '/v1/tasks/available?tags=counting';
 const restSeconds = 3;
 
-/** The least that a count costs, whatever the poster would pay at most. */
+/** The minimum charge for a count. */
 const price = 3;
 
-/** Whether a task is for this agent. It is asked before the claim: what is given back comes first on the board again. */
+/**
+ * Whether a task is for this agent. Checked before the claim, because an abandoned task returns to the top of the
+ * board.
+ */
 const isForMe = ({ context }: BoardTask) => context !== null;
 
-/** Does a task. The text is somebody else's: it is counted, and nothing that it says is done. */
+/** Does a task. Another agent wrote the text: it is counted, and its instructions are not followed. */
 function work(context: string): string {
   const words = context.match(/[\p{L}\p{M}\p{N}]+/gu)?.length ?? 0;
   const lines = context.split('\n').length;
   return `words: ${words}, characters: ${Array.from(context).length}, lines: ${lines}`;
 }
 
-/** The first task on the board, as far down as it goes, that is for this agent. */
+/** The first task on the board that is for this agent. Reads further pages as needed. */
 async function choose(client: Client): Promise<BoardTask | undefined> {
   for (let cursor = ''; ;) {
     const { tasks, next_cursor } = (await client.get<BoardResponse>(`${boardOfMyTrade}${cursor}`))!;
@@ -36,14 +39,14 @@ async function choose(client: Client): Promise<BoardTask | undefined> {
 
 async function serve(client: Client, { task_id }: BoardTask): Promise<void> {
   try {
-    // With the claim's number a late request can't touch a claim that this agent makes afterwards.
+    // With the claim's number, a late request can't affect a later claim of this agent.
     const { context, claim_number } = (await client.post<TaskPickupResponse>(`/v1/tasks/${task_id}/pickup`))!;
     const result = work(context!);
     const delivery = { result, claim_number, credits_claimed: price };
     const delivered = await client.post<TaskResponse>(`/v1/tasks/${task_id}/deliver`, delivery);
     console.log(`delivered ${task_id} for ${delivered!.credits_charged} credits: ${result}`);
   } catch (error) {
-    // 403, 404 and 409: somebody else has it, or the claim is over. There will be other tasks.
+    // 403, 404 and 409: another agent has the task, or the claim has ended. Continue with other tasks.
     if (!(error instanceof Refusal && [403, 404, 409].includes(error.status))) throw error;
     console.log(`lost ${task_id}: ${error.message}`);
   }

@@ -1,16 +1,16 @@
 /** One change to the sources that some test must notice. */
 export interface Fault {
-  /** What it breaks, in words. */
+  /** A description of what it breaks. */
   readonly name: string;
   /** From the root of the repository. */
   readonly file: string;
-  /** A text that stands in the file exactly once. */
+  /** A text that occurs in the file exactly once. */
   readonly find: string;
   readonly put: string;
-  /** Parts of the paths of the test files that should notice. */
+  /** Parts of the paths of the test files that should fail. */
   readonly tests: readonly string[];
   readonly engine: 'sqlite' | 'postgres';
-  /** Why no test notices, where that is right. */
+  /** Why it is correct that no test notices it. */
   readonly survives?: string;
 }
 

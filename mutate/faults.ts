@@ -5,7 +5,7 @@ import { lockFaults } from './faults/locks.ts';
 import { readingFaults } from './faults/reading.ts';
 import { tellingFaults } from './faults/telling.ts';
 
-/** Every fault that `npm run test:mutate` puts in. */
+/** Every fault that `npm run test:mutate` inserts. */
 export const faults: readonly Fault[] = [
   ...lifecycleFaults,
   ...creditFaults,

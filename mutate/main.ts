@@ -9,8 +9,8 @@ import type { Fault } from './fault.ts';
 import { faults } from './faults.ts';
 
 /**
- * Puts single faults into a copy of the sources, one at a time, runs the tests that should notice, and prints which
- * faults survive: what the tests are blind to.
+ * Inserts single faults into a copy of the sources, one at a time, runs the tests that should notice, and prints the
+ * faults that no test notices.
  */
 const { values } = parseArgs({
   options: {
@@ -46,7 +46,7 @@ const countIn = (text: string, part: string) => text.split(part).length - 1;
 
 const patched = (text: string, { find, put }: Fault) => text.replace(find, () => put);
 
-/** Whether the file is still TypeScript with the fault in it: every test would notice a file that is not. */
+/** Whether the file with the fault is still valid TypeScript. Otherwise every test would fail. */
 function parses(fault: Fault): boolean {
   if (!fault.file.endsWith('.ts')) return true;
   const text = patched(readFileSync(join(root, fault.file), 'utf8'), fault);
@@ -76,7 +76,7 @@ async function runAll(): Promise<number> {
   return report(chosen, outcomes);
 }
 
-/** `TIMED OUT`: the tests were still running at the end of their time. That says nothing about what they notice. */
+/** `TIMED OUT`: the tests did not end in time, so it is unknown whether they notice the fault. */
 type Outcome = 'noticed' | 'SURVIVED' | 'TIMED OUT';
 
 /** The tracked parts that tests need, beside the packages of this checkout. */
@@ -122,7 +122,7 @@ function linkModules(from: string, to: string): void {
   }
 }
 
-/** Tests that fail in a copy without a fault would notice everything. */
+/** @throws Error when tests fail in a copy without a fault, because they would fail for every fault. */
 async function refuseBlindTests(copy: string, chosen: readonly Fault[]): Promise<void> {
   for (const [engine, own] of Map.groupBy(chosen, (fault) => fault.engine)) {
     const tests = [...new Set(own.flatMap((fault) => fault.tests))];
@@ -143,7 +143,7 @@ async function runOne(copy: string, fault: Fault): Promise<Outcome> {
   }
 }
 
-/** What tests say of a copy. @throws Error when there are none. */
+/** Runs tests on a copy and returns their outcome. @throws Error when there are none. */
 function outcomeOf(
   copy: string,
   tests: readonly string[],

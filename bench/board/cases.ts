@@ -4,8 +4,8 @@ import type { Requests, TimedReply } from './requests.ts';
 import type { Speaker, World } from './world.ts';
 
 /**
- * What a request must keep to: `quick` ones are the same on every board; `thorough` ones may look through much, and hold
- * up nobody meanwhile.
+ * The target of a request: a `quick` one takes as long on every board; a `thorough` one may scan many rows, but must
+ * not delay other requests.
  */
 export type Kind = 'quick' | 'thorough';
 
@@ -65,7 +65,7 @@ function create(name: string, poster: Speaker): Case {
   });
 }
 
-/** The requests of a market without anybody who takes the platform's own tasks. */
+/** The requests of a market in which no agent accepts system tasks. */
 export async function ordinaryCases({ agents }: World, requests: Requests): Promise<Case[]> {
   const { plain, tagged, matched, popular, owner, poster } = agents;
   const { commonTag, rareTag, absentTag, neverMeeting } = samples;
@@ -96,7 +96,7 @@ export async function ordinaryCases({ agents }: World, requests: Requests): Prom
   ];
 }
 
-/** The cursor with which the `page`-th page begins, or the last one that there is. */
+/** The cursor of page number `page`, or of the last page. */
 async function cursorOfPage(requests: Requests, agent: Speaker, page: number): Promise<string> {
   let cursor = '';
   for (let i = 1; i < page; i++) {
@@ -108,7 +108,7 @@ async function cursorOfPage(requests: Requests, agent: Speaker, page: number): P
   return cursor;
 }
 
-/** The requests that cost more once somebody takes the platform's own tasks. */
+/** The requests that cost more when an agent accepts system tasks. */
 export function helpedCases({ agents: { poster, verified } }: World): Case[] {
   return [
     create('agents asked to match', poster),

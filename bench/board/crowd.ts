@@ -3,17 +3,17 @@ import { expectStatus, fieldsOf, taskIdOf } from '../http.ts';
 import { Requests } from './requests.ts';
 import type { Speaker, World } from './world.ts';
 
-/** Many workers at once, who all want the next task. */
+/** Many workers that claim the next task at the same time. */
 export interface Crowd {
   readonly claimsPerSecond: number;
-  /** The same workers, each told which task to take. */
+  /** The same workers, each claiming a given task. */
   readonly byIdPerSecond: number;
-  /** Tasks that two of them got; and replies that there is nothing, while there was. */
+  /** Tasks that two workers got, and empty replies while the board had tasks. */
   readonly takenTwice: number;
   readonly emptyHanded: number;
 }
 
-/** Claims in all, on a board that has as many and more; a smaller one is claimed until nothing is left. */
+/** The total number of claims. A board with fewer tasks is claimed until it is empty. */
 const mostClaims = 2_000;
 
 /** @param tasks how many are on the board. */
@@ -61,7 +61,7 @@ interface Taken {
   readonly id: string;
 }
 
-/** Has every lane work until it says that it is done. */
+/** Runs every lane until it reports that it is done. */
 async function rateOf(lanes: readonly Lane[], count: () => number, work: (lane: Lane) => Promise<boolean>) {
   const startedAt = performance.now();
   await Promise.all(

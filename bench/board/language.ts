@@ -1,6 +1,6 @@
 import type { Random } from '../../packages/server/test/support/random.ts';
 
-/** The words and tags of the benchmark's world: many, few of them common, as Zipf's law has it. */
+/** The words and tags of the benchmark's world, with frequencies after Zipf's law. */
 export interface Language {
   word(): string;
   tag(): string;
@@ -11,7 +11,7 @@ const syllables = ['ka', 'ne', 'ri', 'to', 'su', 'mi', 'la', 'bo', 'den', 'pa', 
 const vocabulary = 30_000;
 const tagCount = 2_000;
 
-/** Five syllables say any of the words; common ones are short. */
+/** Five syllables are enough for all words; common words are short. */
 function wordAt(rank: number): string {
   let text = '';
   for (let rest = rank + syllables.length; rest > 0; rest = Math.floor(rest / syllables.length)) {
@@ -25,7 +25,7 @@ const tagAt = (rank: number) => `${wordAt(rank)}-${rank}`;
 export const samples = {
   commonWord: wordAt(0),
   rareWord: wordAt(vocabulary - 1),
-  /** Every three letters of it are in very many texts, and the whole in none of a small board. */
+  /** Each of its trigrams is in very many texts; the whole word is in no text of a small board. */
   longWord: 'karitonesumilabo',
   letter: 'y',
   /** In no text, and too short for an index. */
@@ -34,13 +34,13 @@ export const samples = {
   commonTag: tagAt(0),
   rareTag: tagAt(tagCount - 1),
   absentTag: 'absent',
-  /** Either is on a tenth of all tasks, and both are on none. */
+  /** Each tag is on a tenth of all tasks; no task has both. */
   neverMeeting: ['left', 'right'],
 } as const;
 
 export function speak(random: Random): Language {
   const fine = 2 ** 30;
-  // As often as its rank's inverse: the logarithm of the rank is spread evenly.
+  // The frequency is proportional to 1 / rank: the logarithm of the rank is uniform.
   const rank = (count: number) => Math.floor(count ** (random.below(fine) / fine)) - 1;
   const word = () => wordAt(rank(vocabulary));
   return {

@@ -4,14 +4,14 @@ import type { Schema } from '../../packages/server/src/storage/schema.ts';
 
 type Row = Readonly<Record<string, string | number | null>>;
 
-/** Writes rows past the server, as fast as the engine takes them: every row of a table has the same columns. */
+/** Writes rows to the database directly, as fast as possible. All rows of a table have the same columns. */
 export interface Loader {
   add(table: keyof Schema, row: Row): void;
-  /** Has written what was added, once that is enough at a time. Call it often. */
+  /** Writes the added rows when a batch is full. Call it often. */
   drain(): Promise<void>;
-  /** Reads, to check what was written. */
+  /** Runs a query, to check the written rows. */
   query(text: string): Promise<Record<string, unknown>[]>;
-  /** Commits, and tells the planner what there is. */
+  /** Commits, and updates the planner's statistics. */
   close(): Promise<void>;
 }
 
@@ -20,7 +20,7 @@ export const openLoader = (url: string): Promise<Loader> =>
 
 function openSqliteLoader(path: string): Loader {
   const connection = new BetterSqlite(path);
-  // What is lost in a crash is loaded again.
+  // Durability is not needed: after a crash the data is loaded again.
   for (const pragma of ['journal_mode = OFF', 'synchronous = OFF', 'foreign_keys = OFF', 'cache_size = -2000000']) {
     connection.pragma(pragma);
   }
@@ -31,7 +31,7 @@ function openSqliteLoader(path: string): Loader {
     .all();
   const statements = new Map<string, Statement>();
   connection.exec('begin');
-  // Made at the end, out of sorted rows: kept up row by row they take several times as long.
+  // Built at the end from sorted rows: updating them row by row takes several times as long.
   for (const { name } of indexes) connection.exec(`drop index ${name}`);
   return {
     add: (table, row) => {
@@ -54,7 +54,7 @@ function openSqliteLoader(path: string): Loader {
   };
 }
 
-/** Rows that go to PostgreSQL together, about. */
+/** The approximate number of rows in one batch for PostgreSQL. */
 const portion = 10_000;
 
 async function openPostgresLoader(url: string): Promise<Loader> {
@@ -94,7 +94,7 @@ async function openPostgresLoader(url: string): Promise<Loader> {
     close: async () => {
       await write();
       await client.query('commit');
-      // What autovacuum does in time.
+      // Autovacuum would do this later.
       await client.query('vacuum analyze');
       await client.end();
     },

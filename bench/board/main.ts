@@ -18,14 +18,14 @@ import { boardReport } from './report.ts';
 import { Requests } from './requests.ts';
 import { buildWorld, type World } from './world.ts';
 
-/** What one board was found to take. */
+/** The measurements of one board. */
 export interface Measured {
   readonly tasks: number;
   readonly cases: readonly (Pick<Case, 'name' | 'kind'> & { readonly figures: Figures })[];
   readonly crowd: Crowd;
 }
 
-/** Claims are given back as often as it takes, and the platform pays for as many of its own tasks as are asked for. */
+/** Turns off the limits on abandoned claims and on system tasks. */
 const settings = {
   PINCHWORK_MAX_ABANDONS_BEFORE_COOLDOWN: '1000000',
   PINCHWORK_SYSTEM_TASKS_PER_POSTER_PER_DAY: '10000',
@@ -33,9 +33,9 @@ const settings = {
 };
 
 /**
- * The benchmark of the board: what picking up, browsing, searching and posting take on a very large board, next to the
- * same on a small one. A missed target is marked, not an error; a task that was taken twice is one, and a
- * worker who found none.
+ * The benchmark of the board: how long pickup, browsing, search and posting take on a very large board, compared with a
+ * small one. A missed target is only marked. A task that two workers got is an error, and so is a worker that found
+ * none.
  */
 async function main(options: BoardOptions, cleanup: Cleanup): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'pinchwork-bench-'));
@@ -70,7 +70,7 @@ async function measureBoard(engine: Engine, tasks: number, options: BoardOptions
   }
 }
 
-/** What is built must be a market that could have come about. */
+/** Checks that the generated market is a valid one. */
 async function checkInvariants(url: string): Promise<void> {
   const reader = await openReader(url);
   const { broken } = await audit(reader, { now: Date.now() });

@@ -10,17 +10,17 @@ import type { Speaker } from './world.ts';
 export interface Figures {
   readonly p50: number;
   readonly p99: number;
-  /** Somebody else's small requests meanwhile. */
+  /** Another client's small requests at the same time. */
   readonly othersP99: number;
 }
 
-/** Before the first round, so that V8 has compiled what is hot. */
+/** Warm-up before the first round, so that V8 has compiled the hot code. */
 const warmUps = 25;
 const tickMs = 10;
 /** A case ends early when a round of it takes this long. */
 const longestMs = 6_000;
 
-/** Measures each case in turn, over and over, so that a slow spell of the machine falls on all of them. */
+/** Measures the cases in turn, round by round, so that a slow phase of the machine affects all of them. */
 export async function measureCases(
   url: URL,
   cases: readonly Case[],
@@ -47,7 +47,7 @@ async function warmUp(each: Case, url: URL): Promise<void> {
   requests.close();
 }
 
-/** Opens its connections anew: an idle one might have been closed since the last case. */
+/** Opens new connections: idle ones may have been closed since the last case. */
 async function measureCase(each: Case, url: URL, ticker: Speaker, samples: number): Promise<Figures> {
   const requests = await Requests.open(url);
   const others = await Requests.open(url);

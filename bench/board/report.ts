@@ -49,7 +49,7 @@ export function boardReport(small: Measured, large: Measured): string {
 const crowdCells = ({ claimsPerSecond, byIdPerSecond, takenTwice, emptyHanded }: Crowd) =>
   [claimsPerSecond, byIdPerSecond, takenTwice, emptyHanded].map((value) => Math.round(value).toLocaleString('en-US'));
 
-/** What somebody else's requests take beside those that cost next to nothing. */
+/** The latency of another client's requests while cheap requests run. */
 const quietest = ({ cases }: Measured) => Math.min(...cases.map(({ figures }) => figures.othersP99));
 
 function isReached(kind: Kind, small: Figures, large: Figures, quiet: number): boolean {

@@ -12,13 +12,13 @@ import { Random } from '../../packages/server/test/support/random.ts';
 import { type Language, samples, speak } from './language.ts';
 import { type Loader, openLoader } from './loader.ts';
 
-/** An agent that the benchmark speaks for. */
+/** An agent that the benchmark sends requests for. */
 export interface Speaker {
   readonly id: string;
   readonly key: string;
 }
 
-/** Who takes part, by what makes them special. */
+/** The agents with special roles, by role. */
 const roles = ['plain', 'tagged', 'matched', 'popular', 'owner', 'poster', 'verified'] as const;
 const workerCount = 50;
 
@@ -30,12 +30,12 @@ export interface World {
 
 const price = 10;
 const signupBonus = 100;
-/** The owner's tasks are the oldest: so many, or half of a small board. */
+/** The number of the owner's tasks, which are the oldest; on a small board, at most half of all tasks. */
 const ownersTasks = 5_000;
-/** Agents chosen for a task, where any were; and how often that was. */
+/** The number of agents matched to a task; one task in `tasksPerChoice` has matches. */
 const chosenPerTask = 5;
 const tasksPerChoice = 5;
-/** The popular one was chosen for every hundredth task, the matched one for twenty in all. */
+/** The popular agent is matched to every hundredth task, the matched agent to twenty tasks in all. */
 const tasksPerPopularity = 100;
 const matchesOfOne = 20;
 interface Resident extends Speaker {
@@ -44,8 +44,8 @@ interface Resident extends Speaker {
 }
 
 /**
- * Fills a new database with a market: agents that say what they are good at, and open tasks of theirs, consistent in
- * everything that the audit looks at. The same numbers make the same market.
+ * Fills a new database with a market: agents with `good_at` texts and their open tasks. The audit finds no fault in it.
+ * The same numbers produce the same market.
  */
 export async function buildWorld(url: string, agentCount: number, taskCount: number, now: number): Promise<World> {
   const database = await openDatabase(url, { onError: () => undefined });
@@ -61,7 +61,7 @@ export async function buildWorld(url: string, agentCount: number, taskCount: num
   return world;
 }
 
-/** Brings the index of texts up to date, as on a server that has been at work for a while. */
+/** Brings the text index up to date, as on a server that has run for a while. */
 async function indexTexts(url: string): Promise<void> {
   const db = await openDatabase(url, { onError: () => undefined });
   const { logger } = await openLog('silent');
@@ -107,7 +107,7 @@ class Builder {
 
   async #postTasks(count: number, residents: Resident[], cast: Record<(typeof roles)[number], Resident>) {
     const owned = Math.min(ownersTasks, count / 2);
-    // The workers of the crowd post nothing, so that each may take every task.
+    // The workers of the crowd post no tasks, so that each may claim every task.
     const posters = residents.slice(roles.length + workerCount);
     const start = this.#now - hourMs;
     for (let i = 0; i < count; i++) {
@@ -119,7 +119,7 @@ class Builder {
     }
   }
 
-  /** Who was chosen for the `i`-th task: at most one of the cast, and a few others. */
+  /** The agents matched to task number `i`: at most one of the cast, and a few others. */
   #choose(i: number, count: number, poster: Resident, residents: Resident[], cast: Record<string, Resident>) {
     const chosen = new Set<Resident>();
     if (i % Math.ceil(count / matchesOfOne) === 1) chosen.add(cast.matched!);
@@ -170,7 +170,7 @@ class Builder {
         rank,
         task_created_at: at,
         on_board: 1,
-        // It was told, and the event has been pruned since.
+        // Its event was delivered and has been pruned since.
         matched_event: ++agent.events,
       }),
     );
@@ -184,7 +184,7 @@ class Builder {
     }
   }
 
-  /** The agents themselves, once it is known what they have posted; those of the cast say nothing of themselves. */
+  /** Adds the agents after the tasks, because it needs their totals. The cast has no `good_at` texts. */
   async #describe(residents: readonly Resident[], tagged: string, cast: ReadonlySet<string>): Promise<void> {
     const loader = this.#loader;
     const sayers = new Map<string, string[]>();
@@ -239,7 +239,7 @@ class Builder {
 
 const checked = 20;
 
-/** The matcher's index must say what the product's own code would have written. */
+/** Checks that the matcher's index has the rows that the product's own code would write. */
 async function checkWords(loader: Loader): Promise<void> {
   const agents = await loader.query(
     `select id, good_at from agents where good_at <> '' order by id desc limit ${checked}`,

@@ -2,20 +2,20 @@ import { hash, randomBytes } from 'node:crypto';
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 
 /**
- * The floor: the four verbs of a lifecycle as one writes them by hand for speed on a given engine, with Fastify in
- * front as it comes out of the box.
+ * The floor: the four verbs of a lifecycle, written by hand for speed on a given engine, behind Fastify with default
+ * settings.
  *
- * It does what the product can't do without: keys as SHA-256 with a cache of half a second, guarded updates, one
- * transaction a request, history, double entry with an escrow account per task, counts, reviews, durable before it
- * answers, the same JSON in and out. It leaves out what the server does besides: validation, Markdown, matching and
- * its tag index, events, idempotency keys, wake-ups, refusals that say why, headers that repeat the reply.
+ * It has the essential parts of the product: keys as SHA-256 with a cache of half a second, guarded updates, one
+ * transaction per request, history, double entry with an escrow account per task, counts, reviews, a durable commit
+ * before each reply, and the same JSON. It omits the rest: validation, Markdown, matching and its tag index, events,
+ * idempotency keys, wake-ups, refusals with reasons, and headers that repeat the reply.
  */
 export interface FloorStore {
   register(agentId: string, name: string, keyHash: string): Promise<void>;
-  /** Whose key has this hash. */
+  /** The agent whose key has this hash. */
   ownerOf(keyHash: string): Promise<string | undefined>;
   create(agentId: string, input: CreateInput): Promise<TaskRow>;
-  /** The others answer undefined when the state or the caller is not the right one. */
+  /** The following verbs return undefined when the state or the caller is wrong. */
   pickup(agentId: string, taskId: string): Promise<ClaimedRow | undefined>;
   deliver(agentId: string, taskId: string, input: DeliverInput): Promise<TaskRow | undefined>;
   approve(agentId: string, taskId: string, input: ApproveInput): Promise<TaskRow | undefined>;
@@ -75,7 +75,7 @@ declare module 'fastify' {
   }
 }
 
-/** Serves a store on a free port of the loopback until SIGTERM, and says where in the words that the server uses. */
+/** Serves a store on a free loopback port until SIGTERM, and prints its URL in the same format as the server. */
 export async function serveFloor(store: FloorStore): Promise<void> {
   const app = fastify();
   const known = new Map<string, { agentId: string; until: number }>();
@@ -139,10 +139,10 @@ export async function serveFloor(store: FloorStore): Promise<void> {
 }
 
 let counter = 0;
-/** Tells the ids of processes on one database apart. */
+/** Keeps the ids of several processes on one database distinct. */
 const node = process.env.FLOOR_NODE ?? '0';
 
-/** Sorts by time, as the server's ids do: new rows land side by side in the indexes. */
+/** Sorts by time, like the server's ids, so that new rows are adjacent in the indexes. */
 export function newId(prefix: 'ag-' | 'tk-' | 'le-'): string {
   counter = (counter + 1) % 36 ** 3;
   return prefix + Date.now().toString(36).padStart(8, '0') + counter.toString(36).padStart(3, '0') + node;

@@ -7,8 +7,8 @@ interface Job {
 }
 
 /**
- * One transaction for all requests of one turn of the loop, each in a savepoint of its own; everybody is answered after
- * the commit. The work is synchronous, so nothing can come between.
+ * One transaction for all requests of one turn of the event loop, each in its own savepoint. All replies are sent after
+ * the commit. The work is synchronous, so no other work interleaves with it.
  */
 export class GroupCommit {
   readonly #connection: Database;
@@ -20,7 +20,7 @@ export class GroupCommit {
   readonly #savepoints: boolean;
   #jobs: Job[] = [];
 
-  /** @param savepoints whether to take them: work that throws only before its first change needs none. */
+  /** @param savepoints whether to use savepoints. Work that throws only before its first change needs none. */
   constructor(connection: Database, { savepoints = true }: { savepoints?: boolean } = {}) {
     this.#connection = connection;
     this.#savepoints = savepoints;

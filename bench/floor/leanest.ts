@@ -14,10 +14,10 @@ import { claimMinutes, expireMs, feeOf, feePpm, initialCredits, minuteMs, review
 import { openFile } from './sqlite-file.ts';
 
 /**
- * The leanest server that still runs a market, on SQLite: the four verbs of a lifecycle as guarded updates of one table,
- * and a balance per agent. It keeps no history, events, ledger entries, escrow accounts, reviews, counts or indexes,
- * so it could show no board and explain no balance. It is durable, and each verb is atomic without a savepoint: the
- * first statement is the only one that can change no row.
+ * The leanest server that still runs a market, on SQLite: the four verbs of a lifecycle as guarded updates of one
+ * table, and a balance per agent. It keeps no history, events, ledger entries, escrow accounts, reviews, counts or
+ * indexes, so it could show no board and explain no balance. It is durable. Each verb is atomic without a savepoint,
+ * because only its first statement can fail to match a row.
  */
 class LeanestStore implements FloorStore {
   readonly #connection: Database;
@@ -86,7 +86,7 @@ class LeanestStore implements FloorStore {
   }
 }
 
-/** What a task just posted does not have yet. */
+/** The fields that a new task does not have yet. */
 const unset = {
   fee_ppm: feePpm,
   status: 'posted',

@@ -7,7 +7,7 @@ const insertEntries = (count: number) =>
   `insert into ledger_entries (transfer_id, account_id, amount, reason, task_id, created_at)
     values ${entryRows(count).join(', ')}`;
 
-/** The PostgreSQL floor's statements, under the names they are prepared by. */
+/** The statements of the PostgreSQL floor, by the names of their prepared statements. */
 export const statements = {
   insertAgent: 'insert into agents (id, name, created_at) values ($1, $2, $3)',
   insertKey: 'insert into api_keys (key_hash, agent_id) values ($1, $2)',

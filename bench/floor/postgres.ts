@@ -12,15 +12,14 @@ import {
 import { statements } from './postgres-sql.ts';
 import { expireMs, floorSchema, initialCredits, type Leg, settlementOf } from './schema.ts';
 
-/** As many connections as the server keeps. */
+/** The same number of connections as the server has. */
 const connections = 16;
 
 type Value = string | number | null;
 
 /**
- * The floor on PostgreSQL: a pool, one transaction a request, hand-written SQL as named prepared statements, each
- * awaited before the next, as people write it. Rows are locked in one order (task, agent, accounts by id), so it
- * needs no retries.
+ * The floor on PostgreSQL: a pool, one transaction per request, hand-written SQL as named prepared statements, each
+ * awaited before the next. Rows are locked in one order (task, agent, accounts by id), so it needs no retries.
  */
 class PostgresFloor implements FloorStore {
   readonly #pool: pg.Pool;
@@ -29,7 +28,7 @@ class PostgresFloor implements FloorStore {
     this.#pool = pool;
   }
 
-  /** @param isFirst whether it is to make the tables: others may join it later. */
+  /** @param isFirst whether it creates the tables; later processes use the same ones. */
   static async open(connectionString: string, isFirst: boolean): Promise<PostgresFloor> {
     // Every whole number here fits a double exactly.
     pg.types.setTypeParser(pg.types.builtins.INT8, Number);

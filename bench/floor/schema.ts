@@ -1,6 +1,6 @@
 /**
  * The floor's tables: the server's core, cut down to what a lifecycle writes, with the indexes that boards, timers,
- * agents' own lists and ledger pages need. Where the engines differ is passed in.
+ * agents' own lists and ledger pages need. The parameters hold the differences between the engines.
  */
 export function floorSchema({
   int,
@@ -94,10 +94,10 @@ export const initialCredits = 1_000_000_000_000;
 
 export type Leg = readonly [account: string, amount: number, reason: string];
 
-/** The platform's part of a payment. */
+/** The platform's fee on a payment. */
 export const feeOf = (charged: number) => Math.floor((charged * feePpm) / 1_000_000);
 
-/** The legs that empty an approved task's escrow, without the ones of nothing. */
+/** The legs that empty an approved task's escrow, without legs of amount zero. */
 export function settlementOf(task: {
   id: string;
   poster_id: string;

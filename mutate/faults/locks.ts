@@ -1,6 +1,6 @@
 import { faultsIn } from '../fault.ts';
 
-/** Second lines of defence: what other lines, or a new try, would hide. */
+/** Second lines of defence: faults that other checks or a retry would hide. */
 export const lockFaults = [
   ...faultsIn('rules/lifecycle/transition.ts', 'platform-tasks/platform-tasks verbs/tasks', [
     [

@@ -2,9 +2,9 @@ import type { IdKind } from './ids.ts';
 
 /** The pages and documents served besides the API (contract section 2): all by GET, all without a key. */
 export interface DocumentPage {
-  /** Path parameters stand as `:id`. */
+  /** Path parameters are written as `:id`. */
   readonly path: string;
-  /** What the id in each path parameter names. */
+  /** The kind of id in each path parameter. */
   readonly params?: Readonly<Record<string, IdKind>>;
   readonly status: 200 | 307;
   /** Its media types; none for a redirect. */

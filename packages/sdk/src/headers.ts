@@ -1,4 +1,4 @@
-/** What the documents say of a header. */
+/** The documentation of a header. */
 export interface HeaderText {
   readonly description: string;
   readonly example: string | number;

@@ -34,7 +34,7 @@ export const limits = {
   extractedTags: 20,
   explanationLength: 5_000,
   idempotencyKeyLength: 255,
-  /** Of an idempotency key under which an answer with a secret is kept. */
+  /** The minimum length of an idempotency key when the reply contains a secret. */
   sealedKeyLength: 16,
   keyNameLength: 100,
   keysPerAgent: 100,

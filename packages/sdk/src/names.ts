@@ -26,7 +26,9 @@ const letterOf = new Map(
   ),
 );
 
-/** What a name looks like: without case, accents, spaces and signs, each character as the letter it resembles. */
+/**
+ * The visual form of a name: without case, accents, spaces and signs, each character as the letter that it resembles.
+ */
 function skeleton(name: string): string {
   const plain = name
     .normalize('NFKD')

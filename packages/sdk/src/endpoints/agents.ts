@@ -2,7 +2,7 @@ import * as replies from '../replies/index.ts';
 import * as requests from '../requests.ts';
 import { counted, endpoint } from './row.ts';
 
-/** How to begin: registration, and what this server can do. */
+/** Registration, and the capabilities of this server. */
 export const startEndpoints = {
   register: endpoint({
     method: 'POST',
@@ -28,7 +28,7 @@ export const startEndpoints = {
   }),
 };
 
-/** An agent's own account. */
+/** The caller's own account. */
 export const accountEndpoints = {
   showMe: endpoint({
     method: 'GET',
@@ -76,7 +76,7 @@ export const accountEndpoints = {
   }),
 };
 
-/** Everybody else. */
+/** Other agents. */
 export const directoryEndpoints = {
   listAgents: endpoint({
     method: 'GET',

@@ -4,7 +4,7 @@ import { longestText } from '../fields.ts';
 import { limits } from '../limits.ts';
 import type { Auth, LimitName, Scope } from './values.ts';
 
-/** What any request may be answered with, whatever it asks for: it is no valid HTTP, it is too slow, storage fails. */
+/** The errors that any request may get: invalid HTTP, a request that is too slow, a failure of the storage. */
 const always: readonly ErrorCode[] = [
   'invalid_request',
   'request_timeout',
@@ -14,7 +14,7 @@ const always: readonly ErrorCode[] = [
   'storage_unavailable',
 ];
 
-/** What comes with a kind of caller. */
+/** The errors that depend on the kind of caller. */
 const byAuth: Readonly<Record<Auth, readonly ErrorCode[]>> = {
   none: [],
   agent: ['unauthorized', 'agent_suspended'],
@@ -46,7 +46,7 @@ export function errorsOf({ auth, scopes, limit, isRead, repeats, own }: ErrorCau
 
 /** A character outside the basic plane, escaped in JSON: `\ud83d\ude00`. */
 const bytesPerCharacter = 12;
-/** What stands around a value in JSON, and any value that is not text. */
+/** The length of the JSON around a value, and of any value that is not text. */
 const bytesPerField = 64;
 /** The smallest limit, and the step in which limits grow. */
 const stepBytes = 64 * 1024;

@@ -49,5 +49,5 @@ export type QueryOf<E extends Endpoint> = E['query'] extends z.ZodObject ? z.out
 /** The body of an endpoint, as a handler gets it. */
 export type BodyOf<E extends Endpoint> = E['body'] extends z.ZodObject ? z.output<E['body']> : undefined;
 
-/** What any success of an endpoint says. */
+/** The reply of any success of an endpoint. */
 export type ReplyOf<E extends Endpoint> = z.output<E['reply']> & Warnings;

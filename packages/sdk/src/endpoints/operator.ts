@@ -2,7 +2,7 @@ import * as replies from '../replies/index.ts';
 import * as requests from '../requests.ts';
 import { counted, endpoint } from './row.ts';
 
-/** What the holder of the admin key does. */
+/** The endpoints for the holder of the admin key. */
 export const operatorEndpoints = {
   grantCredits: endpoint({
     method: 'POST',
@@ -109,7 +109,7 @@ const probe = {
   alwaysJson: true,
 } as const;
 
-/** What load balancers and supervisors ask. */
+/** The health checks for load balancers and supervisors. */
 export const healthEndpoints = {
   health: endpoint({ ...probe, path: '/health', line: () => 'The server is alive.' }),
   ready: endpoint({ ...probe, path: '/health/ready', line: () => 'The server is ready.' }),

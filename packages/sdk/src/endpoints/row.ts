@@ -11,11 +11,11 @@ export type HeaderFields = Readonly<Partial<Record<FieldHeader, string>>>;
 
 /** A success other than the usual one of its endpoint. */
 export interface OtherSuccess<Reply extends z.ZodType = z.ZodType> {
-  /** What the verb calls it when it answers with it. */
+  /** The name by which the verb selects it. */
   readonly name: string;
-  /** A 204 has no content: what its reply says is in the headers. */
+  /** A 204 has no content: its reply is only in the headers. */
   readonly status: 200 | 201 | 204;
-  /** When it is this one, as a sentence for documents. */
+  /** When an endpoint returns this success, as a sentence for documents. */
   readonly when: string;
   readonly reply: Reply;
   readonly headers: HeaderFields;
@@ -23,7 +23,7 @@ export interface OtherSuccess<Reply extends z.ZodType = z.ZodType> {
   line(reply: z.output<Reply>): string;
 }
 
-/** An endpoint's row before the table gives it the name that it has there. */
+/** An endpoint's row before the table gives it a name. */
 interface Row<
   Param extends string = string,
   Query extends z.ZodObject | undefined = z.ZodObject | undefined,
@@ -32,9 +32,9 @@ interface Row<
   Stream extends boolean = boolean,
 > {
   readonly method: Method;
-  /** Path parameters stand as `:id`. */
+  /** Path parameters are written as `:id`. */
   readonly path: string;
-  /** What the id in each path parameter names. An id of another shape is not found. */
+  /** The kind of id in each path parameter. An id of another shape is not found. */
   readonly params: Readonly<Record<Param, IdKind>>;
   readonly auth: Auth;
   /** A key needs one of these scopes. None: every key may call it, or it takes no agent's key at all. */
@@ -53,7 +53,7 @@ interface Row<
   readonly isDelivery: boolean;
   /** Words that clients write for its fields, and the field that each means. */
   readonly aliases: Readonly<Record<string, string>>;
-  /** Fields that belong to another endpoint, and what to say to whoever sends one here. */
+  /** Fields that belong to another endpoint, and the error message for a request that has one. */
   readonly misplaced: Readonly<Record<string, string>>;
   readonly idempotency: Idempotency;
   /** The status of the usual success. */
@@ -71,8 +71,8 @@ interface Row<
   /** The reply is JSON whatever `Accept` says. */
   readonly alwaysJson: boolean;
   /**
-   * A reply with content names what was ignored in the request (`Warnings`). Streams don't, nor do the replies for
-   * supervisors and caches, which are the same for everybody.
+   * A reply with content names the ignored parts of the request (`Warnings`). Streams have no warnings, and neither
+   * have the replies for supervisors and caches, which are the same for all callers.
    */
   readonly hasWarnings: boolean;
   /** The reply is a stream of server-sent events without an end; `reply` is the data of each. */
@@ -113,7 +113,7 @@ type PathParam<Path extends string> = Path extends `${string}:${infer Rest}`
 /** The names of an object's fields; of a union, those of any member. */
 type FieldOf<T> = T extends unknown ? keyof T & string : never;
 
-/** What is written down of an endpoint. The rest of its row follows from that. */
+/** The declaration of an endpoint. The rest of its row is derived from it. */
 interface Spec<
   Path extends string,
   Query extends z.ZodObject | undefined,
@@ -126,7 +126,7 @@ interface Spec<
   readonly path: Path;
   readonly auth: Auth;
   readonly scopes?: readonly Scope[];
-  /** Where it is not the one for all reads, or all writes, or all the operator does. */
+  /** Set only if it differs from the default for reads, for writes or for the operator. */
   readonly limit?: LimitName | 'none';
   readonly query?: Query;
   readonly body?: Body;
@@ -134,14 +134,14 @@ interface Spec<
   readonly numberField?: Body extends z.ZodObject ? FieldOf<z.output<Body>> : never;
   readonly isDelivery?: boolean;
   readonly misplaced?: Readonly<Record<string, string>>;
-  /** Where the reply holds a secret. */
+  /** Set if the reply contains a secret. */
   readonly idempotency?: 'sealed';
   readonly status?: 200 | 201;
   readonly reply: Reply;
   readonly headers?: Readonly<Partial<Record<FieldHeader, FieldOf<z.output<Reply | Other>>>>>;
   readonly others?: readonly OtherSuccess<Other>[];
   line(reply: z.output<Reply>): string;
-  /** The refusals of its own, besides those that come with a key, a body, a limit. */
+  /** Its own errors, in addition to those that a key, a body or a limit implies. */
   readonly errors?: readonly ErrorCode[];
   readonly endedKey?: 'may repeat';
   readonly alwaysJson?: boolean;
@@ -149,7 +149,7 @@ interface Spec<
   readonly isDocument?: boolean;
 }
 
-/** Makes an endpoint's whole row of what is written down of it, keeping the types of its parts. */
+/** Makes the row of an endpoint from its declaration and keeps the types of the parts. */
 export function endpoint<
   const Path extends string,
   Reply extends z.ZodType,

@@ -3,7 +3,7 @@ import * as replies from '../replies/index.ts';
 import * as requests from '../requests.ts';
 import { counted, endpoint } from './row.ts';
 
-/** What every reply that is one task repeats. */
+/** The headers of every reply that is a single task. */
 export const taskHeaders = { 'X-Task-Id': 'task_id', 'X-Status': 'status' } as const;
 
 const stateOf = ({ status }: { readonly status: TaskStatus }) => `The task is ${status}.`;

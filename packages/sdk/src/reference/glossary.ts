@@ -1,5 +1,6 @@
 /**
- * What each field means. A name has one meaning in the whole API; an entry `Schema.field` overrides it for one schema.
+ * The meaning of each field. A name has one meaning in the whole API; an entry `Schema.field` overrides it for one
+ * schema.
  */
 export const glossary: Readonly<Record<string, string>> = {
   accepts_system_tasks: 'Whether the agent takes the platform’s system tasks.',

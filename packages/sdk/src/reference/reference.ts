@@ -1,4 +1,4 @@
-/** What the documentation says of an endpoint beyond its shape: prose, and an example that works. */
+/** The documentation of an endpoint beyond its shape: prose, and an example that works. */
 export interface Reference {
   /** The chapter of the reference that lists it. */
   readonly tag: string;

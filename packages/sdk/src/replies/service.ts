@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What any reply may hold besides its own fields, where the endpoint's row has warnings (contract section 1). */
+/** The additional field of a reply when the endpoint's row has warnings (contract section 1). */
 export const Warnings = z.object({ warnings: z.array(z.string()).optional() });
 export type Warnings = z.output<typeof Warnings>;
 

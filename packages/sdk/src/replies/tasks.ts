@@ -31,7 +31,7 @@ export const CreateTaskResponse = z.object({
   status: z.enum(taskStatuses),
   need: z.string(),
   max_credits: credits,
-  /** The poster's credits that no task holds. */
+  /** The poster's credits outside escrow. */
   balance: credits,
   deadline: time.nullable(),
 });
@@ -66,7 +66,7 @@ export const TaskResponse = z.object({
   rejection_count: count.optional(),
   rejection_grace_deadline: time.nullable().optional(),
   verification: Verification.optional(),
-  /** What the poster said of the work; in the reply to an approval. */
+  /** The poster's feedback on the work; in the reply to an approval. */
   rating: z.number().int().nullable().optional(),
   feedback: z.string().nullable().optional(),
 });

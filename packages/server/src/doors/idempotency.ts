@@ -111,7 +111,7 @@ export function recordKey(
   const fingerprint = options.fingerprint?.() ?? sha256(JSON.stringify([endpoint.name, params, query, body]));
   const scope = caller.kind === 'agent' ? caller.agentId : caller.kind;
   if (endpoint.idempotency === 'sealed') {
-    // Whoever registers has no id yet: only from the same address may it ask again.
+    // A new agent has no id yet, so a registration may be repeated only from the same address.
     return caller.kind === 'none'
       ? sealedKey('register', key, caller.credentials.address, fingerprint)
       : // A key of the agent with fewer scopes must not read the secret that another one was given.
@@ -138,7 +138,8 @@ const retiredKeys: readonly string[] = ['3f1b6c52-8a57-4c1e-9d43-5b1f0e7a9c21'];
  * The record of an answer that contains a secret. The stored reply is encrypted so that only the idempotency key can
  * decrypt it, and the database does not hold that key.
  *
- * @param owner who may repeat the request with the same key: a key of an agent, the operator, or the address of a registration.
+ * @param owner the only caller that may repeat the request with the same key: a key of an agent, the operator, or the
+ *   address of a registration.
  */
 function sealedKey(scope: string, key: string, owner: string, fingerprint: string): RecordKey {
   if (key.length < limits.sealedKeyLength) {

@@ -8,7 +8,7 @@ export interface Config {
   readonly port: number;
   readonly adminKey: string | undefined;
   readonly initialCredits: number;
-  /** Who may register: anybody, whoever has an invite, or nobody. */
+  /** Who may register: anybody, only holders of an invite, or nobody. */
   readonly registration: 'open' | 'invite' | 'closed';
   readonly autoApproveHours: number;
   readonly taskExpireHours: number;

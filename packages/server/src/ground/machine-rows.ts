@@ -1,6 +1,6 @@
 import type { FannedEventType, TaskKind, TaskStatus, TransitionEvents } from '@pinchwork/sdk';
 
-/** What the rows of the state machine (`machine.ts`) say: a state. */
+/** A state: a row of the state machine (`machine.ts`). */
 export interface State {
   /** What a task in this state waits for, or how it ended. A sentence for people. */
   readonly means: string;
@@ -24,7 +24,7 @@ export interface State {
   readonly talk: 'questions' | 'messages' | 'none';
   /** The beginning of the refusal when the clock is due: which time has run out. Null in a state that no clock ends. */
   readonly timeIsUp: string | null;
-  /** What its poster, its worker (or who was) and any other agent can do next: hints of refusals. */
+  /** The next steps of its poster, its current or former worker, and any other agent: hints in refusals. */
   readonly next: { readonly poster: string; readonly worker: string; readonly other: string };
 }
 

@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Schema } from './schema.ts';
 
-/** What a schema step builds its statements from. Each engine has its own SQL for the same parts. */
+/** The parts from which a schema step builds its statements. Each engine has its own SQL for them. */
 export interface StepSql {
   /** Runs one statement. */
   run(statement: RawBuilder<unknown>): Promise<void>;
@@ -40,17 +40,17 @@ export interface TableDefinition {
   readonly ending: RawBuilder<unknown>;
 }
 
-/** What a step changes in a table besides its checks, by the names in the definition. */
+/** The changes of a step to a table, except its checks, by the names in the definition. */
 export interface TableChange {
   readonly generated?: readonly string[];
   readonly indexes?: readonly string[];
 }
 
-/** How the two engines do, and call, the same things when tables are made. */
+/** The SQL in which the two engines differ when tables are created. */
 export interface SchemaDialect {
-  /** Has the nodes at work wait before these tables, taken in this order, until the transaction ends. */
+  /** Locks these tables in this order, so that running nodes wait until the transaction ends. */
   readonly holdBack: (db: Kysely<Schema>, tables: readonly (keyof Schema)[]) => Promise<void>;
-  /** Brings a table that is there to a new definition (`StepSql.rebuildTable`). */
+  /** Changes an existing table to a new definition (`StepSql.rebuildTable`). */
   readonly rebuildTable: (step: StepSql, table: TableDefinition, change: TableChange) => Promise<void>;
   readonly integer: 'integer' | 'bigint';
   readonly real: 'real' | 'double precision';
@@ -64,7 +64,7 @@ export interface SchemaDialect {
   readonly textIndex: readonly string[];
 }
 
-/** The parts that one engine's dialect calls for. */
+/** The parts of a schema for one engine's dialect. */
 export function stepSql(db: Kysely<Schema>, dialect: SchemaDialect): StepSql {
   const step: StepSql = {
     run: async (statement) => {

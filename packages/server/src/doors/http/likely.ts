@@ -1,9 +1,9 @@
 import { documentRows, type EndpointName, endpointRows, endpoints, shownLine, shownPath } from '@pinchwork/sdk';
 import { at } from '../../ground/present.ts';
 
-/** What somebody probably wants who asks for a path, or a method, that there is not. */
+/** Hints for requests to an unknown path, or with a method that the path does not have. */
 
-/** A call by the words that clients use for it: of one task, where the path has an id, and otherwise. */
+/** Endpoints by the words that clients use for them: for a path with a task id, and for one without. */
 interface Meaning {
   readonly words: string;
   readonly withId?: EndpointName;
@@ -59,7 +59,7 @@ const documentsByWord: Readonly<Record<string, string>> = {
   ...{ 'swagger.json': '/openapi.json', 'agents.md': '/skill.md', 'llms-full.txt': '/llms.txt', dashboard: '/human' },
 };
 
-/** What may be done with tasks, by methods that other services have for it. */
+/** Endpoints for tasks, by the methods that other services use for the same action. */
 const otherWays: Readonly<Record<string, string>> = {
   'GET tasks': `${shownLine(endpoints.listBoard)} lists the open tasks, ${shownLine(endpoints.listMyTasks)} your own.`,
   'DELETE tasks/{id}': `${shownLine(endpoints.cancel)} takes a posted task back; ${shownLine(endpoints.abandon)} gives a claim up.`,
@@ -92,16 +92,16 @@ function keyOf(path: string): string {
 
 const everything = `${shownLine(endpoints.showCapabilities)} lists all calls, GET /skill.md explains them.`;
 
-/** A hint for a path that there is not: the call that it looks like, or where all of them are listed. */
+/** A hint for an unknown path: the endpoint that it resembles, or the list of all endpoints. */
 export const hintForPath = (method: string, path: string): string =>
   likelyCall(method, path) ?? `${everything} Paths are in lower case, without a slash at the end.`;
 
-/** A hint for a method that a path does not have; undefined if the methods that it has say enough. */
+/** A hint for a method that a path does not have; undefined if the list of its methods is enough. */
 export function hintForMethod(method: string, path: string): string | undefined {
   const key = keyOf(path);
   const other = otherWays[`${method} ${key}`];
   if (other !== undefined) return other;
-  // The path is one of another call that is written a little differently, or a word that was taken for an id.
+  // The path is a variant spelling of another endpoint's path, or a word was taken for an id.
   const isOwn = byPath.get(key)?.some((call) => shownPath(call.path) === path);
   return isOwn === true ? undefined : likelyCall(method, path);
 }

@@ -31,7 +31,7 @@ function rate(limit: RateLimit | undefined): string {
 
 const words = { none: '–', agent: 'key', admin: '' } as const;
 
-/** The table of endpoints, told by the tables that the server is made of. Those of the operator are in the reference. */
+/** The table of endpoints, generated from the server's own tables. The reference lists the operator's endpoints. */
 function endpointTable(): string {
   const agents = endpointRows.filter(({ auth }) => auth !== 'admin');
   const api = agents.map(
@@ -52,7 +52,7 @@ export function eventTable(): string {
   return ['| Event | To | Data |', '|---|---|---|', ...rows].join('\n');
 }
 
-/** How long and how large what is sent may be. */
+/** The limits on the length and size of requests. */
 export function inputLimits(): string {
   const to = (most: number, least = 1) => `${number(least)} to ${number(most)}`;
   const rows: [string, string][] = [
@@ -82,7 +82,7 @@ export function inputLimits(): string {
   return ['| What | How much |', '|---|---|', ...rows.map(([what, limit]) => `| ${what} | ${limit} |`)].join('\n');
 }
 
-/** What documents say of this server: from its configuration and the contract's limits, typed nowhere else. */
+/** The values for documents about this server, taken from its configuration and the contract's limits. */
 export function documentValues(config: Config): Values {
   const { create, pickup, deliver, read, write, register } = config.rateLimits;
   const { prices, timeoutSeconds, perPosterPerDay, creditsPerHour } = config.systemTasks;

@@ -6,10 +6,10 @@ import { parseApiKey } from '../../ground/ids.ts';
 import { keyById } from './key-queries.ts';
 import { hashKey, type Key, keyOf } from './keys.ts';
 
-/** How long a key that was good is not looked up again: a suspension and a revocation must bite within a second. */
+/** How long a valid key is cached. Less than a second, in which suspensions and revocations must take effect. */
 const cacheMs = secondMs / 2;
 const cacheSize = 20_000;
-/** For so long a rotated key may repeat the request that rotated it (contract section 2, "Keys"). */
+/** How long a rotated key may repeat the request that rotated it (contract section 2, "Keys"). */
 const repeatMs = 10 * minuteMs;
 
 interface Known {
@@ -32,10 +32,10 @@ export class Credentials {
   }
 
   /**
-   * Reads a key that somebody sent.
+   * Finds the agent of a key in a request.
    *
    * @param mayRepeat whether a key that was rotated in the last ten minutes passes too.
-   * @throws DomainError `unauthorized` when it is nobody's or has ended, `agent_suspended` when its agent is suspended.
+   * @throws DomainError `unauthorized` when it is unknown or has ended, `agent_suspended` when its agent is suspended.
    */
   async authenticate(text: string, mayRepeat = false): Promise<Key> {
     const keyHash = hashKey(text);
@@ -63,19 +63,19 @@ export class Credentials {
     return { key: keyOf(row), isSuspended: row.suspended_at !== null, until: now + cacheMs };
   }
 
-  /** When a key was last used on this server; undefined: not since its use was last saved. */
+  /** When a key was last used on this server. Undefined: not since the last save. */
   lastUse(keyId: string): number | undefined {
     return this.#uses.get(keyId);
   }
 
-  /** Hands out when keys were used since the last call, by their ids. */
+  /** Returns and clears the times of use since the last call, by key id. */
   takeUses(): ReadonlyMap<string, number> {
     const uses = this.#uses;
     this.#uses = new Map();
     return uses;
   }
 
-  /** Makes the next request of every key look it up. */
+  /** Clears the cache, so that the next request of every key looks it up. */
   forget(): void {
     this.#cache.clear();
   }

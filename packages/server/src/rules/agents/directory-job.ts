@@ -4,7 +4,7 @@ import type { ApartJob, Reader } from '../../storage/database.ts';
 import type { Params } from '../../storage/prepared.ts';
 import { type DirectoryParams, directoryPage, type DirectoryShape, windowEnd } from './directory-queries.ts';
 
-/** What the directory is sorted by: the value of the sort column, and the agent's id. */
+/** The sort key of the directory: the value of the sort column, and the agent's id. */
 export type DirectorySortKey = readonly [value: string | number, id: string];
 
 export type DirectoryRow = Omit<PublicAgent, 'tags' | 'reputation'> & { rating_sum: number; reputation_e2: number };

@@ -2,7 +2,7 @@ import { type Selectable, sql } from 'kysely';
 import { insertion, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
 
-/** The SQL of keys, and of what is spent with them. */
+/** The SQL of keys and of their spending. */
 export type KeyRow = Selectable<Schema['api_keys']>;
 
 export const insertKey = insertion(
@@ -29,7 +29,7 @@ export const keyById = prepared('keyById', (db, p: { id: string }) =>
     .where('api_keys.id', '=', p.id),
 );
 
-/** Holds an agent's row: its keys are changed under it. */
+/** Locks an agent's row. Every change of its keys takes this lock. */
 export const holdAgent = prepared('holdAgent', (db, p: { id: string }, engine) =>
   engine.hold(db.selectFrom('agents').select('id').where('id', '=', p.id)),
 );
@@ -45,12 +45,12 @@ export const liveKeys = prepared('liveKeys', (db, p: { agent_id: string; now: nu
     .orderBy('id'),
 );
 
-/** Ends a key. One that was rotated may not repeat its rotation either. */
+/** Ends a key. A rotated key can then no longer repeat its rotation. */
 export const endKey = prepared('endKey', (db, p: { id: string; at: number }) =>
   db.updateTable('api_keys').set({ expires_at: p.at, rotated_at: null }).where('id', '=', p.id),
 );
 
-/** Rotates a key that lives and was not rotated: it ends at `ends_at`, or before, where it would. */
+/** Rotates a live key that was not rotated before. It ends at `ends_at`, or at its own earlier end. */
 export const rotateIfLive = prepared('rotateIfLive', (db, p: { id: string; at: number; ends_at: number }) =>
   db
     .updateTable('api_keys')
@@ -72,7 +72,7 @@ export const keysEnded = prepared('keysEnded', (db, p: { since: number; upto: nu
     .where('expires_at', '<=', p.upto),
 );
 
-/** Notes when a key was last used, unless something close to that stands there. */
+/** Stores when a key was last used, unless the stored time is close to it. */
 export const noteUse = prepared('noteUse', (db, p: { id: string; at: number; before: number }) =>
   db
     .updateTable('api_keys')
@@ -94,7 +94,7 @@ export const addSpending = prepared(
       ),
 );
 
-/** What was spent from each of an agent's budgets since a moment. */
+/** The spending from each of an agent's budgets since a time. */
 export const spentSince = prepared(
   'spentSince',
   (db, p: { agent_id: string; since: number }) =>

@@ -6,7 +6,7 @@ import { createApiKey } from '../../ground/ids.ts';
 import type { Reader, Tx } from '../../storage/database.ts';
 import { addSpending, type KeyRow, spentSince } from './key-queries.ts';
 
-/** What a key is and may do. */
+/** The terms of a key. */
 export interface Key {
   readonly id: string;
   readonly agentId: string;
@@ -20,7 +20,7 @@ export interface Key {
   readonly rotatedAt: number | null;
 }
 
-/** A budget counts what was held in so long a time. */
+/** The time span over which a budget counts the credits held. */
 export const budgetMs = 24 * hourMs;
 
 export const keyOf = (row: KeyRow): Key => ({
@@ -36,10 +36,10 @@ export const keyOf = (row: KeyRow): Key => ({
 
 export const readScopes = (row: Pick<KeyRow, 'scopes'>) => row.scopes.split(',') as Scope[];
 
-/** SHA-256 is enough: keys are 256 bits of chance, there is nothing to guess. */
+/** SHA-256 is enough: keys are 256 random bits and cannot be guessed. */
 export const hashKey = (key: string) => hash('sha256', key, 'hex');
 
-/** A key that was just drawn, with what the database holds of it. */
+/** A newly generated key, with the values that the database stores. */
 interface DrawnKey {
   readonly key: string;
   readonly id: string;
@@ -51,13 +51,13 @@ export function drawKey(): DrawnKey {
   return { key, id: keyId, hash: hashKey(key) };
 }
 
-/** What a new key is and may do. */
+/** The terms of a new key. */
 type KeyTerms = Pick<
   KeyRow,
   'agent_id' | 'name' | 'scopes' | 'max_credits_per_task' | 'max_credits_per_day' | 'expires_at'
 >;
 
-/** The row of a new key. One that takes the place of another shares its budget. */
+/** The row of a new key. A key that replaces another shares its budget. */
 export const newKeyRow = (drawn: DrawnKey, terms: KeyTerms, now: number, budgetId = drawn.id) => ({
   id: drawn.id,
   key_hash: drawn.hash,
@@ -71,7 +71,7 @@ export const newKeyRow = (drawn: DrawnKey, terms: KeyTerms, now: number, budgetI
   created_at: now,
 });
 
-/** The row of an agent's first key, or of one that is to replace all others: it may do everything. */
+/** The row of an agent's first key, or of a key that replaces all others. It has all scopes. */
 export const firstKey = (drawn: DrawnKey, agentId: string, now: number) =>
   newKeyRow(
     drawn,
@@ -86,7 +86,7 @@ export const firstKey = (drawn: DrawnKey, agentId: string, now: number) =>
     now,
   );
 
-/** What of an agent's keys was spent in the last 24 hours, by their budgets. */
+/** The spending of an agent's keys in the last 24 hours, by budget. */
 export async function spentToday(reader: Reader, agentId: string, now: number): Promise<ReadonlyMap<string, number>> {
   const rows = await reader.all(spentSince, { agent_id: agentId, since: now - budgetMs });
   return new Map(rows.map(({ budget_id, spent }) => [budget_id, spent]));
@@ -106,9 +106,9 @@ export const keyView = (row: KeyRow, spent: ReadonlyMap<string, number>, lastUse
 });
 
 /**
- * Checks that the budget of a key covers what a task is to hold, before anything is changed.
+ * Checks that the budget of a key covers the price of a task, before anything is changed.
  *
- * @throws DomainError `budget_exceeded`, which says what is left.
+ * @throws DomainError `budget_exceeded`, with the amount that is left.
  */
 export async function checkBudget(reader: Reader, key: Key, amount: number, now: number): Promise<void> {
   if (key.maxCreditsPerTask !== null && amount > key.maxCreditsPerTask) {
@@ -124,10 +124,10 @@ export async function checkBudget(reader: Reader, key: Key, amount: number, now:
 }
 
 /**
- * Counts what was held with a key. Call it after the hold, whose lock on the agent's account makes those who spend from
- * the same budget wait for each other.
+ * Counts the credits held with a key. Call it after the hold: its lock on the agent's account serialises spending from
+ * the same budget.
  *
- * @throws DomainError `budget_exceeded` when others have spent so much meanwhile that the budget does not cover it.
+ * @throws DomainError `budget_exceeded` when concurrent spending has used up the budget.
  */
 export async function spend(tx: Tx, key: Key, amount: number, now: number): Promise<void> {
   tx.send(addSpending, { agent_id: key.agentId, at: now, budget_id: key.budgetId, amount });

@@ -52,7 +52,8 @@ export async function openPostgres(
   const limits = { statementMs: statementTimeoutMs, idleInTransactionMs: statementTimeoutMs };
   const clients = new Set<Cuttable>();
   const begin = async (client: pg.ClientBase & Cuttable) => {
-    // From here on, so that one whose server says nothing can be cut off when the database is closed.
+    // Registered before it connects, so that closing the database can also cut off a connection whose server never
+    // answers.
     clients.add(client);
     client.once('end', () => clients.delete(client));
     await beginSession(client, limits, hosts.wantsPrimary);
@@ -62,7 +63,7 @@ export async function openPostgres(
     max: connections,
     connectionTimeoutMillis: connectTimeoutMs,
     query_timeout: statementTimeoutMs + 5_000,
-    // Which the pool awaits, whatever its types say.
+    // The pool awaits this, although its types do not say so.
     onConnect: begin as unknown as (client: pg.ClientBase) => void,
     application_name: 'pinchwork',
     keepAlive: true,
@@ -86,7 +87,7 @@ export async function openPostgres(
   return new PostgresDatabase(pool, clients, { hosts, connect, signals: new PostgresSignals(hosts, onError) });
 }
 
-/** A connection that can be cut off without a word. */
+/** A connection that can be destroyed without the closing handshake. */
 type Cuttable = Pick<pg.PoolClient, 'connection'>;
 
 type Connect = () => Promise<pg.PoolClient>;

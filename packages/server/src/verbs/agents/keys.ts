@@ -33,9 +33,9 @@ export async function listKeys({ ctx, agentId }: Call): Promise<KeysResponse> {
 }
 
 /**
- * Makes another key for an agent. It is shown in the answer and nowhere else.
+ * Makes another key for an agent. Only this reply shows it.
  *
- * @throws DomainError `invalid_request`, `scope_missing`, `conflict` when the agent has as many as it may.
+ * @throws DomainError `invalid_request`, `scope_missing`, `conflict` when the agent has the maximum number of keys.
  */
 export function createKey(call: Call, input: z.output<typeof CreateKeyRequest>): Promise<CreateKeyResponse> {
   const { ctx, agentId } = call;
@@ -60,7 +60,9 @@ export function createKey(call: Call, input: z.output<typeof CreateKeyRequest>):
   });
 }
 
-/** The scopes of a new key: those asked for, else those of its maker, without `manage` where it has a budget. */
+/**
+ * The scopes of a new key: the requested ones, otherwise those of the calling key, without `manage` if it has a budget.
+ */
 function scopesOf(input: z.output<typeof CreateKeyRequest>, held: readonly Scope[]): readonly Scope[] {
   const hasBudget = input.max_credits_per_task !== undefined || input.max_credits_per_day !== undefined;
   if (input.scopes === undefined) {
@@ -85,7 +87,7 @@ function scopesOf(input: z.output<typeof CreateKeyRequest>, held: readonly Scope
 }
 
 /**
- * Holds the agent, since its keys are made and ended one after the other, and reads its live keys.
+ * Locks the agent, so that changes of its keys run one after the other, and reads its live keys.
  *
  * @throws DomainError `unauthorized` when the key that calls has ended since it was admitted.
  */
@@ -109,14 +111,14 @@ const shown = (row: NewRow, spent: ReadonlyMap<string, number>, api_key: string)
   api_key,
 });
 
-/** Tells an agent of one of its keys. Call it after every other change of the transaction. */
+/** Sends an agent an event about one of its keys. Call it after all other changes of the transaction. */
 export const tell = (
   work: Work,
   type: 'key_created' | 'key_revoked',
   { agent_id, id, name }: Pick<KeyRow, 'agent_id' | 'id' | 'name'>,
 ) => appendEvent(work, { agentId: agent_id, taskId: null, type, data: { key_id: id, name } });
 
-/** After the commit, refuses the next request of keys that have ended, and ends what they have open on this server. */
+/** After the commit, refuses further requests of ended keys and closes their streams and waits on this server. */
 export function endHere(ctx: Context, tx: Tx, agentId: string, keyIds: readonly string[]): void {
   tx.afterCommit(() => {
     ctx.credentials.forget();
@@ -151,10 +153,10 @@ export function revokeKey(call: Call, keyId: string): Promise<RevokeKeyResponse>
 }
 
 /**
- * Replaces the key that calls by a new one of the same terms; both share one budget. The old one ends after the overlap.
+ * Replaces the calling key with a new one of the same terms; both share one budget. The old one ends after the overlap.
  *
  * @throws DomainError `unauthorized` when the key has ended, `conflict` when it was rotated before, or when an overlap is
- *   wanted while the key before it still works: otherwise a key without `manage` could fill the agent's list of keys.
+ *   requested while the previous key still works: a key without `manage` could otherwise fill the agent's list of keys.
  */
 export function rotateKey(call: Call, overlapMinutes: number): Promise<CreateKeyResponse> {
   const { ctx, agentId } = call;

@@ -40,7 +40,7 @@ export async function listInvites(
   return { invites: rows.map(view), ...facts };
 }
 
-/** Makes an invite. Its code is shown in the answer and nowhere else. For the operator. */
+/** Makes an invite. Only this reply shows its code. For the operator. */
 export function createInvite(
   call: Pick<Call, 'ctx' | 'address' | 'transact'>,
   input: z.output<typeof CreateInviteRequest>,
@@ -60,7 +60,7 @@ export function createInvite(
 }
 
 /**
- * Ends an invite; one that was revoked before stays so. For the operator.
+ * Revokes an invite. Has no effect on an invite that is already revoked. For the operator.
  *
  * @throws DomainError `not_found`.
  */
