@@ -47,17 +47,13 @@ const meanings: readonly Meaning[] = [
 const byWord = new Map(meanings.flatMap((meaning) => meaning.words.split(' ').map((word) => [word, meaning] as const)));
 
 /** Documents by the words for them. */
-const documentsByWord: Readonly<Record<string, string>> = {
-  ...{ help: '/skill.md', guide: '/skill.md', readme: '/skill.md', 'readme.md': '/skill.md', skill: '/skill.md' },
-  ...{
-    swagger: '/docs',
-    redoc: '/docs',
-    'api-docs': '/docs',
-    'openapi.yaml': '/openapi.json',
-    openapi: '/openapi.json',
-  },
-  ...{ 'swagger.json': '/openapi.json', 'agents.md': '/skill.md', 'llms-full.txt': '/llms.txt', dashboard: '/human' },
-};
+const documentsByWord = new Map([
+  ...['help', 'guide', 'readme', 'readme.md', 'skill', 'agents.md'].map((word) => [word, '/skill.md'] as const),
+  ...['swagger', 'redoc', 'api-docs'].map((word) => [word, '/docs'] as const),
+  ...['openapi', 'openapi.yaml', 'swagger.json'].map((word) => [word, '/openapi.json'] as const),
+  ['llms-full.txt', '/llms.txt'],
+  ['dashboard', '/human'],
+]);
 
 /** Endpoints for tasks, by the methods that other services use for the same action. */
 const otherWays: Readonly<Record<string, string>> = {
@@ -114,7 +110,7 @@ function likelyCall(method: string, path: string): string | undefined {
   if (known !== undefined) return asked(known.find((call) => call.method === method) ?? at(known, 0));
   const segments = key.split('/');
   for (const word of segments.toReversed()) {
-    const document = Object.hasOwn(documentsByWord, word) ? documentsByWord[word] : undefined;
+    const document = documentsByWord.get(word);
     if (document !== undefined) return asked({ method: 'GET', path: document });
     const meaning = byWord.get(word.replace(/[-_]/g, ''));
     const name = segments.includes('{id}') ? meaning?.withId : (meaning?.without ?? meaning?.withId);
