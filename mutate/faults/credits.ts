@@ -111,11 +111,22 @@ export const creditFaults = [
     ['windows are swept while they last', '>= this.#longestMs + skewMs', '>= this.#longestMs / 2'],
     ['a clock set back makes a window last', ' && now >= known.endsAt - windowMs - skewMs', ''],
   ]),
-  ...faultsIn('rules/limits/limits.ts', limits, [
+  ...faultsIn('rules/limits/network.ts', limits, [
     ['each address of a network has a limit of its own', '.slice(0, 4)', '.slice(0, 8)'],
+  ]),
+  ...faultsIn('rules/limits/share.ts', 'rules/limits/share', [
+    ['the largest holder need not yield', 'this.#used + amount > this.most', 'false'],
+    ['the smallest holder is cut first', 'held < largest || ', 'false || '],
+    ['a holder yields to one that has more', 'const isLarger = held > wanted;', 'const isLarger = true;'],
+    ['nobody is cut', 'const victim = this.#victim(part, wanted);', 'const victim = undefined as Part | undefined;'],
+    ['a waiting holder with much is served first', 'if (held < least)', 'if (held >= least || least === Infinity)'],
+    ['a part that is passed on counts for the first holder', 'part.holder = to;', ''],
+    ['busy parts are cut before idle ones', 'if (part.isIdle) return part;', ''],
+  ]),
+  ...faultsIn('rules/limits/limits.ts', limits, [
     [
       'counts are lost when they can not be told',
-      '      for (const share of todo.slice(done).flat()) windows.restore(share);\n',
+      '      for (const tally of todo.slice(done).flat()) windows.restore(tally);\n',
       '',
       limits,
       { engine: 'postgres' },

@@ -17,6 +17,7 @@ import { Outbox } from './rules/events/outbox.ts';
 import { EventStreams } from './rules/events/streams.ts';
 import { Tail } from './rules/events/tail.ts';
 import { Limits } from './rules/limits/limits.ts';
+import { openShares, type Shares } from './rules/limits/shares.ts';
 import { SearchUpkeep } from './rules/search/upkeep.ts';
 import { TaskWatch } from './rules/tasks/watch.ts';
 import { type Resolve, systemResolve } from './rules/webhooks/address.ts';
@@ -76,6 +77,8 @@ interface Replacements {
   readonly checkDatabaseClock?: boolean;
   /** Called with the open database. For tests that watch every transaction. */
   readonly watchDatabase?: (db: Database) => void;
+  /** What requests share. For tests that exhaust it. */
+  readonly shares?: Shares;
 }
 
 /**
@@ -87,7 +90,13 @@ interface Replacements {
 export async function compose(
   config: Config,
   clock: Clock = systemClock,
-  { checkDatabaseClock = true, log: given, resolve = systemResolve(config.webhooks), watchDatabase }: Replacements = {},
+  {
+    checkDatabaseClock = true,
+    log: given,
+    resolve = systemResolve(config.webhooks),
+    watchDatabase,
+    shares = openShares(),
+  }: Replacements = {},
 ): Promise<Core> {
   const output = given ?? (await openLog(config.logLevel));
   const log = output.logger;
@@ -130,6 +139,7 @@ export async function compose(
     resolve,
     logOutput: output,
     credentials,
+    shares,
     readiness: new Readiness(ground),
     audit: shared(() => ground.db.runApart<AuditInput, AuditResponse>(auditJob, { now: clock.now() }, 'long')),
     dispose: async () => {

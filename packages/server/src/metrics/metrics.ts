@@ -7,6 +7,7 @@ import type { Core } from '../compose.ts';
 import { Loop } from '../ground/loop.ts';
 import { outcomes } from '../rules/webhooks/deliverer.ts';
 import { countWaitingRows } from '../rules/events/outbox.ts';
+import type { Share } from '../rules/limits/share.ts';
 import { nextReadyAt } from '../rules/webhooks/leases.ts';
 import { countWaiting } from '../rules/webhooks/queries.ts';
 
@@ -34,6 +35,7 @@ export async function startMetrics(core: Core, app: FastifyInstance, port: numbe
   watchTimers(registry, core);
   watchOutbox(registry, core);
   watchWebhooks(registry, core);
+  watchShares(registry, core);
   const stopping = new AbortController();
   const audits = watchBooks(registry, core, stopping.signal);
   const server = createServer((request, response) => {
@@ -130,6 +132,32 @@ function watchStorage(registry: Registry, { db, watch, streams }: Core): void {
       this.set({ kind: 'events' }, streams.count);
     },
   });
+}
+
+/** What is shown of each share. */
+const shareFigures: readonly [name: string, help: string, read: (share: Share) => number][] = [
+  ['pinchwork_share_used', 'How much of a shared resource is taken.', ({ used }) => used],
+  ['pinchwork_share_limit', 'How much of a shared resource there is.', ({ most }) => most],
+  ['pinchwork_share_largest', 'How much of it one agent or address has at most.', ({ largest }) => largest],
+  ['pinchwork_share_waiting', 'Requests that wait for a part of it.', ({ waiting }) => waiting],
+  ['pinchwork_share_refused_total', 'Requests for a part of it that were refused.', ({ refused }) => refused],
+  ['pinchwork_share_cut_total', 'Parts that were taken from the largest holder.', ({ cut }) => cut],
+];
+
+function watchShares(registry: Registry, { shares }: Core): void {
+  for (const [name, help, read] of shareFigures) {
+    const Kind = name.endsWith('_total') ? Counter : Gauge;
+    new Kind({
+      name,
+      help,
+      labelNames: ['share'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const [share, each] of Object.entries(shares)) this.inc({ share }, read(each));
+      },
+    });
+  }
 }
 
 function watchTimers(registry: Registry, { timers }: Core): void {

@@ -1,20 +1,19 @@
-import { isIPv4 } from 'node:net';
 import type { LimitName } from '@pinchwork/sdk';
-import ipaddr from 'ipaddr.js';
 import { secondMs } from '../../ground/clock.ts';
 import { at } from '../../ground/present.ts';
 import type { RateLimit } from '../../ground/settings.ts';
 import type { Ground } from '../../storage/ground.ts';
 import { Loop } from '../../ground/loop.ts';
-import { addShares, takeStrictly, windowOf } from './queries.ts';
-import { type Share, skewMs, type Usage, usage, Windows } from './windows.ts';
+import { network } from './network.ts';
+import { addTallies, takeStrictly, windowOf } from './queries.ts';
+import { type Tally, skewMs, type Usage, usage, Windows } from './windows.ts';
 
 /** The time between two merges of the counts of several servers. */
 const mergeMs = secondMs;
-/** Sizes of the statements that add shares. Lists are split, never padded. */
+/** Sizes of the statements that add tallies. Lists are split, never padded. */
 const portions = [100, 10, 1] as const;
 /** Maximum number of windows of a kind merged in one pass (0.3 s on PostgreSQL). The others wait for the next one. */
-const mostShares = 10_000;
+const mostTallies = 10_000;
 
 /**
  * The rate limits (contract section 10, decision 0006). Requests with a valid key are counted per agent, all others
@@ -85,61 +84,49 @@ export class Limits {
   async merge(): Promise<number> {
     for (const windows of [this.#agents, this.#addresses]) {
       windows.sweep();
-      if (this.#ctx.db.shared) await this.#share(windows);
+      if (this.#ctx.db.shared) await this.#addUp(windows);
     }
     return mergeMs;
   }
 
-  async #share(windows: Windows): Promise<void> {
+  async #addUp(windows: Windows): Promise<void> {
     // Sorted, so that servers that add to the same windows lock them in the same order.
-    const shares = windows.shares(mostShares).sort((a, b) => (a.key < b.key ? -1 : 1));
-    const todo = [...Map.groupBy(shares, ({ windowMs }) => windowMs).values()].flatMap(inPortions);
+    const tallies = windows.tallies(mostTallies).sort((a, b) => (a.key < b.key ? -1 : 1));
+    const todo = [...Map.groupBy(tallies, ({ windowMs }) => windowMs).values()].flatMap(inPortions);
     let done = 0;
     try {
       for (; done < todo.length; done++) for (const sum of await this.#add(at(todo, done))) windows.merge(sum);
     } catch (error) {
-      for (const share of todo.slice(done).flat()) windows.restore(share);
+      for (const tally of todo.slice(done).flat()) windows.restore(tally);
       throw error;
     }
   }
 
-  /** @param shares shares of windows of equal length. */
-  #add(shares: readonly Share[]): Promise<Omit<Share, 'windowMs'>[]> {
+  /** @param tallies tallies of windows of equal length. */
+  #add(tallies: readonly Tally[]): Promise<Omit<Tally, 'windowMs'>[]> {
     const { db, clock } = this.#ctx;
-    const params = shares.flatMap(({ key, count, endsAt }, i) => [
+    const params = tallies.flatMap(({ key, count, endsAt }, i) => [
       [`key_${i}`, key] as const,
       [`count_${i}`, count] as const,
       [`ends_at_${i}`, endsAt] as const,
     ]);
     return db.transact('merge limits', async (tx) => {
       const now = clock.now();
-      const latest = now + at(shares, 0).windowMs + skewMs;
-      const rows = await tx.all(addShares(shares.length), { now, latest, ...Object.fromEntries(params) });
+      const latest = now + at(tallies, 0).windowMs + skewMs;
+      const rows = await tx.all(addTallies(tallies.length), { now, latest, ...Object.fromEntries(params) });
       return rows.map(({ key, count, ends_at }) => ({ key, count, endsAt: ends_at }));
     });
   }
 }
 
-function inPortions(shares: readonly Share[]): Share[][] {
-  const list: Share[][] = [];
+function inPortions(tallies: readonly Tally[]): Tally[][] {
+  const list: Tally[][] = [];
   let from = 0;
   for (const size of portions) {
-    for (; shares.length - from >= size; from += size) list.push(shares.slice(from, from + size));
+    for (; tallies.length - from >= size; from += size) list.push(tallies.slice(from, from + size));
   }
   return list;
 }
 
 /** The key contains the length of the window, so that old counts end when an operator changes the length. */
 const keyOf = (kind: LimitName | 'address', { windowMs }: RateLimit, who: string) => `${kind}/${windowMs} ${who}`;
-
-/** The part of an address that its user cannot choose freely: all of IPv4, the first 64 bits (the network) of IPv6. */
-function network(address: string): string {
-  if (isIPv4(address)) return address;
-  if (!ipaddr.isValid(address)) return address;
-  const parsed = ipaddr.process(address);
-  if (parsed.kind() === 'ipv4') return parsed.toString();
-  return (parsed as ipaddr.IPv6).parts
-    .slice(0, 4)
-    .map((part) => part.toString(16))
-    .join(':');
-}

@@ -31,19 +31,19 @@ export const windowOf = prepared('windowOf', (db, p: { key: string }) =>
   db.selectFrom('rate_windows').select(['count', 'ends_at']).where('key', '=', p.key),
 );
 
-interface ShareParams extends Params {
+interface TallyParams extends Params {
   now: number;
   /** The latest possible end of a window of this length. */
   latest: number;
 }
 
-/** Adds `shares` shares to their windows: parameters `key_0`, `count_0`, `ends_at_0`, `key_1`, … */
-export const addShares = perShape((shares: number) =>
-  prepared(`add${shares}Shares`, (db, p: ShareParams) =>
+/** Adds `tallies` tallies to their windows: parameters `key_0`, `count_0`, `ends_at_0`, `key_1`, … */
+export const addTallies = perShape((tallies: number) =>
+  prepared(`add${tallies}Tallies`, (db, p: TallyParams) =>
     db
       .insertInto('rate_windows')
       .values(
-        Array.from({ length: shares }, (_, i) => ({
+        Array.from({ length: tallies }, (_, i) => ({
           key: p[`key_${i}`] as string,
           count: p[`count_${i}`] as number,
           ends_at: p[`ends_at_${i}`] as number,

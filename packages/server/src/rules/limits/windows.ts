@@ -29,7 +29,7 @@ interface Window {
 }
 
 /** Requests counted in a window by one server, to be added to those of the other servers. */
-export interface Share {
+export interface Tally {
   readonly key: string;
   readonly count: number;
   readonly endsAt: number;
@@ -55,7 +55,7 @@ export class Windows {
   readonly #touched = new Set<string>();
   readonly #isShared: boolean;
 
-  /** @param isShared whether other servers count against the same limits: then `shares` must be called regularly. */
+  /** @param isShared whether other servers count against the same limits: then `tallies` must be called regularly. */
   constructor(clock: Clock, { most = 100_000, isShared = false } = {}) {
     this.#clock = clock;
     this.#most = most;
@@ -105,22 +105,22 @@ export class Windows {
     this.#turnedAt = now;
   }
 
-  /** Takes the shares that were not taken yet, of at most `most` windows. */
-  shares(most = Infinity): Share[] {
-    const shares: Share[] = [];
+  /** Takes the tallies that were not taken yet, of at most `most` windows. */
+  tallies(most = Infinity): Tally[] {
+    const tallies: Tally[] = [];
     for (const key of this.#touched) {
-      if (shares.length >= most) break;
+      if (tallies.length >= most) break;
       this.#touched.delete(key);
       const window = this.#find(key);
       if (window === undefined || window.unsent === 0 || window.endsAt <= this.#clock.now()) continue;
-      shares.push({ key, count: window.unsent, endsAt: window.endsAt, windowMs: window.windowMs });
+      tallies.push({ key, count: window.unsent, endsAt: window.endsAt, windowMs: window.windowMs });
       window.unsent = 0;
     }
-    return shares;
+    return tallies;
   }
 
-  /** Puts back a share that could not be merged, so that `shares` returns it again. */
-  restore({ key, count, endsAt }: Share): void {
+  /** Puts back a tally that could not be merged, so that `tallies` returns it again. */
+  restore({ key, count, endsAt }: Tally): void {
     const window = this.#find(key);
     // A new window may have begun in between.
     if (window?.endsAt !== endsAt) return;
@@ -129,7 +129,7 @@ export class Windows {
   }
 
   /** Replaces the count of a window by the sum of all servers, plus what was not shared yet. */
-  merge({ key, count, endsAt }: Omit<Share, 'windowMs'>): void {
+  merge({ key, count, endsAt }: Omit<Tally, 'windowMs'>): void {
     const window = this.#find(key);
     if (window === undefined || endsAt <= this.#clock.now()) return;
     window.used = count + window.unsent;

@@ -400,40 +400,40 @@ describe('the windows in memory', () => {
     const windows = new Windows(new ManualClock(), { isShared: true });
     const wide = { count: 10, windowMs: minuteMs };
     windows.take('a', wide);
-    const [share] = windows.shares();
+    const [tally] = windows.tallies();
     windows.take('a', wide);
-    windows.merge({ ...share!, count: 5 });
+    windows.merge({ ...tally!, count: 5 });
     expect(windows.take('a', wide).remaining).toBe(10 - 5 - 1 - 1);
   });
 
-  it('hand out a limited number of shares at once, and the others later', () => {
+  it('hand out a limited number of tallies at once, and the others later', () => {
     const windows = new Windows(new ManualClock(), { isShared: true });
     for (let i = 0; i < 5; i++) windows.take(`${i}`, limit);
-    expect(windows.shares(3).map(({ key }) => key)).toEqual(['0', '1', '2']);
-    expect(windows.shares(3).map(({ key }) => key)).toEqual(['3', '4']);
+    expect(windows.tallies(3).map(({ key }) => key)).toEqual(['0', '1', '2']);
+    expect(windows.tallies(3).map(({ key }) => key)).toEqual(['3', '4']);
   });
 
-  it('that began again are not mixed up with shares of the previous window', () => {
+  it('that began again are not mixed up with tallies of the previous window', () => {
     const clock = new ManualClock();
     const windows = new Windows(clock, { isShared: true });
     windows.take('a', limit);
-    const [share] = windows.shares();
+    const [tally] = windows.tallies();
     clock.advance(minuteMs);
     windows.take('a', limit);
-    windows.restore(share!);
-    windows.merge({ ...share!, count: 2 });
-    expect(windows.shares()).toMatchObject([{ key: 'a', count: 1, endsAt: clock.now() + minuteMs }]);
+    windows.restore(tally!);
+    windows.merge({ ...tally!, count: 2 });
+    expect(windows.tallies()).toMatchObject([{ key: 'a', count: 1, endsAt: clock.now() + minuteMs }]);
     expect(windows.take('a', limit).remaining).toBe(0);
   });
 
-  it('keep a share that could not be merged for the next merge', () => {
+  it('keep a tally that could not be merged for the next merge', () => {
     const windows = new Windows(new ManualClock(), { isShared: true });
     windows.take('a', limit);
-    const [share] = windows.shares();
-    expect(windows.shares()).toEqual([]);
-    windows.restore(share!);
+    const [tally] = windows.tallies();
+    expect(windows.tallies()).toEqual([]);
+    windows.restore(tally!);
     windows.take('a', limit);
-    expect(windows.shares()).toEqual([{ ...share, count: 2 }]);
+    expect(windows.tallies()).toEqual([{ ...tally, count: 2 }]);
   });
 
   it('of agents are not affected by a flood of addresses', async () => {
