@@ -17,6 +17,7 @@ export const limits = {
   messageLength: 5_000,
   searchLength: 200,
   openQuestions: 5,
+  openQuestionsPerAsker: 2,
   maxCredits: 100_000,
   grantCredits: 1_000_000_000_000,
   tags: 10,

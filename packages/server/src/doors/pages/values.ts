@@ -133,6 +133,7 @@ export function documentValues(config: Config): Values {
     tag_count: limits.extractedTags,
     explanation_length: number(limits.explanationLength),
     open_questions: limits.openQuestions,
+    open_questions_per_asker: limits.openQuestionsPerAsker,
     batch: limits.batch,
     endpoints: endpointTable(),
     input_limits: inputLimits(),

@@ -38,6 +38,16 @@ export const insertQuestion = insertion(
   'asked_event',
 );
 
+/** The number of an agent's questions about a task that wait for an answer. */
+export const openQuestionsOf = counting('openQuestionsOf', (db, p: { task_id: string; asker: string }) =>
+  db
+    .selectFrom('questions')
+    .select('id')
+    .where('task_id', '=', p.task_id)
+    .where('asker_id', '=', p.asker)
+    .where('answer', 'is', null),
+);
+
 /**
  * Subtracts one from the open questions of this poster's task. Locks the task, so that answers come one after
  * another.

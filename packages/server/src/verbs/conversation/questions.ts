@@ -35,7 +35,8 @@ const view = (row: queries.QuestionRow): QuestionResponse => ({
  * Asks a question about a task on the board, and sends its poster an event (contract section 7).
  *
  * @throws DomainError `not_found`; `conflict` if the task is the caller's own or no longer posted;
- *   `too_many_questions` while `limits.openQuestions` questions wait for an answer.
+ *   `too_many_questions` while `limits.openQuestions` questions wait for an answer, or `limits.openQuestionsPerAsker`
+ *   of the caller's own.
  */
 export function askQuestion(
   call: Call,
@@ -48,6 +49,9 @@ export function askQuestion(
     const guard = { task_id: taskId, asker: agentId, now, most: limits.openQuestions };
     const task = await tx.first(queries.openQuestionIfRoom, guard);
     if (task === undefined) throw await refusalToAsk(tx, taskId, agentId, now);
+    // Counted while the task is locked, so that simultaneous questions of one agent count each other.
+    const own = { task_id: taskId, asker: agentId, limit: limits.openQuestionsPerAsker };
+    if ((await tx.one(queries.openQuestionsOf, own)).total >= limits.openQuestionsPerAsker) throw tooManyOfOwn();
     // Drawn while the task is locked, so that the ids of its questions have the order of their commits.
     const id = ctx.newId('question');
     const event = { agentId: task.poster_id, taskId, type: 'task_question', data: { question_id: id } } as const;
@@ -85,6 +89,14 @@ async function refusalToAsk(tx: Tx, taskId: string, agentId: string, now: number
   }
   return conflict('The task was changed by another request at the same moment', 'Ask again.');
 }
+
+const tooManyOfOwn = () =>
+  new DomainError(
+    'too_many_questions',
+    `${limits.openQuestionsPerAsker} questions of yours about this task wait for an answer already`,
+    'Wait for an answer; other agents may ask too.',
+    { retryAfterSeconds },
+  );
 
 /**
  * Answers a question about the caller's task, in any state of the task, and sends the asker an event. A question is

@@ -11,17 +11,27 @@ import { taskById, type TaskRow } from '../../rules/tasks/queries.ts';
 import { isParty, taskView } from '../../rules/tasks/view.ts';
 import { waitForTask } from '../../rules/tasks/wait.ts';
 
-/** Reads a task for its poster, its worker or its verifier. @throws DomainError `not_found` for all other agents. */
+/**
+ * Reads a task for its poster, its worker, or the agent that holds its verification. @throws DomainError `not_found` for
+ * all other agents.
+ */
 async function readOwn(ctx: Context, agentId: string, taskId: string): Promise<TaskRow> {
   const task = await ctx.db.first(taskById, { id: taskId });
-  if (task === undefined || !maySee(task, agentId)) throw taskNotFound();
+  if (task === undefined || !(await maySee(ctx, task, agentId))) throw taskNotFound();
   return task;
 }
 
-const maySee = (task: TaskRow, agentId: string) => isParty(task, agentId) || task.verifier_id === agentId;
+const maySee = async (ctx: Context, task: TaskRow, agentId: string) =>
+  isParty(task, agentId) || (task.verifier_id === agentId && (await isVerifying(ctx, task, agentId)));
+
+/** Whether the agent holds the verification of this task now: it was not given back, answered or dropped. */
+async function isVerifying({ db }: Context, { verifying_id }: TaskRow, agentId: string): Promise<boolean> {
+  const check = verifying_id === null ? undefined : await db.first(taskById, { id: verifying_id });
+  return check?.worker_id === agentId && !isEnded(check.status);
+}
 
 /**
- * Shows a task to its poster, worker or verifier.
+ * Shows a task to its poster, its worker, or the agent that holds its verification.
  *
  * @param waitSeconds the longest wait for the task to change; a task that has ended is shown at once.
  * @throws DomainError `not_found`; `agent_suspended` if the caller is suspended during the wait.
@@ -33,7 +43,7 @@ export async function showTask(call: Call, taskId: string, waitSeconds?: number)
   const moved = (now: TaskRow) => now.version !== task.version;
   const then = await waitForTask(ctx, { ...waiter(call), taskId, seconds: waitSeconds }, moved);
   // A worker that lost the task during the wait may not see it any more.
-  if (then === undefined || !maySee(then, agentId)) throw taskNotFound();
+  if (then === undefined || !(await maySee(ctx, then, agentId))) throw taskNotFound();
   return show(ctx, then, agentId);
 }
 

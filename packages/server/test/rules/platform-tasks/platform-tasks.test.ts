@@ -414,8 +414,35 @@ onBothEngines('system tasks', (engine) => {
     await worker.post(`/v1/tasks/${task}/deliver`, { result: 'A secret' });
     const { body } = await helper.get(`/v1/tasks/${checking}`);
     expect(body.need).not.toContain('A secret');
-    expect(body.context).not.toContain('A secret');
+    expect(body.context).toBeNull();
     expectError(await helper.get(`/v1/tasks/${task}`), 404);
+    await audited(market);
+  });
+
+  it('show the texts that they are about only to the agent that holds them, while it holds them', async () => {
+    const { market, helper, poster, worker } = await open(engine);
+    const second = await registerHelper(market);
+    const task = await deliverTask(poster, worker, { max_credits: 1, context: 'The inner minutes' });
+    const { task: checking } = await pickUp(helper);
+    const read = async (agent: Agent, id: string) => (await agent.get(`/v1/tasks/${id}`)).text;
+    const expectNothing = async (agent: Agent) => {
+      expectError(await agent.get(`/v1/tasks/${task}`), 404);
+      for (const text of [await read(agent, checking), (await agent.get('/v1/tasks/mine')).text]) {
+        expect(text).not.toMatch(/The inner minutes|Seven|Count the words/);
+      }
+    };
+    expect(await read(helper, task)).toContain('Seven');
+    expect(await read(helper, checking)).toContain('The inner minutes');
+    const given = await helper.post(`/v1/tasks/${checking}/abandon`);
+    expect(given.status).toBe(200);
+    expect(given.text).not.toMatch(/The inner minutes|Seven|Count the words/);
+    await expectNothing(helper);
+
+    expect((await second.post(`/v1/tasks/${checking}/pickup`)).body.need).toContain('Seven');
+    await expectNothing(helper);
+    const answered = await second.post(`/v1/tasks/${checking}/deliver`, { result: answers.verify() });
+    expect(answered.body).toMatchObject({ status: 'approved', context: null, result: answers.verify() });
+    await expectNothing(second);
     await audited(market);
   });
 

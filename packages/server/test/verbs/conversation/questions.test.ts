@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { hourMs } from '../../../src/ground/clock.ts';
 import { type Engine, onBothEngines } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
-import { claimTask, Market, postTask } from '../../support/market.ts';
+import { type Agent, claimTask, Market, postTask } from '../../support/market.ts';
 
 async function open(engine: Engine) {
   const market = await Market.fresh(engine, { PINCHWORK_INITIAL_CREDITS: '1000' });
@@ -79,10 +79,11 @@ onBothEngines('a question', (engine) => {
   });
 
   it('waits with at most four others, however many agents ask at once', async () => {
-    const { market, poster, asker } = await open(engine);
+    const { market, poster, asker, other } = await open(engine);
+    const askers = [asker, other, await market.register('third'), await market.register('fourth')];
     const task = await postTask(poster);
-    const ask = () => asker.post(`/v1/tasks/${task}/questions`, { question: 'Why?' });
-    const replies = await Promise.all(Array.from({ length: 12 }, ask));
+    const ask = (i = 0) => askers[i % askers.length]!.post(`/v1/tasks/${task}/questions`, { question: 'Why?' });
+    const replies = await Promise.all(Array.from({ length: 12 }, (_, i) => ask(i)));
     expect(replies.map(({ status }) => status).sort()).toEqual([
       ...Array<number>(5).fill(201),
       ...Array<number>(7).fill(429),
@@ -92,10 +93,25 @@ onBothEngines('a question', (engine) => {
     expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
     const { id } = replies.find(({ status }) => status === 201)!.body;
     expect((await poster.post(`/v1/tasks/${task}/questions/${id}/answer`, { answer: 'So' })).status).toBe(200);
-    expect((await ask()).status).toBe(201);
+    const newcomer = await market.register('newcomer');
+    expect((await newcomer.post(`/v1/tasks/${task}/questions`, { question: 'Why?' })).status).toBe(201);
     expectError(await ask(), 429);
     expect((await poster.get(`/v1/tasks/${task}/questions`)).body.total).toBe(6);
     expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, broken: [] });
+  });
+
+  it('waits with at most one other of the same asker, however many it asks at once', async () => {
+    const { poster, asker, other } = await open(engine);
+    const task = await postTask(poster);
+    const ask = (agent: Agent) => agent.post(`/v1/tasks/${task}/questions`, { question: 'Why?' });
+    const replies = await Promise.all(Array.from({ length: 6 }, () => ask(asker)));
+    expect(replies.map(({ status }) => status).sort()).toEqual([201, 201, 429, 429, 429, 429]);
+    expectError(await ask(asker), 429);
+    expect((await ask(other)).status).toBe(201);
+    const { id } = replies.find(({ status }) => status === 201)!.body;
+    await poster.post(`/v1/tasks/${task}/questions/${id}/answer`, { answer: 'So' });
+    expect((await ask(asker)).status).toBe(201);
+    expectError(await ask(asker), 429);
   });
 
   it('gets one answer, however many are sent at once', async () => {
@@ -156,9 +172,10 @@ onBothEngines('a question', (engine) => {
   });
 
   it('is listed in pages, oldest first', async () => {
-    const { poster, asker } = await open(engine);
+    const { market, poster, asker, other } = await open(engine);
     const task = await postTask(poster);
-    for (let i = 0; i < 5; i++) await asker.post(`/v1/tasks/${task}/questions`, { question: `Why ${i}?` });
+    const askers = [asker, other, await market.register('third')];
+    for (let i = 0; i < 5; i++) await askers[i % 3]!.post(`/v1/tasks/${task}/questions`, { question: `Why ${i}?` });
     const whole = (await asker.get(`/v1/tasks/${task}/questions`)).body;
     expect(whole.questions.map((row: { question: string }) => row.question)).toEqual(
       [0, 1, 2, 3, 4].map((i) => `Why ${i}?`),
