@@ -26,35 +26,91 @@ const letterOf = new Map(
   ),
 );
 
-/**
- * The visual form of a name: without case, accents, spaces and signs, each character as the letter that it resembles.
- */
-function skeleton(name: string): string {
-  const plain = name
-    .normalize('NFKD')
-    .toLowerCase()
-    .replace(/[\p{M}\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}]/gu, '');
-  return Array.from(plain)
-    .map((character) => letterOf.get(character) ?? character)
-    .join('')
-    .replace(/[^\p{L}\p{N}]/gu, '')
-    .replaceAll('vv', 'w')
-    .replaceAll('rn', 'm');
+/** A character of a name as readers see it. */
+interface Glyph {
+  /** The letter that it resembles. */
+  readonly letter: string;
+  /** Whether a word can begin at it: after a space or a sign, between letters and digits, at a capital letter. */
+  readonly begins: boolean;
 }
 
-/** As `skeleton` writes them: `l` looks like `i`. */
-const additions = ['', 'official', 'admin', 'support', 'team', 'platform', 'system', 'operator', 'bot', 'staff'];
-const ownNames: ReadonlySet<string> = new Set(
-  ['pinchwork', 'agplatform']
-    .flatMap((name) => additions.flatMap((addition) => [name + addition, addition + name]))
-    .concat('platform')
-    .map((name) => name.replaceAll('l', 'i')),
-);
+const kindOf = (character: string) =>
+  /\p{L}/u.test(character) ? 'letter' : /\p{N}/u.test(character) ? 'digit' : 'sign';
 
 /**
- * Whether a name could be taken for the platform's own, by its letters or by letters that look like them; or holds
- * marks that turn the direction of the text around.
+ * Reads a name as people see it: without accents and invisible characters, each character as the letter that it
+ * resembles.
+ *
+ * @param signs whether signs that resemble a letter (`|`, `!`, `@`) are read as that letter. All others separate words.
+ */
+function glyphsOf(name: string, signs: boolean): Glyph[] {
+  const plain = name.normalize('NFKD').replace(/[\p{M}\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}]/gu, '');
+  const glyphs: Glyph[] = [];
+  let before = ' ';
+  for (const character of plain) {
+    const kind = kindOf(character);
+    const lower = character.toLowerCase();
+    const letter = letterOf.get(lower);
+    if (kind !== 'sign' || (signs && letter !== undefined)) {
+      const isCapital = /\p{Lu}/u.test(character) && /\p{Ll}/u.test(before);
+      glyphs.push({ letter: letter ?? lower, begins: kind !== kindOf(before) || kind === 'sign' || isCapital });
+    }
+    before = character;
+  }
+  return joined(joined(glyphs, 'vv', 'w'), 'rn', 'm');
+}
+
+/** Reads two neighbouring letters as the one that they look like together. */
+function joined(glyphs: readonly Glyph[], pair: string, letter: string): Glyph[] {
+  const read: Glyph[] = [];
+  for (const glyph of glyphs) {
+    const last = read.at(-1);
+    if (last !== undefined && last.letter + glyph.letter === pair) read[read.length - 1] = { ...last, letter };
+    else read.push(glyph);
+  }
+  return read;
+}
+
+const additions = [
+  '',
+  'admin',
+  'billing',
+  'bot',
+  'help',
+  'official',
+  'operator',
+  'payment',
+  'payments',
+  'platform',
+  'security',
+  'staff',
+  'support',
+  'system',
+  'team',
+];
+/** As `glyphsOf` reads them: `l` looks like `i`. */
+const ownWords: readonly string[] = ['pinchwork', 'agplatform']
+  .flatMap((name) => additions.flatMap((addition) => [name + addition, addition + name]))
+  .map((name) => name.replaceAll('l', 'i'));
+const ownName = 'platform'.replace('l', 'i');
+
+/** Whether a name, read in one way, is the platform's own or has it as a word, or as several words in a row. */
+function namesPlatform(glyphs: readonly Glyph[]): boolean {
+  const text = glyphs.map(({ letter }) => letter[0]).join('');
+  const isEdge = (index: number) => glyphs[index]?.begins ?? true;
+  const isWord = (word: string) => {
+    for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
+      if (isEdge(at) && isEdge(at + word.length)) return true;
+    }
+    return false;
+  };
+  return text === ownName || ownWords.some(isWord);
+}
+
+/**
+ * Whether a name could be taken for the platform's own, because it has the platform's name as a word, in its letters or
+ * in letters that look like them; or holds marks that turn the direction of the text around.
  */
 export function pretends(name: string): boolean {
-  return /\p{Bidi_Control}/u.test(name) || ownNames.has(skeleton(name));
+  return /\p{Bidi_Control}/u.test(name) || [true, false].some((signs) => namesPlatform(glyphsOf(name, signs)));
 }
