@@ -1,10 +1,10 @@
-import { allows, type Endpoint, type Scope } from '@pinchwork/sdk';
+import type { Endpoint, ErrorCode } from '@pinchwork/sdk';
 import { hourMs, minuteMs, secondMs } from '../ground/clock.ts';
 import type { RateLimit } from '../ground/settings.ts';
 import type { Context } from '../verbs/context.ts';
 import { DomainError } from '../ground/errors.ts';
 import type { Usage } from '../rules/limits/windows.ts';
-import { type Caller, type Credentials, identify } from './caller.ts';
+import { type Caller, type Credentials, identify, refusalOfCaller } from './caller.ts';
 
 /** Whether a call is let in, and what is left of the caller's rate limit. */
 export interface Admission {
@@ -16,10 +16,14 @@ export interface Admission {
   readonly usage: Usage | undefined;
 }
 
+/** The refusals of `identify` that say something of the caller. The others are failures of the server. */
+const refusalsOfKeys: ReadonlySet<ErrorCode> = new Set(['not_configured', 'unauthorized', 'forbidden']);
+
 /**
  * Decides whether to admit a call, before its input is read. It checks in the order of contract section 1, "Errors":
- * the key, a suspension, the key's scopes, then the rate limit. A caller without a valid key is counted by its address.
- * When that limit is used up, the caller is told so instead of about the key.
+ * the key, a suspension, the key's scopes, then the rate limit. Every call is counted, also one that is refused: with a
+ * valid key against the agent's limit, without one against the limit of the address. When that limit is used up, the
+ * caller is told so instead of about the key.
  *
  * @throws DomainError only when the server fails.
  */
@@ -29,27 +33,15 @@ export async function admit(ctx: Context, endpoint: Endpoint, credentials: Crede
     caller = await identify(ctx, endpoint, credentials);
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
-    if (error.code !== 'unauthorized' && error.code !== 'forbidden') {
-      return { caller: undefined, refusal: error, usage: undefined };
-    }
+    if (!refusalsOfKeys.has(error.code)) return { caller: undefined, refusal: error, usage: undefined };
     const usage = ctx.limits.takeForAddress(credentials.address);
     return { caller: undefined, refusal: refusalOf(usage, ctx.clock.now()) ?? error, usage };
   }
-  if (caller.key !== undefined && !allows(caller.key.scopes, endpoint.scopes)) {
-    return { caller: undefined, refusal: scopeMissing(endpoint.scopes), usage: undefined };
-  }
   const counted = count(ctx, endpoint, caller);
   const usage = counted instanceof Promise ? await counted : counted;
-  const refusal = refusalOf(usage, ctx.clock.now());
+  const refusal = refusalOf(usage, ctx.clock.now()) ?? refusalOfCaller(caller);
   return { caller: refusal === undefined ? caller : undefined, refusal, usage };
 }
-
-const scopeMissing = (needed: readonly Scope[]) =>
-  new DomainError(
-    'scope_missing',
-    `This key lacks the scope ${needed.map((scope) => `"${scope}"`).join(' or ')}`,
-    'Use a key with it; one with the scope manage makes keys: POST /v1/me/keys.',
-  );
 
 /** Counts a call against its limit. Only registrations are counted in the database. */
 function count({ limits }: Context, { limit }: Endpoint, { kind, agentId, credentials: { address } }: Caller) {

@@ -1,11 +1,11 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { Auth, Endpoint } from '@pinchwork/sdk';
+import { allows, type Auth, type Endpoint } from '@pinchwork/sdk';
 import { present } from '../ground/present.ts';
 import { wrongKey } from '../rules/agents/credentials.ts';
 import { hashKey, type Key } from '../rules/agents/keys.ts';
 import { secondMs } from '../ground/clock.ts';
 import type { Context } from '../verbs/context.ts';
-import { DomainError } from '../ground/errors.ts';
+import { agentSuspended, DomainError } from '../ground/errors.ts';
 
 /** What identifies a caller. */
 export interface Credentials {
@@ -14,6 +14,8 @@ export interface Credentials {
   /** The caller's network address. */
   readonly address: string;
 }
+
+type Known = Awaited<ReturnType<Context['credentials']['authenticate']>>;
 
 /** Who calls. */
 class IdentifiedCaller {
@@ -26,15 +28,18 @@ class IdentifiedCaller {
   readonly credentials: Credentials;
   /** When the credentials were last checked. */
   readonly checkedAt: number;
+  /** Whether its agent is suspended. */
+  readonly isSuspended: boolean;
   /** Makes the type nominal: an object of the same shape is no caller. */
   readonly #isIdentified = true;
 
-  constructor(endpoint: Endpoint, key: Key | undefined, credentials: Credentials, checkedAt: number) {
+  constructor(endpoint: Endpoint, credentials: Credentials, checkedAt: number, known?: Known) {
     this.endpoint = endpoint;
-    this.agentId = key?.agentId ?? '';
-    this.key = key;
+    this.agentId = known?.key.agentId ?? '';
+    this.key = known?.key;
     this.credentials = credentials;
     this.checkedAt = checkedAt;
+    this.isSuspended = known?.isSuspended ?? false;
   }
 
   get kind(): Auth {
@@ -57,15 +62,15 @@ export const isAdmittedTo = (endpoint: Endpoint, caller: Caller): boolean =>
 const staleMs = secondMs / 2;
 
 /**
- * Identifies the caller.
+ * Identifies the caller. `refusalOfCaller` says whether it may call the endpoint.
  *
- * @throws DomainError in the order of the contract: `not_configured`, `unauthorized`, then what is forbidden.
+ * @throws DomainError in the order of the contract: `not_configured`, `unauthorized`, then `forbidden`.
  */
 export async function identify(ctx: Context, endpoint: Endpoint, credentials: Credentials): Promise<Caller> {
   const { auth } = endpoint;
   const checkedAt = ctx.clock.now();
-  const called = (key: Key | undefined) => new IdentifiedCaller(endpoint, key, credentials, checkedAt);
-  if (auth === 'none') return called(undefined);
+  const called = (known?: Known) => new IdentifiedCaller(endpoint, credentials, checkedAt, known);
+  if (auth === 'none') return called();
   const { adminKey } = ctx.config;
   if (auth === 'admin' && adminKey === undefined) {
     throw new DomainError('not_configured', 'The admin API is off', 'Start the server with PINCHWORK_ADMIN_KEY set.');
@@ -79,7 +84,18 @@ export async function identify(ctx: Context, endpoint: Endpoint, credentials: Cr
   ) {
     throw new DomainError('forbidden', 'This is not the admin key');
   }
-  return called(undefined);
+  return called();
+}
+
+/** Why an identified caller may not call its endpoint: a suspension, or a missing scope. Undefined: it may. */
+export function refusalOfCaller({ endpoint: { scopes }, key, isSuspended }: Caller): DomainError | undefined {
+  if (isSuspended) return agentSuspended();
+  if (key === undefined || allows(key.scopes, scopes)) return undefined;
+  return new DomainError(
+    'scope_missing',
+    `This key lacks the scope ${scopes.map((scope) => `"${scope}"`).join(' or ')}`,
+    'Use a key with it; one with the scope manage makes keys: POST /v1/me/keys.',
+  );
 }
 
 /** Whether a caller's credentials were checked so long ago that they must be checked again. */

@@ -14,6 +14,7 @@ import type { InvokeOptions, RawInput } from './input.ts';
  */
 export interface RecordKey {
   readonly scope: string;
+  /** SHA-256 of the key that the request bears: a sealed answer is safe only while the database does not hold it. */
   readonly key: string;
   readonly fingerprint: string;
   readonly keptMs: number;
@@ -109,16 +110,17 @@ export function recordKey(
   }
   const { params, query, body } = input;
   const fingerprint = options.fingerprint?.() ?? sha256(JSON.stringify([endpoint.name, params, query, body]));
-  const scope = caller.kind === 'agent' ? caller.agentId : caller.kind;
-  if (endpoint.idempotency === 'sealed') {
-    // A new agent has no id yet, so a registration may be repeated only from the same address.
-    return caller.kind === 'none'
-      ? sealedKey('register', key, caller.credentials.address, fingerprint)
-      : // A key of the agent with fewer scopes must not read the secret that another one was given.
-        sealedKey(scope, key, caller.key?.id ?? scope, fingerprint);
-  }
-  return { scope, key, fingerprint, keptMs: 24 * hourMs, seal: asItIs, open: asItIs, replayed: false };
+  if (endpoint.idempotency === 'sealed') return sealedKey(caller, key, fingerprint);
+  const scope = scopeOf(caller);
+  const record = { scope, key: recordId(scope, key), fingerprint, keptMs: 24 * hourMs, replayed: false };
+  return { ...record, seal: asItIs, open: asItIs };
 }
+
+/** Whose the keys are. A new agent has no id yet, so a registration may be repeated only from the same address. */
+const scopeOf = ({ kind, agentId, credentials: { address } }: Caller) =>
+  kind === 'agent' ? agentId : kind === 'none' ? `register ${address}` : kind;
+
+const recordId = (scope: string, key: string) => sha256(`${scope}\n${key}`);
 
 const asItIs = (text: string) => text;
 
@@ -137,21 +139,20 @@ const retiredKeys: readonly string[] = ['3f1b6c52-8a57-4c1e-9d43-5b1f0e7a9c21'];
 /**
  * The record of an answer that contains a secret. The stored reply is encrypted so that only the idempotency key can
  * decrypt it, and the database does not hold that key.
- *
- * @param owner the only caller that may repeat the request with the same key: a key of an agent, the operator, or the
- *   address of a registration.
  */
-function sealedKey(scope: string, key: string, owner: string, fingerprint: string): RecordKey {
+function sealedKey(caller: Caller, key: string, fingerprint: string): RecordKey {
   if (key.length < limits.sealedKeyLength) {
     throw invalid(`Idempotency-Key must be at least ${limits.sealedKeyLength} characters long here`, randomKey);
   }
   if (retiredKeys.includes(key.toLowerCase())) {
     throw invalid('This Idempotency-Key is an example that others use too', randomKey);
   }
+  const scope = scopeOf(caller);
   return {
     scope,
-    key: sha256(`${owner}\n${key}`),
-    fingerprint,
+    key: recordId(scope, key),
+    // A key of the agent with fewer scopes must not read the secret that another one was given.
+    fingerprint: sha256(`${caller.key?.id ?? ''}\n${fingerprint}`),
     keptMs: 10 * minuteMs,
     seal: (reply) => encrypt(key, reply),
     open: (stored) => decrypt(key, stored),

@@ -4,7 +4,7 @@ import { type Call, type Context, OtherSuccess } from '../verbs/context.ts';
 import type { Tx } from '../storage/database.ts';
 import { type DomainError, notFound } from '../ground/errors.ts';
 import { type Admission, admit } from './admission.ts';
-import { type Caller, type Credentials, identify, isAdmittedTo, isStale } from './caller.ts';
+import { type Caller, type Credentials, identify, isAdmittedTo, isStale, refusalOfCaller } from './caller.ts';
 import { handlers, type Input } from './handlers.ts';
 import { once, type RecordKey, recordKey } from './idempotency.ts';
 import { check, type InvokeOptions, type RawInput } from './input.ts';
@@ -36,6 +36,14 @@ export interface Door {
   invoke(endpoint: AnyEndpoint, caller: Caller, input: RawInput, options: InvokeOptions): Promise<Outcome>;
 }
 
+/** @throws DomainError if the caller may not call its endpoint any more. */
+async function identifyAgain(ctx: Context, { endpoint, credentials }: Caller): Promise<Caller> {
+  const caller = await identify(ctx, endpoint, credentials);
+  const refusal = refusalOfCaller(caller);
+  if (refusal !== undefined) throw refusal;
+  return caller;
+}
+
 type AnyHandler = (call: Call, input: Input<Endpoint>) => object | Promise<object>;
 
 /** Makes the function behind all doors: `admit` admits a call, and `invoke` carries it out. */
@@ -45,9 +53,7 @@ export function openDoor(ctx: Context): Door {
     invoke: async (endpoint, admitted, input, options) => {
       if (!isAdmittedTo(endpoint, admitted)) throw new Error(`A caller that was not admitted to ${endpoint.name}`);
       // A slow sender may have been suspended since it was admitted.
-      const caller = isStale(admitted, ctx.clock.now())
-        ? await identify(ctx, endpoint, admitted.credentials)
-        : admitted;
+      const caller = isStale(admitted, ctx.clock.now()) ? await identifyAgain(ctx, admitted) : admitted;
       const unknown = [
         ...checkNames(endpoint, endpoint.query, input.query, 'query parameter'),
         ...(endpoint.body === undefined ? [] : checkNames(endpoint, endpoint.body, input.body, 'field')),

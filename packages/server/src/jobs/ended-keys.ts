@@ -1,6 +1,6 @@
 import { minuteMs, secondMs } from '../ground/clock.ts';
 import { Loop } from '../ground/loop.ts';
-import { keysEnded } from '../rules/agents/key-queries.ts';
+import { keysEndedSince, keysExpired } from '../rules/agents/key-queries.ts';
 import { barKey, type Open } from '../rules/operator/suspension.ts';
 import type { Ground } from '../storage/ground.ts';
 import type { Job } from './job.ts';
@@ -49,7 +49,12 @@ export class EndedKeys implements Job {
     const now = clock.now();
     const since = this.#since - lateMs;
     if (this.#open.watch.count + this.#open.streams.count > 0) {
-      for (const { id, agent_id } of await db.all(keysEnded, { since, upto: now })) barKey(this.#open, agent_id, id);
+      // What was ended by a request has ended here too, though the clock of the server that did it may be ahead.
+      const [ended, expired] = await Promise.all([
+        db.all(keysEndedSince, { since }),
+        db.all(keysExpired, { since, upto: now }),
+      ]);
+      for (const { id, agent_id } of [...ended, ...expired]) barKey(this.#open, agent_id, id);
     }
     this.#since = now;
     return lookMs;

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { type Clock, minuteMs, secondMs } from '../../ground/clock.ts';
 import type { Database } from '../../storage/database.ts';
-import { agentSuspended, DomainError } from '../../ground/errors.ts';
+import { DomainError } from '../../ground/errors.ts';
 import { parseApiKey } from '../../ground/ids.ts';
 import { keyById } from './key-queries.ts';
 import { hashKey, type Key, keyOf } from './keys.ts';
@@ -12,9 +12,13 @@ const cacheSize = 20_000;
 /** How long a rotated key may repeat the request that rotated it (contract section 2, "Keys"). */
 const repeatMs = 10 * minuteMs;
 
-interface Known {
+/** A key that works, and whether its agent is suspended. */
+interface Authentic {
   readonly key: Key;
   readonly isSuspended: boolean;
+}
+
+interface Known extends Authentic {
   readonly until: number;
 }
 
@@ -32,12 +36,12 @@ export class Credentials {
   }
 
   /**
-   * Finds the agent of a key in a request.
+   * Finds the agent of a key in a request. The caller must refuse an agent that is suspended.
    *
    * @param mayRepeat whether a key that was rotated in the last ten minutes passes too.
-   * @throws DomainError `unauthorized` when it is unknown or has ended, `agent_suspended` when its agent is suspended.
+   * @throws DomainError `unauthorized` when it is unknown or has ended.
    */
-  async authenticate(text: string, mayRepeat = false): Promise<Key> {
+  async authenticate(text: string, mayRepeat = false): Promise<Authentic> {
     const keyHash = hashKey(text);
     const now = this.#clock.now();
     let known = this.#cache.get(keyHash);
@@ -46,13 +50,12 @@ export class Credentials {
       if (this.#cache.size >= cacheSize) this.#cache.clear();
       this.#cache.set(keyHash, known);
     }
-    const { key, isSuspended } = known;
-    if (key.expiresAt !== null && key.expiresAt <= now) {
+    const { key } = known;
+    if (key.isEnded || (key.expiresAt !== null && key.expiresAt <= now)) {
       const isRepeat = mayRepeat && key.rotatedAt !== null && now < key.rotatedAt + repeatMs;
       if (!isRepeat) throw endedKey();
     }
-    if (isSuspended) throw agentSuspended();
-    return key;
+    return known;
   }
 
   async #lookUp(text: string, keyHash: string, now: number): Promise<Known> {

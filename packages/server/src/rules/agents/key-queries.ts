@@ -40,6 +40,7 @@ export const liveKeys = prepared('liveKeys', (db, p: { agent_id: string; now: nu
     .selectFrom('api_keys')
     .selectAll()
     .where('agent_id', '=', p.agent_id)
+    .where('ended_at', 'is', null)
     .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', p.now)]))
     .orderBy('created_at')
     .orderBy('id'),
@@ -47,24 +48,40 @@ export const liveKeys = prepared('liveKeys', (db, p: { agent_id: string; now: nu
 
 /** Ends a key. A rotated key can then no longer repeat its rotation. */
 export const endKey = prepared('endKey', (db, p: { id: string; at: number }) =>
-  db.updateTable('api_keys').set({ expires_at: p.at, rotated_at: null }).where('id', '=', p.id),
+  db.updateTable('api_keys').set({ expires_at: p.at, ended_at: p.at, rotated_at: null }).where('id', '=', p.id),
 );
 
-/** Rotates a live key that was not rotated before. It ends at `ends_at`, or at its own earlier end. */
-export const rotateIfLive = prepared('rotateIfLive', (db, p: { id: string; at: number; ends_at: number }) =>
+/**
+ * Rotates a live key that was not rotated before. It ends at `ends_at`, or at its own earlier end. `ended_at` is set
+ * where it ends at once.
+ */
+export const rotateIfLive = prepared(
+  'rotateIfLive',
+  (db, p: { id: string; at: number; ends_at: number; ended_at: number | null }) =>
+    db
+      .updateTable('api_keys')
+      .set({
+        rotated_at: p.at,
+        ended_at: p.ended_at,
+        expires_at: sql<number>`case when expires_at is null or expires_at > ${p.ends_at} then ${p.ends_at} else expires_at end`,
+      })
+      .where('id', '=', p.id)
+      .where('rotated_at', 'is', null)
+      .where('ended_at', 'is', null)
+      .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', p.at)])),
+);
+
+/** Keys that were revoked, or rotated without an overlap, since a time, with their agents. */
+export const keysEndedSince = prepared('keysEndedSince', (db, p: { since: number }) =>
   db
-    .updateTable('api_keys')
-    .set({
-      rotated_at: p.at,
-      expires_at: sql<number>`case when expires_at is null or expires_at > ${p.ends_at} then ${p.ends_at} else expires_at end`,
-    })
-    .where('id', '=', p.id)
-    .where('rotated_at', 'is', null)
-    .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', p.at)])),
+    .selectFrom('api_keys')
+    .select(['id', 'agent_id'])
+    .where('ended_at', '>', p.since)
+    .where('ended_at', 'is not', null),
 );
 
-/** Keys that ended in a span of time, with their agents. */
-export const keysEnded = prepared('keysEnded', (db, p: { since: number; upto: number }) =>
+/** Keys that expired in a span of time, with their agents. */
+export const keysExpired = prepared('keysExpired', (db, p: { since: number; upto: number }) =>
   db
     .selectFrom('api_keys')
     .select(['id', 'agent_id'])

@@ -18,6 +18,8 @@ export interface Key {
   /** Epoch milliseconds; null: it has no end. */
   readonly expiresAt: number | null;
   readonly rotatedAt: number | null;
+  /** Whether it was revoked, or rotated without an overlap. It has ended then, whatever the clock says. */
+  readonly isEnded: boolean;
 }
 
 /** The time span over which a budget counts the credits held. */
@@ -32,6 +34,7 @@ export const keyOf = (row: KeyRow): Key => ({
   maxCreditsPerDay: row.max_credits_per_day,
   expiresAt: row.expires_at,
   rotatedAt: row.rotated_at,
+  isEnded: row.ended_at !== null,
 });
 
 export const readScopes = (row: Pick<KeyRow, 'scopes'>) => row.scopes.split(',') as Scope[];

@@ -71,6 +71,11 @@ interface ApiKeysTable {
   /** When it ends or ended: its expiry, its revocation, or the end of the overlap after it was rotated. */
   expires_at: number | null;
   rotated_at: number | null;
+  /**
+   * When it was revoked, or rotated without an overlap. A key that has this time has ended on every server, also where
+   * the clock has not reached it.
+   */
+  ended_at: number | null;
   /** To some minutes (`jobs/key-use.ts`). */
   last_used_at: number | null;
 }

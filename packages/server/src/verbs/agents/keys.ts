@@ -7,7 +7,7 @@ import {
   type Scope,
 } from '@pinchwork/sdk';
 import type { z } from 'zod';
-import { hourMs, minuteMs } from '../../ground/clock.ts';
+import { hourMs, minuteMs, wireTime } from '../../ground/clock.ts';
 import { conflict, DomainError, invalid, notFound } from '../../ground/errors.ts';
 import { present } from '../../ground/present.ts';
 import { endedKey } from '../../rules/agents/credentials.ts';
@@ -42,15 +42,16 @@ export function createKey(call: Call, input: z.output<typeof CreateKeyRequest>):
   const scopes = scopesOf(input, present(call.key, 'The key of the call').scopes);
   return call.transact('create key', async (tx) => {
     const now = ctx.clock.now();
-    checkCount(await holdKeys(tx, call, now));
-    const { name, expires_in_days: days } = input;
+    const keys = await holdKeys(tx, call, now);
+    checkCount(keys);
+    const { name } = input;
     const terms = {
       agent_id: agentId,
       name,
       scopes: scopes.join(','),
       max_credits_per_task: input.max_credits_per_task ?? null,
       max_credits_per_day: input.max_credits_per_day ?? null,
-      expires_at: days === undefined ? null : now + days * dayMs,
+      expires_at: endOf(input, keys.find(({ id }) => id === call.key?.id)?.expires_at ?? null, now),
     };
     const drawn = drawKey();
     const row = newKeyRow(drawn, terms, now);
@@ -87,6 +88,26 @@ function scopesOf(input: z.output<typeof CreateKeyRequest>, held: readonly Scope
 }
 
 /**
+ * When a new key ends: as requested, otherwise with the key that makes it. No key outlives its maker, so that whoever
+ * holds a key for a time can't keep the account for longer.
+ *
+ * @throws DomainError `invalid_request`.
+ */
+function endOf(
+  { expires_in_days: days }: z.output<typeof CreateKeyRequest>,
+  makersEnd: number | null,
+  now: number,
+): number | null {
+  if (days === undefined) return makersEnd;
+  const end = now + days * dayMs;
+  if (makersEnd === null || end <= makersEnd) return end;
+  throw invalid(
+    `expires_in_days: the key that makes this one ends at ${wireTime(makersEnd)}, and no key outlives its maker`,
+    'Leave it out, and the new key ends with its maker; or make it with a key that does not expire.',
+  );
+}
+
+/**
  * Locks the agent, so that changes of its keys run one after the other, and reads its live keys.
  *
  * @throws DomainError `unauthorized` when the key that calls has ended since it was admitted.
@@ -107,7 +128,7 @@ function checkCount(keys: readonly KeyRow[]): void {
 type NewRow = ReturnType<typeof newKeyRow>;
 
 const shown = (row: NewRow, spent: ReadonlyMap<string, number>, api_key: string): CreateKeyResponse => ({
-  ...keyView({ ...row, rotated_at: null, last_used_at: null }, spent, undefined),
+  ...keyView({ ...row, rotated_at: null, ended_at: null, last_used_at: null }, spent, undefined),
   api_key,
 });
 
@@ -176,7 +197,7 @@ export function rotateKey(call: Call, overlapMinutes: number): Promise<CreateKey
         'Wait for the end of its overlap, or rotate with overlap_minutes 0.',
       );
     }
-    if ((await tx.run(rotateIfLive, { id, at: now, ends_at })) === 0) {
+    if ((await tx.run(rotateIfLive, { id, at: now, ends_at, ended_at: overlapMinutes === 0 ? now : null })) === 0) {
       throw conflict('This key has been rotated already', 'Use the key that took its place.');
     }
     if (overlapMinutes > 0) checkCount(keys);

@@ -74,6 +74,17 @@ onBothEngines('an idempotency key', (engine: Engine) => {
     });
   });
 
+  it('is 422 for an answer with a secret too when it was used for one without, and the other way round', async () => {
+    const { poster } = cast;
+    const [kept, sealed] = [withKey(), withKey()];
+    await poster.post('/v1/tasks', { need: 'x', max_credits: 1 }, kept);
+    expect((await poster.post('/v1/me/keys', { name: 'x' }, sealed)).status).toBe(201);
+    const before = await readTables(market.url);
+    expectError(await poster.post('/v1/me/keys', { name: 'x' }, kept), 422);
+    expectError(await poster.post('/v1/tasks', { need: 'x', max_credits: 1 }, sealed), 422);
+    expect(await readTables(market.url)).toEqual(before);
+  });
+
   it('belongs to the agent that sent it', async () => {
     const key = withKey();
     const replies = [

@@ -193,6 +193,29 @@ describe('a limit of one server', () => {
     expectError(await worker.post('/v1/tasks/pickup/batch'), 429);
   });
 
+  it('counts a refusal for a missing scope or for a suspension against the agent', async () => {
+    const market = await open(limited('create', '2/minute'));
+    const agent = await market.register();
+    const { body } = await agent.post('/v1/me/keys', { name: 'reader', scopes: ['read'] });
+    const reader = market.client(agent.id, body.api_key);
+    const create = (by: Agent) => by.post('/v1/tasks', { need: 'x', max_credits: 1 });
+    const replies = [await create(reader), await create(reader), await create(reader), await create(agent)];
+    expect(statuses(replies)).toEqual([403, 403, 429, 429]);
+    expect(replies[1]!.headers['ratelimit-remaining']).toBe('0');
+    market.clock.advance(minuteMs);
+    await market.admin.post('/v1/admin/agents/suspend', { agent_id: agent.id, suspended: true });
+    const suspended = [await create(agent), await create(reader), await create(agent)];
+    expect(statuses(suspended)).toEqual([403, 403, 429]);
+    expect(suspended[1]!.body.code).toBe('agent_suspended');
+  });
+
+  it('counts requests for an admin API that is off by address', async () => {
+    const market = await open({ ...limited('read', '1/minute'), PINCHWORK_ADMIN_KEY: '' });
+    expect(statuses([await market.admin.get('/v1/admin/log'), await market.admin.get('/v1/admin/log')])).toEqual([
+      501, 429,
+    ]);
+  });
+
   it('that is off adds nothing to a reply', async () => {
     const market = await open();
     const agent = await market.register();

@@ -62,10 +62,12 @@ export async function agentTables({ run, int, real, id, clustered, heap }: StepS
     created_at ${int} not null,
     expires_at ${int},
     rotated_at ${int},
+    ended_at ${int},
     last_used_at ${int}
   ) ${clustered}`);
   await run(sql`create index api_keys_by_agent on api_keys (agent_id, created_at, id)`);
   await run(sql`create index api_keys_ending on api_keys (expires_at) where expires_at is not null`);
+  await run(sql`create index api_keys_ended on api_keys (ended_at) where ended_at is not null`);
 
   await run(sql`create table key_spending (
     agent_id ${id} not null references agents (id),
