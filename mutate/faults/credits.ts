@@ -77,14 +77,20 @@ export const creditFaults = [
       "'idempotency_keys.expires_at', '<=', p.now",
       "'idempotency_keys.expires_at', '<', 0",
     ],
-    ['agents share their keys', "caller.kind === 'agent' ? caller.agentId : caller.kind", 'caller.kind'],
+    ['agents share their keys', "kind === 'agent' ? agentId :", "kind === 'agent' ? kind :"],
     ['a key is kept an hour too short', 'keptMs: 24 * hourMs', 'keptMs: 23 * hourMs'],
     [
       'a reply without content is kept',
       'if (value === null) tx.send(giveKeyBack',
       'if (value === undefined) tx.send(giveKeyBack',
     ],
-    ['registrations from two addresses share a key', 'key: sha256(`${owner}\\n${key}`)', 'key: sha256(key)'],
+    ['registrations from two addresses share a key', '`register ${address}`', "'register'"],
+    [
+      'a key of the agent reads the secret of another',
+      "sha256(`${caller.key?.id ?? ''}\\n${fingerprint}`)",
+      'fingerprint',
+      `${idempotency} agents/keys`,
+    ],
     [
       "a registration's reply is stored as it is, with its API key",
       'seal: (reply) => encrypt(key, reply),\n    open: (stored) => decrypt(key, stored),',
@@ -96,8 +102,15 @@ export const creditFaults = [
   ...faultsIn('doors/admission.ts', limits, [
     ['a reset is rounded down', 'Math.ceil((endsAt - now) / secondMs)', 'Math.floor((endsAt - now) / secondMs)'],
     ['bad keys are refused without end', 'refusal: refusalOf(usage, ctx.clock.now()) ?? error', 'refusal: error'],
+    [
+      'a missing scope and a suspension are refused without end',
+      'refusalOf(usage, ctx.clock.now()) ?? refusalOfCaller(caller)',
+      'refusalOfCaller(caller) ?? refusalOf(usage, ctx.clock.now())',
+    ],
   ]),
-  ...faultsIn('doors/caller.ts', 'operator/suspension', [
+  ...faultsIn('doors/caller.ts', 'operator/suspension agents/keys', [
+    ['a suspended agent keeps its key', '  if (isSuspended) return agentSuspended();\n', ''],
+    ['a key does what no scope of its allows', 'key === undefined || allows(key.scopes, scopes)', 'true'],
     ['a slow body is taken of whoever was suspended meanwhile', 'now - checkedAt > staleMs', 'now - checkedAt > 1e12'],
   ]),
   ...faultsIn('rules/limits/windows.ts', limits, [

@@ -78,7 +78,7 @@ export const readingFaults = [
     ['full-width letters are others', "normalized(text, 'NFKC')", "normalized(text, 'NFC')"],
   ]),
   ...faultsIn('rules/agents/credentials.ts', 'doors/http/auth operator/suspension agents/keys', [
-    ['a suspended agent keeps its key', '    if (isSuspended) throw agentSuspended();\n', ''],
+    ['what another server has ended goes on to the end of its clock', 'if (key.isEnded || (', 'if (('],
     ['a key does not end', 'if (!isRepeat) throw endedKey();', ''],
     ['a rotated key goes on for ten minutes', 'const isRepeat = mayRepeat && ', 'const isRepeat = '],
     ['a key is told by its name alone', ' || !timingSafeEqual(Buffer.from(row.key_hash), Buffer.from(keyHash))', ''],
