@@ -68,7 +68,8 @@ export const glossary: Readonly<Record<string, string>> = {
   event: 'The type of event.',
   event_number: 'The number of the event in your stream; null for a test.',
   expires_at: 'When it ends; null: it has no end.',
-  expires_in_days: 'Days from now until it ends. Without them it ends with the key that makes it, or never if that has no end. No key outlives its maker.',
+  expires_in_days:
+    'Days from now until it ends. Without them it ends with the key that makes it, or never if that has no end. No key outlives its maker.',
   expires_in_hours: 'Hours from now until it ends. Without them it has no end.',
   explanation: 'The reason, in words for the poster. Longer texts are cut to 5,000 characters.',
   extracted_tags: 'Tags that say what the task is about; they order the board. At most 20 count. Optional.',
