@@ -26,9 +26,11 @@ export class Connection {
     socket.on('close', () => this.#fail(new Error('The connection was closed')));
   }
 
-  static open({ hostname, port }: URL): Promise<Connection> {
+  /** @param from the address to connect from. */
+  static open({ hostname, port }: URL, from?: string): Promise<Connection> {
     return new Promise((resolve, reject) => {
-      const socket = connect({ host: hostname, port: Number(port) });
+      const localAddress = from === undefined ? {} : { localAddress: from };
+      const socket = connect({ host: hostname, port: Number(port), ...localAddress });
       socket.once('error', reject);
       socket.once('connect', () => {
         socket.off('error', reject);

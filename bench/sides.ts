@@ -72,6 +72,22 @@ export function startServerOn(
   return startChild({ script: serverScript, env, nodeOptions }, cleanup);
 }
 
+/** Starts a server with the default settings. @param folder another copy of the project. */
+export function startDefaultServer(
+  databaseUrl: string,
+  { settings, folder }: { settings: Readonly<Record<string, string>>; folder: string | undefined },
+  cleanup: Cleanup,
+): Promise<Child> {
+  const env = {
+    PINCHWORK_HOST: '127.0.0.1',
+    PINCHWORK_PORT: '0',
+    PINCHWORK_LOG_LEVEL: 'warn',
+    PINCHWORK_DATABASE_URL: databaseUrl,
+    ...settings,
+  };
+  return startChild({ script: folder === undefined ? serverScript : join(folder, mainScript), env }, cleanup);
+}
+
 const isServer = ({ name }: Program) => name === 'server' || name === 'before';
 
 /** Starts a program on a new database, registers its agents and warms it up. */

@@ -1,0 +1,5 @@
+import type { Attack } from './attack.ts';
+import { inbound } from './inbound.ts';
+
+/** All attacks that are measured, a file for each kind. */
+export const attacks: readonly Attack[] = [...inbound];
