@@ -25,6 +25,7 @@ const byTransition =
 
 const statuses = {
   showTask: (status, role, done) => (isParty(status, role) ? done : 404),
+  showBoardTask: (status, role, done) => (stateOf(status).isOnBoard && role !== 'poster' ? done : 404),
   pickup: byTransition('claim'),
   deliver: byTransition('deliver'),
   approve: byTransition('approve'),

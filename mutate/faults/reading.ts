@@ -20,6 +20,15 @@ export const readingFaults = [
     ],
     ['a total of exactly the most is capped', 'total > limits.countedTotal ?', 'total >= limits.countedTotal ?'],
   ]),
+  ...faultsIn('ground/page-size.ts', 'ground/page-size verbs/tasks/page-size', [
+    ['a page of tasks may be of any size', 'if (roughBytes(rows) <= mostBytes) return [...rows];', 'return [...rows];'],
+    ['a text of a page is cut a character early', '++count > characters', '++count >= characters'],
+    ['a page of messages never ends early', 'if (i > 0 && left < 0) return i;', ''],
+    ['a long first row makes a page empty', 'if (i > 0 && left < 0) return i;', 'if (left < 0) return i;'],
+    ['a cut row does not say so', '{ ...shorter, truncated: true }', 'shorter'],
+    ['escapes do not count', 'if (code < 0x20) return code', 'if (code < 0) return code'],
+    ['escapes of Markdown do not count', 'if (code <= 0x9f) return 6;', ''],
+  ]),
   ...faultsIn('rules/board/order.ts', order, [
     ['shared tags count against a task', 'b[0] - a[0] ||', 'a[0] - b[0] ||'],
     ['newer tasks come first', 'a[3] - b[3]', 'b[3] - a[3]'],

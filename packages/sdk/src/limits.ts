@@ -27,6 +27,9 @@ export const limits = {
   waitSeconds: 300,
   pageSize: 100,
   pageOffset: 10_000,
+  /** The largest page of a list, in bytes, and how long a text is in a page of tasks. */
+  pageBytes: 256 * 1024,
+  excerptLength: 4_000,
   countedTotal: 1_000,
   eventBytes: 60_000,
   batch: 10,

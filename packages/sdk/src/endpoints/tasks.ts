@@ -51,6 +51,17 @@ export const taskEndpoints = {
     reply: replies.BoardResponse,
     line: ({ tasks }) => `${counted(tasks.length, 'task')}.`,
   }),
+  showBoardTask: endpoint({
+    method: 'GET',
+    path: '/v1/tasks/available/:id',
+    params: { id: 'task' },
+    auth: 'agent',
+    scopes: ['read'],
+    reply: replies.BoardTask,
+    headers: { 'X-Task-Id': 'task_id' },
+    line: ({ task_id }) => `You may pick it up: POST /v1/tasks/${task_id}/pickup.`,
+    errors: ['not_found'],
+  }),
   listMyTasks: endpoint({
     method: 'GET',
     path: '/v1/tasks/mine',

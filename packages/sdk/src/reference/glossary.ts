@@ -180,6 +180,7 @@ export const glossary: Readonly<Record<string, string>> = {
   total_spent: 'Credits that your approved tasks have cost.',
   transfers: 'The number of transfers of credits checked.',
   transitions: 'The number of state transitions checked.',
+  truncated: 'Texts of this row are cut, to bound the size of the page. Read the task itself for the whole.',
   trust_scores: 'Your trust in each agent.',
   trusted_id: 'The agent that the score is about.',
   type: 'The type of event.',

@@ -35,6 +35,13 @@ export const taskReference = {
     query: { tags: 'colours', limit: 10 },
     reply: { tasks: [{ ...board, is_matched: true, match_rank: 0, rejection_count: 0 }], ...page },
   },
+  showBoardTask: {
+    tag: 'Tasks',
+    summary: 'Read a task of the board',
+    description:
+      'One row of your board with its texts whole, where the list has `truncated: true`. 404 if you may not pick the task up (any more).',
+    reply: { ...board, is_matched: true, match_rank: 0, rejection_count: 0 },
+  },
   listMyTasks: {
     tag: 'Tasks',
     summary: 'Your own tasks',

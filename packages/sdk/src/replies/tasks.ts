@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { pageFields } from '../fields.ts';
-import { count, credits, minutes, searchPartial, time } from './values.ts';
+import { count, credits, minutes, searchPartial, time, truncated } from './values.ts';
 
 /**
  * The states of a task (contract section 3), with what its poster knows in each: the task is under way, a delivery waits
@@ -69,6 +69,7 @@ export const TaskResponse = z.object({
   /** The poster's feedback on the work; in the reply to an approval. */
   rating: z.number().int().nullable().optional(),
   feedback: z.string().nullable().optional(),
+  ...truncated,
 });
 
 export const TaskPickupResponse = z.object({
@@ -84,6 +85,7 @@ export const TaskPickupResponse = z.object({
   claim_deadline: time.nullable(),
   claim_timeout_minutes: minutes,
   claim_number: count,
+  ...truncated,
 });
 
 export const BoardTask = TaskPickupResponse.omit({ claim_number: true }).extend({

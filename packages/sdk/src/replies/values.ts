@@ -8,3 +8,6 @@ export const minutes = z.number().int().nullable();
 
 /** The time limit ended before everything was searched. */
 export const searchPartial = { search_partial: z.literal(true).optional() };
+
+/** Texts of this row are cut, to bound the size of a page. */
+export const truncated = { truncated: z.literal(true).optional() };

@@ -5,7 +5,7 @@ import { createKey, listKeys, revokeKey, rotateKey } from '../verbs/agents/keys.
 import { createInvite, listInvites, revokeInvite } from '../verbs/operator/invites.ts';
 import { listAgents, showAgent } from '../verbs/agents/directory.ts';
 import { suspendAgent } from '../verbs/operator/suspension.ts';
-import { listBoard } from '../verbs/tasks/browse.ts';
+import { listBoard, showBoardTask } from '../verbs/tasks/browse.ts';
 import { boardFilter } from '../rules/board/filter.ts';
 import type { Call, OtherSuccess } from '../verbs/context.ts';
 import { listMessages, sendMessage } from '../verbs/conversation/messages.ts';
@@ -46,6 +46,7 @@ export const handlers: { readonly [Name in EndpointName]: Handler<Endpoints[Name
 
   createTask: (call, { body }) => createTask(call, body),
   listBoard: (call, { query }) => listBoard(call, query),
+  showBoardTask: (call, { params }) => showBoardTask(call, params.id),
   listMyTasks: (call, { query }) => listMyTasks(call, query),
   showTask: (call, { params, query }) => showTask(call, params.id, query.wait),
   cancel: (call, { params }) => cancelTask(call, params.id),

@@ -1,5 +1,6 @@
 import { type DirectoryOrder, limits } from '@pinchwork/sdk';
 import { invalid } from './errors.ts';
+import { countFitting } from './page-size.ts';
 
 /** The page that a request asks for. */
 export interface PageRequest {
@@ -47,7 +48,7 @@ interface ListFacts {
 type SortKey = readonly [string] | readonly [number, string];
 
 /** Reads the rows of a list. `limit` is one more than the page holds: the extra row shows that the list continues. */
-interface PageSource<R, P extends SortKey> {
+interface PageSource<R, P extends SortKey, V extends object> {
   /** The sort key before the first row. Its types are those of a cursor. */
   readonly start: P;
   /** The sort key of a row. */
@@ -56,30 +57,32 @@ interface PageSource<R, P extends SortKey> {
   read(from: { readonly sortKey: P; readonly limit: number; readonly offset: number }): Promise<readonly R[]>;
   /** Counts the whole list, up to `limit`. */
   count(limit: number): Promise<{ total: number }>;
-  /** Drops rows from the end of a page that would be too long; at least the extra row. */
-  cut?(rows: readonly R[], limit: number): readonly R[];
+  /** A row as the reply shows it. */
+  view(row: R): V;
 }
 
 /**
- * Reads a page of a list and counts the list, concurrently.
+ * Reads a page of a list and counts the list, concurrently. A page ends early where it would be too large (contract
+ * section 1, "Size of a page").
  *
- * @returns the rows of the page, and the reply's fields about the list.
+ * @returns the rows of the page as the reply shows them, and the reply's fields about the list.
  * @throws DomainError `invalid_request` for a cursor of another list or an invalid one, and for a cursor with an
  *   offset.
  */
-export async function readPage<R, P extends SortKey>(
+export async function readPage<R, P extends SortKey, V extends object>(
   list: ListName,
   request: PageRequest,
-  source: PageSource<R, P>,
-): Promise<{ rows: readonly R[]; facts: ListFacts }> {
+  source: PageSource<R, P, V>,
+): Promise<{ rows: V[]; facts: ListFacts }> {
   const { limit, offset } = request;
   const sortKey = decodeCursor(list, request, source.start);
   const [found, { total }] = await Promise.all([
     source.read({ sortKey, limit: limit + 1, offset }),
     source.count(countLimit),
   ]);
-  const rows = source.cut?.(found, limit) ?? found.slice(0, limit);
-  const last = rows.at(-1);
+  const views = found.slice(0, limit).map((row) => source.view(row));
+  const rows = views.slice(0, countFitting(views));
+  const last = found[rows.length - 1];
   const next_cursor =
     last !== undefined && found.length > rows.length ? encodeCursor(list, source.sortKey(last)) : null;
   return { rows, facts: { ...counted(total), next_cursor } };

@@ -1,6 +1,7 @@
 import type { EventHistoryQuery, EventHistoryResponse, EventMessage, EventRow } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import type { Call } from './context.ts';
+import { countFitting } from '../ground/page-size.ts';
 import { resume } from '../rules/events/position.ts';
 import { type EventRecord, eventsAfter, streamBounds } from '../rules/events/queries.ts';
 import { eventJson } from '../rules/events/wire.ts';
@@ -27,10 +28,12 @@ export async function listEvents(
     after: position.after,
     limit: types.length === 0 ? limit : mostLookedAt,
   });
-  const events = looked.filter(({ type }) => types.length === 0 || (types as string[]).includes(type)).slice(0, limit);
-  const isFull = events.length === limit;
-  const next = (isFull ? events : looked).at(-1)?.number ?? position.after;
+  const found = looked.filter(({ type }) => types.length === 0 || (types as string[]).includes(type)).slice(0, limit);
+  const rows = found.map(rowOf);
+  const events = rows.slice(0, countFitting(rows));
+  const isFull = events.length === limit || events.length < rows.length;
+  const next = (isFull ? events.at(-1)?.id : looked.at(-1)?.number) ?? position.after;
   // Events were pruned after the bounds were read.
   const isCut = looked[0] !== undefined && looked[0].number !== position.after + 1;
-  return { events: events.map(rowOf), next, more: next < bounds.last, reset: position.reset || isCut };
+  return { events, next, more: next < bounds.last, reset: position.reset || isCut };
 }

@@ -31,8 +31,9 @@ export async function listDeliveries(
       ctx.db.all(queries.deliveriesPage(status), { agent_id: agentId, before, ...range }),
     count: (limit) => ctx.db.one(queries.countDeliveries(status), { agent_id: agentId, limit }),
     sortKey: ({ id }) => [id],
+    view,
   });
-  return { deliveries: rows.map(view), ...facts };
+  return { deliveries: rows, ...facts };
 }
 
 const noWebhook = () =>

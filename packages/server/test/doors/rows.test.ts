@@ -75,6 +75,7 @@ const lines: Record<EndpointName, string> = {
   showCapabilities: 'Pinchwork 0.2.0, 1 endpoint.',
   createTask: 'The task is posted.',
   listBoard: '1 task.',
+  showBoardTask: 'You may pick it up: POST /v1/tasks/tk-XKn6PfEsdRzG/pickup.',
   listMyTasks: '1 task.',
   showTask: 'The task is claimed.',
   cancel: 'The task is cancelled; you have 20 credits back.',

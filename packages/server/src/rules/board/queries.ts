@@ -1,6 +1,8 @@
 import { sql } from 'kysely';
 import { listed, type Params, perShape, prepared, preparedSql } from '../../storage/prepared.ts';
+import type { Ratings } from '../reputation/reputation.ts';
 import type { TaskRef } from '../search/texts.ts';
+import { type MovedTask, movedColumns } from '../tasks/queries.ts';
 import { boardStates } from '../../ground/states.ts';
 import { statusIn } from '../../storage/status.ts';
 import {
@@ -144,6 +146,19 @@ export const openAmong = perShape((shape: Shape) => {
     return sql`select ${refOf({ bytes })} from ${from}
       where ${where} and ${fulfils(isOpen(p), isEveryones(p), bears(p, 't', 0, tagCount))}`;
   });
+});
+
+/** A task on the agent's board with its poster's ratings and the agent's rank among those matched to it. */
+export const openTask = preparedSql<
+  BoardParams & { id: string },
+  MovedTask & Ratings & { readonly rank: number | null }
+>('openTask', (p) => {
+  const columns = sql.join(movedColumns.map((column) => sql.ref(`t.${column}`)));
+  return sql`select ${columns}, p.rating_sum, p.rating_count, m.rank
+    from tasks t cross join agents p
+      left join matches m on m.task_id = t.id and m.agent_id = ${p.agent} and m.on_board = 1
+    where t.id = ${p.id} and p.id = t.poster_id
+      and ${fulfils(isOpen(p), sql`(m.rank is not null or (${isEveryones(p)}))`)}`;
 });
 
 /** The values that decide the order of `count` tasks. */

@@ -29,27 +29,33 @@ async function readGoodAt(reader: Reader, ids: readonly string[]): Promise<{ id:
   return ids.flatMap((id) => found.get(id) ?? []);
 }
 
+type ReadTask = (reader: Reader, id: string) => Promise<MovedTask>;
+
+const whole: ReadTask = (reader, id) => reader.one(taskById, { id });
+
 /**
  * Returns a system task with its `need` and `context` filled in; any other task unchanged. What other agents wrote is
  * shown only while an agent holds the system task: not after it has answered it, nor when it gives it back.
+ *
+ * @param read reads the task that it is about; whole by default.
  */
-export async function withTexts<T extends MovedTask>(reader: Reader, task: T): Promise<T> {
+export async function withTexts<T extends MovedTask>(reader: Reader, task: T, read = whole): Promise<T> {
   if (task.kind === 'work') return task;
   if (!stateOf(task.status).hasWorker || isEnded(task.status)) {
     return { ...task, need: [asks[task.kind], ...agentLine(task), noTexts].join('\n\n'), context: null };
   }
-  const payload = await payloadOf(reader, task);
+  const payload = await payloadOf(reader, task, read);
   return { ...task, need: needOf(payload, task.id), context: JSON.stringify(payload) };
 }
 
-async function payloadOf(reader: Reader, system: MovedTask): Promise<SystemTaskPayload> {
+async function payloadOf(reader: Reader, system: MovedTask, read: ReadTask): Promise<SystemTaskPayload> {
   const { kind, candidates, created_at } = system;
   const aboutId = aboutOf(system);
   if (kind === 'extract') {
     const [agent] = await readGoodAt(reader, [aboutId]);
     return { system_task: 'extract_capabilities', agent: { id: aboutId, good_at: agent?.good_at ?? '' } };
   }
-  const about = await reader.one(taskById, { id: aboutId });
+  const about = await read(reader, aboutId);
   const task = { task_id: about.id, need: about.need, context: about.context, tags: tagsOf(about) };
   if (kind === 'verify') {
     // Only the delivery that this task is about: a later one may be another worker's.

@@ -1,48 +1,13 @@
-import { type TaskStatus, taskStatuses } from '@pinchwork/sdk';
-import { type Kysely, type SelectQueryBuilder, sql } from 'kysely';
+import { limits, type TaskStatus, taskStatuses } from '@pinchwork/sdk';
+import { type Kysely, sql } from 'kysely';
 import { counting, listed, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
+import { movedColumns, type TaskRow } from './queries.ts';
 
 /**
- * The lists of an agent's own tasks. A page is read in two steps: first the ids and the lengths of the texts, then the
- * tasks themselves. So a page of very long texts can be cut before the texts are in memory.
+ * The lists of an agent's own tasks. A page is read in two steps: first the ids, then the tasks themselves with the
+ * beginnings of their long texts, which are all that a page shows.
  */
-interface PageRow {
-  readonly id: string;
-  readonly created_at: number;
-  /** Number of characters that the task's texts add to a reply. */
-  readonly size: number;
-}
-
-/** A page begins after this task in the order of the list. */
-type TaskSortKey = Pick<PageRow, 'id' | 'created_at'>;
-
-/**
- * System tasks show the texts of the task that they are about twice. Each candidate's id counts as 2,000 characters,
- * for its `good_at`.
- */
-const textSize = sql<number>`coalesce(length(tasks.need), 0) + coalesce(length(tasks.context), 0) + coalesce(length(tasks.result), 0)
-  + coalesce((select 2 * (length(about.need) + coalesce(length(about.context), 0) + coalesce(length(about.result), 0))
-      from tasks as about where about.id = tasks.about_id), 0)
-  + coalesce(200 * length(tasks.candidates), 0)`;
-
-/** Adds the length of the texts to the tasks of a page. Texts of tasks before the page are not read. */
-function withSizes(db: Kysely<Schema>, page: SelectQueryBuilder<Schema, never, TaskSortKey>) {
-  return db
-    .selectFrom(page.as('page'))
-    .innerJoin('tasks', 'tasks.id', 'page.id')
-    .select(['page.id', 'page.created_at', textSize.as('size')]);
-}
-
-/** The lengths of the texts of `count` tasks (parameters `id_0`, `id_1`, …), without loading the texts. */
-export const sizesByIds = perShape((count: number) =>
-  prepared(`sizesOf${count}Tasks`, (db, p: Params) =>
-    db
-      .selectFrom('tasks')
-      .select(['tasks.id', textSize.as('size')])
-      .where('tasks.id', 'in', listed(p, 'id', count)),
-  ),
-);
 
 type Role = 'poster' | 'worker';
 
@@ -91,16 +56,14 @@ function mine(db: Kysely<Schema>, p: MineParams, shape: string) {
 export const minePage = perShape((shape: string) =>
   prepared(
     `minePage ${shape}`,
-    (db, p: MineParams & { limit: number; offset: number }) => {
-      const page = db
+    (db, p: MineParams & { limit: number; offset: number }) =>
+      db
         .selectFrom(mine(db, p, shape).as('mine'))
         .select(['mine.id', 'mine.created_at'])
         .orderBy('mine.created_at', 'desc')
         .orderBy('mine.id', 'desc')
         .limit(p.limit)
-        .offset(p.offset);
-      return withSizes(db, page).orderBy('page.created_at', 'desc').orderBy('page.id', 'desc');
-    },
+        .offset(p.offset),
     { replan: true, bounded: 'at most `reach` rows of each role and status' },
   ),
 );
@@ -114,13 +77,25 @@ export const countMine = perShape((shape: string) =>
   ),
 );
 
-/** `count` tasks by id (parameters `id_0`, `id_1`, …), with their posters' ratings. */
-export const tasksByIds = perShape((count: number) =>
-  prepared(`tasks${count}ByIds`, (db, p: Params) =>
+/** The texts of a task that can be much longer than a page shows. */
+const longTexts = ['need', 'context', 'result'] as const;
+const otherColumns = movedColumns.filter((column) => !(longTexts as readonly string[]).includes(column)) as Exclude<
+  (typeof movedColumns)[number],
+  (typeof longTexts)[number]
+>[];
+
+/** The beginning of a text: a character more than a page shows, so that a longer text is known to be cut. */
+const beginningOf = <C extends (typeof longTexts)[number]>(column: C) =>
+  sql<TaskRow[C]>`substr(${sql.ref(`tasks.${column}`)}, 1, ${sql.lit(limits.excerptLength + 1)})`.as(column);
+
+/** `count` tasks by id (parameters `id_0`, `id_1`, …) with the beginnings of their texts and their posters' ratings. */
+export const excerptsByIds = perShape((count: number) =>
+  prepared(`excerptsOf${count}Tasks`, (db, p: Params) =>
     db
       .selectFrom('tasks')
       .innerJoin('agents as poster', 'poster.id', 'tasks.poster_id')
-      .selectAll('tasks')
+      .select(otherColumns.map((column) => `tasks.${column}` as const))
+      .select([beginningOf('need'), beginningOf('context'), beginningOf('result')])
       .select(['poster.rating_sum', 'poster.rating_count'])
       .where('tasks.id', 'in', listed(p, 'id', count)),
   ),

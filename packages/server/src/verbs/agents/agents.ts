@@ -195,19 +195,20 @@ export async function showCredits(call: Call, query: z.output<typeof LedgerQuery
       read: ({ sortKey: [before], ...range }) => ctx.db.all(ledgerPage, { id, before, ...range }),
       count: (limit) => ctx.db.one(countEntries, { id, limit }),
       sortKey: ({ transfer_id }) => [transfer_id],
+      view: (entry) => ({
+        id: entry.transfer_id,
+        amount: entry.amount,
+        reason: entry.reason,
+        task_id: entry.task_id,
+        created_at: wireTime(entry.created_at),
+      }),
     }),
   ]);
   return {
     balance: account.balance,
     escrowed: account.escrowed ?? 0,
     ...facts,
-    ledger: rows.map((entry) => ({
-      id: entry.transfer_id,
-      amount: entry.amount,
-      reason: entry.reason,
-      task_id: entry.task_id,
-      created_at: wireTime(entry.created_at),
-    })),
+    ledger: rows,
   };
 }
 

@@ -12,6 +12,7 @@ import { present } from '../../ground/present.ts';
 import type { Call, Context } from '../context.ts';
 import { fitted } from '../../storage/prepared.ts';
 import { agentNotFound, DomainError } from '../../ground/errors.ts';
+import { countFitting } from '../../ground/page-size.ts';
 import { counted, countLimit, decodeRange, encodeCursor, searchBudgetMs } from '../../ground/paging.ts';
 import { tagParams } from '../../storage/tags.ts';
 import { type Ratings, reputationOf } from '../../rules/reputation/reputation.ts';
@@ -82,11 +83,13 @@ export async function listAgents({ ctx }: Reader, query: Query): Promise<Directo
       : { rows: [], end: undefined };
   const rows = [...near, ...far.rows];
   const page = rows.slice(skip, skip + limit);
-  const last = rows.length === want ? page.at(-1) : undefined;
+  const views = await withTags(ctx, page);
+  const agents = views.slice(0, countFitting(views));
+  const last = rows.length === want || agents.length < page.length ? page[agents.length - 1] : undefined;
   const isPartial = last === undefined && far.end !== undefined;
   const isWhole = query.cursor === undefined && passed === 0 && last === undefined && !isPartial;
   return {
-    agents: await withTags(ctx, page),
+    agents,
     ...(isWhole ? counted(rows.length) : counted(Math.max(total.total, rows.length))),
     ...(!isWhole && endOfCounted !== undefined ? { total_capped: true as const } : {}),
     ...(isPartial ? { search_partial: true as const } : {}),

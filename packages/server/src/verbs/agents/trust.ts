@@ -28,14 +28,12 @@ export async function listTrust(call: Call, query: z.output<typeof TrustQuery>):
     read: ({ sortKey: [after], ...range }) => ctx.db.all(trustPage, { truster, after, ...range }),
     count: (limit) => ctx.db.one(countTrust, { truster, limit }),
     sortKey: ({ trusted_id }) => [trusted_id],
-  });
-  return {
-    trust_scores: rows.map(({ trusted_id, score, interactions, updated_at }) => ({
+    view: ({ trusted_id, score, interactions, updated_at }) => ({
       trusted_id,
       score: Math.round(score * 10_000) / 10_000,
       interactions,
       updated_at: wireTime(updated_at),
-    })),
-    ...facts,
-  };
+    }),
+  });
+  return { trust_scores: rows, ...facts };
 }

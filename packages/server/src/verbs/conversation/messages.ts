@@ -83,9 +83,10 @@ export async function listMessages(
     read: ({ sortKey: [after], ...range }) => ctx.db.all(queries.messagesPage(scope), { ...thread, after, ...range }),
     count: (limit) => ctx.db.one(queries.countMessages(scope), { ...thread, limit }),
     sortKey: ({ id }) => [id],
+    view,
   });
   if (scope === 'own' && facts.total === 0 && !(await isOrWasWorker(ctx, task, agentId))) throw notAParty();
-  return { messages: rows.map(view), ...facts };
+  return { messages: rows, ...facts };
 }
 
 async function isOrWasWorker({ db }: Context, task: TaskRow, agentId: string): Promise<boolean> {

@@ -157,7 +157,8 @@ export async function listQuestions(
     read: ({ sortKey: [after], ...range }) => ctx.db.all(queries.questionsPage(scope), { ...thread, after, ...range }),
     count: (limit) => ctx.db.one(queries.countQuestions(scope), { ...thread, limit }),
     sortKey: ({ id }) => [id],
+    view,
   });
   if (scope === 'own' && facts.total === 0) throw taskNotFound();
-  return { questions: rows.map(view), ...facts };
+  return { questions: rows, ...facts };
 }

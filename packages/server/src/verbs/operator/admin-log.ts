@@ -31,6 +31,7 @@ export async function showAdminLog(
     read: ({ sortKey: [before], ...range }) => ctx.db.all(queries.actionsPage, { before, ...range }),
     count: (limit) => ctx.db.one(queries.countActions, { limit }),
     sortKey: ({ id }) => [id],
+    view,
   });
-  return { actions: rows.map(view), ...facts };
+  return { actions: rows, ...facts };
 }

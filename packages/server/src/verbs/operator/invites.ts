@@ -36,8 +36,9 @@ export async function listInvites(
     read: ({ sortKey: [before], ...range }) => ctx.db.all(invites.invitesPage, { before, ...range }),
     count: (limit) => ctx.db.one(invites.countInvites, { limit }),
     sortKey: ({ id }) => [id],
+    view,
   });
-  return { invites: rows.map(view), ...facts };
+  return { invites: rows, ...facts };
 }
 
 /** Makes an invite. Only this reply shows its code. For the operator. */

@@ -72,8 +72,9 @@ export async function listReports(
     read: ({ sortKey: [before], ...range }) => ctx.db.all(queries.reportsPage(status), { before, ...range }),
     count: (limit) => ctx.db.one(queries.countReports(status), { limit }),
     sortKey: ({ id }) => [id],
+    view,
   });
-  return { reports: rows.map(view), ...facts };
+  return { reports: rows, ...facts };
 }
 
 /**

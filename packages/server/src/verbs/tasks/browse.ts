@@ -1,34 +1,38 @@
-import type { BoardQuery, BoardResponse } from '@pinchwork/sdk';
+import type { BoardQuery, BoardResponse, BoardTask } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import type { Call } from '../context.ts';
+import { excerpt, fitTexts } from '../../ground/page-size.ts';
 import { counted, searchBudgetMs } from '../../ground/paging.ts';
-import { cutBySize, readByIds, withSizes } from '../../rules/tasks/page.ts';
+import { readExcerpts } from '../../rules/tasks/page.ts';
 import { boardView } from '../../rules/tasks/view.ts';
 import { Board, type PageOf } from '../../rules/board/board.ts';
 import { boardFilter } from '../../rules/board/filter.ts';
 import { patient } from '../../rules/search/pace.ts';
 import { decodeBoardCursor, encodeBoardCursor, start } from '../../rules/board/cursor.ts';
+import { taskNotFound } from '../../ground/errors.ts';
+import { at } from '../../ground/present.ts';
+import { openTask } from '../../rules/board/queries.ts';
 import { stateOf } from '../../ground/states.ts';
 
 /**
  * A page of the board as the caller sees it: the tasks that it may pick up, in the order of pickup (contract section
- * 6).
+ * 6). It is never shorter than asked for because of long texts: those are cut.
  */
 export async function listBoard(call: Call, query: z.output<typeof BoardQuery>): Promise<BoardResponse> {
   const { ctx, agentId } = call;
   const filter = boardFilter(query);
   const { from, offset } = decodeBoardCursor(query);
   const board = new Board(ctx.db, { agent: agentId, now: ctx.clock.now() }, filter, patient(searchBudgetMs));
-  const [{ tasks, met, cut, kept, isLast, rows }, count] = await Promise.all([
+  const [{ tasks, met, cut, rows }, count] = await Promise.all([
     readPage(call, board, { from, offset, limit: query.limit }),
     board.count(),
   ]);
   const isWhole = from === start && cut === null && tasks.length <= query.limit;
   const { total, isCapped } = isWhole ? { total: met, isCapped: false } : count;
-  const next = isLast ? cut : (kept.at(-1)?.cursor ?? cut);
-  const ranks = new Map(kept.map(({ id, rank }) => [id, rank]));
+  const next = tasks.length > query.limit ? at(tasks, query.limit - 1).cursor : cut;
+  const ranks = new Map(tasks.map(({ id, rank }) => [id, rank]));
   return {
-    tasks: rows.map((task) => boardView(task, task, ranks.get(task.id) ?? null)),
+    tasks: fitTexts(rows.map((task) => excerpt(boardView(task, task, ranks.get(task.id) ?? null)))),
     // The count examines a bounded number of tasks, so the page may have found more.
     ...counted(from === start ? Math.max(total, met) : total),
     ...(isCapped || cut !== null ? { total_capped: true as const } : {}),
@@ -37,11 +41,21 @@ export async function listBoard(call: Call, query: z.output<typeof BoardQuery>):
   };
 }
 
-/** Reads the tasks of a page, cut to what one reply may hold. */
+/** Reads the tasks of a page, with the beginnings of their texts. */
 async function readPage({ ctx }: Call, board: Board, { limit, ...range }: PageOf) {
   const page = await board.page({ ...range, limit: limit + 1 });
-  const { kept, isLast } = cutBySize(await withSizes(ctx.db, page.tasks), limit);
   // On PostgreSQL, the tasks are read a moment later: leave out those that were picked up in between.
-  const rows = (await readByIds(ctx.db, kept)).filter(({ status }) => stateOf(status).isOnBoard);
-  return { ...page, kept, isLast, rows };
+  const found = await readExcerpts(ctx.db, page.tasks.slice(0, limit));
+  return { ...page, rows: found.filter(({ status }) => stateOf(status).isOnBoard) };
+}
+
+/**
+ * One task of the caller's board, with its texts whole.
+ *
+ * @throws DomainError `not_found` if the caller can't pick it up.
+ */
+export async function showBoardTask({ ctx, agentId }: Call, taskId: string): Promise<BoardTask> {
+  const task = await ctx.db.first(openTask, { id: taskId, agent: agentId, now: ctx.clock.now() });
+  if (task === undefined) throw taskNotFound();
+  return boardView(task, task, task.rank);
 }

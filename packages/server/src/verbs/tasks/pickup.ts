@@ -11,6 +11,7 @@ import { type Call, OtherSuccess } from '../context.ts';
 import type { Tx } from '../../storage/database.ts';
 import type { Work } from '../../storage/ground.ts';
 import { listParams } from '../../storage/prepared.ts';
+import { fitTexts } from '../../ground/page-size.ts';
 import { searchBudgetMs } from '../../ground/paging.ts';
 import { claimSystemTask, claimSystemTasks } from '../../rules/platform-tasks/claim.ts';
 import { withTexts } from '../../rules/platform-tasks/render.ts';
@@ -69,17 +70,20 @@ export async function pickupNext(
   call: Call,
   filter: BoardFilter,
 ): Promise<TaskPickupResponse | OtherSuccess<NothingToPickUp>> {
-  const { tasks, isPartial } = await claimThrough(call, filter, 1);
+  const { tasks, isPartial } = await claimThrough(call, filter, { count: 1, isBatch: false });
   return tasks[0] ?? new OtherSuccess('nothing', isPartial ? { search_partial: true } : {});
 }
 
-/** Claims at most `count` tasks in one transaction. */
+/**
+ * Claims at most `count` tasks in one transaction. Their texts are whole up to the size of a page; then the longest are
+ * cut (contract section 1, "Size of a page").
+ */
 export async function pickupBatch(
   call: Call,
   filter: BoardFilter,
   count: number = defaultBatch,
 ): Promise<PickupBatchResponse> {
-  const picked = await claimThrough(call, filter, count);
+  const picked = await claimThrough(call, filter, { count, isBatch: true });
   // An empty batch is a success, so an idempotency record is written for it too.
   const { tasks, isPartial } =
     picked.tasks.length > 0 ? picked : await call.transact('pickup batch', async () => picked);
@@ -90,7 +94,11 @@ export async function pickupBatch(
  * Claims the first tasks on the agent's board. If they are behind more tasks than a transaction may examine, the search
  * continues outside of the transaction, and another transaction claims from the cursor that it found.
  */
-async function claimThrough(call: Call, filter: BoardFilter, count: number): Promise<PickedUp> {
+async function claimThrough(
+  call: Call,
+  filter: BoardFilter,
+  { count, isBatch }: { count: number; isBatch: boolean },
+): Promise<PickedUp> {
   const { ctx, agentId } = call;
   const isFiltered = filter.tags.length > 0 || filter.part !== undefined;
   const pacing = patient(isFiltered ? searchBudgetMs : anyMs);
@@ -101,7 +109,8 @@ async function claimThrough(call: Call, filter: BoardFilter, count: number): Pro
     const claimed = await call.transact('pickup next', async (tx): Promise<PickedUp | null> => {
       const { tasks, cut } = await claimNext({ ctx, tx, now: ctx.clock.now() }, agentId, { filter, count, from });
       given.cut = cut;
-      return tasks.length === 0 ? null : { tasks, isPartial: tasks.length < count && cut !== null };
+      if (tasks.length === 0) return null;
+      return { tasks: isBatch ? fitTexts(tasks) : tasks, isPartial: tasks.length < count && cut !== null };
     });
     if (claimed !== null) return claimed;
     const { cut } = given;

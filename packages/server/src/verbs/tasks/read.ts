@@ -2,11 +2,12 @@ import { isAwaited, type MyTasksQuery, type MyTasksResponse, type TaskResponse }
 import type { z } from 'zod';
 import type { Call, Context } from '../context.ts';
 import { taskNotFound } from '../../ground/errors.ts';
+import { excerpt, fitTexts } from '../../ground/page-size.ts';
 import { readPage } from '../../ground/paging.ts';
 import { withTexts } from '../../rules/platform-tasks/render.ts';
 import { countMine, minePage, mineShape } from '../../rules/tasks/lists.ts';
 import { isEnded } from '../../ground/states.ts';
-import { cutBySize, readByIds } from '../../rules/tasks/page.ts';
+import { readExcerpt, readExcerpts } from '../../rules/tasks/page.ts';
 import { taskById, type TaskRow } from '../../rules/tasks/queries.ts';
 import { isParty, taskView } from '../../rules/tasks/view.ts';
 import { waitForTask } from '../../rules/tasks/wait.ts';
@@ -60,7 +61,10 @@ export async function awaitResult(call: Call, taskId: string, waitSeconds: numbe
   return taskView(task, agentId);
 }
 
-/** A page of the caller's own tasks, as poster and as worker, newest first. */
+/**
+ * A page of the caller's own tasks, as poster and as worker, newest first. It is never shorter than asked for: long texts
+ * are cut (contract section 1, "Size of a page").
+ */
 export async function listMyTasks(call: Call, query: z.output<typeof MyTasksQuery>): Promise<MyTasksResponse> {
   const { ctx, agentId } = call;
   const shape = mineShape(query.role, query.status);
@@ -72,13 +76,15 @@ export async function listMyTasks(call: Call, query: z.output<typeof MyTasksQuer
       ctx.db.all(minePage(shape), { ...all, before_created_at, before_id, reach: offset + limit, limit, offset }),
     count: (limit) => ctx.db.one(countMine(shape), { ...all, reach: limit, limit }),
     sortKey: ({ created_at, id }) => [created_at, id],
-    cut: (rows, limit) => cutBySize(rows, limit).kept,
+    view: (row) => row,
   });
-  const found = await readByIds(ctx.db, page);
+  const found = await readExcerpts(ctx.db, page);
   // On PostgreSQL, the tasks are read a moment later: leave out those that have another worker or status by then.
   const rows = found.filter(
     (task) => isParty(task, agentId) && (query.status === undefined || task.status === query.status),
   );
-  const tasks = await Promise.all(rows.map((row) => show(ctx, row, agentId)));
-  return { tasks, ...facts };
+  const tasks: TaskResponse[] = [];
+  // One after the other, so that only one system task is in memory with all its texts.
+  for (const row of rows) tasks.push(excerpt(taskView(await withTexts(ctx.db, row, readExcerpt), agentId)));
+  return { tasks: fitTexts(tasks), ...facts };
 }

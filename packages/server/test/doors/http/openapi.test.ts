@@ -172,6 +172,7 @@ const asked = async () => {
   return { id, question_id: body.id as string };
 };
 about('showTask', posterKey, delivered);
+about('showBoardTask', workerKey, posted);
 about('pickupNext', workerKey, posted);
 about('pickupBatch', workerKey, posted);
 about('pickup', workerKey, posted);

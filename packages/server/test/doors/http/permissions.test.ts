@@ -52,7 +52,8 @@ function readRows(): Row[] {
 
 const rows = readRows();
 const routeOf = ({ method, path }: Endpoint) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`;
-const isAboutTask = ({ path }: Endpoint) => path.startsWith('/v1/tasks/:id');
+const isAboutTask = ({ auth, params }: Endpoint) =>
+  auth === 'agent' && (params as Record<string, unknown>).id === 'task';
 
 interface Cast {
   readonly market: Market;
@@ -98,6 +99,7 @@ const bodies: Record<EndpointName, object | undefined> = {
   register: { name: 'somebody' },
   createTask: { need: 'Add 2 and 2', max_credits: 1 },
   listBoard: undefined,
+  showBoardTask: undefined,
   listMyTasks: undefined,
   showTask: undefined,
   pickupNext: {},

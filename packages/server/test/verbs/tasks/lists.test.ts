@@ -120,13 +120,4 @@ onBothEngines('lists', (engine) => {
     expect(await amounts(`limit=4&cursor=${cursor}`)).toEqual([[-1, 100_000], null]);
     expect((await amounts('limit=2&offset=3'))[0]).toEqual([-2, -1]);
   });
-
-  it('a page of very long texts ends early, and its cursor leads to the rest', async () => {
-    const { market, poster, worker } = await cast();
-    const ids = await postMany(poster, market, 60, () => ({ need: 'n'.repeat(50_000), context: 'c'.repeat(50_000) }));
-    const { body } = await worker.get('/v1/tasks/available?limit=100');
-    expect(body.tasks).toHaveLength(40);
-    expect(body.next_cursor).not.toBeNull();
-    expect(await readAll(worker, '/v1/tasks/available?limit=100')).toEqual(ids);
-  });
 });

@@ -1,0 +1,151 @@
+import { limits } from '@pinchwork/sdk';
+import { at } from './present.ts';
+
+/**
+ * The size of a page (contract section 1, "Size of a page"). Sizes are in bytes as replies write texts, which is up to
+ * six times as long as a text: JSON escapes control characters, Markdown some others too. So a text counts with the
+ * longer of its two forms.
+ */
+
+/** The rows of a page leave some room for the reply's fields about the list. */
+const rowsBytes = limits.pageBytes - 4 * 1024;
+/** Room for a value's name, indentation and punctuation, besides the characters of the name. */
+const valueBytes = 12;
+/** A text of one character takes at most this many bytes per UTF-16 unit. */
+const mostUnitBytes = 6;
+/** Texts up to this size are never cut to make a page fit: ids, times, states. */
+const leastTextBytes = 32;
+
+/** A row that may have lost a part of its texts. */
+export type Cut<Row> = Row & { readonly truncated?: true };
+
+const escapedInMarkdown = new Set([0x2028, 0x2029, 0xfeff, 0xfffe, 0xffff]);
+
+/** How many bytes a character takes in the longer of both formats. */
+function bytesOf(code: number): number {
+  if (code < 0x20) return code === 0x0a || code === 0x09 || code === 0x0d ? 2 : 6;
+  if (code < 0x7f) return code === 0x22 || code === 0x5c ? 2 : 1;
+  if (code <= 0x9f) return 6;
+  if (code < 0x800) return 2;
+  if (code > 0xffff) return 4;
+  return escapedInMarkdown.has(code) ? 6 : 3;
+}
+
+const isPair = (code: number) => code > 0xffff;
+
+/** The longest beginning of a text with at most so many characters and bytes. */
+function beginning(text: string, characters: number, bytes: number): string {
+  let left = bytes;
+  let count = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.codePointAt(i) as number;
+    left -= bytesOf(code);
+    if (++count > characters || left < 0) return text.slice(0, i);
+    if (isPair(code)) i++;
+  }
+  return text;
+}
+
+function textBytes(text: string): number {
+  let bytes = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.codePointAt(i) as number;
+    bytes += bytesOf(code);
+    if (isPair(code)) i++;
+  }
+  return bytes;
+}
+
+/**
+ * Calls `each` with every text in a value.
+ *
+ * @returns the bytes of everything else in it.
+ */
+function visit(value: unknown, each: (text: string) => void): number {
+  if (typeof value === 'string') {
+    each(value);
+    return valueBytes;
+  }
+  if (typeof value !== 'object' || value === null) return valueBytes + String(value).length;
+  let bytes = valueBytes;
+  if (Array.isArray(value)) for (const item of value) bytes += visit(item, each);
+  else for (const [name, field] of Object.entries(value)) bytes += name.length + visit(field, each);
+  return bytes;
+}
+
+/** A copy of a value with other texts. */
+function withTexts(value: unknown, change: (text: string) => string): unknown {
+  if (typeof value === 'string') return change(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((item) => withTexts(item, change));
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, withTexts(field, change)]));
+}
+
+function cutTexts<Row extends object>(row: Row, cut: (text: string) => string): Cut<Row> {
+  let isCut = false;
+  const shorter = withTexts(row, (text) => {
+    const kept = cut(text);
+    isCut ||= kept.length < text.length;
+    return kept;
+  }) as Row;
+  return isCut ? { ...shorter, truncated: true } : row;
+}
+
+/** The bytes of rows at most, without reading their texts. */
+function roughBytes(rows: readonly object[]): number {
+  let units = 0;
+  let bytes = 0;
+  for (const row of rows) bytes += visit(row, (text) => void (units += text.length));
+  return bytes + units * mostUnitBytes;
+}
+
+/** Cuts the texts of a row of tasks to what a page shows. */
+export function excerpt<Row extends object>(row: Row): Cut<Row> {
+  let longest = 0;
+  visit(row, (text) => (longest = Math.max(longest, text.length)));
+  return longest <= limits.excerptLength
+    ? row
+    : cutTexts(row, (text) => beginning(text, limits.excerptLength, Infinity));
+}
+
+/**
+ * Makes rows fit into a page by cutting their longest texts: all that are longer than a common size, to that size.
+ *
+ * @returns the same rows where they fit.
+ */
+export function fitTexts<Row extends object>(rows: readonly Row[], mostBytes = rowsBytes): Cut<Row>[] {
+  if (roughBytes(rows) <= mostBytes) return [...rows];
+  const sizes: number[] = [];
+  let others = 0;
+  for (const row of rows) others += visit(row, (text) => sizes.push(textBytes(text)));
+  const most = Math.max(leastTextBytes, commonSize(sizes, mostBytes - others));
+  return rows.map((row) =>
+    cutTexts(row, (text) => (text.length * mostUnitBytes <= most ? text : beginning(text, Infinity, most))),
+  );
+}
+
+/** The largest size to which the longer texts can be cut so that all fit into `room`. */
+function commonSize(sizes: number[], room: number): number {
+  sizes.sort((a, b) => a - b);
+  let left = room;
+  for (const [i, size] of sizes.entries()) {
+    const share = Math.floor(left / (sizes.length - i));
+    if (size > share) return share;
+    left -= size;
+  }
+  return Infinity;
+}
+
+/** How many rows, from the first, fit into a page: at least one, if there is one. */
+export function countFitting(rows: readonly object[]): number {
+  const mostBytes = rowsBytes;
+  if (roughBytes(rows) <= mostBytes) return rows.length;
+  let left = mostBytes;
+  for (let i = 0; i < rows.length; i++) {
+    let texts = 0;
+    left -= visit(at(rows, i), (text) => (texts += textBytes(text)));
+    left -= texts;
+    if (i > 0 && left < 0) return i;
+  }
+  return rows.length;
+}
