@@ -65,10 +65,10 @@ export function endsClaim({ from, to }: Transition): boolean {
   return from !== null && states[from].hasWorker && !states[to].hasWorker;
 }
 
-/** The states from which an agent's own task can still come onto the board, including those on the board. */
-export const statesBeforeBoard: readonly TaskStatus[] = leadingTo((status) => states[status].isOnBoard);
+/** The states from which an agent's own task can no longer come onto the board. */
+export const statesPastBoard: readonly TaskStatus[] = withoutPathTo((status) => states[status].isOnBoard);
 
-function leadingTo(isGoal: (status: TaskStatus) => boolean): readonly TaskStatus[] {
+function withoutPathTo(isGoal: (status: TaskStatus) => boolean): readonly TaskStatus[] {
   const names = Object.keys(states) as TaskStatus[];
   const found = new Set(names.filter(isGoal));
   for (let size = -1; size !== found.size;) {
@@ -78,5 +78,5 @@ function leadingTo(isGoal: (status: TaskStatus) => boolean): readonly TaskStatus
       if (from !== null && isOfKind(name, 'work') && found.has(to)) found.add(from);
     }
   }
-  return names.filter((status) => found.has(status));
+  return names.filter((status) => !found.has(status));
 }

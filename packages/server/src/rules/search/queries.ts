@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { insertion, type Params, preparedSql, prepared } from '../../storage/prepared.ts';
-import { statesBeforeBoard } from '../../ground/transitions.ts';
-import { statusIn } from '../../storage/status.ts';
+import { statesPastBoard } from '../../ground/transitions.ts';
+import { isNoneOf } from '../../storage/one-of.ts';
 
 /** The SQL of the search index: its documents, numbered by the age of their tasks, and its progress. */
 export interface Doc {
@@ -99,7 +99,7 @@ export const setSwept = prepared('setSearchSwept', (db, p: AgeParams) =>
 );
 
 /** A task that is, or may come back, on the board. In literals, so that the planner recognizes the partial index. */
-const mayBeFound = sql<boolean>`kind = 'work' and ${statusIn('status', statesBeforeBoard)}`;
+const mayBeFound = sql<boolean>`kind = 'work' and ${isNoneOf('status', statesPastBoard)}`;
 
 /** The next tasks for the index: younger than an age, and posted by `upto`. */
 export const nextTexts = prepared(

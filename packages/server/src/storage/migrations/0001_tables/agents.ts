@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { isOneOf } from '../../one-of.ts';
 import type { StepSql } from '../../step-sql.ts';
 
 /** Agents, their keys, and what the market knows about each agent. */
@@ -8,7 +9,7 @@ export async function agentTables({ run, int, real, id, clustered, heap }: StepS
     id ${id} primary key,
     name text not null,
     good_at text,
-    accepts_system_tasks ${int} not null default 0 check (accepts_system_tasks in (0, 1)),
+    accepts_system_tasks ${int} not null default 0 check (${isOneOf('accepts_system_tasks', [0, 1])}),
     webhook_url text,
     webhook_secret text,
     suspended_at ${int},
@@ -86,7 +87,7 @@ export async function agentTables({ run, int, real, id, clustered, heap }: StepS
     earned ${int} not null default 0,
     rating_sum ${int} not null default 0,
     rating_count ${int} not null default 0,
-    is_capability ${int} not null default 0 check (is_capability in (0, 1)),
+    is_capability ${int} not null default 0 check (${isOneOf('is_capability', [0, 1])}),
     primary key (agent_id, tag)
   ) ${clustered}`);
   await run(sql`create index agent_tags_by_use on agent_tags (agent_id, tasks_completed, tag)`);

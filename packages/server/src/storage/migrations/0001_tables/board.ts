@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { isOneOf } from '../../one-of.ts';
 import type { StepSql } from '../../step-sql.ts';
 
 /** What the board, the matcher and the search store about tasks on the board. */
@@ -18,7 +19,7 @@ export async function boardTables({ run, int, id, clustered, heap, textIndex }: 
     agent_id ${id} not null references agents (id),
     rank ${int} not null,
     task_created_at ${int} not null,
-    on_board ${int} not null check (on_board in (0, 1)),
+    on_board ${int} not null check (${isOneOf('on_board', [0, 1])}),
     matched_event ${int},
     ended_event ${int},
     primary key (task_id, agent_id)
@@ -44,7 +45,7 @@ export async function boardTables({ run, int, id, clustered, heap, textIndex }: 
     doc ${int} primary key,
     task_id ${id} not null references tasks (id),
     created_at ${int} not null,
-    is_long ${int} not null check (is_long in (0, 1))
+    is_long ${int} not null check (${isOneOf('is_long', [0, 1])})
   ) ${heap}`);
   await run(sql`create unique index search_texts_by_age on search_texts (created_at, task_id)`);
   await run(sql`create index search_texts_long on search_texts (doc) where is_long = 1`);

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { isOneOf } from '../../one-of.ts';
 import type { StepSql } from '../../step-sql.ts';
 
 /** Events with a numbering per agent, events that are not fanned out yet, and webhooks. */
@@ -37,7 +38,7 @@ export async function eventTables({ run, int, id, clustered }: StepSql): Promise
     task_id ${id},
     data text not null,
     created_at ${int} not null,
-    status text not null check (status in ('pending', 'delivered', 'dead')),
+    status text not null check (${isOneOf('status', ['pending', 'delivered', 'dead'])}),
     tries ${int} not null default 0,
     next_at ${int},
     forget_at ${int},
@@ -63,7 +64,7 @@ export async function eventTables({ run, int, id, clustered }: StepSql): Promise
     rest_until ${int} not null default 0,
     leased_until ${int} not null default 0,
     leased_by text,
-    failing ${int} not null default 0 check (failing in (0, 1)),
+    failing ${int} not null default 0 check (${isOneOf('failing', [0, 1])}),
     ready_at ${int} generated always as (case
       when due_at is null then null
       when due_at >= rest_until and due_at >= leased_until then due_at

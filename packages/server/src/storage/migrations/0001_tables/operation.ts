@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { isOneOf } from '../../one-of.ts';
 import type { StepSql } from '../../step-sql.ts';
 
 /** Data of the server and its operator: reports, the operator's log, idempotency keys, rate limits. */
@@ -8,7 +9,7 @@ export async function operationTables({ run, int, id, clustered, heap }: StepSql
     task_id ${id} not null references tasks (id),
     reporter_id ${id} not null references agents (id),
     reason text not null,
-    status text not null check (status in ('open', 'resolved', 'dismissed')),
+    status text not null check (${isOneOf('status', ['open', 'resolved', 'dismissed'])}),
     note text,
     created_at ${int} not null,
     decided_at ${int},

@@ -1,8 +1,8 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { ClockColumn } from '../../../ground/machine-rows.ts';
 import { allStates, boardStates, endedStates, openStates, workerStates } from '../../../ground/states.ts';
-import { clocksOf, statesBeforeBoard } from '../../../ground/transitions.ts';
-import { statusIn } from '../../status.ts';
+import { clocksOf, statesPastBoard } from '../../../ground/transitions.ts';
+import { isNoneOf, isOneOf } from '../../one-of.ts';
 import type { StepSql, TableDefinition } from '../../step-sql.ts';
 import { createTable } from '../../table.ts';
 
@@ -20,14 +20,14 @@ function earliest([first, ...others]: readonly ClockColumn[]): RawBuilder<unknow
 }
 
 const dueInState = openStates.map((status) => sql`when ${sql.lit(status)} then ${earliest(clocksOf(status))}`);
-const isOnBoard = statusIn('status', boardStates);
+const isOnBoard = isOneOf('status', boardStates);
 
 /** The table of tasks. Its checks and generated columns derive from the table of states. */
 export const tasksTable = ({ int, id, heap }: StepSql): TableDefinition => ({
   name: 'tasks',
   columns: sql`
     id ${id} primary key,
-    kind ${id} not null default 'work' check (kind in ('work', 'match', 'verify', 'extract')),
+    kind ${id} not null default 'work' check (${isOneOf('kind', ['work', 'match', 'verify', 'extract'])}),
     poster_id ${id} not null references agents (id),
     need text not null,
     context text,
@@ -68,16 +68,16 @@ export const tasksTable = ({ int, id, heap }: StepSql): TableDefinition => ({
   // due_at: when the clock acts next (contract section 3). It is one column to index, to wait for and to guard by.
   generated: { due_at: sql`${int} generated always as (case status ${sql.join(dueInState, sql` `)} end) stored` },
   checks: {
-    tasks_status: statusIn('status', allStates),
-    tasks_open_is_due: sql`${statusIn('status', endedStates)} or due_at is not null`,
-    tasks_worker: sql`(${statusIn('status', workerStates)}) = (worker_id is not null)`,
+    tasks_status: isOneOf('status', allStates),
+    tasks_open_is_due: sql`${isOneOf('status', endedStates)} or due_at is not null`,
+    tasks_worker: sql`${isOneOf('status', workerStates)} = (worker_id is not null)`,
   },
   indexes: {
     // The index holds the columns that decide whether a task is open to an agent, so that other tasks are skipped
     // without reading their rows.
     tasks_open: sql`(created_at, id, poster_id, due_at, held_until) where ${isOnBoard} and kind = 'work'`,
     tasks_system: sql`(kind, created_at, id) where ${isOnBoard} and kind <> 'work'`,
-    tasks_searchable: sql`(created_at, id) where kind = 'work' and ${statusIn('status', statesBeforeBoard)}`,
+    tasks_searchable: sql`(created_at, id) where kind = 'work' and ${isNoneOf('status', statesPastBoard)}`,
     tasks_about: sql`(about_id) where kind <> 'work'`,
     tasks_due: sql`(due_at, id) where due_at is not null`,
     tasks_by_poster: sql`(poster_id, status, created_at, id, max_credits)`,
