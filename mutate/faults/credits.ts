@@ -113,6 +113,14 @@ export const creditFaults = [
     ['a key does what no scope of its allows', 'key === undefined || allows(key.scopes, scopes)', 'true'],
     ['a slow body is taken of whoever was suspended meanwhile', 'now - checkedAt > staleMs', 'now - checkedAt > 1e12'],
   ]),
+  ...faultsIn('rules/limits/registrations.ts', 'rules/limits/registrations', [
+    ['a /56 registers without end', 'const siteTimes = 10;', 'const siteTimes = 1e9;'],
+    ['a /48 registers without end', 'const wideTimes = 20;', 'const wideTimes = 1e9;'],
+    ['a crowd of networks registers without end', 'const brakeTimes = 200;', 'const brakeTimes = 1e9;'],
+    ['a crowd keeps newcomers out', 'open.has(wide.key) ? [...narrow, wide, all] : narrow', '[...narrow, wide, all]'],
+    ['a repetition is counted', "if (repetition !== undefined && open.has(repetition)) return 'repeated';", ''],
+    ['a repetition is known without end', 'const repetitionMs = 10 * minuteMs;', 'const repetitionMs = 1e9;'],
+  ]),
   ...faultsIn('rules/limits/windows.ts', limits, [
     ['a limit lets one more through', 'window.used < limit.count', 'window.used <= limit.count'],
     ['what is not told yet is lost by a merge', 'window.used = count + window.unsent', 'window.used = count'],
@@ -125,7 +133,7 @@ export const creditFaults = [
     ['a clock set back makes a window last', ' && now >= known.endsAt - windowMs - skewMs', ''],
   ]),
   ...faultsIn('rules/limits/network.ts', limits, [
-    ['each address of a network has a limit of its own', '.slice(0, 4)', '.slice(0, 8)'],
+    ['each address of a network has a limit of its own', 'own: textOf(first, second, third, fourth),', 'own: address,'],
   ]),
   ...faultsIn('rules/limits/share.ts', 'rules/limits/share', [
     ['the largest holder need not yield', 'this.#used + amount > this.most', 'false'],

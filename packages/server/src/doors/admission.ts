@@ -44,10 +44,10 @@ export async function admit(ctx: Context, endpoint: Endpoint, credentials: Crede
 }
 
 /** Counts a call against its limit. Only registrations are counted in the database. */
-function count({ limits }: Context, { limit }: Endpoint, { kind, agentId, credentials: { address } }: Caller) {
+function count({ limits }: Context, { limit }: Endpoint, { kind, agentId, credentials }: Caller) {
   if (limit === 'none') return undefined;
-  if (limit === 'register') return limits.takeRegistration(address);
-  if (kind === 'none') return limits.takeForAddress(address);
+  if (limit === 'register') return limits.takeRegistration(credentials.address, credentials.idempotencyKey);
+  if (kind === 'none') return limits.takeForAddress(credentials.address);
   return limits.takeForCaller(limit, kind === 'agent' ? agentId : kind);
 }
 

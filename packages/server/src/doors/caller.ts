@@ -13,6 +13,8 @@ export interface Credentials {
   readonly key: string | undefined;
   /** The caller's network address. */
   readonly address: string;
+  /** The idempotency key of the request, by which a repeated registration is known. */
+  readonly idempotencyKey?: string | undefined;
 }
 
 type Known = Awaited<ReturnType<Context['credentials']['authenticate']>>;

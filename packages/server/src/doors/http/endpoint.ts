@@ -2,6 +2,7 @@ import { type AnyEndpoint, endpointRows, type Endpoint, type OtherSuccess } from
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { present } from '../../ground/present.ts';
 import type { Context } from '../../verbs/context.ts';
+import type { Credentials } from '../caller.ts';
 import { sha256 } from '../idempotency.ts';
 import type { InvokeOptions, RawInput } from '../input.ts';
 import { type Door, openDoor, type Outcome } from '../invoke.ts';
@@ -30,7 +31,12 @@ function serve(app: FastifyInstance, ctx: Context, door: Door, endpoint: AnyEndp
     config: { alwaysJson: endpoint.alwaysJson, countsItself: true },
     // Runs before the body is read, so that a refused caller need not send one.
     onRequest: async (request, reply) => {
-      const credentials = { key: bearerKey(request.headers.authorization), address: request.ip };
+      const { authorization, 'idempotency-key': idempotencyKey } = request.headers;
+      const credentials: Credentials = {
+        key: bearerKey(authorization),
+        address: request.ip,
+        idempotencyKey: idempotencyKey as string | undefined,
+      };
       const { caller, refusal, usage } = await door.admit(endpoint, credentials);
       tellUsage(reply, usage, ctx.clock.now());
       if (refusal !== undefined) throw refusal;

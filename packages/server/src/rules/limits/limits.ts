@@ -5,8 +5,9 @@ import type { RateLimit } from '../../ground/settings.ts';
 import type { Ground } from '../../storage/ground.ts';
 import { Loop } from '../../ground/loop.ts';
 import { network } from './network.ts';
-import { addTallies, takeStrictly, windowOf } from './queries.ts';
-import { type Tally, skewMs, type Usage, usage, Windows } from './windows.ts';
+import { addTallies } from './queries.ts';
+import { takeRegistration } from './registrations.ts';
+import { type Tally, skewMs, type Usage, Windows } from './windows.ts';
 
 /** The time between two merges of the counts of several servers. */
 const mergeMs = secondMs;
@@ -62,22 +63,16 @@ export class Limits {
     return limit && this.#addresses.take(keyOf('address', limit, network(address)), limit);
   }
 
-  /** Counts a registration, for all servers and across restarts. */
-  async takeRegistration(address: string): Promise<Usage | undefined> {
-    const limit = this.#ctx.config.rateLimits.register;
-    return limit && this.#takeStrictly(keyOf('register', limit, network(address)), limit);
-  }
-
-  #takeStrictly(key: string, limit: RateLimit): Promise<Usage> {
-    const { db, clock } = this.#ctx;
-    return db.transact('limit', async (tx) => {
-      const now = clock.now();
-      const ends_at = now + limit.windowMs;
-      const taken = await tx.first(takeStrictly, { key, now, ends_at, latest: ends_at + skewMs, limit: limit.count });
-      if (taken !== undefined) return usage(limit, true, taken.count, taken.ends_at);
-      const full = await tx.first(windowOf, { key });
-      return usage(limit, false, limit.count, full?.ends_at ?? now);
-    });
+  /**
+   * Counts a registration, for all servers and across restarts. A repetition of one that was counted, with the same
+   * idempotency key, counts as a request without a key.
+   */
+  async takeRegistration(address: string, idempotencyKey?: string): Promise<Usage | undefined> {
+    const { config, db, clock } = this.#ctx;
+    const limit = config.rateLimits.register;
+    if (limit === undefined) return undefined;
+    const taken = await takeRegistration(db, { address, idempotencyKey, limit, now: clock.now() });
+    return taken === 'repeated' ? this.takeForAddress(address) : taken;
   }
 
   /** Merges the counts of all servers. @returns milliseconds until the next merge. */

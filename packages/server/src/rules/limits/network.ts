@@ -1,14 +1,32 @@
 import { isIPv4 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
+/** The networks that an address belongs to, from the narrowest to the widest. */
+interface Networks {
+  /** The part of an address that its user cannot choose freely: all of IPv4, the first 64 bits of IPv6. */
+  readonly own: string;
+  /** The first 56 bits of IPv6: what a provider gives to a household. Undefined for IPv4. */
+  readonly site: string | undefined;
+  /** The first 48 bits of IPv6, 24 of IPv4: what a provider gives to a company, or a tunnel broker to anybody. */
+  readonly wide: string;
+}
+
 /** The part of an address that its user cannot choose freely: all of IPv4, the first 64 bits (the network) of IPv6. */
-export function network(address: string): string {
-  if (isIPv4(address)) return address;
-  if (!ipaddr.isValid(address)) return address;
+export const network = (address: string): string => (isIPv4(address) ? address : networksOf(address).own);
+
+/** The networks of an address. A text that is no address is a network of its own. */
+export function networksOf(address: string): Networks {
+  if (!ipaddr.isValid(address)) return { own: address, site: undefined, wide: address };
   const parsed = ipaddr.process(address);
-  if (parsed.kind() === 'ipv4') return parsed.toString();
-  return (parsed as ipaddr.IPv6).parts
-    .slice(0, 4)
-    .map((part) => part.toString(16))
-    .join(':');
+  if (parsed.kind() === 'ipv4') {
+    const own = parsed.toString();
+    return { own, site: undefined, wide: `${own.slice(0, own.lastIndexOf('.'))}.0/24` };
+  }
+  const [first = 0, second = 0, third = 0, fourth = 0] = (parsed as ipaddr.IPv6).parts;
+  const textOf = (...parts: number[]) => parts.map((part) => part.toString(16)).join(':');
+  return {
+    own: textOf(first, second, third, fourth),
+    site: `${textOf(first, second, third, fourth & 0xff00)}/56`,
+    wide: `${textOf(first, second, third)}/48`,
+  };
 }

