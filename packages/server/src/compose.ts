@@ -26,6 +26,7 @@ import type { Database } from './storage/database.ts';
 import type { Ground } from './storage/ground.ts';
 import { migrate } from './storage/migrate.ts';
 import { openDatabase } from './storage/open.ts';
+import type { ThreadSource } from './storage/sqlite/threads.ts';
 import type { Context } from './verbs/context.ts';
 import { Readiness } from './verbs/readiness.ts';
 
@@ -79,6 +80,8 @@ interface Replacements {
   readonly watchDatabase?: (db: Database) => void;
   /** What requests share. For tests that exhaust it. */
   readonly shares?: Shares;
+  /** Where the threads of the embedded database come from. For tests, which keep them for the next database. */
+  readonly threads?: ThreadSource;
 }
 
 /**
@@ -90,20 +93,17 @@ interface Replacements {
 export async function compose(
   config: Config,
   clock: Clock = systemClock,
-  {
-    checkDatabaseClock = true,
-    log: given,
-    resolve = systemResolve(config.webhooks),
-    watchDatabase,
-    shares = openShares(),
-  }: Replacements = {},
+  replacements: Replacements = {},
 ): Promise<Core> {
-  const output = given ?? (await openLog(config.logLevel));
+  const { checkDatabaseClock = true, watchDatabase, threads } = replacements;
+  const { resolve = systemResolve(config.webhooks), shares = openShares() } = replacements;
+  const output = replacements.log ?? (await openLog(config.logLevel));
   const log = output.logger;
   let db: Database | undefined;
   try {
     db = await openDatabase(config.databaseUrl, {
       ...(checkDatabaseClock ? { clock } : {}),
+      threads,
       onError: (error) => log.warn(storageUnavailable(error), 'a database connection broke'),
     });
     watchDatabase?.(db);

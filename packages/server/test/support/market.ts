@@ -7,6 +7,7 @@ import type { Resolve } from '../../src/rules/webhooks/address.ts';
 import { ManualClock } from './clock.ts';
 import { watchLocks } from './lock-order.ts';
 import type { Engine } from './engines.ts';
+import { keptThreads } from './kept-threads.ts';
 import { undocumented } from './documented.ts';
 import { unlimited } from './unlimited.ts';
 
@@ -68,6 +69,7 @@ export class Market {
       checkDatabaseClock: false,
       resolve,
       watchDatabase: watchLocks,
+      threads: keptThreads,
     });
     return new Market(url, ctx, buildApp(ctx), clock);
   }

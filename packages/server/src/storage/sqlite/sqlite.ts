@@ -20,7 +20,7 @@ import { Presence } from './presence.ts';
 import { Statements } from './statements.ts';
 import { textIndexTables } from './texts.ts';
 import { settled } from './tx.ts';
-import { Threads } from './threads.ts';
+import { ownThreads, Threads, type ThreadSource } from './threads.ts';
 import { withFreshIds } from '../unique.ts';
 import type { SchemaDialect } from '../step-sql.ts';
 
@@ -56,6 +56,8 @@ interface SqliteOptions {
   readonly maxPages?: number;
   /** Opens a data file that is marked as moved, and removes the mark, instead of refusing it. */
   readonly goesOnHere?: boolean;
+  /** Where its threads come from. For tests. */
+  readonly threads?: ThreadSource | undefined;
 }
 
 /**
@@ -71,7 +73,7 @@ export function openSqlite(options: SqliteOptions): Database {
     if (options.goesOnHere === true) unmarkMoved(writer);
     else refuseIfMoved(writer, path);
     if (options.maxPages !== undefined) writer.pragma(`max_page_count = ${options.maxPages}`);
-    return new SqliteDatabase(path, writer, release);
+    return new SqliteDatabase(path, writer, release, options.threads);
   } catch (error) {
     release();
     throw error;
@@ -108,13 +110,13 @@ class SqliteDatabase implements Database {
   readonly #presence: Presence;
   #closed = false;
 
-  constructor(path: string, writer: Connection, release: () => void) {
+  constructor(path: string, writer: Connection, release: () => void, source = ownThreads) {
     this.location = path;
     this.#writer = writer;
     this.#release = release;
     this.#threads = {
-      short: new Threads({ path, threads: 2, longestQueue: 64 }),
-      long: new Threads({ path, threads: 2, longestQueue: 16 }),
+      short: new Threads({ path, source, threads: 2, longestQueue: 64 }),
+      long: new Threads({ path, source, threads: 2, longestQueue: 16 }),
     };
     this.#reader = new BetterSqlite(path, { readonly: true });
     this.#presence = new Presence(path);
