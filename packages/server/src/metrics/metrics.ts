@@ -5,6 +5,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import { minuteMs, secondMs } from '../ground/clock.ts';
 import type { Core } from '../compose.ts';
 import { Loop } from '../ground/loop.ts';
+import { routeOf } from '../doors/http/methods.ts';
 import { outcomes } from '../rules/webhooks/deliverer.ts';
 import { countWaitingRows } from '../rules/events/outbox.ts';
 import type { Share } from '../rules/limits/share.ts';
@@ -84,10 +85,11 @@ function countRequests(registry: Registry, app: FastifyInstance): void {
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: [registry],
   });
-  app.addHook('onResponse', ({ method, routeOptions }, reply, done) => {
-    const route = routeOptions.url ?? 'unknown';
+  app.addHook('onResponse', (request, reply, done) => {
+    const known = routeOf(request);
+    const route = known ?? 'unknown';
     // A request without a route may have any text as its method.
-    const verb = routeOptions.url === undefined ? 'any' : method;
+    const verb = known === undefined ? 'any' : request.method;
     requests.inc({ method: verb, route, status: reply.statusCode });
     duration.observe({ method: verb, route }, reply.elapsedTime / secondMs);
     done();

@@ -17,9 +17,9 @@ export const keptThreads: ThreadSource = {
     thread.ref();
     return thread;
   },
-  end: (thread) => {
+  end: async (thread) => {
     thread.removeAllListeners();
-    if (idle.length >= mostIdle) return thread.terminate();
+    if (idle.length >= mostIdle) return void (await thread.terminate());
     // A thread that ends by itself is of no use to the next market.
     thread.once('error', () => undefined).once('exit', () => idle.splice(idle.indexOf(thread), 1));
     thread.unref();

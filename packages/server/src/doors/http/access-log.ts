@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Context } from '../../verbs/context.ts';
 import { isStorageFailure, reasonOf } from '../../ground/log.ts';
 import type { Caller } from '../caller.ts';
+import { routeOf } from './methods.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -19,7 +20,7 @@ function lineOf(request: FastifyRequest, reply: FastifyReply) {
   return {
     requestId: request.id,
     method: request.method,
-    route: request.routeOptions.url ?? 'unknown',
+    route: routeOf(request) ?? 'unknown',
     status: reply.statusCode,
     durationMs: Math.round(reply.elapsedTime * 10) / 10,
     address: request.ip,
@@ -43,7 +44,7 @@ export function logRequests(app: FastifyInstance, { log }: Context): void {
   app.decorateRequest('caller');
   app.decorateRequest('refusal');
   app.addHook('onResponse', (request, reply, done) => {
-    const level = isFailure(reply) ? 'error' : request.routeOptions.url?.startsWith('/health') ? 'debug' : 'info';
+    const level = isFailure(reply) ? 'error' : routeOf(request)?.startsWith('/health') ? 'debug' : 'info';
     if (log.isLevelEnabled(level)) log[level](lineOf(request, reply), 'request');
     done();
   });

@@ -13,7 +13,7 @@ import { knowAddresses } from './client-address.ts';
 import { allowOrigins } from './cors.ts';
 import { secure } from './security.ts';
 import { hintForPath } from './likely.ts';
-import { knowAllMethods, refuseOtherMethods } from './methods.ts';
+import { knowAllMethods, maxParamLength, refuseOtherMethods } from './methods.ts';
 import { boundOutput } from './output.ts';
 import { limitAddresses } from './rate-limits.ts';
 import { documentRoutes } from './routes/documents.ts';
@@ -44,8 +44,7 @@ export function buildApp(ctx: Context): FastifyInstance {
       // Otherwise Node would answer a request without Host with an empty 400. The hook below handles it.
       requireHostHeader: false,
     },
-    // As long as the headers may be, so that an overlong id gets 404 after the key has been checked.
-    routerOptions: { maxParamLength: 16 * 1024 },
+    routerOptions: { maxParamLength },
     trustProxy: ctx.config.trustProxy.length > 0 ? [...ctx.config.trustProxy] : false,
     return503OnClosing: false,
     clientErrorHandler: replyToClientError,

@@ -23,7 +23,7 @@ interface ThreadsOptions {
 /** Starts threads for `Threads`, and ends idle ones. A test can keep them for the next database. */
 export interface ThreadSource {
   start(): Worker;
-  end(thread: Worker): void | Promise<unknown>;
+  end(thread: Worker): Promise<unknown>;
 }
 
 /** Threads of one database. */
