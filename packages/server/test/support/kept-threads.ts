@@ -19,7 +19,10 @@ export const keptThreads: ThreadSource = {
   },
   end: async (thread) => {
     thread.removeAllListeners();
-    if (idle.length >= mostIdle) return void (await thread.terminate());
+    if (idle.length >= mostIdle) {
+      await thread.terminate();
+      return;
+    }
     // A thread that ends by itself is of no use to the next market.
     thread.once('error', () => undefined).once('exit', () => idle.splice(idle.indexOf(thread), 1));
     thread.unref();
