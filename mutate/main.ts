@@ -1,5 +1,16 @@
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,6 +29,8 @@ const { values } = parseArgs({
     check: { type: 'boolean', default: false },
     jobs: { type: 'string', default: '2' },
     only: { type: 'string', default: '' },
+    most: { type: 'string', default: 'Infinity' },
+    outcomes: { type: 'string' },
   },
 });
 
@@ -25,7 +38,9 @@ const help = `npm run test:mutate -- [options]
 
   --check       only checks that each fault still fits its file
   --only TEXT   only faults with TEXT in their name or file
-  --jobs N      runs N faults at the same time (2)`;
+  --jobs N      runs N faults at the same time (2)
+  --outcomes F  keeps the outcomes in the file F, and runs only faults that F does not say were noticed
+  --most N      runs at most N faults; with --outcomes the next run goes on`;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const longestRunMs = 5 * 60_000;
@@ -37,7 +52,9 @@ async function main(): Promise<number> {
     console.error(`Does not stand in ${file} exactly once (${name}):\n${find}\n`);
   const broken = faults.filter((fault) => !misfits.includes(fault) && !parses(fault));
   for (const { name, file, put } of broken) console.error(`Leaves ${file} with a syntax error (${name}):\n${put}\n`);
-  if (misfits.length + broken.length > 0) return 1;
+  const twice = faults.filter(({ name }, i) => faults.findIndex((other) => other.name === name) !== i);
+  for (const { name } of twice) console.error(`Two faults have the name "${name}"`);
+  if (misfits.length + broken.length + twice.length > 0) return 1;
   console.log(`${faults.length} faults, each fits its file`);
   return values.check ? 0 : runAll();
 }
@@ -55,29 +72,65 @@ function parses(fault: Fault): boolean {
 }
 
 async function runAll(): Promise<number> {
-  const chosen = faults.filter(({ name, file }) => `${name} ${file}`.includes(values.only));
+  const asked = faults.filter(({ name, file }) => `${name} ${file}`.includes(values.only));
+  const outcomes = readOutcomes(asked);
+  const left = asked.filter((fault) => outcomes.get(fault) !== 'noticed');
+  const chosen = left.slice(0, Number(values.most));
   const folder = mkdtempSync(join(tmpdir(), 'pinchwork-mutate-'));
-  const outcomes = new Map<Fault, Outcome>();
+  let done = 0;
+  const note = (fault: Fault, outcome: Outcome) => {
+    outcomes.set(fault, outcome);
+    console.log(`${String(++done).padStart(4)}/${chosen.length} ${outcome.padEnd(9)} ${fault.name}`);
+    if (values.outcomes !== undefined) appendFileSync(values.outcomes, `${JSON.stringify([keyOf(fault), outcome])}\n`);
+  };
   try {
     const queue = [...chosen];
     const copies = Array.from({ length: Number(values.jobs) }, (_, i) => copyTree(join(folder, String(i))));
-    await refuseBlindTests(copies[0]!, chosen);
+    const failing = await failingTests(present(copies[0]), chosen);
     const work = async (copy: string) => {
       for (let fault = queue.shift(); fault !== undefined; fault = queue.shift()) {
-        const outcome = await runOne(copy, fault);
-        outcomes.set(fault, outcome);
-        console.log(`${String(outcomes.size).padStart(4)}/${chosen.length} ${outcome.padEnd(9)} ${fault.name}`);
+        const { engine, tests } = fault;
+        const isBlind = failing[engine].some((file) => tests.some((part) => file.includes(part)));
+        note(fault, isBlind ? 'BLIND' : await runOne(copy, fault));
       }
     };
     await Promise.all(copies.map(work));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-  return report(chosen, outcomes);
+  console.log(`\n${left.length - chosen.length} faults are left to run.`);
+  return report(
+    asked.filter((fault) => outcomes.has(fault)),
+    outcomes,
+  );
 }
 
-/** `TIMED OUT`: the tests did not end in time, so it is unknown whether they notice the fault. */
-type Outcome = 'noticed' | 'SURVIVED' | 'TIMED OUT';
+/** A fault's identity. An outcome does not hold for another text or other tests. */
+const keyOf = ({ file, find, put, tests, engine }: Fault) => JSON.stringify([file, find, put, tests, engine]);
+
+/** The outcomes of earlier runs, from the file that `--outcomes` names. */
+function readOutcomes(asked: readonly Fault[]): Map<Fault, Outcome> {
+  if (values.outcomes === undefined || !existsSync(values.outcomes)) return new Map();
+  const lines = readFileSync(values.outcomes, 'utf8').trim().split('\n');
+  const known = new Map(lines.filter((line) => line !== '').map((line) => JSON.parse(line) as [string, Outcome]));
+  return new Map(
+    asked.flatMap((fault) => {
+      const outcome = known.get(keyOf(fault));
+      return outcome === undefined ? [] : [[fault, outcome] as const];
+    }),
+  );
+}
+
+function present<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('--jobs must be at least 1');
+  return value;
+}
+
+/**
+ * `TIMED OUT`: the tests did not end in time, so it is unknown whether they notice the fault. `BLIND`: they fail without
+ * the fault too.
+ */
+type Outcome = 'noticed' | 'SURVIVED' | 'TIMED OUT' | 'BLIND';
 
 const notCopied = ['node_modules', '.git', 'data'];
 
@@ -115,13 +168,21 @@ function linkModules(from: string, to: string): void {
   }
 }
 
-/** @throws Error when tests fail in a copy without a fault, because they would fail for every fault. */
-async function refuseBlindTests(copy: string, chosen: readonly Fault[]): Promise<void> {
+/** The test files that fail in a copy without a fault, because they would fail for every fault. */
+async function failingTests(copy: string, chosen: readonly Fault[]): Promise<Record<Fault['engine'], string[]>> {
+  const failing: Record<Fault['engine'], string[]> = { sqlite: [], postgres: [] };
+  const results = join(copy, 'results.json');
   for (const [engine, own] of Map.groupBy(chosen, (fault) => fault.engine)) {
     const tests = [...new Set(own.flatMap((fault) => fault.tests))];
-    if ((await outcomeOf(copy, tests, engine, longestWholeMs)) === 'SURVIVED') continue;
-    throw new Error(`These tests fail on ${engine} without a fault: ${tests.join(' ')}`);
+    const outcome = await outcomeOf(copy, tests, engine, ['--reporter=json', `--outputFile=${results}`]);
+    if (outcome === 'SURVIVED') continue;
+    const { testResults } = JSON.parse(readFileSync(results, 'utf8')) as {
+      testResults: { name: string; status: string }[];
+    };
+    failing[engine] = testResults.filter(({ status }) => status === 'failed').map(({ name }) => name);
+    for (const file of failing[engine]) console.log(`Fails on ${engine} without a fault: ${file}`);
   }
+  return failing;
 }
 
 async function runOne(copy: string, fault: Fault): Promise<Outcome> {
@@ -130,7 +191,7 @@ async function runOne(copy: string, fault: Fault): Promise<Outcome> {
   const text = readFileSync(path, 'utf8');
   writeFileSync(path, patched(text, fault));
   try {
-    return await outcomeOf(copy, tests, engine);
+    return await outcomeOf(copy, tests, engine, ['--bail', '1']);
   } finally {
     writeFileSync(path, text);
   }
@@ -141,15 +202,15 @@ function outcomeOf(
   copy: string,
   tests: readonly string[],
   engine: Fault['engine'],
-  longestMs = longestRunMs,
+  more: readonly string[],
 ): Promise<Outcome> {
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-  const options = ['--project', 'short*', '--bail', '1', '--maxWorkers', '1', '--testTimeout', '30000'];
+  const options = ['--project', 'short*', '--maxWorkers', '1', '--testTimeout', '30000', ...more];
   const run = spawn(process.execPath, [vitest, 'run', ...options, ...tests], {
     cwd: copy,
     env: { ...process.env, ENGINES: engine, CI: 'true', NO_COLOR: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: longestMs,
+    timeout: more.includes('--bail') ? longestRunMs : longestWholeMs,
   });
   let output = '';
   for (const stream of [run.stdout, run.stderr])
@@ -167,14 +228,15 @@ function outcomeOf(
 function report(chosen: readonly Fault[], outcomes: ReadonlyMap<Fault, Outcome>): number {
   const survivors = chosen.filter((fault) => outcomes.get(fault) === 'SURVIVED');
   const unexplained = survivors.filter(({ survives }) => survives === undefined);
-  const late = chosen.filter((fault) => outcomes.get(fault) === 'TIMED OUT');
-  const noticed = chosen.length - survivors.length - late.length;
+  const open = chosen.filter((fault) => ['TIMED OUT', 'BLIND'].includes(outcomes.get(fault) ?? ''));
+  const noticed = chosen.length - survivors.length - open.length;
   console.log(`\n${noticed} of ${chosen.length} faults were noticed.`);
-  for (const { name, file, tests } of late) console.log(`\nTimed out: ${name}\n  ${file}, tests ${tests.join(' ')}`);
+  for (const fault of open)
+    console.log(`\n${outcomes.get(fault)}: ${fault.name}\n  ${fault.file}, tests ${fault.tests.join(' ')}`);
   for (const { name, file, tests, survives } of survivors) {
     console.log(`\nSurvived: ${name}\n  ${file}, tests ${tests.join(' ')}\n  ${survives ?? 'UNEXPLAINED'}`);
   }
-  return unexplained.length + late.length === 0 ? 0 : 1;
+  return unexplained.length + open.length === 0 ? 0 : 1;
 }
 
 if (values.help) console.log(help);
