@@ -3,11 +3,13 @@ import { faultsIn } from '../fault.ts';
 const stream = 'rules/events/stream';
 const delivery = 'rules/webhooks/delivery';
 const sharing = 'rules/webhooks/sharing';
+const holding = 'rules/webhooks/holding';
 
 export const tellingFaults = [
   ...faultsIn('rules/events/append.ts', stream, [
     ['a stream does not wake', '  tx.signal(event.agentId);\n', ''],
-    ['an event goes to no webhook', 'if (from !== null) {', 'if (from === -1) {', delivery],
+    ['an event goes to no webhook', 'if (from !== null && ', 'if (from === -1 && ', delivery],
+    ['the filter of a webhook is ignored', 'eventsIn(filter).includes(event.type)', 'filter', holding],
   ]),
   ...faultsIn('rules/events/stream.ts', stream, [
     ['a hole in a stream is not told', 'if (event.number !== this.#position + 1)', 'if (event.number < 0)'],
@@ -101,26 +103,34 @@ export const tellingFaults = [
   ]),
   ...faultsIn('rules/webhooks/deliverer.ts', sharing, [
     ['a lease is a second too short', 'const leaseMarginMs = 5 * secondMs;', 'const leaseMarginMs = 4 * secondMs;'],
-    ['a lease is not renewed', 'const until = this.#leaseEnd(now);', 'const until = turn.leasedUntil;'],
-    ['whoever lost the lease goes on sending', '    if (holds === 0) return undefined;\n', ''],
-    [
-      'whoever lost the lease writes the outcome',
-      '    if (holds === 0) return undefined;\n',
-      '    if (holds === 0 && done !== undefined) this.#note(tx, done, now);\n    if (holds === 0) return undefined;\n',
-    ],
     ['a turn has no end in time', 'sent === longestTurn || clock.now() >= endsAt', 'sent === longestTurn'],
-    [
-      'a suspended agent hears of events',
-      'agent.suspended_at === null ? first?.dueAt : undefined',
-      'first?.dueAt',
-      delivery,
-    ],
     ['tests are sent without bound', '    if (this.#tests >= mostTests) throw overloaded();\n', ''],
     [
       'an attempt that was broken off counts',
-      'return signal.aborted ? undefined : { row, result };',
-      'return { row, result };',
+      'return signal.aborted ? undefined : { ...consignment, result };',
+      'return { ...consignment, result };',
     ],
+  ]),
+  ...faultsIn('rules/webhooks/turn.ts', holding, [
+    ['a lease is not renewed', 'leased_until: leaseEnd, failing', 'leased_until: turn.leasedUntil, failing', sharing],
+    ['a suspended agent hears of events', 'found === undefined || agent.suspended_at !== null', '!found', delivery],
+    ['an accepted delivery does not end a row of dead ones', 'receiver.dead_in_row + 1 : 0', 'receiver.dead_in_row + 1 : 1'],
+    ['a pause is not told', '  await serving.tellPaused(', '  if (url === "") await serving.tellPaused('],
+  ]),
+  ...faultsIn('rules/webhooks/leases.ts', sharing, [
+    [
+      'whoever lost the lease goes on sending',
+      "    .where('leased_by', '=', p.leased_by)\n    .returning(",
+      '    .returning(',
+    ],
+  ]),
+  ...faultsIn('rules/webhooks/holding.ts', holding, [
+    ['a new address needs no test', 'const isTested = url !== null && ', "const isTested = url === '' && "],
+    ['a receiver is paused a delivery late', 'const deadUntilPause = 20;', 'const deadUntilPause = 21;'],
+    ['a paused receiver is tested each minute', 'pauseMs: () => hourMs', 'pauseMs: () => minuteMs'],
+    ['a test that never succeeds has no end', 'at > since + forMs ? null : at', 'at'],
+    ['a delivery to a held receiver waits for ever', '    if (until(row) <= now) tx.send', '    if (until(row) < 0) tx.send'],
+    ['the test of an old address confirms the new one', '  closeProbe(work, agentId, before?.probe_id ?? null);\n', ''],
   ]),
   ...faultsIn('rules/webhooks/address.ts', 'rules/webhooks/address rules/webhooks/sender', [
     [

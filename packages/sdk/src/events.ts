@@ -44,9 +44,17 @@ export interface KeyEvents {
   key_revoked: { key_id: string; name: string };
 }
 
+/** Events about an agent's webhook, which are about no task. */
+export interface WebhookEvents {
+  webhook_paused: { reason: string };
+}
+
+/** Events about an agent's account, which are about no task. */
+export interface AccountEvents extends KeyEvents, WebhookEvents {}
+
 /** All events. */
 export interface EventData
-  extends TransitionEvents, TalkEvents, VerificationEvents, KeyEvents, Omit<FannedEvents, 'task_expired'> {}
+  extends TransitionEvents, TalkEvents, VerificationEvents, AccountEvents, Omit<FannedEvents, 'task_expired'> {}
 
 export type EventType = keyof EventData;
 
@@ -77,6 +85,7 @@ export const events: { readonly [T in EventType]: EventRule<keyof EventData[T] &
   task_verified: { to: 'poster, worker', data: { meets_requirements: true, explanation: true } },
   key_created: { to: 'the agent', data: { key_id: true, name: true } },
   key_revoked: { to: 'the agent', data: { key_id: true, name: true } },
+  webhook_paused: { to: 'the agent', data: { reason: true } },
 };
 export const eventTypes = Object.keys(events) as EventType[];
 

@@ -43,12 +43,33 @@ export const RegisterRequest = z.object({
   webhook_secret: optional(webhookSecret),
 });
 
+const eventList = z.enum(eventTypes, { error: `must be among ${eventTypes.join(', ')}` });
+const fewEvents = { error: 'must be a list or a comma-separated text of types of events' };
+
+/** Types of events in a body: a list, or one text with commas, in the order of `events`. */
+const webhookEvents = z
+  .union(
+    [
+      z.string(),
+      z
+        .array(z.unknown())
+        .max(eventTypes.length)
+        .meta({ items: { type: 'string', enum: [...eventTypes] } }),
+    ],
+    fewEvents,
+  )
+  .transform((value) => (typeof value === 'string' ? splitList(value) : value))
+  .pipe(z.array(eventList).min(1, fewEvents).max(eventTypes.length, fewEvents))
+  .transform((given) => eventTypes.filter((type) => given.includes(type)))
+  .register(textLengths, { most: 500 });
+
 export const UpdateMeRequest = z.object({
   name: optional(agentName()),
   good_at: goodAt.nullable().optional(),
   accepts_system_tasks: flag().nullable().optional(),
   webhook_url: webhookUrl.nullable().optional(),
   webhook_secret: webhookSecret.nullable().optional(),
+  webhook_events: webhookEvents.nullable().optional(),
 });
 
 const scopeList = z.enum(scopes, { error: `must be among ${scopes.join(', ')}` });

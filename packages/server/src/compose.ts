@@ -13,6 +13,7 @@ import { KeyUse } from './jobs/key-use.ts';
 import { SuspensionWatch } from './jobs/suspensions.ts';
 import { TaskTimers } from './jobs/timers.ts';
 import { Credentials } from './rules/agents/credentials.ts';
+import { appendEvent } from './rules/events/append.ts';
 import { Outbox } from './rules/events/outbox.ts';
 import { EventStreams } from './rules/events/streams.ts';
 import { Tail } from './rules/events/tail.ts';
@@ -128,7 +129,11 @@ export async function compose(
     tail: new Tail(ground, open),
     search: new SearchUpkeep(ground),
     limits: new Limits(ground),
-    webhooks: new Deliverer(ground, resolve),
+    webhooks: new Deliverer(ground, {
+      resolve,
+      tellPaused: (work, agentId, reason) =>
+        appendEvent(work, { agentId, taskId: null, type: 'webhook_paused', data: { reason } }),
+    }),
   };
   const list: readonly Job[] = Object.values(jobs);
   return {

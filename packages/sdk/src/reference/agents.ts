@@ -10,6 +10,8 @@ const me = {
   good_at: 'Colours, and their names in forty languages',
   accepts_system_tasks: false,
   webhook_url: null,
+  webhook_status: null,
+  webhook_events: null,
   key,
 };
 
@@ -59,7 +61,7 @@ export const agentReference = {
     tag: 'You',
     summary: 'Change your profile',
     description:
-      'Changes the fields that you give. `null` clears a field; a field that is left out stays. A new `good_at` is used for matching from now on. An infra agent extracts capability tags from it, at most once an hour.',
+      'Changes the fields that you give. `null` clears a field; a field that is left out stays. A new `good_at` is used for matching from now on. An infra agent extracts capability tags from it, at most once an hour. A new `webhook_url` is sent a test at once, and gets nothing else until it has answered one with 2xx.',
     body: { good_at: 'Colours, and their names in forty languages' },
     reply: me,
   },

@@ -195,6 +195,9 @@ export const glossary: Readonly<Record<string, string>> = {
   wait: 'Seconds to wait for a change before answering.',
   webhook_secret:
     'The secret that signs webhook requests. After `whsec_` it is base64 of at least 16 bytes; any other text is used as it is.',
+  webhook_events: 'The types of events that are sent to your webhook; null: all.',
+  webhook_status:
+    '`active`, or `unconfirmed` (the address has not answered a test yet) or `paused` (it accepted nothing for long): then deliveries wait until it answers a test with 2xx. Null without a webhook.',
   webhook_url: 'A public https address that your events are sent to.',
   worker_id: 'The agent that holds the claim; null while there is none.',
 };

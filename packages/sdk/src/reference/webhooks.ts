@@ -36,7 +36,7 @@ export const webhookReference = {
     tag: 'Webhooks',
     summary: 'Test your webhook',
     description:
-      'Sends an event `webhook_test` to your `webhook_url` now, once. The answer is the outcome: `delivered`, or `dead` with the reason.',
+      'Sends an event `webhook_test` to your `webhook_url` now, once. The answer is the outcome: `delivered`, or `dead` with the reason. A webhook that is `unconfirmed` or `paused` goes on when it takes the test.',
     body: {},
     reply: {
       ...delivery,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { pageFields } from '../fields.ts';
+import { eventTypes } from '../events.ts';
 import { scopes } from '../scopes.ts';
 import { count, credits, searchPartial, time } from './values.ts';
 
@@ -26,6 +27,10 @@ export const CreateKeyResponse = KeyResponse.extend({ api_key: z.string() });
 export const KeysResponse = z.object({ keys: z.array(KeyResponse), total: count });
 export const RevokeKeyResponse = z.object({ key_id: z.string(), revoked: z.literal(true) });
 
+/** Whether a webhook gets its deliveries, or waits for the answer to a test (contract section 9). */
+export const webhookStatuses = ['active', 'unconfirmed', 'paused'] as const;
+export type WebhookStatus = (typeof webhookStatuses)[number];
+
 export const AgentResponse = z.object({
   id: z.string(),
   name: z.string(),
@@ -36,6 +41,10 @@ export const AgentResponse = z.object({
   good_at: z.string().nullable(),
   accepts_system_tasks: z.boolean(),
   webhook_url: z.string().nullable(),
+  /** Null where there is no webhook. */
+  webhook_status: z.enum(webhookStatuses).nullable(),
+  /** Null: all events. */
+  webhook_events: z.array(z.enum(eventTypes)).nullable(),
   key: KeyResponse,
 });
 

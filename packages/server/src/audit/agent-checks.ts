@@ -1,4 +1,4 @@
-import { platformId } from '@pinchwork/sdk';
+import { type AccountEvents, platformId } from '@pinchwork/sdk';
 import { type RawBuilder, sql } from 'kysely';
 import { paidStates } from '../ground/states.ts';
 import { statusIn } from '../storage/status.ts';
@@ -21,8 +21,10 @@ const figures = (values: Readonly<Record<string, RawBuilder<unknown>>>) =>
     sql` || ', ' || `,
   );
 
-/** Whether an event `e` tells of a key. The row of one that has ended is gone after a while. */
-const tellsOfKeys = sql`e.task_id is null and e.type in ('key_created', 'key_revoked')`;
+/** Whether an event `e` tells of the agent's account. The row of what it tells of may be gone or changed since. */
+const tellsOfAccount = sql`e.task_id is null and e.type in (${sql.join(
+  (['key_created', 'key_revoked', 'webhook_paused'] satisfies (keyof AccountEvents)[]).map((type) => sql.lit(type)),
+)})`;
 
 /** A sum over an agent's approved tasks. */
 const sumOfApproved = (role: 'worker_id' | 'poster_id', value: RawBuilder<unknown>) => sql`(
@@ -53,7 +55,7 @@ export const standingChecks: readonly Check[] = [
     (range) => sql`
       select g.id as subject, 'event ' || e.number || ' (' || e.type || ') has no cause' as detail
       from agents g join events e on e.agent_id = g.id
-      where ${within(agentId, range)} and not (${tellsOfTalk}) and not (${tellsOfMatching}) and not (${tellsOfKeys}) and not exists (
+      where ${within(agentId, range)} and not (${tellsOfTalk}) and not (${tellsOfMatching}) and not (${tellsOfAccount}) and not exists (
         select 1 from task_transitions h join tasks t on t.id = h.task_id
         where h.task_id = e.task_id and (
           (h.poster_event = e.number and t.poster_id = g.id and e.type = ${owed('poster')})

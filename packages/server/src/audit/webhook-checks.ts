@@ -1,9 +1,13 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { type Check, check, within } from './check.ts';
 
 /** The invariants of webhook deliveries. Checks over ranges of agents. */
 
 const agentId = sql.ref('g.id');
+
+/** Whether an event's type is among those that go to the webhook of a cursor `c`. */
+const isWanted = (type: RawBuilder<unknown>) =>
+  sql`(c.webhook_events is null or ',' || c.webhook_events || ',' like '%,' || ${type} || ',%')`;
 
 export const webhookChecks: readonly Check[] = [
   check(
@@ -14,6 +18,7 @@ export const webhookChecks: readonly Check[] = [
       join event_cursors c on c.agent_id = g.id
       join events e on e.agent_id = g.id and e.number >= c.webhook_from
       where ${within(agentId, range)} and e.created_at > ${range.deliveries_since}
+        and ${isWanted(sql.ref('e.type'))}
         and not exists (select 1 from webhook_deliveries d where d.agent_id = g.id and d.event_number = e.number)`,
   ),
   check(
@@ -45,6 +50,14 @@ export const webhookChecks: readonly Check[] = [
       where ${within(agentId, range)} and g.suspended_at is null
         and exists (select 1 from webhook_deliveries d where d.agent_id = g.id and d.status = 'pending')
         and not exists (select 1 from webhook_receivers w where w.agent_id = g.id and w.due_at is not null)`,
+  ),
+  check(
+    'the test of a held receiver is pending',
+    (range) => sql`
+      select g.id as subject, w.status || ', with the test ' || w.probe_id as detail
+      from agents g join webhook_receivers w on w.agent_id = g.id and w.probe_id is not null
+      where ${within(agentId, range)} and (w.status = 'active' or not exists (
+        select 1 from webhook_deliveries d where d.agent_id = g.id and d.id = w.probe_id and d.status = 'pending'))`,
   ),
   check(
     'exactly the agents with a webhook have their events delivered',

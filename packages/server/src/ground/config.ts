@@ -25,6 +25,8 @@ export interface Config {
     readonly maxRetries: number;
     /** Whether http and private hosts are allowed. */
     readonly allowPrivateNetworks: boolean;
+    /** Whether a new address gets nothing until it has answered a test. Not where private networks are allowed. */
+    readonly confirmsReceivers: boolean;
   };
   /** The origin of links in documents. Undefined: the origin that the request was sent to. */
   readonly publicUrl: string | undefined;
@@ -145,6 +147,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
       timeoutSeconds: value('WEBHOOK_TIMEOUT_SECONDS'),
       maxRetries: value('WEBHOOK_MAX_RETRIES'),
       allowPrivateNetworks: value('WEBHOOK_ALLOW_PRIVATE_NETWORKS'),
+      confirmsReceivers: !value('WEBHOOK_ALLOW_PRIVATE_NETWORKS'),
     },
     trustProxy: value('TRUST_PROXY'),
     logLevel: value('LOG_LEVEL'),

@@ -11,6 +11,7 @@ import { countWaitingRows } from '../rules/events/outbox.ts';
 import type { Share } from '../rules/limits/share.ts';
 import { nextReadyAt } from '../rules/webhooks/leases.ts';
 import { countWaiting } from '../rules/webhooks/queries.ts';
+import { countHeld } from '../rules/webhooks/receivers.ts';
 
 /** How often the audit runs for its metrics. */
 const auditEveryMs = 15 * minuteMs;
@@ -175,6 +176,7 @@ function watchTimers(registry: Registry, { timers }: Core): void {
 /** Queues are counted up to this length, because counting takes time. */
 const countedDeliveries = 10_000;
 const countedRows = 10_000;
+const countedReceivers = 10_000;
 
 function watchOutbox(registry: Registry, { db }: Core): void {
   new Gauge({
@@ -205,8 +207,20 @@ function watchWebhooks(registry: Registry, { db, clock, webhooks }: Core): void 
     },
   });
   new Gauge({
+    name: 'pinchwork_webhook_receivers_held',
+    help: `Webhook receivers that get nothing but tests, on all servers; ${countedReceivers} means that many or more.`,
+    labelNames: ['status'],
+    registers: [registry],
+    async collect() {
+      for (const status of ['unconfirmed', 'paused'] as const) {
+        const held = async () => (await db.one(countHeld(status), { limit: countedReceivers })).total;
+        this.set({ status }, await unlessAway(held));
+      }
+    },
+  });
+  new Gauge({
     name: 'pinchwork_webhook_oldest_waiting_seconds',
-    help: 'How long the webhook receiver that has waited longest has been due.',
+    help: 'How long the webhook receiver that has waited longest could have been served.',
     registers: [registry],
     async collect() {
       const waitingMs = async () => {

@@ -6,6 +6,7 @@ import { conflict, deliveryNotFound } from '../ground/errors.ts';
 import { readPage } from '../ground/paging.ts';
 import { deliveriesDue, enqueueDelivery } from '../rules/webhooks/enqueue.ts';
 import * as queries from '../rules/webhooks/queries.ts';
+import { holdReceiver } from '../rules/webhooks/receivers.ts';
 import { attemptsOf } from '../rules/webhooks/schedule.ts';
 
 const view = (row: queries.DeliveryRow): DeliveryResponse => ({
@@ -50,7 +51,7 @@ export function redeliver(call: Call, id: string): Promise<DeliveryResponse> {
     const now = ctx.clock.now();
     const key = { agent_id: agentId, id };
     if ((await tx.first(queries.webhookOf, key))?.webhook_url == null) throw noWebhook();
-    await tx.first(queries.holdReceiver, key);
+    await tx.first(holdReceiver, { agent_id: agentId });
     const row = await tx.first(queries.restartDelivery, { ...key, at: now });
     if (row === undefined) throw deliveryNotFound();
     tx.send(queries.callReceiver, { agent_id: agentId, at: now });

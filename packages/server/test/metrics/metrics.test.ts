@@ -68,6 +68,12 @@ onBothEngines('the metrics', (engine) => {
     const market = await Market.fresh(engine, { PINCHWORK_WEBHOOK_MAX_RETRIES: '0' });
     const metrics = await startMetrics(market.ctx, market.app, 0);
     const [owner, worker] = [await market.register('owner', { webhook_url: deadWebhook }), await market.register()];
+    // The receiver confirms itself.
+    await engine.vandalise(
+      market.url,
+      `update webhook_receivers set status = 'active', probe_id = null, due_at = null`,
+      'delete from webhook_deliveries',
+    );
     const read = async (name: string) => valueOf(await scrape(metrics.port), `pinchwork_webhook_${name}`);
     await claimTask(owner, worker, { max_credits: 1 });
     market.clock.advance(5_000);
@@ -78,6 +84,12 @@ onBothEngines('the metrics', (engine) => {
     await until(async () => (await read('oldest_waiting_seconds')) === 0);
     expect(await read('attempts_total{outcome="delivered"}')).toBe(0);
     expect(await read('queue_length')).toBe(0);
+    await owner.patch('/v1/me', { webhook_url: `${deadWebhook}/new` });
+    expect(await read('receivers_held{status="unconfirmed"}')).toBe(1);
+    expect(await read('receivers_held{status="paused"}')).toBe(0);
+    await until(async () => (await read('attempts_total{outcome="failed"}')) === 1);
+    market.clock.advance(60_000 - 1);
+    expect(await read('oldest_waiting_seconds')).toBe(0);
     await metrics.stop();
   });
 

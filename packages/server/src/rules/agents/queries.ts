@@ -37,9 +37,9 @@ export const ratingsOf = prepared('ratingsOf', (db, p: { id: string }) =>
   db.selectFrom('agents').select(['rating_sum', 'rating_count']).where('id', '=', p.id),
 );
 
-/** Locks an agent's row and reads its name and `good_at`, before a change. */
+/** Locks an agent's row and reads what a change must know of it. */
 export const holdProfile = prepared('holdProfile', (db, p: { id: string }, engine) =>
-  engine.hold(db.selectFrom('agents').select(['name', 'good_at']).where('id', '=', p.id)),
+  engine.hold(db.selectFrom('agents').select(['name', 'good_at', 'webhook_url']).where('id', '=', p.id)),
 );
 
 export const setWords = prepared('setWords', (db, p: { id: string; words: string }) =>

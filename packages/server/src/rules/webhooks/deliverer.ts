@@ -8,12 +8,21 @@ import type { Resolve } from './address.ts';
 import { Ahead } from './ahead.ts';
 import { messageOf } from './message.ts';
 import { deliveriesDue } from './enqueue.ts';
-import { type Slot, Slots } from './slots.ts';
-import { firstDue } from './first-due.ts';
+import { Slots } from './slots.ts';
 import * as leases from './leases.ts';
 import * as queries from './queries.ts';
-import { aftermath, restUntil } from './schedule.ts';
-import { type SendResult, Sender } from './sender.ts';
+import type { Aftermath } from './schedule.ts';
+import { Sender } from './sender.ts';
+import {
+  type Attempted,
+  type Consignment,
+  noteTest,
+  noWebhook,
+  type Serving,
+  strains,
+  takeStep,
+  type Turn,
+} from './turn.ts';
 
 /** The longest time between two looks for receivers that other servers left due. A signal reports its own. */
 const longestSleepMs = secondMs;
@@ -35,34 +44,13 @@ const rewriteMs = secondMs;
 export const outcomes = ['delivered', 'failed', 'dead'] as const;
 type Outcome = (typeof outcomes)[number];
 
-/** A period in which one receiver is served under a lease. */
-interface Turn {
-  readonly agentId: string;
-  readonly slot: Slot;
-  /** Id of the lease, new each time, because a server may take a receiver again after its own lease has expired. */
-  readonly leasedBy: string;
-  leasedUntil: number;
+/** What the deliverer needs of others. */
+interface Helpers {
+  /** Resolves the names of hosts. */
+  readonly resolve: Resolve;
+  /** Appends the event `webhook_paused`. */
+  readonly tellPaused: Serving['tellPaused'];
 }
-
-/** A delivery to send, and its destination. */
-interface Consignment {
-  readonly row: queries.DeliveryRow;
-  readonly url: string | null;
-  readonly secret: string | null;
-}
-
-/** A delivery that was sent, and what came of it. */
-interface Attempted {
-  readonly row: queries.DeliveryRow;
-  readonly result: SendResult;
-}
-
-const noWebhook: SendResult = {
-  statusCode: null,
-  error: 'Your profile has no webhook_url any more',
-  retryAfter: undefined,
-  durationMs: 0,
-};
 
 /**
  * Sends webhook deliveries at least once (contract section 9, decision 0009). A server takes a receiver by a lease and
@@ -72,6 +60,7 @@ const noWebhook: SendResult = {
 export class Deliverer {
   readonly #ctx: Ground;
   readonly #sender: Sender;
+  readonly #tellPaused: Serving['tellPaused'];
   readonly #loop: Loop;
   readonly #ahead: Ahead;
   readonly #slots = new Slots(() => this.#loop.wake());
@@ -81,8 +70,9 @@ export class Deliverer {
   #startedAlone = false;
   #observe: ((outcome: Outcome) => void) | undefined;
 
-  constructor(ctx: Ground, resolve: Resolve) {
+  constructor(ctx: Ground, { resolve, tellPaused }: Helpers) {
     this.#ctx = ctx;
+    this.#tellPaused = tellPaused;
     this.#sender = new Sender(ctx.config.webhooks, ctx.clock, resolve);
     this.#ahead = new Ahead(ctx.clock, ctx.db, this.#leaseEnd(0));
     this.#loop = new Loop(
@@ -175,11 +165,12 @@ export class Deliverer {
   }
 
   /** @returns undefined if the attempt was aborted, so that its outcome is unknown. */
-  async #attempt({ row, url, secret }: Consignment): Promise<Attempted | undefined> {
+  async #attempt(consignment: Consignment): Promise<Attempted | undefined> {
+    const { row, url, secret } = consignment;
     const { signal } = this.#stop;
     const now = this.#ctx.clock.now();
     const result = url === null ? noWebhook : await this.#sender.send(messageOf(row, url, secret, now), signal);
-    return signal.aborted ? undefined : { row, result };
+    return signal.aborted ? undefined : { ...consignment, result };
   }
 
   /**
@@ -190,7 +181,11 @@ export class Deliverer {
     const { db, clock, log } = this.#ctx;
     for (;;) {
       try {
-        return await db.transact('deliver', (tx) => this.#writeAndChoose(tx, turn, done, isOver));
+        return await db.transact('deliver', (tx) => {
+          const now = clock.now();
+          const ends = isOver || this.#stop.signal.aborted;
+          return takeStep(this.#servingIn(tx, now), turn, { done, isOver: ends, leaseEnd: this.#leaseEnd(now) });
+        });
       } catch (error) {
         log.error({ agentId: turn.agentId, err: error }, 'the outcome of a webhook could not be written');
         if (this.#stop.signal.aborted || clock.now() >= turn.leasedUntil) return undefined;
@@ -212,49 +207,10 @@ export class Deliverer {
     });
   }
 
-  async #writeAndChoose(
-    tx: Tx,
-    turn: Turn,
-    done: Attempted | undefined,
-    isOver: boolean,
-  ): Promise<Consignment | undefined> {
-    const now = this.#ctx.clock.now();
-    const { agentId } = turn;
-    const lease = { agent_id: agentId, leased_by: turn.leasedBy };
-    const until = this.#leaseEnd(now);
-    const fails = done === undefined ? turn.slot.failing : Number(strains(turn, done));
-    // Lock the receiver first: then no delivery can be added that the choice below does not see.
-    const holds = await tx.run(leases.renewLease, { ...lease, leased_until: until, failing: fails });
-    // Another turn sends the same delivery again: its outcome counts, and this turn ends.
-    if (holds === 0) return undefined;
-    tx.afterCommit(() => (turn.leasedUntil = until));
-    if (done !== undefined) this.#note(tx, done, now);
-    const [first, agent] = await Promise.all([
-      firstDue(tx, agentId, now),
-      tx.first(queries.webhookOf, { agent_id: agentId }),
-    ]);
-    if (agent === undefined) throw new Error(`The agent ${agentId} of a webhook is not there`);
-    // A suspended agent gets no deliveries. They are sent after the suspension.
-    const dueAt = agent.suspended_at === null ? first?.dueAt : undefined;
-    const rest = done === undefined ? 0 : restUntil(done.result, now);
-    if (first !== undefined && dueAt !== undefined && dueAt <= now && !isOver && !this.#stop.signal.aborted) {
-      return { row: first.row, url: agent.webhook_url, secret: agent.webhook_secret };
-    }
-    // Not before now, so that receivers that have waited longer come first.
-    tx.send(leases.releaseReceiver, {
-      ...lease,
-      rest_until: rest,
-      due_at: dueAt === undefined ? null : Math.max(dueAt, now),
-    });
-    return undefined;
-  }
-
-  /** Writes the outcome of an attempt. */
-  #note(tx: Tx, { row, result }: Attempted, now: number): void {
-    const maxRetries = result === noWebhook ? 0 : this.#ctx.config.webhooks.maxRetries;
-    const after = aftermath(row, result, { now, maxRetries, chance: Math.random() });
-    tx.send(queries.noteAttempt, { agent_id: row.agent_id, id: row.id, ...after });
-    tx.afterCommit(() => this.#observe?.(after.status === 'pending' ? 'failed' : after.status));
+  #servingIn(tx: Tx, now: number): Serving {
+    const observe = ({ status }: Aftermath) =>
+      tx.afterCommit(() => this.#observe?.(status === 'pending' ? 'failed' : status));
+    return { ctx: this.#ctx, tx, now, tellPaused: this.#tellPaused, observe };
   }
 
   /**
@@ -285,12 +241,6 @@ export class Deliverer {
     if (row?.status !== 'pending' || agent === undefined) return;
     const done = await this.#attempt({ row, url: agent.webhook_url, secret: agent.webhook_secret });
     if (done === undefined) return;
-    await db.transact('note test', async (tx) => this.#note(tx, done, clock.now()));
+    await db.transact('note test', (tx) => noteTest(this.#servingIn(tx, clock.now()), done));
   }
 }
-
-/**
- * Whether a receiver's last attempt failed or was slow. That ends the turn; such receivers have slots of their own.
- */
-const strains = ({ slot }: Turn, done: Attempted | undefined) =>
-  slot.isSlow || (done !== undefined && done.result.error !== null);

@@ -6,7 +6,7 @@ export async function firstDue(
   tx: Tx,
   agentId: string,
   now: number,
-): Promise<{ row: DeliveryRow; dueAt: number } | undefined> {
+): Promise<{ row: DeliveryRow; dueAt: number; restsUntil?: undefined } | undefined> {
   const [fresh, again] = await Promise.all([
     tx.first(firstFresh, { agent_id: agentId }),
     tx.first(firstAgain, { agent_id: agentId }),

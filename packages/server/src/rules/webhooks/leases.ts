@@ -51,10 +51,14 @@ export const renewLease = prepared('renewLease', (db, p: Lease & { agent_id: str
     .updateTable('webhook_receivers')
     .set({ leased_until: p.leased_until, failing: p.failing })
     .where('agent_id', '=', p.agent_id)
-    .where('leased_by', '=', p.leased_by),
+    .where('leased_by', '=', p.leased_by)
+    .returning(['agent_id', 'status', 'since', 'dead_in_row', 'probe_id']),
 );
 
-/** Ends a lease. `due_at`: when the receiver is due next; null if no delivery is pending. */
+/**
+ * Ends a lease. `due_at`: when the receiver is due next; null if no delivery is pending. `rest_until`: nothing is sent
+ * before this time, although deliveries may be due.
+ */
 export const releaseReceiver = prepared(
   'releaseReceiver',
   (db, p: { agent_id: string; leased_by: string; due_at: number | null; rest_until: number }) =>

@@ -61,11 +61,6 @@ export const webhookOf = prepared('webhookOf', (db, p: { agent_id: string }) =>
   db.selectFrom('agents').select(['webhook_url', 'webhook_secret', 'suspended_at']).where('id', '=', p.agent_id),
 );
 
-/** Locks a receiver, as the deliverer does first, so that the two wait for each other here. */
-export const holdReceiver = prepared('holdReceiver', (db, p: { agent_id: string }, engine) =>
-  engine.hold(db.selectFrom('webhook_receivers').select('agent_id').where('agent_id', '=', p.agent_id)),
-);
-
 /** The first untried delivery, by the number of its event, since times may be in another order. */
 export const firstFresh = prepared('firstFresh', (db, p: { agent_id: string }) =>
   db

@@ -21,7 +21,7 @@ export const keptMs: Readonly<Record<Exclude<DeliveryStatus, 'pending'>, number>
 };
 
 /** The columns of a delivery that an attempt changes. */
-interface Aftermath {
+export interface Aftermath {
   readonly status: DeliveryStatus;
   readonly tries: number;
   readonly next_at: number | null;
@@ -77,6 +77,23 @@ export function aftermath(
     next_at: Math.max(now + pause, restUntil(result, now)),
     forget_at: null,
   };
+}
+
+/** The state of a delivery that ends without being sent, for the given reason. */
+export function endUnsent({ tries, attempts }: DeliveryRow, error: string, now: number): Aftermath {
+  const unsent = { at: wireTime(now), status_code: null, duration_ms: 0, error };
+  return {
+    ...{ status: 'dead', tries, attempts: withAttempt(attempts, unsent) },
+    ...{ next_at: null, forget_at: now + keptMs.dead },
+  };
+}
+
+/** The state of the test of a held receiver after an attempt. `nextAt`: when it is tried again; null: no more. */
+export function aftermathOfProbe(row: DeliveryRow, result: SendResult, now: number, nextAt: number | null): Aftermath {
+  const after = aftermath(row, result, { now, maxRetries: 0, chance: 0 });
+  return after.status === 'delivered' || nextAt === null
+    ? after
+    : { ...after, status: 'pending', next_at: nextAt, forget_at: null };
 }
 
 /** Adds an attempt to the list and keeps the last `limits.webhookAttempts`. */

@@ -1,4 +1,4 @@
-import type { DeliveryStatus, FannedEventType } from '@pinchwork/sdk';
+import type { DeliveryStatus, FannedEventType, WebhookStatus } from '@pinchwork/sdk';
 import type { Generated, GeneratedAlways } from 'kysely';
 
 /** Events with a numbering per agent, events that are not fanned out yet, and webhooks. */
@@ -18,6 +18,8 @@ interface EventCursorsTable {
    * that one lock covers both.
    */
   webhook_from: number | null;
+  /** The types of events that go to the webhook, joined by commas. Null: all. */
+  webhook_events: Generated<string | null>;
 }
 
 interface EventsTable {
@@ -79,6 +81,14 @@ interface WebhookReceiversTable {
   leased_by: Generated<string | null>;
   /** 1: the last attempt failed or was slow. */
   failing: Generated<number>;
+  /** `unconfirmed` and `paused` receivers are held: they get only tests. */
+  status: Generated<WebhookStatus>;
+  /** When the receiver came to this status. */
+  since: Generated<number>;
+  /** Deliveries that ended dead since the last one that was accepted. */
+  dead_in_row: Generated<number>;
+  /** The delivery that tests a held receiver. Null: it is tested no more, or not held. */
+  probe_id: Generated<string | null>;
   /** The latest of the three times above. The database derives it. */
   ready_at: GeneratedAlways<number | null>;
 }

@@ -39,7 +39,10 @@ import {
   updateProfile,
 } from '../../rules/agents/queries.ts';
 import { checkWebhookUrl } from '../../rules/webhooks/address.ts';
+import { eventsIn, setFilter, storedFilter } from '../../rules/webhooks/filter.ts';
+import { replaceReceiver, statusOf } from '../../rules/webhooks/holding.ts';
 import { switchWebhook } from '../../rules/webhooks/queries.ts';
+import { webhookState } from '../../rules/webhooks/receivers.ts';
 
 /** The call of a verb without an agent: registration, administration. */
 export type Anonymous = Pick<Call, 'ctx' | 'address' | 'transact'>;
@@ -79,7 +82,10 @@ export async function register(call: Anonymous, input: z.output<typeof RegisterR
     );
     const credits = invited?.credits ?? ctx.config.initialCredits;
     ledger.openAgentAccount(tx, { transferId: ctx.newId('ledgerEntry'), at: now }, agentId, credits);
-    if (input.webhook_url !== undefined) tx.send(switchWebhook, { agent_id: agentId, on: 1 });
+    if (input.webhook_url !== undefined) {
+      tx.send(switchWebhook, { agent_id: agentId, on: 1 });
+      await replaceReceiver({ ctx, tx, now }, agentId, input.webhook_url);
+    }
     return {
       agent_id: agentId,
       api_key: drawn.key,
@@ -120,7 +126,21 @@ export async function readAgent(db: Reader, agentId: string): Promise<AgentRow &
   return agent;
 }
 
-const profileView = (agent: AgentRow & { balance: number }, key: KeyResponse): AgentResponse => ({
+/** What the profile shows of the agent's webhook besides its address. */
+type WebhookView = Pick<AgentResponse, 'webhook_status' | 'webhook_events'>;
+
+async function viewWebhook(ctx: Call['ctx'], reader: Reader, agent: AgentRow): Promise<WebhookView> {
+  const state = await reader.first(webhookState, { agent_id: agent.id });
+  return {
+    webhook_status: agent.webhook_url === null ? null : statusOf(ctx.config, state?.status),
+    webhook_events: state?.webhook_events == null ? null : eventsIn(state.webhook_events),
+  };
+}
+
+const profileView = (
+  agent: AgentRow & { balance: number },
+  { webhook, key }: { webhook: WebhookView; key: KeyResponse },
+): AgentResponse => ({
   id: agent.id,
   name: agent.name,
   credits: agent.balance,
@@ -130,6 +150,7 @@ const profileView = (agent: AgentRow & { balance: number }, key: KeyResponse): A
   good_at: agent.good_at,
   accepts_system_tasks: agent.accepts_system_tasks === 1,
   webhook_url: agent.webhook_url,
+  ...webhook,
   key,
 });
 
@@ -145,9 +166,9 @@ async function ownKey({ ctx, agentId, key }: Call, reader: Reader): Promise<KeyR
 
 /** The caller's own profile. */
 export async function showMe(call: Call): Promise<AgentResponse> {
-  const { db } = call.ctx;
-  const [agent, key] = await Promise.all([readAgent(db, call.agentId), ownKey(call, db)]);
-  return profileView(agent, key);
+  const { ctx, agentId } = call;
+  const [agent, key] = await Promise.all([readAgent(ctx.db, agentId), ownKey(call, ctx.db)]);
+  return profileView(agent, { webhook: await viewWebhook(ctx, ctx.db, agent), key });
 }
 
 /**
@@ -159,10 +180,11 @@ export async function updateMe(call: Call, input: z.output<typeof UpdateMeReques
   const { ctx, agentId } = call;
   if (typeof input.webhook_url === 'string') await checkWebhookUrl(input.webhook_url, ctx.config.webhooks, ctx.resolve);
   return call.transact('update me', async (tx) => {
+    const now = ctx.clock.now();
     const accepts = input.accepts_system_tasks;
-    // Locked, so that two simultaneous changes update the word index one after the other.
-    const isDescribed = input.good_at !== undefined || input.name !== undefined;
-    const before = isDescribed ? await tx.first(holdProfile, { id: agentId }) : undefined;
+    // Locked, so that two simultaneous changes of the same kind happen one after the other.
+    const isHeld = [input.good_at, input.name, input.webhook_url].some((given) => given !== undefined);
+    const before = isHeld ? await tx.first(holdProfile, { id: agentId }) : undefined;
     const goodAt = input.good_at === undefined ? (before?.good_at ?? null) : input.good_at;
     const update = profileUpdate(agentId, {
       name: input.name,
@@ -174,14 +196,21 @@ export async function updateMe(call: Call, input: z.output<typeof UpdateMeReques
     });
     const agent = await tx.first(updateProfile, update);
     if (agent !== undefined && before !== undefined && before.good_at !== goodAt) {
-      await describe({ ctx, tx, now: ctx.clock.now() }, agent, goodAt);
+      await describe({ ctx, tx, now }, agent, goodAt);
     }
     const account = await tx.first(accountBalance, { id: agentId });
     if (agent === undefined || account === undefined) throw agentNotFound();
     if (input.webhook_url !== undefined) {
       tx.send(switchWebhook, { agent_id: agentId, on: Number(input.webhook_url !== null) });
     }
-    return profileView({ ...agent, balance: account.balance }, await ownKey(call, tx));
+    if (input.webhook_events !== undefined) {
+      tx.send(setFilter, { agent_id: agentId, webhook_events: storedFilter(input.webhook_events) });
+    }
+    if (input.webhook_url !== undefined && input.webhook_url !== before?.webhook_url) {
+      await replaceReceiver({ ctx, tx, now }, agentId, input.webhook_url);
+    }
+    const views = { webhook: await viewWebhook(ctx, tx, agent), key: await ownKey(call, tx) };
+    return profileView({ ...agent, balance: account.balance }, views);
   });
 }
 

@@ -7,7 +7,8 @@ export async function eventTables({ run, int, id, clustered }: StepSql): Promise
   await run(sql`create table event_cursors (
     agent_id ${id} primary key references agents (id),
     last_number ${int} not null,
-    webhook_from ${int}
+    webhook_from ${int},
+    webhook_events text
   ) ${clustered}`);
 
   await run(sql`create table events (
@@ -65,6 +66,10 @@ export async function eventTables({ run, int, id, clustered }: StepSql): Promise
     leased_until ${int} not null default 0,
     leased_by text,
     failing ${int} not null default 0 check (${isOneOf('failing', [0, 1])}),
+    status text not null default 'active' check (${isOneOf('status', ['active', 'unconfirmed', 'paused'])}),
+    since ${int} not null default 0,
+    dead_in_row ${int} not null default 0,
+    probe_id ${id},
     ready_at ${int} generated always as (case
       when due_at is null then null
       when due_at >= rest_until and due_at >= leased_until then due_at
@@ -75,4 +80,5 @@ export async function eventTables({ run, int, id, clustered }: StepSql): Promise
   await run(
     sql`create index webhook_receivers_ready on webhook_receivers (failing, ready_at) where ready_at is not null`,
   );
+  await run(sql`create index webhook_receivers_held on webhook_receivers (status) where status <> 'active'`);
 }
