@@ -114,7 +114,11 @@ export const tellingFaults = [
   ...faultsIn('rules/webhooks/turn.ts', holding, [
     ['a lease is not renewed', 'leased_until: leaseEnd, failing', 'leased_until: turn.leasedUntil, failing', sharing],
     ['a suspended agent hears of events', 'found === undefined || agent.suspended_at !== null', '!found', delivery],
-    ['an accepted delivery does not end a row of dead ones', 'receiver.dead_in_row + 1 : 0', 'receiver.dead_in_row + 1 : 1'],
+    [
+      'an accepted delivery does not end a row of dead ones',
+      'receiver.dead_in_row + 1 : 0',
+      'receiver.dead_in_row + 1 : 1',
+    ],
     ['a pause is not told', '  await serving.tellPaused(', '  if (url === "") await serving.tellPaused('],
   ]),
   ...faultsIn('rules/webhooks/leases.ts', sharing, [
@@ -129,7 +133,11 @@ export const tellingFaults = [
     ['a receiver is paused a delivery late', 'const deadUntilPause = 20;', 'const deadUntilPause = 21;'],
     ['a paused receiver is tested each minute', 'pauseMs: () => hourMs', 'pauseMs: () => minuteMs'],
     ['a test that never succeeds has no end', 'at > since + forMs ? null : at', 'at'],
-    ['a delivery to a held receiver waits for ever', '    if (until(row) <= now) tx.send', '    if (until(row) < 0) tx.send'],
+    [
+      'a delivery to a held receiver waits for ever',
+      '    if (until(row) <= now) tx.send',
+      '    if (until(row) < 0) tx.send',
+    ],
     ['the test of an old address confirms the new one', '  closeProbe(work, agentId, before?.probe_id ?? null);\n', ''],
   ]),
   ...faultsIn('rules/webhooks/address.ts', 'rules/webhooks/address rules/webhooks/sender', [

@@ -41,10 +41,7 @@ export const webhookState = prepared('webhookState', (db, p: { agent_id: string 
  */
 export const setReceiver = prepared(
   'setReceiver',
-  (
-    db,
-    p: { agent_id: string; status: WebhookStatus; probe_id: string | null; due_at: number | null; now: number },
-  ) =>
+  (db, p: { agent_id: string; status: WebhookStatus; probe_id: string | null; due_at: number | null; now: number }) =>
     db
       .insertInto('webhook_receivers')
       .values({

@@ -137,7 +137,11 @@ async function countDead(
   // The address may have changed while the old one was asked.
   if ((await tx.first(queries.webhookOf, { agent_id }))?.webhook_url !== url) return counted;
   const probe_id = pause(serving, agent_id);
-  await serving.tellPaused(serving, agent_id, `${dead_in_row} deliveries in a row ended dead; the last: ${result.error}`);
+  await serving.tellPaused(
+    serving,
+    agent_id,
+    `${dead_in_row} deliveries in a row ended dead; the last: ${result.error}`,
+  );
   return { ...counted, status: 'paused', since: now, probe_id };
 }
 

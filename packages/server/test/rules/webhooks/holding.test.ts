@@ -253,8 +253,11 @@ onBothEngines('the filter of a webhook', (engine) => {
     await isSound(market);
   });
 
-  it.each([[['task_claimed', 'task_gone']], [[]], ['task_gone'], [7], [['webhook_test']]])('is not %j', async (filter) => {
-    const { worker } = await sendingMarket(engine);
-    expectError(await worker.patch('/v1/me', { webhook_events: filter }), 400);
-  });
+  it.each([[['task_claimed', 'task_gone']], [[]], ['task_gone'], [7], [['webhook_test']]])(
+    'is not %j',
+    async (filter) => {
+      const { worker } = await sendingMarket(engine);
+      expectError(await worker.patch('/v1/me', { webhook_events: filter }), 400);
+    },
+  );
 });
