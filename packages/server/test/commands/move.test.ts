@@ -113,8 +113,14 @@ describeOnPostgres('a market that moves to PostgreSQL', () => {
     await market.ctx.outbox.run();
     const { events } = (await bob.get('/v1/events/history?types=task_matched')).body;
     expect(events).toMatchObject([{ task_id: tasks.matched, rank: 0 }]);
+    // The test of the new address, its two waiting events, and a test that its owner asked for.
     const { deliveries } = (await ada.get('/v1/me/webhook/deliveries')).body;
-    expect(deliveries.map(({ status }: { status: string }) => status).sort()).toEqual(['dead', 'pending', 'pending']);
+    expect(deliveries.map(({ status }: { status: string }) => status).sort()).toEqual([
+      'dead',
+      'pending',
+      'pending',
+      'pending',
+    ]);
 
     // Every task continues from its state, and event numbers continue.
     expect((await ada.post(`/v1/tasks/${tasks.delivered}/approve`, { rating: 4 })).status).toBe(200);

@@ -56,7 +56,8 @@ onBothEngines('a new webhook address', (engine) => {
     expect(kinds(receiver)).toEqual(['webhook_test']);
     await isSound(market);
     later(market, 1);
-    await until(() => receiver.received.length === 2);
+    await idle(market, engine);
+    expect(receiver.received).toHaveLength(2);
     receiver.behaviour = answer(200);
     later(market, 5 * minuteMs);
     await until(async () => (await deliveries(poster, '&status=pending')).length === 0);
@@ -186,7 +187,8 @@ onBothEngines('a receiver that accepts nothing', (engine) => {
     expect(receiver.received).toHaveLength(20);
     await isSound(market);
     later(market, 1);
-    await until(() => receiver.received.length === 21);
+    await idle(market, engine);
+    expect(receiver.received).toHaveLength(21);
     receiver.behaviour = answer(200);
     later(market, hourMs);
     await isStatus(poster, 'active');
