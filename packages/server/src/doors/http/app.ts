@@ -2,18 +2,19 @@ import { randomUUID } from 'node:crypto';
 import { limits } from '@pinchwork/sdk';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { secondMs } from '../../ground/clock.ts';
-import { at } from '../../ground/present.ts';
 import type { Context } from '../../verbs/context.ts';
-import { DomainError, invalid } from '../../ground/errors.ts';
+import { invalid } from '../../ground/errors.ts';
 import { serveEndpoints } from './endpoint.ts';
-import { replyToClientError, sendError } from './errors.ts';
+import { refuseBroken } from './broken.ts';
+import { sendError } from './errors.ts';
 import { boundIntake } from './intake.ts';
 import { logRequests } from './access-log.ts';
 import { knowAddresses } from './client-address.ts';
 import { allowOrigins } from './cors.ts';
 import { secure } from './security.ts';
-import { hintForPath } from './likely.ts';
 import { knowAllMethods, maxParamLength, refuseOtherMethods } from './methods.ts';
+import { boundSockets } from './sockets.ts';
+import { evenIfBad, refuseUnknownPaths } from './unknown-paths.ts';
 import { boundOutput } from './output.ts';
 import { limitAddresses } from './rate-limits.ts';
 import { documentRoutes } from './routes/documents.ts';
@@ -47,9 +48,8 @@ export function buildApp(ctx: Context): FastifyInstance {
     routerOptions: { maxParamLength },
     trustProxy: ctx.config.trustProxy.length > 0 ? [...ctx.config.trustProxy] : false,
     return503OnClosing: false,
-    clientErrorHandler: replyToClientError,
-    frameworkErrors: (error, request, reply) =>
-      void sendError(error, request, reply.header('x-request-id', request.id)),
+    rewriteUrl: evenIfBad,
+    clientErrorHandler: refuseBroken(ctx),
   });
 
   const allowed = new Map<string, Set<string>>();
@@ -74,15 +74,9 @@ export function buildApp(ctx: Context): FastifyInstance {
     done();
   });
   app.setErrorHandler(sendError);
-  app.setNotFoundHandler(async (request) => {
-    const { method, url } = request;
-    const path = at(url.split('?', 1), 0);
-    throw new DomainError('not_found', `Not found: ${method} ${path.slice(0, 100)}`, hintForPath(method, path));
-  });
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  knowAllMethods(app);
-  boundIntake(app);
+  knowAllMethods(app, ctx);
+  boundSockets(app, ctx);
+  boundIntake(app, ctx);
   boundOutput(app);
 
   serveEndpoints(app, ctx);
@@ -90,5 +84,6 @@ export function buildApp(ctx: Context): FastifyInstance {
   documentRoutes(app, ctx);
   pageRoutes(app, ctx);
   refuseOtherMethods(app, new Map(allowed));
+  refuseUnknownPaths(app);
   return app;
 }

@@ -44,3 +44,20 @@ function addressOf(hop: string): string | undefined {
   const address = (bracketed ?? plain ?? text).replace(/%.*$/, '');
   return isIP(address) === 0 ? undefined : ipaddr.process(address).toString();
 }
+
+/** Makes the function that tells whether a connection comes from a trusted proxy, by its address. */
+export function trusts(proxies: readonly string[]): (address: string) => boolean {
+  const networks = proxies.map((each) => {
+    const [address = '', bits] = each.split('/');
+    return { range: ipaddr.parse(address), bits: bits === undefined ? 128 : Number(bits) };
+  });
+  return (address) => {
+    if (networks.length === 0) return false;
+    const peer = ipaddr.process(address);
+    return networks.some(({ range, bits }) =>
+      peer instanceof ipaddr.IPv4
+        ? range instanceof ipaddr.IPv4 && peer.match(range, Math.min(bits, 32))
+        : range instanceof ipaddr.IPv6 && peer.match(range, bits),
+    );
+  };
+}

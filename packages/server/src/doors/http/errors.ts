@@ -1,6 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import { STATUS_CODES } from 'node:http';
-import type { Duplex } from 'node:stream';
 import type { ErrorCode, ErrorResponse } from '@pinchwork/sdk';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError } from '../../ground/errors.ts';
@@ -43,7 +40,8 @@ const retryAfterSeconds: Partial<Record<ErrorCode, number>> = {
   too_many_streams: 5,
 };
 
-const toReply = ({ message, code, hint, reason }: DomainError, requestId: string): ErrorResponse => ({
+/** An error in the shape of the contract. */
+export const toReply = ({ message, code, hint, reason }: DomainError, requestId: string): ErrorResponse => ({
   error: message,
   code,
   ...(hint === undefined ? {} : { hint }),
@@ -58,7 +56,7 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
   // Fastify would close the connection while the client is still sending, and many clients would then report a broken
   // pipe instead of the reply. When it stays open, Node reads and discards the rest, within the time limit of a
   // request.
-  if (known.code === 'payload_too_large') reply.removeHeader('connection');
+  if (known.code === 'payload_too_large' || known.code === 'overloaded') reply.removeHeader('connection');
   const seconds = known.retryAfterSeconds ?? retryAfterSeconds[known.code];
   if (seconds !== undefined) reply.header('retry-after', seconds);
   return sendReply(reply, statusOf[known.code], toReply(known, request.id), errorLine);
@@ -70,16 +68,6 @@ export const errorLine = ({ error, hint }: Pick<ErrorResponse, 'error' | 'hint'>
 
 function toDomainError(error: FastifyError | DomainError): DomainError {
   if (error instanceof DomainError) return error;
-  switch (error.code) {
-    case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new DomainError('payload_too_large', 'The body is too large', 'Shorten the texts; see the input limits.');
-    case 'FST_ERR_BAD_URL':
-      return new DomainError(
-        'not_found',
-        'Not found: the path has a "%" that begins no character',
-        'Write "%" as %25. GET /v1/capabilities lists all calls, GET /skill.md explains them.',
-      );
-  }
   return error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500
     ? new DomainError('invalid_request', error.message)
     : new DomainError(
@@ -87,30 +75,4 @@ function toDomainError(error: FastifyError | DomainError): DomainError {
         'Something went wrong on the server, nothing was changed',
         'Try again; tell the operator the request_id if it stays.',
       );
-}
-
-const clientErrors: Record<string, [ErrorCode, string]> = {
-  HPE_HEADER_OVERFLOW: ['headers_too_large', 'The request headers are too large'],
-  ERR_HTTP_REQUEST_TIMEOUT: ['request_timeout', 'The request took too long to arrive'],
-};
-
-/** Answers input that is not a valid request: broken HTTP, too large headers, a too slow sender. Always JSON. */
-export function replyToClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const [code, message] = clientErrors[error.code ?? ''] ?? ['invalid_request', 'The request is not valid HTTP'];
-  endWithError(socket, code, message);
-}
-
-/** Writes an error to a bare connection and closes it. */
-export function endWithError(socket: Duplex, code: ErrorCode, message: string): void {
-  const requestId = randomUUID();
-  const body = JSON.stringify(toReply(new DomainError(code, message), requestId));
-  socket.end(
-    `HTTP/1.1 ${statusOf[code]} ${STATUS_CODES[statusOf[code]]}\r\nConnection: close\r\nContent-Type: application/json\r\n` +
-      `X-Request-Id: ${requestId}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    () => socket.destroy(),
-  );
 }

@@ -1,65 +1,165 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { overloaded } from '../../ground/errors.ts';
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { DomainError, overloaded } from '../../ground/errors.ts';
+import type { Part, Share } from '../../rules/limits/share.ts';
+import { holderOf } from '../../rules/limits/shares.ts';
+import type { Context } from '../../verbs/context.ts';
 import { mediaType } from './media-type.ts';
 
-/** A body up to this length is always accepted. Most are far shorter. */
-const smallBytes = 64 * 1024;
-/** The largest total of longer bodies in memory at once, in bytes. */
-const mostBytes = 256 * 1024 * 1024;
+/** This much of a body counts as part of its connection. Most bodies are shorter. */
+const smallBytes = 16 * 1024;
 
 declare module 'fastify' {
   interface FastifyRequest {
+    /** The memory of a long body. Undefined: the body is short. */
+    bodyMemory: BodyMemory | undefined;
     /**
-     * Releases the body and its reservation when nobody needs it any more. May be called more than once. Undefined:
-     * nothing is reserved.
+     * Releases the body and its memory when nobody needs it any more. May be called more than once. Undefined: nothing
+     * is counted.
      */
     releaseBody: (() => void) | undefined;
   }
 }
 
 /**
- * Accepts bodies of any type and bounds their memory. A request reserves the length of its body, or the largest allowed
- * length when it states none, and is refused when too much is reserved. Short bodies are exempt, so that a few slow
- * senders of long bodies cannot block everybody else.
+ * Accepts bodies of any type, and bounds their memory and the time that reading them takes. Both are shares of the
+ * agent, or of the address if there is no agent.
+ *
+ * Bytes are counted as they arrive, never as they are announced. When too many are in memory, the body of whoever has
+ * the most is given up, with 503. Long bodies are read one at a time, in turn by holder, and other requests come in
+ * between.
  */
-export function boundIntake(app: FastifyInstance): void {
+export function boundIntake(app: FastifyInstance, { shares }: Pick<Context, 'shares'>): void {
   ignoreExpectations(app);
   tolerateContentTypes(app);
+  app.decorateRequest('bodyMemory');
   app.decorateRequest('releaseBody');
-  let reserved = 0;
-  app.addHook('preParsing', (request, reply, _payload, done) => {
-    const bytes = bodyLength(request);
-    if (bytes <= smallBytes) {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (request, payload, done) => {
+    const { caller, ip, headers, routeOptions } = request;
+    if (Number(headers['content-length'] ?? 0) > routeOptions.bodyLimit) {
+      payload.resume();
+      done(tooLarge());
+      return;
+    }
+    const memory = new BodyMemory(shares.body_bytes, holderOf(caller?.agentId, ip));
+    collect(payload, { memory, limit: routeOptions.bodyLimit, done });
+    request.bodyMemory = memory;
+  });
+  app.addHook('preHandler', (request, reply, done) => {
+    const { bodyMemory: memory } = request;
+    if (memory?.isCounted !== true) {
       done();
       return;
     }
-    if (reserved + bytes > mostBytes) {
-      done(overloaded());
-      return;
-    }
-    reserved += bytes;
-    const { socket } = request.raw;
-    let held = true;
     const release = () => {
-      if (!held) return;
-      held = false;
-      reserved -= bytes;
+      memory.release();
       request.body = undefined;
-      socket.off('close', release);
     };
     request.releaseBody = release;
-    reply.raw.once('close', release);
-    // A reply queued behind another one on its connection gets no event when the connection closes, so the socket is
-    // observed.
-    socket.once('close', release);
-    done();
+    releaseAtEnd(request, reply, release);
+    const turn = shares.loop.wait(memory.holder);
+    turn.then((part) => {
+      setImmediate(() => part.release());
+      done(memory.use() ? undefined : overloaded());
+    }, done);
   });
 }
 
-function bodyLength({ headers, routeOptions }: FastifyRequest): number {
-  const { bodyLimit } = routeOptions;
-  if (headers['transfer-encoding'] !== undefined) return bodyLimit;
-  return Math.min(Number(headers['content-length'] ?? 0), bodyLimit);
+/** The memory of one body. It can be taken away until the body is used. */
+class BodyMemory {
+  readonly holder: string;
+  /** Called when the memory is taken away while the body arrives. */
+  onLoss: () => void = () => undefined;
+  readonly #share: Share;
+  #part: Part | undefined;
+
+  constructor(share: Share, holder: string) {
+    this.#share = share;
+    this.holder = holder;
+  }
+
+  /** Whether the body is so long that it is counted. */
+  get isCounted(): boolean {
+    return this.#part !== undefined;
+  }
+
+  /** Counts bytes that have arrived. @param length of the body so far, with them. @returns false: there is no room. */
+  add(bytes: number, length: number): boolean {
+    if (length <= smallBytes) return true;
+    if (this.#part !== undefined) return this.#part.grow(bytes);
+    this.#part = this.#share.take(this.holder, length, { cut: () => this.onLoss() });
+    return this.#part !== undefined;
+  }
+
+  /** Must be called before the body is used. @returns false: its memory has been taken away. */
+  use(): boolean {
+    this.#part?.keep();
+    return this.#part?.isReleased !== true;
+  }
+
+  release(): void {
+    this.#part?.release();
+  }
+}
+
+interface Collecting {
+  readonly memory: BodyMemory;
+  readonly limit: number;
+  readonly done: (error: Error | null, body?: Buffer) => void;
+}
+
+/** Collects the bytes of a body. */
+function collect(payload: IncomingMessage, { memory, limit, done }: Collecting): void {
+  let chunks: Buffer[] = [];
+  let length = 0;
+  const onData = (chunk: Buffer) => {
+    length += chunk.length;
+    if (length > limit) fail(tooLarge());
+    else if (!memory.add(chunk.length, length)) fail(overloaded());
+    else chunks.push(chunk);
+  };
+  const onEnd = () => {
+    leave();
+    // A copy, because chunks are views of the buffer that the connection reads into.
+    const body = Buffer.concat(chunks, length);
+    chunks = [];
+    done(null, body);
+  };
+  const fail = (error: Error) => {
+    leave();
+    chunks = [];
+    // The rest is read and discarded, within the time limit of a request.
+    payload.resume();
+    memory.release();
+    done(error);
+  };
+  /** A request that is broken off has no `end`. */
+  const onClose = () => {
+    leave();
+    memory.release();
+  };
+  const leave = () => {
+    memory.onLoss = () => undefined;
+    payload.off('data', onData).off('end', onEnd).off('error', fail).off('close', onClose);
+  };
+  memory.onLoss = () => fail(overloaded());
+  payload.on('data', onData).on('end', onEnd).on('error', fail).on('close', onClose);
+}
+
+const tooLarge = () =>
+  new DomainError('payload_too_large', 'The body is too large', 'Shorten the texts; see the input limits.');
+
+/** Releases a body when its reply has been sent, or its connection has ended, whatever comes first. */
+function releaseAtEnd({ raw: { socket } }: FastifyRequest, reply: FastifyReply, release: () => void): void {
+  const end = () => {
+    socket.off('close', end);
+    release();
+  };
+  reply.raw.once('close', end);
+  // A reply queued behind another one on its connection gets no event when the connection closes, so the socket is
+  // observed.
+  socket.once('close', end);
 }
 
 /** Without this, Node answers an `Expect` other than `100-continue` with an empty 417. */

@@ -3,7 +3,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import findMyWay from 'find-my-way';
 import { DomainError } from '../../ground/errors.ts';
 import { at, present } from '../../ground/present.ts';
-import { endWithError } from './errors.ts';
+import type { Context } from '../../verbs/context.ts';
+import { refuser } from './broken.ts';
 import { hintForMethod } from './likely.ts';
 
 declare module 'fastify' {
@@ -17,12 +18,15 @@ declare module 'fastify' {
 export const maxParamLength = 16 * 1024;
 
 /** Registers all methods of Node with the router, so that a wrong method gets 405 and not 404. */
-export function knowAllMethods(app: FastifyInstance): void {
+export function knowAllMethods(app: FastifyInstance, ctx: Context): void {
   for (const method of METHODS) {
     if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method, { hasBody: true });
   }
   // CONNECT has a host instead of a path. Without a listener Node closes the connection without a reply.
-  app.server.on('connect', (_request, socket) => endWithError(socket, 'invalid_request', 'CONNECT is not supported'));
+  const refuse = refuser(ctx);
+  app.server.on('connect', (_request, socket) =>
+    refuse(socket, new DomainError('invalid_request', 'CONNECT is not supported')),
+  );
 }
 
 type Paths = ReadonlyMap<string, ReadonlySet<string>>;

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import type { Config } from '../../ground/config.ts';
 import type { Context } from '../../verbs/context.ts';
 
 const yearSeconds = 365 * 24 * 60 * 60;
@@ -22,7 +23,8 @@ const policy = [
  *
  * Cross-Origin-Resource-Policy is left out: CORS decides which other origins may read a reply.
  */
-function securityHeaders(isHttps: boolean): Record<string, string> {
+export function securityHeaders({ publicUrl }: Pick<Config, 'publicUrl'>): Record<string, string> {
+  const isHttps = publicUrl?.startsWith('https:') === true;
   return {
     'content-security-policy': policy,
     'cross-origin-opener-policy': 'same-origin',
@@ -41,7 +43,7 @@ function securityHeaders(isHttps: boolean): Record<string, string> {
 
 /** Sets the security headers on every reply, also on errors. Forbids caching of replies to requests with a key. */
 export function secure(app: FastifyInstance, { config }: Context): void {
-  const headers = securityHeaders(config.publicUrl?.startsWith('https:') === true);
+  const headers = securityHeaders(config);
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(headers);
     // The reply to a registration contains a key, and no change may be cached.

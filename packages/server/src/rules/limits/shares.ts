@@ -13,9 +13,11 @@ const mostSockets = 30_000;
 const resources = {
   sockets: () => ({ most: Math.min(mostSockets, Math.max(64, openFiles() - otherFiles)), toLargest: 'replace' }),
   body_bytes: () => ({ most: 256 * mebibyte }),
+  /** Turns of the event loop for what takes long in one piece, such as reading a long body. */
+  loop: () => ({ most: 1, mostWaiting: 1_000 }),
 } as const satisfies Readonly<Record<string, () => ShareOptions>>;
 
-export type ShareName = keyof typeof resources;
+type ShareName = keyof typeof resources;
 
 /** What the requests of one server share. */
 export type Shares = Readonly<Record<ShareName, Share>>;
