@@ -49,5 +49,5 @@ export const limits = {
   inviteCredits: 1_000_000,
   inviteHours: 87_600,
   bodyBytes: 6 * 1024 * 1024,
-  frontMatterBytes: 1024 * 1024,
+  frontMatterBytes: 512 * 1024,
 } as const;

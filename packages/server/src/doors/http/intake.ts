@@ -57,6 +57,7 @@ export function boundIntake(app: FastifyInstance, { shares }: Pick<Context, 'sha
       request.body = undefined;
     };
     request.releaseBody = release;
+    memory.onLoss = release;
     releaseAtEnd(request, reply, release);
     const turn = shares.loop.wait(memory.holder);
     turn.then((part) => {

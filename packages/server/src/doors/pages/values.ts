@@ -77,7 +77,7 @@ export function inputLimits(): string {
     ['`count` of a batch', to(limits.batch)],
     ['`limit`, `offset` of a list', `${to(limits.pageSize)}, ${to(limits.pageOffset, 0)}`],
     ['`Idempotency-Key`', `${to(limits.idempotencyKeyLength)}; for a registration from ${limits.sealedKeyLength}`],
-    ['a body, its front matter', `${limits.bodyBytes / mebibyte} MiB, ${limits.frontMatterBytes / mebibyte} MiB`],
+    ['a body, its front matter', `${limits.bodyBytes / mebibyte} MiB, ${limits.frontMatterBytes / 1024} KiB`],
   ];
   return ['| What | How much |', '|---|---|', ...rows.map(([what, limit]) => `| ${what} | ${limit} |`)].join('\n');
 }

@@ -173,7 +173,7 @@ export class Share {
 
   /** Takes a part away from the largest holder that has more than this one would have. @returns whether there is one. */
   #takeAwayFor(part: Part, amount: number): boolean {
-    const wanted = this.heldBy(part.holder) + amount;
+    const wanted = part.holder === nobody ? amount : this.heldBy(part.holder) + amount;
     // Without this, each request of a crowd of equal holders would look at all of them.
     if (!this.#replaces && wanted >= this.#peak) return false;
     const victim = this.#victim(part, wanted);

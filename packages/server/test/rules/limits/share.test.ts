@@ -70,7 +70,7 @@ describe('a share', () => {
     expect(take('d', 5)).toBeUndefined();
   });
 
-  it('never takes from nobody', () => {
+  it('never takes from nobody, whom nothing can be held against', () => {
     const share = new Share({ most: 10 });
     const { cut, take } = users(share);
     take(nobody, 9);
@@ -78,6 +78,14 @@ describe('a share', () => {
     expect(take('b', 1)).toBeUndefined();
     expect(share.largest).toBe(1);
     expect(cut).toEqual([]);
+    take(nobody, 1);
+    expect(cut).toEqual([]);
+    const other = new Share({ most: 4 });
+    const users2 = users(other);
+    users2.take(nobody, 2);
+    users2.take('a', 2);
+    expect(users2.take(nobody, 1)).toBeDefined();
+    expect(users2.cut).toEqual(['a']);
   });
 
   it('that replaces gives a newcomer the oldest part of the largest holder, which may be itself', () => {
