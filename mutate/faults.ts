@@ -3,12 +3,14 @@ import { creditFaults } from './faults/credits.ts';
 import { lifecycleFaults } from './faults/lifecycle.ts';
 import { lockFaults } from './faults/locks.ts';
 import { readingFaults } from './faults/reading.ts';
+import { shareFaults } from './faults/shares.ts';
 import { tellingFaults } from './faults/telling.ts';
 
 /** Every fault that `npm run test:mutate` inserts. */
 export const faults: readonly Fault[] = [
   ...lifecycleFaults,
   ...creditFaults,
+  ...shareFaults,
   ...tellingFaults,
   ...readingFaults,
   ...lockFaults,

@@ -135,15 +135,6 @@ export const creditFaults = [
   ...faultsIn('rules/limits/network.ts', limits, [
     ['each address of a network has a limit of its own', 'own: textOf(first, second, third, fourth),', 'own: address,'],
   ]),
-  ...faultsIn('rules/limits/share.ts', 'rules/limits/share', [
-    ['the largest holder need not yield', 'this.#used + amount > this.most', 'false'],
-    ['the smallest holder is cut first', 'held < largest || ', 'false || '],
-    ['a holder yields to one that has more', 'const isLarger = held > wanted;', 'const isLarger = true;'],
-    ['nobody is cut', 'const victim = this.#victim(part, wanted);', 'const victim = undefined as Part | undefined;'],
-    ['a waiting holder with much is served first', 'if (held < least)', 'if (held >= least || least === Infinity)'],
-    ['a part that is passed on counts for the first holder', 'part.holder = to;', ''],
-    ['busy parts are cut before idle ones', 'if (part.isIdle) return part;', ''],
-  ]),
   ...faultsIn('rules/limits/limits.ts', limits, [
     [
       'counts are lost when they can not be told',

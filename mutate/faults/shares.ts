@@ -1,0 +1,42 @@
+import { faultsIn } from '../fault.ts';
+
+const inbound = 'attacks/inbound';
+
+export const shareFaults = [
+  ...faultsIn('rules/limits/share.ts', 'rules/limits/share', [
+    ['the largest holder need not yield', 'this.#used + amount > this.most', 'false'],
+    ['the smallest holder is cut first', 'held < largest || ', 'false || '],
+    ['a holder yields to one that has more', 'const isLarger = held > wanted;', 'const isLarger = true;'],
+    ['no share is cut', 'const victim = this.#victim(part, wanted);', 'const victim = undefined as Part | undefined;'],
+    ['a waiting holder with much is served first', 'if (held < least)', 'if (held >= least || least === Infinity)'],
+    ['a part that is passed on counts for the first holder', 'part.holder = to;', ''],
+    ['busy parts are cut before idle ones', 'if (part.isIdle) return part;', ''],
+    ['a proxy is held against its clients', 'part.holder === nobody ? amount : ', ''],
+  ]),
+  ...faultsIn('doors/http/sockets.ts', inbound, [
+    ['silent connections have no bound', "app.server.on('connection', open);", ''],
+    [
+      'the connections of an agent count for its address',
+      'part.passTo(holderOf(caller?.agentId, ip))',
+      'part.passTo(ip)',
+    ],
+  ]),
+  ...faultsIn('doors/http/intake.ts', inbound, [
+    ['bodies are not counted', 'if (length <= smallBytes) return true;', 'if (length > 0) return true;'],
+    ['the memory of a body is kept until the reply', 'memory.release();\n      request.body', 'request.body'],
+    [
+      'a body that is broken off stays counted',
+      '    leave();\n    memory.release();\n  };\n  const leave',
+      '    leave();\n  };\n  const leave',
+    ],
+    ['long bodies are read as they come', 'shares.loop.wait(memory.holder)', "shares.loop.wait('all')"],
+  ]),
+  ...faultsIn('doors/http/unknown-paths.ts', inbound, [
+    ['unknown paths read bodies', 'request.is404 ?', 'request.method === "NONE" ?'],
+    ['paths that can not be decoded are not counted', "!url.includes('%') || isDecodable(url)", 'url !== noRoute'],
+  ]),
+  ...faultsIn('doors/http/broken.ts', inbound, [
+    ['broken requests are not counted', 'ctx.limits.takeForAddress(address)', 'undefined'],
+    ['broken requests are not logged', '    ctx.log.info({ requestId', '    void ({ requestId'],
+  ]),
+];
