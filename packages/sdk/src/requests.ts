@@ -174,7 +174,10 @@ export const CreateInviteRequest = z.object({
   expires_in_hours: optional(integer(1, limits.inviteHours)),
 });
 
-export const ChangeAgentRequest = z.object({ reissue_key: optional(flag()) });
+export const ChangeAgentRequest = z.object({
+  reissue_key: optional(flag()),
+  accepts_system_tasks: optional(flag()),
+});
 
 export const DecideReportRequest = z.object({
   status: z.enum(['resolved', 'dismissed'], { error: 'must be resolved or dismissed' }),

@@ -30,10 +30,13 @@ export const operatorEndpoints = {
     body: requests.ChangeAgentRequest,
     idempotency: 'sealed',
     reply: replies.ChangeAgentResponse,
-    line: ({ agent_id, api_key }) =>
-      api_key === undefined
-        ? `Nothing of ${agent_id} is changed.`
-        : `${agent_id} has a new key, shown once; all its other keys stop within a second.`,
+    line: ({ agent_id, api_key, accepts_system_tasks: named }) => {
+      const changes = [
+        ...(api_key === undefined ? [] : [`has a new key, shown once; all its other keys stop within a second`]),
+        ...(named === undefined ? [] : [`is ${named ? 'named' : 'no longer named'} for system tasks`]),
+      ];
+      return changes.length === 0 ? `Nothing of ${agent_id} is changed.` : `${agent_id} ${changes.join('; it ')}.`;
+    },
     errors: ['not_found'],
   }),
   listInvites: endpoint({

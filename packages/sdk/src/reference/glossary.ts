@@ -4,6 +4,9 @@
  */
 export const glossary: Readonly<Record<string, string>> = {
   accepts_system_tasks: 'Whether the agent takes the platform’s system tasks.',
+  'ChangeAgentRequest.accepts_system_tasks':
+    'Whether the operator names the agent for system tasks. The agent’s own flag stays its own.',
+  'ChangeAgentResponse.accepts_system_tasks': 'Whether the operator has named the agent for system tasks.',
   action: 'What was done.',
   actions: 'The actions, newest first.',
   actor: 'Who did it: the holder of the admin key.',

@@ -42,7 +42,7 @@ export const operatorReference = {
     tag: 'Operator',
     summary: 'Change an agent',
     description:
-      'With `reissue_key: true` the agent gets a new key with all scopes, shown once, and all its other keys stop within a second: for an agent that has lost its key, or whose key was stolen. An Idempotency-Key needs at least 16 characters here, and the answer is kept for 10 minutes.',
+      'With `reissue_key: true` the agent gets a new key with all scopes, shown once, and all its other keys stop within a second: for an agent that has lost its key, or whose key was stolen. `accepts_system_tasks: true` names the agent for system tasks, false takes that back; it counts where only agents that the operator named may do them, and the agent’s own flag stays its own. An Idempotency-Key needs at least 16 characters here, and the answer is kept for 10 minutes.',
     body: { reissue_key: true },
     reply: {
       agent_id: ids.worker,

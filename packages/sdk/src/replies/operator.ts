@@ -60,7 +60,11 @@ export const InviteResponse = z.object({
 export const CreateInviteResponse = InviteResponse.extend({ code: z.string() });
 export const InvitesResponse = z.object({ invites: z.array(InviteResponse), ...pageFields });
 export const RevokeInviteResponse = z.object({ invite_id: z.string(), revoked: z.literal(true) });
-export const ChangeAgentResponse = z.object({ agent_id: z.string(), api_key: z.string().optional() });
+export const ChangeAgentResponse = z.object({
+  agent_id: z.string(),
+  api_key: z.string().optional(),
+  accepts_system_tasks: z.boolean().optional(),
+});
 
 export const SuspendResponse = z.object({ agent_id: z.string(), suspended: z.boolean(), message: z.string() });
 

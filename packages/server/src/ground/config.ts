@@ -67,6 +67,11 @@ interface SystemTaskSettings {
   readonly perPosterPerDay: number;
   /** The largest amount of credits that all system tasks may cost in an hour. Undefined: no limit. */
   readonly creditsPerHour: number | undefined;
+  /**
+   * Which of the agents with `accepts_system_tasks` are infra agents: all, those that the operator named, or none. With
+   * `open` each has only a share of the credits (`rules/ledger/shares.ts`).
+   */
+  readonly infraAgents: 'open' | 'granted' | 'off';
 }
 
 /** A setting has an invalid value. `message` is a sentence for the operator; the server does not start. */
@@ -132,6 +137,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
       timeoutSeconds: { match: value('MATCH_TIMEOUT_SECONDS'), verify: value('VERIFICATION_TIMEOUT_SECONDS') },
       perPosterPerDay: value('SYSTEM_TASKS_PER_POSTER_PER_DAY'),
       creditsPerHour: value('SYSTEM_CREDITS_PER_HOUR'),
+      infraAgents: value('INFRA_AGENTS'),
     },
     matchExclusiveSeconds: value('MATCH_EXCLUSIVE_SECONDS'),
     contact: value('CONTACT'),

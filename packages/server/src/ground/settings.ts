@@ -202,6 +202,11 @@ export const settings = {
     'Credits that the platform spends on system tasks in an hour; off: unlimited',
     wholeOrOff(0, 1_000_000_000),
   ),
+  INFRA_AGENTS: setting(
+    'open',
+    'Who may do system tasks: open (whoever says so), granted (those among them that the operator named) or off',
+    oneOf('open', 'granted', 'off'),
+  ),
   RATE_LIMIT_REGISTER: setting('5/hour', 'Registrations per address; N/second, minute, hour or day, or off', rateLimit),
   RATE_LIMIT_CREATE: setting('30/minute', 'Tasks posted per agent', rateLimit),
   RATE_LIMIT_PICKUP: setting('60/minute', 'Pickups per agent', rateLimit),

@@ -1,6 +1,7 @@
 import { budgetMs } from '../rules/agents/keys.ts';
 import { setWords } from '../rules/agents/queries.ts';
 import { hourMs, minuteMs } from '../ground/clock.ts';
+import type { Config } from '../ground/config.ts';
 import type { Ground } from '../storage/ground.ts';
 import { prepared } from '../storage/prepared.ts';
 import type { Schema } from '../storage/schema.ts';
@@ -27,7 +28,7 @@ const questionsAtOnce = 3;
  *
  * @param upto the value of the column up to which rows have expired.
  */
-function expiring(table: keyof Schema, column: string, upto: (now: number) => number = (now) => now) {
+function expiring(table: keyof Schema, column: string, upto: (now: number, config: Config) => number = (now) => now) {
   // Kysely can't infer that each of these tables has the column.
   const [from, until] = [table as 'rate_windows', column as 'ends_at'];
   return {
@@ -51,7 +52,8 @@ const tables = [
   expiring('key_spending', 'at', (now) => now - budgetMs),
   expiring('rate_windows', 'ends_at'),
   expiring('webhook_deliveries', 'forget_at'),
-  expiring('system_tasks_posted', 'posted_at', (now) => now - quotaMs),
+  // A day after the last moment at which a task may be claimed.
+  expiring('system_tasks_posted', 'posted_at', (now, config) => now - quotaMs - config.taskExpireHours * hourMs),
   expiring('system_spending', 'period', spentPeriod),
 ];
 
@@ -119,12 +121,12 @@ export class Housekeeping {
 
   /** Uses one transaction per table, so that none holds locks on one table while it waits for another. */
   async #expire(): Promise<boolean> {
-    const { db, clock } = this.#ground;
+    const { db, clock, config } = this.#ground;
     let more = false;
     for (const { upto, endOfStep, deleteUpto } of tables) {
       more =
         (await db.transact('expire', async (tx) => {
-          const now = upto(clock.now());
+          const now = upto(clock.now(), config);
           const step = await tx.first(endOfStep, { now, size: stepSize });
           tx.send(deleteUpto, { upto: step?.end ?? now });
           return step !== undefined;

@@ -48,7 +48,7 @@ const damages: [string, (market: Matched) => string, (market: Matched) => string
   [
     'credits are reserved only for system tasks that were not cancelled',
     ({ withdrawn, poster }) =>
-      `insert into system_tasks_posted (task_id, poster_id, posted_at) values ('${withdrawn}', '${poster.id}', 1)`,
+      `insert into system_tasks_posted (task_id, poster_id, posted_at, kind, credits) values ('${withdrawn}', '${poster.id}', 1, 'match', 3)`,
     ({ withdrawn }) => withdrawn,
   ],
   [

@@ -156,6 +156,13 @@ const rows: Record<keyof typeof settings, Row> = {
     bad: [...noNumbers, '100.0001', '101', '0.00001', '10%'],
     mustBe: 'a number from 0 to 100 with at most 4 decimals',
   },
+  INFRA_AGENTS: {
+    read: (config) => config.systemTasks.infraAgents,
+    fallback: 'open',
+    good: ['open', 'granted', 'off'].map((mode) => [mode, mode] as const),
+    bad: ['Open', 'all', 'true', '1'],
+    mustBe: 'one of open, granted, off',
+  },
   RATE_LIMIT_REGISTER: rate((config) => config.rateLimits.register, 5, hour),
   RATE_LIMIT_CREATE: rate((config) => config.rateLimits.create, 30, minute),
   RATE_LIMIT_PICKUP: rate((config) => config.rateLimits.pickup, 60, minute),

@@ -8,7 +8,7 @@ import { Example } from '../support/example.ts';
 import { type Env, startServer } from '../support/process.ts';
 
 async function open(env: Env = {}) {
-  const { url } = await startServer(await sqlite.marketUrl(), env);
+  const { url } = await startServer(await sqlite.marketUrl(), { PINCHWORK_INFRA_AGENTS: 'open', ...env });
   const client = new Client(url);
   const example = (script: string, more: Env = {}, args: readonly string[] = []) =>
     new Example(script, { PINCHWORK_SERVER: url, ...more }, args);

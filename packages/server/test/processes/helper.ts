@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { answers } from '../support/helpers.ts';
-import type { Agent, Reply } from '../support/market.ts';
+import { type Agent, adminKey, type Reply } from '../support/market.ts';
 import type { Door } from './history.ts';
 
 /** The pause when there is no platform task. */
@@ -34,7 +34,15 @@ export class Helper {
     let reply: Reply | undefined;
     while (reply === undefined) reply = await door.post(undefined, '/v1/register', profile, headers);
     if (reply.status !== 201) throw new Error(`Registration answered ${reply.status}: ${reply.text}`);
-    return new Helper(door, { id: reply.body.agent_id, key: reply.body.api_key }, choose);
+    const agent = { id: reply.body.agent_id as string, key: reply.body.api_key as string };
+    const naming = [
+      { id: 'admin', key: adminKey },
+      `/v1/admin/agents/${agent.id}`,
+      { accepts_system_tasks: true },
+    ] as const;
+    let named: Reply | undefined;
+    while (named?.status !== 200) named = await door.post(...naming, {});
+    return new Helper(door, agent, choose);
   }
 
   async run(goesOn: () => boolean): Promise<void> {

@@ -76,8 +76,9 @@ function seeds(agent: string): string[] {
     `${each} insert into matches (task_id, agent_id, rank, task_created_at, on_board)
        select ${id('tk-')}, case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, i % 5, ${at}, case when i % 3 = 0 then 1 else 0 end from n`,
     `${each} insert into outbox (id, task_id, type, data, created_at) select ${id('ob-')}, ${id('ts-')}, 'task_expired', '{}', ${at} from n where i <= 1000`,
-    `${each} insert into system_tasks_posted (task_id, poster_id, posted_at)
-       select ${id('ts-')}, case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, ${at} from n`,
+    `${each} insert into system_tasks_posted (task_id, poster_id, posted_at, kind, credits, helper_id, claimed_at)
+       select ${id('ts-')}, case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, ${at}, 'match', 1,
+         case when i % 4 = 1 then '${agent}' end, case when i % 4 = 1 then ${at} end from n`,
     `${each} insert into system_spending (period, credits) select 189345600 - i, 1 from n`,
     // One word that all agents use, and one word that is unique to each.
     `${each} insert into agent_words (word, agent_id) select 'common', ${id('ag-')} from n`,

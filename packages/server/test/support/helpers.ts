@@ -1,8 +1,17 @@
 import { type Agent, type Market, type Reply } from './market.ts';
 
-/** An agent that accepts platform tasks. */
-export const registerHelper = (market: Market, name = 'helper') =>
-  market.register(name, { accepts_system_tasks: true });
+/** An agent that accepts platform tasks, and that the operator has named for them. */
+export async function registerHelper(market: Market, name = 'helper'): Promise<Agent> {
+  const helper = await market.register(name, { accepts_system_tasks: true });
+  await nameHelper(market, helper);
+  return helper;
+}
+
+/** Names an agent for system tasks, as the operator. */
+export async function nameHelper({ admin }: Market, agent: Agent, accepts_system_tasks = true): Promise<void> {
+  const { status, text } = await admin.post(`/v1/admin/agents/${agent.id}`, { accepts_system_tasks });
+  if (status !== 200) throw new Error(`The operator was answered ${status}: ${text}`);
+}
 
 export const answers = {
   match: (ranked: readonly Pick<Agent, 'id'>[] = [], tags: readonly string[] = []) =>

@@ -1,7 +1,11 @@
 import { limitNames } from '@pinchwork/sdk';
 
-/** Settings without rate limits, because most tests send more requests than a real agent would. */
+/**
+ * Settings without rate limits, because most tests send more requests than a real agent would. Only infra agents that the
+ * operator named do system tasks, because these have no limited shares; `registerHelper` names them.
+ */
 export const unlimited: Readonly<Record<string, string>> = {
   ...Object.fromEntries(limitNames.map((name) => [`PINCHWORK_RATE_LIMIT_${name.toUpperCase()}`, 'off'])),
+  PINCHWORK_INFRA_AGENTS: 'granted',
   PINCHWORK_MAX_ABANDONS_BEFORE_COOLDOWN: '1000000',
 };

@@ -82,6 +82,18 @@ export function inputLimits(): string {
   return ['| What | How much |', '|---|---|', ...rows.map(([what, limit]) => `| ${what} | ${limit} |`)].join('\n');
 }
 
+/** Who may do system tasks on this server, and which share of them one agent gets. */
+function helperSentences(infraAgents: Config['systemTasks']['infraAgents']) {
+  const who = {
+    open: 'Any agent may do this work:',
+    granted: 'An agent may do this work if it says so and the operator of this server has named it:',
+    off: 'On this server no agent does this work at present. Where one may, it goes like this:',
+  };
+  const shares =
+    ' Of these, one infra agent gets at most a quarter, and one poster causes at most a tenth; you and one poster meet at most ten times in 24 hours.';
+  return { who_helps: who[infraAgents], helper_shares: infraAgents === 'open' ? shares : '' };
+}
+
 /** The values for documents about this server, taken from its configuration and the contract's limits. */
 export function documentValues(config: Config): Values {
   const { create, pickup, deliver, read, write, register } = config.rateLimits;
@@ -128,6 +140,7 @@ export function documentValues(config: Config): Values {
     system_tasks_per_day: perPosterPerDay,
     system_credits_per_hour:
       creditsPerHour === undefined ? 'any number of credits' : `${number(creditsPerHour)} credits`,
+    ...helperSentences(config.systemTasks.infraAgents),
     candidates: limits.candidates,
     ranked_agents: limits.rankedAgents,
     tag_count: limits.extractedTags,

@@ -97,6 +97,11 @@ export const setSuspension = prepared(
       .returning(['words', 'good_at']),
 );
 
+/** Names an agent for system tasks, or takes that back (`helpers.ts`). */
+export const setNamedHelper = prepared('setNamedHelper', (db, p: { id: string; named: number }) =>
+  db.updateTable('agents').set({ is_named_helper: p.named }).where('id', '=', p.id),
+);
+
 /** Suspended agents whose claims are still being released. */
 export const agentsToRelease = prepared('agentsToRelease', (db, p: { limit: number }) =>
   db.selectFrom('agents').select('id').where('release_claims_until', 'is not', null).orderBy('id').limit(p.limit),
@@ -135,10 +140,10 @@ export const countAbandon = prepared('countAbandon', (db, p: { id: string; most:
     .where('id', '=', p.id),
 );
 
-/** Suspension and cooldown of an agent, and whether it accepts system tasks. */
+/** Suspension and cooldown of an agent, and whether it is an infra agent (`helpers.ts`). */
 export const standingOf = prepared('standingOf', (db, p: { id: string }) =>
   db
     .selectFrom('agents')
-    .select(['suspended_at', 'pickups_paused_until', 'accepts_system_tasks'])
+    .select(['suspended_at', 'pickups_paused_until', 'accepts_system_tasks', 'is_named_helper'])
     .where('id', '=', p.id),
 );

@@ -1,6 +1,7 @@
-import { platformId } from '@pinchwork/sdk';
+import { platformId, type SystemTaskKind } from '@pinchwork/sdk';
 import { sql } from 'kysely';
 import { hourMs, secondMs } from '../../ground/clock.ts';
+import { causedSince, shareOfCause } from '../agents/helpers.ts';
 import type { Work } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
 import { counting, insertion, prepared, preparedSql } from '../../storage/prepared.ts';
@@ -33,7 +34,8 @@ const countRecent = counting('countRecentSystemTasks', (db, p: { poster_id: stri
     .selectFrom('system_tasks_posted')
     .select('task_id')
     .where('poster_id', '=', p.poster_id)
-    .where('posted_at', '>', p.since),
+    .where('posted_at', '>', p.since)
+    .where('kind', '<>', sql.lit('extract')),
 );
 
 const spentSince = prepared('spentSince', (db, p: { since: number }) =>
@@ -67,32 +69,34 @@ const unspend = prepared('unspend', (db, p: { period: number; credits: number })
     .where('period', '=', p.period),
 );
 
-export const insertPosted = insertion('system_tasks_posted', 'task_id', 'poster_id', 'posted_at');
+export const insertPosted = insertion('system_tasks_posted', 'task_id', 'poster_id', 'posted_at', 'kind', 'credits');
 
 const deletePosted = prepared('deletePosted', (db, p: { task_id: string }) =>
   db.deleteFrom('system_tasks_posted').where('task_id', '=', p.task_id),
 );
 
 /**
- * Reserves the price of a system task. Locks the poster's row and then the platform's, which stands for the purse, so
+ * Reserves the price of a system task. Locks the row of its cause and then the platform's, which stands for the purse, so
  * call it before accounts and cursors are locked. While the purse is locked, no other transaction can spend, in any
  * period.
  *
- * @param posterId the poster of the task that it is about; null if it is not about a task.
+ * @param cause the poster of the task that it is about, or the agent whose profile it is about.
  * @param price credits.
- * @returns whether both caps allow it.
+ * @returns whether the caps and the cause's share allow it.
  */
 export async function reserve(
   { ctx, tx, now }: Work,
-  { posterId, price }: { posterId: string | null; price: number },
+  { kind, cause, price }: { kind: SystemTaskKind; cause: string; price: number },
 ): Promise<boolean> {
   const { perPosterPerDay, creditsPerHour } = ctx.config.systemTasks;
-  if (posterId !== null) {
-    await tx.first(holdAgent, { id: posterId });
-    const recent = { poster_id: posterId, since: now - quotaMs, limit: perPosterPerDay + 1 };
+  await tx.first(holdAgent, { id: cause });
+  if (kind !== 'extract') {
+    const recent = { poster_id: cause, since: now - quotaMs, limit: perPosterPerDay + 1 };
     if ((await tx.one(countRecent, recent)).total >= perPosterPerDay) return false;
   }
   if (creditsPerHour === undefined) return true;
+  const caused = (await tx.one(causedSince, { cause, since: now - hourMs })).credits;
+  if (caused > 0 && caused + price > shareOfCause(ctx.config)) return false;
   const period = periodOf(now);
   const spending = { period, since: period - periods - 1, credits: price, most: creditsPerHour };
   // If the budget of the hour is spent, do not wait for the lock on the purse.

@@ -47,6 +47,11 @@ export const accountBalance = prepared('accountBalance', (db, p: { id: string })
   db.selectFrom('accounts').select('balance').where('id', '=', p.id),
 );
 
+/** Locks an account without changing it. */
+export const holdAccount = prepared('holdAccount', (db, p: { id: string }, engine) =>
+  engine.hold(db.selectFrom('accounts').select('id').where('id', '=', p.id)),
+);
+
 /** An agent's balance and the escrow of its open tasks, in one statement so that both are of the same moment. */
 export const balanceAndEscrow = prepared('balanceAndEscrow', (db, p: { id: string }) =>
   db

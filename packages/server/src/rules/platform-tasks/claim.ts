@@ -2,6 +2,8 @@ import type { TaskKind } from '@pinchwork/sdk';
 import { deadlineAfter, minuteMs } from '../../ground/clock.ts';
 import type { Work } from '../../storage/ground.ts';
 import { conflict } from '../../ground/errors.ts';
+import { helpParams, isWithinShares, noteHelper } from '../agents/helpers.ts';
+import { holdAccount } from '../ledger/queries.ts';
 import { aboutOf, lockPostedTask, type MovedTask } from '../tasks/queries.ts';
 import { personStatements } from '../tasks/statements.ts';
 import { moveCreditsAndRecord } from '../lifecycle/transition.ts';
@@ -20,17 +22,41 @@ const mostTried = 100;
  */
 export async function claimSystemTask(work: Work, agentId: string, taskId: string): Promise<MovedTask | undefined> {
   const task = await claimIfPosted(work, agentId, taskId);
-  if (task !== undefined) await noteAndRecord(work, agentId, [task]);
+  if (task === undefined) return undefined;
+  await noteAndRecord(work, agentId, [task]);
+  await checkShares(work, agentId, [task]);
   return task;
 }
 
-const claimIfPosted = ({ tx, now }: Work, agentId: string, taskId: string): Promise<MovedTask | undefined> =>
-  tx.first(personStatements.claimSystem, {
+/**
+ * Checks that an agent has not claimed more than its shares with these system tasks, which it has just claimed. The
+ * guard of each claim has checked it, but on PostgreSQL simultaneous claims do not see each other. So this waits for the
+ * agent's other claims, by a lock on its account. Call it after all locks on tasks and before those on event cursors.
+ *
+ * @throws DomainError `conflict`.
+ */
+export async function checkShares(work: Work, agentId: string, claimed: readonly { id: string }[]): Promise<void> {
+  const { ctx, tx, now } = work;
+  if (claimed.length === 0 || ctx.config.systemTasks.infraAgents !== 'open') return;
+  await tx.first(holdAccount, { id: agentId });
+  for (const { id } of claimed) {
+    const { within } = await tx.one(isWithinShares, { id, helper: agentId, ...helpParams(ctx.config, now) });
+    if (!within) throw conflict('Your other pickups have used up your share at the same moment', 'Try again.');
+  }
+}
+
+async function claimIfPosted({ ctx, tx, now }: Work, agentId: string, taskId: string): Promise<MovedTask | undefined> {
+  const task = await tx.first(personStatements.claimSystem, {
+    ...helpParams(ctx.config, now),
     id: taskId,
     now,
     actor: agentId,
     extract_until: deadlineAfter(now, extractionClaimMs),
   });
+  // At once, so that the guard of the agent's next claim counts this one.
+  if (task !== undefined) tx.send(noteHelper, { id: taskId, helper: agentId, at: now });
+  return task;
+}
 
 /** Notes the agent on the tasks that these are about, in the order in which transactions lock them, then records all. */
 async function noteAndRecord(work: Work, agentId: string, claimed: readonly MovedTask[]): Promise<void> {
@@ -51,7 +77,10 @@ async function noteAndRecord(work: Work, agentId: string, claimed: readonly Move
 
 const orderOf = (kind: TaskKind) => (kindOrder as readonly TaskKind[]).indexOf(kind);
 
-/** Claims at most `limit` system tasks for an agent, in the order of `kindOrder`, then oldest first. */
+/**
+ * Claims at most `limit` system tasks for an agent, in the order of `kindOrder`, then oldest first. The caller must call
+ * `checkShares`.
+ */
 export async function claimSystemTasks(work: Work, agentId: string, limit: number): Promise<MovedTask[]> {
   const { tx, now } = work;
   const claimed: MovedTask[] = [];

@@ -1,6 +1,7 @@
 import { limits, platformId, type SystemTaskKind } from '@pinchwork/sdk';
 import { deadlineAfter, hourMs, secondMs } from '../../ground/clock.ts';
 import type { Ground, Work } from '../../storage/ground.ts';
+import { freeHelper, helpParams, leastNamed } from '../agents/helpers.ts';
 import { candidates, findAgents } from '../matching/matcher.ts';
 import { setMatches } from '../matching/matches.ts';
 import type { RecordedTask } from '../tasks/queries.ts';
@@ -20,23 +21,28 @@ interface Question {
   readonly aboutId: string;
   readonly aboutVersion?: number;
   readonly candidates?: readonly string[];
-  /** The poster whose daily cap this counts against; null if it counts against nobody's. */
-  readonly posterId: string | null;
+  /** The poster of the task that it is about, or the agent whose `good_at` it is about: its caps count. */
+  readonly cause: string;
+  /** Another agent that may not do it: the worker. */
+  readonly other?: string | null;
 }
 
 /**
- * Posts a system task, if the platform's budget and the poster's daily cap allow it.
+ * Posts a system task, if the platform's budget and the caps of its cause allow it, and an infra agent has a share left
+ * for it.
  *
  * @returns its id; undefined if a cap is reached.
  */
 async function ask(work: Work, question: Question): Promise<string | undefined> {
   const { ctx, tx, now } = work;
-  const { kind, aboutId, aboutVersion, candidates, posterId } = question;
+  const { kind, aboutId, aboutVersion, candidates, cause, other } = question;
   const { prices, timeoutSeconds } = ctx.config.systemTasks;
   const price = prices[kind];
+  const free = { cause, other: other ?? cause, price, ...helpParams(ctx.config, now) };
+  if ((await tx.first(freeHelper, free)) === undefined) return undefined;
   // `reserve` locks the platform's row, so it must exist.
   tx.send(queries.ensurePlatform, { now });
-  if (!(await reserve(work, { posterId, price }))) return undefined;
+  if (!(await reserve(work, { kind, cause, price }))) return undefined;
   const id = ctx.newId('task');
   const periodMs = kind === 'extract' ? ctx.config.taskExpireHours * hourMs : timeoutSeconds[kind] * secondMs;
   const task = await tx.one(queries.insertSystemTask, {
@@ -50,7 +56,7 @@ async function ask(work: Work, question: Question): Promise<string | undefined> 
     created_at: now,
     expires_at: deadlineAfter(now, periodMs),
   });
-  if (posterId !== null) tx.send(insertPosted, { task_id: id, poster_id: posterId, posted_at: now });
+  tx.send(insertPosted, { task_id: id, poster_id: cause, posted_at: now, kind, credits: price });
   await moveCreditsAndRecord(work, 'postSystem', task, { actorId: platformId, workerId: null });
   return id;
 }
@@ -74,7 +80,7 @@ export async function arrangeMatching(
       kind: 'match',
       aboutId: task.id,
       candidates: await candidates(tx, found, wanted),
-      posterId: task.poster_id,
+      cause: task.poster_id,
     });
     if (matching_id !== undefined) {
       tx.send(queries.noteMatching, { id: task.id, matching_id });
@@ -93,8 +99,8 @@ export async function arrangeVerification(
   task: RecordedTask & { has_helper?: number | boolean },
 ): Promise<void> {
   if (!task.has_helper) return;
-  const { id, version: aboutVersion, poster_id: posterId } = task;
-  const verifying_id = await ask(work, { kind: 'verify', aboutId: id, aboutVersion, posterId });
+  const { id, version: aboutVersion, poster_id: cause, worker_id: other } = task;
+  const verifying_id = await ask(work, { kind: 'verify', aboutId: id, aboutVersion, cause, other });
   if (verifying_id !== undefined) work.tx.send(queries.noteVerifying, { id, verifying_id });
 }
 
@@ -111,8 +117,10 @@ export async function arrangeExtraction(
 ): Promise<boolean> {
   const { tx, now } = work;
   const from = posted_at === null ? now : posted_at + extractionMs;
-  const hasHelper = from <= now && (await tx.first(queries.anyOtherHelper, { id })) !== undefined;
-  const isAsked = hasHelper && (await ask(work, { kind: 'extract', aboutId: id, posterId: null })) !== undefined;
+  const hasHelper =
+    from <= now &&
+    (await tx.first(queries.anyOtherHelper, { id, least_named: leastNamed(work.ctx.config) })) !== undefined;
+  const isAsked = hasHelper && (await ask(work, { kind: 'extract', aboutId: id, cause: id })) !== undefined;
   const later = { id, posted_at, due_at: hasHelper ? now + extractionMs : from };
   tx.send(queries.noteExtraction, isAsked ? { id, posted_at: now, due_at: null } : later);
   return hasHelper;

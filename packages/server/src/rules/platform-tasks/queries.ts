@@ -156,12 +156,13 @@ export const nextDueExtraction = prepared('nextDueExtraction', (db, p: { now: nu
 );
 
 /** An active infra agent other than this one, if there is any. */
-export const anyOtherHelper = prepared('anyOtherHelper', (db, p: { id: string }) =>
+export const anyOtherHelper = prepared('anyOtherHelper', (db, p: { id: string; least_named: number }) =>
   db
     .selectFrom('agents')
     .select('id')
     .where('accepts_system_tasks', '=', sql.lit(1))
     .where('suspended_at', 'is', null)
+    .where('is_named_helper', '>=', p.least_named)
     .where('id', '<>', p.id)
     .limit(1),
 );

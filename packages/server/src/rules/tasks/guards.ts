@@ -1,6 +1,7 @@
 import { sql, type SqlBool } from 'kysely';
 import { boardStates } from '../../ground/states.ts';
 import { statusIn } from '../../storage/status.ts';
+import { hasRoom, type HelpParams } from '../agents/helpers.ts';
 import type { TaskExpressions } from './queries.ts';
 
 /** Conditions of a claim on agents, in addition to the task's state. */
@@ -42,15 +43,20 @@ export const hasMovedOn = sql<SqlBool>`(tasks.kind = 'match' and (not (${statusI
  * The agent may claim a system task: it accepts system tasks and is no party of what the task is about. The system task
  * must still be useful, so that nobody is paid for an answer that is not needed.
  */
-export const mayHelp = (eb: TaskExpressions, { actor }: Claim) =>
+export const mayHelp = (eb: TaskExpressions, { actor, p }: { actor: string; p: HelpParams }) =>
   eb.and([
     eb.exists(
       eb
         .selectFrom('agents as helper')
         .select('helper.id')
         .where('helper.id', '=', actor)
-        .where('helper.accepts_system_tasks', '=', sql.lit(1)),
+        .where('helper.accepts_system_tasks', '=', sql.lit(1))
+        .where('helper.is_named_helper', '>=', p.least_named),
     ),
+    sql<SqlBool>`(select 1 from system_tasks_posted s where s.task_id = tasks.id and not (${hasRoom(
+      { helper: sql`${actor}`, cause: sql`s.poster_id`, price: sql`s.credits` },
+      p,
+    )})) is null`,
     eb('about_id', '<>', actor),
     eb.not(
       eb.exists(
@@ -68,7 +74,11 @@ export const mayHelp = (eb: TaskExpressions, { actor }: Claim) =>
 /**
  * Whether an infra agent that is no party of this task could do a system task about it. It is a column of the statement
  * that may need a system task, which saves a query. SQLite returns 0 or 1, PostgreSQL a boolean.
+ *
+ * @param leastNamed `leastNamed` of the setting (`rules/agents/helpers.ts`).
  */
-export const hasHelper = sql<number | boolean>`exists (
+export const hasHelper = (leastNamed: number) =>
+  sql<number | boolean>`exists (
   select 1 from agents as helper where helper.accepts_system_tasks = 1 and helper.suspended_at is null
+    and helper.is_named_helper >= ${leastNamed}
     and helper.id <> tasks.poster_id and helper.id is distinct from tasks.worker_id)`.as('has_helper');

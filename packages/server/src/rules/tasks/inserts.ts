@@ -24,6 +24,7 @@ export const insertTask = prepared(
       deadline_at: number | null;
       review_timeout_minutes: number | null;
       claim_timeout_minutes: number | null;
+      least_named: number;
     },
   ) =>
     db
@@ -45,7 +46,7 @@ export const insertTask = prepared(
         claim_timeout_minutes: p.claim_timeout_minutes,
       })
       .returning(recordedColumns)
-      .returning([hasHelper, hasWords]),
+      .returning([hasHelper(p.least_named), hasWords]),
 );
 
 export const insertTransition = insertion(

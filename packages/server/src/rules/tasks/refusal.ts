@@ -1,4 +1,5 @@
 import { present } from '../../ground/present.ts';
+import { hasShareLeft, helpParams, isHelper } from '../agents/helpers.ts';
 import { standingOf } from '../agents/queries.ts';
 import { secondMs, wireTime } from '../../ground/clock.ts';
 import type { Reader, Tx } from '../../storage/database.ts';
@@ -26,10 +27,11 @@ interface Attempt {
  * @throws DomainError for a claim, like `refuseIfBarred`.
  */
 export async function refusal(
-  { tx, now }: Pick<Work, 'tx' | 'now'>,
+  work: Work,
   name: PersonTransition,
   { taskId, actorId, claimNumber = null }: Attempt,
 ): Promise<DomainError> {
+  const { tx, now } = work;
   const row = transition(name);
   if (name === 'claim') await refuseIfBarred(tx, actorId, now);
   const task = await tx.first(taskById, { id: taskId });
@@ -42,7 +44,7 @@ export async function refusal(
     return conflict('You have picked this task up already', nextStep(task, actorId));
   }
   if (row.by === 'stranger') {
-    const barred = await refusalOfHelp(tx, task, actorId);
+    const barred = await refusalOfHelp(work, task, actorId);
     if (barred !== undefined) return barred;
   }
   const stateRefusal = (await refusalOfRepeat(tx, task, name, actorId)) ?? refusalOfState(task, name, actorId, now);
@@ -69,17 +71,21 @@ export async function refusal(
 }
 
 /** Why an agent may not claim a system task, or a task that it had a system task about (contract section 6). */
-async function refusalOfHelp(tx: Tx, task: TaskRow, agentId: string): Promise<DomainError | undefined> {
+async function refusalOfHelp(work: Work, task: TaskRow, agentId: string): Promise<DomainError | undefined> {
+  const { ctx, tx, now } = work;
   if (!stateOf(task.status).isOnBoard) return undefined;
   if (task.kind === 'work') {
     return task.inspectors.includes(agentId)
       ? conflict('You have been asked to match or check this task, so you cannot work on it', 'Pick up another one.')
       : undefined;
   }
-  if ((await tx.first(standingOf, { id: agentId }))?.accepts_system_tasks !== 1) {
+  const agent = await tx.first(standingOf, { id: agentId });
+  if (agent === undefined || !isHelper(agent, ctx.config)) {
     return conflict(
       "This is one of the platform's own tasks, for agents that take them",
-      'Set accepts_system_tasks to true with PATCH /v1/me, or pick up another task.',
+      ctx.config.systemTasks.infraAgents === 'open'
+        ? 'Set accepts_system_tasks to true with PATCH /v1/me, or pick up another task.'
+        : 'The operator of this server chooses these agents. Pick up another task.',
     );
   }
   const about = await tx.first(taskById, { id: aboutOf(task) });
@@ -92,8 +98,15 @@ async function refusalOfHelp(tx: Tx, task: TaskRow, agentId: string): Promise<Do
   const isOver =
     (task.kind === 'match' && (about === undefined || !stateOf(about.status).isOnBoard || about.claim_number > 0)) ||
     (task.kind === 'verify' && about?.version !== task.about_version);
-  return isOver
-    ? conflict('This task is no longer needed: the task that it is about has moved on', 'Pick up another task.')
+  if (isOver) {
+    return conflict('This task is no longer needed: the task that it is about has moved on', 'Pick up another task.');
+  }
+  const share = await tx.first(hasShareLeft, { id: task.id, helper: agentId, ...helpParams(ctx.config, now) });
+  return share !== undefined && !share.room
+    ? conflict(
+        "You have had your share of the platform's own tasks: of this hour's credits, or of this poster's tasks today",
+        'Pick up another task; there is more in the next hour, or about another poster.',
+      )
     : undefined;
 }
 
@@ -108,7 +121,7 @@ export async function refuseIfBarred(
   db: Reader,
   agentId: string,
   now: number,
-): Promise<{ accepts_system_tasks: number }> {
+): Promise<{ accepts_system_tasks: number; is_named_helper: number }> {
   const agent = await db.first(standingOf, { id: agentId });
   if (agent === undefined) throw agentNotFound();
   if (agent.suspended_at !== null) throw agentSuspended();

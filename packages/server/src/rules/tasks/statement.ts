@@ -67,7 +67,7 @@ export function transitionStatement<P extends { id: string; now: number }>(
       .where('kind', 'in', kinds)
       .where((eb) => guard(eb, p))
       .returning(movedColumns)
-      .$if(name === 'deliver', (query) => query.returning(hasHelper)),
+      .$if(name === 'deliver', (query) => query.returning(hasHelper((p as P & { least_named: number }).least_named))),
   );
 }
 

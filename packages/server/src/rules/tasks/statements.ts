@@ -6,6 +6,7 @@ import type {
   PlatformTransition,
 } from '../../ground/transitions.ts';
 import type { Params } from '../../storage/prepared.ts';
+import type { HelpParams } from '../agents/helpers.ts';
 import { hasMovedOn, isNoInspector, mayClaim, mayHelp } from './guards.ts';
 import { isSuspended, type TaskExpressions } from './queries.ts';
 import { byClock, byPerson, plusOne, type TaskUpdate, transitionStatement } from './statement.ts';
@@ -31,6 +32,8 @@ interface DeliverParams extends WorkerParams {
   credits: number | null;
   from: number;
   default_timeout: number;
+  /** Which infra agents may verify it (`rules/agents/helpers.ts`). */
+  least_named: number;
 }
 interface RejectParams extends PersonParams {
   reason: string;
@@ -106,14 +109,14 @@ export const personStatements = {
   ),
   abandon: byPerson<WorkerParams>('abandon', nothing, isMeantClaim),
   cancel: byPerson<PersonParams>('cancel', nothing),
-  claimSystem: byPerson<PersonParams & { extract_until: number }>(
+  claimSystem: byPerson<PersonParams & HelpParams & { extract_until: number }>(
     'claimSystem',
     (p) => ({
       worker_id: p.actor,
       claim_number: plusOne('claim_number'),
       claim_deadline_at: sql<number>`case kind when 'extract' then ${p.extract_until} else expires_at end`,
     }),
-    (eb, p) => eb.and([mayClaim(eb, p), mayHelp(eb, p)]),
+    (eb, p) => eb.and([mayClaim(eb, p), mayHelp(eb, { actor: p.actor, p })]),
   ),
   answer: byPerson<WorkerParams & { result: string }>(
     'answer',

@@ -17,6 +17,8 @@ interface AgentsTable {
   name: string;
   good_at: string | null;
   accepts_system_tasks: Generated<number>;
+  /** Whether the operator named it for system tasks, 0 or 1. It counts with `INFRA_AGENTS=granted`. */
+  is_named_helper: Generated<number>;
   webhook_url: string | null;
   webhook_secret: string | null;
   suspended_at: number | null;

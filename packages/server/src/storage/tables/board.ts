@@ -1,3 +1,5 @@
+import type { SystemTaskKind } from '@pinchwork/sdk';
+
 /** What the board, the matcher and the search store about tasks on the board. */
 export interface BoardTables {
   board_tags: BoardTagsTable;
@@ -30,11 +32,18 @@ interface MatchesTable {
   ended_event: number | null;
 }
 
-/** System tasks about a poster's tasks, without cancelled ones. */
+/** The system tasks of the last day, without cancelled ones. */
 interface SystemTasksPostedTable {
   task_id: string;
+  /** The agent that caused it: the poster of the task that it is about, or the agent whose `good_at` it is about. */
   poster_id: string;
   posted_at: number;
+  kind: SystemTaskKind;
+  /** Its price. */
+  credits: number;
+  /** The agent that claimed it last, and when. */
+  helper_id: string | null;
+  claimed_at: number | null;
 }
 
 /** The cost of the system tasks posted in a short period, without cancelled ones. */

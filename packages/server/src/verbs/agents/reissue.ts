@@ -2,45 +2,64 @@ import type { ChangeAgentRequest, ChangeAgentResponse } from '@pinchwork/sdk';
 import type { z } from 'zod';
 import { endKey, holdAgent, insertKey, liveKeys } from '../../rules/agents/key-queries.ts';
 import { drawKey, firstKey } from '../../rules/agents/keys.ts';
+import { setNamedHelper } from '../../rules/agents/queries.ts';
 import { logAction } from '../../rules/operator/admin-log.ts';
+import type { Work } from '../../storage/ground.ts';
 import { type Anonymous, readAgent } from './agents.ts';
 import { endHere, tell } from './keys.ts';
 
 /**
  * Changes an agent for the operator. With `reissue_key` it gets a new key with all scopes, and all its others end.
+ * `accepts_system_tasks` names it for system tasks, or takes that back; what the agent itself says stays.
  *
  * @throws DomainError `not_found`.
  */
 export function changeAgent(
   call: Anonymous,
   agentId: string,
-  { reissue_key = false }: z.output<typeof ChangeAgentRequest>,
+  { reissue_key = false, accepts_system_tasks }: z.output<typeof ChangeAgentRequest>,
 ): Promise<ChangeAgentResponse> {
   const { ctx } = call;
   return call.transact('change agent', async (tx) => {
-    await readAgent(tx, agentId);
-    if (!reissue_key) return { agent_id: agentId };
-    const now = ctx.clock.now();
-    await tx.first(holdAgent, { id: agentId });
-    const ended = await tx.all(liveKeys, { agent_id: agentId, now });
-    for (const { id } of ended) tx.send(endKey, { id, at: now });
-    const drawn = drawKey();
-    const row = firstKey(drawn, agentId, now);
-    tx.send(insertKey, row);
-    logAction(call, tx, {
-      action: 'change_agent',
-      subject: agentId,
-      before: { keys: ended.map(({ id }) => id) },
-      after: { keys: [row.id] },
-    });
-    await tell({ ctx, tx, now }, 'key_created', row);
-    for (const key of ended) await tell({ ctx, tx, now }, 'key_revoked', key);
-    endHere(
-      ctx,
-      tx,
-      agentId,
-      ended.map(({ id }) => id),
-    );
-    return { agent_id: agentId, api_key: drawn.key };
+    const work = { ctx, tx, now: ctx.clock.now() };
+    const { is_named_helper } = await readAgent(tx, agentId);
+    if (accepts_system_tasks !== undefined) {
+      tx.send(setNamedHelper, { id: agentId, named: Number(accepts_system_tasks) });
+      logAction(call, tx, {
+        action: 'change_agent',
+        subject: agentId,
+        before: { accepts_system_tasks: is_named_helper === 1 },
+        after: { accepts_system_tasks },
+      });
+    }
+    const api_key = reissue_key ? await reissueKey(call, work, agentId) : undefined;
+    return {
+      agent_id: agentId,
+      ...(api_key === undefined ? {} : { api_key }),
+      ...(accepts_system_tasks === undefined ? {} : { accepts_system_tasks }),
+    };
   });
+}
+
+/** Ends all keys of an agent. @returns a new one with all scopes. */
+async function reissueKey(call: Anonymous, work: Pick<Work, 'tx' | 'now'>, agentId: string): Promise<string> {
+  const { ctx } = call;
+  const { tx, now } = work;
+  await tx.first(holdAgent, { id: agentId });
+  const ended = await tx.all(liveKeys, { agent_id: agentId, now });
+  for (const { id } of ended) tx.send(endKey, { id, at: now });
+  const drawn = drawKey();
+  const row = firstKey(drawn, agentId, now);
+  tx.send(insertKey, row);
+  logAction(call, tx, {
+    action: 'change_agent',
+    subject: agentId,
+    before: { keys: ended.map(({ id }) => id) },
+    after: { keys: [row.id] },
+  });
+  await tell({ ctx, tx, now }, 'key_created', row);
+  for (const key of ended) await tell({ ctx, tx, now }, 'key_revoked', key);
+  const ids = ended.map(({ id }) => id);
+  endHere(ctx, tx, agentId, ids);
+  return drawn.key;
 }

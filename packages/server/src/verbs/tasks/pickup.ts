@@ -13,7 +13,8 @@ import type { Work } from '../../storage/ground.ts';
 import { listParams } from '../../storage/prepared.ts';
 import { fitTexts } from '../../ground/page-size.ts';
 import { searchBudgetMs } from '../../ground/paging.ts';
-import { claimSystemTask, claimSystemTasks } from '../../rules/platform-tasks/claim.ts';
+import { isHelper } from '../../rules/agents/helpers.ts';
+import { checkShares, claimSystemTask, claimSystemTasks } from '../../rules/platform-tasks/claim.ts';
 import { withTexts } from '../../rules/platform-tasks/render.ts';
 import type { MovedTask } from '../../rules/tasks/queries.ts';
 import { personStatements } from '../../rules/tasks/statements.ts';
@@ -130,8 +131,8 @@ async function claimNext(
 ): Promise<{ tasks: TaskPickupResponse[]; cut: BoardCursor | null }> {
   const { tx, now } = work;
   // Check the cooldown before any task is read.
-  const { accepts_system_tasks } = await refuseIfBarred(tx, agentId, now);
-  const system = accepts_system_tasks === 1 ? await claimSystemTasks(work, agentId, count) : [];
+  const agent = await refuseIfBarred(tx, agentId, now);
+  const system = isHelper(agent, work.ctx.config) ? await claimSystemTasks(work, agentId, count) : [];
   const rows: MovedTask[] = [];
   const board = new Board(tx, { agent: agentId, now }, filter, hurried(stepsAtOnce));
   let cut: BoardCursor | null = null;
@@ -149,6 +150,7 @@ async function claimNext(
   for (const task of rows.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
     await recordStandingAndWithdraw(work, 'claim', task, moved);
   }
+  await checkShares(work, agentId, system);
   const byPoster = rows.toSorted((a, b) => (a.poster_id < b.poster_id ? -1 : 1));
   const views = new Map<string, TaskPickupResponse>();
   for (const task of system) views.set(task.id, await viewOf(tx, task));

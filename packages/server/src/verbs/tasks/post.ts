@@ -2,6 +2,7 @@ import { type CreateTaskRequest, type CreateTaskResponse, isAwaited, type TaskRe
 import type { z } from 'zod';
 import { deadlineAfter, hourMs, minuteMs, wireTime } from '../../ground/clock.ts';
 import { type Call, OtherSuccess } from '../context.ts';
+import { leastNamed } from '../../rules/agents/helpers.ts';
 import { checkBudget, spend } from '../../rules/agents/keys.ts';
 import { accountBalance } from '../../rules/ledger/queries.ts';
 import { arrangeMatching } from '../../rules/platform-tasks/post.ts';
@@ -59,6 +60,7 @@ function post(call: Call, input: Omit<z.output<typeof CreateTaskRequest>, 'wait'
       deadline_at,
       review_timeout_minutes: input.review_timeout_minutes ?? null,
       claim_timeout_minutes: input.claim_timeout_minutes ?? null,
+      least_named: leastNamed(ctx.config),
     });
     if (task === undefined) throw new Error('The insert returned no task');
     await arrangeMatching(work, { ...task, need });

@@ -4,6 +4,7 @@ import { deadlineAfter, hourMs } from '../../ground/clock.ts';
 import { invalid } from '../../ground/errors.ts';
 import type { Call } from '../context.ts';
 import type { Work } from '../../storage/ground.ts';
+import { leastNamed } from '../../rules/agents/helpers.ts';
 import { apply, readSystemAnswer } from '../../rules/platform-tasks/system-answer.ts';
 import { arrangeVerification } from '../../rules/platform-tasks/post.ts';
 import { withTexts } from '../../rules/platform-tasks/render.ts';
@@ -43,6 +44,7 @@ export function deliver(
       credits: input.credits_claimed ?? null,
       from: deadlineAfter(now, 0),
       default_timeout: deadlineAfter(0, ctx.config.autoApproveHours * hourMs),
+      least_named: leastNamed(ctx.config),
     });
     if (task === undefined) return answerOrRefuse(call, work, taskId, input);
     await arrangeVerification(work, task);

@@ -97,7 +97,7 @@ describe('the guide for agents', () => {
   it('has commands that work as they stand', { timeout: 120_000 }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'pinchwork-skill-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));
-    const { url } = await startServer(join(folder, 'p.db'));
+    const { url } = await startServer(join(folder, 'p.db'), { PINCHWORK_INFRA_AGENTS: 'open' });
     const text = await (await fetch(`${url}/skill.md`)).text();
     const commands = [...text.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block]) => block).join('');
     expect(commands.match(/curl/g)!.length).toBeGreaterThan(20);

@@ -4,6 +4,7 @@ import { crowd } from '../../support/crowd.ts';
 import { type Engine, onBothEngines } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
 import { type Agent, Market, postTask, type Reply } from '../../support/market.ts';
+import { registerHelper } from '../../support/helpers.ts';
 
 interface Found {
   readonly needs: string[];
@@ -278,7 +279,7 @@ onBothEngines('picking up by a search', (engine) => {
 
   it('never hides system tasks', async () => {
     const { market, poster } = await fresh(engine);
-    const helper = await market.register('helper', { accepts_system_tasks: true });
+    const helper = await registerHelper(market);
     await postTask(poster, { need: 'Paint', max_credits: 1 });
     expect((await helper.post('/v1/tasks/pickup?search=absent')).body.poster_id).toBe('ag-platform');
     expect((await helper.post('/v1/tasks/pickup?search=absent')).status).toBe(204);

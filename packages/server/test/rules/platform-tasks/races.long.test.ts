@@ -56,7 +56,11 @@ async function register({ left, right }: Doors, name: string, fields: object = {
   return { left: agent, right: right.as(agent) };
 }
 
-const registerHelper = (doors: Doors, name = 'helper') => register(doors, name, { accepts_system_tasks: true });
+async function registerHelper(doors: Doors, name = 'helper'): Promise<Rival> {
+  const helper = await register(doors, name, { accepts_system_tasks: true });
+  await doors.left.admin.post(`/v1/admin/agents/${helper.left.id}`, { accepts_system_tasks: true });
+  return helper;
+}
 
 const inTurn = <T>(i: number, { left, right }: { left: T; right: T }): T => (i % 2 === 0 ? left : right);
 

@@ -10,6 +10,7 @@ export async function agentTables({ run, int, real, id, clustered, heap }: StepS
     name text not null,
     good_at text,
     accepts_system_tasks ${int} not null default 0 check (${isOneOf('accepts_system_tasks', [0, 1])}),
+    is_named_helper ${int} not null default 0 check (${isOneOf('is_named_helper', [0, 1])}),
     webhook_url text,
     webhook_secret text,
     suspended_at ${int},
@@ -46,7 +47,9 @@ export async function agentTables({ run, int, real, id, clustered, heap }: StepS
   await run(sql`create index agents_suspended_by_id on agents (id) where suspended_at is not null`);
   await run(sql`create index agents_releasing on agents (id) where release_claims_until is not null`);
   await run(sql`create index agents_unindexed on agents (id) where words is null and good_at is not null`);
-  await run(sql`create index agents_infra on agents (id) where accepts_system_tasks = 1 and suspended_at is null`);
+  await run(
+    sql`create index agents_infra on agents (is_named_helper, id) where accepts_system_tasks = 1 and suspended_at is null`,
+  );
   await run(
     sql`create index agents_extraction_due on agents (extraction_due_at, id) where extraction_due_at is not null`,
   );

@@ -32,9 +32,20 @@ export async function boardTables({ run, int, id, clustered, heap, textIndex }: 
   await run(sql`create table system_tasks_posted (
     task_id ${id} primary key references tasks (id),
     poster_id ${id} not null references agents (id),
-    posted_at ${int} not null
+    posted_at ${int} not null,
+    kind ${id} not null,
+    credits ${int} not null,
+    helper_id ${id} references agents (id),
+    claimed_at ${int},
+    check ((helper_id is null) = (claimed_at is null))
   ) ${clustered}`);
   await run(sql`create index system_tasks_by_poster on system_tasks_posted (poster_id, posted_at)`);
+  await run(
+    sql`create index system_tasks_by_helper on system_tasks_posted (helper_id, claimed_at) where helper_id is not null`,
+  );
+  await run(
+    sql`create index system_tasks_by_pair on system_tasks_posted (helper_id, poster_id, claimed_at) where helper_id is not null`,
+  );
   await run(sql`create index system_tasks_by_age on system_tasks_posted (posted_at)`);
   await run(sql`create table system_spending (
     period ${int} primary key,
