@@ -57,6 +57,9 @@ export const notFound = (kind: IdKind) =>
   new DomainError('not_found', `${nouns[kind] ?? 'It is'} not found`, waysToFind[kind]);
 export const taskNotFound = () => notFound('task');
 export const agentNotFound = () => notFound('agent');
+/** The refusal of a transaction that simultaneous ones have outrun: made again, it sees what they did. */
+export class Outrun extends DomainError {}
+
 export const questionNotFound = () => notFound('question');
 export const reportNotFound = () => notFound('report');
 export const deliveryNotFound = () => notFound('delivery');

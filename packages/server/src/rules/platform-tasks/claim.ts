@@ -1,7 +1,7 @@
 import type { TaskKind } from '@pinchwork/sdk';
 import { deadlineAfter, minuteMs } from '../../ground/clock.ts';
 import type { Work } from '../../storage/ground.ts';
-import { conflict } from '../../ground/errors.ts';
+import { conflict, Outrun } from '../../ground/errors.ts';
 import { helpParams, isWithinShares, noteHelper } from '../agents/helpers.ts';
 import { holdAccount } from '../ledger/queries.ts';
 import { aboutOf, lockPostedTask, type MovedTask } from '../tasks/queries.ts';
@@ -33,7 +33,7 @@ export async function claimSystemTask(work: Work, agentId: string, taskId: strin
  * guard of each claim has checked it, but on PostgreSQL simultaneous claims do not see each other. So this waits for the
  * agent's other claims, by a lock on its account. Call it after all locks on tasks and before those on event cursors.
  *
- * @throws DomainError `conflict`.
+ * @throws Outrun if it has: what was read before has changed, so the transaction may be made again.
  */
 export async function checkShares(work: Work, agentId: string, claimed: readonly { id: string }[]): Promise<void> {
   const { ctx, tx, now } = work;
@@ -41,7 +41,8 @@ export async function checkShares(work: Work, agentId: string, claimed: readonly
   await tx.first(holdAccount, { id: agentId });
   for (const { id } of claimed) {
     const { within } = await tx.one(isWithinShares, { id, helper: agentId, ...helpParams(ctx.config, now) });
-    if (!within) throw conflict('Your other pickups have used up your share at the same moment', 'Try again.');
+    if (!within)
+      throw new Outrun('conflict', 'Your other pickups have used up your share at the same moment', 'Try again.');
   }
 }
 
