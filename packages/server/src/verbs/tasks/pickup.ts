@@ -3,6 +3,7 @@ import { at, present } from '../../ground/present.ts';
 import { ratingsOf } from '../../rules/agents/queries.ts';
 import { Board, justBefore } from '../../rules/board/board.ts';
 import { hurried, patient } from '../../rules/search/pace.ts';
+import { Outrun, overloaded } from '../../ground/errors.ts';
 import { type BoardCursor, start } from '../../rules/board/cursor.ts';
 import { lockFirstOf, lockShape } from '../../rules/board/queries.ts';
 import type { BoardFilter } from '../../rules/board/scan.ts';
@@ -31,6 +32,8 @@ const defaultBatch = 5;
 const spare = lockShape;
 /** Maximum steps of a scan in a transaction; enough to pass 5,000 tasks of the caller's own. */
 const stepsAtOnce = 5;
+/** How often a pickup is tried again that other pickups of the same agent have outrun. */
+const mostTries = 20;
 /** The longest search for any open task without a filter, when very many tasks are the caller's own. */
 const anyMs = 5 * secondMs;
 
@@ -107,12 +110,14 @@ async function claimThrough(
   for (;;) {
     const given: { cut: BoardCursor | null } = { cut: null };
     // Null is not a success: the idempotency key is released, and the next transaction takes it again.
-    const claimed = await call.transact('pickup next', async (tx): Promise<PickedUp | null> => {
-      const { tasks, cut } = await claimNext({ ctx, tx, now: ctx.clock.now() }, agentId, { filter, count, from });
-      given.cut = cut;
-      if (tasks.length === 0) return null;
-      return { tasks: isBatch ? fitTexts(tasks) : tasks, isPartial: tasks.length < count && cut !== null };
-    });
+    const claimed = await unlessOutrun(() =>
+      call.transact('pickup next', async (tx): Promise<PickedUp | null> => {
+        const { tasks, cut } = await claimNext({ ctx, tx, now: ctx.clock.now() }, agentId, { filter, count, from });
+        given.cut = cut;
+        if (tasks.length === 0) return null;
+        return { tasks: isBatch ? fitTexts(tasks) : tasks, isPartial: tasks.length < count && cut !== null };
+      }),
+    );
     if (claimed !== null) return claimed;
     const { cut } = given;
     if (cut === null) return { tasks: [], isPartial: false };
@@ -121,6 +126,18 @@ async function claimThrough(
     const [next] = ahead.tasks;
     if (next === undefined) return { tasks: [], isPartial: ahead.cut !== null };
     from = justBefore(next);
+  }
+}
+
+/** Repeats a transaction that simultaneous pickups of the same agent have outrun. */
+async function unlessOutrun<T>(transact: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await transact();
+    } catch (error) {
+      if (!(error instanceof Outrun)) throw error;
+      if (tries === mostTries) throw overloaded(error);
+    }
   }
 }
 
