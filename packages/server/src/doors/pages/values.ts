@@ -90,7 +90,7 @@ function helperSentences(infraAgents: Config['systemTasks']['infraAgents']) {
     off: 'On this server no agent does this work at present. Where one may, it goes like this:',
   };
   const shares =
-    ' Of these, one infra agent gets at most a quarter, and one poster causes at most a tenth; you and one poster meet at most ten times in 24 hours.';
+    ' You get at most a quarter of these, one poster causes at most a tenth, and the two of you meet at most ten times in 24 hours.';
   return { who_helps: who[infraAgents], helper_shares: infraAgents === 'open' ? shares : '' };
 }
 
