@@ -7,6 +7,7 @@ const transactions = 'storage/transactions';
 
 export const creditFaults = [
   ...faultsIn('rules/ledger/ledger.ts', ledger, [
+    ['a debit takes more than there is', 'Math.min(amount, balance)', 'amount', 'operator/cancel'],
     ['a fee is rounded up', 'return Math.floor((creditsCharged', 'return Math.ceil((creditsCharged'],
     ['a fee is rounded to the nearest', 'return Math.floor((creditsCharged', 'return Math.round((creditsCharged'],
     [

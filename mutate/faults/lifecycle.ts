@@ -4,6 +4,21 @@ const life = 'rules/lifecycle/';
 const system = 'platform-tasks/platform-tasks';
 
 export const lifecycleFaults = [
+  ...faultsIn('rules/tasks/statements.ts', 'operator/redact', [
+    ['a redacted task keeps its next result', 'result: unlessRemoved(p.result),', 'result: p.result,'],
+  ]),
+  ...faultsIn('rules/texts/remove.ts', 'operator/redact', [
+    ['a redacted task keeps its tags', "  if (by === 'operator') tx.send(emptyTags, { id });\n", ''],
+    [
+      'the webhook log keeps the texts of a redacted task',
+      '    if (delivery !== undefined) tx.send(setDeliveryData, { ...told, data: withoutTexts(delivery) });\n',
+      '',
+    ],
+  ]),
+  ...faultsIn('verbs/operator/tasks.ts', 'operator/redact', [
+    ['stored answers keep the texts of a redacted task', '  await forgetReplies(ctx, taskId);\n', ''],
+    ['a redacted task returns to the board', '    tx.send(expireOnReturn, { id: taskId, now: work.now });\n', ''],
+  ]),
   ...faultsIn('ground/machine.ts', life, [
     [
       'a claim leaves the matching task on the board',
@@ -59,7 +74,18 @@ export const lifecycleFaults = [
       "done: 'abandoned', asksFirst: 'state' }",
       'verbs/tasks/cooldown',
     ],
-    ['the matched are not told of a cancellation', "    tellsMatched: 'task_cancelled',\n", '', 'events/outbox'],
+    [
+      'the matched are not told of a cancellation',
+      "    drops: 'matching',\n    tellsMatched: 'task_cancelled',\n",
+      "    drops: 'matching',\n",
+      'events/outbox',
+    ],
+    [
+      "the operator's cancel of a claimed task keeps the escrow",
+      "from: 'claimed',\n    to: 'cancelled',\n    by: 'admin',\n    credits: 'void',",
+      "from: 'claimed',\n    to: 'cancelled',\n    by: 'admin',",
+      'operator/cancel',
+    ],
     [
       'a posted task takes no questions',
       "talk: 'questions',\n    timeIsUp",

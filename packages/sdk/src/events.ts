@@ -16,6 +16,8 @@ export interface TransitionEvents {
   deadline_expired: NoData;
   rejection_grace_expired: NoData;
   claim_timeout_expired: NoData;
+  /** `reason` is the operator's; null where the poster cancelled. */
+  task_cancelled: { reason: string | null };
 }
 
 /** Events of questions and messages. */
@@ -28,7 +30,7 @@ export interface TalkEvents {
 /** Events that are fanned out to matched agents after the commit. */
 export interface FannedEvents {
   task_matched: { rank: number };
-  task_cancelled: NoData;
+  task_cancelled: { reason: string | null };
   task_expired: { worker_id: null };
 }
 export type FannedEventType = keyof FannedEvents;
@@ -54,7 +56,12 @@ export interface AccountEvents extends KeyEvents, WebhookEvents {}
 
 /** All events. */
 export interface EventData
-  extends TransitionEvents, TalkEvents, VerificationEvents, AccountEvents, Omit<FannedEvents, 'task_expired'> {}
+  extends
+    TransitionEvents,
+    TalkEvents,
+    VerificationEvents,
+    AccountEvents,
+    Omit<FannedEvents, 'task_expired' | 'task_cancelled'> {}
 
 export type EventType = keyof EventData;
 
@@ -62,6 +69,8 @@ export type EventType = keyof EventData;
 export interface EventRule<Field extends string = string> {
   readonly to: string;
   readonly data: Readonly<Record<Field, true>>;
+  /** The fields with texts that an agent wrote about the task. They are emptied when the task's texts are removed. */
+  readonly texts?: readonly Field[];
 }
 
 /** Every type of event (contract section 8). A type or a field that is missing, or that does not exist, does not compile. */
@@ -73,6 +82,7 @@ export const events: { readonly [T in EventType]: EventRule<keyof EventData[T] &
   task_rejected: {
     to: 'worker',
     data: { reason: true, feedback: true, grace_deadline: true, rejection_count: true },
+    texts: ['reason', 'feedback'],
   },
   deadline_expired: { to: 'the worker who lost it', data: {} },
   rejection_grace_expired: { to: 'the worker who lost it', data: {} },
@@ -81,8 +91,15 @@ export const events: { readonly [T in EventType]: EventRule<keyof EventData[T] &
   question_answered: { to: 'asker', data: { question_id: true } },
   task_message: { to: 'the other party', data: { message_id: true } },
   task_matched: { to: 'matched agents', data: { rank: true } },
-  task_cancelled: { to: 'matched agents', data: {} },
-  task_verified: { to: 'poster, worker', data: { meets_requirements: true, explanation: true } },
+  task_cancelled: {
+    to: 'matched agents; poster, worker (operator’s cancel)',
+    data: { reason: true },
+  },
+  task_verified: {
+    to: 'poster, worker',
+    data: { meets_requirements: true, explanation: true },
+    texts: ['explanation'],
+  },
   key_created: { to: 'the agent', data: { key_id: true, name: true } },
   key_revoked: { to: 'the agent', data: { key_id: true, name: true } },
   webhook_paused: { to: 'the agent', data: { reason: true } },

@@ -161,6 +161,15 @@ export const GrantRequest = z.object({
   reason: optional(text(limits.reasonLength)),
 });
 
+/** A reason that the task's parties are told (cancel) or that the admin log keeps (redact). */
+export const OperatorReasonRequest = z.object({ reason: text(limits.reasonLength) });
+
+export const DebitRequest = z.object({
+  agent_id: text(limits.nameLength),
+  amount: integer(1, limits.grantCredits),
+  reason: optional(text(limits.reasonLength)),
+});
+
 export const SuspendRequest = z.object({
   agent_id: text(limits.nameLength),
   suspended: flag(),

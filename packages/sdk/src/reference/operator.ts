@@ -30,6 +30,30 @@ export const operatorReference = {
     body: { agent_id: ids.worker, amount: 50, reason: 'a prize' },
     reply: { granted: 50, agent_id: ids.worker, reason: 'a prize' },
   },
+  debitCredits: {
+    tag: 'Operator',
+    summary: 'Take credits from an agent',
+    description:
+      'Takes what is there, at most `amount`: the balance never goes below zero, and credits in escrow stay there. They go to the platform’s fees; the agent’s ledger shows `admin_debit`. The reason is in the admin log.',
+    body: { agent_id: ids.worker, amount: 30, reason: 'earned by a fraud' },
+    reply: { debited: 30, agent_id: ids.worker, balance: 88, reason: 'earned by a fraud' },
+  },
+  cancelTaskAsAdmin: {
+    tag: 'Operator',
+    summary: 'Cancel any open task',
+    description:
+      'Ends a posted, claimed or delivered task: its credits go back to its poster. The poster and the worker get the event `task_cancelled` with your reason.',
+    body: { reason: 'Asks for stolen data' },
+    reply: { task_id: ids.task, status: 'cancelled', reason: 'Asks for stolen data', refunded: 20 },
+  },
+  redactTask: {
+    tag: 'Operator',
+    summary: 'Remove the texts of a task',
+    description:
+      'Takes every text and tag of the task out of every answer and page, for good: also out of events, the webhook log, stored answers and the search. Backups keep them. A posted task is cancelled. A claimed or delivered one goes on, and what is written about it later is not kept; it never returns to the board. Reports keep what their authors wrote.',
+    body: { reason: 'Contains a private address' },
+    reply: { task_id: ids.task, status: 'cancelled', reason: 'Contains a private address', texts_removed: 'operator' },
+  },
   suspendAgent: {
     tag: 'Operator',
     summary: 'Suspend an agent, or end a suspension',

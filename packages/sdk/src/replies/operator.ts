@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { pageFields } from '../fields.ts';
+import { taskStatuses, textsRemoved } from './tasks.ts';
 import { count, credits, time } from './values.ts';
 
 /** The states of a report (contract section 2). */
@@ -33,6 +34,9 @@ export const AdminAction = z.object({
     'create_invite',
     'revoke_invite',
     'change_agent',
+    'cancel_task',
+    'redact_task',
+    'debit_credits',
   ]),
   /** The id of the agent or report that was changed. */
   subject: z.string(),
@@ -66,6 +70,13 @@ export const ChangeAgentResponse = z.object({
   accepts_system_tasks: z.boolean().optional(),
 });
 
+/** Credits taken: what was there, at most `amount`. */
+export const DebitResponse = z.object({ debited: credits, agent_id: z.string(), balance: credits, reason: z.string() });
+
+const changedTask = { task_id: z.string(), status: z.enum(taskStatuses), reason: z.string() };
+export const AdminCancelResponse = z.object({ ...changedTask, refunded: credits });
+export const RedactResponse = z.object({ ...changedTask, texts_removed: z.enum(textsRemoved) });
+
 export const SuspendResponse = z.object({ agent_id: z.string(), suspended: z.boolean(), message: z.string() });
 
 /** The findings of `GET /v1/admin/audit`. `ok` is true when no invariant is violated and nothing is overdue. */
@@ -82,6 +93,9 @@ export type InvitesResponse = z.infer<typeof InvitesResponse>;
 export type RevokeInviteResponse = z.infer<typeof RevokeInviteResponse>;
 export type ChangeAgentResponse = z.infer<typeof ChangeAgentResponse>;
 export type GrantResponse = z.infer<typeof GrantResponse>;
+export type DebitResponse = z.infer<typeof DebitResponse>;
+export type AdminCancelResponse = z.infer<typeof AdminCancelResponse>;
+export type RedactResponse = z.infer<typeof RedactResponse>;
 export type SuspendResponse = z.infer<typeof SuspendResponse>;
 export type AuditResponse = z.infer<typeof AuditResponse>;
 export type ReportResponse = z.infer<typeof ReportResponse>;

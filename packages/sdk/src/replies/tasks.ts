@@ -26,6 +26,10 @@ export const taskKinds = ['work', 'match', 'verify', 'extract'] as const;
 export type TaskKind = (typeof taskKinds)[number];
 export type SystemTaskKind = Exclude<TaskKind, 'work'>;
 
+/** Why a task's texts are gone: its time was over, or the operator or their author removed them (contract section 2). */
+export const textsRemoved = ['retention', 'operator', 'owner'] as const;
+export type TextsRemoved = (typeof textsRemoved)[number];
+
 export const CreateTaskResponse = z.object({
   task_id: z.string(),
   status: z.enum(taskStatuses),
@@ -66,6 +70,8 @@ export const TaskResponse = z.object({
   rejection_count: count.optional(),
   rejection_grace_deadline: time.nullable().optional(),
   verification: Verification.optional(),
+  /** Only where texts of the task were removed: each is null where the field may be null, else "". */
+  texts_removed: z.enum(textsRemoved).optional(),
   /** The poster's feedback on the work; in the reply to an approval. */
   rating: z.number().int().nullable().optional(),
   feedback: z.string().nullable().optional(),

@@ -3,20 +3,26 @@ import { sql } from 'kysely';
 import { boardStates, paidStates } from '../ground/states.ts';
 import { transition, transitionNames } from '../ground/transitions.ts';
 import { statusIn } from '../storage/status.ts';
-import { type Check, check, isUntold, within } from './check.ts';
+import { type Check, check, isUntold, list, within } from './check.ts';
 
 /** The invariants of system tasks and of matches. */
 
 const type = (name: EventType) => sql.lit(name);
 const taskId = sql.ref('t.id');
 
+/** The transitions that end a task without a claim, so that matched agents are told. */
+const endings = transitionNames.filter((name) => transition(name).tellsMatched !== undefined);
+
 /** The event that tells matched agents that their task has reached an end state. */
 const endEvents = new Map<TaskStatus, EventType>(
-  transitionNames.flatMap((name) => {
+  endings.flatMap((name) => {
     const { to, tellsMatched } = transition(name);
     return tellsMatched === undefined ? [] : [[to, tellsMatched]];
   }),
 );
+/** Whether such a transition ended the task `t`. */
+const endedUnclaimed = sql`exists (select 1 from task_transitions h where h.task_id = t.id and h.version = t.version
+  and h.transition in (${list(endings)}))`;
 const endType = sql`case t.status ${sql.join(
   [...endEvents].map(([status, event]) => sql`when ${sql.lit(status)} then ${type(event)}`),
   sql` `,
@@ -73,7 +79,7 @@ export const systemChecks: readonly Check[] = [
     (range) => sql`
       select t.id as subject, m.agent_id || ' was not told that it is ' || t.status as detail
       from tasks t join matches m on m.task_id = t.id
-      where ${within(taskId, range)} and ${isTold} and ${statusIn('t.status', [...endEvents.keys()])}
+      where ${within(taskId, range)} and ${isTold} and ${statusIn('t.status', [...endEvents.keys()])} and ${endedUnclaimed}
         and ${isUntold(sql`m.agent_id`, sql`m.ended_event`, endType)}`,
   ),
 ];

@@ -1,9 +1,11 @@
 import type { BodyOf, Endpoint, EndpointName, Endpoints, ParamsOf, QueryOf, ReplyOf } from '@pinchwork/sdk';
-import { grantCredits, register, showCredits, showMe, updateMe } from '../verbs/agents/agents.ts';
+import { register, showCredits, showMe, updateMe } from '../verbs/agents/agents.ts';
+import { debitCredits, grantCredits } from '../verbs/operator/credits.ts';
 import { changeAgent } from '../verbs/agents/reissue.ts';
 import { createKey, listKeys, revokeKey, rotateKey } from '../verbs/agents/keys.ts';
 import { createInvite, listInvites, revokeInvite } from '../verbs/operator/invites.ts';
 import { listAgents, showAgent } from '../verbs/agents/directory.ts';
+import { cancelAsAdmin, redactTask } from '../verbs/operator/tasks.ts';
 import { suspendAgent } from '../verbs/operator/suspension.ts';
 import { listBoard, showBoardTask } from '../verbs/tasks/browse.ts';
 import { boardFilter } from '../rules/board/filter.ts';
@@ -89,6 +91,9 @@ export const handlers: { readonly [Name in EndpointName]: Handler<Endpoints[Name
   showAgent: (call, { params }) => showAgent(call, params.id),
 
   grantCredits: (call, { body }) => grantCredits(call, body),
+  debitCredits: (call, { body }) => debitCredits(call, body),
+  cancelTaskAsAdmin: (call, { params, body }) => cancelAsAdmin(call, params.id, body.reason),
+  redactTask: (call, { params, body }) => redactTask(call, params.id, body.reason),
   suspendAgent: (call, { body }) => suspendAgent(call, body),
   changeAgent: (call, { params, body }) => changeAgent(call, params.id, body),
   listInvites: (call, { query }) => listInvites(call, query),

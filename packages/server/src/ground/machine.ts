@@ -94,7 +94,7 @@ export const states = {
     },
   },
   cancelled: {
-    means: 'Over: its poster took it back.',
+    means: 'Over: its poster took it back, or the operator ended it.',
     credits: 'returned',
     isOnBoard: false,
     hasWorker: false,
@@ -176,6 +176,31 @@ export const transitions = {
     credits: 'void',
     drops: 'matching',
     tellsMatched: 'task_cancelled',
+  },
+  /** The operator ends a task, whoever has it (contract section 2, admin cancel). */
+  cancelPosted: {
+    from: 'posted',
+    to: 'cancelled',
+    by: 'admin',
+    credits: 'void',
+    drops: 'matching',
+    tells: { poster: 'task_cancelled' },
+    tellsMatched: 'task_cancelled',
+  },
+  cancelClaimed: {
+    from: 'claimed',
+    to: 'cancelled',
+    by: 'admin',
+    credits: 'void',
+    tells: { poster: 'task_cancelled', worker: 'task_cancelled' },
+  },
+  cancelDelivered: {
+    from: 'delivered',
+    to: 'cancelled',
+    by: 'admin',
+    credits: 'void',
+    drops: 'verification',
+    tells: { poster: 'task_cancelled', worker: 'task_cancelled' },
   },
 
   /** The task's own deadline passes while nobody works on it. */

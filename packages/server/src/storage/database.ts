@@ -127,6 +127,12 @@ export interface Database extends Reader {
    */
   runApart<Input, Output>(job: URL, input: Input, length: JobLength): Promise<Output>;
 
+  /**
+   * Overwrites the older copies of what committed transactions have removed, as far as the engine can. On SQLite it
+   * empties the write-ahead log. On PostgreSQL it does nothing: there the vacuum does it, later.
+   */
+  scrub(): Promise<void>;
+
   readonly signals: Signals;
 
   /** The number of transactions that wait for their turn. */

@@ -66,11 +66,15 @@ const owned: readonly string[] = [
   'earnings',
   'events',
   'key_spending',
+  'messages',
   'questions',
+  'rejected_deliveries',
+  'reviews',
   'search_texts',
   'search_trigrams',
   'stuck_timers',
   'system_tasks_posted',
+  'told_texts',
   'webhook_deliveries',
 ];
 

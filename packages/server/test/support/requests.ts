@@ -192,6 +192,20 @@ export const examples = {
     aim: async ({ market }) => target(endpoints.suspendAgent, market.admin),
     body: ({ bystander }) => ({ agent_id: bystander.id, suspended: false, reason: 'a slip' }),
   },
+  debitCredits: {
+    aim: async ({ market }) => target(endpoints.debitCredits, market.admin),
+    body: ({ bystander }) => ({ agent_id: bystander.id, amount: 1, reason: 'a fraud' }),
+  },
+  cancelTaskAsAdmin: {
+    aim: async ({ market, poster, worker }) =>
+      target(endpoints.cancelTaskAsAdmin, market.admin, await claimTask(poster, worker)),
+    body: () => ({ reason: 'Stolen data' }),
+  },
+  redactTask: {
+    aim: async ({ market, poster, worker }) =>
+      target(endpoints.redactTask, market.admin, await claimTask(poster, worker)),
+    body: () => ({ reason: 'Private data' }),
+  },
   decideReport: {
     aim: async ({ market, poster, worker }) => {
       const { body } = await worker.post(`/v1/tasks/${await postTask(poster)}/report`, { reason: 'Spam' });

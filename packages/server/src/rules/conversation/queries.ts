@@ -126,7 +126,7 @@ export const holdTask = prepared('holdTask', (db, p: { id: string }, engine) =>
   engine.hold(
     db
       .selectFrom('tasks')
-      .select(['id', 'kind', 'status', 'due_at', 'poster_id', 'worker_id', 'claim_number'])
+      .select(['id', 'kind', 'status', 'due_at', 'poster_id', 'worker_id', 'claim_number', 'texts_removed'])
       .where('id', '=', p.id),
   ),
 );

@@ -1,4 +1,4 @@
-import type { AccountEvents, EventData, EventType } from '@pinchwork/sdk';
+import { type AccountEvents, type EventData, type EventRule, events, type EventType, eventTypes } from '@pinchwork/sdk';
 import type { Work } from '../../storage/ground.ts';
 import { insertion, prepared } from '../../storage/prepared.ts';
 import { enqueueDelivery } from '../webhooks/enqueue.ts';
@@ -31,6 +31,12 @@ const drawNumber = prepared('drawNumber', (db, p: { agent_id: string }) =>
 
 const insertEvent = insertion('events', 'agent_id', 'number', 'type', 'task_id', 'data', 'created_at');
 
+const insertToldText = insertion('told_texts', 'task_id', 'agent_id', 'number');
+
+const withTexts: ReadonlySet<EventType> = new Set(
+  eventTypes.filter((type) => (events[type] as EventRule).texts !== undefined),
+);
+
 /**
  * Appends an event to its agent's stream (contract section 8) and, if the agent has a webhook for such events, adds a
  * webhook delivery. Call it after all other updates of the transaction, and for several agents in the order of their ids,
@@ -52,6 +58,9 @@ export async function appendEvent(work: Work, event: NewEvent): Promise<number> 
     data,
     created_at: now,
   });
+  if (event.taskId !== null && withTexts.has(event.type)) {
+    tx.send(insertToldText, { task_id: event.taskId, agent_id: event.agentId, number });
+  }
   if (from !== null && (filter === null || eventsIn(filter).includes(event.type))) {
     enqueueDelivery(work, { agentId: event.agentId, number, event: event.type, taskId: event.taskId, data });
   }

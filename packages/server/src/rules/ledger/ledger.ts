@@ -62,6 +62,28 @@ export async function grant(
   writeEntries(tx, transfer, null, mintLegs(agentId, amount, reason));
 }
 
+/**
+ * Takes credits from an agent's account, at most what is there, for the platform's fees.
+ *
+ * @returns what was taken, and the balance that is left.
+ */
+export async function debit(
+  tx: Tx,
+  transfer: Transfer,
+  { agentId, amount }: { agentId: string; amount: number },
+): Promise<{ debited: number; balance: number }> {
+  const { balance } = await tx.one(queries.holdAccount, { id: agentId });
+  const debited = Math.min(amount, balance);
+  if (debited > 0) {
+    await tx.run(queries.withdrawIfCovered, { id: agentId, amount: debited });
+    writeEntries(tx, transfer, null, [
+      { account: agentId, amount: -debited, reason: 'admin_debit' },
+      { account: feesAccount, amount: debited, reason: 'admin_debit' },
+    ]);
+  }
+  return { debited, balance: balance - debited };
+}
+
 const mintLegs = (agentId: string, amount: number, reason: string): Leg[] => [
   { account: mintAccount, amount: -amount, reason },
   { account: agentId, amount, reason },

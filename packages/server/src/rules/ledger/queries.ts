@@ -49,7 +49,7 @@ export const accountBalance = prepared('accountBalance', (db, p: { id: string })
 
 /** Locks an account without changing it. */
 export const holdAccount = prepared('holdAccount', (db, p: { id: string }, engine) =>
-  engine.hold(db.selectFrom('accounts').select('id').where('id', '=', p.id)),
+  engine.hold(db.selectFrom('accounts').select(['id', 'balance']).where('id', '=', p.id)),
 );
 
 /** An agent's balance and the escrow of its open tasks, in one statement so that both are of the same moment. */

@@ -25,6 +25,8 @@ interface Moved {
   readonly workerId: string | null;
   /** The poster's rating of the worker, with an approval. */
   readonly rating?: number | null;
+  /** Why the operator cancelled the task. */
+  readonly reason?: string;
   /** Further events to append with the transition's own. */
   readonly also?: readonly NewEvent[];
 }
@@ -72,7 +74,7 @@ export async function moveCreditsAndTell(
 ): Promise<void> {
   const row = transition(name);
   if (row.tellsMatched !== undefined && task.match_count > 0) {
-    const data = row.tellsMatched === 'task_expired' ? { worker_id: null } : {};
+    const data = row.tellsMatched === 'task_expired' ? { worker_id: null } : { reason: moved.reason ?? null };
     tellMatched(work, task.id, row.tellsMatched, data);
   }
   await moveCredits(work, row, task, moved);
@@ -196,7 +198,7 @@ async function tell(
 }
 
 /** The data that an event of each type would have for this transition (contract section 8). */
-function eventData(task: RecordedTask, { workerId, rating }: Moved) {
+function eventData(task: RecordedTask, { workerId, rating, reason }: Moved) {
   const worker = { worker_id: workerId };
   return {
     task_claimed: worker,
@@ -212,5 +214,6 @@ function eventData(task: RecordedTask, { workerId, rating }: Moved) {
     deadline_expired: {},
     rejection_grace_expired: {},
     claim_timeout_expired: {},
+    task_cancelled: { reason: reason ?? null },
   };
 }

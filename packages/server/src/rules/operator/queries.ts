@@ -55,6 +55,18 @@ export const countReports = perShape((status: ReportFilter) =>
   ),
 );
 
+/** Locks a task before the operator acts on it. */
+export const holdTask = prepared('holdTaskForOperator', (db, p: { id: string }, engine) =>
+  engine.hold(
+    db.selectFrom('tasks').select(['id', 'kind', 'status', 'worker_id', 'tags', 'hints']).where('id', '=', p.id),
+  ),
+);
+
+/** Makes a task expire as soon as it would be on the board again. */
+export const expireOnReturn = prepared('expireOnReturn', (db, p: { id: string; now: number }) =>
+  db.updateTable('tasks').set({ expires_at: p.now }).where('id', '=', p.id).where('expires_at', '>', p.now),
+);
+
 export const insertAction = insertion(
   'admin_actions',
   'id',

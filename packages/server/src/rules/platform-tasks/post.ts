@@ -98,7 +98,8 @@ export async function arrangeVerification(
   work: Work,
   task: RecordedTask & { has_helper?: number | boolean },
 ): Promise<void> {
-  if (!task.has_helper) return;
+  // Nobody can check a delivery without its text.
+  if (!task.has_helper || task.texts_removed !== null) return;
   const { id, version: aboutVersion, poster_id: cause, worker_id: other } = task;
   const verifying_id = await ask(work, { kind: 'verify', aboutId: id, aboutVersion, cause, other });
   if (verifying_id !== undefined) work.tx.send(queries.noteVerifying, { id, verifying_id });

@@ -120,11 +120,14 @@ export const setVerification = prepared(
   (db, p: { id: string; version: number; verification: string }) =>
     db
       .updateTable('tasks')
-      .set({ verification: p.verification, verifying_id: null })
+      .set({
+        verification: sql<string | null>`case when texts_removed is null then ${p.verification} end`,
+        verifying_id: null,
+      })
       .where('id', '=', p.id)
       .where('version', '=', p.version)
       .where(statusIn('status', reviewStates))
-      .returning(['poster_id', 'worker_id']),
+      .returning(['poster_id', 'worker_id', 'texts_removed']),
 );
 
 /** Locks two agents' rows in the order of their ids. */

@@ -117,7 +117,7 @@ async function applyVerification(
     agentId,
     taskId: aboutOf(task),
     type: 'task_verified',
-    data: said,
+    data: about.texts_removed === null ? said : { ...said, explanation: '' },
   }));
 }
 

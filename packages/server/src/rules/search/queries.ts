@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import type { Tx } from '../../storage/database.ts';
 import { insertion, type Params, preparedSql, prepared } from '../../storage/prepared.ts';
 import { statesPastBoard } from '../../ground/transitions.ts';
 import { isNoneOf } from '../../storage/one-of.ts';
@@ -84,6 +85,11 @@ export const lockProgress = prepared('lockSearchProgress', (db, _: Params, engin
   ),
 );
 
+/** The same, but waits for another server. */
+export const holdProgress = prepared('holdSearchProgress', (db, _: Params, engine) =>
+  engine.hold(db.selectFrom('search_progress').select('id').where('id', '=', sql.lit(1))),
+);
+
 export const setReached = prepared('setSearchReached', (db, p: AgeParams) =>
   db
     .updateTable('search_progress')
@@ -123,15 +129,32 @@ export const lastDoc = prepared('lastDoc', (db, _: Params) =>
 );
 
 export const insertDoc = insertion('search_texts', 'doc', 'task_id', 'created_at', 'is_long');
-export const deleteDoc = prepared('deleteDoc', (db, p: { doc: number }) =>
+const deleteDoc = prepared('deleteDoc', (db, p: { doc: number }) =>
   db.deleteFrom('search_texts').where('doc', '=', p.doc),
 );
 export const addText = preparedSql<{ doc: number; folded: string }, unknown>('addText', (p, { textIndex }) =>
   textIndex.add(p),
 );
-export const removeText = preparedSql<{ doc: number }, unknown>('removeText', (p, { textIndex }) =>
-  textIndex.remove(p),
+const removeText = preparedSql<{ doc: number }, unknown>('removeText', (p, { textIndex }) => textIndex.remove(p));
+const docOf = prepared('docOfTask', (db, p: { id: string; created_at: number }) =>
+  db
+    .selectFrom('search_texts')
+    .select(['doc', 'is_long'])
+    .where('created_at', '=', p.created_at)
+    .where('task_id', '=', p.id),
 );
+
+/** Removes a task from the index. The transaction must hold the index (`holdProgress`). */
+export async function forgetText(tx: Tx, task: { id: string; created_at: number }): Promise<void> {
+  const doc = await tx.first(docOf, { id: task.id, created_at: task.created_at });
+  if (doc !== undefined) removeDoc(tx, doc);
+}
+
+export function removeDoc(tx: Tx, { doc, is_long }: { doc: number; is_long: number }): void {
+  tx.send(deleteDoc, { doc });
+  if (is_long === 0) tx.send(removeText, { doc });
+}
+
 export const tidyTexts = preparedSql<Params, unknown>('tidyTexts', (_, { textIndex }) => textIndex.tidy());
 
 /** The next documents after an age, each with whether its task may still be found. */

@@ -91,7 +91,7 @@ async function takeIn(tx: Tx, upto: number): Promise<boolean> {
   if (progress === undefined) return false;
   const reached = { created_at: progress.reached_created_at, id: progress.reached_id };
   const ahead = await tx.all(queries.docsBehind, { ...reached, limit: textsAtOnce });
-  for (const doc of ahead) remove(tx, doc);
+  for (const doc of ahead) queries.removeDoc(tx, doc);
   if (ahead.length > 0) return true;
   const tasks: { id: string; created_at: number; bytes: number; is_long: number }[] = [];
   let bytes = 0;
@@ -116,18 +116,13 @@ async function takeIn(tx: Tx, upto: number): Promise<boolean> {
   return true;
 }
 
-function remove(tx: Tx, { doc, is_long }: { doc: number; is_long: number }): void {
-  tx.send(queries.deleteDoc, { doc });
-  if (is_long === 0) tx.send(queries.removeText, { doc });
-}
-
 async function sweep(tx: Tx): Promise<boolean> {
   const progress = await tx.first(queries.lockProgress, {});
   if (progress === undefined) return false;
   const reached = { created_at: progress.reached_created_at, id: progress.reached_id };
   const swept = { created_at: progress.swept_created_at, id: progress.swept_id };
   const docs = await tx.all(queries.docsBehind, { ...swept, limit: sweptAtOnce });
-  for (const doc of docs) if (doc.is_live === 0) remove(tx, doc);
+  for (const doc of docs) if (doc.is_live === 0) queries.removeDoc(tx, doc);
   const last = docs.length === sweptAtOnce ? at(docs, -1) : undefined;
   const end = last === undefined ? reached : { created_at: last.created_at, id: last.task_id };
   const missing = await tx.first(queries.missingText, { ...swept, upto_created_at: end.created_at, upto_id: end.id });

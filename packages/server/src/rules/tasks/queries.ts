@@ -33,6 +33,7 @@ export const recordedColumns = [
   'rejection_reason',
   'rejection_feedback',
   'grace_deadline_at',
+  'texts_removed',
 ] as const satisfies readonly (keyof TaskRow)[];
 
 /** Also the columns that verbs and replies need. Statements return no others, because each column costs time. */

@@ -53,6 +53,10 @@ const after = (from: number, minutes: 'claim_timeout_minutes' | 'review_timeout_
 const unlessBefore = (column: 'deadline_at' | 'claim_deadline_at', graceEnd: number) =>
   sql<number | null>`case when ${sql.ref(column)} >= ${graceEnd} then ${sql.ref(column)} end`;
 
+/** A text that is stored unless the task's texts were removed: then what is written later is not kept either. */
+const unlessRemoved = (text: string | null, removed: '' | null = null) =>
+  sql<string | null>`case when texts_removed is null then ${text} else ${sql.lit(removed)} end`;
+
 const nothing = (): TaskUpdate => ({});
 
 const isMeantClaim = (eb: TaskExpressions, p: WorkerParams) =>
@@ -61,8 +65,8 @@ const isMeantClaim = (eb: TaskExpressions, p: WorkerParams) =>
 const rejection = (p: RejectParams): TaskUpdate => ({
   deadline_at: unlessBefore('deadline_at', p.grace_end),
   rejection_count: plusOne('rejection_count'),
-  rejection_reason: p.reason,
-  rejection_feedback: p.feedback,
+  rejection_reason: unlessRemoved(p.reason, ''),
+  rejection_feedback: unlessRemoved(p.feedback),
   review_deadline_at: null,
   verification: null,
   verifier_id: null,
@@ -82,7 +86,7 @@ export const personStatements = {
   deliver: byPerson<DeliverParams>(
     'deliver',
     (p) => ({
-      result: p.result,
+      result: unlessRemoved(p.result),
       credits_charged: sql<number>`case when ${p.credits} < max_credits then ${p.credits} else max_credits end`,
       delivered_at: p.now,
       review_deadline_at: after(p.from, 'review_timeout_minutes', p.default_timeout),
@@ -120,7 +124,13 @@ export const personStatements = {
   ),
   answer: byPerson<WorkerParams & { result: string }>(
     'answer',
-    (p) => ({ result: p.result, credits_charged: sql.ref<number>('max_credits'), delivered_at: p.now }),
+    (p) => ({
+      // Neither is an answer stored that is about a task whose texts were removed meanwhile.
+      result: sql<string | null>`case when texts_removed is null
+        and (select about.texts_removed from tasks as about where about.id = tasks.about_id) is null then ${p.result} end`,
+      credits_charged: sql.ref<number>('max_credits'),
+      delivered_at: p.now,
+    }),
     isMeantClaim,
   ),
   abandonSystem: byPerson<WorkerParams>('abandonSystem', nothing, isMeantClaim),
@@ -138,6 +148,14 @@ export const clockStatements = {
   expireSystem: byClock('expireSystem'),
 } satisfies Record<ClockTransition, unknown>;
 
+const byOperator = (name: AdminTransition) =>
+  transitionStatement<{ id: string; now: number }>(
+    name,
+    nothing,
+    (eb, p) => eb.and([eb('due_at', '>', p.now)]),
+    'IfOpen',
+  );
+
 /** Transitions that follow from an action of the operator, if no deadline has passed. */
 export const adminStatements = {
   dismissWorker: transitionStatement<{ id: string; now: number }>(
@@ -146,6 +164,9 @@ export const adminStatements = {
     (eb, p) => eb.and([eb('due_at', '>', p.now), isSuspended(eb, 'worker_id')]),
     'IfSuspended',
   ),
+  cancelPosted: byOperator('cancelPosted'),
+  cancelClaimed: byOperator('cancelClaimed'),
+  cancelDelivered: byOperator('cancelDelivered'),
 } satisfies Record<AdminTransition, unknown>;
 
 /** Transitions that follow from another change in the same transaction. */

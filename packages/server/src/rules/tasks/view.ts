@@ -40,6 +40,7 @@ export function taskView(task: MovedTask, readerId: string): TaskResponse {
     ...(delivered && task.verification !== null && isParty(task, readerId)
       ? { verification: JSON.parse(task.verification) as Verification }
       : {}),
+    ...(task.texts_removed === null ? {} : { texts_removed: task.texts_removed }),
   };
 }
 

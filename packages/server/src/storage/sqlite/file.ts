@@ -78,6 +78,8 @@ export function connect(path: string): Connection {
     connection.exec('begin immediate; rollback');
     connection.pragma('synchronous = FULL');
     connection.pragma('foreign_keys = ON');
+    // Overwrites what is deleted, so that removed texts are in no free page of the file.
+    connection.pragma('secure_delete = ON');
     connection.pragma('cache_size = -65536');
     // Keeps the old pages of savepoints in memory. On disk they take a sixth of the time.
     connection.pragma('temp_store = MEMORY');

@@ -80,6 +80,9 @@ export function openSqlite(options: SqliteOptions): Database {
   }
 }
 
+/** How often `scrub` tries. While another program reads the file, the log can't be emptied; a later checkpoint does it. */
+const scrubs = 5;
+
 /** Signals within one process, because an embedded database has one server. */
 class SqliteSignals implements Signals {
   readonly #listeners: SignalListener[] = [];
@@ -163,6 +166,15 @@ class SqliteDatabase implements Database {
       await work(new Kysely<Schema>({ dialect: new MigrationDialect({ database: this.#writer }) }), ddl);
     } finally {
       this.#writer.pragma('foreign_keys = ON');
+    }
+  }
+
+  async scrub(): Promise<void> {
+    for (let i = 0; i < scrubs && !this.#closed; i++) {
+      await this.#batches.settle();
+      if (this.#closed || this.#writer.inTransaction) continue;
+      const [outcome] = this.#writer.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
+      if (outcome?.busy === 0) return;
     }
   }
 

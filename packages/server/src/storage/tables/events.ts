@@ -5,6 +5,7 @@ import type { Generated, GeneratedAlways } from 'kysely';
 export interface EventTables {
   event_cursors: EventCursorsTable;
   events: EventsTable;
+  told_texts: ToldTextsTable;
   outbox: OutboxTable;
   webhook_deliveries: WebhookDeliveriesTable;
   webhook_receivers: WebhookReceiversTable;
@@ -30,6 +31,13 @@ interface EventsTable {
   task_id: string | null;
   data: string;
   created_at: number;
+}
+
+/** The events with texts in their data, by task, so that the texts can be removed (`rules/texts/`). */
+interface ToldTextsTable {
+  task_id: string;
+  agent_id: string;
+  number: number;
 }
 
 /** Events for all agents matched to a task, which are told to one agent after the other (`rules/events/outbox.ts`). */

@@ -1,4 +1,4 @@
-import type { TaskKind, TaskStatus } from '@pinchwork/sdk';
+import type { TaskKind, TaskStatus, TextsRemoved } from '@pinchwork/sdk';
 import type { Generated, GeneratedAlways } from 'kysely';
 
 /** Tasks with their history, deliveries and reviews. */
@@ -65,6 +65,8 @@ interface TasksTable {
   held_until: number | null;
   /** JSON list of folded tags that a matching agent found in the task. */
   hints: Generated<string>;
+  /** Why its texts are gone. Null: they are there. What is written about it later is not stored then. */
+  texts_removed: TextsRemoved | null;
   /** When the clock acts next. The database derives it from the status and the deadlines above. */
   due_at: GeneratedAlways<number | null>;
 }

@@ -1,8 +1,6 @@
 import type {
   AgentResponse,
   CreditBalanceResponse,
-  GrantRequest,
-  GrantResponse,
   KeyResponse,
   LedgerQuery,
   RegisterRequest,
@@ -16,7 +14,6 @@ import type { Call } from '../context.ts';
 import type { Reader } from '../../storage/database.ts';
 import type { Work } from '../../storage/ground.ts';
 import { agentNotFound } from '../../ground/errors.ts';
-import { logAction } from '../../rules/operator/admin-log.ts';
 import * as ledger from '../../rules/ledger/ledger.ts';
 import { accountBalance, balanceAndEscrow, countEntries, ledgerPage } from '../../rules/ledger/queries.ts';
 import { indexWords } from '../../rules/matching/word-index.ts';
@@ -239,23 +236,4 @@ export async function showCredits(call: Call, query: z.output<typeof LedgerQuery
     ...facts,
     ledger: rows,
   };
-}
-
-/**
- * Gives an agent credits from the mint. For the operator.
- *
- * @throws DomainError `not_found`; `invalid_request` if all grants together would be too large.
- */
-export function grantCredits(call: Anonymous, input: z.output<typeof GrantRequest>): Promise<GrantResponse> {
-  const { ctx } = call;
-  return call.transact('grant', async (tx) => {
-    const reason = input.reason ?? 'admin_grant';
-    const { id } = await readAgent(tx, input.agent_id);
-    const transfer = { transferId: ctx.newId('ledgerEntry'), at: ctx.clock.now() };
-    await ledger.grant(tx, transfer, { agentId: id, amount: input.amount, reason });
-    const { balance } = await tx.one(accountBalance, { id });
-    const before = { credits: balance - input.amount };
-    logAction(call, tx, { action: 'grant_credits', subject: id, before, after: { credits: balance, reason } });
-    return { granted: input.amount, agent_id: id, reason };
-  });
 }

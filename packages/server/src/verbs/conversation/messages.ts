@@ -52,7 +52,8 @@ export function sendMessage(
       claim_number,
       worker_id,
       sender_id: agentId,
-      message,
+      // Where the task's texts were removed, what is written later is not kept either.
+      message: task.texts_removed === null ? message : '',
       created_at: now,
     };
     const recipient = agentId === poster_id ? worker_id : poster_id;

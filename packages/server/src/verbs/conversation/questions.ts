@@ -13,6 +13,7 @@ import type { Tx } from '../../storage/database.ts';
 import { conflict, DomainError, forbidden, questionNotFound, taskNotFound } from '../../ground/errors.ts';
 import { appendEvent } from '../../rules/events/append.ts';
 import { readPage } from '../../ground/paging.ts';
+import { keptText } from '../../rules/texts/kept.ts';
 import { taskById } from '../../rules/tasks/queries.ts';
 import { isHidden } from '../../rules/tasks/refusal.ts';
 import * as queries from '../../rules/conversation/queries.ts';
@@ -118,7 +119,8 @@ export function answerQuestion(
       if ((await tx.first(taskById, { id: taskId })) === undefined) throw taskNotFound();
       throw forbidden("Only the task's poster can do that", 'Use the key of the agent who posted the task.');
     }
-    const row = await tx.first(queries.answerIfUnanswered, { id: questionId, task_id: taskId, answer, at: now });
+    const kept = (await keptText(tx, taskId, answer)) ?? '';
+    const row = await tx.first(queries.answerIfUnanswered, { id: questionId, task_id: taskId, answer: kept, at: now });
     if (row === undefined) {
       const isThere = await tx.first(queries.questionOfTask, { id: questionId, task_id: taskId });
       if (isThere === undefined) throw questionNotFound();

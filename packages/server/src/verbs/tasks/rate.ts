@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { Call } from '../context.ts';
 import { prepared } from '../../storage/prepared.ts';
 import { conflict, forbidden, taskNotFound } from '../../ground/errors.ts';
+import { keptText } from '../../rules/texts/kept.ts';
 import { taskById } from '../../rules/tasks/queries.ts';
 import { tagsOf } from '../../rules/tasks/view.ts';
 import { recordWorkersRating } from '../../rules/reputation/standing.ts';
@@ -41,7 +42,7 @@ export function rate(call: Call, taskId: string, input: z.output<typeof RateRequ
   const { ctx, agentId } = call;
   return call.transact('rate', async (tx) => {
     const now = ctx.clock.now();
-    // A paid task never changes again, so it need not be locked.
+    // A paid task never changes its state again, so it need not be locked.
     const task = await tx.first(taskById, { id: taskId });
     if (task === undefined) throw taskNotFound();
     if (!paidStates.includes(task.status)) {
@@ -56,7 +57,7 @@ export function rate(call: Call, taskId: string, input: z.output<typeof RateRequ
       reviewer_id: agentId,
       reviewed_id: task.poster_id,
       rating: input.rating,
-      feedback: input.feedback ?? null,
+      feedback: await keptText(tx, taskId, input.feedback),
       created_at: now,
     };
     if ((await tx.run(reviewOnce, review)) === 0)

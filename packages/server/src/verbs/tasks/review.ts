@@ -25,7 +25,7 @@ export function approve(call: Call, taskId: string, input: z.output<typeof Appro
     const task = await tx.first(personStatements.approve, { id: taskId, now, actor: agentId });
     if (task === undefined) throw await refusal(work, 'approve', { taskId, actorId: agentId });
     const rating = input.rating ?? null;
-    const feedback = input.feedback ?? null;
+    const feedback = task.texts_removed === null ? (input.feedback ?? null) : null;
     if (rating !== null || feedback !== null) {
       tx.send(reviewOnce, {
         task_id: taskId,
@@ -88,7 +88,8 @@ async function formerWorker(tx: Tx, task: MovedTask): Promise<string> {
 }
 
 function keepAsEvidence(tx: Tx, task: MovedTask, workerId: string, now: number): void {
-  const { result, credits_charged, delivered_at, rejection_reason } = task;
+  const { credits_charged, delivered_at, rejection_reason } = task;
+  const result = task.result ?? (task.texts_removed === null ? null : '');
   if (result === null || credits_charged === null || delivered_at === null || rejection_reason === null) {
     throw new Error(`${task.id} has no delivery to keep`);
   }

@@ -17,6 +17,7 @@ import type { z } from 'zod';
 import { statusOf } from '../../../src/doors/http/errors.ts';
 import { undocumented } from '../../support/documented.ts';
 import { sqlite } from '../../support/engines.ts';
+import { registerHelper } from '../../support/helpers.ts';
 import { type Agent, claimTask, deliverTask, adminKey, Market, postTask, type Reply } from '../../support/market.ts';
 import { assemble, type Cast, type ExampleName, exampleNames, examples, sendJson } from '../../support/requests.ts';
 import { exchange, parseReplies } from '../../support/sockets.ts';
@@ -268,6 +269,17 @@ const own: Readonly<Record<string, () => Promise<Reply>>> = {
   'testWebhook conflict': () => stranger.post('/v1/me/webhook/test'),
   'showAgent not_found': notFound('showAgent'),
   'grantCredits not_found': notFound('grantCredits', { agent_id: unknownAgent, amount: 1 }),
+  'debitCredits not_found': notFound('debitCredits', { agent_id: unknownAgent, amount: 1 }),
+  'cancelTaskAsAdmin not_found': notFound('cancelTaskAsAdmin', { reason: 'Spam' }),
+  'cancelTaskAsAdmin conflict': async () =>
+    market.admin.post(`/v1/admin/tasks/${await approved()}/cancel`, { reason: 'Spam' }),
+  'redactTask not_found': notFound('redactTask', { reason: 'Spam' }),
+  'redactTask conflict': async () => {
+    const helper = await registerHelper(market);
+    await posted();
+    const { body } = await helper.post('/v1/tasks/pickup');
+    return market.admin.post(`/v1/admin/tasks/${body.task_id}/redact`, { reason: 'Spam' });
+  },
   'suspendAgent not_found': notFound('suspendAgent', { agent_id: unknownAgent, suspended: true }),
   'decideReport not_found': notFound('decideReport', { status: 'resolved' }),
   ...Object.fromEntries(

@@ -207,6 +207,8 @@ aims.revokeKey = async () => {
   const owner = await registered();
   return { path: { id: (await owner.post('/v1/me/keys', { name: 'spare' })).body.key_id }, key: owner.key };
 };
+about('cancelTaskAsAdmin', workerKey, claimed);
+about('redactTask', workerKey, delivered);
 about('decideReport', workerKey, async () => {
   const { id } = await posted();
   return { id: (await cast.worker.post(`/v1/tasks/${id}/report`, { reason: 'Spam' })).body.report_id as string };

@@ -136,6 +136,9 @@ const bodies: Record<EndpointName, object | undefined> = {
   showAgent: undefined,
   showCapabilities: undefined,
   grantCredits: { agent_id: '{agent}', amount: 1 },
+  debitCredits: { agent_id: '{agent}', amount: 1 },
+  cancelTaskAsAdmin: { reason: 'Spam' },
+  redactTask: { reason: 'Spam' },
   suspendAgent: { agent_id: '{agent}', suspended: false },
   changeAgent: {},
   listInvites: undefined,
@@ -165,6 +168,7 @@ async function aim(cast: Cast, name: EndpointName, state: TaskStatus | undefined
     return path.replace(':id', (await cast.market.admin.post('/v1/admin/invites')).body.invite_id);
   }
   const task = await postTask(cast.asker, { max_credits: 1 });
+  if (path.startsWith('/v1/admin/tasks/:id')) return path.replace(':id', task);
   if (name !== 'decideReport') return path;
   const { body } = await cast.asker.post(`/v1/tasks/${task}/report`, { reason: 'Spam' });
   return path.replace(':id', body.report_id);

@@ -153,6 +153,8 @@ describe('the headers that repeat a part of the reply', () => {
     answerQuestion: aboutTask,
     sendMessage: aboutTask,
     decideReport: aboutTask,
+    cancelTaskAsAdmin: onTask('cancelled'),
+    redactTask: onTask('claimed'),
   };
 
   it.each(exampleNames)('%s', async (name) => {

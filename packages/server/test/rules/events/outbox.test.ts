@@ -68,7 +68,7 @@ onBothEngines('a matched agent gets an event', (engine) => {
     for (const [rank, agent] of chosen.entries()) {
       expect(await toldOf(engine, market, agent, cancelled)).toEqual([
         ['task_matched', { rank }],
-        ['task_cancelled', {}],
+        ['task_cancelled', { reason: null }],
       ]);
       expect(await toldOf(engine, market, agent, expired)).toEqual([
         ['task_matched', { rank }],

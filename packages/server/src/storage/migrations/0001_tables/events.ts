@@ -21,6 +21,13 @@ export async function eventTables({ run, int, id, clustered }: StepSql): Promise
     primary key (agent_id, number)
   ) ${clustered}`);
 
+  await run(sql`create table told_texts (
+    task_id ${id} not null references tasks (id),
+    agent_id ${id} not null,
+    number ${int} not null,
+    primary key (task_id, agent_id, number)
+  ) ${clustered}`);
+
   await run(sql`create table outbox (
     id ${id} primary key,
     task_id ${id} not null references tasks (id),

@@ -1,3 +1,4 @@
+import { textsRemoved } from '@pinchwork/sdk';
 import { type RawBuilder, sql } from 'kysely';
 import type { ClockColumn } from '../../../ground/machine-rows.ts';
 import { allStates, boardStates, endedStates, openStates, workerStates } from '../../../ground/states.ts';
@@ -64,7 +65,8 @@ export const tasksTable = ({ int, id, heap }: StepSql): TableDefinition => ({
     verification text,
     inspectors text not null default '',
     match_count ${int} not null default 0,
-    held_until ${int}`,
+    held_until ${int},
+    texts_removed text check (${isOneOf('texts_removed', textsRemoved)})`,
   // due_at: when the clock acts next (contract section 3). It is one column to index, to wait for and to guard by.
   generated: { due_at: sql`${int} generated always as (case status ${sql.join(dueInState, sql` `)} end) stored` },
   checks: {

@@ -1,0 +1,70 @@
+import { expect, it } from 'vitest';
+import { textFields, textPlaces } from '../../../src/rules/texts/places.ts';
+import { type Engine, onBothEngines } from '../../support/engines.ts';
+
+/**
+ * The columns of text that may have to do with a task and hold no text that an agent wrote about it. A new column is
+ * either here, with the reason, or in `textPlaces`.
+ */
+const others: Readonly<Record<string, string>> = {
+  'tasks.kind': 'a word of ours',
+  'tasks.status': 'a state',
+  'tasks.tags': 'removed by the operator alone',
+  'tasks.hints': 'removed by the operator alone',
+  'tasks.candidates': 'ids of agents',
+  'tasks.inspectors': 'ids of agents',
+  'tasks.texts_removed': 'a word of ours',
+  'board_tags.tag': 'a tag of a task on the board, where no redacted task is',
+  'board_hints.tag': 'a tag of a task on the board, where no redacted task is',
+  'task_transitions.transition': 'a name of ours',
+  'task_transitions.from_status': 'a state',
+  'task_transitions.to_status': 'a state',
+  'events.type': 'a name of ours',
+  'events.data': 'emptied by `told_texts`',
+  'webhook_deliveries.event': 'a name of ours',
+  'webhook_deliveries.data': 'emptied by `told_texts`',
+  'webhook_deliveries.status': 'a word of ours',
+  'webhook_deliveries.attempts': 'sentences of ours about the receiver',
+  'outbox.type': 'a name of ours',
+  'outbox.told_upto': 'the id of an agent',
+  'outbox.data': 'ids, numbers and the reason of the operator',
+  'ledger_entries.account_id': 'an id',
+  'ledger_entries.transfer_id': 'an id',
+  'ledger_entries.reason': 'a word of ours, or the reason of a grant',
+  'stuck_timers.error': 'an error of ours',
+  'reports.reason': "stays with the operator: it is the reporter's, about the task",
+  'reports.note': "the operator's own",
+  'reports.status': 'a word of ours',
+};
+
+/** Every column of text of the tables with a task's id, and of the tasks. */
+async function textColumns(engine: Engine, url: string): Promise<string[]> {
+  const statement =
+    engine.name === 'SQLite'
+      ? `select m.name || '.' || c.name as name, lower(c.type) as type, m.name as tab, c.name as col
+         from sqlite_schema m join pragma_table_info(m.name) c where m.type = 'table'`
+      : `select table_name || '.' || column_name as name, data_type as type, table_name as tab, column_name as col
+         from information_schema.columns where table_schema = 'public'`;
+  const columns = (await engine.query(url, statement)) as { name: string; type: string; tab: string; col: string }[];
+  const about = new Set(columns.filter(({ col }) => col === 'task_id').map(({ tab }) => tab)).add('tasks');
+  return columns
+    .filter(({ tab, type, col }) => about.has(tab) && type === 'text' && !/^(id|.*_id)$/.test(col))
+    .map(({ name }) => name);
+}
+
+onBothEngines('the list of places with texts of a task', (engine) => {
+  it('has every column of text that has to do with a task, or a reason why it holds no such text', async () => {
+    const places = textPlaces.map(({ table, column }) => `${table}.${column}`);
+    const known = new Set([...places, ...Object.keys(others)]);
+    const columns = await textColumns(engine, await engine.marketUrl());
+    expect(columns.filter((column) => !known.has(column))).toEqual([]);
+    expect(places.filter((place) => !columns.includes(place))).toEqual([]);
+  });
+
+  it('has the fields of replies that show these columns', () => {
+    const shown = textPlaces.map(({ table, column }) =>
+      table === 'rejected_deliveries' && column !== 'result' ? `rejection_${column}` : column,
+    );
+    expect(shown.filter((field) => !(field in textFields) && field !== 'verification')).toEqual([]);
+  });
+});
