@@ -57,6 +57,31 @@ describeOnPostgres('two nodes on one PostgreSQL database', () => {
     expect(status).toBe(403);
   });
 
+  it('a revoked key stops at the other one within a second: its requests, streams and waits, and no others', async () => {
+    const [one, other] = await twoNodes();
+    const agent = await one.register();
+    const { body } = await one.as(agent).post('/v1/me/keys', { name: 'spare' });
+    const spare = other.as({ id: agent.id, key: body.api_key });
+    const task = await postTask(agent);
+    const stream = await StreamReader.open(other.url, spare);
+    const kept = await StreamReader.open(other.url, agent);
+    const waiting = other.as(spare).get(`/v1/tasks/${task}?wait=60`);
+    const keptWaiting = other.as(agent).get(`/v1/tasks/${task}?wait=60`);
+    expect(await statusAt(other, spare)).toBe(200);
+    expect((await one.as(agent).delete(`/v1/me/keys/${body.key_id}`)).status).toBe(200);
+    const since = performance.now();
+    for (let sentMs = 0, status = 200; status !== 401; sentMs = performance.now() - since) {
+      expect(sentMs).toBeLessThan(1_000);
+      status = await statusAt(other, spare);
+    }
+    const [{ status }] = await Promise.all([waiting, stream.untilEnd()]);
+    expect(status).toBe(401);
+    await agent.post(`/v1/tasks/${task}/cancel`);
+    expect((await keptWaiting).body.status).toBe('cancelled');
+    expect(await statusAt(other, agent)).toBe(200);
+    expect(kept.ended).toBe(false);
+  });
+
   it('a long poll at one node ends when the task changes at the other', async () => {
     const [one, other] = await twoNodes();
     const poster = await other.register('poster');

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { hourMs, minuteMs, secondMs } from '../../../src/ground/clock.ts';
 import { type Engine, onBothEngines } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
@@ -419,6 +419,75 @@ onBothEngines('a rotated key', (engine) => {
     expect(made).toHaveLength(1);
     for (const { status } of replies) expect([201, 401, 409]).toContain(status);
     expect((await keysOf(market.client(agent.id, made[0]!.body.api_key))).total).toBe(1);
+  });
+});
+
+onBothEngines('a revocation at the same moment as', (engine) => {
+  /** An agent at one server, with a spare key at the other: on PostgreSQL two servers share the database. */
+  async function rivals() {
+    const one = await Market.fresh(engine, { PINCHWORK_INITIAL_CREDITS: '1000' });
+    const isShared = engine.name === 'PostgreSQL';
+    const other = isShared ? await Market.open(one.url, { PINCHWORK_INITIAL_CREDITS: '1000' }, one.clock) : one;
+    if (isShared) onTestFinished(() => other.close());
+    const agent = await one.register('owner');
+    return { one, other, agent };
+  }
+
+  const races = 8;
+
+  it('a rotation of the same key leaves either nothing of it or its successor alone', async () => {
+    const { one, other, agent } = await rivals();
+    for (let i = 0; i < races; i++) {
+      const spare = await makeKey(other, agent);
+      const rotate = () => spare.post('/v1/me/keys/rotate', {}, sealed());
+      const early = i % 2 === 0 ? rotate() : undefined;
+      const [revoked, rotated] = await Promise.all([agent.delete(`/v1/me/keys/${spare.keyId}`), early ?? rotate()]);
+      expect([
+        [200, 401],
+        [404, 201],
+      ]).toContainEqual([revoked.status, rotated.status]);
+      const ids = (await keysOf(agent)).keys.map(({ key_id }: { key_id: string }) => key_id);
+      expect(ids).not.toContain(spare.keyId);
+      expect(ids).toHaveLength(rotated.status === 201 ? 2 : 1);
+      if (rotated.status === 201) await agent.delete(`/v1/me/keys/${rotated.body.key_id}`);
+    }
+    expect((await one.ctx.audit()).broken).toEqual([]);
+  });
+
+  it('a new key made with it lets the new one live only where it was made before', async () => {
+    const { agent, other } = await rivals();
+    for (let i = 0; i < races; i++) {
+      const spare = await makeKey(other, agent);
+      const make = () => spare.post('/v1/me/keys', { name: 'late' });
+      const early = i % 2 === 0 ? make() : undefined;
+      const [revoked, made] = await Promise.all([agent.delete(`/v1/me/keys/${spare.keyId}`), early ?? make()]);
+      expect(revoked.status).toBe(200);
+      expect([201, 401]).toContain(made.status);
+      expect((await keysOf(agent)).total).toBe(made.status === 201 ? 2 : 1);
+      if (made.status === 201) await agent.delete(`/v1/me/keys/${made.body.key_id}`);
+    }
+  });
+
+  it('any use is answered whole or refused, and half a second later every use is refused', async () => {
+    const { one, other, agent } = await rivals();
+    const worker = await one.register('worker');
+    for (let i = 0; i < races; i++) {
+      const spare = await makeKey(other, agent);
+      const task = await postTask(worker, { max_credits: 1 });
+      const uses = () => [
+        spare.post('/v1/tasks', { need: 'x', max_credits: 1 }),
+        spare.post(`/v1/tasks/${task}/pickup`),
+        spare.get('/v1/me'),
+      ];
+      const early = i % 2 === 0 ? uses() : undefined;
+      const revoked = agent.delete(`/v1/me/keys/${spare.keyId}`);
+      const used = await Promise.all(early ?? uses());
+      expect((await revoked).status).toBe(200);
+      for (const { status } of used) expect([200, 201, 401]).toContain(status);
+      one.clock.advance(secondMs / 2);
+      expect((await Promise.all(uses())).map(({ status }) => status)).toEqual([401, 401, 401]);
+    }
+    expect((await one.ctx.audit()).broken).toEqual([]);
   });
 });
 
