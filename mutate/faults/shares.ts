@@ -26,8 +26,8 @@ export const shareFaults = [
     ['the memory of a body is kept until the reply', 'memory.release();\n      request.body', 'request.body'],
     [
       'a body that is broken off stays counted',
-      '    leave();\n    memory.release();\n  };\n  const leave',
-      '    leave();\n  };\n  const leave',
+      '    payload.resume();\n    memory.release();',
+      '    payload.resume();',
     ],
     ['long bodies are read as they come', 'shares.loop.wait(memory.holder)', "shares.loop.wait('all')"],
   ]),

@@ -127,6 +127,7 @@ function collect(payload: IncomingMessage, { memory, limit, done }: Collecting):
     chunks = [];
     done(null, body);
   };
+  /** For a body that is broken off too: it ends with an error. */
   const fail = (error: Error) => {
     leave();
     chunks = [];
@@ -135,17 +136,12 @@ function collect(payload: IncomingMessage, { memory, limit, done }: Collecting):
     memory.release();
     done(error);
   };
-  /** A request that is broken off has no `end`. */
-  const onClose = () => {
-    leave();
-    memory.release();
-  };
   const leave = () => {
     memory.onLoss = () => undefined;
-    payload.off('data', onData).off('end', onEnd).off('error', fail).off('close', onClose);
+    payload.off('data', onData).off('end', onEnd).off('error', fail);
   };
   memory.onLoss = () => fail(overloaded());
-  payload.on('data', onData).on('end', onEnd).on('error', fail).on('close', onClose);
+  payload.on('data', onData).on('end', onEnd).on('error', fail);
 }
 
 const tooLarge = () =>
