@@ -20,6 +20,7 @@ export const errorCodes = [
   'unsupported_media_type',
   'idempotency_key_reused',
   'rate_limited',
+  'quota_exceeded',
   'pickups_paused',
   'too_many_questions',
   'too_many_streams',

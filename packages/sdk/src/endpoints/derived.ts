@@ -39,6 +39,8 @@ export function errorsOf({ auth, scopes, limit, isRead, repeats, own }: ErrorCau
   // Every key has the scope `read`.
   if (scopes.length > 0 && !scopes.includes('read')) codes.add('scope_missing');
   if (limit !== 'none') codes.add('rate_limited');
+  // What an agent reads is bounded in bytes too.
+  if (isRead && auth === 'agent') codes.add('quota_exceeded');
   if (!isRead) codes.add('payload_too_large').add('unsupported_media_type');
   if (repeats) codes.add('idempotency_key_reused');
   return errorCodes.filter((code) => codes.has(code));

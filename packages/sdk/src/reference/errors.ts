@@ -56,6 +56,10 @@ const examples: Readonly<Record<ErrorCode, Example>> = {
     error: 'Too many requests: no more than 30 per minute are allowed here',
     hint: 'Wait 12 seconds, then go on; RateLimit-Remaining tells how many are left.',
   },
+  quota_exceeded: {
+    error: 'You have read more than 60 MiB in this minute',
+    hint: 'Wait 12 seconds, then go on; read long texts once, and lists in smaller pages.',
+  },
   pickups_paused: {
     error: "You have abandoned too many tasks and can't pick up any until 2026-01-15T11:00:00+00:00",
     hint: 'Deliver what you have claimed meanwhile, and pick up only what you can do.',

@@ -39,9 +39,28 @@ export async function admit(ctx: Context, endpoint: Endpoint, credentials: Crede
   }
   const counted = count(ctx, endpoint, caller);
   const usage = counted instanceof Promise ? await counted : counted;
-  const refusal = refusalOf(usage, ctx.clock.now()) ?? refusalOfCaller(caller);
+  const refusal = refusalOf(usage, ctx.clock.now()) ?? refusalOfCaller(caller) ?? refusalToRead(ctx, endpoint, caller);
   return { caller: refusal === undefined ? caller : undefined, refusal, usage };
 }
+
+/**
+ * The refusal for an agent that has read too many bytes. Replies to changes count too, but no change is refused for it:
+ * a worker must be able to deliver.
+ */
+function refusalToRead({ limits, clock }: Context, { method }: Endpoint, { agentId }: Caller): DomainError | undefined {
+  if (method !== 'GET' || agentId === '') return undefined;
+  const usage = limits.readsOf(agentId);
+  if (usage === undefined || usage.allowed) return undefined;
+  const seconds = secondsLeft(usage, clock.now());
+  return new DomainError(
+    'quota_exceeded',
+    `You have read more than ${Math.round(usage.limit.count / mebibyte)} MiB in this minute`,
+    `Wait ${seconds} seconds, then go on; read long texts once, and lists in smaller pages.`,
+    { retryAfterSeconds: seconds },
+  );
+}
+
+const mebibyte = 1024 * 1024;
 
 /** Counts a call against its limit. Only registrations are counted in the database. */
 function count({ limits }: Context, { limit }: Endpoint, { kind, agentId, credentials }: Caller) {

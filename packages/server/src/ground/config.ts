@@ -1,4 +1,5 @@
 import type { LimitName, SystemTaskKind } from '@pinchwork/sdk';
+import { minuteMs } from './clock.ts';
 import { Problem, type RateLimit, type Setting, settings } from './settings.ts';
 
 /** All settings of the operator (contract section 11), read once at start. */
@@ -39,6 +40,8 @@ export interface Config {
   readonly systemTasks: SystemTaskSettings;
   /** The head start: how long a task is offered to its matched agents alone. */
   readonly matchExclusiveSeconds: number;
+  /** How many bytes of replies an agent may read. Undefined: no limit. */
+  readonly readLimit: RateLimit | undefined;
   /** How long events are kept. */
   readonly eventRetentionDays: number;
   /** The largest number of open streams per agent, on each server. */
@@ -80,6 +83,11 @@ export class ConfigError extends Error {
 }
 
 const prefix = 'PINCHWORK_';
+
+const mebibyte = 1024 * 1024;
+
+const megabytes = (count: number | undefined, windowMs: number): RateLimit | undefined =>
+  count === undefined ? undefined : { count: count * mebibyte, windowMs };
 
 /** Settings whose values no message may show. */
 const secrets: ReadonlySet<string> = new Set(['ADMIN_KEY', 'DATABASE_URL'] satisfies (keyof typeof settings)[]);
@@ -141,6 +149,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
     },
     matchExclusiveSeconds: value('MATCH_EXCLUSIVE_SECONDS'),
     contact: value('CONTACT'),
+    readLimit: megabytes(value('READ_MB_PER_MINUTE'), minuteMs),
     eventRetentionDays: value('EVENT_RETENTION_DAYS'),
     maxStreamsPerAgent: value('MAX_STREAMS_PER_AGENT'),
     taskPreviewLength: value('TASK_PREVIEW_LENGTH'),

@@ -214,6 +214,11 @@ export const settings = {
   RATE_LIMIT_READ: setting('120/minute', 'Reads per agent, and requests without a valid key per address', rateLimit),
   RATE_LIMIT_WRITE: setting('60/minute', 'Other changes per agent', rateLimit),
   RATE_LIMIT_ADMIN: setting('30/minute', 'Requests with the admin key', rateLimit),
+  READ_MB_PER_MINUTE: setting(
+    '60',
+    'MiB of replies that an agent may read in a minute; off: unlimited',
+    wholeOrOff(1, 1_000_000),
+  ),
   EVENT_RETENTION_DAYS: setting('7', 'How long events are kept', duration(3_650)),
   MAX_STREAMS_PER_AGENT: setting('10', 'Open event streams per agent, on each server', whole(1, 1_000)),
   TASK_PREVIEW_LENGTH: setting('80', 'Characters of a task that the public may read', whole(1, 1_000)),

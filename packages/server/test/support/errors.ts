@@ -22,6 +22,7 @@ const statuses: Readonly<Record<string, number>> = {
   unsupported_media_type: 415,
   idempotency_key_reused: 422,
   rate_limited: 429,
+  quota_exceeded: 429,
   pickups_paused: 429,
   too_many_questions: 429,
   too_many_streams: 429,

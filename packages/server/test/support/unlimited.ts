@@ -7,5 +7,6 @@ import { limitNames } from '@pinchwork/sdk';
 export const unlimited: Readonly<Record<string, string>> = {
   ...Object.fromEntries(limitNames.map((name) => [`PINCHWORK_RATE_LIMIT_${name.toUpperCase()}`, 'off'])),
   PINCHWORK_INFRA_AGENTS: 'granted',
+  PINCHWORK_READ_MB_PER_MINUTE: 'off',
   PINCHWORK_MAX_ABANDONS_BEFORE_COOLDOWN: '1000000',
 };

@@ -77,9 +77,9 @@ export function buildApp(ctx: Context): FastifyInstance {
   knowAllMethods(app, ctx);
   boundSockets(app, ctx);
   boundIntake(app, ctx);
-  boundOutput(app);
+  const turns = boundOutput(app, { ...ctx, noteRead: (agentId, bytes) => ctx.limits.noteRead(agentId, bytes) });
 
-  serveEndpoints(app, ctx);
+  serveEndpoints(app, ctx, turns);
   referenceRoutes(app, ctx);
   documentRoutes(app, ctx);
   pageRoutes(app, ctx);

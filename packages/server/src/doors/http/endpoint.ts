@@ -12,17 +12,24 @@ import { type Body, type BodyRow, readBody, withTextHint } from './body.ts';
 import type { Fields } from './fields.ts';
 import { refuseType } from './media-type.ts';
 import { readQuery } from './query.ts';
+import type { ReplyTurns } from './output.ts';
 import { tellUsage } from './rate-limits.ts';
 import { sendReply } from './reply.ts';
 import { lastEventId, sendEvents } from './sse.ts';
 
 /** Registers a route for every endpoint of the table. */
-export function serveEndpoints(app: FastifyInstance, ctx: Context): void {
+export function serveEndpoints(app: FastifyInstance, ctx: Context, turns: ReplyTurns): void {
   const door = openDoor(ctx);
-  for (const endpoint of endpointRows) serve(app, ctx, door, endpoint);
+  for (const endpoint of endpointRows) serve(app, endpoint, { ctx, door, turns });
 }
 
-function serve(app: FastifyInstance, ctx: Context, door: Door, endpoint: AnyEndpoint): void {
+interface Serving {
+  readonly ctx: Context;
+  readonly door: Door;
+  readonly turns: ReplyTurns;
+}
+
+function serve(app: FastifyInstance, endpoint: AnyEndpoint, { ctx, door, turns }: Serving): void {
   const send = sender(ctx, endpoint);
   app.route({
     method: endpoint.method,
@@ -45,12 +52,16 @@ function serve(app: FastifyInstance, ctx: Context, door: Door, endpoint: AnyEndp
     },
     handler: async (request, reply) => {
       const exchange = new Exchange(ctx, endpoint, request, reply);
+      const toRead = turns.toRead(request);
+      if (toRead !== undefined) await toRead;
       let outcome: Outcome;
       try {
         outcome = await door.invoke(endpoint, present(request.caller, 'The caller'), exchange, exchange);
       } catch (error) {
         throw withTextHint(error, endpoint.mainField, exchange.fields);
       }
+      const toWrite = turns.toWrite(request, outcome.reply);
+      if (toWrite !== undefined) await toWrite;
       if (outcome.replayed) reply.header('idempotency-replayed', 'true');
       return send(reply, outcome.success, outcome.reply);
     },
@@ -139,7 +150,8 @@ type Send = (reply: FastifyReply, success: Endpoint | OtherSuccess, body: object
 function sender(ctx: Context, endpoint: Endpoint): Send {
   if (endpoint.isStream) {
     return (reply, _, stream) => {
-      sendEvents(reply, stream as OpenStream);
+      const agentId = reply.request.caller?.agentId ?? '';
+      sendEvents(reply, stream as OpenStream, (bytes) => ctx.limits.noteRead(agentId, bytes));
       return reply;
     };
   }

@@ -1,90 +1,204 @@
 import { Socket } from 'node:net';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { secondMs } from '../../ground/clock.ts';
 import { overloaded } from '../../ground/errors.ts';
+import type { Part } from '../../rules/limits/share.ts';
+import { holderOf, type Shares } from '../../rules/limits/shares.ts';
 
 /** A reply up to this length is always sent. Most are far shorter. */
 const smallBytes = 64 * 1024;
+/** A reply with texts of this many UTF-16 units takes some milliseconds to write as JSON. */
+const longUnits = 32 * 1024;
 
 /** After this many checks without progress a connection counts as stalled. */
 const looks = 6;
 
-export interface OutputBounds {
-  /** The largest total of longer replies in memory at once, in bytes. */
-  readonly mostBytes?: number;
+export interface OutputOptions {
+  readonly shares: Pick<Shares, 'reply_bytes' | 'loop'>;
+  /** Counts the bytes of a reply for the agent that gets it. */
+  noteRead(agentId: string, bytes: number): void;
   /** How long a client may read nothing of the waiting bytes. */
   readonly stallMs?: number;
 }
 
 /** The state of an open connection with requests. */
 interface Connection {
-  /** Bytes of large replies in memory for this connection. */
-  bytes: number;
+  /** What its long replies hold of the share. */
+  readonly parts: Set<Part>;
   /** The state of the waiting bytes at the last check. */
   waiting: string;
   /** How many consecutive checks found no progress. */
   idle: number;
 }
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What its reply holds of the share `reply_bytes`. Undefined: nothing. */
+    replyPart: Part | undefined;
+  }
+}
+
 /**
  * Bounds the memory of replies, which stay in memory until the client has read them; some clients never do. When too
- * much is in memory, further reads with large replies are refused. A connection whose client reads nothing for too long
- * is cut. Other requests are always answered: they may have changed something, and the client must learn what.
+ * much is in memory, the holder with most of it loses replies (docs/security.md): its further reads are refused, and the
+ * oldest reply that it has not read is cut when somebody else needs the memory. A connection whose client reads nothing
+ * for too long is cut too. Requests that may have changed something are always answered: the client must learn what.
+ *
+ * @returns the turns in which long replies are made.
  */
-export function boundOutput(
-  app: FastifyInstance,
-  { mostBytes = 256 * 1024 * 1024, stallMs = 30 * secondMs }: OutputBounds = {},
-): void {
-  const connections = new Map<Socket, Connection>();
-  let inFlight = 0;
-
+export function boundOutput(app: FastifyInstance, options: OutputOptions): ReplyTurns {
+  const output = new Output(options.shares);
+  app.decorateRequest('replyPart');
   // Does not use the server's `connection` event, because on `localhost` Fastify listens with a second server.
   app.addHook('onRequest', ({ raw: { socket } }, _reply, done) => {
-    if (socket instanceof Socket && !socket.destroyed && !connections.has(socket)) {
-      const connection = { bytes: 0, waiting: '', idle: 0 };
-      connections.set(socket, connection);
-      // A reply queued behind another one on its connection gets no event when the connection closes.
-      socket.once('close', () => {
-        connections.delete(socket);
-        inFlight -= connection.bytes;
-      });
-    }
+    output.know(socket);
     done();
   });
-
   app.addHook('onSend', (request, reply, payload, done) => {
-    const { socket } = request.raw;
     const bytes = typeof payload === 'string' ? Buffer.byteLength(payload) : 0;
-    const connection = connections.get(socket);
-    if (bytes <= smallBytes || connection === undefined) {
+    const agentId = request.caller?.agentId ?? '';
+    if (agentId !== '') options.noteRead(agentId, bytes);
+    if (bytes <= smallBytes || output.reserve(request, bytes) || request.method !== 'GET') {
       done();
-    } else if (request.method === 'GET' && inFlight + bytes > mostBytes) {
-      // These headers belong to the reply that is not sent. The refusal passes this hook again, and is small.
-      for (const name of Object.keys(reply.getHeaders())) if (name !== 'x-request-id') reply.removeHeader(name);
-      done(overloaded());
-    } else {
-      inFlight += bytes;
-      connection.bytes += bytes;
-      reply.raw.once('close', () => {
-        if (!connections.has(socket)) return;
-        inFlight -= bytes;
-        connection.bytes -= bytes;
-      });
-      done();
+      return;
     }
+    // These headers belong to the reply that is not sent. The refusal passes this hook again, and is small.
+    for (const name of Object.keys(reply.getHeaders())) if (name !== 'x-request-id') reply.removeHeader(name);
+    done(overloaded());
   });
-
+  app.addHook('onResponse', (request, _reply, done) => {
+    output.release(request);
+    done();
+  });
   // Counts checks, not time, so that a server that was blocked itself does not blame its clients.
-  const timer = setInterval(() => {
-    for (const [socket, connection] of connections) {
+  const timer = setInterval(() => output.cutStalled(), (options.stallMs ?? 30 * secondMs) / looks);
+  timer.unref();
+  app.addHook('onClose', async () => clearInterval(timer));
+  return new ReplyTurns(output, options.shares);
+}
+
+/** The long replies in memory, by connection. */
+class Output {
+  readonly #share: Shares['reply_bytes'];
+  readonly #connections = new Map<Socket, Connection>();
+
+  constructor({ reply_bytes }: OutputOptions['shares']) {
+    this.#share = reply_bytes;
+  }
+
+  know(socket: Socket): void {
+    if (!(socket instanceof Socket) || socket.destroyed || this.#connections.has(socket)) return;
+    const connection: Connection = { parts: new Set(), waiting: '', idle: 0 };
+    this.#connections.set(socket, connection);
+    // A reply queued behind another one on its connection gets no event when the connection closes.
+    socket.once('close', () => {
+      this.#connections.delete(socket);
+      for (const part of connection.parts) part.release();
+    });
+  }
+
+  /** Whether a holder has long replies under way. */
+  isBusy(holder: string): boolean {
+    return this.#share.heldBy(holder) > 0;
+  }
+
+  /**
+   * Makes a request hold so many bytes of the share. One that changes something holds them until they are sent; a read
+   * may be cut.
+   *
+   * @returns false: refused.
+   */
+  reserve(request: FastifyRequest, bytes: number): boolean {
+    const { replyPart: known, raw } = request;
+    if (known !== undefined) {
+      if (bytes <= known.amount) {
+        known.shrink(known.amount - bytes);
+        return true;
+      }
+      return known.grow(bytes - known.amount);
+    }
+    const connection = this.#connections.get(raw.socket);
+    if (connection === undefined) return true;
+    const cut = request.method === 'GET' ? { cut: () => void raw.socket.destroy() } : {};
+    const part = this.#share.take(holderOfRequest(request), bytes, cut);
+    if (part === undefined) return false;
+    connection.parts.add(part);
+    request.replyPart = part;
+    return true;
+  }
+
+  release({ replyPart, raw: { socket } }: FastifyRequest): void {
+    if (replyPart === undefined) return;
+    replyPart.release();
+    this.#connections.get(socket)?.parts.delete(replyPart);
+  }
+
+  cutStalled(): void {
+    for (const [socket, connection] of this.#connections) {
       const waiting = whatWaits(socket);
       connection.idle = waiting !== '' && waiting === connection.waiting ? connection.idle + 1 : 0;
       connection.waiting = waiting;
       if (connection.idle >= looks) socket.destroy();
     }
-  }, stallMs / looks);
-  timer.unref();
-  app.addHook('onClose', async () => clearInterval(timer));
+  }
+}
+
+/**
+ * Long replies are made one in each turn of the event loop, so that other requests are answered in between. The holder
+ * that was served longest ago is next.
+ */
+export class ReplyTurns {
+  readonly #output: Output;
+  readonly #turns: Shares['loop'];
+
+  constructor(output: Output, { loop }: OutputOptions['shares']) {
+    this.#output = output;
+    this.#turns = loop;
+  }
+
+  /**
+   * Before the data of a reply are read: a caller that has long replies under way waits for its turn, because this one
+   * may be long too. Undefined: no need to wait.
+   *
+   * @throws DomainError `overloaded` when too many wait.
+   */
+  toRead(request: FastifyRequest): Promise<void> | undefined {
+    if (request.method !== 'GET') return undefined;
+    const holder = holderOfRequest(request);
+    return this.#output.isBusy(holder) ? this.#next(holder) : undefined;
+  }
+
+  /**
+   * Before a reply is written as text. Undefined: it is short.
+   *
+   * @throws DomainError `overloaded` for a read when too many wait, or when too much is in memory.
+   */
+  toWrite(request: FastifyRequest, reply: object): Promise<void> | undefined {
+    const units = unitsOf(reply);
+    if (units < longUnits) return undefined;
+    const isRead = request.method === 'GET';
+    if (!this.#output.reserve(request, units) && isRead) throw overloaded();
+    const turn = this.#next(holderOfRequest(request));
+    return isRead ? turn : turn.catch(() => undefined);
+  }
+
+  async #next(holder: string): Promise<void> {
+    const turn = await this.#turns.wait(holder);
+    setImmediate(() => turn.release());
+  }
+}
+
+const holderOfRequest = ({ caller, ip }: FastifyRequest) => holderOf(caller?.agentId, ip);
+
+/** The length of the texts in a reply and in the rows of its lists. */
+function unitsOf(reply: object): number {
+  let units = 0;
+  for (const value of Object.values(reply) as unknown[]) {
+    if (typeof value === 'string') units += value.length;
+    else if (Array.isArray(value))
+      for (const row of value) units += typeof row === 'object' ? unitsOf(row as object) : 0;
+  }
+  return units;
 }
 
 /**

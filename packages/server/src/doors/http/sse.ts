@@ -35,8 +35,14 @@ export function lastEventId({ headers }: FastifyRequest): string | undefined {
 /**
  * Answers a request with a stream. Writes to the socket directly, because Fastify would keep a readable, a pipe and
  * their listeners for each stream (docs/decisions/0008).
+ *
+ * @param noteRead called with the number of bytes of each write.
  */
-export function sendEvents(reply: FastifyReply, { stream, after, greeting }: OpenStream): void {
+export function sendEvents(
+  reply: FastifyReply,
+  { stream, after, greeting }: OpenStream,
+  noteRead: (bytes: number) => void,
+): void {
   reply.hijack();
   const { raw } = reply;
   raw.writeHead(200, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...headers });
@@ -52,11 +58,14 @@ export function sendEvents(reply: FastifyReply, { stream, after, greeting }: Ope
     // write the log line and count the request.
     if (!raw.writableFinished) raw.emit('error', new Error('The client has left'));
   });
-  stream.start(sinkOf(raw), after, greeting);
+  stream.start(sinkOf(raw, noteRead), after, greeting);
 }
 
-const sinkOf = (raw: ServerResponse): Sink => ({
-  write: (text) => raw.write(text),
+const sinkOf = (raw: ServerResponse, noteRead: (bytes: number) => void): Sink => ({
+  write: (text) => {
+    noteRead(Buffer.byteLength(text));
+    return raw.write(text);
+  },
   end: (cut) => {
     raw.end();
     if (cut) raw.destroy();

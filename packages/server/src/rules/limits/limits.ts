@@ -57,6 +57,18 @@ export class Limits {
     return limit && this.#agents.take(keyOf(name, limit, callerId), limit);
   }
 
+  /** Counts the bytes of a reply to an agent. */
+  noteRead(agentId: string, bytes: number): void {
+    const limit = this.#ctx.config.readLimit;
+    if (limit !== undefined) this.#agents.add(keyOf('bytes', limit, agentId), limit, bytes);
+  }
+
+  /** What is left of an agent's limit for the bytes of replies. @returns undefined if there is no limit. */
+  readsOf(agentId: string): Usage | undefined {
+    const limit = this.#ctx.config.readLimit;
+    return limit && this.#agents.look(keyOf('bytes', limit, agentId), limit);
+  }
+
   /** Counts a request without a valid key. */
   takeForAddress(address: string): Usage | undefined {
     const limit = this.#ctx.config.rateLimits.read;
@@ -124,4 +136,4 @@ function inPortions(tallies: readonly Tally[]): Tally[][] {
 }
 
 /** The key contains the length of the window, so that old counts end when an operator changes the length. */
-const keyOf = (kind: LimitName | 'address', { windowMs }: RateLimit, who: string) => `${kind}/${windowMs} ${who}`;
+const keyOf = (kind: LimitName | 'address' | 'bytes', { windowMs }: RateLimit, who: string) => `${kind}/${windowMs} ${who}`;

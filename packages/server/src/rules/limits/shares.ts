@@ -13,7 +13,8 @@ const mostSockets = 30_000;
 const resources = {
   sockets: () => ({ most: Math.min(mostSockets, Math.max(64, openFiles() - otherFiles)), toLargest: 'replace' }),
   body_bytes: () => ({ most: 256 * mebibyte }),
-  /** Turns of the event loop for what takes long in one piece, such as reading a long body. */
+  reply_bytes: () => ({ most: 256 * mebibyte }),
+  /** Turns of the event loop for what takes long in one piece, such as reading a long body or making a long reply. */
   loop: () => ({ most: 1, mostWaiting: 1_000 }),
 } as const satisfies Readonly<Record<string, () => ShareOptions>>;
 

@@ -82,6 +82,24 @@ export class Windows {
     return usage(limit, allowed, window.used, window.endsAt);
   }
 
+  /**
+   * Counts an amount that is known only afterwards, such as the bytes of a reply, even above the limit. Other servers
+   * learn of it in portions of a hundredth of the limit, so that small amounts cost them nothing.
+   */
+  add(key: string, limit: RateLimit, amount: number): void {
+    const window = this.#current(key, limit, this.#clock.now());
+    window.used += amount;
+    if (!this.#isShared) return;
+    window.unsent += amount;
+    if (window.unsent * 100 >= limit.count && this.#touched.size < this.#most) this.#touched.add(key);
+  }
+
+  /** What is left of a limit, without counting anything. */
+  look(key: string, limit: RateLimit): Usage {
+    const { used, endsAt } = this.#current(key, limit, this.#clock.now());
+    return usage(limit, used < limit.count, used, endsAt);
+  }
+
   #find(key: string): Window | undefined {
     return this.#young.get(key) ?? this.#old.get(key);
   }

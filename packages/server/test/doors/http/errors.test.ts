@@ -41,6 +41,9 @@ let closed: Market;
 /** A market where registration requires an invite. */
 let inviting: Market;
 let strictAgent: Agent;
+/** A market where the holder of this key has read more than it may in a minute. */
+let wellRead: Market;
+let readerKey: string;
 /** The port of `market`. */
 let port: number;
 
@@ -57,6 +60,11 @@ beforeAll(async () => {
   closed = await Market.open(await sqlite.marketUrl(), { PINCHWORK_REGISTRATION: 'closed' });
   inviting = await Market.open(await sqlite.marketUrl(), { PINCHWORK_REGISTRATION: 'invite' });
   strictAgent = await strict.register();
+  wellRead = await Market.open(await sqlite.marketUrl(), { PINCHWORK_READ_MB_PER_MINUTE: '1' });
+  const reader = await wellRead.register();
+  readerKey = reader.key;
+  const long = await postTask(reader, { need: 'x', context: '\u0001'.repeat(100_000) });
+  for (let i = 0; i < 2; i++) await reader.get(`/v1/tasks/${long}`);
   await market.app.listen({ host: '127.0.0.1', port: 0 });
   ({ port } = market.app.server.address() as AddressInfo);
   cast = await assemble(market);
@@ -66,7 +74,7 @@ beforeAll(async () => {
   await market.admin.post('/v1/admin/agents/suspend', { agent_id: suspended.id, suspended: true });
 });
 afterAll(async () => {
-  for (const each of [market, strict, without, closed, inviting]) await each.close();
+  for (const each of [market, strict, without, closed, inviting, wellRead]) await each.close();
 });
 
 /** Codes that any endpoint may answer. They have their own tests. */
@@ -120,6 +128,7 @@ const general: Partial<Record<ErrorCode, (row: AnyEndpoint) => Promise<Reply>>> 
     await strict.request(request(row, agent));
     return strict.request(request(row, agent));
   },
+  quota_exceeded: (row) => wellRead.request(request(row, readerKey)),
   idempotency_key_reused: async ({ name }) => {
     const { aim, body } = examples[name as ExampleName];
     const once = { 'idempotency-key': `the key of ${name}, used twice` };
@@ -219,6 +228,7 @@ const own: Readonly<Record<string, () => Promise<Reply>>> = {
   'revokeInvite not_found': notFound('revokeInvite'),
   'createTask insufficient_credits': () => cast.worker.post('/v1/tasks', { need: 'x', max_credits: 100_000 }),
   'showTask not_found': notFound('showTask'),
+  'showBoardTask not_found': notFound('showBoardTask'),
   'cancel not_found': notFound('cancel'),
   'cancel forbidden': post(worker, at('cancel'), posted),
   'cancel conflict': post(poster, at('cancel'), claimed),
@@ -334,6 +344,7 @@ describe('a header that a row lists', () => {
   /** A request of each endpoint whose usual success has headers of its own. */
   const reads: Partial<Record<EndpointName, () => Promise<Reply>>> = {
     showTask: async () => cast.poster.get(`/v1/tasks/${await posted()}`),
+    showBoardTask: async () => cast.worker.get(`/v1/tasks/available/${await posted()}`),
   };
   const rows = endpointRows.filter(({ headers }) => Object.keys(headers).length > 0);
 

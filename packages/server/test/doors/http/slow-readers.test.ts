@@ -4,8 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
 import { sendError } from '../../../src/doors/http/errors.ts';
-import { boundOutput, type OutputBounds } from '../../../src/doors/http/output.ts';
+import { boundOutput } from '../../../src/doors/http/output.ts';
 import { sendReply } from '../../../src/doors/http/reply.ts';
+import { openShares } from '../../../src/rules/limits/shares.ts';
 import type { Reply } from '../../support/market.ts';
 import { exchange, parseReplies } from '../../support/sockets.ts';
 
@@ -20,18 +21,25 @@ afterEach(async () => {
 
 const line = () => 'A reply.';
 
+interface Bounds {
+  readonly mostBytes?: number;
+  readonly stallMs?: number;
+}
+
 /** A server that answers `/large` with 12 MiB, `/small` with a few bytes, and `/poll` when it is told to. */
 class Server {
   readonly #app: FastifyInstance;
   /** Answers the last poll. */
   endPoll = (): void => undefined;
 
-  private constructor(bounds: OutputBounds) {
+  private constructor({ mostBytes, stallMs }: Bounds) {
     const app = fastify({ forceCloseConnections: true });
     this.#app = app;
     app.setErrorHandler(sendError);
     app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
-    boundOutput(app, bounds);
+    app.decorateRequest('caller');
+    const shares = openShares(mostBytes === undefined ? {} : { reply_bytes: { most: mostBytes } });
+    boundOutput(app, { shares, noteRead: () => undefined, ...(stallMs !== undefined && { stallMs }) });
     app.route({
       method: ['GET', 'POST'],
       url: '/large',
@@ -46,7 +54,7 @@ class Server {
     });
   }
 
-  static async open(bounds: OutputBounds): Promise<Server> {
+  static async open(bounds: Bounds): Promise<Server> {
     const server = new Server(bounds);
     await server.#app.listen({ host: '127.0.0.1', port: 0 });
     opened.push(() => server.#app.close());
@@ -63,9 +71,13 @@ class Server {
   }
 
   /** Requests by a client that reads nothing. Resolves when the first reply has begun to arrive. */
-  async stall(...lines: string[]): Promise<{ socket: Socket; peer: Socket }> {
+  stall(...lines: string[]): Promise<{ socket: Socket; peer: Socket }> {
+    return this.stallFrom('127.0.0.1', ...lines);
+  }
+
+  async stallFrom(localAddress: string, ...lines: string[]): Promise<{ socket: Socket; peer: Socket }> {
     const accepted = once(this.#app.server, 'connection');
-    const socket = connect(this.port, '127.0.0.1');
+    const socket = connect({ port: this.port, host: '127.0.0.1', localAddress });
     socket.on('error', () => undefined);
     opened.push(() => socket.destroy());
     const [peer] = (await accepted) as [Socket];
@@ -101,6 +113,14 @@ describe('large replies that are not read', () => {
     });
     expect(refused.headers).not.toHaveProperty('x-task-id');
     expect(stalled.map(({ peer }) => peer.destroyed)).toEqual([false, false]);
+  });
+
+  it('are cut, the oldest first, when somebody who has less needs the memory', async () => {
+    const server = await Server.open(bounds);
+    const stalled = [await server.stall('GET /large'), await server.stall('GET /large')];
+    const other = await server.stallFrom('127.0.0.2', 'GET /large');
+    await until(() => stalled[0]!.peer.destroyed);
+    expect([stalled[1]!.peer.destroyed, other.peer.destroyed]).toEqual([false, false]);
   });
 
   it('keep neither small replies back nor those to requests that changed something', async () => {
