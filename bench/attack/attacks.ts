@@ -1,5 +1,6 @@
 import type { Attack } from './attack.ts';
 import { inbound } from './inbound.ts';
+import { outbound } from './outbound.ts';
 
 /** All attacks that are measured, a file for each kind. */
-export const attacks: readonly Attack[] = [...inbound];
+export const attacks: readonly Attack[] = [...inbound, ...outbound];

@@ -37,8 +37,10 @@ function endpointTable(): string {
   const api = agents.map(
     (endpoint) => `| ${shownLine(endpoint)} | ${words[endpoint.auth]} | ${reference[endpoint.name].summary} |`,
   );
-  const pages = documentRows.map(({ path, summary }) => `| GET ${shownPath(path)} | – | ${summary} |`);
-  return ['| Method and path | Needs | What it does |', '|---|---|---|', ...api, ...pages].join('\n');
+  const documents = documentRows.map(({ path }) => `\`${shownPath(path)}\``).join(', ');
+  return ['| Method and path | Needs | What it does |', '|---|---|---|', ...api, '', `Documents: ${documents}.`].join(
+    '\n',
+  );
 }
 
 /** The table of event types: who receives each, and the fields of its data. */
@@ -113,6 +115,7 @@ export function documentValues(config: Config): Values {
     cooldown_minutes: config.abandonCooldownMinutes,
     retention_days: number(config.eventRetentionDays),
     max_streams: number(config.maxStreamsPerAgent),
+    read_megabytes: config.readLimit === undefined ? 'any number of' : number(config.readLimit.count / mebibyte),
     webhook_timeout: config.webhooks.timeoutSeconds,
     webhook_retries: config.webhooks.maxRetries,
     preview_length: config.taskPreviewLength,

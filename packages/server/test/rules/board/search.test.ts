@@ -1,3 +1,4 @@
+import { limits } from '@pinchwork/sdk';
 import { expect, it } from 'vitest';
 import { minuteMs } from '../../../src/ground/clock.ts';
 import { crowd } from '../../support/crowd.ts';
@@ -128,7 +129,8 @@ onBothEngines('a search on the board', (engine) => {
         { 'before the index': 0, 'by the index': many + 11, 'behind the index': many }[where]!,
       );
       for (const [search, names] of searches) {
-        expect([search, (await find(worker, search)).needs]).toEqual([search, names.map((name) => texts[name])]);
+        const found = names.map((name) => texts[name]!.slice(0, limits.excerptLength));
+        expect([search, (await find(worker, search)).needs]).toEqual([search, found]);
       }
     },
   );

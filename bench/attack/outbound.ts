@@ -1,0 +1,75 @@
+import { expectStatus, fieldsOf, getRequest, postTemplate, taskIdOf } from '../http.ts';
+import type { Attack } from './attack.ts';
+import type { Attacker } from './attacker.ts';
+
+/** What goes out: long replies, and many of them. */
+
+/** JSON takes six bytes for each. */
+const control = '\u0001';
+const longest = { need: 50_000, context: 100_000, result: 500_000 };
+
+const sendJson = async (attacker: Attacker, key: string, path: string, body: object) =>
+  expectStatus(await attacker.send(postTemplate(attacker.host, key, body)(path)), 200, 201);
+
+/** Gives an account credits for many tasks. */
+async function enrich(attacker: Attacker, key: string): Promise<void> {
+  const { agent_id } = fieldsOf(await attacker.send(getRequest(attacker.host, key, '/v1/me'))) as { agent_id: string };
+  await sendJson(attacker, attacker.adminKey, '/v1/admin/credits/grant', { agent_id, amount: 10_000 });
+}
+
+/** Makes a delivered task whose result is as long as it may be. @returns the path of the task. */
+async function deliverLongest(attacker: Attacker, poster: string, worker: string): Promise<string> {
+  const task = `/v1/tasks/${taskIdOf(await sendJson(attacker, poster, '/v1/tasks', { need: 'x', max_credits: 1 }))}`;
+  await sendJson(attacker, worker, `${task}/pickup`, {});
+  await sendJson(attacker, worker, `${task}/deliver`, { result: control.repeat(longest.result) });
+  return task;
+}
+
+const unlimitedReads = { PINCHWORK_RATE_LIMIT_READ: 'off', PINCHWORK_READ_MB_PER_MINUTE: 'off' };
+
+/** One account reads its own result over and over. */
+const readers = (name: string, connections: number, settings: Record<string, string>): Attack => {
+  let path = '';
+  return {
+    name,
+    settings,
+    prepare: async (attacker) => {
+      const [poster, worker] = [await attacker.register(), await attacker.register()];
+      path = await deliverLongest(attacker, poster, worker);
+    },
+    run: (attacker, signal) => attacker.repeat(getRequest(attacker.host, attacker.keys[0], path), connections, signal),
+  };
+};
+
+/** Fills the front of the board. */
+async function postLongest(attacker: Attacker, count: number, character: string): Promise<void> {
+  const key = await attacker.register();
+  await enrich(attacker, key);
+  const texts = { need: character.repeat(longest.need), context: character.repeat(longest.context) };
+  for (let i = 0; i < count; i++) await sendJson(attacker, key, '/v1/tasks', { ...texts, max_credits: 1 });
+}
+
+export const outbound: readonly Attack[] = [
+  readers('200 readers of one result of 3 MB', 200, {}),
+  readers('200 readers of one result of 3 MB, without limits', 200, unlimitedReads),
+  {
+    name: '100 clients that do not read their result of 3 MB',
+    settings: unlimitedReads,
+    prepare: async (attacker) => {
+      const [poster, worker] = [await attacker.register(), await attacker.register()];
+      attacker.keys.push(await deliverLongest(attacker, poster, worker));
+    },
+    run: async (attacker, signal) => {
+      const request = getRequest(attacker.host, attacker.keys[0], attacker.keys[2]!);
+      for (let i = 0; i < 100; i++) attacker.socket(request, { read: false });
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    },
+  },
+  {
+    name: 'a board of 27 tasks full of control characters',
+    settings: { PINCHWORK_RATE_LIMIT_CREATE: 'off' },
+    prepare: (attacker) => postLongest(attacker, 27, control),
+    run: (attacker, signal) =>
+      attacker.repeat(getRequest(attacker.host, attacker.keys[0], '/v1/tasks/mine?limit=100'), 4, signal),
+  },
+];
