@@ -68,10 +68,10 @@ describeOnPostgres('what an agent reads on several servers', () => {
       const task = await postTask(poster, long);
       const there = second.client(poster.id, poster.key);
       expect([await read(poster, task), await read(there, task)]).toEqual([200, 200]);
-      for (const market of [first, second, first]) await market.ctx.limits.merge();
-      expect([await read(poster, task), await read(there, task)]).toEqual([429, 429]);
+      for (const market of [first, second]) await market.ctx.limits.merge();
+      expect(await read(there, task)).toBe(429);
       first.clock.advance(minuteMs);
-      expect(await read(poster, task)).toBe(200);
+      expect(await read(there, task)).toBe(200);
     } finally {
       await first.close();
       await second.close();
