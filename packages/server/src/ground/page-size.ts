@@ -38,7 +38,7 @@ function beginning(text: string, characters: number, bytes: number): string {
   let left = bytes;
   let count = 0;
   for (let i = 0; i < text.length; i++) {
-    const code = text.codePointAt(i) as number;
+    const code = text.codePointAt(i) ?? 0;
     left -= bytesOf(code);
     if (++count > characters || left < 0) return text.slice(0, i);
     if (isPair(code)) i++;
@@ -49,7 +49,7 @@ function beginning(text: string, characters: number, bytes: number): string {
 function textBytes(text: string): number {
   let bytes = 0;
   for (let i = 0; i < text.length; i++) {
-    const code = text.codePointAt(i) as number;
+    const code = text.codePointAt(i) ?? 0;
     bytes += bytesOf(code);
     if (isPair(code)) i++;
   }
@@ -82,13 +82,13 @@ function withTexts(value: unknown, change: (text: string) => string): unknown {
 }
 
 function cutTexts<Row extends object>(row: Row, cut: (text: string) => string): Cut<Row> {
-  let isCut = false;
+  const lost = { some: false };
   const shorter = withTexts(row, (text) => {
     const kept = cut(text);
-    isCut ||= kept.length < text.length;
+    lost.some ||= kept.length < text.length;
     return kept;
   }) as Row;
-  return isCut ? { ...shorter, truncated: true } : row;
+  return lost.some ? { ...shorter, truncated: true } : row;
 }
 
 /** The bytes of rows at most, without reading their texts. */

@@ -136,4 +136,5 @@ function inPortions(tallies: readonly Tally[]): Tally[][] {
 }
 
 /** The key contains the length of the window, so that old counts end when an operator changes the length. */
-const keyOf = (kind: LimitName | 'address' | 'bytes', { windowMs }: RateLimit, who: string) => `${kind}/${windowMs} ${who}`;
+const keyOf = (kind: LimitName | 'address' | 'bytes', { windowMs }: RateLimit, who: string) =>
+  `${kind}/${windowMs} ${who}`;

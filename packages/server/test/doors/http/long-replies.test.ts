@@ -26,9 +26,9 @@ afterAll(() => market.close());
 /** Counts the turns of the event loop until a promise is settled. */
 async function turnsOf(work: Promise<unknown>): Promise<number> {
   let turns = 0;
-  let isDone = false;
-  void work.finally(() => (isDone = true));
-  while (!isDone) {
+  const state = { isDone: false };
+  void work.finally(() => (state.isDone = true));
+  while (!state.isDone) {
     await new Promise(setImmediate);
     turns++;
   }
