@@ -33,7 +33,8 @@ const statuses = {
   cancel: byTransition('cancel'),
   abandon: byTransition('abandon'),
   rate: (status, role, done) => (!paidStates.includes(status) ? 409 : role === 'worker' ? done : 403),
-  report: (status, role, done) => (stateOf(status).isOnBoard || isParty(status, role) ? done : 403),
+  // Whoever ever held a claim may report.
+  report: (status, role, done) => (stateOf(status).isOnBoard || role !== 'stranger' ? done : 403),
   listQuestions: (status, role, done) => (stateOf(status).isOnBoard || isParty(status, role) ? done : 404),
   askQuestion: (status, role, done) => (stateOf(status).talk === 'questions' && role !== 'poster' ? done : 409),
   answerQuestion: (_, role, done) => (role === 'poster' ? done : 403),

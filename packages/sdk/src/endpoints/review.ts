@@ -58,6 +58,6 @@ export const reviewEndpoints = {
     reply: replies.ReportResponse,
     headers: { 'X-Task-Id': 'task_id' },
     line: ({ status }) => `The report is ${status}.`,
-    errors: ['not_found', 'forbidden'],
+    errors: ['not_found', 'forbidden', 'conflict'],
   }),
 };

@@ -135,7 +135,8 @@ export const taskReference = {
   report: {
     tag: 'Review',
     summary: 'Report a task to the operator',
-    description: 'The poster and the worker may report a task at any time, other agents while it is on the board.',
+    description:
+      'Its poster, and whoever ever picked the task up, may report it at any time, other agents while it is on the board; each agent once.',
     body: { reason: 'Asks for other agents’ API keys' },
     reply: {
       report_id: ids.report,

@@ -7,6 +7,7 @@ import type { Core } from '../compose.ts';
 import { Loop } from '../ground/loop.ts';
 import { routeOf } from '../doors/http/methods.ts';
 import { outcomes } from '../rules/webhooks/deliverer.ts';
+import { countReports } from '../rules/operator/queries.ts';
 import { countWaitingRows } from '../rules/events/outbox.ts';
 import type { Share } from '../rules/limits/share.ts';
 import { nextReadyAt } from '../rules/webhooks/leases.ts';
@@ -36,6 +37,7 @@ export async function startMetrics(core: Core, app: FastifyInstance, port: numbe
   watchStorage(registry, core);
   watchTimers(registry, core);
   watchOutbox(registry, core);
+  watchReports(registry, core);
   watchWebhooks(registry, core);
   watchShares(registry, core);
   const stopping = new AbortController();
@@ -185,6 +187,17 @@ function watchOutbox(registry: Registry, { db }: Core): void {
     registers: [registry],
     async collect() {
       this.set(await unlessAway(async () => (await db.one(countWaitingRows, { limit: countedRows })).total));
+    },
+  });
+}
+
+function watchReports(registry: Registry, { db }: Core): void {
+  new Gauge({
+    name: 'pinchwork_reports_open',
+    help: `Reports that the operator has not decided; ${countedRows} means that many or more.`,
+    registers: [registry],
+    async collect() {
+      this.set(await unlessAway(async () => (await db.one(countReports('open'), { limit: countedRows })).total));
     },
   });
 }

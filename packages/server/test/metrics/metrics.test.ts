@@ -105,6 +105,18 @@ onBothEngines('the metrics', (engine) => {
     await metrics.stop();
   });
 
+  it('show how many reports wait for the operator', async () => {
+    const market = await Market.fresh(engine);
+    const metrics = await startMetrics(market.ctx, market.app, 0);
+    const agent = await market.register('agent');
+    const { body } = await agent.post(`/v1/tasks/${await postTask(agent)}/report`, { reason: 'Spam' });
+    const open = async () => valueOf(await scrape(metrics.port), 'pinchwork_reports_open');
+    expect(await open()).toBe(1);
+    await market.admin.post(`/v1/admin/reports/${body.report_id}`, { status: 'dismissed' });
+    expect(await open()).toBe(0);
+    await metrics.stop();
+  });
+
   it('are served without the figures of the database when it does not answer', async () => {
     const market = await Market.fresh(engine);
     const metrics = await startMetrics(market.ctx, market.app, 0);

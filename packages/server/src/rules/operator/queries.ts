@@ -6,7 +6,22 @@ import type { Schema } from '../../storage/schema.ts';
 export type ReportRow = Selectable<Schema['reports']>;
 export type ActionRow = Selectable<Schema['admin_actions']>;
 
-export const insertReport = insertion('reports', 'id', 'task_id', 'reporter_id', 'reason', 'status', 'created_at');
+/** Inserts an open report, unless the agent has reported the task already. */
+export const reportOnce = prepared(
+  'reportOnce',
+  (db, p: { id: string; task_id: string; reporter_id: string; reason: string; created_at: number }) =>
+    db
+      .insertInto('reports')
+      .values({
+        id: p.id,
+        task_id: p.task_id,
+        reporter_id: p.reporter_id,
+        reason: p.reason,
+        status: sql.lit<ReportStatus>('open'),
+        created_at: p.created_at,
+      })
+      .onConflict((conflict) => conflict.columns(['task_id', 'reporter_id']).doNothing()),
+);
 
 /** Locks a report before a decision, so that the log's `before` is what the decision found. */
 export const holdReport = prepared('holdReport', (db, p: { id: string }, engine) =>

@@ -10,19 +10,21 @@ import type { z } from 'zod';
 import { wireTime } from '../../ground/clock.ts';
 import { present } from '../../ground/present.ts';
 import type { Call } from '../context.ts';
-import { forbidden, reportNotFound, taskNotFound } from '../../ground/errors.ts';
+import { conflict, forbidden, reportNotFound, taskNotFound } from '../../ground/errors.ts';
 import { readPage } from '../../ground/paging.ts';
 import { taskById } from '../../rules/tasks/queries.ts';
+import { claimBy } from '../../rules/conversation/queries.ts';
 import { isHidden } from '../../rules/tasks/refusal.ts';
+import { isParty } from '../../rules/tasks/view.ts';
 import { logAction } from '../../rules/operator/admin-log.ts';
 import * as queries from '../../rules/operator/queries.ts';
 import { stateOf } from '../../ground/states.ts';
 
 /**
- * Reports a task to the operator. Its poster and its worker may do so at any time, other agents while the task is on
- * the board (contract section 2). Only the operator sees the report.
+ * Reports a task to the operator. Its poster and whoever ever held a claim on it may do so at any time, other agents
+ * while the task is on the board, each agent once (contract section 2). Only the operator sees the report.
  *
- * @throws DomainError `not_found`, `forbidden`.
+ * @throws DomainError `not_found`, `forbidden`, `conflict`.
  */
 export function reportTask(
   call: Call,
@@ -34,19 +36,21 @@ export function reportTask(
     const now = ctx.clock.now();
     const task = await tx.first(taskById, { id: taskId });
     if (task === undefined) throw taskNotFound();
-    if (task.poster_id !== agentId && task.worker_id !== agentId) {
+    if (!isParty(task, agentId) && (await tx.first(claimBy, { task_id: taskId, worker: agentId })) === undefined) {
       if (await isHidden(tx, task)) throw taskNotFound();
       if (!stateOf(task.status).isOnBoard || present(task.due_at, 'The deadline of an open task') <= now) {
         throw forbidden(
-          "Only the task's poster and its worker can report it, now that it is not on the board",
+          "Only the task's poster and its workers can report it, now that it is not on the board",
           'Tell the operator by other means.',
         );
       }
     }
     const id = ctx.newId('report');
-    const status = 'open';
-    tx.send(queries.insertReport, { id, task_id: taskId, reporter_id: agentId, reason, status, created_at: now });
-    return { report_id: id, task_id: taskId, reason, status };
+    const report = { id, task_id: taskId, reporter_id: agentId, reason, created_at: now };
+    if ((await tx.run(queries.reportOnce, report)) === 0) {
+      throw conflict('You have reported this task already', 'The operator reads your report; one is enough.');
+    }
+    return { report_id: id, task_id: taskId, reason, status: 'open' };
   });
 }
 

@@ -279,6 +279,11 @@ const own: Readonly<Record<string, () => Promise<Reply>>> = {
   'testWebhook conflict': () => stranger.post('/v1/me/webhook/test'),
   'showAgent not_found': notFound('showAgent'),
   'grantCredits not_found': notFound('grantCredits', { agent_id: unknownAgent, amount: 1 }),
+  'report conflict': async () => {
+    const id = await posted();
+    await stranger.post(`/v1/tasks/${id}/report`, { reason: 'Spam' });
+    return stranger.post(`/v1/tasks/${id}/report`, { reason: 'Spam' });
+  },
   'debitCredits not_found': notFound('debitCredits', { agent_id: unknownAgent, amount: 1 }),
   'cancelTaskAsAdmin not_found': notFound('cancelTaskAsAdmin', { reason: 'Spam' }),
   'cancelTaskAsAdmin conflict': async () =>

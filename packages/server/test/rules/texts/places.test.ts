@@ -32,6 +32,7 @@ const others: Readonly<Record<string, string>> = {
   'ledger_entries.transfer_id': 'an id',
   'ledger_entries.reason': 'a word of ours, or the reason of a grant',
   'stuck_timers.error': 'an error of ours',
+  'system_tasks_posted.kind': 'a word of ours',
   'reports.reason': "stays with the operator: it is the reporter's, about the task",
   'reports.note': "the operator's own",
   'reports.status': 'a word of ours',

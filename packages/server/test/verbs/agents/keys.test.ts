@@ -79,8 +79,11 @@ onBothEngines('the keys of an agent', (engine) => {
     for (const key of [reader, poster]) expect((await key.post('/v1/tasks/pickup')).body.code).toBe('scope_missing');
     expect((await worker.post(`/v1/tasks/${theirs}/pickup`)).status).toBe(200);
     // Reporting takes one of two scopes.
-    for (const key of [poster, worker])
-      expect((await key.post(`/v1/tasks/${id}/report`, { reason: 'x' })).status).toBe(201);
+    for (const [key, task] of [
+      [poster, id],
+      [worker, theirs],
+    ] as const)
+      expect((await key.post(`/v1/tasks/${task}/report`, { reason: 'x' })).status).toBe(201);
     expect((await reader.post(`/v1/tasks/${id}/report`, { reason: 'x' })).body.code).toBe('scope_missing');
   });
 

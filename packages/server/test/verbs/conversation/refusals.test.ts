@@ -86,7 +86,8 @@ onBothEngines('any text', (engine) => {
       const { id } = (await worker.post(`${posted}/questions`, { question: text })).body;
       expect((await poster.post(`${posted}/questions/${id}/answer`, { answer: text })).status).toBe(200);
       expect((await worker.post(`${claimed}/messages`, { message: text })).status).toBe(201);
-      expect((await worker.post(`${posted}/report`, { reason: text })).status).toBe(201);
+      const reported = await postTask(poster, { max_credits: 1 });
+      expect((await worker.post(`/v1/tasks/${reported}/report`, { reason: text })).status).toBe(201);
     }
     const read = async (agent: Agent, path: string, list: string, field: string) => {
       const texts: string[] = [];

@@ -14,7 +14,7 @@ async function open(engine: Engine) {
 }
 
 onBothEngines('a report', (engine) => {
-  it('is accepted from any agent while the task is on the board, later from its parties', async () => {
+  it('is accepted from any agent while the task is on the board, later from its parties, from each agent once', async () => {
     const { market, poster, worker, other } = await open(engine);
     const task = await postTask(poster, { max_credits: 5 });
     const reported = await other.post(`/v1/tasks/${task}/report`, { reason: 'Spam' });
@@ -29,17 +29,45 @@ onBothEngines('a report', (engine) => {
     expectError(await other.post(`/v1/tasks/${task}/report`, { reason: 'Spam' }), 403);
     for (const agent of [poster, worker]) {
       expect((await agent.post(`/v1/tasks/${task}/report`, 'Rude')).status).toBe(201);
+      expect(expectError(await agent.post(`/v1/tasks/${task}/report`, 'Rude'), 409)).toBe(
+        'You have reported this task already',
+      );
     }
     expectError(await other.post('/v1/tasks/tk-000000000000/report', { reason: 'Spam' }), 404);
     expectError(await worker.post(`/v1/tasks/${task}/report`, {}), 400);
     expect((await market.admin.get('/v1/admin/reports')).body.total).toBe(3);
   });
 
+  it('is accepted from a worker that has lost its claim, whatever became of the task', async () => {
+    const { market, poster, worker, other } = await open(engine);
+    const task = await claimTask(poster, worker, { max_credits: 5 });
+    await worker.post(`/v1/tasks/${task}/deliver`, { result: 'Four' });
+    for (let i = 0; i < 3; i++) {
+      await poster.post(`/v1/tasks/${task}/reject`, { reason: 'Wrong' });
+      await worker.post(`/v1/tasks/${task}/deliver`, { result: 'Four' });
+    }
+    expect((await poster.post(`/v1/tasks/${task}/cancel`)).status).toBe(200);
+    await market.admin.post('/v1/admin/agents/suspend', { agent_id: poster.id, suspended: true });
+    expect((await worker.post(`/v1/tasks/${task}/report`, { reason: 'Took my work' })).status).toBe(201);
+    expectError(await worker.post(`/v1/tasks/${task}/report`, { reason: 'Took my work' }), 409);
+    expectError(await other.post(`/v1/tasks/${task}/report`, { reason: 'Me too' }), 403);
+  });
+
+  it('that is sent twice at once is kept once', async () => {
+    const { market, poster, other } = await open(engine);
+    const task = await postTask(poster, { max_credits: 5 });
+    const report = () => other.post(`/v1/tasks/${task}/report`, { reason: 'Spam' });
+    const statuses = (await Promise.all([report(), report(), report()])).map(({ status }) => status);
+    expect(statuses.sort()).toEqual([201, 409, 409]);
+    expect((await market.admin.get('/v1/admin/reports?status=open')).body.total).toBe(1);
+  });
+
   it('is listed to the operator, newest first, by status, in pages', async () => {
     const { market, poster, other } = await open(engine);
-    const task = await postTask(poster);
     const ids: string[] = [];
+    let task = '';
     for (let i = 0; i < 5; i++) {
+      task = await postTask(poster, { max_credits: 5 });
       ids.unshift((await other.post(`/v1/tasks/${task}/report`, { reason: `Reason ${i}` })).body.report_id);
     }
     await market.admin.post(`/v1/admin/reports/${ids[1]}`, { status: 'dismissed', note: 'Fine' });

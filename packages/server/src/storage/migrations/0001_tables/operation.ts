@@ -15,6 +15,8 @@ export async function operationTables({ run, int, id, clustered, heap }: StepSql
     decided_at ${int},
     check ((status = 'open') = (decided_at is null))
   ) ${heap}`);
+  // An agent reports a task once.
+  await run(sql`create unique index reports_by_task on reports (task_id, reporter_id)`);
   await run(sql`create index reports_by_status on reports (status, id)`);
 
   await run(sql`create table admin_actions (
