@@ -3,8 +3,11 @@ import { dirname, join, relative } from 'node:path';
 import ts from 'typescript';
 
 /**
- * Finds exports that no other file uses, and dependencies that no file of their package uses. `npm run unused` prints them
- * and fails if there are any.
+ * Finds exports that no other file uses, exports that only tests use, and dependencies that no file of their package
+ * uses. `npm run unused` prints them and fails if there are any.
+ *
+ * What only tests use is dead code of the product, unless `forTests` gives a reason. A test may use an export that
+ * the rest of its own file uses too.
  *
  * An export counts as used if another file names it, or if it is reachable from an entry point of its package (`exports` in
  * package.json).
@@ -12,32 +15,64 @@ import ts from 'typescript';
 
 const root = join(import.meta.dirname, '..');
 
-/** The names of a file's exports that no other file uses, as `path: name`, sorted. */
-export function unusedExports(program: ts.Program, entryPoints: readonly string[], folder: string): string[] {
+/** The exports that exist for tests, with the reason. */
+const forTests: Readonly<Record<string, string>> = {
+  'docs/floors.ts: upwardImports': 'the rule that the test holds; the script prints the graph',
+  'packages/server/src/ground/log.ts: logInto': 'a log that a test can read',
+  'packages/server/src/storage/prepared.ts: declaredQueries': 'the list of the queries whose plans are tested',
+};
+
+/** Exports by what is wrong with them, each as `path: name`, sorted. */
+interface Findings {
+  /** No other file uses it. */
+  readonly unused: string[];
+  /** Only tests use it: neither another file of the product nor the rest of its own file. */
+  readonly onlyTested: string[];
+}
+
+const isTest = (path: string) => /\/test\/|\.test\.ts$/.test(path);
+
+export function judgeExports(program: ts.Program, entryPoints: readonly string[], folder: string): Findings {
   const checker = program.getTypeChecker();
   const sources = program
     .getSourceFiles()
     .filter(({ fileName, isDeclarationFile }) => !isDeclarationFile && !fileName.includes('/node_modules/'));
-  const used = new Set<ts.Symbol>();
+  const uses = usesOf(checker, sources);
+  for (const path of entryPoints)
+    for (const symbol of exportsOf(checker, program.getSourceFile(path))) uses.product.add(symbol);
+  const findings: Findings = { unused: [], onlyTested: [] };
   for (const source of sources) {
+    for (const symbol of exportsOf(checker, source)) {
+      if (!symbol.declarations?.some((declaration) => declaration.getSourceFile() === source)) continue;
+      const name = `${relative(folder, source.fileName)}: ${symbol.name}`;
+      if (uses.product.has(symbol)) continue;
+      if (!uses.test.has(symbol)) findings.unused.push(name);
+      else if (!uses.own.has(symbol) && !isTest(source.fileName)) findings.onlyTested.push(name);
+    }
+  }
+  return { unused: findings.unused.sort(), onlyTested: findings.onlyTested.sort() };
+}
+
+/** The symbols that some other file of the product uses, that some other test uses, and that their own file uses. */
+function usesOf(checker: ts.TypeChecker, sources: readonly ts.SourceFile[]) {
+  const uses = { product: new Set<ts.Symbol>(), test: new Set<ts.Symbol>(), own: new Set<ts.Symbol>() };
+  for (const source of sources) {
+    const elsewhere = isTest(source.fileName) ? uses.test : uses.product;
     const visit = (node: ts.Node) => {
       const symbol = ts.isIdentifier(node) ? declared(checker, node) : undefined;
-      if (symbol?.declarations?.every((declaration) => declaration.getSourceFile() !== source)) used.add(symbol);
+      const declarations = symbol?.declarations ?? [];
+      if (symbol && declarations.length > 0) {
+        if (declarations.every((declaration) => declaration.getSourceFile() !== source)) elsewhere.add(symbol);
+        else if (!declarations.some((declaration) => nameOf(declaration) === node)) uses.own.add(symbol);
+      }
       ts.forEachChild(node, visit);
     };
     visit(source);
   }
-  for (const path of entryPoints)
-    for (const symbol of exportsOf(checker, program.getSourceFile(path))) used.add(symbol);
-  return sources
-    .flatMap((source) =>
-      exportsOf(checker, source)
-        .filter((symbol) => symbol.declarations?.some((declaration) => declaration.getSourceFile() === source))
-        .filter((symbol) => !used.has(symbol))
-        .map((symbol) => `${relative(folder, source.fileName)}: ${symbol.name}`),
-    )
-    .sort();
+  return uses;
 }
+
+const nameOf = (declaration: ts.Declaration) => ts.getNameOfDeclaration(declaration);
 
 /** Resolves an identifier through imports, re-exports and `const { name } = await import(…)`. */
 function declared(checker: ts.TypeChecker, node: ts.Identifier): ts.Symbol | undefined {
@@ -102,7 +137,10 @@ if (import.meta.main) {
   const entryPoints = packages.flatMap((folder) =>
     Object.values(packageAt(folder, []).manifest.exports ?? {}).map((path) => join(folder, path)),
   );
-  const exports = unusedExports(programOf(join(root, 'tsconfig.json')), entryPoints, root);
+  const { unused, onlyTested } = judgeExports(programOf(join(root, 'tsconfig.json')), entryPoints, root);
+  const accepted = Object.keys(forTests);
+  const dead = onlyTested.filter((line) => !accepted.includes(line));
+  const stale = accepted.filter((line) => !onlyTested.includes(line));
   const everywhere = packageAt(root, [
     '{bench,docs,examples,mutate}/**/*.ts',
     '*.{ts,js}',
@@ -111,7 +149,9 @@ if (import.meta.main) {
   const dependencies = [everywhere, ...packages.map((folder) => packageAt(folder, ['src/**/*.ts']))].flatMap(
     ({ manifest, texts }) => unusedDependencies(manifest, texts).map((name) => `${manifest.name}: ${name}`),
   );
-  for (const line of exports) console.log(`unused export: ${line}`);
+  for (const line of unused) console.log(`unused export: ${line}`);
+  for (const line of dead) console.log(`used by tests alone: ${line}`);
+  for (const line of stale) console.log(`not used by tests alone, take it off the list: ${line}`);
   for (const line of dependencies) console.log(`unused dependency: ${line}`);
-  if (exports.length + dependencies.length > 0) process.exitCode = 1;
+  if (unused.length + dead.length + stale.length + dependencies.length > 0) process.exitCode = 1;
 }

@@ -1,25 +1,30 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import ts from 'typescript';
 import { expect, it, onTestFinished } from 'vitest';
-import { unusedDependencies, unusedExports } from '../../../../docs/unused.ts';
+import { judgeExports, unusedDependencies } from '../../../../docs/unused.ts';
 
-function unusedIn(files: Record<string, string>, entryPoints: string[] = []): string[] {
+function judged(files: Record<string, string>, entryPoints: string[] = []): ReturnType<typeof judgeExports> {
   const folder = mkdtempSync(join(tmpdir(), 'pinchwork-unused-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const manifest = { 'package.json': '{"type":"module"}' };
-  for (const [name, text] of Object.entries({ ...manifest, ...files })) writeFileSync(join(folder, name), text);
+  for (const [name, text] of Object.entries({ ...manifest, ...files })) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), text);
+  }
   const module = ts.ModuleKind.NodeNext;
   const options: ts.CompilerOptions = { module, allowImportingTsExtensions: true, noLib: true, types: [] };
   const paths = Object.keys(files).map((name) => join(folder, name));
   const program = ts.createProgram(paths, options);
-  return unusedExports(
+  return judgeExports(
     program,
     entryPoints.map((name) => join(folder, name)),
     folder,
   );
 }
+
+const unusedIn = (...args: Parameters<typeof judged>) => judged(...args).unused;
 
 it('an export that only its own file uses is unused, for values and types', () => {
   const files = {
@@ -42,6 +47,19 @@ it('an export counts as used by a namespace, a dynamic import, a shorthand and a
     ].join('\n'),
   };
   expect(unusedIn(files)).toEqual([]);
+});
+
+it('an export that only tests use is named, unless the rest of its own file uses it or it is in a test', () => {
+  const files = {
+    'a.ts': 'export const one = 1; export const two = 2; export const three = 3; console.log(two);',
+    'b.ts': "import { three } from './a.ts'; console.log(three);",
+    'test/support.ts': 'export const four = 4;',
+    'test/a.test.ts': [
+      "import { one, two, three } from '../a.ts'; import { four } from './support.ts';",
+      'console.log(one, two, three, four);',
+    ].join('\n'),
+  };
+  expect(judged(files)).toEqual({ unused: [], onlyTested: ['a.ts: one'] });
 });
 
 it('an export of an entry point counts as used', () => {

@@ -123,6 +123,9 @@ async function end(server: ChildProcess, signal: NodeJS.Signals): Promise<void> 
 
 let databases = 0;
 
+/** The names of all databases that this process makes begin with it. */
+export const databasePrefix = `pinchwork_${process.pid}_`;
+
 /** The locale does not sort by bytes, as in most installations: ids must sort by bytes all the same. */
 const emptyDatabase = `template0 locale_provider icu icu_locale 'en-US' encoding 'UTF8'`;
 
@@ -132,7 +135,7 @@ const emptyDatabase = `template0 locale_provider icu icu_locale 'en-US' encoding
  * @param template the name of the database that it is a copy of; an empty one without it.
  */
 export async function createDatabase(adminUrl: string, template = emptyDatabase): Promise<string> {
-  const name = `pinchwork_${process.pid}_${++databases}`;
+  const name = `${databasePrefix}${++databases}`;
   const client = new pg.Client(adminUrl);
   await client.connect();
   await client.query(`create database ${name} template ${template}`);

@@ -1,4 +1,5 @@
-import { afterEach, expect } from 'vitest';
+import { afterAll, afterEach, expect } from 'vitest';
+import { expectNoDeadlocks } from './deadlocks.ts';
 import { lockOrderFaults } from './lock-order.ts';
 
 // Vitest ends its workers by signal. What they leave behind (folders, servers) is cleared away on `exit`, which a signal
@@ -8,3 +9,6 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 afterEach(() => {
   expect(lockOrderFaults.splice(0)).toEqual([]);
 });
+
+// It runs after the file's own hooks, which close its servers.
+afterAll(expectNoDeadlocks);

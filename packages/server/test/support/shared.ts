@@ -24,6 +24,9 @@ export async function postgresAdmin(): Promise<string> {
   return once('postgres');
 }
 
+/** Whether a test of this process has asked for PostgreSQL. */
+export const hasAskedForPostgres = (): boolean => asked.has('postgres');
+
 /** A PostgreSQL database with the schema in place, to be copied. */
 export async function postgresTemplate(): Promise<PostgresTemplate> {
   await postgresAdmin();

@@ -1,7 +1,6 @@
 import { setTimeout as until } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { Client } from '../../support/client.ts';
-import { expectNoDeadlock } from '../../support/deadlocks.ts';
 import { type Engine, onBothEngines } from '../../support/engines.ts';
 import { answers } from '../../support/helpers.ts';
 import { type Agent, deliverTask, postTask, type Reply } from '../../support/market.ts';
@@ -44,7 +43,6 @@ async function open(engine: Engine, env: Env = {}): Promise<Doors> {
     const { body } = await left.admin.get('/v1/admin/audit');
     expect(body.broken).toEqual([]);
     await Promise.all(servers.map(({ server }) => server.kill()));
-    await expectNoDeadlock(engine, database);
   };
   return { left, right, expectClean };
 }
