@@ -128,6 +128,21 @@ export const tellingFaults = [
       '    .returning(',
     ],
   ]),
+  ...faultsIn('rules/webhooks/budget.ts', 'rules/webhooks/budget', [
+    ['an agent sends 61 requests a minute', 'mine >= mostOfOne', 'mine > mostOfOne'],
+    ['a host gets 601 requests a minute', 'all >= mostOfAll ?', 'all > mostOfAll ?'],
+    ['the budget is that of a window of 60 seconds', 'const windowSeconds = 61;', 'const windowSeconds = 59;'],
+    ['nothing is kept for newcomers', 'mine >= share) return', 'mine >= mostOfOne) return'],
+    ['those that wait get the same time', 'Math.max(wait.until, queueAt) + spacingMs', 'wait.until'],
+    [
+      'requests are not counted',
+      '  for (const { host } of found) tx.send(noteRequest',
+      '  for (const { host } of []) tx.send(noteRequest',
+    ],
+  ]),
+  ...faultsIn('rules/webhooks/places.ts', 'rules/webhooks/budget', [
+    ['only names have a budget', '...addresses.map(({ address }) => network(address))', ''],
+  ]),
   ...faultsIn('rules/webhooks/holding.ts', holding, [
     ['a new address needs no test', 'const isTested = url !== null && ', "const isTested = url === '' && "],
     ['a receiver is paused a delivery late', 'const deadUntilPause = 20;', 'const deadUntilPause = 21;'],

@@ -1,6 +1,6 @@
 import { budgetMs } from '../rules/agents/keys.ts';
 import { setWords } from '../rules/agents/queries.ts';
-import { hourMs, minuteMs } from '../ground/clock.ts';
+import { hourMs, minuteMs, secondMs } from '../ground/clock.ts';
 import type { Config } from '../ground/config.ts';
 import type { Ground } from '../storage/ground.ts';
 import { prepared } from '../storage/prepared.ts';
@@ -9,6 +9,7 @@ import { Retention } from '../rules/events/retention.ts';
 import { Loop } from '../ground/loop.ts';
 import { indexWords } from '../rules/matching/word-index.ts';
 import { askLater } from '../rules/platform-tasks/post.ts';
+import { keptHostsMs, keptRequestsMs } from '../rules/webhooks/budget.ts';
 import { quotaMs, spentPeriod } from '../rules/ledger/budget.ts';
 
 const pauseMs = minuteMs;
@@ -52,6 +53,8 @@ const tables = [
   expiring('key_spending', 'at', (now) => now - budgetMs),
   expiring('rate_windows', 'ends_at'),
   expiring('webhook_deliveries', 'forget_at'),
+  expiring('webhook_requests', 'second', (now) => Math.floor((now - keptRequestsMs) / secondMs)),
+  expiring('webhook_hosts', 'used_at', (now) => now - keptHostsMs),
   // A day after the last moment at which a task may be claimed.
   expiring('system_tasks_posted', 'posted_at', (now, config) => now - quotaMs - config.taskExpireHours * hourMs),
   expiring('system_spending', 'period', spentPeriod),

@@ -2,8 +2,9 @@ import { type DeliveriesQuery, type DeliveriesResponse, type DeliveryResponse, w
 import type { z } from 'zod';
 import { secondMs, wireTime } from '../ground/clock.ts';
 import type { Call } from './context.ts';
-import { conflict, deliveryNotFound } from '../ground/errors.ts';
+import { conflict, deliveryNotFound, DomainError } from '../ground/errors.ts';
 import { readPage } from '../ground/paging.ts';
+import { mostOfAll, mostOfOne, takeRequest } from '../rules/webhooks/budget.ts';
 import { deliveriesDue, enqueueDelivery } from '../rules/webhooks/enqueue.ts';
 import * as queries from '../rules/webhooks/queries.ts';
 import { holdReceiver } from '../rules/webhooks/receivers.ts';
@@ -40,6 +41,15 @@ export async function listDeliveries(
 const noWebhook = () =>
   conflict('You have no webhook', 'Set webhook_url with PATCH /v1/me; events from then on are sent to it.');
 
+/** The host of the webhook has had all requests of this minute. */
+const hostExhausted = (waitMs: number) =>
+  new DomainError(
+    'rate_limited',
+    `Too many webhook requests to this host: no more than ${mostOfOne} of one agent and ${mostOfAll} of all are sent in a minute`,
+    'Wait for Retry-After seconds, then test again.',
+    { retryAfterSeconds: Math.ceil(waitMs / secondMs) },
+  );
+
 /**
  * Makes a delivery due now. A delivery that has ended gets all its retries again.
  *
@@ -72,6 +82,7 @@ export function testWebhook(call: Call): Promise<DeliveryResponse> {
 
 async function sendTest(call: Call): Promise<DeliveryResponse> {
   const { ctx, agentId } = call;
+  const place = await ctx.webhooks.placeOf(agentId);
   // Stays empty if the request repeats an earlier one, which has sent the test or is sending it.
   const own = { id: '' };
   const { id } = await call.transact('test webhook', async (tx) => {
@@ -79,6 +90,8 @@ async function sendTest(call: Call): Promise<DeliveryResponse> {
     if ((await tx.first(queries.webhookOf, { agent_id: agentId }))?.webhook_url == null) throw noWebhook();
     const told = { agentId, number: null, event: webhookTestEvent, taskId: null, data: '{}' };
     own.id = enqueueDelivery({ ctx, tx, now }, told, now + 2 * ctx.config.webhooks.timeoutSeconds * secondMs);
+    const waitsUntil = place && (await takeRequest(tx, place.hosts, { agentId, now }));
+    if (waitsUntil !== undefined) throw hostExhausted(waitsUntil - now);
     return { id: own.id };
   });
   if (own.id === id) await ctx.webhooks.sendNow(agentId, id);

@@ -16,7 +16,8 @@ import { Client } from '../support/client.ts';
  */
 const wanted = Number(process.env.PINCHWORK_TEST_WEBHOOKS ?? 1_000);
 const kills = 5;
-const owners = 20;
+/** Each has a host of its own, which gets 60 requests of it in a minute. */
+const owners = Math.max(40, Math.ceil(wanted / 250));
 const settings = {
   PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true',
   // Short: on PostgreSQL an attempt of a killed server is taken over after this long plus 5 s.
@@ -35,10 +36,13 @@ onBothEngines('kill -9 while webhooks are sent', (engine) => {
   it('loses none: each arrives, or is dead with its log', { timeout: 120_000 + wanted * 50 }, async () => {
     console.log(`${engine.name}: ${wanted} webhooks, ${kills} kills, seed ${testSeed}`);
     const random = new Random(testSeed);
-    // Some replies are failures; one receiver only fails.
-    const behaviour: Behaviour = (response, _n, { path }) =>
-      void response.writeHead(path === '/0' || random.chance(5) ? 500 : 200).end();
-    const receiver = await Receiver.open(behaviour);
+    // Some replies are failures; one receiver fails for long, but is not paused: that takes 20 dead deliveries in a row.
+    let failures = 0;
+    const behaviour: Behaviour = (response, _n, { path }) => {
+      const isBad = path === '/0' ? failures++ % 20 < 15 : random.chance(5);
+      response.writeHead(isBad ? 500 : 200).end();
+    };
+    const receiver = await Receiver.open(behaviour, '0.0.0.0');
     const url = await engine.marketUrl();
     const server = new MortalServer(url, settings);
     const client = await server.client();
@@ -81,13 +85,13 @@ onBothEngines('kill -9 while webhooks are sent', (engine) => {
     const { body: audit } = await (await server.client()).admin.get('/v1/admin/audit');
     expect(audit.broken).toEqual([]);
     console.log(`${receiver.received.length} attempts arrived, ${dead} are dead, ${server.broken} requests broke off`);
-    expect(dead).toBeGreaterThanOrEqual(wanted / owners);
+    expect(dead).toBeGreaterThan(0);
   });
 });
 
 /** An agent with a webhook of its own path, and a task about which the worker may write to it. */
 async function begin(client: Client, receiver: Receiver, worker: Agent, i: number) {
-  const webhook_url = `http://127.0.0.1:${receiver.port}/${i}`;
+  const webhook_url = `http://127.0.${3 + (i >> 7)}.${1 + (i % 128)}:${receiver.port}/${i}`;
   const owner = await client.register(`owner ${i}`);
   await owner.patch('/v1/me', { webhook_url });
   return { path: `/v1/tasks/${await claimTask(owner, worker)}/messages` };

@@ -33,6 +33,7 @@ export const ranks = [
   'system_spending',
   'accounts',
   'event_cursors',
+  'webhook_hosts',
 ] as const satisfies readonly (keyof Schema | 'purse')[];
 
 /** The key column of each table. */
@@ -51,6 +52,7 @@ const keyColumns: Partial<Record<keyof Schema, string>> = {
   accounts: 'id',
   event_cursors: 'agent_id',
   webhook_receivers: 'agent_id',
+  webhook_hosts: 'host',
 };
 
 /**
@@ -76,6 +78,7 @@ const owned: readonly string[] = [
   'system_tasks_posted',
   'told_texts',
   'webhook_deliveries',
+  'webhook_requests',
 ];
 
 /** The platform's own tasks, which are locked before those that they are about. */

@@ -36,9 +36,9 @@ export class Receiver {
     this.#server.on('connection', () => this.connections++);
   }
 
-  static async open(behaviour: Behaviour = answer(200)): Promise<Receiver> {
+  static async open(behaviour: Behaviour = answer(200), host = '127.0.0.1'): Promise<Receiver> {
     const receiver = new Receiver(behaviour);
-    await new Promise<void>((resolve) => receiver.#server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => receiver.#server.listen(0, host, resolve));
     receiver.port = (receiver.#server.address() as AddressInfo).port;
     onTestFinished(() => receiver.close());
     return receiver;

@@ -8,6 +8,7 @@ import type { Resolve } from './address.ts';
 import { Ahead } from './ahead.ts';
 import { messageOf } from './message.ts';
 import { deliveriesDue } from './enqueue.ts';
+import { type Place, Places } from './places.ts';
 import { Slots } from './slots.ts';
 import * as leases from './leases.ts';
 import * as queries from './queries.ts';
@@ -60,6 +61,7 @@ interface Helpers {
 export class Deliverer {
   readonly #ctx: Ground;
   readonly #sender: Sender;
+  readonly #places: Places;
   readonly #tellPaused: Serving['tellPaused'];
   readonly #loop: Loop;
   readonly #ahead: Ahead;
@@ -73,7 +75,8 @@ export class Deliverer {
   constructor(ctx: Ground, { resolve, tellPaused }: Helpers) {
     this.#ctx = ctx;
     this.#tellPaused = tellPaused;
-    this.#sender = new Sender(ctx.config.webhooks, ctx.clock, resolve);
+    this.#places = new Places(resolve, ctx.clock);
+    this.#sender = new Sender(ctx.config.webhooks, ctx.clock, this.#places.resolve);
     this.#ahead = new Ahead(ctx.clock, ctx.db, this.#leaseEnd(0));
     this.#loop = new Loop(
       ctx.clock,
@@ -170,6 +173,7 @@ export class Deliverer {
     const { signal } = this.#stop;
     const now = this.#ctx.clock.now();
     const result = url === null ? noWebhook : await this.#sender.send(messageOf(row, url, secret, now), signal);
+    if (url !== null && result.statusCode === null) this.#places.forget(url);
     return signal.aborted ? undefined : { ...consignment, result };
   }
 
@@ -181,6 +185,7 @@ export class Deliverer {
     const { db, clock, log } = this.#ctx;
     for (;;) {
       try {
+        turn.place ??= await this.#lookUp(turn);
         return await db.transact('deliver', (tx) => {
           const now = clock.now();
           const ends = isOver || this.#stop.signal.aborted;
@@ -205,6 +210,18 @@ export class Deliverer {
       cancel();
       signal.removeEventListener('abort', end);
     });
+  }
+
+  /** Where the requests to an agent's webhook go; undefined: it has none. */
+  async placeOf(agentId: string): Promise<Place | undefined> {
+    const url = (await this.#ctx.db.first(queries.webhookOf, { agent_id: agentId }))?.webhook_url ?? null;
+    return url === null ? undefined : this.#places.of(url);
+  }
+
+  /** Finds where the requests of a turn go. A slow name server counts as a slow receiver. */
+  #lookUp({ agentId, slot }: Turn): Promise<Place | undefined> {
+    const cancel = this.#ctx.clock.after(slowMs, () => this.#slots.slow(slot));
+    return this.placeOf(agentId).finally(cancel);
   }
 
   #servingIn(tx: Tx, now: number): Serving {

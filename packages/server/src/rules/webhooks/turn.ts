@@ -1,8 +1,10 @@
 import { platformId } from '@pinchwork/sdk';
 import type { Ground, Work } from '../../storage/ground.ts';
+import { takeRequest } from './budget.ts';
 import { firstDue } from './first-due.ts';
 import { activate, deadUntilPause, hasHold, isHeld, nextProbeAt, pause, tend } from './holding.ts';
 import * as leases from './leases.ts';
+import type { Place } from './places.ts';
 import * as queries from './queries.ts';
 import { endProbe, holdCursor, holdReceiver, noteDeadInRow, type Receiver } from './receivers.ts';
 import { type Aftermath, aftermath, aftermathOfProbe, restUntil } from './schedule.ts';
@@ -16,6 +18,8 @@ export interface Turn {
   /** Id of the lease, new each time, because a server may take a receiver again after its own lease has expired. */
   readonly leasedBy: string;
   leasedUntil: number;
+  /** Where its requests go; undefined: its agent has no webhook, or it has not been looked up. */
+  place?: Place | undefined;
 }
 
 /** A delivery to send, and its destination. */
@@ -83,11 +87,28 @@ export async function takeStep(serving: Serving, turn: Turn, step: Step): Promis
   tx.afterCommit(() => (turn.leasedUntil = leaseEnd));
   const changed = done && after && (await noteOutcome(serving, receiver, done, after));
   const { next, dueAt, rest } = await choose(serving, changed ?? receiver, done);
-  if (next !== undefined && !isOver) return next;
+  // The address has changed since it was looked up: the next turn looks up the new one.
+  const isElsewhere = next !== undefined && next.url !== null && next.url !== turn.place?.url;
+  if (next !== undefined && !isOver && !isElsewhere) {
+    const waitsUntil = await takeRoom(serving, turn, next);
+    if (waitsUntil === undefined) return next;
+    tx.send(leases.releaseReceiver, { ...lease, due_at: now, rest_until: Math.max(rest, waitsUntil) });
+    return undefined;
+  }
   // Not before now, so that receivers that have waited longer come first.
   const due_at = dueAt === undefined ? null : Math.max(dueAt, now);
   tx.send(leases.releaseReceiver, { ...lease, due_at, rest_until: rest });
   return undefined;
+}
+
+/** Takes the room for a request from the budgets. @returns when to try again if there is none. */
+async function takeRoom(
+  { tx, now }: Work,
+  { agentId, place }: Turn,
+  { url }: Consignment,
+): Promise<number | undefined> {
+  if (url === null || place === undefined) return undefined;
+  return takeRequest(tx, place.hosts, { agentId, now });
 }
 
 /** The state of a delivery after an attempt, if it does not test a held receiver. */

@@ -9,6 +9,8 @@ export interface EventTables {
   outbox: OutboxTable;
   webhook_deliveries: WebhookDeliveriesTable;
   webhook_receivers: WebhookReceiversTable;
+  webhook_hosts: WebhookHostsTable;
+  webhook_requests: WebhookRequestsTable;
 }
 
 interface EventCursorsTable {
@@ -99,4 +101,21 @@ interface WebhookReceiversTable {
   probe_id: Generated<string | null>;
   /** The latest of the three times above. The database derives it. */
   ready_at: GeneratedAlways<number | null>;
+}
+
+/** The hosts and addresses that webhooks were sent to lately. Its row is locked while a request to it is counted. */
+interface WebhookHostsTable {
+  host: string;
+  /** The time that the last request in the queue of this host waits for. */
+  queue_at: Generated<number>;
+  used_at: number;
+}
+
+/** How many requests a host or address got of an agent in a second. Kept for two minutes. */
+interface WebhookRequestsTable {
+  host: string;
+  /** In seconds since 1970. */
+  second: number;
+  agent_id: string;
+  count: number;
 }

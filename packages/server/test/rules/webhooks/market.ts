@@ -1,4 +1,5 @@
 import type { DeliveryResponse } from '@pinchwork/sdk';
+import type { Resolve } from '../../../src/rules/webhooks/address.ts';
 import type { Engine } from '../../support/engines.ts';
 import { type Agent, claimTask, Market } from '../../support/market.ts';
 import { type Receiver, until } from '../../support/receiver.ts';
@@ -6,8 +7,9 @@ import { type Receiver, until } from '../../support/receiver.ts';
 export const privateNetworks = { PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true' };
 
 /** A market that sends webhooks to receivers on this machine. */
-export async function sendingMarket(engine: Engine, env: Record<string, string> = {}) {
-  const market = await Market.fresh(engine, { PINCHWORK_INITIAL_CREDITS: '100000', ...privateNetworks, ...env });
+export async function sendingMarket(engine: Engine, env: Record<string, string> = {}, resolve?: Resolve) {
+  const settings = { PINCHWORK_INITIAL_CREDITS: '100000', ...privateNetworks, ...env };
+  const market = await Market.fresh(engine, settings, resolve);
   market.ctx.webhooks.start();
   const worker = await market.register('worker');
   return { market, worker };

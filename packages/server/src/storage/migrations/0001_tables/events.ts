@@ -87,5 +87,19 @@ export async function eventTables({ run, int, id, clustered }: StepSql): Promise
   await run(
     sql`create index webhook_receivers_ready on webhook_receivers (failing, ready_at) where ready_at is not null`,
   );
+  await run(sql`create table webhook_hosts (
+    host text primary key,
+    queue_at ${int} not null default 0,
+    used_at ${int} not null
+  ) ${clustered}`);
+  await run(sql`create index webhook_hosts_used on webhook_hosts (used_at)`);
+  await run(sql`create table webhook_requests (
+    host text not null,
+    second ${int} not null,
+    agent_id ${id} not null,
+    count ${int} not null,
+    primary key (host, second, agent_id)
+  ) ${clustered}`);
+  await run(sql`create index webhook_requests_by_second on webhook_requests (second)`);
   await run(sql`create index webhook_receivers_held on webhook_receivers (status) where status <> 'active'`);
 }
