@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks';
 import type { Cleanup } from './cleanup.ts';
 
 /** How long a child may take to start listening, and to end after the signal. */
-const startTimeoutMs = 20_000;
+const startTimeoutMs = 60_000;
 const stopTimeoutMs = 12_000;
 
 export interface Child {
