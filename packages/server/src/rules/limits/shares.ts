@@ -33,7 +33,8 @@ export function openShares(changes: Partial<Record<ShareName, Partial<ShareOptio
 }
 
 /** Who holds what a request uses: its agent, or the network of its address if no agent is known. */
-export const holderOf = (agentId: string | undefined, address: string): string => agentId || network(address);
+export const holderOf = (agentId: string | undefined, address: string): string =>
+  agentId === undefined || agentId === '' ? network(address) : agentId;
 
 /** How many files this process may open. Systems other than Linux count as unlimited. */
 function openFiles(): number {
