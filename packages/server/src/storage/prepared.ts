@@ -10,6 +10,7 @@ import {
   type SqlBool,
 } from 'kysely';
 import { at, present } from '../ground/present.ts';
+import { withoutReturning } from './read-back.ts';
 import type { Schema } from './schema.ts';
 
 export type SqlValue = string | number | null;
@@ -32,6 +33,8 @@ export interface EngineClauses {
   /** Whether a text contains another, literally. */
   contains(text: RawBuilder<unknown>, part: SqlValue): RawBuilder<boolean>;
   readonly textIndex: TextIndexClauses;
+  /** Whether reading a changed row by its key costs less than RETURNING (`Prepared`'s option `key`). */
+  readonly readsBack: boolean;
 }
 
 /** The index from trigrams (`trigrams.ts`) to the numbers of the documents that contain them. */
@@ -74,6 +77,8 @@ export interface CompiledStatement {
   readonly sql: string;
   /** The values for the placeholders, in order. */
   bind(params: Params): SqlValue[];
+  /** Reads the row that the statement has changed or added. Undefined: the statement returns its rows itself. */
+  readonly readBack?: CompiledStatement;
 }
 
 class Placeholder {
@@ -95,6 +100,15 @@ export function derived<T extends SqlValue>(param: T, derive: (value: T) => SqlV
 /** `replan` and `bounded` of `Prepared`. */
 type QueryOptions = Partial<Pick<Prepared<never, never>, 'replan'>> & { readonly bounded?: string };
 
+/** For a statement that changes or adds at most one row, and returns it. */
+interface ReturnOptions<P> {
+  /**
+   * The column of the row's primary key, and the parameter that holds its value. An engine on which RETURNING is slow
+   * then reads the row back instead.
+   */
+  readonly key?: keyof P & string;
+}
+
 /**
  * Declares a query. Inside `build`, `params` has placeholders in place of values: a parameter can stand wherever Kysely
  * takes a value, but `build` can't read it.
@@ -102,13 +116,18 @@ type QueryOptions = Partial<Pick<Prepared<never, never>, 'replan'>> & { readonly
 export function prepared<P extends Params, R>(
   name: string,
   build: (db: Kysely<Schema>, params: P, engine: EngineClauses) => Compilable<R>,
-  { replan = false, bounded }: QueryOptions = {},
+  { replan = false, bounded, key }: QueryOptions & ReturnOptions<P> = {},
 ): Prepared<P, R> {
   const query: Prepared<P, R> = {
     name,
     replan,
     bounded,
-    compile: (db, engine) => toStatement(build(db, placeholders(), engine).compile()),
+    compile: (db, engine) => {
+      const query = build(db, placeholders(), engine).compile();
+      if (key === undefined || !engine.readsBack) return toStatement(query);
+      const { change, read } = withoutReturning(db, query, { key, value: new Placeholder(key) });
+      return { ...toStatement(change), readBack: toStatement(read) };
+    },
   };
   declared.add(query as Prepared<never, unknown>);
   return query;

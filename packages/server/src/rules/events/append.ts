@@ -19,14 +19,17 @@ export type NewEvent = {
  * locked until the commit. So numbers are given out in the order of the commits, and a reader never sees a gap that
  * fills later. It is a table of its own, not a column of `agents`, so that this lock delays nothing else.
  */
-const drawNumber = prepared('drawNumber', (db, p: { agent_id: string }) =>
-  db
-    .insertInto('event_cursors')
-    .values({ agent_id: p.agent_id, last_number: 1 })
-    .onConflict((conflict) =>
-      conflict.column('agent_id').doUpdateSet((eb) => ({ last_number: eb('event_cursors.last_number', '+', 1) })),
-    )
-    .returning(['last_number', 'webhook_from', 'webhook_events']),
+const drawNumber = prepared(
+  'drawNumber',
+  (db, p: { agent_id: string }) =>
+    db
+      .insertInto('event_cursors')
+      .values({ agent_id: p.agent_id, last_number: 1 })
+      .onConflict((conflict) =>
+        conflict.column('agent_id').doUpdateSet((eb) => ({ last_number: eb('event_cursors.last_number', '+', 1) })),
+      )
+      .returning(['last_number', 'webhook_from', 'webhook_events']),
+  { key: 'agent_id' },
 );
 
 const insertEvent = insertion('events', 'agent_id', 'number', 'type', 'task_id', 'data', 'created_at');

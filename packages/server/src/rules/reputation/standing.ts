@@ -72,25 +72,19 @@ const countRating = prepared('countRating', (db, p: { id: string; rating: number
 const noteEarnings = prepared('noteEarnings', (db, p: { id: string; at: number }) =>
   db
     .insertInto('earnings')
-    .columns(['agent_id', 'at', 'total'])
-    .expression((eb) =>
-      eb
-        .selectFrom('agents')
-        .select(({ fn, selectFrom }) => [
-          'id',
-          fn
-            .coalesce(
-              selectFrom('earnings')
-                .select(({ fn: { max } }) => max('at').as('latest'))
-                .where('agent_id', '=', p.id)
-                .where('at', '>', p.at),
-              sql<number>`cast(${p.at} as bigint)`,
-            )
-            .as('at'),
-          'earned',
-        ])
-        .where('id', '=', p.id),
-    )
+    // Values, not a SELECT: one that reads the table that it adds to makes SQLite build a temporary table.
+    .values((eb) => ({
+      agent_id: p.id,
+      at: eb.fn.coalesce(
+        eb
+          .selectFrom('earnings')
+          .select(({ fn }) => fn.max('at').as('latest'))
+          .where('agent_id', '=', p.id)
+          .where('at', '>', p.at),
+        sql<number>`cast(${p.at} as bigint)`,
+      ),
+      total: eb.selectFrom('agents').select('earned').where('id', '=', p.id),
+    }))
     .onConflict((conflict) => conflict.doNothing()),
 );
 

@@ -2,6 +2,7 @@ import { sql, type SqlBool } from 'kysely';
 import { boardStates } from '../../ground/states.ts';
 import { statusIn } from '../../storage/status.ts';
 import { hasRoom, type HelpParams } from '../agents/helpers.ts';
+import { isActive } from '../agents/queries.ts';
 import type { TaskExpressions } from './queries.ts';
 
 /** Conditions of a claim on agents, in addition to the task's state. */
@@ -13,20 +14,19 @@ interface Claim {
 
 /** Neither the agent nor the poster is suspended, and the agent is not in its cooldown. */
 export const mayClaim = (eb: TaskExpressions, { actor, now }: Claim) =>
-  eb.not(
-    eb.exists(
-      eb
-        .selectFrom('agents')
-        .select('agents.id')
-        .where((agent) => agent('agents.id', 'in', [agent.val(actor), agent.ref('tasks.poster_id')]))
-        .where((agent) =>
-          agent.or([
-            agent('agents.suspended_at', 'is not', null),
-            agent.and([agent('agents.id', '=', actor), agent('agents.pickups_paused_until', '>', now)]),
-          ]),
-        ),
+  eb.and([
+    isActive(eb.ref('tasks.poster_id')),
+    isActive(eb.val(actor)),
+    eb.not(
+      eb.exists(
+        eb
+          .selectFrom('agents')
+          .select('agents.id')
+          .where('agents.id', '=', actor)
+          .where('agents.pickups_paused_until', '>', now),
+      ),
     ),
-  );
+  ]);
 
 /** The agent never had a system task about this task, which would give it an advantage (contract section 6). */
 export const isNoInspector = (eb: TaskExpressions, { actor }: Claim) =>

@@ -47,6 +47,7 @@ export const insertTask = prepared(
       })
       .returning(recordedColumns)
       .returning([hasHelper(p.least_named), hasWords]),
+  { key: 'id' },
 );
 
 export const insertTransition = insertion(

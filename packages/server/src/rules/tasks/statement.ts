@@ -52,22 +52,25 @@ export function transitionStatement<P extends { id: string; now: number }>(
 ) {
   const row = transition(name);
   const kinds = kindsOf(name).map((kind) => sql.lit(kind) as unknown as TaskKind);
-  return prepared(`${name}${condition}`, (db, p: P & Params) =>
-    db
-      .updateTable('tasks')
-      // One object, because a column may be set only once in a statement.
-      .set({
-        status: sql.lit(row.to),
-        version: plusOne('version'),
-        ...(endsClaim(row) ? releaseClaim : {}),
-        ...set(p),
-      })
-      .where('id', '=', p.id)
-      .where('status', '=', sql.lit(present(row.from, `The state before ${name}`)))
-      .where('kind', 'in', kinds)
-      .where((eb) => guard(eb, p))
-      .returning(movedColumns)
-      .$if(name === 'deliver', (query) => query.returning(hasHelper((p as P & { least_named: number }).least_named))),
+  return prepared(
+    `${name}${condition}`,
+    (db, p: P & Params) =>
+      db
+        .updateTable('tasks')
+        // One object, because a column may be set only once in a statement.
+        .set({
+          status: sql.lit(row.to),
+          version: plusOne('version'),
+          ...(endsClaim(row) ? releaseClaim : {}),
+          ...set(p),
+        })
+        .where('id', '=', p.id)
+        .where('status', '=', sql.lit(present(row.from, `The state before ${name}`)))
+        .where('kind', 'in', kinds)
+        .where((eb) => guard(eb, p))
+        .returning(movedColumns)
+        .$if(name === 'deliver', (query) => query.returning(hasHelper((p as P & { least_named: number }).least_named))),
+    { key: 'id' },
   );
 }
 

@@ -9,6 +9,7 @@ const clauses: EngineClauses = {
   // An array, because PostgreSQL reads a whole table to join it with a list of unknown length.
   isListed: (column, json) => sql`${sql.ref(column)} = any (array(select json_array_elements_text(${json}::json)))`,
   contains: (text, part) => sql<boolean>`strpos(${text}, ${part}) > 0`,
+  readsBack: false,
   textIndex: textIndexClauses,
 };
 

@@ -10,6 +10,9 @@ const clauses: EngineClauses = {
   isListed: (column, json) => sql`${sql.ref(column)} in (select value from json_each(${json}))`,
   contains: (text, part) => sql<boolean>`instr(${text}, ${part}) > 0`,
   textIndex: textIndexClauses,
+  // RETURNING keeps the rows in a temporary table and the old pages in a journal. An update of a task takes 28 µs with
+  // it, and 22 µs without it and with the reading.
+  readsBack: true,
 };
 
 /**
@@ -36,12 +39,19 @@ const builder = new Kysely<Schema>({
 /** Compiles a query for SQLite. */
 export const compile = <P, R>(query: Prepared<P, R>): CompiledStatement => query.compile(builder, clauses);
 
+interface Known {
+  readonly statement: Statement;
+  readonly compiled: CompiledStatement;
+  /** Reads the row that the statement changed. Undefined: the statement returns its rows itself. */
+  readonly readBack: Known | undefined;
+}
+
 /**
  * The prepared statements of one connection. Passing values as single arguments costs 10 % less than passing a list.
  */
 export class Statements {
   readonly #connection: Connection;
-  readonly #known = new Map<Prepared<never, never>, { statement: Statement; compiled: CompiledStatement }>();
+  readonly #known = new Map<Prepared<never, never>, Known>();
   #changes = 0;
 
   constructor(connection: Connection) {
@@ -55,26 +65,42 @@ export class Statements {
     return this.#changes;
   }
 
-  #get<P, R>(query: Prepared<P, R>) {
+  #get<P, R>(query: Prepared<P, R>): Known {
     const key = query as Prepared<never, never>;
     let known = this.#known.get(key);
     if (known === undefined) {
-      const compiled = compile(query);
-      known = { compiled, statement: this.#connection.prepare(compiled.sql) };
+      known = this.#prepare(compile(query));
       this.#known.set(key, known);
     }
     return known;
   }
 
+  #prepare(compiled: CompiledStatement): Known {
+    const { sql: text, readBack } = compiled;
+    return {
+      compiled,
+      statement: this.#connection.prepare(text),
+      readBack: readBack && this.#prepare(readBack),
+    };
+  }
+
   all<P extends Params, R>(query: Prepared<P, R>, params: P): R[] {
-    const { statement, compiled } = this.#get(query);
+    const { statement, compiled, readBack } = this.#get(query);
+    if (readBack !== undefined) {
+      const row = this.first(query, params);
+      return row === undefined ? [] : [row];
+    }
     const rows = statement.all(...compiled.bind(params)) as R[];
     if (!statement.readonly && rows.length > 0) this.#changes++;
     return rows;
   }
 
   first<P extends Params, R>(query: Prepared<P, R>, params: P): R | undefined {
-    const { statement, compiled } = this.#get(query);
+    const { statement, compiled, readBack } = this.#get(query);
+    if (readBack !== undefined) {
+      if (this.run(query, params) === 0) return undefined;
+      return readBack.statement.get(...readBack.compiled.bind(params)) as R;
+    }
     const row = statement.get(...compiled.bind(params)) as R | undefined;
     if (!statement.readonly && row !== undefined) this.#changes++;
     return row;
