@@ -107,8 +107,12 @@ export function isTag(text: string): boolean {
 /** The same in JSON Schema, for documents. */
 const tagSchema = { type: 'string', minLength: 1, maxLength: limits.tagLength, pattern: tagPattern.source };
 
+/** A tag that folding would not change. Most are. */
+const plainTag = /^[a-z0-9_-]+$/;
+
 /** How tags are compared, as texts are in a search: without case, and however an accent was typed. */
 export function foldTag(tag: string): string {
+  if (plainTag.test(tag)) return tag;
   return tag.toLowerCase().replaceAll('ς', 'σ').normalize('NFC');
 }
 

@@ -106,6 +106,16 @@ onBothEngines('a transaction', (engine) => {
     expect(seen).toEqual(['on disk']);
   });
 
+  it('hides its changes from other reads until its commit', async () => {
+    const { db } = await fresh(engine);
+    const during = await db.transact('put', async (tx) => {
+      await tx.run(put, { key: 'here', value: 'x' });
+      return { own: await tx.first(get, { key: 'here' }), others: (await valueOf(db, 'here')) ?? null };
+    });
+    expect(during).toEqual({ own: { value: 'x' }, others: null });
+    expect(await valueOf(db, 'here')).toBe('x');
+  });
+
   it('resolves only when another connection can read the committed rows', async () => {
     const { db, url } = await fresh(engine);
     for (const key of ['a', 'b', 'c']) {

@@ -4,6 +4,8 @@ import { at } from '../../ground/present.ts';
 /** `type/subtype`, both tokens (RFC 9110, 8.3.1). */
 const wellFormed = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+$/;
 
+const jsonType = 'application/json';
+
 /** The type for bodies whose `Content-Type` does not say how to read them. */
 const unknownType = 'application/octet-stream';
 
@@ -12,6 +14,7 @@ const unknownType = 'application/octet-stream';
  * unknown.
  */
 export function mediaType(contentType: string | undefined): string {
+  if (contentType === jsonType) return jsonType;
   const name = at((contentType ?? '').split(';', 1), 0)
     .trim()
     .toLowerCase();
@@ -22,7 +25,7 @@ const yamlTypes = new Set(['application/yaml', 'application/x-yaml', 'text/yaml'
 
 /** How to read a body of a media type, as far as the type decides it. */
 export function kindOf(type: string): 'json' | 'yaml' | 'markdown' | 'plain' | 'form' | 'any' {
-  if (type === 'application/json') return 'json';
+  if (type === jsonType) return 'json';
   if (yamlTypes.has(type)) return 'yaml';
   if (type === 'text/markdown') return 'markdown';
   if (type === 'text/plain') return 'plain';

@@ -186,7 +186,7 @@ async function tell(
     const agentId = party === 'poster' ? task.poster_id : moved.workerId;
     const type = tells?.[party];
     if (agentId === null || type === undefined) return [];
-    return [{ party, event: { agentId, taskId: task.id, type, data: eventData(task, moved)[type] } as NewEvent }];
+    return [{ party, event: { agentId, taskId: task.id, type, data: eventData[type](task, moved) } as NewEvent }];
   });
   const others = (moved.also ?? []).map((event) => ({ party: undefined, event }));
   const numbers: { poster?: number; worker?: number } = {};
@@ -197,23 +197,23 @@ async function tell(
   return numbers;
 }
 
-/** The data that an event of each type would have for this transition (contract section 8). */
-function eventData(task: RecordedTask, { workerId, rating, reason }: Moved) {
-  const worker = { worker_id: workerId };
-  return {
-    task_claimed: worker,
-    task_delivered: worker,
-    task_expired: worker,
-    task_approved: { credits: task.credits_charged, rating: rating ?? null },
-    task_rejected: {
-      reason: task.rejection_reason,
-      feedback: task.rejection_feedback,
-      grace_deadline: wireTime(task.grace_deadline_at),
-      rejection_count: task.rejection_count,
-    },
-    deadline_expired: {},
-    rejection_grace_expired: {},
-    claim_timeout_expired: {},
-    task_cancelled: { reason: reason ?? null },
-  };
-}
+const ofWorker = (_: RecordedTask, { workerId }: Moved) => ({ worker_id: workerId });
+const nothing = () => ({});
+
+/** The data of each type of event that a transition appends (contract section 8). */
+const eventData = {
+  task_claimed: ofWorker,
+  task_delivered: ofWorker,
+  task_expired: ofWorker,
+  task_approved: (task: RecordedTask, { rating }: Moved) => ({ credits: task.credits_charged, rating: rating ?? null }),
+  task_rejected: (task: RecordedTask) => ({
+    reason: task.rejection_reason,
+    feedback: task.rejection_feedback,
+    grace_deadline: wireTime(task.grace_deadline_at),
+    rejection_count: task.rejection_count,
+  }),
+  deadline_expired: nothing,
+  rejection_grace_expired: nothing,
+  claim_timeout_expired: nothing,
+  task_cancelled: (_: RecordedTask, { reason }: Moved) => ({ reason: reason ?? null }),
+};

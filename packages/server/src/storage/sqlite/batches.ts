@@ -1,7 +1,7 @@
 import type { Database as Connection, Statement } from 'better-sqlite3';
 import { DomainError, overloaded, storageUnavailable } from '../../ground/errors.ts';
 import type { Signal, Tx } from '../database.ts';
-import { Statements } from './statements.ts';
+import type { Statements } from './statements.ts';
 import { SqliteTx, storageError } from './tx.ts';
 
 /** At most this many verbs wait for the writer. Further callers get `overloaded`. */
@@ -52,11 +52,14 @@ export class Batches {
   #careful = 0;
   #observe: ((transactions: number) => void) | undefined;
 
-  /** @param signal called after the commit with the signals of a verb. */
-  constructor(writer: Connection, signal: (ids: ReadonlySet<Signal>) => void) {
+  /**
+   * @param statements the statements of `writer`.
+   * @param signal called after the commit with the signals of a verb.
+   */
+  constructor(writer: Connection, statements: Statements, signal: (ids: ReadonlySet<Signal>) => void) {
     this.#writer = writer;
     this.#signal = signal;
-    this.#statements = new Statements(writer);
+    this.#statements = statements;
     this.#control = {
       begin: writer.prepare('begin immediate'),
       commit: writer.prepare('commit'),

@@ -61,7 +61,8 @@ interface SqliteOptions {
 }
 
 /**
- * Opens the embedded database: one connection that writes, in group commits, and one that reads.
+ * Opens the embedded database: one connection that writes, in group commits, and reads between them, and one that only
+ * reads.
  *
  * @throws Error with a message for people, when the file can't be used, or another process uses it.
  */
@@ -107,7 +108,8 @@ class SqliteDatabase implements Database {
   readonly #writer: Connection;
   readonly #reader: Connection;
   readonly #release: () => void;
-  readonly #read: Statements;
+  readonly #written: Statements;
+  readonly #committed: Statements;
   readonly #batches: Batches;
   readonly #threads: Readonly<Record<JobLength, Threads>>;
   readonly #presence: Presence;
@@ -123,16 +125,25 @@ class SqliteDatabase implements Database {
     };
     this.#reader = new BetterSqlite(path, { readonly: true });
     this.#presence = new Presence(path);
-    this.#read = new Statements(this.#reader);
-    this.#batches = new Batches(writer, (ids) => this.signals.send(ids));
+    this.#written = new Statements(writer);
+    this.#committed = new Statements(this.#reader);
+    this.#batches = new Batches(writer, this.#written, (ids) => this.signals.send(ids));
+  }
+
+  /**
+   * The statements for a read. The writing connection has its pages in memory, and the other one reads them anew after
+   * each commit: a row by its key takes 2 µs or 14 µs. During a batch only the other one sees no uncommitted changes.
+   */
+  get #statements(): Statements {
+    return this.#writer.inTransaction ? this.#committed : this.#written;
   }
 
   all<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R[]> {
-    return settled(() => this.#read.all(query, params));
+    return settled(() => this.#statements.all(query, params));
   }
 
   first<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R | undefined> {
-    return settled(() => this.#read.first(query, params));
+    return settled(() => this.#statements.first(query, params));
   }
 
   one<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R> {
