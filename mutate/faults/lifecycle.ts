@@ -174,14 +174,14 @@ export const lifecycleFaults = [
   ...faultsIn('rules/tasks/guards.ts', system, [
     [
       "a suspended poster's task can be claimed",
-      "[agent.val(actor), agent.ref('tasks.poster_id')]",
-      '[agent.val(actor)]',
+      "    isActive(eb.ref('tasks.poster_id')),\n",
+      '',
       'operator/suspension',
     ],
     [
       'a pause ends before it begins',
-      "agent('agents.pickups_paused_until', '>', now)",
-      "agent('agents.pickups_paused_until', '<', now)",
+      ".where('agents.pickups_paused_until', '>', now)",
+      ".where('agents.pickups_paused_until', '<', now)",
       'verbs/tasks/cooldown',
     ],
     ['a worker checks its own delivery', "about('about.worker_id', '=', actor), ", ''],
