@@ -23,9 +23,9 @@ interface Frame {
 const ours = /\/(packages\/(server|sdk)|bench)\//;
 
 /** V8 counts a native add-on's time as its caller's, so calls into SQLite are recognised by their source line. */
-const commit = /(begin|commit|savepoint|keep|release)\.run\(/;
+const commit = /(begin|commit|savepoint|release)\.run\(/;
 const statement = /\.(get|run|all)\(/;
-const sqliteFile = /\/(db\/sqlite|floor\/sqlite|floor\/leanest|floor\/group-commit)\.ts$/;
+const sqliteFile = /\/(storage\/sqlite\/(batches|statements)|floor\/(sqlite|leanest|group-commit))\.ts$/;
 
 /** The first match counts. */
 const groups: readonly [string, (frame: Frame) => boolean][] = [
@@ -37,7 +37,7 @@ const groups: readonly [string, (frame: Frame) => boolean][] = [
   ['zod and contract', ({ url }) => /node_modules\/zod\/|packages\/sdk\//.test(url)],
   ['hashing, random', ({ url, line }) => url.includes('internal/crypto') || /\b(hash|random\w+)\(/.test(line)],
   ['Fastify', ({ url }) => /node_modules\/(fastify|find-my-way|fast-|avvio|light-my|@fastify)/.test(url)],
-  ['Kysely, binding', ({ url }) => /node_modules\/kysely\/|\/db\/prepared\.ts$/.test(url)],
+  ['Kysely, binding', ({ url }) => /node_modules\/kysely\/|\/storage\/prepared\.ts$/.test(url)],
   ['Node: HTTP, streams, sockets', ({ url }) => /^node:.*(http|net$|stream|events)/.test(url)],
   ['Node: other', ({ url }) => url.startsWith('node:')],
   ['own code', ({ url }) => ours.test(url)],
