@@ -39,4 +39,14 @@ export const shareFaults = [
     ['broken requests are not counted', 'ctx.limits.takeForAddress(address)', 'undefined'],
     ['broken requests are not logged', '    ctx.log.info({ requestId', '    void ({ requestId'],
   ]),
+  ...faultsIn('rules/limits/texts.ts', 'rules/limits/texts', [
+    ['texts are not limited', 'used(written, now) >= textsPerDay', 'used(written, now) > 9 * textsPerDay'],
+    ['small texts cost a statement', 'written.unsettled >= portionBytes', 'written.unsettled >= 1'],
+    ['texts that were not written count', 'Math.max(0, written.unsettled - bytes)', 'written.unsettled'],
+    ['a failure forgets what was written', '        written.unsettled += bytes;\n', ''],
+    ['texts count for two days', 'const hours = 24;', 'const hours = 48;'],
+  ]),
+  ...faultsIn('doors/invoke.ts', 'rules/limits/texts', [
+    ['texts of a refused request count', '    if (this.#texts > 0) done.catch(() => this.#discount());\n', ''],
+  ]),
 ];

@@ -18,6 +18,7 @@ import { Outbox } from './rules/events/outbox.ts';
 import { EventStreams } from './rules/events/streams.ts';
 import { Tail } from './rules/events/tail.ts';
 import { Limits } from './rules/limits/limits.ts';
+import { Texts } from './rules/limits/texts.ts';
 import { openShares, type Shares } from './rules/limits/shares.ts';
 import { SearchUpkeep } from './rules/search/upkeep.ts';
 import { TaskWatch } from './rules/tasks/watch.ts';
@@ -54,6 +55,8 @@ interface Jobs {
   readonly search: SearchUpkeep;
   /** Adds up the rate counts of the servers. */
   readonly limits: Limits;
+  /** Counts the texts that agents write. */
+  readonly texts: Texts;
   /** Sends webhooks. */
   readonly webhooks: Deliverer;
 }
@@ -129,6 +132,7 @@ export async function compose(
     tail: new Tail(ground, open),
     search: new SearchUpkeep(ground),
     limits: new Limits(ground),
+    texts: new Texts(ground),
     webhooks: new Deliverer(ground, {
       resolve,
       tellPaused: (work, agentId, reason) =>

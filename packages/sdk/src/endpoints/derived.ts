@@ -27,6 +27,8 @@ interface ErrorCauses {
   readonly limit: LimitName | 'none';
   /** Reads have no body. */
   readonly isRead: boolean;
+  /** Whether it writes texts of an agent. */
+  readonly writesTexts: boolean;
   /** Whether an idempotency key means something. */
   readonly repeats: boolean;
   /** The refusals of the endpoint's own. */
@@ -34,13 +36,21 @@ interface ErrorCauses {
 }
 
 /** Every refusal that an endpoint knows, in the order of `errorCodes`. */
-export function errorsOf({ auth, scopes, limit, isRead, repeats, own }: ErrorCauses): readonly ErrorCode[] {
+export function errorsOf({
+  auth,
+  scopes,
+  limit,
+  isRead,
+  writesTexts,
+  repeats,
+  own,
+}: ErrorCauses): readonly ErrorCode[] {
   const codes = new Set<ErrorCode>([...always, ...byAuth[auth], ...own]);
   // Every key has the scope `read`.
   if (scopes.length > 0 && !scopes.includes('read')) codes.add('scope_missing');
   if (limit !== 'none') codes.add('rate_limited');
-  // What an agent reads is bounded in bytes too.
-  if (isRead && auth === 'agent') codes.add('quota_exceeded');
+  // What an agent reads is bounded in bytes too, and what it writes.
+  if ((isRead && auth === 'agent') || writesTexts) codes.add('quota_exceeded');
   if (!isRead) codes.add('payload_too_large').add('unsupported_media_type');
   if (repeats) codes.add('idempotency_key_reused');
   return errorCodes.filter((code) => codes.has(code));

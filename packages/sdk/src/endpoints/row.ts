@@ -49,6 +49,8 @@ interface Row<
   readonly mainField: string | undefined;
   /** The field that a body of nothing but a whole number fills, where the number fits it. */
   readonly numberField: string | undefined;
+  /** Whether the texts of its body count against what an agent may write in a day. */
+  readonly writesTexts: boolean;
   /** The main field is a delivery: a document that may have front matter of its own, or a helper’s answer. */
   readonly isDelivery: boolean;
   /** Words that clients write for its fields, and the field that each means. */
@@ -166,6 +168,7 @@ export function endpoint<
   const { method, path, auth, params = {}, scopes = [], others = [], headers = {} } = spec;
   const isRead = method === 'GET';
   const idempotency = isRead || method === 'DELETE' ? 'none' : (spec.idempotency ?? 'kept');
+  const writesTexts = auth === 'agent' && spec.mainField !== undefined;
   const limit = spec.limit ?? (auth === 'admin' ? 'admin' : isRead ? 'read' : 'write');
   return {
     method,
@@ -179,6 +182,7 @@ export function endpoint<
     bodyBytes: bodyBytesOf(spec.body),
     mainField: spec.mainField,
     numberField: spec.numberField,
+    writesTexts,
     isDelivery: spec.isDelivery ?? false,
     aliases: aliasesOf(spec.query, spec.body),
     misplaced: spec.misplaced ?? {},
@@ -188,7 +192,10 @@ export function endpoint<
     headers,
     others,
     line: spec.line,
-    errors: errorsOf({ auth, scopes, limit, isRead, repeats: idempotency !== 'none', own: spec.errors ?? [] }),
+    errors: errorsOf({
+      ...{ auth, scopes, limit, isRead, writesTexts },
+      ...{ repeats: idempotency !== 'none', own: spec.errors ?? [] },
+    }),
     endedKey: spec.endedKey ?? 'refused',
     alwaysJson: spec.alwaysJson ?? false,
     hasWarnings: spec.alwaysJson !== true && spec.isStream !== true,

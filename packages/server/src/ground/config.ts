@@ -1,5 +1,5 @@
 import type { LimitName, SystemTaskKind } from '@pinchwork/sdk';
-import { minuteMs } from './clock.ts';
+import { hourMs, minuteMs } from './clock.ts';
 import { Problem, type RateLimit, type Setting, settings } from './settings.ts';
 
 /** All settings of the operator (contract section 11), read once at start. */
@@ -42,6 +42,8 @@ export interface Config {
   readonly matchExclusiveSeconds: number;
   /** How many bytes of replies an agent may read. Undefined: no limit. */
   readonly readLimit: RateLimit | undefined;
+  /** How many bytes of texts an agent may write in 24 hours. Undefined: no limit. */
+  readonly textsPerDay: number | undefined;
   /** How long events are kept. */
   readonly eventRetentionDays: number;
   /** The largest number of open streams per agent, on each server. */
@@ -150,6 +152,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
     matchExclusiveSeconds: value('MATCH_EXCLUSIVE_SECONDS'),
     contact: value('CONTACT'),
     readLimit: megabytes(value('READ_MB_PER_MINUTE'), minuteMs),
+    textsPerDay: megabytes(value('TEXT_MB_PER_DAY'), 24 * hourMs)?.count,
     eventRetentionDays: value('EVENT_RETENTION_DAYS'),
     maxStreamsPerAgent: value('MAX_STREAMS_PER_AGENT'),
     taskPreviewLength: value('TASK_PREVIEW_LENGTH'),

@@ -219,6 +219,11 @@ export const settings = {
     'MiB of replies that an agent may read in a minute; off: unlimited',
     wholeOrOff(1, 1_000_000),
   ),
+  TEXT_MB_PER_DAY: setting(
+    '64',
+    'MiB of texts that an agent may write in 24 hours; off: unlimited',
+    wholeOrOff(1, 1_000_000),
+  ),
   EVENT_RETENTION_DAYS: setting('7', 'How long events are kept', duration(3_650)),
   MAX_STREAMS_PER_AGENT: setting('10', 'Open event streams per agent, on each server', whole(1, 1_000)),
   TASK_PREVIEW_LENGTH: setting('80', 'Characters of a task that the public may read', whole(1, 1_000)),

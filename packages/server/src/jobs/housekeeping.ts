@@ -9,6 +9,7 @@ import { Retention } from '../rules/events/retention.ts';
 import { Loop } from '../ground/loop.ts';
 import { indexWords } from '../rules/matching/word-index.ts';
 import { askLater } from '../rules/platform-tasks/post.ts';
+import { keptHours } from '../rules/limits/texts.ts';
 import { keptHostsMs, keptRequestsMs } from '../rules/webhooks/budget.ts';
 import { quotaMs, spentPeriod } from '../rules/ledger/budget.ts';
 
@@ -52,6 +53,7 @@ const tables = [
   expiring('api_keys', 'expires_at', (now) => now - hourMs),
   expiring('key_spending', 'at', (now) => now - budgetMs),
   expiring('rate_windows', 'ends_at'),
+  expiring('texts_written', 'hour', (now) => Math.floor(now / hourMs) - keptHours),
   expiring('webhook_deliveries', 'forget_at'),
   expiring('webhook_requests', 'second', (now) => Math.floor((now - keptRequestsMs) / secondMs)),
   expiring('webhook_hosts', 'used_at', (now) => now - keptHostsMs),

@@ -3,6 +3,7 @@ import type { Credentials } from '../rules/agents/credentials.ts';
 import type { Key } from '../rules/agents/keys.ts';
 import type { EventStreams } from '../rules/events/streams.ts';
 import type { Limits } from '../rules/limits/limits.ts';
+import type { Texts } from '../rules/limits/texts.ts';
 import type { Shares } from '../rules/limits/shares.ts';
 import type { TaskWatch } from '../rules/tasks/watch.ts';
 import type { Resolve } from '../rules/webhooks/address.ts';
@@ -15,6 +16,7 @@ import type { Readiness } from './readiness.ts';
 export interface Context extends Ground {
   readonly credentials: Credentials;
   readonly limits: Limits;
+  readonly texts: Texts;
   /** What requests share, so that nobody uses up what others need. */
   readonly shares: Shares;
   readonly watch: TaskWatch;

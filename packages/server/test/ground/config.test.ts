@@ -178,6 +178,16 @@ const rows: Record<keyof typeof settings, Row> = {
   CAPABILITY_EXTRACT_CREDITS: whole((config) => config.systemTasks.prices.extract, 2, 1, 100_000),
   SYSTEM_TASKS_PER_POSTER_PER_DAY: whole((config) => config.systemTasks.perPosterPerDay, 50, 0, 10_000),
   SYSTEM_CREDITS_PER_HOUR: creditsPerHour,
+  TEXT_MB_PER_DAY: {
+    read: (config) => config.textsPerDay,
+    fallback: 64 * 1024 * 1024,
+    good: [
+      ['1', 1024 * 1024],
+      ['off', undefined],
+    ],
+    bad: ['0', '1.5', '-1', 'none', '1000001'],
+    mustBe: 'a whole number from 1 to 1000000',
+  },
   READ_MB_PER_MINUTE: {
     read: (config) => config.readLimit?.count,
     fallback: 60 * 1024 * 1024,

@@ -20,6 +20,7 @@ export const ranks = [
   'idempotency_keys',
   'meta',
   'rate_windows',
+  'texts_written',
   'search_progress',
   'outbox',
   'reports',
@@ -40,6 +41,7 @@ export const ranks = [
 const keyColumns: Partial<Record<keyof Schema, string>> = {
   idempotency_keys: 'key',
   rate_windows: 'key',
+  texts_written: 'agent_id',
   outbox: 'id',
   reports: 'id',
   invites: 'id',

@@ -8,5 +8,6 @@ export const unlimited: Readonly<Record<string, string>> = {
   ...Object.fromEntries(limitNames.map((name) => [`PINCHWORK_RATE_LIMIT_${name.toUpperCase()}`, 'off'])),
   PINCHWORK_INFRA_AGENTS: 'granted',
   PINCHWORK_READ_MB_PER_MINUTE: 'off',
+  PINCHWORK_TEXT_MB_PER_DAY: 'off',
   PINCHWORK_MAX_ABANDONS_BEFORE_COOLDOWN: '1000000',
 };

@@ -9,6 +9,7 @@ export interface OperationTables {
   invites: InvitesTable;
   idempotency_keys: IdempotencyKeysTable;
   rate_windows: RateWindowsTable;
+  texts_written: TextsWrittenTable;
 }
 
 interface MetaTable {
@@ -65,4 +66,12 @@ interface RateWindowsTable {
   key: string;
   count: number;
   ends_at: number;
+}
+
+/** How many bytes of texts an agent has written in an hour. Kept for a day. */
+interface TextsWrittenTable {
+  agent_id: string;
+  /** In hours since 1970. */
+  hour: number;
+  bytes: number;
 }

@@ -43,6 +43,8 @@ let inviting: Market;
 let strictAgent: Agent;
 /** A market where the holder of this key has read more than it may in a minute. */
 let wellRead: Market;
+let wellWritten: Market;
+let writer: Agent;
 let readerKey: string;
 /** The port of `market`. */
 let port: number;
@@ -65,6 +67,10 @@ beforeAll(async () => {
   readerKey = reader.key;
   const long = await postTask(reader, { need: 'x', context: '\u0001'.repeat(100_000) });
   for (let i = 0; i < 2; i++) await reader.get(`/v1/tasks/${long}`);
+  wellWritten = await Market.open(await sqlite.marketUrl(), { PINCHWORK_TEXT_MB_PER_DAY: '1' });
+  writer = await wellWritten.register();
+  const [need, context] = ['\u{1f600}'.repeat(50_000), '\u{1f600}'.repeat(100_000)];
+  for (let i = 0; i < 2; i++) await postTask(writer, { need, context, max_credits: 1 });
   await market.app.listen({ host: '127.0.0.1', port: 0 });
   ({ port } = market.app.server.address() as AddressInfo);
   cast = await assemble(market);
@@ -74,7 +80,7 @@ beforeAll(async () => {
   await market.admin.post('/v1/admin/agents/suspend', { agent_id: suspended.id, suspended: true });
 });
 afterAll(async () => {
-  for (const each of [market, strict, without, closed, inviting, wellRead]) await each.close();
+  for (const each of [market, strict, without, closed, inviting, wellRead, wellWritten]) await each.close();
 });
 
 /** Codes that any endpoint may answer. They have their own tests. */
@@ -128,7 +134,11 @@ const general: Partial<Record<ErrorCode, (row: AnyEndpoint) => Promise<Reply>>> 
     await strict.request(request(row, agent));
     return strict.request(request(row, agent));
   },
-  quota_exceeded: (row) => wellRead.request(request(row, readerKey)),
+  quota_exceeded: (row) => {
+    if (row.method === 'GET') return wellRead.request(request(row, readerKey));
+    const payload = JSON.stringify(examples[row.name as ExampleName].body(cast));
+    return wellWritten.request(request(row, writer.key, { payload }));
+  },
   idempotency_key_reused: async ({ name }) => {
     const { aim, body } = examples[name as ExampleName];
     const once = { 'idempotency-key': `the key of ${name}, used twice` };

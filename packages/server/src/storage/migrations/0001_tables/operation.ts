@@ -58,4 +58,12 @@ export async function operationTables({ run, int, id, clustered, heap }: StepSql
     ends_at ${int} not null
   ) ${clustered}`);
   await run(sql`create index rate_windows_end on rate_windows (ends_at)`);
+
+  await run(sql`create table texts_written (
+    agent_id ${id} not null,
+    hour ${int} not null,
+    bytes ${int} not null,
+    primary key (agent_id, hour)
+  ) ${clustered}`);
+  await run(sql`create index texts_written_by_hour on texts_written (hour)`);
 }
