@@ -229,6 +229,25 @@ export const ReportsQuery = z.object({
   status: z.enum(reportStatuses, { error: `must be one of ${reportStatuses.join(', ')}` }).optional(),
   ...paging(20),
 });
+export const adminTaskOrders = ['newest', 'oldest', 'due'] as const;
+export const adminAgentOrders = ['newest', 'oldest'] as const;
+export const agentStates = ['active', 'suspended'] as const;
+
+/** `due`: the open tasks, in the order in which the clock acts on them. */
+export const AdminTasksQuery = z.object({
+  search: text(limits.searchLength, 0).optional(),
+  status: z.enum(taskStatuses, { error: `must be one of ${taskStatuses.join(', ')}` }).optional(),
+  sort_by: z.enum(adminTaskOrders, { error: `must be one of ${adminTaskOrders.join(', ')}` }).default('newest'),
+  ...paging(20),
+});
+
+export const AdminAgentsQuery = z.object({
+  search: text(limits.searchLength, 0).optional(),
+  status: z.enum(agentStates, { error: `must be one of ${agentStates.join(', ')}` }).optional(),
+  sort_by: z.enum(adminAgentOrders, { error: `must be one of ${adminAgentOrders.join(', ')}` }).default('newest'),
+  ...paging(20),
+});
+
 export const InvitesQuery = z.object(paging(20));
 export const AdminLogQuery = z.object(paging(20));
 

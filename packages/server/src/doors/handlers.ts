@@ -6,6 +6,8 @@ import { createKey, listKeys, revokeKey, rotateKey } from '../verbs/agents/keys.
 import { createInvite, listInvites, revokeInvite } from '../verbs/operator/invites.ts';
 import { listAgents, showAgent } from '../verbs/agents/directory.ts';
 import { cancelAsAdmin, redactTask } from '../verbs/operator/tasks.ts';
+import { listAgentsAsAdmin, listTasksAsAdmin } from '../verbs/operator/lists.ts';
+import { showAgentAsAdmin, showTaskAsAdmin } from '../verbs/operator/details.ts';
 import { suspendAgent } from '../verbs/operator/suspension.ts';
 import { listBoard, showBoardTask } from '../verbs/tasks/browse.ts';
 import { boardFilter } from '../rules/board/filter.ts';
@@ -91,6 +93,10 @@ export const handlers: { readonly [Name in EndpointName]: Handler<Endpoints[Name
   showAgent: (call, { params }) => showAgent(call, params.id),
 
   grantCredits: (call, { body }) => grantCredits(call, body),
+  listAgentsAsAdmin: (call, { query }) => listAgentsAsAdmin(call, query),
+  showAgentAsAdmin: (call, { params }) => showAgentAsAdmin(call, params.id),
+  listTasksAsAdmin: (call, { query }) => listTasksAsAdmin(call, query),
+  showTaskAsAdmin: (call, { params }) => showTaskAsAdmin(call, params.id),
   debitCredits: (call, { body }) => debitCredits(call, body),
   cancelTaskAsAdmin: (call, { params, body }) => cancelAsAdmin(call, params.id, body.reason),
   redactTask: (call, { params, body }) => redactTask(call, params.id, body.reason),

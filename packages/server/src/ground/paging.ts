@@ -34,6 +34,8 @@ type ListName =
   | 'reports'
   | 'adminLog'
   | 'invites'
+  | `all ${'tasks' | 'agents'} by ${string}`
+  | 'tasks of an agent'
   | 'deliveries'
   | `agents by ${DirectoryOrder}`;
 

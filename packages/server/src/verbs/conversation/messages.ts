@@ -9,7 +9,7 @@ import { taskById, type TaskRow } from '../../rules/tasks/queries.ts';
 import * as queries from '../../rules/conversation/queries.ts';
 import { aTask, messageStates } from '../../ground/states.ts';
 
-const view = (row: Omit<queries.MessageRow, 'event'>): MessageResponse => ({
+export const messageView = (row: Omit<queries.MessageRow, 'event'>): MessageResponse => ({
   id: row.id,
   task_id: row.task_id,
   sender_id: row.sender_id,
@@ -59,7 +59,7 @@ export function sendMessage(
     const recipient = agentId === poster_id ? worker_id : poster_id;
     const event = { agentId: recipient, taskId, type: 'task_message', data: { message_id: row.id } } as const;
     tx.send(queries.insertMessage, { ...row, event: await appendEvent({ ctx, tx, now }, event) });
-    return view(row);
+    return messageView(row);
   });
 }
 
@@ -84,7 +84,7 @@ export async function listMessages(
     read: ({ sortKey: [after], ...range }) => ctx.db.all(queries.messagesPage(scope), { ...thread, after, ...range }),
     count: (limit) => ctx.db.one(queries.countMessages(scope), { ...thread, limit }),
     sortKey: ({ id }) => [id],
-    view,
+    view: messageView,
   });
   if (scope === 'own' && facts.total === 0 && !(await isOrWasWorker(ctx, task, agentId))) throw notAParty();
   return { messages: rows, ...facts };

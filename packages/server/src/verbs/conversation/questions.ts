@@ -22,7 +22,7 @@ import { questionStates, stateOf, wordsFor } from '../../ground/states.ts';
 /** A guess, since nobody knows when a poster will answer. */
 const retryAfterSeconds = minuteMs / secondMs;
 
-const view = (row: queries.QuestionRow): QuestionResponse => ({
+export const questionView = (row: queries.QuestionRow): QuestionResponse => ({
   id: row.id,
   task_id: row.task_id,
   asker_id: row.asker_id,
@@ -58,7 +58,7 @@ export function askQuestion(
     const event = { agentId: task.poster_id, taskId, type: 'task_question', data: { question_id: id } } as const;
     const row = { id, task_id: taskId, asker_id: agentId, question, created_at: now };
     tx.send(queries.insertQuestion, { ...row, asked_event: await appendEvent({ ctx, tx, now }, event) });
-    return view({ ...row, answer: null, answered_at: null, asked_event: 0, answered_event: null });
+    return questionView({ ...row, answer: null, answered_at: null, asked_event: 0, answered_event: null });
   });
 }
 
@@ -132,7 +132,7 @@ export function answerQuestion(
     const data = { question_id: questionId };
     const event = { agentId: row.asker_id, taskId, type: 'question_answered', data } as const;
     tx.send(queries.noteAnswerEvent, { id: questionId, event: await appendEvent({ ctx, tx, now }, event) });
-    return view(row);
+    return questionView(row);
   });
 }
 
@@ -159,7 +159,7 @@ export async function listQuestions(
     read: ({ sortKey: [after], ...range }) => ctx.db.all(queries.questionsPage(scope), { ...thread, after, ...range }),
     count: (limit) => ctx.db.one(queries.countQuestions(scope), { ...thread, limit }),
     sortKey: ({ id }) => [id],
-    view,
+    view: questionView,
   });
   if (scope === 'own' && facts.total === 0) throw taskNotFound();
   return { questions: rows, ...facts };

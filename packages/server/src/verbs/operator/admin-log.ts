@@ -10,7 +10,7 @@ const actor = 'admin';
 
 const readObject = (json: string) => JSON.parse(json) as Record<string, unknown>;
 
-const view = (row: queries.ActionRow): AdminAction => ({
+export const actionView = (row: queries.ActionRow): AdminAction => ({
   id: row.id,
   action: row.action,
   subject: row.subject,
@@ -31,7 +31,7 @@ export async function showAdminLog(
     read: ({ sortKey: [before], ...range }) => ctx.db.all(queries.actionsPage, { before, ...range }),
     count: (limit) => ctx.db.one(queries.countActions, { limit }),
     sortKey: ({ id }) => [id],
-    view,
+    view: actionView,
   });
   return { actions: rows, ...facts };
 }

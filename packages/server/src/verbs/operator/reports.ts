@@ -54,7 +54,7 @@ export function reportTask(
   });
 }
 
-const view = (row: queries.ReportRow): AdminReport => ({
+export const reportView = (row: queries.ReportRow): AdminReport => ({
   report_id: row.id,
   task_id: row.task_id,
   reason: row.reason,
@@ -76,7 +76,7 @@ export async function listReports(
     read: ({ sortKey: [before], ...range }) => ctx.db.all(queries.reportsPage(status), { before, ...range }),
     count: (limit) => ctx.db.one(queries.countReports(status), { limit }),
     sortKey: ({ id }) => [id],
-    view,
+    view: reportView,
   });
   return { reports: rows, ...facts };
 }
@@ -99,6 +99,6 @@ export function decideReport(
     const decided = await tx.one(queries.updateReport, { id: reportId, ...decision, at: call.ctx.clock.now() });
     const { status, note } = found;
     logAction(call, tx, { action: 'decide_report', subject: reportId, before: { status, note }, after: decision });
-    return view(decided);
+    return reportView(decided);
   });
 }

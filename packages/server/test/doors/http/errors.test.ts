@@ -294,6 +294,8 @@ const own: Readonly<Record<string, () => Promise<Reply>>> = {
     await stranger.post(`/v1/tasks/${id}/report`, { reason: 'Spam' });
     return stranger.post(`/v1/tasks/${id}/report`, { reason: 'Spam' });
   },
+  'showAgentAsAdmin not_found': notFound('showAgentAsAdmin'),
+  'showTaskAsAdmin not_found': notFound('showTaskAsAdmin'),
   'debitCredits not_found': notFound('debitCredits', { agent_id: unknownAgent, amount: 1 }),
   'cancelTaskAsAdmin not_found': notFound('cancelTaskAsAdmin', { reason: 'Spam' }),
   'cancelTaskAsAdmin conflict': async () =>

@@ -207,6 +207,8 @@ aims.revokeKey = async () => {
   const owner = await registered();
   return { path: { id: (await owner.post('/v1/me/keys', { name: 'spare' })).body.key_id }, key: owner.key };
 };
+about('showAgentAsAdmin', workerKey, async () => ({ id: cast.worker.id }));
+about('showTaskAsAdmin', workerKey, delivered);
 about('cancelTaskAsAdmin', workerKey, claimed);
 about('redactTask', workerKey, delivered);
 about('decideReport', workerKey, async () => {

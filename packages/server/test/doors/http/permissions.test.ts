@@ -136,6 +136,10 @@ const bodies: Record<EndpointName, object | undefined> = {
   showAgent: undefined,
   showCapabilities: undefined,
   grantCredits: { agent_id: '{agent}', amount: 1 },
+  listAgentsAsAdmin: undefined,
+  showAgentAsAdmin: undefined,
+  listTasksAsAdmin: undefined,
+  showTaskAsAdmin: undefined,
   debitCredits: { agent_id: '{agent}', amount: 1 },
   cancelTaskAsAdmin: { reason: 'Spam' },
   redactTask: { reason: 'Spam' },
@@ -160,7 +164,7 @@ async function aim(cast: Cast, name: EndpointName, state: TaskStatus | undefined
     return path.replace(':id', id).replace(':question_id', question);
   }
   if (name === 'redeliver') return path.replace(':id', await makeDelivery(cast.agents.poster, cast.asker));
-  if (name === 'showAgent' || name === 'changeAgent') return path.replace(':id', cast.asker.id);
+  if (name === 'showAgent' || path === '/v1/admin/agents/:id') return path.replace(':id', cast.asker.id);
   if (name === 'revokeKey') {
     return path.replace(':id', (await cast.agents.poster.post('/v1/me/keys', { name: 'spare' })).body.key_id);
   }

@@ -17,6 +17,7 @@ export async function operationTables({ run, int, id, clustered, heap }: StepSql
   ) ${heap}`);
   // An agent reports a task once.
   await run(sql`create unique index reports_by_task on reports (task_id, reporter_id)`);
+  await run(sql`create index reports_by_reporter on reports (reporter_id, id)`);
   await run(sql`create index reports_by_status on reports (status, id)`);
 
   await run(sql`create table admin_actions (
@@ -28,6 +29,8 @@ export async function operationTables({ run, int, id, clustered, heap }: StepSql
     after text not null,
     created_at ${int} not null
   ) ${heap}`);
+
+  await run(sql`create index admin_actions_by_subject on admin_actions (subject, id)`);
 
   await run(sql`create table invites (
     id ${id} primary key,

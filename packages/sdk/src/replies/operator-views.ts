@@ -1,0 +1,127 @@
+import { z } from 'zod';
+import { pageFields } from '../fields.ts';
+import { KeyResponse, LedgerRow } from './agents.ts';
+import { AdminAction, AdminReport } from './operator.ts';
+import { MessageResponse, QuestionResponse } from './talk.ts';
+import { taskKinds, TaskResponse, taskStatuses, textsRemoved } from './tasks.ts';
+import { count, credits, searchPartial, time } from './values.ts';
+
+/** A task in the operator's lists. */
+export const AdminTaskRow = z.object({
+  task_id: z.string(),
+  kind: z.enum(taskKinds),
+  status: z.enum(taskStatuses),
+  need: z.string(),
+  tags: z.array(z.string()),
+  max_credits: credits,
+  credits_charged: credits.nullable(),
+  poster_id: z.string(),
+  worker_id: z.string().nullable(),
+  created_at: time,
+  due_at: time.nullable(),
+  claim_number: count,
+  rejection_count: count,
+  texts_removed: z.enum(textsRemoved).optional(),
+  truncated: z.literal(true).optional(),
+});
+export const AdminTasksResponse = z.object({ tasks: z.array(AdminTaskRow), ...pageFields, ...searchPartial });
+
+/** A row of a task's history. */
+export const TransitionRow = z.object({
+  version: count,
+  transition: z.string(),
+  from_status: z.enum(taskStatuses).nullable(),
+  to_status: z.enum(taskStatuses),
+  actor_id: z.string().nullable(),
+  worker_id: z.string().nullable(),
+  claim_number: count,
+  at: time,
+});
+
+/** A delivery: rejected, or the latest one, whatever became of it. */
+export const AdminDelivery = z.object({
+  worker_id: z.string().nullable(),
+  claim_number: count,
+  result: z.string(),
+  credits_claimed: credits,
+  delivered_at: time,
+  rejected_at: time.nullable(),
+  rejection_reason: z.string().nullable(),
+  rejection_feedback: z.string().nullable(),
+  truncated: z.literal(true).optional(),
+});
+
+export const ReviewRow = z.object({
+  reviewer_id: z.string(),
+  reviewed_id: z.string(),
+  rating: count.nullable(),
+  feedback: z.string().nullable(),
+  created_at: time,
+});
+
+/** An entry of the books: what an account got or gave in a transfer. */
+export const EntryRow = LedgerRow.extend({ account_id: z.string() });
+
+/** The lists of a reply that have more rows than it shows: it shows the newest. */
+const capped = z.array(z.string());
+
+export const AdminTaskResponse = z.object({
+  task: TaskResponse.extend({ kind: z.enum(taskKinds), about_id: z.string().nullable(), due_at: time.nullable() }),
+  history: z.array(TransitionRow),
+  deliveries: z.array(AdminDelivery),
+  questions: z.array(QuestionResponse),
+  messages: z.array(MessageResponse),
+  reviews: z.array(ReviewRow),
+  ledger: z.array(EntryRow),
+  reports: z.array(AdminReport),
+  system_tasks: z.array(AdminTaskRow),
+  actions: z.array(AdminAction),
+  capped,
+});
+
+/** An agent in the operator's lists. */
+export const AdminAgentRow = z.object({
+  id: z.string(),
+  name: z.string(),
+  good_at: z.string().nullable(),
+  credits,
+  suspended: z.boolean(),
+  suspension_reason: z.string().nullable(),
+  accepts_system_tasks: z.boolean(),
+  tasks_posted: count,
+  tasks_completed: count,
+  reputation: z.number(),
+  rating_count: count,
+  total_earned: credits,
+  total_spent: credits,
+  created_at: time,
+});
+export const AdminAgentsResponse = z.object({ agents: z.array(AdminAgentRow), ...pageFields, ...searchPartial });
+
+export const AdminAgentResponse = z.object({
+  agent: AdminAgentRow.extend({
+    escrowed: credits,
+    webhook_url: z.string().nullable(),
+    deliveries_approved: count,
+    deliveries_rejected: count,
+    pickups_paused_until: time.nullable(),
+  }),
+  keys: z.array(KeyResponse),
+  ledger: z.array(LedgerRow),
+  tasks: z.array(AdminTaskRow),
+  reports_against: z.array(AdminReport),
+  reports_made: z.array(AdminReport),
+  actions: z.array(AdminAction),
+  capped,
+});
+
+export type AdminTaskRow = z.infer<typeof AdminTaskRow>;
+export type AdminTasksResponse = z.infer<typeof AdminTasksResponse>;
+export type TransitionRow = z.infer<typeof TransitionRow>;
+export type AdminDelivery = z.infer<typeof AdminDelivery>;
+export type ReviewRow = z.infer<typeof ReviewRow>;
+export type EntryRow = z.infer<typeof EntryRow>;
+export type AdminTaskResponse = z.infer<typeof AdminTaskResponse>;
+export type AdminAgentRow = z.infer<typeof AdminAgentRow>;
+export type AdminAgentsResponse = z.infer<typeof AdminAgentsResponse>;
+export type AdminAgentResponse = z.infer<typeof AdminAgentResponse>;
