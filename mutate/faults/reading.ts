@@ -34,7 +34,7 @@ export const readingFaults = [
     ['newer tasks come first', 'a[3] - b[3]', 'b[3] - a[3]'],
     ['unknown posters are trusted least', 'row.trust ?? unknownTrust', 'row.trust ?? 0'],
     ['reputation does not count', ' || b[1] - a[1]', ''],
-    ['hints do not count', ', ...(JSON.parse(row.hints) as string[])]', ']'],
+    ['hints do not count', ', ...storedTexts(row.hints)]', ']'],
   ]),
   ...faultsIn('rules/board/board.ts', order, [
     ['an offset is one too large', 'met++ >= offset', 'met++ > offset'],

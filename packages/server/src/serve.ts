@@ -5,6 +5,7 @@ import { secondMs } from './ground/clock.ts';
 import type { Config } from './ground/config.ts';
 import { compose, type Core } from './compose.ts';
 import type { MetricsServer } from './metrics/metrics.ts';
+import { codeOf, messageOf } from './ground/unknown-error.ts';
 
 /** How long running requests may take after the server is told to stop. Then their connections are cut. */
 const drainMs = 6 * secondMs;
@@ -31,7 +32,7 @@ export async function startServer(config: Config): Promise<Server> {
   try {
     metrics = await startMetricsIfAsked(core, app);
     await app.listen({ host: config.host, port: config.port }).catch((error: unknown) => {
-      throw new Error(listenProblem(config, error as NodeJS.ErrnoException), { cause: error });
+      throw new Error(listenProblem(config, error), { cause: error });
     });
   } catch (error) {
     await app.close();
@@ -50,9 +51,9 @@ async function startMetricsIfAsked(core: Core, app: FastifyInstance): Promise<Me
   return startMetrics(core, app, metricsPort);
 }
 
-function listenProblem({ host, port }: Config, error: NodeJS.ErrnoException): string {
-  if (error.code === 'EADDRINUSE') return `Port ${port} on ${host} is in use. Set PINCHWORK_PORT to another one.`;
-  return `Can't listen on ${host} port ${port} (PINCHWORK_HOST, PINCHWORK_PORT): ${error.message}`;
+function listenProblem({ host, port }: Config, error: unknown): string {
+  if (codeOf(error) === 'EADDRINUSE') return `Port ${port} on ${host} is in use. Set PINCHWORK_PORT to another one.`;
+  return `Can't listen on ${host} port ${port} (PINCHWORK_HOST, PINCHWORK_PORT): ${messageOf(error)}`;
 }
 
 function urlOf(app: FastifyInstance, host: string): string {

@@ -2,6 +2,7 @@ import audit, { atRest } from '../audit/audit.ts';
 import { readConfig } from '../ground/config.ts';
 import { openReader } from '../storage/open.ts';
 import type { Invocation } from './command.ts';
+import { messageOf } from '../ground/unknown-error.ts';
 
 /** `pinchwork-server audit`: checks the database that the settings name, also while a server uses it. */
 export default async function auditCommand({ env, options }: Invocation): Promise<number> {
@@ -22,7 +23,7 @@ export default async function auditCommand({ env, options }: Invocation): Promis
       await reader.close();
     }
   } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
+    console.error(messageOf(error));
     return 2;
   }
 }

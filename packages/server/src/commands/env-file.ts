@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
+import { codeOf, messageOf } from '../ground/unknown-error.ts';
 
 /**
  * Reads the `PINCHWORK_` settings from a file of lines like `PINCHWORK_PORT=8000`. Ignores other names.
@@ -13,9 +14,9 @@ export function readEnvFile(path: string): Record<string, string> {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
+    const code = codeOf(error);
     if (code === 'ENOENT' || code === 'EISDIR') return {};
-    throw new Error(`Can't read the settings in ${resolve(path)}: ${message}`, { cause: error });
+    throw new Error(`Can't read the settings in ${resolve(path)}: ${messageOf(error)}`, { cause: error });
   }
   const all = Object.entries(parseEnv(text)) as [string, string][];
   return Object.fromEntries(all.filter(([name]) => name.startsWith('PINCHWORK_')));

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { type Invocation, type Command, type Run, UsageError } from './command.ts';
 import { commands } from './commands.ts';
 import { readEnvFile } from './env-file.ts';
+import { messageOf } from '../ground/unknown-error.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -34,7 +35,7 @@ export async function run(words: readonly string[], env: Env): Promise<number> {
       console.error(`${error.message}. Try "pinchwork-server --help".`);
       return 2;
     }
-    console.error(error instanceof Error ? error.message : error);
+    console.error(messageOf(error));
     return 1;
   }
 }
@@ -66,7 +67,7 @@ function parse(command: Command, words: readonly string[]): Parsed {
     });
   } catch (error) {
     // The first sentence says what is wrong. The others explain a syntax that this program does not use.
-    throw new UsageError((error as Error).message.split(/\.(\s|$)/, 1)[0], { cause: error });
+    throw new UsageError(messageOf(error).split(/\.(\s|$)/, 1)[0], { cause: error });
   }
 }
 

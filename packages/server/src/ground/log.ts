@@ -1,6 +1,7 @@
 import { type DestinationStream, type Logger, type LoggerOptions, pino } from 'pino';
 import { DomainError } from './errors.ts';
 import { LogOutput } from './log-output.ts';
+import { codeOf } from './unknown-error.ts';
 
 /** A member of a logged object, at any depth, whose name says that its value is a secret: a text or a list of texts. */
 const secretMember =
@@ -112,5 +113,5 @@ function tellStorageFailuresOnce(): NonNullable<NonNullable<LoggerOptions['hooks
 /** The message of the storage itself. */
 export function reasonOf({ cause, message }: DomainError): string {
   if (!(cause instanceof Error)) return message;
-  return cause.message === '' ? ((cause as NodeJS.ErrnoException).code ?? cause.name) : cause.message;
+  return cause.message === '' ? (codeOf(cause) ?? cause.name) : cause.message;
 }

@@ -10,3 +10,6 @@ export function at<T>(list: readonly T[], index: number): NonNullable<T> {
   // The text is made only for an error, because lists are read in loops.
   return value ?? present(value, `Element ${index} of a list of ${list.length}`);
 }
+
+/** The names of a table that is written in the source, as its type has them; `Object.keys` forgets them. */
+export const namesOf = <T extends object>(table: T): (keyof T & string)[] => Object.keys(table) as (keyof T & string)[];

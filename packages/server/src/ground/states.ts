@@ -1,6 +1,7 @@
 import type { TaskStatus } from '@pinchwork/sdk';
 import type { State } from './machine-rows.ts';
 import { states } from './machine.ts';
+import { namesOf } from './present.ts';
 
 /** Facts derived from the table of states. */
 
@@ -8,7 +9,7 @@ import { states } from './machine.ts';
 export const stateOf = (status: TaskStatus): State => states[status];
 
 /** All states, in the order of a task's life. */
-export const allStates = Object.keys(states) as TaskStatus[];
+export const allStates = namesOf(states);
 
 const statesWhere = (holds: (state: State) => boolean): readonly TaskStatus[] =>
   allStates.filter((status) => holds(states[status]));

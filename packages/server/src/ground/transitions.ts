@@ -1,11 +1,12 @@
 import type { TaskKind, TaskStatus } from '@pinchwork/sdk';
 import type { ClockColumn, Transition } from './machine-rows.ts';
 import { states, transitions } from './machine.ts';
+import { namesOf } from './present.ts';
 
 /** Facts derived from the table of transitions. */
 export type TransitionName = keyof typeof transitions;
 
-export const transitionNames = Object.keys(transitions) as TransitionName[];
+export const transitionNames = namesOf(transitions);
 
 export const transition = (name: TransitionName): Transition => transitions[name];
 
@@ -69,7 +70,7 @@ export function endsClaim({ from, to }: Transition): boolean {
 export const statesPastBoard: readonly TaskStatus[] = withoutPathTo((status) => states[status].isOnBoard);
 
 function withoutPathTo(isGoal: (status: TaskStatus) => boolean): readonly TaskStatus[] {
-  const names = Object.keys(states) as TaskStatus[];
+  const names = namesOf(states);
   const found = new Set(names.filter(isGoal));
   for (let size = -1; size !== found.size;) {
     size = found.size;

@@ -9,6 +9,7 @@ import { clearStuckTimer, dueTasks, lockDueTask, nextDueAt, setAside } from '../
 import { clockStatements } from '../rules/tasks/statements.ts';
 import { releaseClaims } from '../rules/lifecycle/release.ts';
 import { moveCreditsAndRecord } from '../rules/lifecycle/transition.ts';
+import { messageOf } from '../ground/unknown-error.ts';
 
 const batch = 100;
 /** The longest sleep. Tasks that another node created, or that a dead node left, are noticed within this time. */
@@ -104,7 +105,7 @@ export class TaskTimers {
       tx.send(setAside, {
         task_id: taskId,
         due_at: now,
-        error: error instanceof Error ? error.message : String(error),
+        error: messageOf(error),
         retry_at: now + retryAfterMs,
       });
     });

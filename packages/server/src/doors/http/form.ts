@@ -33,7 +33,7 @@ export function readForm(text: string, names: FormNames): Fields | undefined {
   const fields: Fields = {};
   for (const each of pairs) {
     if (each === null) throw invalid('The form has a part that is not name=value', encodeIt);
-    const [, name, value] = each as unknown as [string, string, string];
+    const [, name = '', value = ''] = each;
     if (name === '__proto__') throw noProto();
     add(fields, name, valueOf(decode(value), names.isText(name)));
   }
@@ -45,9 +45,10 @@ const encodeIt =
 
 /** Adds a value. A repeated name becomes a list, for tags. */
 function add(fields: Fields, name: string, value: unknown): void {
-  if (!Object.hasOwn(fields, name)) fields[name] = value;
-  else if (Array.isArray(fields[name])) (fields[name] as unknown[]).push(value);
-  else fields[name] = [fields[name], value];
+  const earlier = Object.hasOwn(fields, name) ? fields[name] : undefined;
+  if (earlier === undefined) fields[name] = value;
+  else if (Array.isArray(earlier)) earlier.push(value);
+  else fields[name] = [earlier, value];
 }
 
 function decode(value: string): string {

@@ -1,5 +1,6 @@
 import { invalid } from '../../ground/errors.ts';
 import { type Fields, notAnObject, noProto, oneLine } from './fields.ts';
+import { messageOf } from '../../ground/unknown-error.ts';
 
 /** The deepest allowed nesting of lists and objects (contract section 1). */
 const mostLevels = 32;
@@ -16,7 +17,7 @@ export function readJson(text: string): { fields?: Fields; problem?: string } {
   try {
     value = JSON.parse(text.startsWith('\ufeff') ? text.slice(1) : text);
   } catch (error) {
-    return { problem: oneLine((error as Error).message) };
+    return { problem: oneLine(messageOf(error)) };
   }
   return { fields: asFields(value) };
 }

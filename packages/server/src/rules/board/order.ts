@@ -1,5 +1,6 @@
 import { foldTag } from '@pinchwork/sdk';
 import type { BoardRow } from './queries.ts';
+import { storedTexts } from '../../ground/stored.ts';
 
 /**
  * The order in which one agent sees the tasks of its window (contract section 6): by the number of tags shared with its
@@ -15,7 +16,7 @@ const trustScale = 1_000_000;
 type SortKey = readonly [overlap: number, reputation: number, trust: number, createdAt: number, id: string];
 
 function sortKeyOf(row: BoardRow, capabilities: ReadonlySet<string>): SortKey {
-  const tags = new Set([...(JSON.parse(row.tags) as string[]).map(foldTag), ...(JSON.parse(row.hints) as string[])]);
+  const tags = new Set([...storedTexts(row.tags).map(foldTag), ...storedTexts(row.hints)]);
   let overlap = 0;
   for (const tag of tags) if (capabilities.has(tag)) overlap++;
   const trust = Math.round((row.trust ?? unknownTrust) * trustScale);

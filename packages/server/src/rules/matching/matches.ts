@@ -9,6 +9,7 @@ import type { Schema } from '../../storage/schema.ts';
 import type { TaskRow } from '../tasks/queries.ts';
 import { boardStates } from '../../ground/states.ts';
 import { statusIn } from '../../storage/status.ts';
+import { storedTexts } from '../../ground/stored.ts';
 
 /** Rows of `matches`: the agents chosen for a task, with their rank, which orders each agent's matched tasks. */
 interface MatchParams extends Params {
@@ -87,7 +88,7 @@ const moveMatches = prepared('moveMatches', (db, p: { task_id: string; on_board:
   db.updateTable('matches').set({ on_board: p.on_board }).where('task_id', '=', p.task_id),
 );
 
-const hintsOf = (task: Pick<TaskRow, 'hints'>) => JSON.parse(task.hints) as string[];
+const hintsOf = (task: Pick<TaskRow, 'hints'>) => storedTexts(task.hints);
 
 /** Puts a task's matches and hints on the board, or removes them, when the task itself is put there or removed. */
 export function moveMatchesOnBoard(

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Tx } from '../../storage/database.ts';
 import { listed, listParams, type Params, perShape, type Prepared, prepared, fitted } from '../../storage/prepared.ts';
 import { wordsOf } from './words.ts';
+import { storedTexts } from '../../ground/stored.ts';
 
 /**
  * The word index: the words of each agent's `good_at`, and for each word the number of agents that share it, so that
@@ -78,7 +79,7 @@ const deleteUnsaid = perShape((count: number) =>
  * @returns the new value of `agents.words`.
  */
 export function indexWords(tx: Tx, agentId: string, known: string | null, goodAt: string | null): string {
-  const before = new Set(known === null ? [] : (JSON.parse(known) as string[]));
+  const before = new Set(known === null ? [] : storedTexts(known));
   const after = new Set(goodAt === null ? [] : wordsOf(goodAt, mostWords));
   const gone = [...before].filter((word) => !after.has(word));
   const added = [...after].filter((word) => !before.has(word));

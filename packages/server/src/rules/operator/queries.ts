@@ -1,5 +1,5 @@
 import type { ReportStatus } from '@pinchwork/sdk';
-import { type Selectable, sql } from 'kysely';
+import { type Selectable, type SelectQueryBuilder, sql } from 'kysely';
 import { counting, insertion, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
 
@@ -47,13 +47,13 @@ interface Page extends Params {
 
 type ReportFilter = ReportStatus | 'any';
 
+const withStatus = <O>(reports: SelectQueryBuilder<Schema, 'reports', O>, status: ReportFilter) =>
+  status === 'any' ? reports : reports.where('status', '=', sql.lit(status));
+
 /** A page of reports with a status, newest first. */
 export const reportsPage = perShape((status: ReportFilter) =>
   prepared(`reportsPage ${status}`, (db, p: Page) =>
-    db
-      .selectFrom('reports')
-      .selectAll()
-      .$if(status !== 'any', (query) => query.where('status', '=', sql.lit(status as ReportStatus)))
+    withStatus(db.selectFrom('reports').selectAll(), status)
       .where('id', '<', p.before)
       .orderBy('id', 'desc')
       .limit(p.limit)
@@ -62,12 +62,7 @@ export const reportsPage = perShape((status: ReportFilter) =>
 );
 
 export const countReports = perShape((status: ReportFilter) =>
-  counting(`countReports ${status}`, (db) =>
-    db
-      .selectFrom('reports')
-      .select('id')
-      .$if(status !== 'any', (query) => query.where('status', '=', sql.lit(status as ReportStatus))),
-  ),
+  counting(`countReports ${status}`, (db) => withStatus(db.selectFrom('reports').select('id'), status)),
 );
 
 /** Locks a task before the operator acts on it. */

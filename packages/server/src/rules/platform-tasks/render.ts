@@ -4,6 +4,7 @@ import type { Reader } from '../../storage/database.ts';
 import { fitted, listed, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import { aboutOf, taskById, type MovedTask } from '../tasks/queries.ts';
 import { tagsOf } from '../tasks/view.ts';
+import { storedTexts } from '../../ground/stored.ts';
 
 /**
  * The texts of system tasks, made when a task is read. `need` is prose; texts of other agents stand in it between
@@ -62,7 +63,7 @@ async function payloadOf(reader: Reader, system: MovedTask, read: ReadTask): Pro
     const result = about.delivered_at === created_at ? (about.result ?? '') : '';
     return { system_task: 'verify_completion', task, result };
   }
-  const ids = JSON.parse(candidates ?? '[]') as string[];
+  const ids = storedTexts(candidates ?? '[]');
   return { system_task: 'match_agents', task, candidates: await readGoodAt(reader, ids) };
 }
 

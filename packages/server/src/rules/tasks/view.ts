@@ -3,6 +3,7 @@ import { type Ratings, reputationOf } from '../reputation/reputation.ts';
 import { wireTime } from '../../ground/clock.ts';
 import type { MovedTask } from './queries.ts';
 import { stateOf } from '../../ground/states.ts';
+import { storedTexts } from '../../ground/stored.ts';
 
 /** The wire format of tasks (contract section 2). */
 
@@ -74,4 +75,4 @@ export function boardView(task: MovedTask, poster: Ratings, rank: number | null)
 }
 
 /** A task's tags, as the poster wrote them. */
-export const tagsOf = (task: Pick<MovedTask, 'tags'>) => JSON.parse(task.tags) as string[];
+export const tagsOf = (task: Pick<MovedTask, 'tags'>) => storedTexts(task.tags);

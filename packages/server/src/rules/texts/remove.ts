@@ -6,6 +6,7 @@ import type { Schema } from '../../storage/schema.ts';
 import type { TaskRow } from '../tasks/queries.ts';
 import { forgetText, holdProgress } from '../search/queries.ts';
 import { textPlaces, type TextTable, textTables } from './places.ts';
+import { namesOf } from '../../ground/present.ts';
 
 /**
  * Removes the texts of tasks, for the operator (contract section 2, "Redacting a task"), after `TEXT_RETENTION_DAYS`, and
@@ -129,7 +130,7 @@ export async function removeTexts(tx: Tx, { taskId: id, by, author }: Removal): 
   // The operator's removal says more than another one.
   const params: Params = { id, by: task.texts_removed === 'operator' ? 'operator' : by, author: author ?? '' };
   const whose = author === undefined ? 'all' : 'author';
-  for (const table of Object.keys(textTables) as TextTable[]) tx.send(empty(`${table}/${whose}`), params);
+  for (const table of namesOf(textTables)) tx.send(empty(`${table}/${whose}`), params);
   if (by === 'operator') tx.send(emptyTags, { id });
   if (author === undefined || author === task.poster_id) {
     await forgetText(tx, task);

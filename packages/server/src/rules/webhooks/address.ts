@@ -2,6 +2,7 @@ import type { LookupAddress } from 'node:dns';
 import { lookup, Resolver } from 'node:dns/promises';
 import ipaddr from 'ipaddr.js';
 import { invalid } from '../../ground/errors.ts';
+import { codeOf } from '../../ground/unknown-error.ts';
 
 /** A name whose look-up takes longer than this counts as one that does not resolve yet. */
 const lookupTimeoutMs = 2_000;
@@ -10,7 +11,7 @@ const lookupTimeoutMs = 2_000;
 const serversHoldMs = 30_000;
 
 /** Whether an error of a look-up is the verdict of a name server, not the lack of one. */
-const isVerdict = (error: unknown) => /^E(NOTFOUND|NODATA)$/.test((error as NodeJS.ErrnoException).code ?? '');
+const isVerdict = (error: unknown) => /^E(NOTFOUND|NODATA)$/.test(codeOf(error) ?? '');
 
 /** Endings of names that are private by convention, whatever they resolve to. */
 const privateEnding = /\.(localhost|local|localdomain|internal|intranet|lan|home|corp|private|home\.arpa)$/i;
@@ -61,7 +62,7 @@ export class LookupFailed extends Error {
   readonly code: string;
   constructor(cause: unknown) {
     super('The look-up of a name failed', { cause });
-    this.code = (cause as NodeJS.ErrnoException).code ?? 'UNKNOWN';
+    this.code = codeOf(cause) ?? 'UNKNOWN';
   }
 }
 

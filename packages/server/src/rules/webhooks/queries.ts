@@ -163,13 +163,10 @@ export const deliveriesPage = perShape((status: DeliveryFilter) =>
 );
 
 export const countDeliveries = perShape((status: DeliveryFilter) =>
-  counting(`countDeliveries ${status}`, (db, p: { agent_id: string }) =>
-    db
-      .selectFrom('webhook_deliveries')
-      .select('id')
-      .$if(status !== 'any', (query) => query.where('status', '=', sql.lit(status as DeliveryStatus)))
-      .where('agent_id', '=', p.agent_id),
-  ),
+  counting(`countDeliveries ${status}`, (db, p: { agent_id: string }) => {
+    const all = db.selectFrom('webhook_deliveries').select('id').where('agent_id', '=', p.agent_id);
+    return status === 'any' ? all : all.where('status', '=', sql.lit(status));
+  }),
 );
 
 /** The number of pending deliveries, at most `limit`. Reads the index of each kind, since far more have ended. */

@@ -15,6 +15,7 @@ import { PostgresSignals } from './signals.ts';
 import { Statements } from './statements.ts';
 import { PostgresTx } from './tx.ts';
 import { types } from './types.ts';
+import { codeOf, messageOf } from '../../ground/unknown-error.ts';
 
 const connections = 16;
 /** At most this many callers wait for a connection. Further callers get `overloaded`. */
@@ -81,7 +82,7 @@ export async function openPostgres(
     await checkPreconditions(pool, clock);
   } catch (error) {
     await pool.end();
-    const reason = error instanceof Error ? error.message || String((error as { code?: string }).code) : String(error);
+    const reason = messageOf(error) || (codeOf(error) ?? 'unknown');
     throw new Error(`Can't use PostgreSQL at ${location} (${named}): ${reason}`, { cause: error });
   }
   return new PostgresDatabase(pool, clients, { hosts, connect, signals: new PostgresSignals(hosts, onError) });

@@ -3,6 +3,7 @@ import pg from 'pg';
 import type { Hosts } from './hosts.ts';
 import { beginSession } from './session.ts';
 import type { Signal, SignalListener, Signals } from '../database.ts';
+import { messageOf } from '../../ground/unknown-error.ts';
 
 /** The channel on which all servers of a database listen. */
 const channel = 'pinchwork';
@@ -102,7 +103,7 @@ export class PostgresSignals implements Signals {
       await session.query(`listen ${channel}`);
     } catch (error) {
       this.#hosts.leave(url);
-      this.#lose(session, error as Error);
+      this.#lose(session, error);
       return;
     }
     if (this.#session !== session) return;
@@ -115,10 +116,10 @@ export class PostgresSignals implements Signals {
   /**
    * Drops a session, and opens a new one after a pause. Ignores further errors of a session that is already dropped.
    */
-  #lose(session: pg.Client, error: Error): void {
+  #lose(session: pg.Client, error: unknown): void {
     if (this.#session !== session) return;
     this.#drop();
-    this.#onError(error);
+    this.#onError(error instanceof Error ? error : new Error(messageOf(error)));
     this.#timer = setTimeout(() => void this.#open(), this.#retryMs * (0.5 + Math.random()));
     this.#timer.unref();
     this.#retryMs = Math.min(this.#retryMs * 2, retryMs.longest);
@@ -138,7 +139,7 @@ export class PostgresSignals implements Signals {
     this.#timer = setTimeout(() => {
       session.query('select 1').then(
         () => this.#session === session && this.#probeLater(session),
-        (error: unknown) => this.#lose(session, error as Error),
+        (error: unknown) => this.#lose(session, error),
       );
     }, probeMs);
     this.#timer.unref();
@@ -166,7 +167,7 @@ export class PostgresSignals implements Signals {
       const values = [channel, this.#payloads()];
       const text = 'select pg_notify($1, payload) from unnest($2::text[]) as payload';
       await session.query({ name: 'notify', text, values }).catch((error: unknown) => {
-        this.#lose(session, error as Error);
+        this.#lose(session, error);
       });
       await new Promise((resolve) => setTimeout(resolve, pauseMs).unref());
     }

@@ -1,6 +1,7 @@
 import { closeSync, existsSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import BetterSqlite, { type Database as Connection } from 'better-sqlite3';
+import { messageOf } from '../../ground/unknown-error.ts';
 
 /**
  * The data file of the embedded database: its path, its lock, its connection. All errors here are messages for people.
@@ -97,6 +98,6 @@ export function connect(path: string): Connection {
 }
 
 function unusable(path: string, error: unknown): Error {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   return new Error(`Can't use ${path} as the data file (PINCHWORK_DATABASE_URL): ${reason}`, { cause: error });
 }

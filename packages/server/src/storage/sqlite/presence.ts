@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { codeOf } from '../../ground/unknown-error.ts';
 
 /** How often the files are checked. */
 const everyMs = 1_000;
@@ -47,6 +48,6 @@ async function identity(file: string): Promise<string> {
     const { dev, ino } = await stat(file, { bigint: true });
     return `${dev}:${ino}`;
   } catch (error) {
-    return ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '') ? 'none' : 'unknown';
+    return ['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '') ? 'none' : 'unknown';
   }
 }
