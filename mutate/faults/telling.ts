@@ -25,12 +25,34 @@ export const tellingFaults = [
   ]),
   ...faultsIn('rules/events/streams.ts', stream, [
     ['a suspended agent opens a stream', '      if (bounds.suspended_at !== null) throw agentSuspended();\n', ''],
-    [
-      'an agent has one stream too many',
-      '(known?.size ?? 0) >= maxStreamsPerAgent',
-      '(known?.size ?? 0) > maxStreamsPerAgent',
-    ],
     ['streams that end stay counted', '    this.#count--;\n', ''],
+  ]),
+  ...faultsIn('rules/limits/open-requests.ts', 'rules/tasks/wait events/stream', [
+    ['an agent has one stream too many', '>= this.#mostPerAgent', '> this.#mostPerAgent'],
+  ]),
+  ...faultsIn('rules/tasks/watch.ts', 'rules/tasks/w', [
+    ['all waits that end at once are answered in one turn', 'if (this.#left === 0) {', 'if (this.#left < 0) {'],
+    ['a wait that ends keeps its place', '      part.release();\n      remove(', '      remove('],
+    ['a wait is not cut for another agent', '() => subscription.end());', '() => undefined);'],
+  ]),
+  ...faultsIn('verbs/tasks/post.ts', 'rules/tasks/wait', [
+    ['a create that fails keeps its place among the waits', '    place.end();\n', ''],
+  ]),
+  ...faultsIn('doors/http/output.ts', 'doors/http/long-replies doors/http/slow-readers', [
+    [
+      'all long replies are made in one turn',
+      'if (units < longUnits) return undefined;',
+      'if (units > 0) return undefined;',
+    ],
+    ['a reply that is not read is never cut', '{ cut: () => void raw.socket.destroy() }', '{}'],
+    ['a read is answered whatever is in memory', " || request.method !== 'GET') {", ' || bytes > 0) {'],
+  ]),
+  ...faultsIn('doors/admission.ts', 'rules/limits/reads', [
+    [
+      'a change is refused to an agent that has read much',
+      "if (method !== 'GET' || agentId === '')",
+      "if (agentId === '')",
+    ],
   ]),
   ...faultsIn('rules/events/retention.ts', 'jobs/housekeeping', [
     ['an event is deleted a millisecond too early', '=> created_at >= before)', '=> created_at > before)'],

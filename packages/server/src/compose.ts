@@ -19,6 +19,7 @@ import { EventStreams } from './rules/events/streams.ts';
 import { Tail } from './rules/events/tail.ts';
 import { Limits } from './rules/limits/limits.ts';
 import { Texts } from './rules/limits/texts.ts';
+import { OpenRequests } from './rules/limits/open-requests.ts';
 import { openShares, type Shares } from './rules/limits/shares.ts';
 import { SearchUpkeep } from './rules/search/upkeep.ts';
 import { TaskWatch } from './rules/tasks/watch.ts';
@@ -118,8 +119,9 @@ export async function compose(
     throw error;
   }
   const ground: Ground = { config, clock, log, db, newId: createIds(clock) };
-  const watch = new TaskWatch();
-  const streams = new EventStreams(ground);
+  const openRequests = new OpenRequests(shares.waits, config.maxStreamsPerAgent);
+  const watch = new TaskWatch(openRequests);
+  const streams = new EventStreams(ground, openRequests);
   const open = { watch, streams };
   const credentials = new Credentials(db, clock);
   const jobs: Jobs = {

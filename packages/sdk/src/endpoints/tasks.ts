@@ -40,7 +40,7 @@ export const taskEndpoints = {
       },
     ],
     line: stateOf,
-    errors: ['insufficient_credits', 'budget_exceeded'],
+    errors: ['insufficient_credits', 'budget_exceeded', 'too_many_streams'],
   }),
   listBoard: endpoint({
     method: 'GET',
@@ -81,7 +81,7 @@ export const taskEndpoints = {
     reply: replies.TaskResponse,
     headers: taskHeaders,
     line: stateOf,
-    errors: ['not_found'],
+    errors: ['not_found', 'too_many_streams'],
   }),
   cancel: endpoint({
     method: 'POST',

@@ -69,8 +69,8 @@ const examples: Readonly<Record<ErrorCode, Example>> = {
     hint: 'Read them, yours may be among them; ask again once the poster has answered one.',
   },
   too_many_streams: {
-    error: 'You have 10 event streams open already',
-    hint: 'Close one of them, or read several subjects from one stream.',
+    error: 'You have 10 event streams and waits open already',
+    hint: 'Close one of them: one event stream tells of all your tasks.',
   },
   headers_too_large: { error: 'The request headers are too large' },
   internal_error: {

@@ -225,7 +225,7 @@ export const settings = {
     wholeOrOff(1, 1_000_000),
   ),
   EVENT_RETENTION_DAYS: setting('7', 'How long events are kept', duration(3_650)),
-  MAX_STREAMS_PER_AGENT: setting('10', 'Open event streams per agent, on each server', whole(1, 1_000)),
+  MAX_STREAMS_PER_AGENT: setting('10', 'Open event streams and waits per agent, on each server', whole(1, 1_000)),
   TASK_PREVIEW_LENGTH: setting('80', 'Characters of a task that the public may read', whole(1, 1_000)),
   WEBHOOK_TIMEOUT_SECONDS: setting('10', 'The longest time that a webhook may take to answer', duration(300)),
   WEBHOOK_MAX_RETRIES: setting('3', 'Retries of a webhook delivery before it is dead', whole(0, limits.webhookRetries)),

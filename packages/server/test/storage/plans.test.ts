@@ -164,10 +164,8 @@ async function discover(market: Market, task: string, agent: Agent): Promise<voi
 async function hear({ ctx }: Market, agent: Agent): Promise<void> {
   await agent.get('/v1/events/history?after=0');
   const { stream } = await ctx.streams.open(agent.id, { after: 0, types: undefined });
-  const wait = ctx.watch.subscribe((await agent.get('/v1/tasks/mine')).body.tasks[0].task_id, {
-    agentId: agent.id,
-    keyId: undefined,
-  });
+  const wait = ctx.watch.subscribe({ agentId: agent.id, keyId: undefined });
+  ctx.watch.follow(wait, (await agent.get('/v1/tasks/mine')).body.tasks[0].task_id);
   await ctx.tail.catchUp();
   wait.end();
   stream.end();

@@ -1,13 +1,13 @@
 import type { EventType } from '@pinchwork/sdk';
 import type { Ground } from '../../storage/ground.ts';
-import { agentSuspended, DomainError, overloaded } from '../../ground/errors.ts';
+import { agentSuspended, overloaded } from '../../ground/errors.ts';
+import type { OpenRequests } from '../limits/open-requests.ts';
+import type { Part } from '../limits/share.ts';
 import { type Position, resume } from './position.ts';
 import { eventsAfter, streamBounds } from './queries.ts';
 import { EventStream, type Source } from './stream.ts';
 import { Turns } from './turns.ts';
 
-/** Maximum number of open streams on this server. */
-const mostStreams = 20_000;
 /** Maximum number of simultaneous reads, so that an event for many streams does not take all database connections. */
 const mostReads = 4;
 
@@ -28,15 +28,18 @@ export interface OpenStream extends Position {
 
 /** The event streams that are open on this server. */
 export class EventStreams {
-  readonly #ctx: Pick<Ground, 'db' | 'clock' | 'log' | 'config'>;
+  readonly #ctx: Pick<Ground, 'db' | 'clock' | 'log'>;
+  readonly #open: OpenRequests;
   readonly #byAgent = new Map<string, Set<EventStream>>();
+  readonly #parts = new Map<EventStream, Part>();
   readonly #source: Source;
   #count = 0;
   #closed = false;
   #failure: unknown;
 
-  constructor(ctx: Pick<Ground, 'db' | 'clock' | 'log' | 'config'>) {
+  constructor(ctx: Pick<Ground, 'db' | 'clock' | 'log'>, open: OpenRequests) {
     this.#ctx = ctx;
+    this.#open = open;
     const turns = new Turns(mostReads);
     this.#source = {
       clock: ctx.clock,
@@ -60,8 +63,7 @@ export class EventStreams {
    * Opens a stream. It is registered before its position is read, so that it misses no wake-up in between. The caller
    * must start or end it.
    *
-   * @throws DomainError `too_many_streams` above `maxStreamsPerAgent`, `agent_suspended`, `overloaded` above the
-   *   server's maximum.
+   * @throws DomainError `too_many_streams`, `agent_suspended`; `overloaded` when this server has no place left.
    */
   async open(agentId: string, { after, types, keyId }: StreamRequest): Promise<OpenStream> {
     const stream = new EventStream(this.#source, { agentId, keyId }, types);
@@ -117,16 +119,11 @@ export class EventStreams {
       stream.end();
       return;
     }
-    const { maxStreamsPerAgent } = this.#ctx.config;
+    // Its reader resumes later.
+    const part = this.#open.take(stream.agentId, () => stream.end(true));
+    if (part === undefined) throw overloaded();
+    this.#parts.set(stream, part);
     const known = this.#byAgent.get(stream.agentId);
-    if ((known?.size ?? 0) >= maxStreamsPerAgent) {
-      throw new DomainError(
-        'too_many_streams',
-        `You have ${maxStreamsPerAgent} event streams open already`,
-        'Close one of them, or read several subjects from one stream.',
-      );
-    }
-    if (this.#count >= mostStreams) throw overloaded();
     if (known === undefined) this.#byAgent.set(stream.agentId, new Set([stream]));
     else known.add(stream);
     this.#count++;
@@ -135,6 +132,8 @@ export class EventStreams {
   #remove(stream: EventStream): void {
     const known = this.#byAgent.get(stream.agentId);
     if (known?.delete(stream) !== true) return;
+    this.#parts.get(stream)?.release();
+    this.#parts.delete(stream);
     if (known.size === 0) this.#byAgent.delete(stream.agentId);
     this.#count--;
   }

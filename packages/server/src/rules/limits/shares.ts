@@ -14,6 +14,8 @@ const resources = {
   sockets: () => ({ most: Math.min(mostSockets, Math.max(64, openFiles() - otherFiles)), toLargest: 'replace' }),
   body_bytes: () => ({ most: 256 * mebibyte }),
   reply_bytes: () => ({ most: 256 * mebibyte }),
+  /** Event streams, and requests that wait. Each takes a connection. */
+  waits: () => ({ most: 20_000 }),
   /** Turns of the event loop for what takes long in one piece, such as reading a long body or making a long reply. */
   loop: () => ({ most: 1, mostWaiting: 1_000 }),
 } as const satisfies Readonly<Record<string, () => ShareOptions>>;

@@ -2,10 +2,10 @@ import { secondMs } from '../../ground/clock.ts';
 import type { Ground } from '../../storage/ground.ts';
 import type { TaskRow } from './queries.ts';
 import { taskById } from './queries.ts';
-import type { Subscription, TaskWatch, Waiter } from './watch.ts';
+import type { Subscription, TaskWatch } from './watch.ts';
 
 /** A request that waits for a task to change. */
-interface Wait extends Waiter {
+interface Wait {
   readonly taskId: string;
   /** The longest wait; limited to `maxWaitSeconds`. */
   readonly seconds: number;
@@ -19,15 +19,17 @@ type WaitContext = Ground & { readonly watch: TaskWatch };
  * Waits until `settled` holds for a task, the time is up, the caller has gone, or the server stops. Holds no database
  * connection while it waits.
  *
+ * @param subscription its place among the waits; it is given back.
  * @returns the task as it is then; undefined if it does not exist.
  * @throws DomainError `agent_suspended`, `unauthorized` if the agent is suspended or its key ends during the wait.
  */
 export async function waitForTask(
   ctx: WaitContext,
-  { taskId, agentId, keyId, seconds, signal }: Wait,
+  subscription: Subscription,
+  { taskId, seconds, signal }: Wait,
   settled: (task: TaskRow) => boolean,
 ): Promise<TaskRow | undefined> {
-  const subscription = ctx.watch.subscribe(taskId, { agentId, keyId });
+  ctx.watch.follow(subscription, taskId);
   const time = { isUp: false };
   // A timer, not a comparison of times, so that a clock that is set back does not make the wait longer.
   const cancel = ctx.clock.after(Math.min(seconds, ctx.config.maxWaitSeconds) * secondMs, () => {

@@ -1,5 +1,6 @@
 import { agentSuspended, type DomainError } from '../../ground/errors.ts';
 import { endedKey } from '../agents/credentials.ts';
+import type { OpenRequests } from '../limits/open-requests.ts';
 
 /** The agent that waits. */
 export interface Waiter {
@@ -8,15 +9,21 @@ export interface Waiter {
   readonly keyId: string | undefined;
 }
 
-/** Maximum number of waiting requests. Further ones are answered at once with the current state. */
-const mostWaiters = 20_000;
+/** At most this many requests are woken in one turn of the event loop. Each takes some 0.2 ms. */
+const mostWakes = 32;
 
 /** Wakes the long polls of this server. Holds no state of tasks: a request that is woken reads the task again. */
 export class TaskWatch {
+  readonly #open: OpenRequests;
+  readonly #wakes = new Wakes();
   readonly #byTask = new Map<string, Set<Subscription>>();
   readonly #byAgent = new Map<string, Set<Subscription>>();
   #count = 0;
   #closed = false;
+
+  constructor(open: OpenRequests) {
+    this.#open = open;
+  }
 
   /** The number of waiting requests. */
   get count(): number {
@@ -28,21 +35,36 @@ export class TaskWatch {
     return this.#byTask.keys();
   }
 
-  /** Subscribes an agent to changes of a task. Call it before reading the task, so that no change is missed. */
-  subscribe(taskId: string, { agentId, keyId }: Waiter): Subscription {
-    const subscription = new Subscription(keyId, () => {
-      if (!remove(this.#byTask, taskId, subscription)) return;
-      remove(this.#byAgent, agentId, subscription);
-      this.#count--;
-    });
-    if (this.#closed || this.#count >= mostWaiters) {
+  /**
+   * Takes a place for a request that will wait, before it changes anything. `end` of the subscription gives it back.
+   * When this server has no place left, the subscription has ended: the request is answered at once.
+   *
+   * @throws DomainError `too_many_streams` when the agent has as many waits and streams as it may.
+   */
+  subscribe(waiter: Waiter): Subscription {
+    const subscription = new Subscription(waiter, this.#wakes);
+    const part = this.#open.take(waiter.agentId, () => subscription.end());
+    if (part === undefined || this.#closed) {
+      part?.release();
       subscription.end();
       return subscription;
     }
-    add(this.#byTask, taskId, subscription);
-    add(this.#byAgent, agentId, subscription);
+    subscription.onEnd = () => {
+      part.release();
+      remove(this.#byTask, subscription.taskId, subscription);
+      remove(this.#byAgent, waiter.agentId, subscription);
+      this.#count--;
+    };
+    add(this.#byAgent, waiter.agentId, subscription);
     this.#count++;
     return subscription;
+  }
+
+  /** From now on the subscription is woken by changes of a task. Call it before reading the task. */
+  follow(subscription: Subscription, taskId: string): void {
+    if (subscription.ended) return;
+    subscription.taskId = taskId;
+    add(this.#byTask, taskId, subscription);
   }
 
   /** Wakes the requests that wait for a task. Call it after the commit. */
@@ -70,7 +92,7 @@ export class TaskWatch {
   /** Wakes all requests, and lets no further one wait. */
   close(): void {
     this.#closed = true;
-    for (const waiting of this.#byTask.values()) for (const subscription of waiting) subscription.wake();
+    for (const waiting of this.#byAgent.values()) for (const subscription of waiting) subscription.wake();
   }
 
   get closed(): boolean {
@@ -91,26 +113,67 @@ function remove(map: Map<string, Set<Subscription>>, key: string, subscription: 
   return true;
 }
 
+/**
+ * Spreads wakes over turns of the event loop, so that thousands of waits that end at the same time do not hold up other
+ * requests. Those of one turn are woken at once.
+ */
+class Wakes {
+  readonly #queue: (() => void)[] = [];
+  #left = mostWakes;
+  #isCounting = false;
+
+  wake(resolve: () => void): void {
+    if (!this.#isCounting) this.#countTurn();
+    if (this.#left === 0) {
+      this.#queue.push(resolve);
+      return;
+    }
+    this.#left--;
+    resolve();
+  }
+
+  #countTurn(): void {
+    this.#isCounting = true;
+    setImmediate(() => {
+      const next = this.#queue.splice(0, mostWakes);
+      this.#left = mostWakes - next.length;
+      this.#isCounting = false;
+      if (next.length > 0) this.#countTurn();
+      for (const resolve of next) resolve();
+    });
+  }
+}
+
 /** The wait of one request. `changed` may be called repeatedly; `end` must be called at last. */
 export class Subscription {
   /** The version of the task that was read last. */
   seen = 0;
-  readonly #remove: () => void;
+  /** The task whose changes wake it. */
+  taskId = '';
+  /** Called once, when it ends. */
+  onEnd: () => void = () => undefined;
+  readonly #wakes: Wakes;
   #woken = false;
+  #isQueued = false;
   #ended = false;
   #refusal: DomainError | undefined;
   #resolve: (() => void) | undefined;
   /** The key that it was begun with. */
   readonly keyId: string | undefined;
 
-  constructor(keyId: string | undefined, remove: () => void) {
+  constructor({ keyId }: Waiter, wakes: Wakes) {
     this.keyId = keyId;
-    this.#remove = remove;
+    this.#wakes = wakes;
   }
 
   wake(): void {
     this.#woken = true;
-    this.#resolve?.();
+    if (this.#resolve === undefined || this.#isQueued) return;
+    this.#isQueued = true;
+    this.#wakes.wake(() => {
+      this.#isQueued = false;
+      this.#resolve?.();
+    });
   }
 
   /** Wakes the request, which must be refused. */
@@ -151,6 +214,6 @@ export class Subscription {
     if (this.#ended) return;
     this.#ended = true;
     this.#resolve?.();
-    this.#remove();
+    this.onEnd();
   }
 }

@@ -8,7 +8,7 @@ import { accountBalance } from '../../rules/ledger/queries.ts';
 import { arrangeMatching } from '../../rules/platform-tasks/post.ts';
 import { insertTask } from '../../rules/tasks/inserts.ts';
 import { personStatements } from '../../rules/tasks/statements.ts';
-import { awaitResult } from './read.ts';
+import { awaitResult, takePlace } from './read.ts';
 import { refusal } from '../../rules/tasks/refusal.ts';
 import { moveCreditsAndRecord } from '../../rules/lifecycle/transition.ts';
 import { taskView } from '../../rules/tasks/view.ts';
@@ -20,16 +20,21 @@ const defaultCredits = 50;
  *
  * @param wait seconds to wait for the task to be delivered or to end; undefined to answer at once.
  * @throws DomainError `insufficient_credits` if the poster's balance is below `max_credits`, `budget_exceeded` if the
- *   key's budget does not cover it.
+ *   key's budget does not cover it, `too_many_streams` with `wait` if the poster has too many waits and streams open.
  */
 export async function createTask(
   call: Call,
   { wait, ...input }: z.output<typeof CreateTaskRequest>,
 ): Promise<CreateTaskResponse | OtherSuccess<TaskResponse>> {
-  const created = await post(call, input);
-  if (wait === undefined) return created;
+  if (wait === undefined) return post(call, input);
+  // First, because nothing is posted if there is no place.
+  const place = takePlace(call);
+  const created = await post(call, input).catch((error: unknown) => {
+    place.end();
+    throw error;
+  });
   try {
-    const task = await awaitResult(call, created.task_id, wait);
+    const task = await awaitResult(call, { taskId: created.task_id, waitSeconds: wait, place });
     return new OtherSuccess(isAwaited(task.status) ? 'awaited' : 'time is up', task);
   } catch (error) {
     // The task is posted even if the wait fails. An error would make the client post it again.

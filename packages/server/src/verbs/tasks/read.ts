@@ -11,6 +11,7 @@ import { readExcerpt, readExcerpts } from '../../rules/tasks/page.ts';
 import { taskById, type TaskRow } from '../../rules/tasks/queries.ts';
 import { isParty, taskView } from '../../rules/tasks/view.ts';
 import { waitForTask } from '../../rules/tasks/wait.ts';
+import type { Subscription } from '../../rules/tasks/watch.ts';
 
 /**
  * Reads a task for its poster, its worker, or the agent that holds its verification. @throws DomainError `not_found` for
@@ -35,28 +36,42 @@ async function isVerifying({ db }: Context, { verifying_id }: TaskRow, agentId: 
  * Shows a task to its poster, its worker, or the agent that holds its verification.
  *
  * @param waitSeconds the longest wait for the task to change; a task that has ended is shown at once.
- * @throws DomainError `not_found`; `agent_suspended` if the caller is suspended during the wait.
+ * @throws DomainError `not_found`; `too_many_streams`; `agent_suspended` if the caller is suspended during the wait.
  */
 export async function showTask(call: Call, taskId: string, waitSeconds?: number): Promise<TaskResponse> {
   const { ctx, agentId } = call;
   const task = await readOwn(ctx, agentId, taskId);
   if (waitSeconds === undefined || isEnded(task.status)) return show(ctx, task, agentId);
   const moved = (now: TaskRow) => now.version !== task.version;
-  const then = await waitForTask(ctx, { ...waiter(call), taskId, seconds: waitSeconds }, moved);
+  const { signal } = call;
+  const then = await waitForTask(ctx, takePlace(call), { taskId, seconds: waitSeconds, signal }, moved);
   // A worker that lost the task during the wait may not see it any more.
   if (then === undefined || !(await maySee(ctx, then, agentId))) throw taskNotFound();
   return show(ctx, then, agentId);
 }
 
-const waiter = ({ agentId, key, signal }: Call) => ({ agentId, keyId: key?.id, signal });
+/**
+ * Takes a place among the waits and streams of the caller.
+ *
+ * @throws DomainError `too_many_streams`.
+ */
+export const takePlace = ({ ctx, agentId, key }: Call): Subscription =>
+  ctx.watch.subscribe({ agentId, keyId: key?.id });
 
 const show = async ({ db }: Context, task: TaskRow, agentId: string) => taskView(await withTexts(db, task), agentId);
 
+interface Awaited {
+  readonly taskId: string;
+  readonly waitSeconds: number;
+  /** The caller's place among the waits. */
+  readonly place: Subscription;
+}
+
 /** Waits until a new task is delivered, has ended, or the time is up. @returns the task as it is then. */
-export async function awaitResult(call: Call, taskId: string, waitSeconds: number): Promise<TaskResponse> {
+export async function awaitResult(call: Call, { taskId, waitSeconds, place }: Awaited): Promise<TaskResponse> {
   const isDone = ({ status }: TaskRow) => isAwaited(status);
-  const { ctx, agentId } = call;
-  const task = await waitForTask(ctx, { ...waiter(call), taskId, seconds: waitSeconds }, isDone);
+  const { ctx, agentId, signal } = call;
+  const task = await waitForTask(ctx, place, { taskId, seconds: waitSeconds, signal }, isDone);
   if (task === undefined) throw taskNotFound();
   return taskView(task, agentId);
 }

@@ -209,6 +209,13 @@ const answered = (agent: () => Agent, times: number) => async () => {
 };
 
 /** Provokes each code that is specific to one endpoint. */
+/** An agent with as many streams as it may have. */
+async function waiter(): Promise<Agent> {
+  const agent = await market.register('waiter');
+  for (let i = 0; i < 10; i++) await market.ctx.streams.open(agent.id, {});
+  return agent;
+}
+
 const own: Readonly<Record<string, () => Promise<Reply>>> = {
   'register registration_closed': registerAt(() => closed),
   'register invite_required': registerAt(() => inviting),
@@ -283,6 +290,11 @@ const own: Readonly<Record<string, () => Promise<Reply>>> = {
   'streamEvents too_many_streams': async () => {
     for (let i = 0; i < 10; i++) await market.ctx.streams.open(stranger.id, {});
     return stranger.get('/v1/events');
+  },
+  'createTask too_many_streams': async () => (await waiter()).post('/v1/tasks', { need: 'x', wait: 1 }),
+  'showTask too_many_streams': async () => {
+    const agent = await waiter();
+    return agent.get(`/v1/tasks/${await postTask(agent)}?wait=1`);
   },
   'redeliver not_found': notFound('redeliver'),
   'redeliver conflict': () => stranger.post('/v1/me/webhook/deliveries/wd-000000000000/redeliver'),

@@ -21,7 +21,7 @@ const at = (market: Market, { poster, worker, task }: Conversation): Conversatio
 /** Two servers on one database. The first reaches it through a proxy that can break the connection. */
 async function twoServers() {
   const proxy = await Proxy.before(await postgres.marketUrl());
-  const one = await Market.open(proxy.url);
+  const one = await Market.open(proxy.url, { PINCHWORK_MAX_STREAMS_PER_AGENT: '100' });
   onTestFinished(() => one.close());
   const other = await Market.open(proxy.target, {}, one.clock);
   onTestFinished(() => other.close());

@@ -2,6 +2,7 @@ import { request } from 'node:http';
 import { expect, it, onTestFinished } from 'vitest';
 import { hourMs, minuteMs, secondMs } from '../../../src/ground/clock.ts';
 import { ManualClock } from '../../support/clock.ts';
+import { expectError } from '../../support/errors.ts';
 import { itOnPostgres, onBothEngines, postgres } from '../../support/engines.ts';
 import { claimTask, deliverTask, Market, postTask } from '../../support/market.ts';
 import { until } from '../../support/receiver.ts';
@@ -139,6 +140,38 @@ onBothEngines('waiting for a task', (engine) => {
     market.clock.advance(minuteMs);
     await market.ctx.timers.runDue();
     expect((await answer).status).toBe(404);
+  });
+
+  it('is limited together with the event streams of the agent, and a create beyond the limit posts nothing', async () => {
+    const { market, poster, worker } = await cast({ PINCHWORK_MAX_STREAMS_PER_AGENT: '2' });
+    const task = await postTask(poster, { max_credits: 1 });
+    const stream = await market.ctx.streams.open(poster.id, {});
+    const waiting = poster.get(`/v1/tasks/${task}?wait=60`);
+    await settled(market);
+    const before = (await poster.get('/v1/me/credits')).body;
+    const refused = [
+      await poster.post('/v1/tasks', { need: 'One too many', wait: 1 }),
+      await poster.get(`/v1/tasks/${task}?wait=1`),
+      await poster.get('/v1/events'),
+    ];
+    for (const reply of refused) {
+      expect(expectError(reply, 429)).toBe('You have 2 event streams and waits open already');
+      expect(reply.body.code).toBe('too_many_streams');
+    }
+    expect((await poster.get('/v1/me/credits')).body).toEqual(before);
+    expect((await poster.get('/v1/tasks/mine')).body.total).toBe(1);
+    await worker.post(`/v1/tasks/${task}/pickup`);
+    expect((await waiting).body.status).toBe('claimed');
+    stream.stream.end();
+    expect(market.ctx.shares.waits.heldBy(poster.id)).toBe(0);
+  });
+
+  it('gives its place back when the create fails', async () => {
+    const { market, poster } = await cast({ PINCHWORK_MAX_STREAMS_PER_AGENT: '1' });
+    for (let i = 0; i < 2; i++) {
+      expectError(await poster.post('/v1/tasks', { need: 'Too dear', max_credits: 100_000, wait: 60 }), 402);
+    }
+    expect(market.ctx.shares.waits.used).toBe(0);
   });
 });
 
