@@ -63,16 +63,24 @@ export class Attacker {
   }
 
   /**
-   * Sends a request over and over, on so many connections at once. Opens a new connection whenever one is closed.
+   * Sends a request over and over, on so many connections at once, each when the one before has been answered. Opens a
+   * new connection whenever one is closed.
    *
-   * @param bytes the whole request as it goes over the wire.
+   * @param request the whole request as it goes over the wire.
    */
-  async repeat(bytes: string | Uint8Array, connections: number, signal: AbortSignal): Promise<void> {
+  async repeat(request: string | Uint8Array, connections: number, signal: AbortSignal): Promise<void> {
+    // Encoded once: this thread should spend its time in sending.
+    const bytes = Buffer.from(request as string, 'latin1');
     const lane = async () => {
       while (!signal.aborted) {
         const socket = this.socket(bytes);
-        // One request at a time: the next one is sent when a reply has begun to arrive.
-        socket.on('data', () => socket.write(bytes));
+        let isSent = true;
+        socket.on('data', () => {
+          // A reply may come in several pieces.
+          if (!isSent) return;
+          isSent = false;
+          socket.write(bytes, () => (isSent = true));
+        });
         await closed(socket, signal);
       }
     };
@@ -80,7 +88,8 @@ export class Attacker {
   }
 
   /** Keeps so many connections open that have sent these bytes and then nothing. */
-  async hold(bytes: string | Uint8Array, connections: number, signal: AbortSignal): Promise<void> {
+  async hold(request: string | Uint8Array, connections: number, signal: AbortSignal): Promise<void> {
+    const bytes = Buffer.from(request as string, 'latin1');
     const lane = async () => {
       while (!signal.aborted) await closed(this.socket(bytes), signal);
     };

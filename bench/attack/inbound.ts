@@ -20,15 +20,15 @@ const bodies = (name: string, body: () => string, type?: string): Attack => ({
 
 export const inbound: readonly Attack[] = [
   {
-    name: '60 chunked bodies that never come',
+    name: '300 chunked bodies that never come',
     prepare: withAccount,
-    run: (attacker, signal) => attacker.hold(announce(attacker.host, '/v1/tasks', attacker.keys[0]), 60, signal),
+    run: (attacker, signal) => attacker.hold(announce(attacker.host, '/v1/tasks', attacker.keys[0]), 300, signal),
   },
   {
-    name: '60 announced bodies of 6 MiB that never come',
+    name: '300 announced bodies of 6 MiB that never come',
     prepare: withAccount,
     run: (attacker, signal) =>
-      attacker.hold(announce(attacker.host, '/v1/tasks', attacker.keys[0], largest), 60, signal),
+      attacker.hold(announce(attacker.host, '/v1/tasks', attacker.keys[0], largest), 300, signal),
   },
   {
     name: '60 bodies of 6 MiB without their last byte',

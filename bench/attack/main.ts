@@ -50,7 +50,7 @@ async function main({ only, seconds, engine: name, before }: Options, cleanup: C
   cleanup.add(() => rmSync(folder, { recursive: true, force: true }));
   console.log(`${describeMachine(folder)}\n`);
   const engine = await openEngine(name, folder, cleanup);
-  const rows = [['attack', 'p50 without', 'with', 'ratio', 'p99 without', 'with', 'failed', '']];
+  const rows = [['attack', 'p50 without', 'with', 'ratio', 'p99 without', 'with', 'failed', 'of a core', '']];
   for (const attack of attacks.filter((each) => each.name.includes(only))) {
     const row = await measure(attack, engine, { seconds, before }, cleanup);
     console.log(row.join('  '));
@@ -80,16 +80,19 @@ async function measure(
   for (const what of without.failures.keys()) throw new Error(`Honest clients fail without an attack: ${what}`);
   thread.postMessage('go');
   await sleep(leadMs);
+  const cpuBefore = server.cpuMs() ?? NaN;
   const during = await honest.work(seconds);
+  const load = ((server.cpuMs() ?? NaN) - cpuBefore) / (seconds * 1_000);
   thread.postMessage('stop');
   honest.close();
   await stop();
   await server.stop();
   for (const [what, count] of during.failures) console.log(`  ${count} failed: ${what}`);
-  return rowOf(attack.name, without, during);
+  return rowOf(attack.name, without, during, load);
 }
 
-function rowOf(name: string, without: Seen, during: Seen): string[] {
+/** @param load how much of a processor core the server took during the attack. */
+function rowOf(name: string, without: Seen, during: Seen, load: number): string[] {
   const [before, after] = [percentile(without.times, 0.5), percentile(during.times, 0.5)];
   const p99 = percentile(during.times, 0.99);
   const failed = [...during.failures.values()].reduce((sum, count) => sum + count, 0);
@@ -101,6 +104,7 @@ function rowOf(name: string, without: Seen, during: Seen): string[] {
     percentile(without.times, 0.99).toFixed(1),
     p99.toFixed(1),
     String(failed),
+    `${(load * 100).toFixed(0)} %`,
     verdict(after / before <= targets.ratio && p99 <= targets.p99Ms && failed === 0),
   ];
 }
