@@ -27,6 +27,8 @@ interface ChildOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Options for Node itself. */
   readonly nodeOptions?: readonly string[];
+  /** How many files it may open. Default: as many as this process. */
+  readonly openFiles?: number | undefined;
 }
 
 /**
@@ -34,9 +36,15 @@ interface ChildOptions {
  *
  * @throws Error with its stderr output when it ends before that.
  */
-export async function startChild({ script, env, nodeOptions = [] }: ChildOptions, cleanup: Cleanup): Promise<Child> {
+export async function startChild(
+  { script, env, nodeOptions = [], openFiles }: ChildOptions,
+  cleanup: Cleanup,
+): Promise<Child> {
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [...nodeOptions, script], {
+  const command = [process.execPath, ...nodeOptions, script];
+  const limited =
+    openFiles === undefined ? command : ['sh', '-c', `ulimit -n ${openFiles}; exec "$0" "$@"`, ...command];
+  const child = spawn(limited[0]!, limited.slice(1), {
     env: { ...cleanEnvironment(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

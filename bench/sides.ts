@@ -72,10 +72,18 @@ export function startServerOn(
   return startChild({ script: serverScript, env, nodeOptions }, cleanup);
 }
 
-/** Starts a server with the default settings. @param folder another copy of the project. */
+interface DefaultServer {
+  /** What differs from the default settings. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** Another copy of the project. */
+  readonly folder: string | undefined;
+  readonly openFiles?: number | undefined;
+}
+
+/** Starts a server with the default settings. */
 export function startDefaultServer(
   databaseUrl: string,
-  { settings, folder }: { settings: Readonly<Record<string, string>>; folder: string | undefined },
+  { settings, folder, openFiles }: DefaultServer,
   cleanup: Cleanup,
 ): Promise<Child> {
   const env = {
@@ -85,7 +93,8 @@ export function startDefaultServer(
     PINCHWORK_DATABASE_URL: databaseUrl,
     ...settings,
   };
-  return startChild({ script: folder === undefined ? serverScript : join(folder, mainScript), env }, cleanup);
+  const script = folder === undefined ? serverScript : join(folder, mainScript);
+  return startChild({ script, env, openFiles }, cleanup);
 }
 
 const isServer = ({ name }: Program) => name === 'server' || name === 'before';

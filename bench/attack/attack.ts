@@ -11,6 +11,10 @@ export interface Attack {
   readonly name: string;
   /** What the server needs besides the default settings. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** How many files the server may open, so that connections are few. */
+  readonly openFiles?: number;
+  /** How long it takes until it has its full effect: 1 by default. */
+  readonly leadSeconds?: number;
   /** Registers accounts and makes what the attack uses. Not measured. */
   prepare?(attacker: Attacker): Promise<void>;
   /** Attacks until the signal is aborted. Each refusal is expected; only what honest clients see is measured. */

@@ -87,11 +87,22 @@ export class Attacker {
     await Promise.all(Array.from({ length: connections }, lane));
   }
 
-  /** Keeps so many connections open that have sent these bytes and then nothing. */
-  async hold(request: string | Uint8Array, connections: number, signal: AbortSignal): Promise<void> {
+  /**
+   * Keeps so many connections open that have sent these bytes and then nothing. One that is closed is opened again after
+   * a while.
+   */
+  async hold(
+    request: string | Uint8Array,
+    connections: number,
+    signal: AbortSignal,
+    againAfterMs = 2_000,
+  ): Promise<void> {
     const bytes = Buffer.from(request as string, 'latin1');
     const lane = async () => {
-      while (!signal.aborted) await closed(this.socket(bytes), signal);
+      while (!signal.aborted) {
+        await closed(this.socket(bytes), signal);
+        await new Promise((resolve) => setTimeout(resolve, againAfterMs));
+      }
     };
     await Promise.all(Array.from({ length: connections }, lane));
   }

@@ -32,6 +32,7 @@ export const inbound: readonly Attack[] = [
   },
   {
     name: '60 bodies of 6 MiB without their last byte',
+    leadSeconds: 5,
     prepare: withAccount,
     run: (attacker, signal) => {
       const head = announce(attacker.host, '/v1/tasks', attacker.keys[0], largest);
@@ -43,8 +44,15 @@ export const inbound: readonly Attack[] = [
     run: (attacker, signal) => attacker.hold(announce(attacker.host, '/v1/nothing', undefined, largest), 60, signal),
   },
   {
-    name: 'as many silent connections as fit',
-    run: (attacker, signal) => attacker.hold('', 25_000, signal),
+    name: 'more silent connections than fit',
+    leadSeconds: 5,
+    openFiles: 3_000,
+    run: (attacker, signal) => attacker.hold('', 4_000, signal),
+  },
+  {
+    name: 'a flood of new connections',
+    openFiles: 1_000,
+    run: (attacker, signal) => attacker.hold('', 1_000, signal, 0),
   },
   {
     name: 'a flood of GET /%zz',

@@ -35,9 +35,6 @@ const targets = { ratio: 5, p99Ms: 250 };
 const adminKey = 'admin-key-of-the-benchmark';
 /** Load before the first window, until V8 has compiled the hot code. */
 const warmUpSeconds = 3;
-/** Time for an attack to take effect before it is measured. */
-const leadMs = 1_000;
-
 interface Options {
   readonly only: string;
   readonly seconds: number;
@@ -69,7 +66,11 @@ async function measure(
   cleanup: Cleanup,
 ): Promise<string[]> {
   const settings = { PINCHWORK_ADMIN_KEY: adminKey, ...attack.settings };
-  const server = await startDefaultServer(await engine.freshUrl(), { settings, folder: before }, cleanup);
+  const server = await startDefaultServer(
+    await engine.freshUrl(),
+    { settings, folder: before, openFiles: attack.openFiles },
+    cleanup,
+  );
   const workerData: ThreadData = { name: attack.name, url: server.url.href, adminKey };
   const thread = new Worker(new URL('./thread.ts', import.meta.url), { workerData });
   const stop = cleanup.add(() => void thread.terminate());
@@ -79,7 +80,7 @@ async function measure(
   const without = await honest.work(seconds);
   for (const what of without.failures.keys()) throw new Error(`Honest clients fail without an attack: ${what}`);
   thread.postMessage('go');
-  await sleep(leadMs);
+  await sleep((attack.leadSeconds ?? 1) * 1_000);
   const cpuBefore = server.cpuMs() ?? NaN;
   const during = await honest.work(seconds);
   const load = ((server.cpuMs() ?? NaN) - cpuBefore) / (seconds * 1_000);

@@ -14,6 +14,11 @@ export const shareFaults = [
     ['a proxy is held against its clients', 'part.holder === nobody ? amount : ', ''],
   ]),
   ...faultsIn('doors/http/sockets.ts', inbound, [
+    [
+      'a flood of connections is accepted one by one',
+      'if (count !== mostReplacedPerSecond) return;',
+      'if (count > 0) return;',
+    ],
     ['silent connections have no bound', "app.server.on('connection', open);", ''],
     [
       'the connections of an agent count for its address',

@@ -10,6 +10,12 @@ import { codeOf, messageOf } from './ground/unknown-error.ts';
 /** How long running requests may take after the server is told to stop. Then their connections are cut. */
 const drainMs = 6 * secondMs;
 
+/**
+ * How many new connections may wait to be accepted; the system may allow fewer. With Node's 511, a flood of connections
+ * makes others wait for a second, until they try again.
+ */
+const backlog = 4_096;
+
 export interface Server {
   readonly core: Core;
   /** The URL for a client on this machine. */
@@ -31,7 +37,7 @@ export async function startServer(config: Config): Promise<Server> {
   let metrics: MetricsServer | undefined;
   try {
     metrics = await startMetricsIfAsked(core, app);
-    await app.listen({ host: config.host, port: config.port }).catch((error: unknown) => {
+    await app.listen({ host: config.host, port: config.port, backlog }).catch((error: unknown) => {
       throw new Error(listenProblem(config, error), { cause: error });
     });
   } catch (error) {

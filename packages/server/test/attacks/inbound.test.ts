@@ -40,6 +40,14 @@ describe.runIf(process.platform === 'linux')('connections', () => {
     await until(() => held.filter(({ socket }) => socket.closed).length >= 40);
   });
 
+  it('that only replace others of the same address are closed at once when they are too many', async () => {
+    const attacked = await Attacked.open({ sockets: { most: 20 } });
+    const held = await attacked.hold(400, '');
+    await work(attacked);
+    await until(() => held.filter(({ socket }) => socket.closed).length >= 380);
+    expect(attacked.core.shares.sockets.cut).toBeLessThan(200);
+  });
+
   it('of one holder may use all there are while nobody else needs one', async () => {
     const attacked = await Attacked.open({ sockets: { most: 20 } });
     const held = await attacked.hold(20, announced('/v1/register'));

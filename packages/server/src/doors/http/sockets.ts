@@ -1,10 +1,17 @@
-import { Socket } from 'node:net';
+import { BlockList, isIPv4, Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
+import { secondMs } from '../../ground/clock.ts';
 import { network } from '../../rules/limits/network.ts';
 import { nobody, type Part } from '../../rules/limits/share.ts';
 import { holderOf } from '../../rules/limits/shares.ts';
 import type { Context } from '../../verbs/context.ts';
 import { trusts } from './client-address.ts';
+
+/**
+ * How many connections an address that has too many may open in a second. Further ones are closed before anything is
+ * made for them: to accept one and cut another takes 0.2 ms.
+ */
+const mostReplacedPerSecond = 100;
 
 /** A connection and its part of the share. */
 interface Connection {
@@ -22,17 +29,21 @@ interface Connection {
 export function boundSockets(app: FastifyInstance, { shares: { sockets }, config }: Context): void {
   const connections = new WeakMap<Socket, Connection>();
   const isProxy = trusts(config.trustProxy);
+  const floods = new Floods(app);
   const open = (socket: Socket): Connection | undefined => {
     const { remoteAddress } = socket;
     // It has been closed already.
     if (remoteAddress === undefined) return undefined;
     const isProxied = isProxy(remoteAddress);
     const terms = { cut: () => socket.destroy(), isIdle: () => isIdle(socket) };
-    const part = sockets.take(isProxied ? nobody : network(remoteAddress), 1, terms);
+    const holder = isProxied ? nobody : network(remoteAddress);
+    const before = sockets.heldBy(holder);
+    const part = sockets.take(holder, 1, terms);
     if (part === undefined) {
       socket.destroy();
       return undefined;
     }
+    if (!isProxied && sockets.heldBy(holder) <= before) floods.note(remoteAddress, holder);
     const connection = { part, isProxied };
     connections.set(socket, connection);
     socket.once('close', () => part.release());
@@ -57,4 +68,31 @@ export function boundSockets(app: FastifyInstance, { shares: { sockets }, config
 /** Whether no request is under way. Node has no public property for it, and to count requests costs more. */
 function isIdle(socket: Socket): boolean {
   return !(socket as Socket & { readonly _httpMessage?: object | null })._httpMessage;
+}
+
+/** Keeps out, for the rest of a second, addresses that open connections only to replace their own. */
+class Floods {
+  readonly #server: FastifyInstance['server'] & { blockList?: BlockList };
+  #replaced = new Map<string, number>();
+
+  constructor(app: FastifyInstance) {
+    this.#server = app.server;
+  }
+
+  /** A new connection of this address has replaced one of its holder. */
+  note(address: string, holder: string): void {
+    if (this.#replaced.size === 0) setTimeout(() => this.#forget(), secondMs).unref();
+    const count = (this.#replaced.get(holder) ?? 0) + 1;
+    this.#replaced.set(holder, count);
+    if (count !== mostReplacedPerSecond) return;
+    const list = (this.#server.blockList ??= new BlockList());
+    // An IPv4 address covers its spelling as IPv6 too.
+    if (isIPv4(holder)) list.addAddress(holder);
+    else list.addSubnet(address, 64, 'ipv6');
+  }
+
+  #forget(): void {
+    this.#replaced = new Map();
+    delete this.#server.blockList;
+  }
 }
