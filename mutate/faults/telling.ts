@@ -66,11 +66,11 @@ export const tellingFaults = [
       'if (tried.row === undefined) throw error;',
     ],
   ]),
-  ...faultsIn('jobs/suspensions.ts', 'rules/events/tail', [
+  ...faultsIn('jobs/look-back.ts', 'rules/events/tail', [
     [
       'a suspension that commits late is overlooked',
-      'this.#since - releaseMs',
-      'this.#since',
+      'this.#lookedAt - this.#wanted.lateMs',
+      'this.#lookedAt',
       'rules/events/tail',
       { engine: 'postgres' },
     ],

@@ -6,11 +6,12 @@ import { storageUnavailable } from './ground/errors.ts';
 import { createIds } from './ground/ids.ts';
 import { type Log, openLog } from './ground/log.ts';
 import { version } from './ground/version.ts';
-import { EndedKeys } from './jobs/ended-keys.ts';
+import { lookForEndedKeys } from './jobs/ended-keys.ts';
 import { Housekeeping } from './jobs/housekeeping.ts';
 import type { Job } from './jobs/job.ts';
 import { KeyUse } from './jobs/key-use.ts';
-import { SuspensionWatch } from './jobs/suspensions.ts';
+import type { LookBack } from './jobs/look-back.ts';
+import { lookForSuspensions } from './jobs/suspensions.ts';
 import { TaskTimers } from './jobs/timers.ts';
 import { Credentials } from './rules/agents/credentials.ts';
 import { appendEvent } from './rules/events/append.ts';
@@ -45,9 +46,9 @@ interface Jobs {
   /** Deletes expired rows. */
   readonly housekeeping: Housekeeping;
   /** Ends the open long polls and streams of suspended agents. */
-  readonly suspensions: SuspensionWatch;
+  readonly suspensions: LookBack;
   /** Ends what is open here with keys that have ended. */
-  readonly endedKeys: EndedKeys;
+  readonly endedKeys: LookBack;
   /** Writes down when keys were last used. */
   readonly keyUse: KeyUse;
   /** Wakes long polls and streams. */
@@ -128,8 +129,8 @@ export async function compose(
     timers: new TaskTimers(ground),
     outbox: new Outbox(ground),
     housekeeping: new Housekeeping(ground),
-    suspensions: new SuspensionWatch(ground, open),
-    endedKeys: new EndedKeys(ground, open),
+    suspensions: lookForSuspensions(ground, open),
+    endedKeys: lookForEndedKeys(ground, open),
     keyUse: new KeyUse(ground, credentials),
     tail: new Tail(ground, open),
     search: new SearchUpkeep(ground),
