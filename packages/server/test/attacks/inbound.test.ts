@@ -112,7 +112,8 @@ describe('bodies', () => {
     const { body_bytes: share } = attacked.core.shares;
     const waiting = agent.post('/v1/tasks', { need: 'x', context: longText, max_credits: 1, wait: 60 });
     await until(() => attacked.core.watch.count === 1);
-    expect(share.used).toBe(0);
+    await until(() => share.used === 0);
+    expect(attacked.core.watch.count).toBe(1);
     const [held] = await attacked.hold(
       1,
       announced('/v1/tasks', agent.key, 120 * kibibyte) + 'x'.repeat(99 * kibibyte),
