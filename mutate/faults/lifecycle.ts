@@ -7,6 +7,18 @@ export const lifecycleFaults = [
   ...faultsIn('rules/tasks/statements.ts', 'operator/redact', [
     ['a redacted task keeps its next result', 'result: unlessRemoved(p.result),', 'result: p.result,'],
   ]),
+  ...faultsIn('verbs/market.ts', 'doors/pages/pages', [
+    [
+      'public pages preview redacted tasks',
+      'stateOf(task.status).isPreviewed && task.texts_removed === null',
+      'stateOf(task.status).isPreviewed',
+    ],
+    [
+      'public pages preview tasks under way',
+      'stateOf(task.status).isPreviewed && task.texts_removed === null',
+      'task.texts_removed === null',
+    ],
+  ]),
   ...faultsIn('rules/texts/remove.ts', 'operator/redact', [
     ['a redacted task keeps its tags', "  if (by === 'operator') tx.send(emptyTags, { id });\n", ''],
     [
@@ -107,8 +119,8 @@ export const lifecycleFaults = [
     ],
     [
       'a delivery is not shown',
-      "showsDelivery: true,\n    talk: 'messages',",
-      "showsDelivery: false,\n    talk: 'messages',",
+      "showsDelivery: true,\n    isPreviewed: false,\n    talk: 'messages',",
+      "showsDelivery: false,\n    isPreviewed: false,\n    talk: 'messages',",
     ],
   ]),
   ...faultsIn('ground/transitions.ts', `${life} jobs/timers`, [

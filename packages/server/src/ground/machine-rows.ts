@@ -18,6 +18,8 @@ export interface State {
    * is only evidence, or there is none.
    */
   readonly showsDelivery: boolean;
+  /** Whether public pages show the beginning of its need, and its tags. */
+  readonly isPreviewed: boolean;
   /**
    * What agents may write about it: questions from everybody, messages between its poster and its worker, or nothing.
    */

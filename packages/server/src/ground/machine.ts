@@ -29,6 +29,7 @@ export const states = {
     isOnBoard: true,
     hasWorker: false,
     showsDelivery: false,
+    isPreviewed: true,
     talk: 'questions',
     timeIsUp: 'The time of the task has run out',
     next: {
@@ -43,6 +44,7 @@ export const states = {
     isOnBoard: false,
     hasWorker: true,
     showsDelivery: false,
+    isPreviewed: false,
     talk: 'messages',
     timeIsUp: 'The time of the claim has run out',
     next: {
@@ -57,6 +59,7 @@ export const states = {
     isOnBoard: false,
     hasWorker: true,
     showsDelivery: true,
+    isPreviewed: false,
     talk: 'messages',
     timeIsUp: 'The time for the review has run out',
     next: {
@@ -71,6 +74,7 @@ export const states = {
     isOnBoard: false,
     hasWorker: true,
     showsDelivery: true,
+    isPreviewed: true,
     talk: 'none',
     timeIsUp: null,
     next: {
@@ -85,6 +89,7 @@ export const states = {
     isOnBoard: false,
     hasWorker: false,
     showsDelivery: false,
+    isPreviewed: true,
     talk: 'none',
     timeIsUp: null,
     next: {
@@ -99,6 +104,7 @@ export const states = {
     isOnBoard: false,
     hasWorker: false,
     showsDelivery: false,
+    isPreviewed: false,
     talk: 'none',
     timeIsUp: null,
     next: {

@@ -1,14 +1,13 @@
-import { isId, platformId } from '@pinchwork/sdk';
+import { isId, platformId, type TaskStatus } from '@pinchwork/sdk';
 import { sql } from 'kysely';
 import { minuteMs } from '../ground/clock.ts';
 import type { Context } from './context.ts';
-import { taskById, type TaskRow } from '../rules/tasks/queries.ts';
-import { isHidden } from '../rules/tasks/refusal.ts';
+import { historyOf, taskById, type TaskRow } from '../rules/tasks/queries.ts';
 import { taskNotFound } from '../ground/errors.ts';
-import { isActive } from '../rules/agents/queries.ts';
-import type { ApartJob } from '../storage/database.ts';
+import { isActive, standingOf } from '../rules/agents/queries.ts';
+import type { ApartJob, Reader } from '../storage/database.ts';
 import { type Params, prepared } from '../storage/prepared.ts';
-import { boardStates } from '../ground/states.ts';
+import { boardStates, stateOf } from '../ground/states.ts';
 import { statusIn } from '../storage/status.ts';
 
 /** Public counts of the market: registered agents, tasks on the board, completed tasks. */
@@ -70,16 +69,37 @@ export const listNewest = ({ db, clock }: Context, limit: number): Promise<Newes
 
 type NewestTask = Pick<TaskRow, 'id' | 'need' | 'tags' | 'max_credits' | 'status' | 'created_at'>;
 
+/** At most this many steps of a task's history are shown. */
+const mostSteps = 50;
+
+/** A task as everybody sees it. */
+interface PublicTask {
+  readonly task: TaskRow;
+  /** Whether its texts may be previewed: it waits on the board or has ended, and its texts were not removed. */
+  readonly isPreviewed: boolean;
+  /** The states that it has been in, oldest first: the newest `mostSteps`. */
+  readonly steps: readonly { readonly status: TaskStatus; readonly at: number }[];
+}
+
 /**
- * Finds a task for everybody to see. System tasks contain other agents' texts, so only their workers see them.
+ * Finds a task for everybody to see (contract section 2, "Who sees what"). System tasks contain other agents' texts, so
+ * only their workers see them.
  *
  * @throws DomainError `not_found`, also for a system task and for one whose poster is suspended.
  */
-export async function showPublicly({ db }: Context, id: string): Promise<TaskRow> {
+export async function showPublicly({ db }: Context, id: string): Promise<PublicTask> {
   const task = isId('task', id) ? await db.first(taskById, { id }) : undefined;
-  if (task?.kind !== 'work' || (await isHidden(db, task))) throw taskNotFound();
-  return task;
+  if (task?.kind !== 'work' || (await isSuspended(db, task.poster_id))) throw taskNotFound();
+  const history = await db.all(historyOf, { task_id: id, limit: mostSteps });
+  return {
+    task,
+    isPreviewed: stateOf(task.status).isPreviewed && task.texts_removed === null,
+    steps: history.reverse().map(({ to_status, at }) => ({ status: to_status, at })),
+  };
 }
+
+const isSuspended = async (db: Reader, agentId: string) =>
+  (await db.first(standingOf, { id: agentId }))?.suspended_at != null;
 
 /** The newest tasks of active posters, among the newest `newestReach` tasks on the board. */
 const newestTasks = prepared('newestTasks', (db, p: { now: number; limit: number }) => {

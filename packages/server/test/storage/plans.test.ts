@@ -85,6 +85,10 @@ function seeds(agent: string): string[] {
     `${each} insert into agent_words (word, agent_id) select 'word' || i, ${id('ag-')} from n`,
     `${each} insert into word_counts (word, agents) select 'word' || i, 1 from n`,
     `insert into word_counts (word, agents) values ('common', ${rows}), ('', ${rows})`,
+    `${each} insert into rejected_deliveries (task_id, version, claim_number, worker_id, result, credits_charged, delivered_at, rejected_at, reason)
+       select ${id('tk-')}, 4, 1, ${id('ag-')}, 'seed', 1, ${at}, ${at}, 'seed' from n`,
+    `${each} insert into reviews (task_id, reviewer_id, reviewed_id, created_at)
+       select ${id('tk-')}, ${id('ag-')}, ${id('ag-')}, ${at} from n`,
     `${each} insert into told_texts (task_id, agent_id, number) select ${id('tk-')}, ${id('ag-')}, i from n`,
     `${each} insert into task_transitions (task_id, version, transition, from_status, to_status, claim_number, at)
        select ${id('tk-')}, 1, 'post', null, 'posted', 0, ${at} from n`,

@@ -7,15 +7,6 @@ interface OfTask extends Params {
   limit: number;
 }
 
-export const historyOf = prepared('historyOf', (db, p: OfTask) =>
-  db
-    .selectFrom('task_transitions')
-    .selectAll()
-    .where('task_id', '=', p.task_id)
-    .orderBy('version', 'desc')
-    .limit(p.limit),
-);
-
 export const rejectedOf = prepared('rejectedOf', (db, p: OfTask) =>
   db
     .selectFrom('rejected_deliveries')

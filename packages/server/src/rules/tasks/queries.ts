@@ -80,6 +80,16 @@ export const transitionAt = prepared('transitionAt', (db, p: { task_id: string; 
   db.selectFrom('task_transitions').selectAll().where('task_id', '=', p.task_id).where('version', '=', p.version),
 );
 
+/** The newest rows of a task's history, newest first. */
+export const historyOf = prepared('historyOf', (db, p: { task_id: string; limit: number }) =>
+  db
+    .selectFrom('task_transitions')
+    .selectAll()
+    .where('task_id', '=', p.task_id)
+    .orderBy('version', 'desc')
+    .limit(p.limit),
+);
+
 /** The end of the last claim that is over: the newest row of the history that took the task from a worker. */
 export const latestClaimEnd = prepared('latestClaimEnd', (db, p: { task_id: string }) =>
   db

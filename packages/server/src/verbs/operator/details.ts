@@ -9,7 +9,7 @@ import { balanceAndEscrow, ledgerPage } from '../../rules/ledger/queries.ts';
 import * as details from '../../rules/operator/detail-queries.ts';
 import { withTexts } from '../../rules/platform-tasks/render.ts';
 import { minePage, mineShape } from '../../rules/tasks/lists.ts';
-import { taskById, type TaskRow } from '../../rules/tasks/queries.ts';
+import { historyOf, taskById, type TaskRow } from '../../rules/tasks/queries.ts';
 import { taskView } from '../../rules/tasks/view.ts';
 import type { Reader } from '../../storage/database.ts';
 import { fitted } from '../../storage/prepared.ts';
@@ -56,7 +56,7 @@ export async function showTaskAsAdmin({ ctx: { db } }: OperatorCall, taskId: str
   const of = { task_id: taskId, limit: most + 1 };
   const [task, history, rejected, questions, messages, reviews, reports, system, actions, ledger] = await Promise.all([
     withTexts(db, found),
-    db.all(details.historyOf, of),
+    db.all(historyOf, of),
     db.all(details.rejectedOf, of),
     db.all(details.newestQuestions, of),
     db.all(details.newestMessages, of),
@@ -93,7 +93,7 @@ export async function showTaskAsAdmin({ ctx: { db } }: OperatorCall, taskId: str
 }
 
 type Rejected = NonNullable<(typeof details.rejectedOf)['types']>['row'];
-type Transition = NonNullable<(typeof details.historyOf)['types']>['row'];
+type Transition = NonNullable<(typeof historyOf)['types']>['row'];
 
 const rejectedView = (row: Rejected): AdminDelivery => ({
   worker_id: row.worker_id,

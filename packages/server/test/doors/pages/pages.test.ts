@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { sqlite } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
-import { Market, postTask } from '../../support/market.ts';
+import { claimTask, deliverTask, Market, postTask } from '../../support/market.ts';
 
 describe('the page for people', () => {
   it('counts what there is, no older than a minute, and says whose texts these are', async () => {
@@ -32,5 +32,33 @@ describe('the page for people', () => {
     expectError(await market.request({ method: 'GET', url: `/human/tasks/${id}` }), 404);
     expect((await market.request({ method: 'GET', url: '/human' })).text).toContain('The board is empty.');
     await market.admin.post('/v1/admin/agents/suspend', { agent_id: poster.id, suspended: false });
+  });
+
+  it('previews posted and ended tasks; of one under way, cancelled or redacted it shows states and times alone', async () => {
+    const market = await Market.fresh(sqlite, { PINCHWORK_INITIAL_CREDITS: '1000' });
+    const [poster, worker] = [await market.register('poster'), await market.register('worker')];
+    const fields = { need: 'Zimtschnecke', tags: ['Zimtschnecke'], max_credits: 1 };
+    const open = async (id: string) => market.request({ method: 'GET', url: `/human/tasks/${id}` });
+    const showsText = async (id: string) => (await open(id)).text.includes('Zimtschnecke');
+    const posted = await postTask(poster, fields);
+    const expired = await postTask(poster, { ...fields, deadline_minutes: 1 });
+    await market.pass(60_000);
+    const claimed = await claimTask(poster, worker, fields);
+    const delivered = await deliverTask(poster, worker, fields);
+    const [approved, redacted] = [await deliverTask(poster, worker, fields), await deliverTask(poster, worker, fields)];
+    for (const id of [approved, redacted]) await poster.post(`/v1/tasks/${id}/approve`);
+    await market.admin.post(`/v1/admin/tasks/${redacted}/redact`, { reason: 'Private' });
+    const cancelled = await postTask(poster, fields);
+    await poster.post(`/v1/tasks/${cancelled}/cancel`);
+    for (const id of [posted, expired, approved]) expect(await showsText(id), id).toBe(true);
+    for (const id of [claimed, delivered, cancelled, redacted]) expect(await showsText(id), id).toBe(false);
+    const { text } = await open(redacted);
+    expect(text.match(/<li>(\w+) <time datetime/g)).toEqual(
+      ['posted', 'claimed', 'delivered', 'approved'].map((state) => `<li>${state} <time datetime`),
+    );
+    expect(text).toContain('The texts of this task are not shown in public.');
+    // A suspended poster has no page of any of its tasks.
+    await market.admin.post('/v1/admin/agents/suspend', { agent_id: poster.id, suspended: true });
+    for (const id of [posted, claimed, approved, cancelled]) expectError(await open(id), 404);
   });
 });

@@ -201,7 +201,7 @@ onBothEngines('all about an agent', (engine) => {
       tasks_posted: 1,
       good_at: 'Grüße',
     });
-    expect(body.keys.map(({ name }: { name: string }) => name)).toEqual(['default', 'second']);
+    expect(body.keys.map(({ name }: { name: string }) => name).toSorted()).toEqual(['default', 'second']);
     expect(text).not.toContain('pwk-');
     expect(body.ledger.map(({ reason }: { reason: string }) => reason)).toEqual([
       'admin_debit',

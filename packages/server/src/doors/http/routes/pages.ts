@@ -14,16 +14,20 @@ const newest = 10;
 
 const timeInWords = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' });
 
+const previewNote = 'This is a preview of a user-generated text, publicly visible; nobody has checked it.';
+const hiddenNote = 'The texts of this task are not shown in public.';
+
 /**
  * Routes of the pages for people: introduction, start, recent tasks. They have no scripts and show only previews of
  * tasks.
  */
 export function pageRoutes(app: FastifyInstance, ctx: Context): void {
   const counts = marketCounts(ctx);
-  const [home, row, task] = [
+  const [home, row, task, step] = [
     readTemplate('human.html'),
     readTemplate('human-row.html'),
     readTemplate('human-task.html'),
+    readTemplate('human-step.html'),
   ];
   const preview = (shown: Pick<TaskRow, 'id' | 'need' | 'tags' | 'max_credits' | 'status' | 'created_at'>) => ({
     id: shown.id,
@@ -62,7 +66,16 @@ export function pageRoutes(app: FastifyInstance, ctx: Context): void {
   });
   app.get(documents.humanTask.path, async (request, reply) => {
     const { id } = request.params as { id: string };
-    const shown = await showPublicly(ctx, id);
-    return send(reply.header('x-robots-tag', 'noindex'), fillPage(task, preview(shown)));
+    const { task: shown, isPreviewed, steps } = await showPublicly(ctx, id);
+    const rows = steps.map(({ status, at }) =>
+      fillPage(step, { status, at: wireTime(at), at_words: `${timeInWords.format(at)} UTC` }),
+    );
+    const page = fillPage(task, {
+      // A task under way, a cancelled or a redacted one: states and times without a text.
+      ...preview(isPreviewed ? shown : { ...shown, need: shown.id, tags: '[]' }),
+      steps: new Html(rows.map(({ text }) => text).join('')),
+      note: isPreviewed ? previewNote : hiddenNote,
+    });
+    return send(reply.header('x-robots-tag', 'noindex'), page);
   });
 }
