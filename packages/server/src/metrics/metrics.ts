@@ -14,6 +14,12 @@ import { nextReadyAt } from '../rules/webhooks/leases.ts';
 import { countWaiting } from '../rules/webhooks/queries.ts';
 import { countHeld } from '../rules/webhooks/receivers.ts';
 
+/** What the metrics read of a server. */
+type Measured = Pick<
+  Core,
+  'audit' | 'clock' | 'db' | 'log' | 'logOutput' | 'shares' | 'streams' | 'timers' | 'watch' | 'webhooks'
+>;
+
 /** How often the audit runs for its metrics. */
 const auditEveryMs = 15 * minuteMs;
 
@@ -29,7 +35,7 @@ export interface MetricsServer {
  *
  * @throws Error with a message for people, when the port is not available.
  */
-export async function startMetrics(core: Core, app: FastifyInstance, port: number): Promise<MetricsServer> {
+export async function startMetrics(core: Measured, app: FastifyInstance, port: number): Promise<MetricsServer> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   countRequests(registry, app);
@@ -99,7 +105,7 @@ function countRequests(registry: Registry, app: FastifyInstance): void {
   });
 }
 
-function watchLog(registry: Registry, { logOutput }: Core): void {
+function watchLog(registry: Registry, { logOutput }: Pick<Core, 'logOutput'>): void {
   new Counter({
     name: 'pinchwork_log_lines_dropped_total',
     help: 'Log lines that were dropped because the output did not accept them.',
@@ -111,7 +117,7 @@ function watchLog(registry: Registry, { logOutput }: Core): void {
   });
 }
 
-function watchStorage(registry: Registry, { db, watch, streams }: Core): void {
+function watchStorage(registry: Registry, { db, watch, streams }: Pick<Core, 'db' | 'watch' | 'streams'>): void {
   const batches = new Histogram({
     name: 'pinchwork_commit_batch_size',
     help: 'Changes per commit: on SQLite those of one turn of the event loop, on PostgreSQL always one.',
@@ -149,7 +155,7 @@ const shareFigures: readonly [name: string, help: string, read: (share: Share) =
   ['pinchwork_share_cut_total', 'Parts that were taken from the largest holder.', ({ cut }) => cut],
 ];
 
-function watchShares(registry: Registry, { shares }: Core): void {
+function watchShares(registry: Registry, { shares }: Pick<Core, 'shares'>): void {
   for (const [name, help, read] of shareFigures) {
     const Kind = name.endsWith('_total') ? Counter : Gauge;
     new Kind({
@@ -165,7 +171,7 @@ function watchShares(registry: Registry, { shares }: Core): void {
   }
 }
 
-function watchTimers(registry: Registry, { timers }: Core): void {
+function watchTimers(registry: Registry, { timers }: Pick<Core, 'timers'>): void {
   const lateness = new Histogram({
     name: 'pinchwork_timer_lateness_seconds',
     help: 'Time from when a transition was due to when it was made.',
@@ -180,7 +186,7 @@ const countedDeliveries = 10_000;
 const countedRows = 10_000;
 const countedReceivers = 10_000;
 
-function watchOutbox(registry: Registry, { db }: Core): void {
+function watchOutbox(registry: Registry, { db }: Pick<Core, 'db'>): void {
   new Gauge({
     name: 'pinchwork_outbox_waiting',
     help: `Events that have not been told to all matched agents, on all servers; ${countedRows} means that many or more.`,
@@ -191,7 +197,7 @@ function watchOutbox(registry: Registry, { db }: Core): void {
   });
 }
 
-function watchReports(registry: Registry, { db }: Core): void {
+function watchReports(registry: Registry, { db }: Pick<Core, 'db'>): void {
   new Gauge({
     name: 'pinchwork_reports_open',
     help: `Reports that the operator has not decided; ${countedRows} means that many or more.`,
@@ -202,7 +208,7 @@ function watchReports(registry: Registry, { db }: Core): void {
   });
 }
 
-function watchWebhooks(registry: Registry, { db, clock, webhooks }: Core): void {
+function watchWebhooks(registry: Registry, { db, clock, webhooks }: Pick<Core, 'db' | 'clock' | 'webhooks'>): void {
   const attempts = new Counter({
     name: 'pinchwork_webhook_attempts_total',
     help: 'Webhook delivery attempts by this server, by outcome: delivered, failed (will be retried), or dead.',
@@ -250,23 +256,27 @@ function watchWebhooks(registry: Registry, { db, clock, webhooks }: Core): void 
  */
 const unlessAway = (read: () => Promise<number>) => read().catch(() => NaN);
 
-function watchBooks(registry: Registry, core: Core, stopping: AbortSignal): Loop {
+function watchBooks(
+  registry: Registry,
+  { audit, clock, log }: Pick<Core, 'audit' | 'clock' | 'log'>,
+  stopping: AbortSignal,
+): Loop {
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers: [registry] });
   const ok = gauge('pinchwork_audit_ok', '1 if the last audit found no violation and nothing overdue, else 0.');
   const broken = gauge('pinchwork_audit_broken', 'Violations found by the last audit, at most 100.');
   const at = gauge('pinchwork_audit_timestamp_seconds', 'When the last audit ended.');
   const duration = gauge('pinchwork_audit_duration_seconds', 'How long the last audit took.');
   const run = async () => {
-    const report = await core.audit();
+    const report = await audit();
     ok.set(report.ok ? 1 : 0);
     broken.set(report.broken.length);
-    at.set(Math.round(core.clock.now() / secondMs));
+    at.set(Math.round(clock.now() / secondMs));
     duration.set(report.duration_ms / secondMs);
     return auditEveryMs;
   };
   const onError = (error: unknown) => {
     // An audit that ends because the program stops is not an error.
-    if (!stopping.aborted) core.log.error(error, 'the audit for the metrics failed');
+    if (!stopping.aborted) log.error(error, 'the audit for the metrics failed');
   };
-  return new Loop(core.clock, run, onError, minuteMs);
+  return new Loop(clock, run, onError, minuteMs);
 }
