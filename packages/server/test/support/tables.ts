@@ -9,6 +9,24 @@ export async function readTables(url: string): Promise<Tables> {
   return url.startsWith('postgres') ? readPostgres(url) : readSqlite(url);
 }
 
+/** Tells that rows of an SQLite file have changed, in a fraction of the time that it takes to read them. */
+export class ChangeWatch {
+  readonly #connection: BetterSqlite.Database;
+
+  constructor(path: string) {
+    this.#connection = new BetterSqlite(path, { readonly: true, fileMustExist: true });
+  }
+
+  /** Another number after every commit that changed something. */
+  get version(): number {
+    return this.#connection.pragma('data_version', { simple: true }) as number;
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+}
+
 function readSqlite(path: string): Tables {
   const connection = new BetterSqlite(path, { readonly: true, fileMustExist: true });
   try {

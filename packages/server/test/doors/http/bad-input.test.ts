@@ -7,27 +7,36 @@ import { badValues, badYaml } from '../../support/bad-values.ts';
 import { fieldsOf } from '../../support/fields.ts';
 import { Market } from '../../support/market.ts';
 import { assemble, type Cast, exampleNames, examples, send, sendJson, type Target } from '../../support/requests.ts';
-import { readTables, type Tables } from '../../support/tables.ts';
+import { ChangeWatch, readTables, type Tables } from '../../support/tables.ts';
 
 let cast: Cast;
 let market: Market;
+let watch: ChangeWatch;
 beforeAll(async () => {
   market = await Market.open(await sqlite.marketUrl(), { PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true' });
+  watch = new ChangeWatch(market.url);
   cast = await assemble(market);
 });
-afterAll(() => market.close());
+afterAll(() => {
+  watch.close();
+  return market.close();
+});
 
 describe.each(exampleNames)('%s changes nothing and answers 400 to', (name) => {
   const fields = Object.entries(fieldsOf[name]);
   let to: Target;
   let good: Readonly<Record<string, unknown>>;
   let before: Tables;
+  let version: number;
   beforeAll(async () => {
     to = await examples[name].aim(cast);
     good = examples[name].body(cast);
     before = await readTables(market.url);
+    ({ version } = watch);
   });
   afterEach(async () => {
+    if (watch.version === version) return;
+    ({ version } = watch);
     const expected = before;
     before = await readTables(market.url);
     expect(before).toEqual(expected);
