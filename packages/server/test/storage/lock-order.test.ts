@@ -3,8 +3,11 @@ import { describe, expect, it } from 'vitest';
 import type { Tx } from '../../src/storage/database.ts';
 import { sqlite } from '../support/engines.ts';
 import { deposit } from '../../src/rules/ledger/queries.ts';
+import { noteHelper } from '../../src/rules/agents/helpers.ts';
+import { endKey, noteUse } from '../../src/rules/agents/key-queries.ts';
 import { holdProfile } from '../../src/rules/agents/queries.ts';
 import { lockPostedTask, taskById } from '../../src/rules/tasks/queries.ts';
+import { keptText } from '../../src/rules/texts/kept.ts';
 import { lockOrderFaults, ranks } from '../support/lock-order.ts';
 import { Market } from '../support/market.ts';
 
@@ -43,6 +46,39 @@ describe('the lock-order check', () => {
     });
     expect(faults).toHaveLength(1);
     expect(faults[0]).toContain('"test" locks agents ag-000000000001 too late');
+  });
+
+  it('rejects a change of rows that belong to another row, unless that row is locked', async () => {
+    const note = (tx: Tx) => tx.run(noteHelper, { id: 'tk-000000000001', helper: 'ag-000000000001', at: 1 });
+    const problem = 'changes system_tasks_posted (noteHelper) without the lock of its owner in tasks tk-000000000001';
+    expect(await faultsOf(note)).toEqual([expect.stringContaining(problem)]);
+    const underLockOf = (id: string) =>
+      faultsOf(async (tx) => {
+        await keptText(tx, id, 'x');
+        await note(tx);
+      });
+    expect(await underLockOf('tk-000000000002')).toHaveLength(1);
+    expect(await underLockOf('tk-000000000001')).toEqual([]);
+  });
+
+  it('rejects a change that does not name the owner, unless some owner is locked', async () => {
+    const end = (tx: Tx) => tx.run(endKey, { id: 'ky-000000000001', at: 1 });
+    expect(await faultsOf(end)).toHaveLength(1);
+    const faults = await faultsOf(async (tx) => {
+      await holdAgent(tx, 'ag-000000000001');
+      await end(tx);
+    });
+    expect(faults).toEqual([]);
+  });
+
+  it('rejects an exception by a transaction that holds another lock', async () => {
+    const use = (tx: Tx) => tx.run(noteUse, { id: 'ky-000000000001', at: 2, before: 1 });
+    expect(await faultsOf(use)).toEqual([]);
+    const faults = await faultsOf(async (tx) => {
+      await pay(tx, 'ag-000000000001');
+      await use(tx);
+    });
+    expect(faults).toHaveLength(1);
   });
 
   it('accepts a lock that does not wait, at any time', async () => {

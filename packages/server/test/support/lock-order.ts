@@ -58,9 +58,10 @@ const keyColumns: Partial<Record<keyof Schema, string>> = {
 };
 
 /**
- * Rows that are changed only under the lock of another row: of the agent, task or receiver that they belong to, or, for
- * the index of texts, of the only row of `search_progress`.
+ * Tables whose rows are changed only under the lock of another row, their owner: its table, and the column that names
+ * it. A statement that changes such rows without naming the owner must come after a lock on some row of the owner's table.
  */
+<<<<<<< HEAD
 const owned: readonly string[] = [
   'agent_tags',
   'agent_words',
@@ -82,6 +83,43 @@ const owned: readonly string[] = [
   'webhook_deliveries',
   'webhook_requests',
 ];
+=======
+const owners: Readonly<Record<string, readonly [owner: keyof Schema, column: string] | undefined>> = {
+  agent_tags: ['agents', 'agent_id'],
+  agent_words: ['agents', 'agent_id'],
+  api_keys: ['agents', 'agent_id'],
+  board_hints: ['tasks', 'task_id'],
+  board_tags: ['tasks', 'task_id'],
+  earnings: ['agents', 'agent_id'],
+  events: ['event_cursors', 'agent_id'],
+  key_spending: ['agents', 'agent_id'],
+  messages: ['tasks', 'task_id'],
+  questions: ['tasks', 'task_id'],
+  rejected_deliveries: ['tasks', 'task_id'],
+  reviews: ['tasks', 'task_id'],
+  search_texts: ['search_progress', 'one_row'],
+  search_trigrams: ['search_progress', 'one_row'],
+  stuck_timers: ['tasks', 'task_id'],
+  system_tasks_posted: ['tasks', 'task_id'],
+  told_texts: ['tasks', 'task_id'],
+  webhook_deliveries: ['webhook_receivers', 'agent_id'],
+  webhook_requests: ['webhook_receivers', 'agent_id'],
+};
+
+/**
+ * Statements that change owned rows without the owner's lock, by name, with the reason why none is needed. Those that
+ * are `alone` must run while their transaction holds no other lock, so that nobody can wait for it in a ring.
+ */
+const withoutOwner: Readonly<Record<string, { readonly reason: string; readonly alone: boolean }>> = {
+  noteUse: { reason: 'it changes one row, in a transaction of its own', alone: true },
+  'delete api_keys': { reason: 'keys that have ended: no transaction changes two of them', alone: true },
+  'delete key_spending': { reason: 'rows that no budget counts any more: they are only added', alone: true },
+  'delete webhook_deliveries': { reason: 'deliveries that have ended: sending one again changes one row', alone: true },
+  'delete system_tasks_posted': { reason: 'tasks that nobody can claim any more', alone: true },
+  deleteEvents: { reason: 'events are only added; agents are taken in the order of their ids', alone: true },
+  setEventData: { reason: 'in the order of agents and numbers, as the deletions of events are', alone: false },
+  setDeliveryData: { reason: 'in the order of agents and numbers; a delivery changes one row at a time', alone: false },
+};
 
 /** The platform's own tasks, which are locked before those that they are about. */
 const platformTasks = new Set<string>();
@@ -123,7 +161,7 @@ function read({ sql, bind }: CompiledStatement): Statement | undefined {
   const table = (changed?.[2] ?? / from (\w+)/.exec(text)?.[1]) as keyof Schema;
   const isInsert = changed?.[1] === 'insert into';
   const how = text.includes('skip locked') ? 'skips' : isInsert && !text.includes('do update') ? 'new' : 'waits';
-  const column = keyColumns[table];
+  const column = keyColumns[table] ?? owners[table]?.[1];
   const keys = column === undefined ? [] : isInsert ? insertedKeys(text, column) : namedKeys(text, column);
   return { table, how, keys, sorts: new RegExp(` order by ${column}\\b`).test(text), bind };
 }
@@ -160,7 +198,10 @@ export const lockOrderFaults: string[] = [];
 class WatchedTx extends Tx {
   readonly #tx: Tx;
   readonly #verb: string;
+  /** The rows that are locked, or that this transaction has made. */
   readonly #held = new Set<string>();
+  /** Their tables. */
+  readonly #tables = new Set<string>();
   #last: Step = [-1, ''];
   #path: string[] = [];
 
@@ -207,10 +248,14 @@ class WatchedTx extends Tx {
     const statement = statementOf(query);
     if (statement === undefined) return undefined;
     const { table, how, keys, sorts, bind } = statement;
-    if (owned.includes(table)) return undefined;
     if (table === 'tasks' && 'kind' in params && params.kind !== 'work') platformTasks.add(String(params.id));
     const values: (SqlValue | undefined)[] = bind(params);
     const rows = keys.map((number) => String(values[number - 1]));
+    const owner = owners[table];
+    if (owner !== undefined) {
+      if (how === 'waits') this.#expectOwner(query.name, table, owner[0], rows);
+      return undefined;
+    }
     if (sorts) rows.sort();
     for (const row of rows) this.#take(query.name, table, how, row);
     if (rows.length > 0) return undefined;
@@ -218,7 +263,16 @@ class WatchedTx extends Tx {
     return statement;
   }
 
+  /** Complains unless the owners of the changed rows are locked. */
+  #expectOwner(name: string, table: string, owner: string, ids: readonly string[]): void {
+    const isLocked = ids.length > 0 ? ids.every((id) => this.#held.has(`${owner} ${id}`)) : this.#tables.has(owner);
+    const exception = withoutOwner[name];
+    if (isLocked || (exception !== undefined && (!exception.alone || this.#held.size === 0))) return;
+    this.#complain(`changes ${table} (${name}) without the lock of its owner in ${owner} ${ids.join(', ')}`);
+  }
+
   #noteRows({ table }: Statement, rows: readonly unknown[]): void {
+    if (rows.length > 0) this.#tables.add(table);
     const column = keyColumns[table];
     if (column === undefined) return;
     for (const row of rows) {
@@ -228,12 +282,14 @@ class WatchedTx extends Tx {
   }
 
   #hold(table: keyof Schema, row: string): void {
+    this.#tables.add(table);
     this.#held.add(`${table} ${row}`);
     const step = stepOf(table, row);
     if (step !== undefined && isBehind(step, this.#last)) this.#last = step;
   }
 
   #take(name: string, table: keyof Schema, how: Statement['how'], row: string): void {
+    this.#tables.add(table);
     if (this.#held.has(`${table} ${row}`)) return;
     this.#path.push(`${table} ${row} (${name})`);
     const step = stepOf(table, row);
