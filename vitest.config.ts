@@ -7,7 +7,7 @@ const longTests = '**/*.long.test.ts';
 const scaledTests = '**/*.property.test.ts';
 /** What looks at every query that is declared must not see those of other tests: it has a process of its own. */
 const isolatedTests = '**/storage/plans.test.ts';
-/** What starts servers and programs; the rest is `npm run test:quick`. */
+/** What starts servers and programs. */
 const serverTests = ['**/test/processes/**/*.test.ts', '**/test/commands/**/*.test.ts'];
 
 const inherited = ['**/node_modules/**'];
@@ -25,12 +25,14 @@ export default defineConfig({
     projects: [
       {
         extends: true,
+        // `npm run test:quick`, on SQLite.
         test: {
           name: 'short',
           include: [everyTest],
-          exclude: [...inherited, longTests, isolatedTests, ...serverTests],
+          exclude: [...inherited, longTests, scaledTests, isolatedTests, ...serverTests],
         },
       },
+      { extends: true, test: { name: 'short random', include: [scaledTests] } },
       { extends: true, test: { name: 'short servers', include: serverTests, exclude: [...inherited, longTests] } },
       { extends: true, test: { name: 'short isolated', include: [isolatedTests], isolate: true } },
       {

@@ -54,7 +54,7 @@ describe('the lock-order check', () => {
     expect(await faultsOf(note)).toEqual([expect.stringContaining(problem)]);
     const underLockOf = (id: string) =>
       faultsOf(async (tx) => {
-        await keptText(tx, id, 'x');
+        await expect(keptText(tx, id, 'x')).rejects.toThrow();
         await note(tx);
       });
     expect(await underLockOf('tk-000000000002')).toHaveLength(1);

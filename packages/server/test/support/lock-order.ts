@@ -61,29 +61,6 @@ const keyColumns: Partial<Record<keyof Schema, string>> = {
  * Tables whose rows are changed only under the lock of another row, their owner: its table, and the column that names
  * it. A statement that changes such rows without naming the owner must come after a lock on some row of the owner's table.
  */
-<<<<<<< HEAD
-const owned: readonly string[] = [
-  'agent_tags',
-  'agent_words',
-  'api_keys',
-  'board_hints',
-  'board_tags',
-  'earnings',
-  'events',
-  'key_spending',
-  'messages',
-  'questions',
-  'rejected_deliveries',
-  'reviews',
-  'search_texts',
-  'search_trigrams',
-  'stuck_timers',
-  'system_tasks_posted',
-  'told_texts',
-  'webhook_deliveries',
-  'webhook_requests',
-];
-=======
 const owners: Readonly<Record<string, readonly [owner: keyof Schema, column: string] | undefined>> = {
   agent_tags: ['agents', 'agent_id'],
   agent_words: ['agents', 'agent_id'],
@@ -116,6 +93,7 @@ const withoutOwner: Readonly<Record<string, { readonly reason: string; readonly 
   'delete key_spending': { reason: 'rows that no budget counts any more: they are only added', alone: true },
   'delete webhook_deliveries': { reason: 'deliveries that have ended: sending one again changes one row', alone: true },
   'delete system_tasks_posted': { reason: 'tasks that nobody can claim any more', alone: true },
+  'delete webhook_requests': { reason: 'counts of seconds that have passed', alone: true },
   deleteEvents: { reason: 'events are only added; agents are taken in the order of their ids', alone: true },
   setEventData: { reason: 'in the order of agents and numbers, as the deletions of events are', alone: false },
   setDeliveryData: { reason: 'in the order of agents and numbers; a delivery changes one row at a time', alone: false },
