@@ -162,6 +162,19 @@ export const tellingFaults = [
       '  for (const { host } of []) tx.send(noteRequest',
     ],
   ]),
+  ...faultsIn('jobs/operator-watch.ts', 'jobs/operator-watch', [
+    ['the operator is told with each audit', '      if (!isNews) return;\n', ''],
+    ['the operator is told of an audit only once for ever', 'Math.abs(now - Number(at)) >= repeatMs', 'Number(at) < 0'],
+    ['a failover is told as a failing storage', 'const failingLooks = 3;', 'const failingLooks = 1;'],
+    ['the operator is told of the storage every ten seconds', 'isTold ? repeatMs :', 'isTold ? 0 :'],
+  ]),
+  ...faultsIn('verbs/operator/reports.ts', 'jobs/operator-watch', [
+    [
+      'the operator is not told of a report',
+      "    tellOperator({ ctx, tx, now }, 'report_opened'",
+      "    if (id === '') tellOperator({ ctx, tx, now }, 'report_opened'",
+    ],
+  ]),
   ...faultsIn('rules/webhooks/places.ts', 'rules/webhooks/budget', [
     ['only names have a budget', '...addresses.map(({ address }) => network(address))', ''],
   ]),

@@ -23,10 +23,10 @@ const webhookUrl = text(limits.webhookUrlLength);
 
 /** Standard Webhooks decode such a secret from base64 to the signing key, so it must hold enough bytes for a key. */
 const whsec = /^whsec_(?=[^=]{22})(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/;
-const webhookSecret = text(limits.webhookSecretLength).refine(
-  (secret) => !secret.startsWith('whsec_') || whsec.test(secret),
-  { error: 'must be base64 of at least 16 bytes behind "whsec_", or begin otherwise' },
-);
+export const isWebhookSecret = (secret: string) => !secret.startsWith('whsec_') || whsec.test(secret);
+const webhookSecret = text(limits.webhookSecretLength).refine(isWebhookSecret, {
+  error: 'must be base64 of at least 16 bytes behind "whsec_", or begin otherwise',
+});
 
 const goodAt = text(limits.goodAtLength, 0);
 

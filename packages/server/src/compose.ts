@@ -11,6 +11,7 @@ import { Housekeeping } from './jobs/housekeeping.ts';
 import type { Job } from './jobs/job.ts';
 import { KeyUse } from './jobs/key-use.ts';
 import type { LookBack } from './jobs/look-back.ts';
+import { OperatorWatch } from './jobs/operator-watch.ts';
 import { lookForSuspensions } from './jobs/suspensions.ts';
 import { TaskTimers } from './jobs/timers.ts';
 import { Credentials } from './rules/agents/credentials.ts';
@@ -24,7 +25,7 @@ import { OpenRequests } from './rules/limits/open-requests.ts';
 import { openShares, type Shares } from './rules/limits/shares.ts';
 import { SearchUpkeep } from './rules/search/upkeep.ts';
 import { TaskWatch } from './rules/tasks/watch.ts';
-import { type Resolve, systemResolve } from './rules/webhooks/address.ts';
+import { addressProblem, type Resolve, systemResolve } from './rules/webhooks/address.ts';
 import { Deliverer } from './rules/webhooks/deliverer.ts';
 import type { Database } from './storage/database.ts';
 import type { Ground } from './storage/ground.ts';
@@ -61,6 +62,8 @@ interface Jobs {
   readonly texts: Texts;
   /** Sends webhooks. */
   readonly webhooks: Deliverer;
+  /** Looks for what the operator is told. */
+  readonly operator: OperatorWatch;
 }
 
 /** A server without its doors. */
@@ -103,6 +106,7 @@ export async function compose(
 ): Promise<Core> {
   const { checkDatabaseClock = true, watchDatabase, threads } = replacements;
   const { resolve = systemResolve(config.webhooks), shares = openShares() } = replacements;
+  checkOperatorWebhook(config);
   const output = replacements.log ?? (await openLog(config.logLevel));
   const log = output.logger;
   let db: Database | undefined;
@@ -125,6 +129,17 @@ export async function compose(
   const streams = new EventStreams(ground, openRequests);
   const open = { watch, streams };
   const credentials = new Credentials(db, clock);
+  const readiness = new Readiness(ground);
+  const audit = shared(async () => {
+    const report = await ground.db.runApart<AuditInput, AuditResponse>(auditJob, { now: clock.now() }, 'long');
+    await jobs.operator.tellOfAudit(report).catch((error: unknown) => log.error(error, tellingFailed));
+    return report;
+  });
+  const webhooks = new Deliverer(ground, {
+    resolve,
+    tellPaused: (work, agentId, reason) =>
+      appendEvent(work, { agentId, taskId: null, type: 'webhook_paused', data: { reason } }),
+  });
   const jobs: Jobs = {
     timers: new TaskTimers(ground),
     outbox: new Outbox(ground),
@@ -136,11 +151,8 @@ export async function compose(
     search: new SearchUpkeep(ground),
     limits: new Limits(ground),
     texts: new Texts(ground),
-    webhooks: new Deliverer(ground, {
-      resolve,
-      tellPaused: (work, agentId, reason) =>
-        appendEvent(work, { agentId, taskId: null, type: 'webhook_paused', data: { reason } }),
-    }),
+    webhooks,
+    operator: new OperatorWatch(ground, { audit, readiness, webhooks }),
   };
   const list: readonly Job[] = Object.values(jobs);
   return {
@@ -152,8 +164,8 @@ export async function compose(
     logOutput: output,
     credentials,
     shares,
-    readiness: new Readiness(ground),
-    audit: shared(() => ground.db.runApart<AuditInput, AuditResponse>(auditJob, { now: clock.now() }, 'long')),
+    readiness,
+    audit,
     dispose: async () => {
       watch.close();
       streams.close();
@@ -165,6 +177,14 @@ export async function compose(
       await output.close();
     },
   };
+}
+
+const tellingFailed = 'the operator could not be told of what the audit found';
+
+/** @throws Error with a message for people if the operator's webhook has an address that webhooks may not have. */
+function checkOperatorWebhook({ operatorWebhook, webhooks }: Config): void {
+  const problem = operatorWebhook && addressProblem(operatorWebhook.url, webhooks);
+  if (problem !== undefined) throw new Error(`PINCHWORK_OPERATOR_WEBHOOK_URL ${problem}.`);
 }
 
 const auditJob = new URL('./audit/audit.ts', import.meta.url);

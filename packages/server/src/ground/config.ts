@@ -29,6 +29,8 @@ export interface Config {
     /** Whether a new address gets nothing until it has answered a test. Not where private networks are allowed. */
     readonly confirmsReceivers: boolean;
   };
+  /** Where the operator is told what waits for him. Undefined: nowhere. */
+  readonly operatorWebhook: { readonly url: string; readonly secret: string | null } | undefined;
   /** The origin of links in documents. Undefined: the origin that the request was sent to. */
   readonly publicUrl: string | undefined;
   /** After this many abandoned claims a worker gets a cooldown, in which it may not pick up tasks. */
@@ -86,13 +88,26 @@ export class ConfigError extends Error {
 
 const prefix = 'PINCHWORK_';
 
+/** @throws ConfigError if there is a secret without an address. */
+function operatorWebhook(url: string | undefined, secret: string | undefined): Config['operatorWebhook'] {
+  if (url === undefined && secret !== undefined) {
+    throw new ConfigError(`${prefix}OPERATOR_WEBHOOK_SECRET needs ${prefix}OPERATOR_WEBHOOK_URL.`);
+  }
+  return url === undefined ? undefined : { url, secret: secret ?? null };
+}
+
 const mebibyte = 1024 * 1024;
 
 const megabytes = (count: number | undefined, windowMs: number): RateLimit | undefined =>
   count === undefined ? undefined : { count: count * mebibyte, windowMs };
 
 /** Settings whose values no message may show. */
-const secrets: ReadonlySet<string> = new Set(['ADMIN_KEY', 'DATABASE_URL'] satisfies (keyof typeof settings)[]);
+const secrets: ReadonlySet<string> = new Set([
+  'ADMIN_KEY',
+  'DATABASE_URL',
+  'OPERATOR_WEBHOOK_URL',
+  'OPERATOR_WEBHOOK_SECRET',
+] satisfies (keyof typeof settings)[]);
 
 /**
  * Reads the configuration. An empty value means the default.
@@ -167,6 +182,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
       allowPrivateNetworks: value('WEBHOOK_ALLOW_PRIVATE_NETWORKS'),
       confirmsReceivers: !value('WEBHOOK_ALLOW_PRIVATE_NETWORKS'),
     },
+    operatorWebhook: operatorWebhook(value('OPERATOR_WEBHOOK_URL'), value('OPERATOR_WEBHOOK_SECRET')),
     trustProxy: value('TRUST_PROXY'),
     logLevel: value('LOG_LEVEL'),
   };

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { limits } from '@pinchwork/sdk';
+import { isWebhookSecret, limits } from '@pinchwork/sdk';
 import { isPostgresAddress } from './postgres-address.ts';
 import { hourMs, minuteMs, secondMs } from './clock.ts';
 
@@ -149,6 +149,21 @@ function origins(value: string) {
     : new Problem('a comma-separated list of origins, such as https://app.example, or *');
 }
 
+function webhookUrl(value: string) {
+  if (value === '') return undefined;
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  return url !== undefined && ['https:', 'http:'].includes(url.protocol)
+    ? value
+    : new Problem('an https URL, such as https://ops.example/pinchwork');
+}
+
+function webhookSecret(value: string) {
+  if (value === '') return undefined;
+  return isWebhookSecret(value)
+    ? value
+    : new Problem('base64 of at least 16 bytes behind "whsec_", or a text that begins otherwise');
+}
+
 function metricsPort(value: string) {
   return value === '' ? undefined : whole(0, 65_535)(value);
 }
@@ -230,6 +245,12 @@ export const settings = {
   WEBHOOK_TIMEOUT_SECONDS: setting('10', 'The longest time that a webhook may take to answer', duration(300)),
   WEBHOOK_MAX_RETRIES: setting('3', 'Retries of a webhook delivery before it is dead', whole(0, limits.webhookRetries)),
   WEBHOOK_ALLOW_PRIVATE_NETWORKS: setting('false', 'Allow webhooks to http and private addresses', yesOrNo),
+  OPERATOR_WEBHOOK_URL: setting(
+    '',
+    'Where you are told of reports, a failing audit and a failing storage; off by default',
+    webhookUrl,
+  ),
+  OPERATOR_WEBHOOK_SECRET: setting('', 'The secret that signs what is sent there', webhookSecret),
   TRUST_PROXY: setting(
     '',
     'Proxies whose X-Forwarded-For counts: a comma-separated list of addresses and networks',

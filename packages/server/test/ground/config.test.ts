@@ -215,6 +215,23 @@ const rows: Record<keyof typeof settings, Row> = {
     bad: ['yes', 'TRUE', 'on', '2', 'truefalse'],
     mustBe: 'true or false',
   },
+  OPERATOR_WEBHOOK_URL: {
+    read: (config) => config.operatorWebhook,
+    fallback: undefined,
+    good: [
+      ['https://ops.example/hook?t=1', { url: 'https://ops.example/hook?t=1', secret: null }],
+      ['http://10.0.0.1:9/hook', { url: 'http://10.0.0.1:9/hook', secret: null }],
+    ],
+    bad: ['operations', 'ftp://ops.example', 'mailto:ops@example.com'],
+    mustBe: 'an https URL, such as https://ops.example/pinchwork',
+  },
+  OPERATOR_WEBHOOK_SECRET: {
+    read: (config) => config.operatorWebhook,
+    fallback: undefined,
+    good: [],
+    bad: ['whsec_short', 'whsec_!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!'],
+    mustBe: 'base64 of at least 16 bytes behind "whsec_", or a text that begins otherwise',
+  },
   TRUST_PROXY: {
     read: (config) => config.trustProxy,
     fallback: [],
@@ -270,7 +287,7 @@ function problemWith(name: string, value: string): string {
   throw new Error(`PINCHWORK_${name}=${value} was taken`);
 }
 
-const secrets = ['ADMIN_KEY', 'DATABASE_URL'];
+const secrets = ['ADMIN_KEY', 'DATABASE_URL', 'OPERATOR_WEBHOOK_URL', 'OPERATOR_WEBHOOK_SECRET'];
 
 describe.each(Object.entries(rows))('%s', (name, { read, fallback, good, bad, mustBe }) => {
   it('has its default when it is not set, or empty', () => {

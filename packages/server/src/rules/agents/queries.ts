@@ -1,3 +1,4 @@
+import { platformId } from '@pinchwork/sdk';
 import { type Expression, type Selectable, sql } from 'kysely';
 import { insertion, type Params, prepared, type SqlValue } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
@@ -21,6 +22,14 @@ export const insertAgent = insertion(
   'webhook_url',
   'webhook_secret',
   'created_at',
+);
+
+/** Inserts the platform before it posts its first system task or tells the operator something. It has no API key. */
+export const ensurePlatform = prepared('ensurePlatform', (db, p: { now: number }) =>
+  db
+    .insertInto('agents')
+    .values({ id: platformId, name: 'Pinchwork', created_at: p.now })
+    .onConflict((conflict) => conflict.doNothing()),
 );
 
 /** An agent with its balance from the ledger. */

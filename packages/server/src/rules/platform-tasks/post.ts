@@ -8,6 +8,7 @@ import type { RecordedTask } from '../tasks/queries.ts';
 import { moveCreditsAndRecord } from '../lifecycle/transition.ts';
 import { tagsOf } from '../tasks/view.ts';
 import { insertPosted, reserve } from '../ledger/budget.ts';
+import { ensurePlatform } from '../agents/queries.ts';
 import * as queries from './queries.ts';
 
 /** At most this many agents are chosen by the built-in matcher (contract section 6). */
@@ -41,7 +42,7 @@ async function ask(work: Work, question: Question): Promise<string | undefined> 
   const free = { cause, other: other ?? cause, price, ...helpParams(ctx.config, now) };
   if ((await tx.first(freeHelper, free)) === undefined) return undefined;
   // `reserve` locks the platform's row, so it must exist.
-  tx.send(queries.ensurePlatform, { now });
+  tx.send(ensurePlatform, { now });
   if (!(await reserve(work, { kind, cause, price }))) return undefined;
   const id = ctx.newId('task');
   const periodMs = kind === 'extract' ? ctx.config.taskExpireHours * hourMs : timeoutSeconds[kind] * secondMs;

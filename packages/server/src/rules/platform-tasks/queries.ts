@@ -1,18 +1,9 @@
-import { platformId } from '@pinchwork/sdk';
 import { sql } from 'kysely';
 import { prepared } from '../../storage/prepared.ts';
 import { boardStates, reviewStates } from '../../ground/states.ts';
 import { transitions } from '../../ground/machine.ts';
 import { statusIn } from '../../storage/status.ts';
 import { recordedColumns } from '../tasks/queries.ts';
-
-/** Inserts the platform, the poster of all system tasks, before the first of them. It has no API key. */
-export const ensurePlatform = prepared('ensurePlatform', (db, p: { now: number }) =>
-  db
-    .insertInto('agents')
-    .values({ id: platformId, name: 'Pinchwork', created_at: p.now })
-    .onConflict((conflict) => conflict.doNothing()),
-);
 
 /** Inserts a posted system task. */
 export const insertSystemTask = prepared(

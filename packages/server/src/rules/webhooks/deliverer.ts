@@ -11,9 +11,11 @@ import { deliveriesDue } from './enqueue.ts';
 import { type Place, Places } from './places.ts';
 import { Slots } from './slots.ts';
 import * as leases from './leases.ts';
+import { destinationOf, operatorBody, type OperatorEvents } from './operator.ts';
 import * as queries from './queries.ts';
 import type { Aftermath } from './schedule.ts';
 import { Sender } from './sender.ts';
+import { deliveryHeaders } from './signature.ts';
 import {
   type Attempted,
   type Consignment,
@@ -214,8 +216,8 @@ export class Deliverer {
 
   /** Where the requests to an agent's webhook go; undefined: it has none. */
   async placeOf(agentId: string): Promise<Place | undefined> {
-    const url = (await this.#ctx.db.first(queries.webhookOf, { agent_id: agentId }))?.webhook_url ?? null;
-    return url === null ? undefined : this.#places.of(url);
+    const destination = await destinationOf(this.#ctx.config, this.#ctx.db, agentId);
+    return destination === undefined || destination.url === null ? undefined : this.#places.of(destination.url);
   }
 
   /** Finds where the requests of a turn go. A slow name server counts as a slow receiver. */
@@ -228,6 +230,17 @@ export class Deliverer {
     const observe = ({ status }: Aftermath) =>
       tx.afterCommit(() => this.#observe?.(status === 'pending' ? 'failed' : status));
     return { ctx: this.#ctx, tx, now, tellPaused: this.#tellPaused, observe };
+  }
+
+  /** Sends to the operator at once and once, without the storage. @returns whether it was accepted. */
+  async tellAtOnce<E extends keyof OperatorEvents>(event: E, data: OperatorEvents[E]): Promise<boolean> {
+    const { config, clock, newId } = this.#ctx;
+    if (config.operatorWebhook === undefined) return false;
+    const { url, secret } = config.operatorWebhook;
+    const now = clock.now();
+    const body = operatorBody(event, data, now);
+    const headers = deliveryHeaders(newId('delivery'), now, body, secret);
+    return (await this.#sender.send({ url, body, headers }, this.#stop.signal)).error === null;
   }
 
   /**

@@ -5,6 +5,7 @@ import { firstDue } from './first-due.ts';
 import { activate, deadUntilPause, hasHold, isHeld, nextProbeAt, pause, tend } from './holding.ts';
 import * as leases from './leases.ts';
 import type { Place } from './places.ts';
+import { destinationOf } from './operator.ts';
 import * as queries from './queries.ts';
 import { endProbe, holdCursor, holdReceiver, noteDeadInRow, type Receiver } from './receivers.ts';
 import { type Aftermath, aftermath, aftermathOfProbe, restUntil } from './schedule.ts';
@@ -182,15 +183,15 @@ async function choose(serving: Serving, receiver: Receiver, done: Attempted | un
   const rest = done === undefined ? 0 : restUntil(done.result, now);
   const [found, agent] = await Promise.all([
     isHeld(ctx.config, receiver) ? tend(serving, receiver) : firstDue(tx, agent_id, now),
-    tx.first(queries.webhookOf, { agent_id }),
+    destinationOf(ctx.config, tx, agent_id),
   ]);
   if (agent === undefined) throw new Error(`The agent ${agent_id} of a webhook is not there`);
   // A suspended agent gets no deliveries. They are sent after the suspension.
-  if (found === undefined || agent.suspended_at !== null) return { next: undefined, dueAt: undefined, rest };
+  if (found === undefined || agent.isSuspended) return { next: undefined, dueAt: undefined, rest };
   const { row, dueAt, restsUntil = 0 } = found;
   const isDue = row !== undefined && dueAt <= now;
   return {
-    next: isDue ? { row, url: agent.webhook_url, secret: agent.webhook_secret } : undefined,
+    next: isDue ? { row, url: agent.url, secret: agent.secret } : undefined,
     ...{ dueAt, rest: Math.max(rest, restsUntil) },
   };
 }
