@@ -135,7 +135,7 @@ export const tellingFaults = [
   ]),
   ...faultsIn('rules/webhooks/turn.ts', holding, [
     ['a lease is not renewed', 'leased_until: leaseEnd, failing', 'leased_until: turn.leasedUntil, failing', sharing],
-    ['a suspended agent hears of events', 'found === undefined || agent.suspended_at !== null', '!found', delivery],
+    ['a suspended agent hears of events', 'found === undefined || agent.isSuspended', '!found', delivery],
     [
       'an accepted delivery does not end a row of dead ones',
       'receiver.dead_in_row + 1 : 0',
