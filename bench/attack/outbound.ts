@@ -49,6 +49,11 @@ async function postLongest(attacker: Attacker, count: number, character: string)
   for (let i = 0; i < count; i++) await sendJson(attacker, key, '/v1/tasks', { ...texts, max_credits: 1 });
 }
 
+/** More agents than a request examines by itself, so that a search of the directory runs apart. */
+async function fillDirectory(attacker: Attacker): Promise<void> {
+  for (let i = 0; i < 60; i++) await Promise.all(Array.from({ length: 40 }, () => attacker.register()));
+}
+
 export const outbound: readonly Attack[] = [
   readers('200 readers of one result of 3 MB', 200, {}),
   readers('200 readers of one result of 3 MB, without limits', 200, unlimitedReads),
@@ -64,6 +69,27 @@ export const outbound: readonly Attack[] = [
       for (let i = 0; i < 100; i++) attacker.socket(request, { read: false });
       await new Promise((resolve) => signal.addEventListener('abort', resolve));
     },
+  },
+  {
+    name: '1,000 waits of 100 accounts, begun again whenever they end',
+    settings: unlimitedReads,
+    prepare: async (attacker) => {
+      for (let i = 0; i < 100; i++) {
+        const key = await attacker.register();
+        const task = taskIdOf(await sendJson(attacker, key, '/v1/tasks', { need: 'x', max_credits: 1 }));
+        attacker.keys[i] = getRequest(attacker.host, key, `/v1/tasks/${task}?wait=1`);
+      }
+    },
+    run: async (attacker, signal) => {
+      await Promise.all(attacker.keys.map((request) => attacker.repeat(request, 10, signal)));
+    },
+  },
+  {
+    name: 'searches of the directory without a key',
+    settings: { ...unlimitedReads, PINCHWORK_RATE_LIMIT_REGISTER: 'off' },
+    prepare: fillDirectory,
+    run: (attacker, signal) =>
+      attacker.repeat(getRequest(attacker.host, undefined, '/v1/agents?search=nobody-says-this'), 16, signal),
   },
   {
     name: 'a board of 27 tasks full of control characters',

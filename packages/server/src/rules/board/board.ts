@@ -1,9 +1,10 @@
 import { limits } from '@pinchwork/sdk';
-import type { Database, Reader } from '../../storage/database.ts';
+import type { Reader } from '../../storage/database.ts';
 import { DomainError } from '../../ground/errors.ts';
 import { countLimit } from '../../ground/paging.ts';
 import { tagParams } from '../../storage/tags.ts';
 import { ranked } from './order.ts';
+import type { SearchApart } from '../search/apart.ts';
 import type { Pace, Pacing } from '../search/pace.ts';
 import { type AmongMatched, type InRest, type BoardCursor, rankedTasks } from './cursor.ts';
 import * as queries from './queries.ts';
@@ -40,7 +41,7 @@ const windowPerTag = 60;
 const windowOfAll = 100;
 /** A count of open tasks examines at most this many tasks. */
 const countedReach = 5_000;
-/** The module of the job that searches texts, run by `runApart`; and the least time that it gets on a busy machine. */
+/** The module of the job that searches texts, run apart; and the least time that it gets on a busy machine. */
 const lookUpJob = new URL('./look-up-job.ts', import.meta.url);
 const leastApartMs = 30;
 
@@ -76,12 +77,16 @@ export interface PageOf {
   readonly limit: number;
 }
 
-/** A database, or a transaction, which has no `runApart`. */
-type BoardReader = Reader & Partial<Pick<Database, 'runApart'>>;
+/** What a board is read with. In a transaction nothing can be searched apart. */
+interface BoardSource {
+  readonly reader: Reader;
+  readonly searchApart?: SearchApart;
+}
 
 /** An agent's board, read by one reader at one moment. */
 export class Board {
-  readonly #reader: BoardReader;
+  readonly #reader: Reader;
+  readonly #searchApart: SearchApart | undefined;
   readonly #board: BoardParams;
   readonly #filter: ScanFilter;
   readonly #look: Look;
@@ -89,8 +94,9 @@ export class Board {
   /** Whether a search has already read its first tasks here, so that it may continue in a job of its own. */
   #hasLooked = false;
 
-  constructor(reader: BoardReader, board: BoardParams, filter: BoardFilter, pacing: Pacing) {
+  constructor({ reader, searchApart }: BoardSource, board: BoardParams, filter: BoardFilter, pacing: Pacing) {
     this.#reader = reader;
+    this.#searchApart = searchApart;
     this.#board = board;
     const { tags, part } = filter;
     this.#filter = { tags, needle: part === undefined ? undefined : new Needle(part) };
@@ -208,17 +214,17 @@ export class Board {
   async #find(from: Age, want: number): Promise<Scanned> {
     const { until, rest } = this.#pacing;
     const { needle, tags } = this.#filter;
-    if (needle === undefined || until === undefined || this.#reader.runApart === undefined) {
+    if (needle === undefined || until === undefined || this.#searchApart === undefined) {
       return this.#scan(from, want, rest);
     }
     const near = this.#hasLooked ? { rows: [], end: from } : await this.#scan(from, want, this.#pacing.window());
     this.#hasLooked = true;
     if (near.rows.length >= want || near.end === null) return near;
-    const budgetMs = Math.max(leastApartMs, until - performance.now());
     const sought = { board: this.#board, tags, part: needle.part, from: near.end, want: want - near.rows.length };
-    const far = await this.#reader
-      .runApart<Lookup, Scanned>(lookUpJob, { ...sought, budgetMs }, 'short')
-      .catch(ifOverloaded);
+    const far = await this.#searchApart<Lookup, Scanned>(lookUpJob, () => ({
+      ...sought,
+      budgetMs: Math.max(leastApartMs, until - performance.now()),
+    })).catch(ifOverloaded);
     return far === undefined ? near : { rows: [...near.rows, ...far.rows], end: far.end };
   }
 

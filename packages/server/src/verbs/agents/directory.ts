@@ -16,6 +16,7 @@ import { countFitting } from '../../ground/page-size.ts';
 import { counted, countLimit, decodeRange, encodeCursor, searchBudgetMs } from '../../ground/paging.ts';
 import { tagParams } from '../../storage/tags.ts';
 import { type Ratings, reputationOf } from '../../rules/reputation/reputation.ts';
+import { type SearchApart, searchingAs } from '../../rules/search/apart.ts';
 import { fold } from '../../rules/search/fold.ts';
 import {
   before,
@@ -31,6 +32,8 @@ const fewBearers = 2_000;
 /** Other filters examine this many agents first; then a separate job examines the next ones until its time is up. */
 const reach = 1_000;
 const onwardJob = new URL('../../rules/agents/directory-job.ts', import.meta.url);
+/** The least time that the job gets on a busy machine. */
+const leastApartMs = 30;
 /** Maximum number of an agent's tags in a reply, and of those with ratings. */
 const mostTags = 20;
 const mostRatedTags = 50;
@@ -46,7 +49,10 @@ type Row = DirectoryRow;
  * agents or run for a bounded time. If that ends before the page is full, the reply has `search_partial`, and
  * `next_cursor` continues from there, so that a reader who follows the cursors reaches all agents.
  */
-export async function listAgents({ ctx }: Reader, query: Query): Promise<DirectoryResponse> {
+export async function listAgents(
+  { ctx, address }: Pick<Call, 'ctx' | 'address'>,
+  query: Query,
+): Promise<DirectoryResponse> {
   const { sort_by: order, limit, tags = [], search = '', min_reputation: least = 0 } = query;
   const until = performance.now() + searchBudgetMs;
   const list = `agents by ${order}` as const;
@@ -72,13 +78,12 @@ export async function listAgents({ ctx }: Reader, query: Query): Promise<Directo
   const endOfCounted = from === start ? end : endFromStart;
   const far =
     near.length < want && end !== undefined
-      ? await goOn(ctx, {
+      ? await goOn(searchingAs(ctx, { address }), until, {
           shape,
           order,
           params,
           from: end,
           want: want - near.length,
-          budgetMs: until - performance.now(),
         })
       : { rows: [], end: undefined };
   const rows = [...near, ...far.rows];
@@ -103,9 +108,16 @@ export async function listAgents({ ctx }: Reader, query: Query): Promise<Directo
 }
 
 /** Examines the next agents in a separate job; none if too many searches run at once. */
-async function goOn({ db }: Context, onward: Onward): Promise<{ rows: Row[]; end: DirectorySortKey | undefined }> {
+async function goOn(
+  searchApart: SearchApart,
+  until: number,
+  onward: Omit<Onward, 'budgetMs'>,
+): Promise<{ rows: Row[]; end: DirectorySortKey | undefined }> {
   try {
-    return await db.runApart<Onward, { rows: Row[]; end: DirectorySortKey | undefined }>(onwardJob, onward, 'short');
+    return await searchApart<Onward, { rows: Row[]; end: DirectorySortKey | undefined }>(onwardJob, () => ({
+      ...onward,
+      budgetMs: Math.max(leastApartMs, until - performance.now()),
+    }));
   } catch (error) {
     if (error instanceof DomainError && error.code === 'overloaded') return { rows: [], end: onward.from };
     throw error;

@@ -7,6 +7,7 @@ import { readExcerpts } from '../../rules/tasks/page.ts';
 import { boardView } from '../../rules/tasks/view.ts';
 import { Board, type PageOf } from '../../rules/board/board.ts';
 import { boardFilter } from '../../rules/board/filter.ts';
+import { searchingAs } from '../../rules/search/apart.ts';
 import { patient } from '../../rules/search/pace.ts';
 import { decodeBoardCursor, encodeBoardCursor, start } from '../../rules/board/cursor.ts';
 import { taskNotFound } from '../../ground/errors.ts';
@@ -22,7 +23,8 @@ export async function listBoard(call: Call, query: z.output<typeof BoardQuery>):
   const { ctx, agentId } = call;
   const filter = boardFilter(query);
   const { from, offset } = decodeBoardCursor(query);
-  const board = new Board(ctx.db, { agent: agentId, now: ctx.clock.now() }, filter, patient(searchBudgetMs));
+  const source = { reader: ctx.db, searchApart: searchingAs(ctx, { agentId }) };
+  const board = new Board(source, { agent: agentId, now: ctx.clock.now() }, filter, patient(searchBudgetMs));
   const [{ tasks, met, cut, rows }, count] = await Promise.all([
     readPage(call, board, { from, offset, limit: query.limit }),
     board.count(),

@@ -2,6 +2,7 @@ import type { NothingToPickUp, PickupBatchResponse, TaskPickupResponse } from '@
 import { at, present } from '../../ground/present.ts';
 import { ratingsOf } from '../../rules/agents/queries.ts';
 import { Board, justBefore } from '../../rules/board/board.ts';
+import { searchingAs } from '../../rules/search/apart.ts';
 import { hurried, patient } from '../../rules/search/pace.ts';
 import { Outrun, overloaded } from '../../ground/errors.ts';
 import { type BoardCursor, start } from '../../rules/board/cursor.ts';
@@ -121,7 +122,8 @@ async function claimThrough(
     if (claimed !== null) return claimed;
     const { cut } = given;
     if (cut === null) return { tasks: [], isPartial: false };
-    const board = new Board(ctx.db, { agent: agentId, now: ctx.clock.now() }, filter, pacing);
+    const source = { reader: ctx.db, searchApart: searchingAs(ctx, { agentId }) };
+    const board = new Board(source, { agent: agentId, now: ctx.clock.now() }, filter, pacing);
     const ahead = await board.page({ from: cut, offset: 0, limit: 1 });
     const [next] = ahead.tasks;
     if (next === undefined) return { tasks: [], isPartial: ahead.cut !== null };
@@ -151,7 +153,7 @@ async function claimNext(
   const agent = await refuseIfBarred(tx, agentId, now);
   const system = isHelper(agent, work.ctx.config) ? await claimSystemTasks(work, agentId, count) : [];
   const rows: MovedTask[] = [];
-  const board = new Board(tx, { agent: agentId, now }, filter, hurried(stepsAtOnce));
+  const board = new Board({ reader: tx }, { agent: agentId, now }, filter, hurried(stepsAtOnce));
   let cut: BoardCursor | null = null;
   for (let cursor = from; system.length + rows.length < count;) {
     const limit = count - system.length - rows.length + spare;

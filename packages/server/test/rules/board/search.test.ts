@@ -129,7 +129,7 @@ onBothEngines('a search on the board', (engine) => {
         { 'before the index': 0, 'by the index': many + 11, 'behind the index': many }[where]!,
       );
       for (const [search, names] of searches) {
-        const found = names.map((name) => texts[name]!.slice(0, limits.excerptLength));
+        const found = names.map((name) => texts[name].slice(0, limits.excerptLength));
         expect([search, (await find(worker, search)).needs]).toEqual([search, found]);
       }
     },

@@ -1,0 +1,82 @@
+import { expect, it } from 'vitest';
+import type { Part } from '../../../src/rules/limits/share.ts';
+import { crowd } from '../../support/crowd.ts';
+import { onBothEngines } from '../../support/engines.ts';
+import { type Agent, Market, postTask } from '../../support/market.ts';
+
+/** More agents, and more tasks, than a request examines by itself. */
+const many = 2_100;
+
+onBothEngines('searches that take long', (engine) => {
+  const cast = async () => {
+    const market = await Market.fresh(engine);
+    const poster = await market.register('poster');
+    await crowd(engine, market, poster, many);
+    await postTask(poster, { need: 'A needle', max_credits: 1 });
+    await engine.vandalise(
+      market.url,
+      `with recursive n (i) as (select 1 union all select i + 1 from n where i < ${many})
+       insert into agents (id, name, folded, created_at)
+       select 'ag-' || substr('000000000000' || i, length('000000000000' || i) - 11), 'Agent ' || i, 'hay', 1 from n`,
+    );
+    return { market, poster };
+  };
+  /** Searches the directory without a key. */
+  const anonymous = ({ app }: Market, remoteAddress: string) =>
+    app.inject({ url: '/v1/agents?search=needle', remoteAddress });
+  const board = async (agent: Agent) => (await agent.get('/v1/tasks/available?search=needle')).status;
+  /** Occupies the places of all searches. */
+  const occupy = async ({ ctx }: Market): Promise<Part[]> => {
+    const { searches } = ctx.shares;
+    return Promise.all(Array.from({ length: searches.most }, (_, i) => searches.wait(`occupied ${i}`)));
+  };
+  const until = async (holds: () => boolean) => {
+    while (!holds()) await new Promise(setImmediate);
+  };
+
+  it('of the board do not wait for a crowd of anonymous ones', async () => {
+    const { market } = await cast();
+    const agents = [await market.register('first'), await market.register('second')];
+    const { searches, anonymous_searches } = market.ctx.shares;
+    const places = await occupy(market);
+    const order: string[] = [];
+    const crowd = Array.from({ length: 12 }, (_, i) =>
+      anonymous(market, `198.51.100.${i}`).then(({ statusCode }) => order.push(`anonymous ${statusCode}`)),
+    );
+    await until(() => anonymous_searches.waiting === 11 && searches.waiting === 1);
+    const own = agents.map((agent) => board(agent).then((status) => order.push(`board ${status}`)));
+    await until(() => searches.waiting === 3);
+    for (const place of places) place.release();
+    // Two run at once, and the one that waited first is anonymous.
+    await until(() => searches.heldBy(agents[1]!.id) > 0);
+    expect(order.length).toBeLessThan(4);
+    await Promise.all([...crowd, ...own]);
+    expect(order.toSorted()).toEqual([...Array<string>(12).fill('anonymous 200'), 'board 200', 'board 200']);
+    expect([searches.used, anonymous_searches.used]).toEqual([0, 0]);
+  });
+
+  it('of one address do not hold up those of another', async () => {
+    const { market } = await cast();
+    const { anonymous_searches } = market.ctx.shares;
+    const places = await occupy(market);
+    const order: string[] = [];
+    const ask = (address: string) => anonymous(market, address).then(() => order.push(address));
+    const crowd = Array.from({ length: 12 }, () => ask('198.51.100.1'));
+    await until(() => anonymous_searches.waiting === 11);
+    const other = ask('198.51.100.2');
+    await until(() => anonymous_searches.waiting === 12);
+    for (const place of places) place.release();
+    await Promise.all([...crowd, other]);
+    expect(order.indexOf('198.51.100.2')).toBeLessThan(4);
+  });
+
+  it('that find no place any more are answered with what was found at once', async () => {
+    const { market } = await cast();
+    const { anonymous_searches } = market.ctx.shares;
+    const places = await occupy(market);
+    const asked = Array.from({ length: 60 }, () => anonymous(market, '198.51.100.1'));
+    await until(() => anonymous_searches.refused > 0);
+    for (const place of places) place.release();
+    for (const { statusCode } of await Promise.all(asked)) expect(statusCode).toBe(200);
+  });
+});
