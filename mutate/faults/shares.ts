@@ -31,10 +31,13 @@ export const shareFaults = [
     ['the memory of a body is kept until the reply', 'memory.release();\n      request.body', 'request.body'],
     [
       'a body that is broken off stays counted',
-      '    payload.resume();\n    memory.release();',
-      '    payload.resume();',
+      '    discards.discard(payload);\n    memory.release();',
+      '    discards.discard(payload);',
     ],
     ['long bodies are read as they come', 'shares.loop.wait(memory.holder)', "shares.loop.wait('all')"],
+  ]),
+  ...faultsIn('doors/http/discard.ts', 'doors/http/discard', [
+    ['bodies that nobody needs are read as fast as they come', 'payload.pause();', ''],
   ]),
   ...faultsIn('doors/http/unknown-paths.ts', inbound, [
     ['unknown paths read bodies', 'request.is404 ?', 'request.method === "NONE" ?'],

@@ -4,6 +4,7 @@ import { DomainError, overloaded } from '../../ground/errors.ts';
 import type { Part, Share } from '../../rules/limits/share.ts';
 import { holderOf } from '../../rules/limits/shares.ts';
 import type { Context } from '../../verbs/context.ts';
+import { Discards } from './discard.ts';
 import { mediaType } from './media-type.ts';
 
 /** This much of a body counts as part of its connection. Most bodies are shorter. */
@@ -32,19 +33,25 @@ declare module 'fastify' {
 export function boundIntake(app: FastifyInstance, { shares }: Pick<Context, 'shares'>): void {
   ignoreExpectations(app);
   tolerateContentTypes(app);
+  const discards = new Discards();
   app.decorateRequest('bodyMemory');
   app.decorateRequest('releaseBody');
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (request, payload, done) => {
     const { caller, ip, headers, routeOptions } = request;
+    const memory = new BodyMemory(shares.body_bytes, holderOf(caller?.agentId, ip));
+    request.bodyMemory = memory;
     if (Number(headers['content-length'] ?? 0) > routeOptions.bodyLimit) {
-      payload.resume();
+      discards.discard(payload);
       done(tooLarge());
       return;
     }
-    const memory = new BodyMemory(shares.body_bytes, holderOf(caller?.agentId, ip));
-    collect(payload, { memory, limit: routeOptions.bodyLimit, done });
-    request.bodyMemory = memory;
+    collect(payload, { memory, discards, limit: routeOptions.bodyLimit, done });
+  });
+  app.addHook('onSend', (request, _reply, _payload, done) => {
+    const { raw, bodyMemory } = request;
+    if (bodyMemory === undefined && isLong(raw)) discards.discard(raw);
+    done();
   });
   app.addHook('preHandler', (request, reply, done) => {
     const { bodyMemory: memory } = request;
@@ -66,6 +73,10 @@ export function boundIntake(app: FastifyInstance, { shares }: Pick<Context, 'sha
     }, done);
   });
 }
+
+/** Whether a body that is not read would take long to arrive. */
+const isLong = ({ headers, complete }: IncomingMessage): boolean =>
+  !complete && (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > smallBytes);
 
 /** The memory of one body. It can be taken away until the body is used. */
 class BodyMemory {
@@ -106,12 +117,13 @@ class BodyMemory {
 
 interface Collecting {
   readonly memory: BodyMemory;
+  readonly discards: Discards;
   readonly limit: number;
   readonly done: (error: Error | null, body?: Buffer) => void;
 }
 
 /** Collects the bytes of a body. */
-function collect(payload: IncomingMessage, { memory, limit, done }: Collecting): void {
+function collect(payload: IncomingMessage, { memory, discards, limit, done }: Collecting): void {
   let chunks: Buffer[] = [];
   let length = 0;
   const onData = (chunk: Buffer) => {
@@ -131,8 +143,7 @@ function collect(payload: IncomingMessage, { memory, limit, done }: Collecting):
   const fail = (error: Error) => {
     leave();
     chunks = [];
-    // The rest is read and discarded, within the time limit of a request.
-    payload.resume();
+    discards.discard(payload);
     memory.release();
     done(error);
   };

@@ -126,8 +126,8 @@ describe('a slow sender', () => {
     const slow = [
       ['GET /health HTTP/1.1\r\nHost: pinch'],
       [`${register('Content-Length: 20')}{"name": `],
-      [register('Content-Length: 100000000'), body],
-      [register('Transfer-Encoding: chunked'), ...chunked.slice(0, 2)],
+      [register('Content-Length: 100000000'), body.subarray(0, 100_000)],
+      [register('Transfer-Encoding: chunked'), chunked[0]!, body.subarray(0, 100_000)],
     ];
     for (const replies of await Promise.all(slow.map((chunks) => talk(...chunks)))) {
       const last = replies.at(-1)!;
