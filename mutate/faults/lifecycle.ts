@@ -19,6 +19,15 @@ export const lifecycleFaults = [
       'task.texts_removed === null',
     ],
   ]),
+  ...faultsIn('rules/texts/retention.ts', 'rules/texts/retention', [
+    ['texts under an open report are removed', ' && task.open_report === null', ''],
+    ['texts are removed a millisecond late', ".where('since', '<=', p.upto)", ".where('since', '<', p.upto)"],
+    [
+      'texts of open tasks are removed',
+      'const isOver = task !== undefined && isEnded(task.status);',
+      'const isOver = task !== undefined;',
+    ],
+  ]),
   ...faultsIn('rules/texts/remove.ts', 'operator/redact', [
     ['a redacted task keeps its tags', "  if (by === 'operator') tx.send(emptyTags, { id });\n", ''],
     [

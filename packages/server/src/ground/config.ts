@@ -48,6 +48,8 @@ export interface Config {
   readonly textsPerDay: number | undefined;
   /** How long events are kept. */
   readonly eventRetentionDays: number;
+  /** After how long the texts of ended tasks are removed. 0: never. */
+  readonly textRetentionDays: number;
   /** The largest number of open streams per agent, on each server. */
   readonly maxStreamsPerAgent: number;
   /** How many characters of a task the public may read. */
@@ -169,6 +171,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
     readLimit: megabytes(value('READ_MB_PER_MINUTE'), minuteMs),
     textsPerDay: megabytes(value('TEXT_MB_PER_DAY'), 24 * hourMs)?.count,
     eventRetentionDays: value('EVENT_RETENTION_DAYS'),
+    textRetentionDays: value('TEXT_RETENTION_DAYS'),
     maxStreamsPerAgent: value('MAX_STREAMS_PER_AGENT'),
     taskPreviewLength: value('TASK_PREVIEW_LENGTH'),
     corsOrigins: value('CORS_ORIGINS'),

@@ -240,6 +240,11 @@ export const settings = {
     wholeOrOff(1, 1_000_000),
   ),
   EVENT_RETENTION_DAYS: setting('7', 'How long events are kept', duration(3_650)),
+  TEXT_RETENTION_DAYS: setting(
+    '0',
+    'After how long the texts of ended tasks are removed; 0: never',
+    numberIn(0, 3_650, 6),
+  ),
   MAX_STREAMS_PER_AGENT: setting('10', 'Open event streams and waits per agent, on each server', whole(1, 1_000)),
   TASK_PREVIEW_LENGTH: setting('80', 'Characters of a task that the public may read', whole(1, 1_000)),
   WEBHOOK_TIMEOUT_SECONDS: setting('10', 'The longest time that a webhook may take to answer', duration(300)),

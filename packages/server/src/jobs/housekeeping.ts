@@ -11,6 +11,7 @@ import { indexWords } from '../rules/matching/word-index.ts';
 import { askLater } from '../rules/platform-tasks/post.ts';
 import { keptHours } from '../rules/limits/texts.ts';
 import { keptHostsMs, keptRequestsMs } from '../rules/webhooks/budget.ts';
+import { TextRetention } from '../rules/texts/retention.ts';
 import { quotaMs, spentPeriod } from '../rules/ledger/budget.ts';
 
 const pauseMs = minuteMs;
@@ -77,19 +78,22 @@ const unindexed = prepared('unindexedAgents', (db, p: { limit: number }, engine)
 );
 
 /**
- * Deletes expired rows in small steps: idempotency keys, rate counts, events, ended webhook deliveries, old spending.
+ * Deletes expired rows in small steps: idempotency keys, rate counts, events, ended webhook deliveries, old spending, and the
+ * texts of tasks that ended long ago.
  * Also does deferred work: extraction tasks about agents, words for the matcher's index.
  */
 export class Housekeeping {
   readonly #ground: Ground;
   readonly #events: Retention;
   readonly #loop: Loop;
-  readonly #more = { expiry: false, events: false, questions: false };
+  readonly #texts: TextRetention;
+  readonly #more = { expiry: false, events: false, texts: false, questions: false };
   #questionsLeft = 0;
 
   constructor(ground: Ground) {
     this.#ground = ground;
     this.#events = new Retention(ground);
+    this.#texts = new TextRetention(ground);
     this.#loop = new Loop(
       ground.clock,
       () => this.#pass(),
@@ -117,6 +121,7 @@ export class Housekeeping {
     const isNewRound = !Object.values(this.#more).includes(true);
     if (isNewRound || this.#more.expiry) this.#more.expiry = await this.#expire();
     if (isNewRound || this.#more.events) this.#more.events = await this.#events.step();
+    if (isNewRound || this.#more.texts) this.#more.texts = await this.#texts.step();
     if (isNewRound) this.#questionsLeft = questionsAtOnce;
     if (isNewRound || this.#more.questions) {
       this.#more.questions = (await askLater(this.#ground)) && --this.#questionsLeft > 0;

@@ -199,6 +199,18 @@ const rows: Record<keyof typeof settings, Row> = {
     mustBe: 'a whole number from 1 to 1000000',
   },
   EVENT_RETENTION_DAYS: duration((config) => config.eventRetentionDays, 7, 3_650),
+  TEXT_RETENTION_DAYS: {
+    read: (config) => config.textRetentionDays,
+    fallback: 0,
+    good: [
+      ['0', 0],
+      ['0.5', 0.5],
+      ['30', 30],
+      ['3650', 3_650],
+    ],
+    bad: [...noNumbers, 'off', '3651', '0.0000001'],
+    mustBe: 'a number from 0 to 3650 with at most 6 decimals',
+  },
   MAX_STREAMS_PER_AGENT: whole((config) => config.maxStreamsPerAgent, 10, 1, 1_000),
   TASK_PREVIEW_LENGTH: whole((config) => config.taskPreviewLength, 80, 1, 1_000),
   WEBHOOK_TIMEOUT_SECONDS: duration((config) => config.webhooks.timeoutSeconds, 10, 300),

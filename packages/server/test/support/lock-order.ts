@@ -78,6 +78,7 @@ const owners: Readonly<Record<string, readonly [owner: keyof Schema, column: str
   search_trigrams: ['search_progress', 'one_row'],
   stuck_timers: ['tasks', 'task_id'],
   system_tasks_posted: ['tasks', 'task_id'],
+  text_retention: ['tasks', 'task_id'],
   told_texts: ['tasks', 'task_id'],
   webhook_deliveries: ['webhook_receivers', 'agent_id'],
   webhook_requests: ['webhook_receivers', 'agent_id'],
@@ -95,6 +96,8 @@ const withoutOwner: Readonly<Record<string, { readonly reason: string; readonly 
   'delete system_tasks_posted': { reason: 'tasks that nobody can claim any more', alone: true },
   'delete webhook_requests': { reason: 'counts of seconds that have passed', alone: true },
   deleteEvents: { reason: 'events are only added; agents are taken in the order of their ids', alone: true },
+  lookAgainAtTexts: { reason: 'it changes one row, in a transaction of its own', alone: true },
+  leaveTextRetention: { reason: 'nothing locks this row after its task', alone: false },
   setEventData: { reason: 'in the order of agents and numbers, as the deletions of events are', alone: false },
   setDeliveryData: { reason: 'in the order of agents and numbers; a delivery changes one row at a time', alone: false },
 };

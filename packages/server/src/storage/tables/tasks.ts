@@ -8,6 +8,7 @@ export interface TaskTables {
   rejected_deliveries: RejectedDeliveriesTable;
   reviews: ReviewsTable;
   stuck_timers: StuckTimersTable;
+  text_retention: TextRetentionTable;
 }
 
 interface TasksTable {
@@ -109,6 +110,13 @@ interface ReviewsTable {
   rating: number | null;
   feedback: string | null;
   created_at: number;
+}
+
+/** Tasks whose texts `TEXT_RETENTION_DAYS` has yet to remove (`rules/texts/retention.ts`). */
+interface TextRetentionTable {
+  task_id: string;
+  /** When the task ended; for an open one, when it was last looked at. */
+  since: number;
 }
 
 /** Tasks for which the clock failed. They are skipped until `retry_at`, so that they do not block others. */

@@ -133,6 +133,12 @@ export async function taskTables(step: StepSql): Promise<void> {
     primary key (task_id, reviewer_id)
   ) ${clustered}`);
 
+  await run(sql`create table text_retention (
+    task_id ${id} primary key references tasks (id),
+    since ${int} not null
+  ) ${clustered}`);
+  await run(sql`create index text_retention_by_age on text_retention (since, task_id)`);
+
   await run(sql`create table stuck_timers (
     task_id ${id} primary key references tasks (id),
     due_at ${int} not null,
