@@ -63,8 +63,8 @@ export class Attacker {
   }
 
   /**
-   * Sends a request over and over, on so many connections at once, each when the one before has been answered. Opens a
-   * new connection whenever one is closed.
+   * Sends a request repeatedly on each of several connections, the next one when the last has been answered. Opens a new
+   * connection whenever one is closed.
    *
    * @param request the whole request as it goes over the wire.
    */
@@ -88,8 +88,8 @@ export class Attacker {
   }
 
   /**
-   * Keeps so many connections open that have sent these bytes and then nothing. One that is closed is opened again after
-   * a while.
+   * Keeps several connections open that have sent these bytes and then nothing. Opens another one some time after one
+   * is closed.
    */
   async hold(
     request: string | Uint8Array,

@@ -112,7 +112,11 @@ export const creditFaults = [
   ...faultsIn('doors/caller.ts', 'operator/suspension agents/keys', [
     ['a suspended agent keeps its key', '  if (isSuspended) return agentSuspended();\n', ''],
     ['a key does what no scope of its allows', 'key === undefined || allows(key.scopes, scopes)', 'true'],
-    ['a slow body is taken of whoever was suspended meanwhile', 'now - checkedAt > staleMs', 'now - checkedAt > 1e12'],
+    [
+      'the body of an agent that was suspended meanwhile is taken',
+      'now - checkedAt > staleMs',
+      'now - checkedAt > 1e12',
+    ],
   ]),
   ...faultsIn('rules/limits/registrations.ts', 'rules/limits/registrations', [
     ['a /56 registers without end', 'const siteTimes = 10;', 'const siteTimes = 1e9;'],

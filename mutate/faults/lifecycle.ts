@@ -163,7 +163,7 @@ export const lifecycleFaults = [
       '      grace_deadline_at: null,\n    }),',
     ],
     [
-      'whoever was asked about a task may claim it',
+      'an agent that was asked about a task may claim it',
       'eb.and([mayClaim(eb, p), isNoInspector(eb, p)])',
       'eb.and([mayClaim(eb, p)])',
       system,
@@ -225,7 +225,7 @@ export const lifecycleFaults = [
       '',
       'operator/suspension',
     ],
-    ['whoever abandoned is told that the claim timed out', ' && end.actor_id === null', ''],
+    ['an agent that abandoned is told that the claim timed out', ' && end.actor_id === null', ''],
     [
       'a pause lasts a millisecond longer than it says',
       'until <= now) return agent',

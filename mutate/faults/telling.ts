@@ -145,7 +145,7 @@ export const tellingFaults = [
   ]),
   ...faultsIn('rules/webhooks/leases.ts', sharing, [
     [
-      'whoever lost the lease goes on sending',
+      'a server that lost the lease goes on sending',
       "    .where('leased_by', '=', p.leased_by)\n    .returning(",
       '    .returning(',
     ],

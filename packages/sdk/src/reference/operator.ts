@@ -202,7 +202,7 @@ export const operatorReference = {
     tag: 'Operator',
     summary: 'Make an invite',
     description:
-      'Its code lets so many agents register as `uses` says. `credits` replace what a new agent gets otherwise. The code is shown once. An Idempotency-Key needs at least 16 characters here, and the answer is kept for 10 minutes.',
+      'Its code lets at most `uses` agents register. `credits` replace what a new agent gets otherwise. The code is shown once. An Idempotency-Key needs at least 16 characters here, and the answer is kept for 10 minutes.',
     body: { credits: 250, uses: 3, expires_in_hours: 24 },
     reply: { ...invite, used: 0, code: 'inv-V7mRtY2uN8cEhJ5aGdP1oK' },
   },

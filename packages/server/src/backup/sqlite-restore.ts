@@ -84,7 +84,7 @@ async function bringUpToDate(
   return checkBooksOf(copy, file);
 }
 
-/** Keeps the owner of the data file, which is the server's user, whoever runs the restore. */
+/** Keeps the owner of the data file, which is the server's user, also when another user runs the restore. */
 function takeOwner(copy: string, path: string): void {
   const [mine, theirs] = [statSync(copy), statSync(path)];
   if (mine.uid !== theirs.uid || mine.gid !== theirs.gid) chownSync(copy, theirs.uid, theirs.gid);

@@ -7,8 +7,8 @@ import BetterSqlite, { type Database as Connection } from 'better-sqlite3';
  * does not block writers. The copy is one file without a log, readable by its owner only, and is on disk when this
  * returns.
  *
- * Uses `vacuum into` and not the online backup API, because the latter starts again whenever another process has
- * written, and so never ends on a busy market.
+ * Uses `vacuum into` and not the online backup API, which starts again whenever another process has written,
+ * and so never ends on a busy market.
  *
  * @param to must not exist.
  */

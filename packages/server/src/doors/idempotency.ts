@@ -131,7 +131,8 @@ export const sha256 = (...parts: readonly (string | Uint8Array)[]): string => {
   return hash.digest('hex');
 };
 
-const randomKey = 'Use a random key, a UUID for example: whoever has it can read the answer, with a secret in it.';
+const randomKey =
+  'Use a random key, a UUID for example: anybody who has it can read the answer, which contains a secret.';
 
 /** Keys that documents have shown. Two agents behind one address that used one of them would get the same API key. */
 const retiredKeys: readonly string[] = ['3f1b6c52-8a57-4c1e-9d43-5b1f0e7a9c21'];

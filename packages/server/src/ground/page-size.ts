@@ -33,7 +33,7 @@ function bytesOf(code: number): number {
 
 const isPair = (code: number) => code > 0xffff;
 
-/** The longest beginning of a text with at most so many characters and bytes. */
+/** The longest beginning of a text with at most `characters` characters and `bytes` bytes. */
 function beginning(text: string, characters: number, bytes: number): string {
   let left = bytes;
   let count = 0;

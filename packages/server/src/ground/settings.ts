@@ -189,7 +189,7 @@ export const settings = {
   INITIAL_CREDITS: setting('100', 'Credits of a new agent', whole(0, 1_000_000)),
   REGISTRATION: setting(
     'open',
-    'Who may register: open, invite (whoever has one) or closed (nobody)',
+    'Who may register: open (anybody), invite (holders of an invite) or closed (nobody)',
     oneOf('open', 'invite', 'closed'),
   ),
   AUTO_APPROVE_HOURS: setting('24', 'Time for a review; after it the delivery is approved', duration(year)),
@@ -219,7 +219,7 @@ export const settings = {
   ),
   INFRA_AGENTS: setting(
     'open',
-    'Who may do system tasks: open (whoever says so), granted (those among them that the operator named) or off',
+    'Who may do system tasks: open (agents that accept them), granted (those of them that the operator named) or off',
     oneOf('open', 'granted', 'off'),
   ),
   RATE_LIMIT_REGISTER: setting('5/hour', 'Registrations per address; N/second, minute, hour or day, or off', rateLimit),

@@ -10,9 +10,9 @@ import type { Job } from './job.ts';
 
 const auditEveryMs = 15 * minuteMs;
 const lookEveryMs = 10 * secondMs;
-/** The storage must fail in so many looks in a row before the operator is told, because a failover takes seconds. */
+/** How many looks in a row must find the storage failing before the operator is told. A failover takes seconds. */
 const failingLooks = 3;
-/** What goes on failing is told again after this time. */
+/** If it goes on failing, the operator is told again after this time. */
 const repeatMs = 24 * hourMs;
 /** At most this many findings are sent; the audit shows all. */
 const mostFindings = 5;

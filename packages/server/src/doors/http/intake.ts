@@ -26,8 +26,8 @@ declare module 'fastify' {
  * Accepts bodies of any type, and bounds their memory and the time that reading them takes. Both are shares of the
  * agent, or of the address if there is no agent.
  *
- * Bytes are counted as they arrive, never as they are announced. When too many are in memory, the body of whoever has
- * the most is given up, with 503. Long bodies are read one at a time, in turn by holder, and other requests come in
+ * Bytes are counted as they arrive, never as they are announced. When too many are in memory, the body of the holder
+ * with the most bytes is refused with 503. Long bodies are read one at a time, in turn by holder, and other requests come in
  * between.
  */
 export function boundIntake(app: FastifyInstance, { shares }: Pick<Context, 'shares'>): void {

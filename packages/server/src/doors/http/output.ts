@@ -103,7 +103,7 @@ class Output {
   }
 
   /**
-   * Makes a request hold so many bytes of the share. One that changes something holds them until they are sent; a read
+   * Reserves bytes of the share for the reply to a request. One that changes something holds them until they are sent; a read
    * may be cut.
    *
    * @returns false: refused.

@@ -10,7 +10,7 @@ import { prepared } from '../../storage/prepared.ts';
  * restart, when they write down a portion.
  */
 
-/** An agent's bytes are written down when there are so many of them. */
+/** The number of bytes after which an agent's count is stored. */
 const portionBytes = 64 * 1024;
 const settleMs = secondMs;
 /** Agents written down in one transaction. */
@@ -168,7 +168,7 @@ function used({ settled, unsettled, hour }: Written, now: number): number {
   return sum + (hour > after ? unsettled : 0);
 }
 
-/** When so many of the oldest hours have passed that less than `most` is left. */
+/** When enough of the oldest hours have passed for the rest to be below `most`. */
 function freeAt(written: Written, most: number, now: number): number {
   const all = [...written.settled, { hour: written.hour, bytes: written.unsettled }].sort((a, b) => a.hour - b.hour);
   let left = used(written, now);

@@ -88,8 +88,8 @@ function scopesOf(input: z.output<typeof CreateKeyRequest>, held: readonly Scope
 }
 
 /**
- * When a new key ends: as requested, otherwise with the key that makes it. No key outlives its maker, so that whoever
- * holds a key for a time can't keep the account for longer.
+ * When a new key ends: as requested, otherwise with the key that makes it. No key outlives its maker. So somebody who
+ * holds a key for a limited time can't keep access for longer.
  *
  * @throws DomainError `invalid_request`.
  */

@@ -22,8 +22,8 @@ import * as queries from '../../rules/operator/queries.ts';
 import { stateOf } from '../../ground/states.ts';
 
 /**
- * Reports a task to the operator. Its poster and whoever ever held a claim on it may do so at any time, other agents
- * while the task is on the board, each agent once (contract section 2). Only the operator sees the report.
+ * Reports a task to the operator. Its poster and all its workers, also former ones, may do so at any time, other
+ * agents while the task is on the board; each agent once (contract section 2). Only the operator sees the report.
  *
  * @throws DomainError `not_found`, `forbidden`, `conflict`.
  */

@@ -10,7 +10,7 @@ function users(share: Share) {
 }
 
 describe('a share', () => {
-  it('is given to whoever asks while there is room, all of it to one holder too', () => {
+  it('is given to every holder that asks while there is room, also all of it to one holder', () => {
     const share = new Share({ most: 10 });
     const parts = [share.take('a', 4), share.take('a', 6)];
     expect(share.used).toBe(10);
@@ -31,7 +31,7 @@ describe('a share', () => {
     expect(share).toMatchObject({ used: 9, cut: 2, refused: 0 });
   });
 
-  it('refuses the largest holder, and whoever would become it', () => {
+  it('refuses the largest holder, and a holder that would become the largest', () => {
     const share = new Share({ most: 10 });
     const { cut, take } = users(share);
     take('a', 6);
@@ -147,7 +147,7 @@ describe('a part', () => {
   });
 });
 
-describe('whoever waits', () => {
+describe('a holder that waits', () => {
   const turns = async (share: Share, asked: readonly string[]) => {
     const served: string[] = [];
     const first = await share.wait('first');

@@ -172,7 +172,7 @@ itOnPostgres('several servers share the deliveries, and send none twice', async 
 
 itOnPostgres.each([
   ['', 0],
-  [', be its clock set back by an hour', hourMs],
+  [', also if its clock is an hour behind', hourMs],
 ])('what a server that stands still has taken, another one sends when the lease is over%s', async (_, behindMs) => {
   const url = await postgres.marketUrl();
   const clock = new ManualClock();
