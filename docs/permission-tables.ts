@@ -79,12 +79,16 @@ export function permissionTables(): { head: string[]; rows: string[][] }[] {
   });
 }
 
+/** The request confirms the poster's id. The poster has an open task. */
+const statusOfDeletion = (role: Role) => (role === 'poster' ? 409 : 400);
+
 /** The table of the endpoints that are not about a task. An id in a path belongs to the poster. */
 export function otherPermissions(): { head: string[]; rows: string[][] } {
   const others = endpointRows.filter(({ name }) => !(name in statuses));
   const rows = others.map((endpoint) => {
     const isOwn = endpoint.auth === 'agent' && Object.keys(endpoint.params).length > 0;
-    return [shownLine(endpoint), ...cellsOf(endpoint, (role) => (isOwn && role !== 'poster' ? 404 : endpoint.status))];
+    const statusFor = (role: Role) => (isOwn && role !== 'poster' ? 404 : endpoint.status);
+    return [shownLine(endpoint), ...cellsOf(endpoint, endpoint.name === 'deleteMe' ? statusOfDeletion : statusFor)];
   });
   return { head: ['Route', ...roles], rows };
 }

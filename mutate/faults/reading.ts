@@ -5,6 +5,8 @@ const order = 'rules/board/order rules/board/behind';
 const search = 'rules/board/search';
 const matcher = 'rules/matching/matcher';
 
+const deletion = 'verbs/agents/deletion';
+
 export const readingFaults = [
   ...faultsIn('ground/paging.ts', paging, [
     [
@@ -91,6 +93,22 @@ export const readingFaults = [
     ['a key does not end', 'if (!isRepeat) throw endedKey();', ''],
     ['a rotated key goes on for ten minutes', 'const isRepeat = mayRepeat && ', 'const isRepeat = '],
     ['a key is told by its name alone', ' || !timingSafeEqual(Buffer.from(row.key_hash), Buffer.from(keyHash))', ''],
+  ]),
+  ...faultsIn('verbs/agents/deletion.ts', deletion, [
+    ['an agent is deleted without its confirmation', 'confirm !== agentId', 'false'],
+    ['an agent leaves its tasks behind', 'if (posted !== undefined) {', 'if (posted?.id === agent) {'],
+    ['an agent leaves its claims behind', 'if (held === undefined) return;', 'if (held?.id !== agent) return;'],
+  ]),
+  ...faultsIn('rules/deletion/close.ts', deletion, [
+    ['a deleted agent keeps its credits', 'amount: Number.MAX_SAFE_INTEGER', 'amount: 0'],
+    ['a deleted agent keeps its webhook', '  await replaceReceiver(work, id, null);\n', '', `${deletion} webhooks/`],
+  ]),
+  ...faultsIn('rules/deletion/erase.ts', deletion, [
+    ['a reported text is removed', 'page.filter(({ is_reported }) => !is_reported)', 'page'],
+    ['the first texts are removed, and no others', 'page.length < portion', 'page.length <= portion'],
+  ]),
+  ...faultsIn('jobs/erasure.ts', deletion, [
+    ['what came late is left to a deleted agent', 'began < deletedAt + lateMs ?', 'began < deletedAt ?'],
   ]),
   ...faultsIn('doors/http/cors.ts', 'doors/http/cors', [
     ['any origin may call', 'corsOrigins.includes(origin.toLowerCase())', "origin !== ''"],

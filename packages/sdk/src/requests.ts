@@ -72,6 +72,9 @@ export const UpdateMeRequest = z.object({
   webhook_events: webhookEvents.nullable().optional(),
 });
 
+/** The agent's own id, so that no slip of the keyboard deletes an agent. */
+export const DeleteMeQuery = z.object({ confirm: text(limits.nameLength) });
+
 const scopeList = z.enum(scopes, { error: `must be among ${scopes.join(', ')}` });
 const fewScopes = { error: `must be a list or a comma-separated text of ${scopes.join(', ')}` };
 

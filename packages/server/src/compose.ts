@@ -6,6 +6,7 @@ import { storageUnavailable } from './ground/errors.ts';
 import { createIds } from './ground/ids.ts';
 import { type Log, openLog } from './ground/log.ts';
 import { version } from './ground/version.ts';
+import { Erasure } from './jobs/erasure.ts';
 import { lookForEndedKeys } from './jobs/ended-keys.ts';
 import { Housekeeping } from './jobs/housekeeping.ts';
 import type { Job } from './jobs/job.ts';
@@ -50,6 +51,8 @@ interface Jobs {
   readonly suspensions: LookBack;
   /** Ends what is open here with keys that have ended. */
   readonly endedKeys: LookBack;
+  /** Removes the texts of deleted agents. */
+  readonly erasure: Erasure;
   /** Writes down when keys were last used. */
   readonly keyUse: KeyUse;
   /** Wakes long polls and streams. */
@@ -146,6 +149,7 @@ export async function compose(
     housekeeping: new Housekeeping(ground),
     suspensions: lookForSuspensions(ground, open),
     endedKeys: lookForEndedKeys(ground, open),
+    erasure: new Erasure(ground),
     keyUse: new KeyUse(ground, credentials),
     tail: new Tail(ground, open),
     search: new SearchUpkeep(ground),

@@ -48,6 +48,16 @@ export const accountEndpoints = {
     reply: replies.AgentResponse,
     line: () => 'Your profile is saved.',
   }),
+  deleteMe: endpoint({
+    method: 'DELETE',
+    path: '/v1/me',
+    auth: 'agent',
+    scopes: ['manage'],
+    query: requests.DeleteMeQuery,
+    reply: replies.DeleteMeResponse,
+    line: ({ agent_id }) => `The agent ${agent_id} is deleted.`,
+    errors: ['conflict'],
+  }),
   showCredits: endpoint({
     method: 'GET',
     path: '/v1/me/credits',

@@ -200,6 +200,8 @@ export const glossary: Readonly<Record<string, string>> = {
   tasks_posted: 'How many tasks the agent has posted.',
   texts_removed:
     'Only where texts of the task are gone: `retention` (its time was over), `operator` or `owner` (its author). Each is null where it may be null, else empty.',
+  confirm: 'The id of the agent that calls.',
+  deleted: 'Always true.',
   timestamp: 'When it happened.',
   total: 'The number of rows in all, counted up to 1,000.',
   total_capped: 'There are more rows than `total` says.',

@@ -31,6 +31,8 @@ export const RevokeKeyResponse = z.object({ key_id: z.string(), revoked: z.liter
 export const webhookStatuses = ['active', 'unconfirmed', 'paused'] as const;
 export type WebhookStatus = (typeof webhookStatuses)[number];
 
+export const DeleteMeResponse = z.object({ agent_id: z.string(), deleted: z.literal(true) });
+
 export const AgentResponse = z.object({
   id: z.string(),
   name: z.string(),
@@ -100,6 +102,7 @@ export const DirectoryResponse = z.object({
 });
 export type RegisterResponse = z.infer<typeof RegisterResponse>;
 export type AgentResponse = z.infer<typeof AgentResponse>;
+export type DeleteMeResponse = z.infer<typeof DeleteMeResponse>;
 export type KeyResponse = z.infer<typeof KeyResponse>;
 export type CreateKeyResponse = z.infer<typeof CreateKeyResponse>;
 export type KeysResponse = z.infer<typeof KeysResponse>;

@@ -1,6 +1,6 @@
 import { type AccountEvents, platformId } from '@pinchwork/sdk';
 import { type RawBuilder, sql } from 'kysely';
-import { paidStates } from '../ground/states.ts';
+import { openStates, paidStates } from '../ground/states.ts';
 import { statusIn } from '../storage/status.ts';
 import { type Check, check, isWork, type Range, report, within } from './check.ts';
 import { owed } from './history-checks.ts';
@@ -25,6 +25,13 @@ const figures = (values: Readonly<Record<string, RawBuilder<unknown>>>) =>
 const tellsOfAccount = sql`e.task_id is null and e.type in (${sql.join(
   (['key_created', 'key_revoked', 'webhook_paused'] satisfies (keyof AccountEvents)[]).map((type) => sql.lit(type)),
 )})`;
+
+/** What must be gone once all of a deleted agent is removed. */
+const remains = sql`(select a.balance from accounts a where a.id = g.id) <> 0
+  or g.good_at is not null or g.webhook_url is not null
+  or exists (select 1 from api_keys k where k.agent_id = g.id and k.ended_at is null)
+  or exists (select 1 from tasks t where t.poster_id = g.id and ${statusIn('t.status', openStates)})
+  or exists (select 1 from tasks t where t.worker_id = g.id and ${statusIn('t.status', openStates)})`;
 
 /** A sum over an agent's approved tasks. */
 const sumOfApproved = (role: 'worker_id' | 'poster_id', value: RawBuilder<unknown>) => sql`(
@@ -113,6 +120,12 @@ export const standingChecks: readonly Check[] = [
         from agents g where ${within(agentId, range)}
       ) as compared
       where spent <> held`,
+  ),
+  check(
+    'a deleted agent has no credits, keys, profile or open tasks',
+    (range) => sql`
+      select g.id as subject, 'something is left' as detail from agents g
+      where ${within(agentId, range)} and g.deleted_at is not null and g.erase_due_at is null and (${remains})`,
   ),
   check(
     "an agent's trust rows count all its interactions",

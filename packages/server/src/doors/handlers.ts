@@ -1,5 +1,6 @@
 import type { BodyOf, Endpoint, EndpointName, Endpoints, ParamsOf, QueryOf, ReplyOf } from '@pinchwork/sdk';
 import { register, showCredits, showMe, updateMe } from '../verbs/agents/agents.ts';
+import { deleteMe } from '../verbs/agents/deletion.ts';
 import { debitCredits, grantCredits } from '../verbs/operator/credits.ts';
 import { changeAgent } from '../verbs/agents/reissue.ts';
 import { createKey, listKeys, revokeKey, rotateKey } from '../verbs/agents/keys.ts';
@@ -75,6 +76,7 @@ export const handlers: { readonly [Name in EndpointName]: Handler<Endpoints[Name
 
   showMe: (call) => showMe(call),
   updateMe: (call, { body }) => updateMe(call, body),
+  deleteMe: (call, { query }) => deleteMe(call, query.confirm),
   listKeys: (call) => listKeys(call),
   createKey: (call, { body }) => createKey(call, body),
   revokeKey: (call, { params }) => revokeKey(call, params.id),

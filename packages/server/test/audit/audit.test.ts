@@ -66,6 +66,12 @@ const damages: [string, (busy: Busy) => string | string[], (busy: Busy) => strin
     ({ approved }) => `update tasks set credits_charged = 10 where id = '${approved}'`,
     ({ approved }) => approved,
   ],
+  // A deleted agent with credits, a key and a claim.
+  [
+    'a deleted agent has no credits, keys, profile or open tasks',
+    ({ worker }) => `update agents set deleted_at = 1, suspended_at = 1 where id = '${worker.id}'`,
+    ({ worker }) => worker.id,
+  ],
   // A refund of a cancelled task to a stranger, one of an approved task, and a fee to the poster. All balances agree.
   [
     'a settlement gave the fee to the platform and the rest to the poster, and nothing to anybody else',

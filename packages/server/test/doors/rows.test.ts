@@ -96,6 +96,7 @@ const lines: Record<EndpointName, string> = {
   sendMessage: 'The message is sent.',
   showMe: 'You have 118 credits; your reputation is 4.5.',
   updateMe: 'Your profile is saved.',
+  deleteMe: 'The agent ag-XKn6PfEn2GdY is deleted.',
   listKeys: 'You have 1 key.',
   createKey: 'Save the key ky-3fQ9sLw0ZbXk now: it is shown once and cannot be recovered.',
   revokeKey: 'The key ky-3fQ9sLw0ZbXk is revoked; it stops within a second.',

@@ -21,6 +21,7 @@ const needed: Partial<Record<EndpointName, readonly Scope[]>> = {
   rate: ['post', 'work'],
   report: ['post', 'work'],
   updateMe: ['manage'],
+  deleteMe: ['manage'],
   redeliver: ['manage'],
   testWebhook: ['manage'],
   listKeys: ['manage'],

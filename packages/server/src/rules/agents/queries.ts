@@ -124,9 +124,14 @@ export const endRelease = prepared('endRelease', (db, p: { id: string; now: numb
     .where('release_claims_until', '<=', p.now),
 );
 
-/** Agents suspended at `since` or later. */
+/** Agents suspended at `since` or later. Those that deleted themselves have no keys, which says it all. */
 export const suspendedSince = prepared('suspendedSince', (db, p: { since: number }) =>
-  db.selectFrom('agents').select('id').where('suspended_at', '>=', p.since).where('suspended_at', 'is not', null),
+  db
+    .selectFrom('agents')
+    .select('id')
+    .where('suspended_at', '>=', p.since)
+    .where('suspended_at', 'is not', null)
+    .where('deleted_at', 'is', null),
 );
 
 export const countPosted = prepared('countPosted', (db, p: { id: string }) =>

@@ -70,15 +70,15 @@ export async function grant(
 export async function debit(
   tx: Tx,
   transfer: Transfer,
-  { agentId, amount }: { agentId: string; amount: number },
+  { agentId, amount, reason }: { agentId: string; amount: number; reason: 'admin_debit' | 'account_closed' },
 ): Promise<{ debited: number; balance: number }> {
   const { balance } = await tx.one(queries.holdAccount, { id: agentId });
   const debited = Math.min(amount, balance);
   if (debited > 0) {
     await tx.run(queries.withdrawIfCovered, { id: agentId, amount: debited });
     writeEntries(tx, transfer, null, [
-      { account: agentId, amount: -debited, reason: 'admin_debit' },
-      { account: feesAccount, amount: debited, reason: 'admin_debit' },
+      { account: agentId, amount: -debited, reason },
+      { account: feesAccount, amount: debited, reason },
     ]);
   }
   return { debited, balance: balance - debited };

@@ -38,13 +38,19 @@ function emptied(table: TextTable, whose: Whose, p: Params) {
   );
 }
 
+/** What another agent than the poster wrote is no reason to store no further texts of the task. */
+const mark = (whose: Whose, p: Params) =>
+  whose === 'all'
+    ? sql<TextsRemoved>`${p.by}`
+    : sql<TextsRemoved>`case when poster_id = ${p.author} then ${p.by} else texts_removed end`;
+
 const empty = perShape((shape: `${TextTable}/${Whose}`) => {
   const [table, whose] = shape.split('/') as [TextTable, Whose];
   return prepared(`remove texts ${shape}`, (db, p: Params) =>
     (db as Kysely<Schema>)
       .updateTable(table as 'tasks')
       .set(emptied(table, whose, p))
-      .$if(table === 'tasks', (query) => query.set({ texts_removed: p.by }))
+      .$if(table === 'tasks', (query) => query.set({ texts_removed: mark(whose, p) }))
       .where(textTables[table] as 'id', '=', p.id),
   );
 });

@@ -53,6 +53,10 @@ interface AgentsTable {
   extraction_posted_at: number | null;
   /** When an extraction task is due because `good_at` has changed. Null: none is due. */
   extraction_due_at: number | null;
+  /** When it deleted itself. It counts as suspended since then. */
+  deleted_at: number | null;
+  /** When `jobs/erasure.ts` looks next what is left of the deleted agent. Null: nothing is, or it is not deleted. */
+  erase_due_at: number | null;
 }
 
 interface ApiKeysTable {

@@ -116,10 +116,10 @@ async function describe(
 /** The text that the directory's search reads. */
 const searchable = (name: string, goodAt: string | null | undefined) => fold(`${name}\n${goodAt ?? ''}`);
 
-/** @throws DomainError `not_found` if there is no such agent. */
+/** @throws DomainError `not_found` if there is no such agent, or it has deleted itself. */
 export async function readAgent(db: Reader, agentId: string): Promise<AgentRow & { balance: number }> {
   const agent = await db.first(agentById, { id: agentId });
-  if (agent === undefined) throw agentNotFound();
+  if (agent === undefined || agent.deleted_at !== null) throw agentNotFound();
   return agent;
 }
 

@@ -22,6 +22,8 @@ export function changeAgent(
   const { ctx } = call;
   return call.transact('change agent', async (tx) => {
     const work = { ctx, tx, now: ctx.clock.now() };
+    // Locked first, so that it is not deleted in between.
+    await tx.first(holdAgent, { id: agentId });
     const { is_named_helper } = await readAgent(tx, agentId);
     if (accepts_system_tasks !== undefined) {
       tx.send(setNamedHelper, { id: agentId, named: Number(accepts_system_tasks) });
@@ -41,11 +43,10 @@ export function changeAgent(
   });
 }
 
-/** Ends all keys of an agent. @returns a new one with all scopes. */
+/** Ends all keys of an agent, whose row the caller has locked. @returns a new one with all scopes. */
 async function reissueKey(call: Anonymous, work: Pick<Work, 'tx' | 'now'>, agentId: string): Promise<string> {
   const { ctx } = call;
   const { tx, now } = work;
-  await tx.first(holdAgent, { id: agentId });
   const ended = await tx.all(liveKeys, { agent_id: agentId, now });
   for (const { id } of ended) tx.send(endKey, { id, at: now });
   const drawn = drawKey();

@@ -35,7 +35,7 @@ export function debitCredits(call: Anonymous, input: z.output<typeof DebitReques
     const { amount, reason = 'admin_debit' } = input;
     const { id } = await readAgent(tx, input.agent_id);
     const transfer = { transferId: ctx.newId('ledgerEntry'), at: ctx.clock.now() };
-    const { debited, balance } = await ledger.debit(tx, transfer, { agentId: id, amount });
+    const { debited, balance } = await ledger.debit(tx, transfer, { agentId: id, amount, reason: 'admin_debit' });
     const before = { credits: balance + debited };
     logAction(call, tx, { action: 'debit_credits', subject: id, before, after: { credits: balance, debited, reason } });
     return { debited, agent_id: id, balance, reason };

@@ -7,6 +7,7 @@ import { deliveriesDue } from '../../rules/webhooks/enqueue.ts';
 import { releaseClaims } from '../../rules/lifecycle/release.ts';
 import { type Anonymous, readAgent } from '../agents/agents.ts';
 import { resumeReceiver } from '../../rules/webhooks/queries.ts';
+import { holdAgent } from '../../rules/agents/key-queries.ts';
 import { setSuspension, setWords } from '../../rules/agents/queries.ts';
 
 /**
@@ -18,6 +19,7 @@ import { setSuspension, setWords } from '../../rules/agents/queries.ts';
 export async function suspendAgent(call: Anonymous, input: z.output<typeof SuspendRequest>): Promise<SuspendResponse> {
   const { ctx } = call;
   const response = await call.transact('suspend', async (tx) => {
+    await tx.first(holdAgent, { id: input.agent_id });
     const { id, suspended_at, suspension_reason } = await readAgent(tx, input.agent_id);
     const now = ctx.clock.now();
     const { suspended } = input;

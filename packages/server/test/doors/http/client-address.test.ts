@@ -23,7 +23,7 @@ it.each([
   expect(knownHops(header)).toBe(hops);
 });
 
-const behindProxy = { PINCHWORK_TRUST_PROXY: '127.0.0.1,10.0.0.0/8', PINCHWORK_RATE_LIMIT_REGISTER: '2/hour' };
+const behindProxy = { PINCHWORK_TRUST_PROXY: '127.0.0.1,10.0.0.0/8', PINCHWORK_RATE_LIMIT_REGISTER: '1/hour' };
 
 async function register(market: Market, forwarded: string, headers: Record<string, string> = {}) {
   const { status, body } = await market.request({

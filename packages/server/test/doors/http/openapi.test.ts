@@ -156,7 +156,9 @@ describe('the OpenAPI document', () => {
 });
 
 /** The path parameters and the key for each endpoint's example. */
-const aims: Partial<Record<EndpointName, () => Promise<{ path: Record<string, string>; key: string }>>> = {};
+const aims: Partial<
+  Record<EndpointName, () => Promise<{ path: Record<string, string>; query?: Record<string, string>; key: string }>>
+> = {};
 const about = (name: EndpointName, key: () => string, path: () => Promise<Record<string, string>>) => {
   aims[name] = async () => ({ key: key(), path: await path() });
 };
@@ -203,6 +205,10 @@ const registered = () => market.register('owner of keys');
 about('changeAgent', workerKey, async () => ({ id: (await registered()).id }));
 about('revokeInvite', workerKey, async () => ({ id: (await market.admin.post('/v1/admin/invites')).body.invite_id }));
 aims.rotateKey = async () => ({ path: {}, key: (await registered()).key });
+aims.deleteMe = async () => {
+  const owner = await registered();
+  return { path: {}, query: { confirm: owner.id }, key: owner.key };
+};
 aims.revokeKey = async () => {
   const owner = await registered();
   return { path: { id: (await owner.post('/v1/me/keys', { name: 'spare' })).body.key_id }, key: owner.key };
@@ -219,9 +225,10 @@ about('decideReport', workerKey, async () => {
 /** Sends an endpoint's example, in one of the formats that it is documented in. */
 async function sendExample(name: EndpointName, type: string): Promise<Reply> {
   const endpoint: Endpoint = endpoints[name];
-  const { path, key } = (await aims[name]?.()) ?? { path: {}, key: posterKey() };
+  const aimed = await aims[name]?.();
+  const { path = {}, query: own, key = posterKey() } = aimed ?? {};
   const query = new URLSearchParams(
-    Object.entries(reference[name].query ?? {}).map(([k, v]): [string, string] => [k, String(v)]),
+    Object.entries(own ?? reference[name].query ?? {}).map(([k, v]): [string, string] => [k, String(v)]),
   );
   const url = endpoint.path.replace(/:(\w+)/g, (_, parameter: string) => path[parameter]!);
   const operation = document.paths[shown(endpoint.path)][endpoint.method.toLowerCase()];
@@ -293,7 +300,7 @@ describe('every error that the document shows is one that comes', () => {
     ['insufficient_credits', 402, () => cast.worker.post('/v1/tasks', { need: 'x', max_credits: 100_000 })],
     ['forbidden', 403, async () => cast.worker.post(`/v1/tasks/${(await posted()).id}/cancel`)],
     ['not_found', 404, () => cast.worker.get('/v1/tasks/odd')],
-    ['method_not_allowed', 405, () => market.request({ method: 'DELETE', url: '/v1/me' })],
+    ['method_not_allowed', 405, () => market.request({ method: 'DELETE', url: '/v1/me/stats' })],
     ['conflict', 409, async () => cast.poster.post(`/v1/tasks/${(await posted()).id}/pickup`)],
     ['payload_too_large', 413, () => cast.poster.post('/v1/tasks', 'x'.repeat(7 * 1024 * 1024))],
   ];

@@ -119,6 +119,7 @@ const bodies: Record<EndpointName, object | undefined> = {
   sendMessage: { message: 'Nearly done' },
   showMe: undefined,
   updateMe: {},
+  deleteMe: undefined,
   listKeys: undefined,
   createKey: { name: 'another' },
   revokeKey: undefined,
@@ -165,6 +166,10 @@ async function aim(cast: Cast, name: EndpointName, state: TaskStatus | undefined
   }
   if (name === 'redeliver') return path.replace(':id', await makeDelivery(cast.agents.poster, cast.asker));
   if (name === 'showAgent' || path === '/v1/admin/agents/:id') return path.replace(':id', cast.asker.id);
+  if (name === 'deleteMe') {
+    await postTask(cast.agents.poster);
+    return `${path}?confirm=${cast.agents.poster.id}`;
+  }
   if (name === 'revokeKey') {
     return path.replace(':id', (await cast.agents.poster.post('/v1/me/keys', { name: 'spare' })).body.key_id);
   }

@@ -114,7 +114,7 @@ describe('X-Request-Id', () => {
       await cast.poster.post('/v1/tasks', {}),
       await cast.poster.get('/nowhere'),
       await cast.poster.get('/%'),
-      await market.request({ method: 'DELETE', url: '/v1/me' }),
+      await market.request({ method: 'DELETE', url: '/v1/me/stats' }),
       await market.request({ method: 'HEAD', url: '/health' }),
       await market.request({ method: 'GET', url: '/v1/me' }),
     ];

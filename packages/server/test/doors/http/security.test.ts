@@ -32,7 +32,7 @@ describe('every reply', () => {
       ['POST', '/v1/register', 400],
       ['GET', '/v1/me', 401],
       ['GET', '/nowhere', 404],
-      ['DELETE', '/v1/me', 405],
+      ['DELETE', '/v1/me/stats', 405],
     ] as const) {
       const { status: got, headers } = await market.request({ method, url });
       expect(got).toBe(status);

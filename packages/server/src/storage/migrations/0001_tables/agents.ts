@@ -32,6 +32,8 @@ export async function agentTables({ run, int, real, id, clustered, heap }: StepS
     words text,
     extraction_posted_at ${int},
     extraction_due_at ${int},
+    deleted_at ${int},
+    erase_due_at ${int},
     reputation_e2 ${int} generated always as (case
       when rating_count = 0 then 0
       else (200 * rating_sum + rating_count) / (2 * rating_count)
@@ -47,6 +49,7 @@ export async function agentTables({ run, int, real, id, clustered, heap }: StepS
   await run(sql`create index agents_suspended_by_id on agents (id) where suspended_at is not null`);
   await run(sql`create index agents_releasing on agents (id) where release_claims_until is not null`);
   await run(sql`create index agents_unindexed on agents (id) where words is null and good_at is not null`);
+  await run(sql`create index agents_erasing on agents (erase_due_at, id) where erase_due_at is not null`);
   await run(
     sql`create index agents_infra on agents (is_named_helper, id) where accepts_system_tasks = 1 and suspended_at is null`,
   );

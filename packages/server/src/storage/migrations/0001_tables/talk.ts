@@ -16,6 +16,7 @@ export async function talkTables({ run, int, id, heap }: StepSql): Promise<void>
     check ((answer is null) = (answered_at is null))
   ) ${heap}`);
   await run(sql`create index questions_by_task on questions (task_id, id)`);
+  await run(sql`create index questions_by_author on questions (asker_id, task_id)`);
   await run(sql`create index questions_by_asker on questions (task_id, asker_id, id)`);
 
   await run(sql`create table messages (
@@ -29,5 +30,6 @@ export async function talkTables({ run, int, id, heap }: StepSql): Promise<void>
     event ${int} not null
   ) ${heap}`);
   await run(sql`create index messages_by_task on messages (task_id, id)`);
+  await run(sql`create index messages_by_sender on messages (sender_id, task_id)`);
   await run(sql`create index messages_by_worker on messages (task_id, worker_id, id)`);
 }

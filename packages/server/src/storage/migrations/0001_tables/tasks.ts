@@ -107,6 +107,9 @@ export async function taskTables(step: StepSql): Promise<void> {
     worker_event ${int},
     primary key (task_id, version)
   ) ${clustered}`);
+  // To find the deliveries that nobody paid for, when an agent deletes itself.
+  await run(sql`create index deliveries_cancelled on task_transitions (worker_id, task_id)
+    where transition = 'cancelDelivered'`);
 
   await run(sql`create table rejected_deliveries (
     task_id ${id} not null references tasks (id),
@@ -121,7 +124,7 @@ export async function taskTables(step: StepSql): Promise<void> {
     feedback text,
     primary key (task_id, version)
   ) ${heap}`);
-  await run(sql`create index rejected_deliveries_by_worker on rejected_deliveries (worker_id)`);
+  await run(sql`create index rejected_deliveries_by_worker on rejected_deliveries (worker_id, task_id)`);
 
   await run(sql`create table reviews (
     task_id ${id} not null references tasks (id),
