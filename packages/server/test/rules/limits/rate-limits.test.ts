@@ -242,7 +242,9 @@ describe('a limit of one server', () => {
   it('on reads counts unknown paths and wrong methods by address', async () => {
     const market = await open(limited('read', '2/minute'));
     expect((await getFrom(market, '/nowhere', '203.0.113.9')).status).toBe(404);
-    expect((await market.request({ method: 'DELETE', url: '/v1/me/stats', remoteAddress: '203.0.113.9' })).status).toBe(405);
+    expect((await market.request({ method: 'DELETE', url: '/v1/me/stats', remoteAddress: '203.0.113.9' })).status).toBe(
+      405,
+    );
     expect((await getFrom(market, '/nowhere', '203.0.113.9')).status).toBe(429);
   });
 
