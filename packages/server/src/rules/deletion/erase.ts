@@ -1,6 +1,7 @@
 import type { Ground } from '../../storage/ground.ts';
 import { forgetReplies } from '../texts/replies.ts';
 import { removeTexts } from '../texts/remove.ts';
+import { holdReceiver } from '../webhooks/receivers.ts';
 import { deleteDeliveries, deleteReplies, emptyReports, openReportOf, tasksWritten } from './queries.ts';
 
 /** How many tasks are emptied at once. */
@@ -30,9 +31,10 @@ export async function eraseTexts(ctx: Ground, agent: string): Promise<boolean> {
   await ctx.db.transact('erase replies', async (tx) => tx.send(deleteReplies, { scope: agent }));
   await ctx.db.transact('erase reports', async (tx) => tx.send(emptyReports, { agent }));
   for (let deleted = deliveriesAtOnce; deleted === deliveriesAtOnce;) {
-    deleted = await ctx.db.transact('erase deliveries', (tx) =>
-      tx.run(deleteDeliveries, { agent, limit: deliveriesAtOnce }),
-    );
+    deleted = await ctx.db.transact('erase deliveries', async (tx) => {
+      const receiver = await tx.first(holdReceiver, { agent_id: agent });
+      return receiver === undefined ? 0 : tx.run(deleteDeliveries, { agent, limit: deliveriesAtOnce });
+    });
   }
   await ctx.db.scrub();
   return isLeft || (await ctx.db.first(openReportOf, { agent })) !== undefined;

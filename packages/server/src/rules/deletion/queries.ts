@@ -73,7 +73,7 @@ export const setErasure = prepared('setErasure', (db, p: { id: string; was: numb
 );
 
 /** A task with a text that the agent wrote. */
-export interface Written {
+interface Written {
   readonly task_id: string;
   /** With the id, where the next page begins. */
   readonly at: number;
