@@ -57,4 +57,19 @@ export const shareFaults = [
   ...faultsIn('doors/invoke.ts', 'rules/limits/texts', [
     ['texts of a refused request count', '    if (this.#texts > 0) done.catch(() => this.#discount());\n', ''],
   ]),
+  ...faultsIn('doors/references.ts', 'doors/references', [
+    ['stored answers copy long texts', 'if (long.length === 0) return part;', 'if (long.length < 9) return part;'],
+    ['a repetition shows what another worker delivered', 'digestOf(text) === digest) ?? removed', 'digest) ?? removed'],
+    ['cut texts are lost', 'text?.slice(0, length)', 'text'],
+    [
+      'a helper reads again what it has given back',
+      'const isHeld = task.worker_id === readerId;',
+      'const isHeld = true;',
+    ],
+    [
+      'the result of a rejected delivery is lost',
+      '[task.result, ...earlier.map(({ result }) => result)]',
+      '[task.result]',
+    ],
+  ]),
 ];

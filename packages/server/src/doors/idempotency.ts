@@ -7,6 +7,7 @@ import { prepared } from '../storage/prepared.ts';
 import { DomainError, invalid, overloaded } from '../ground/errors.ts';
 import type { Caller } from './caller.ts';
 import type { InvokeOptions, RawInput } from './input.ts';
+import { fromStored, toStored } from './references.ts';
 
 /**
  * Idempotency keys (contract section 1): the record is written in the transaction of the verb itself, so that a
@@ -74,12 +75,12 @@ export function once<T>(ctx: Context, record: RecordKey, verb: string, work: (tx
       // The record expired and was deleted between the two statements.
       if (earlier === undefined) throw overloaded();
       if (earlier.fingerprint !== fingerprint) throw reused();
-      return JSON.parse(open(earlier.reply)) as T;
+      return (await fromStored(tx, scope, open(earlier.reply))) as T;
     }
     const value = await work(tx);
     // Only successes with content are stored. An error rolls the record back.
     if (value === null) tx.send(giveKeyBack, { scope, key });
-    else tx.send(keepReply, { scope, key, reply: seal(JSON.stringify(value)) });
+    else tx.send(keepReply, { scope, key, reply: seal(toStored(value)) });
     return value;
   });
 }
