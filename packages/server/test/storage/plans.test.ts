@@ -124,6 +124,9 @@ function seeds(agent: string): string[] {
          case i % 300 when 0 then 1993456000000 + i end, case when i % 300 > 0 then 1993456000000 + i end from n`,
     `${each} insert into webhook_receivers (agent_id, due_at, failing) select ${id('ag-')}, 1993456000000 + i, i % 2 from n`,
     `${each} insert into rate_windows (key, count, ends_at) select ${id('')}, 1, 1893456000000 + i from n`,
+    `${each} insert into texts_written (agent_id, hour, bytes) select ${id('ag-')}, 525960 + i, 1 from n`,
+    `${each} insert into webhook_hosts (host, used_at) select ${id('')}, 1893456000000 + i from n`,
+    `${each} insert into webhook_requests (host, second, agent_id, count) select ${id('')}, 1893456000 + i, ${id('ag-')}, 1 from n`,
   ];
 }
 
