@@ -55,7 +55,7 @@ export function boundOutput(app: FastifyInstance, options: OutputOptions): Reply
     done();
   });
   app.addHook('onSend', (request, reply, payload, done) => {
-    const bytes = typeof payload === 'string' ? Buffer.byteLength(payload) : 0;
+    const bytes = typeof payload === 'string' || payload instanceof Uint8Array ? Buffer.byteLength(payload) : 0;
     const agentId = request.caller?.agentId ?? '';
     if (agentId !== '') options.noteRead(agentId, bytes);
     if (bytes <= smallBytes || output.reserve(request, bytes) || request.method !== 'GET') {
@@ -144,7 +144,7 @@ class Output {
 }
 
 /**
- * Long replies are made one in each turn of the event loop, so that other requests are answered in between. The holder
+ * Long replies are made one at a time, with turns of the event loop in between, so that other requests are answered in between. The holder
  * that was served longest ago is next.
  */
 export class ReplyTurns {
@@ -184,8 +184,21 @@ export class ReplyTurns {
 
   async #next(holder: string): Promise<void> {
     const turn = await this.#turns.wait(holder);
-    setImmediate(() => turn.release());
+    afterTurns(turnsBetween, () => turn.release());
   }
+}
+
+/**
+ * Turns of the event loop between two long replies. An ordinary request takes some five turns from its connection to its
+ * reply, so it meets one or two of them.
+ */
+const turnsBetween = 4;
+
+function afterTurns(turns: number, then: () => void): void {
+  setImmediate(() => {
+    if (turns === 1) then();
+    else afterTurns(turns - 1, then);
+  });
 }
 
 const holderOfRequest = ({ caller, ip }: FastifyRequest) => holderOf(caller?.agentId, ip);

@@ -25,8 +25,17 @@ export function sendReply<T extends Reply>(
     .code(status)
     .header('content-type', asJson ? 'application/json; charset=utf-8' : 'text/markdown; charset=utf-8')
     .header('vary', 'Accept')
-    .send(asJson ? JSON.stringify(body) : toMarkdown(body, line));
+    .send(encoded(asJson ? JSON.stringify(body) : toMarkdown(body, line)));
 }
+
+/** A text of this many UTF-16 units is encoded here. */
+const longUnits = 32 * 1024;
+
+/**
+ * Encodes a long text once. As a string, it would be read twice for its length and once more when it is written (10 ms
+ * instead of 2 ms for 3 MB).
+ */
+const encoded = (text: string): string | Buffer => (text.length < longUnits ? text : Buffer.from(text));
 
 /**
  * Whether an `Accept` header asks for JSON: it names JSON and does not prefer Markdown (contract section 1,

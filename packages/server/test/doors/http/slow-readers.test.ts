@@ -92,7 +92,7 @@ const request = (line: string, ...headers: string[]) =>
   `${line} HTTP/1.1\r\n${['Host: pinchwork', 'Accept: application/json', ...headers].join('\r\n')}\r\n\r\n`;
 
 async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + 30_000;
   while (!(await holds())) {
     expect(Date.now()).toBeLessThan(end);
     await sleep(5);
