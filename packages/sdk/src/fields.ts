@@ -93,6 +93,7 @@ export const flag = () => z.boolean({ error: 'must be true or false' });
  */
 export function optional<T extends z.ZodType>(schema: T) {
   const absent = schema.nullish().overwrite((value) => value ?? undefined);
+  // The types of `overwrite` keep null, although the function removes it.
   return absent as unknown as z.ZodType<z.output<T> | undefined, z.input<T> | null | undefined>;
 }
 

@@ -14,6 +14,7 @@ function list(what: string) {
     .array(z.unknown(), { error })
     .refine((items) => items.every((item) => typeof item === 'string'), { error })
     .meta({ items: { type: 'string' } });
+  // `refine` does not narrow the type of the items.
   return checked as unknown as z.ZodType<string[]>;
 }
 

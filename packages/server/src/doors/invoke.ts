@@ -68,6 +68,7 @@ export function openDoor(ctx: Context): Door {
       const refusal = refusalOfIds(endpoint, params);
       // With an idempotency key, the refusal for a reused key takes precedence.
       if (refusal !== undefined) throw call.record === undefined ? refusal : await call.fail(refusal);
+      // The table gives each endpoint a handler for its own input, which the schemas have just checked.
       const handle = handlers[endpoint.name] as unknown as AnyHandler;
       const isBareAnswer = input.isBareAnswer === true;
       const said = await handle(call, { params, query, body, isBareAnswer } as Input<Endpoint>);

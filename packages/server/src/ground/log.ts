@@ -94,6 +94,7 @@ function tellStorageFailuresOnce(): NonNullable<NonNullable<LoggerOptions['hooks
   let toldAt = -Infinity;
   let untold = 0;
   return function (args, method) {
+    // pino's types leave out that an error and a text can come together.
     const [error, what] = args as unknown as [unknown, string | undefined];
     if (!isStorageFailure(error)) {
       method.apply(this, args);

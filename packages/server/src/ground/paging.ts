@@ -125,6 +125,7 @@ export function decodeRange<P extends readonly (string | number)[]>(
   if (values.length !== start.length || !start.every((value, i) => typeof value === typeof values[i])) {
     throw notACursor();
   }
+  // Checked above, value by value.
   return { sortKey: values as unknown as P, offset };
 }
 

@@ -93,6 +93,7 @@ class Placeholder {
 
 /** A placeholder whose bound value an engine computes from a parameter. */
 export function derived<T extends SqlValue>(param: T, derive: (value: T) => SqlValue): SqlValue {
+  // While a statement is built, each parameter is a placeholder in the place of a value.
   const { name } = param as unknown as Placeholder;
   return new Placeholder(name, derive as (value: SqlValue) => SqlValue) as unknown as SqlValue;
 }

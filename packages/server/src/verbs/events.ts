@@ -28,7 +28,7 @@ export async function listEvents(
     after: position.after,
     limit: types.length === 0 ? limit : mostLookedAt,
   });
-  const found = looked.filter(({ type }) => types.length === 0 || (types as string[]).includes(type)).slice(0, limit);
+  const found = looked.filter(({ type }) => types.length === 0 || types.some((each) => each === type)).slice(0, limit);
   const rows = found.map(rowOf);
   const events = rows.slice(0, countFitting(rows));
   const isFull = events.length === limit || events.length < rows.length;

@@ -34,7 +34,9 @@ function lineOf(request: FastifyRequest, reply: FastifyReply) {
 
 /** A storage failure is logged as its reason only, because it affects every request alike. */
 const causeOf = (error: unknown) =>
-  isStorageFailure(error) ? { reason: reasonOf(error) } : { err: error, cause: (error as Error | undefined)?.cause };
+  isStorageFailure(error)
+    ? { reason: reasonOf(error) }
+    : { err: error, cause: error instanceof Error ? error.cause : undefined };
 
 /** Whether the server failed. 501 is not a failure: it means that a feature is disabled. */
 const isFailure = ({ statusCode }: FastifyReply) => statusCode >= 500 && statusCode !== 501;

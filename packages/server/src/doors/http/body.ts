@@ -89,7 +89,8 @@ function readText(row: BodyRow, text: string, kind: ReturnType<typeof kindOf>): 
 /** The field of a body that is only a number, where the endpoint has such a field. */
 function numberIn({ numberField, body }: BodyRow, text: string): Fields | undefined {
   if (numberField === undefined || text.length > 10 || !/^\s*\d+\s*$/.test(text)) return undefined;
-  const field = present((body.shape as Readonly<Record<string, z.ZodType>>)[numberField], numberField);
+  const shape: Readonly<Record<string, z.ZodType>> = body.shape;
+  const field = present(shape[numberField], numberField);
   return field.safeParse(Number(text)).success ? { [numberField]: Number(text) } : undefined;
 }
 

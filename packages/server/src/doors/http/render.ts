@@ -51,8 +51,9 @@ const isMapping = (value: unknown): value is Reply =>
  */
 export function toMarkdown<T extends Reply>(reply: T, line: (reply: T) => string): string {
   if (typeof reply.result === 'string') {
-    const { result, ...fields } = reply as Reply;
-    return `---\n${lines(fields, '')}---\n${result as string}`;
+    const { result } = reply;
+    const { result: _, ...fields }: Reply = reply;
+    return `---\n${lines(fields, '')}---\n${result}`;
   }
   return `---\n${lines(reply, '')}---\n${line(reply)}\n`;
 }

@@ -206,7 +206,7 @@ export class Share {
 
   /** Refuses the newest waiting request of the holder with most of them, if it has more than this one would have. */
   #dropFor(holder: string): boolean {
-    let longest = [] as Waiter[];
+    let longest: Waiter[] = [];
     let from = '';
     for (const [name, queue] of this.#queues) if (queue.length > longest.length) [from, longest] = [name, queue];
     if (longest.length <= (this.#queues.get(holder)?.length ?? 0) + 1) return false;

@@ -51,6 +51,7 @@ export function transitionStatement<P extends { id: string; now: number }>(
   condition: string,
 ) {
   const row = transition(name);
+  // Kysely takes literals in a list, but its types ask for values.
   const kinds = kindsOf(name).map((kind) => sql.lit(kind) as unknown as TaskKind);
   return prepared(
     `${name}${condition}`,

@@ -48,6 +48,7 @@ export async function migrateOn(
     connect: async () => Object.assign(client, { release: () => undefined }),
     end: async () => undefined,
   };
+  // Kysely uses no other parts of a pool.
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: pool as unknown as pg.Pool }) });
   try {
     await sql`select pg_advisory_lock(${sql.lit(migrationLock)})`.execute(db);

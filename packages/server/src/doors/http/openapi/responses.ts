@@ -145,6 +145,7 @@ export function errorResponse(status: number, codes: readonly ErrorCode[], endpo
     description: `${STATUS_CODES[status]}: ${codes.join(', ')}.`,
     headers: headerRefs(['X-Request-Id', ...counted, ...waits, ...(status === 405 ? ['Allow'] : [])]),
     content: bodies(refTo('ErrorResponse'), examples, {
+      // The examples of this reply are errors.
       line: (example) => errorLine(example as unknown as ErrorResponse),
       alwaysJson: endpoint?.alwaysJson ?? false,
     }),

@@ -36,9 +36,9 @@ export function documentRoutes(app: FastifyInstance, ctx: Context): void {
     cacheDocument(ctx, reply).header('content-type', type).send(text);
 
   const skill = document('skill.md');
-  app.get(documents.skill.path, async (request, reply) => {
+  app.get<{ Querystring: { section?: unknown } }>(documents.skill.path, async (request, reply) => {
     const text = skill(request);
-    const { section } = request.query as { section?: unknown };
+    const { section } = request.query;
     return send(reply, markdown, section === undefined || section === '' ? text : sectionOf(text, section));
   });
   for (const [page, name] of [

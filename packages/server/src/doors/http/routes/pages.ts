@@ -64,8 +64,8 @@ export function pageRoutes(app: FastifyInstance, ctx: Context): void {
       }),
     );
   });
-  app.get(documents.humanTask.path, async (request, reply) => {
-    const { id } = request.params as { id: string };
+  app.get<{ Params: { id: string } }>(documents.humanTask.path, async (request, reply) => {
+    const { id } = request.params;
     const { task: shown, isPreviewed, steps } = await showPublicly(ctx, id);
     const rows = steps.map(({ status, at }) =>
       fillPage(step, { status, at: wireTime(at), at_words: `${timeInWords.format(at)} UTC` }),
