@@ -64,17 +64,20 @@ const tables = [
 ];
 
 /** Agents whose words are not in the matcher's index yet. */
-const unindexed = prepared('unindexedAgents', (db, p: { limit: number }, engine) =>
-  engine.hold(
-    db
-      .selectFrom('agents')
-      .select(['id', 'good_at'])
-      .where('words', 'is', null)
-      .where('good_at', 'is not', null)
-      .where('suspended_at', 'is', null)
-      .orderBy('id')
-      .limit(p.limit),
-  ),
+const unindexed = prepared(
+  'unindexedAgents',
+  (db, p: { limit: number }, engine) =>
+    engine.hold(
+      db
+        .selectFrom('agents')
+        .select(['id', 'good_at'])
+        .where('words', 'is', null)
+        .where('good_at', 'is not', null)
+        .where('suspended_at', 'is', null)
+        .orderBy('id')
+        .limit(p.limit),
+    ),
+  { bounded: 'at most `limit` rows from the beginning of an index of only such agents' },
 );
 
 /**

@@ -63,11 +63,13 @@ export interface Prepared<P, R> {
    */
   readonly replan: boolean;
   /**
-   * In words, what bounds the number of rows that match the statement's conditions, for a statement that reads or sorts
-   * all of them. Undefined for a statement that an index serves in order; the test of query plans requires that of all
+   * In words, what bounds the number of rows that the statement reads or sorts, when it reads an index from its beginning
+   * or sorts. Undefined for a statement that an index serves in order; the test of query plans requires that of all
    * statements without this text.
    */
   readonly bounded: string | undefined;
+  /** In words, why the statement may read a whole table. */
+  readonly scans: string | undefined;
   compile(db: Kysely<Schema>, engine: EngineClauses): CompiledStatement;
   /** Carries the types only. It is always undefined at run time. */
   readonly types?: { params: P; row: R };
@@ -98,8 +100,12 @@ export function derived<T extends SqlValue>(param: T, derive: (value: T) => SqlV
   return new Placeholder(name, derive as (value: SqlValue) => SqlValue) as unknown as SqlValue;
 }
 
-/** `replan` and `bounded` of `Prepared`. */
-type QueryOptions = Partial<Pick<Prepared<never, never>, 'replan'>> & { readonly bounded?: string };
+/** `replan`, `bounded` and `scans` of `Prepared`. */
+interface QueryOptions {
+  readonly replan?: boolean;
+  readonly bounded?: string;
+  readonly scans?: string;
+}
 
 /** For a statement that changes or adds at most one row, and returns it. */
 interface ReturnOptions<P> {
@@ -117,12 +123,13 @@ interface ReturnOptions<P> {
 export function prepared<P extends Params, R>(
   name: string,
   build: (db: Kysely<Schema>, params: P, engine: EngineClauses) => Compilable<R>,
-  { replan = false, bounded, key }: QueryOptions & ReturnOptions<P> = {},
+  { replan = false, bounded, scans, key }: QueryOptions & ReturnOptions<P> = {},
 ): Prepared<P, R> {
   const query: Prepared<P, R> = {
     name,
     replan,
     bounded,
+    scans,
     compile: (db, engine) => {
       const query = build(db, placeholders(), engine).compile();
       if (key === undefined || !engine.readsBack) return toStatement(query);
@@ -157,7 +164,7 @@ export function counting<P extends Params>(
     name,
     (db, p: P & { limit: number }, engine) =>
       db.selectFrom(rows(db, p, engine).limit(p.limit).as('counted')).select(sql<number>`count(*)`.as('total')),
-    options,
+    { bounded: 'it counts up to a limit', ...options },
   );
 }
 

@@ -37,7 +37,7 @@ const countAll = prepared(
         .select(sql<number>`coalesce(sum(tasks_completed), 0)`.as('n'))
         .as('completed'),
     ]),
-  { replan: true, bounded: 'everything, counted once a minute for all readers' },
+  { replan: true, scans: 'it counts everything, once a minute for all readers' },
 );
 
 /** Counts in a job of its own, because that reads whole indexes. */
@@ -102,30 +102,34 @@ const isSuspended = async (db: Reader, agentId: string) =>
   (await db.first(standingOf, { id: agentId }))?.suspended_at != null;
 
 /** The newest tasks of active posters, among the newest `newestReach` tasks on the board. */
-const newestTasks = prepared('newestTasks', (db, p: { now: number; limit: number }) => {
-  const newest = db
-    .selectFrom('tasks')
-    .select(['id', 'poster_id', 'created_at'])
-    .where(statusIn('status', boardStates))
-    .where('kind', '=', sql.lit('work'))
-    .where('due_at', '>', p.now)
-    .orderBy('created_at', 'desc')
-    .orderBy('id', 'desc')
-    .limit(sql.lit(newestReach))
-    .as('newest');
-  const shown = db
-    .selectFrom(newest)
-    .select('newest.id')
-    .where(isActive(sql.ref('newest.poster_id')))
-    .orderBy('newest.created_at', 'desc')
-    .orderBy('newest.id', 'desc')
-    .limit(p.limit)
-    .as('shown');
-  return db
-    .selectFrom(shown)
-    .crossJoin('tasks')
-    .whereRef('tasks.id', '=', 'shown.id')
-    .select(['tasks.id', 'need', 'tags', 'max_credits', 'status', 'created_at'])
-    .orderBy('created_at', 'desc')
-    .orderBy('tasks.id', 'desc');
-});
+const newestTasks = prepared(
+  'newestTasks',
+  (db, p: { now: number; limit: number }) => {
+    const newest = db
+      .selectFrom('tasks')
+      .select(['id', 'poster_id', 'created_at'])
+      .where(statusIn('status', boardStates))
+      .where('kind', '=', sql.lit('work'))
+      .where('due_at', '>', p.now)
+      .orderBy('created_at', 'desc')
+      .orderBy('id', 'desc')
+      .limit(sql.lit(newestReach))
+      .as('newest');
+    const shown = db
+      .selectFrom(newest)
+      .select('newest.id')
+      .where(isActive(sql.ref('newest.poster_id')))
+      .orderBy('newest.created_at', 'desc')
+      .orderBy('newest.id', 'desc')
+      .limit(p.limit)
+      .as('shown');
+    return db
+      .selectFrom(shown)
+      .crossJoin('tasks')
+      .whereRef('tasks.id', '=', 'shown.id')
+      .select(['tasks.id', 'need', 'tags', 'max_credits', 'status', 'created_at'])
+      .orderBy('created_at', 'desc')
+      .orderBy('tasks.id', 'desc');
+  },
+  { bounded: 'the newest `newestReach` tasks on the board' },
+);

@@ -127,7 +127,7 @@ export const directoryPage = perShape((shape: DirectoryShape) =>
         .orderBy('agents.id', 'desc')
         .limit(p.limit);
     },
-    { replan: true },
+    { replan: true, bounded: 'a window of at most `reach` agents' },
   ),
 );
 

@@ -112,8 +112,11 @@ export const setNamedHelper = prepared('setNamedHelper', (db, p: { id: string; n
 );
 
 /** Suspended agents whose claims are still being released. */
-export const agentsToRelease = prepared('agentsToRelease', (db, p: { limit: number }) =>
-  db.selectFrom('agents').select('id').where('release_claims_until', 'is not', null).orderBy('id').limit(p.limit),
+export const agentsToRelease = prepared(
+  'agentsToRelease',
+  (db, p: { limit: number }) =>
+    db.selectFrom('agents').select('id').where('release_claims_until', 'is not', null).orderBy('id').limit(p.limit),
+  { bounded: 'at most `limit` rows from the beginning of an index of only such agents' },
 );
 
 export const endRelease = prepared('endRelease', (db, p: { id: string; now: number }) =>

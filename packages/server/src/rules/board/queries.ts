@@ -172,15 +172,19 @@ export const sortKeysOf = perShape((count: number) =>
 /** The windows of the capability tags: for each, the oldest tasks with it among their tags or their hints. */
 export const tagWindows = perShape((shape: Shape) => {
   const [tagCount, examine] = shapeOf(shape);
-  return preparedSql<BoardParams, BoardRow>(`tagWindows ${shape}`, (p) => {
-    const oldest = (table: 'board_tags' | 'board_hints', i: number) => sql`select id from (
+  return preparedSql<BoardParams, BoardRow>(
+    `tagWindows ${shape}`,
+    (p) => {
+      const oldest = (table: 'board_tags' | 'board_hints', i: number) => sql`select id from (
       select task_id as id from ${sql.table(table)} where tag = ${tag(p, i)}
       order by created_at, task_id limit ${sql.lit(examine)}) as ${sql.ref(`${table}_${i}`)}`;
-    const windows = indexes(tagCount).flatMap((i) => [oldest('board_tags', i), oldest('board_hints', i)]);
-    const source = withPosters(byIds(sql.join(windows, sql` union `)));
-    return sql`select ${sortKeyOf(source, p)} from ${source.from}
+      const windows = indexes(tagCount).flatMap((i) => [oldest('board_tags', i), oldest('board_hints', i)]);
+      const source = withPosters(byIds(sql.join(windows, sql` union `)));
+      return sql`select ${sortKeyOf(source, p)} from ${source.from}
       where ${source.where} and ${fulfils(isOpen(p), isEveryones(p))}`;
-  });
+    },
+    { bounded: 'at most `examine` tasks of each window' },
+  );
 });
 
 export interface MatchedRow extends TaskRef {
@@ -256,20 +260,24 @@ export const lockShape = 10;
  * Locks the first of `lockShape` tasks (parameters `id_0`, `id_1`, …) that is on the board and that no other
  * transaction has locked.
  */
-export const lockFirstOf = prepared('lockFirstOf', (db, p: Params, engine) => {
-  const ids = listed(p, 'id', lockShape);
-  const ordinal = sql`case tasks.id ${sql.join(
-    ids.map((id, i) => sql`when ${id} then ${sql.lit(i)}`),
-    sql` `,
-  )} end`;
-  return engine.skipLocked(
-    db
-      .selectFrom('tasks')
-      .select('tasks.id')
-      .where('tasks.id', 'in', ids)
-      .where(statusIn('tasks.status', boardStates))
-      .orderBy(ordinal)
-      .limit(1),
-    'tasks',
-  );
-});
+export const lockFirstOf = prepared(
+  'lockFirstOf',
+  (db, p: Params, engine) => {
+    const ids = listed(p, 'id', lockShape);
+    const ordinal = sql`case tasks.id ${sql.join(
+      ids.map((id, i) => sql`when ${id} then ${sql.lit(i)}`),
+      sql` `,
+    )} end`;
+    return engine.skipLocked(
+      db
+        .selectFrom('tasks')
+        .select('tasks.id')
+        .where('tasks.id', 'in', ids)
+        .where(statusIn('tasks.status', boardStates))
+        .orderBy(ordinal)
+        .limit(1),
+      'tasks',
+    );
+  },
+  { bounded: 'a list of ids' },
+);

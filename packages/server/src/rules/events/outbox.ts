@@ -23,7 +23,11 @@ const tellers = 4;
 /** How many rows wait, counted up to a limit. */
 export const countWaitingRows = counting('countOutboxRows', (db) => db.selectFrom('outbox').select('id'));
 
-const anyRow = prepared('anyOutboxRow', (db, _: Params) => db.selectFrom('outbox').select('id').orderBy('id').limit(1));
+const anyRow = prepared(
+  'anyOutboxRow',
+  (db, _: Params) => db.selectFrom('outbox').select('id').orderBy('id').limit(1),
+  { scans: 'the first row of the outbox' },
+);
 
 /** The type of event that matched agents get before any other about a task. */
 const beginning: FannedEventType = 'task_matched';

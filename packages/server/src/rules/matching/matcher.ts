@@ -101,14 +101,17 @@ const activeAgents = prepared('activeAgents', (db, p: { agents: string }, engine
     .where('suspended_at', 'is', null),
 );
 
-const bestAgents = prepared('bestAgents', (db, p: { limit: number }) =>
-  db
-    .selectFrom('agents')
-    .select('id')
-    .where('suspended_at', 'is', null)
-    .orderBy('reputation_e2', 'desc')
-    .orderBy('id', 'desc')
-    .limit(p.limit),
+const bestAgents = prepared(
+  'bestAgents',
+  (db, p: { limit: number }) =>
+    db
+      .selectFrom('agents')
+      .select('id')
+      .where('suspended_at', 'is', null)
+      .orderBy('reputation_e2', 'desc')
+      .orderBy('id', 'desc')
+      .limit(p.limit),
+  { bounded: 'at most `limit` agents from the beginning of the index by reputation' },
 );
 
 interface Wanted {

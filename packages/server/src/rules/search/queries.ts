@@ -73,35 +73,50 @@ export const ageAtDoc = prepared('ageAtDoc', (db, p: { doc: number }) =>
     .limit(1),
 );
 
-export const progress = prepared('searchProgress', (db, _: Params) =>
-  db.selectFrom('search_progress').selectAll().where('id', '=', sql.lit(1)),
+const oneRow = { bounded: 'the table has one row' };
+
+export const progress = prepared(
+  'searchProgress',
+  (db, _: Params) => db.selectFrom('search_progress').selectAll().where('id', '=', sql.lit(1)),
+  oneRow,
 );
 
 /** The progress, locked for this transaction; no row if another server has locked it. */
-export const lockProgress = prepared('lockSearchProgress', (db, _: Params, engine) =>
-  engine.skipLocked(
-    db.selectFrom('search_progress').selectAll('search_progress').where('search_progress.id', '=', sql.lit(1)),
-    'search_progress',
-  ),
+export const lockProgress = prepared(
+  'lockSearchProgress',
+  (db, _: Params, engine) =>
+    engine.skipLocked(
+      db.selectFrom('search_progress').selectAll('search_progress').where('search_progress.id', '=', sql.lit(1)),
+      'search_progress',
+    ),
+  oneRow,
 );
 
 /** The same, but waits for another server. */
-export const holdProgress = prepared('holdSearchProgress', (db, _: Params, engine) =>
-  engine.hold(db.selectFrom('search_progress').select('id').where('id', '=', sql.lit(1))),
+export const holdProgress = prepared(
+  'holdSearchProgress',
+  (db, _: Params, engine) => engine.hold(db.selectFrom('search_progress').select('id').where('id', '=', sql.lit(1))),
+  oneRow,
 );
 
-export const setReached = prepared('setSearchReached', (db, p: AgeParams) =>
-  db
-    .updateTable('search_progress')
-    .set({ reached_created_at: p.created_at, reached_id: p.id })
-    .where('id', '=', sql.lit(1)),
+export const setReached = prepared(
+  'setSearchReached',
+  (db, p: AgeParams) =>
+    db
+      .updateTable('search_progress')
+      .set({ reached_created_at: p.created_at, reached_id: p.id })
+      .where('id', '=', sql.lit(1)),
+  oneRow,
 );
 
-export const setSwept = prepared('setSearchSwept', (db, p: AgeParams) =>
-  db
-    .updateTable('search_progress')
-    .set({ swept_created_at: p.created_at, swept_id: p.id })
-    .where('id', '=', sql.lit(1)),
+export const setSwept = prepared(
+  'setSearchSwept',
+  (db, p: AgeParams) =>
+    db
+      .updateTable('search_progress')
+      .set({ swept_created_at: p.created_at, swept_id: p.id })
+      .where('id', '=', sql.lit(1)),
+  oneRow,
 );
 
 /** A task that is, or may come back, on the board. In literals, so that the planner recognizes the partial index. */
