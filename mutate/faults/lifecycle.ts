@@ -164,8 +164,8 @@ export const lifecycleFaults = [
     ],
     [
       'an agent that was asked about a task may claim it',
-      'eb.and([mayClaim(eb, p), isNoInspector(eb, p)])',
-      'eb.and([mayClaim(eb, p)])',
+      'eb.and([mayClaim(eb, p), isNoInspector(eb, p), ',
+      'eb.and([mayClaim(eb, p), ',
       system,
     ],
     [

@@ -46,7 +46,7 @@ export const readingFaults = [
       'if (left.length < 0)',
       'rules/board/behind rules/board/reach',
     ],
-    ['a task that was shown is shown again', 'if (!ahead.delete(row.id)) yield', 'yield'],
+    ['a task that was shown is shown again', 'if (!ahead.delete(row.id) && ', 'if ('],
   ]),
   ...faultsIn('rules/board/scan.ts', search, [
     [

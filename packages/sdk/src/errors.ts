@@ -22,6 +22,7 @@ export const errorCodes = [
   'rate_limited',
   'quota_exceeded',
   'pickups_paused',
+  'too_many_claims',
   'too_many_questions',
   'too_many_streams',
   'headers_too_large',

@@ -123,12 +123,13 @@ function distinctTags(tags: readonly string[]): string[] {
   return [...seen.values()];
 }
 
-const fewTags = { error: `must be a list or a comma-separated text of at most ${limits.tags} tags` };
+const fewTags = (most: number) => ({ error: `must be a list or a comma-separated text of at most ${most} tags` });
 
-const tagList = z
-  .array(z.string({ error: 'must be text' }).refine(isTag, { error: tagRule }))
-  .max(limits.tags, fewTags)
-  .transform(distinctTags);
+const tagList = (most: number) =>
+  z
+    .array(z.string({ error: 'must be text' }).refine(isTag, { error: tagRule }))
+    .max(most, fewTags(most))
+    .transform(distinctTags);
 
 /** The items of a text with commas. */
 export const splitList = (value: string) =>
@@ -137,28 +138,28 @@ export const splitList = (value: string) =>
     .map((item) => item.trim())
     .filter((item) => item !== '');
 
-/** No text of ten tags is longer, however it is spaced; a longer one may hold a million commas. */
+/** No text of twenty tags is longer, however it is spaced; a longer one may hold a million commas. */
 const longestTags = 10_000;
 
 /**
  * Tags in a body: a list, or one text with commas. Repeats (without case) are dropped; the first spelling stays.
  * Items are checked only in a short list: one issue for each of three million keeps zod busy for eight seconds.
  */
-export const tags = () =>
+export const tags = (most: number = limits.tags) =>
   z
     .union(
       [
         z.string().refine((value) => value.length <= longestTags),
-        z.array(z.unknown()).max(limits.tags).meta({ items: tagSchema }),
+        z.array(z.unknown()).max(most).meta({ items: tagSchema }),
       ],
-      fewTags,
+      fewTags(most),
     )
     .transform((value) => (typeof value === 'string' ? splitList(value) : value))
-    .pipe(tagList)
-    .register(textLengths, { most: limits.tags * (limits.tagLength + 4) });
+    .pipe(tagList(most))
+    .register(textLengths, { most: most * (limits.tagLength + 4) });
 
 /** Tags in a query: one text with commas. */
-export const queryTags = () => z.string().transform(splitList).pipe(tagList);
+export const queryTags = () => z.string().transform(splitList).pipe(tagList(limits.tags));
 
 /** `limit`, `offset` and `cursor`, which every list takes (contract section 1, "Paging"). */
 export function paging(defaultLimit: number) {

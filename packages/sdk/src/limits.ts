@@ -36,6 +36,7 @@ export const limits = {
   candidates: 50,
   rankedAgents: 20,
   extractedTags: 20,
+  capabilityTags: 20,
   explanationLength: 5_000,
   idempotencyKeyLength: 255,
   /** The minimum length of an idempotency key when the reply contains a secret. */

@@ -37,6 +37,7 @@ const agentName = () =>
 export const RegisterRequest = z.object({
   name: agentName(),
   good_at: optional(goodAt),
+  tags: optional(tags(limits.capabilityTags)),
   invite: optional(text(limits.inviteLength)),
   accepts_system_tasks: optional(flag()),
   webhook_url: optional(webhookUrl),
@@ -66,6 +67,7 @@ const webhookEvents = z
 export const UpdateMeRequest = z.object({
   name: optional(agentName()),
   good_at: goodAt.nullable().optional(),
+  tags: tags(limits.capabilityTags).nullable().optional(),
   accepts_system_tasks: flag().nullable().optional(),
   webhook_url: webhookUrl.nullable().optional(),
   webhook_secret: webhookSecret.nullable().optional(),

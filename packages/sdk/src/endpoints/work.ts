@@ -38,7 +38,7 @@ export const workEndpoints = {
       },
     ],
     line: yours,
-    errors: ['pickups_paused'],
+    errors: ['pickups_paused', 'too_many_claims'],
   }),
   pickupBatch: endpoint({
     method: 'POST',
@@ -49,7 +49,7 @@ export const workEndpoints = {
     body: requests.PickupBatchRequest,
     reply: replies.PickupBatchResponse,
     line: ({ tasks }) => `${counted(tasks.length, 'task')}.`,
-    errors: ['pickups_paused'],
+    errors: ['pickups_paused', 'too_many_claims'],
   }),
   pickup: endpoint({
     method: 'POST',
@@ -62,7 +62,7 @@ export const workEndpoints = {
     reply: replies.TaskPickupResponse,
     headers: pickupHeaders,
     line: yours,
-    errors: ['not_found', 'conflict', 'pickups_paused'],
+    errors: ['not_found', 'conflict', 'pickups_paused', 'too_many_claims'],
   }),
   deliver: endpoint({
     method: 'POST',

@@ -64,6 +64,10 @@ const examples: Readonly<Record<ErrorCode, Example>> = {
     error: "You have abandoned too many tasks and can't pick up any until 2026-01-15T11:00:00+00:00",
     hint: 'Deliver what you have claimed meanwhile, and pick up only what you can do.',
   },
+  too_many_claims: {
+    error: 'You hold as many claims as you may',
+    hint: 'Deliver one of them, or give one back with POST /v1/tasks/{id}/abandon; GET /v1/tasks/mine?role=worker lists them.',
+  },
   too_many_questions: {
     error: '5 questions about this task wait for an answer already',
     hint: 'Read them, yours may be among them; ask again once the poster has answered one.',

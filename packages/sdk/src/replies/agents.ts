@@ -41,6 +41,7 @@ export const AgentResponse = z.object({
   tasks_posted: count,
   tasks_completed: count,
   good_at: z.string().nullable(),
+  tags: z.array(z.string()),
   accepts_system_tasks: z.boolean(),
   webhook_url: z.string().nullable(),
   /** Null where there is no webhook. */

@@ -33,7 +33,12 @@ export interface Config {
   readonly operatorWebhook: { readonly url: string; readonly secret: string | null } | undefined;
   /** The origin of links in documents. Undefined: the origin that the request was sent to. */
   readonly publicUrl: string | undefined;
-  /** After this many abandoned claims a worker gets a cooldown, in which it may not pick up tasks. */
+  /**
+   * How many claims an agent may hold at once after its first approved work (`rules/agents/claims.ts`). Undefined: no
+   * limit, for new agents neither.
+   */
+  readonly maxOpenClaims: number | undefined;
+  /** After this many abandoned or lapsed claims a worker gets a cooldown, in which it may not pick up tasks. */
   readonly maxAbandonsBeforeCooldown: number;
   readonly abandonCooldownMinutes: number;
   /** How many requests of each kind an agent, or an address, may send. Undefined: no limit. */
@@ -144,6 +149,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
     rejectionGraceMinutes: value('REJECTION_GRACE_MINUTES'),
     maxRejections: value('MAX_REJECTIONS'),
     publicUrl: value('PUBLIC_URL'),
+    maxOpenClaims: value('MAX_OPEN_CLAIMS'),
     maxAbandonsBeforeCooldown: value('MAX_ABANDONS_BEFORE_COOLDOWN'),
     abandonCooldownMinutes: value('ABANDON_COOLDOWN_MINUTES'),
     rateLimits: {

@@ -52,8 +52,11 @@ export interface Transition {
    * longer reserves (`rules/ledger/budget.ts`).
    */
   readonly credits?: 'hold' | 'settle' | 'void' | 'pay' | 'release';
-  /** Its effect on the figures and the reputation of the task's agents (`rules/reputation/`). */
-  readonly judges?: 'post' | 'approval' | 'rejection' | 'abandon' | 'answer';
+  /**
+   * Its effect on the figures and the reputation of the task's agents (`rules/reputation/`). An `abandon` counts towards
+   * the worker's pause; a `loss` does not. After both, the task comes last on the worker's board.
+   */
+  readonly judges?: 'post' | 'approval' | 'rejection' | 'abandon' | 'loss' | 'answer';
   /** Which system task about this task it makes unnecessary. That task is withdrawn if nobody has claimed it. */
   readonly drops?: 'matching' | 'verification';
   /** Which of the task's parties gets which event. The worker is the agent whose claim it is or was. */

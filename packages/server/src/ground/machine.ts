@@ -236,6 +236,7 @@ export const transitions = {
     from: 'claimed',
     to: 'posted',
     by: 'clock',
+    judges: 'loss',
     clock: 'deadline_at',
     tells: { worker: 'deadline_expired' },
   },
@@ -245,6 +246,7 @@ export const transitions = {
     to: 'posted',
     by: 'clock',
     clock: 'claim_deadline_at',
+    judges: 'abandon',
     tells: { worker: 'claim_timeout_expired' },
   },
   /** No new delivery within the grace after a rejection. */
@@ -252,6 +254,7 @@ export const transitions = {
     from: 'claimed',
     to: 'posted',
     by: 'clock',
+    judges: 'loss',
     clock: 'grace_deadline_at',
     tells: { worker: 'rejection_grace_expired' },
   },
@@ -282,7 +285,15 @@ export const transitions = {
     judges: 'answer',
     tells: { worker: 'task_approved' },
   },
-  abandonSystem: { kinds: system, from: 'claimed', to: 'posted', by: 'worker', done: 'abandoned', asksFirst: 'state' },
+  abandonSystem: {
+    kinds: system,
+    from: 'claimed',
+    to: 'posted',
+    by: 'worker',
+    done: 'abandoned',
+    asksFirst: 'state',
+    judges: 'abandon',
+  },
   /** The task that it is about has changed, so the answer is no longer needed. */
   withdraw: { kinds: dropped, from: 'posted', to: 'cancelled', by: 'platform', credits: 'release' },
   dropUnclaimed: {
@@ -300,6 +311,7 @@ export const transitions = {
     by: 'clock',
     clock: 'claim_deadline_at',
     credits: 'release',
+    judges: 'abandon',
     tells: { worker: 'claim_timeout_expired' },
   },
   expireSystem: { kinds: ['extract'], from: 'posted', to: 'expired', by: 'clock', clock: 'expires_at' },

@@ -197,7 +197,16 @@ export const settings = {
   DEFAULT_CLAIM_TIMEOUT_MINUTES: setting('1440', 'Time for a claim, unless the task sets its own', duration(year * 60)),
   REJECTION_GRACE_MINUTES: setting('5', 'Time to deliver again after a rejection', duration(1_440)),
   MAX_REJECTIONS: setting('3', 'Rejections after which a claim ends', whole(1, 1_000)),
-  MAX_ABANDONS_BEFORE_COOLDOWN: setting('5', 'Abandoned claims after which a worker must pause', whole(1, 1_000_000)),
+  MAX_ABANDONS_BEFORE_COOLDOWN: setting(
+    '5',
+    'Abandoned or lapsed claims after which a worker must pause',
+    whole(1, 1_000_000),
+  ),
+  MAX_OPEN_CLAIMS: setting(
+    '50',
+    'Claims that an agent may hold at once, 10 until its first approved work; off: no limit',
+    wholeOrOff(1, 1_000_000),
+  ),
   ABANDON_COOLDOWN_MINUTES: setting('30', 'Length of that pause', duration(year * 60)),
   MAX_WAIT_SECONDS: setting('300', 'The longest wait of a request', duration(300)),
   PLATFORM_FEE_PERCENT: setting('10', "The platform's share of a payment", percentAsPpm),

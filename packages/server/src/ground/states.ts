@@ -23,6 +23,10 @@ export const boardStates = statesWhere(({ isOnBoard }) => isOnBoard);
 export const workerStates = statesWhere(({ hasWorker }) => hasWorker);
 /** Open, with a delivery that waits for review. */
 export const reviewStates = statesWhere(({ credits, showsDelivery }) => credits === 'escrow' && showsDelivery);
+/** Open, with a worker that still has to deliver. */
+export const workingStates = statesWhere(
+  ({ credits, hasWorker, showsDelivery }) => credits === 'escrow' && hasWorker && !showsDelivery,
+);
 export const questionStates = statesWhere(({ talk }) => talk === 'questions');
 export const messageStates = statesWhere(({ talk }) => talk === 'messages');
 

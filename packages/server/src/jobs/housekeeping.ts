@@ -1,4 +1,5 @@
 import { budgetMs } from '../rules/agents/keys.ts';
+import { lastForMs } from '../rules/agents/given-up.ts';
 import { setWords } from '../rules/agents/queries.ts';
 import { hourMs, minuteMs, secondMs } from '../ground/clock.ts';
 import type { Config } from '../ground/config.ts';
@@ -53,6 +54,7 @@ const tables = [
   // Kept for as long as a rotated key may repeat its request, and streams are looked for that were opened with one.
   expiring('api_keys', 'expires_at', (now) => now - hourMs),
   expiring('key_spending', 'at', (now) => now - budgetMs),
+  expiring('given_up', 'at', (now) => now - lastForMs),
   expiring('rate_windows', 'ends_at'),
   expiring('texts_written', 'hour', (now) => Math.floor(now / hourMs) - keptHours),
   expiring('webhook_deliveries', 'forget_at'),

@@ -63,6 +63,7 @@ const rate = (read: (config: Config) => unknown, count: number, windowMs: number
 const [minute, hour] = [60_000, 3_600_000];
 
 const anyCredits = whole((config) => config.systemTasks.creditsPerHour, 1_000, 0, 1_000_000_000);
+const anyClaims = whole((config) => config.maxOpenClaims, 50, 1, 1_000_000);
 const creditsPerHour: Row = { ...anyCredits, good: [...anyCredits.good, ['off', undefined]] };
 
 const rows: Record<keyof typeof settings, Row> = {
@@ -137,6 +138,7 @@ const rows: Record<keyof typeof settings, Row> = {
   REJECTION_GRACE_MINUTES: duration((config) => config.rejectionGraceMinutes, 5, 1_440),
   MAX_REJECTIONS: whole((config) => config.maxRejections, 3, 1, 1_000),
   MAX_ABANDONS_BEFORE_COOLDOWN: whole((config) => config.maxAbandonsBeforeCooldown, 5, 1, 1_000_000),
+  MAX_OPEN_CLAIMS: { ...anyClaims, good: [...anyClaims.good, ['off', undefined]] },
   ABANDON_COOLDOWN_MINUTES: duration((config) => config.abandonCooldownMinutes, 30, year * 60),
   MAX_WAIT_SECONDS: duration((config) => config.maxWaitSeconds, 300, 300),
   PLATFORM_FEE_PERCENT: {

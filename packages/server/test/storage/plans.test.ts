@@ -76,6 +76,10 @@ function seeds(agent: string): string[] {
     `${each} insert into board_hints (tag, created_at, task_id) select 'common', ${at}, ${id('tk-')} from n where i % 3 = 0`,
     `${each} insert into matches (task_id, agent_id, rank, task_created_at, on_board)
        select ${id('tk-')}, case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, i % 5, ${at}, case when i % 3 = 0 then 1 else 0 end from n`,
+    `${each} insert into given_up (agent_id, task_id, at)
+       select case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, ${id('tk-')}, ${at} from n`,
+    `${each} insert into rejected_deliveries (task_id, version, claim_number, worker_id, result, credits_charged, delivered_at, rejected_at, reason)
+       select ${id('tk-')}, 1, 1, ${id('ag-')}, 'seed', 1, ${at}, ${at}, 'seed' from n`,
     `${each} insert into outbox (id, task_id, type, data, created_at) select ${id('ob-')}, ${id('ts-')}, 'task_expired', '{}', ${at} from n where i <= 1000`,
     `${each} insert into system_tasks_posted (task_id, poster_id, posted_at, kind, credits, helper_id, claimed_at)
        select ${id('ts-')}, case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, ${at}, 'match', 1,

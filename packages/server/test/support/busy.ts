@@ -52,7 +52,8 @@ export async function makeBusy(market: Market): Promise<Busy> {
   const claimed = await claimTask(poster, worker, { claim_timeout_minutes: 60 });
   await worker.post(`/v1/tasks/${claimed}/messages`, { message: oddTexts[0] });
   await poster.post(`/v1/tasks/${claimed}/messages`, { message: oddTexts[1] });
-  const cancelled = await postTask(poster);
+  const cancelled = await claimTask(poster, worker);
+  await worker.post(`/v1/tasks/${cancelled}/abandon`);
   await poster.post(`/v1/tasks/${cancelled}/cancel`);
   const asked = await postTask(poster, { need: oddTexts[2], tags: ['Sums'] });
   const { body } = await worker.post(`/v1/tasks/${asked}/questions`, { question: oddTexts[3] });

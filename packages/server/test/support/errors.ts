@@ -24,6 +24,7 @@ const statuses: Readonly<Record<string, number>> = {
   rate_limited: 429,
   quota_exceeded: 429,
   pickups_paused: 429,
+  too_many_claims: 429,
   too_many_questions: 429,
   too_many_streams: 429,
   headers_too_large: 431,

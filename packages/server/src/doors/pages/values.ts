@@ -4,6 +4,7 @@ import { hourMs, minuteMs, secondMs } from '../../ground/clock.ts';
 import type { Config } from '../../ground/config.ts';
 import { present } from '../../ground/present.ts';
 import type { RateLimit } from '../../ground/settings.ts';
+import { mostOfNewcomer } from '../../rules/agents/claims.ts';
 import { extractionClaimMs } from '../../rules/platform-tasks/claim.ts';
 import { mostMatched } from '../../rules/platform-tasks/post.ts';
 import { version } from '../../ground/version.ts';
@@ -112,6 +113,10 @@ export function documentValues(config: Config): Values {
     grace_minutes: config.rejectionGraceMinutes,
     max_rejections: config.maxRejections,
     max_abandons: config.maxAbandonsBeforeCooldown,
+    claims_at_once:
+      config.maxOpenClaims === undefined
+        ? ''
+        : ` You hold at most ${Math.min(mostOfNewcomer, config.maxOpenClaims)} claims until your first approved work, then ${config.maxOpenClaims}.`,
     cooldown_minutes: config.abandonCooldownMinutes,
     retention_days: number(config.eventRetentionDays),
     max_streams: number(config.maxStreamsPerAgent),

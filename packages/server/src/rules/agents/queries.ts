@@ -17,6 +17,7 @@ export const insertAgent = insertion(
   'id',
   'name',
   'good_at',
+  'own_tags',
   'folded',
   'accepts_system_tasks',
   'webhook_url',
@@ -56,7 +57,15 @@ export const setWords = prepared('setWords', (db, p: { id: string; words: string
 );
 
 /** The columns that an agent may change, and the columns derived from them. */
-const profileFields = ['name', 'good_at', 'folded', 'accepts_system_tasks', 'webhook_url', 'webhook_secret'] as const;
+const profileFields = [
+  'name',
+  'good_at',
+  'own_tags',
+  'folded',
+  'accepts_system_tasks',
+  'webhook_url',
+  'webhook_secret',
+] as const;
 
 type ProfileUpdate = Params & { id: string };
 
@@ -141,19 +150,6 @@ export const countPosted = prepared('countPosted', (db, p: { id: string }) =>
   db
     .updateTable('agents')
     .set((eb) => ({ tasks_posted: eb('tasks_posted', '+', 1) }))
-    .where('id', '=', p.id),
-);
-
-/**
- * Counts an abandoned claim. At the `most`-th, the agent may not pick up until `until`, and the count restarts at 0.
- */
-export const countAbandon = prepared('countAbandon', (db, p: { id: string; most: number; until: number }) =>
-  db
-    .updateTable('agents')
-    .set({
-      abandons: sql<number>`case when abandons + 1 >= ${p.most} then 0 else abandons + 1 end`,
-      pickups_paused_until: sql<number>`case when abandons + 1 >= ${p.most} then ${p.until} else pickups_paused_until end`,
-    })
     .where('id', '=', p.id),
 );
 

@@ -1,4 +1,5 @@
 import { limits } from '@pinchwork/sdk';
+import { nothingSetBack, type SetBack } from '../agents/given-up.ts';
 import type { Reader } from '../../storage/database.ts';
 import { DomainError } from '../../ground/errors.ts';
 import { countLimit } from '../../ground/paging.ts';
@@ -8,12 +9,15 @@ import type { SearchApart } from '../search/apart.ts';
 import type { Pace, Pacing } from '../search/pace.ts';
 import { type AmongMatched, type InRest, type BoardCursor, rankedTasks } from './cursor.ts';
 import * as queries from './queries.ts';
+import { idShapes } from './queries.ts';
+import { fitted } from '../../storage/prepared.ts';
 import type { BoardParams } from './fragments.ts';
 import type { BoardRow } from './queries.ts';
 import {
   type Age,
   ageOf,
   bestRank,
+  isBehind,
   type Look,
   type BoardFilter,
   oldest,
@@ -29,9 +33,9 @@ import type { Lookup } from './look-up-job.ts';
 import { Needle } from '../search/texts.ts';
 
 /**
- * The board as one agent sees it (contract section 6), in three parts. First come the tasks that it was matched to,
- * by rank; then a window of the other tasks, in the agent's own order; then the rest, oldest first. Browse and pickup
- * both read the board here.
+ * The board as one agent sees it (contract section 6), in four parts. First come the tasks that it was matched to, by
+ * rank; then a window of the other tasks, in the agent's own order; then the rest, oldest first; last, those that it has
+ * given up lately. Browse and pickup both read the board here.
  *
  * The window holds the oldest tasks with each of the agent's capability tags and the oldest tasks of all, so that a
  * page costs the same on a board of a thousand tasks and of a million (1.3 ms). An agent without capability tags has
@@ -91,6 +95,9 @@ export class Board {
   readonly #filter: ScanFilter;
   readonly #look: Look;
   readonly #pacing: Pacing;
+  readonly #setBack: SetBack;
+  /** All tasks that are set back, and so are in none of the first three parts. */
+  readonly #out: ReadonlySet<string>;
   /** Whether a search has already read its first tasks here, so that it may continue in a job of its own. */
   #hasLooked = false;
 
@@ -98,10 +105,12 @@ export class Board {
     this.#reader = reader;
     this.#searchApart = searchApart;
     this.#board = board;
-    const { tags, part } = filter;
+    const { tags, part, setBack = nothingSetBack } = filter;
     this.#filter = { tags, needle: part === undefined ? undefined : new Needle(part) };
     this.#look = { reader, board: this.#board, filter: this.#filter };
     this.#pacing = pacing;
+    this.#setBack = setBack;
+    this.#out = new Set([...setBack.last, ...setBack.notNow]);
   }
 
   /** Reads at most `limit` tasks from a cursor on, after skipping `offset`. */
@@ -124,6 +133,32 @@ export class Board {
    * @returns the cursor where the search stopped; null if the board has ended.
    */
   async *#from(from: BoardCursor, missing: () => number): Part<BoardCursor> {
+    if (from.part !== 'last') {
+      const cut = yield* this.#first(from, missing);
+      if (cut !== null) return cut;
+    }
+    yield* this.#last(from.part === 'last' ? from : oldest);
+    return null;
+  }
+
+  /** The tasks that the agent has given up lately, oldest first. */
+  async *#last(from: Age): AsyncGenerator<Listed, void> {
+    const { last } = this.#setBack;
+    if (last.length === 0) return;
+    const { tags, needle } = this.#filter;
+    const { size, params } = fitted(idShapes, 'id', last);
+    const open = await this.#reader.all(queries.openWithRanks(`${tags.length}/${size}`), {
+      ...this.#board,
+      ...tagParams(tags),
+      ...params,
+    });
+    const rows = needle === undefined ? open : await needle.among(this.#reader, open);
+    for (const { id, created_at, rank } of rows.sort((a, b) => (isBehind(a, b) ? 1 : -1))) {
+      if (isBehind({ created_at, id }, from)) yield { id, rank, cursor: { part: 'last', created_at, id } };
+    }
+  }
+
+  async *#first(from: Exclude<BoardCursor, { part: 'last' }>, missing: () => number): Part<BoardCursor> {
     if (from.part === 'matched') {
       const cut = yield* this.#matched(from, missing);
       if (cut !== null) return cut;
@@ -142,7 +177,9 @@ export class Board {
     for (;;) {
       const want = Math.min(missing(), stepSize);
       const { rows, end } = await scanMatched(this.#look, after, want, pace);
-      for (const row of rows) yield { id: row.id, rank: row.rank, cursor: cursorOf(row) };
+      for (const row of rows) {
+        if (!this.#out.has(row.id)) yield { id: row.id, rank: row.rank, cursor: cursorOf(row) };
+      }
       if (end === null) return null;
       if (rows.length < want) return cursorOf(end);
       after = end;
@@ -170,7 +207,7 @@ export class Board {
     const { rows, end } = await scanForOrder(this.#look, oldest, windowOfAll, this.#windowPace());
     this.#hasLooked = true;
     const all = new Map([...rows, ...(await this.#ofTags(capabilities))].map((row) => [row.id, row]));
-    for (const id of before) all.delete(id);
+    for (const id of [...before, ...this.#out]) all.delete(id);
     const shown = [...before];
     const order = ranked([...all.values()], capabilities);
     const left = order.splice(rankedTasks - shown.length);
@@ -199,7 +236,7 @@ export class Board {
       const want = Math.min(missing() + ahead.size, stepSize);
       const { rows, end } = await this.#find(from, want);
       for (const row of rows) {
-        if (!ahead.delete(row.id)) yield { id: row.id, rank: null, cursor: cursorOf(row) };
+        if (!ahead.delete(row.id) && !this.#out.has(row.id)) yield { id: row.id, rank: null, cursor: cursorOf(row) };
       }
       if (end === null) return null;
       if (rows.length < want) return cursorOf(end);

@@ -7,11 +7,11 @@ import { type Age, bestRank, type RankedAge } from './scan.ts';
 export const rankedTasks = 100;
 
 /**
- * Where a page of an agent's board begins, in one of its three parts. For the window it lists the tasks already shown,
+ * Where a page of an agent's board begins, in one of its four parts. For the window it lists the tasks already shown,
  * because a place in the window is not stable: tasks move in as others are claimed, and the order changes with the
  * posters' reputation. Later pages leave out only tasks that the reader has seen.
  */
-export type BoardCursor = AmongMatched | InWindow | InRest;
+export type BoardCursor = AmongMatched | InWindow | InRest | AmongLast;
 
 export interface AmongMatched extends RankedAge {
   readonly part: 'matched';
@@ -28,6 +28,11 @@ export interface InRest extends Age {
   readonly shown: readonly string[];
 }
 
+/** Among the tasks that come last, because the agent has given them up. */
+export interface AmongLast extends Age {
+  readonly part: 'last';
+}
+
 export const start: BoardCursor = { part: 'matched', ...bestRank };
 
 /**
@@ -42,6 +47,7 @@ export function encodeBoardCursor(cursor: BoardCursor, skip = 0): string {
 function valuesOf(cursor: BoardCursor): (string | number)[] {
   const { part } = cursor;
   if (part === 'matched') return [part, cursor.rank, cursor.created_at, cursor.id];
+  if (part === 'last') return [part, cursor.created_at, cursor.id];
   const shown = cursor.shown.map((id) => id.slice(idPrefixes.task.length)).join('');
   return part === 'window' ? [part, shown] : [part, cursor.created_at, cursor.id, shown];
 }
@@ -72,4 +78,5 @@ const encoded = z.union([
   z
     .tuple([z.literal('rest'), z.int(), z.string(), shown])
     .transform(([part, created_at, id, shown]) => ({ part, created_at, id, shown })),
+  z.tuple([z.literal('last'), z.int(), z.string()]).transform(([part, created_at, id]) => ({ part, created_at, id })),
 ]);

@@ -161,6 +161,17 @@ export const openTask = preparedSql<
       and ${fulfils(isOpen(p), sql`(m.rank is not null or (${isEveryones(p)}))`)}`;
 });
 
+/** The open tasks among those named by id that have all the tags, with the agent's rank if it was matched to them. */
+export const openWithRanks = perShape((shape: Shape) => {
+  const [tagCount, count] = shapeOf(shape);
+  return preparedSql<BoardParams, TaskRef & { readonly rank: number | null }>(`openWithRanks ${shape}`, (p) => {
+    const { from, where, bytes } = named(p, count);
+    return sql`select ${refOf({ bytes })},
+      (select m.rank from matches m where m.task_id = t.id and m.agent_id = ${p.agent}) as rank from ${from}
+      where ${where} and ${fulfils(isOpen(p), bears(p, 't', 0, tagCount))}`;
+  });
+});
+
 /** The values that decide the order of `count` tasks. */
 export const sortKeysOf = perShape((count: number) =>
   preparedSql<BoardParams, BoardRow>(`sortKeysOf${count}`, (p) => {

@@ -1,4 +1,5 @@
 import { at } from '../../ground/present.ts';
+import type { SetBack } from '../agents/given-up.ts';
 import type { Reader } from '../../storage/database.ts';
 import { fitted, type Prepared } from '../../storage/prepared.ts';
 import { tagParams } from '../../storage/tags.ts';
@@ -25,6 +26,8 @@ export interface BoardFilter {
   readonly tags: readonly string[];
   /** A text that need or context must contain, folded (`rules/search/fold.ts`). Never empty. */
   readonly part?: string | undefined;
+  /** What the agent has given up lately. */
+  readonly setBack?: SetBack;
 }
 
 export interface ScanFilter {

@@ -1,5 +1,6 @@
 import { present } from '../../ground/present.ts';
-import { countAbandon, countPosted } from '../agents/queries.ts';
+import { noteGivingUp, setTaskBack } from '../agents/given-up.ts';
+import { countPosted } from '../agents/queries.ts';
 import { moveEntries } from '../board/entries.ts';
 import { deadlineAfter, minuteMs, wireTime } from '../../ground/clock.ts';
 import type { Work } from '../../storage/ground.ts';
@@ -14,7 +15,7 @@ import type { Transition } from '../../ground/machine-rows.ts';
 import { stateOf } from '../../ground/states.ts';
 import { endsClaim, type TransitionName, transition } from '../../ground/transitions.ts';
 import { insertTransition } from '../tasks/inserts.ts';
-import { lockPostedTask, type RecordedTask } from '../tasks/queries.ts';
+import { lockPostedTask, type RecordedTask, rejectionOfClaim } from '../tasks/queries.ts';
 import { platformStatements } from '../tasks/statements.ts';
 import { tagsOf } from '../tasks/view.ts';
 
@@ -61,7 +62,7 @@ export async function recordStandingAndWithdraw(
 ): Promise<void> {
   const row = transition(name);
   moveOnBoard(work.tx, row, task);
-  judge(work, row, task, moved);
+  await judge(work, row, task, moved);
   await withdrawUnneeded(work, row, task);
 }
 
@@ -105,13 +106,14 @@ function moveOnBoard(tx: Tx, row: Transition, task: RecordedTask): void {
 }
 
 /** Updates the agents' counts, sums and trust. */
-function judge(
-  { ctx: { config }, tx, now }: Work,
-  { judges }: Transition,
+async function judge(
+  work: Work,
+  row: Transition,
   task: RecordedTask,
   { workerId, rating = null }: Moved,
-): void {
-  switch (judges) {
+): Promise<void> {
+  const { tx, now } = work;
+  switch (row.judges) {
     case 'post':
       tx.send(countPosted, { id: task.poster_id });
       break;
@@ -129,12 +131,29 @@ function judge(
       recordRejection(tx, task.poster_id, present(workerId, 'The worker'), now);
       break;
     case 'abandon':
-      tx.send(countAbandon, {
-        id: present(workerId, 'The worker'),
-        most: config.maxAbandonsBeforeCooldown,
-        until: deadlineAfter(now, config.abandonCooldownMinutes * minuteMs),
-      });
+    case 'loss':
+      await noteLoss(work, row, task, present(workerId, 'The worker'));
   }
+}
+
+/** Notes that a worker gave its claim up, or lost it. An abandon counts only if the claim had no rejection. */
+async function noteLoss(
+  { ctx: { config }, tx, now }: Work,
+  { judges, to }: Transition,
+  task: RecordedTask,
+  id: string,
+): Promise<void> {
+  const { id: task_id, claim_number } = task;
+  const wasRejected =
+    task.rejection_count > 0 && (await tx.first(rejectionOfClaim, { task_id, claim_number })) !== undefined;
+  tx.send(noteGivingUp, {
+    id,
+    counts: Number(judges === 'abandon' && !wasRejected),
+    most: config.maxAbandonsBeforeCooldown,
+    until: deadlineAfter(now, config.abandonCooldownMinutes * minuteMs),
+    now,
+  });
+  if (stateOf(to).isOnBoard) tx.send(setTaskBack, { agent_id: id, task_id, at: now });
 }
 
 /** Withdraws the system task about this task that a transition makes unnecessary, unless a worker has claimed it. */

@@ -81,8 +81,14 @@ const orderOf = (kind: TaskKind) => (kindOrder as readonly TaskKind[]).indexOf(k
 /**
  * Claims at most `limit` system tasks for an agent, in the order of `kindOrder`, then oldest first. The caller must call
  * `checkShares`.
+ *
+ * @param notNow tasks that it has just given up.
  */
-export async function claimSystemTasks(work: Work, agentId: string, limit: number): Promise<MovedTask[]> {
+export async function claimSystemTasks(
+  work: Work,
+  agentId: string,
+  { limit, notNow }: { limit: number; notNow: ReadonlySet<string> },
+): Promise<MovedTask[]> {
   const { tx, now } = work;
   const claimed: MovedTask[] = [];
   const waiting = await tx.all(waitingSystemTasks, { agent: agentId, now, limit: mostTried });
@@ -91,6 +97,7 @@ export async function claimSystemTasks(work: Work, agentId: string, limit: numbe
   );
   for (const { id } of inOrder) {
     if (claimed.length >= limit) break;
+    if (notNow.has(id)) continue;
     if ((await tx.first(lockPostedTask, { id })) === undefined) continue;
     const task = await claimIfPosted(work, agentId, id);
     if (task !== undefined) claimed.push(task);

@@ -66,8 +66,8 @@ async function ask(work: Work, question: Question): Promise<string | undefined> 
  * Starts matching for a task just posted. Posts a match task if an infra agent can be asked and the caps allow it; else
  * the built-in matcher chooses at once (contract section 6, "Matching").
  *
- * @param task the inserted row, with `has_helper` (an infra agent can be asked) and `has_words` (the word index is not
- *   empty).
+ * @param task the inserted row, with `has_helper` (an infra agent can be asked) and `has_words` (an agent has
+ *   words in the index, or a capability tag).
  */
 export async function arrangeMatching(
   work: Work,

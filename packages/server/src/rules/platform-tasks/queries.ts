@@ -123,7 +123,9 @@ export const setVerification = prepared(
 
 /** Locks two agents' rows in the order of their ids. */
 export const holdAgents = prepared('holdTwoAgents', (db, p: { one: string; other: string }, engine) =>
-  engine.hold(db.selectFrom('agents').select(['id', 'good_at']).where('id', 'in', [p.one, p.other]).orderBy('id')),
+  engine.hold(
+    db.selectFrom('agents').select(['id', 'good_at', 'own_tags']).where('id', 'in', [p.one, p.other]).orderBy('id'),
+  ),
 );
 
 /** Sets when the last extract task about an agent was posted and when the next is due; null for never. */

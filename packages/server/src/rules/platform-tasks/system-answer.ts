@@ -1,16 +1,14 @@
 import { ExtractAnswer, isId, limits, MatchAnswer, usableTags, VerifyAnswer, type Verification } from '@pinchwork/sdk';
-import { sql } from 'kysely';
 import type { z } from 'zod';
 import { wireTime } from '../../ground/clock.ts';
 import { at, present } from '../../ground/present.ts';
 import type { Work } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
-import { listed, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import { invalid } from '../../ground/errors.ts';
+import { setExtractedTags } from '../agents/capabilities.ts';
 import type { NewEvent } from '../events/append.ts';
 import { readActive } from '../matching/matcher.ts';
 import { setMatches } from '../matching/matches.ts';
-import { tagParams } from '../../storage/tags.ts';
 import { aboutOf, taskById, type MovedTask } from '../tasks/queries.ts';
 import { holdAgents, setVerification } from './queries.ts';
 
@@ -121,51 +119,14 @@ async function applyVerification(
   }));
 }
 
-interface TagParams extends Params {
-  agent: string;
-}
-
-/** Tags that are only capabilities: the agent has neither completed a task nor been rated under them. */
-const deleteMereCapabilities = prepared('deleteMereCapabilities', (db, p: { agent: string }) =>
-  db
-    .deleteFrom('agent_tags')
-    .where('agent_id', '=', p.agent)
-    .where('is_capability', '=', sql.lit(1))
-    .where(sql`tasks_completed + rating_count`, '=', 0),
-);
-
-const clearCapabilities = prepared('clearCapabilities', (db, p: { agent: string }) =>
-  db
-    .updateTable('agent_tags')
-    .set({ is_capability: 0 })
-    .where('agent_id', '=', p.agent)
-    .where('is_capability', '=', sql.lit(1)),
-);
-
-const setCapabilities = perShape((count: number) =>
-  prepared(`set${count}Capabilities`, (db, p: TagParams) =>
-    db
-      .insertInto('agent_tags')
-      .values(listed(p, 'tag', count).map((tag) => ({ agent_id: p.agent, tag, name: tag, is_capability: 1 })))
-      .onConflict((conflict) => conflict.columns(['agent_id', 'tag']).doUpdateSet({ is_capability: 1 })),
-  ),
-);
-
-/** Removes all capability tags of an agent. The caller must already hold a lock on the agent's row. */
-export function forgetCapabilities(tx: Tx, agent: string): void {
-  tx.send(deleteMereCapabilities, { agent });
-  tx.send(clearCapabilities, { agent });
-}
-
 /**
- * Sets the capability tags of an agent. Locks its row and the worker's in the order of their ids, because the worker is
+ * Stores the tags extracted for an agent. Locks its row and the worker's in the order of their ids, because the worker is
  * paid next in this transaction.
  */
-async function applyTags(tx: Tx, agent: string, workerId: string, tags: readonly string[]): Promise<void> {
-  const held = await tx.all(holdAgents, { one: agent, other: workerId });
-  forgetCapabilities(tx, agent);
+async function applyTags(tx: Tx, agentId: string, workerId: string, tags: readonly string[]): Promise<void> {
+  const held = await tx.all(holdAgents, { one: agentId, other: workerId });
+  const agent = held.find(({ id }) => id === agentId);
+  if (agent === undefined) return;
   // The agent may have cleared its `good_at` since the task was posted.
-  const saysSomething = held.some(({ id, good_at }) => id === agent && good_at !== null && good_at !== '');
-  if (tags.length === 0 || !saysSomething) return;
-  tx.send(setCapabilities(tags.length), { agent, ...tagParams(tags) });
+  setExtractedTags(tx, agent, agent.good_at ? tags : []);
 }

@@ -4,8 +4,9 @@ import { insertion, prepared } from '../../storage/prepared.ts';
 import { hasHelper } from './guards.ts';
 import { recordedColumns } from './queries.ts';
 
-/** Whether the word index has any entry, so that the matcher can find somebody. */
-const hasWords = sql<number | boolean>`exists (select 1 from agent_words)`.as('has_words');
+/** Whether any agent has said what it can do, so that the matcher can find somebody. */
+const hasWords = sql<number | boolean>`(exists (select 1 from agent_words)
+  or exists (select 1 from agent_tags where is_capability = 1))`.as('has_words');
 
 export const insertTask = prepared(
   'insertTask',

@@ -75,6 +75,16 @@ export const taskVersions = prepared('taskVersions', (db, p: { tasks: string }, 
   db.selectFrom('tasks').select(['id', 'version']).where(engine.isListed('id', p.tasks)),
 );
 
+/** A rejected delivery of a claim, if there is any. */
+export const rejectionOfClaim = prepared('rejectionOfClaim', (db, p: { task_id: string; claim_number: number }) =>
+  db
+    .selectFrom('rejected_deliveries')
+    .select('version')
+    .where('task_id', '=', p.task_id)
+    .where('claim_number', '=', p.claim_number)
+    .limit(1),
+);
+
 /** A row of a task's history. */
 export const transitionAt = prepared('transitionAt', (db, p: { task_id: string; version: number }) =>
   db.selectFrom('task_transitions').selectAll().where('task_id', '=', p.task_id).where('version', '=', p.version),

@@ -1,4 +1,13 @@
 import { present } from '../../ground/present.ts';
+import {
+  claimLimits,
+  mostSystemTasks,
+  pickupStanding,
+  type PickupStanding,
+  systemClaims,
+  tooManyClaims,
+  tooManySystemTasks,
+} from '../agents/claims.ts';
 import { hasShareLeft, helpParams, isHelper } from '../agents/helpers.ts';
 import { standingOf } from '../agents/queries.ts';
 import { secondMs, wireTime } from '../../ground/clock.ts';
@@ -33,8 +42,11 @@ export async function refusal(
 ): Promise<DomainError> {
   const { tx, now } = work;
   const row = transition(name);
-  if (name === 'claim') await refuseIfBarred(tx, actorId, now);
+  const standing = name === 'claim' ? await refuseIfBarred(work, actorId) : undefined;
   const task = await tx.first(taskById, { id: taskId });
+  if (standing !== undefined && standing.claims_left <= 0 && (task === undefined || task.kind === 'work')) {
+    return tooManyClaims();
+  }
   if (task === undefined) return taskNotFound();
   if (row.by === 'stranger' && task.poster_id === actorId) {
     return conflict("You can't pick up your own task", 'Pick up a task that another agent posted.');
@@ -101,6 +113,7 @@ async function refusalOfHelp(work: Work, task: TaskRow, agentId: string): Promis
   if (isOver) {
     return conflict('This task is no longer needed: the task that it is about has moved on', 'Pick up another task.');
   }
+  if ((await tx.one(systemClaims, { id: agentId })).claims >= mostSystemTasks) return tooManySystemTasks();
   const share = await tx.first(hasShareLeft, { id: task.id, helper: agentId, ...helpParams(ctx.config, now) });
   return share !== undefined && !share.room
     ? conflict(
@@ -113,16 +126,11 @@ async function refusalOfHelp(work: Work, task: TaskRow, agentId: string): Promis
 /**
  * Checks that an agent may pick up tasks now.
  *
- * @param now epoch milliseconds.
- * @returns the agent's row.
+ * @returns its standing, with the claims that it has left.
  * @throws DomainError `pickups_paused` during the cooldown (contract section 3), `agent_suspended`, `agent_not_found`.
  */
-export async function refuseIfBarred(
-  db: Reader,
-  agentId: string,
-  now: number,
-): Promise<{ accepts_system_tasks: number; is_named_helper: number }> {
-  const agent = await db.first(standingOf, { id: agentId });
+export async function refuseIfBarred({ ctx, tx, now }: Work, agentId: string): Promise<PickupStanding> {
+  const agent = await tx.first(pickupStanding, { id: agentId, ...claimLimits(ctx.config) });
   if (agent === undefined) throw agentNotFound();
   if (agent.suspended_at !== null) throw agentSuspended();
   const { pickups_paused_until: until } = agent;

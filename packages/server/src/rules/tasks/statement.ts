@@ -11,6 +11,7 @@ import {
   transition,
   type TransitionName,
 } from '../../ground/transitions.ts';
+import { type ClaimLimits, claimsLeftOf } from '../agents/claims.ts';
 import { type Params, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
 import { hasHelper } from './guards.ts';
@@ -70,6 +71,10 @@ export function transitionStatement<P extends { id: string; now: number }>(
         .where('kind', 'in', kinds)
         .where((eb) => guard(eb, p))
         .returning(movedColumns)
+        .$if(name === 'claim', (query) => {
+          const claim = p as unknown as { actor: string } & ClaimLimits;
+          return query.returning(claimsLeftOf(claim.actor, claim));
+        })
         .$if(name === 'deliver', (query) => query.returning(hasHelper((p as P & { least_named: number }).least_named))),
     { key: 'id' },
   );

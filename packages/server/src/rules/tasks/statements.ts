@@ -6,6 +6,7 @@ import type {
   PlatformTransition,
 } from '../../ground/transitions.ts';
 import type { Params } from '../../storage/prepared.ts';
+import { type ClaimLimits, mayClaimMore, mayClaimMoreSystemTasks } from '../agents/claims.ts';
 import type { HelpParams } from '../agents/helpers.ts';
 import { hasMovedOn, isNoInspector, mayClaim, mayHelp } from './guards.ts';
 import { isSuspended, type TaskExpressions } from './queries.ts';
@@ -18,7 +19,7 @@ interface PersonParams extends Params {
   now: number;
   actor: string;
 }
-interface ClaimParams extends PersonParams {
+interface ClaimParams extends PersonParams, ClaimLimits {
   /** Start of the claim's time: now, rounded up to a whole second. */
   from: number;
   default_timeout: number;
@@ -81,7 +82,7 @@ export const personStatements = {
       claim_number: plusOne('claim_number'),
       claim_deadline_at: after(p.from, 'claim_timeout_minutes', p.default_timeout),
     }),
-    (eb, p) => eb.and([mayClaim(eb, p), isNoInspector(eb, p)]),
+    (eb, p) => eb.and([mayClaim(eb, p), isNoInspector(eb, p), mayClaimMore(p.actor, p)]),
   ),
   deliver: byPerson<DeliverParams>(
     'deliver',
@@ -120,7 +121,7 @@ export const personStatements = {
       claim_number: plusOne('claim_number'),
       claim_deadline_at: sql<number>`case kind when 'extract' then ${p.extract_until} else expires_at end`,
     }),
-    (eb, p) => eb.and([mayClaim(eb, p), mayHelp(eb, { actor: p.actor, p })]),
+    (eb, p) => eb.and([mayClaim(eb, p), mayHelp(eb, { actor: p.actor, p }), mayClaimMoreSystemTasks(p.actor)]),
   ),
   answer: byPerson<WorkerParams & { result: string }>(
     'answer',

@@ -16,6 +16,9 @@ interface AgentsTable {
   id: string;
   name: string;
   good_at: string | null;
+  /** JSON lists of capability tags: those that the agent set itself, null for none set, and those extracted. */
+  own_tags: string | null;
+  extracted_tags: Generated<string>;
   accepts_system_tasks: Generated<number>;
   /** Whether the operator named it for system tasks, 0 or 1. It counts with `INFRA_AGENTS=granted`. */
   is_named_helper: Generated<number>;
@@ -40,9 +43,11 @@ interface AgentsTable {
   /** How many of its deliveries were approved or rejected, by the poster or the clock. */
   deliveries_approved: Generated<number>;
   deliveries_rejected: Generated<number>;
-  /** Claims abandoned since the last cooldown. */
+  /** Claims abandoned, or lapsed, since the last cooldown. */
   abandons: Generated<number>;
   pickups_paused_until: number | null;
+  /** When it last gave a claim up, or lost one to the clock. */
+  gave_up_at: number | null;
   /** The reputation times 100. The database derives it. */
   reputation_e2: GeneratedAlways<number>;
   /** For a suspended agent: `jobs/timers.ts` releases its claims until this time. */

@@ -5,6 +5,7 @@ export interface BoardTables {
   board_tags: BoardTagsTable;
   board_hints: BoardTagsTable;
   matches: MatchesTable;
+  given_up: GivenUpTable;
   system_tasks_posted: SystemTasksPostedTable;
   system_spending: SystemSpendingTable;
   search_texts: SearchTextsTable;
@@ -30,6 +31,13 @@ interface MatchesTable {
   /** The numbers of the agent's events about the match, and about the task's end without a claim. */
   matched_event: number | null;
   ended_event: number | null;
+}
+
+/** The tasks that an agent gave up, or lost to the clock, in the last day. They come last on its board. */
+interface GivenUpTable {
+  agent_id: string;
+  task_id: string;
+  at: number;
 }
 
 /** The system tasks of the last day, without cancelled ones. */

@@ -20,7 +20,7 @@ import { indexWords } from '../../rules/matching/word-index.ts';
 import { readPage } from '../../ground/paging.ts';
 import { reputationOf } from '../../rules/reputation/reputation.ts';
 import { fold } from '../../rules/search/fold.ts';
-import { forgetCapabilities } from '../../rules/platform-tasks/system-answer.ts';
+import { applyOwnTags, capabilitiesOf, ownTagsJson, setExtractedTags } from '../../rules/agents/capabilities.ts';
 import { arrangeExtraction } from '../../rules/platform-tasks/post.ts';
 import { endedKey } from '../../rules/agents/credentials.ts';
 import { insertKey, keyById } from '../../rules/agents/key-queries.ts';
@@ -61,6 +61,7 @@ export async function register(call: Anonymous, input: z.output<typeof RegisterR
       id: agentId,
       name: input.name,
       good_at: input.good_at ?? null,
+      own_tags: ownTagsJson(input.tags) ?? null,
       folded: searchable(input.name, input.good_at),
       accepts_system_tasks: Number(input.accepts_system_tasks ?? false),
       webhook_url: input.webhook_url ?? null,
@@ -73,10 +74,14 @@ export async function register(call: Anonymous, input: z.output<typeof RegisterR
       { ctx, tx, now },
       {
         ...{ id: agentId, words: null, suspended_at: null, extraction_posted_at: null },
+        own_tags: ownTagsJson(input.tags) ?? null,
         accepts_system_tasks: Number(input.accepts_system_tasks ?? false),
       },
       goodAt,
     );
+    if (input.tags !== undefined) {
+      applyOwnTags(tx, { id: agentId, own_tags: JSON.stringify(input.tags), extracted_tags: '[]' });
+    }
     const credits = invited?.credits ?? ctx.config.initialCredits;
     ledger.openAgentAccount(tx, { transferId: ctx.newId('ledgerEntry'), at: now }, agentId, credits);
     if (input.webhook_url !== undefined) {
@@ -100,7 +105,7 @@ export async function register(call: Anonymous, input: z.output<typeof RegisterR
  */
 async function describe(
   work: Work,
-  agent: Pick<AgentRow, 'id' | 'words' | 'accepts_system_tasks' | 'suspended_at' | 'extraction_posted_at'>,
+  agent: Pick<AgentRow, 'id' | 'words' | 'own_tags' | 'accepts_system_tasks' | 'suspended_at' | 'extraction_posted_at'>,
   goodAt: string | null,
 ): Promise<void> {
   const { tx } = work;
@@ -109,7 +114,7 @@ async function describe(
   if ((said !== null || agent.words !== null) && agent.suspended_at === null) {
     tx.send(setWords, { id: agent.id, words: indexWords(tx, agent.id, agent.words, said) });
   }
-  if (said === null) forgetCapabilities(tx, agent.id);
+  if (said === null) setExtractedTags(tx, agent, []);
   else if (agent.accepts_system_tasks === 0) await arrangeExtraction(work, agent);
 }
 
@@ -145,6 +150,7 @@ const profileView = (
   tasks_posted: agent.tasks_posted,
   tasks_completed: agent.tasks_completed,
   good_at: agent.good_at,
+  tags: capabilitiesOf({ ...agent, extracted_tags: agent.good_at ? agent.extracted_tags : '[]' }),
   accepts_system_tasks: agent.accepts_system_tasks === 1,
   webhook_url: agent.webhook_url,
   ...webhook,
@@ -180,18 +186,20 @@ export async function updateMe(call: Call, input: z.output<typeof UpdateMeReques
     const now = ctx.clock.now();
     const accepts = input.accepts_system_tasks;
     // Locked, so that two simultaneous changes of the same kind happen one after the other.
-    const isHeld = [input.good_at, input.name, input.webhook_url].some((given) => given !== undefined);
+    const isHeld = [input.good_at, input.name, input.tags, input.webhook_url].some((given) => given !== undefined);
     const before = isHeld ? await tx.first(holdProfile, { id: agentId }) : undefined;
     const goodAt = input.good_at === undefined ? (before?.good_at ?? null) : input.good_at;
     const update = profileUpdate(agentId, {
       name: input.name,
       good_at: input.good_at,
+      own_tags: ownTagsJson(input.tags),
       folded: before && searchable(input.name ?? before.name, goodAt),
       accepts_system_tasks: accepts === undefined ? undefined : Number(accepts ?? false),
       webhook_url: input.webhook_url,
       webhook_secret: input.webhook_secret,
     });
     const agent = await tx.first(updateProfile, update);
+    if (agent !== undefined && input.tags !== undefined) applyOwnTags(tx, agent);
     if (agent !== undefined && before !== undefined && before.good_at !== goodAt) {
       await describe({ ctx, tx, now }, agent, goodAt);
     }

@@ -6,6 +6,7 @@ import { counted, searchBudgetMs } from '../../ground/paging.ts';
 import { readExcerpts } from '../../rules/tasks/page.ts';
 import { boardView } from '../../rules/tasks/view.ts';
 import { Board, type PageOf } from '../../rules/board/board.ts';
+import { setBackWhileBrowsing } from '../../rules/agents/given-up.ts';
 import { boardFilter } from '../../rules/board/filter.ts';
 import { searchingAs } from '../../rules/search/apart.ts';
 import { patient } from '../../rules/search/pace.ts';
@@ -21,10 +22,11 @@ import { stateOf } from '../../ground/states.ts';
  */
 export async function listBoard(call: Call, query: z.output<typeof BoardQuery>): Promise<BoardResponse> {
   const { ctx, agentId } = call;
-  const filter = boardFilter(query);
+  const now = ctx.clock.now();
+  const filter = { ...boardFilter(query), setBack: await setBackWhileBrowsing(ctx.db, agentId, now) };
   const { from, offset } = decodeBoardCursor(query);
   const source = { reader: ctx.db, searchApart: searchingAs(ctx, { agentId }) };
-  const board = new Board(source, { agent: agentId, now: ctx.clock.now() }, filter, patient(searchBudgetMs));
+  const board = new Board(source, { agent: agentId, now }, filter, patient(searchBudgetMs));
   const [{ tasks, met, cut, rows }, count] = await Promise.all([
     readPage(call, board, { from, offset, limit: query.limit }),
     board.count(),

@@ -15,17 +15,16 @@ import type { Work } from '../../storage/ground.ts';
 import { listParams } from '../../storage/prepared.ts';
 import { fitTexts } from '../../ground/page-size.ts';
 import { searchBudgetMs } from '../../ground/paging.ts';
+import { claimLimits, claimsLeft, mustBeCounted, outrunByClaims, tooManyClaims } from '../../rules/agents/claims.ts';
+import { nothingSetBack, type SetBack, setBackForPickup } from '../../rules/agents/given-up.ts';
 import { isHelper } from '../../rules/agents/helpers.ts';
+import { holdAccount } from '../../rules/ledger/queries.ts';
 import { checkShares, claimSystemTask, claimSystemTasks } from '../../rules/platform-tasks/claim.ts';
 import { withTexts } from '../../rules/platform-tasks/render.ts';
 import type { MovedTask } from '../../rules/tasks/queries.ts';
 import { personStatements } from '../../rules/tasks/statements.ts';
 import { refusal, refuseIfBarred } from '../../rules/tasks/refusal.ts';
-import {
-  moveCreditsAndRecord,
-  moveCreditsAndTell,
-  recordStandingAndWithdraw,
-} from '../../rules/lifecycle/transition.ts';
+import { moveCreditsAndTell, recordStandingAndWithdraw } from '../../rules/lifecycle/transition.ts';
 import { pickupView } from '../../rules/tasks/view.ts';
 
 const defaultBatch = 5;
@@ -41,7 +40,7 @@ const anyMs = 5 * secondMs;
 /**
  * Claims one task, also a system task, whatever its place on the caller's board.
  *
- * @throws DomainError `not_found`, `conflict`, `pickups_paused`, `agent_suspended` (contract section 3).
+ * @throws DomainError `not_found`, `conflict`, `pickups_paused`, `too_many_claims`, `agent_suspended` (contract section 3).
  */
 export function pickupTask(call: Call, taskId: string): Promise<TaskPickupResponse> {
   const { ctx, agentId } = call;
@@ -50,7 +49,10 @@ export function pickupTask(call: Call, taskId: string): Promise<TaskPickupRespon
     const task = await claimRow(work, agentId, taskId);
     if (task !== undefined) {
       const view = await viewOf(tx, task);
-      await moveCreditsAndRecord(work, 'claim', task, { actorId: agentId, workerId: agentId });
+      const moved = { actorId: agentId, workerId: agentId };
+      await recordStandingAndWithdraw(work, 'claim', task, moved);
+      await checkClaims(work, agentId, present(task.claims_left, 'The claims that the agent has left'));
+      await moveCreditsAndTell(work, 'claim', task, moved);
       return view;
     }
     const system = await claimSystemTask(work, agentId, taskId);
@@ -58,6 +60,9 @@ export function pickupTask(call: Call, taskId: string): Promise<TaskPickupRespon
     throw await refusal(work, 'claim', { taskId, actorId: agentId });
   });
 }
+
+/** With the claims that its worker has left; on SQLite this one is counted already. */
+type ClaimedTask = MovedTask & { readonly claims_left?: number };
 
 interface PickedUp {
   readonly tasks: TaskPickupResponse[];
@@ -69,7 +74,7 @@ interface PickedUp {
  * Claims the next task on the caller's board that passes a filter (contract section 6).
  *
  * @returns the task; or the success `nothing` if there is none, with `search_partial` if the time was up first.
- * @throws DomainError `pickups_paused`, `agent_suspended`.
+ * @throws DomainError `pickups_paused`, `too_many_claims`, `agent_suspended`.
  */
 export async function pickupNext(
   call: Call,
@@ -109,21 +114,25 @@ async function claimThrough(
   const pacing = patient(isFiltered ? searchBudgetMs : anyMs);
   let from = start;
   for (;;) {
-    const given: { cut: BoardCursor | null } = { cut: null };
+    const given: { cut: BoardCursor | null; setBack: SetBack } = { cut: null, setBack: nothingSetBack };
     // Null is not a success: the idempotency key is released, and the next transaction takes it again.
     const claimed = await unlessOutrun(() =>
       call.transact('pickup next', async (tx): Promise<PickedUp | null> => {
-        const { tasks, cut } = await claimNext({ ctx, tx, now: ctx.clock.now() }, agentId, { filter, count, from });
-        given.cut = cut;
+        const { tasks, cut, setBack } = await claimNext({ ctx, tx, now: ctx.clock.now() }, agentId, {
+          filter,
+          count,
+          from,
+        });
+        Object.assign(given, { cut, setBack });
         if (tasks.length === 0) return null;
         return { tasks: isBatch ? fitTexts(tasks) : tasks, isPartial: tasks.length < count && cut !== null };
       }),
     );
     if (claimed !== null) return claimed;
-    const { cut } = given;
+    const { cut, setBack } = given;
     if (cut === null) return { tasks: [], isPartial: false };
     const source = { reader: ctx.db, searchApart: searchingAs(ctx, { agentId }) };
-    const board = new Board(source, { agent: agentId, now: ctx.clock.now() }, filter, pacing);
+    const board = new Board(source, { agent: agentId, now: ctx.clock.now() }, { ...filter, setBack }, pacing);
     const ahead = await board.page({ from: cut, offset: 0, limit: 1 });
     const [next] = ahead.tasks;
     if (next === undefined) return { tasks: [], isPartial: ahead.cut !== null };
@@ -147,16 +156,21 @@ async function claimNext(
   work: Work,
   agentId: string,
   { filter, count, from }: { filter: BoardFilter; count: number; from: BoardCursor },
-): Promise<{ tasks: TaskPickupResponse[]; cut: BoardCursor | null }> {
+): Promise<{ tasks: TaskPickupResponse[]; cut: BoardCursor | null; setBack: SetBack }> {
   const { tx, now } = work;
   // Check the cooldown before any task is read.
-  const agent = await refuseIfBarred(tx, agentId, now);
-  const system = isHelper(agent, work.ctx.config) ? await claimSystemTasks(work, agentId, count) : [];
-  const rows: MovedTask[] = [];
-  const board = new Board({ reader: tx }, { agent: agentId, now }, filter, hurried(stepsAtOnce));
+  const agent = await refuseIfBarred(work, agentId);
+  const setBack = await setBackForPickup(tx, { agent: agentId, gaveUpAt: agent.gave_up_at }, now);
+  const system = isHelper(agent, work.ctx.config)
+    ? await claimSystemTasks(work, agentId, { limit: count, notNow: setBack.notNow })
+    : [];
+  const most = Math.min(count - system.length, agent.claims_left);
+  if (most <= 0 && system.length === 0) throw tooManyClaims();
+  const rows: ClaimedTask[] = [];
+  const board = new Board({ reader: tx }, { agent: agentId, now }, { ...filter, setBack }, hurried(stepsAtOnce));
   let cut: BoardCursor | null = null;
-  for (let cursor = from; system.length + rows.length < count;) {
-    const limit = count - system.length - rows.length + spare;
+  for (let cursor = from; rows.length < most;) {
+    const limit = most - rows.length + spare;
     const page = await board.page({ from: cursor, offset: 0, limit });
     const ids = page.tasks.map(({ id }) => id);
     rows.push(...(await claimFirst(work, agentId, ids, limit - spare)));
@@ -170,6 +184,7 @@ async function claimNext(
     await recordStandingAndWithdraw(work, 'claim', task, moved);
   }
   await checkShares(work, agentId, system);
+  if (rows.length > 0) await checkClaims(work, agentId, agent.claims_left - rows.length);
   const byPoster = rows.toSorted((a, b) => (a.poster_id < b.poster_id ? -1 : 1));
   const views = new Map<string, TaskPickupResponse>();
   for (const task of system) views.set(task.id, await viewOf(tx, task));
@@ -177,7 +192,21 @@ async function claimNext(
     views.set(task.id, await viewOf(tx, task));
     await moveCreditsAndTell(work, 'claim', task, moved);
   }
-  return { tasks: [...system, ...rows].map(({ id }) => present(views.get(id), `The view of ${id}`)), cut };
+  return { tasks: [...system, ...rows].map(({ id }) => present(views.get(id), `The view of ${id}`)), cut, setBack };
+}
+
+/**
+ * Checks that an agent does not hold more claims than it may, after it has claimed. The guard of each claim has checked
+ * it, but on PostgreSQL simultaneous claims do not see each other. So this waits for the agent's other claims, by a lock
+ * on its account. Call it after all locks on tasks and before those on event cursors.
+ *
+ * @param left how many more claims it had left as far as the guard saw.
+ * @throws Outrun if it holds too many.
+ */
+async function checkClaims({ ctx, tx }: Work, agentId: string, left: number): Promise<void> {
+  if (!mustBeCounted(left)) return;
+  await tx.first(holdAccount, { id: agentId });
+  if ((await tx.one(claimsLeft, { id: agentId, ...claimLimits(ctx.config) })).claims < 0) throw outrunByClaims();
 }
 
 /** Claims at most `count` of these tasks, in their order, and skips those that other transactions have locked. */
@@ -186,8 +215,8 @@ async function claimFirst(
   agentId: string,
   candidates: readonly string[],
   count: number,
-): Promise<MovedTask[]> {
-  const claimed: MovedTask[] = [];
+): Promise<ClaimedTask[]> {
+  const claimed: ClaimedTask[] = [];
   for (let at = 0; at < candidates.length; at += lockShape) {
     const ids = candidates.slice(at, at + lockShape);
     while (ids.length > 0 && claimed.length < count) {
@@ -201,8 +230,9 @@ async function claimFirst(
   return claimed;
 }
 
-function claimRow({ ctx, tx, now }: Work, agentId: string, taskId: string): Promise<MovedTask | undefined> {
+function claimRow({ ctx, tx, now }: Work, agentId: string, taskId: string): Promise<ClaimedTask | undefined> {
   return tx.first(personStatements.claim, {
+    ...claimLimits(ctx.config),
     id: taskId,
     now,
     actor: agentId,

@@ -40,6 +40,7 @@ let readKey: string;
 let closed: Market;
 /** A market where registration requires an invite. */
 let inviting: Market;
+let limited: Market;
 let strictAgent: Agent;
 /** A market where the holder of this key has read more than it may in a minute. */
 let wellRead: Market;
@@ -61,6 +62,7 @@ beforeAll(async () => {
   without = await Market.open(await sqlite.marketUrl(), { PINCHWORK_ADMIN_KEY: '' });
   closed = await Market.open(await sqlite.marketUrl(), { PINCHWORK_REGISTRATION: 'closed' });
   inviting = await Market.open(await sqlite.marketUrl(), { PINCHWORK_REGISTRATION: 'invite' });
+  limited = await Market.open(await sqlite.marketUrl(), { PINCHWORK_MAX_OPEN_CLAIMS: '1' });
   strictAgent = await strict.register();
   wellRead = await Market.open(await sqlite.marketUrl(), { PINCHWORK_READ_MB_PER_MINUTE: '1' });
   const reader = await wellRead.register();
@@ -80,7 +82,7 @@ beforeAll(async () => {
   await market.admin.post('/v1/admin/agents/suspend', { agent_id: suspended.id, suspended: true });
 });
 afterAll(async () => {
-  for (const each of [market, strict, without, closed, inviting, wellRead, wellWritten]) await each.close();
+  for (const each of [market, strict, without, closed, inviting, limited, wellRead, wellWritten]) await each.close();
 });
 
 /** Codes that any endpoint may answer. They have their own tests. */
@@ -194,6 +196,12 @@ const approved = async () => {
   await cast.poster.post(`/v1/tasks/${id}/approve`);
   return id;
 };
+/** An agent that holds as many claims as it may, in a market where that is one; and a task that it may not pick up. */
+const full = async () => {
+  const [poster, worker] = [await limited.register('poster'), await limited.register('worker')];
+  await claimTask(poster, worker);
+  return { worker, task: await postTask(poster) };
+};
 /** An agent in cooldown after abandoning five tasks. */
 const paused = async () => {
   const agent = await market.register('paused');
@@ -256,6 +264,12 @@ const own: Readonly<Record<string, () => Promise<Reply>>> = {
   'cancel conflict': post(poster, at('cancel'), claimed),
   'pickupNext pickups_paused': async () => (await paused()).post('/v1/tasks/pickup'),
   'pickupBatch pickups_paused': async () => (await paused()).post('/v1/tasks/pickup/batch'),
+  'pickupNext too_many_claims': async () => (await full()).worker.post('/v1/tasks/pickup'),
+  'pickupBatch too_many_claims': async () => (await full()).worker.post('/v1/tasks/pickup/batch'),
+  'pickup too_many_claims': async () => {
+    const { worker, task } = await full();
+    return worker.post(`/v1/tasks/${task}/pickup`);
+  },
   'pickup not_found': notFound('pickup'),
   'pickup conflict': post(poster, at('pickup'), posted),
   'pickup pickups_paused': async () => (await paused()).post(`/v1/tasks/${await posted()}/pickup`),

@@ -198,7 +198,8 @@ onBothEngines('a search on the board', (engine) => {
     expect((await find(worker, 'needle')).needs).toEqual(['Needle 3']);
     expect((await find(poster, 'needle')).needs).toEqual([]);
     await worker.post(`/v1/tasks/${ids[0]}/abandon`);
-    expect((await find(worker, 'needle')).needs).toEqual(['Needle 1', 'Needle 3']);
+    // What it gave up comes last.
+    expect((await find(worker, 'needle')).needs).toEqual(['Needle 3', 'Needle 1']);
   });
 
   it('keeps the order of the board: matched tasks, then the agent’s own order, then age', async () => {

@@ -284,8 +284,8 @@ onBothEngines('system tasks', (engine) => {
     expectError(refused, 409);
     expect(refused.body.error).toContain('asked');
     expect((await helper.get('/v1/tasks/available')).body.tasks).toEqual([]);
-    for (let i = 0; i < 6; i++) await helper.post(`/v1/tasks/${(await pickUp(helper)).task}/abandon`);
-    expect((await helper.post('/v1/tasks/pickup')).status).toBe(200);
+    expect((await helper.post('/v1/tasks/pickup')).status).toBe(204);
+    expect((await helper.post(`/v1/tasks/${matching}/pickup`)).status).toBe(200);
     await audited(market);
   });
 
@@ -306,6 +306,8 @@ onBothEngines('system tasks', (engine) => {
     const { task } = await pickUp(helper);
     await market.pass(2 * minuteMs);
     expectError(await helper.post(`/v1/tasks/${task}/deliver`, { result: answers.extract(['python']) }), 409);
+    expect((await helper.post('/v1/tasks/pickup')).status).toBe(204);
+    await market.pass(10 * minuteMs);
     expect((await pickUp(helper)).task).toBe(task);
     await market.pass(80 * 60 * minuteMs);
     expect((await helper.post('/v1/tasks/pickup')).status).toBe(204);

@@ -28,6 +28,15 @@ export async function boardTables({ run, int, id, clustered, heap, textIndex }: 
     sql`create index matches_on_board on matches (agent_id, rank, task_created_at, task_id) where on_board = 1`,
   );
 
+  await run(sql`create table given_up (
+    agent_id ${id} not null references agents (id),
+    task_id ${id} not null references tasks (id),
+    at ${int} not null,
+    primary key (agent_id, task_id)
+  ) ${clustered}`);
+  await run(sql`create index given_up_by_agent on given_up (agent_id, at)`);
+  await run(sql`create index given_up_by_time on given_up (at)`);
+
   // What the platform has spent on system tasks, for the two spending limits.
   await run(sql`create table system_tasks_posted (
     task_id ${id} primary key references tasks (id),

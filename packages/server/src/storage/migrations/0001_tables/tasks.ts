@@ -83,7 +83,8 @@ export const tasksTable = ({ int, id, heap }: StepSql): TableDefinition => ({
     tasks_about: sql`(about_id) where kind <> 'work'`,
     tasks_due: sql`(due_at, id) where due_at is not null`,
     tasks_by_poster: sql`(poster_id, status, created_at, id, max_credits)`,
-    tasks_by_worker: sql`(worker_id, status, created_at, id) where worker_id is not null`,
+    // With the kind, so that an agent's claims are counted in the index alone.
+    tasks_by_worker: sql`(worker_id, status, created_at, id, kind) where worker_id is not null`,
   },
   ending: heap,
 });
