@@ -83,14 +83,16 @@ onBothEngines('a worker that abandons', (engine) => {
     expectError(await worker.post('/v1/tasks/pickup'), 429);
   });
 
-  it('is not counted for claims that timed out, or for abandoning too late', async () => {
+  it('is counted for a claim that timed out, and not again for abandoning it too late', async () => {
     const { market, poster, worker } = await open(engine);
-    await abandon(poster, worker, 4);
+    await abandon(poster, worker, 3);
     const late = await claimTask(poster, worker, { claim_timeout_minutes: 1 });
     market.clock.advance(minuteMs + secondMs);
     expectError(await worker.post(`/v1/tasks/${late}/abandon`), 409);
     await market.pass(hourMs);
     expect((await worker.post('/v1/tasks/pickup')).status).toBe(200);
+    await abandon(poster, worker, 1);
+    expectError(await worker.post('/v1/tasks/pickup'), 429);
   });
 
   it('is counted exactly when many claims are abandoned at once', async () => {
