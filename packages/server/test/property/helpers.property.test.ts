@@ -58,6 +58,8 @@ interface Question {
   readonly about: Work;
   readonly dueAt: number;
   status: 'posted' | 'claimed' | 'approved' | 'cancelled';
+  /** Helpers that gave it back: it is not handed out to them again. */
+  readonly givenBackBy: Set<number>;
   holder: number | null;
   /** The id on the server, known once it is claimed. */
   id: string | undefined;
@@ -88,7 +90,16 @@ class Walk {
   #ask(kind: Question['kind'], about: Work): void {
     const dueAt = Math.ceil((this.now + timeoutMs) / secondMs) * secondMs;
     const { deliveries: delivery } = about;
-    this.questions.push({ kind, about, delivery, dueAt, status: 'posted', holder: null, id: undefined });
+    this.questions.push({
+      kind,
+      about,
+      delivery,
+      dueAt,
+      status: 'posted',
+      givenBackBy: new Set(),
+      holder: null,
+      id: undefined,
+    });
   }
 
   #withdraw(kind: Question['kind'], about: Work): void {
@@ -157,7 +168,11 @@ class Walk {
         const { status, body } = await post(agent, 'pickup?tags=nothing-else');
         const waiting = this.questions.filter(
           (each) =>
-            each.status === 'posted' && each.dueAt > this.now && each.about.worker !== agent.id && isNeeded(each),
+            each.status === 'posted' &&
+            each.dueAt > this.now &&
+            each.about.worker !== agent.id &&
+            !each.givenBackBy.has(helper) &&
+            isNeeded(each),
         );
         // The oldest of each kind: the list is in the order of creation.
         const next = waiting.find(({ kind }) => kind === 'match') ?? waiting.find(({ kind }) => kind === 'verify');
@@ -177,7 +192,10 @@ class Walk {
         const path = verb === 'giveBack' ? 'abandon' : 'deliver';
         const { status } = await post(agent, `${held.id}/${path}`, { result: verb === 'fail' ? '{}' : fits });
         expect(status).toBe(verb === 'fail' ? 400 : 200);
-        if (verb === 'giveBack') Object.assign(held, { status: isNeeded(held) ? 'posted' : 'cancelled', holder: null });
+        if (verb === 'giveBack') {
+          held.givenBackBy.add(helper);
+          Object.assign(held, { status: isNeeded(held) ? 'posted' : 'cancelled', holder: null });
+        }
         if (verb === 'answer') {
           held.status = 'approved';
           this.earned[helper]! += price[held.kind];

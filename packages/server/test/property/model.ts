@@ -27,6 +27,8 @@ export interface ModelTask {
   claimRejections: number;
   /** The worker that lost the last claim to the clock. */
   lostBy: number | null;
+  /** When each agent last gave it up, or lost it to the clock. */
+  readonly givenUp: Map<number, number>;
   /** The worker has rated the poster. */
   rated: boolean;
 }
@@ -181,17 +183,38 @@ export class Model {
       rejections: 0,
       claimRejections: 0,
       lostBy: null,
+      givenUp: new Map(),
       rated: false,
     });
   }
 
-  /** The task that an agent would get next: the oldest that it may claim. */
+  /**
+   * The tasks that an agent would get next: the oldest that it may claim; those that it gave up in the last day last,
+   * and not at all in the first ten minutes.
+   */
   board(agent: number, tag: string | null): ModelTask[] {
     return this.tasks
       .filter((task) => task.status === 'posted' && !this.isDue(task) && task.poster !== agent)
       .filter((task) => !this.isSuspended(task.poster))
       .filter((task) => tag === null || task.tags.some((each) => each.toLowerCase() === tag))
-      .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
+      .filter((task) => !this.#hasGivenUp(agent, task, 10 * minuteMs))
+      .sort((a, b) => {
+        const last = (task: ModelTask) => Number(this.#hasGivenUp(agent, task, 24 * hourMs));
+        return last(a) - last(b) || a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1);
+      });
+  }
+
+  #hasGivenUp(agent: number, { givenUp }: ModelTask, withinMs: number): boolean {
+    return (givenUp.get(agent) ?? -Infinity) > this.now - withinMs;
+  }
+
+  /** An abandoned or lapsed claim counts towards the pause, unless a delivery of it was rejected. */
+  #countAbandon(task: ModelTask): void {
+    if (task.claimRejections > 0) return;
+    const worker = this.#agent(task.worker);
+    if (++worker.abandons < maxAbandons) return;
+    worker.abandons = 0;
+    worker.pausedUntil = wholeSecond(this.now + pauseMs);
   }
 
   claim(agent: number, task: ModelTask): number {
@@ -296,11 +319,8 @@ export class Model {
     if (task.status !== 'claimed' || this.isDue(task)) return 409;
     if (task.worker !== agent) return 403;
     if (claim !== null && claim !== task.claim) return 409;
-    const worker = this.#agent(agent);
-    if (++worker.abandons >= maxAbandons) {
-      worker.abandons = 0;
-      worker.pausedUntil = wholeSecond(this.now + pauseMs);
-    }
+    this.#countAbandon(task);
+    task.givenUp.set(agent, this.now);
     this.#release(task, null);
     return 200;
   }
@@ -343,6 +363,8 @@ export class Model {
         clock
       ]!;
       this.#tell(task.worker, type, task);
+      if (clock === 'claim') this.#countAbandon(task);
+      task.givenUp.set(task.worker!, this.now);
       this.#release(task, task.worker);
       if (clock === 'deadline') task.deadline = null;
     }
