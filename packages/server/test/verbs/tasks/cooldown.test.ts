@@ -90,7 +90,7 @@ onBothEngines('a worker that abandons', (engine) => {
     market.clock.advance(minuteMs + secondMs);
     expectError(await worker.post(`/v1/tasks/${late}/abandon`), 409);
     await market.pass(hourMs);
-    expect((await worker.post('/v1/tasks/pickup')).status).toBe(200);
+    expect((await worker.post(`/v1/tasks/${late}/pickup`)).status).toBe(200);
     await abandon(poster, worker, 1);
     expectError(await worker.post('/v1/tasks/pickup'), 429);
   });
