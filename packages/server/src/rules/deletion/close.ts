@@ -5,7 +5,7 @@ import { endKey, liveKeys } from '../agents/key-queries.ts';
 import * as ledger from '../ledger/ledger.ts';
 import { indexWords } from '../matching/word-index.ts';
 import { releaseMs } from '../operator/suspension.ts';
-import { forgetCapabilities } from '../platform-tasks/system-answer.ts';
+import { applyOwnTags } from '../agents/capabilities.ts';
 import { replaceReceiver } from '../webhooks/holding.ts';
 import { switchWebhook } from '../webhooks/queries.ts';
 import { closeAgent } from './queries.ts';
@@ -32,7 +32,7 @@ interface HeldAgent {
 export async function close(work: Work, { id, words }: HeldAgent, eraseDueAt: number): Promise<void> {
   const { ctx, tx, now } = work;
   for (const key of await tx.all(liveKeys, { agent_id: id, now })) tx.send(endKey, { id: key.id, at: now });
-  forgetCapabilities(tx, id);
+  applyOwnTags(tx, { id: id, own_tags: null, extracted_tags: '[]' });
   const release_until = now + releaseMs;
   const noWords = indexWords(tx, id, words, null);
   tx.send(closeAgent, { id, words: noWords, now, release_until, erase_due_at: eraseDueAt });

@@ -41,6 +41,9 @@ export const closeAgent = prepared('closeAgent', (db, p: Close) =>
     .set({
       name: sql.lit('deleted'),
       good_at: null,
+      own_tags: null,
+      extracted_tags: '[]',
+      is_named_helper: 0,
       folded: '',
       accepts_system_tasks: 0,
       webhook_url: null,
