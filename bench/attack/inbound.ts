@@ -51,8 +51,8 @@ export const inbound: readonly Attack[] = [
   },
   {
     name: 'a flood of new connections',
-    openFiles: 1_000,
-    run: (attacker, signal) => attacker.hold('', 1_000, signal, 0),
+    openFiles: 600,
+    run: (attacker, signal) => attacker.hold('', 200, signal, 0),
   },
   {
     name: 'a flood of GET /%zz',
