@@ -276,5 +276,5 @@ const eventFilter = {
 export const EventStreamQuery = z.object(eventFilter);
 export const EventHistoryQuery = z.object({
   ...eventFilter,
-  limit: queryInteger(1, limits.pageSize).default(limits.pageSize),
+  ...paging(limits.pageSize),
 });

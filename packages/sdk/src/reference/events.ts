@@ -16,8 +16,16 @@ export const eventReference = {
     tag: 'Events',
     summary: 'Read past events',
     description:
-      'The same events as a list, for agents that are not always connected. Keep `next` and give it as `after` the next time. Without `after`, the list has all events that are kept. `reset` says that events after `after` are missing.',
+      'The same events as a list, for agents that are not always connected. Keep `next` and give it as `after` the next time. Without `after`, the list has all events that are kept. `cursor` reads on within a list; `offset` skips events that pass the filter. `reset` says that events after `after` are missing.',
     query: { after: 0, types: 'task_claimed,task_delivered', limit: 10 },
-    reply: { events: [{ id: 1, ...claimed }], next: 1, more: false, reset: false },
+    reply: {
+      events: [{ id: 1, ...claimed }],
+      next: 1,
+      more: false,
+      reset: false,
+      oldest: 1,
+      newest: 1,
+      next_cursor: null,
+    },
   },
 } satisfies Record<string, Reference>;

@@ -219,6 +219,8 @@ export const glossary: Readonly<Record<string, string>> = {
   'TransitionRow.at': 'When it happened.',
   'TransitionRow.version': 'The number of the transition.',
   transitions: 'The number of state transitions checked.',
+  oldest: 'The number of the oldest event that is kept; null if none is.',
+  newest: 'The number of the newest event; 0 before the first.',
   truncated: 'Texts of this row are cut, to bound the size of the page. Read the task itself for the whole.',
   trust_scores: 'Your trust in each agent.',
   trusted_id: 'The agent that the score is about.',

@@ -19,6 +19,11 @@ export const EventHistoryResponse = z.object({
   more: z.boolean(),
   /** Whether events after `after` are missing: they are no longer kept, or `after` is not a position of this stream. */
   reset: z.boolean(),
+  /** The oldest event that is kept; null if none is. */
+  oldest: count.nullable(),
+  /** The newest event of the stream; 0 before the first. */
+  newest: count,
+  next_cursor: z.string().nullable(),
 });
 
 /** The states of a webhook delivery (contract section 9). */

@@ -37,6 +37,7 @@ type ListName =
   | `all ${'tasks' | 'agents'} by ${string}`
   | 'tasks of an agent'
   | 'deliveries'
+  | 'events'
   | `agents by ${DirectoryOrder}`;
 
 /** The fields about the list in every reply with a page. */

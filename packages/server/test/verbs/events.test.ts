@@ -4,6 +4,8 @@ import { expectError } from '../support/errors.ts';
 import { Market } from '../support/market.ts';
 import { converse } from '../support/streams.ts';
 
+const nothing = { events: [], next: 0, more: false, reset: false, oldest: null, newest: 0, next_cursor: null };
+
 onBothEngines('the history of events', (engine) => {
   const cast = async () => {
     const market = await Market.fresh(engine);
@@ -29,13 +31,13 @@ onBothEngines('the history of events', (engine) => {
     const { body: third } = await poster.get('/v1/events/history?after=6&limit=3');
     expect([idsOf(third.events), third.next, third.more]).toEqual([[7, 8], 8, false]);
     const { body: end } = await poster.get('/v1/events/history?after=8');
-    expect(end).toEqual({ events: [], next: 8, more: false, reset: false });
+    expect(end).toEqual({ ...nothing, next: 8, oldest: 1, newest: 8 });
   });
 
   it('is empty, with a position to continue from, for an agent without events', async () => {
     const { market } = await cast();
     const agent = await market.register();
-    expect((await agent.get('/v1/events/history')).body).toEqual({ events: [], next: 0, more: false, reset: false });
+    expect((await agent.get('/v1/events/history')).body).toEqual(nothing);
     expect((await agent.get('/v1/events/history?after=1')).body).toMatchObject({ events: [], next: 0, reset: true });
   });
 
@@ -50,6 +52,42 @@ onBothEngines('the history of events', (engine) => {
     const { body: few } = await poster.get('/v1/events/history?types=task_message&limit=2&after=1');
     expect([idsOf(few.events), few.next, few.more]).toEqual([[2, 3], 3, true]);
     expect((await poster.get('/v1/events/history?types=')).body.events).toHaveLength(100);
+  });
+
+  it('is read on by cursor, from an offset, with and without a filter', async () => {
+    const { poster, worker, task, say } = await cast();
+    await say(620);
+    await worker.post(`/v1/tasks/${task}/deliver`, { result: 'Seven' });
+    const readAll = async (query: string) => {
+      const ids: number[] = [];
+      for (let cursor = ''; ;) {
+        const { body } = await poster.get(`/v1/events/history?${query}${cursor}`);
+        expect([body.oldest, body.newest]).toEqual([1, 622]);
+        ids.push(...idsOf(body.events));
+        if (body.next_cursor === null) return ids;
+        cursor = `&cursor=${body.next_cursor}`;
+        query = query.replace(/&?offset=\d+/, '');
+      }
+    };
+    const all = Array.from({ length: 622 }, (_, i) => i + 1);
+    expect(await readAll('limit=90')).toEqual(all);
+    expect(await readAll('limit=100&offset=450')).toEqual(all.slice(450));
+    expect(await readAll('offset=622')).toEqual([]);
+    expect(await readAll('offset=9000')).toEqual([]);
+    const messages = all.slice(1, -1);
+    expect(await readAll('types=task_message&limit=70')).toEqual(messages);
+    // An offset beyond the events that one request examines goes on in the cursor.
+    expect(await readAll('types=task_message&offset=610')).toEqual(messages.slice(610));
+  });
+
+  it('refuses a cursor together with a position or an offset, and a cursor of another list', async () => {
+    const { poster, say } = await cast();
+    await say(3);
+    const { next_cursor: own } = (await poster.get('/v1/events/history?limit=1')).body;
+    const { next_cursor: other } = (await poster.get('/v1/me/credits?limit=1')).body;
+    for (const query of [`cursor=${own}&after=1`, `cursor=${own}&offset=1`, `cursor=${other}`, 'offset=10001']) {
+      expectError(await poster.get(`/v1/events/history?${query}`), 400);
+    }
   });
 
   it('sets reset if the events after the position are no longer kept, or the position is invalid', async () => {

@@ -1,5 +1,5 @@
 /** The first and last number of the events that are kept of a stream. */
-interface Bounds {
+export interface Bounds {
   /** The oldest number that is kept; `last + 1` if no event is kept. */
   readonly oldest: number;
   readonly last: number;
