@@ -134,7 +134,12 @@ export const tellingFaults = [
     ],
   ]),
   ...faultsIn('rules/webhooks/turn.ts', holding, [
-    ['a lease is not renewed', 'leased_until: leaseEnd, failing', 'leased_until: turn.leasedUntil, failing', sharing],
+    [
+      'a lease is not renewed',
+      'leased_until: leaseEnd, failing });\n  if (receiver === undefined) return undefined;\n  tx.afterCommit(() => (turn.leasedUntil = leaseEnd));\n',
+      'leased_until: turn.leasedUntil, failing });\n  if (receiver === undefined) return undefined;\n',
+      sharing,
+    ],
     ['a suspended agent hears of events', 'found === undefined || agent.isSuspended', '!found', delivery],
     [
       'an accepted delivery does not end a row of dead ones',

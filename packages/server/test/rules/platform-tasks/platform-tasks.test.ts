@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { minuteMs, secondMs } from '../../../src/ground/clock.ts';
 import { onBothEngines } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
-import { answer, answers, generous, pickUp, registerHelper } from '../../support/helpers.ts';
+import { answer, answers, generous, nameHelper, pickUp, registerHelper } from '../../support/helpers.ts';
 import { type Agent, deliverTask, Market, postTask } from '../../support/market.ts';
 
 async function open(...[engine, env]: Parameters<typeof Market.fresh>) {
@@ -273,6 +273,21 @@ onBothEngines('system tasks', (engine) => {
     expect((await both.post('/v1/tasks/pickup')).status).toBe(204);
     expect((await worker.post('/v1/tasks/pickup')).body?.poster_id).not.toBe('ag-platform');
     await audited(market);
+  });
+
+  it('are refused by id to the agent whose delivery or profile they are about, and given to another one', async () => {
+    const { market, helper, poster } = await open(engine);
+    // Its profile is to be read out, since it became a helper only later.
+    const both = await market.register('worker and helper', { good_at: 'Python' });
+    await both.patch('/v1/me', { accepts_system_tasks: true });
+    await nameHelper(market, both);
+    await deliverTask(poster, both, { max_credits: 1 });
+    for (const kind of ['verify', 'extract']) {
+      const [row] = await engine.query(market.url, `select id from tasks where kind = '${kind}' and status = 'posted'`);
+      const pickup = `/v1/tasks/${String(row!.id)}/pickup`;
+      expect([kind, (await both.post(pickup)).status]).not.toEqual([kind, 200]);
+      expect([kind, (await helper.post(pickup)).status]).toEqual([kind, 200]);
+    }
   });
 
   it('an agent that claimed a system task about a task may not work on it, even after abandoning it', async () => {
