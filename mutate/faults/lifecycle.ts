@@ -205,7 +205,16 @@ export const lifecycleFaults = [
       ".where('agents.pickups_paused_until', '<', now)",
       'verbs/tasks/cooldown',
     ],
-    ['a worker checks its own delivery', "about('about.worker_id', '=', actor), ", ''],
+    [
+      'a worker checks its own delivery',
+      "about('about.worker_id', '=', actor), ",
+      '',
+      undefined,
+      {
+        survives:
+          'Second line of defence: the claim is undone when `noteInspector` changes no row, because the agent is a party of the task.',
+      },
+    ],
     ['an agent reads out its own profile', "    eb('about_id', '<>', actor),\n", ''],
     [
       'a delivery waits for a helper who is suspended',
