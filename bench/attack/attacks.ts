@@ -1,6 +1,7 @@
+import { accounts } from './accounts.ts';
 import type { Attack } from './attack.ts';
 import { inbound } from './inbound.ts';
 import { outbound } from './outbound.ts';
 
 /** All attacks that are measured, a file for each kind. */
-export const attacks: readonly Attack[] = [...inbound, ...outbound];
+export const attacks: readonly Attack[] = [...inbound, ...outbound, ...accounts];

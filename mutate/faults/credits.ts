@@ -123,7 +123,7 @@ export const creditFaults = [
     ['a /48 registers without end', 'const wideTimes = 20;', 'const wideTimes = 1e9;'],
     ['a crowd of networks registers without end', 'const brakeTimes = 200;', 'const brakeTimes = 1e9;'],
     ['a crowd keeps newcomers out', 'open.has(wide.key) ? [...narrow, wide, all] : narrow', '[...narrow, wide, all]'],
-    ['a repetition is counted', "if (repetition !== undefined && open.has(repetition)) return 'repeated';", ''],
+    ['a repetition is counted', 'if (repetition !== undefined && open.has(repetition)) return true;', ''],
     ['a repetition is known without end', 'const repetitionMs = 10 * minuteMs;', 'const repetitionMs = 1e9;'],
   ]),
   ...faultsIn('rules/limits/windows.ts', limits, [

@@ -82,6 +82,21 @@ describeOnPostgres('two nodes on one PostgreSQL database', () => {
     expect(kept.ended).toBe(false);
   });
 
+  it('an agent that deletes itself is gone at the other one within a second, with its streams', async () => {
+    const [one, other] = await twoNodes();
+    const agent = await one.register();
+    const stream = await StreamReader.open(other.url, agent);
+    expect(await statusAt(other, agent)).toBe(200);
+    expect((await one.as(agent).delete(`/v1/me?confirm=${agent.id}`)).status).toBe(200);
+    const since = performance.now();
+    for (let sentMs = 0, status = 200; status !== 401; sentMs = performance.now() - since) {
+      expect(sentMs).toBeLessThan(1_000);
+      status = await statusAt(other, agent);
+    }
+    await stream.untilEnd();
+    expect((await other.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, broken: [] });
+  });
+
   it('a long poll at one node ends when the task changes at the other', async () => {
     const [one, other] = await twoNodes();
     const poster = await other.register('poster');

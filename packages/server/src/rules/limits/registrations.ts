@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { minuteMs } from '../../ground/clock.ts';
 import type { RateLimit } from '../../ground/settings.ts';
-import type { Database, Tx } from '../../storage/database.ts';
+import type { Database, Reader, Tx } from '../../storage/database.ts';
 import { networksOf } from './network.ts';
 import { takeStrictly, windowsOf } from './queries.ts';
 import { skewMs, type Usage, usage } from './windows.ts';
@@ -39,6 +39,16 @@ class Full extends Error {
   }
 }
 
+/** What a registration is counted in. */
+interface Levels {
+  /** The key under which a repetition is known. */
+  readonly repetition: string | undefined;
+  /** The address, and its /56. */
+  readonly narrow: readonly Level[];
+  readonly wide: Level;
+  readonly all: Level;
+}
+
 /**
  * Counts a registration in the database, so that the limits hold for all servers together and across restarts (contract
  * section 10). A registration that is refused is counted in no window.
@@ -46,44 +56,52 @@ class Full extends Error {
  * @returns what is left where least is left; `repeated` if the request was counted before.
  */
 export async function takeRegistration(db: Database, asked: Asked): Promise<Usage | 'repeated'> {
+  const levels = levelsOf(asked);
   try {
-    return await db.transact('limit', (tx) => take(tx, asked));
+    // Read before anything is written, so that a flood of registrations that are refused keeps no writer waiting.
+    if (await isRepeated(db, levels, asked)) return 'repeated';
+    return await db.transact('limit', (tx) => take(tx, levels, asked));
   } catch (error) {
     if (error instanceof Full) return error.usage;
     throw error;
   }
 }
 
-async function take(tx: Tx, asked: Asked): Promise<Usage | 'repeated'> {
-  const { limit, now } = asked;
-  const repetition = repetitionOf(asked);
-  const networks = networksOf(asked.address);
-  const narrow = [
-    levelOf(limit, 1, networks.own, 1),
-    ...(networks.site === undefined ? [] : [levelOf(limit, 2, networks.site, siteTimes)]),
-  ];
-  const wide = levelOf(limit, 3, networks.wide, wideTimes);
-  const all = levelOf(limit, 4, 'all', brakeTimes);
-
-  // Read before anything is written, so that a flood of registrations that are refused costs little.
+/** @throws Full when no further registration is allowed. */
+async function isRepeated(reader: Reader, levels: Levels, { limit, now }: Asked): Promise<boolean> {
+  const { repetition, narrow, wide, all } = levels;
   const keys = [...narrow, wide, all].map(({ key }) => key).concat(repetition ?? []);
-  const rows = await tx.all(windowsOf, { keys: JSON.stringify(keys) });
+  const rows = await reader.all(windowsOf, { keys: JSON.stringify(keys) });
   const isOpen = ({ ends_at }: { ends_at: number }) => now < ends_at && ends_at <= now + limit.windowMs + skewMs;
   const open = new Map(rows.filter(isOpen).map((row) => [row.key, row]));
-  if (repetition !== undefined && open.has(repetition)) return 'repeated';
+  if (repetition !== undefined && open.has(repetition)) return true;
   for (const level of open.has(wide.key) ? [...narrow, wide, all] : narrow) {
     const { count = 0, ends_at = now } = open.get(level.key) ?? {};
     if (count >= level.limit.count) throw new Full(usage(level.limit, false, count, ends_at));
   }
+  return false;
+}
 
-  // Another server may have counted in between, so every window is checked again as it is written.
+/** Checks every window again as it is written: others have counted in between. @throws Full */
+async function take(tx: Tx, { repetition, narrow, wide, all }: Levels, { now }: Asked): Promise<Usage | 'repeated'> {
   if (repetition !== undefined && !(await isFirst(tx, repetition, now))) return 'repeated';
   const counted: Usage[] = [];
   for (const level of narrow) counted.push(await count(tx, level, now));
   const widest = await count(tx, wide, now);
   const isNewcomer = widest.remaining === wide.limit.count - 1;
-  await count(tx, isNewcomer ? { ...all, limit: { ...limit, count: Number.MAX_SAFE_INTEGER } } : all, now);
+  await count(tx, isNewcomer ? { ...all, limit: { ...all.limit, count: Number.MAX_SAFE_INTEGER } } : all, now);
   return [...counted, widest].reduce((least, each) => (each.remaining < least.remaining ? each : least));
+}
+
+function levelsOf(asked: Asked): Levels {
+  const { limit, address } = asked;
+  const { own, site, wide } = networksOf(address);
+  return {
+    repetition: repetitionOf(asked),
+    narrow: [levelOf(limit, 1, own, 1), ...(site === undefined ? [] : [levelOf(limit, 2, site, siteTimes)])],
+    wide: levelOf(limit, 3, wide, wideTimes),
+    all: levelOf(limit, 4, 'all', brakeTimes),
+  };
 }
 
 const levelOf = ({ count, windowMs }: RateLimit, order: number, who: string, times: number): Level => ({

@@ -124,7 +124,7 @@ const searchable = (name: string, goodAt: string | null | undefined) => fold(`${
 /** @throws DomainError `not_found` if there is no such agent, or it has deleted itself. */
 export async function readAgent(db: Reader, agentId: string): Promise<AgentRow & { balance: number }> {
   const agent = await db.first(agentById, { id: agentId });
-  if (agent === undefined || agent.deleted_at !== null) throw agentNotFound();
+  if (agent?.deleted_at !== null) throw agentNotFound();
   return agent;
 }
 
