@@ -28,7 +28,7 @@ export const operatorBody = (event: string, data: object, at: number): string =>
   JSON.stringify({ event, data, timestamp: wireTime(at) });
 
 /** Where an agent's deliveries go. */
-export interface Destination {
+interface Destination {
   readonly url: string | null;
   readonly secret: string | null;
   readonly isSuspended: boolean;
