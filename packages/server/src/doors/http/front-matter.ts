@@ -33,15 +33,17 @@ export function splitFrontMatter(text: string): Head | undefined {
   if (!text.startsWith(mark, from) || firstEnd < 0) return undefined;
   if (!blank.test(text.slice(from + mark.length, firstEnd))) return undefined;
   const start = firstEnd + 1;
-  const last = start + 2 * limits.frontMatterBytes;
-  let at = text.indexOf(`\n${mark}`, firstEnd);
-  for (let looks = 0; at >= 0 && at <= last && looks < mostLines; looks++) {
-    const below = at + 1 + mark.length;
-    const end = text.indexOf('\n', below);
-    if (blank.test(text.slice(below, end < 0 ? text.length : end))) {
-      return { yaml: text.slice(start, Math.max(start, at)), below: end < 0 ? '' : text.slice(end + 1) };
+  // Longer front matter is refused anyway. The mark is searched for, and not a line end before it: a search of line ends
+  // takes 10 ms for a megabyte of them.
+  const searched = text.slice(0, start + 2 * limits.frontMatterBytes);
+  let at = searched.indexOf(mark, start);
+  for (let looks = 0; at >= 0 && looks < mostLines; looks++) {
+    const end = searched.indexOf('\n', at);
+    const isLine = searched[at - 1] === '\n';
+    if (isLine && blank.test(text.slice(at + mark.length, end < 0 ? text.length : end))) {
+      return { yaml: text.slice(start, Math.max(start, at - 1)), below: end < 0 ? '' : text.slice(end + 1) };
     }
-    at = text.indexOf(`\n${mark}`, below);
+    at = end < 0 ? -1 : searched.indexOf(mark, end);
   }
   return { yaml: text.slice(start), below: undefined };
 }
