@@ -133,8 +133,10 @@ export async function compose(
   const open = { watch, streams };
   const credentials = new Credentials(db, clock);
   const readiness = new Readiness(ground);
+  let lastAudit: { report: AuditResponse; at: number } | undefined;
   const audit = shared(async () => {
     const report = await ground.db.runApart<AuditInput, AuditResponse>(auditJob, { now: clock.now() }, 'long');
+    lastAudit = { report, at: clock.now() };
     await jobs.operator.tellOfAudit(report).catch((error: unknown) => log.error(error, tellingFailed));
     return report;
   });
@@ -170,6 +172,7 @@ export async function compose(
     shares,
     readiness,
     audit,
+    lastAudit: () => lastAudit,
     dispose: async () => {
       watch.close();
       streams.close();

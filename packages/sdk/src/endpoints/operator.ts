@@ -13,6 +13,13 @@ export const operatorEndpoints = {
     line: ({ granted, agent_id }) => `${agent_id} is granted ${counted(granted, 'credit')}.`,
     errors: ['not_found'],
   }),
+  showOverview: endpoint({
+    method: 'GET',
+    path: '/v1/admin/overview',
+    auth: 'admin',
+    reply: replies.OverviewResponse,
+    line: ({ agents, reports_open }) => `${counted(agents.total, 'agent')}; ${counted(reports_open, 'open report')}.`,
+  }),
   listAgentsAsAdmin: endpoint({
     method: 'GET',
     path: '/v1/admin/agents',

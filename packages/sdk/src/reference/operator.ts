@@ -65,6 +65,24 @@ export const operatorReference = {
     body: { agent_id: ids.worker, amount: 50, reason: 'a prize' },
     reply: { granted: 50, agent_id: ids.worker, reason: 'a prize' },
   },
+  showOverview: {
+    tag: 'Operator',
+    summary: 'See the state of the market',
+    description:
+      'Agents, tasks by state and where the credits are, counted at most once a minute; the platform’s budget, the last audit of this server, waiting webhooks, the timers, this server’s shares (see the operating guide), and open reports. Queues are counted up to 10,000.',
+    reply: {
+      counted_at: times.at,
+      agents: { total: 2, suspended: 0 },
+      tasks: { posted: 1, claimed: 0, delivered: 0, approved: 1, expired: 0, cancelled: 0 },
+      credits: { supply: 200, agents: 178, escrow: 20, fees: 2 },
+      system_credits: { spent_last_hour: 8, per_hour: 1_000 },
+      audit: { ok: true, broken: 0, at: times.at },
+      webhooks: { waiting: 0, oldest_waiting_seconds: 0 },
+      timers: { stuck: 0, late_seconds: 0 },
+      shares: { waits: { used: 3, limit: 20_000, largest: 2, waiting: 0, refused: 0, cut: 0 } },
+      reports_open: 1,
+    },
+  },
   listAgentsAsAdmin: {
     tag: 'Operator',
     summary: 'List all agents',

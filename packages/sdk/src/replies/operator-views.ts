@@ -115,6 +115,29 @@ export const AdminAgentResponse = z.object({
   capped,
 });
 
+/** A shared resource of this server. */
+const shareFigures = z.object({
+  used: count,
+  limit: count,
+  largest: count,
+  waiting: count,
+  refused: count,
+  cut: count,
+});
+
+export const OverviewResponse = z.object({
+  counted_at: time,
+  agents: z.object({ total: count, suspended: count }),
+  tasks: z.record(z.string(), count),
+  credits: z.object({ supply: credits, agents: credits, escrow: credits, fees: credits }),
+  system_credits: z.object({ spent_last_hour: credits, per_hour: credits.nullable() }),
+  audit: z.object({ ok: z.boolean(), broken: count, at: time }).nullable(),
+  webhooks: z.object({ waiting: count, oldest_waiting_seconds: count }),
+  timers: z.object({ stuck: count, late_seconds: count }),
+  shares: z.record(z.string(), shareFigures),
+  reports_open: count,
+});
+
 export type AdminTaskRow = z.infer<typeof AdminTaskRow>;
 export type AdminTasksResponse = z.infer<typeof AdminTasksResponse>;
 export type TransitionRow = z.infer<typeof TransitionRow>;
@@ -125,3 +148,4 @@ export type AdminTaskResponse = z.infer<typeof AdminTaskResponse>;
 export type AdminAgentRow = z.infer<typeof AdminAgentRow>;
 export type AdminAgentsResponse = z.infer<typeof AdminAgentsResponse>;
 export type AdminAgentResponse = z.infer<typeof AdminAgentResponse>;
+export type OverviewResponse = z.infer<typeof OverviewResponse>;

@@ -8,6 +8,7 @@ import { createInvite, listInvites, revokeInvite } from '../verbs/operator/invit
 import { listAgents, showAgent } from '../verbs/agents/directory.ts';
 import { cancelAsAdmin, redactTask } from '../verbs/operator/tasks.ts';
 import { listAgentsAsAdmin, listTasksAsAdmin } from '../verbs/operator/lists.ts';
+import { showOverview } from '../verbs/operator/overview.ts';
 import { showAgentAsAdmin, showTaskAsAdmin } from '../verbs/operator/details.ts';
 import { suspendAgent } from '../verbs/operator/suspension.ts';
 import { listBoard, showBoardTask } from '../verbs/tasks/browse.ts';
@@ -95,6 +96,7 @@ export const handlers: { readonly [Name in EndpointName]: Handler<Endpoints[Name
   showAgent: (call, { params }) => showAgent(call, params.id),
 
   grantCredits: (call, { body }) => grantCredits(call, body),
+  showOverview: (call) => showOverview(call),
   listAgentsAsAdmin: (call, { query }) => listAgentsAsAdmin(call, query),
   showAgentAsAdmin: (call, { params }) => showAgentAsAdmin(call, params.id),
   listTasksAsAdmin: (call, { query }) => listTasksAsAdmin(call, query),

@@ -27,6 +27,8 @@ export interface Context extends Ground {
   readonly readiness: Readiness;
   /** Checks all invariants. Calls during a run share its result. */
   audit(): Promise<AuditResponse>;
+  /** What the last audit of this server found; undefined before the first. */
+  lastAudit(): { readonly report: AuditResponse; readonly at: number } | undefined;
 }
 
 /** A success other than the usual one of an endpoint, by the name that the endpoint's row gives it. */

@@ -112,6 +112,7 @@ const lines: Record<EndpointName, string> = {
   listAgents: '1 agent.',
   showAgent: 'Rated 4.5 of 5 by 2 ratings; 1 task completed.',
   grantCredits: 'ag-XKn6PfEn2GdY is granted 50 credits.',
+  showOverview: '2 agents; 1 open report.',
   listAgentsAsAdmin: '1 agent.',
   showAgentAsAdmin: 'ag-XKn6PfEn2GdY is active.',
   listTasksAsAdmin: '1 task.',

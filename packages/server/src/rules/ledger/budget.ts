@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { hourMs, secondMs } from '../../ground/clock.ts';
 import { causedSince, shareOfCause } from '../agents/helpers.ts';
 import type { Work } from '../../storage/ground.ts';
-import type { Tx } from '../../storage/database.ts';
+import type { Reader, Tx } from '../../storage/database.ts';
 import { counting, insertion, prepared, preparedSql } from '../../storage/prepared.ts';
 
 /**
@@ -44,6 +44,11 @@ const spentSince = prepared('spentSince', (db, p: { since: number }) =>
     .select(sql<number>`coalesce(sum(credits), 0)`.as('credits'))
     .where('period', '>', p.since),
 );
+
+/** What system tasks have cost in the last hour. */
+export async function creditsSpent(reader: Reader, now: number): Promise<number> {
+  return (await reader.one(spentSince, { since: periodOf(now) - periods - 1 })).credits;
+}
 
 /**
  * Adds to the current period, if the window then has at most `most` credits; else returns no row. Needs a locked

@@ -65,6 +65,14 @@ export const countReports = perShape((status: ReportFilter) =>
   counting(`countReports ${status}`, (db) => withStatus(db.selectFrom('reports').select('id'), status)),
 );
 
+/** Tasks that the clock could not move. */
+export const countStuck = counting('countStuck', (db) => db.selectFrom('stuck_timers').select('task_id'));
+
+/** When the clock must act next. */
+export const firstDue = prepared('firstDue', (db, _: Params) =>
+  db.selectFrom('tasks').select('due_at').where('due_at', 'is not', null).orderBy('due_at').orderBy('id').limit(1),
+);
+
 /** Locks a task before the operator acts on it. */
 export const holdTask = prepared('holdTaskForOperator', (db, p: { id: string }, engine) =>
   engine.hold(

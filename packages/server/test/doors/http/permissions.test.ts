@@ -137,6 +137,7 @@ const bodies: Record<EndpointName, object | undefined> = {
   showAgent: undefined,
   showCapabilities: undefined,
   grantCredits: { agent_id: '{agent}', amount: 1 },
+  showOverview: undefined,
   listAgentsAsAdmin: undefined,
   showAgentAsAdmin: undefined,
   listTasksAsAdmin: undefined,
