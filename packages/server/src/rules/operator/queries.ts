@@ -66,7 +66,9 @@ export const countReports = perShape((status: ReportFilter) =>
 );
 
 /** Tasks that the clock could not move. */
-export const countStuck = counting('countStuck', (db) => db.selectFrom('stuck_timers').select('task_id'));
+export const countStuck = counting('countStuck', (db) => db.selectFrom('stuck_timers').select('task_id'), {
+  scans: 'the few tasks that failed, counted up to a limit',
+});
 
 /** When the clock must act next. */
 export const firstDue = prepared('firstDue', (db, _: Params) =>
