@@ -158,7 +158,7 @@ export function counting<P extends Params>(
     params: P & { limit: number },
     engine: EngineClauses,
   ) => SelectQueryBuilder<Schema, never, object>,
-  options: Pick<QueryOptions, 'replan'> = {},
+  options: Pick<QueryOptions, 'replan' | 'scans'> = {},
 ): Prepared<P & { limit: number }, { total: number }> {
   return prepared(
     name,
