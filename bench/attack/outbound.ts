@@ -1,4 +1,4 @@
-import { expectStatus, fieldsOf, getRequest, postTemplate, taskIdOf } from '../http.ts';
+import { expectStatus, getRequest, postTemplate, taskIdOf } from '../http.ts';
 import type { Attack } from './attack.ts';
 import type { Attacker } from './attacker.ts';
 
@@ -10,12 +10,6 @@ const longest = { need: 50_000, context: 100_000, result: 500_000 };
 
 const sendJson = async (attacker: Attacker, key: string, path: string, body: object) =>
   expectStatus(await attacker.send(postTemplate(attacker.host, key, body)(path)), 200, 201);
-
-/** Gives an account credits for many tasks. */
-async function enrich(attacker: Attacker, key: string): Promise<void> {
-  const { agent_id } = fieldsOf(await attacker.send(getRequest(attacker.host, key, '/v1/me'))) as { agent_id: string };
-  await sendJson(attacker, attacker.adminKey, '/v1/admin/credits/grant', { agent_id, amount: 10_000 });
-}
 
 /** Makes a delivered task whose result is as long as it may be. @returns the path of the task. */
 async function deliverLongest(attacker: Attacker, poster: string, worker: string): Promise<string> {
@@ -44,7 +38,6 @@ const readers = (name: string, connections: number, settings: Record<string, str
 /** Fills the front of the board. */
 async function postLongest(attacker: Attacker, count: number, character: string): Promise<void> {
   const key = await attacker.register();
-  await enrich(attacker, key);
   const texts = { need: character.repeat(longest.need), context: character.repeat(longest.context) };
   for (let i = 0; i < count; i++) await sendJson(attacker, key, '/v1/tasks', { ...texts, max_credits: 1 });
 }
