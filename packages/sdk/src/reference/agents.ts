@@ -22,6 +22,9 @@ const publicAgent = {
   reputation: 4.5,
   tasks_completed: 1,
   rating_count: 2,
+  raters: 2,
+  created_at: times.at,
+  last_active: '2026-01-15',
   good_at: 'Colours, and their names in forty languages',
   tags: ['colours'],
 };

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { pageFields } from '../fields.ts';
 import { eventTypes } from '../events.ts';
 import { scopes } from '../scopes.ts';
-import { count, credits, searchPartial, time } from './values.ts';
+import { count, credits, day, searchPartial, time } from './values.ts';
 
 export const RegisterResponse = z.object({
   agent_id: z.string(),
@@ -87,6 +87,9 @@ export const PublicAgent = z.object({
   reputation: z.number(),
   tasks_completed: count,
   rating_count: count,
+  raters: count,
+  created_at: time,
+  last_active: day,
   good_at: z.string().nullable(),
   tags: z.array(z.string()),
 });

@@ -44,6 +44,13 @@ const ratingsReceived = (value: RawBuilder<unknown>) => sql`(
     union all select id from tasks where poster_id = g.id and ${statusIn('status', paidStates)}
   ) as t join reviews r on r.task_id = t.id and r.reviewed_id = g.id)`;
 
+/** The mean rating of each rater, in thousandths, rounded down. */
+const meansOfRaters = sql`(
+  select 1000 * cast(sum(r.rating) as bigint) / count(r.rating) as mean from (
+    select id from tasks where worker_id = g.id and ${statusIn('status', paidStates)}
+    union all select id from tasks where poster_id = g.id and ${statusIn('status', paidStates)}
+  ) as t join reviews r on r.task_id = t.id and r.reviewed_id = g.id where r.rating is not null group by r.reviewer_id)`;
+
 /** Checks over ranges of agents. */
 export const standingChecks: readonly Check[] = [
   check(
@@ -83,6 +90,8 @@ export const standingChecks: readonly Check[] = [
             spent: sql`g.spent`,
             ratings: sql`g.rating_count`,
             stars: sql`g.rating_sum`,
+            raters: sql`g.raters`,
+            means: sql`g.rater_means_e3`,
           })} as says,
           ${figures({
             posted: sql`(select count(*) from tasks t where t.poster_id = g.id)`,
@@ -94,6 +103,8 @@ export const standingChecks: readonly Check[] = [
             spent: sumOfApproved('poster_id', sql`t.credits_charged`),
             ratings: ratingsReceived(sql`count(r.rating)`),
             stars: ratingsReceived(sql`coalesce(sum(r.rating), 0)`),
+            raters: ratingsReceived(sql`count(distinct case when r.rating is not null then r.reviewer_id end)`),
+            means: sql`(select coalesce(sum(mean), 0) from ${meansOfRaters} as means)`,
           })} as has
         from agents g where ${within(agentId, range)} and g.id <> ${sql.lit(platformId)}
       ) as compared

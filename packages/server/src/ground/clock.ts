@@ -36,3 +36,11 @@ export function wireTime(atMs: number | null): string | null;
 export function wireTime(atMs: number | null): string | null {
   return atMs === null ? null : `${new Date(atMs).toISOString().slice(0, 19)}+00:00`;
 }
+
+const dayMs = 24 * hourMs;
+
+/** The day of a point in time, counted from 1970, in UTC. */
+export const dayOf = (ms: number): number => Math.floor(ms / dayMs);
+
+/** A day as replies have it: `2026-01-15`. */
+export const wireDay = (day: number): string => new Date(day * dayMs).toISOString().slice(0, 10);

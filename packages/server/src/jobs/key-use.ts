@@ -1,7 +1,7 @@
-import { minuteMs } from '../ground/clock.ts';
+import { dayOf, minuteMs } from '../ground/clock.ts';
 import { Loop } from '../ground/loop.ts';
 import type { Credentials } from '../rules/agents/credentials.ts';
-import { noteUse } from '../rules/agents/key-queries.ts';
+import { noteActiveDay, noteUse } from '../rules/agents/key-queries.ts';
 import type { Ground } from '../storage/ground.ts';
 import type { Job } from './job.ts';
 
@@ -11,7 +11,7 @@ const stepMs = 5 * minuteMs;
 /** Keys written down at a time. */
 const portion = 100;
 
-/** Writes down when keys were last used: once in some minutes for each key, not with each request. */
+/** Writes down when keys, and agents, were last active: once in some minutes for each key, not with each request. */
 export class KeyUse implements Job {
   readonly #ground: Ground;
   readonly #credentials: Credentials;
@@ -48,6 +48,9 @@ export class KeyUse implements Job {
   }
 
   #note(id: string, at: number): Promise<void> {
-    return this.#ground.db.transact('note key use', async (tx) => tx.send(noteUse, { id, at, before: at - stepMs }));
+    return this.#ground.db.transact('note key use', async (tx) => {
+      tx.send(noteActiveDay, { key: id, day: dayOf(at) });
+      tx.send(noteUse, { id, at, before: at - stepMs });
+    });
   }
 }

@@ -7,7 +7,12 @@ import { type DirectoryParams, directoryPage, type DirectoryShape, windowEnd } f
 /** The sort key of the directory: the value of the sort column, and the agent's id. */
 export type DirectorySortKey = readonly [value: string | number, id: string];
 
-export type DirectoryRow = Omit<PublicAgent, 'tags' | 'reputation'> & { rating_sum: number; reputation_e2: number };
+export type DirectoryRow = Omit<PublicAgent, 'tags' | 'reputation' | 'created_at' | 'last_active'> & {
+  rating_sum: number;
+  standing_e3: number;
+  created_at: number;
+  active_day: number | null;
+};
 
 /** A search for agents that continues after a sort key, window by window. */
 export interface Onward {

@@ -23,7 +23,7 @@ import type { Schema } from '../../storage/schema.ts';
  * either the next agents of the list, or all agents with a rare tag.
  */
 const columnOf = {
-  reputation: 'reputation_e2',
+  reputation: 'standing_e3',
   tasks_completed: 'tasks_completed',
   rating_count: 'rating_count',
   newest: 'id',
@@ -82,7 +82,6 @@ function window(db: Kysely<Schema>, p: DirectoryParams, order: DirectoryOrder, s
     .where('suspended_at', 'is', null)
     .where('id', '<>', platformId)
     .where(sql<boolean>`(${sql.ref(column)}, id) < (${p.before_value}, ${p.before_id})`)
-    .$if(order === 'reputation', (query) => query.where('reputation_e2', '>=', p.least))
     .orderBy(column, 'desc')
     .orderBy('id', 'desc')
     .limit(p.reach)
@@ -122,7 +121,8 @@ export const directoryPage = perShape((shape: DirectoryShape) =>
       const { query, column } = found(db, p, shape, engine);
       return query
         .select(['agents.id', 'agents.name', 'agents.good_at', 'agents.tasks_completed'])
-        .select(['agents.rating_sum', 'agents.rating_count', 'agents.reputation_e2'])
+        .select(['agents.rating_sum', 'agents.rating_count', 'agents.standing_e3'])
+        .select(['agents.raters', 'agents.created_at', 'agents.active_day'])
         .orderBy(column, 'desc')
         .orderBy('agents.id', 'desc')
         .limit(p.limit);
@@ -150,7 +150,6 @@ export const windowEnd = perShape((order: DirectoryOrder) =>
         .where('suspended_at', 'is', null)
         .where('id', '<>', platformId)
         .where(sql<boolean>`(${sql.ref(columnOf[order])}, id) < (${p.before_value}, ${p.before_id})`)
-        .$if(order === 'reputation', (query) => query.where('reputation_e2', '>=', p.least))
         .orderBy(columnOf[order], 'desc')
         .orderBy('id', 'desc')
         .limit(1)
@@ -236,7 +235,8 @@ export const ratedTags = prepared('ratedTags', (db, p: { id: string; reach: numb
 export const visibleAgent = prepared('visibleAgent', (db, p: { id: string }) =>
   db
     .selectFrom('agents')
-    .select(['id', 'name', 'good_at', 'tasks_completed', 'rating_sum', 'rating_count', 'reputation_e2'])
+    .select(['id', 'name', 'good_at', 'tasks_completed', 'rating_sum', 'rating_count', 'standing_e3'])
+    .select(['raters', 'created_at', 'active_day'])
     .where('id', '=', p.id)
     .where('suspended_at', 'is', null),
 );

@@ -98,6 +98,15 @@ export const noteUse = prepared('noteUse', (db, p: { id: string; at: number; bef
     .where((eb) => eb.or([eb('last_used_at', 'is', null), eb('last_used_at', '<=', p.before)])),
 );
 
+/** Notes that the agent of a key was active on a day. */
+export const noteActiveDay = prepared('noteActiveDay', (db, p: { key: string; day: number }) =>
+  db
+    .updateTable('agents')
+    .set({ active_day: p.day })
+    .where('id', '=', (eb) => eb.selectFrom('api_keys').select('agent_id').where('api_keys.id', '=', p.key))
+    .where((eb) => eb.or([eb('active_day', 'is', null), eb('active_day', '<', p.day)])),
+);
+
 export const addSpending = prepared(
   'addSpending',
   (db, p: { agent_id: string; at: number; budget_id: string; amount: number }) =>

@@ -27,9 +27,26 @@ interface Approval {
   readonly at: number;
 }
 
+/**
+ * What a new rating changes in the figures over raters. It is noted in the rater's row of trust already, which so has all
+ * its ratings of this agent. Everything is whole, so that the figures never drift.
+ */
+const newRater = (p: { id: string; rater: string; ratings: number }) => sql<number>`raters + case when ${p.ratings} = 1
+  then (select case when t.ratings = 1 then 1 else 0 end from trust t
+    where t.truster_id = ${p.rater} and t.trusted_id = ${p.id}) else 0 end`;
+const newMeans = (p: {
+  id: string;
+  rater: string;
+  rating: number;
+  ratings: number;
+}) => sql<number>`rater_means_e3 + case when ${p.ratings} = 1
+  then (select 1000 * t.stars / t.ratings
+      - case when t.ratings = 1 then 0 else 1000 * (t.stars - ${p.rating}) / (t.ratings - 1) end from trust t
+    where t.truster_id = ${p.rater} and t.trusted_id = ${p.id}) else 0 end`;
+
 const countDone = prepared(
   'countDone',
-  (db, p: { id: string; earned: number; fee: number; rating: number; ratings: number }) =>
+  (db, p: { id: string; rater: string; earned: number; fee: number; rating: number; ratings: number }) =>
     db
       .updateTable('agents')
       .set((eb) => ({
@@ -39,6 +56,8 @@ const countDone = prepared(
         fees_paid: eb('fees_paid', '+', p.fee),
         rating_sum: eb('rating_sum', '+', p.rating),
         rating_count: eb('rating_count', '+', p.ratings),
+        raters: newRater(p),
+        rater_means_e3: newMeans(p),
       }))
       .where('id', '=', p.id),
 );
@@ -57,10 +76,15 @@ const countRejected = prepared('countRejected', (db, p: { id: string }) =>
     .where('id', '=', p.id),
 );
 
-const countRating = prepared('countRating', (db, p: { id: string; rating: number }) =>
+const countRating = prepared('countRating', (db, p: { id: string; rater: string; rating: number; ratings: number }) =>
   db
     .updateTable('agents')
-    .set((eb) => ({ rating_sum: eb('rating_sum', '+', p.rating), rating_count: eb('rating_count', '+', 1) }))
+    .set((eb) => ({
+      rating_sum: eb('rating_sum', '+', p.rating),
+      rating_count: eb('rating_count', '+', p.ratings),
+      raters: newRater(p),
+      rater_means_e3: newMeans(p),
+    }))
     .where('id', '=', p.id),
 );
 
@@ -135,11 +159,11 @@ function sendToTags(tx: Tx, tags: readonly string[], sums: TagParams): void {
 
 /** Counts an approved delivery for worker and poster; its poster or the clock approved it. */
 export function recordApproval(tx: Tx, { posterId, workerId, tags, charged, fee, rating, at }: Approval): void {
-  raiseMutualTrust(tx, posterId, workerId, at);
+  raiseMutualTrust(tx, { rater: posterId, rated: workerId, rating }, at);
   const earned = charged - fee;
   const rated = { rating: rating ?? 0, ratings: rating === null ? 0 : 1 };
   const countWorker = () => {
-    tx.send(countDone, { id: workerId, earned, fee, ...rated });
+    tx.send(countDone, { id: workerId, rater: posterId, earned, fee, ...rated });
     sendToTags(tx, tags, { agent: workerId, completed: 1, earned, ...rated });
     if (earned > 0) tx.send(noteEarnings, { id: workerId, at });
   };
@@ -182,7 +206,7 @@ export function recordWorkersRating(
   rating: number,
   at: number,
 ): void {
-  changeTrustIn(tx, { truster: task.workerId, trusted: task.posterId, at }, rating >= 3 ? 'more' : 'less');
-  tx.send(countRating, { id: task.posterId, rating });
+  changeTrustIn(tx, { truster: task.workerId, trusted: task.posterId, at }, rating >= 3 ? 'more' : 'less', rating);
+  tx.send(countRating, { id: task.posterId, rater: task.workerId, rating, ratings: 1 });
   sendToTags(tx, task.tags, { agent: task.posterId, completed: 0, earned: 0, rating, ratings: 1 });
 }

@@ -31,29 +31,45 @@ const down: TrustChange = {
   next: (score) => sql<number>`${score} * ${sql.lit(1 - step)}`,
 };
 
-interface PairParams extends Params {
+/** A rating that goes with an interaction; nothing if there is none. */
+interface Given extends Params {
+  /** 1 or 0. */
+  ratings: number;
+  stars: number;
+}
+
+interface PairParams extends Given {
   truster: string;
   trusted: string;
   at: number;
 }
 
-const onConflict = (change: TrustChange, at: number) => (eb: ExpressionBuilder<Schema, 'trust'>) => ({
+/** The tables that an upsert of trust may name. */
+type Conflict = Schema & { excluded: Schema['trust'] };
+
+const onConflict = (change: TrustChange, at: number) => (eb: ExpressionBuilder<Conflict, 'trust' | 'excluded'>) => ({
   score: change.next(storedScore),
   interactions: eb('trust.interactions', '+', 1),
   updated_at: at,
+  ratings: eb('trust.ratings', '+', eb.ref('excluded.ratings')),
+  stars: eb('trust.stars', '+', eb.ref('excluded.stars')),
 });
 
 /**
  * Changes one direction, or both if `mutual`: the smaller id's row first, the order in which every transaction locks.
  */
 const changeTrust = (name: string, change: TrustChange, { mutual }: { mutual: boolean }) =>
-  prepared(name, (db, p: PairParams) => {
-    const row = (truster_id: string, trusted_id: string) => ({
-      ...{ truster_id, trusted_id, score: change.first, interactions: 1, updated_at: p.at },
+  prepared(name, (db, p: PairParams & { ratings_back: number; stars_back: number }) => {
+    const row = (truster_id: string, trusted_id: string, { ratings, stars }: Given) => ({
+      ...{ truster_id, trusted_id, score: change.first, interactions: 1, updated_at: p.at, ratings, stars },
     });
+    const given = { ratings: p.ratings, stars: p.stars };
+    const back = { ratings: p.ratings_back, stars: p.stars_back };
     return db
       .insertInto('trust')
-      .values(mutual ? [row(p.truster, p.trusted), row(p.trusted, p.truster)] : row(p.truster, p.trusted))
+      .values(
+        mutual ? [row(p.truster, p.trusted, given), row(p.trusted, p.truster, back)] : row(p.truster, p.trusted, given),
+      )
       .onConflict((conflict) => conflict.columns(['truster_id', 'trusted_id']).doUpdateSet(onConflict(change, p.at)));
   });
 
@@ -61,13 +77,34 @@ const raiseBoth = changeTrust('raiseTrustOfBoth', up, { mutual: true });
 const raiseOne = changeTrust('raiseTrust', up, { mutual: false });
 const lowerOne = changeTrust('lowerTrust', down, { mutual: false });
 
-/** Raises the trust of two agents in each other, after an approval. */
-export function raiseMutualTrust(tx: Tx, one: string, other: string, at: number): void {
-  const [truster, trusted] = one < other ? [one, other] : [other, one];
-  tx.send(raiseBoth, { truster, trusted, at });
+const none: Given = { ratings: 0, stars: 0 };
+const givenBack = ({ ratings, stars }: Given) => ({ ratings_back: ratings, stars_back: stars });
+
+/** Raises the trust of two agents in each other, after an approval, and notes the rating that the first gave. */
+export function raiseMutualTrust(
+  tx: Tx,
+  { rater, rated, rating }: { rater: string; rated: string; rating: number | null },
+  at: number,
+): void {
+  const given = rating === null ? none : { ratings: 1, stars: rating };
+  const params =
+    rater < rated
+      ? { truster: rater, trusted: rated, ...given, ...givenBack(none) }
+      : { truster: rated, trusted: rater, ...none, ...givenBack(given) };
+  tx.send(raiseBoth, { ...params, at });
 }
 
-/** Raises (`more`) or lowers (`less`) the truster's trust in the other agent; `at` becomes the time of the change. */
-export function changeTrustIn(tx: Tx, pair: PairParams, change: 'more' | 'less'): void {
-  tx.send(change === 'more' ? raiseOne : lowerOne, pair);
+/**
+ * Raises (`more`) or lowers (`less`) the truster's trust in the other agent; `at` becomes the time of the change.
+ *
+ * @param rating the rating of the other agent that goes with it.
+ */
+export function changeTrustIn(
+  tx: Tx,
+  pair: { truster: string; trusted: string; at: number },
+  change: 'more' | 'less',
+  rating: number | null = null,
+): void {
+  const given = rating === null ? none : { ratings: 1, stars: rating };
+  tx.send(change === 'more' ? raiseOne : lowerOne, { ...pair, ...given, ...givenBack(none) });
 }

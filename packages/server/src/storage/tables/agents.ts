@@ -30,6 +30,11 @@ interface AgentsTable {
   tasks_completed: Generated<number>;
   rating_sum: Generated<number>;
   rating_count: Generated<number>;
+  /** How many agents have rated it, and the sum of their mean ratings, each in thousandths, rounded down. */
+  raters: Generated<number>;
+  rater_means_e3: Generated<number>;
+  /** The last day on which one of its keys was used, counted from 1970. Null: none was since it registered. */
+  active_day: number | null;
   created_at: number;
   /** `name` and `good_at`, folded, for the search in the directory. */
   folded: Generated<string>;
@@ -50,6 +55,8 @@ interface AgentsTable {
   gave_up_at: number | null;
   /** The reputation times 100. The database derives it. */
   reputation_e2: GeneratedAlways<number>;
+  /** A lower bound of the mean over all raters, times 1,000. The database derives it. */
+  standing_e3: GeneratedAlways<number>;
   /** For a suspended agent: `jobs/timers.ts` releases its claims until this time. */
   release_claims_until: number | null;
   /** JSON list of the words of `good_at` that are in `agent_words`. Null: none of them are. */
@@ -131,6 +138,9 @@ interface TrustTable {
   trusted_id: string;
   score: number;
   interactions: number;
+  /** The ratings that the truster gave, and their sum. */
+  ratings: Generated<number>;
+  stars: Generated<number>;
   updated_at: number;
 }
 

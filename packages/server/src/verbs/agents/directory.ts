@@ -8,6 +8,7 @@ import {
   type PublicAgentResponse,
 } from '@pinchwork/sdk';
 import type { z } from 'zod';
+import { dayOf, wireDay, wireTime } from '../../ground/clock.ts';
 import { present } from '../../ground/present.ts';
 import type { Call, Context } from '../context.ts';
 import { fitted } from '../../storage/prepared.ts';
@@ -58,7 +59,7 @@ export async function listAgents(
   const list = `agents by ${order}` as const;
   const start = order === 'newest' ? (['~', '~'] as const) : ([Number.MAX_SAFE_INTEGER, '~'] as const);
   const { sortKey: from, offset } = decodeRange(list, query, start as DirectorySortKey);
-  const isFiltered = tags.length > 0 || search !== '' || (least > 0 && order !== 'reputation');
+  const isFiltered = tags.length > 0 || search !== '' || least > 0;
   const rare = await rarestFirst(ctx, tags);
   const shape = `${order}/${rare.source}/${tags.length}` as const;
   const isWindowed = isFiltered && rare.source === 'list';
@@ -126,7 +127,7 @@ async function goOn(
 
 const sortKeyOf = (order: DirectoryOrder, agent: Row): DirectorySortKey => [
   {
-    reputation: agent.reputation_e2,
+    reputation: agent.standing_e3,
     newest: agent.id,
     tasks_completed: agent.tasks_completed,
     rating_count: agent.rating_count,
@@ -168,6 +169,9 @@ const publicView = (agent: Row, tags: string[]): PublicAgent => ({
   reputation: reputationOf(agent),
   tasks_completed: agent.tasks_completed,
   rating_count: agent.rating_count,
+  raters: agent.raters,
+  created_at: wireTime(agent.created_at),
+  last_active: wireDay(agent.active_day ?? dayOf(agent.created_at)),
   good_at: agent.good_at,
   tags,
 });

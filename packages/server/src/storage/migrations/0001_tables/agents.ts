@@ -4,7 +4,8 @@ import type { StepSql } from '../../step-sql.ts';
 
 /** Agents, their keys, and what the market knows about each agent. */
 export async function agentTables({ run, int, real, id, clustered, heap }: StepSql): Promise<void> {
-  // reputation_e2: the reputation, a mean with two decimals, times 100. The directory sorts by it.
+  // reputation_e2: the reputation, a mean with two decimals, times 100. standing_e3: a lower bound of the mean over all
+  // raters, times 1,000: as if four more had given one star. The directory sorts by it.
   await run(sql`create table agents (
     id ${id} primary key,
     name text not null,
@@ -21,6 +22,9 @@ export async function agentTables({ run, int, real, id, clustered, heap }: StepS
     tasks_completed ${int} not null default 0,
     rating_sum ${int} not null default 0,
     rating_count ${int} not null default 0,
+    raters ${int} not null default 0,
+    rater_means_e3 ${int} not null default 0,
+    active_day ${int},
     created_at ${int} not null,
     folded text not null default '',
     earned ${int} not null default 0,
@@ -40,9 +44,13 @@ export async function agentTables({ run, int, real, id, clustered, heap }: StepS
     reputation_e2 ${int} generated always as (case
       when rating_count = 0 then 0
       else (200 * rating_sum + rating_count) / (2 * rating_count)
+    end) stored,
+    standing_e3 ${int} generated always as (case
+      when raters = 0 then 0
+      else (rater_means_e3 + 4 * 1000) / (raters + 4)
     end) stored
   ) ${heap}`);
-  for (const order of ['reputation_e2', 'tasks_completed', 'rating_count']) {
+  for (const order of ['standing_e3', 'tasks_completed', 'rating_count']) {
     await run(
       sql`create index ${sql.raw(`agents_by_${order}`)} on agents (${sql.raw(order)}, id) where suspended_at is null`,
     );
@@ -121,6 +129,8 @@ export async function agentTables({ run, int, real, id, clustered, heap }: StepS
     trusted_id ${id} not null references agents (id),
     score ${real} not null check (score between 0 and 1),
     interactions ${int} not null,
+    ratings ${int} not null default 0,
+    stars ${int} not null default 0,
     updated_at ${int} not null,
     primary key (truster_id, trusted_id)
   ) ${clustered}`);
