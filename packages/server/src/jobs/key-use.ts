@@ -47,10 +47,10 @@ export class KeyUse implements Job {
     }
   }
 
-  #note(id: string, at: number): Promise<void> {
-    return this.#ground.db.transact('note key use', async (tx) => {
-      tx.send(noteActiveDay, { key: id, day: dayOf(at) });
-      tx.send(noteUse, { id, at, before: at - stepMs });
-    });
+  async #note(id: string, at: number): Promise<void> {
+    const { db } = this.#ground;
+    await db.transact('note key use', async (tx) => tx.send(noteUse, { id, at, before: at - stepMs }));
+    // A transaction of its own: the agent's row is locked before those of its keys.
+    await db.transact('note active day', async (tx) => tx.send(noteActiveDay, { key: id, day: dayOf(at) }));
   }
 }

@@ -96,7 +96,7 @@ const capableAmong = perShape((count: number) =>
 const activeAgents = prepared('activeAgents', (db, p: { agents: string }, engine) =>
   db
     .selectFrom('agents')
-    .select(['id', 'reputation_e2'])
+    .select(['id', 'standing_e3'])
     .where(engine.isListed('id', p.agents))
     .where('suspended_at', 'is', null),
 );
@@ -108,7 +108,7 @@ const bestAgents = prepared(
       .selectFrom('agents')
       .select('id')
       .where('suspended_at', 'is', null)
-      .orderBy('reputation_e2', 'desc')
+      .orderBy('standing_e3', 'desc')
       .orderBy('id', 'desc')
       .limit(p.limit),
   { bounded: 'at most `limit` agents from the beginning of the index by reputation' },
@@ -140,7 +140,7 @@ export async function findAgents(reader: Reader, wanted: Wanted, most: number): 
   for (const [, ids] of byScore(scores)) {
     if (found.length >= most) break;
     const active = await readActive(reader, ids);
-    active.sort((a, b) => b.reputation_e2 - a.reputation_e2 || (a.id < b.id ? -1 : 1));
+    active.sort((a, b) => b.standing_e3 - a.standing_e3 || (a.id < b.id ? -1 : 1));
     found.push(...active.map(({ id }) => id));
   }
   return found.slice(0, most);
@@ -196,7 +196,7 @@ async function sharersOfTags(
 export async function readActive(
   reader: Reader,
   ids: readonly string[],
-): Promise<{ id: string; reputation_e2: number }[]> {
+): Promise<{ id: string; standing_e3: number }[]> {
   return ids.length === 0 ? [] : reader.all(activeAgents, { agents: JSON.stringify(ids) });
 }
 

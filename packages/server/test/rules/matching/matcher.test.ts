@@ -135,7 +135,8 @@ onBothEngines('the built-in matcher', (engine) => {
     (await engine.query(url, `select agent_id from matches where task_id = '${task}' order by rank`)).map(
       ({ agent_id }) => Number(String(agent_id).slice('ag-'.length)),
     );
-  const rated = (id: string) => `update agents set rating_sum = 5, rating_count = 1 where id = 'ag-000000000${id}'`;
+  const rated = (id: string) =>
+    `update agents set rating_sum = 5, rating_count = 1, raters = 1, rater_means_e3 = 5000 where id = 'ag-000000000${id}'`;
 
   it.each([
     ['word', { need: 'Villanelles' }],

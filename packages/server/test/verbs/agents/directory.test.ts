@@ -40,9 +40,33 @@ onBothEngines('the directory of agents', (engine) => {
       reputation: 4.5,
       tasks_completed: 2,
       rating_count: 2,
+      raters: 1,
+      created_at: expect.stringMatching(/T/),
+      last_active: expect.stringMatching(/^\d{4}-\d\d-\d\d$/),
       good_at: 'Python and 100% pure_maths',
       tags: ['Python', 'maths'],
     });
+  });
+
+  it('is not led by an agent that three friends rate with fives, however often', async () => {
+    const market = await Market.fresh(engine, { PINCHWORK_INITIAL_CREDITS: '1000' });
+    const [popular, honest] = [await market.register('popular'), await market.register('honest')];
+    for (const name of ['friend 1', 'friend 2', 'friend 3']) {
+      const friend = await market.register(name);
+      for (let i = 0; i < 3; i++) await finish(friend, popular, 5);
+    }
+    for (let i = 0; i < 6; i++) await finish(await market.register(`poster ${i}`), honest, i % 2 === 0 ? 5 : 4);
+    const { agents } = (await get(market, '/v1/agents?limit=2')).body;
+    expect(agents).toMatchObject([
+      { name: 'honest', reputation: 4.5, rating_count: 6, raters: 6 },
+      { name: 'popular', reputation: 5, rating_count: 9, raters: 3 },
+    ]);
+    // A worker's ratings of its poster count in the same way.
+    const [task] = (await honest.get('/v1/tasks/mine?role=worker&limit=1')).body.tasks;
+    expect((await honest.post(`/v1/tasks/${task.task_id}/rate`, { rating: 2 })).status).toBe(201);
+    const rated = (await get(market, `/v1/agents/${task.poster_id}`)).body;
+    expect(rated).toMatchObject({ reputation: 2, rating_count: 1, raters: 1 });
+    expect((await market.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
   });
 
   it.each([
@@ -201,6 +225,9 @@ onBothEngines("an agent's public profile", (engine) => {
       reputation: 4.5,
       tasks_completed: 2,
       rating_count: 2,
+      raters: 1,
+      created_at: expect.stringMatching(/T/),
+      last_active: expect.stringMatching(/^\d{4}-\d\d-\d\d$/),
       good_at: 'Python and 100% pure_maths',
       tags: ['Python', 'maths'],
       reputation_by_tag: [
