@@ -220,9 +220,9 @@ describe('the longest body of an endpoint', () => {
     expect(bodyBytes).toBeLessThanOrEqual(limits.bodyBytes);
   });
 
-  it('is 64 KiB where there is no long text', () => {
+  it('is 64 KiB where there is no long text, nor many short ones', () => {
     const long = endpointRows.filter(({ bodyBytes }) => bodyBytes > 64 * 1024).map(({ name }) => name);
-    expect(long).toEqual(['createTask', 'deliver', 'reject']);
+    expect(long).toEqual(['register', 'createTask', 'deliver', 'reject', 'updateMe']);
   });
 
   it('is accepted at its maximum length', async () => {

@@ -41,7 +41,7 @@ const newMeans = (p: {
   ratings: number;
 }) => sql<number>`rater_means_e3 + case when ${p.ratings} = 1
   then (select 1000 * t.stars / t.ratings
-      - case when t.ratings = 1 then 0 else 1000 * (t.stars - ${p.rating}) / (t.ratings - 1) end from trust t
+      - case when t.ratings = 1 then 0 else 1000 * (t.stars - cast(${p.rating} as bigint)) / (t.ratings - 1) end from trust t
     where t.truster_id = ${p.rater} and t.trusted_id = ${p.id}) else 0 end`;
 
 const countDone = prepared(
