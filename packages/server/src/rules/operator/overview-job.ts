@@ -66,16 +66,16 @@ const platform = prepared(
 /** Reads whole indexes, so it runs apart. */
 const count: ApartJob<null, Counts> = async (reader) => {
   const found = await reader.one(agents, {});
-  const byStatus = new Map((await reader.all(tasks, {})).map(({ status, n }) => [status, Number(n)]));
+  const byStatus = new Map((await reader.all(tasks, {})).map(({ status, n }) => [status, n]));
   const sums = await reader.one(balances, {});
-  const of = new Map((await reader.all(platform, {})).map(({ account_id, amount }) => [account_id, Number(amount)]));
+  const of = new Map((await reader.all(platform, {})).map(({ account_id, amount }) => [account_id, amount]));
   return {
-    agents: { total: Number(found.total), suspended: Number(found.suspended) },
+    agents: { total: found.total, suspended: found.suspended },
     tasks: Object.fromEntries(taskStatuses.map((status) => [status, byStatus.get(status) ?? 0])) as Counts['tasks'],
     credits: {
       supply: -(of.get(mintAccount) ?? 0),
-      agents: Number(sums.agents),
-      escrow: Number(sums.escrow),
+      agents: sums.agents,
+      escrow: sums.escrow,
       fees: of.get(feesAccount) ?? 0,
     },
   };

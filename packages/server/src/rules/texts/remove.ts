@@ -1,8 +1,7 @@
 import { type EventRule, events, type EventType, type TextsRemoved } from '@pinchwork/sdk';
-import { type Kysely, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Tx } from '../../storage/database.ts';
 import { perShape, prepared } from '../../storage/prepared.ts';
-import type { Schema } from '../../storage/schema.ts';
 import type { TaskRow } from '../tasks/queries.ts';
 import { forgetText, holdProgress } from '../search/queries.ts';
 import { textPlaces, type TextTable, textTables } from './places.ts';
@@ -24,7 +23,11 @@ interface Removal {
   readonly author?: string;
 }
 
-type Params = { id: string; by: TextsRemoved; author: string };
+interface Params extends Record<string, string> {
+  id: string;
+  by: TextsRemoved;
+  author: string;
+}
 
 /** The columns of a table without their texts. */
 function emptied(table: TextTable, whose: Whose, p: Params) {
@@ -47,7 +50,7 @@ const mark = (whose: Whose, p: Params) =>
 const empty = perShape((shape: `${TextTable}/${Whose}`) => {
   const [table, whose] = shape.split('/') as [TextTable, Whose];
   return prepared(`remove texts ${shape}`, (db, p: Params) =>
-    (db as Kysely<Schema>)
+    db
       .updateTable(table as 'tasks')
       .set(emptied(table, whose, p))
       .$if(table === 'tasks', (query) => query.set({ texts_removed: mark(whose, p) }))

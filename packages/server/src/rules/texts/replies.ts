@@ -53,7 +53,7 @@ export function forgetReplies({ db }: Pick<Ground, 'db'>, taskId: string): Promi
     for (const scope of new Set([task.poster_id, ...inspectors, ...others])) {
       for (const id of tasks) {
         for (const { key, reply } of await tx.all(repliesWith, { scope, id })) {
-          const earlier = found.get(`${scope} ${key}`)?.reply ?? JSON.parse(reply);
+          const earlier = found.get(`${scope} ${key}`)?.reply ?? (JSON.parse(reply) as unknown);
           found.set(`${scope} ${key}`, { scope, key, reply: withoutTexts(earlier, id) });
         }
       }

@@ -28,7 +28,9 @@ import { fitted } from '../../storage/prepared.ts';
 import type { Call, Context } from '../context.ts';
 
 type OperatorCall = Pick<Call, 'ctx'>;
-type Row = { readonly id: string };
+interface Row {
+  readonly id: string;
+}
 
 const listJob = new URL('../../rules/operator/list-job.ts', import.meta.url);
 /** Sizes of the statements for a list of ids. */

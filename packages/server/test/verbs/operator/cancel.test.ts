@@ -28,7 +28,7 @@ onBothEngines("the operator's cancel", (engine) => {
   it('ends a task in every open state, refunds it, tells both parties why, and is in the log', async () => {
     const { market, poster, worker } = await open(engine);
     for (const [state, make] of Object.entries(makers)) {
-      const id = await make(poster, worker as never);
+      const id = await make(poster, worker);
       const wait = worker.get(`/v1/tasks/${id}?wait=60`);
       const { status, body } = await cancel(market, id);
       expect(status).toBe(200);
@@ -75,9 +75,9 @@ onBothEngines("the operator's cancel", (engine) => {
     const check = await pickUp(helper);
     await cancel(market, claimed);
     await market.ctx.outbox.run();
-    expect((await eventsOf(worker, 'task_cancelled')).filter((event: any) => event.task_id === claimed)).toHaveLength(
-      1,
-    ); // eslint-disable-line @typescript-eslint/no-explicit-any -- an event of any shape
+    expect(
+      (await eventsOf(worker, 'task_cancelled')).filter(({ task_id }: { task_id: string }) => task_id === claimed),
+    ).toHaveLength(1);
     expect((await helper.post(`/v1/tasks/${check.task}/deliver`, { result: answers.verify() })).status).toBe(200);
     await cleanAudit(market);
   });
@@ -124,7 +124,7 @@ onBothEngines("the operator's cancel", (engine) => {
     ];
     for (const [state, rival] of rivals) {
       for (const isFirst of [true, false]) {
-        const id = await makers[state](poster, worker as never);
+        const id = await makers[state](poster, worker);
         const both = isFirst ? [cancel(market, id), rival(id)] : [rival(id), cancel(market, id)];
         await Promise.all(both);
         const { status } = (await poster.get(`/v1/tasks/${id}`)).body;

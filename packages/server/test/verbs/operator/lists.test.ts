@@ -15,7 +15,9 @@ async function open(engine: Engine) {
   };
 }
 
-type Listing = { status: number; body: any }; // eslint-disable-line @typescript-eslint/no-explicit-any -- a reply of any shape
+interface Listing {
+  readonly body: any; // eslint-disable-line @typescript-eslint/no-explicit-any -- a reply of any shape
+}
 
 /** Reads a list to its end, in pages. @returns the ids of its rows. */
 async function readAll(admin: Agent, path: string, list: 'tasks' | 'agents', limit = 2): Promise<string[]> {
