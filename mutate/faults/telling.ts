@@ -180,7 +180,7 @@ export const tellingFaults = [
       "    if (id === '') tellOperator({ ctx, tx, now }, 'report_opened'",
     ],
   ]),
-  ...faultsIn('rules/webhooks/places.ts', 'rules/webhooks/budget', [
+  ...faultsIn('rules/webhooks/hosts.ts', 'rules/webhooks/budget', [
     ['only names have a budget', '...addresses.map(({ address }) => network(address))', ''],
   ]),
   ...faultsIn('rules/webhooks/holding.ts', holding, [

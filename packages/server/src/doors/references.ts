@@ -3,7 +3,7 @@ import type { Reader } from '../storage/database.ts';
 import { prepared } from '../storage/prepared.ts';
 import { withTexts } from '../rules/platform-tasks/render.ts';
 import { taskById, type MovedTask } from '../rules/tasks/queries.ts';
-import { textFields } from '../rules/texts/places.ts';
+import { textFields } from '../rules/texts/columns.ts';
 
 /**
  * Stored replies do not hold the long texts of tasks, which are in the database already (contract section 1,

@@ -21,7 +21,7 @@ const rowOf = (event: EventRecord): EventRow => ({
 type Query = z.output<typeof EventHistoryQuery>;
 
 /** Where a page begins: after which event, and how many events that pass the filter are skipped from there. */
-function placeOf(query: Query, bounds: Bounds): Position & { readonly skip: number } {
+function startOf(query: Query, bounds: Bounds): Position & { readonly skip: number } {
   if (query.cursor !== undefined && query.after !== undefined) {
     throw invalid("cursor and after can't be used together", 'Send only the cursor to read on.');
   }
@@ -37,7 +37,7 @@ function placeOf(query: Query, bounds: Bounds): Position & { readonly skip: numb
 export async function listEvents({ ctx, agentId }: Call, query: Query): Promise<EventHistoryResponse> {
   const { types = [], limit } = query;
   const bounds = await ctx.db.one(streamBounds, { agent_id: agentId });
-  const { after, reset, skip } = placeOf(query, bounds);
+  const { after, reset, skip } = startOf(query, bounds);
   const read = { agent_id: agentId, after, limit: types.length === 0 ? limit : mostLookedAt };
   const looked = await ctx.db.all(eventsAfter, read);
   const matching = looked.filter(({ type }) => types.length === 0 || types.some((each) => each === type));

@@ -82,7 +82,7 @@ export function testWebhook(call: Call): Promise<DeliveryResponse> {
 
 async function sendTest(call: Call): Promise<DeliveryResponse> {
   const { ctx, agentId } = call;
-  const place = await ctx.webhooks.placeOf(agentId);
+  const target = await ctx.webhooks.hostsOf(agentId);
   // Stays empty if the request repeats an earlier one, which has sent the test or is sending it.
   const own = { id: '' };
   const { id } = await call.transact('test webhook', async (tx) => {
@@ -90,7 +90,7 @@ async function sendTest(call: Call): Promise<DeliveryResponse> {
     if ((await tx.first(queries.webhookOf, { agent_id: agentId }))?.webhook_url == null) throw noWebhook();
     const told = { agentId, number: null, event: webhookTestEvent, taskId: null, data: '{}' };
     own.id = enqueueDelivery({ ctx, tx, now }, told, now + 2 * ctx.config.webhooks.timeoutSeconds * secondMs);
-    const waitsUntil = place && (await takeRequest(tx, place.hosts, { agentId, now }));
+    const waitsUntil = target && (await takeRequest(tx, target.hosts, { agentId, now }));
     if (waitsUntil !== undefined) throw hostExhausted(waitsUntil - now);
     return { id: own.id };
   });

@@ -4,13 +4,13 @@ import type { Tx } from '../../storage/database.ts';
 import { perShape, prepared } from '../../storage/prepared.ts';
 import type { TaskRow } from '../tasks/queries.ts';
 import { forgetText, holdProgress } from '../search/queries.ts';
-import { textPlaces, type TextTable, textTables } from './places.ts';
+import { textColumns, type TextTable, textTables } from './columns.ts';
 import { namesOf } from '../../ground/present.ts';
 
 /**
  * Removes the texts of tasks, for the operator (contract section 2, "Redacting a task"), after `TEXT_RETENTION_DAYS`, and
  * for an agent that deletes itself. A removed text is gone from the tables, the events, the deliveries of webhooks, and
- * the search index. Other places have no texts of tasks.
+ * the search index. Nothing else holds texts of tasks.
  */
 
 /** Whose texts: all of the task, or those that one agent wrote. */
@@ -31,9 +31,9 @@ interface Params extends Record<string, string> {
 
 /** The columns of a table without their texts. */
 function emptied(table: TextTable, whose: Whose, p: Params) {
-  const places = textPlaces.filter((place) => place.table === table);
+  const columns = textColumns.filter((each) => each.table === table);
   return Object.fromEntries(
-    places.map(({ column, removed, author }) => {
+    columns.map(({ column, removed, author }) => {
       const isMeant = whose === 'all' ? sql`1 = 1` : sql`${author} = ${p.author}`;
       const isText = removed === '' ? sql`${isMeant} and ${sql.ref(column)} is not null` : isMeant;
       return [column, sql`case when ${isText} then ${sql.lit(removed)} else ${sql.ref(column)} end`];

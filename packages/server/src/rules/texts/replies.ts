@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Ground } from '../../storage/ground.ts';
 import { prepared, preparedSql } from '../../storage/prepared.ts';
-import { textFields } from './places.ts';
+import { textFields } from './columns.ts';
 
 /** Removes a task's texts from the replies that are stored with idempotency keys, for as long as these are kept. */
 

@@ -8,7 +8,7 @@ import type { Resolve } from './address.ts';
 import { Ahead } from './ahead.ts';
 import { messageOf } from './message.ts';
 import { deliveriesDue } from './enqueue.ts';
-import { type Place, Places } from './places.ts';
+import { HostLookup, type UrlHosts } from './hosts.ts';
 import { Slots } from './slots.ts';
 import * as leases from './leases.ts';
 import { destinationOf, operatorBody, type OperatorEvents } from './operator.ts';
@@ -63,7 +63,7 @@ interface Helpers {
 export class Deliverer {
   readonly #ctx: Ground;
   readonly #sender: Sender;
-  readonly #places: Places;
+  readonly #lookup: HostLookup;
   readonly #tellPaused: Serving['tellPaused'];
   readonly #loop: Loop;
   readonly #ahead: Ahead;
@@ -77,8 +77,8 @@ export class Deliverer {
   constructor(ctx: Ground, { resolve, tellPaused }: Helpers) {
     this.#ctx = ctx;
     this.#tellPaused = tellPaused;
-    this.#places = new Places(resolve, ctx.clock);
-    this.#sender = new Sender(ctx.config.webhooks, ctx.clock, this.#places.resolve);
+    this.#lookup = new HostLookup(resolve, ctx.clock);
+    this.#sender = new Sender(ctx.config.webhooks, ctx.clock, this.#lookup.resolve);
     this.#ahead = new Ahead(ctx.clock, ctx.db, this.#leaseEnd(0));
     this.#loop = new Loop(
       ctx.clock,
@@ -175,7 +175,7 @@ export class Deliverer {
     const { signal } = this.#stop;
     const now = this.#ctx.clock.now();
     const result = url === null ? noWebhook : await this.#sender.send(messageOf(row, url, secret, now), signal);
-    if (url !== null && result.statusCode === null) this.#places.forget(url);
+    if (url !== null && result.statusCode === null) this.#lookup.forget(url);
     return signal.aborted ? undefined : { ...consignment, result };
   }
 
@@ -187,7 +187,7 @@ export class Deliverer {
     const { db, clock, log } = this.#ctx;
     for (;;) {
       try {
-        turn.place ??= await this.#lookUp(turn);
+        turn.target ??= await this.#lookUp(turn);
         return await db.transact('deliver', (tx) => {
           const now = clock.now();
           const ends = isOver || this.#stop.signal.aborted;
@@ -214,16 +214,16 @@ export class Deliverer {
     });
   }
 
-  /** Where the requests to an agent's webhook go; undefined: it has none. */
-  async placeOf(agentId: string): Promise<Place | undefined> {
+  /** The hosts of an agent's webhook; undefined: it has none. */
+  async hostsOf(agentId: string): Promise<UrlHosts | undefined> {
     const destination = await destinationOf(this.#ctx.config, this.#ctx.db, agentId);
-    return destination === undefined || destination.url === null ? undefined : this.#places.of(destination.url);
+    return destination === undefined || destination.url === null ? undefined : this.#lookup.of(destination.url);
   }
 
-  /** Finds where the requests of a turn go. A slow name server counts as a slow receiver. */
-  #lookUp({ agentId, slot }: Turn): Promise<Place | undefined> {
+  /** Finds the hosts that the requests of a turn go to. A slow name server counts as a slow receiver. */
+  #lookUp({ agentId, slot }: Turn): Promise<UrlHosts | undefined> {
     const cancel = this.#ctx.clock.after(slowMs, () => this.#slots.slow(slot));
-    return this.placeOf(agentId).finally(cancel);
+    return this.hostsOf(agentId).finally(cancel);
   }
 
   #servingIn(tx: Tx, now: number): Serving {

@@ -4,7 +4,7 @@ import { takeRequest } from './budget.ts';
 import { firstDue } from './first-due.ts';
 import { activate, deadUntilPause, hasHold, isHeld, nextProbeAt, pause, tend } from './holding.ts';
 import * as leases from './leases.ts';
-import type { Place } from './places.ts';
+import type { UrlHosts } from './hosts.ts';
 import { destinationOf } from './operator.ts';
 import * as queries from './queries.ts';
 import { endProbe, holdCursor, holdReceiver, noteDeadInRow, type Receiver } from './receivers.ts';
@@ -20,7 +20,7 @@ export interface Turn {
   readonly leasedBy: string;
   leasedUntil: number;
   /** Where its requests go; undefined: its agent has no webhook, or it has not been looked up. */
-  place?: Place | undefined;
+  target?: UrlHosts | undefined;
 }
 
 /** A delivery to send, and its destination. */
@@ -89,7 +89,7 @@ export async function takeStep(serving: Serving, turn: Turn, step: Step): Promis
   const changed = done && after && (await noteOutcome(serving, receiver, done, after));
   const { next, dueAt, rest } = await choose(serving, changed ?? receiver, done);
   // The address has changed since it was looked up: the next turn looks up the new one.
-  const isElsewhere = next !== undefined && next.url !== null && next.url !== turn.place?.url;
+  const isElsewhere = next !== undefined && next.url !== null && next.url !== turn.target?.url;
   if (next !== undefined && !isOver && !isElsewhere) {
     const waitsUntil = await takeRoom(serving, turn, next);
     if (waitsUntil === undefined) return next;
@@ -105,11 +105,11 @@ export async function takeStep(serving: Serving, turn: Turn, step: Step): Promis
 /** Takes the room for a request from the budgets. @returns when to try again if there is none. */
 async function takeRoom(
   { tx, now }: Work,
-  { agentId, place }: Turn,
+  { agentId, target }: Turn,
   { url }: Consignment,
 ): Promise<number | undefined> {
-  if (url === null || place === undefined) return undefined;
-  return takeRequest(tx, place.hosts, { agentId, now });
+  if (url === null || target === undefined) return undefined;
+  return takeRequest(tx, target.hosts, { agentId, now });
 }
 
 /** The state of a delivery after an attempt, if it does not test a held receiver. */

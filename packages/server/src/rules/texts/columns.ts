@@ -7,7 +7,7 @@ import { statusIn } from '../../storage/status.ts';
  * compares the list with the schema. Tags are not among them: the statistics of
  * ended tasks count by tags, and only the operator removes them.
  */
-interface TextPlace {
+interface TextColumn {
   readonly table: TextTable;
   readonly column: string;
   /** What stands there after the removal. `''` only replaces a text: null stays null. */
@@ -36,7 +36,7 @@ const deliverer = sql<string | null>`case when ${statusIn('status', paidStates)}
     order by h.version desc limit 1) end`;
 const nobody = sql<string | null>`null`;
 
-export const textPlaces: readonly TextPlace[] = [
+export const textColumns: readonly TextColumn[] = [
   { table: 'tasks', column: 'need', removed: '', author: own('poster_id') },
   { table: 'tasks', column: 'context', removed: null, author: own('poster_id') },
   { table: 'tasks', column: 'result', removed: null, author: deliverer },

@@ -4,8 +4,8 @@ import { type Clock, secondMs } from '../../ground/clock.ts';
 import { network } from '../limits/network.ts';
 import { hostOf, type Resolve } from './address.ts';
 
-/** Where the requests to a URL go. */
-export interface Place {
+/** The hosts that requests to a URL go to. */
+export interface UrlHosts {
   readonly url: string;
   /** The host and its addresses (of IPv6 the /64 network): each has a budget. */
   readonly hosts: readonly string[];
@@ -27,7 +27,7 @@ const nameIn = (url: string) => hostOf(new URL(url).hostname);
 /**
  * The addresses of names, kept for a short time, so that a request goes to those that its budget was taken from.
  */
-export class Places {
+export class HostLookup {
   readonly #resolve: Resolve;
   readonly #clock: Clock;
   readonly #found = new Map<string, Found>();
@@ -58,7 +58,7 @@ export class Places {
   }
 
   /** The host and the addresses of a URL. Only the host if its name does not resolve: then nothing will be sent. */
-  async of(url: string): Promise<Place> {
+  async of(url: string): Promise<UrlHosts> {
     const host = nameIn(url);
     if (ipaddr.isValid(host)) return { url, hosts: [network(host)] };
     const addresses = await this.resolve(host).catch(() => []);

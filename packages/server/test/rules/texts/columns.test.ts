@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
-import { textFields, textPlaces } from '../../../src/rules/texts/places.ts';
+import { textColumns, textFields } from '../../../src/rules/texts/columns.ts';
 import { type Engine, onBothEngines } from '../../support/engines.ts';
 
 /**
  * The columns of text that may have to do with a task and hold no text that an agent wrote about it. A new column is
- * either here, with the reason, or in `textPlaces`.
+ * either here, with the reason, or in `textColumns`.
  */
 const others: Readonly<Record<string, string>> = {
   'tasks.kind': 'a word of ours',
@@ -39,7 +39,7 @@ const others: Readonly<Record<string, string>> = {
 };
 
 /** Every column of text of the tables with a task's id, and of the tasks. */
-async function textColumns(engine: Engine, url: string): Promise<string[]> {
+async function columnsOf(engine: Engine, url: string): Promise<string[]> {
   const statement =
     engine.name === 'SQLite'
       ? `select m.name || '.' || c.name as name, lower(c.type) as type, m.name as tab, c.name as col
@@ -53,17 +53,17 @@ async function textColumns(engine: Engine, url: string): Promise<string[]> {
     .map(({ name }) => name);
 }
 
-onBothEngines('the list of places with texts of a task', (engine) => {
+onBothEngines('the list of columns with texts of a task', (engine) => {
   it('has every column of text that has to do with a task, or a reason why it holds no such text', async () => {
-    const places = textPlaces.map(({ table, column }) => `${table}.${column}`);
-    const known = new Set([...places, ...Object.keys(others)]);
-    const columns = await textColumns(engine, await engine.marketUrl());
+    const listed = textColumns.map(({ table, column }) => `${table}.${column}`);
+    const known = new Set([...listed, ...Object.keys(others)]);
+    const columns = await columnsOf(engine, await engine.marketUrl());
     expect(columns.filter((column) => !known.has(column))).toEqual([]);
-    expect(places.filter((place) => !columns.includes(place))).toEqual([]);
+    expect(listed.filter((column) => !columns.includes(column))).toEqual([]);
   });
 
   it('has the fields of replies that show these columns', () => {
-    const shown = textPlaces.map(({ table, column }) =>
+    const shown = textColumns.map(({ table, column }) =>
       table === 'rejected_deliveries' && column !== 'result' ? `rejection_${column}` : column,
     );
     expect(shown.filter((field) => !(field in textFields) && field !== 'verification')).toEqual([]);
