@@ -25,9 +25,10 @@ export interface Measured {
   readonly crowd: Crowd;
 }
 
-/** Turns off the limits on abandoned claims and on system tasks. */
+/** Turns off the limits on claims, on abandoned claims and on system tasks. */
 const settings = {
   PINCHWORK_MAX_ABANDONS_BEFORE_COOLDOWN: '1000000',
+  PINCHWORK_MAX_OPEN_CLAIMS: 'off',
   PINCHWORK_SYSTEM_TASKS_PER_POSTER_PER_DAY: '10000',
   PINCHWORK_SYSTEM_CREDITS_PER_HOUR: 'off',
 };
