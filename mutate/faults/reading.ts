@@ -74,7 +74,7 @@ export const readingFaults = [
     ['a tag counts no more than a word', 'add(2, await sharersOfTags', 'add(1, await sharersOfTags'],
     [
       'reputation breaks no ties',
-      'active.sort((a, b) => b.reputation_e2 - a.reputation_e2 ||',
+      'active.sort((a, b) => b.standing_e3 - a.standing_e3 ||',
       'active.sort((a, b) => 0 ||',
     ],
     [

@@ -45,7 +45,13 @@ export const tellingFaults = [
       'if (units > 0) return undefined;',
     ],
     ['a reply that is not read is never cut', '{ cut: () => void raw.socket.destroy() }', '{}'],
-    ['a read is answered whatever is in memory', " || request.method !== 'GET') {", ' || bytes > 0) {'],
+    ['a read is answered whatever is in memory', ' || !changesNothing(request)) {', ' || bytes > 0) {'],
+    [
+      'a repetition is always answered',
+      "=> method === 'GET' || isRepetition;",
+      "=> method === 'GET';",
+      'attacks/outbound',
+    ],
   ]),
   ...faultsIn('doors/admission.ts', 'rules/limits/reads', [
     [

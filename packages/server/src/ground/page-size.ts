@@ -17,7 +17,7 @@ const mostUnitBytes = 6;
 const leastTextBytes = 32;
 
 /** A row that may have lost a part of its texts. */
-export type Cut<Row> = Row & { readonly truncated?: true };
+type Cut<Row> = Row & { readonly truncated?: true };
 
 const escapedInMarkdown = new Set([0x2028, 0x2029, 0xfeff, 0xfffe, 0xffff]);
 

@@ -41,6 +41,21 @@ describe('replies', () => {
     expect(share.used).toBeLessThanOrEqual(12 * mebibyte);
   });
 
+  it('to a repetition count as reads: when too much is in memory, only the change itself is answered', async () => {
+    const attacked = await Attacked.open({ reply_bytes: { most: mebibyte } });
+    const [poster, worker] = [await attacked.client().register('poster'), await attacked.client().register('worker')];
+    const task = await claimTask(poster, worker);
+    const deliver = () =>
+      worker.post(
+        `/v1/tasks/${task}/deliver`,
+        { result: control.repeat(limits.resultLength) },
+        { 'idempotency-key': 'the same each time' },
+      );
+    expect((await deliver()).status).toBe(200);
+    expect(await deliver()).toMatchObject({ status: 503, body: { code: 'overloaded' } });
+    await work(attacked);
+  });
+
   it('with a board full of control characters hold nobody up, and are of the usual size', async () => {
     const attacked = await Attacked.open({});
     const poster = await attacked.client().register('poster');

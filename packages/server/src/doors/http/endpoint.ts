@@ -60,6 +60,7 @@ function serve(app: FastifyInstance, endpoint: AnyEndpoint, { ctx, door, turns }
       } catch (error) {
         throw withTextHint(error, endpoint.mainField, exchange.fields);
       }
+      request.isRepetition = outcome.replayed;
       const toWrite = turns.toWrite(request, outcome.reply);
       if (toWrite !== undefined) await toWrite;
       if (outcome.replayed) reply.header('idempotency-replayed', 'true');

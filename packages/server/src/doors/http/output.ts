@@ -13,7 +13,7 @@ const longUnits = 32 * 1024;
 /** After this many checks without progress a connection counts as stalled. */
 const looks = 6;
 
-export interface OutputOptions {
+interface OutputOptions {
   readonly shares: Pick<Shares, 'reply_bytes' | 'loop'>;
   /** Counts the bytes of a reply for the agent that gets it. */
   noteRead(agentId: string, bytes: number): void;
@@ -35,6 +35,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** What its reply holds of the share `reply_bytes`. Undefined: nothing. */
     replyPart: Part | undefined;
+    /** Whether it repeats an earlier request, whose reply it gets. */
+    isRepetition: boolean;
   }
 }
 
@@ -42,13 +44,15 @@ declare module 'fastify' {
  * Bounds the memory of replies, which stay in memory until the client has read them; some clients never do. When too
  * much is in memory, the holder with most of it loses replies (docs/security.md): its further reads are refused, and the
  * oldest reply that it has not read is cut when somebody else needs the memory. A connection whose client reads nothing
- * for too long is cut too. Requests that may have changed something are always answered: the client must learn what.
+ * for too long is cut too. Requests that may have changed something are always answered: the client must learn what. A
+ * repetition with an idempotency key has changed nothing.
  *
  * @returns the turns in which long replies are made.
  */
 export function boundOutput(app: FastifyInstance, options: OutputOptions): ReplyTurns {
   const output = new Output(options.shares);
   app.decorateRequest('replyPart');
+  app.decorateRequest('isRepetition', false);
   // Does not use the server's `connection` event, because on `localhost` Fastify listens with a second server.
   app.addHook('onRequest', ({ raw: { socket } }, _reply, done) => {
     output.know(socket);
@@ -58,7 +62,7 @@ export function boundOutput(app: FastifyInstance, options: OutputOptions): Reply
     const bytes = typeof payload === 'string' || payload instanceof Uint8Array ? Buffer.byteLength(payload) : 0;
     const agentId = request.caller?.agentId ?? '';
     if (agentId !== '') options.noteRead(agentId, bytes);
-    if (bytes <= smallBytes || output.reserve(request, bytes) || request.method !== 'GET') {
+    if (bytes <= smallBytes || output.reserve(request, bytes) || !changesNothing(request)) {
       done();
       return;
     }
@@ -119,7 +123,7 @@ class Output {
     }
     const connection = this.#connections.get(raw.socket);
     if (connection === undefined) return true;
-    const cut = request.method === 'GET' ? { cut: () => void raw.socket.destroy() } : {};
+    const cut = changesNothing(request) ? { cut: () => void raw.socket.destroy() } : {};
     const part = this.#share.take(holderOfRequest(request), bytes, cut);
     if (part === undefined) return false;
     connection.parts.add(part);
@@ -176,7 +180,7 @@ export class ReplyTurns {
   toWrite(request: FastifyRequest, reply: object): Promise<void> | undefined {
     const units = unitsOf(reply);
     if (units < longUnits) return undefined;
-    const isRead = request.method === 'GET';
+    const isRead = changesNothing(request);
     if (!this.#output.reserve(request, units) && isRead) throw overloaded();
     const turn = this.#next(holderOfRequest(request));
     return isRead ? turn : turn.catch(() => undefined);
@@ -200,6 +204,9 @@ function afterTurns(turns: number, then: () => void): void {
     else afterTurns(turns - 1, then);
   });
 }
+
+/** A request whose reply may be refused or cut: the client can ask again, and learns the same. */
+const changesNothing = ({ method, isRepetition }: FastifyRequest) => method === 'GET' || isRepetition;
 
 const holderOfRequest = ({ caller, ip }: FastifyRequest) => holderOf(caller?.agentId, ip);
 

@@ -29,7 +29,7 @@ export interface InRest extends Age {
 }
 
 /** Among the tasks that come last, because the agent has given them up. */
-export interface AmongLast extends Age {
+interface AmongLast extends Age {
   readonly part: 'last';
 }
 

@@ -27,7 +27,6 @@ interface HeldAgent {
  * again: a request that was let in just before may have given the agent something at the same moment.
  *
  * @param eraseDueAt when the job looks at the agent next.
- * @param eraseDueAt when the job looks at the agent next.
  */
 export async function close(work: Work, { id, words }: HeldAgent, eraseDueAt: number): Promise<void> {
   const { ctx, tx, now } = work;

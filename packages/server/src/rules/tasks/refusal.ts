@@ -15,7 +15,7 @@ import type { Reader, Tx } from '../../storage/database.ts';
 import type { Work } from '../../storage/ground.ts';
 import { agentNotFound, agentSuspended, conflict, DomainError, forbidden, taskNotFound } from '../../ground/errors.ts';
 import { transitions } from '../../ground/machine.ts';
-import { stateOf, aTask } from '../../ground/states.ts';
+import { isEnded, stateOf, aTask } from '../../ground/states.ts';
 import { kindsOf, type PersonTransition, transition } from '../../ground/transitions.ts';
 import { aboutOf, latestClaimEnd, taskById, type TaskRow } from './queries.ts';
 import { isParty } from './view.ts';
@@ -163,8 +163,10 @@ async function lostToTheClock(tx: Tx, task: TaskRow, agentId: string): Promise<b
 const nextWork = 'POST /v1/tasks/pickup gives you a task; GET /v1/tasks/mine?role=worker lists those you have.';
 
 /** What an agent can do next with a task that it may know of. */
-function nextStep(task: Pick<TaskRow, 'id' | 'status' | 'poster_id' | 'worker_id'>, agentId: string): string {
+function nextStep(task: Pick<TaskRow, 'id' | 'kind' | 'status' | 'poster_id' | 'worker_id'>, agentId: string): string {
   const { next } = stateOf(task.status);
+  // System tasks take no ratings.
+  if (task.kind !== 'work' && isEnded(task.status)) return nextWork;
   const role = task.poster_id === agentId ? 'poster' : task.worker_id === agentId ? 'worker' : 'other';
   return next[role].replaceAll('{id}', task.id);
 }

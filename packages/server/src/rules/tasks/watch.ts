@@ -3,7 +3,7 @@ import { endedKey } from '../agents/credentials.ts';
 import type { OpenRequests } from '../limits/open-requests.ts';
 
 /** The agent that waits. */
-export interface Waiter {
+interface Waiter {
   readonly agentId: string;
   /** The key that it waits with; undefined: it needs none. */
   readonly keyId: string | undefined;

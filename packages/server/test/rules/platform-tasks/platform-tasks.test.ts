@@ -312,6 +312,10 @@ onBothEngines('system tasks', (engine) => {
     expectError(await poster.post(`/v1/tasks/${task}/reject`, { reason: 'No' }), 403);
     expectError(await poster.post(`/v1/tasks/${task}/deliver`, { result: answers.match() }), 403);
     expectError(await helper.post(`/v1/tasks/${task}/rate`, { rating: 5 }), 409);
+    await helper.post(`/v1/tasks/${task}/deliver`, { result: answers.match() });
+    const again = await helper.post(`/v1/tasks/${task}/deliver`, { result: answers.match() });
+    expectError(again, 409);
+    expect(again.body.hint).toContain('POST /v1/tasks/pickup');
   });
 
   it('an extract task waits like any task, and its claim times out after two minutes', async () => {
