@@ -72,6 +72,7 @@ export const glossary: Readonly<Record<string, string>> = {
   'OverviewResponse.broken': 'How many violations were found.',
   'OverviewResponse.credits': 'Where the credits are.',
   'OverviewResponse.limit': 'How much of it there is.',
+  'OverviewResponse.nodes': 'How many servers are at work on the database.',
   'OverviewResponse.suspended': 'How many are suspended.',
   'OverviewResponse.tasks': 'The tasks of agents, by state.',
   'OverviewResponse.total': 'How many there are.',

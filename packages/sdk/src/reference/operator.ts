@@ -69,7 +69,7 @@ export const operatorReference = {
     tag: 'Operator',
     summary: 'See the state of the market',
     description:
-      'Agents, tasks by state and where the credits are, counted at most once a minute; the platform’s budget, the last audit of this server, waiting webhooks, the timers, this server’s shares (see the operating guide), and open reports. Queues are counted up to 10,000.',
+      'Agents, tasks by state and where the credits are, counted at most once a minute; the platform’s budget, the last audit of this server, waiting webhooks, the timers, this server’s shares (see the operating guide), open reports, and how many nodes are at work. Queues are counted up to 10,000.',
     reply: {
       counted_at: times.at,
       agents: { total: 2, suspended: 0 },
@@ -81,6 +81,7 @@ export const operatorReference = {
       timers: { stuck: 0, late_seconds: 0 },
       shares: { waits: { used: 3, limit: 20_000, largest: 2, waiting: 0, refused: 0, cut: 0 } },
       reports_open: 1,
+      nodes: 2,
     },
   },
   listAgentsAsAdmin: {

@@ -136,6 +136,7 @@ export const OverviewResponse = z.object({
   timers: z.object({ stuck: count, late_seconds: count }),
   shares: z.record(z.string(), shareFigures),
   reports_open: count,
+  nodes: count,
 });
 
 export type AdminTaskRow = z.infer<typeof AdminTaskRow>;

@@ -135,6 +135,9 @@ export interface Database extends Reader {
 
   readonly signals: Signals;
 
+  /** The number of servers at work on this database, with this one. */
+  countServers(): Promise<number>;
+
   /** The number of transactions that wait for their turn. */
   readonly waiting: number;
 

@@ -226,6 +226,19 @@ class PostgresDatabase implements Database {
     return this.#pool.waitingCount;
   }
 
+  async countServers(): Promise<number> {
+    const client = await this.#connect();
+    let failure: unknown;
+    try {
+      return 1 + (await this.signals.countOthers(client));
+    } catch (error) {
+      failure = error;
+      throw storageError(error);
+    } finally {
+      client.release(isOfSession(failure));
+    }
+  }
+
   observeCommits(observe: (transactions: number) => void): void {
     this.#observe = observe;
   }

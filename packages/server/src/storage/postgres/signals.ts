@@ -3,10 +3,13 @@ import pg from 'pg';
 import type { Hosts } from './hosts.ts';
 import { beginSession } from './session.ts';
 import type { Signal, SignalListener, Signals } from '../database.ts';
+import { at } from '../../ground/present.ts';
 import { messageOf } from '../../ground/unknown-error.ts';
 
 /** The channel on which all servers of a database listen. */
 const channel = 'pinchwork';
+/** The first number of the advisory locks that the servers hold while they listen. The second one is the server's. */
+const presence = 0x70696e63;
 /** A notification holds at most 8,000 bytes. 400 ids of 16 characters with commas, and the sender's name, fit. */
 const idsPerNotification = 400;
 /**
@@ -37,6 +40,8 @@ export class PostgresSignals implements Signals {
   readonly #onError: (error: Error) => void;
   /** The name of this server in its notifications, which this server receives too and must ignore. */
   readonly #self = randomUUID().slice(0, 8);
+  /** The number of this server among those that listen. */
+  readonly #number = parseInt(this.#self, 16) & 0x7fffffff;
   readonly #waiting = new Set<string>();
   readonly #listeners: SignalListener[] = [];
   /** The latest session. It listens when `#ready` is true. */
@@ -79,6 +84,22 @@ export class PostgresSignals implements Signals {
     if (!this.#sending) void this.#flush();
   }
 
+  /**
+   * Counts the other servers that listen now. Their locks end with their sessions, also where a pooler keeps the
+   * connections of a server that has gone.
+   *
+   * @param client any connection to the same database.
+   */
+  async countOthers(client: Pick<pg.ClientBase, 'query'>): Promise<number> {
+    const { rows } = await client.query<{ count: number }>(
+      `select count(distinct objid)::int as count from pg_locks
+       where locktype = 'advisory' and granted and classid = $1 and objid <> $2 and objsubid = 2
+         and database = (select oid from pg_database where datname = current_database())`,
+      [presence, this.#number],
+    );
+    return at(rows, 0).count;
+  }
+
   close(): void {
     this.#closed = true;
     this.#drop();
@@ -101,6 +122,7 @@ export class PostgresSignals implements Signals {
       await session.connect();
       await beginSession(session, { statementMs: timeoutMs, idleInTransactionMs: timeoutMs }, this.#hosts.wantsPrimary);
       await session.query(`listen ${channel}`);
+      await session.query('select pg_advisory_lock_shared($1, $2)', [presence, this.#number]);
     } catch (error) {
       this.#hosts.leave(url);
       this.#lose(session, error);

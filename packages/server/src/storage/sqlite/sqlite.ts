@@ -161,6 +161,11 @@ class SqliteDatabase implements Database {
     return this.#batches.waiting;
   }
 
+  async countServers(): Promise<number> {
+    // The data file is locked for this process.
+    return 1;
+  }
+
   observeCommits(observe: (transactions: number) => void): void {
     this.#batches.observe(observe);
   }

@@ -37,7 +37,7 @@ export async function showOverview({ ctx }: Pick<Call, 'ctx'>): Promise<Overview
   const { db, clock, config, shares } = ctx;
   const now = clock.now();
   const counting = countAll(ctx);
-  const [{ agents, tasks, credits }, spent, waiting, ready, stuck, due, open] = await Promise.all([
+  const [{ agents, tasks, credits }, spent, waiting, ready, stuck, due, open, nodes] = await Promise.all([
     counting.counts,
     creditsSpent(db, now),
     db.one(countWaiting, { limit: mostCounted }),
@@ -45,6 +45,7 @@ export async function showOverview({ ctx }: Pick<Call, 'ctx'>): Promise<Overview
     db.one(countStuck, { limit: mostCounted }),
     db.first(firstDue, {}),
     db.one(countReports('open'), { limit: mostCounted }),
+    db.countServers(),
   ]);
   const secondsSince = (at: number | null | undefined) => Math.max(0, Math.floor((now - (at ?? now)) / secondMs));
   const audited = ctx.lastAudit();
@@ -70,5 +71,6 @@ export async function showOverview({ ctx }: Pick<Call, 'ctx'>): Promise<Overview
       ]),
     ),
     reports_open: open.total,
+    nodes,
   };
 }

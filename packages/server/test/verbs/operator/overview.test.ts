@@ -25,6 +25,7 @@ onBothEngines("the operator's overview", (engine) => {
       webhooks: { waiting: 0, oldest_waiting_seconds: 0 },
       timers: { stuck: 0, late_seconds: 0 },
       reports_open: 1,
+      nodes: 1,
     });
     expect(seen.shares.waits).toMatchObject({ used: 0, limit: expect.any(Number) });
     await admin.get('/v1/admin/audit');
