@@ -63,8 +63,8 @@ export const shareFaults = [
     ['cut texts are lost', 'text?.slice(0, length)', 'text'],
     [
       'a helper reads again what it has given back',
-      'const isHeld = task.worker_id === readerId;',
-      'const isHeld = true;',
+      'task.worker_id === readerId ? await withTexts(reader, task) : withoutTexts(task)',
+      'await withTexts(reader, task)',
     ],
     [
       'the result of a rejected delivery is lost',

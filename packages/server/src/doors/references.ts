@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Reader } from '../storage/database.ts';
 import { prepared } from '../storage/prepared.ts';
-import { withTexts } from '../rules/platform-tasks/render.ts';
+import { withoutTexts, withTexts } from '../rules/platform-tasks/render.ts';
 import { taskById, type MovedTask } from '../rules/tasks/queries.ts';
 import { textFields } from '../rules/texts/columns.ts';
 
@@ -101,8 +101,7 @@ async function finderOf(reader: Reader, taskId: string, readerId: string): Promi
   if (task === undefined) return removed;
   if (task.kind !== 'work') {
     // Its texts are made anew, for the agent that holds it alone.
-    const isHeld = task.worker_id === readerId;
-    const shown = await withTexts(reader, isHeld ? task : { ...task, status: 'posted' });
+    const shown = task.worker_id === readerId ? await withTexts(reader, task) : withoutTexts(task);
     return (field) => shown[field];
   }
   const earlier = await reader.all(rejectedResults, { task_id: taskId, limit: searched });

@@ -1,4 +1,4 @@
-import { platformId, type TaskStatus, taskStatuses } from '@pinchwork/sdk';
+import { type OverviewResponse, platformId, taskStatuses } from '@pinchwork/sdk';
 import { sql } from 'kysely';
 import type { ApartJob } from '../../storage/database.ts';
 import { type Params, prepared } from '../../storage/prepared.ts';
@@ -7,7 +7,7 @@ import { feesAccount, mintAccount } from '../ledger/ledger.ts';
 /** What the operator's overview counts. */
 export interface Counts {
   readonly agents: { readonly total: number; readonly suspended: number };
-  readonly tasks: Readonly<Record<TaskStatus, number>>;
+  readonly tasks: OverviewResponse['tasks'];
   readonly credits: {
     readonly supply: number;
     readonly agents: number;
@@ -71,7 +71,7 @@ const count: ApartJob<null, Counts> = async (reader) => {
   const of = new Map((await reader.all(platform, {})).map(({ account_id, amount }) => [account_id, amount]));
   return {
     agents: { total: found.total, suspended: found.suspended },
-    tasks: Object.fromEntries(taskStatuses.map((status) => [status, byStatus.get(status) ?? 0])) as Counts['tasks'],
+    tasks: Object.fromEntries(taskStatuses.map((status) => [status, byStatus.get(status) ?? 0])),
     credits: {
       supply: -(of.get(mintAccount) ?? 0),
       agents: sums.agents,

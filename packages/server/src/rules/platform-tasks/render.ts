@@ -43,10 +43,16 @@ const whole: ReadTask = (reader, id) => reader.one(taskById, { id });
 export async function withTexts<T extends MovedTask>(reader: Reader, task: T, read = whole): Promise<T> {
   if (task.kind === 'work') return task;
   if (!stateOf(task.status).hasWorker || isEnded(task.status)) {
-    return { ...task, need: [asks[task.kind], ...agentLine(task), noTexts].join('\n\n'), context: null };
+    return withoutTexts(task);
   }
   const payload = await payloadOf(reader, task, read);
   return { ...task, need: needOf(payload, task.id), context: JSON.stringify(payload) };
+}
+
+/** Returns a system task as it is shown to an agent that does not hold it. */
+export function withoutTexts<T extends MovedTask>(task: T): T {
+  if (task.kind === 'work') return task;
+  return { ...task, need: [asks[task.kind], ...agentLine(task), noTexts].join('\n\n'), context: null };
 }
 
 async function payloadOf(reader: Reader, system: MovedTask, read: ReadTask): Promise<SystemTaskPayload> {

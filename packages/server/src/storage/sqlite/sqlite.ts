@@ -188,7 +188,7 @@ class SqliteDatabase implements Database {
   async scrub(): Promise<void> {
     for (let i = 0; i < scrubs && !this.#closed; i++) {
       await this.#batches.settle();
-      if (this.#closed || this.#writer.inTransaction) continue;
+      if (!this.#writer.open || this.#writer.inTransaction) continue;
       const [outcome] = this.#writer.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
       if (outcome?.busy === 0) return;
     }
