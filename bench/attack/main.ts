@@ -87,9 +87,18 @@ async function measure(
   thread.postMessage('stop');
   honest.close();
   await stop();
+  await audit(server.url);
   await server.stop();
   for (const [what, count] of during.failures) console.log(`  ${count} failed: ${what}`);
   return rowOf(attack.name, without, during, load);
+}
+
+/** @throws Error when the attack has broken an invariant. */
+async function audit(url: URL): Promise<void> {
+  const headers = { authorization: `Bearer ${adminKey}`, accept: 'application/json' };
+  const reply = await fetch(new URL('/v1/admin/audit', url), { headers });
+  const text = await reply.text();
+  if (!reply.ok || !(JSON.parse(text) as { ok: boolean }).ok) throw new Error(`The audit answers: ${text}`);
 }
 
 /** @param load how much of a processor core the server took during the attack. */

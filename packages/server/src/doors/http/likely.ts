@@ -39,7 +39,13 @@ const meanings: readonly Meaning[] = [
   { words: 'health healthz ping alive livez', without: 'health' },
   { words: 'ready readyz readiness', without: 'ready' },
   { words: 'capabilities endpoints api v1', without: 'showCapabilities' },
+  { words: 'keys apikeys', without: 'listKeys' },
+  { words: 'rotate', without: 'rotateKey' },
   { words: 'grant', without: 'grantCredits' },
+  { words: 'debit', without: 'debitCredits' },
+  { words: 'redact', withId: 'redactTask' },
+  { words: 'overview', without: 'showOverview' },
+  { words: 'invite invites', without: 'listInvites' },
   { words: 'suspend ban', without: 'suspendAgent' },
   { words: 'audit', without: 'audit' },
 ];

@@ -77,6 +77,8 @@ const paths: readonly Case[] = [
   ['GET /v1/profile', 404, 'GET /v1/me?'],
   ['GET /whoami', 404, 'GET /v1/me?'],
   ['GET /balance', 404, 'GET /v1/me/credits?'],
+  ['GET /v1/keys', 404, 'GET /v1/me/keys?'],
+  ['GET /admin/invite', 404, 'GET /v1/admin/invites?'],
   ['GET /v1/credits', 404, 'GET /v1/me/credits?'],
   ['GET /v1/me/balance', 404, 'GET /v1/me/credits?'],
   ['GET /v1/wallet', 404, 'GET /v1/me/credits?'],
