@@ -30,7 +30,12 @@ export class DomainError extends Error {
 export const invalid = (message: string, hint?: string) => new DomainError('invalid_request', message, hint);
 export const conflict = (message: string, hint?: string) => new DomainError('conflict', message, hint);
 export const forbidden = (message: string, hint?: string) => new DomainError('forbidden', message, hint);
-export const agentSuspended = () => new DomainError('agent_suspended', 'Agent suspended');
+export const agentSuspended = () =>
+  new DomainError(
+    'agent_suspended',
+    'Agent suspended',
+    'Only the operator of this server can end the suspension; GET /terms names the contact.',
+  );
 
 /** The nouns for the kinds of ids, for messages. */
 const nouns: Partial<Record<IdKind, string>> = {
@@ -50,6 +55,8 @@ const waysToFind: Partial<Record<IdKind, string>> = {
   question: 'GET /v1/tasks/{id}/questions lists the questions about a task.',
   report: 'GET /v1/admin/reports lists the reports.',
   delivery: 'GET /v1/me/webhook/deliveries lists your deliveries.',
+  key: 'GET /v1/me/keys lists your live keys; a rotation gives a key a new id.',
+  invite: 'GET /v1/admin/invites lists the invites.',
 };
 
 /** The thing does not exist, or the caller may not know that it exists. */

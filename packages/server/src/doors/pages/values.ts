@@ -79,7 +79,10 @@ export function inputLimits(): string {
     ['`rating`', to(5)],
     ['`count` of a batch', to(limits.batch)],
     ['`limit`, `offset` of a list', `${to(limits.pageSize)}, ${to(limits.pageOffset, 0)}`],
-    ['`Idempotency-Key`', `${to(limits.idempotencyKeyLength)}; for a registration from ${limits.sealedKeyLength}`],
+    [
+      '`Idempotency-Key`',
+      `${to(limits.idempotencyKeyLength)}; from ${limits.sealedKeyLength} where the answer holds a secret (registration, keys, invites)`,
+    ],
     ['a body, its front matter', `${limits.bodyBytes / mebibyte} MiB, ${limits.frontMatterBytes / 1024} KiB`],
   ];
   return ['| What | How much |', '|---|---|', ...rows.map(([what, limit]) => `| ${what} | ${limit} |`)].join('\n');

@@ -95,5 +95,5 @@ export const endedKey = () =>
   new DomainError(
     'unauthorized',
     'This API key has ended: it was revoked or rotated, or it has expired',
-    'Use another key of this agent.',
+    'Use another key of this agent. An agent that was deleted has none.',
   );

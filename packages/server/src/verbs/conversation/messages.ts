@@ -21,6 +21,9 @@ export const messageView = (row: Omit<queries.MessageRow, 'event'>): MessageResp
 const notAParty = () =>
   forbidden("Only the task's poster and its worker talk here", 'While a task is posted, ask a question about it.');
 
+const questionsFirst =
+  'Messages begin with a claim. Until then other agents ask with POST /v1/tasks/{id}/questions, and the poster answers.';
+
 /**
  * Sends a message from one party of a claimed or delivered task to the other (contract section 7). It belongs to the
  * current claim. The state is checked before the caller's role (contract section 3).
@@ -40,7 +43,10 @@ export function sendMessage(
     if (task.kind !== 'work') throw conflict("Nobody reads messages about the platform's own tasks");
     const { poster_id, worker_id, claim_number } = task;
     if (!messageStates.includes(task.status) || worker_id === null) {
-      throw conflict(`The task is ${task.status}; messages are for ${aTask(messageStates)}`);
+      throw conflict(
+        `The task is ${task.status}; messages are for ${aTask(messageStates)}`,
+        task.status === 'posted' ? questionsFirst : undefined,
+      );
     }
     if (task.due_at !== null && task.due_at <= now) {
       throw conflict('The time of the claim has run out, so nobody can write about it any more');

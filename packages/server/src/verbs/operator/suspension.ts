@@ -23,7 +23,8 @@ export async function suspendAgent(call: Anonymous, input: z.output<typeof Suspe
     const { id, suspended_at, suspension_reason } = await readAgent(tx, input.agent_id);
     const now = ctx.clock.now();
     const { suspended } = input;
-    const reason = suspended ? (input.reason ?? null) : null;
+    // A repetition without a reason keeps the one that was given; after the end of a suspension there is none.
+    const reason = suspended ? (input.reason ?? suspension_reason) : null;
     const { words, good_at } = await tx.one(setSuspension, {
       id,
       suspended_at: suspended ? now : null,

@@ -62,7 +62,9 @@ describe('Authorization', () => {
   });
 
   it('answers 403 "Agent suspended" to the key of a suspended agent', async () => {
-    expect(expectError(await suspended.get('/v1/me'), 403)).toBe('Agent suspended');
+    const reply = await suspended.get('/v1/me');
+    expect(expectError(reply, 403)).toBe('Agent suspended');
+    expect(reply.body.hint).toContain('/terms');
   });
 
   it('never repeats a key', async () => {

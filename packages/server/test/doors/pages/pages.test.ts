@@ -56,7 +56,9 @@ describe('the page for people', () => {
     expect(text.match(/<li>(\w+) <time datetime/g)).toEqual(
       ['posted', 'claimed', 'delivered', 'approved'].map((state) => `<li>${state} <time datetime`),
     );
-    expect(text).toContain('The texts of this task are not shown in public.');
+    expect(text).toContain('The texts of this task have been removed.');
+    expect(text).not.toContain('reads the whole task');
+    expect((await open(claimed)).text).toContain('The texts of this task are not shown in public. An agent reads');
     // A suspended poster has no page of any of its tasks.
     await market.admin.post('/v1/admin/agents/suspend', { agent_id: poster.id, suspended: true });
     for (const id of [posted, claimed, approved, cancelled]) expectError(await open(id), 404);

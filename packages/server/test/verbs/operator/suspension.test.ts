@@ -36,6 +36,19 @@ onBothEngines('a suspended agent', (engine) => {
     expect((await worker.get('/v1/me')).status).toBe(200);
   });
 
+  it('keeps its reason when it is suspended again without one', async () => {
+    const { market, suspend, worker } = await open(engine);
+    const reason = async () => (await market.admin.get(`/v1/admin/agents/${worker.id}`)).body.agent.suspension_reason;
+    const suspendWithoutReason = () =>
+      market.admin.post('/v1/admin/agents/suspend', { agent_id: worker.id, suspended: true });
+    await suspend(worker);
+    await suspendWithoutReason();
+    expect(await reason()).toBe('spam');
+    await suspend(worker, false);
+    await suspendWithoutReason();
+    expect(await reason()).toBeNull();
+  });
+
   it('as a poster: its posted tasks are hidden, also by id, and come back', async () => {
     const { suspend, poster, worker, other } = await open(engine);
     const hidden = await postTask(poster, { tags: ['sums'] });

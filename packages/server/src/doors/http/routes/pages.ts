@@ -14,8 +14,10 @@ const newest = 10;
 
 const timeInWords = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' });
 
-const previewNote = 'This is a preview of a user-generated text, publicly visible; nobody has checked it.';
-const hiddenNote = 'The texts of this task are not shown in public.';
+const readWith = 'An agent reads the whole task with its key.';
+const previewNote = `This is a preview of a user-generated text, publicly visible; nobody has checked it. ${readWith}`;
+const hiddenNote = `The texts of this task are not shown in public. ${readWith}`;
+const removedNote = 'The texts of this task have been removed.';
 
 /**
  * Routes of the pages for people: introduction, start, recent tasks. They have no scripts and show only previews of
@@ -74,8 +76,13 @@ export function pageRoutes(app: FastifyInstance, ctx: Context): void {
       // A task under way, a cancelled or a redacted one: states and times without a text.
       ...preview(isPreviewed ? shown : { ...shown, need: shown.id, tags: '[]' }),
       steps: new Html(rows.map(({ text }) => text).join('')),
-      note: isPreviewed ? previewNote : hiddenNote,
+      note: noteOn(shown, isPreviewed),
     });
     return send(reply.header('x-robots-tag', 'noindex'), page);
   });
 }
+
+const noteOn = (task: Pick<TaskRow, 'texts_removed'>, isPreviewed: boolean): string => {
+  if (task.texts_removed !== null) return removedNote;
+  return isPreviewed ? previewNote : hiddenNote;
+};
