@@ -104,6 +104,7 @@ export const events: { readonly [T in EventType]: EventRule<keyof EventData[T] &
   key_revoked: { to: 'the agent', data: { key_id: true, name: true } },
   webhook_paused: { to: 'the agent', data: { reason: true } },
 };
+/** All types. `Object.keys` forgets their names. */
 export const eventTypes = Object.keys(events) as EventType[];
 
 /** The type of the message that says that a stream can't continue from the requested position. */

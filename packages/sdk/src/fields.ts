@@ -23,6 +23,7 @@ export const textLengths = z.registry<{ readonly most: number }>();
 export function longestText(field: z.core.$ZodType): number {
   const known = textLengths.get(field);
   if (known !== undefined) return known.most;
+  // A field of any type: a wrapper has what it wraps here.
   const { innerType, in: from } = (field._zod as { def: { innerType?: z.core.$ZodType; in?: z.core.$ZodType } }).def;
   const below = innerType ?? from;
   return below === undefined ? 0 : longestText(below);

@@ -268,8 +268,9 @@ const eventFilter = {
     .transform((value, check) => {
       const names = splitList(value);
       const message = `must be a comma-separated list of ${eventTypes.join(', ')}`;
-      if (!names.every(isEventType)) check.issues.push({ code: 'custom', message, input: value });
-      return names as EventType[];
+      if (names.every(isEventType)) return names;
+      check.issues.push({ code: 'custom', message, input: value });
+      return z.NEVER;
     })
     .optional(),
 };

@@ -63,6 +63,7 @@ function listenProblem({ host, port }: Config, error: unknown): string {
 }
 
 function urlOf(app: FastifyInstance, host: string): string {
+  // A server that listens on a port has such an address.
   const { port } = app.server.address() as AddressInfo;
   const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host;
   return `http://${name}:${port}`;

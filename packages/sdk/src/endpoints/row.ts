@@ -102,6 +102,7 @@ export function named<const T extends Readonly<Record<string, Row>>>(
   rows: T,
 ): { readonly [Name in keyof T]: T[Name] & { readonly name: Name } } {
   const entries = Object.entries(rows).map(([name, row]) => [name, { name, ...row }]);
+  // `fromEntries` forgets the names.
   return Object.fromEntries(entries) as { [Name in keyof T]: T[Name] & { readonly name: Name } };
 }
 
@@ -170,6 +171,7 @@ export function endpoint<
   const idempotency = isRead || method === 'DELETE' ? 'none' : (spec.idempotency ?? 'kept');
   const writesTexts = auth === 'agent' && spec.mainField !== undefined;
   const limit = spec.limit ?? (auth === 'admin' ? 'admin' : isRead ? 'read' : 'write');
+  // TypeScript cannot tell what a part is that the declaration leaves out, so its type is stated below.
   return {
     method,
     path,

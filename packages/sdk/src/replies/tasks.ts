@@ -16,6 +16,7 @@ export const taskProgress = {
 } as const satisfies Readonly<Record<string, 'under way' | 'to review' | 'ended'>>;
 
 export type TaskStatus = keyof typeof taskProgress;
+/** All states. `Object.keys` forgets their names. */
 export const taskStatuses = Object.keys(taskProgress) as TaskStatus[];
 
 /** Whether a `wait` for the result of a task is over: the task is no longer under way. */

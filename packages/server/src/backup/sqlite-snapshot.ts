@@ -63,6 +63,7 @@ export function checkFile(file: string): void {
     if (!['meta', 'kysely_migration', 'agents'].every((name) => tables.includes(name))) {
       throw new Error(`${file} holds no market`);
     }
+    // The rows of this pragma, as SQLite documents them.
     const orphans = connection.pragma('foreign_key_check') as { table: string; parent: string }[];
     const [orphan] = orphans;
     if (orphan !== undefined) {

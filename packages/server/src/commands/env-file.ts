@@ -18,6 +18,8 @@ export function readEnvFile(path: string): Record<string, string> {
     if (code === 'ENOENT' || code === 'EISDIR') return {};
     throw new Error(`Can't read the settings in ${resolve(path)}: ${messageOf(error)}`, { cause: error });
   }
-  const all = Object.entries(parseEnv(text)) as [string, string][];
-  return Object.fromEntries(all.filter(([name]) => name.startsWith('PINCHWORK_')));
+  const all = Object.entries(parseEnv(text));
+  return Object.fromEntries(
+    all.flatMap(([name, value = '']) => (name.startsWith('PINCHWORK_') ? [[name, value] as const] : [])),
+  );
 }

@@ -9,8 +9,8 @@ import { type Invocation, UsageError } from './command.ts';
 /** `pinchwork-server move --to URL`: copies the whole embedded database to PostgreSQL. */
 export default async function moveCommand({ env, options }: Invocation): Promise<undefined> {
   const { config } = readConfig(env);
-  const to = options.to as string;
-  if (!isPostgresAddress(to)) {
+  const { to } = options;
+  if (typeof to !== 'string' || !isPostgresAddress(to)) {
     throw new UsageError('--to must be a URL like postgres://user:password@host/name, with %-escapes where needed');
   }
   if (isPostgresUrl(config.databaseUrl)) {

@@ -7,6 +7,7 @@ import { messageOf } from '../ground/unknown-error.ts';
 type Env = Readonly<Record<string, string | undefined>>;
 
 const commandOf = (name: string): Command | undefined =>
+  // `hasOwn` narrows no type.
   Object.hasOwn(commands, name) ? commands[name as keyof typeof commands] : undefined;
 
 /**

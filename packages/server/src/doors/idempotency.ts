@@ -75,6 +75,7 @@ export function once<T>(ctx: Context, record: RecordKey, verb: string, work: (tx
       // The record expired and was deleted between the two statements.
       if (earlier === undefined) throw overloaded();
       if (earlier.fingerprint !== fingerprint) throw reused();
+      // The fingerprint is the same, so the reply is one of this verb.
       return (await fromStored(tx, scope, open(earlier.reply))) as T;
     }
     const value = await work(tx);

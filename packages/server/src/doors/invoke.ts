@@ -84,6 +84,7 @@ function successOf(endpoint: Endpoint, said: object): Pick<Outcome, 'reply' | 's
   if (!(said instanceof OtherSuccess)) return { reply: said, success: endpoint };
   const success = endpoint.others.find(({ name }) => name === said.name);
   if (success === undefined) throw new Error(`The row of ${endpoint.name} has no success "${said.name}"`);
+  // An error is thrown, so every success is an object.
   return { reply: said.reply as object, success };
 }
 

@@ -19,7 +19,7 @@ type Field = (typeof fields)[number];
 /** The member that marks a reference. No field of a reply has this name. */
 const mark = '$text';
 
-/** So many of a task's latest rejected deliveries are searched for the result of an earlier reply. */
+/** At most this many of a task's latest rejected deliveries are searched for the result of an earlier reply. */
 const searched = 10;
 
 const rejectedResults = prepared('rejectedResults', (db, p: { task_id: string; limit: number }) =>
@@ -52,15 +52,18 @@ export function toStored(reply: unknown): string {
 
 function withReferences(part: Part): Part {
   if (typeof part.task_id !== 'string') return part;
-  const long = fields.filter((field) => isLong(part[field]));
+  const long = fields.flatMap((field) => {
+    const text = part[field];
+    return isLong(text) ? [[field, referenceTo(text)] as const] : [];
+  });
   if (long.length === 0) return part;
-  return { ...part, ...Object.fromEntries(long.map((field) => [field, referenceTo(part[field] as string)])) };
+  return { ...part, ...Object.fromEntries(long) };
 }
 
 /** Replies may have cut a text, so the length says how much of it they had. */
 const referenceTo = (text: string): Part => ({ [mark]: digestOf(text), length: text.length });
 
-const isLong = (value: unknown) => typeof value === 'string' && value.length >= longText;
+const isLong = (value: unknown): value is string => typeof value === 'string' && value.length >= longText;
 
 interface Reference {
   readonly digest: string;

@@ -127,6 +127,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
   warnings: string[];
 } {
   const value = <K extends keyof typeof settings>(name: K) => {
+    // Settings of all types are read here. TypeScript cannot tell the type of the one with this name.
     const { default: fallback, read } = settings[name] as Setting<unknown>;
     const given = env[prefix + name]?.trim() ?? '';
     const result = read(given === '' ? fallback : given);
@@ -134,6 +135,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
       const seen = secrets.has(name) ? '' : `, not "${given}"`;
       throw new ConfigError(`${prefix}${name} must be ${result.mustBe}${seen}.`);
     }
+    // What its own `read` returns.
     return result as Exclude<ReturnType<(typeof settings)[K]['read']>, Problem>;
   };
   const config: Config = {

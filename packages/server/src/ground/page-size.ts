@@ -83,6 +83,7 @@ function withTexts(value: unknown, change: (text: string) => string): unknown {
 
 function cutTexts<Row extends object>(row: Row, cut: (text: string) => string): Cut<Row> {
   const lost = { some: false };
+  // Only its texts differ.
   const shorter = withTexts(row, (text) => {
     const kept = cut(text);
     lost.some ||= kept.length < text.length;

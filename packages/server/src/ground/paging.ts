@@ -142,6 +142,7 @@ export function readCursor(list: ListName, { cursor, offset }: PageRequest): Cur
   if (cursor === undefined) return { values: undefined, offset };
   if (offset > 0) throw invalid("cursor and offset can't be used together", 'Send only the cursor to read on.');
   try {
+    // Whatever it holds is checked below; anything but a list throws.
     const [name, ...values] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown[];
     const [, known, skipped = '0'] = /^([^+]*)(?:\+(\d+))?$/.exec(String(name)) ?? [];
     const skip = Number(skipped);

@@ -112,6 +112,7 @@ function rateLimit(value: string) {
   if (value === 'off') return undefined;
   const match = /^([1-9]\d{0,8})\/(second|minute|hour|day)$/.exec(value);
   if (match === null) return new Problem('a number per second, minute, hour or day, such as 30/minute, or off');
+  // The pattern allows these words only.
   return { count: Number(match[1]), windowMs: windows[match[2] as keyof typeof windows] };
 }
 

@@ -68,6 +68,7 @@ export async function startMetrics(core: Measured, app: FastifyInstance, port: n
   });
   audits.start();
   return {
+    // A server that listens on a port has such an address.
     port: (server.address() as AddressInfo).port,
     stop: async () => {
       stopping.abort();

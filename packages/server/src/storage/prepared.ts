@@ -137,6 +137,7 @@ export function prepared<P extends Params, R>(
       return { ...toStatement(change), readBack: toStatement(read) };
     },
   };
+  // Forgets the types of its parameters and rows.
   declared.add(query as Prepared<never, unknown>);
   return query;
 }
@@ -178,10 +179,12 @@ export function preparedSql<P extends Params, R>(
 }
 
 function placeholders<P extends Params>(): P {
+  // Whatever is read from it is a placeholder, so it needs no fields.
   return new Proxy({} as P, { get: (_, name) => new Placeholder(String(name)) });
 }
 
 function toStatement(query: CompiledQuery): CompiledStatement {
+  // Kysely passes the values and placeholders of a statement through.
   return { sql: query.sql, bind: binder(query.parameters as readonly (Placeholder | SqlValue)[]) };
 }
 
@@ -219,6 +222,7 @@ export function insertion<T extends keyof Schema, C extends keyof Insertable<Sch
   return prepared(`insert into ${table}`, (db, row: Row<T, C> & Params) =>
     db
       .insertInto(table)
+      // `fromEntries` forgets which columns it fills.
       .values(Object.fromEntries(columns.map((column) => [column, row[column]])) as Insertable<Schema[T]>),
   );
 }
@@ -258,9 +262,18 @@ export function listParams(name: string, values: readonly string[], size = value
   return params;
 }
 
+/**
+ * The placeholder of a numbered parameter, such as `id_0`, for building the statement. It stands for a text; the types of
+ * parameters cannot say that of numbered ones.
+ */
+export const numberedText = (params: Params, name: string, i: number) => params[`${name}_${i}`] as string;
+
+/** The same for a parameter that is a number. */
+export const numberedCount = (params: Params, name: string, i: number) => params[`${name}_${i}`] as number;
+
 /** The placeholders of such a list, for building the statement. */
 export const listed = (params: Params, name: string, size: number): string[] =>
-  Array.from({ length: size }, (_, i) => params[`${name}_${i}`] as string);
+  Array.from({ length: size }, (_, i) => numberedText(params, name, i));
 
 /**
  * The parameters of a list for the smallest of several statements that has places for it. The largest one must have

@@ -37,7 +37,9 @@ export function withoutReturning(
 }
 
 function tableOf({ kind, ...query }: UpdateQueryNode | InsertQueryNode): string {
+  // Taken apart above, the node's kind no longer narrows the rest.
   const node = kind === 'UpdateQueryNode' ? (query as UpdateQueryNode).table : (query as InsertQueryNode).into;
   if (node?.kind !== 'TableNode') throw new Error(`A ${kind} without a table`);
+  // Checked above.
   return (node as TableNode).table.identifier.name;
 }

@@ -70,6 +70,7 @@ export function stepSql(db: Kysely<Schema>, dialect: SchemaDialect): StepSql {
     run: async (statement) => {
       await statement.execute(db);
     },
+    // The caller names the type of its rows.
     all: async <R>(query: RawBuilder<unknown>) => (await (query as RawBuilder<R>).execute(db)).rows,
     rebuildTable: (table, change = {}) => dialect.rebuildTable(step, table, change),
     int: sql.raw(dialect.integer),

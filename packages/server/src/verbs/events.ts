@@ -13,6 +13,7 @@ import { eventJson } from '../rules/events/wire.ts';
  */
 const mostLookedAt = 500;
 
+/** An event in the list. Its JSON is that of the stream. */
 const rowOf = (event: EventRecord): EventRow => ({
   id: event.number,
   ...(JSON.parse(eventJson(event)) as EventMessage),

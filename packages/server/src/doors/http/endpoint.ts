@@ -38,11 +38,11 @@ function serve(app: FastifyInstance, endpoint: AnyEndpoint, { ctx, door, turns }
     config: { alwaysJson: endpoint.alwaysJson, countsItself: true },
     // Runs before the body is read, so that a refused caller need not send one.
     onRequest: async (request, reply) => {
-      const { authorization, 'idempotency-key': idempotencyKey } = request.headers;
+      const { authorization } = request.headers;
       const credentials: Credentials = {
         key: bearerKey(authorization),
         address: request.ip,
-        idempotencyKey: idempotencyKey as string | undefined,
+        idempotencyKey: idempotencyKeyOf(request),
       };
       const { caller, refusal, usage } = await door.admit(endpoint, credentials);
       tellUsage(reply, usage, ctx.clock.now());
@@ -75,6 +75,9 @@ const hasBody = ({ method, headers }: FastifyRequest) =>
   method !== 'HEAD' &&
   (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0);
 
+/** Node joins the values of a header that is sent several times. */
+const idempotencyKeyOf = ({ headers }: FastifyRequest) => headers['idempotency-key'] as string | undefined;
+
 const bearerKey = (authorization: string | undefined) => /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
 
 /** One request as the door sees it. It reads the query and the body only on demand. */
@@ -93,6 +96,7 @@ class Exchange implements RawInput, InvokeOptions {
   }
 
   get params(): Readonly<Record<string, string>> {
+    // The router fills the parameters of a path with texts.
     return this.#request.params as Record<string, string>;
   }
 
@@ -105,6 +109,7 @@ class Exchange implements RawInput, InvokeOptions {
 
   get body(): Fields {
     const { headers, body } = this.#request;
+    // The door asks for the body only where the row has one.
     this.#read ??= readBody(this.#endpoint as BodyRow, headers['content-type'], body);
     return this.#read.fields;
   }
@@ -119,7 +124,7 @@ class Exchange implements RawInput, InvokeOptions {
   }
 
   get idempotencyKey(): string | undefined {
-    return this.#request.headers['idempotency-key'] as string | undefined;
+    return idempotencyKeyOf(this.#request);
   }
 
   /** A repetition must have the same bytes. */
@@ -152,6 +157,7 @@ function sender(ctx: Context, endpoint: Endpoint): Send {
   if (endpoint.isStream) {
     return (reply, _, stream) => {
       const agentId = reply.request.caller?.agentId ?? '';
+      // The verb of such an endpoint opens a stream.
       sendEvents(reply, stream as OpenStream, (bytes) => ctx.limits.noteRead(agentId, bytes));
       return reply;
     };
@@ -160,7 +166,9 @@ function sender(ctx: Context, endpoint: Endpoint): Send {
     [endpoint, ...endpoint.others].map((success) => [success, Object.entries(success.headers)]),
   );
   return (reply, success, body) => {
+    // Replies are plain objects.
     const fields = body as Fields;
+    // The fields that headers show are single values.
     for (const [header, field] of present(headersOf.get(success), 'The row of the success')) {
       const value = fields[field] as string | number | boolean | null | undefined;
       if (value !== undefined && value !== null) reply.header(header, String(value));

@@ -88,6 +88,7 @@ export function readYaml(yaml: string, what: string, isText: (name: string) => b
     if (!isScalar(key)) continue;
     const name = String(key.value);
     if (name === '__proto__') throw noProto();
+    // A parsed document holds nodes only.
     fields[name] = toValue(value as Node | null, isText(name));
   }
   return fields;
@@ -138,6 +139,7 @@ function toValue(node: Node | null, asText: boolean): unknown {
     const isWord = asText && node.value !== null && typeof node.value !== 'string';
     return isWord ? (node.source ?? String(node.value)) : node.value;
   }
+  // A parsed document holds nodes only.
   if (isSeq(node)) return node.items.map((item) => toValue(item as Node | null, true));
   // No field of the contract is a mapping, so its contents do not matter: it has the wrong type or an unknown name.
   return node === null ? null : {};

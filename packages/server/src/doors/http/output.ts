@@ -213,10 +213,12 @@ const holderOfRequest = ({ caller, ip }: FastifyRequest) => holderOf(caller?.age
 /** The length of the texts in a reply and in the rows of its lists. */
 function unitsOf(reply: object): number {
   let units = 0;
-  for (const value of Object.values(reply) as unknown[]) {
+  const values: unknown[] = Object.values(reply);
+  for (const value of values) {
     if (typeof value === 'string') units += value.length;
-    else if (Array.isArray(value))
-      for (const row of value) units += typeof row === 'object' ? unitsOf(row as object) : 0;
+    if (!Array.isArray(value)) continue;
+    const rows: unknown[] = value;
+    for (const row of rows) if (typeof row === 'object' && row !== null) units += unitsOf(row);
   }
   return units;
 }
@@ -229,6 +231,7 @@ function unitsOf(reply: object): number {
  */
 function whatWaits(socket: Socket): string {
   if (socket.writableLength === 0) return '';
+  // Node's types leave the handle out.
   const { _handle: handle } = socket as Socket & { readonly _handle?: { readonly writeQueueSize?: number } | null };
   return `${socket.writableLength} ${handle?.writeQueueSize ?? 0}`;
 }

@@ -8,10 +8,12 @@ import type { Fields } from './fields.ts';
  * @throws DomainError `invalid_request` when a known parameter is given more than once.
  */
 export function readQuery(schema: z.ZodObject | undefined, query: unknown): Fields {
-  for (const name in query as Fields) {
-    if (Array.isArray((query as Fields)[name]) && schema !== undefined && Object.hasOwn(schema.shape, name)) {
+  // The server's parser makes an object of any query string.
+  const fields = query as Fields;
+  for (const name in fields) {
+    if (Array.isArray(fields[name]) && schema !== undefined && Object.hasOwn(schema.shape, name)) {
       throw invalid(`${name}: is given more than once`);
     }
   }
-  return query as Fields;
+  return fields;
 }

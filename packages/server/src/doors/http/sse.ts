@@ -29,6 +29,7 @@ export function lastEventId({ headers }: FastifyRequest): string | undefined {
   if (given === undefined || given === '') return undefined;
   const { error } = position.safeParse(given);
   if (error !== undefined) throw invalid(`Last-Event-ID: ${at(error.issues, 0).message}`);
+  // The check lets a text pass only.
   return given as string;
 }
 
@@ -45,6 +46,7 @@ export function sendEvents(
 ): void {
   reply.hijack();
   const { raw } = reply;
+  // Fastify takes the same values as Node, but lists the names of the headers, possibly undefined.
   raw.writeHead(200, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...headers });
   if (reply.request.method === 'HEAD' || raw.destroyed) {
     stream.end();

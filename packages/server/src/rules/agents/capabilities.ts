@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { storedTexts } from '../../ground/stored.ts';
 import type { Tx } from '../../storage/database.ts';
 import { listed, listParams, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import { tagParams } from '../../storage/tags.ts';
@@ -14,10 +15,9 @@ interface Lists {
   readonly extracted_tags: string;
 }
 
-const parse = (json: string) => JSON.parse(json) as string[];
-
 /** The capability tags of an agent, as it wrote them or as they were extracted. */
-export const capabilitiesOf = ({ own_tags, extracted_tags }: Lists): string[] => parse(own_tags ?? extracted_tags);
+export const capabilitiesOf = ({ own_tags, extracted_tags }: Lists): string[] =>
+  storedTexts(own_tags ?? extracted_tags);
 
 /** Tags that are only capabilities: the agent has neither completed a task nor been rated under them. */
 const deleteMereCapabilities = prepared('deleteMereCapabilities', (db, p: { agent: string }) =>

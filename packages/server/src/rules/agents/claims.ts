@@ -89,7 +89,7 @@ export const systemClaims = preparedSql<{ id: string }, { claims: number }>(
     sql`select ${held(sql`a.id`, 'system', sql.lit(mostSystemTasks))} as claims from agents a where a.id = ${p.id}`,
 );
 
-/** Whether an agent with so many claims left must be counted again, under a lock, after it has claimed. */
+/** Whether an agent with this number of claims left must be counted again, under a lock, after it has claimed. */
 export const mustBeCounted = (claims: number): boolean => claims < margin;
 
 const hint =

@@ -15,6 +15,7 @@ import {
   type Params,
   perShape,
   prepared,
+  numberedText,
 } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
 
@@ -46,7 +47,7 @@ export interface DirectoryParams extends Params {
   least: number;
 }
 
-const tagParam = (p: Params, i: number) => p[`tag_${i}`] as string;
+const tagParam = (p: Params, i: number) => numberedText(p, 'tag', i);
 
 /**
  * The agent has worked under the tag, or has it as a capability. In literals, so that planners use the partial index.
@@ -106,6 +107,7 @@ function found(db: Kysely<Schema>, p: DirectoryParams, shape: DirectoryShape, en
         // The window of a tag has no order, so agents of earlier pages are left out here.
         sql<boolean>`(${sql.ref(`agents.${column}`)}, agents.id) < (${p.before_value}, ${p.before_id})`,
         ...Array.from({ length: Number(tags) }, (_, i) =>
+          // It also knows the window's columns, which the condition does not need.
           has(eb as ExpressionBuilder<Schema, 'agents'>, tagParam(p, i)),
         ),
       ]);

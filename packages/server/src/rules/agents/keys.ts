@@ -37,6 +37,7 @@ export const keyOf = (row: KeyRow): Key => ({
   isEnded: row.ended_at !== null,
 });
 
+/** The scopes of a stored key: checked when it was made. */
 export const readScopes = (row: Pick<KeyRow, 'scopes'>) => row.scopes.split(',') as Scope[];
 
 /** SHA-256 is enough: keys are 256 random bits and cannot be guessed. */

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import { boardStates } from '../../ground/states.ts';
-import { fulfilled, type Params } from '../../storage/prepared.ts';
+import { fulfilled, numberedText, type Params } from '../../storage/prepared.ts';
 import { statusIn } from '../../storage/status.ts';
 import { isActive } from '../agents/queries.ts';
 
@@ -12,7 +12,7 @@ export interface BoardParams extends Params {
 
 export type Fragment = RawBuilder<unknown>;
 
-export const tag = (p: Params, i: number) => p[`tag_${i}`] as string;
+export const tag = (p: Params, i: number) => numberedText(p, 'tag', i);
 export const indexes = (count: number) => Array.from({ length: count }, (_, i) => i);
 export const nothing = sql``;
 

@@ -1,5 +1,6 @@
 import type { TaskStatus } from '@pinchwork/sdk';
 import { sql } from 'kysely';
+import { namesOf } from '../../ground/present.ts';
 import { endedStates, openStates, paidStates } from '../../ground/states.ts';
 import { type Params, type Prepared, perShape, prepared } from '../../storage/prepared.ts';
 import { statusIn } from '../../storage/status.ts';
@@ -136,6 +137,7 @@ const inTable = (table: keyof typeof tables) =>
     `tasksWritten ${table}`,
     (db, p: Page) =>
       db
+        // The types of one table stand for all: each has the columns below.
         .selectFrom(table as 'messages')
         .select(['task_id', sql<number>`0`.as('at'), isReported(`${table}.task_id`).as('is_reported')])
         .where(tables[table].author as 'sender_id', '=', p.agent)
@@ -150,7 +152,7 @@ const inTable = (table: keyof typeof tables) =>
 export const tasksWritten: readonly Prepared<Page, Written>[] = [
   ...endedStates.map((status) => ended('poster_id', status)),
   ...paidStates.map((status) => ended('worker_id', status)),
-  ...(Object.keys(tables) as (keyof typeof tables)[]).map(inTable),
+  ...namesOf(tables).map(inTable),
 ];
 
 /** Empties the reasons of an agent's reports that are decided. */

@@ -36,9 +36,9 @@ const insertEvent = insertion('events', 'agent_id', 'number', 'type', 'task_id',
 
 const insertToldText = insertion('told_texts', 'task_id', 'agent_id', 'number');
 
-const withTexts: ReadonlySet<EventType> = new Set(
-  eventTypes.filter((type) => (events[type] as EventRule).texts !== undefined),
-);
+const ruleOf = (type: EventType): EventRule => events[type];
+
+const withTexts: ReadonlySet<EventType> = new Set(eventTypes.filter((type) => ruleOf(type).texts !== undefined));
 
 /**
  * Appends an event to its agent's stream (contract section 8) and, if the agent has a webhook for such events, adds a

@@ -1,5 +1,6 @@
 import type { FannedEventType } from '@pinchwork/sdk';
 import { type Selectable, sql } from 'kysely';
+import { storedFields } from '../../ground/stored.ts';
 import { secondMs } from '../../ground/clock.ts';
 import { at } from '../../ground/present.ts';
 import type { Ground, Work } from '../../storage/ground.ts';
@@ -187,6 +188,7 @@ async function tellPortion(ctx: Ground, tx: Tx, row: OutboxRow): Promise<void> {
   // The statements are sent in the order of the agents and awaited together: one round trip instead of one per agent.
   await Promise.all(
     agents.map(async ({ agent_id, rank }) => {
+      // The data fits the type: both come from the row.
       const event = { agentId: agent_id, taskId: task_id, type, data: dataFor(type, data, rank) } as NewEvent;
       const number = await appendEvent({ ctx, tx, now: created_at }, event);
       tx.send(noteEvent(column), { task_id, agent_id, event: number });
@@ -197,4 +199,4 @@ async function tellPortion(ctx: Ground, tx: Tx, row: OutboxRow): Promise<void> {
 }
 
 const dataFor = (type: FannedEventType, data: string, rank: number): object =>
-  type === 'task_matched' ? { rank } : (JSON.parse(data) as object);
+  type === 'task_matched' ? { rank } : storedFields(data);

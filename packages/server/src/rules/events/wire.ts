@@ -1,4 +1,5 @@
 import { limits, resetType } from '@pinchwork/sdk';
+import { storedFields } from '../../ground/stored.ts';
 import { wireTime } from '../../ground/clock.ts';
 import type { EventRecord } from './queries.ts';
 
@@ -17,7 +18,7 @@ export function eventJson({ type, task_id, created_at, data }: EventRecord): str
   const json = oneLine(fields === '' ? `${head}}` : `${head},${fields}}`);
   // A UTF-16 code unit takes at most three bytes; six leaves a margin. Most events need not be measured.
   if (json.length * 6 <= limits.eventBytes || Buffer.byteLength(json) < limits.eventBytes) return json;
-  return shortened(JSON.parse(json) as Record<string, unknown>);
+  return shortened(storedFields(json));
 }
 
 /** Halves the longest text until the event fits. Only texts of many escaped control characters are that long. */

@@ -1,5 +1,13 @@
 import { sql } from 'kysely';
-import { counting, insertion, type Params, perShape, prepared } from '../../storage/prepared.ts';
+import {
+  counting,
+  insertion,
+  numberedCount,
+  numberedText,
+  type Params,
+  perShape,
+  prepared,
+} from '../../storage/prepared.ts';
 import { openStates } from '../../ground/states.ts';
 import { statusIn } from '../../storage/status.ts';
 
@@ -33,9 +41,9 @@ export const insertEntries = perShape((entries: number) =>
     db.insertInto('ledger_entries').values(
       Array.from({ length: entries }, (_, i) => ({
         transfer_id: p.transfer_id,
-        account_id: p[`account_${i}`] as string,
-        amount: p[`amount_${i}`] as number,
-        reason: p[`reason_${i}`] as string,
+        account_id: numberedText(p, 'account', i),
+        amount: numberedCount(p, 'amount', i),
+        reason: numberedText(p, 'reason', i),
         task_id: p.task_id,
         created_at: p.created_at,
       })),

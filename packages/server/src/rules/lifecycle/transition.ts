@@ -205,6 +205,7 @@ async function tell(
     const agentId = party === 'poster' ? task.poster_id : moved.workerId;
     const type = tells?.[party];
     if (agentId === null || type === undefined) return [];
+    // The table gives each type its own data.
     return [{ party, event: { agentId, taskId: task.id, type, data: eventData[type](task, moved) } as NewEvent }];
   });
   const others = (moved.also ?? []).map((event) => ({ party: undefined, event }));

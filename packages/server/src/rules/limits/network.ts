@@ -18,11 +18,11 @@ export const network = (address: string): string => (isIPv4(address) ? address :
 export function networksOf(address: string): Networks {
   if (!ipaddr.isValid(address)) return { own: address, site: undefined, wide: address };
   const parsed = ipaddr.process(address);
-  if (parsed.kind() === 'ipv4') {
+  if (parsed instanceof ipaddr.IPv4) {
     const own = parsed.toString();
     return { own, site: undefined, wide: `${own.slice(0, own.lastIndexOf('.'))}.0/24` };
   }
-  const [first = 0, second = 0, third = 0, fourth = 0] = (parsed as ipaddr.IPv6).parts;
+  const [first = 0, second = 0, third = 0, fourth = 0] = parsed.parts;
   const textOf = (...parts: number[]) => parts.map((part) => part.toString(16)).join(':');
   return {
     own: textOf(first, second, third, fourth),

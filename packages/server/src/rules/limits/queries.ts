@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { type Params, perShape, prepared } from '../../storage/prepared.ts';
+import { numberedCount, numberedText, type Params, perShape, prepared } from '../../storage/prepared.ts';
 
 /**
  * A window that has ended, or that ends later than any window that begins now. The latter means that the clock was set
@@ -45,9 +45,9 @@ export const addTallies = perShape((tallies: number) =>
       .insertInto('rate_windows')
       .values(
         Array.from({ length: tallies }, (_, i) => ({
-          key: p[`key_${i}`] as string,
-          count: p[`count_${i}`] as number,
-          ends_at: p[`ends_at_${i}`] as number,
+          key: numberedText(p, 'key', i),
+          count: numberedCount(p, 'count', i),
+          ends_at: numberedCount(p, 'ends_at', i),
         })),
       )
       .onConflict((conflict) =>

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { namesOf } from '../../ground/present.ts';
 import { network } from './network.ts';
 import { Share, type ShareOptions } from './share.ts';
 
@@ -30,10 +31,10 @@ export type Shares = Readonly<Record<ShareName, Share>>;
 
 /** @param changes other sizes, for tests. */
 export function openShares(changes: Partial<Record<ShareName, Partial<ShareOptions>>> = {}): Shares {
-  const shares = Object.entries(resources).map(([name, options]) => [
-    name,
-    new Share({ ...options(), ...changes[name as ShareName] }),
-  ]);
+  const shares = namesOf(resources).map(
+    (name) => [name, new Share({ ...resources[name](), ...changes[name] })] as const,
+  );
+  // `fromEntries` forgets the names.
   return Object.fromEntries(shares) as Shares;
 }
 

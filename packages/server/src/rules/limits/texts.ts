@@ -197,6 +197,6 @@ export function textBytes(value: unknown): number {
   if (typeof value === 'string') return Buffer.byteLength(value);
   if (typeof value !== 'object' || value === null) return 0;
   let bytes = 0;
-  for (const name in value) bytes += textBytes((value as Record<string, unknown>)[name]);
+  for (const field of Object.values(value)) bytes += textBytes(field);
   return bytes;
 }

@@ -1,4 +1,4 @@
-import { limits, platformId, type TaskStatus } from '@pinchwork/sdk';
+import { limits, platformId } from '@pinchwork/sdk';
 import { at } from '../../ground/present.ts';
 import type { ApartJob, Reader } from '../../storage/database.ts';
 import { type Pace, unhurried } from '../search/pace.ts';
@@ -83,9 +83,7 @@ function taskStep(reader: Reader, { order, status, part }: Listing): Take {
   const keyOf = ({ id, due_at }: TaskWindowRow): ListKey => (order === 'due' ? [due_at ?? 0, id] : [id]);
   return async (from) => {
     const window: TaskWindowRow[] = await reader.all(taskWindow(order), params(from));
-    const meant = window.filter(
-      (row) => row.kind === 'work' && (status === 'any' || row.status === (status as TaskStatus)),
-    );
+    const meant = window.filter((row) => row.kind === 'work' && (status === 'any' || row.status === status));
     const found: TaskWindowRow[] = [];
     if (needle === undefined) found.push(...meant);
     else for (const portion of portions(meant)) found.push(...(await needle.among(reader, portion)));

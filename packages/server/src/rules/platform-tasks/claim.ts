@@ -76,7 +76,7 @@ async function noteAndRecord(work: Work, agentId: string, claimed: readonly Move
   }
 }
 
-const orderOf = (kind: TaskKind) => (kindOrder as readonly TaskKind[]).indexOf(kind);
+const orderOf = (kind: TaskKind) => kindOrder.findIndex((each) => each === kind);
 
 /**
  * Claims at most `limit` system tasks for an agent, in the order of `kindOrder`, then oldest first. The caller must call

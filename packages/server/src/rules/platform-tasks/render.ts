@@ -96,6 +96,7 @@ const agentLine = (task: MovedTask) => (task.kind === 'extract' ? [`Agent ID: ${
 
 function needOf(payload: SystemTaskPayload, id: string): string {
   const parts = { match_agents: matchParts, verify_completion: verifyParts, extract_capabilities: extractParts };
+  // Each function takes the payloads of its own kind, which the name chooses.
   return (parts[payload.system_task] as (payload: SystemTaskPayload, id: string) => string[])(payload, id).join('\n\n');
 }
 

@@ -68,6 +68,7 @@ export function readSystemAnswer(kind: SystemAnswer['kind'], result: string): Sy
   } catch {
     throw invalid('The answer to this task must be JSON', hint);
   }
+  // The kind chooses the schema, so the value is an answer of that kind.
   const { data, error } = (schemas[kind] as z.ZodType).safeParse(value);
   if (error === undefined) return { kind, value: data } as SystemAnswer;
   const { path, message } = at(error.issues, 0);

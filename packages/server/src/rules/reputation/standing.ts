@@ -1,7 +1,7 @@
 import { foldTag } from '@pinchwork/sdk';
 import { sql } from 'kysely';
 import type { Tx } from '../../storage/database.ts';
-import { type Params, perShape, prepared } from '../../storage/prepared.ts';
+import { numberedText, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import { changeTrustIn, raiseMutualTrust } from './trust.ts';
 
 /**
@@ -128,8 +128,8 @@ const addToTags = perShape((count: number) =>
       .values(
         Array.from({ length: count }, (_, i) => ({
           agent_id: p.agent,
-          tag: p[`tag_${i}`] as string,
-          name: p[`name_${i}`] as string,
+          tag: numberedText(p, 'tag', i),
+          name: numberedText(p, 'name', i),
           tasks_completed: p.completed,
           earned: p.earned,
           rating_sum: p.rating,

@@ -71,6 +71,7 @@ export function transitionStatement<P extends { id: string; now: number }>(
         .where('kind', 'in', kinds)
         .where((eb) => guard(eb, p))
         .returning(movedColumns)
+        // The parameters of these two statements have these fields (`statements.ts`); `P` stands for those of any.
         .$if(name === 'claim', (query) => {
           const claim = p as unknown as { actor: string } & ClaimLimits;
           return query.returning(claimsLeftOf(claim.actor, claim));

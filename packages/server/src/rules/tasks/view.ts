@@ -39,7 +39,8 @@ export function taskView(task: MovedTask, readerId: string): TaskResponse {
           rejection_grace_deadline: wireTime(task.grace_deadline_at),
         }),
     ...(delivered && task.verification !== null && isParty(task, readerId)
-      ? { verification: JSON.parse(task.verification) as Verification }
+      ? // Stored by this server, from a checked answer.
+        { verification: JSON.parse(task.verification) as Verification }
       : {}),
     ...(task.texts_removed === null ? {} : { texts_removed: task.texts_removed }),
   };

@@ -1,5 +1,6 @@
 import { type EventRule, events, type EventType, type TextsRemoved } from '@pinchwork/sdk';
 import { sql } from 'kysely';
+import { storedFields } from '../../ground/stored.ts';
 import type { Tx } from '../../storage/database.ts';
 import { perShape, prepared } from '../../storage/prepared.ts';
 import type { TaskRow } from '../tasks/queries.ts';
@@ -48,8 +49,10 @@ const mark = (whose: Whose, p: Params) =>
     : sql<TextsRemoved>`case when poster_id = ${p.author} then ${p.by} else texts_removed end`;
 
 const empty = perShape((shape: `${TextTable}/${Whose}`) => {
+  // The type of the shape says what its parts are.
   const [table, whose] = shape.split('/') as [TextTable, Whose];
   return prepared(`remove texts ${shape}`, (db, p: Params) =>
+    // The types of one table stand for all: the columns differ, the form of the statement does not.
     db
       .updateTable(table as 'tasks')
       .set(emptied(table, whose, p))
@@ -159,8 +162,9 @@ async function emptyEvents(tx: Tx, taskId: string): Promise<void> {
 
 /** An event's data with its texts emptied (`texts` of the sdk's table of events). */
 function withoutTexts({ type, data }: { type: string; data: string }): string {
-  const { texts = [] } = events[type as EventType] as EventRule;
-  const value = JSON.parse(data) as Record<string, unknown>;
+  // Only types of the table are stored.
+  const { texts = [] }: EventRule = events[type as EventType];
+  const value = storedFields(data);
   for (const field of texts) if (value[field] !== null) value[field] = '';
   return JSON.stringify(value);
 }

@@ -1,4 +1,5 @@
 import { platformId } from '@pinchwork/sdk';
+import { storedFields } from '../../ground/stored.ts';
 import { wireTime } from '../../ground/clock.ts';
 import { operatorBody } from './operator.ts';
 import type { DeliveryRow } from './queries.ts';
@@ -7,7 +8,7 @@ import { deliveryHeaders } from './signature.ts';
 
 /** The HTTP message of a delivery (contract section 9). Its body is the same in each attempt. */
 export function messageOf(row: DeliveryRow, url: string, secret: string | null, now: number): Message {
-  const data = JSON.parse(row.data) as object;
+  const data = storedFields(row.data);
   const body =
     row.agent_id === platformId
       ? operatorBody(row.event, data, row.created_at)

@@ -9,6 +9,7 @@ const mostResponseBytes = 16 * 1024;
 export async function readSome(body: IncomingMessage): Promise<void> {
   let read = 0;
   for await (const chunk of body) {
+    // A body without an encoding is read as buffers.
     read += (chunk as Buffer).length;
     // Leaving the loop closes the connection.
     if (read > mostResponseBytes) return;

@@ -101,4 +101,5 @@ function withAttempt(list: string, attempt: WebhookAttempt): string {
   return JSON.stringify([...attemptsOf(list), attempt].slice(-limits.webhookAttempts));
 }
 
+/** The attempts of a stored list. Only `withAttempt` writes such lists. */
 export const attemptsOf = (list: string) => JSON.parse(list) as WebhookAttempt[];

@@ -146,6 +146,7 @@ class PostgresDatabase implements Database {
       const client = await this.#connect();
       let failure: unknown;
       try {
+        // The statement was compiled from the query, so its rows have the query's type.
         return (await client.query(this.#statements.config(query, params))).rows as R[];
       } catch (error) {
         failure = error;
@@ -244,6 +245,7 @@ class PostgresDatabase implements Database {
   }
 
   async runApart<Input, Output>(job: URL, input: Input): Promise<Output> {
+    // The callers name the types of the job whose file they give.
     const { default: run } = (await import(job.href)) as { default: ApartJob<Input, Output> };
     return run(this, input);
   }

@@ -30,6 +30,7 @@ export class Statements {
   readonly #known = new Map<Prepared<never, never>, { name: string | undefined; compiled: CompiledStatement }>();
 
   config<P extends Params, R>(query: Prepared<P, R>, params: P): { name?: string; text: string; values: SqlValue[] } {
+    // Found by identity: the types do not matter.
     const key = query as Prepared<never, never>;
     let known = this.#known.get(key);
     if (known === undefined) {

@@ -30,11 +30,13 @@ export class PostgresTx extends Tx {
     return this.#client.query(this.#statements.config(query, params));
   }
 
+  // The statement was compiled from the query, so its rows have the query's type. The same in `first`.
   async all<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R[]> {
     return (await this.#query(query, params)).rows as R[];
   }
 
   async first<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R | undefined> {
+    // As in `all`.
     return (await this.#query(query, params)).rows[0] as R | undefined;
   }
 

@@ -31,6 +31,7 @@ async function readerOf(path: string): Promise<OwnReader> {
 async function outcomeOf({ path, job, input }: JobOrder): Promise<JobOutcome> {
   try {
     const reader = await readerOf(path);
+    // A file that `runApart` was given exports its job.
     const { default: run } = (await import(job)) as { default: ApartJob<unknown, unknown> };
     return { output: await run(reader, input) };
   } catch (error) {

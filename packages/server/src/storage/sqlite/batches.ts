@@ -86,6 +86,7 @@ export class Batches {
   add<T>(verb: string, work: (tx: Tx) => Promise<T>): Promise<T> {
     if (this.#queue.length >= longestQueue) return Promise.reject(overloaded());
     return new Promise<T>((resolve, reject) => {
+      // The queue holds verbs of all types; each resolves with what its own `work` returned.
       this.#queue.push({ verb, work, resolve: resolve as Job['resolve'], reject });
       this.#flushing ??= this.#flush();
     });

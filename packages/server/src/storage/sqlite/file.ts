@@ -69,6 +69,7 @@ export function connect(path: string): Connection {
   let connection: Connection | undefined;
   try {
     connection = new BetterSqlite(path, { timeout: busyMs });
+    // The one row of this statement.
     const { version } = connection.prepare('select sqlite_version() as version').get() as { version: string };
     if (version.localeCompare(oldestSqlite, 'en', { numeric: true }) < 0) {
       throw new Error(`SQLite ${version} is too old, ${oldestSqlite} or newer is needed`);

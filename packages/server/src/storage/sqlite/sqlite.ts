@@ -171,6 +171,7 @@ class SqliteDatabase implements Database {
   }
 
   async runApart<Input, Output>(job: URL, input: Input, length: JobLength): Promise<Output> {
+    // The callers name the types of the job whose file they give.
     return (await this.#threads[length].run(job.href, input)) as Output;
   }
 
@@ -186,9 +187,11 @@ class SqliteDatabase implements Database {
   }
 
   async scrub(): Promise<void> {
-    for (let i = 0; i < scrubs && !this.#closed; i++) {
+    for (let i = 0; i < scrubs; i++) {
       await this.#batches.settle();
-      if (!this.#writer.open || this.#writer.inTransaction) continue;
+      if (this.#closed) return;
+      if (this.#writer.inTransaction) continue;
+      // The row of this pragma, as SQLite documents it.
       const [outcome] = this.#writer.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
       if (outcome?.busy === 0) return;
     }

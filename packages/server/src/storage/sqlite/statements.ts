@@ -66,6 +66,7 @@ export class Statements {
   }
 
   #get<P, R>(query: Prepared<P, R>): Known {
+    // Found by identity: the types do not matter.
     const key = query as Prepared<never, never>;
     let known = this.#known.get(key);
     if (known === undefined) {
@@ -90,6 +91,7 @@ export class Statements {
       const row = this.first(query, params);
       return row === undefined ? [] : [row];
     }
+    // The statement was compiled from the query, so its rows have the query's type.
     const rows = statement.all(...compiled.bind(params)) as R[];
     if (!statement.readonly && rows.length > 0) this.#changes++;
     return rows;
@@ -99,8 +101,10 @@ export class Statements {
     const { statement, compiled, readBack } = this.#get(query);
     if (readBack !== undefined) {
       if (this.run(query, params) === 0) return undefined;
+      // Rows of the query, as in `all`.
       return readBack.statement.get(...readBack.compiled.bind(params)) as R;
     }
+    // Rows of the query, as in `all`.
     const row = statement.get(...compiled.bind(params)) as R | undefined;
     if (!statement.readonly && row !== undefined) this.#changes++;
     return row;

@@ -57,8 +57,8 @@ export async function listAgents(
   const { sort_by: order, limit, tags = [], search = '', min_reputation: least = 0 } = query;
   const until = performance.now() + searchBudgetMs;
   const list = `agents by ${order}` as const;
-  const start = order === 'newest' ? (['~', '~'] as const) : ([Number.MAX_SAFE_INTEGER, '~'] as const);
-  const { sortKey: from, offset } = decodeRange(list, query, start as DirectorySortKey);
+  const start: DirectorySortKey = order === 'newest' ? ['~', '~'] : [Number.MAX_SAFE_INTEGER, '~'];
+  const { sortKey: from, offset } = decodeRange(list, query, start);
   const isFiltered = tags.length > 0 || search !== '' || least > 0;
   const rare = await rarestFirst(ctx, tags);
   const shape = `${order}/${rare.source}/${tags.length}` as const;

@@ -1,5 +1,6 @@
 import type { AdminAction, AdminLogQuery, AdminLogResponse } from '@pinchwork/sdk';
 import type { z } from 'zod';
+import { storedFields } from '../../ground/stored.ts';
 import { wireTime } from '../../ground/clock.ts';
 import { readPage } from '../../ground/paging.ts';
 import * as queries from '../../rules/operator/queries.ts';
@@ -8,8 +9,6 @@ import type { Call } from '../context.ts';
 /** All operators share one admin key; only the address tells them apart. */
 const actor = 'admin';
 
-const readObject = (json: string) => JSON.parse(json) as Record<string, unknown>;
-
 export const actionView = (row: queries.ActionRow): AdminAction => ({
   id: row.id,
   action: row.action,
@@ -17,8 +16,8 @@ export const actionView = (row: queries.ActionRow): AdminAction => ({
   actor,
   address: row.address,
   created_at: wireTime(row.created_at),
-  before: readObject(row.before),
-  after: readObject(row.after),
+  before: storedFields(row.before),
+  after: storedFields(row.after),
 });
 
 /** A page of the actions with the admin key, newest first. For the operator. */

@@ -159,7 +159,7 @@ async function tasksOfAgent({ db }: Context, query: z.output<typeof AdminTasksQu
   const shape = mineShape(undefined, query.status);
   const all = { agent, before_created_at: Number.MAX_SAFE_INTEGER, before_id: '' };
   const { rows, facts } = await readPage('tasks of an agent', query, {
-    start: [all.before_created_at, all.before_id] as readonly [number, string],
+    start: [all.before_created_at, all.before_id] as const,
     read: ({ sortKey: [before_created_at, before_id], limit, offset }) =>
       db.all(minePage(shape), { agent, before_created_at, before_id, reach: offset + limit, limit, offset }),
     count: (limit) => db.one(countMine(shape), { ...all, reach: limit, limit }),

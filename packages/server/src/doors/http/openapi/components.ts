@@ -37,13 +37,13 @@ function convert(entries: readonly [string, z.ZodObject][], io: 'input' | 'outpu
     uri: (id) => `#/components/schemas/${id}`,
     unrepresentable: 'any',
   });
-  return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, tidy(schema as Json) as Json]));
+  return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, tidied(schema)]));
 }
 
 /** The query parameters of an endpoint. */
 export function queryProperties(schema: z.ZodObject): Json {
   const { properties = {} } = z.toJSONSchema(schema, { io: 'input' });
-  return tidy(properties) as Json;
+  return tidied(properties);
 }
 
 /**
@@ -52,9 +52,12 @@ export function queryProperties(schema: z.ZodObject): Json {
  */
 function tidy(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(tidy);
-  if (typeof value !== 'object' || value === null) return value;
+  return typeof value === 'object' && value !== null ? tidied(value) : value;
+}
+
+function tidied(schema: object): Json {
   return Object.fromEntries(
-    Object.entries(value)
+    Object.entries(schema)
       .filter(([key, of]) => !isNoise(key, of))
       .map(([key, of]) => [key, tidy(of)]),
   );
@@ -62,7 +65,7 @@ function tidy(value: unknown): unknown {
 
 const isNoise = (key: string, value: unknown) =>
   ['$schema', '$id', 'additionalProperties', 'propertyNames'].includes(key) ||
-  (['minimum', 'maximum'].includes(key) && Math.abs(value as number) === Number.MAX_SAFE_INTEGER);
+  (['minimum', 'maximum'].includes(key) && Math.abs(Number(value)) === Number.MAX_SAFE_INTEGER);
 
 /** Gives a schema and each of its properties, at any depth, a description. */
 function describeSchema(name: string, schema: Json): void {
@@ -71,6 +74,7 @@ function describeSchema(name: string, schema: Json): void {
 }
 
 function describeProperties(owner: string, schema: Json): void {
+  // In JSON Schema, `properties` and `items` hold schemas.
   for (const [key, property] of Object.entries((schema.properties ?? {}) as Record<string, Json>)) {
     property.description ??= meaning(owner, key);
     const items = property.items as Json | undefined;

@@ -94,11 +94,10 @@ function successes(endpoint: AnyEndpoint, reference: Reference): Json {
     },
     ...others.map((other) => ({ ...other, example: other.status === 204 ? undefined : examples.shift() })),
   ];
-  const responses = [...Map.groupBy(shown, (success) => success.status)].map(([code, same]) => [
-    code,
-    successResponse(endpoint, same),
-  ]);
-  return Object.fromEntries(responses) as Json;
+  const responses = [...Map.groupBy(shown, (success) => success.status)].map(
+    ([code, same]) => [code, successResponse(endpoint, same)] as const,
+  );
+  return Object.fromEntries(responses);
 }
 
 function successResponse(endpoint: AnyEndpoint, same: readonly Shown[]): Json {
@@ -111,7 +110,7 @@ function successResponse(endpoint: AnyEndpoint, same: readonly Shown[]): Json {
 }
 
 function contentOf(endpoint: AnyEndpoint, same: readonly Shown[]): Json {
-  const [{ reply, example }] = same as [Shown];
+  const { reply, example } = at(same, 0);
   if (endpoint.isStream)
     return streamBody(endpoint.name, componentName(reply), present(example, `The example of ${endpoint.name}`));
   const schemas = same.map((success) => refTo(componentName(success.reply)));
@@ -135,10 +134,10 @@ const headersOf = ({ limit, idempotency }: Endpoint): string[] => [
 ];
 
 /** Statuses of refusals that happen before the request is counted. */
-const uncounted = ['request_timeout', 'headers_too_large', 'not_configured'].map((code) => statusOf[code as ErrorCode]);
+const uncounted = (['request_timeout', 'headers_too_large', 'not_configured'] as const).map((code) => statusOf[code]);
 
 export function errorResponse(status: number, codes: readonly ErrorCode[], endpoint?: Endpoint): Json {
-  const examples = Object.fromEntries(codes.map((code) => [code, errorExample(code) as Json]));
+  const examples = Object.fromEntries(codes.map((code) => [code, { ...errorExample(code) }]));
   const waits = [429, 503].includes(status) ? ['Retry-After'] : [];
   const counted = endpoint?.limit === 'none' || uncounted.includes(status) ? [] : Object.keys(limitHeaders);
   return {
