@@ -73,7 +73,7 @@ export const TaskResponse = z.object({
   verification: Verification.optional(),
   /** Only where texts of the task were removed: each is null where the field may be null, else "". */
   texts_removed: z.enum(textsRemoved).optional(),
-  /** The poster's feedback on the work; in the reply to an approval. */
+  /** What the poster gave with its approval; from the approval on. Null where it gave none. */
   rating: z.number().int().nullable().optional(),
   feedback: z.string().nullable().optional(),
   ...truncated,

@@ -28,11 +28,11 @@ describeOnPostgres('two nodes on one PostgreSQL database', () => {
   it("each count both in the operator's overview, and one that is killed no more", async () => {
     const database = await postgres.freshUrl();
     const servers = await Promise.all([startServer(database), startServer(database)]);
-    const [one, other] = servers.map(({ url }) => new Client(url)) as [Client, Client];
+    const [one, other] = [new Client(servers[0].url), new Client(servers[1].url)];
     const nodesAt = async (node: Client) => (await node.admin.get('/v1/admin/overview')).body.nodes as number;
     // Each announces itself shortly after it has begun to listen.
     for (const node of [one, other]) await until(async () => (await nodesAt(node)) === 2);
-    await servers[1]!.server.kill();
+    await servers[1].server.kill();
     await until(async () => (await nodesAt(one)) === 1);
   });
 

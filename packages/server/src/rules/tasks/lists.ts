@@ -100,3 +100,22 @@ export const excerptsByIds = perShape((count: number) =>
       .where('tasks.id', 'in', listed(p, 'id', count)),
   ),
 );
+
+/** What a task's poster gave with its approval. Null where it gave none. */
+export interface Review {
+  readonly rating: number | null;
+  readonly feedback: string | null;
+}
+
+/** The posters' reviews of `count` tasks by id (parameters `id_0`, `id_1`, …). */
+export const postersReviews = perShape((count: number) =>
+  prepared(`postersReviewsOf${count}Tasks`, (db, p: Params) =>
+    db
+      .selectFrom('tasks')
+      .innerJoin('reviews', (join) =>
+        join.onRef('reviews.task_id', '=', 'tasks.id').onRef('reviews.reviewer_id', '=', 'tasks.poster_id'),
+      )
+      .select(['tasks.id', 'reviews.rating', 'reviews.feedback'])
+      .where('tasks.id', 'in', listed(p, 'id', count)),
+  ),
+);

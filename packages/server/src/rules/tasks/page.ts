@@ -1,8 +1,9 @@
 import { limits } from '@pinchwork/sdk';
+import { paidStates } from '../../ground/states.ts';
 import type { Reader } from '../../storage/database.ts';
 import { fitted } from '../../storage/prepared.ts';
 import type { Ratings } from '../reputation/reputation.ts';
-import { excerptsByIds } from './lists.ts';
+import { excerptsByIds, postersReviews, type Review } from './lists.ts';
 import type { MovedTask } from './queries.ts';
 
 /** Sizes of the statements for a list of ids. */
@@ -22,4 +23,16 @@ export async function readExcerpts(
   const { size, params } = fitted(idCounts, 'id', ids);
   const found = new Map((await reader.all(excerptsByIds(size), params)).map((task) => [task.id, task]));
   return rows.flatMap(({ id }) => found.get(id) ?? []);
+}
+
+/** Reads the posters' reviews of those of the tasks that are paid. The others have none. */
+export async function readReviews(
+  reader: Reader,
+  tasks: readonly Pick<MovedTask, 'id' | 'kind' | 'status'>[],
+): Promise<ReadonlyMap<string, Review>> {
+  const paid = tasks.filter(({ kind, status }) => kind === 'work' && paidStates.includes(status));
+  if (paid.length === 0) return new Map();
+  const ids = paid.map(({ id }) => id);
+  const { size, params } = fitted(idCounts, 'id', ids);
+  return new Map((await reader.all(postersReviews(size), params)).map((review) => [review.id, review]));
 }

@@ -1,6 +1,7 @@
 import type { BoardTask, TaskPickupResponse, TaskResponse, Verification } from '@pinchwork/sdk';
 import { type Ratings, reputationOf } from '../reputation/reputation.ts';
 import { wireTime } from '../../ground/clock.ts';
+import type { Review } from './lists.ts';
 import type { MovedTask } from './queries.ts';
 import { stateOf } from '../../ground/states.ts';
 import { storedTexts } from '../../ground/stored.ts';
@@ -10,9 +11,11 @@ import { storedTexts } from '../../ground/stored.ts';
 /**
  * A task as its parties and its verifier see it. The delivery is shown until it is rejected; after that it is only
  * kept as evidence. The verification is shown only to the two parties.
+ *
+ * @param review what the poster gave with the approval of a paid task, if it gave anything.
  */
-export function taskView(task: MovedTask, readerId: string): TaskResponse {
-  const { showsDelivery: delivered } = stateOf(task.status);
+export function taskView(task: MovedTask, readerId: string, review?: Review): TaskResponse {
+  const { showsDelivery: delivered, credits } = stateOf(task.status);
   return {
     task_id: task.id,
     status: task.status,
@@ -42,6 +45,7 @@ export function taskView(task: MovedTask, readerId: string): TaskResponse {
       ? // Stored by this server, from a checked answer.
         { verification: JSON.parse(task.verification) as Verification }
       : {}),
+    ...(credits === 'paid' ? { rating: review?.rating ?? null, feedback: review?.feedback ?? null } : {}),
     ...(task.texts_removed === null ? {} : { texts_removed: task.texts_removed }),
   };
 }

@@ -71,7 +71,11 @@ export async function showTaskAsAdmin({ ctx: { db } }: OperatorCall, taskId: str
   const latest = latestDelivery(found, rejected[0], history);
   return {
     task: {
-      ...taskView(task, task.poster_id),
+      ...taskView(
+        task,
+        task.poster_id,
+        reviews.find(({ reviewer_id }) => reviewer_id === task.poster_id),
+      ),
       kind: task.kind,
       about_id: task.about_id,
       due_at: wireTime(found.due_at),

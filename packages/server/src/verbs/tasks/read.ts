@@ -7,7 +7,7 @@ import { readPage } from '../../ground/paging.ts';
 import { withTexts } from '../../rules/platform-tasks/render.ts';
 import { countMine, minePage, mineShape } from '../../rules/tasks/lists.ts';
 import { isEnded } from '../../ground/states.ts';
-import { readExcerpt, readExcerpts } from '../../rules/tasks/page.ts';
+import { readExcerpt, readExcerpts, readReviews } from '../../rules/tasks/page.ts';
 import { taskById, type TaskRow } from '../../rules/tasks/queries.ts';
 import { isParty, taskView } from '../../rules/tasks/view.ts';
 import { waitForTask } from '../../rules/tasks/wait.ts';
@@ -58,7 +58,10 @@ export async function showTask(call: Call, taskId: string, waitSeconds?: number)
 export const takePlace = ({ ctx, agentId, key }: Call): Subscription =>
   ctx.watch.subscribe({ agentId, keyId: key?.id });
 
-const show = async ({ db }: Context, task: TaskRow, agentId: string) => taskView(await withTexts(db, task), agentId);
+async function show({ db }: Context, task: TaskRow, agentId: string): Promise<TaskResponse> {
+  const reviews = await readReviews(db, [task]);
+  return taskView(await withTexts(db, task), agentId, reviews.get(task.id));
+}
 
 interface Awaited {
   readonly taskId: string;
@@ -73,7 +76,7 @@ export async function awaitResult(call: Call, { taskId, waitSeconds, place }: Aw
   const { ctx, agentId, signal } = call;
   const task = await waitForTask(ctx, place, { taskId, seconds: waitSeconds, signal }, isDone);
   if (task === undefined) throw taskNotFound();
-  return taskView(task, agentId);
+  return show(ctx, task, agentId);
 }
 
 /**
@@ -98,8 +101,12 @@ export async function listMyTasks(call: Call, query: z.output<typeof MyTasksQuer
   const rows = found.filter(
     (task) => isParty(task, agentId) && (query.status === undefined || task.status === query.status),
   );
+  const reviews = await readReviews(ctx.db, rows);
   const tasks: TaskResponse[] = [];
   // One after the other, so that only one system task is in memory with all its texts.
-  for (const row of rows) tasks.push(excerpt(taskView(await withTexts(ctx.db, row, readExcerpt), agentId)));
+  for (const row of rows) {
+    const task = await withTexts(ctx.db, row, readExcerpt);
+    tasks.push(excerpt(taskView(task, agentId, reviews.get(row.id))));
+  }
   return { tasks: fitTexts(tasks), ...facts };
 }

@@ -42,7 +42,7 @@ export function approve(call: Call, taskId: string, input: z.output<typeof Appro
       workerId: task.worker_id,
       rating,
     });
-    return { ...taskView(task, agentId), rating, feedback };
+    return taskView(task, agentId, { rating, feedback });
   });
 }
 

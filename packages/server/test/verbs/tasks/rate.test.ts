@@ -31,6 +31,34 @@ onBothEngines('a rating', (engine) => {
     expect(await reputationOf(worker)).toBe(4.33);
   });
 
+  it('of the worker stands in every reply that is the task from the approval on, for both parties', async () => {
+    const { market, poster, worker } = await open(engine);
+    const delivered = await deliverTask(poster, worker, { max_credits: 10 });
+    expect((await poster.get(`/v1/tasks/${delivered}`)).body).not.toHaveProperty('rating');
+    const given = [
+      { rating: 4, feedback: 'Good' },
+      { rating: null, feedback: 'No stars' },
+      { rating: 2, feedback: null },
+      { rating: null, feedback: null },
+    ];
+    const wanted: Record<string, object> = {};
+    for (const review of given) {
+      const body = Object.fromEntries(Object.entries(review).filter(([, value]) => value !== null));
+      wanted[await approveTask(poster, worker, body)] = review;
+    }
+    // The worker's own rating of the poster is not among them.
+    await worker.post(`/v1/tasks/${Object.keys(wanted)[3]}/rate`, { rating: 1, feedback: 'Vague' });
+    for (const agent of [poster, worker]) {
+      const { tasks } = (await agent.get('/v1/tasks/mine')).body;
+      for (const [id, review] of Object.entries(wanted)) {
+        expect((await agent.get(`/v1/tasks/${id}`)).body).toMatchObject(review);
+        expect(tasks.find(({ task_id }: { task_id: string }) => task_id === id)).toMatchObject(review);
+        expect((await market.admin.get(`/v1/admin/tasks/${id}`)).body.task).toMatchObject(review);
+      }
+      expect(tasks.at(-1)).not.toHaveProperty('rating');
+    }
+  });
+
   it('of the poster is given by the worker, once, after the approval', async () => {
     const { poster, worker } = await open(engine);
     const id = await approveTask(poster, worker);
