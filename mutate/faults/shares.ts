@@ -58,7 +58,12 @@ export const shareFaults = [
     ['texts of a refused request count', '    if (this.#texts > 0) done.catch(() => this.#discount());\n', ''],
   ]),
   ...faultsIn('doors/references.ts', 'doors/references', [
-    ['stored answers copy long texts', 'if (long.length === 0) return part;', 'if (long.length < 9) return part;'],
+    [
+      'stored answers copy long texts',
+      'if (referred.length === 0) return part;',
+      'if (referred.length < 9) return part;',
+    ],
+    ['short quotes of a system task are kept', '|| (isSystem && isQuote(field, text))', ''],
     ['a repetition shows what another worker delivered', 'digestOf(text) === digest) ?? removed', 'digest) ?? removed'],
     ['cut texts are lost', 'text?.slice(0, length)', 'text'],
     [

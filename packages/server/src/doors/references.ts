@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { platformId } from '@pinchwork/sdk';
 import type { Reader } from '../storage/database.ts';
 import { prepared } from '../storage/prepared.ts';
 import { withoutTexts, withTexts } from '../rules/platform-tasks/render.ts';
@@ -8,6 +9,8 @@ import { textFields } from '../rules/texts/columns.ts';
 /**
  * Stored replies do not hold the long texts of tasks, which are in the database already (contract section 1,
  * "Idempotency"): a reference with the digest of the text stands in their place, and a repetition reads the text again.
+ * So it is with all that a system task quotes, however short: only the agent that holds the task reads it again, and a
+ * text that its author has removed is not kept.
  */
 
 /** A text of this many UTF-16 code units is kept as a reference. */
@@ -47,21 +50,27 @@ function mapParts(value: unknown, change: (part: Part) => Part): unknown {
 /** The JSON of a reply to be stored. */
 export function toStored(reply: unknown): string {
   const json = JSON.stringify(reply);
-  return json.length < longText ? json : JSON.stringify(mapParts(reply, withReferences));
+  if (json.length < longText && !json.includes(platformId)) return json;
+  return JSON.stringify(mapParts(reply, withReferences));
 }
 
 function withReferences(part: Part): Part {
   if (typeof part.task_id !== 'string') return part;
-  const long = fields.flatMap((field) => {
+  const isSystem = part.poster_id === platformId;
+  const referred = fields.flatMap((field) => {
     const text = part[field];
-    return isLong(text) ? [[field, referenceTo(text)] as const] : [];
+    return isLong(text) || (isSystem && isQuote(field, text)) ? [[field, referenceTo(text)] as const] : [];
   });
-  if (long.length === 0) return part;
-  return { ...part, ...Object.fromEntries(long) };
+  if (referred.length === 0) return part;
+  return { ...part, ...Object.fromEntries(referred) };
 }
 
 /** Replies may have cut a text, so the length says how much of it they had. */
 const referenceTo = (text: string): Part => ({ [mark]: digestOf(text), length: text.length });
+
+/** Whether a field of a system task has texts of others. Its result is the helper's own. */
+const isQuote = (field: Field, value: unknown): value is string =>
+  field !== 'result' && typeof value === 'string' && value !== '';
 
 const isLong = (value: unknown): value is string => typeof value === 'string' && value.length >= longText;
 

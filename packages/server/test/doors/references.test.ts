@@ -94,11 +94,11 @@ onBothEngines('a stored answer', (engine) => {
     expect((await delivered.again()).body.result).toBe(null);
   });
 
-  it('shows the texts of a system task only while its helper holds it', async () => {
+  it.each([need, 'nnnn'])('shows the texts of a system task only while its helper holds it (%#)', async (text) => {
     const market = await open();
     const poster = await market.register('poster');
     const helper = await registerHelper(market);
-    await poster.post('/v1/tasks', { need, max_credits: 1 });
+    await poster.post('/v1/tasks', { need: text, max_credits: 1 });
     const matching = await twice(helper, '/v1/tasks/pickup', {});
     expect(matching.first.body.context).toContain('nnnn');
     await expectSame(matching);
@@ -109,5 +109,19 @@ onBothEngines('a stored answer', (engine) => {
     expect((await matching.again()).text).not.toContain('nnnn');
     await other.post(`${system}/deliver`, { result: answers.match() });
     expect((await matching.again()).text).not.toContain('nnnn');
+  });
+
+  it('of a helper does not keep the profile of an agent that deletes itself', async () => {
+    const market = await open();
+    const helper = await registerHelper(market);
+    const agent = await market.register('agent');
+    await agent.patch('/v1/me', { good_at: 'Beekeeping' });
+    const asked = await twice(helper, '/v1/tasks/pickup', {});
+    expect(asked.first.body.context).toContain('Beekeeping');
+    await expectSame(asked);
+    expect((await agent.delete(`/v1/me?confirm=${agent.id}`)).status).toBe(200);
+    expect((await asked.again()).text).not.toContain('Beekeeping');
+    const stored = await engine.query(market.url, 'select reply from idempotency_keys');
+    expect(JSON.stringify(stored)).not.toContain('Beekeeping');
   });
 });
