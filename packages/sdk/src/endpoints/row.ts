@@ -139,6 +139,8 @@ interface Spec<
   readonly misplaced?: Readonly<Record<string, string>>;
   /** Set if the reply contains a secret. */
   readonly idempotency?: 'sealed';
+  /** Set if it may be called when its agent may write no more today: nobody is made to pay for bad work by a limit. */
+  readonly textQuota?: 'exempt';
   readonly status?: 200 | 201;
   readonly reply: Reply;
   readonly headers?: Readonly<Partial<Record<FieldHeader, FieldOf<z.output<Reply | Other>>>>>;
@@ -169,7 +171,7 @@ export function endpoint<
   const { method, path, auth, params = {}, scopes = [], others = [], headers = {} } = spec;
   const isRead = method === 'GET';
   const idempotency = isRead || method === 'DELETE' ? 'none' : (spec.idempotency ?? 'kept');
-  const writesTexts = auth === 'agent' && spec.mainField !== undefined;
+  const writesTexts = auth === 'agent' && spec.mainField !== undefined && spec.textQuota !== 'exempt';
   const limit = spec.limit ?? (auth === 'admin' ? 'admin' : isRead ? 'read' : 'write');
   // TypeScript cannot tell what a part is that the declaration leaves out, so its type is stated below.
   return {

@@ -3,7 +3,7 @@ import { hourMs, minuteMs } from '../../../src/ground/clock.ts';
 import { ManualClock } from '../../support/clock.ts';
 import { itOnPostgres, onBothEngines, postgres } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
-import { type Agent, claimTask, Market, postTask } from '../../support/market.ts';
+import { type Agent, claimTask, deliverTask, Market, postTask } from '../../support/market.ts';
 
 const oneMegabyte = { PINCHWORK_TEXT_MB_PER_DAY: '1', PINCHWORK_INITIAL_CREDITS: '1000' };
 /** 600,000 bytes in UTF-8. */
@@ -17,16 +17,19 @@ onBothEngines('the texts that an agent writes', (engine) => {
     const market = await Market.fresh(engine, oneMegabyte);
     const [greedy, honest] = [await market.register('greedy'), await market.register('honest')];
     const claimed = await claimTask(honest, greedy);
+    const bad = await deliverTask(greedy, honest);
     const task = await postTask(greedy, long);
     expect(await post(greedy)).toBe(201);
     await market.ctx.texts.settle();
+    const before = (await greedy.get('/v1/me')).body.credits;
     const refused = await greedy.post('/v1/tasks', { need: 'x', max_credits: 1 });
     expect(expectError(refused, 429)).toBe('You have written more than 1 MiB of texts in 24 hours');
     expect(refused.body.code).toBe('quota_exceeded');
     expect(Number(refused.headers['retry-after'])).toBe((25 * hourMs) / 1000);
-    expect((await greedy.get('/v1/me')).body.credits).toBe(1000 - 2);
+    expect((await greedy.get('/v1/me')).body.credits).toBe(before);
     expectError(await greedy.post(`/v1/tasks/${claimed}/deliver`, { result: 'Seven' }), 429);
     expect((await greedy.post(`/v1/tasks/${claimed}/abandon`)).status).toBe(200);
+    expect((await greedy.post(`/v1/tasks/${bad}/reject`, { reason: 'Six, not seven' })).status).toBe(200);
     expect((await greedy.post(`/v1/tasks/${task}/cancel`)).status).toBe(200);
     for (let i = 0; i < 3; i++) expect(await post(honest, { need: 'Say hello' })).toBe(201);
     market.clock.advance(25 * hourMs - minuteMs);
