@@ -20,7 +20,6 @@ export const lifecycleFaults = [
     ],
   ]),
   ...faultsIn('rules/texts/retention.ts', 'rules/texts/retention', [
-    ['texts under an open report are removed', ' && task.open_report === null', ''],
     ['texts are removed a millisecond late', ".where('since', '<=', p.upto)", ".where('since', '<', p.upto)"],
     [
       'texts of open tasks are removed',
@@ -29,6 +28,12 @@ export const lifecycleFaults = [
     ],
   ]),
   ...faultsIn('rules/texts/remove.ts', 'operator/redact', [
+    [
+      'texts under an open report are removed',
+      "by !== 'operator' && (await tx.first(openReportOn, { task_id: id })) !== undefined",
+      "by !== 'operator' && (await tx.first(openReportOn, { task_id: '' })) !== undefined",
+      'rules/texts/retention agents/deletion',
+    ],
     ['a redacted task keeps its tags', "  if (by === 'operator') tx.send(emptyTags, { id });\n", ''],
     [
       'the webhook log keeps the texts of a redacted task',

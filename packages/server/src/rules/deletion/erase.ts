@@ -22,7 +22,8 @@ export async function eraseTexts(ctx: Ground, agent: string): Promise<boolean> {
       const free = page.filter(({ is_reported }) => !is_reported);
       isLeft ||= free.length < page.length;
       const ids = new Set(free.map(({ task_id }) => task_id));
-      await Promise.all([...ids].map((id) => eraseTask(ctx, id, agent)));
+      const isErased = await Promise.all([...ids].map((id) => eraseTask(ctx, id, agent)));
+      isLeft ||= isErased.includes(false);
       const last = page.at(-1);
       if (last === undefined || page.length < portion) break;
       from = { after_at: last.at, after: last.task_id };
@@ -40,9 +41,10 @@ export async function eraseTexts(ctx: Ground, agent: string): Promise<boolean> {
   return isLeft || (await ctx.db.first(openReportOf, { agent })) !== undefined;
 }
 
-async function eraseTask(ctx: Ground, taskId: string, author: string): Promise<void> {
-  await ctx.db.transact('erase texts', async (tx) => {
-    await removeTexts(tx, { taskId, by: 'owner', author });
-  });
+/** @returns whether the texts are gone. A report that has just come keeps them. */
+async function eraseTask(ctx: Ground, taskId: string, author: string): Promise<boolean> {
+  const task = await ctx.db.transact('erase texts', (tx) => removeTexts(tx, { taskId, by: 'owner', author }));
+  if (task === undefined) return false;
   await forgetReplies(ctx, taskId);
+  return true;
 }

@@ -82,6 +82,11 @@ export const holdTask = prepared('holdTaskForOperator', (db, p: { id: string }, 
   ),
 );
 
+/** Locks a task that an agent reports. */
+export const holdReported = prepared('holdReported', (db, p: { id: string }, engine) =>
+  engine.hold(db.selectFrom('tasks').selectAll().where('id', '=', p.id)),
+);
+
 /** Makes a task expire as soon as it would be on the board again. */
 export const expireOnReturn = prepared('expireOnReturn', (db, p: { id: string; now: number }) =>
   db.updateTable('tasks').set({ expires_at: p.now }).where('id', '=', p.id).where('expires_at', '>', p.now),

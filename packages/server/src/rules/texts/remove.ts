@@ -66,6 +66,18 @@ const emptyTags = prepared('removeTags', (db, p: { id: string }) =>
   db.updateTable('tasks').set({ tags: '[]', hints: '[]' }).where('id', '=', p.id),
 );
 
+/** Locks the system tasks about a task. */
+const holdAnswers = prepared('holdAnswers', (db, p: { id: string }, engine) =>
+  engine.hold(
+    db.selectFrom('tasks').select('id').where('about_id', '=', p.id).where('kind', '<>', sql.lit('work')).orderBy('id'),
+  ),
+);
+
+/** An open report of a task: its texts stay until the operator has decided it. */
+const openReportOn = prepared('openReportOn', (db, p: { task_id: string }) =>
+  db.selectFrom('reports').select('id').where('task_id', '=', p.task_id).where('status', '=', sql.lit('open')).limit(1),
+);
+
 /** The answers of the system tasks about a task: they quote or judge its texts. */
 const emptyAnswers = prepared('removeAnswers', (db, p: { id: string; by: TextsRemoved }) =>
   db
@@ -132,13 +144,18 @@ const holdTexts = prepared('holdTexts', (db, p: { id: string }, engine) =>
  * it locks the search index, the system tasks about the task, and then the task. Replies that are stored with
  * idempotency keys are not changed (`forgetReplies`).
  *
- * @returns the task as it was; undefined for an unknown one.
+ * While a report about the task is open, only the operator's removal removes anything. A report locks the task too, so
+ * that none comes between the question for reports and the removal.
+ *
+ * @returns the task as it was; undefined for an unknown one, and when a report keeps the texts.
  */
 export async function removeTexts(tx: Tx, { taskId: id, by, author }: Removal): Promise<HeldTask | undefined> {
   await tx.first(holdProgress, {});
-  if (author === undefined) tx.send(emptyAnswers, { id, by });
+  if (author === undefined) await tx.all(holdAnswers, { id });
   const task = await tx.first(holdTexts, { id });
   if (task === undefined) return undefined;
+  if (by !== 'operator' && (await tx.first(openReportOn, { task_id: id })) !== undefined) return undefined;
+  if (author === undefined) tx.send(emptyAnswers, { id, by });
   // The operator's removal says more than another one.
   const params: Params = { id, by: task.texts_removed === 'operator' ? 'operator' : by, author: author ?? '' };
   const whose = author === undefined ? 'all' : 'author';

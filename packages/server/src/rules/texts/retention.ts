@@ -55,7 +55,7 @@ const nextDue = prepared('nextDueTexts', (db, p: { upto: number; limit: number }
     .limit(p.limit),
 );
 
-/** The task's state and when it came into it, and one of its open reports, if there is any. */
+/** The task's state and when it came into it. */
 const lookAt = prepared('lookAtTexts', (db, p: { id: string }) =>
   db
     .selectFrom('tasks')
@@ -64,15 +64,6 @@ const lookAt = prepared('lookAtTexts', (db, p: { id: string }) =>
       sql<number>`(select h.at from task_transitions as h where h.task_id = tasks.id and h.version = tasks.version)`.as(
         'since',
       ),
-    )
-    .select((eb) =>
-      eb
-        .selectFrom('reports')
-        .select('reports.id')
-        .whereRef('reports.task_id', '=', 'tasks.id')
-        .where('reports.status', '=', sql.lit('open'))
-        .limit(1)
-        .as('open_report'),
     )
     .where('tasks.id', '=', p.id),
 );
@@ -137,9 +128,11 @@ export class TextRetention {
       // Not locked: an ended task stays in its state.
       const task = await tx.first(lookAt, { id: taskId });
       const isOver = task !== undefined && isEnded(task.status);
-      const isDue = isOver && task.since <= upto && task.open_report === null;
-      if (isDue && task.texts_removed !== 'operator') await removeTexts(tx, { taskId, by: 'retention' });
-      if (isDue || task === undefined) tx.send(leave, { task_id: taskId });
+      const isDue = isOver && task.since <= upto;
+      const isDone =
+        isDue &&
+        (task.texts_removed === 'operator' || (await removeTexts(tx, { taskId, by: 'retention' })) !== undefined);
+      if (isDone || task === undefined) tx.send(leave, { task_id: taskId });
       else if (!isOver) tx.send(lookAgain, { task_id: taskId, since: clock.now() });
       else tx.send(lookAgain, { task_id: taskId, since: Math.max(task.since, upto + reportedMs) });
     });

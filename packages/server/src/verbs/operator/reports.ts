@@ -12,7 +12,6 @@ import { present } from '../../ground/present.ts';
 import type { Call } from '../context.ts';
 import { conflict, forbidden, reportNotFound, taskNotFound } from '../../ground/errors.ts';
 import { readPage } from '../../ground/paging.ts';
-import { taskById } from '../../rules/tasks/queries.ts';
 import { claimBy } from '../../rules/conversation/queries.ts';
 import { isHidden } from '../../rules/tasks/refusal.ts';
 import { isParty } from '../../rules/tasks/view.ts';
@@ -35,7 +34,8 @@ export function reportTask(
   const { ctx, agentId } = call;
   return call.transact('report', async (tx) => {
     const now = ctx.clock.now();
-    const task = await tx.first(taskById, { id: taskId });
+    // Its lock keeps the texts, which the report is about, from being removed at this moment.
+    const task = await tx.first(queries.holdReported, { id: taskId });
     if (task === undefined) throw taskNotFound();
     if (!isParty(task, agentId) && (await tx.first(claimBy, { task_id: taskId, worker: agentId })) === undefined) {
       if (await isHidden(tx, task)) throw taskNotFound();

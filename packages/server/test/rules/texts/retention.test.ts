@@ -1,6 +1,7 @@
-import { expect, it } from 'vitest';
+import pg from 'pg';
+import { expect, it, onTestFinished } from 'vitest';
 import { hourMs, minuteMs } from '../../../src/ground/clock.ts';
-import { type Engine, onBothEngines } from '../../support/engines.ts';
+import { describeOnPostgres, type Engine, onBothEngines, postgres } from '../../support/engines.ts';
 import { type Agent, claimTask, deliverTask, Market, postTask } from '../../support/market.ts';
 
 const dayMs = 24 * hourMs;
@@ -99,5 +100,51 @@ onBothEngines('the retention of texts', (engine) => {
     market.clock.advance(4_000 * dayMs);
     await keepHouse(market);
     expect(await textOf(poster, id)).toEqual(kept);
+  });
+});
+
+async function connect(url: string): Promise<pg.Client> {
+  const client = new pg.Client(url);
+  await client.connect();
+  onTestFinished(() => client.end());
+  return client;
+}
+
+describeOnPostgres('a report at the moment at which the texts of its task are removed', () => {
+  it.each<[string, (market: Market, poster: Agent) => Promise<unknown>]>([
+    ['by the retention', keepHouse],
+    [
+      'with the poster, who deletes itself',
+      async (market, poster) => {
+        await poster.delete(`/v1/me?confirm=${poster.id}`);
+        await market.ctx.erasure.run();
+      },
+    ],
+  ])('keeps them, if it comes first: %s', async (_, remove) => {
+    const { market, poster, worker } = await open(postgres, '0.5');
+    const id = await approve(poster, worker);
+    market.clock.advance(dayMs);
+    const [rival, watcher] = [await connect(market.url), await connect(market.url)];
+    const waiting = `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+    const untilWaiting = async (count: number) => {
+      while ((await watcher.query(waiting)).rowCount !== count) await new Promise(setImmediate);
+    };
+    // Both wait for the task, the report first.
+    await rival.query('begin');
+    await rival.query('select id from tasks where id = $1 for no key update', [id]);
+    const report = worker.post(`/v1/tasks/${id}/report`, { reason: 'Rude' });
+    await untilWaiting(1);
+    const removal = remove(market, poster);
+    await untilWaiting(2);
+    await rival.query('commit');
+    const { status, body } = await report;
+    expect(status).toBe(201);
+    await removal;
+    expect(await textOf(worker, id)).toEqual(kept);
+    await market.admin.post(`/v1/admin/reports/${body.report_id}`, { status: 'resolved' });
+    market.clock.advance(hourMs);
+    await market.ctx.erasure.run();
+    await keepHouse(market);
+    expect((await textOf(worker, id))[0]).toBe('');
   });
 });
