@@ -67,10 +67,18 @@ const emptyTags = prepared('removeTags', (db, p: { id: string }) =>
 );
 
 /** Locks the system tasks about a task. */
-const holdAnswers = prepared('holdAnswers', (db, p: { id: string }, engine) =>
-  engine.hold(
-    db.selectFrom('tasks').select('id').where('about_id', '=', p.id).where('kind', '<>', sql.lit('work')).orderBy('id'),
-  ),
+const holdAnswers = prepared(
+  'holdAnswers',
+  (db, p: { id: string }, engine) =>
+    engine.hold(
+      db
+        .selectFrom('tasks')
+        .select('id')
+        .where('about_id', '=', p.id)
+        .where('kind', '<>', sql.lit('work'))
+        .orderBy('id'),
+    ),
+  { bounded: 'the system tasks about one task' },
 );
 
 /** An open report of a task: its texts stay until the operator has decided it. */
