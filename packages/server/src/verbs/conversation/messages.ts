@@ -7,7 +7,7 @@ import { appendEvent } from '../../rules/events/append.ts';
 import { readPage } from '../../ground/paging.ts';
 import { taskById, type TaskRow } from '../../rules/tasks/queries.ts';
 import * as queries from '../../rules/conversation/queries.ts';
-import { aTask, messageStates } from '../../ground/states.ts';
+import { aTask, messageStates, questionStates } from '../../ground/states.ts';
 
 export const messageView = (row: Omit<queries.MessageRow, 'event'>): MessageResponse => ({
   id: row.id,
@@ -45,7 +45,7 @@ export function sendMessage(
     if (!messageStates.includes(task.status) || worker_id === null) {
       throw conflict(
         `The task is ${task.status}; messages are for ${aTask(messageStates)}`,
-        task.status === 'posted' ? questionsFirst : undefined,
+        questionStates.includes(task.status) ? questionsFirst : undefined,
       );
     }
     if (task.due_at !== null && task.due_at <= now) {
