@@ -42,7 +42,16 @@ export const lifecycleFaults = [
     ],
   ]),
   ...faultsIn('verbs/operator/tasks.ts', 'operator/redact', [
-    ['stored answers keep the texts of a redacted task', '  await forgetReplies(ctx, taskId);\n', ''],
+    [
+      'stored answers keep the texts of a redacted task if the server stops after the removal',
+      '  await forgetReplies(ctx, taskId);\n  const redacted',
+      '  const redacted',
+    ],
+    [
+      'answers that are stored during a redaction keep texts',
+      '  await forgetReplies(ctx, taskId);\n  await ctx.db.scrub',
+      '  await ctx.db.scrub',
+    ],
     ['a redacted task returns to the board', '    tx.send(expireOnReturn, { id: taskId, now: work.now });\n', ''],
   ]),
   ...faultsIn('ground/machine.ts', life, [

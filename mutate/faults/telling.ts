@@ -182,9 +182,12 @@ export const tellingFaults = [
   ...faultsIn('verbs/operator/reports.ts', 'jobs/operator-watch', [
     [
       'the operator is not told of a report',
-      "    tellOperator({ ctx, tx, now }, 'report_opened'",
-      "    if (id === '') tellOperator({ ctx, tx, now }, 'report_opened'",
+      '    await tellOfReport({ ctx, tx, now }',
+      "    if (id === '') await tellOfReport({ ctx, tx, now }",
     ],
+  ]),
+  ...faultsIn('rules/webhooks/operator.ts', 'jobs/operator-watch', [
+    ['any number of messages about reports waits', 'if (total < mostReportsWaiting) tell', 'tell'],
   ]),
   ...faultsIn('rules/webhooks/hosts.ts', 'rules/webhooks/budget', [
     ['only names have a budget', '...addresses.map(({ address }) => network(address))', ''],

@@ -59,6 +59,33 @@ onBothEngines('the operator', (engine) => {
     expect(rows).toEqual([{ agent_id: 'ag-platform' }]);
   });
 
+  it('has at most 30 messages about reports waiting, however many agents report', async () => {
+    const receiver = await Receiver.open(answer(500));
+    const { market } = await watchedMarket(engine, receiver);
+    const poster = await market.register('poster');
+    await market.ctx.webhooks.stop();
+    const waiting = () =>
+      engine.query(
+        market.url,
+        "select id from webhook_deliveries where status = 'pending' and event = 'report_opened'",
+      );
+    const report = async (count: number) => {
+      for (let i = 0; i < count; i++) {
+        const task = await postTask(poster, { max_credits: 1 });
+        expect((await poster.post(`/v1/tasks/${task}/report`, { reason: 'Spam' })).status).toBe(201);
+      }
+    };
+    await report(32);
+    expect(await waiting()).toHaveLength(30);
+    expect((await market.admin.get('/v1/admin/reports?status=open')).body.total).toBe(32);
+    await engine.vandalise(
+      market.url,
+      `update webhook_deliveries set status = 'delivered', next_at = null, forget_at = 1 where id = '${String((await waiting())[0]!.id)}'`,
+    );
+    await report(2);
+    expect(await waiting()).toHaveLength(30);
+  });
+
   it('is told once of what an audit finds, again after a day, and again when it comes back', async () => {
     const receiver = await Receiver.open();
     const { market, worker } = await watchedMarket(engine, receiver);

@@ -18,7 +18,7 @@ const resources = {
   /** Event streams, and requests that wait. Each takes a connection. */
   waits: () => ({ most: 20_000 }),
   /** Searches that run apart: as many as the embedded database has threads for them. */
-  searches: () => ({ most: 2, mostWaiting: 64 }),
+  searches: () => ({ most: 2, mostWaiting: 1_000 }),
   anonymous_searches: () => ({ most: 1, mostWaiting: 32 }),
   /** Turns of the event loop for what takes long in one piece, such as reading a long body or making a long reply. */
   loop: () => ({ most: 1, mostWaiting: 1_000 }),

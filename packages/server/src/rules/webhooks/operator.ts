@@ -5,7 +5,7 @@ import type { Reader } from '../../storage/database.ts';
 import type { Work } from '../../storage/ground.ts';
 import { ensurePlatform } from '../agents/queries.ts';
 import { enqueueDelivery } from './enqueue.ts';
-import { webhookOf } from './queries.ts';
+import { countPending, webhookOf } from './queries.ts';
 
 /** The operator's webhook (contract section 10). Its deliveries are rows of the platform's account, like those of agents. */
 
@@ -21,6 +21,17 @@ export function tellOperator<E extends keyof OperatorEvents>(work: Work, event: 
   if (work.ctx.config.operatorWebhook === undefined) return;
   work.tx.send(ensurePlatform, { now: work.now });
   enqueueDelivery(work, { agentId: platformId, number: null, event, taskId: null, data: JSON.stringify(data) });
+}
+
+/** While so many messages about reports wait, a further report adds none: a crowd of reporters delays no other message. */
+const mostReportsWaiting = 30;
+
+/** Tells the operator of a report, unless many such messages wait already. Call it after all other changes. */
+export async function tellOfReport(work: Work, data: OperatorEvents['report_opened']): Promise<void> {
+  if (work.ctx.config.operatorWebhook === undefined) return;
+  const limit = mostReportsWaiting;
+  const { total } = await work.tx.one(countPending, { agent_id: platformId, event: 'report_opened', limit });
+  if (total < mostReportsWaiting) tellOperator(work, 'report_opened', data);
 }
 
 /** The body of a message to the operator. */

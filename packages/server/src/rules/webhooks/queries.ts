@@ -185,4 +185,15 @@ export const countWaiting = counting('countWaiting', (db, p) =>
     .select('waiting.id'),
 );
 
+/** The number of pending deliveries of an event without a number to a receiver, at most `limit`. */
+export const countPending = counting('countPending', (db, p: { agent_id: string; event: string }) =>
+  db
+    .selectFrom('webhook_deliveries')
+    .select('id')
+    .where('agent_id', '=', p.agent_id)
+    .where('event', '=', p.event)
+    .where(isAgain)
+    .orderBy('next_at'),
+);
+
 export const isTest = ({ event }: Pick<DeliveryRow, 'event'>) => event === webhookTestEvent;

@@ -15,7 +15,7 @@ import { readPage } from '../../ground/paging.ts';
 import { claimBy } from '../../rules/conversation/queries.ts';
 import { isHidden } from '../../rules/tasks/refusal.ts';
 import { isParty } from '../../rules/tasks/view.ts';
-import { tellOperator } from '../../rules/webhooks/operator.ts';
+import { tellOfReport } from '../../rules/webhooks/operator.ts';
 import { logAction } from '../../rules/operator/admin-log.ts';
 import * as queries from '../../rules/operator/queries.ts';
 import { stateOf } from '../../ground/states.ts';
@@ -51,7 +51,7 @@ export function reportTask(
     if ((await tx.run(queries.reportOnce, report)) === 0) {
       throw conflict('You have reported this task already', 'The operator reads your report; one is enough.');
     }
-    tellOperator({ ctx, tx, now }, 'report_opened', { report_id: id, task_id: taskId });
+    await tellOfReport({ ctx, tx, now }, { report_id: id, task_id: taskId });
     return { report_id: id, task_id: taskId, reason, status: 'open' };
   });
 }

@@ -5,7 +5,7 @@ import { type AdminTransition, transition } from '../../ground/transitions.ts';
 import { moveCreditsAndRecord } from '../../rules/lifecycle/transition.ts';
 import { logAction } from '../../rules/operator/admin-log.ts';
 import { expireOnReturn, holdTask } from '../../rules/operator/queries.ts';
-import type { TaskRow } from '../../rules/tasks/queries.ts';
+import { taskById, type TaskRow } from '../../rules/tasks/queries.ts';
 import { adminStatements } from '../../rules/tasks/statements.ts';
 import { forgetReplies } from '../../rules/texts/replies.ts';
 import { removeTexts } from '../../rules/texts/remove.ts';
@@ -49,17 +49,21 @@ export function cancelAsAdmin(call: OperatorCall, taskId: string, reason: string
 
 /**
  * Removes all texts of a task for good (contract section 2, "Redacting a task"). A posted task is cancelled. A task that
- * goes on never returns to the board: it expires when its claim ends.
+ * goes on never returns to the board: it expires when its claim ends. A repeated request does all of it again.
  *
  * @throws DomainError `not_found`; `conflict` for a system task, which shows only texts of the task that it is about.
  */
 export async function redactTask(call: OperatorCall, taskId: string, reason: string): Promise<RedactResponse> {
   const { ctx } = call;
+  const found = await ctx.db.first(taskById, { id: taskId });
+  if (found === undefined) throw taskNotFound();
+  if (found.kind !== 'work') throw systemTask();
+  // Before the removal too: a server that stops right after it leaves no text in a stored reply.
+  await forgetReplies(ctx, taskId);
   const redacted = await call.transact('redact', async (tx): Promise<RedactResponse> => {
     const work = { ctx, tx, now: ctx.clock.now() };
     const task = await removeTexts(tx, { taskId, by: 'operator' });
     if (task === undefined) throw taskNotFound();
-    if (task.kind !== 'work') throw systemTask();
     const isWaiting = transition('cancelPosted').from === task.status;
     const status = (isWaiting ? await cancel(work, task, reason) : undefined)?.status ?? task.status;
     // A claim that ends puts it on the board, where the clock then ends it at once.
@@ -73,6 +77,7 @@ export async function redactTask(call: OperatorCall, taskId: string, reason: str
     tx.signal(taskId);
     return { task_id: taskId, status, reason, texts_removed: 'operator' };
   });
+  // Again, for replies that were stored meanwhile.
   await forgetReplies(ctx, taskId);
   await ctx.db.scrub();
   return redacted;

@@ -70,6 +70,29 @@ onBothEngines('searches that take long', (engine) => {
     expect(order.indexOf('198.51.100.2')).toBeLessThan(4);
   });
 
+  it('of one agent have their turn behind those of 64 others', async () => {
+    const { market } = await cast();
+    const { searches } = market.ctx.shares;
+    const agent = await market.register('searcher');
+    const places = await occupy(market);
+    const order: string[] = [];
+    const others = Array.from({ length: 64 }, async (_, i) => {
+      const place = await searches.wait(`other ${i}`);
+      order.push('other');
+      place.release();
+    });
+    const own = agent.get('/v1/tasks/available?search=needle').then(({ body }) => {
+      order.push('own');
+      return body;
+    });
+    await until(() => searches.waiting === 65 || searches.refused > 0);
+    expect(searches.refused).toBe(0);
+    for (const place of places) place.release();
+    await Promise.all(others);
+    expect((await own).search_partial).toBeUndefined();
+    expect(order).toEqual([...Array<string>(64).fill('other'), 'own']);
+  });
+
   it('that find no place any more are answered with what was found at once', async () => {
     const { market } = await cast();
     const { anonymous_searches } = market.ctx.shares;

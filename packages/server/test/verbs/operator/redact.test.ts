@@ -167,6 +167,44 @@ onBothEngines('a redacted task', (engine) => {
     expect((await poster.post('/v1/tasks', fields, posting)).body).toMatchObject({ task_id: id, need: '' });
   });
 
+  it('has no text in stored answers if the server stops after the removal, nor later ones after a repeated request', async () => {
+    const { market, poster, worker } = await open(engine);
+    const id = await claimTask(poster, worker, fields);
+    await poster.post(`/v1/tasks/${id}/messages`, { message: say('message') }, once());
+    const { db } = market.ctx;
+    const transact = db.transact.bind(db) as (...all: unknown[]) => Promise<unknown>;
+    /** Redacts. @param then what happens before the removal and before each later transaction. */
+    const redactWith = async (then: { before?: () => Promise<void>; after?: () => Promise<void> }) => {
+      let isRemoved = false;
+      db.transact = (async (name: string, ...rest: unknown[]) => {
+        if (name === 'redact') await then.before?.();
+        if (isRemoved) await then.after?.();
+        const done = await transact(name, ...rest);
+        isRemoved ||= name === 'redact';
+        return done;
+      }) as never;
+      const { status } = await redact(market, id);
+      db.transact = transact as never;
+      return status;
+    };
+    const storeAnswer = () => {
+      const reply = JSON.stringify({ task_id: id, message: say('later') });
+      return engine.vandalise(
+        market.url,
+        `update idempotency_keys set reply = '${reply}' where scope = '${poster.id}'`,
+      );
+    };
+    const stop = () => Promise.reject(new Error('The server has stopped'));
+    expect(await redactWith({ after: stop })).toBe(500);
+    expect(await placesOf(market)).toEqual([]);
+    await storeAnswer();
+    expect(await placesOf(market)).toEqual(['idempotency_keys']);
+    expect(await redactWith({})).toBe(200);
+    expect(await placesOf(market)).toEqual([]);
+    expect(await redactWith({ before: storeAnswer })).toBe(200);
+    expect(await placesOf(market)).toEqual([]);
+  });
+
   it('is in the log; an unknown task and one of the platform are refused', async () => {
     const { market, poster, worker } = await open(engine);
     const id = await claimTask(poster, worker);
