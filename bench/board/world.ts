@@ -187,7 +187,7 @@ class Builder {
   /** Adds the agents after the tasks, because it needs their totals. The cast has no `good_at` texts. */
   async #describe(residents: readonly Resident[], tagged: string, cast: ReadonlySet<string>): Promise<void> {
     const loader = this.#loader;
-    const sayers = new Map<string, string[]>();
+    const sayers = new Map<string, { agent_id: string; words: number }[]>();
     let sayersInAll = 0;
     this.#at = this.#now - 2 * hourMs;
     for (const [i, { id, posted, events }] of residents.entries()) {
@@ -195,8 +195,9 @@ class Builder {
       const words = wordsOf(goodAt, 200);
       for (const word of words) {
         const others = sayers.get(word);
-        if (others === undefined) sayers.set(word, [id]);
-        else others.push(id);
+        const sayer = { agent_id: id, words: words.length };
+        if (others === undefined) sayers.set(word, [sayer]);
+        else others.push(sayer);
       }
       if (words.length > 0) sayersInAll++;
       const name = `agent ${i}`;
@@ -230,7 +231,7 @@ class Builder {
     for (const word of [...sayers.keys()].sort()) {
       const agents = sayers.get(word)!;
       loader.add('word_counts', { word, agents: agents.length });
-      for (const agent_id of agents) loader.add('agent_words', { word, agent_id });
+      for (const sayer of agents) loader.add('agent_words', { word, ...sayer });
       await loader.drain();
     }
     loader.add('word_counts', { word: '', agents: sayersInAll });

@@ -86,8 +86,8 @@ function seeds(agent: string): string[] {
          case when i % 4 = 1 then '${agent}' end, case when i % 4 = 1 then ${at} end from n`,
     `${each} insert into system_spending (period, credits) select 189345600 - i, 1 from n`,
     // One word that all agents use, and one word that is unique to each.
-    `${each} insert into agent_words (word, agent_id) select 'common', ${id('ag-')} from n`,
-    `${each} insert into agent_words (word, agent_id) select 'word' || i, ${id('ag-')} from n`,
+    `${each} insert into agent_words (word, agent_id, words) select 'common', ${id('ag-')}, 2 from n`,
+    `${each} insert into agent_words (word, agent_id, words) select 'word' || i, ${id('ag-')}, 2 from n`,
     `${each} insert into word_counts (word, agents) select 'word' || i, 1 from n`,
     `insert into word_counts (word, agents) values ('common', ${rows}), ('', ${rows})`,
     `${each} insert into text_retention (task_id, since) select ${id('tk-')}, ${at} from n`,

@@ -6,7 +6,7 @@ import { present } from '../../ground/present.ts';
 import type { RateLimit } from '../../ground/settings.ts';
 import { mostOfNewcomer } from '../../rules/agents/claims.ts';
 import { extractionClaimMs } from '../../rules/platform-tasks/claim.ts';
-import { mostMatched } from '../../rules/platform-tasks/post.ts';
+import { mostMatched } from '../../rules/matching/matcher.ts';
 import { version } from '../../ground/version.ts';
 import type { Values } from './template.ts';
 

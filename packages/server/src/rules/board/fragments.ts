@@ -57,9 +57,12 @@ export const isOpen = (p: BoardParams) => sql`
   and ${isActive(sql.ref('t.poster_id'))}
   and replace(t.inspectors, ${p.agent}, '') = t.inspectors`;
 
+/** A task `t` is held for nobody, or its head start is over. */
+export const isPastHeadStart = (p: BoardParams) => sql`(t.held_until is null or t.held_until <= ${p.now})`;
+
 /** A task `t` is outside any head start, and the agent was not matched to it; matched tasks are a part of their own. */
 export const isEveryones = (p: BoardParams) => sql`
-  (t.held_until is null or t.held_until <= ${p.now})
+  ${isPastHeadStart(p)}
   and (t.match_count = 0
     or (select m.task_id from matches m where m.task_id = t.id and m.agent_id = ${p.agent}) is null)`;
 

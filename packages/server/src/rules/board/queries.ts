@@ -15,6 +15,7 @@ import {
   indexes,
   isEveryones,
   isOpen,
+  isPastHeadStart,
   nothing,
   sortKeyOf,
   refOf,
@@ -219,9 +220,11 @@ const chosenFor = (p: MatchStart, columns: Fragment) => sql`
   order by rank, task_created_at, task_id`;
 
 const matchedAmong = (p: MatchedParams, selected: Fragment, tagCount: number, examine: number) => {
-  const ids = chosenFor(p, sql`task_id as id, task_created_at as created_at, rank`);
+  const ids = chosenFor(p, sql`task_id as id, task_created_at as created_at, rank, has_head_start`);
   const { from, where } = byIds(sql`${ids} limit ${sql.lit(examine)}`);
-  return sql`select ${selected} from ${from} where ${where} and ${fulfils(isOpen(p), bears(p, 't', 0, tagCount))}`;
+  const isShown = sql`(x.has_head_start = 1 or ${isPastHeadStart(p)})`;
+  return sql`select ${selected} from ${from}
+    where ${where} and ${fulfils(isOpen(p), isShown, bears(p, 't', 0, tagCount))}`;
 };
 
 /** The open tasks that the agent was matched to and that have all the tags, best rank first. */

@@ -5,14 +5,24 @@ import { fitted, listed, type Params, perShape, prepared } from '../../storage/p
 import { isActive } from '../agents/queries.ts';
 import { tagParams } from '../../storage/tags.ts';
 import { everybody, wordShapes } from './word-index.ts';
+import { pointsOf, tagPoints } from './points.ts';
 import { wordsOf } from './words.ts';
 
 /**
- * Finds the agents that suit a task (contract section 6). A capability tag shared with the task scores two points, a
- * word of `good_at` shared with the need scores one, and reputation breaks ties. The matcher reads postings, rarest
- * words first, and never loops over all agents, so that it can run while a task is created (0.2 ms among 100,000
+ * Finds the agents that suit a task (contract section 6): by the capability tags that they share with the task and the
+ * words that their `good_at` shares with the need (`points.ts`). Reputation breaks ties. The matcher reads postings,
+ * rarest words first, and never loops over all agents, so that it can run while a task is created (0.2 ms among 100,000
  * agents).
  */
+
+/** At most this many agents are chosen by the built-in matcher (contract section 6). */
+export const mostMatched = 5;
+/**
+ * Agents read of those with the most points: first as many, then, if there are too few with approved work among them, up
+ * to this many in all. The last read takes all agents that tie.
+ */
+const firstRead = 20;
+const mostRead = 200;
 
 /** At most this many words of a need are used. */
 const mostWords = 200;
@@ -48,7 +58,7 @@ const postingsOf = perShape((count: number) =>
   prepared(`postingsOf${count}Words`, (db, p: { limit: number } & Params) =>
     db
       .selectFrom('agent_words')
-      .select('agent_id')
+      .select(['word', 'agent_id', 'words'])
       .where('word', 'in', listed(p, 'word', count))
       .limit(p.limit),
   ),
@@ -96,7 +106,7 @@ const capableAmong = perShape((count: number) =>
 const activeAgents = prepared('activeAgents', (db, p: { agents: string }, engine) =>
   db
     .selectFrom('agents')
-    .select(['id', 'standing_e3'])
+    .select(['id', 'standing_e3', 'deliveries_approved'])
     .where(engine.isListed('id', p.agents))
     .where('suspended_at', 'is', null),
 );
@@ -114,6 +124,18 @@ const bestAgents = prepared(
   { bounded: 'at most `limit` agents from the beginning of the index by reputation' },
 );
 
+/** An active agent that suits a task. */
+interface Suited {
+  readonly id: string;
+  /** Whether none of its work was ever approved. */
+  readonly isNewcomer: boolean;
+}
+
+interface Shared {
+  readonly agent_id: string;
+  readonly points: number;
+}
+
 interface Wanted {
   readonly need: string;
   readonly tags: readonly string[];
@@ -124,26 +146,49 @@ interface Wanted {
  * Finds the active agents that share a capability tag or a word with a task, without its poster.
  *
  * @param wanted the task's need, its folded tags and its poster.
- * @param most maximum length of the result.
- * @returns ids of agents, best score first, then best reputation, then smallest id.
+ * @param most how many are wanted; the result has more where only that gives `choose` its choice.
+ * @returns agents, most points first, then best reputation, then smallest id.
  */
-export async function findAgents(reader: Reader, wanted: Wanted, most: number): Promise<string[]> {
+export async function findAgents(reader: Reader, wanted: Wanted, most: number): Promise<Suited[]> {
   const scores = new Map<string, number>();
-  const add = (points: number, rows: readonly { agent_id: string }[]) => {
-    for (const { agent_id } of rows) scores.set(agent_id, (scores.get(agent_id) ?? 0) + points);
+  const add = (rows: readonly Shared[]) => {
+    for (const { agent_id, points } of rows) scores.set(agent_id, (scores.get(agent_id) ?? 0) + points);
   };
-  add(1, await sharersOfWords(reader, wordsOf(wanted.need, mostWords)));
+  add(await sharersOfWords(reader, wordsOf(wanted.need, mostWords)));
   const wordiest = byScore(scores).flatMap(([, ids]) => ids.sort());
-  add(2, await sharersOfTags(reader, wanted.tags, wordiest.slice(0, mostWordy)));
+  add(await sharersOfTags(reader, wanted.tags, wordiest.slice(0, mostWordy)));
   scores.delete(wanted.posterId);
-  const found: string[] = [];
-  for (const [, ids] of byScore(scores)) {
-    if (found.length >= most) break;
+  const found: Suited[] = [];
+  const groups = byScore(scores).values();
+  let read = 0;
+  for (const upto of [Math.max(firstRead, most), mostRead]) {
+    if (found.length >= most && choose(found).agents.length >= mostMatched) break;
+    const ids: string[] = [];
+    while (read + ids.length < upto) {
+      const { value } = groups.next();
+      if (value === undefined) break;
+      ids.push(...value[1]);
+    }
+    read += ids.length;
     const active = await readActive(reader, ids);
-    active.sort((a, b) => b.standing_e3 - a.standing_e3 || (a.id < b.id ? -1 : 1));
-    found.push(...active.map(({ id }) => id));
+    const points = ({ id }: { id: string }) => scores.get(id) ?? 0;
+    active.sort((a, b) => points(b) - points(a) || b.standing_e3 - a.standing_e3 || (a.id < b.id ? -1 : 1));
+    found.push(...active.map(({ id, deliveries_approved }) => ({ id, isNewcomer: deliveries_approved === 0 })));
   }
-  return found.slice(0, most);
+  return found;
+}
+
+/**
+ * Chooses the agents for which a task is ranked where no infra agent ranks them: the best, and of newcomers at most one,
+ * so that nobody takes the places with new accounts.
+ *
+ * @param found agents that suit the task, best first.
+ * @returns at most `mostMatched` ids, best first, and which of them is the newcomer.
+ */
+export function choose(found: readonly Suited[]): { agents: string[]; newcomer: string | undefined } {
+  const best = found.find(({ isNewcomer }) => isNewcomer);
+  const chosen = found.filter((agent) => !agent.isNewcomer || agent === best).slice(0, mostMatched);
+  return { agents: chosen.map(({ id }) => id), newcomer: chosen.find(({ isNewcomer }) => isNewcomer)?.id };
 }
 
 /** Agents grouped by score, highest score first. */
@@ -152,7 +197,7 @@ const byScore = (scores: ReadonlyMap<string, number>) =>
     .map(([score, agents]) => [score, agents.map(([id]) => id)] as const)
     .sort(([a], [b]) => b - a);
 
-async function sharersOfWords(reader: Reader, words: readonly string[]): Promise<{ agent_id: string }[]> {
+async function sharersOfWords(reader: Reader, words: readonly string[]): Promise<Shared[]> {
   if (words.length === 0) return [];
   const asked = fitted(wordShapes, 'word', [...words, everybody]);
   const counts = new Map(
@@ -173,15 +218,14 @@ async function sharersOfWords(reader: Reader, words: readonly string[]): Promise
   }
   if (chosen.length === 0) return [];
   const { size, params } = fitted(wordShapes, 'word', chosen);
-  return reader.all(postingsOf(size), { ...params, limit: commonest });
+  const rows = await reader.all(postingsOf(size), { ...params, limit: commonest });
+  return rows.map(({ word, agent_id, words }) => {
+    return { agent_id, points: pointsOf({ agents: counts.get(word) ?? 1, all }, words) };
+  });
 }
 
-/** @param wordiest agents that share the most words with the need; checked for tags that too many agents have. */
-async function sharersOfTags(
-  reader: Reader,
-  tags: readonly string[],
-  wordiest: readonly string[],
-): Promise<{ agent_id: string }[]> {
+/** @param wordiest agents with the most points for words; checked for tags that too many agents have. */
+async function sharersOfTags(reader: Reader, tags: readonly string[], wordiest: readonly string[]): Promise<Shared[]> {
   if (tags.length === 0) return [];
   const ends = await reader.all(capableOf(tags.length), tagParams(tags));
   const isPopular = ends.length >= 2 * mostPerEnd;
@@ -189,14 +233,15 @@ async function sharersOfTags(
   const agents = JSON.stringify([...wordiest, ...others.map(({ id }) => id)]);
   const among = isPopular ? await reader.all(capableAmong(tags.length), { ...tagParams(tags), agents }) : [];
   // If few agents have a tag, both ends return the same rows.
-  return [...new Map([...ends, ...among].map((row) => [`${row.tag} ${row.agent_id}`, row])).values()];
+  const distinct = new Map([...ends, ...among].map(({ tag, agent_id }) => [`${tag} ${agent_id}`, agent_id]));
+  return [...distinct.values()].map((agent_id) => ({ agent_id, points: tagPoints }));
 }
 
 /** Reads the existing, active agents among `ids`, in no particular order. */
 export async function readActive(
   reader: Reader,
   ids: readonly string[],
-): Promise<{ id: string; standing_e3: number }[]> {
+): Promise<{ id: string; standing_e3: number; deliveries_approved: number }[]> {
   return ids.length === 0 ? [] : reader.all(activeAgents, { agents: JSON.stringify(ids) });
 }
 
@@ -204,16 +249,16 @@ export async function readActive(
  * Lists the agents that a matching task offers to its worker: those that suit the task, then those with the best
  * reputation.
  *
- * @param found the agents that suit the task, at most `limits.candidates`.
+ * @param found the agents that suit the task, best first.
  * @returns at most `limits.candidates` ids, without the poster and the platform.
  */
 export async function candidates(
   reader: Reader,
-  found: readonly string[],
+  found: readonly Suited[],
   { posterId }: Pick<Wanted, 'posterId'>,
 ): Promise<string[]> {
   // Two extra rows, because the poster and the platform's account may be among them.
   const best = found.length < limits.candidates ? await reader.all(bestAgents, { limit: limits.candidates + 2 }) : [];
   const others = best.map(({ id }) => id).filter((id) => id !== posterId && id !== platformId);
-  return [...new Set([...found, ...others])].slice(0, limits.candidates);
+  return [...new Set([...found.map(({ id }) => id), ...others])].slice(0, limits.candidates);
 }

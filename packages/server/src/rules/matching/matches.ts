@@ -26,6 +26,7 @@ const insertMatches = perShape((count: number) =>
         rank,
         task_created_at: p.created_at,
         on_board: 1,
+        has_head_start: p[`start_${rank}`] as number,
       })),
     ),
   ),
@@ -54,30 +55,40 @@ const setChosenIfAwaited = prepared('setChosenIfAwaited', (db, p: Chosen & { mat
     .where('claim_number', '=', 0),
 );
 
+interface Choice {
+  readonly agents: readonly string[];
+  readonly newcomer?: string | undefined;
+  readonly hints?: readonly string[];
+  readonly awaited?: string;
+}
+
 /**
  * Stores the agents chosen for a task, reserves the task for them during their head start, and sends them
  * `task_matched` (contract section 6, "Matching").
  *
  * @param agents ids of the chosen agents, best first.
+ * @param newcomer the one among them that has no head start: if no other is chosen, the task is everyone's at once.
  * @param hints folded tags that rank the task in addition to its own.
  * @param awaited id of the matching task that gave this answer. No effect if the task no longer waits for it.
  */
 export async function setMatches(
   work: Work,
   task: Pick<TaskRow, 'id' | 'created_at'>,
-  { agents, hints = [], awaited }: { agents: string[]; hints?: string[]; awaited?: string },
+  { agents, newcomer, hints = [], awaited }: Choice,
 ): Promise<void> {
   const { ctx, tx, now } = work;
+  const starts = agents.map((id) => Number(id !== newcomer));
   const chosen = {
     id: task.id,
     match_count: agents.length,
-    held_until: agents.length === 0 ? null : deadlineAfter(now, ctx.config.matchExclusiveSeconds * secondMs),
+    held_until: starts.includes(1) ? deadlineAfter(now, ctx.config.matchExclusiveSeconds * secondMs) : null,
     hints: JSON.stringify(hints),
   };
   if (awaited === undefined) tx.send(setChosen, chosen);
   else if ((await tx.run(setChosenIfAwaited, { ...chosen, matching_id: awaited })) === 0) return;
   if (agents.length > 0) {
-    const params = { task_id: task.id, created_at: task.created_at, ...listParams('agent', agents) };
+    const params: MatchParams = { task_id: task.id, created_at: task.created_at, ...listParams('agent', agents) };
+    for (const [i, start] of starts.entries()) params[`start_${i}`] = start;
     tx.send(insertMatches(agents.length), params);
     tellMatched(work, task.id, 'task_matched', {});
   }

@@ -20,12 +20,28 @@ interface WordParams extends Params {
   agent: string;
 }
 
+/** How many words the agent has in the index from now on. */
+interface CountedParams extends WordParams {
+  words: number;
+}
+
 const addWords = perShape((count: number) =>
-  prepared(`add${count}Words`, (db, p: WordParams) =>
+  prepared(`add${count}Words`, (db, p: CountedParams) =>
     db
       .insertInto('agent_words')
-      .values(listed(p, 'word', count).map((word) => ({ word, agent_id: p.agent })))
+      .values(listed(p, 'word', count).map((word) => ({ word, agent_id: p.agent, words: p.words })))
       .onConflict((conflict) => conflict.doNothing()),
+  ),
+);
+
+/** Updates the rows of the words that the agent keeps. */
+const recountWords = perShape((count: number) =>
+  prepared(`recount${count}Words`, (db, p: CountedParams) =>
+    db
+      .updateTable('agent_words')
+      .set({ words: p.words })
+      .where('word', 'in', listed(p, 'word', count))
+      .where('agent_id', '=', p.agent),
   ),
 );
 
@@ -89,9 +105,14 @@ export function indexWords(tx: Tx, agentId: string, known: string | null, goodAt
     const { size, params } = fitted(wordShapes, 'word', gone);
     tx.send(removeWords(size), { agent: agentId, ...params });
   }
+  const kept = after.size === before.size ? [] : [...after].filter((word) => before.has(word));
+  if (kept.length > 0) {
+    const { size, params } = fitted(wordShapes, 'word', kept);
+    tx.send(recountWords(size), { agent: agentId, words: after.size, ...params });
+  }
   if (added.length > 0) {
     const { size, params } = fitted(wordShapes, 'word', added);
-    tx.send(addWords(size), { agent: agentId, ...params });
+    tx.send(addWords(size), { agent: agentId, words: after.size, ...params });
   }
   const up = [...added, ...(counts > counted ? [everybody] : [])];
   const down = [...gone, ...(counts < counted ? [everybody] : [])].sort();

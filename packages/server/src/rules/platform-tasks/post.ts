@@ -2,7 +2,7 @@ import { limits, platformId, type SystemTaskKind } from '@pinchwork/sdk';
 import { deadlineAfter, hourMs, secondMs } from '../../ground/clock.ts';
 import type { Ground, Work } from '../../storage/ground.ts';
 import { freeHelper, helpParams, leastNamed } from '../agents/helpers.ts';
-import { candidates, findAgents } from '../matching/matcher.ts';
+import { candidates, choose, findAgents, mostMatched } from '../matching/matcher.ts';
 import { setMatches } from '../matching/matches.ts';
 import type { RecordedTask } from '../tasks/queries.ts';
 import { moveCreditsAndRecord } from '../lifecycle/transition.ts';
@@ -11,8 +11,6 @@ import { insertPosted, reserve } from '../ledger/budget.ts';
 import { ensurePlatform } from '../agents/queries.ts';
 import * as queries from './queries.ts';
 
-/** At most this many agents are chosen by the built-in matcher (contract section 6). */
-export const mostMatched = 5;
 /** At most one extract task about an agent is posted in this time. */
 const extractionMs = hourMs;
 
@@ -88,7 +86,7 @@ export async function arrangeMatching(
       return;
     }
   }
-  if (found.length > 0) await setMatches(work, task, { agents: found.slice(0, mostMatched) });
+  if (found.length > 0) await setMatches(work, task, choose(found));
 }
 
 /**

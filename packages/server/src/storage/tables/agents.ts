@@ -124,6 +124,8 @@ interface AgentTagsTable {
 interface AgentWordsTable {
   word: string;
   agent_id: string;
+  /** How many words of this agent are in the index. The same in all its rows, so that the matcher reads no other. */
+  words: number;
 }
 
 interface WordCountsTable {

@@ -1,4 +1,5 @@
 import type { SystemTaskKind } from '@pinchwork/sdk';
+import type { Generated } from 'kysely';
 
 /** What the board, the matcher and the search store about tasks on the board. */
 export interface BoardTables {
@@ -28,6 +29,8 @@ interface MatchesTable {
   task_created_at: number;
   /** Whether the task is on the board now, 0 or 1. */
   on_board: number;
+  /** Whether the agent's board shows the task during the head start, 0 or 1. */
+  has_head_start: Generated<number>;
   /** The numbers of the agent's events about the match, and about the task's end without a claim. */
   matched_event: number | null;
   ended_event: number | null;

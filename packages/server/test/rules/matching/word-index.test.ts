@@ -13,16 +13,18 @@ async function compare(engine: Engine, url: string) {
     'select id, good_at, words from agents where good_at is not null and suspended_at is null',
   );
   const said = agents.flatMap(({ id, good_at }) =>
-    wordsOf(good_at as string, 200).map((word) => `${word} ${id as string}`),
+    wordsOf(good_at as string, 200).map((word, _, { length }) => `${word} ${id as string} ${length}`),
   );
-  const postings = await engine.query(url, 'select word, agent_id from agent_words');
+  const postings = await engine.query(url, 'select word, agent_id, words from agent_words');
   const counts = await engine.query(url, 'select word, agents from word_counts');
   const counted = new Map<string, number>();
   for (const { word } of postings) counted.set(word as string, (counted.get(word as string) ?? 0) + 1);
   const sayers = new Set(postings.map(({ agent_id }) => agent_id)).size;
   if (sayers > 0) counted.set('', sayers);
   return {
-    postings: postings.map(({ word, agent_id }) => `${word as string} ${agent_id as string}`).sort(),
+    postings: postings
+      .map(({ word, agent_id, words }) => `${word as string} ${agent_id as string} ${Number(words)}`)
+      .sort(),
     said: said.sort(),
     counts: counts.map(({ word, agents }) => [word, Number(agents)]).sort(),
     counted: [...counted].sort(),

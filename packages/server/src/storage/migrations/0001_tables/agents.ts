@@ -117,6 +117,7 @@ export async function agentTables({ run, int, real, id, clustered, heap }: StepS
   await run(sql`create table agent_words (
     word ${id} not null,
     agent_id ${id} not null references agents (id),
+    words ${int} not null check (words > 0),
     primary key (word, agent_id)
   ) ${clustered}`);
   await run(sql`create table word_counts (

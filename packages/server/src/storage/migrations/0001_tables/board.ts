@@ -20,12 +20,13 @@ export async function boardTables({ run, int, id, clustered, heap, textIndex }: 
     rank ${int} not null,
     task_created_at ${int} not null,
     on_board ${int} not null check (${isOneOf('on_board', [0, 1])}),
+    has_head_start ${int} not null default 1 check (${isOneOf('has_head_start', [0, 1])}),
     matched_event ${int},
     ended_event ${int},
     primary key (task_id, agent_id)
   ) ${clustered}`);
   await run(
-    sql`create index matches_on_board on matches (agent_id, rank, task_created_at, task_id) where on_board = 1`,
+    sql`create index matches_on_board on matches (agent_id, rank, task_created_at, task_id, has_head_start) where on_board = 1`,
   );
 
   await run(sql`create table given_up (
