@@ -68,15 +68,24 @@ export const readingFaults = [
   ...faultsIn('rules/search/texts.ts', search, [
     ['the context is not searched', '[fold(need), fold(context)]', '[fold(need)]'],
   ]),
+  ...faultsIn('rules/matching/points.ts', matcher, [
+    ['a tag counts no more than a word', 'tagPoints = 2 * wordPoints', 'tagPoints = wordPoints'],
+    ['a stuffed text counts in full', ' * brevity(words)', ''],
+    ['a common word counts as much as a rare one', 'wordPoints * rarity(agents, Math.max(all, agents))', 'wordPoints'],
+  ]),
+  ...faultsIn('rules/matching/matches.ts', matcher, [['a newcomer has a head start', 'Number(id !== newcomer)', '1']]),
+  ...faultsIn('rules/board/queries.ts', matcher, [
+    ['the board shows a newcomer what is held for others', 'isOpen(p), isShown, bears', 'isOpen(p), bears'],
+  ]),
+  ...faultsIn('rules/matching/word-index.ts', 'rules/matching/word-index', [
+    ['a word that an agent keeps has its old length', 'after.size === before.size ?', 'after.size > 0 ?'],
+  ]),
   ...faultsIn('rules/matching/matcher.ts', matcher, [
+    ['any number of newcomers is chosen', '!agent.isNewcomer || agent === best', 'agent !== undefined'],
+    ['only the first newcomers are looked at', ' && choose(found).agents.length >= mostMatched', ''],
     ['a poster is found for its own task', '  scores.delete(wanted.posterId);\n', ''],
     ['the platform is a candidate', ' && id !== platformId', '', 'platform-tasks/platform-tasks'],
-    ['a tag counts no more than a word', 'add(2, await sharersOfTags', 'add(1, await sharersOfTags'],
-    [
-      'reputation breaks no ties',
-      'active.sort((a, b) => b.standing_e3 - a.standing_e3 ||',
-      'active.sort((a, b) => 0 ||',
-    ],
+    ['reputation breaks no ties', ' || b.standing_e3 - a.standing_e3 ||', ' ||'],
     [
       'a suspended agent is found',
       "    .where(engine.isListed('id', p.agents))\n    .where('suspended_at', 'is', null),",
