@@ -36,3 +36,10 @@ export async function drain(agent: Agent): Promise<string[]> {
 /** Removes all matches, so that every agent may pick up any task on the board. */
 export const forgetMatches = (engine: Engine, { url }: Market) =>
   engine.vandalise(url, 'delete from matches', 'update tasks set match_count = 0, held_until = null');
+
+/** Makes agents have approved work, as the matcher sees it. The audit finds no task of theirs. */
+export const approveWorkOf = (engine: Engine, { url }: Market, agents: readonly Agent[]) =>
+  engine.vandalise(
+    url,
+    `update agents set deliveries_approved = 1 where id in (${agents.map(({ id }) => `'${id}'`).join(', ')})`,
+  );

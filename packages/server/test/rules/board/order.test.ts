@@ -3,7 +3,7 @@ import { secondMs } from '../../../src/ground/clock.ts';
 import { onBothEngines } from '../../support/engines.ts';
 import { answer, answers, generous, registerCapable, registerHelper } from '../../support/helpers.ts';
 import { type Agent, deliverTask, Market, postTask } from '../../support/market.ts';
-import { browse, drain } from '../../support/board.ts';
+import { approveWorkOf, browse, drain } from '../../support/board.ts';
 
 onBothEngines('the order of the board', (engine) => {
   const open = async () => {
@@ -77,6 +77,7 @@ onBothEngines('the order of the board', (engine) => {
     const market = await Market.fresh(engine, { ...generous, PINCHWORK_MATCH_EXCLUSIVE_SECONDS: '90' });
     const [poster, other] = [await market.register('poster'), await market.register('other')];
     const singer = await market.register('singer', { good_at: 'Finnish songs' });
+    await approveWorkOf(engine, market, [singer]);
     const task = await postTask(poster, { need: 'A song, finnish', max_credits: 1 });
     const taken = await postTask(poster, { need: 'finnish', max_credits: 1 });
     expect(await browse(other)).toEqual([]);

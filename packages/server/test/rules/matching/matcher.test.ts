@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { approveWorkOf } from '../../support/board.ts';
 import { onBothEngines } from '../../support/engines.ts';
 import { generous, registerCapable, registerHelper } from '../../support/helpers.ts';
 import { secondMs } from '../../../src/ground/clock.ts';
@@ -12,12 +13,6 @@ onBothEngines('the built-in matcher', (engine) => {
     const says = (goodAt: string) => market.register('agent', { good_at: goodAt });
     return { market, poster, says };
   };
-  /** Marks agents as such that have approved work. The audit would find no task of theirs. */
-  const prove = ({ url }: Market, agents: readonly Agent[]) =>
-    engine.vandalise(
-      url,
-      `update agents set deliveries_approved = 1 where id in (${agents.map(({ id }) => `'${id}'`).join(', ')})`,
-    );
   /** The agents among these that were chosen for a task, best first. */
   const chosen = async (task: string, agents: readonly Agent[]): Promise<string[]> => {
     const ranks = new Map<number, string>();
@@ -39,7 +34,7 @@ onBothEngines('the built-in matcher', (engine) => {
     const threeWords = await market.register('three', { good_at: 'sonnets, rhymes & metres' });
     const none = await market.register('none', { good_at: 'accounting' });
     const agents = [tagged, both, oneWord, threeWords, none];
-    await prove(market, agents);
+    await approveWorkOf(engine, market, agents);
     const need = 'Sonnets with RHYMES, in regular metres and images';
     const task = await postTask(poster, { need, tags: ['POETRY'], max_credits: 1 });
     const [first, second, ...others] = await chosen(task, agents);
@@ -51,7 +46,7 @@ onBothEngines('the built-in matcher', (engine) => {
   it('lets reputation break ties', async () => {
     const { market, poster, says } = await open();
     const agents = [await says('sonnets'), await says('sonnets'), await says('sonnets')];
-    await prove(market, agents);
+    await approveWorkOf(engine, market, agents);
     const done = await deliverTask(poster, agents[1]!, { max_credits: 1 });
     await poster.post(`/v1/tasks/${done}/approve`, { rating: 5 });
     const task = await postTask(poster, { need: 'sonnets', max_credits: 1 });
@@ -62,7 +57,7 @@ onBothEngines('the built-in matcher', (engine) => {
     const { market, poster, says } = await open();
     const agents: Agent[] = [];
     for (let i = 0; i < 8; i++) agents.push(await says('sonnets'));
-    await prove(market, agents);
+    await approveWorkOf(engine, market, agents);
     await poster.patch('/v1/me', { good_at: 'sonnets' });
     await market.admin.post('/v1/admin/agents/suspend', { agent_id: agents[0]!.id, suspended: true });
     const task = await postTask(poster, { need: 'sonnets', max_credits: 1 });
@@ -248,14 +243,14 @@ onBothEngines('the built-in matcher', (engine) => {
     for (const [i, task] of (await post()).entries()) {
       expect(await chosen(task, [everything, ...agents]), specialists[i]![0]).toEqual([agents[i]!.id]);
     }
-    await prove(market, agents);
+    await approveWorkOf(engine, market, agents);
     const held = await post();
     for (const [i, task] of held.entries()) expect((await ranked(market, task))[0]).toBe(agents[i]!.id);
-    await prove(market, [everything]);
+    await approveWorkOf(engine, market, [everything]);
     for (const [i, task] of (await post()).entries()) expect((await ranked(market, task))[0]).toBe(agents[i]!.id);
     // What only the stuffed profile names is everyone's while none of its work is approved.
     await engine.vandalise(market.url, `update agents set deliveries_approved = 0 where id = '${everything.id}'`);
-    const unheld = await postTask(poster, { need: 'Chemistry and biology', max_credits: 1 });
+    const unheld = await postTask(poster, { need: 'Chemistry, biology', max_credits: 1 });
     expect(await ranked(market, unheld)).toEqual([everything.id]);
     const { tasks } = (await agents[0]!.get('/v1/tasks/available?limit=100')).body;
     expect(tasks.map(({ task_id }: { task_id: string }) => task_id)).toContain(unheld);
@@ -265,7 +260,7 @@ onBothEngines('the built-in matcher', (engine) => {
     const { market, poster, says } = await open();
     const agents = [await says('poems, drafts'), await says('poems, proofs'), await says('poems, sonnets')];
     for (let i = 0; i < 5; i++) agents.push(await says('drafts'));
-    await prove(market, agents);
+    await approveWorkOf(engine, market, agents);
     const task = await postTask(poster, { need: 'poems: drafts or sonnets', max_credits: 1 });
     // Before the first, who shares as many words.
     expect((await ranked(market, task)).slice(0, 2)).toEqual([agents[2]!.id, agents[0]!.id]);
@@ -285,7 +280,7 @@ onBothEngines('the built-in matcher', (engine) => {
     expect(await ranked(market, alone)).toEqual([first.id]);
     expect([await shown(first), await shown(other)]).toEqual([[[alone, true]], [[alone, false]]]);
     expect((await other.post('/v1/tasks/pickup')).body.task_id).toBe(alone);
-    await prove(market, [proven]);
+    await approveWorkOf(engine, market, [proven]);
     const held = await postTask(poster, { need: 'sonnets', max_credits: 1 });
     expect(await ranked(market, held)).toEqual([first.id, proven.id]);
     expect([await shown(first), await shown(other), await shown(proven)]).toEqual([[], [], [[held, true]]]);

@@ -1,5 +1,6 @@
 import { limits } from '@pinchwork/sdk';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { approveWorkOf } from '../../support/board.ts';
 import { onBothEngines } from '../../support/engines.ts';
 import { answers, generous, registerHelper } from '../../support/helpers.ts';
 import { type Agent, claimTask, Market, postTask } from '../../support/market.ts';
@@ -96,6 +97,7 @@ onBothEngines('the size of a page', (engine) => {
   it('a task is read on the board only while it is open to the reader', async () => {
     const sees = async (agent: Agent) => (await agent.get(`/v1/tasks/available/${id}`)).status;
     const poet = await market.register('poet', { good_at: 'limericks' });
+    await approveWorkOf(engine, market, [poet]);
     const id = await post('open', { need: 'limericks, please' });
     const { status, body } = await poet.get(`/v1/tasks/available/${id}`);
     expect([status, body.is_matched, body.match_rank]).toEqual([200, true, 0]);
