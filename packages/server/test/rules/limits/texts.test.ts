@@ -85,7 +85,7 @@ onBothEngines('the texts that an agent writes', (engine) => {
   });
 });
 
-itOnPostgres('two servers count the texts of an agent together', async () => {
+itOnPostgres('three servers count the texts of an agent together', async () => {
   const url = await postgres.marketUrl();
   const clock = new ManualClock();
   const open = async () => {
@@ -93,11 +93,11 @@ itOnPostgres('two servers count the texts of an agent together', async () => {
     onTestFinished(() => market.close());
     return market;
   };
-  const [one, other] = [await open(), await open()];
+  const [one, other, third] = [await open(), await open(), await open()];
   const { id, key } = await one.register();
-  expect(await post(one.client(id, key))).toBe(201);
-  await one.ctx.texts.settle();
-  expect(await post(other.client(id, key))).toBe(201);
-  await other.ctx.texts.settle();
-  expect(await post(other.client(id, key), { need: 'x' })).toBe(429);
+  for (const server of [one, other, third]) {
+    expect(await post(server.client(id, key))).toBe(201);
+    await server.ctx.texts.settle();
+  }
+  for (const server of [other, third]) expect(await post(server.client(id, key), { need: 'x' })).toBe(429);
 });

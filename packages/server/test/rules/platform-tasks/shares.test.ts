@@ -11,20 +11,20 @@ const settings = (infraAgents: string, creditsPerHour: string) => ({
   PINCHWORK_SYSTEM_CREDITS_PER_HOUR: creditsPerHour,
 });
 
-/** A market of strangers; on PostgreSQL, two servers. */
+/** A market of strangers; on PostgreSQL, three servers. */
 async function open(engine: Engine, creditsPerHour: string) {
   const url = await engine.marketUrl();
   const env = settings('open', creditsPerHour);
   const market = await Market.open(url, env);
-  const other = engine.name === 'PostgreSQL' ? await Market.open(url, env, market.clock) : market;
+  const servers = [market];
+  while (engine.name === 'PostgreSQL' && servers.length < 3) servers.push(await Market.open(url, env, market.clock));
   onTestFinished(async () => {
-    await market.close();
-    if (other !== market) await other.close();
+    for (const server of servers) await server.close();
   });
   const posters = async (count: number) =>
     Promise.all(Array.from({ length: count }, (_, i) => market.register(`poster ${i}`)));
-  /** The same agent at either server. */
-  const at = (i: number, { id, key }: Agent) => (i % 2 === 0 ? market : other).client(id, key);
+  /** The same agent at each server in turn. */
+  const at = (i: number, { id, key }: Agent) => servers[i % servers.length]!.client(id, key);
   return { market, posters, at, helper: () => market.register('helper', { accepts_system_tasks: true }) };
 }
 
