@@ -1,8 +1,9 @@
 import { accounts } from './accounts.ts';
 import type { Attack } from './attack.ts';
+import { workers } from './workers.ts';
 import { inbound } from './inbound.ts';
 import { outbound } from './outbound.ts';
 import { writers } from './writers.ts';
 
 /** All attacks that are measured, a file for each kind. */
-export const attacks: readonly Attack[] = [...inbound, ...outbound, ...accounts, ...writers];
+export const attacks: readonly Attack[] = [...inbound, ...outbound, ...accounts, ...writers, ...workers];
