@@ -34,6 +34,8 @@ async function closedMarket() {
   const ordered = await busy.poster.post('/v1/tasks', order, { 'idempotency-key': 'one order' });
   await market.close();
   await sqlite.vandalise(url, `insert into stuck_timers values ('${busy.tasks.expired}', 1, 2, 'On purpose', 3)`);
+  await sqlite.vandalise(url, `insert into texts_written values ('${busy.poster.id}', 5, 6)`);
+  await sqlite.vandalise(url, `insert into text_retention values ('${busy.tasks.expired}', 4)`);
   return { url, market, ...busy, order, ordered };
 }
 

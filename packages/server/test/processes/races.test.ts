@@ -34,7 +34,11 @@ interface Rival {
 
 async function open(engine: Engine, env: Env = {}): Promise<Doors> {
   const database = await engine.marketUrl();
-  const settings = { PINCHWORK_INITIAL_CREDITS: String(initialCredits), ...env };
+  const settings = {
+    PINCHWORK_INITIAL_CREDITS: String(initialCredits),
+    PINCHWORK_MAX_STREAMS_PER_AGENT: String(races),
+    ...env,
+  };
   const nodes = engine.name === 'PostgreSQL' ? 2 : 1;
   const servers = await each(nodes, () => startServer(database, settings));
   const left = new Client(servers[0]!.url);

@@ -1,4 +1,3 @@
-import { sql } from 'kysely';
 import type { Tx } from '../../storage/database.ts';
 import { listed, listParams, type Params, perShape, type Prepared, prepared, fitted } from '../../storage/prepared.ts';
 import { wordsOf } from './words.ts';
@@ -68,12 +67,15 @@ const countWords = perShape((count: number) =>
   ),
 );
 
+/** The words are there. It is no update, because PostgreSQL locks the rows of an update in the order of its choice. */
 const uncountWords = perShape((count: number) =>
   prepared(`uncount${count}Words`, (db, p: Params) =>
     db
-      .updateTable('word_counts')
-      .set({ agents: sql<number>`agents - 1` })
-      .where('word', 'in', listed(p, 'word', count)),
+      .insertInto('word_counts')
+      .values(listed(p, 'word', count).map((word) => ({ word, agents: 0 })))
+      .onConflict((conflict) =>
+        conflict.column('word').doUpdateSet((eb) => ({ agents: eb('word_counts.agents', '-', 1) })),
+      ),
   ),
 );
 
