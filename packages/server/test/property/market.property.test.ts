@@ -14,7 +14,7 @@ import { scale } from '../support/scale.ts';
  * A million steps: `PINCHWORK_TEST_COMMANDS=1000000 npx vitest run --project long property`. A failure prints its seed;
  * `PINCHWORK_TEST_SEED=…` repeats the same walk.
  */
-const commandsWanted = scale('COMMANDS', { short: 1_000, long: 12_000 });
+const commandsWanted = scale('COMMANDS', { short: 400, long: 12_000 });
 const commandsPerWalk = 100;
 
 /** A step takes several times as long on PostgreSQL, so it gets fewer steps. */

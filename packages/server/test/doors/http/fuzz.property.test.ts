@@ -17,7 +17,7 @@ import { scale } from '../../support/scale.ts';
  *
  * `PINCHWORK_TEST_REQUESTS=1000000 npx vitest run fuzz` sends more; `PINCHWORK_TEST_SEED=…` the same ones again.
  */
-const wanted = scale('REQUESTS', { short: 4_000, long: 20_000 });
+const wanted = scale('REQUESTS', { short: 2_000, long: 20_000 });
 /** PostgreSQL takes several times as long per request, so it gets fewer of them. */
 const share = { SQLite: 0.8, PostgreSQL: 0.2 };
 

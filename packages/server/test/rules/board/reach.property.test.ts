@@ -12,7 +12,7 @@ const someTags = ['python', 'sql', 'cooking', 'law'];
 const tags = fc.subarray(someTags);
 
 /** Number of boards per engine: `PINCHWORK_TEST_BOARDS=1000 npx vitest run board/reach` tries more. */
-const boards = scale('BOARDS', { short: 4, long: 30 });
+const boards = scale('BOARDS', { short: 2, long: 30 });
 
 /** A page takes several times as long on PostgreSQL, so it gets fewer boards. */
 const limits = { SQLite: [1, 2, 3, 4, 5, 6, 7], PostgreSQL: [2, 7] };
