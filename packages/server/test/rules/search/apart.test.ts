@@ -26,7 +26,7 @@ onBothEngines('searches that take long', (engine) => {
   const anonymous = ({ app }: Market, remoteAddress: string) =>
     app.inject({ url: '/v1/agents?search=needle', headers: { accept: 'application/json' }, remoteAddress });
   const board = async (agent: Agent) => (await agent.get('/v1/tasks/available?search=needle')).status;
-  /** Occupies the places of all searches. */
+  /** Occupies the places of all searches. One search after the other begins then, since each has a bounded time. */
   const occupy = async ({ ctx }: Market): Promise<Part[]> => {
     const { searches } = ctx.shares;
     return Promise.all(Array.from({ length: searches.most }, (_, i) => searches.wait(`occupied ${i}`)));
@@ -41,10 +41,11 @@ onBothEngines('searches that take long', (engine) => {
     const { searches, anonymous_searches } = market.ctx.shares;
     const places = await occupy(market);
     const order: string[] = [];
-    const crowd = Array.from({ length: 12 }, (_, i) =>
-      anonymous(market, `198.51.100.${i}`).then(({ statusCode }) => order.push(`anonymous ${statusCode}`)),
-    );
-    await until(() => anonymous_searches.waiting === 11 && searches.waiting === 1);
+    const crowd: Promise<unknown>[] = [];
+    for (let i = 0; i < 12; i++) {
+      crowd.push(anonymous(market, `198.51.100.${i}`).then(({ statusCode }) => order.push(`anonymous ${statusCode}`)));
+      await until(() => anonymous_searches.waiting === i && searches.waiting === 1);
+    }
     const own = agents.map((agent) => board(agent).then((status) => order.push(`board ${status}`)));
     await until(() => searches.waiting === 3);
     for (const place of places) place.release();
@@ -58,12 +59,15 @@ onBothEngines('searches that take long', (engine) => {
 
   it('of one address do not hold up those of another', async () => {
     const { market } = await cast();
-    const { anonymous_searches } = market.ctx.shares;
+    const { searches, anonymous_searches } = market.ctx.shares;
     const places = await occupy(market);
     const order: string[] = [];
     const ask = (address: string) => anonymous(market, address).then(() => order.push(address));
-    const crowd = Array.from({ length: 12 }, () => ask('198.51.100.1'));
-    await until(() => anonymous_searches.waiting === 11);
+    const crowd: Promise<unknown>[] = [];
+    for (let i = 0; i < 12; i++) {
+      crowd.push(ask('198.51.100.1'));
+      await until(() => anonymous_searches.waiting === i && searches.waiting === 1);
+    }
     const other = ask('198.51.100.2');
     await until(() => anonymous_searches.waiting === 12);
     for (const place of places) place.release();
