@@ -173,7 +173,9 @@ async function claimNext(
     const limit = most - rows.length + spare;
     const page = await board.page({ from: cursor, offset: 0, limit });
     const ids = page.tasks.map(({ id }) => id);
-    rows.push(...(await claimFirst(work, agentId, ids, limit - spare)));
+    const claimed = await claimFirst(work, agentId, ids, limit - spare);
+    rows.push(...claimed);
+    if (system.length + rows.length === 0 && ids.length > 0) await refuseAtLimit(work, agentId);
     cut = page.cut;
     if (page.tasks.length < limit) break;
     cursor = at(page.tasks, -1).cursor;
@@ -193,6 +195,17 @@ async function claimNext(
     await moveCreditsAndTell(work, 'claim', task, moved);
   }
   return { tasks: [...system, ...rows].map(({ id }) => present(views.get(id), `The view of ${id}`)), cut, setBack };
+}
+
+/**
+ * Tasks were there and none was claimed: other agents were faster, or the agent's own simultaneous claims have reached
+ * its limit since they were counted. Only the latter is a refusal.
+ *
+ * @throws Outrun when it may claim nothing more.
+ */
+async function refuseAtLimit({ ctx, tx }: Work, agentId: string): Promise<void> {
+  const { claims } = await tx.one(claimsLeft, { id: agentId, ...claimLimits(ctx.config) });
+  if (claims <= 0) throw outrunByClaims();
 }
 
 /**
