@@ -23,11 +23,16 @@ const holdTold = prepared('holdToldOfAudit', (db, p: { key: string }, engine) =>
   engine.hold(db.selectFrom('meta').select(['key', 'value']).where('key', '=', p.key)),
 );
 
-const noteTold = prepared('noteToldOfAudit', (db, p: { key: string; value: string }) =>
+/** A row that is not there yet can't be held, and two servers would both tell the operator. */
+const ensureTold = prepared('ensureToldOfAudit', (db, p: { key: string }) =>
   db
     .insertInto('meta')
-    .values({ key: p.key, value: p.value })
-    .onConflict((conflict) => conflict.column('key').doUpdateSet({ value: p.value })),
+    .values({ key: p.key, value: '' })
+    .onConflict((conflict) => conflict.column('key').doNothing()),
+);
+
+const noteTold = prepared('noteToldOfAudit', (db, p: { key: string; value: string }) =>
+  db.updateTable('meta').set({ value: p.value }).where('key', '=', p.key),
 );
 
 interface Services {
@@ -110,7 +115,8 @@ export class OperatorWatch implements Job {
     const what = ok ? '' : createHash('sha256').update(invariants.join('\n')).digest('hex');
     await db.transact('tell of audit', async (tx) => {
       const now = clock.now();
-      const [known = '', at = ''] = ((await tx.first(holdTold, { key: toldKey }))?.value ?? '').split(' ');
+      tx.send(ensureTold, { key: toldKey });
+      const [known = '', at = ''] = (await tx.one(holdTold, { key: toldKey })).value.split(' ');
       const isNews = what !== known || (what !== '' && Math.abs(now - Number(at)) >= repeatMs);
       if (!isNews) return;
       tx.send(noteTold, { key: toldKey, value: `${what} ${now}` });

@@ -115,6 +115,22 @@ onBothEngines('the operator', (engine) => {
     await audits(3);
   });
 
+  it('is told once of what several servers find at the same moment', async () => {
+    const receiver = await Receiver.open();
+    const { market } = await watchedMarket(engine, receiver);
+    await market.ctx.webhooks.stop();
+    const report = {
+      ...(await market.admin.get('/v1/admin/audit')).body,
+      ok: false,
+      broken: [{ invariant: 'made up', subject: 'nobody', detail: '' }],
+    };
+    await engine.vandalise(market.url, "delete from meta where key = 'operator_told_of_audit'");
+    await Promise.all(Array.from({ length: 4 }, () => market.ctx.operator.tellOfAudit(report)));
+    expect(
+      await engine.query(market.url, "select event from webhook_deliveries where event = 'audit_failed'"),
+    ).toHaveLength(1);
+  });
+
   it('is told without the storage when it fails for half a minute, once, until it works again', async () => {
     const receiver = await Receiver.open((response, n) => void response.writeHead(n === 1 ? 500 : 200).end());
     const { market } = await watchedMarket(engine, receiver);
