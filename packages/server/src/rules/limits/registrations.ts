@@ -72,7 +72,9 @@ async function isRepeated(reader: Reader, levels: Levels, { limit, now }: Asked)
   const { repetition, narrow, wide, all } = levels;
   const keys = [...narrow, wide, all].map(({ key }) => key).concat(repetition ?? []);
   const rows = await reader.all(windowsOf, { keys: JSON.stringify(keys) });
-  const isOpen = ({ ends_at }: { ends_at: number }) => now < ends_at && ends_at <= now + limit.windowMs + skewMs;
+  const lengthOf = (key: string) => (key === repetition ? repetitionMs : limit.windowMs);
+  const isOpen = ({ key, ends_at }: { key: string; ends_at: number }) =>
+    now < ends_at && ends_at <= now + lengthOf(key) + skewMs;
   const open = new Map(rows.filter(isOpen).map((row) => [row.key, row]));
   if (repetition !== undefined && open.has(repetition)) return true;
   for (const level of open.has(wide.key) ? [...narrow, wide, all] : narrow) {

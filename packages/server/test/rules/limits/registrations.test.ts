@@ -111,6 +111,15 @@ onBothEngines('registrations', (engine) => {
     expect(JSON.stringify(await readTables(market.url))).not.toContain(once['idempotency-key']);
   });
 
+  it('that repeat one are known as long as its answer is kept, however short the window of the limit', async () => {
+    const market = await Market.fresh(engine, { PINCHWORK_RATE_LIMIT_REGISTER: '1/minute' });
+    const register = () => registerFrom(market, '203.0.113.7', { 'idempotency-key': 'repeated-soon-after' });
+    const first = await register();
+    expect(first.status).toBe(201);
+    const again = await register();
+    expect([again.status, again.body.api_key]).toEqual([201, first.body.api_key]);
+  });
+
   it('that repeat one are bounded like requests without a key', async () => {
     const market = await Market.fresh(engine, perHour(1, { PINCHWORK_RATE_LIMIT_READ: '3/minute' }));
     const once = { 'idempotency-key': randomUUID() };
