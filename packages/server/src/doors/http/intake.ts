@@ -43,7 +43,7 @@ export function boundIntake(app: FastifyInstance, { shares }: Pick<Context, 'sha
     request.bodyMemory = memory;
     if (Number(headers['content-length'] ?? 0) > routeOptions.bodyLimit) {
       discards.discard(payload);
-      done(tooLarge());
+      done(tooLarge(routeOptions.bodyLimit));
       return;
     }
     collect(payload, { memory, discards, limit: routeOptions.bodyLimit, done });
@@ -128,7 +128,7 @@ function collect(payload: IncomingMessage, { memory, discards, limit, done }: Co
   let length = 0;
   const onData = (chunk: Buffer) => {
     length += chunk.length;
-    if (length > limit) fail(tooLarge());
+    if (length > limit) fail(tooLarge(limit));
     else if (!memory.add(chunk.length, length)) fail(overloaded());
     else chunks.push(chunk);
   };
@@ -155,8 +155,12 @@ function collect(payload: IncomingMessage, { memory, discards, limit, done }: Co
   payload.on('data', onData).on('end', onEnd).on('error', fail);
 }
 
-const tooLarge = () =>
-  new DomainError('payload_too_large', 'The body is too large', 'Shorten the texts; see the input limits.');
+const tooLarge = (limit: number) =>
+  new DomainError(
+    'payload_too_large',
+    'The body is too large',
+    `This endpoint takes at most ${limit} bytes. Shorten the texts; see the input limits.`,
+  );
 
 /** Releases a body when its reply has been sent, or its connection has ended, whatever comes first. */
 function releaseAtEnd({ raw: { socket } }: FastifyRequest, reply: FastifyReply, release: () => void): void {
