@@ -12,9 +12,8 @@ export type AgentRow = Selectable<Schema['agents']>;
 export const isActive = (id: Expression<string | null>) => sql<boolean>`(select s.id from agents s
   where s.id between ${id} and ${id} and s.suspended_at is not null) is null`;
 
-export const insertAgent = insertion(
-  'agents',
-  'id',
+/** The columns that an agent may change, and the columns derived from them. */
+const profileFields = [
   'name',
   'good_at',
   'own_tags',
@@ -22,8 +21,9 @@ export const insertAgent = insertion(
   'accepts_system_tasks',
   'webhook_url',
   'webhook_secret',
-  'created_at',
-);
+] as const;
+
+export const insertAgent = insertion('agents', 'id', ...profileFields, 'created_at');
 
 /** Inserts the platform before it posts its first system task or tells the operator something. It has no API key. */
 export const ensurePlatform = prepared('ensurePlatform', (db, p: { now: number }) =>
@@ -55,17 +55,6 @@ export const holdProfile = prepared('holdProfile', (db, p: { id: string }, engin
 export const setWords = prepared('setWords', (db, p: { id: string; words: string }) =>
   db.updateTable('agents').set({ words: p.words }).where('id', '=', p.id),
 );
-
-/** The columns that an agent may change, and the columns derived from them. */
-const profileFields = [
-  'name',
-  'good_at',
-  'own_tags',
-  'folded',
-  'accepts_system_tasks',
-  'webhook_url',
-  'webhook_secret',
-] as const;
 
 type ProfileUpdate = Params & { id: string };
 
