@@ -1,6 +1,6 @@
 import { type Endpoint, endpointRows as rows, idPrefixes, shownLine } from '@pinchwork/sdk';
 import { z } from 'zod';
-import type { State, Transition } from '../packages/server/src/ground/machine-rows.ts';
+import type { State, Transition } from '../packages/server/src/ground/machine/rows.ts';
 import { states, transitions } from '../packages/server/src/ground/machine.ts';
 import { componentName, componentSchemas } from '../packages/server/src/doors/http/openapi/components.ts';
 

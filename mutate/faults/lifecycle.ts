@@ -54,7 +54,20 @@ export const lifecycleFaults = [
     ],
     ['a redacted task returns to the board', '    tx.send(expireOnReturn, { id: taskId, now: work.now });\n', ''],
   ]),
-  ...faultsIn('ground/machine.ts', life, [
+  ...faultsIn('ground/machine/states.ts', life, [
+    [
+      'a posted task takes no questions',
+      "talk: 'questions',\n    timeIsUp",
+      "talk: 'none',\n    timeIsUp",
+      'conversation/questions',
+    ],
+    [
+      'a delivery is not shown',
+      "showsDelivery: true,\n    isPreviewed: false,\n    talk: 'messages',",
+      "showsDelivery: false,\n    isPreviewed: false,\n    talk: 'messages',",
+    ],
+  ]),
+  ...faultsIn('ground/machine/people.ts', life, [
     [
       'a claim leaves the matching task on the board',
       "done: 'picked up',\n    drops: 'matching',",
@@ -68,36 +81,11 @@ export const lifecycleFaults = [
       "done: 'approved',\n    asksFirst: 'whose',\n    credits: 'void',",
     ],
     [
-      'the approval by the clock gives the credits back',
-      "clock: 'review_deadline_at',\n    credits: 'settle',",
-      "clock: 'review_deadline_at',\n    credits: 'void',",
-      'jobs/timers',
-    ],
-    [
       'a cancelled task keeps its escrow',
       "done: 'cancelled',\n    asksFirst: 'whose',\n    credits: 'void',",
       "done: 'cancelled',\n    asksFirst: 'whose',",
       'rules/ledger/ledger',
     ],
-    [
-      'an expired task keeps its escrow',
-      "clock: 'expires_at',\n    credits: 'void',",
-      "clock: 'expires_at',",
-      'jobs/timers',
-    ],
-    [
-      'a missed deadline keeps the escrow',
-      "clock: 'deadline_at',\n    credits: 'void',",
-      "clock: 'deadline_at',",
-      'jobs/timers',
-    ],
-    [
-      'a claim lost to the deadline is told as a timeout',
-      "tells: { worker: 'deadline_expired' }",
-      "tells: { worker: 'claim_timeout_expired' }",
-      'jobs/timers',
-    ],
-    ['the end of a grace is not told', "    tells: { worker: 'rejection_grace_expired' },\n", '', 'jobs/timers'],
     [
       'a stranger who abandons is told whose the task is before its state',
       "done: 'abandoned', asksFirst: 'state', judges: 'abandon' }",
@@ -121,12 +109,35 @@ export const lifecycleFaults = [
       "from: 'claimed',\n    to: 'cancelled',\n    by: 'admin',",
       'operator/cancel',
     ],
+  ]),
+  ...faultsIn('ground/machine/clock.ts', life, [
     [
-      'a posted task takes no questions',
-      "talk: 'questions',\n    timeIsUp",
-      "talk: 'none',\n    timeIsUp",
-      'conversation/questions',
+      'the approval by the clock gives the credits back',
+      "clock: 'review_deadline_at',\n    credits: 'settle',",
+      "clock: 'review_deadline_at',\n    credits: 'void',",
+      'jobs/timers',
     ],
+    [
+      'an expired task keeps its escrow',
+      "clock: 'expires_at',\n    credits: 'void',",
+      "clock: 'expires_at',",
+      'jobs/timers',
+    ],
+    [
+      'a missed deadline keeps the escrow',
+      "clock: 'deadline_at',\n    credits: 'void',",
+      "clock: 'deadline_at',",
+      'jobs/timers',
+    ],
+    [
+      'a claim lost to the deadline is told as a timeout',
+      "tells: { worker: 'deadline_expired' }",
+      "tells: { worker: 'claim_timeout_expired' }",
+      'jobs/timers',
+    ],
+    ['the end of a grace is not told', "    tells: { worker: 'rejection_grace_expired' },\n", '', 'jobs/timers'],
+  ]),
+  ...faultsIn('ground/machine/platform.ts', life, [
     ["an answer to one of the platform's tasks is not paid", "    credits: 'pay',\n", '', system],
     [
       'a task of the platform that is withdrawn stays in its budget',
@@ -139,11 +150,6 @@ export const lifecycleFaults = [
       "clock: 'claim_deadline_at',\n    credits: 'release',",
       "clock: 'claim_deadline_at',",
       'platform-tasks/',
-    ],
-    [
-      'a delivery is not shown',
-      "showsDelivery: true,\n    isPreviewed: false,\n    talk: 'messages',",
-      "showsDelivery: false,\n    isPreviewed: false,\n    talk: 'messages',",
     ],
   ]),
   ...faultsIn('ground/transitions.ts', `${life} jobs/timers`, [

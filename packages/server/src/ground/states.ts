@@ -1,5 +1,5 @@
 import type { TaskStatus } from '@pinchwork/sdk';
-import type { State } from './machine-rows.ts';
+import type { State } from './machine/rows.ts';
 import { states } from './machine.ts';
 import { namesOf } from './present.ts';
 

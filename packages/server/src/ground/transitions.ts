@@ -1,5 +1,5 @@
 import type { TaskKind, TaskStatus } from '@pinchwork/sdk';
-import type { ClockColumn, Transition } from './machine-rows.ts';
+import type { ClockColumn, Transition } from './machine/rows.ts';
 import { states, transitions } from './machine.ts';
 import { namesOf } from './present.ts';
 

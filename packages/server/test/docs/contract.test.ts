@@ -12,7 +12,7 @@ import {
 import * as sdk from '@pinchwork/sdk';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { Transition } from '../../src/ground/machine-rows.ts';
+import type { Transition } from '../../src/ground/machine/rows.ts';
 import { transitions } from '../../src/ground/machine.ts';
 import { settings } from '../../src/ground/settings.ts';
 

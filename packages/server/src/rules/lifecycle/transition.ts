@@ -11,7 +11,7 @@ import { tellMatched } from '../events/outbox.ts';
 import { moveMatchesOnBoard } from '../matching/matches.ts';
 import { recordSystemAnswer, recordApproval, recordRejection } from '../reputation/standing.ts';
 import { release } from '../ledger/budget.ts';
-import type { Transition } from '../../ground/machine-rows.ts';
+import type { Transition } from '../../ground/machine/rows.ts';
 import { stateOf } from '../../ground/states.ts';
 import { endsClaim, type TransitionName, transition } from '../../ground/transitions.ts';
 import { insertTransition } from '../tasks/inserts.ts';

@@ -1,6 +1,6 @@
 import { textsRemoved } from '@pinchwork/sdk';
 import { type RawBuilder, sql } from 'kysely';
-import type { ClockColumn } from '../../../ground/machine-rows.ts';
+import type { ClockColumn } from '../../../ground/machine/rows.ts';
 import { allStates, boardStates, endedStates, openStates, workerStates } from '../../../ground/states.ts';
 import { clocksOf, statesPastBoard } from '../../../ground/transitions.ts';
 import { isNoneOf, isOneOf } from '../../one-of.ts';

@@ -1,6 +1,6 @@
 import type { FannedEventType, TaskKind, TaskStatus, TransitionEvents } from '@pinchwork/sdk';
 
-/** A state: a row of the state machine (`machine.ts`). */
+/** A state: a row of the state machine (`machine/states.ts`). */
 export interface State {
   /** What a task in this state waits for, or how it ended. A sentence for people. */
   readonly means: string;

@@ -1,0 +1,94 @@
+import { taskKinds } from '@pinchwork/sdk';
+import type { Transition } from './rows.ts';
+
+/** What agents and the operator do with an agent's task. */
+export const peoplesTransitions = {
+  post: { from: null, to: 'posted', by: 'poster', credits: 'hold', judges: 'post' },
+  claim: {
+    from: 'posted',
+    to: 'claimed',
+    by: 'stranger',
+    done: 'picked up',
+    drops: 'matching',
+    tells: { poster: 'task_claimed' },
+  },
+  deliver: {
+    from: 'claimed',
+    to: 'delivered',
+    by: 'worker',
+    done: 'delivered',
+    asksFirst: 'whose',
+    tells: { poster: 'task_delivered' },
+  },
+  approve: {
+    from: 'delivered',
+    to: 'approved',
+    by: 'poster',
+    done: 'approved',
+    asksFirst: 'whose',
+    credits: 'settle',
+    judges: 'approval',
+    drops: 'verification',
+    tells: { worker: 'task_approved' },
+  },
+  /** The worker keeps the claim and may deliver again within the grace. */
+  reject: {
+    from: 'delivered',
+    to: 'claimed',
+    by: 'poster',
+    done: 'rejected',
+    asksFirst: 'whose',
+    judges: 'rejection',
+    drops: 'verification',
+    tells: { worker: 'task_rejected' },
+  },
+  /** The last rejection that a claim may get. */
+  rejectForGood: {
+    from: 'delivered',
+    to: 'posted',
+    by: 'poster',
+    done: 'rejected',
+    asksFirst: 'whose',
+    judges: 'rejection',
+    drops: 'verification',
+    tells: { worker: 'task_rejected' },
+  },
+  abandon: { from: 'claimed', to: 'posted', by: 'worker', done: 'abandoned', asksFirst: 'state', judges: 'abandon' },
+  /** The worker has been suspended. */
+  dismissWorker: { kinds: taskKinds, from: 'claimed', to: 'posted', by: 'admin' },
+  cancel: {
+    from: 'posted',
+    to: 'cancelled',
+    by: 'poster',
+    done: 'cancelled',
+    asksFirst: 'whose',
+    credits: 'void',
+    drops: 'matching',
+    tellsMatched: 'task_cancelled',
+  },
+  /** The operator ends a task, whoever has it (contract section 2, admin cancel). */
+  cancelPosted: {
+    from: 'posted',
+    to: 'cancelled',
+    by: 'admin',
+    credits: 'void',
+    drops: 'matching',
+    tells: { poster: 'task_cancelled' },
+    tellsMatched: 'task_cancelled',
+  },
+  cancelClaimed: {
+    from: 'claimed',
+    to: 'cancelled',
+    by: 'admin',
+    credits: 'void',
+    tells: { poster: 'task_cancelled', worker: 'task_cancelled' },
+  },
+  cancelDelivered: {
+    from: 'delivered',
+    to: 'cancelled',
+    by: 'admin',
+    credits: 'void',
+    drops: 'verification',
+    tells: { poster: 'task_cancelled', worker: 'task_cancelled' },
+  },
+} as const satisfies Record<string, Transition>;
