@@ -1,4 +1,4 @@
-import { type Endpoint, endpointRows as rows, idPrefixes, shownLine } from '@pinchwork/sdk';
+import { type Endpoint, endpointRows as rows, idPrefixes, shownLine } from '@pinchwork/sdk/table';
 import { z } from 'zod';
 import type { State, Transition } from '../packages/server/src/ground/machine/rows.ts';
 import { states, transitions } from '../packages/server/src/ground/machine.ts';

@@ -1,4 +1,4 @@
-import { allows, type Endpoint, endpointRows, endpoints, shownLine, type TaskStatus } from '@pinchwork/sdk';
+import { allows, type Endpoint, endpointRows, endpoints, shownLine, type TaskStatus } from '@pinchwork/sdk/table';
 import { stateOf, allStates, paidStates } from '../packages/server/src/ground/states.ts';
 import { type TransitionName, transition } from '../packages/server/src/ground/transitions.ts';
 

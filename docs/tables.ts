@@ -8,7 +8,7 @@ import {
   replyHeaders,
   shownLine,
   shownPath,
-} from '@pinchwork/sdk';
+} from '@pinchwork/sdk/table';
 import { errorExample, reference } from '@pinchwork/sdk/reference';
 import type { z } from 'zod';
 import { settings } from '../packages/server/src/ground/settings.ts';

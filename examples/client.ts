@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { RegisterResponse } from '@pinchwork/sdk';
+import type { RegisterResponse } from '@pinchwork/sdk/table';
 
 const defaultServer = 'http://127.0.0.1:8000';
 const defaultPauseSeconds = 5;

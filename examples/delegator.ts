@@ -1,4 +1,4 @@
-import { type CreateTaskResponse, isAwaited, type TaskResponse } from '@pinchwork/sdk';
+import { type CreateTaskResponse, isAwaited, type TaskResponse } from '@pinchwork/sdk/table';
 import { Client, Refusal, rest, run } from './client.ts';
 
 /**

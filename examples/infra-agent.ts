@@ -9,7 +9,7 @@ import {
   type TaskResponse,
   usableTags,
   type VerifyAnswer,
-} from '@pinchwork/sdk';
+} from '@pinchwork/sdk/table';
 import { Client, Refusal, rest, run } from './client.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { BoardResponse, BoardTask, TaskPickupResponse, TaskResponse } from '@pinchwork/sdk';
+import type { BoardResponse, BoardTask, TaskPickupResponse, TaskResponse } from '@pinchwork/sdk/table';
 import { Client, Refusal, rest, run } from './client.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { AuditResponse } from '@pinchwork/sdk';
+import type { AuditResponse } from '@pinchwork/sdk/table';
 import type { AuditInput } from './audit/audit.ts';
 import { type Clock, secondMs, systemClock } from './ground/clock.ts';
 import type { Config } from './ground/config.ts';

@@ -5,6 +5,7 @@ import { counted, endpoint } from './row.ts';
 /** Registration, and the capabilities of this server. */
 export const startEndpoints = {
   register: endpoint({
+    call: 'register',
     method: 'POST',
     path: '/v1/register',
     auth: 'none',
@@ -18,6 +19,7 @@ export const startEndpoints = {
     errors: ['registration_closed', 'invite_required', 'invite_invalid'],
   }),
   showCapabilities: endpoint({
+    call: 'capabilities',
     method: 'GET',
     path: '/v1/capabilities',
     auth: 'none',
@@ -31,6 +33,7 @@ export const startEndpoints = {
 /** The caller's own account. */
 export const accountEndpoints = {
   showMe: endpoint({
+    call: 'me.get',
     method: 'GET',
     path: '/v1/me',
     auth: 'agent',
@@ -39,6 +42,7 @@ export const accountEndpoints = {
     line: ({ credits, reputation }) => `You have ${counted(credits, 'credit')}; your reputation is ${reputation}.`,
   }),
   updateMe: endpoint({
+    call: 'me.update',
     method: 'PATCH',
     path: '/v1/me',
     auth: 'agent',
@@ -49,6 +53,7 @@ export const accountEndpoints = {
     line: () => 'Your profile is saved.',
   }),
   deleteMe: endpoint({
+    call: 'me.delete',
     method: 'DELETE',
     path: '/v1/me',
     auth: 'agent',
@@ -59,6 +64,7 @@ export const accountEndpoints = {
     errors: ['conflict'],
   }),
   showCredits: endpoint({
+    call: 'me.credits',
     method: 'GET',
     path: '/v1/me/credits',
     auth: 'agent',
@@ -68,6 +74,7 @@ export const accountEndpoints = {
     line: ({ balance, escrowed }) => `You have ${counted(balance, 'credit')}; your open tasks hold ${escrowed}.`,
   }),
   showStats: endpoint({
+    call: 'me.stats',
     method: 'GET',
     path: '/v1/me/stats',
     auth: 'agent',
@@ -76,6 +83,7 @@ export const accountEndpoints = {
     line: (stats) => `You have earned ${counted(stats.total_earned, 'credit')} and spent ${stats.total_spent}.`,
   }),
   listTrust: endpoint({
+    call: 'me.trust',
     method: 'GET',
     path: '/v1/me/trust',
     auth: 'agent',
@@ -89,6 +97,7 @@ export const accountEndpoints = {
 /** Other agents. */
 export const directoryEndpoints = {
   listAgents: endpoint({
+    call: 'agents.list',
     method: 'GET',
     path: '/v1/agents',
     auth: 'none',
@@ -97,6 +106,7 @@ export const directoryEndpoints = {
     line: ({ agents }) => `${counted(agents.length, 'agent')}.`,
   }),
   showAgent: endpoint({
+    call: 'agents.get',
     method: 'GET',
     path: '/v1/agents/:id',
     params: { id: 'agent' },

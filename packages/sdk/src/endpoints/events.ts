@@ -5,6 +5,7 @@ import { counted, endpoint } from './row.ts';
 /** Events: the stream, and looking back. */
 export const eventEndpoints = {
   streamEvents: endpoint({
+    call: 'events',
     method: 'GET',
     path: '/v1/events',
     auth: 'agent',
@@ -16,6 +17,7 @@ export const eventEndpoints = {
     errors: ['too_many_streams'],
   }),
   listEvents: endpoint({
+    call: 'events.history',
     method: 'GET',
     path: '/v1/events/history',
     auth: 'agent',
@@ -35,6 +37,7 @@ const lineOfTest = ({ status, attempts }: replies.DeliveryResponse) => {
 /** Webhooks: what was sent, and sending it again. */
 export const webhookEndpoints = {
   listDeliveries: endpoint({
+    call: 'webhook.deliveries',
     method: 'GET',
     path: '/v1/me/webhook/deliveries',
     auth: 'agent',
@@ -44,6 +47,7 @@ export const webhookEndpoints = {
     line: ({ deliveries }) => `${counted(deliveries.length, 'delivery', 'deliveries')}.`,
   }),
   redeliver: endpoint({
+    call: 'webhook.redeliver',
     method: 'POST',
     path: '/v1/me/webhook/deliveries/:id/redeliver',
     params: { id: 'delivery' },
@@ -56,6 +60,7 @@ export const webhookEndpoints = {
     errors: ['not_found', 'conflict'],
   }),
   testWebhook: endpoint({
+    call: 'webhook.test',
     method: 'POST',
     path: '/v1/me/webhook/test',
     auth: 'agent',

@@ -5,6 +5,7 @@ import { counted, endpoint } from './row.ts';
 /** The keys of an agent. */
 export const keyEndpoints = {
   listKeys: endpoint({
+    call: 'keys.list',
     method: 'GET',
     path: '/v1/me/keys',
     auth: 'agent',
@@ -13,6 +14,7 @@ export const keyEndpoints = {
     line: ({ keys }) => `You have ${counted(keys.length, 'key')}.`,
   }),
   createKey: endpoint({
+    call: 'keys.create',
     method: 'POST',
     path: '/v1/me/keys',
     auth: 'agent',
@@ -26,6 +28,7 @@ export const keyEndpoints = {
     errors: ['conflict'],
   }),
   revokeKey: endpoint({
+    call: 'keys.revoke',
     method: 'DELETE',
     path: '/v1/me/keys/:id',
     params: { id: 'key' },
@@ -36,6 +39,7 @@ export const keyEndpoints = {
     errors: ['not_found', 'conflict'],
   }),
   rotateKey: endpoint({
+    call: 'keys.rotate',
     method: 'POST',
     path: '/v1/me/keys/rotate',
     auth: 'agent',

@@ -5,6 +5,7 @@ import { counted, endpoint } from './row.ts';
 /** The endpoints for the holder of the admin key. */
 export const operatorEndpoints = {
   grantCredits: endpoint({
+    call: 'admin.grant',
     method: 'POST',
     path: '/v1/admin/credits/grant',
     auth: 'admin',
@@ -14,6 +15,7 @@ export const operatorEndpoints = {
     errors: ['not_found'],
   }),
   showOverview: endpoint({
+    call: 'admin.overview',
     method: 'GET',
     path: '/v1/admin/overview',
     auth: 'admin',
@@ -21,6 +23,7 @@ export const operatorEndpoints = {
     line: ({ agents, reports_open }) => `${counted(agents.total, 'agent')}; ${counted(reports_open, 'open report')}.`,
   }),
   listAgentsAsAdmin: endpoint({
+    call: 'admin.agents',
     method: 'GET',
     path: '/v1/admin/agents',
     auth: 'admin',
@@ -29,6 +32,7 @@ export const operatorEndpoints = {
     line: ({ agents }) => `${counted(agents.length, 'agent')}.`,
   }),
   showAgentAsAdmin: endpoint({
+    call: 'admin.agent',
     method: 'GET',
     path: '/v1/admin/agents/:id',
     params: { id: 'agent' },
@@ -38,6 +42,7 @@ export const operatorEndpoints = {
     errors: ['not_found'],
   }),
   listTasksAsAdmin: endpoint({
+    call: 'admin.tasks',
     method: 'GET',
     path: '/v1/admin/tasks',
     auth: 'admin',
@@ -46,6 +51,7 @@ export const operatorEndpoints = {
     line: ({ tasks }) => `${counted(tasks.length, 'task')}.`,
   }),
   showTaskAsAdmin: endpoint({
+    call: 'admin.task',
     method: 'GET',
     path: '/v1/admin/tasks/:id',
     params: { id: 'task' },
@@ -55,6 +61,7 @@ export const operatorEndpoints = {
     errors: ['not_found'],
   }),
   debitCredits: endpoint({
+    call: 'admin.debit',
     method: 'POST',
     path: '/v1/admin/credits/debit',
     auth: 'admin',
@@ -64,6 +71,7 @@ export const operatorEndpoints = {
     errors: ['not_found'],
   }),
   cancelTaskAsAdmin: endpoint({
+    call: 'admin.cancel',
     method: 'POST',
     path: '/v1/admin/tasks/:id/cancel',
     params: { id: 'task' },
@@ -76,6 +84,7 @@ export const operatorEndpoints = {
     errors: ['not_found', 'conflict'],
   }),
   redactTask: endpoint({
+    call: 'admin.redact',
     method: 'POST',
     path: '/v1/admin/tasks/:id/redact',
     params: { id: 'task' },
@@ -88,6 +97,7 @@ export const operatorEndpoints = {
     errors: ['not_found', 'conflict'],
   }),
   suspendAgent: endpoint({
+    call: 'admin.suspend',
     method: 'POST',
     path: '/v1/admin/agents/suspend',
     auth: 'admin',
@@ -97,6 +107,7 @@ export const operatorEndpoints = {
     errors: ['not_found'],
   }),
   changeAgent: endpoint({
+    call: 'admin.changeAgent',
     method: 'POST',
     path: '/v1/admin/agents/:id',
     params: { id: 'agent' },
@@ -114,6 +125,7 @@ export const operatorEndpoints = {
     errors: ['not_found'],
   }),
   listInvites: endpoint({
+    call: 'admin.invites',
     method: 'GET',
     path: '/v1/admin/invites',
     auth: 'admin',
@@ -122,6 +134,7 @@ export const operatorEndpoints = {
     line: ({ invites }) => `${counted(invites.length, 'invite')}.`,
   }),
   createInvite: endpoint({
+    call: 'admin.createInvite',
     method: 'POST',
     path: '/v1/admin/invites',
     auth: 'admin',
@@ -132,6 +145,7 @@ export const operatorEndpoints = {
     line: ({ invite_id }) => `Save the code of ${invite_id} now: it is shown once.`,
   }),
   revokeInvite: endpoint({
+    call: 'admin.revokeInvite',
     method: 'DELETE',
     path: '/v1/admin/invites/:id',
     params: { id: 'invite' },
@@ -141,6 +155,7 @@ export const operatorEndpoints = {
     errors: ['not_found'],
   }),
   audit: endpoint({
+    call: 'admin.audit',
     method: 'GET',
     path: '/v1/admin/audit',
     auth: 'admin',
@@ -149,6 +164,7 @@ export const operatorEndpoints = {
       ok ? 'The books are right.' : `Something is wrong: ${counted(broken.length, 'finding')}.`,
   }),
   listReports: endpoint({
+    call: 'admin.reports',
     method: 'GET',
     path: '/v1/admin/reports',
     auth: 'admin',
@@ -157,6 +173,7 @@ export const operatorEndpoints = {
     line: ({ reports }) => `${counted(reports.length, 'report')}.`,
   }),
   decideReport: endpoint({
+    call: 'admin.decideReport',
     method: 'POST',
     path: '/v1/admin/reports/:id',
     params: { id: 'report' },
@@ -169,6 +186,7 @@ export const operatorEndpoints = {
     errors: ['not_found'],
   }),
   showAdminLog: endpoint({
+    call: 'admin.log',
     method: 'GET',
     path: '/v1/admin/log',
     auth: 'admin',
@@ -188,6 +206,6 @@ const probe = {
 
 /** The health checks for load balancers and supervisors. */
 export const healthEndpoints = {
-  health: endpoint({ ...probe, path: '/health', line: () => 'The server is alive.' }),
-  ready: endpoint({ ...probe, path: '/health/ready', line: () => 'The server is ready.' }),
+  health: endpoint({ ...probe, call: 'health.live', path: '/health', line: () => 'The server is alive.' }),
+  ready: endpoint({ ...probe, call: 'health.ready', path: '/health/ready', line: () => 'The server is ready.' }),
 };

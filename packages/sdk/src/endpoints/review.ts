@@ -6,6 +6,7 @@ import { taskHeaders } from './tasks.ts';
 /** Approving, rejecting, rating, reporting. */
 export const reviewEndpoints = {
   approve: endpoint({
+    call: 'tasks.approve',
     method: 'POST',
     path: '/v1/tasks/:id/approve',
     params: { id: 'task' },
@@ -21,6 +22,7 @@ export const reviewEndpoints = {
     errors: ['not_found', 'forbidden', 'conflict'],
   }),
   reject: endpoint({
+    call: 'tasks.reject',
     method: 'POST',
     path: '/v1/tasks/:id/reject',
     params: { id: 'task' },
@@ -35,6 +37,7 @@ export const reviewEndpoints = {
     errors: ['not_found', 'forbidden', 'conflict'],
   }),
   rate: endpoint({
+    call: 'tasks.rate',
     method: 'POST',
     path: '/v1/tasks/:id/rate',
     params: { id: 'task' },
@@ -50,6 +53,7 @@ export const reviewEndpoints = {
     errors: ['not_found', 'forbidden', 'conflict'],
   }),
   report: endpoint({
+    call: 'tasks.report',
     method: 'POST',
     path: '/v1/tasks/:id/report',
     params: { id: 'task' },

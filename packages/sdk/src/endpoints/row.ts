@@ -30,7 +30,10 @@ interface Row<
   Body extends z.ZodObject | undefined = z.ZodObject | undefined,
   Reply extends z.ZodType = z.ZodType,
   Stream extends boolean = boolean,
+  Call extends string = string,
 > {
+  /** The client's method for it: `tasks.create` is `client.tasks.create(…)`. */
+  readonly call: Call;
   readonly method: Method;
   /** Path parameters are written as `:id`. */
   readonly path: string;
@@ -93,7 +96,8 @@ export interface Endpoint<
   Body extends z.ZodObject | undefined = z.ZodObject | undefined,
   Reply extends z.ZodType = z.ZodType,
   Stream extends boolean = boolean,
-> extends Row<Param, Query, Body, Reply, Stream> {
+  Call extends string = string,
+> extends Row<Param, Query, Body, Reply, Stream, Call> {
   readonly name: string;
 }
 
@@ -124,7 +128,9 @@ interface Spec<
   Reply extends z.ZodType,
   Other extends z.ZodType,
   Stream extends boolean,
+  Call extends string,
 > {
+  readonly call: Call;
   readonly method: Method;
   readonly path: Path;
   readonly auth: Auth;
@@ -162,12 +168,13 @@ export function endpoint<
   Query extends z.ZodObject | undefined = undefined,
   Body extends z.ZodObject | undefined = undefined,
   const Stream extends boolean = false,
+  const Call extends string = string,
 >(
-  spec: Spec<Path, Query, Body, Reply, Other, Stream> &
+  spec: Spec<Path, Query, Body, Reply, Other, Stream, Call> &
     ([PathParam<Path>] extends [never]
       ? { readonly params?: never }
       : { readonly params: Readonly<Record<PathParam<Path>, IdKind>> }),
-): Row<PathParam<Path>, Query, Body, Reply | Other, Stream> {
+): Row<PathParam<Path>, Query, Body, Reply | Other, Stream, Call> {
   const { method, path, auth, params = {}, scopes = [], others = [], headers = {} } = spec;
   const isRead = method === 'GET';
   const idempotency = isRead || method === 'DELETE' ? 'none' : (spec.idempotency ?? 'kept');
@@ -175,6 +182,7 @@ export function endpoint<
   const limit = spec.limit ?? (auth === 'admin' ? 'admin' : isRead ? 'read' : 'write');
   // TypeScript cannot tell what a part is that the declaration leaves out, so its type is stated below.
   return {
+    call: spec.call,
     method,
     path,
     params: params as Readonly<Record<PathParam<Path>, IdKind>>,

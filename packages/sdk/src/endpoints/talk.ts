@@ -5,6 +5,7 @@ import { counted, endpoint } from './row.ts';
 /** Questions before a claim, messages during it. */
 export const talkEndpoints = {
   listQuestions: endpoint({
+    call: 'tasks.questions',
     method: 'GET',
     path: '/v1/tasks/:id/questions',
     params: { id: 'task' },
@@ -16,6 +17,7 @@ export const talkEndpoints = {
     errors: ['not_found'],
   }),
   askQuestion: endpoint({
+    call: 'tasks.ask',
     method: 'POST',
     path: '/v1/tasks/:id/questions',
     params: { id: 'task' },
@@ -30,6 +32,7 @@ export const talkEndpoints = {
     errors: ['not_found', 'conflict', 'too_many_questions'],
   }),
   answerQuestion: endpoint({
+    call: 'tasks.answer',
     method: 'POST',
     path: '/v1/tasks/:id/questions/:question_id/answer',
     params: { id: 'task', question_id: 'question' },
@@ -43,6 +46,7 @@ export const talkEndpoints = {
     errors: ['not_found', 'forbidden', 'conflict'],
   }),
   listMessages: endpoint({
+    call: 'tasks.messages',
     method: 'GET',
     path: '/v1/tasks/:id/messages',
     params: { id: 'task' },
@@ -54,6 +58,7 @@ export const talkEndpoints = {
     errors: ['not_found', 'forbidden'],
   }),
   sendMessage: endpoint({
+    call: 'tasks.message',
     method: 'POST',
     path: '/v1/tasks/:id/messages',
     params: { id: 'task' },

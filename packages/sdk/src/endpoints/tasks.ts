@@ -11,6 +11,7 @@ const stateOf = ({ status }: { readonly status: TaskStatus }) => `The task is ${
 /** Posting tasks and looking at them. */
 export const taskEndpoints = {
   createTask: endpoint({
+    call: 'tasks.create',
     method: 'POST',
     path: '/v1/tasks',
     auth: 'agent',
@@ -43,6 +44,7 @@ export const taskEndpoints = {
     errors: ['insufficient_credits', 'budget_exceeded', 'too_many_streams'],
   }),
   listBoard: endpoint({
+    call: 'tasks.available',
     method: 'GET',
     path: '/v1/tasks/available',
     auth: 'agent',
@@ -52,6 +54,7 @@ export const taskEndpoints = {
     line: ({ tasks }) => `${counted(tasks.length, 'task')}.`,
   }),
   showBoardTask: endpoint({
+    call: 'tasks.getAvailable',
     method: 'GET',
     path: '/v1/tasks/available/:id',
     params: { id: 'task' },
@@ -63,6 +66,7 @@ export const taskEndpoints = {
     errors: ['not_found'],
   }),
   listMyTasks: endpoint({
+    call: 'tasks.mine',
     method: 'GET',
     path: '/v1/tasks/mine',
     auth: 'agent',
@@ -72,6 +76,7 @@ export const taskEndpoints = {
     line: ({ tasks }) => `${counted(tasks.length, 'task')}.`,
   }),
   showTask: endpoint({
+    call: 'tasks.get',
     method: 'GET',
     path: '/v1/tasks/:id',
     params: { id: 'task' },
@@ -84,6 +89,7 @@ export const taskEndpoints = {
     errors: ['not_found', 'too_many_streams'],
   }),
   cancel: endpoint({
+    call: 'tasks.cancel',
     method: 'POST',
     path: '/v1/tasks/:id/cancel',
     params: { id: 'task' },

@@ -17,6 +17,7 @@ export type NothingToPickUp = z.output<typeof Nothing>;
 /** Picking tasks up and delivering them. */
 export const workEndpoints = {
   pickupNext: endpoint({
+    call: 'tasks.pickupNext',
     method: 'POST',
     path: '/v1/tasks/pickup',
     auth: 'agent',
@@ -41,6 +42,7 @@ export const workEndpoints = {
     errors: ['pickups_paused', 'too_many_claims'],
   }),
   pickupBatch: endpoint({
+    call: 'tasks.pickupBatch',
     method: 'POST',
     path: '/v1/tasks/pickup/batch',
     auth: 'agent',
@@ -52,6 +54,7 @@ export const workEndpoints = {
     errors: ['pickups_paused', 'too_many_claims'],
   }),
   pickup: endpoint({
+    call: 'tasks.pickup',
     method: 'POST',
     path: '/v1/tasks/:id/pickup',
     params: { id: 'task' },
@@ -65,6 +68,7 @@ export const workEndpoints = {
     errors: ['not_found', 'conflict', 'pickups_paused', 'too_many_claims'],
   }),
   deliver: endpoint({
+    call: 'tasks.deliver',
     method: 'POST',
     path: '/v1/tasks/:id/deliver',
     params: { id: 'task' },
@@ -81,6 +85,7 @@ export const workEndpoints = {
     errors: ['not_found', 'forbidden', 'conflict'],
   }),
   abandon: endpoint({
+    call: 'tasks.abandon',
     method: 'POST',
     path: '/v1/tasks/:id/abandon',
     params: { id: 'task' },

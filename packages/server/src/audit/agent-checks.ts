@@ -1,4 +1,4 @@
-import { type AccountEvents, platformId } from '@pinchwork/sdk';
+import { type AccountEvents, platformId } from '@pinchwork/sdk/table';
 import { type RawBuilder, sql } from 'kysely';
 import { openStates, paidStates } from '../ground/states.ts';
 import { statusIn } from '../storage/status.ts';

@@ -1,4 +1,4 @@
-import type { AuditResponse } from '@pinchwork/sdk';
+import type { AuditResponse } from '@pinchwork/sdk/table';
 import { hourMs, secondMs } from '../ground/clock.ts';
 import type { Reader } from '../storage/database.ts';
 import type { Prepared } from '../storage/prepared.ts';

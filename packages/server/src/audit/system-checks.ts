@@ -1,4 +1,4 @@
-import type { EventType, TaskStatus } from '@pinchwork/sdk';
+import type { EventType, TaskStatus } from '@pinchwork/sdk/table';
 import { sql } from 'kysely';
 import { boardStates, paidStates } from '../ground/states.ts';
 import { transition, transitionNames } from '../ground/transitions.ts';

@@ -1,4 +1,4 @@
-import type { TalkEvents } from '@pinchwork/sdk';
+import type { TalkEvents } from '@pinchwork/sdk/table';
 import { type RawBuilder, sql } from 'kysely';
 import { type Check, check, type Finding, isUntold, type Range, within } from './check.ts';
 

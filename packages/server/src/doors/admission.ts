@@ -1,4 +1,4 @@
-import type { Endpoint, ErrorCode } from '@pinchwork/sdk';
+import type { Endpoint, ErrorCode } from '@pinchwork/sdk/table';
 import { hourMs, minuteMs, secondMs } from '../ground/clock.ts';
 import type { RateLimit } from '../ground/settings.ts';
 import type { Context } from '../verbs/context.ts';

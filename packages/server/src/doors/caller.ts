@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import { allows, type Auth, type Endpoint } from '@pinchwork/sdk';
+import { allows, type Auth, type Endpoint } from '@pinchwork/sdk/table';
 import { present } from '../ground/present.ts';
 import { wrongKey } from '../rules/agents/credentials.ts';
 import { hashKey, type Key } from '../rules/agents/keys.ts';

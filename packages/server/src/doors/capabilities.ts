@@ -6,7 +6,7 @@ import {
   endpoints,
   shownLine,
   shownPath,
-} from '@pinchwork/sdk';
+} from '@pinchwork/sdk/table';
 import { version } from '../ground/version.ts';
 
 /** The requests of a first task, in order. */

@@ -1,4 +1,4 @@
-import type { BodyOf, Endpoint, EndpointName, Endpoints, ParamsOf, QueryOf, ReplyOf } from '@pinchwork/sdk';
+import type { BodyOf, Endpoint, EndpointName, Endpoints, ParamsOf, QueryOf, ReplyOf } from '@pinchwork/sdk/table';
 import { register, showCredits, showMe, updateMe } from '../verbs/agents/agents.ts';
 import { deleteMe } from '../verbs/agents/deletion.ts';
 import { debitCredits, grantCredits } from '../verbs/operator/credits.ts';

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
-import { type AnyEndpoint, limits } from '@pinchwork/sdk';
+import { type AnyEndpoint, limits } from '@pinchwork/sdk/table';
 import { hourMs, minuteMs } from '../ground/clock.ts';
 import type { Context } from '../verbs/context.ts';
 import type { Tx } from '../storage/database.ts';

@@ -1,4 +1,4 @@
-import { type AnyEndpoint, type Endpoint, isId, type OtherSuccess as SuccessRow } from '@pinchwork/sdk';
+import { type AnyEndpoint, type Endpoint, isId, type OtherSuccess as SuccessRow } from '@pinchwork/sdk/table';
 import type { Key } from '../rules/agents/keys.ts';
 import { type Call, type Context, OtherSuccess } from '../verbs/context.ts';
 import type { Tx } from '../storage/database.ts';

@@ -1,4 +1,4 @@
-import type { Endpoint } from '@pinchwork/sdk';
+import type { Endpoint } from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import { invalid } from '../ground/errors.ts';
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { platformId } from '@pinchwork/sdk';
+import { platformId } from '@pinchwork/sdk/table';
 import type { Reader } from '../storage/database.ts';
 import { prepared } from '../storage/prepared.ts';
 import { withoutTexts, withTexts } from '../rules/platform-tasks/render.ts';

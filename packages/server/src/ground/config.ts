@@ -1,4 +1,4 @@
-import type { LimitName, SystemTaskKind } from '@pinchwork/sdk';
+import type { LimitName, SystemTaskKind } from '@pinchwork/sdk/table';
 import { hourMs, minuteMs } from './clock.ts';
 import { Problem, type RateLimit, type Setting, settings } from './settings.ts';
 

@@ -1,4 +1,4 @@
-import type { ErrorCode, IdKind } from '@pinchwork/sdk';
+import type { ErrorCode, IdKind } from '@pinchwork/sdk/table';
 
 /**
  * A refusal by the domain. It has a stable code and no status; each door maps codes to its own statuses. `message` is

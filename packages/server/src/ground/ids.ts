@@ -1,5 +1,5 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import { apiKeyPrefix, idAlphabet, idLength, idPrefixes, type IdKind } from '@pinchwork/sdk';
+import { apiKeyPrefix, idAlphabet, idLength, idPrefixes, type IdKind } from '@pinchwork/sdk/table';
 import type { Clock } from './clock.ts';
 
 const base = idAlphabet.length;

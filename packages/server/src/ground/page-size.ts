@@ -1,4 +1,4 @@
-import { limits } from '@pinchwork/sdk';
+import { limits } from '@pinchwork/sdk/table';
 import { at } from './present.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { type DirectoryOrder, limits } from '@pinchwork/sdk';
+import { type DirectoryOrder, limits } from '@pinchwork/sdk/table';
 import { invalid } from './errors.ts';
 import { countFitting } from './page-size.ts';
 

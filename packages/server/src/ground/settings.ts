@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { isWebhookSecret, limits } from '@pinchwork/sdk';
+import { isWebhookSecret, limits } from '@pinchwork/sdk/table';
 import { isPostgresAddress } from './postgres-address.ts';
 import { hourMs, minuteMs, secondMs } from './clock.ts';
 

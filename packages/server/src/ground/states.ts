@@ -1,4 +1,4 @@
-import type { TaskStatus } from '@pinchwork/sdk';
+import type { TaskStatus } from '@pinchwork/sdk/table';
 import type { State } from './machine/rows.ts';
 import { states } from './machine.ts';
 import { namesOf } from './present.ts';

@@ -1,4 +1,4 @@
-import type { TaskKind, TaskStatus } from '@pinchwork/sdk';
+import type { TaskKind, TaskStatus } from '@pinchwork/sdk/table';
 import type { ClockColumn, Transition } from './machine/rows.ts';
 import { states, transitions } from './machine.ts';
 import { namesOf } from './present.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { AuditResponse } from '@pinchwork/sdk';
+import type { AuditResponse } from '@pinchwork/sdk/table';
 import { hourMs, minuteMs, secondMs } from '../ground/clock.ts';
 import { Loop } from '../ground/loop.ts';
 import { tellOperator } from '../rules/webhooks/operator.ts';

@@ -1,4 +1,4 @@
-import type { IdKind } from '@pinchwork/sdk';
+import type { IdKind } from '@pinchwork/sdk/table';
 import type { Logger } from 'pino';
 import type { Clock } from '../ground/clock.ts';
 import type { Config } from '../ground/config.ts';

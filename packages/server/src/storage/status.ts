@@ -1,4 +1,4 @@
-import type { TaskStatus } from '@pinchwork/sdk';
+import type { TaskStatus } from '@pinchwork/sdk/table';
 import { type RawBuilder, sql, type SqlBool } from 'kysely';
 
 /**

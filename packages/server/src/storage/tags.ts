@@ -1,4 +1,4 @@
-import { foldTag } from '@pinchwork/sdk';
+import { foldTag } from '@pinchwork/sdk/table';
 import { listParams, type Params } from './prepared.ts';
 
 /** The folded tags as query parameters `tag_0`, `tag_1`, … */

@@ -1,4 +1,4 @@
-import type { AuditResponse } from '@pinchwork/sdk';
+import type { AuditResponse } from '@pinchwork/sdk/table';
 import type { Credentials } from '../rules/agents/credentials.ts';
 import type { Key } from '../rules/agents/keys.ts';
 import type { EventStreams } from '../rules/events/streams.ts';

@@ -1,4 +1,4 @@
-import type { EventHistoryQuery, EventHistoryResponse, EventMessage, EventRow } from '@pinchwork/sdk';
+import type { EventHistoryQuery, EventHistoryResponse, EventMessage, EventRow } from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import type { Call } from './context.ts';
 import { countFitting } from '../ground/page-size.ts';

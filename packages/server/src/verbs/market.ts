@@ -1,4 +1,4 @@
-import { isId, platformId, type TaskStatus } from '@pinchwork/sdk';
+import { isId, platformId, type TaskStatus } from '@pinchwork/sdk/table';
 import { sql } from 'kysely';
 import { minuteMs } from '../ground/clock.ts';
 import type { Context } from './context.ts';

@@ -1,4 +1,4 @@
-import type { HealthResponse } from '@pinchwork/sdk';
+import type { HealthResponse } from '@pinchwork/sdk/table';
 import { type Clock, secondMs } from '../ground/clock.ts';
 import { DomainError, storageUnavailable } from '../ground/errors.ts';
 import type { Database } from '../storage/database.ts';

@@ -1,4 +1,9 @@
-import { type DeliveriesQuery, type DeliveriesResponse, type DeliveryResponse, webhookTestEvent } from '@pinchwork/sdk';
+import {
+  type DeliveriesQuery,
+  type DeliveriesResponse,
+  type DeliveryResponse,
+  webhookTestEvent,
+} from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import { secondMs, wireTime } from '../ground/clock.ts';
 import type { Call } from './context.ts';

@@ -1,4 +1,4 @@
-import { limits } from '@pinchwork/sdk';
+import { limits } from '@pinchwork/sdk/table';
 import { describe, expect, it } from 'vitest';
 import { Attacked, expectAllServed, type Held } from '../support/attacked.ts';
 import type { Client } from '../support/client.ts';

@@ -1,4 +1,4 @@
-import { limits } from '@pinchwork/sdk';
+import { limits } from '@pinchwork/sdk/table';
 import { expect, it } from 'vitest';
 import { announced, Attacked, expectAllServed } from '../support/attacked.ts';
 import { type Agent, claimTask, postTask } from '../support/market.ts';

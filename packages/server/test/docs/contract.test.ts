@@ -8,8 +8,8 @@ import {
   documents,
   idPrefixes,
   taskStatuses,
-} from '@pinchwork/sdk';
-import * as sdk from '@pinchwork/sdk';
+} from '@pinchwork/sdk/table';
+import * as sdk from '@pinchwork/sdk/table';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { Transition } from '../../src/ground/machine/rows.ts';

@@ -1,4 +1,4 @@
-import { type AnyEndpoint, endpoints } from '@pinchwork/sdk';
+import { type AnyEndpoint, endpoints } from '@pinchwork/sdk/table';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Caller } from '../../src/doors/caller.ts';
 import type { InvokeOptions, RawInput } from '../../src/doors/input.ts';

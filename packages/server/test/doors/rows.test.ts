@@ -1,4 +1,4 @@
-import { type AnyEndpoint, type EndpointName, endpointRows, endpoints, limits } from '@pinchwork/sdk';
+import { type AnyEndpoint, type EndpointName, endpointRows, endpoints, limits } from '@pinchwork/sdk/table';
 import { reference } from '@pinchwork/sdk/reference';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -24,6 +24,12 @@ describe('the table of endpoints', () => {
     expect(Object.keys(handlers).sort()).toEqual(names);
     expect(Object.keys(reference).sort()).toEqual(names);
     expect(operations.sort()).toEqual(names);
+  });
+
+  it('gives each row a method of its own in the client', () => {
+    const calls = endpointRows.map(({ call }) => call);
+    expect(calls).toEqual([...new Set(calls)]);
+    for (const call of calls) expect(call).toMatch(/^[a-z]+(\.[a-z][A-Za-z]+)?$/);
   });
 
   it('has the kind of every id in a path', () => {

@@ -1,4 +1,4 @@
-import { type Endpoint, type EndpointName, endpoints, type Scope, scopes } from '@pinchwork/sdk';
+import { type Endpoint, type EndpointName, endpoints, type Scope, scopes } from '@pinchwork/sdk/table';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Door, openDoor } from '../../src/doors/invoke.ts';
 import { sqlite } from '../support/engines.ts';

@@ -1,4 +1,4 @@
-import { isId } from '@pinchwork/sdk';
+import { isId } from '@pinchwork/sdk/table';
 import { expect, it } from 'vitest';
 import type { Clock } from '../../src/ground/clock.ts';
 import { createIds } from '../../src/ground/ids.ts';

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { taskProgress, taskStatuses, type TaskStatus } from '@pinchwork/sdk';
+import { taskProgress, taskStatuses, type TaskStatus } from '@pinchwork/sdk/table';
 import { describe, expect, it } from 'vitest';
 import type { Transition } from '../../src/ground/machine/rows.ts';
 import { states, transitions } from '../../src/ground/machine.ts';

@@ -1,4 +1,4 @@
-import { limits } from '@pinchwork/sdk';
+import { limits } from '@pinchwork/sdk/table';
 import { expect, it } from 'vitest';
 import { countFitting, excerpt, fitTexts } from '../../src/ground/page-size.ts';
 

@@ -1,4 +1,4 @@
-import type { EventHistoryResponse, EventRow, TaskResponse } from '@pinchwork/sdk';
+import type { EventHistoryResponse, EventRow, TaskResponse } from '@pinchwork/sdk/table';
 import { expect } from 'vitest';
 import type { Agent } from '../support/market.ts';
 import { type Chapter, feePercent, initialCredits, shown } from './history.ts';

@@ -1,4 +1,4 @@
-import type { EventType, TaskResponse, TaskStatus } from '@pinchwork/sdk';
+import type { EventType, TaskResponse, TaskStatus } from '@pinchwork/sdk/table';
 import { expect } from 'vitest';
 import { type Agent, adminKey, type Reply } from '../support/market.ts';
 import type { Random } from '../support/random.ts';

@@ -1,6 +1,6 @@
 import BetterSqlite from 'better-sqlite3';
 import pg from 'pg';
-import type { DirectoryOrder } from '@pinchwork/sdk';
+import type { DirectoryOrder } from '@pinchwork/sdk/table';
 import { expect, it, onTestFinished } from 'vitest';
 import lookOnward from '../../src/rules/agents/directory-job.ts';
 import audit from '../../src/audit/audit.ts';

@@ -1,4 +1,4 @@
-import type { IdKind } from '@pinchwork/sdk';
+import type { IdKind } from '@pinchwork/sdk/table';
 import { expect, it } from 'vitest';
 import audit from '../../src/audit/audit.ts';
 import { prepared } from '../../src/storage/prepared.ts';

@@ -1,4 +1,4 @@
-import { type AnyEndpoint, endpointRows, type ErrorCode, fieldHeaders, replyHeaders } from '@pinchwork/sdk';
+import { type AnyEndpoint, endpointRows, type ErrorCode, fieldHeaders, replyHeaders } from '@pinchwork/sdk/table';
 import type { InjectOptions } from 'fastify';
 import { statusOf } from '../../src/doors/http/errors.ts';
 import type { Reply } from './market.ts';

@@ -1,4 +1,4 @@
-import { ErrorResponse } from '@pinchwork/sdk';
+import { ErrorResponse } from '@pinchwork/sdk/table';
 import { expect } from 'vitest';
 import type { Reply } from './market.ts';
 

@@ -1,4 +1,4 @@
-import { platformId } from '@pinchwork/sdk';
+import { platformId } from '@pinchwork/sdk/table';
 import { type Database, Tx } from '../../src/storage/database.ts';
 import { compile } from '../../src/storage/postgres/statements.ts';
 import type { CompiledStatement, Params, Prepared, SqlValue } from '../../src/storage/prepared.ts';

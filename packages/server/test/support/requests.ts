@@ -1,4 +1,4 @@
-import { type Endpoint, endpoints } from '@pinchwork/sdk';
+import { type Endpoint, endpoints } from '@pinchwork/sdk/table';
 import { expect } from 'vitest';
 import {
   type Agent,

@@ -1,4 +1,4 @@
-import { limitNames } from '@pinchwork/sdk';
+import { limitNames } from '@pinchwork/sdk/table';
 
 /**
  * Settings without rate limits and limits of claims, because most tests send more requests than a real agent would. Only

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '@pinchwork/sdk';
+import type { ErrorCode } from '@pinchwork/sdk/table';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Context } from '../../verbs/context.ts';
 import { isStorageFailure, reasonOf } from '../../ground/log.ts';

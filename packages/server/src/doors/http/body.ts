@@ -1,4 +1,4 @@
-import { type Endpoint, isSystemAnswer } from '@pinchwork/sdk';
+import { type Endpoint, isSystemAnswer } from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import { DomainError, invalid } from '../../ground/errors.ts';
 import { present } from '../../ground/present.ts';

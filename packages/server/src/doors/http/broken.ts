@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { ErrorCode } from '@pinchwork/sdk';
+import type { ErrorCode } from '@pinchwork/sdk/table';
 import { DomainError } from '../../ground/errors.ts';
 import type { Context } from '../../verbs/context.ts';
 import { refusalOf } from '../admission.ts';

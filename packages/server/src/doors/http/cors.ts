@@ -1,4 +1,4 @@
-import { endpointRows, methods, replyHeaders, requestHeaders } from '@pinchwork/sdk';
+import { endpointRows, methods, replyHeaders, requestHeaders } from '@pinchwork/sdk/table';
 import type { FastifyInstance } from 'fastify';
 import type { Context } from '../../verbs/context.ts';
 

@@ -1,4 +1,4 @@
-import { type AnyEndpoint, endpointRows, type Endpoint, type OtherSuccess } from '@pinchwork/sdk';
+import { type AnyEndpoint, endpointRows, type Endpoint, type OtherSuccess } from '@pinchwork/sdk/table';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { present } from '../../ground/present.ts';
 import type { Context } from '../../verbs/context.ts';

@@ -1,4 +1,4 @@
-import type { ErrorCode, ErrorResponse } from '@pinchwork/sdk';
+import type { ErrorCode, ErrorResponse } from '@pinchwork/sdk/table';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError } from '../../ground/errors.ts';
 import { sendReply } from './reply.ts';

@@ -1,4 +1,4 @@
-import { limits } from '@pinchwork/sdk';
+import { limits } from '@pinchwork/sdk/table';
 import { isAlias, isMap, isScalar, isSeq, Lexer, type Node, parseDocument, visit, type YAMLError } from 'yaml';
 import { invalid } from '../../ground/errors.ts';
 import { at } from '../../ground/present.ts';

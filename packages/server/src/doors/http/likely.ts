@@ -1,4 +1,4 @@
-import { documentRows, type EndpointName, endpointRows, endpoints, shownLine, shownPath } from '@pinchwork/sdk';
+import { documentRows, type EndpointName, endpointRows, endpoints, shownLine, shownPath } from '@pinchwork/sdk/table';
 import { at } from '../../ground/present.ts';
 
 /** Hints for requests to an unknown path, or with a method that the path does not have. */

@@ -1,5 +1,5 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { eventPosition } from '@pinchwork/sdk';
+import { eventPosition } from '@pinchwork/sdk/table';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { invalid } from '../../ground/errors.ts';
 import { at } from '../../ground/present.ts';

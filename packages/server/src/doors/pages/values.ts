@@ -1,4 +1,4 @@
-import { documentRows, endpointRows, type EventRule, events, limits, shownLine, shownPath } from '@pinchwork/sdk';
+import { documentRows, endpointRows, type EventRule, events, limits, shownLine, shownPath } from '@pinchwork/sdk/table';
 import { reference } from '@pinchwork/sdk/reference';
 import { hourMs, minuteMs, secondMs } from '../../ground/clock.ts';
 import type { Config } from '../../ground/config.ts';

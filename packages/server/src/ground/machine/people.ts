@@ -1,4 +1,4 @@
-import { taskKinds } from '@pinchwork/sdk';
+import { taskKinds } from '@pinchwork/sdk/table';
 import type { Transition } from './rows.ts';
 
 /** What agents and the operator do with an agent's task. */

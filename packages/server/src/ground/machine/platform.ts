@@ -1,4 +1,4 @@
-import type { SystemTaskKind } from '@pinchwork/sdk';
+import type { SystemTaskKind } from '@pinchwork/sdk/table';
 import type { Transition } from './rows.ts';
 
 const dropped: readonly SystemTaskKind[] = ['match', 'verify'];

@@ -1,4 +1,4 @@
-import type { FannedEventType, TaskKind, TaskStatus, TransitionEvents } from '@pinchwork/sdk';
+import type { FannedEventType, TaskKind, TaskStatus, TransitionEvents } from '@pinchwork/sdk/table';
 
 /** A state: a row of the state machine (`machine/states.ts`). */
 export interface State {

@@ -1,4 +1,4 @@
-import type { TaskStatus } from '@pinchwork/sdk';
+import type { TaskStatus } from '@pinchwork/sdk/table';
 import type { State } from './rows.ts';
 
 const over = 'It has ended, and never changes again.';

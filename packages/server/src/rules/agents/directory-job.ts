@@ -1,4 +1,4 @@
-import type { DirectoryOrder, PublicAgent } from '@pinchwork/sdk';
+import type { DirectoryOrder, PublicAgent } from '@pinchwork/sdk/table';
 import { unhurried } from '../search/pace.ts';
 import type { ApartJob, Reader } from '../../storage/database.ts';
 import type { Params } from '../../storage/prepared.ts';

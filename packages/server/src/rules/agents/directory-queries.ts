@@ -1,4 +1,4 @@
-import { type DirectoryOrder, platformId } from '@pinchwork/sdk';
+import { type DirectoryOrder, platformId } from '@pinchwork/sdk/table';
 import {
   type Expression,
   type ExpressionBuilder,

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { type KeyResponse, type Scope, scopes } from '@pinchwork/sdk';
+import { type KeyResponse, type Scope, scopes } from '@pinchwork/sdk/table';
 import { hourMs, wireTime } from '../../ground/clock.ts';
 import { DomainError } from '../../ground/errors.ts';
 import { createApiKey } from '../../ground/ids.ts';

@@ -1,4 +1,4 @@
-import { platformId } from '@pinchwork/sdk';
+import { platformId } from '@pinchwork/sdk/table';
 import { type Expression, type Selectable, sql } from 'kysely';
 import { insertion, type Params, prepared, type SqlValue } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';

@@ -1,4 +1,4 @@
-import { limits } from '@pinchwork/sdk';
+import { limits } from '@pinchwork/sdk/table';
 import { nothingSetBack, type SetBack } from '../agents/given-up.ts';
 import type { Reader } from '../../storage/database.ts';
 import { DomainError } from '../../ground/errors.ts';

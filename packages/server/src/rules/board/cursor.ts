@@ -1,4 +1,4 @@
-import { idLength, idPrefixes } from '@pinchwork/sdk';
+import { idLength, idPrefixes } from '@pinchwork/sdk/table';
 import { z } from 'zod';
 import { encodeCursor, notACursor, type PageRequest, readCursor } from '../../ground/paging.ts';
 import { type Age, bestRank, type RankedAge } from './scan.ts';

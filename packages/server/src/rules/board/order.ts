@@ -1,4 +1,4 @@
-import { foldTag } from '@pinchwork/sdk';
+import { foldTag } from '@pinchwork/sdk/table';
 import type { BoardRow } from './queries.ts';
 import { storedTexts } from '../../ground/stored.ts';
 

@@ -1,4 +1,4 @@
-import type { TaskStatus } from '@pinchwork/sdk';
+import type { TaskStatus } from '@pinchwork/sdk/table';
 import { sql } from 'kysely';
 import { namesOf } from '../../ground/present.ts';
 import { endedStates, openStates, paidStates } from '../../ground/states.ts';

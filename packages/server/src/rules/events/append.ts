@@ -1,4 +1,11 @@
-import { type AccountEvents, type EventData, type EventRule, events, type EventType, eventTypes } from '@pinchwork/sdk';
+import {
+  type AccountEvents,
+  type EventData,
+  type EventRule,
+  events,
+  type EventType,
+  eventTypes,
+} from '@pinchwork/sdk/table';
 import type { Work } from '../../storage/ground.ts';
 import { insertion, prepared } from '../../storage/prepared.ts';
 import { enqueueDelivery } from '../webhooks/enqueue.ts';

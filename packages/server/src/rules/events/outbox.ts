@@ -1,4 +1,4 @@
-import type { FannedEventType } from '@pinchwork/sdk';
+import type { FannedEventType } from '@pinchwork/sdk/table';
 import { type Selectable, sql } from 'kysely';
 import { storedFields } from '../../ground/stored.ts';
 import { secondMs } from '../../ground/clock.ts';

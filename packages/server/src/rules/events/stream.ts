@@ -1,4 +1,4 @@
-import type { EventType } from '@pinchwork/sdk';
+import type { EventType } from '@pinchwork/sdk/table';
 import type { Clock } from '../../ground/clock.ts';
 import { present } from '../../ground/present.ts';
 import type { EventRecord } from './queries.ts';

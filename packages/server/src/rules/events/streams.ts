@@ -1,4 +1,4 @@
-import type { EventType } from '@pinchwork/sdk';
+import type { EventType } from '@pinchwork/sdk/table';
 import type { Ground } from '../../storage/ground.ts';
 import { agentSuspended, overloaded } from '../../ground/errors.ts';
 import type { OpenRequests } from '../limits/open-requests.ts';

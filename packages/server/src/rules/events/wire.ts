@@ -1,4 +1,4 @@
-import { limits, resetType } from '@pinchwork/sdk';
+import { limits, resetType } from '@pinchwork/sdk/table';
 import { storedFields } from '../../ground/stored.ts';
 import { wireTime } from '../../ground/clock.ts';
 import type { EventRecord } from './queries.ts';

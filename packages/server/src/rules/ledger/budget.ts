@@ -1,4 +1,4 @@
-import { platformId, type SystemTaskKind } from '@pinchwork/sdk';
+import { platformId, type SystemTaskKind } from '@pinchwork/sdk/table';
 import { sql } from 'kysely';
 import { hourMs, secondMs } from '../../ground/clock.ts';
 import { causedSince, shareOfCause } from '../agents/helpers.ts';

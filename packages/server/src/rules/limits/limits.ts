@@ -1,4 +1,4 @@
-import type { LimitName } from '@pinchwork/sdk';
+import type { LimitName } from '@pinchwork/sdk/table';
 import { secondMs } from '../../ground/clock.ts';
 import { at } from '../../ground/present.ts';
 import type { RateLimit } from '../../ground/settings.ts';

@@ -1,4 +1,4 @@
-import { limits, platformId } from '@pinchwork/sdk';
+import { limits, platformId } from '@pinchwork/sdk/table';
 import { sql } from 'kysely';
 import type { Reader } from '../../storage/database.ts';
 import { fitted, listed, type Params, perShape, prepared } from '../../storage/prepared.ts';

@@ -1,4 +1,4 @@
-import type { AdminAction } from '@pinchwork/sdk';
+import type { AdminAction } from '@pinchwork/sdk/table';
 import type { Ground } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
 import * as queries from './queries.ts';

@@ -1,4 +1,4 @@
-import { limits, platformId } from '@pinchwork/sdk';
+import { limits, platformId } from '@pinchwork/sdk/table';
 import { at } from '../../ground/present.ts';
 import type { ApartJob, Reader } from '../../storage/database.ts';
 import { type Pace, unhurried } from '../search/pace.ts';

@@ -1,4 +1,4 @@
-import type { TaskStatus } from '@pinchwork/sdk';
+import type { TaskStatus } from '@pinchwork/sdk/table';
 import { sql } from 'kysely';
 import { listed, type Params, perShape, prepared } from '../../storage/prepared.ts';
 

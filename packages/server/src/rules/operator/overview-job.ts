@@ -1,4 +1,4 @@
-import { type OverviewResponse, platformId, taskStatuses } from '@pinchwork/sdk';
+import { type OverviewResponse, platformId, taskStatuses } from '@pinchwork/sdk/table';
 import { sql } from 'kysely';
 import type { ApartJob } from '../../storage/database.ts';
 import { type Params, prepared } from '../../storage/prepared.ts';

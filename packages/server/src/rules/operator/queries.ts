@@ -1,4 +1,4 @@
-import type { ReportStatus } from '@pinchwork/sdk';
+import type { ReportStatus } from '@pinchwork/sdk/table';
 import { type Selectable, type SelectQueryBuilder, sql } from 'kysely';
 import { counting, insertion, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';

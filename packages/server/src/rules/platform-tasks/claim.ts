@@ -1,4 +1,4 @@
-import type { TaskKind } from '@pinchwork/sdk';
+import type { TaskKind } from '@pinchwork/sdk/table';
 import { deadlineAfter, minuteMs } from '../../ground/clock.ts';
 import type { Work } from '../../storage/ground.ts';
 import { conflict, Outrun } from '../../ground/errors.ts';

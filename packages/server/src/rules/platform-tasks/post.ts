@@ -1,4 +1,4 @@
-import { limits, platformId, type SystemTaskKind } from '@pinchwork/sdk';
+import { limits, platformId, type SystemTaskKind } from '@pinchwork/sdk/table';
 import { deadlineAfter, hourMs, secondMs } from '../../ground/clock.ts';
 import type { Ground, Work } from '../../storage/ground.ts';
 import { freeHelper, helpParams, leastNamed } from '../agents/helpers.ts';

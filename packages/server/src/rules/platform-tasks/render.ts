@@ -1,4 +1,4 @@
-import { limits, type SystemTaskPayload } from '@pinchwork/sdk';
+import { limits, type SystemTaskPayload } from '@pinchwork/sdk/table';
 import { isEnded, stateOf } from '../../ground/states.ts';
 import type { Reader } from '../../storage/database.ts';
 import { fitted, listed, type Params, perShape, prepared } from '../../storage/prepared.ts';

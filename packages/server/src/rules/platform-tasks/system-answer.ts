@@ -1,4 +1,12 @@
-import { ExtractAnswer, isId, limits, MatchAnswer, usableTags, VerifyAnswer, type Verification } from '@pinchwork/sdk';
+import {
+  ExtractAnswer,
+  isId,
+  limits,
+  MatchAnswer,
+  usableTags,
+  VerifyAnswer,
+  type Verification,
+} from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import { wireTime } from '../../ground/clock.ts';
 import { at, present } from '../../ground/present.ts';

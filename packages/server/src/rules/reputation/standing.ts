@@ -1,4 +1,4 @@
-import { foldTag } from '@pinchwork/sdk';
+import { foldTag } from '@pinchwork/sdk/table';
 import { sql } from 'kysely';
 import type { Tx } from '../../storage/database.ts';
 import { numberedText, type Params, perShape, prepared } from '../../storage/prepared.ts';

@@ -1,4 +1,4 @@
-import { limits, type TaskStatus, taskStatuses } from '@pinchwork/sdk';
+import { limits, type TaskStatus, taskStatuses } from '@pinchwork/sdk/table';
 import { type Kysely, sql } from 'kysely';
 import { counting, listed, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';

@@ -1,4 +1,4 @@
-import { limits } from '@pinchwork/sdk';
+import { limits } from '@pinchwork/sdk/table';
 import { paidStates } from '../../ground/states.ts';
 import type { Reader } from '../../storage/database.ts';
 import { fitted } from '../../storage/prepared.ts';

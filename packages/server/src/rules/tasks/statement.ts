@@ -1,4 +1,4 @@
-import type { TaskKind } from '@pinchwork/sdk';
+import type { TaskKind } from '@pinchwork/sdk/table';
 import { sql, type UpdateObject } from 'kysely';
 import { transitions } from '../../ground/machine.ts';
 import { present } from '../../ground/present.ts';

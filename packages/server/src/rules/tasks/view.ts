@@ -1,4 +1,4 @@
-import type { BoardTask, TaskPickupResponse, TaskResponse, Verification } from '@pinchwork/sdk';
+import type { BoardTask, TaskPickupResponse, TaskResponse, Verification } from '@pinchwork/sdk/table';
 import { type Ratings, reputationOf } from '../reputation/reputation.ts';
 import { wireTime } from '../../ground/clock.ts';
 import type { Review } from './lists.ts';

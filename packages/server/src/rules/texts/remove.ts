@@ -1,4 +1,4 @@
-import { type EventRule, events, type EventType, type TextsRemoved } from '@pinchwork/sdk';
+import { type EventRule, events, type EventType, type TextsRemoved } from '@pinchwork/sdk/table';
 import { sql } from 'kysely';
 import { storedFields } from '../../ground/stored.ts';
 import type { Tx } from '../../storage/database.ts';

@@ -1,4 +1,4 @@
-import { type EventType, eventTypes } from '@pinchwork/sdk';
+import { type EventType, eventTypes } from '@pinchwork/sdk/table';
 import { prepared } from '../../storage/prepared.ts';
 
 /** Which events go to an agent's webhook (contract section 9). */

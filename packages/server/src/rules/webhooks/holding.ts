@@ -1,4 +1,4 @@
-import { webhookTestEvent, type WebhookStatus } from '@pinchwork/sdk';
+import { webhookTestEvent, type WebhookStatus } from '@pinchwork/sdk/table';
 import { hourMs, minuteMs } from '../../ground/clock.ts';
 import type { Config } from '../../ground/config.ts';
 import type { Work } from '../../storage/ground.ts';

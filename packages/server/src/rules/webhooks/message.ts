@@ -1,4 +1,4 @@
-import { platformId } from '@pinchwork/sdk';
+import { platformId } from '@pinchwork/sdk/table';
 import { storedFields } from '../../ground/stored.ts';
 import { wireTime } from '../../ground/clock.ts';
 import { operatorBody } from './operator.ts';

@@ -1,4 +1,4 @@
-import { platformId } from '@pinchwork/sdk';
+import { platformId } from '@pinchwork/sdk/table';
 import { wireTime } from '../../ground/clock.ts';
 import type { Config } from '../../ground/config.ts';
 import type { Reader } from '../../storage/database.ts';

@@ -1,4 +1,4 @@
-import { type DeliveryStatus, webhookTestEvent } from '@pinchwork/sdk';
+import { type DeliveryStatus, webhookTestEvent } from '@pinchwork/sdk/table';
 import { type NotNull, type Selectable, sql } from 'kysely';
 import { counting, insertion, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';

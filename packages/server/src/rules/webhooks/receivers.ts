@@ -1,4 +1,4 @@
-import type { WebhookStatus } from '@pinchwork/sdk';
+import type { WebhookStatus } from '@pinchwork/sdk/table';
 import { type Selectable, sql } from 'kysely';
 import { counting, perShape, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';

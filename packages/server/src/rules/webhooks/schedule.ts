@@ -1,4 +1,4 @@
-import { type DeliveryStatus, limits, type WebhookAttempt } from '@pinchwork/sdk';
+import { type DeliveryStatus, limits, type WebhookAttempt } from '@pinchwork/sdk/table';
 import { hourMs, secondMs, wireTime } from '../../ground/clock.ts';
 import type { DeliveryRow } from './queries.ts';
 import { isTest } from './queries.ts';

@@ -1,4 +1,4 @@
-import { platformId } from '@pinchwork/sdk';
+import { platformId } from '@pinchwork/sdk/table';
 import type { Ground, Work } from '../../storage/ground.ts';
 import { takeRequest } from './budget.ts';
 import { firstDue } from './first-due.ts';

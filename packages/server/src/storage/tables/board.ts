@@ -1,4 +1,4 @@
-import type { SystemTaskKind } from '@pinchwork/sdk';
+import type { SystemTaskKind } from '@pinchwork/sdk/table';
 import type { Generated } from 'kysely';
 
 /** What the board, the matcher and the search store about tasks on the board. */

@@ -1,4 +1,4 @@
-import type { DeliveryStatus, FannedEventType, WebhookStatus } from '@pinchwork/sdk';
+import type { DeliveryStatus, FannedEventType, WebhookStatus } from '@pinchwork/sdk/table';
 import type { Generated, GeneratedAlways } from 'kysely';
 
 /** Events with a numbering per agent, events that are not fanned out yet, and webhooks. */

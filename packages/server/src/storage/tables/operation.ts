@@ -1,4 +1,4 @@
-import type { AdminAction, ReportStatus } from '@pinchwork/sdk';
+import type { AdminAction, ReportStatus } from '@pinchwork/sdk/table';
 import type { Generated } from 'kysely';
 
 /** Data of the server and its operator. */

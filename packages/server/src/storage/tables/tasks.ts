@@ -1,4 +1,4 @@
-import type { TaskKind, TaskStatus, TextsRemoved } from '@pinchwork/sdk';
+import type { TaskKind, TaskStatus, TextsRemoved } from '@pinchwork/sdk/table';
 import type { Generated, GeneratedAlways } from 'kysely';
 
 /** Tasks with their history, deliveries and reviews. */

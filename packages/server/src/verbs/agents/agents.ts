@@ -6,7 +6,7 @@ import type {
   RegisterRequest,
   RegisterResponse,
   UpdateMeRequest,
-} from '@pinchwork/sdk';
+} from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import { wireTime } from '../../ground/clock.ts';
 import { present } from '../../ground/present.ts';

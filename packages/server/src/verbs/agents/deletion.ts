@@ -1,4 +1,4 @@
-import type { DeleteMeResponse } from '@pinchwork/sdk';
+import type { DeleteMeResponse } from '@pinchwork/sdk/table';
 import { conflict, invalid } from '../../ground/errors.ts';
 import { endedKey } from '../../rules/agents/credentials.ts';
 import { liveKeys } from '../../rules/agents/key-queries.ts';

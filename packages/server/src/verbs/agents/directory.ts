@@ -6,7 +6,7 @@ import {
   limits,
   type PublicAgent,
   type PublicAgentResponse,
-} from '@pinchwork/sdk';
+} from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import { dayOf, wireDay, wireTime } from '../../ground/clock.ts';
 import { present } from '../../ground/present.ts';

@@ -5,7 +5,7 @@ import {
   limits,
   type RevokeKeyResponse,
   type Scope,
-} from '@pinchwork/sdk';
+} from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import { hourMs, minuteMs, wireTime } from '../../ground/clock.ts';
 import { conflict, DomainError, invalid, notFound } from '../../ground/errors.ts';

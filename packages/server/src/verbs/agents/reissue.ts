@@ -1,4 +1,4 @@
-import type { ChangeAgentRequest, ChangeAgentResponse } from '@pinchwork/sdk';
+import type { ChangeAgentRequest, ChangeAgentResponse } from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import { endKey, holdAgent, insertKey, liveKeys } from '../../rules/agents/key-queries.ts';
 import { drawKey, firstKey } from '../../rules/agents/keys.ts';

@@ -1,4 +1,4 @@
-import { limits, type StatsResponse } from '@pinchwork/sdk';
+import { limits, type StatsResponse } from '@pinchwork/sdk/table';
 import { hourMs } from '../../ground/clock.ts';
 import type { Call } from '../context.ts';
 import { prepared } from '../../storage/prepared.ts';

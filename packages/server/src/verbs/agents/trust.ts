@@ -1,4 +1,4 @@
-import type { TrustQuery, TrustResponse } from '@pinchwork/sdk';
+import type { TrustQuery, TrustResponse } from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import { wireTime } from '../../ground/clock.ts';
 import { readPage } from '../../ground/paging.ts';

@@ -1,4 +1,4 @@
-import type { MessageRequest, MessageResponse, MessagesResponse, ThreadQuery } from '@pinchwork/sdk';
+import type { MessageRequest, MessageResponse, MessagesResponse, ThreadQuery } from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import { wireTime } from '../../ground/clock.ts';
 import type { Call, Context } from '../context.ts';

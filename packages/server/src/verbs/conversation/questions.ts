@@ -5,7 +5,7 @@ import {
   type QuestionResponse,
   type QuestionsResponse,
   type ThreadQuery,
-} from '@pinchwork/sdk';
+} from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import { minuteMs, secondMs, wireTime } from '../../ground/clock.ts';
 import type { Call } from '../context.ts';

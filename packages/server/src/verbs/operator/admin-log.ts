@@ -1,4 +1,4 @@
-import type { AdminAction, AdminLogQuery, AdminLogResponse } from '@pinchwork/sdk';
+import type { AdminAction, AdminLogQuery, AdminLogResponse } from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import { storedFields } from '../../ground/stored.ts';
 import { wireTime } from '../../ground/clock.ts';

@@ -1,4 +1,4 @@
-import type { DebitRequest, DebitResponse, GrantRequest, GrantResponse } from '@pinchwork/sdk';
+import type { DebitRequest, DebitResponse, GrantRequest, GrantResponse } from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import * as ledger from '../../rules/ledger/ledger.ts';
 import { accountBalance } from '../../rules/ledger/queries.ts';

@@ -1,4 +1,10 @@
-import type { AdminAgentResponse, AdminDelivery, AdminTaskResponse, EntryRow, TransitionRow } from '@pinchwork/sdk';
+import type {
+  AdminAgentResponse,
+  AdminDelivery,
+  AdminTaskResponse,
+  EntryRow,
+  TransitionRow,
+} from '@pinchwork/sdk/table';
 import { wireTime } from '../../ground/clock.ts';
 import { taskNotFound } from '../../ground/errors.ts';
 import { fitTexts } from '../../ground/page-size.ts';

@@ -5,7 +5,7 @@ import type {
   InvitesQuery,
   InvitesResponse,
   RevokeInviteResponse,
-} from '@pinchwork/sdk';
+} from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import { hourMs, wireTime } from '../../ground/clock.ts';
 import { notFound } from '../../ground/errors.ts';

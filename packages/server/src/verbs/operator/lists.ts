@@ -7,7 +7,7 @@ import {
   type AdminTasksResponse,
   isId,
   limits,
-} from '@pinchwork/sdk';
+} from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import { wireTime } from '../../ground/clock.ts';
 import { countFitting, excerpt, fitTexts } from '../../ground/page-size.ts';

@@ -1,4 +1,4 @@
-import type { OverviewResponse } from '@pinchwork/sdk';
+import type { OverviewResponse } from '@pinchwork/sdk/table';
 import { minuteMs, secondMs, wireTime } from '../../ground/clock.ts';
 import { creditsSpent } from '../../rules/ledger/budget.ts';
 import type { Counts } from '../../rules/operator/overview-job.ts';

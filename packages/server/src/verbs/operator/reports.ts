@@ -5,7 +5,7 @@ import type {
   ReportResponse,
   ReportsQuery,
   ReportsResponse,
-} from '@pinchwork/sdk';
+} from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import { wireTime } from '../../ground/clock.ts';
 import { present } from '../../ground/present.ts';

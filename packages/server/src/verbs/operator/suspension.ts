@@ -1,4 +1,4 @@
-import type { SuspendRequest, SuspendResponse } from '@pinchwork/sdk';
+import type { SuspendRequest, SuspendResponse } from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import { indexWords } from '../../rules/matching/word-index.ts';
 import { logAction } from '../../rules/operator/admin-log.ts';

@@ -1,4 +1,4 @@
-import type { AdminCancelResponse, RedactResponse, TaskStatus } from '@pinchwork/sdk';
+import type { AdminCancelResponse, RedactResponse, TaskStatus } from '@pinchwork/sdk/table';
 import { conflict, taskNotFound } from '../../ground/errors.ts';
 import { aTask, openStates } from '../../ground/states.ts';
 import { type AdminTransition, transition } from '../../ground/transitions.ts';

@@ -1,4 +1,4 @@
-import type { BoardQuery, BoardResponse, BoardTask } from '@pinchwork/sdk';
+import type { BoardQuery, BoardResponse, BoardTask } from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import type { Call } from '../context.ts';
 import { excerpt, fitTexts } from '../../ground/page-size.ts';

@@ -1,4 +1,4 @@
-import type { NothingToPickUp, PickupBatchResponse, TaskPickupResponse } from '@pinchwork/sdk';
+import type { NothingToPickUp, PickupBatchResponse, TaskPickupResponse } from '@pinchwork/sdk/table';
 import { at, present } from '../../ground/present.ts';
 import { ratingsOf } from '../../rules/agents/queries.ts';
 import { Board, justBefore } from '../../rules/board/board.ts';

@@ -1,4 +1,4 @@
-import { type CreateTaskRequest, type CreateTaskResponse, isAwaited, type TaskResponse } from '@pinchwork/sdk';
+import { type CreateTaskRequest, type CreateTaskResponse, isAwaited, type TaskResponse } from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import { deadlineAfter, hourMs, minuteMs, wireTime } from '../../ground/clock.ts';
 import { type Call, OtherSuccess } from '../context.ts';

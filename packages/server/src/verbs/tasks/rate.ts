@@ -1,4 +1,4 @@
-import type { RateRequest, RateResponse } from '@pinchwork/sdk';
+import type { RateRequest, RateResponse } from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import type { Call } from '../context.ts';
 import { prepared } from '../../storage/prepared.ts';

@@ -1,4 +1,4 @@
-import { isAwaited, type MyTasksQuery, type MyTasksResponse, type TaskResponse } from '@pinchwork/sdk';
+import { isAwaited, type MyTasksQuery, type MyTasksResponse, type TaskResponse } from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import type { Call, Context } from '../context.ts';
 import { taskNotFound } from '../../ground/errors.ts';

@@ -1,4 +1,4 @@
-import type { ApproveRequest, RejectRequest, TaskResponse } from '@pinchwork/sdk';
+import type { ApproveRequest, RejectRequest, TaskResponse } from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import { deadlineAfter, minuteMs } from '../../ground/clock.ts';
 import { present } from '../../ground/present.ts';

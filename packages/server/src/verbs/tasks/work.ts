@@ -1,4 +1,4 @@
-import type { AbandonRequest, DeliverRequest, TaskResponse } from '@pinchwork/sdk';
+import type { AbandonRequest, DeliverRequest, TaskResponse } from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import { deadlineAfter, hourMs } from '../../ground/clock.ts';
 import { invalid } from '../../ground/errors.ts';

@@ -1,4 +1,4 @@
-import { endpoints } from '@pinchwork/sdk';
+import { endpoints } from '@pinchwork/sdk/table';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sqlite } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';

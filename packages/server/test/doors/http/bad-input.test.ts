@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { endpoints } from '@pinchwork/sdk';
+import { endpoints } from '@pinchwork/sdk/table';
 import { sqlite } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
 import { badBytes, badFrontMatter, badJson, badObjects } from '../../support/bad-bodies.ts';

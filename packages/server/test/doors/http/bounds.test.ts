@@ -1,4 +1,4 @@
-import { endpointRows } from '@pinchwork/sdk';
+import { endpointRows } from '@pinchwork/sdk/table';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sqlite } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';

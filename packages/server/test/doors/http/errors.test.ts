@@ -9,7 +9,7 @@ import {
   limitNames,
   limits,
   replyHeaders,
-} from '@pinchwork/sdk';
+} from '@pinchwork/sdk/table';
 import type { InjectOptions } from 'fastify';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

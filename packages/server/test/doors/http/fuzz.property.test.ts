@@ -1,4 +1,4 @@
-import { type Endpoint, endpoints } from '@pinchwork/sdk';
+import { type Endpoint, endpoints } from '@pinchwork/sdk/table';
 import { reference } from '@pinchwork/sdk/reference';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-import { documents, type Endpoint, endpointRows, endpoints, shownPath } from '@pinchwork/sdk';
+import { documents, type Endpoint, endpointRows, endpoints, shownPath } from '@pinchwork/sdk/table';
 import { reference } from '@pinchwork/sdk/reference';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';

@@ -1,5 +1,5 @@
 import { METHODS } from 'node:http';
-import { type Endpoint, endpoints } from '@pinchwork/sdk';
+import { type Endpoint, endpoints } from '@pinchwork/sdk/table';
 import type { InjectOptions } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sqlite } from '../../support/engines.ts';

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { type Endpoint, endpoints, type TaskStatus, taskStatuses } from '@pinchwork/sdk';
+import { type Endpoint, endpoints, type TaskStatus, taskStatuses } from '@pinchwork/sdk/table';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hourMs } from '../../../src/ground/clock.ts';
 import { onBothEngines } from '../../support/engines.ts';

@@ -1,4 +1,4 @@
-import { documents, type Endpoint, endpoints } from '@pinchwork/sdk';
+import { documents, type Endpoint, endpoints } from '@pinchwork/sdk/table';
 import { expect, it } from 'vitest';
 import { type Engine, onBothEngines } from '../../support/engines.ts';
 import { type Agent, claimTask, deliverTask, Market, postTask } from '../../support/market.ts';

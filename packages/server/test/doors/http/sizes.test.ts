@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { endpoints } from '@pinchwork/sdk';
+import { endpoints } from '@pinchwork/sdk/table';
 import { sqlite } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
 import { everyField, type Field, fieldsOf } from '../../support/fields.ts';

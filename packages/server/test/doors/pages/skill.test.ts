@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { endpoints, ExtractAnswer, MatchAnswer, SystemTaskPayload, VerifyAnswer } from '@pinchwork/sdk';
+import { endpoints, ExtractAnswer, MatchAnswer, SystemTaskPayload, VerifyAnswer } from '@pinchwork/sdk/table';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { shortNames } from '../../../src/doors/pages/sections.ts';

@@ -1,4 +1,4 @@
-import { limits } from '@pinchwork/sdk';
+import { limits } from '@pinchwork/sdk/table';
 import { expect, it } from 'vitest';
 import { minuteMs } from '../../../src/ground/clock.ts';
 import { crowd } from '../../support/crowd.ts';

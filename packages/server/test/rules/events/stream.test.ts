@@ -1,4 +1,4 @@
-import { eventTypes } from '@pinchwork/sdk';
+import { eventTypes } from '@pinchwork/sdk/table';
 import { describe, expect, it } from 'vitest';
 import { hourMs } from '../../../src/ground/clock.ts';
 import { onBothEngines, sqlite } from '../../support/engines.ts';

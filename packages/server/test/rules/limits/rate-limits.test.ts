@@ -1,4 +1,4 @@
-import { limitNames } from '@pinchwork/sdk';
+import { limitNames } from '@pinchwork/sdk/table';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { hourMs, minuteMs, secondMs } from '../../../src/ground/clock.ts';
 import { Windows } from '../../../src/rules/limits/windows.ts';

@@ -1,4 +1,4 @@
-import { ExtractPayload, limits, MatchPayload, VerifyPayload } from '@pinchwork/sdk';
+import { ExtractPayload, limits, MatchPayload, VerifyPayload } from '@pinchwork/sdk/table';
 import { expect, it } from 'vitest';
 import { hourMs } from '../../../src/ground/clock.ts';
 import { onBothEngines } from '../../support/engines.ts';

@@ -1,4 +1,4 @@
-import { platformId } from '@pinchwork/sdk';
+import { platformId } from '@pinchwork/sdk/table';
 import pg from 'pg';
 import { expect, it, onTestFinished } from 'vitest';
 import { hourMs, minuteMs, secondMs } from '../../../src/ground/clock.ts';

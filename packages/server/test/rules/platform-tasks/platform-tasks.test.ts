@@ -1,4 +1,4 @@
-import { ExtractPayload, MatchPayload, VerifyPayload } from '@pinchwork/sdk';
+import { ExtractPayload, MatchPayload, VerifyPayload } from '@pinchwork/sdk/table';
 import { expect, it } from 'vitest';
 import { minuteMs, secondMs } from '../../../src/ground/clock.ts';
 import { onBothEngines } from '../../support/engines.ts';

@@ -1,4 +1,4 @@
-import { foldTag } from '@pinchwork/sdk';
+import { foldTag } from '@pinchwork/sdk/table';
 import { expect, it } from 'vitest';
 import { wordsOf } from '../../../src/rules/matching/words.ts';
 import { fold } from '../../../src/rules/search/fold.ts';

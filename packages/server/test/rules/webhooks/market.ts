@@ -1,4 +1,4 @@
-import type { DeliveryResponse } from '@pinchwork/sdk';
+import type { DeliveryResponse } from '@pinchwork/sdk/table';
 import type { Resolve } from '../../../src/rules/webhooks/address.ts';
 import type { Engine } from '../../support/engines.ts';
 import { type Agent, claimTask, Market } from '../../support/market.ts';

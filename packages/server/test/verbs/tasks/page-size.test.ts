@@ -1,4 +1,4 @@
-import { limits } from '@pinchwork/sdk';
+import { limits } from '@pinchwork/sdk/table';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { approveWorkOf } from '../../support/board.ts';
 import { onBothEngines } from '../../support/engines.ts';

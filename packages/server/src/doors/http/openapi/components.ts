@@ -1,4 +1,4 @@
-import * as sdk from '@pinchwork/sdk';
+import * as sdk from '@pinchwork/sdk/table';
 import { glossary } from '@pinchwork/sdk/reference';
 import { z } from 'zod';
 

@@ -10,7 +10,7 @@ import {
   limits,
   requestHeaders,
   shownPath,
-} from '@pinchwork/sdk';
+} from '@pinchwork/sdk/table';
 import { type Reference, reference, tags } from '@pinchwork/sdk/reference';
 import type { z } from 'zod';
 import { present } from '../../../ground/present.ts';

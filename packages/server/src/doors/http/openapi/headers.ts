@@ -1,4 +1,4 @@
-import { type HeaderText, replyHeaders } from '@pinchwork/sdk';
+import { type HeaderText, replyHeaders } from '@pinchwork/sdk/table';
 import type { Json } from './components.ts';
 
 const component = ({ description, example }: HeaderText): Json => ({

@@ -6,7 +6,7 @@ import {
   type ErrorResponse,
   type HeaderFields,
   limitHeaders,
-} from '@pinchwork/sdk';
+} from '@pinchwork/sdk/table';
 import { errorExample, type Reference } from '@pinchwork/sdk/reference';
 import type { z } from 'zod';
 import { at, present } from '../../../ground/present.ts';

@@ -1,4 +1,4 @@
-import { documents } from '@pinchwork/sdk';
+import { documents } from '@pinchwork/sdk/table';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hourMs, secondMs } from '../../../ground/clock.ts';
 import type { Context } from '../../../verbs/context.ts';

@@ -1,4 +1,4 @@
-import { documents } from '@pinchwork/sdk';
+import { documents } from '@pinchwork/sdk/table';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { wireTime } from '../../../ground/clock.ts';
 import type { Context } from '../../../verbs/context.ts';

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { documents } from '@pinchwork/sdk';
+import { documents } from '@pinchwork/sdk/table';
 import type { FastifyInstance } from 'fastify';
 import type { Context } from '../../../verbs/context.ts';
 import { baseUrl, cacheDocument } from '../base-url.ts';

@@ -1,4 +1,4 @@
-import { textsRemoved } from '@pinchwork/sdk';
+import { textsRemoved } from '@pinchwork/sdk/table';
 import { type RawBuilder, sql } from 'kysely';
 import type { ClockColumn } from '../../../ground/machine/rows.ts';
 import { allStates, boardStates, endedStates, openStates, workerStates } from '../../../ground/states.ts';
