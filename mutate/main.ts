@@ -3,6 +3,7 @@ import {
   appendFileSync,
   cpSync,
   existsSync,
+  globSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -43,6 +44,7 @@ const help = `npm run test:mutate -- [options]
   --most N      runs at most N faults; with --outcomes the next run goes on`;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+const testFiles = globSync('packages/*/test/**/*.test.ts', { cwd: root });
 const longestRunMs = 5 * 60_000;
 const longestWholeMs = 30 * 60_000;
 
@@ -54,7 +56,9 @@ async function main(): Promise<number> {
   for (const { name, file, put } of broken) console.error(`Leaves ${file} with a syntax error (${name}):\n${put}\n`);
   const twice = faults.filter(({ name }, i) => faults.findIndex((other) => other.name === name) !== i);
   for (const { name } of twice) console.error(`Two faults have the name "${name}"`);
-  if (misfits.length + broken.length + twice.length > 0) return 1;
+  const untested = faults.flatMap(({ name, tests }) => tests.map((part) => ({ name, part }))).filter(hasNoTests);
+  for (const { name, part } of untested) console.error(`No test file has ${part} in its path (${name})`);
+  if (misfits.length + broken.length + twice.length + untested.length > 0) return 1;
   console.log(`${faults.length} faults, each fits its file`);
   return values.check ? 0 : runAll();
 }
@@ -197,6 +201,15 @@ async function runOne(copy: string, fault: Fault): Promise<Outcome> {
   }
 }
 
+const filesOf = (part: string): string[] => testFiles.filter((file) => file.includes(part));
+const hasNoTests = ({ part }: { part: string }): boolean => filesOf(part).length === 0;
+
+/** The projects with these tests: the long ones take part only where the short ones have none. */
+function projectsOf(tests: readonly string[]): string[] {
+  const isLong = tests.some((part) => filesOf(part).every((file) => file.endsWith('.long.test.ts')));
+  return ['--project', 'short*', ...(isLong ? ['--project', 'long'] : [])];
+}
+
 /** Runs tests on a copy and returns their outcome. @throws Error when there are none. */
 function outcomeOf(
   copy: string,
@@ -205,7 +218,7 @@ function outcomeOf(
   more: readonly string[],
 ): Promise<Outcome> {
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-  const options = ['--project', 'short*', '--maxWorkers', '1', '--testTimeout', '30000', ...more];
+  const options = [...projectsOf(tests), '--maxWorkers', '1', '--testTimeout', '30000', ...more];
   const run = spawn(process.execPath, [vitest, 'run', ...options, ...tests], {
     cwd: copy,
     env: { ...process.env, ENGINES: engine, CI: 'true', NO_COLOR: '1' },
