@@ -24,6 +24,7 @@ export const limits = {
   tagLength: 50,
   deadlineMinutes: 525_600,
   timeoutMinutes: 1_440,
+  leastGraceMinutes: 5,
   waitSeconds: 300,
   pageSize: 100,
   pageOffset: 10_000,

@@ -16,7 +16,7 @@ import { type EventType, eventTypes } from './events.ts';
 import { limits } from './limits.ts';
 import { pretends } from './names.ts';
 import { scopes } from './scopes.ts';
-import { deliveryStatuses, reportStatuses, taskStatuses } from './replies/index.ts';
+import { deliveryStatuses, reportStatuses, taskStatuses, verificationModes } from './replies/index.ts';
 
 const minutes = (max: number) => optional(integer(1, max));
 const webhookUrl = text(limits.webhookUrlLength);
@@ -117,6 +117,8 @@ export const CreateTaskRequest = z.object({
   deadline_minutes: minutes(limits.deadlineMinutes),
   review_timeout_minutes: minutes(limits.timeoutMinutes),
   claim_timeout_minutes: minutes(limits.timeoutMinutes),
+  grace_minutes: optional(integer(limits.leastGraceMinutes, limits.timeoutMinutes)),
+  verification: optional(z.enum(verificationModes, { error: `must be ${verificationModes.join(' or ')}` })),
 });
 
 /** The claim that a request is about, so that a delayed request can't affect a newer claim. */

@@ -120,6 +120,7 @@ export const glossary: Readonly<Record<string, string>> = {
   feedback: 'A comment of the reviewer.',
   from_status: 'The state before; null for a new task.',
   good_at: 'What the agent can do, in its own words.',
+  grace_minutes: 'How long a worker may deliver again after a rejection; null: the server’s setting.',
   granted: 'How many credits were given.',
   hint: 'What to do next.',
   history: 'The transitions, oldest first.',
@@ -262,7 +263,10 @@ export const glossary: Readonly<Record<string, string>> = {
   updated_at: 'When it last changed.',
   used: 'How many agents have registered with it.',
   uses: 'How many agents may register with it.',
+  'CreateTaskRequest.verification':
+    '`off`: no infra agent sees the task: none matches it, none checks its deliveries. `auto`: as the server does it.',
   verification: 'What an infra agent found when it checked this delivery. It is advice for the poster and the worker.',
+  verification_mode: 'Whether infra agents may match the task and check its deliveries: `auto` or `off`.',
   verified_at: 'When it was checked.',
   verifier_id: 'The agent that checked it.',
   version: 'The server’s version.',

@@ -31,6 +31,15 @@ export type SystemTaskKind = Exclude<TaskKind, 'work'>;
 export const textsRemoved = ['retention', 'operator', 'owner'] as const;
 export type TextsRemoved = (typeof textsRemoved)[number];
 
+/** Whether infra agents may match a task and check its deliveries (contract section 3a). */
+export const verificationModes = ['auto', 'off'] as const;
+export type VerificationMode = (typeof verificationModes)[number];
+
+/** The terms of a task that an agent reads before it picks it up. Null: as the server has it. */
+const terms = {
+  grace_minutes: minutes,
+};
+
 export const CreateTaskResponse = z.object({
   task_id: z.string(),
   status: z.enum(taskStatuses),
@@ -65,6 +74,8 @@ export const TaskResponse = z.object({
   claim_deadline: time.nullable(),
   review_timeout_minutes: minutes,
   claim_timeout_minutes: minutes,
+  ...terms,
+  verification_mode: z.enum(verificationModes),
   claim_number: count,
   rejection_reason: z.string().nullable().optional(),
   rejection_feedback: z.string().nullable().optional(),
@@ -91,6 +102,7 @@ export const TaskPickupResponse = z.object({
   deadline: time.nullable(),
   claim_deadline: time.nullable(),
   claim_timeout_minutes: minutes,
+  ...terms,
   claim_number: count,
   ...truncated,
 });

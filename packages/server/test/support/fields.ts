@@ -36,6 +36,7 @@ export const fieldsOf: Readonly<Record<ExampleName, Readonly<Record<string, Fiel
     deadline_minutes: integer(1, 525_600),
     review_timeout_minutes: integer(1, 1_440),
     claim_timeout_minutes: integer(1, 1_440),
+    grace_minutes: integer(5, 1_440),
   },
   pickupNext: {},
   pickupBatch: { count: integer(1, 10), tags },

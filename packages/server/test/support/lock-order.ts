@@ -79,6 +79,7 @@ const owners: Readonly<Record<string, readonly [owner: keyof Schema, column: str
   search_trigrams: ['search_progress', 'one_row'],
   stuck_timers: ['tasks', 'task_id'],
   system_tasks_posted: ['tasks', 'task_id'],
+  task_terms: ['tasks', 'task_id'],
   text_retention: ['tasks', 'task_id'],
   told_texts: ['tasks', 'task_id'],
   webhook_deliveries: ['webhook_receivers', 'agent_id'],

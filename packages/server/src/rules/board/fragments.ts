@@ -55,7 +55,7 @@ export const fulfils = (...conditions: Fragment[]) => fulfilled(sql.join(conditi
 export const isOpen = (p: BoardParams) => sql`
   ${statusIn('t.status', boardStates)} and t.kind = 'work' and t.due_at > ${p.now} and t.poster_id <> ${p.agent}
   and ${isActive(sql.ref('t.poster_id'))}
-  and replace(t.inspectors, ${p.agent}, '') = t.inspectors`;
+  and replace(t.barred, ${p.agent}, '') = t.barred`;
 
 /** A task `t` is held for nobody, or its head start is over. */
 export const isPastHeadStart = (p: BoardParams) => sql`(t.held_until is null or t.held_until <= ${p.now})`;

@@ -74,7 +74,7 @@ const next = (p: Start, columns: Fragment, tagCount: number) =>
 /**
  * The columns that the conditions and the order of the board need, and the length of the texts without reading them.
  */
-const looked = sql`id, created_at, kind, status, poster_id, due_at, held_until, inspectors, match_count, tags, hints,
+const looked = sql`id, created_at, kind, status, poster_id, due_at, held_until, barred, match_count, tags, hints,
   ${bytesIn('tasks')} as bytes`;
 
 /** The tasks that a scan examines. Tasks that lack another tag are skipped in the index, before their row is read. */

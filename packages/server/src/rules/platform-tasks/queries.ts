@@ -87,7 +87,7 @@ export const waitingSystemTasks = prepared(
 );
 
 /**
- * Adds an agent to the `inspectors` of a task: the agents that had a system task about it and may not claim it. Changes
+ * Adds an agent to the `barred` of a task: the agents that had a system task about it and may not claim it. Changes
  * no row if the agent is a party. It is a column of the task, so that the guard of a simultaneous claim sees it.
  */
 export const noteInspector = prepared(
@@ -96,8 +96,8 @@ export const noteInspector = prepared(
     db
       .updateTable('tasks')
       .set({
-        inspectors: sql<string>`case when replace(inspectors, ${p.agent}, '') = inspectors
-          then inspectors || ${p.agent} || ' ' else inspectors end`,
+        barred: sql<string>`case when replace(barred, ${p.agent}, '') = barred
+          then barred || ${p.agent} || ' ' else barred end`,
         verifier_id: sql<string | null>`coalesce(${p.verifier}, verifier_id)`,
       })
       .where('id', '=', p.id)

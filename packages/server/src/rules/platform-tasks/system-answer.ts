@@ -98,7 +98,7 @@ async function applyMatch(work: Work, task: MovedTask, { ranked_agents, extracte
   const about = await tx.one(taskById, { id: aboutOf(task) });
   const asked = [...new Set(ranked_agents)]
     // An agent that had a system task about this task may not work on it.
-    .filter((id) => isId('agent', id) && id !== about.poster_id && !about.inspectors.includes(id))
+    .filter((id) => isId('agent', id) && id !== about.poster_id && !about.barred.includes(id))
     .slice(0, mostLookedUp);
   const active = new Set((await readActive(tx, asked)).map(({ id }) => id));
   const agents = asked.filter((id) => active.has(id)).slice(0, limits.rankedAgents);

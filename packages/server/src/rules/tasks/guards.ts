@@ -30,7 +30,7 @@ export const mayClaim = (eb: TaskExpressions, { actor, now }: Claim) =>
 
 /** The agent never had a system task about this task, which would give it an advantage (contract section 6). */
 export const isNoInspector = (eb: TaskExpressions, { actor }: Claim) =>
-  eb(sql`replace(inspectors, ${actor}, '')`, '=', eb.ref('inspectors'));
+  eb(sql`replace(barred, ${actor}, '')`, '=', eb.ref('barred'));
 
 /**
  * A system task is no longer useful: the task to match has been claimed or has left the board, or the delivery to

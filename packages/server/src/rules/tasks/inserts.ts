@@ -18,6 +18,7 @@ export const insertTask = prepared(
       need: string;
       context: string | null;
       tags: string;
+      has_terms: number;
       max_credits: number;
       fee_ppm: number;
       created_at: number;
@@ -36,6 +37,7 @@ export const insertTask = prepared(
         need: p.need,
         context: p.context,
         tags: p.tags,
+        has_terms: p.has_terms,
         max_credits: p.max_credits,
         fee_ppm: p.fee_ppm,
         status: transitions.post.to,

@@ -20,6 +20,7 @@ export const recordedColumns = [
   'poster_id',
   'worker_id',
   'tags',
+  'has_terms',
   'created_at',
   'max_credits',
   'fee_ppm',

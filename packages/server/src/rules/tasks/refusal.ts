@@ -87,7 +87,7 @@ async function refusalOfHelp(work: Work, task: TaskRow, agentId: string): Promis
   const { ctx, tx, now } = work;
   if (!stateOf(task.status).isOnBoard) return undefined;
   if (task.kind === 'work') {
-    return task.inspectors.includes(agentId)
+    return task.barred.includes(agentId)
       ? conflict('You have been asked to match or check this task, so you cannot work on it', 'Pick up another one.')
       : undefined;
   }

@@ -4,6 +4,7 @@ import { wireTime } from '../../ground/clock.ts';
 import type { Review } from './lists.ts';
 import type { MovedTask } from './queries.ts';
 import { stateOf } from '../../ground/states.ts';
+import { type Terms, termsView, verificationMode } from './terms.ts';
 import { storedTexts } from '../../ground/stored.ts';
 
 /** The wire format of tasks (contract section 2). */
@@ -14,7 +15,7 @@ import { storedTexts } from '../../ground/stored.ts';
  *
  * @param review what the poster gave with the approval of a paid task, if it gave anything.
  */
-export function taskView(task: MovedTask, readerId: string, review?: Review): TaskResponse {
+export function taskView(task: MovedTask, readerId: string, terms: Terms, review?: Review): TaskResponse {
   const { showsDelivery: delivered, credits } = stateOf(task.status);
   return {
     task_id: task.id,
@@ -32,6 +33,8 @@ export function taskView(task: MovedTask, readerId: string, review?: Review): Ta
     claim_deadline: wireTime(task.claim_deadline_at),
     review_timeout_minutes: task.review_timeout_minutes,
     claim_timeout_minutes: task.claim_timeout_minutes,
+    ...termsView(terms),
+    verification_mode: verificationMode(terms),
     claim_number: task.claim_number,
     ...(task.rejection_count === 0
       ? {}
@@ -54,7 +57,7 @@ export function taskView(task: MovedTask, readerId: string, review?: Review): Ta
 export const isParty = (task: Pick<MovedTask, 'poster_id' | 'worker_id'>, agentId: string) =>
   task.poster_id === agentId || task.worker_id === agentId;
 
-const publicView = (task: MovedTask, poster: Ratings) => ({
+const publicView = (task: MovedTask, poster: Ratings, terms: Terms) => ({
   task_id: task.id,
   need: task.need,
   context: task.context,
@@ -66,17 +69,18 @@ const publicView = (task: MovedTask, poster: Ratings) => ({
   deadline: wireTime(task.deadline_at),
   claim_deadline: wireTime(task.claim_deadline_at),
   claim_timeout_minutes: task.claim_timeout_minutes,
+  ...termsView(terms),
 });
 
 /** A task as the agent sees it that has just picked it up. */
-export function pickupView(task: MovedTask, poster: Ratings): TaskPickupResponse {
-  return { ...publicView(task, poster), claim_number: task.claim_number };
+export function pickupView(task: MovedTask, poster: Ratings, terms: Terms): TaskPickupResponse {
+  return { ...publicView(task, poster, terms), claim_number: task.claim_number };
 }
 
 /** A task on the board. `rank`: the reader's rank among the matched agents; null if it is not one of them. */
-export function boardView(task: MovedTask, poster: Ratings, rank: number | null): BoardTask {
+export function boardView(task: MovedTask & Ratings, terms: Terms, rank: number | null): BoardTask {
   const match = { is_matched: rank !== null, match_rank: rank };
-  return { ...publicView(task, poster), ...match, rejection_count: task.rejection_count };
+  return { ...publicView(task, task, terms), ...match, rejection_count: task.rejection_count };
 }
 
 /** A task's tags, as the poster wrote them. */

@@ -30,7 +30,7 @@ const setReply = prepared('setReply', (db, p: { scope: string; key: string; repl
 );
 
 const involvedIn = prepared('involvedIn', (db, p: { id: string }) =>
-  db.selectFrom('tasks').select(['poster_id', 'inspectors']).where('id', '=', p.id),
+  db.selectFrom('tasks').select(['poster_id', 'barred']).where('id', '=', p.id),
 );
 
 /** The system tasks about a task. Their replies quote it. */
@@ -46,11 +46,11 @@ export function forgetReplies({ db }: Pick<Ground, 'db'>, taskId: string): Promi
   return db.transact('forget replies', async (tx) => {
     const task = await tx.first(involvedIn, { id: taskId });
     if (task === undefined) return;
-    const inspectors = task.inspectors.split(' ').filter((id) => id !== '');
+    const barred = task.barred.split(' ').filter((id) => id !== '');
     const others = (await tx.all(agentsOf, { id: taskId })).map(({ agent }) => agent);
     const tasks = [taskId, ...(await tx.all(answersAbout, { id: taskId })).map(({ id }) => id)];
     const found = new Map<string, { scope: string; key: string; reply: unknown }>();
-    for (const scope of new Set([task.poster_id, ...inspectors, ...others])) {
+    for (const scope of new Set([task.poster_id, ...barred, ...others])) {
       for (const id of tasks) {
         for (const { key, reply } of await tx.all(repliesWith, { scope, id })) {
           const earlier = found.get(`${scope} ${key}`)?.reply ?? (JSON.parse(reply) as unknown);

@@ -1,9 +1,10 @@
-import type { TaskKind, TaskStatus, TextsRemoved } from '@pinchwork/sdk/table';
+import type { TaskKind, TaskStatus, TextsRemoved, VerificationMode } from '@pinchwork/sdk/table';
 import type { Generated, GeneratedAlways } from 'kysely';
 
 /** Tasks with their history, deliveries and reviews. */
 export interface TaskTables {
   tasks: TasksTable;
+  task_terms: TaskTermsTable;
   task_transitions: TaskTransitionsTable;
   rejected_deliveries: RejectedDeliveriesTable;
   reviews: ReviewsTable;
@@ -18,6 +19,8 @@ interface TasksTable {
   context: string | null;
   /** JSON list of the tags as the poster wrote them. */
   tags: string;
+  /** Whether it has a row in `task_terms`, 0 or 1. */
+  has_terms: Generated<number>;
   max_credits: number;
   /** The platform's fee in millionths of a payment, as set when the task was posted. */
   fee_ppm: number;
@@ -59,8 +62,11 @@ interface TasksTable {
   /** The agent that has claimed the verification of the current delivery, and its verdict, a JSON object. */
   verifier_id: string | null;
   verification: string | null;
-  /** The ids of all agents that have ever claimed a matching or verification of this task, joined into one text. */
-  inspectors: Generated<string>;
+  /**
+   * The ids of all agents that may not work on it, joined into one text: those that have ever claimed a matching or
+   * verification of it, and those that its poster excluded.
+   */
+  barred: Generated<string>;
   /** How many agents were matched to the task, and when their head start ends. */
   match_count: Generated<number>;
   held_until: number | null;
@@ -70,6 +76,15 @@ interface TasksTable {
   texts_removed: TextsRemoved | null;
   /** When the clock acts next. The database derives it from the status and the deadlines above. */
   due_at: GeneratedAlways<number | null>;
+}
+
+/** What a poster set for a task beyond the usual (contract section 3a). Only tasks that have such terms have a row. */
+interface TaskTermsTable {
+  task_id: string;
+  /** Time after a rejection; null: as configured. */
+  grace_minutes: number | null;
+  /** `off`: no agent matches the task or checks its delivery. Null: the poster left it open. */
+  verification: VerificationMode | null;
 }
 
 /** A task's history: one row per transition, never changed, never pruned. */

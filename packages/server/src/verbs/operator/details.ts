@@ -16,6 +16,7 @@ import * as details from '../../rules/operator/detail-queries.ts';
 import { withTexts } from '../../rules/platform-tasks/render.ts';
 import { minePage, mineShape } from '../../rules/tasks/lists.ts';
 import { historyOf, taskById, type TaskRow } from '../../rules/tasks/queries.ts';
+import { readTerms } from '../../rules/tasks/terms.ts';
 import { taskView } from '../../rules/tasks/view.ts';
 import type { Reader } from '../../storage/database.ts';
 import { fitted } from '../../storage/prepared.ts';
@@ -60,18 +61,20 @@ export async function showTaskAsAdmin({ ctx: { db } }: OperatorCall, taskId: str
   const found = await db.first(taskById, { id: taskId });
   if (found === undefined) throw taskNotFound();
   const of = { task_id: taskId, limit: most + 1 };
-  const [task, history, rejected, questions, messages, reviews, reports, system, actions, ledger] = await Promise.all([
-    withTexts(db, found),
-    db.all(historyOf, of),
-    db.all(details.rejectedOf, of),
-    db.all(details.newestQuestions, of),
-    db.all(details.newestMessages, of),
-    db.all(details.reviewsOf, of),
-    db.all(details.reportsOf, of),
-    db.all(details.systemTasksOf, of),
-    db.all(details.actionsOn, { subject: taskId, limit: most + 1 }),
-    entriesOf(db, found),
-  ]);
+  const [task, terms, history, rejected, questions, messages, reviews, reports, system, actions, ledger] =
+    await Promise.all([
+      withTexts(db, found),
+      readTerms(db, found),
+      db.all(historyOf, of),
+      db.all(details.rejectedOf, of),
+      db.all(details.newestQuestions, of),
+      db.all(details.newestMessages, of),
+      db.all(details.reviewsOf, of),
+      db.all(details.reportsOf, of),
+      db.all(details.systemTasksOf, of),
+      db.all(details.actionsOn, { subject: taskId, limit: most + 1 }),
+      entriesOf(db, found),
+    ]);
   const lists = new Lists();
   const deliveries = lists.inOrder('deliveries', rejected).map(rejectedView);
   const latest = latestDelivery(found, rejected[0], history);
@@ -80,6 +83,7 @@ export async function showTaskAsAdmin({ ctx: { db } }: OperatorCall, taskId: str
       ...taskView(
         task,
         task.poster_id,
+        terms,
         reviews.find(({ reviewer_id }) => reviewer_id === task.poster_id),
       ),
       kind: task.kind,

@@ -4,6 +4,7 @@ import type { Call } from '../context.ts';
 import { excerpt, fitTexts } from '../../ground/page-size.ts';
 import { counted, searchBudgetMs } from '../../ground/paging.ts';
 import { readExcerpts } from '../../rules/tasks/page.ts';
+import { readTerms, readTermsOfAll } from '../../rules/tasks/terms.ts';
 import { boardView } from '../../rules/tasks/view.ts';
 import { Board, type PageOf } from '../../rules/board/board.ts';
 import { setBackWhileBrowsing } from '../../rules/agents/given-up.ts';
@@ -34,9 +35,10 @@ export async function listBoard(call: Call, query: z.output<typeof BoardQuery>):
   const isWhole = from === start && cut === null && tasks.length <= query.limit;
   const { total, isCapped } = isWhole ? { total: met, isCapped: false } : count;
   const next = tasks.length > query.limit ? at(tasks, query.limit - 1).cursor : cut;
+  const termsOf = await readTermsOfAll(ctx.db, rows);
   const ranks = new Map(tasks.map(({ id, rank }) => [id, rank]));
   return {
-    tasks: fitTexts(rows.map((task) => excerpt(boardView(task, task, ranks.get(task.id) ?? null)))),
+    tasks: fitTexts(rows.map((task) => excerpt(boardView(task, termsOf(task), ranks.get(task.id) ?? null)))),
     // The count examines a bounded number of tasks, so the page may have found more.
     ...counted(from === start ? Math.max(total, met) : total),
     ...(isCapped || cut !== null ? { total_capped: true as const } : {}),
@@ -61,5 +63,5 @@ async function readPage({ ctx }: Call, board: Board, { limit, ...range }: PageOf
 export async function showBoardTask({ ctx, agentId }: Call, taskId: string): Promise<BoardTask> {
   const task = await ctx.db.first(openTask, { id: taskId, agent: agentId, now: ctx.clock.now() });
   if (task === undefined) throw taskNotFound();
-  return boardView(task, task, task.rank);
+  return boardView(task, await readTerms(ctx.db, task), task.rank);
 }

@@ -25,6 +25,7 @@ import type { MovedTask } from '../../rules/tasks/queries.ts';
 import { personStatements } from '../../rules/tasks/statements.ts';
 import { refusal, refuseIfBarred } from '../../rules/tasks/refusal.ts';
 import { moveCreditsAndTell, recordStandingAndWithdraw } from '../../rules/lifecycle/transition.ts';
+import { readTerms } from '../../rules/tasks/terms.ts';
 import { pickupView } from '../../rules/tasks/view.ts';
 
 const defaultBatch = 5;
@@ -256,5 +257,5 @@ function claimRow({ ctx, tx, now }: Work, agentId: string, taskId: string): Prom
 
 async function viewOf(tx: Tx, task: MovedTask): Promise<TaskPickupResponse> {
   const ratings = await tx.one(ratingsOf, { id: task.poster_id });
-  return pickupView(await withTexts(tx, task), ratings);
+  return pickupView(await withTexts(tx, task), ratings, await readTerms(tx, task));
 }

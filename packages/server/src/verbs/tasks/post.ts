@@ -11,6 +11,7 @@ import { personStatements } from '../../rules/tasks/statements.ts';
 import { awaitResult, takePlace } from './read.ts';
 import { refusal } from '../../rules/tasks/refusal.ts';
 import { moveCreditsAndRecord } from '../../rules/lifecycle/transition.ts';
+import { hasTerms, insertTerms, readTerms, type Terms, verificationMode } from '../../rules/tasks/terms.ts';
 import { taskView } from '../../rules/tasks/view.ts';
 
 const defaultCredits = 50;
@@ -43,12 +44,22 @@ export async function createTask(
   }
 }
 
-function post(call: Call, input: Omit<z.output<typeof CreateTaskRequest>, 'wait'>): Promise<CreateTaskResponse> {
+/** The terms of a new task (contract section 3a). */
+const termsOf = ({ grace_minutes, verification }: PostInput): Terms => ({
+  grace_minutes: grace_minutes ?? null,
+  verification: verification ?? null,
+});
+
+type PostInput = Omit<z.output<typeof CreateTaskRequest>, 'wait'>;
+
+function post(call: Call, input: PostInput): Promise<CreateTaskResponse> {
   const { ctx, agentId } = call;
   return call.transact('create', async (tx) => {
     const now = ctx.clock.now();
     const work = { ctx, tx, now };
     const { need, deadline_minutes } = input;
+    const terms = termsOf(input);
+    const has_terms = Number(hasTerms(terms));
     const max_credits = input.max_credits ?? defaultCredits;
     if (call.key !== undefined) await checkBudget(tx, call.key, max_credits, now);
     const deadline_at = deadline_minutes === undefined ? null : deadlineAfter(now, deadline_minutes * minuteMs);
@@ -58,6 +69,7 @@ function post(call: Call, input: Omit<z.output<typeof CreateTaskRequest>, 'wait'
       need,
       context: input.context ?? null,
       tags: JSON.stringify(input.tags ?? []),
+      has_terms,
       max_credits,
       fee_ppm: ctx.config.platformFeePpm,
       created_at: now,
@@ -68,7 +80,9 @@ function post(call: Call, input: Omit<z.output<typeof CreateTaskRequest>, 'wait'
       least_named: leastNamed(ctx.config),
     });
     if (task === undefined) throw new Error('The insert returned no task');
-    await arrangeMatching(work, { ...task, need });
+    if (has_terms === 1) tx.send(insertTerms, { task_id: task.id, ...terms });
+    const mayBeAsked = verificationMode(terms) !== 'off';
+    await arrangeMatching(work, { ...task, need, has_helper: mayBeAsked && task.has_helper });
     await moveCreditsAndRecord(work, 'post', task, { actorId: agentId, workerId: null });
     if (call.key !== undefined) await spend(tx, call.key, max_credits, now);
     const { balance } = await tx.one(accountBalance, { id: agentId });
@@ -88,6 +102,6 @@ export function cancelTask(call: Call, taskId: string): Promise<TaskResponse> {
     const task = await tx.first(personStatements.cancel, { id: taskId, now, actor: agentId });
     if (task === undefined) throw await refusal(work, 'cancel', { taskId, actorId: agentId });
     await moveCreditsAndRecord(work, 'cancel', task, { actorId: agentId, workerId: null });
-    return taskView(task, agentId);
+    return taskView(task, agentId, await readTerms(tx, task));
   });
 }

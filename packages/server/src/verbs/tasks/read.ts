@@ -9,6 +9,7 @@ import { countMine, minePage, mineShape } from '../../rules/tasks/lists.ts';
 import { isEnded } from '../../ground/states.ts';
 import { readExcerpt, readExcerpts, readReviews } from '../../rules/tasks/page.ts';
 import { taskById, type TaskRow } from '../../rules/tasks/queries.ts';
+import { readTerms, readTermsOfAll } from '../../rules/tasks/terms.ts';
 import { isParty, taskView } from '../../rules/tasks/view.ts';
 import { waitForTask } from '../../rules/tasks/wait.ts';
 import type { Subscription } from '../../rules/tasks/watch.ts';
@@ -60,7 +61,7 @@ export const takePlace = ({ ctx, agentId, key }: Call): Subscription =>
 
 async function show({ db }: Context, task: TaskRow, agentId: string): Promise<TaskResponse> {
   const reviews = await readReviews(db, [task]);
-  return taskView(await withTexts(db, task), agentId, reviews.get(task.id));
+  return taskView(await withTexts(db, task), agentId, await readTerms(db, task), reviews.get(task.id));
 }
 
 interface Awaited {
@@ -102,11 +103,12 @@ export async function listMyTasks(call: Call, query: z.output<typeof MyTasksQuer
     (task) => isParty(task, agentId) && (query.status === undefined || task.status === query.status),
   );
   const reviews = await readReviews(ctx.db, rows);
+  const termsOf = await readTermsOfAll(ctx.db, rows);
   const tasks: TaskResponse[] = [];
   // One after the other, so that only one system task is in memory with all its texts.
   for (const row of rows) {
     const task = await withTexts(ctx.db, row, readExcerpt);
-    tasks.push(excerpt(taskView(task, agentId, reviews.get(row.id))));
+    tasks.push(excerpt(taskView(task, agentId, termsOf(row), reviews.get(row.id))));
   }
   return { tasks: fitTexts(tasks), ...facts };
 }

@@ -10,6 +10,7 @@ import { type MovedTask, transitionAt } from '../../rules/tasks/queries.ts';
 import { personStatements } from '../../rules/tasks/statements.ts';
 import { refusal } from '../../rules/tasks/refusal.ts';
 import { moveCreditsAndRecord } from '../../rules/lifecycle/transition.ts';
+import { readTerms } from '../../rules/tasks/terms.ts';
 import { taskView } from '../../rules/tasks/view.ts';
 
 /**
@@ -42,7 +43,7 @@ export function approve(call: Call, taskId: string, input: z.output<typeof Appro
       workerId: task.worker_id,
       rating,
     });
-    return taskView(task, agentId, { rating, feedback });
+    return taskView(task, agentId, await readTerms(tx, task), { rating, feedback });
   });
 }
 
@@ -76,7 +77,7 @@ export function reject(call: Call, taskId: string, input: z.output<typeof Reject
       actorId: agentId,
       workerId,
     });
-    return taskView(task, agentId);
+    return taskView(task, agentId, await readTerms(tx, task));
   });
 }
 

@@ -12,6 +12,7 @@ import { taskById } from '../../rules/tasks/queries.ts';
 import { personStatements } from '../../rules/tasks/statements.ts';
 import { refusal } from '../../rules/tasks/refusal.ts';
 import { moveCreditsAndRecord } from '../../rules/lifecycle/transition.ts';
+import { plainTerms, readTerms, verificationMode } from '../../rules/tasks/terms.ts';
 import { taskView } from '../../rules/tasks/view.ts';
 
 /**
@@ -47,9 +48,10 @@ export function deliver(
       least_named: leastNamed(ctx.config),
     });
     if (task === undefined) return answerOrRefuse(call, work, taskId, input);
-    await arrangeVerification(work, task);
+    const terms = await readTerms(tx, task);
+    if (verificationMode(terms) !== 'off') await arrangeVerification(work, task);
     await moveCreditsAndRecord(work, 'deliver', task, { actorId: agentId, workerId: agentId });
-    return taskView(task, agentId);
+    return taskView(task, agentId, terms);
   });
 }
 
@@ -77,7 +79,7 @@ async function answerOrRefuse(
   const answer = readSystemAnswer(found.kind, input.result);
   const also = await apply(work, task, answer, agentId);
   await moveCreditsAndRecord(work, 'answer', task, { actorId: agentId, workerId: agentId, also });
-  return taskView(await withTexts(tx, task), agentId);
+  return taskView(await withTexts(tx, task), agentId, plainTerms);
 }
 
 /** Abandons a claim: the task is on the board again. @throws DomainError `not_found`, `conflict`, `forbidden`. */
@@ -95,6 +97,6 @@ export function abandon(call: Call, taskId: string, input: z.output<typeof Aband
     await moveCreditsAndRecord(work, own === undefined ? 'abandonSystem' : 'abandon', task, moved);
     // A system task that is no longer needed has just been withdrawn, so read its new state.
     const left = own ?? (await tx.one(taskById, { id: taskId }));
-    return taskView(await withTexts(tx, left), agentId);
+    return taskView(await withTexts(tx, left), agentId, await readTerms(tx, left));
   });
 }

@@ -1,4 +1,4 @@
-import { textsRemoved } from '@pinchwork/sdk/table';
+import { textsRemoved, verificationModes } from '@pinchwork/sdk/table';
 import { type RawBuilder, sql } from 'kysely';
 import type { ClockColumn } from '../../../ground/machine/rows.ts';
 import { allStates, boardStates, endedStates, openStates, workerStates } from '../../../ground/states.ts';
@@ -33,6 +33,7 @@ export const tasksTable = ({ int, id, heap }: StepSql): TableDefinition => ({
     need text not null,
     context text,
     tags text not null,
+    has_terms ${int} not null default 0 check (${isOneOf('has_terms', [0, 1])}),
     hints text not null default '[]',
     max_credits ${int} not null check (max_credits > 0),
     fee_ppm ${int} not null check (fee_ppm between 0 and 1000000),
@@ -63,7 +64,7 @@ export const tasksTable = ({ int, id, heap }: StepSql): TableDefinition => ({
     verifying_id ${id},
     verifier_id ${id},
     verification text,
-    inspectors text not null default '',
+    barred text not null default '',
     match_count ${int} not null default 0,
     held_until ${int},
     texts_removed text check (${isOneOf('texts_removed', textsRemoved)})`,
@@ -93,6 +94,12 @@ export const tasksTable = ({ int, id, heap }: StepSql): TableDefinition => ({
 export async function taskTables(step: StepSql): Promise<void> {
   const { run, int, id, clustered, heap } = step;
   await createTable(step, tasksTable(step));
+
+  await run(sql`create table task_terms (
+    task_id ${id} primary key references tasks (id),
+    grace_minutes ${int},
+    verification ${id} check (${isOneOf('verification', verificationModes)})
+  ) ${clustered}`);
 
   await run(sql`create table task_transitions (
     task_id ${id} not null references tasks (id),

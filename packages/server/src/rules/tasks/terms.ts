@@ -1,0 +1,64 @@
+import { limits, type VerificationMode } from '@pinchwork/sdk';
+import type { Selectable } from 'kysely';
+import type { Reader } from '../../storage/database.ts';
+import { fitted, insertion, listed, type Params, perShape, prepared } from '../../storage/prepared.ts';
+import type { Schema } from '../../storage/schema.ts';
+import type { TaskRow } from './queries.ts';
+
+/**
+ * The terms that a poster set for a task beyond the usual (contract section 3a). Few tasks have any: theirs are in a
+ * table of their own, and `tasks.has_terms` says so, which every statement returns. Other tasks cost no statement.
+ */
+type TermsRow = Selectable<Schema['task_terms']>;
+export type Terms = Readonly<Omit<TermsRow, 'task_id'>>;
+
+/** The terms of a task whose poster set none. */
+export const plainTerms: Terms = { grace_minutes: null, verification: null };
+
+const columns = ['grace_minutes', 'verification'] as const satisfies readonly (keyof Terms)[];
+
+export const insertTerms = insertion('task_terms', 'task_id', ...columns);
+
+/** Whether any term differs from those of a plain task. */
+export const hasTerms = (terms: Terms) => columns.some((column) => terms[column] !== plainTerms[column]);
+
+const termsById = prepared('termsById', (db, p: { id: string }) =>
+  db.selectFrom('task_terms').select(columns).where('task_id', '=', p.id),
+);
+
+/** Sizes of the statements for a list of ids. */
+const idCounts = [5, limits.pageSize] as const;
+
+const termsByIds = perShape((count: number) =>
+  prepared(`termsOf${count}Tasks`, (db, p: Params) =>
+    db
+      .selectFrom('task_terms')
+      .select(['task_id', ...columns])
+      .where('task_id', 'in', listed(p, 'id', count)),
+  ),
+);
+
+type HasTerms = Pick<TaskRow, 'id' | 'has_terms'>;
+
+/** Reads the terms of a task. */
+export async function readTerms(reader: Reader, { id, has_terms }: HasTerms): Promise<Terms> {
+  return has_terms === 0 ? plainTerms : reader.one(termsById, { id });
+}
+
+/** Reads the terms of the tasks of a page. Returns a function that has those of each. */
+export async function readTermsOfAll(
+  reader: Reader,
+  tasks: readonly HasTerms[],
+): Promise<(task: { readonly id: string }) => Terms> {
+  const ids = tasks.filter(({ has_terms }) => has_terms === 1).map(({ id }) => id);
+  if (ids.length === 0) return () => plainTerms;
+  const { size, params } = fitted(idCounts, 'id', ids);
+  const found = new Map((await reader.all(termsByIds(size), params)).map((row) => [row.task_id, row]));
+  return ({ id }) => found.get(id) ?? plainTerms;
+}
+
+/** The terms in replies: those that an agent reads before it picks the task up. */
+export const termsView = ({ grace_minutes }: Terms) => ({ grace_minutes });
+
+/** Whether agents may match the task and check its deliveries. */
+export const verificationMode = ({ verification }: Terms): VerificationMode => verification ?? 'auto';
