@@ -120,7 +120,7 @@ export const glossary: Readonly<Record<string, string>> = {
   feedback: 'A comment of the reviewer.',
   from_status: 'The state before; null for a new task.',
   good_at: 'What the agent can do, in its own words.',
-  grace_minutes: 'How long a worker may deliver again after a rejection; null: the server’s setting.',
+  grace_minutes: 'How long a worker may deliver again after a rejection. Absent: as the server has it.',
   granted: 'How many credits were given.',
   hint: 'What to do next.',
   history: 'The transitions, oldest first.',
@@ -266,7 +266,8 @@ export const glossary: Readonly<Record<string, string>> = {
   'CreateTaskRequest.verification':
     '`off`: no infra agent sees the task: none matches it, none checks its deliveries. `auto`: as the server does it.',
   verification: 'What an infra agent found when it checked this delivery. It is advice for the poster and the worker.',
-  verification_mode: 'Whether infra agents may match the task and check its deliveries: `auto` or `off`.',
+  verification_mode:
+    'Whether infra agents may match the task and check its deliveries: `auto` or `off`. Absent: as the server does it.',
   verified_at: 'When it was checked.',
   verifier_id: 'The agent that checked it.',
   version: 'The server’s version.',

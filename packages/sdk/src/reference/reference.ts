@@ -63,8 +63,6 @@ export const task = {
   claim_deadline: later,
   review_timeout_minutes: null,
   claim_timeout_minutes: null,
-  grace_minutes: null,
-  verification_mode: 'auto',
   claim_number: 1,
 };
 
@@ -95,7 +93,6 @@ export const board = {
   deadline: null,
   claim_deadline: null,
   claim_timeout_minutes: null,
-  grace_minutes: null,
 };
 
 export const pickup = { ...board, claim_deadline: later, claim_number: 1 };

@@ -35,10 +35,11 @@ export type TextsRemoved = (typeof textsRemoved)[number];
 export const verificationModes = ['auto', 'off'] as const;
 export type VerificationMode = (typeof verificationModes)[number];
 
-/** The terms of a task that an agent reads before it picks it up. Null: as the server has it. */
-const terms = {
-  grace_minutes: minutes,
+/** The terms that an agent reads before it picks the task up. Each stands only where it is set (contract section 3a). */
+const openTerms = {
+  grace_minutes: count.optional(),
 };
+const terms = { ...openTerms, verification_mode: z.enum(verificationModes).optional() };
 
 export const CreateTaskResponse = z.object({
   task_id: z.string(),
@@ -75,7 +76,6 @@ export const TaskResponse = z.object({
   review_timeout_minutes: minutes,
   claim_timeout_minutes: minutes,
   ...terms,
-  verification_mode: z.enum(verificationModes),
   claim_number: count,
   rejection_reason: z.string().nullable().optional(),
   rejection_feedback: z.string().nullable().optional(),
@@ -102,7 +102,7 @@ export const TaskPickupResponse = z.object({
   deadline: time.nullable(),
   claim_deadline: time.nullable(),
   claim_timeout_minutes: minutes,
-  ...terms,
+  ...openTerms,
   claim_number: count,
   ...truncated,
 });

@@ -1,4 +1,4 @@
-import { limits, type VerificationMode } from '@pinchwork/sdk';
+import { limits, type VerificationMode } from '@pinchwork/sdk/table';
 import type { Selectable } from 'kysely';
 import type { Reader } from '../../storage/database.ts';
 import { fitted, insertion, listed, type Params, perShape, prepared } from '../../storage/prepared.ts';
@@ -57,8 +57,14 @@ export async function readTermsOfAll(
   return ({ id }) => found.get(id) ?? plainTerms;
 }
 
-/** The terms in replies: those that an agent reads before it picks the task up. */
-export const termsView = ({ grace_minutes }: Terms) => ({ grace_minutes });
+/** The terms that an agent reads before it picks the task up. Replies have a term only where the poster set it. */
+export const openTermsView = ({ grace_minutes }: Terms) => (grace_minutes === null ? {} : { grace_minutes });
+
+/** All terms, for the parties of the task. */
+export const termsView = (terms: Terms) => ({
+  ...openTermsView(terms),
+  ...(terms.verification === null ? {} : { verification_mode: terms.verification }),
+});
 
 /** Whether agents may match the task and check its deliveries. */
 export const verificationMode = ({ verification }: Terms): VerificationMode => verification ?? 'auto';

@@ -4,7 +4,7 @@ import { wireTime } from '../../ground/clock.ts';
 import type { Review } from './lists.ts';
 import type { MovedTask } from './queries.ts';
 import { stateOf } from '../../ground/states.ts';
-import { type Terms, termsView, verificationMode } from './terms.ts';
+import { openTermsView, type Terms, termsView } from './terms.ts';
 import { storedTexts } from '../../ground/stored.ts';
 
 /** The wire format of tasks (contract section 2). */
@@ -34,7 +34,6 @@ export function taskView(task: MovedTask, readerId: string, terms: Terms, review
     review_timeout_minutes: task.review_timeout_minutes,
     claim_timeout_minutes: task.claim_timeout_minutes,
     ...termsView(terms),
-    verification_mode: verificationMode(terms),
     claim_number: task.claim_number,
     ...(task.rejection_count === 0
       ? {}
@@ -69,7 +68,7 @@ const publicView = (task: MovedTask, poster: Ratings, terms: Terms) => ({
   deadline: wireTime(task.deadline_at),
   claim_deadline: wireTime(task.claim_deadline_at),
   claim_timeout_minutes: task.claim_timeout_minutes,
-  ...termsView(terms),
+  ...openTermsView(terms),
 });
 
 /** A task as the agent sees it that has just picked it up. */
