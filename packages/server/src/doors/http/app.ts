@@ -6,7 +6,7 @@ import type { Context } from '../../verbs/context.ts';
 import { invalid } from '../../ground/errors.ts';
 import { serveEndpoints } from './endpoint.ts';
 import { refuseBroken } from './broken.ts';
-import { sendError } from './errors.ts';
+import { answerErrors } from './errors.ts';
 import { boundIntake } from './intake.ts';
 import { logRequests } from './access-log.ts';
 import { knowAddresses } from './client-address.ts';
@@ -73,7 +73,7 @@ export function buildApp(ctx: Context): FastifyInstance {
     if (ctx.watch.closed) reply.header('connection', 'close');
     done();
   });
-  app.setErrorHandler(sendError);
+  answerErrors(app);
   knowAllMethods(app, ctx);
   boundSockets(app, ctx);
   boundIntake(app, ctx);

@@ -14,7 +14,7 @@ import { refuseType } from './media-type.ts';
 import { readQuery } from './query.ts';
 import type { ReplyTurns } from './output.ts';
 import { tellUsage } from './rate-limits.ts';
-import { sendReply } from './reply.ts';
+import { piecesOf, sendReply, sendText } from './reply.ts';
 import { lastEventId, sendEvents } from './sse.ts';
 
 /** Registers a route for every endpoint of the table. */
@@ -61,10 +61,12 @@ function serve(app: FastifyInstance, endpoint: AnyEndpoint, { ctx, door, turns }
         throw withTextHint(error, endpoint.mainField, exchange.fields);
       }
       request.isRepetition = outcome.replayed;
-      const toWrite = turns.toWrite(request, outcome.reply);
-      if (toWrite !== undefined) await toWrite;
+      const { success } = outcome;
+      const pieces = () => piecesOf(request, outcome.reply as Fields, (shown) => success.line(shown));
+      const writing = endpoint.isStream ? undefined : turns.toWrite(request, outcome.reply, pieces);
+      const written = writing && (await writing);
       if (outcome.replayed) reply.header('idempotency-replayed', 'true');
-      return send(reply, outcome.success, outcome.reply);
+      return send(reply, { success, body: outcome.reply, written });
     },
   });
 }
@@ -150,22 +152,30 @@ class Exchange implements RawInput, InvokeOptions {
   }
 }
 
-type Send = (reply: FastifyReply, success: Endpoint | OtherSuccess, body: object) => FastifyReply;
+/** A reply to be sent. */
+interface Successful {
+  readonly success: Endpoint | OtherSuccess;
+  readonly body: object;
+  /** The whole reply as text, if it is long. */
+  readonly written: Buffer | undefined;
+}
+
+type Send = (reply: FastifyReply, successful: Successful) => FastifyReply;
 
 /** Makes the function that sends the successful replies of an endpoint. */
 function sender(ctx: Context, endpoint: Endpoint): Send {
   if (endpoint.isStream) {
-    return (reply, _, stream) => {
+    return (reply, { body }) => {
       const agentId = reply.request.caller?.agentId ?? '';
       // The verb of such an endpoint opens a stream.
-      sendEvents(reply, stream as OpenStream, (bytes) => ctx.limits.noteRead(agentId, bytes));
+      sendEvents(reply, body as OpenStream, (bytes) => ctx.limits.noteRead(agentId, bytes));
       return reply;
     };
   }
   const headersOf = new Map<Endpoint | OtherSuccess, [string, string][]>(
     [endpoint, ...endpoint.others].map((success) => [success, Object.entries(success.headers)]),
   );
-  return (reply, success, body) => {
+  return (reply, { success, body, written }) => {
     // Replies are plain objects.
     const fields = body as Fields;
     // The fields that headers show are single values.
@@ -174,8 +184,9 @@ function sender(ctx: Context, endpoint: Endpoint): Send {
       if (value !== undefined && value !== null) reply.header(header, String(value));
     }
     if (endpoint.isDocument) cacheDocument(ctx, reply);
-    return success.status === 204
-      ? reply.code(204).send()
-      : sendReply(reply, success.status, fields, (shown) => success.line(shown));
+    if (success.status === 204) return reply.code(204).send();
+    return written === undefined
+      ? sendReply(reply, success.status, fields, (shown) => success.line(shown))
+      : sendText(reply, success.status, written);
   };
 }

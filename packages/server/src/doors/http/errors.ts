@@ -1,6 +1,7 @@
 import type { ErrorCode, ErrorResponse } from '@pinchwork/sdk/table';
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError } from '../../ground/errors.ts';
+import { RefusalPace } from './refusals.ts';
 import { sendReply } from './reply.ts';
 
 /** The table from error code to status (contract section 1, "Errors"). */
@@ -51,10 +52,20 @@ export const toReply = ({ message, code, hint, reason }: DomainError, requestId:
   request_id: requestId,
 });
 
-/** Answers a failed request in the common shape of errors, whatever the cause. */
-export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const known = toDomainError(error as FastifyError);
-  request.refusal = { code: known.code, error };
+/** Answers failed requests in the common shape of errors, whatever the cause. */
+export function answerErrors(app: FastifyInstance): void {
+  const pace = new RefusalPace(app);
+  app.setErrorHandler((error, request, reply) => {
+    const known = toDomainError(error as FastifyError);
+    request.refusal = { code: known.code, error };
+    const waiting = pace.wait(known.code, request.ip);
+    return waiting === undefined
+      ? sendError(known, request, reply)
+      : waiting.then(() => sendError(known, request, reply));
+  });
+}
+
+function sendError(known: DomainError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   // Fastify would close the connection while the client is still sending, and many clients would then report a broken
   // pipe instead of the reply. When it stays open, Node reads and discards the rest, within the time limit of a
   // request.

@@ -173,17 +173,33 @@ export class ReplyTurns {
   }
 
   /**
-   * Before a reply is written as text. Undefined: it is short.
+   * Writes a long reply, with turns of the event loop between its pieces. Undefined: it is short.
    *
+   * @param pieces renders the reply.
    * @throws DomainError `overloaded` for a read when too many wait, or when too much is in memory.
    */
-  toWrite(request: FastifyRequest, reply: object): Promise<void> | undefined {
+  toWrite(request: FastifyRequest, reply: object, pieces: () => Iterable<string>): Promise<Buffer> | undefined {
     const units = unitsOf(reply);
     if (units < longUnits) return undefined;
     const isRead = changesNothing(request);
     if (!this.#output.reserve(request, units) && isRead) throw overloaded();
-    const turn = this.#next(holderOfRequest(request));
-    return isRead ? turn : turn.catch(() => undefined);
+    const turn = this.#turns.wait(holderOfRequest(request));
+    return this.#write(request, pieces, isRead ? turn : turn.catch(() => undefined));
+  }
+
+  async #write({ raw }: FastifyRequest, pieces: () => Iterable<string>, turn: Promise<Part | undefined>) {
+    const part = await turn;
+    try {
+      const written: Buffer[] = [];
+      for (const piece of pieces()) {
+        if (written.push(Buffer.from(piece)) % piecesAtOnce > 0) continue;
+        await new Promise((resolve) => setImmediate(resolve));
+        if (raw.socket.destroyed) break;
+      }
+      return Buffer.concat(written);
+    } finally {
+      afterTurns(turnsBetween, () => part?.release());
+    }
   }
 
   async #next(holder: string): Promise<void> {
@@ -192,6 +208,8 @@ export class ReplyTurns {
   }
 }
 
+/** Pieces of a reply that are written before other requests have a turn: a millisecond at most. */
+const piecesAtOnce = 2;
 /**
  * Turns of the event loop between two long replies. An ordinary request takes some five turns from its connection to its
  * reply, so it meets one or two of them.
@@ -210,15 +228,13 @@ const changesNothing = ({ method, isRepetition }: FastifyRequest) => method === 
 
 const holderOfRequest = ({ caller, ip }: FastifyRequest) => holderOf(caller?.agentId, ip);
 
-/** The length of the texts in a reply and in the rows of its lists. */
+/** The length of all texts in a reply. */
 function unitsOf(reply: object): number {
   let units = 0;
-  const values: unknown[] = Object.values(reply);
+  const values: unknown[] = Array.isArray(reply) ? reply : Object.values(reply);
   for (const value of values) {
     if (typeof value === 'string') units += value.length;
-    if (!Array.isArray(value)) continue;
-    const rows: unknown[] = value;
-    for (const row of rows) if (typeof row === 'object' && row !== null) units += unitsOf(row);
+    else if (typeof value === 'object' && value !== null) units += unitsOf(value);
   }
   return units;
 }

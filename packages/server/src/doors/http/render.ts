@@ -5,8 +5,8 @@
  */
 export type Reply = Readonly<Record<string, unknown>>;
 
-/** Words that can be plain YAML scalars without another meaning, also for YAML 1.1 readers. */
-const plainWord = /^[A-Za-z][A-Za-z0-9_-]*$/;
+/** Short words that can be plain YAML scalars without another meaning, also for YAML 1.1 readers. */
+const plainWord = /^[A-Za-z][A-Za-z0-9_-]{0,99}$/;
 const reserved = /^(y|n|yes|no|on|off|true|false|null|e\d+)$/i;
 
 /** Characters that JSON allows and YAML forbids, or that some readers treat as line breaks. */
@@ -14,12 +14,15 @@ const unprintable = /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g;
 
 function scalar(value: unknown): string {
   if (typeof value !== 'string') return JSON.stringify(value);
-  if (plainWord.test(value) && !reserved.test(value)) return value;
-  return JSON.stringify(value).replace(
+  return plainWord.test(value) && !reserved.test(value) ? value : quote(value);
+}
+
+/** Writes a text with quotes, so that YAML and JSON read it as the same text. */
+export const quote = (text: string): string =>
+  JSON.stringify(text).replace(
     unprintable,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
-}
 
 function lines(value: Reply, indent: string): string {
   let text = '';

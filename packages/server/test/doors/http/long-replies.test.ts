@@ -49,6 +49,13 @@ describe('long replies', () => {
     for (const { status, body } of await reading) expect([status, body.result.length]).toEqual([200, 500_000]);
   });
 
+  it('are written in pieces, with turns of the event loop in between', async () => {
+    const short = await turnsOf(poster.get('/v1/me'));
+    const pieces = limits.resultLength / 16_384;
+    expect(await turnsOf(poster.get(path))).toBeGreaterThan(short + pieces);
+    expect(await turnsOf(poster.get(path, { accept: 'text/markdown' }))).toBeGreaterThan(short + pieces);
+  });
+
   it('let short ones pass', async () => {
     const order: string[] = [];
     const long = Array.from({ length: many }, () => poster.get(path).then(() => order.push('long')));

@@ -3,7 +3,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
-import { sendError } from '../../../src/doors/http/errors.ts';
+import { answerErrors } from '../../../src/doors/http/errors.ts';
 import { boundOutput } from '../../../src/doors/http/output.ts';
 import { sendReply } from '../../../src/doors/http/reply.ts';
 import { openShares } from '../../../src/rules/limits/shares.ts';
@@ -35,7 +35,7 @@ class Server {
   private constructor({ mostBytes, stallMs }: Bounds) {
     const app = fastify({ forceCloseConnections: true });
     this.#app = app;
-    app.setErrorHandler(sendError);
+    answerErrors(app);
     app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
     app.decorateRequest('caller');
     const shares = openShares(mostBytes === undefined ? {} : { reply_bytes: { most: mostBytes } });
