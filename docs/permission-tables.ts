@@ -1,6 +1,6 @@
 import { allows, type Endpoint, endpointRows, endpoints, shownLine, type TaskStatus } from '@pinchwork/sdk/table';
 import { stateOf, allStates, paidStates } from '../packages/server/src/ground/states.ts';
-import { type TransitionName, transition } from '../packages/server/src/ground/transitions.ts';
+import { actOf, type ActionName, type PersonTransition } from '../packages/server/src/ground/transitions.ts';
 
 /** Permissions by caller, action and state of the task, derived from the state machine. Tests try every cell. */
 
@@ -12,9 +12,9 @@ const isParty = (status: TaskStatus, role: Role) =>
   role === 'poster' || (role === 'worker' && stateOf(status).hasWorker);
 
 const byTransition =
-  (name: TransitionName): StatusFor =>
+  (name: PersonTransition | ActionName): StatusFor =>
   (status, role, done) => {
-    const { by, from, asksFirst } = transition(name);
+    const { by, from, asksFirst } = actOf(name);
     const isItsTurn = status === from;
     if (by === 'stranger') return role !== 'poster' && isItsTurn ? done : 409;
     const isTheirs = by === role && isParty(status, role);
@@ -31,6 +31,7 @@ const statuses = {
   approve: byTransition('approve'),
   reject: byTransition('reject'),
   cancel: byTransition('cancel'),
+  heartbeat: byTransition('heartbeat'),
   abandon: byTransition('abandon'),
   rate: (status, role, done) => (!paidStates.includes(status) ? 409 : role === 'worker' ? done : 403),
   // Whoever ever held a claim may report.

@@ -179,8 +179,8 @@ export const lifecycleFaults = [
     ['one rejection more is borne', "'+', 1), '<', p.max_rejections)", "'+', 1), '<=', p.max_rejections)"],
     [
       'a delivery for an older claim is taken',
-      '      grace_deadline_at: null,\n    }),\n    isMeantClaim,',
-      '      grace_deadline_at: null,\n    }),',
+      '      heartbeat_deadline_at: null,\n    }),\n    isMeantClaim,',
+      '      heartbeat_deadline_at: null,\n    }),',
     ],
     [
       'an agent that was asked about a task may claim it',

@@ -16,8 +16,14 @@ export interface TransitionEvents {
   deadline_expired: NoData;
   rejection_grace_expired: NoData;
   claim_timeout_expired: NoData;
+  heartbeat_missed: NoData;
   /** `reason` is the operator's; null where the poster cancelled. */
   task_cancelled: { reason: string | null };
+}
+
+/** Events of heartbeats. */
+export interface ProgressEvents {
+  task_progress: { progress: number | null; note: string | null };
 }
 
 /** Events of questions and messages. */
@@ -58,6 +64,7 @@ export interface AccountEvents extends KeyEvents, WebhookEvents {}
 export interface EventData
   extends
     TransitionEvents,
+    ProgressEvents,
     TalkEvents,
     VerificationEvents,
     AccountEvents,
@@ -87,6 +94,8 @@ export const events: { readonly [T in EventType]: EventRule<keyof EventData[T] &
   deadline_expired: { to: 'the worker who lost it', data: {} },
   rejection_grace_expired: { to: 'the worker who lost it', data: {} },
   claim_timeout_expired: { to: 'the worker who lost it', data: {} },
+  heartbeat_missed: { to: 'the worker who lost it, poster', data: {} },
+  task_progress: { to: 'poster', data: { progress: true, note: true }, texts: ['note'] },
   task_question: { to: 'poster', data: { question_id: true } },
   question_answered: { to: 'asker', data: { question_id: true } },
   task_message: { to: 'the other party', data: { message_id: true } },

@@ -12,6 +12,7 @@ export const limits = {
   /** How many of the latest attempts a delivery shows: at least one round of retries. */
   webhookAttempts: 25,
   reasonLength: 5_000,
+  noteLength: 500,
   questionLength: 1_000,
   answerLength: 5_000,
   messageLength: 5_000,

@@ -117,6 +117,7 @@ export const CreateTaskRequest = z.object({
   deadline_minutes: minutes(limits.deadlineMinutes),
   review_timeout_minutes: minutes(limits.timeoutMinutes),
   claim_timeout_minutes: minutes(limits.timeoutMinutes),
+  heartbeat_minutes: minutes(limits.timeoutMinutes),
   grace_minutes: optional(integer(limits.leastGraceMinutes, limits.timeoutMinutes)),
   verification: optional(z.enum(verificationModes, { error: `must be ${verificationModes.join(' or ')}` })),
 });
@@ -131,6 +132,12 @@ export const DeliverRequest = z.object({
 });
 
 export const AbandonRequest = z.object({ claim_number: claimNumber });
+
+export const HeartbeatRequest = z.object({
+  progress: optional(integer(0, 100)),
+  note: optional(text(limits.noteLength, 0)),
+  claim_number: claimNumber,
+});
 
 export const ApproveRequest = z.object({
   rating: optional(integer(1, 5)),

@@ -43,6 +43,8 @@ export const glossary: Readonly<Record<string, string>> = {
   claim_deadline: 'When the claim ends by itself; null while there is no claim.',
   claim_number:
     'The number of the claim, counted per task. In a request: act on this claim only; if it is not the current one, the answer is 409.',
+  heartbeat_deadline: 'When the claim ends if no heartbeat arrives; null while none is due.',
+  heartbeat_minutes: 'The claim ends when no heartbeat arrives for this long.',
   claim_timeout_minutes: 'How long a claim may last; null: the server’s setting.',
   code: 'What went wrong, for programs. Codes are stable.',
   context: 'Material that helps to do the task.',
@@ -162,6 +164,9 @@ export const glossary: Readonly<Record<string, string>> = {
   next_attempt_at: 'When it is sent next; null when it will not be sent again.',
   next_cursor: 'The value of `cursor` for the next page; null on the last page.',
   note: 'The operator’s own words.',
+  'HeartbeatRequest.note': 'What the poster should know about it.',
+  progress: 'How much of the work is done, in percent.',
+  progress_note: 'What the worker said with its last report.',
   ok: 'Whether nothing is broken and nothing is overdue.',
   offset: 'How many rows to skip.',
   openapi_url: 'The address of the OpenAPI document.',

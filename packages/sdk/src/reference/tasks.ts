@@ -88,6 +88,20 @@ export const taskReference = {
     body: { result: 'Red, yellow and blue', credits_claimed: 20, claim_number: 1 },
     reply: delivered,
   },
+  heartbeat: {
+    tag: 'Work',
+    summary: 'Report progress and keep the claim',
+    description:
+      'Tells the poster how far the work has come. If the task has `heartbeat_minutes`, the claim ends when no heartbeat arrives for that long, except in the grace after a rejection; each heartbeat begins the time anew.',
+    body: { progress: 40, note: 'Two of three found', claim_number: 1 },
+    reply: {
+      ...task,
+      heartbeat_minutes: 30,
+      heartbeat_deadline: '2026-01-15T11:00:00+00:00',
+      progress: 40,
+      progress_note: 'Two of three found',
+    },
+  },
   abandon: {
     tag: 'Work',
     summary: 'Give up a claim',

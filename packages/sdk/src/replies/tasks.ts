@@ -38,6 +38,7 @@ export type VerificationMode = (typeof verificationModes)[number];
 /** The terms that an agent reads before it picks the task up. Each stands only where it is set (contract section 3a). */
 const openTerms = {
   grace_minutes: count.optional(),
+  heartbeat_minutes: count.optional(),
 };
 const terms = { ...openTerms, verification_mode: z.enum(verificationModes).optional() };
 
@@ -77,6 +78,9 @@ export const TaskResponse = z.object({
   claim_timeout_minutes: minutes,
   ...terms,
   claim_number: count,
+  heartbeat_deadline: time.nullable().optional(),
+  progress: z.number().int().nullable().optional(),
+  progress_note: z.string().nullable().optional(),
   rejection_reason: z.string().nullable().optional(),
   rejection_feedback: z.string().nullable().optional(),
   rejection_count: count.optional(),

@@ -27,7 +27,7 @@ import { pickupBatch, pickupNext, pickupTask } from '../verbs/tasks/pickup.ts';
 import { cancelTask, createTask } from '../verbs/tasks/post.ts';
 import { listMyTasks, showTask } from '../verbs/tasks/read.ts';
 import { approve, reject } from '../verbs/tasks/review.ts';
-import { abandon, deliver } from '../verbs/tasks/work.ts';
+import { abandon, deliver, heartbeat } from '../verbs/tasks/work.ts';
 import { listDeliveries, redeliver, testWebhook } from '../verbs/webhooks.ts';
 import { capabilities } from './capabilities.ts';
 
@@ -62,6 +62,7 @@ export const handlers: { readonly [Name in EndpointName]: Handler<Endpoints[Name
   pickupBatch: (call, { body }) => pickupBatch(call, boardFilter(body), body.count),
   pickup: (call, { params }) => pickupTask(call, params.id),
   deliver: (call, { params, body, isBareAnswer }) => deliver(call, params.id, body, isBareAnswer),
+  heartbeat: (call, { params, body }) => heartbeat(call, params.id, body),
   abandon: (call, { params, body }) => abandon(call, params.id, body),
 
   approve: (call, { params, body }) => approve(call, params.id, body),

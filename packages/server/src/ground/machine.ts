@@ -19,5 +19,6 @@ import { platformTransitions } from './machine/platform.ts';
  * System tasks have their own transitions: they are claimed, answered and paid at once, or dropped when they are too
  * late to be useful.
  */
+export { actions } from './machine/people.ts';
 export { states } from './machine/states.ts';
 export const transitions = { ...peoplesTransitions, ...clockTransitions, ...platformTransitions } as const;

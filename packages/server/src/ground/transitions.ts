@@ -1,10 +1,19 @@
 import type { TaskKind, TaskStatus } from '@pinchwork/sdk/table';
-import type { ClockColumn, Transition } from './machine/rows.ts';
-import { states, transitions } from './machine.ts';
+import type { Action, ClockColumn, Transition } from './machine/rows.ts';
+import { actions, states, transitions } from './machine.ts';
 import { namesOf } from './present.ts';
 
 /** Facts derived from the table of transitions. */
 export type TransitionName = keyof typeof transitions;
+
+/** What an agent does to a task without moving it. */
+export type ActionName = keyof typeof actions;
+
+/** The row of what an agent does to an existing task, with or without moving it. */
+export const actOf = (name: PersonTransition | ActionName): Transition | (Action & { to?: undefined }) =>
+  isAction(name) ? actions[name] : transitions[name];
+
+export const isAction = (name: PersonTransition | ActionName): name is ActionName => name in actions;
 
 export const transitionNames = namesOf(transitions);
 

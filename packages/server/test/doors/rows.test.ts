@@ -90,6 +90,7 @@ const lines: Record<EndpointName, string> = {
   pickupBatch: '1 task.',
   pickup: 'The task is yours: send its result to POST /v1/tasks/tk-XKn6PfEsdRzG/deliver by 2026-01-16T10:30:00+00:00.',
   deliver: 'The task is delivered; you charge 20 credits.',
+  heartbeat: 'The next heartbeat is due by 2026-01-15T11:00:00+00:00.',
   abandon: 'You have given the task up; it is posted.',
   approve: 'The delivery is approved; it costs 20 credits.',
   reject: 'The delivery is rejected; the task is claimed.',

@@ -15,6 +15,7 @@ const needed: Partial<Record<EndpointName, readonly Scope[]>> = {
   pickupBatch: ['work'],
   pickup: ['work'],
   deliver: ['work'],
+  heartbeat: ['work'],
   abandon: ['work'],
   askQuestion: ['work'],
   sendMessage: ['post', 'work'],

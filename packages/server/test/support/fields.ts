@@ -45,6 +45,7 @@ export const fieldsOf: Readonly<Record<ExampleName, Readonly<Record<string, Fiel
   approve: { rating: integer(1, 5), feedback: text(0, 5_000) },
   reject: { reason: text(1, 5_000), feedback: text(0, 5_000) },
   cancel: {},
+  heartbeat: { progress: integer(0, 100), note: text(0, 500) },
   abandon: {},
   rate: { rating: integer(1, 5), feedback: text(0, 5_000) },
   report: { reason: text(1, 5_000) },

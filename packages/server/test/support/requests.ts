@@ -108,6 +108,10 @@ export const examples = {
     aim: async ({ poster }) => target(endpoints.cancel, poster, await postTask(poster)),
     body: () => ({}),
   },
+  heartbeat: {
+    aim: async ({ poster, worker }) => target(endpoints.heartbeat, worker, await claimTask(poster, worker)),
+    body: () => ({ progress: 40, note: 'Half', claim_number: 1 }),
+  },
   abandon: {
     aim: async ({ poster, worker }) => target(endpoints.abandon, worker, await claimTask(poster, worker)),
     body: () => ({ claim_number: 1 }),

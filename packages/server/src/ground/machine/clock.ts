@@ -54,6 +54,15 @@ export const clockTransitions = {
     clock: 'grace_deadline_at',
     tells: { worker: 'rejection_grace_expired' },
   },
+  /** The worker of a task with `heartbeat_minutes` sent no heartbeat in time. */
+  missHeartbeat: {
+    from: 'claimed',
+    to: 'posted',
+    by: 'clock',
+    clock: 'heartbeat_deadline_at',
+    judges: 'abandon',
+    tells: { poster: 'heartbeat_missed', worker: 'heartbeat_missed' },
+  },
   /** The poster did not review in time. */
   approveByTime: {
     from: 'delivered',

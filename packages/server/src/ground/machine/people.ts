@@ -1,5 +1,5 @@
 import { taskKinds } from '@pinchwork/sdk/table';
-import type { Transition } from './rows.ts';
+import type { Action, Transition } from './rows.ts';
 
 /** What agents and the operator do with an agent's task. */
 export const peoplesTransitions = {
@@ -92,3 +92,8 @@ export const peoplesTransitions = {
     tells: { poster: 'task_cancelled', worker: 'task_cancelled' },
   },
 } as const satisfies Record<string, Transition>;
+
+/** What agents do to a task without moving it, where the state decides whether they may. */
+export const actions = {
+  heartbeat: { from: 'claimed', by: 'worker', done: 'reported on', asksFirst: 'whose' },
+} as const satisfies Record<string, Action>;

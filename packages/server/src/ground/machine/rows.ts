@@ -65,5 +65,18 @@ export interface Transition {
   readonly tellsMatched?: FannedEventType;
 }
 
+/** What an agent may do to a task in a state without moving it: a row of `actions` in `machine.ts`. */
+export interface Action extends Pick<Transition, 'asksFirst'> {
+  readonly from: TaskStatus;
+  readonly by: 'poster' | 'worker';
+  /** The word for it in a refusal ("can't be … any more"). */
+  readonly done: string;
+}
+
 export type ClockColumn =
-  'deadline_at' | 'expires_at' | 'claim_deadline_at' | 'grace_deadline_at' | 'review_deadline_at';
+  | 'deadline_at'
+  | 'expires_at'
+  | 'claim_deadline_at'
+  | 'grace_deadline_at'
+  | 'heartbeat_deadline_at'
+  | 'review_deadline_at';

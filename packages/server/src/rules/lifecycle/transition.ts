@@ -17,6 +17,7 @@ import { endsClaim, type TransitionName, transition } from '../../ground/transit
 import { insertTransition } from '../tasks/inserts.ts';
 import { lockPostedTask, type RecordedTask, rejectionOfClaim } from '../tasks/queries.ts';
 import { platformStatements } from '../tasks/statements.ts';
+import { readTerms } from '../tasks/terms.ts';
 import { tagsOf } from '../tasks/view.ts';
 
 interface Moved {
@@ -136,10 +137,20 @@ async function judge(
   }
 }
 
+/** A shorter lease costs nobody's record, because a client that does not know leases can't keep it. */
+const leastCountedMinutes = 5;
+
+/** Whether a claim was lost to a lease that is too short to count. */
+async function wasShortLease(tx: Tx, { clock }: Transition, task: RecordedTask): Promise<boolean> {
+  if (clock !== 'heartbeat_deadline_at') return false;
+  const { heartbeat_minutes: minutes } = await readTerms(tx, task);
+  return minutes !== null && minutes < leastCountedMinutes;
+}
+
 /** Notes that a worker gave its claim up, or lost it. An abandon counts only if the claim had no rejection. */
 async function noteLoss(
   { ctx: { config }, tx, now }: Work,
-  { judges, to }: Transition,
+  row: Transition,
   task: RecordedTask,
   id: string,
 ): Promise<void> {
@@ -148,12 +159,12 @@ async function noteLoss(
     task.rejection_count > 0 && (await tx.first(rejectionOfClaim, { task_id, claim_number })) !== undefined;
   tx.send(noteGivingUp, {
     id,
-    counts: Number(judges === 'abandon' && !wasRejected),
+    counts: Number(row.judges === 'abandon' && !wasRejected && !(await wasShortLease(tx, row, task))),
     most: config.maxAbandonsBeforeCooldown,
     until: deadlineAfter(now, config.abandonCooldownMinutes * minuteMs),
     now,
   });
-  if (stateOf(to).isOnBoard) tx.send(setTaskBack, { agent_id: id, task_id, at: now });
+  if (stateOf(row.to).isOnBoard) tx.send(setTaskBack, { agent_id: id, task_id, at: now });
 }
 
 /** Withdraws the system task about this task that a transition makes unnecessary, unless a worker has claimed it. */
@@ -235,5 +246,6 @@ const eventData = {
   deadline_expired: nothing,
   rejection_grace_expired: nothing,
   claim_timeout_expired: nothing,
+  heartbeat_missed: nothing,
   task_cancelled: (_: RecordedTask, { reason }: Moved) => ({ reason: reason ?? null }),
 };

@@ -14,9 +14,9 @@ import { secondMs, wireTime } from '../../ground/clock.ts';
 import type { Reader, Tx } from '../../storage/database.ts';
 import type { Work } from '../../storage/ground.ts';
 import { agentNotFound, agentSuspended, conflict, DomainError, forbidden, taskNotFound } from '../../ground/errors.ts';
-import { transitions } from '../../ground/machine.ts';
+import { actions, transitions } from '../../ground/machine.ts';
 import { isEnded, stateOf, aTask } from '../../ground/states.ts';
-import { kindsOf, type PersonTransition, transition } from '../../ground/transitions.ts';
+import { type ActionName, actOf, isAction, kindsOf, type PersonTransition } from '../../ground/transitions.ts';
 import { aboutOf, latestClaimEnd, taskById, type TaskRow } from './queries.ts';
 import { isParty } from './view.ts';
 
@@ -37,11 +37,11 @@ interface Attempt {
  */
 export async function refusal(
   work: Work,
-  name: PersonTransition,
+  name: PersonTransition | ActionName,
   { taskId, actorId, claimNumber = null }: Attempt,
 ): Promise<DomainError> {
   const { tx, now } = work;
-  const row = transition(name);
+  const row = actOf(name);
   const standing = name === 'claim' ? await refuseIfBarred(work, actorId) : undefined;
   const task = await tx.first(taskById, { id: taskId });
   if (standing !== undefined && standing.claims_left <= 0 && (task === undefined || task.kind === 'work')) {
@@ -175,11 +175,11 @@ function nextStep(task: Pick<TaskRow, 'id' | 'kind' | 'status' | 'poster_id' | '
 async function refusalOfRepeat(
   tx: Tx,
   task: TaskRow,
-  name: PersonTransition,
+  name: PersonTransition | ActionName,
   actorId: string,
 ): Promise<DomainError | undefined> {
   if (task.kind !== 'work') return undefined;
-  const { to, by, done } = transition(name);
+  const { to, by, done } = actOf(name);
   const isDone = by === 'poster' ? task.poster_id === actorId : by === 'worker' && task.worker_id === actorId;
   // A claim that has a grace is one whose delivery was rejected; without, nobody has delivered yet.
   if (isDone && task.status === to && (name !== 'reject' || task.grace_deadline_at !== null)) {
@@ -192,9 +192,15 @@ async function refusalOfRepeat(
     : undefined;
 }
 
-function refusalOfState(task: TaskRow, name: PersonTransition, actorId: string, now: number): DomainError | undefined {
-  const { from, done } = transitions[name];
-  if (task.kind !== 'work' && kindsOf(name).includes('work') && name !== 'claim') {
+function refusalOfState(
+  task: TaskRow,
+  name: PersonTransition | ActionName,
+  actorId: string,
+  now: number,
+): DomainError | undefined {
+  const { from, done } = isAction(name) ? actions[name] : transitions[name];
+  const isForWork = isAction(name) || kindsOf(name).includes('work');
+  if (task.kind !== 'work' && isForWork && name !== 'claim') {
     return conflict("This is one of the platform's own tasks: its answer is approved or refused at once");
   }
   if (task.status !== from) {

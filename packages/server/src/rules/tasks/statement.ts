@@ -1,8 +1,9 @@
 import type { TaskKind } from '@pinchwork/sdk/table';
 import { sql, type UpdateObject } from 'kysely';
-import { transitions } from '../../ground/machine.ts';
+import { actions, transitions } from '../../ground/machine.ts';
 import { present } from '../../ground/present.ts';
 import {
+  type ActionName,
   type ClockTransition,
   endsClaim,
   kindsOf,
@@ -32,6 +33,10 @@ const releaseClaim: TaskUpdate = {
   held_until: null,
   claim_deadline_at: null,
   grace_deadline_at: null,
+  heartbeat_deadline_at: null,
+  progress: null,
+  progress_note: null,
+  progress_told_at: null,
   review_deadline_at: null,
   claim_rejections: 0,
 };
@@ -101,6 +106,33 @@ export function byPerson<P extends { id: string; now: number; actor: string }>(
         ...(guard === undefined ? [] : [guard(eb, p)]),
       ]),
     `If${row.from}`,
+  );
+}
+
+/**
+ * What an agent does to its task without moving it: state and version stay. The agent must have the role, and no deadline
+ * may have passed.
+ */
+export function byAction<P extends { id: string; now: number; actor: string }>(
+  name: ActionName,
+  set: (params: P) => TaskUpdate,
+  guard: (eb: TaskExpressions, params: P) => ReturnType<TaskExpressions['and']>,
+) {
+  const { from, by } = actions[name];
+  return prepared(
+    `${name}If${from}`,
+    (db, p: P & Params) =>
+      db
+        .updateTable('tasks')
+        .set(set(p))
+        .where('id', '=', p.id)
+        .where('status', '=', sql.lit(from))
+        .where('kind', '=', sql.lit('work'))
+        .where(by === 'worker' ? 'worker_id' : 'poster_id', '=', p.actor)
+        .where('due_at', '>', p.now)
+        .where((eb) => guard(eb, p))
+        .returning(movedColumns),
+    { key: 'id' },
   );
 }
 

@@ -1,16 +1,17 @@
 import { sql } from 'kysely';
 import type {
+  ActionName,
   AdminTransition,
   ClockTransition,
   PersonTransition,
   PlatformTransition,
 } from '../../ground/transitions.ts';
-import type { Params } from '../../storage/prepared.ts';
+import { type Params, prepared } from '../../storage/prepared.ts';
 import { type ClaimLimits, mayClaimMore, mayClaimMoreSystemTasks } from '../agents/claims.ts';
 import type { HelpParams } from '../agents/helpers.ts';
 import { hasMovedOn, isNoInspector, mayClaim, mayHelp } from './guards.ts';
 import { isSuspended, type TaskExpressions } from './queries.ts';
-import { byClock, byPerson, plusOne, type TaskUpdate, transitionStatement } from './statement.ts';
+import { byAction, byClock, byPerson, plusOne, type TaskUpdate, transitionStatement } from './statement.ts';
 
 /** One guarded statement for each row of the table of transitions, with the columns that it changes. */
 
@@ -36,6 +37,13 @@ interface DeliverParams extends WorkerParams {
   /** Which infra agents may verify it (`rules/agents/helpers.ts`). */
   least_named: number;
 }
+interface HeartbeatParams extends WorkerParams {
+  /** Start of the new lease: now, rounded up to a whole second. */
+  from: number;
+  /** What is reported; null leaves it as it is. */
+  progress: number | null;
+  note: string | null;
+}
 interface RejectParams extends PersonParams {
   reason: string;
   feedback: string | null;
@@ -49,6 +57,10 @@ interface RejectParams extends PersonParams {
  */
 const after = (from: number, minutes: 'claim_timeout_minutes' | 'review_timeout_minutes', defaultMs: number) =>
   sql<number>`${from} + coalesce(${sql.ref(minutes)} * 60000, ${defaultMs})`;
+
+/** The end of a lease that begins at `from`; null where the task asks for no heartbeats. */
+const leaseEnd = (from: number) => sql<number | null>`case when has_terms = 1 then
+    (select ${from} + terms.heartbeat_minutes * 60000 from task_terms terms where terms.task_id = tasks.id) end`;
 
 /** A rejection removes a deadline that is before the end of the grace (contract section 3). */
 const unlessBefore = (column: 'deadline_at' | 'claim_deadline_at', graceEnd: number) =>
@@ -81,6 +93,7 @@ export const personStatements = {
       worker_id: p.actor,
       claim_number: plusOne('claim_number'),
       claim_deadline_at: after(p.from, 'claim_timeout_minutes', p.default_timeout),
+      heartbeat_deadline_at: leaseEnd(p.from),
     }),
     (eb, p) => eb.and([mayClaim(eb, p), isNoInspector(eb, p), mayClaimMore(p.actor, p)]),
   ),
@@ -92,6 +105,7 @@ export const personStatements = {
       delivered_at: p.now,
       review_deadline_at: after(p.from, 'review_timeout_minutes', p.default_timeout),
       grace_deadline_at: null,
+      heartbeat_deadline_at: null,
     }),
     isMeantClaim,
   ),
@@ -137,12 +151,36 @@ export const personStatements = {
   abandonSystem: byPerson<WorkerParams>('abandonSystem', nothing, isMeantClaim),
 } satisfies Record<PersonTransition, unknown>;
 
+/** What agents do to a task without moving it. */
+export const actionStatements = {
+  heartbeat: byAction<HeartbeatParams>(
+    'heartbeat',
+    (p) => ({
+      // None is due in a grace.
+      heartbeat_deadline_at: sql<number | null>`case when grace_deadline_at is null then ${leaseEnd(p.from)} end`,
+      progress: sql<number | null>`coalesce(${p.progress}, progress)`,
+      progress_note: sql<string | null>`coalesce(${unlessRemoved(p.note)}, progress_note)`,
+    }),
+    isMeantClaim,
+  ),
+} satisfies Record<ActionName, unknown>;
+
+/** Notes that the poster is told of the progress now. Changes no row if it was told later than `before`. */
+export const noteProgressTold = prepared('noteProgressTold', (db, p: { id: string; now: number; before: number }) =>
+  db
+    .updateTable('tasks')
+    .set({ progress_told_at: p.now })
+    .where('id', '=', p.id)
+    .where((eb) => eb.or([eb('progress_told_at', 'is', null), eb('progress_told_at', '<=', p.before)])),
+);
+
 export const clockStatements = {
   missDeadline: byClock('missDeadline'),
   expire: byClock('expire'),
   loseToDeadline: byClock('loseToDeadline', { deadline_at: null }),
   timeOutClaim: byClock('timeOutClaim'),
   endGrace: byClock('endGrace'),
+  missHeartbeat: byClock('missHeartbeat'),
   approveByTime: byClock('approveByTime'),
   dropUnclaimed: byClock('dropUnclaimed'),
   dropClaimed: byClock('dropClaimed'),

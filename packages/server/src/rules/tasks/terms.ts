@@ -13,9 +13,9 @@ type TermsRow = Selectable<Schema['task_terms']>;
 export type Terms = Readonly<Omit<TermsRow, 'task_id'>>;
 
 /** The terms of a task whose poster set none. */
-export const plainTerms: Terms = { grace_minutes: null, verification: null };
+export const plainTerms: Terms = { grace_minutes: null, heartbeat_minutes: null, verification: null };
 
-const columns = ['grace_minutes', 'verification'] as const satisfies readonly (keyof Terms)[];
+const columns = ['grace_minutes', 'heartbeat_minutes', 'verification'] as const satisfies readonly (keyof Terms)[];
 
 export const insertTerms = insertion('task_terms', 'task_id', ...columns);
 
@@ -58,7 +58,10 @@ export async function readTermsOfAll(
 }
 
 /** The terms that an agent reads before it picks the task up. Replies have a term only where the poster set it. */
-export const openTermsView = ({ grace_minutes }: Terms) => (grace_minutes === null ? {} : { grace_minutes });
+export const openTermsView = ({ grace_minutes, heartbeat_minutes }: Terms) => ({
+  ...(grace_minutes === null ? {} : { grace_minutes }),
+  ...(heartbeat_minutes === null ? {} : { heartbeat_minutes }),
+});
 
 /** All terms, for the parties of the task. */
 export const termsView = (terms: Terms) => ({

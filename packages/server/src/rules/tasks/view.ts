@@ -35,6 +35,10 @@ export function taskView(task: MovedTask, readerId: string, terms: Terms, review
     claim_timeout_minutes: task.claim_timeout_minutes,
     ...termsView(terms),
     claim_number: task.claim_number,
+    ...(terms.heartbeat_minutes === null ? {} : { heartbeat_deadline: wireTime(task.heartbeat_deadline_at) }),
+    ...(task.progress === null && task.progress_note === null
+      ? {}
+      : { progress: task.progress, progress_note: task.progress_note }),
     ...(task.rejection_count === 0
       ? {}
       : {

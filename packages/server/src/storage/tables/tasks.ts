@@ -37,6 +37,12 @@ interface TasksTable {
   worker_id: string | null;
   claim_deadline_at: number | null;
   grace_deadline_at: number | null;
+  /** When the lease of the claim ends without a heartbeat; null in a grace, and where none is due. */
+  heartbeat_deadline_at: number | null;
+  /** What the worker of this claim reported last, and when its poster was last told. */
+  progress: number | null;
+  progress_note: string | null;
+  progress_told_at: number | null;
   review_deadline_at: number | null;
   /** The latest delivered result. After a rejection it is kept as evidence only. */
   result: string | null;
@@ -83,6 +89,8 @@ interface TaskTermsTable {
   task_id: string;
   /** Time after a rejection; null: as configured. */
   grace_minutes: number | null;
+  /** A claim ends when no heartbeat arrives for this long. Null: no heartbeats are asked for. */
+  heartbeat_minutes: number | null;
   /** `off`: no agent matches the task or checks its delivery. Null: the poster left it open. */
   verification: VerificationMode | null;
 }

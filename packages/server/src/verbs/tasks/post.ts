@@ -45,8 +45,9 @@ export async function createTask(
 }
 
 /** The terms of a new task (contract section 3a). */
-const termsOf = ({ grace_minutes, verification }: PostInput): Terms => ({
+const termsOf = ({ grace_minutes, heartbeat_minutes, verification }: PostInput): Terms => ({
   grace_minutes: grace_minutes ?? null,
+  heartbeat_minutes: heartbeat_minutes ?? null,
   verification: verification ?? null,
 });
 

@@ -1,15 +1,16 @@
-import type { AbandonRequest, DeliverRequest, TaskResponse } from '@pinchwork/sdk/table';
+import type { AbandonRequest, DeliverRequest, HeartbeatRequest, TaskResponse } from '@pinchwork/sdk/table';
 import type { z } from 'zod';
-import { deadlineAfter, hourMs } from '../../ground/clock.ts';
+import { deadlineAfter, hourMs, secondMs } from '../../ground/clock.ts';
 import { invalid } from '../../ground/errors.ts';
 import type { Call } from '../context.ts';
 import type { Work } from '../../storage/ground.ts';
 import { leastNamed } from '../../rules/agents/helpers.ts';
+import { appendEvent } from '../../rules/events/append.ts';
 import { apply, readSystemAnswer } from '../../rules/platform-tasks/system-answer.ts';
 import { arrangeVerification } from '../../rules/platform-tasks/post.ts';
 import { withTexts } from '../../rules/platform-tasks/render.ts';
 import { taskById } from '../../rules/tasks/queries.ts';
-import { personStatements } from '../../rules/tasks/statements.ts';
+import { actionStatements, noteProgressTold, personStatements } from '../../rules/tasks/statements.ts';
 import { refusal } from '../../rules/tasks/refusal.ts';
 import { moveCreditsAndRecord } from '../../rules/lifecycle/transition.ts';
 import { plainTerms, readTerms, verificationMode } from '../../rules/tasks/terms.ts';
@@ -98,5 +99,40 @@ export function abandon(call: Call, taskId: string, input: z.output<typeof Aband
     // A system task that is no longer needed has just been withdrawn, so read its new state.
     const left = own ?? (await tx.one(taskById, { id: taskId }));
     return taskView(await withTexts(tx, left), agentId, await readTerms(tx, left));
+  });
+}
+
+/** The shortest time between two events about the progress of a task. */
+const tellProgressMs = 10 * secondMs;
+
+/**
+ * Reports the progress of a claim, and begins its lease anew if the task asks for heartbeats (contract section 3a). The
+ * poster is told at most every ten seconds; it reads the newest report with the task.
+ *
+ * @throws DomainError `not_found`, `conflict`, `forbidden`.
+ */
+export function heartbeat(call: Call, taskId: string, input: z.output<typeof HeartbeatRequest>): Promise<TaskResponse> {
+  const { ctx, agentId } = call;
+  return call.transact('heartbeat', async (tx) => {
+    const now = ctx.clock.now();
+    const work = { ctx, tx, now };
+    const claimNumber = input.claim_number ?? null;
+    const task = await tx.first(actionStatements.heartbeat, {
+      id: taskId,
+      now,
+      actor: agentId,
+      claim_number: claimNumber,
+      from: deadlineAfter(now, 0),
+      progress: input.progress ?? null,
+      note: input.note ?? null,
+    });
+    if (task === undefined) throw await refusal(work, 'heartbeat', { taskId, actorId: agentId, claimNumber });
+    const saysSomething = input.progress !== undefined || input.note !== undefined;
+    const told = { id: taskId, now, before: now - tellProgressMs };
+    if (saysSomething && (await tx.run(noteProgressTold, told)) > 0) {
+      const data = { progress: task.progress, note: task.progress_note };
+      await appendEvent(work, { agentId: task.poster_id, taskId, type: 'task_progress', data });
+    }
+    return taskView(task, agentId, await readTerms(tx, task));
   });
 }

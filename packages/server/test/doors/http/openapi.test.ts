@@ -182,6 +182,7 @@ about('deliver', workerKey, claimed);
 about('approve', posterKey, delivered);
 about('reject', posterKey, delivered);
 about('cancel', posterKey, posted);
+about('heartbeat', workerKey, claimed);
 about('abandon', workerKey, claimed);
 about('rate', workerKey, async () => {
   const { id } = await delivered();

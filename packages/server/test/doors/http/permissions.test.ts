@@ -109,6 +109,7 @@ const bodies: Record<EndpointName, object | undefined> = {
   approve: { rating: 5 },
   reject: { reason: 'Wrong' },
   cancel: {},
+  heartbeat: { progress: 50 },
   abandon: {},
   rate: { rating: 5 },
   report: { reason: 'Spam' },

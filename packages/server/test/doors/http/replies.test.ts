@@ -145,6 +145,7 @@ describe('the headers that repeat a part of the reply', () => {
     approve: { ...onTask('approved'), 'x-credits-charged': '50' },
     reject: onTask('claimed'),
     cancel: onTask('cancelled'),
+    heartbeat: onTask('claimed'),
     abandon: onTask('posted'),
     rate: aboutTask,
     report: aboutTask,

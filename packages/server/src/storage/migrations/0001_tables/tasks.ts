@@ -48,6 +48,10 @@ export const tasksTable = ({ int, id, heap }: StepSql): TableDefinition => ({
     worker_id ${id} references agents (id),
     claim_deadline_at ${int},
     grace_deadline_at ${int},
+    heartbeat_deadline_at ${int},
+    progress ${int} check (progress between 0 and 100),
+    progress_note text,
+    progress_told_at ${int},
     review_deadline_at ${int},
     result text,
     credits_charged ${int} check (credits_charged between 1 and max_credits),
@@ -98,6 +102,7 @@ export async function taskTables(step: StepSql): Promise<void> {
   await run(sql`create table task_terms (
     task_id ${id} primary key references tasks (id),
     grace_minutes ${int},
+    heartbeat_minutes ${int},
     verification ${id} check (${isOneOf('verification', verificationModes)})
   ) ${clustered}`);
 
