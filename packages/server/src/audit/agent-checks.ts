@@ -6,6 +6,7 @@ import { type Check, check, isWork, type Range, report, within } from './check.t
 import { owed } from './history-checks.ts';
 import { tellsOfMatching } from './system-checks.ts';
 import { tellsOfTalk } from './talk-checks.ts';
+import { tellsOfProgress } from './terms-checks.ts';
 
 /** The invariants of agents: their event streams, and the sums stored for each of them. */
 
@@ -69,7 +70,8 @@ export const standingChecks: readonly Check[] = [
     (range) => sql`
       select g.id as subject, 'event ' || e.number || ' (' || e.type || ') has no cause' as detail
       from agents g join events e on e.agent_id = g.id
-      where ${within(agentId, range)} and not (${tellsOfTalk}) and not (${tellsOfMatching}) and not (${tellsOfAccount}) and not exists (
+      where ${within(agentId, range)} and not (${tellsOfTalk}) and not (${tellsOfProgress})
+        and not (${tellsOfMatching}) and not (${tellsOfAccount}) and not exists (
         select 1 from task_transitions h join tasks t on t.id = h.task_id
         where h.task_id = e.task_id and (
           (h.poster_event = e.number and t.poster_id = g.id and e.type = ${owed('poster')})

@@ -5,13 +5,20 @@ import { historyChecks } from './history-checks.ts';
 import { creditChecks } from './ledger-checks.ts';
 import { systemChecks } from './system-checks.ts';
 import { talkChecks } from './talk-checks.ts';
+import { termsChecks } from './terms-checks.ts';
 import { webhookChecks } from './webhook-checks.ts';
 import { sql } from 'kysely';
 
 /** All checks by subject, and how the tables are split into ranges. */
 
 /** Checks over ranges of tasks. */
-export const taskChecks: readonly Check[] = [...creditChecks, ...historyChecks, ...talkChecks, ...systemChecks];
+export const taskChecks: readonly Check[] = [
+  ...creditChecks,
+  ...historyChecks,
+  ...termsChecks,
+  ...talkChecks,
+  ...systemChecks,
+];
 
 /** Checks over ranges of agents. */
 export const agentChecks: readonly Check[] = [...standingChecks, ...webhookChecks];
