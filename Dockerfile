@@ -6,7 +6,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY packages/sdk/package.json packages/sdk/
 COPY packages/server/package.json packages/server/
-RUN npm ci --omit=dev --workspace=@pinchwork/server
+RUN npm ci --omit=dev --ignore-scripts --workspace=@pinchwork/server
 
 FROM node:24-slim
 WORKDIR /app

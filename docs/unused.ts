@@ -99,7 +99,8 @@ function resolved(checker: ts.TypeChecker, symbol: ts.Symbol): ts.Symbol {
 interface Manifest {
   readonly name: string;
   readonly scripts?: Record<string, string>;
-  readonly exports?: Record<string, string>;
+  /** A path, or paths by condition. */
+  readonly exports?: Record<string, string | Record<string, string>>;
   readonly dependencies?: Record<string, string>;
   readonly devDependencies?: Record<string, string>;
 }
@@ -119,7 +120,7 @@ export function unusedDependencies(manifest: Manifest, texts: readonly string[])
 
 /** The manifest of a package and the sources that may use its dependencies. */
 function packageAt(folder: string, patterns: readonly string[]): { manifest: Manifest; texts: string[] } {
-  const files = globSync([...patterns], { cwd: folder, exclude: (path) => path.includes('node_modules') });
+  const files = globSync([...patterns], { cwd: folder, exclude: (path) => /node_modules|dist/.test(path) });
   return {
     manifest: JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest,
     texts: files.map((file) => readFileSync(join(folder, file), 'utf8')),
@@ -135,7 +136,10 @@ function programOf(configPath: string): ts.Program {
 if (import.meta.main) {
   const packages = globSync('packages/*', { cwd: root }).map((folder) => join(root, folder));
   const entryPoints = packages.flatMap((folder) =>
-    Object.values(packageAt(folder, []).manifest.exports ?? {}).map((path) => join(folder, path)),
+    Object.values(packageAt(folder, []).manifest.exports ?? {}).map((entry) =>
+      // Of an entry with conditions, the first is the source.
+      join(folder, typeof entry === 'string' ? entry : Object.values(entry)[0]!),
+    ),
   );
   const { unused, onlyTested } = judgeExports(programOf(join(root, 'tsconfig.json')), entryPoints, root);
   const accepted = Object.keys(forTests);
@@ -144,7 +148,7 @@ if (import.meta.main) {
   const everywhere = packageAt(root, [
     '{bench,docs,examples,mutate}/**/*.ts',
     '*.{ts,js}',
-    'packages/*/{src,test}/**/*.ts',
+    'packages/*/{*,{src,test}/**/*}.ts',
   ]);
   const dependencies = [everywhere, ...packages.map((folder) => packageAt(folder, ['src/**/*.ts']))].flatMap(
     ({ manifest, texts }) => unusedDependencies(manifest, texts).map((name) => `${manifest.name}: ${name}`),

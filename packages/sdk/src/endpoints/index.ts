@@ -10,7 +10,7 @@ import { talkEndpoints } from './talk.ts';
 import { taskEndpoints } from './tasks.ts';
 import { workEndpoints } from './work.ts';
 
-export type { Endpoint, HeaderFields, OtherSuccess } from './row.ts';
+export type { Endpoint, HeaderFields, OtherSuccess, Row } from './row.ts';
 export { shownLine, shownPath } from './row.ts';
 export * from './values.ts';
 export type { NothingToPickUp } from './work.ts';

@@ -24,19 +24,20 @@ export interface OtherSuccess<Reply extends z.ZodType = z.ZodType> {
 }
 
 /** An endpoint's row before the table gives it a name. */
-interface Row<
+export interface Row<
   Param extends string = string,
   Query extends z.ZodObject | undefined = z.ZodObject | undefined,
   Body extends z.ZodObject | undefined = z.ZodObject | undefined,
   Reply extends z.ZodType = z.ZodType,
   Stream extends boolean = boolean,
   Call extends string = string,
+  Path extends string = string,
 > {
   /** The client's method for it: `tasks.create` is `client.tasks.create(…)`. */
   readonly call: Call;
   readonly method: Method;
   /** Path parameters are written as `:id`. */
-  readonly path: string;
+  readonly path: Path;
   /** The kind of id in each path parameter. An id of another shape is not found. */
   readonly params: Readonly<Record<Param, IdKind>>;
   readonly auth: Auth;
@@ -97,7 +98,8 @@ export interface Endpoint<
   Reply extends z.ZodType = z.ZodType,
   Stream extends boolean = boolean,
   Call extends string = string,
-> extends Row<Param, Query, Body, Reply, Stream, Call> {
+  Path extends string = string,
+> extends Row<Param, Query, Body, Reply, Stream, Call, Path> {
   readonly name: string;
 }
 
@@ -174,7 +176,7 @@ export function endpoint<
     ([PathParam<Path>] extends [never]
       ? { readonly params?: never }
       : { readonly params: Readonly<Record<PathParam<Path>, IdKind>> }),
-): Row<PathParam<Path>, Query, Body, Reply | Other, Stream, Call> {
+): Row<PathParam<Path>, Query, Body, Reply | Other, Stream, Call, Path> {
   const { method, path, auth, params = {}, scopes = [], others = [], headers = {} } = spec;
   const isRead = method === 'GET';
   const idempotency = isRead || method === 'DELETE' ? 'none' : (spec.idempotency ?? 'kept');

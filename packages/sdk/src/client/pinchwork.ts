@@ -1,0 +1,57 @@
+import { methodsOf, queryOf, randomKey } from './build.ts';
+import type { Calls } from './calls.ts';
+import type { CallOptions, Options } from './options.ts';
+import { rows } from './rows.ts';
+import { type TaskHelpers, taskHelpers } from './tasks.ts';
+import { Transport } from './transport.ts';
+
+/** What a raw request has besides its path. */
+export interface RawInput {
+  readonly query?: Readonly<Record<string, unknown>> | undefined;
+  /** Sent as JSON. */
+  readonly body?: object | undefined;
+}
+
+interface Helpers {
+  /** The address of the server. */
+  readonly server: string;
+  /** Any request, for what has no method here. Paths under `/v1/admin` get the admin key. @returns null for 204 */
+  request(method: string, path: string, input?: RawInput, options?: CallOptions): Promise<unknown>;
+}
+
+/** A client of a Pinchwork server: a method for each of its endpoints, and some that join several. */
+export type Pinchwork = Omit<Calls, 'tasks'> & Helpers & { readonly tasks: Calls['tasks'] & TaskHelpers };
+
+class Client implements Helpers {
+  readonly server: string;
+  readonly #transport: Transport;
+
+  constructor(options: Options = {}) {
+    this.#transport = new Transport(options);
+    this.server = this.#transport.settings.server;
+    Object.assign(this, methodsOf(this.#transport, rows));
+    const { tasks } = this as unknown as Calls;
+    Object.assign(tasks, taskHelpers(tasks));
+  }
+
+  async request(method: string, path: string, { query = {}, body }: RawInput = {}, options: CallOptions = {}) {
+    if (!path.startsWith('/')) throw new TypeError(`A path begins with "/": ${path}`);
+    const isRead = method === 'GET' || method === 'DELETE';
+    const { apiKey } = this.#transport.settings;
+    const ownKey = apiKey === undefined ? 'none' : 'agent';
+    return this.#transport.json(
+      {
+        method,
+        path: path + queryOf(Object.entries(query)),
+        auth: path.startsWith('/v1/admin/') ? 'admin' : ownKey,
+        headers: isRead ? {} : { 'idempotency-key': options.idempotencyKey ?? randomKey() },
+        body: isRead ? undefined : JSON.stringify(body ?? {}),
+        isSafe: method !== 'DELETE',
+      },
+      options,
+    );
+  }
+}
+
+/** The methods come from the table of endpoints, which a class cannot say. */
+export const Pinchwork = Client as unknown as new (options?: Options) => Pinchwork;
