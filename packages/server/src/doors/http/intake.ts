@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError, overloaded } from '../../ground/errors.ts';
-import type { Part, Share } from '../../rules/limits/share.ts';
+import type { Part } from '../../rules/limits/part.ts';
+import type { Share } from '../../rules/limits/share.ts';
 import { holderOf } from '../../rules/limits/shares.ts';
 import type { Context } from '../../verbs/context.ts';
 import { Discards } from './discard.ts';

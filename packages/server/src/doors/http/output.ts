@@ -2,7 +2,7 @@ import { Socket } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { secondMs } from '../../ground/clock.ts';
 import { overloaded } from '../../ground/errors.ts';
-import type { Part } from '../../rules/limits/share.ts';
+import type { Part } from '../../rules/limits/part.ts';
 import { holderOf, type Shares } from '../../rules/limits/shares.ts';
 
 /** A reply up to this length is always sent. Most are far shorter. */

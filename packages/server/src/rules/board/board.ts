@@ -2,8 +2,8 @@ import { limits } from '@pinchwork/sdk/table';
 import { nothingSetBack, type SetBack } from '../agents/given-up.ts';
 import type { Reader } from '../../storage/database.ts';
 import { DomainError } from '../../ground/errors.ts';
-import { countLimit } from '../../ground/paging.ts';
 import { tagParams } from '../../storage/tags.ts';
+import { type Count, countOpen } from './count.ts';
 import { ranked } from './order.ts';
 import type { SearchApart } from '../search/apart.ts';
 import type { Pace, Pacing } from '../search/pace.ts';
@@ -16,7 +16,6 @@ import type { BoardRow } from './queries.ts';
 import {
   type Age,
   ageOf,
-  bestRank,
   isBehind,
   type Look,
   type BoardFilter,
@@ -43,8 +42,6 @@ import { Needle } from '../search/texts.ts';
  */
 const windowPerTag = 60;
 const windowOfAll = 100;
-/** A count of open tasks examines at most this many tasks. */
-const countedReach = 5_000;
 /** The module of the job that searches texts, run apart; and the least time that it gets on a busy machine. */
 const lookUpJob = new URL('./look-up-job.ts', import.meta.url);
 const leastApartMs = 30;
@@ -107,7 +104,7 @@ export class Board {
     this.#board = board;
     const { tags, part, setBack = nothingSetBack } = filter;
     this.#filter = { tags, needle: part === undefined ? undefined : new Needle(part) };
-    this.#look = { reader, board: this.#board, filter: this.#filter };
+    this.#look = { reader, board, filter: this.#filter };
     this.#pacing = pacing;
     this.#setBack = setBack;
     this.#out = new Set([...setBack.last, ...setBack.notNow]);
@@ -274,37 +271,8 @@ export class Board {
    *
    * @returns the count, at most `countLimit`, and whether there may be more.
    */
-  async count(): Promise<{ total: number; isCapped: boolean }> {
-    const { tags, needle } = this.#filter;
-    if (needle !== undefined) return this.#countWithText();
-    const params = {
-      ...this.#board,
-      ...tagParams(tags),
-      after_rank: -1,
-      after_created_at: oldest.created_at,
-      after_id: oldest.id,
-      limit: countLimit,
-    };
-    const shape = `${tags.length}/${countedReach}` as const;
-    const matched = (await this.#reader.one(queries.countMatched(shape), params)).total;
-    const limit = countLimit - matched;
-    const everyones = limit === 0 ? 0 : (await this.#reader.one(queries.countBoard(shape), { ...params, limit })).total;
-    const total = matched + everyones;
-    if (total === countLimit) return { total, isCapped: true };
-    const ends = await Promise.all([
-      this.#reader.first(queries.scanEnd(shape), params),
-      this.#reader.first(queries.matchedEnd(countedReach), params),
-    ]);
-    return { total, isCapped: ends.some((end) => end !== undefined) };
-  }
-
-  /** Counts among the first few thousand tasks, because each text must be read. */
-  async #countWithText(): Promise<{ total: number; isCapped: boolean }> {
-    const { window } = this.#pacing;
-    const matched = await scanMatched(this.#look, bestRank, countLimit, window());
-    const everyones = await this.#scan(oldest, countLimit, window());
-    const total = matched.rows.length + everyones.rows.length;
-    return { total, isCapped: total >= countLimit || matched.end !== null || everyones.end !== null };
+  count(): Promise<Count> {
+    return countOpen(this.#look, this.#pacing);
   }
 }
 

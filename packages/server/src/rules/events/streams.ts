@@ -2,7 +2,7 @@ import type { EventType } from '@pinchwork/sdk/table';
 import type { Ground } from '../../storage/ground.ts';
 import { agentSuspended, overloaded } from '../../ground/errors.ts';
 import type { OpenRequests } from '../limits/open-requests.ts';
-import type { Part } from '../limits/share.ts';
+import type { Part } from '../limits/part.ts';
 import { type Position, resume } from './position.ts';
 import { eventsAfter, streamBounds } from './queries.ts';
 import { EventStream, type Source } from './stream.ts';

@@ -1,5 +1,6 @@
 import { DomainError } from '../../ground/errors.ts';
-import type { Part, Share } from './share.ts';
+import type { Part } from './part.ts';
+import type { Share } from './share.ts';
 
 /**
  * The requests that stay open: event streams and waits. An agent may have a fixed number of both together. When this

@@ -1,12 +1,5 @@
 import { overloaded } from '../../ground/errors.ts';
-
-/** What the owner of a part offers when somebody who holds less needs it. */
-export interface Terms {
-  /** Ends the use of the part at once, and releases it. Undefined: the part can't be taken away. */
-  readonly cut?: () => void;
-  /** Whether nothing is lost by a cut now. Such parts of a holder are cut before its others. */
-  readonly isIdle?: () => boolean;
-}
+import { Part, type Resource, type Terms } from './part.ts';
 
 export interface ShareOptions {
   /** How much there is. */
@@ -44,7 +37,7 @@ interface Waiter {
  *
  * Taking and releasing cost two look-ups in a map. Only when the resource is exhausted are all holders looked at.
  */
-export class Share {
+export class Share implements Resource {
   readonly most: number;
   readonly #replaces: boolean;
   readonly #mostWaiting: number;
@@ -131,7 +124,7 @@ export class Share {
     });
   }
 
-  /** Enlarges a part. For `Part` alone. @returns false: refused, and nothing has changed. */
+  /** For `Part` alone, as are `drop` and `pass`. */
   add(part: Part, amount: number): boolean {
     while (this.#used + amount > this.most) {
       if (!this.#takeAwayFor(part, amount)) {
@@ -144,13 +137,11 @@ export class Share {
     return true;
   }
 
-  /** Makes a part smaller. For `Part` alone. */
   drop(part: Part, amount: number): void {
     this.#change(part, -amount);
     this.#serve();
   }
 
-  /** Gives a part to another holder, whether or not that makes it the largest. For `Part` alone. */
   pass(part: Part, to: string): void {
     const { amount } = part;
     this.#change(part, -amount);
@@ -248,66 +239,4 @@ function firstToCut(parts: ReadonlySet<Part>, asking: Part): Part | undefined {
     oldest ??= part;
   }
   return oldest;
-}
-
-/** What a holder has taken of a resource. */
-export class Part {
-  holder: string;
-  /** Zero before it is taken and after it is released. */
-  amount = 0;
-  #terms: Terms;
-  #isReleased = false;
-  readonly #share: Share;
-
-  /** Use `take` or `wait` of the share. */
-  constructor(share: Share, holder: string, terms: Terms) {
-    this.#share = share;
-    this.holder = holder;
-    this.#terms = terms;
-  }
-
-  get isReleased(): boolean {
-    return this.#isReleased;
-  }
-
-  get canBeCut(): boolean {
-    return this.#terms.cut !== undefined;
-  }
-
-  get isIdle(): boolean {
-    return this.#terms.isIdle?.() === true;
-  }
-
-  /** Takes more. @returns false: refused, or it was cut; then it is what it was before. */
-  grow(amount: number): boolean {
-    return !this.#isReleased && this.#share.add(this, amount);
-  }
-
-  /** Gives some of it back. */
-  shrink(amount: number): void {
-    if (!this.#isReleased) this.#share.drop(this, Math.min(amount, this.amount));
-  }
-
-  /** From now on it can't be taken away, for example because the work that uses it has begun. */
-  keep(): void {
-    this.#terms = {};
-  }
-
-  /** Counts it for another holder, for example when the agent behind a connection becomes known. */
-  passTo(holder: string): void {
-    if (holder !== this.holder && !this.#isReleased) this.#share.pass(this, holder);
-  }
-
-  /** Gives it back. May be called more than once. */
-  release(): void {
-    if (this.#isReleased) return;
-    this.#isReleased = true;
-    this.#share.drop(this, this.amount);
-  }
-
-  /** Takes it away from its holder. */
-  end(): void {
-    this.#terms.cut?.();
-    this.release();
-  }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { nobody, type Part, Share, type Terms } from '../../../src/rules/limits/share.ts';
+import type { Part, Terms } from '../../../src/rules/limits/part.ts';
+import { nobody, Share } from '../../../src/rules/limits/share.ts';
 
 /** Takes parts that can be cut, and records the names of those that are. */
 function users(share: Share) {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { network } from '../../../src/rules/limits/network.ts';
-import type { Part } from '../../../src/rules/limits/share.ts';
+import type { Part } from '../../../src/rules/limits/part.ts';
 import { crowd } from '../../support/crowd.ts';
 import { onBothEngines } from '../../support/engines.ts';
 import { type Agent, Market, postTask } from '../../support/market.ts';
