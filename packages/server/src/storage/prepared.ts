@@ -1,6 +1,5 @@
 import {
   type Compilable,
-  type CompiledQuery,
   type Insertable,
   type InsertResult,
   type Kysely,
@@ -10,11 +9,18 @@ import {
   type SqlBool,
 } from 'kysely';
 import { at, present } from '../ground/present.ts';
+import {
+  type CompiledStatement,
+  type Params,
+  Placeholder,
+  placeholders,
+  type SqlValue,
+  toStatement,
+} from './binding.ts';
 import { withoutReturning } from './read-back.ts';
 import type { Schema } from './schema.ts';
 
-export type SqlValue = string | number | null;
-export type Params = Record<string, SqlValue>;
+export { type CompiledStatement, derived, type Params, type SqlValue } from './binding.ts';
 
 /** The tables that servers take work from. */
 type Lockable = 'tasks' | 'outbox' | 'webhook_receivers' | 'search_progress';
@@ -73,31 +79,6 @@ export interface Prepared<P, R> {
   compile(db: Kysely<Schema>, engine: EngineClauses): CompiledStatement;
   /** Carries the types only. It is always undefined at run time. */
   readonly types?: { params: P; row: R };
-}
-
-export interface CompiledStatement {
-  readonly sql: string;
-  /** The values for the placeholders, in order. */
-  bind(params: Params): SqlValue[];
-  /** Reads the row that the statement has changed or added. Undefined: the statement returns its rows itself. */
-  readonly readBack?: CompiledStatement;
-}
-
-class Placeholder {
-  readonly name: string;
-  /** Computes the bound value from the parameter. Undefined: the parameter is bound as it is. */
-  readonly derive: ((value: SqlValue) => SqlValue) | undefined;
-  constructor(name: string, derive?: (value: SqlValue) => SqlValue) {
-    this.name = name;
-    this.derive = derive;
-  }
-}
-
-/** A placeholder whose bound value an engine computes from a parameter. */
-export function derived<T extends SqlValue>(param: T, derive: (value: T) => SqlValue): SqlValue {
-  // While a statement is built, each parameter is a placeholder in the place of a value.
-  const { name } = param as unknown as Placeholder;
-  return new Placeholder(name, derive as (value: SqlValue) => SqlValue) as unknown as SqlValue;
 }
 
 /** `replan`, `bounded` and `scans` of `Prepared`. */
@@ -178,37 +159,6 @@ export function preparedSql<P extends Params, R>(
   return prepared(name, (db, params: P, engine) => ({ compile: () => build(params, engine).compile(db) }), options);
 }
 
-function placeholders<P extends Params>(): P {
-  // Whatever is read from it is a placeholder, so it needs no fields.
-  return new Proxy({} as P, { get: (_, name) => new Placeholder(String(name)) });
-}
-
-function toStatement(query: CompiledQuery): CompiledStatement {
-  // Kysely passes the values and placeholders of a statement through.
-  return { sql: query.sql, bind: binder(query.parameters as readonly (Placeholder | SqlValue)[]) };
-}
-
-/**
- * Makes the function that fills the placeholders. The slots are sorted out once, because `bind` runs for each
- * statement.
- */
-function binder(slots: readonly (Placeholder | SqlValue)[]): CompiledStatement['bind'] {
-  const names = slots.map((slot) => (slot instanceof Placeholder ? slot.name : undefined));
-  const constants = slots.map((slot) => (slot instanceof Placeholder ? null : slot));
-  const derivations = slots.map((slot) => (slot instanceof Placeholder ? slot.derive : undefined));
-  return (params) => {
-    const values = new Array<SqlValue>(names.length);
-    for (let i = 0; i < names.length; i++) {
-      const name = names[i];
-      const value = name === undefined ? constants[i] : params[name];
-      if (value === undefined) throw new TypeError(`The query parameter "${name}" is missing`);
-      const derive = derivations[i];
-      values[i] = derive === undefined ? value : derive(value);
-    }
-    return values;
-  };
-}
-
 /** The parameters of an `insertion`: the columns that it fills. */
 type Row<T extends keyof Schema, C extends keyof Insertable<Schema[T]>> = { [K in C]: Insertable<Schema[T]>[K] };
 
@@ -234,6 +184,24 @@ export function insertion<T extends keyof Schema, C extends keyof Insertable<Sch
  */
 export const fulfilled = (condition: RawBuilder<unknown>) =>
   sql<boolean>`(case when ${condition} then 1 end) is not null`;
+
+/**
+ * Makes the function that compiles queries for an engine. It keeps what it has compiled: building and compiling a query
+ * takes up to a millisecond, and several databases of one program share the outcome.
+ */
+export function compiler(
+  db: Kysely<Schema>,
+  engine: EngineClauses,
+): <P, R>(query: Prepared<P, R>) => CompiledStatement {
+  const known = new WeakMap<object, CompiledStatement>();
+  return (query) => {
+    const kept = known.get(query);
+    if (kept !== undefined) return kept;
+    const compiled = query.compile(db, engine);
+    known.set(query, compiled);
+    return compiled;
+  };
+}
 
 /**
  * Makes one prepared query per shape (a number of tags, for example) on first use, and keeps it. There must be few

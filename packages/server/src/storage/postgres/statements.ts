@@ -1,5 +1,12 @@
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, sql } from 'kysely';
-import type { CompiledStatement, EngineClauses, Params, Prepared, SqlValue } from '../prepared.ts';
+import {
+  type CompiledStatement,
+  compiler,
+  type EngineClauses,
+  type Params,
+  type Prepared,
+  type SqlValue,
+} from '../prepared.ts';
 import type { Schema } from '../schema.ts';
 import { textIndexClauses } from './texts.ts';
 
@@ -22,8 +29,8 @@ const builder = new Kysely<Schema>({
   },
 });
 
-/** Compiles a query for PostgreSQL. */
-export const compile = <P, R>(query: Prepared<P, R>): CompiledStatement => query.compile(builder, clauses);
+/** Compiles a query for PostgreSQL, once. */
+export const compile = compiler(builder, clauses);
 
 /** The statements compiled for PostgreSQL. The server caches a plan of each under its name, per connection. */
 export class Statements {

@@ -1,6 +1,6 @@
 import type { Database as Connection, Statement } from 'better-sqlite3';
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely';
-import type { CompiledStatement, EngineClauses, Params, Prepared } from '../prepared.ts';
+import { type CompiledStatement, compiler, type EngineClauses, type Params, type Prepared } from '../prepared.ts';
 import type { Schema } from '../schema.ts';
 import { textIndexClauses } from './texts.ts';
 
@@ -36,8 +36,8 @@ const builder = new Kysely<Schema>({
   },
 });
 
-/** Compiles a query for SQLite. */
-export const compile = <P, R>(query: Prepared<P, R>): CompiledStatement => query.compile(builder, clauses);
+/** Compiles a query for SQLite, once. */
+export const compile = compiler(builder, clauses);
 
 interface Known {
   readonly statement: Statement;
