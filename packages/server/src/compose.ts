@@ -32,7 +32,6 @@ import type { Database } from './storage/database.ts';
 import type { Ground } from './storage/ground.ts';
 import { migrate } from './storage/migrate.ts';
 import { openDatabase } from './storage/open.ts';
-import type { ThreadSource } from './storage/sqlite/threads.ts';
 import type { Context } from './verbs/context.ts';
 import { Readiness } from './verbs/readiness.ts';
 
@@ -88,12 +87,10 @@ interface Replacements {
    * `false`: does not require that `clock` agrees with the database server's clock. For tests with an invented time.
    */
   readonly checkDatabaseClock?: boolean;
-  /** Called with the open database. For tests that watch every transaction. */
-  readonly watchDatabase?: (db: Database) => void;
+  /** Opens the database. For tests, which watch every transaction and keep what is slow to open. */
+  readonly openDatabase?: typeof openDatabase;
   /** What requests share. For tests that exhaust it. */
   readonly shares?: Shares;
-  /** Where the threads of the embedded database come from. For tests, which keep them for the next database. */
-  readonly threads?: ThreadSource;
 }
 
 /**
@@ -107,19 +104,17 @@ export async function compose(
   clock: Clock = systemClock,
   replacements: Replacements = {},
 ): Promise<Core> {
-  const { checkDatabaseClock = true, watchDatabase, threads } = replacements;
+  const { checkDatabaseClock = true, openDatabase: open = openDatabase } = replacements;
   const { resolve = systemResolve(config.webhooks), shares = openShares() } = replacements;
   checkOperatorWebhook(config);
   const output = replacements.log ?? (await openLog(config.logLevel));
   const log = output.logger;
   let db: Database | undefined;
   try {
-    db = await openDatabase(config.databaseUrl, {
+    db = await open(config.databaseUrl, {
       ...(checkDatabaseClock ? { clock } : {}),
-      threads,
       onError: (error) => log.warn(storageUnavailable(error), 'a database connection broke'),
     });
-    watchDatabase?.(db);
     await migrate(db, version);
   } catch (error) {
     await db?.close();
@@ -130,7 +125,7 @@ export async function compose(
   const openRequests = new OpenRequests(shares.waits, config.maxStreamsPerAgent);
   const watch = new TaskWatch(openRequests);
   const streams = new EventStreams(ground, openRequests);
-  const open = { watch, streams };
+  const waiting = { watch, streams };
   const credentials = new Credentials(db, clock);
   const readiness = new Readiness(ground);
   let lastAudit: { report: AuditResponse; at: number } | undefined;
@@ -149,11 +144,11 @@ export async function compose(
     timers: new TaskTimers(ground),
     outbox: new Outbox(ground),
     housekeeping: new Housekeeping(ground),
-    suspensions: lookForSuspensions(ground, open),
-    endedKeys: lookForEndedKeys(ground, open),
+    suspensions: lookForSuspensions(ground, waiting),
+    endedKeys: lookForEndedKeys(ground, waiting),
     erasure: new Erasure(ground),
     keyUse: new KeyUse(ground, credentials),
-    tail: new Tail(ground, open),
+    tail: new Tail(ground, waiting),
     search: new SearchUpkeep(ground),
     limits: new Limits(ground),
     texts: new Texts(ground),
@@ -163,7 +158,7 @@ export async function compose(
   const list: readonly Job[] = Object.values(jobs);
   return {
     ...ground,
-    ...open,
+    ...waiting,
     ...jobs,
     jobs: list,
     resolve,

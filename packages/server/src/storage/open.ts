@@ -2,7 +2,7 @@ import type { Database, OwnReader } from './database.ts';
 import type { PostgresOptions } from './postgres/postgres.ts';
 import type { ThreadSource } from './sqlite/threads.ts';
 
-interface DatabaseOptions extends PostgresOptions {
+export interface DatabaseOptions extends PostgresOptions {
   /** Where the threads of the embedded database come from. For tests. */
   readonly threads?: ThreadSource | undefined;
 }

@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
 import pg from 'pg';
 import { describe, it } from 'vitest';
+import type { Database } from '../../src/storage/database.ts';
+import { type DatabaseOptions, openDatabase } from '../../src/storage/open.ts';
 import { chosenEngines, type EngineName } from './chosen.ts';
+import { closeKept, emptierOf, keptSessions, openKept } from './kept-databases.ts';
 import { createDatabase } from './postgres.ts';
 import { postgresAdmin, postgresTemplate, sqliteTemplate } from './shared.ts';
 import { fingerprint } from './templates.ts';
@@ -19,8 +22,12 @@ export interface Engine {
   freshUrl(): Promise<string>;
   /** A database of its own with the schema in place and nothing else, for a fraction of what a fresh one costs. */
   marketUrl(): Promise<string>;
+  /** Opens it for a market. PostgreSQL's stays open for the next market that gets the same database. */
+  open(url: string, options: DatabaseOptions): Promise<Database>;
   /** Returns a database of `marketUrl` that is no longer used. It is emptied and may be reused. */
   recycle(url: string): void;
+  /** Gives up a database that may still be used. */
+  discard(url: string): Promise<void>;
   /** Runs SQL directly on a separate connection, without foreign keys, to damage a database. */
   vandalise(url: string, ...statements: string[]): Promise<void>;
   /** Reads directly from the database. */
@@ -39,6 +46,8 @@ export const sqlite: Engine = {
     copyFileSync(await sqliteTemplate(), path);
     return path;
   },
+  open: openDatabase,
+  discard: async () => undefined,
   recycle: (path) => {
     for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
   },
@@ -62,10 +71,13 @@ export const postgres: Engine = {
   marketUrl: async () => {
     while (used.length > 0) {
       const url = used.pop()!;
-      if (await withClient(url, restore)) return url;
+      if (await ((await emptierOf(url)?.then(restore)) ?? withClient(url, restore))) return url;
+      await closeKept(url);
     }
     return createDatabase(await postgresAdmin(), (await postgresTemplate()).name);
   },
+  open: openKept,
+  discard: closeKept,
   recycle: (url) => void used.push(url),
   vandalise: (url, ...statements) =>
     withClient(url, async (client) => {
@@ -79,11 +91,12 @@ export const postgres: Engine = {
 /** Databases of finished tests. Emptying one takes a tenth of the time of copying the template. */
 const used: string[] = [];
 
-/** Empties a used database. @returns false if its schema has changed or a session still uses it. */
+/** Empties a used database. @returns false if its schema has changed or a session of a test still uses it. */
 async function restore(client: pg.Client): Promise<boolean> {
   const template = await postgresTemplate();
   const users = `select count(*)::int as count from pg_stat_activity
-                  where datname = current_database() and backend_type = 'client backend'`;
+                  where datname = current_database() and backend_type = 'client backend'
+                    and application_name <> '${keptSessions}'`;
   const {
     rows: [state],
   } = await client.query(`select * from (${users}) users, (${fingerprint}) marks`);

@@ -3,6 +3,7 @@ import { onTestFinished } from 'vitest';
 import { buildApp } from '../../src/doors/http/app.ts';
 import { readConfig } from '../../src/ground/config.ts';
 import { compose, type Core } from '../../src/compose.ts';
+import { openDatabase } from '../../src/storage/open.ts';
 import type { Resolve } from '../../src/rules/webhooks/address.ts';
 import { ManualClock } from './clock.ts';
 import { watchLocks } from './lock-order.ts';
@@ -34,6 +35,13 @@ export interface Agent {
 /** The DNS error for an unknown name. */
 const nowhere: Resolve = () => Promise.reject(Object.assign(new Error('not found'), { code: 'ENOTFOUND' }));
 
+interface MarketOptions {
+  /** The DNS lookup for webhook hosts. Default: finds nothing. */
+  readonly resolve?: Resolve;
+  /** What opens the database. */
+  readonly open?: typeof openDatabase;
+}
+
 /** A marketplace in this process, driven through its public API and a clock of its own. */
 export class Market {
   /** Its database, as `PINCHWORK_DATABASE_URL` has it. */
@@ -51,12 +59,11 @@ export class Market {
     this.admin = this.client('admin', adminKey);
   }
 
-  /** @param resolve the DNS lookup for webhook hosts; finds nothing by default. */
   static async open(
     url: string,
     env: Record<string, string> = {},
     clock = new ManualClock(),
-    resolve: Resolve = nowhere,
+    { resolve = nowhere, open = openDatabase }: MarketOptions = {},
   ): Promise<Market> {
     const { config } = readConfig({
       PINCHWORK_DATABASE_URL: url,
@@ -68,19 +75,24 @@ export class Market {
     const ctx = await compose(config, clock, {
       checkDatabaseClock: false,
       resolve,
-      watchDatabase: watchLocks,
-      threads: keptThreads,
+      openDatabase: async (address, options) => {
+        const db = await open(address, { ...options, threads: keptThreads });
+        watchLocks(db);
+        return db;
+      },
     });
     return new Market(url, ctx, buildApp(ctx), clock);
   }
 
   /** Opens a marketplace on a database of its own, closed when the test ends. */
   static async fresh(engine: Engine, env: Record<string, string> = {}, resolve?: Resolve): Promise<Market> {
-    const market = await Market.open(await engine.marketUrl(), env, undefined, resolve);
+    const options = resolve === undefined ? {} : { resolve };
+    const market = await Market.open(await engine.marketUrl(), env, undefined, { open: engine.open, ...options });
     onTestFinished(async ({ task }) => {
       await market.close();
       // Code of a failed test may still use the database.
-      if (task.result?.state !== 'fail') engine.recycle(market.url);
+      if (task.result?.state === 'fail') await engine.discard(market.url);
+      else engine.recycle(market.url);
     });
     return market;
   }

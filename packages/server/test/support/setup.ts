@@ -1,5 +1,6 @@
 import { afterAll, afterEach, expect } from 'vitest';
 import { expectNoDeadlocks } from './deadlocks.ts';
+import { closeAllKept } from './kept-databases.ts';
 import { lockOrderFaults } from './lock-order.ts';
 
 // Vitest ends its workers by signal. What they leave behind (folders, servers) is cleared away on `exit`, which a signal
@@ -11,4 +12,7 @@ afterEach(() => {
 });
 
 // It runs after the file's own hooks, which close its servers.
-afterAll(expectNoDeadlocks);
+afterAll(async () => {
+  await closeAllKept();
+  await expectNoDeadlocks();
+});

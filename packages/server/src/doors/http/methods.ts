@@ -34,14 +34,13 @@ type Paths = ReadonlyMap<string, ReadonlySet<string>>;
 /**
  * Answers 405 with `Allow` for every method that a path has no route for. Call it after all routes.
  *
- * The paths are in a second router. A route for each of Node's methods on each path would take most of the time that it
- * takes to build the server.
+ * The paths are in a second router, which is built for the first request without a route. A route for each of Node's
+ * methods on each path would take most of the time that it takes to build the server.
  *
  * @param allowed the methods of each path.
  */
 export function refuseOtherMethods(app: FastifyInstance, allowed: Paths): void {
-  const paths = findMyWay({ maxParamLength });
-  for (const url of allowed.keys()) paths.on('GET', url, () => undefined, url);
+  let router: ReturnType<typeof routerOf> | undefined;
   const allows = new Map([...allowed].map(([url, methods]) => [url, [...methods].sort().join(', ')] as const));
   const refuse = (request: FastifyRequest, reply: FastifyReply, pattern: string): DomainError => {
     const { method, url } = request;
@@ -54,7 +53,12 @@ export function refuseOtherMethods(app: FastifyInstance, allowed: Paths): void {
   app.decorateRequest('otherRoute');
   // A hook, and not a handler, because the body is not to be read: it may cause another error.
   app.addHook('onRequest', (request, reply, done) => {
-    const pattern = request.is404 ? (paths.find('GET', request.url)?.store as string | undefined) : undefined;
+    if (!request.is404) {
+      done();
+      return;
+    }
+    router ??= routerOf(allowed);
+    const pattern = router(request.url);
     done(pattern === undefined ? undefined : refuse(request, reply, pattern));
   });
   for (const [url, method] of [...coveredByOthers(allowed)]) {
@@ -65,6 +69,14 @@ export function refuseOtherMethods(app: FastifyInstance, allowed: Paths): void {
       handler: async () => undefined,
     });
   }
+}
+
+/** Finds the pattern of a path. */
+function routerOf(allowed: Paths): (url: string) => string | undefined {
+  const router = findMyWay({ maxParamLength });
+  for (const pattern of allowed.keys()) router.on('GET', pattern, () => undefined, pattern);
+  // The pattern, as registered.
+  return (url) => router.find('GET', url)?.store as string | undefined;
 }
 
 /** Paths, each with the methods that it lacks itself but would have as a value of another path's parameter. */
