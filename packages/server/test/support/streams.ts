@@ -151,12 +151,15 @@ export class StreamReader {
   }
 }
 
+/** More requests at a time would wait too long for a connection on a busy machine. */
+const atOnce = 50;
+
 /** Two agents of one task: each message of the worker is an event for the poster. */
 export interface Conversation {
   readonly poster: Agent;
   readonly worker: Agent;
   readonly task: string;
-  /** Sends `count` messages from the worker at the same time. */
+  /** Sends `count` messages from the worker, up to `atOnce` of them at the same time. */
   say(count: number, text?: string): Promise<void>;
 }
 
@@ -169,7 +172,9 @@ export async function converse(market: Pick<Market, 'register'>): Promise<Conver
       const { status, text } = await worker.post(`/v1/tasks/${task}/messages`, { message });
       if (status !== 201) throw new Error(`A message was answered ${status}: ${text}`);
     };
-    await Promise.all(Array.from({ length: count }, send));
+    for (let sent = 0; sent < count; sent += atOnce) {
+      await Promise.all(Array.from({ length: Math.min(atOnce, count - sent) }, send));
+    }
   };
   return { poster, worker, task, say };
 }
