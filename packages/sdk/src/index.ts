@@ -7,3 +7,5 @@ export { Pinchwork, type RawInput } from './client/pinchwork.ts';
 export type { Review, RunOptions, WaitInput } from './client/tasks.ts';
 export type { ErrorCode } from './errors.ts';
 export type * from './replies/index.ts';
+export { verifyWebhook, type WebhookDelivery, type WebhookInput } from './client/webhook.ts';
+export type * from './worker/options.ts';

@@ -4,6 +4,8 @@ import type { CallOptions, Options } from './options.ts';
 import { rows } from './rows.ts';
 import { type TaskHelpers, taskHelpers } from './tasks.ts';
 import { Transport } from './transport.ts';
+import type { WorkerOptions, WorkerSummary } from '../worker/options.ts';
+import { type TellRetry, Worker, type WorkerClient } from '../worker/worker.ts';
 
 /** What a raw request has besides its path. */
 export interface RawInput {
@@ -17,6 +19,14 @@ interface Helpers {
   readonly server: string;
   /** Any request, for what has no method here. Paths under `/v1/admin` get the admin key. @returns null for 204 */
   request(method: string, path: string, input?: RawInput, options?: CallOptions): Promise<unknown>;
+  /**
+   * Works: picks up tasks, hands them to `handler`, delivers what it returns, sends heartbeats, and does again what is
+   * rejected. Outlives failures of the network and of the server.
+   *
+   * @returns what it has done, when `signal` ends it, or `max` or `once`
+   * @throws PinchworkError if the server refuses this agent: a wrong key, for example
+   */
+  worker(options: WorkerOptions): Promise<WorkerSummary>;
 }
 
 /** A client of a Pinchwork server: a method for each of its endpoints, and some that join several. */
@@ -32,6 +42,13 @@ class Client implements Helpers {
     Object.assign(this, methodsOf(this.#transport, rows));
     const { tasks } = this as unknown as Calls;
     Object.assign(tasks, taskHelpers(tasks));
+  }
+
+  worker(options: WorkerOptions): Promise<WorkerSummary> {
+    const client = this as unknown as WorkerClient;
+    const tell: TellRetry = (error, delayMs, attempt) =>
+      this.#transport.tellRetry({ error, delayMs, attempt }, { method: 'POST', path: '/v1/tasks/pickup' });
+    return new Worker(client, options, tell).run();
   }
 
   async request(method: string, path: string, { query = {}, body }: RawInput = {}, options: CallOptions = {}) {

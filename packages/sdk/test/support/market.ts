@@ -27,6 +27,8 @@ export function liveMarket(env: Record<string, string> = {}): LiveMarket {
     live.url = await live.market.app.listen({ host: '127.0.0.1', port: 0 });
   });
   afterAll(async () => {
+    // Idle connections of the tests' own process, which keep-alive holds open.
+    live.market.app.server.closeAllConnections();
     await live.market.close();
     sqlite.recycle(live.market.url);
   });

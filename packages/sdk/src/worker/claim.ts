@@ -1,0 +1,139 @@
+import { randomKey } from '../client/build.ts';
+import type { Calls } from '../client/calls.ts';
+import { PinchworkError } from '../client/error.ts';
+import type { TaskResponse } from '../replies/index.ts';
+import type { Rejection, WorkResult, WorkTask, WorkerOptions } from './options.ts';
+import { isLoss, persist } from './persist.ts';
+
+type Tasks = Calls['tasks'];
+type Tell = Parameters<typeof persist>[2];
+
+/** How a claim ended for this worker. */
+export type Ending =
+  | { readonly type: 'delivered'; readonly task: WorkTask; readonly delivery: TaskResponse }
+  | { readonly type: 'abandoned'; readonly task: WorkTask; readonly error?: unknown }
+  | { readonly type: 'lost'; readonly task: WorkTask; readonly error: unknown };
+
+/** How long a handler that was told to stop may take, and how long giving back is tried. */
+const lastMs = 5_000;
+/** Heartbeats within the time after which the claim ends. */
+const beatsPerLease = 3;
+
+/** One claim: the handler at work, its heartbeats, its delivery. */
+export class Claim {
+  readonly task: WorkTask;
+  readonly #tasks: Tasks;
+  readonly #end = new AbortController();
+  readonly #tell: Tell;
+  #loss: unknown;
+
+  constructor(tasks: Tasks, task: WorkTask, tell: Tell) {
+    this.#tasks = tasks;
+    this.task = task;
+    this.#tell = tell;
+  }
+
+  /** Stops the handler: the worker must end. */
+  stop(reason: unknown): void {
+    this.#end.abort(reason);
+  }
+
+  /** The claim is not this worker's any more. */
+  lose(error: unknown): void {
+    this.#loss = error;
+    this.#end.abort(error);
+  }
+
+  /** Does the task and delivers the result, again if it does not fit the task's terms; or gives it back. */
+  async work(handler: WorkerOptions['handler'], retries: number): Promise<Ending> {
+    const beats = this.#beginHeartbeats();
+    let { task } = this;
+    try {
+      for (let attempt = 0; ; attempt++) {
+        const given = await this.#handle(handler, task);
+        if (this.#loss !== undefined) return { type: 'lost', task, error: this.#loss };
+        if (given === null) return await this.#giveBack(this.#end.signal.aborted ? this.#end.signal.reason : undefined);
+        try {
+          return { type: 'delivered', task, delivery: await this.#deliver(given) };
+        } catch (error) {
+          if (!isUnfit(error) || attempt >= retries) throw error;
+          task = { ...task, rejection: rejectionOf(error) };
+        }
+      }
+    } catch (error) {
+      if (this.#loss !== undefined || isLoss(error)) return { type: 'lost', task, error: this.#loss ?? error };
+      return await this.#giveBack(error);
+    } finally {
+      clearInterval(beats);
+    }
+  }
+
+  /** @returns null if the handler has no result, or does not stop when it is told to */
+  async #handle(handler: WorkerOptions['handler'], task: WorkTask) {
+    const { signal } = this.#end;
+    signal.throwIfAborted();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stopped = new Promise<null>((resolve) => {
+      const stop = () => (timer = setTimeout(() => resolve(null), lastMs));
+      signal.addEventListener('abort', stop, { once: true });
+    });
+    const progress = (percent: number, note?: string) => this.#beat({ progress: percent, note });
+    try {
+      const given: WorkResult = await Promise.race([Promise.resolve(handler(task, { signal, progress })), stopped]);
+      return typeof given === 'string' ? { result: given } : (given ?? null);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Delivers, however long the server is out of reach: the work is done. */
+  async #deliver(given: { readonly result: string; readonly credits_claimed?: number }): Promise<TaskResponse> {
+    const { task_id, claim_number } = this.task;
+    // The same key in all attempts: an answer may be lost after the delivery.
+    const options = { idempotencyKey: randomKey() };
+    const lost = new AbortController();
+    const giveUp = () => lost.abort();
+    const last = () => AbortSignal.timeout(lastMs).addEventListener('abort', giveUp);
+    this.#end.signal.addEventListener('abort', last, { once: true });
+    return persist(() => this.#tasks.deliver(task_id, { ...given, claim_number }, options), lost.signal, this.#tell);
+  }
+
+  async #giveBack(error: unknown): Promise<Ending> {
+    const { task } = this;
+    const ending: Ending = { type: 'abandoned', task, ...(error === undefined ? {} : { error }) };
+    const { task_id, claim_number } = task;
+    const signal = AbortSignal.timeout(lastMs);
+    try {
+      await persist(() => this.#tasks.abandon(task_id, { claim_number }, { signal }), signal, this.#tell);
+      return ending;
+    } catch (failure) {
+      // Out of reach: the claim ends by its time limit.
+      return isLoss(failure) ? { type: 'lost', task, error: failure } : { ...ending, error: error ?? failure };
+    }
+  }
+
+  #beginHeartbeats(): ReturnType<typeof setInterval> | undefined {
+    const minutes = this.task.heartbeat_minutes;
+    if (minutes == null) return undefined;
+    return setInterval(() => void this.#beat({}), (minutes * 60_000) / beatsPerLease);
+  }
+
+  /** Sends a heartbeat. A failure is no reason to stop the work, unless the claim is lost. */
+  async #beat(report: { readonly progress?: number; readonly note?: string | undefined }): Promise<void> {
+    const { task_id, claim_number } = this.task;
+    try {
+      await this.#tasks.heartbeat(task_id, { ...report, claim_number });
+    } catch (error) {
+      if (isLoss(error)) this.lose(error);
+    }
+  }
+}
+
+/** Whether a delivery was refused for what it is: too long, or not as the task's terms want it. */
+const isUnfit = (error: unknown): error is PinchworkError =>
+  error instanceof PinchworkError && (error.status === 400 || error.status === 413);
+
+const rejectionOf = ({ message, hint, reply }: PinchworkError): Rejection => {
+  const { problems } = (reply ?? {}) as { problems?: unknown };
+  return { reason: message, feedback: problems === undefined ? (hint ?? null) : JSON.stringify(problems) };
+};

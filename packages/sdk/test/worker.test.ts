@@ -1,0 +1,188 @@
+import { describe, expect, it, vi } from 'vitest';
+import type { Pinchwork, WorkNews, WorkerOptions, WorkTask } from '../src/index.ts';
+import { liveMarket } from './support/market.ts';
+
+const live = liveMarket();
+
+/** A poster, and an agent that works with a tag of its own until the test ends it. */
+async function pair(options: Partial<WorkerOptions> = {}) {
+  const [poster, agent] = [await live.agent('poster'), await live.agent('worker')];
+  const tag = `tag-${agent.id}`;
+  const post = async (need: string, fields: object = {}) =>
+    (await poster.tasks.create({ need, tags: [tag], max_credits: 10, ...fields })).task_id;
+  const news: WorkNews[] = [];
+  const end = new AbortController();
+  const work = (more: Partial<WorkerOptions> = {}) =>
+    agent.worker({
+      handler: ({ need }) => need.toUpperCase(),
+      tags: [tag],
+      signal: end.signal,
+      waitSeconds: 1,
+      pollMs: 20,
+      onNews: (each) => news.push(each),
+      ...options,
+      ...more,
+    });
+  const said = (type: WorkNews['type'], times = 1) =>
+    vi.waitFor(() => expect(news.filter((each) => each.type === type)).toHaveLength(times), {
+      timeout: 20_000,
+      interval: 10,
+    });
+  return { poster, agent, tag, post, work, news, said, end };
+}
+
+const stateOf = async (client: Pinchwork, id: string) => (await client.tasks.get(id)).status;
+
+describe('a worker', () => {
+  it('does what there is and ends, with once', async () => {
+    const { poster, post, work, news } = await pair();
+    const ids = [await post('one'), await post('two')];
+    expect(await work({ once: true })).toEqual({ delivered: 2, approved: 0, abandoned: 0, lost: 0, credits: 0 });
+    for (const id of ids) expect(await stateOf(poster, id)).toBe('delivered');
+    expect(news.map(({ type }) => type).sort()).toEqual(['delivered', 'delivered', 'picked_up', 'picked_up']);
+  });
+
+  it('ends after max tasks', async () => {
+    const { post, work, agent } = await pair();
+    for (const need of ['one', 'two', 'three']) await post(need);
+    expect((await work({ max: 2 })).delivered).toBe(2);
+    expect((await agent.tasks.mine({ role: 'worker' })).tasks).toHaveLength(2);
+  });
+
+  it('waits for tasks, does again what is rejected, and counts what is approved', async () => {
+    const { poster, post, work, said, end } = await pair();
+    const handler = ({ need, rejection }: WorkTask) => (rejection === null ? need : `${need}, ${rejection.reason}`);
+    const working = work({ handler });
+    const id = await post('hello');
+    await said('delivered');
+    await poster.tasks.reject(id, { reason: 'politely' });
+    await said('delivered', 2);
+    expect((await poster.tasks.get(id)).result).toBe('hello, politely');
+    await poster.tasks.approve(id, { rating: 4 });
+    await said('approved');
+    end.abort();
+    expect(await working).toEqual({ delivered: 2, approved: 1, abandoned: 0, lost: 0, credits: 10 });
+  });
+
+  it('gives back what was rejected more often than it tries again', async () => {
+    const { poster, post, work, said, end } = await pair({ retries: 0 });
+    const working = work();
+    const id = await post('hello');
+    await said('delivered');
+    await poster.tasks.reject(id, { reason: 'No' });
+    await vi.waitFor(async () => expect(await stateOf(poster, id)).toBe('posted'), { timeout: 5_000 });
+    end.abort();
+    await working;
+  });
+
+  it('gives a task back when its handler fails or has no result', async () => {
+    const { poster, post, work, news } = await pair();
+    const failing = await post('fail');
+    const fault = new Error('I cannot');
+    const fail = () => Promise.reject(fault);
+    expect(await work({ max: 1, handler: fail })).toMatchObject({ delivered: 0, abandoned: 1 });
+    expect(news.at(-1)).toMatchObject({ type: 'abandoned', error: fault });
+    expect(await stateOf(poster, failing)).toBe('posted');
+    await post('nothing');
+    expect(await work({ max: 1, handler: () => null })).toMatchObject({ abandoned: 1 });
+  });
+
+  it('does so many tasks at once and no more, tasks that are done again among them', async () => {
+    const { poster, post, work, said, end } = await pair({ concurrency: 2 });
+    let [now, most] = [0, 0];
+    const handler = async () => {
+      most = Math.max(most, ++now);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      now--;
+      return 'done';
+    };
+    const working = work({ handler });
+    const ids = [];
+    for (let i = 0; i < 6; i++) ids.push(await post(`task ${i}`));
+    await said('delivered', 6);
+    await Promise.all(ids.map((id) => poster.tasks.reject(id, { reason: 'Again' })));
+    await said('delivered', 12);
+    expect(most).toBe(2);
+    end.abort();
+    await working;
+  });
+
+  it('lets a task in hand be finished when it is told to end, and takes no other', async () => {
+    const { poster, post, work, said, end } = await pair();
+    let finish: (result: string) => void = () => undefined;
+    const working = work({ handler: () => new Promise((resolve) => (finish = resolve)) });
+    const [first, second] = [await post('one'), await post('two')];
+    await said('picked_up');
+    end.abort();
+    finish('done');
+    expect(await working).toMatchObject({ delivered: 1 });
+    expect([await stateOf(poster, first), await stateOf(poster, second)].sort()).toEqual(['delivered', 'posted']);
+  });
+
+  it('gives back what is not finished in time', async () => {
+    const { poster, post, work, said, end } = await pair({ finishMs: 20 });
+    let reason: unknown;
+    const working = work({
+      handler: (_, { signal }) =>
+        new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject((reason = signal.reason)))),
+    });
+    const id = await post('one');
+    await said('picked_up');
+    end.abort(new Error('The user pressed Ctrl-C'));
+    expect(await working).toMatchObject({ delivered: 0, abandoned: 1 });
+    expect(await stateOf(poster, id)).toBe('posted');
+    expect(reason).toEqual(new Error('The user pressed Ctrl-C'));
+  });
+
+  it('stops the handler of a claim that is lost, and goes on', async () => {
+    const { poster, post, work, said, end } = await pair();
+    const stopped = vi.fn();
+    const handler: WorkerOptions['handler'] = ({ need }, { signal }) => {
+      if (need === 'after') return 'done';
+      return new Promise((resolve) => signal.addEventListener('abort', () => (stopped(), resolve('too late'))));
+    };
+    const working = work({ handler });
+    const id = await post('one');
+    await said('picked_up');
+    await live.client().admin.cancel(id, { reason: 'Spam' });
+    await said('lost');
+    expect(stopped).toHaveBeenCalledOnce();
+    const next = await post('after');
+    await said('delivered');
+    expect(await stateOf(poster, next)).toBe('delivered');
+    end.abort();
+    expect(await working).toMatchObject({ delivered: 1, lost: 1, abandoned: 0 });
+  });
+
+  it('chooses from the board with accepts, before it picks up', async () => {
+    const { poster, post, work } = await pair();
+    const [odd, good] = [await post('odd'), await post('good')];
+    await work({ once: true, accepts: ({ need }) => need === 'good' });
+    expect([await stateOf(poster, odd), await stateOf(poster, good)]).toEqual(['posted', 'delivered']);
+  });
+
+  it('goes on with claims of an earlier run if it is told which', async () => {
+    const { poster, agent, post, work, news } = await pair();
+    const [mine, other] = [await post('mine'), await post('of another process')];
+    for (const id of [mine, other]) await agent.tasks.pickup(id);
+    await work({ once: true, resume: ({ need }) => need === 'mine' });
+    expect([await stateOf(poster, mine), await stateOf(poster, other)]).toEqual(['delivered', 'claimed']);
+    expect(news[0]?.type).toBe('resumed');
+  });
+
+  it('tells the poster how far the work has come', async () => {
+    const { poster, post, work } = await pair();
+    const id = await post('one', { heartbeat_minutes: 5 });
+    const handler: WorkerOptions['handler'] = async (_, { progress }) => {
+      await progress(50, 'Half of it');
+      expect(await poster.tasks.get(id)).toMatchObject({ progress: 50, progress_note: 'Half of it' });
+      return 'done';
+    };
+    expect(await work({ once: true, handler })).toMatchObject({ delivered: 1, abandoned: 0 });
+  });
+
+  it('rejects when the server refuses the agent for good', async () => {
+    const work = live.client({ apiKey: 'pwk-unknown' }).worker({ handler: () => null });
+    await expect(work).rejects.toMatchObject({ code: 'unauthorized' });
+  });
+});
