@@ -33,6 +33,8 @@ const statuses = {
   cancel: byTransition('cancel'),
   heartbeat: byTransition('heartbeat'),
   abandon: byTransition('abandon'),
+  // The task is for everybody, so nobody can decline it.
+  decline: () => 403,
   rate: (status, role, done) => (!paidStates.includes(status) ? 409 : role === 'worker' ? done : 403),
   // Whoever ever held a claim may report.
   report: (status, role, done) => (stateOf(status).isOnBoard || role !== 'stranger' ? done : 403),

@@ -33,9 +33,10 @@ export interface TalkEvents {
   task_message: { message_id: string };
 }
 
-/** Events that are fanned out to matched agents after the commit. */
+/** Events that are fanned out to matched or chosen agents after the commit. */
 export interface FannedEvents {
   task_matched: { rank: number };
+  task_offered: NoData;
   task_cancelled: { reason: string | null };
   task_expired: { worker_id: null };
 }
@@ -84,7 +85,7 @@ export interface EventRule<Field extends string = string> {
 export const events: { readonly [T in EventType]: EventRule<keyof EventData[T] & string> } = {
   task_claimed: { to: 'poster', data: { worker_id: true } },
   task_delivered: { to: 'poster', data: { worker_id: true } },
-  task_expired: { to: 'poster, matched agents', data: { worker_id: true } },
+  task_expired: { to: 'poster, matched and chosen agents', data: { worker_id: true } },
   task_approved: { to: 'worker', data: { credits: true, rating: true } },
   task_rejected: {
     to: 'worker',
@@ -100,8 +101,9 @@ export const events: { readonly [T in EventType]: EventRule<keyof EventData[T] &
   question_answered: { to: 'asker', data: { question_id: true } },
   task_message: { to: 'the other party', data: { message_id: true } },
   task_matched: { to: 'matched agents', data: { rank: true } },
+  task_offered: { to: 'each of `for_agents`', data: {} },
   task_cancelled: {
-    to: 'matched agents; poster, worker (operator’s cancel)',
+    to: 'matched and chosen agents; poster, worker (operator’s cancel)',
     data: { reason: true },
   },
   task_verified: {

@@ -139,7 +139,7 @@ export const splitList = (value: string) =>
     .map((item) => item.trim())
     .filter((item) => item !== '');
 
-/** No text of twenty tags is longer, however it is spaced; a longer one may hold a million commas. */
+/** No text of twenty tags or ids is longer, however it is spaced; a longer one may hold a million commas. */
 const longestTags = 10_000;
 
 /**
@@ -158,6 +158,29 @@ export const tags = (most: number = limits.tags) =>
     .transform((value) => (typeof value === 'string' ? splitList(value) : value))
     .pipe(tagList(most))
     .register(textLengths, { most: most * (limits.tagLength + 4) });
+
+/**
+ * Ids of agents in a body: a list, or one text with commas. An id that is repeated counts once. Whether there are such
+ * agents is checked by the server.
+ */
+export function agentIds(most: number) {
+  const few = { error: `must be a list or a comma-separated text of 1 to ${most} ids of agents` };
+  return z
+    .union(
+      [
+        z.string().refine((value) => value.length <= longestTags),
+        z
+          .array(z.unknown())
+          .max(most)
+          .meta({ minItems: 1, items: { type: 'string' } }),
+      ],
+      few,
+    )
+    .transform((value) => (typeof value === 'string' ? splitList(value) : value))
+    .pipe(z.array(text(limits.nameLength)).min(1, few).max(most, few))
+    .transform((ids) => [...new Set(ids)])
+    .register(textLengths, { most: most * (limits.nameLength + 4) });
+}
 
 /** Tags in a query: one text with commas. */
 export const queryTags = () => z.string().transform(splitList).pipe(tagList(limits.tags));

@@ -37,6 +37,7 @@ export const limits = {
   batch: 10,
   candidates: 50,
   rankedAgents: 20,
+  forAgents: 20,
   extractedTags: 20,
   capabilityTags: 20,
   explanationLength: 5_000,

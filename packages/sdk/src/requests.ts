@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import {
+  agentIds,
   flag,
   integer,
   optional,
@@ -120,6 +121,7 @@ export const CreateTaskRequest = z.object({
   heartbeat_minutes: minutes(limits.timeoutMinutes),
   grace_minutes: optional(integer(limits.leastGraceMinutes, limits.timeoutMinutes)),
   verification: optional(z.enum(verificationModes, { error: `must be ${verificationModes.join(' or ')}` })),
+  for_agents: optional(agentIds(limits.forAgents)),
 });
 
 /** The claim that a request is about, so that a delayed request can't affect a newer claim. */
@@ -138,6 +140,8 @@ export const HeartbeatRequest = z.object({
   note: optional(text(limits.noteLength, 0)),
   claim_number: claimNumber,
 });
+
+export const DeclineRequest = z.object({ reason: optional(text(limits.noteLength, 0)) });
 
 export const ApproveRequest = z.object({
   rating: optional(integer(1, 5)),

@@ -110,6 +110,14 @@ export const taskReference = {
     body: { claim_number: 1 },
     reply: { ...posted, claim_number: 1 },
   },
+  decline: {
+    tag: 'Work',
+    summary: 'Decline a task that is for you',
+    description:
+      'For an agent that the task names in `for_agents`, while nobody has the task or another agent works on it. From then on the task is not for you any more. When nobody is left who may take it, it expires and its credits go back.',
+    body: { reason: 'I am busy until Monday' },
+    reply: { task_id: ids.task, declined: true },
+  },
   cancel: {
     tag: 'Tasks',
     summary: 'Cancel a task',

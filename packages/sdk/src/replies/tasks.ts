@@ -40,7 +40,11 @@ const openTerms = {
   grace_minutes: count.optional(),
   heartbeat_minutes: count.optional(),
 };
-const terms = { ...openTerms, verification_mode: z.enum(verificationModes).optional() };
+const terms = {
+  ...openTerms,
+  for_agents: z.array(z.string()).optional(),
+  verification_mode: z.enum(verificationModes).optional(),
+};
 
 export const CreateTaskResponse = z.object({
   task_id: z.string(),
@@ -125,6 +129,8 @@ export const PickupBatchResponse = z.object({
   ...searchPartial,
 });
 
+export const DeclineResponse = z.object({ task_id: z.string(), declined: z.literal(true) });
+
 export const RateResponse = z.object({
   task_id: z.string(),
   rated_id: z.string(),
@@ -139,4 +145,5 @@ export type BoardResponse = z.infer<typeof BoardResponse>;
 export type Verification = z.infer<typeof Verification>;
 export type MyTasksResponse = z.infer<typeof MyTasksResponse>;
 export type PickupBatchResponse = z.infer<typeof PickupBatchResponse>;
+export type DeclineResponse = z.infer<typeof DeclineResponse>;
 export type RateResponse = z.infer<typeof RateResponse>;

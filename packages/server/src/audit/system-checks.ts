@@ -2,6 +2,7 @@ import type { EventType, TaskStatus } from '@pinchwork/sdk/table';
 import { sql } from 'kysely';
 import { boardStates, paidStates } from '../ground/states.ts';
 import { transition, transitionNames } from '../ground/transitions.ts';
+import { offered } from '../rules/tasks/offers.ts';
 import { statusIn } from '../storage/status.ts';
 import { type Check, check, isUntold, list, within } from './check.ts';
 
@@ -35,6 +36,9 @@ const releasedStates = transitionNames
 
 const isTold = sql`not exists (select 1 from outbox o where o.task_id = t.id)`;
 
+/** The event that begins a match `m`. */
+const beginning = sql`case when m.rank = ${sql.lit(offered)} then ${type('task_offered')} else ${type('task_matched')} end`;
+
 /** Checks over ranges of tasks. */
 export const systemChecks: readonly Check[] = [
   check(
@@ -64,15 +68,28 @@ export const systemChecks: readonly Check[] = [
     (range) => sql`
       select t.id as subject, t.status || ', on the board for ' || m.agent_id || ': ' || m.on_board as detail
       from tasks t join matches m on m.task_id = t.id
-      where ${within(taskId, range)} and m.on_board <> case when ${statusIn('t.status', boardStates)} then 1 else 0 end`,
+      where ${within(taskId, range)}
+        and m.on_board <> case when m.left_at is null and ${statusIn('t.status', boardStates)} then 1 else 0 end`,
+  ),
+  check(
+    'an open task for chosen agents counts those that are left, and waits for somebody',
+    (range) => sql`
+      select id as subject, status || ', counts ' || match_count || ', has ' || has as detail from (
+        select t.id, t.status, t.match_count, t.is_for_chosen, t.expires_at, t.due_at,
+          (select count(*) from matches m where m.task_id = t.id and m.rank = ${sql.lit(offered)} and m.left_at is null) as has
+        from tasks t where ${within(taskId, range)}
+      ) as compared
+      where case when is_for_chosen = 1
+        then match_count <> has or has = 0 and ${statusIn('status', boardStates)} and due_at > expires_at
+        else has > 0 end`,
   ),
   check(
     'every match was told',
     (range) => sql`
       select t.id as subject, m.agent_id || ' was matched and not told' as detail
       from tasks t join matches m on m.task_id = t.id
-      where ${within(taskId, range)} and ${isTold}
-        and ${isUntold(sql`m.agent_id`, sql`m.matched_event`, type('task_matched'))}`,
+      where ${within(taskId, range)} and ${isTold} and (m.left_at is null or m.matched_event is not null)
+        and ${isUntold(sql`m.agent_id`, sql`m.matched_event`, beginning)}`,
   ),
   check(
     'matched agents are told when the task ends without a claim',
@@ -80,15 +97,16 @@ export const systemChecks: readonly Check[] = [
       select t.id as subject, m.agent_id || ' was not told that it is ' || t.status as detail
       from tasks t join matches m on m.task_id = t.id
       where ${within(taskId, range)} and ${isTold} and ${statusIn('t.status', [...endEvents.keys()])} and ${endedUnclaimed}
+        and m.left_at is null
         and ${isUntold(sql`m.agent_id`, sql`m.ended_event`, endType)}`,
   ),
 ];
 
 /** Whether an event `e` of the agent `g` has a match or a verification as its cause. */
 export const tellsOfMatching = sql`
-  case when e.type in (${type('task_matched')}, ${type('task_cancelled')}, ${type('task_expired')}) then exists (
+  case when e.type in (${list(['task_matched', 'task_offered', 'task_cancelled', 'task_expired'])}) then exists (
     select 1 from matches m where m.task_id = e.task_id and m.agent_id = g.id
-      and e.number = case e.type when ${type('task_matched')} then m.matched_event else m.ended_event end)
+      and e.number = case when e.type = ${beginning} then m.matched_event else m.ended_event end)
   when e.type = ${type('task_verified')} then exists (
     select 1 from tasks v where v.about_id = e.task_id and v.kind <> 'work' and v.kind = 'verify' and ${statusIn('v.status', paidStates)})
   else (1 = 0) end`;

@@ -20,6 +20,7 @@ import { listEvents } from '../verbs/events.ts';
 import type { OpenStream } from '../rules/events/streams.ts';
 import { showAdminLog } from '../verbs/operator/admin-log.ts';
 import { decideReport, listReports, reportTask } from '../verbs/operator/reports.ts';
+import { declineTask } from '../verbs/tasks/decline.ts';
 import { rate } from '../verbs/tasks/rate.ts';
 import { showStats } from '../verbs/agents/stats.ts';
 import { listTrust } from '../verbs/agents/trust.ts';
@@ -64,6 +65,7 @@ export const handlers: { readonly [Name in EndpointName]: Handler<Endpoints[Name
   deliver: (call, { params, body, isBareAnswer }) => deliver(call, params.id, body, isBareAnswer),
   heartbeat: (call, { params, body }) => heartbeat(call, params.id, body),
   abandon: (call, { params, body }) => abandon(call, params.id, body),
+  decline: (call, { params }) => declineTask(call, params.id),
 
   approve: (call, { params, body }) => approve(call, params.id, body),
   reject: (call, { params, body }) => reject(call, params.id, body),

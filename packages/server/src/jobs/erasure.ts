@@ -2,6 +2,7 @@ import { hourMs, minuteMs } from '../ground/clock.ts';
 import { Loop } from '../ground/loop.ts';
 import { close, resumeMs, textsDue } from '../rules/deletion/close.ts';
 import { eraseTexts } from '../rules/deletion/erase.ts';
+import { endOffers } from '../rules/deletion/offers.ts';
 import { agentsToErase, holdForDeletion, openTaskOf, setErasure } from '../rules/deletion/queries.ts';
 import type { Ground } from '../storage/ground.ts';
 import type { Job } from './job.ts';
@@ -63,6 +64,7 @@ export class Erasure implements Job {
     });
     // Another server has taken it.
     if (!isMine) return;
+    await endOffers(this.#ctx, id);
     const isLeft = await eraseTexts(this.#ctx, id);
     const [posted, held] = [
       await db.first(openTaskOf('poster_id'), { agent: id }),

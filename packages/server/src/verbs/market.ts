@@ -31,6 +31,7 @@ const countAll = prepared(
         .select(sql<number>`count(*)`.as('n'))
         .where(statusIn('status', boardStates))
         .where('kind', '=', sql.lit('work'))
+        .where('is_for_chosen', '=', sql.lit(0))
         .as('open'),
       eb
         .selectFrom('agents')
@@ -75,7 +76,10 @@ const mostSteps = 50;
 /** A task as everybody sees it. */
 interface PublicTask {
   readonly task: TaskRow;
-  /** Whether its texts may be previewed: it waits on the board or has ended, and its texts were not removed. */
+  /**
+   * Whether its texts may be previewed: it waits on the board or has ended, is for everybody, and its texts were not
+   * removed.
+   */
   readonly isPreviewed: boolean;
   /** The states that it has been in, oldest first: the newest `mostSteps`. */
   readonly steps: readonly { readonly status: TaskStatus; readonly at: number }[];
@@ -93,7 +97,7 @@ export async function showPublicly({ db }: Context, id: string): Promise<PublicT
   const history = await db.all(historyOf, { task_id: id, limit: mostSteps });
   return {
     task,
-    isPreviewed: stateOf(task.status).isPreviewed && task.texts_removed === null,
+    isPreviewed: stateOf(task.status).isPreviewed && task.texts_removed === null && task.is_for_chosen === 0,
     steps: history.reverse().map(({ to_status, at }) => ({ status: to_status, at })),
   };
 }
@@ -110,6 +114,7 @@ const newestTasks = prepared(
       .select(['id', 'poster_id', 'created_at'])
       .where(statusIn('status', boardStates))
       .where('kind', '=', sql.lit('work'))
+      .where('is_for_chosen', '=', sql.lit(0))
       .where('due_at', '>', p.now)
       .orderBy('created_at', 'desc')
       .orderBy('id', 'desc')

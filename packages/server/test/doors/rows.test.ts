@@ -92,6 +92,7 @@ const lines: Record<EndpointName, string> = {
   deliver: 'The task is delivered; you charge 20 credits.',
   heartbeat: 'The next heartbeat is due by 2026-01-15T11:00:00+00:00.',
   abandon: 'You have given the task up; it is posted.',
+  decline: 'You have declined the task; it is not for you any more.',
   approve: 'The delivery is approved; it costs 20 credits.',
   reject: 'The delivery is rejected; the task is claimed.',
   rate: 'Your rating is saved: 5 of 5.',

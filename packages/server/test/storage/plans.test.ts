@@ -73,6 +73,12 @@ function seeds(agent: string): string[] {
        select ${id('ts-')}, case i % 3 when 0 then 'match' when 1 then 'verify' else 'extract' end, ${id('tk-')}, 'ag-platform',
          '', '[]', 1, 0, case i % 3 when 2 then 'posted' else 'cancelled' end, 1, 1993456000000 + i, 2093456000000 from n`,
     `${each} insert into board_tags (tag, created_at, task_id) select 'common', ${at}, ${id('tk-')} from n where i % 3 = 0`,
+    // Half of the tasks for chosen agents are for one agent.
+    `${each} insert into tasks (id, poster_id, need, tags, max_credits, fee_ppm, status, version, created_at, expires_at, is_for_chosen, match_count)
+       select ${id('to-')}, ${id('ag-')}, 'seed', '["common"]', 1, 0, 'posted', 1, ${at}, 1993456000000 + i, 1, 1 from n`,
+    `${each} insert into matches (task_id, agent_id, rank, task_created_at, on_board)
+       select ${id('to-')}, case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, -1, ${at}, 1 from n`,
+    `${each} insert into offer_tags (tag, created_at, task_id) select 'common', ${at}, ${id('to-')} from n`,
     `${each} insert into board_hints (tag, created_at, task_id) select 'common', ${at}, ${id('tk-')} from n where i % 3 = 0`,
     `${each} insert into matches (task_id, agent_id, rank, task_created_at, on_board)
        select ${id('tk-')}, case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, i % 5, ${at}, case when i % 3 = 0 then 1 else 0 end from n`,
@@ -90,7 +96,7 @@ function seeds(agent: string): string[] {
     `${each} insert into agent_words (word, agent_id, words) select 'word' || i, ${id('ag-')}, 2 from n`,
     `${each} insert into word_counts (word, agents) select 'word' || i, 1 from n`,
     `insert into word_counts (word, agents) values ('common', ${rows}), ('', ${rows})`,
-    `${each} insert into task_terms (task_id, grace_minutes) select ${id('tk-')}, 5 from n`,
+    `${each} insert into task_terms (task_id, for_agents, grace_minutes) select ${id('tk-')}, '[]', 5 from n`,
     `${each} insert into text_retention (task_id, since) select ${id('tk-')}, ${at} from n`,
     `${each} insert into rejected_deliveries (task_id, version, claim_number, worker_id, result, credits_charged, delivered_at, rejected_at, reason)
        select ${id('tk-')}, 4, 1, ${id('ag-')}, 'seed', 1, ${at}, ${at}, 'seed' from n`,
@@ -207,6 +213,21 @@ async function hook({ ctx, clock }: Market, owner: Agent, worker: Agent): Promis
   await ctx.db.first(countWaiting, { limit: 100 });
 }
 
+/** Tasks for chosen agents: shown, declined, and left by an agent that deletes itself. */
+async function choose(market: Market, poster: Agent): Promise<void> {
+  const [one, two] = [await market.register('one'), await market.register('two')];
+  const offer = () => postTask(poster, { max_credits: 1, tags: ['common'], for_agents: [one.id, two.id] });
+  const [first, second] = [await offer(), await offer()];
+  await two.get(`/v1/tasks/available?tags=common`);
+  await two.post(`/v1/tasks/${first}/decline`);
+  await two.post(`/v1/tasks/${first}/decline`);
+  await two.post(`/v1/tasks/${second}/pickup`);
+  await one.post(`/v1/tasks/${first}/decline`);
+  await one.delete(`/v1/me?confirm=${one.id}`);
+  await market.ctx.erasure.run();
+  await market.ctx.outbox.run();
+}
+
 /** System tasks with answers, matched agents, and the board of an agent with capabilities. */
 async function match(market: Market, poster: Agent): Promise<void> {
   const fields = { max_credits: 2, tags: ['common', 'rare'], need: 'Something common that word7 would do' };
@@ -303,6 +324,7 @@ async function useEverything(market: Market): Promise<void> {
   await hear(market, poster);
   await hook(market, poster, worker);
   await match(market, poster);
+  await choose(market, poster);
   await deliverTask(poster, worker, fields);
   await claimTask(poster, worker, { ...fields, deadline_minutes: 1 });
   await claimTask(poster, worker, { ...fields, claim_timeout_minutes: 1 });

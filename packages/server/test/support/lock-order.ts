@@ -67,6 +67,7 @@ const owners: Readonly<Record<string, readonly [owner: keyof Schema, column: str
   api_keys: ['agents', 'agent_id'],
   board_hints: ['tasks', 'task_id'],
   board_tags: ['tasks', 'task_id'],
+  offer_tags: ['tasks', 'task_id'],
   earnings: ['agents', 'agent_id'],
   given_up: ['agents', 'agent_id'],
   events: ['event_cursors', 'agent_id'],

@@ -5,10 +5,18 @@ const dropped: readonly SystemTaskKind[] = ['match', 'verify'];
 const system: readonly SystemTaskKind[] = [...dropped, 'extract'];
 
 /**
- * The life of the platform's own tasks. The clock's transitions are in order of precedence: when two are due at the same
+ * What the platform does: with an agent's task that nobody is left for, and with its own tasks. The clock's transitions are in order of precedence: when two are due at the same
  * time, the upper one happens.
  */
 export const platformTransitions = {
+  /** None of the agents that the task is for is left: they declined, were excluded, or deleted their accounts. */
+  loseChosen: {
+    from: 'posted',
+    to: 'expired',
+    by: 'platform',
+    credits: 'void',
+    tells: { poster: 'task_expired' },
+  },
   /** The platform posts a system task. */
   postSystem: { kinds: system, from: null, to: 'posted', by: 'platform' },
   claimSystem: { kinds: system, from: 'posted', to: 'claimed', by: 'stranger', done: 'picked up' },

@@ -20,7 +20,7 @@ export async function countOpen(look: Look, pacing: Pacing): Promise<Count> {
   const params = {
     ...board,
     ...tagParams(filter.tags),
-    after_rank: -1,
+    after_rank: bestRank.rank,
     after_created_at: oldest.created_at,
     after_id: oldest.id,
     limit: countLimit,

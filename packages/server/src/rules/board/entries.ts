@@ -3,8 +3,11 @@ import { listed, type Params, perShape, prepared } from '../../storage/prepared.
 import { tagParams } from '../../storage/tags.ts';
 import type { TaskRow } from '../tasks/queries.ts';
 
-/** The indexes of posted tasks by tag: by the tags of the poster, and by the hints that matching extracted. */
-type EntryTable = 'board_tags' | 'board_hints';
+/**
+ * The indexes of posted tasks by tag: by the tags of the poster, and by the hints that matching extracted. Tasks for
+ * chosen agents have an index of their own.
+ */
+type EntryTable = 'board_tags' | 'board_hints' | 'offer_tags';
 
 interface Entry extends Params {
   created_at: number;
@@ -31,7 +34,11 @@ const entries = (table: EntryTable) => ({
   ),
 });
 
-const tables = { board_tags: entries('board_tags'), board_hints: entries('board_hints') };
+const tables = {
+  board_tags: entries('board_tags'),
+  board_hints: entries('board_hints'),
+  offer_tags: entries('offer_tags'),
+};
 
 /** Adds a task's entries for these tags to the board, or removes them. */
 export function moveEntries(

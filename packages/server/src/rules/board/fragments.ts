@@ -3,6 +3,7 @@ import { boardStates } from '../../ground/states.ts';
 import { fulfilled, numberedText, type Params } from '../../storage/prepared.ts';
 import { statusIn } from '../../storage/status.ts';
 import { isActive } from '../agents/queries.ts';
+import { isForAgent } from '../tasks/offers.ts';
 
 /** The parts that the queries of the board are made of: where its tasks come from, and the conditions on them. */
 export interface BoardParams extends Params {
@@ -55,7 +56,8 @@ export const fulfils = (...conditions: Fragment[]) => fulfilled(sql.join(conditi
 export const isOpen = (p: BoardParams) => sql`
   ${statusIn('t.status', boardStates)} and t.kind = 'work' and t.due_at > ${p.now} and t.poster_id <> ${p.agent}
   and ${isActive(sql.ref('t.poster_id'))}
-  and replace(t.barred, ${p.agent}, '') = t.barred`;
+  and replace(t.barred, ${p.agent}, '') = t.barred
+  and ${isForAgent('t', p.agent)}`;
 
 /** A task `t` is held for nobody, or its head start is over. */
 export const isPastHeadStart = (p: BoardParams) => sql`(t.held_until is null or t.held_until <= ${p.now})`;
@@ -71,16 +73,19 @@ export const isEveryones = (p: BoardParams) => sql`
  * per task: for EXISTS, PostgreSQL may read all tasks with a tag to find a few of them.
  */
 export const bears = (p: Params, task: 't' | 'n', from: number, count: number) =>
-  sql.join(
-    [
-      sql`1 = 1`,
-      ...indexes(count)
-        .slice(from)
-        .map(
-          (i) => sql`(select b.task_id from board_tags b
-            where b.tag = ${tag(p, i)} and b.created_at = ${sql.ref(`${task}.created_at`)}
-              and b.task_id = ${sql.ref(`${task}.id`)}) is not null`,
-        ),
-    ],
-    sql` and `,
+  allOf(from, count, (i) => sql`${entryOf('board_tags', p, task, i)} is not null`);
+
+/** The same for tasks that may be for chosen agents. */
+export const bearsAnyhow = (p: Params, count: number) =>
+  allOf(
+    0,
+    count,
+    (i) => sql`coalesce(${entryOf('board_tags', p, 't', i)}, ${entryOf('offer_tags', p, 't', i)}) is not null`,
   );
+
+const allOf = (from: number, count: number, bearsOne: (i: number) => Fragment) =>
+  sql.join([sql`1 = 1`, ...indexes(count).slice(from).map(bearsOne)], sql` and `);
+
+const entryOf = (table: 'board_tags' | 'offer_tags', p: Params, task: 't' | 'n', i: number) =>
+  sql`(select b.task_id from ${sql.table(table)} b where b.tag = ${tag(p, i)}
+    and b.created_at = ${sql.ref(`${task}.created_at`)} and b.task_id = ${sql.ref(`${task}.id`)})`;

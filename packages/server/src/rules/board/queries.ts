@@ -7,6 +7,7 @@ import { boardStates } from '../../ground/states.ts';
 import { statusIn } from '../../storage/status.ts';
 import {
   bears,
+  bearsAnyhow,
   type BoardParams,
   byIds,
   bytesIn,
@@ -68,13 +69,14 @@ const next = (p: Start, columns: Fragment, tagCount: number) =>
         where tag = ${tag(p, 0)} and (created_at, task_id) > (${p.after_created_at}, ${p.after_id})
         order by created_at, task_id`
     : sql`select ${columns} from tasks
-        where ${statusIn('status', boardStates)} and kind = 'work' and (created_at, id) > (${p.after_created_at}, ${p.after_id})
+        where ${statusIn('status', boardStates)} and kind = 'work' and is_for_chosen = 0
+          and (created_at, id) > (${p.after_created_at}, ${p.after_id})
         order by created_at, id`;
 
 /**
  * The columns that the conditions and the order of the board need, and the length of the texts without reading them.
  */
-const looked = sql`id, created_at, kind, status, poster_id, due_at, held_until, barred, match_count, tags, hints,
+const looked = sql`id, created_at, kind, status, poster_id, due_at, held_until, barred, is_for_chosen, match_count, tags, hints,
   ${bytesIn('tasks')} as bytes`;
 
 /** The tasks that a scan examines. Tasks that lack another tag are skipped in the index, before their row is read. */
@@ -169,7 +171,7 @@ export const openWithRanks = perShape((shape: Shape) => {
     const { from, where, bytes } = named(p, count);
     return sql`select ${refOf({ bytes })},
       (select m.rank from matches m where m.task_id = t.id and m.agent_id = ${p.agent}) as rank from ${from}
-      where ${where} and ${fulfils(isOpen(p), bears(p, 't', 0, tagCount))}`;
+      where ${where} and ${fulfils(isOpen(p), bearsAnyhow(p, tagCount))}`;
   });
 });
 
@@ -212,7 +214,7 @@ interface MatchStart extends Params {
 
 type MatchedParams = MatchStart & BoardParams & { limit: number };
 
-/** The next matched tasks of the agent on the board, best rank first, open to it or not. */
+/** The tasks on the board that the agent was chosen for or matched to, best rank first, open to it or not. */
 const chosenFor = (p: MatchStart, columns: Fragment) => sql`
   select ${columns} from matches
   where agent_id = ${p.agent} and on_board = 1
@@ -224,7 +226,7 @@ const matchedAmong = (p: MatchedParams, selected: Fragment, tagCount: number, ex
   const { from, where } = byIds(sql`${ids} limit ${sql.lit(examine)}`);
   const isShown = sql`(x.has_head_start = 1 or ${isPastHeadStart(p)})`;
   return sql`select ${selected} from ${from}
-    where ${where} and ${fulfils(isOpen(p), isShown, bears(p, 't', 0, tagCount))}`;
+    where ${where} and ${fulfils(isOpen(p), isShown, bearsAnyhow(p, tagCount))}`;
 };
 
 /** The open tasks that the agent was matched to and that have all the tags, best rank first. */

@@ -3,6 +3,7 @@ import type { SetBack } from '../agents/given-up.ts';
 import type { Reader } from '../../storage/database.ts';
 import { fitted, type Prepared } from '../../storage/prepared.ts';
 import { tagParams } from '../../storage/tags.ts';
+import { offered } from '../tasks/offers.ts';
 import type { Pace } from '../search/pace.ts';
 import type { BoardParams } from './fragments.ts';
 import {
@@ -50,7 +51,8 @@ export interface RankedAge extends Age {
   readonly rank: number;
 }
 
-export const bestRank: RankedAge = { rank: -1, ...oldest };
+/** Before all ranks, also that of agents that a poster has chosen. */
+export const bestRank: RankedAge = { rank: offered - 1, ...oldest };
 
 export interface Scanned<R = TaskRef, P = Age> {
   readonly rows: R[];

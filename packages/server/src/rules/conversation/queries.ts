@@ -1,6 +1,7 @@
 import { type Selectable, sql } from 'kysely';
 import { counting, insertion, perShape, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
+import { isForAgent } from '../tasks/offers.ts';
 import { isSuspended } from '../tasks/queries.ts';
 import { questionStates } from '../../ground/states.ts';
 import { statusIn } from '../../storage/status.ts';
@@ -24,6 +25,7 @@ export const openQuestionIfRoom = prepared(
       .where('due_at', '>', p.now)
       .where('poster_id', '<>', p.asker)
       .where('open_questions', '<', p.most)
+      .where(isForAgent('tasks', p.asker))
       .where((eb) => eb.not(isSuspended(eb, 'poster_id')))
       .returning('poster_id'),
 );

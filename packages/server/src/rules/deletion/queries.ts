@@ -19,6 +19,21 @@ export const openTaskOf = perShape((role: 'poster_id' | 'worker_id') =>
   ),
 );
 
+/** The open tasks that name an agent in `for_agents`, page by page. */
+export const offersOf = prepared('offersOf', (db, p: { agent: string; after: string; limit: number }) =>
+  db
+    .selectFrom('matches')
+    .innerJoin('tasks', 'tasks.id', 'matches.task_id')
+    .select('matches.task_id')
+    .where('matches.agent_id', '=', p.agent)
+    .where('matches.task_id', '>', p.after)
+    .where('matches.rank', '<', sql.lit(0))
+    .where('matches.left_at', 'is', null)
+    .where(statusIn('tasks.status', openStates))
+    .orderBy('matches.task_id')
+    .limit(p.limit),
+);
+
 /** What the deletion needs to know of an agent, whose row it locks. */
 export const holdForDeletion = prepared('holdForDeletion', (db, p: { id: string }, engine) =>
   engine.hold(db.selectFrom('agents').select(['id', 'words', 'deleted_at']).where('id', '=', p.id)),

@@ -30,12 +30,17 @@ const anyRow = prepared(
   { scans: 'the first row of the outbox' },
 );
 
-/** The type of event that matched agents get before any other about a task. */
-const beginning: FannedEventType = 'task_matched';
+/** The types of events that matched and chosen agents get before any other about a task. */
+const beginnings: readonly FannedEventType[] = ['task_matched', 'task_offered'];
+const isBeginning = (type: string) =>
+  sql<boolean>`(${sql.join(
+    beginnings.map((each) => sql`${sql.ref(type)} = ${sql.lit(each)}`),
+    sql` or `,
+  )})`;
 
 /**
  * Locks the oldest row after `after` that no other transaction has locked. Other events of a task wait until its
- * `task_matched` row is done. The order of ids does not ensure that, because each server draws ids by its own clock.
+ * `task_matched` or `task_offered` row is done. The order of ids does not ensure that, because each server draws ids by its own clock.
  */
 const nextRow = prepared('nextOutboxRow', (db, p: { after: string }, engine) =>
   engine.skipLocked(
@@ -45,13 +50,13 @@ const nextRow = prepared('nextOutboxRow', (db, p: { after: string }, engine) =>
       .where('outbox.id', '>', p.after)
       .where(({ or, eb, selectFrom }) =>
         or([
-          eb('outbox.type', '=', sql.lit(beginning)),
+          isBeginning('outbox.type'),
           // A scalar subquery, which is looked up per row: for NOT EXISTS, PostgreSQL may read the whole outbox.
           eb(
             selectFrom('outbox as earlier')
               .select('earlier.id')
               .whereRef('earlier.task_id', '=', 'outbox.task_id')
-              .where('earlier.type', '=', sql.lit(beginning))
+              .where(isBeginning('earlier.type'))
               .limit(1),
             'is',
             null,
@@ -72,6 +77,7 @@ const recipients = prepared('outboxRecipients', (db, p: { task_id: string; after
       .select(['agent_id', 'rank'])
       .where('task_id', '=', p.task_id)
       .where('agent_id', '>', p.after)
+      .where('left_at', 'is', null)
       .orderBy('agent_id')
       .limit(p.limit),
   ),
@@ -98,7 +104,7 @@ const noteProgress = prepared('noteOutboxProgress', (db, p: { id: string; told_u
 const insertRow = insertion('outbox', 'id', 'task_id', 'type', 'data', 'created_at');
 
 /**
- * Adds a row to the event outbox: soon after the commit, an event goes to each matched agent of a task (contract
+ * Adds a row to the event outbox: soon after the commit, an event goes to each matched or chosen agent of a task (contract
  * section 8).
  *
  * @param data the event's own fields; ignored for `task_matched`, which has the agent's rank.
@@ -184,7 +190,7 @@ async function tellPortion(ctx: Ground, tx: Tx, row: OutboxRow): Promise<void> {
   // One more than fit into the portion, to know whether any are left without another query.
   const left = await tx.all(recipients, { task_id, after: told_upto, limit: portion + 1 });
   const agents = left.slice(0, portion);
-  const column = type === 'task_matched' ? 'matched_event' : 'ended_event';
+  const column = beginnings.includes(type) ? 'matched_event' : 'ended_event';
   // The statements are sent in the order of the agents and awaited together: one round trip instead of one per agent.
   await Promise.all(
     agents.map(async ({ agent_id, rank }) => {

@@ -103,7 +103,7 @@ function moveOnBoard(tx: Tx, row: Transition, task: RecordedTask): void {
   const { isOnBoard } = stateOf(row.to);
   if (task.kind !== 'work' || wasOnBoard === isOnBoard) return;
   moveMatchesOnBoard(tx, task, isOnBoard);
-  moveEntries(tx, 'board_tags', { task, tags: tagsOf(task) }, isOnBoard);
+  moveEntries(tx, task.is_for_chosen === 1 ? 'offer_tags' : 'board_tags', { task, tags: tagsOf(task) }, isOnBoard);
 }
 
 /** Updates the agents' counts, sums and trust. */

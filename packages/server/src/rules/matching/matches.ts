@@ -96,7 +96,7 @@ export async function setMatches(
 }
 
 const moveMatches = prepared('moveMatches', (db, p: { task_id: string; on_board: number }) =>
-  db.updateTable('matches').set({ on_board: p.on_board }).where('task_id', '=', p.task_id),
+  db.updateTable('matches').set({ on_board: p.on_board }).where('task_id', '=', p.task_id).where('left_at', 'is', null),
 );
 
 const hintsOf = (task: Pick<TaskRow, 'hints'>) => storedTexts(task.hints);

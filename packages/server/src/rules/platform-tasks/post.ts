@@ -61,16 +61,17 @@ async function ask(work: Work, question: Question): Promise<string | undefined> 
 }
 
 /**
+ * A task just inserted, with `has_helper` (an infra agent can be asked) and `has_words` (an agent has words in the index,
+ * or a capability tag).
+ */
+export type NewTask = RecordedTask & { need: string; has_helper: number | boolean; has_words: number | boolean };
+
+/**
  * Starts matching for a task just posted. Posts a match task if an infra agent can be asked and the caps allow it; else
  * the built-in matcher chooses at once (contract section 6, "Matching").
  *
- * @param task the inserted row, with `has_helper` (an infra agent can be asked) and `has_words` (an agent has
- *   words in the index, or a capability tag).
  */
-export async function arrangeMatching(
-  work: Work,
-  task: RecordedTask & { need: string; has_helper: number | boolean; has_words: number | boolean },
-): Promise<void> {
+export async function arrangeMatching(work: Work, task: NewTask): Promise<void> {
   const { tx } = work;
   const wanted = { need: task.need, tags: tagsOf(task), posterId: task.poster_id };
   const found = task.has_words ? await findAgents(tx, wanted, task.has_helper ? limits.candidates : mostMatched) : [];

@@ -119,8 +119,11 @@ export const setSwept = prepared(
   oneRow,
 );
 
-/** A task that is, or may come back, on the board. In literals, so that the planner recognizes the partial index. */
-const mayBeFound = sql<boolean>`kind = 'work' and ${isNoneOf('status', statesPastBoard)}`;
+/**
+ * A task for everybody that is, or may come back, on the board. In literals, so that the planner recognizes the partial
+ * index. The texts of tasks for chosen agents are read by each search: they are few on one agent's board.
+ */
+const mayBeFound = sql<boolean>`kind = 'work' and is_for_chosen = 0 and ${isNoneOf('status', statesPastBoard)}`;
 
 /** The next tasks for the index: younger than an age, and posted by `upto`. */
 export const nextTexts = prepared(

@@ -27,6 +27,7 @@ export const recordedColumns = [
   'credits_charged',
   'claim_number',
   'match_count',
+  'is_for_chosen',
   'matching_id',
   'verifying_id',
   'hints',

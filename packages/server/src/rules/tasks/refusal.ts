@@ -17,6 +17,7 @@ import { agentNotFound, agentSuspended, conflict, DomainError, forbidden, taskNo
 import { actions, transitions } from '../../ground/machine.ts';
 import { isEnded, stateOf, aTask } from '../../ground/states.ts';
 import { type ActionName, actOf, isAction, kindsOf, type PersonTransition } from '../../ground/transitions.ts';
+import { isFor } from './offers.ts';
 import { aboutOf, latestClaimEnd, taskById, type TaskRow } from './queries.ts';
 import { isParty } from './view.ts';
 
@@ -55,6 +56,9 @@ export async function refusal(
   if (row.by === 'stranger' && stateOf(task.status).hasWorker && task.worker_id === actorId) {
     return conflict('You have picked this task up already', nextStep(task, actorId));
   }
+  if (row.by === 'stranger' && !(await isFor(tx, task, actorId))) {
+    return conflict('The task is only for agents that its poster has chosen', nextWork);
+  }
   if (row.by === 'stranger') {
     const barred = await refusalOfHelp(work, task, actorId);
     if (barred !== undefined) return barred;
@@ -67,8 +71,8 @@ export async function refusal(
   if (row.by === 'worker' && task.worker_id !== actorId) {
     if (await lostToTheClock(tx, task, actorId)) return lostClaim();
     // Every agent sees what is on the board; of any other task, a stranger learns no state.
-    const { isOnBoard } = stateOf(task.status);
-    const hint = isOnBoard || isParty(task, actorId) ? nextStep(task, actorId) : nextWork;
+    const isSeen = stateOf(task.status).isOnBoard && (await isFor(tx, task, actorId));
+    const hint = isSeen || isParty(task, actorId) ? nextStep(task, actorId) : nextWork;
     return forbidden(`Only the task's worker can do that`, hint);
   }
   if (stateRefusal !== undefined) return stateRefusal;

@@ -10,6 +10,7 @@ import { type Params, prepared } from '../../storage/prepared.ts';
 import { type ClaimLimits, mayClaimMore, mayClaimMoreSystemTasks } from '../agents/claims.ts';
 import type { HelpParams } from '../agents/helpers.ts';
 import { hasMovedOn, isNoInspector, mayClaim, mayHelp } from './guards.ts';
+import { isForAgent } from './offers.ts';
 import { isSuspended, type TaskExpressions } from './queries.ts';
 import { byAction, byClock, byPerson, plusOne, type TaskUpdate, transitionStatement } from './statement.ts';
 
@@ -95,7 +96,7 @@ export const personStatements = {
       claim_deadline_at: after(p.from, 'claim_timeout_minutes', p.default_timeout),
       heartbeat_deadline_at: leaseEnd(p.from),
     }),
-    (eb, p) => eb.and([mayClaim(eb, p), isNoInspector(eb, p), mayClaimMore(p.actor, p)]),
+    (eb, p) => eb.and([mayClaim(eb, p), isNoInspector(eb, p), isForAgent('tasks', p.actor), mayClaimMore(p.actor, p)]),
   ),
   deliver: byPerson<DeliverParams>(
     'deliver',
@@ -222,5 +223,11 @@ export const platformStatements = {
           .where(hasMovedOn),
       ),
     'IfUnneeded',
+  ),
+  loseChosen: transitionStatement<{ id: string; now: number }>(
+    'loseChosen',
+    nothing,
+    (eb) => eb.and([eb('is_for_chosen', '=', 1), eb('match_count', '=', 0)]),
+    'IfNobodyIsLeft',
   ),
 } satisfies Record<PlatformTransition, unknown>;

@@ -1,5 +1,6 @@
 import { limits, type VerificationMode } from '@pinchwork/sdk/table';
 import type { Selectable } from 'kysely';
+import { storedTexts } from '../../ground/stored.ts';
 import type { Reader } from '../../storage/database.ts';
 import { fitted, insertion, listed, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
@@ -13,9 +14,14 @@ type TermsRow = Selectable<Schema['task_terms']>;
 export type Terms = Readonly<Omit<TermsRow, 'task_id'>>;
 
 /** The terms of a task whose poster set none. */
-export const plainTerms: Terms = { grace_minutes: null, heartbeat_minutes: null, verification: null };
+export const plainTerms: Terms = { for_agents: null, grace_minutes: null, heartbeat_minutes: null, verification: null };
 
-const columns = ['grace_minutes', 'heartbeat_minutes', 'verification'] as const satisfies readonly (keyof Terms)[];
+const columns = [
+  'for_agents',
+  'grace_minutes',
+  'heartbeat_minutes',
+  'verification',
+] as const satisfies readonly (keyof Terms)[];
 
 export const insertTerms = insertion('task_terms', 'task_id', ...columns);
 
@@ -36,6 +42,11 @@ const termsByIds = perShape((count: number) =>
       .select(['task_id', ...columns])
       .where('task_id', 'in', listed(p, 'id', count)),
   ),
+);
+
+/** Replaces the JSON list of the agents that a task is for. */
+export const setForAgents = prepared('setForAgents', (db, p: { task_id: string; for_agents: string }) =>
+  db.updateTable('task_terms').set({ for_agents: p.for_agents }).where('task_id', '=', p.task_id),
 );
 
 type HasTerms = Pick<TaskRow, 'id' | 'has_terms'>;
@@ -66,6 +77,7 @@ export const openTermsView = ({ grace_minutes, heartbeat_minutes }: Terms) => ({
 /** All terms, for the parties of the task. */
 export const termsView = (terms: Terms) => ({
   ...openTermsView(terms),
+  ...(terms.for_agents === null ? {} : { for_agents: storedTexts(terms.for_agents) }),
   ...(terms.verification === null ? {} : { verification_mode: terms.verification }),
 });
 

@@ -2,6 +2,7 @@ import type { BoardTask, TaskPickupResponse, TaskResponse, Verification } from '
 import { type Ratings, reputationOf } from '../reputation/reputation.ts';
 import { wireTime } from '../../ground/clock.ts';
 import type { Review } from './lists.ts';
+import { isMatched } from './offers.ts';
 import type { MovedTask } from './queries.ts';
 import { stateOf } from '../../ground/states.ts';
 import { openTermsView, type Terms, termsView } from './terms.ts';
@@ -80,9 +81,12 @@ export function pickupView(task: MovedTask, poster: Ratings, terms: Terms): Task
   return { ...publicView(task, poster, terms), claim_number: task.claim_number };
 }
 
-/** A task on the board. `rank`: the reader's rank among the matched agents; null if it is not one of them. */
+/**
+ * A task on the board. `rank`: the reader's rank among the matched agents; `offered` if the poster has chosen it, null if
+ * neither.
+ */
 export function boardView(task: MovedTask & Ratings, terms: Terms, rank: number | null): BoardTask {
-  const match = { is_matched: rank !== null, match_rank: rank };
+  const match = isMatched(rank) ? { is_matched: true, match_rank: rank } : { is_matched: false, match_rank: null };
   return { ...publicView(task, task, terms), ...match, rejection_count: task.rejection_count };
 }
 

@@ -5,6 +5,7 @@ import type { Generated } from 'kysely';
 export interface BoardTables {
   board_tags: BoardTagsTable;
   board_hints: BoardTagsTable;
+  offer_tags: BoardTagsTable;
   matches: MatchesTable;
   given_up: GivenUpTable;
   system_tasks_posted: SystemTasksPostedTable;
@@ -20,11 +21,11 @@ interface BoardTagsTable {
   task_id: string;
 }
 
-/** An agent that was matched to a task. */
+/** An agent that was matched to a task, or that its poster has chosen (`for_agents`). */
 interface MatchesTable {
   task_id: string;
   agent_id: string;
-  /** 0 is the best match. */
+  /** 0 is the best match; `offered` (`rules/tasks/offers.ts`) is an agent that the poster has chosen. */
   rank: number;
   task_created_at: number;
   /** Whether the task is on the board now, 0 or 1. */
@@ -34,6 +35,8 @@ interface MatchesTable {
   /** The numbers of the agent's events about the match, and about the task's end without a claim. */
   matched_event: number | null;
   ended_event: number | null;
+  /** When a chosen agent declined the task or lost the right to take it; null: it has it. */
+  left_at: number | null;
 }
 
 /** The tasks that an agent gave up, or lost to the clock, in the last day. They come last on its board. */

@@ -73,7 +73,12 @@ interface TasksTable {
    * verification of it, and those that its poster excluded.
    */
   barred: Generated<string>;
-  /** How many agents were matched to the task, and when their head start ends. */
+  /** Whether only the agents in its matches may see and claim it (contract section 3a), 0 or 1. */
+  is_for_chosen: Generated<number>;
+  /**
+   * How many agents were matched to the task, and when their head start ends. Of a task for chosen agents: how many of
+   * them are left.
+   */
   match_count: Generated<number>;
   held_until: number | null;
   /** JSON list of folded tags that a matching agent found in the task. */
@@ -87,6 +92,8 @@ interface TasksTable {
 /** What a poster set for a task beyond the usual (contract section 3a). Only tasks that have such terms have a row. */
 interface TaskTermsTable {
   task_id: string;
+  /** JSON list of the agents that it is for, without those that left it. Null: everybody. */
+  for_agents: string | null;
   /** Time after a rejection; null: as configured. */
   grace_minutes: number | null;
   /** A claim ends when no heartbeat arrives for this long. Null: no heartbeats are asked for. */

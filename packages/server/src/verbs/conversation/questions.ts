@@ -15,6 +15,7 @@ import { appendEvent } from '../../rules/events/append.ts';
 import { readPage } from '../../ground/paging.ts';
 import { keptText } from '../../rules/texts/kept.ts';
 import { taskById } from '../../rules/tasks/queries.ts';
+import { isFor } from '../../rules/tasks/offers.ts';
 import { isHidden } from '../../rules/tasks/refusal.ts';
 import * as queries from '../../rules/conversation/queries.ts';
 import { questionStates, stateOf, wordsFor } from '../../ground/states.ts';
@@ -68,7 +69,7 @@ async function refusalToAsk(tx: Tx, taskId: string, agentId: string, now: number
   if (task.poster_id === agentId) {
     return conflict("You can't ask about your own task", 'Read what others have asked, and answer it.');
   }
-  if (await isHidden(tx, task)) return taskNotFound();
+  if ((await isHidden(tx, task)) || !(await isFor(tx, task, agentId))) return taskNotFound();
   if (task.kind !== 'work')
     return conflict("The platform's own tasks take no questions", 'Its need and context have all there is to know.');
   if (!questionStates.includes(task.status)) {
@@ -137,7 +138,7 @@ export function answerQuestion(
 }
 
 /**
- * The questions about a task with their answers, oldest first. While the task is posted, every agent sees all of them;
+ * The questions about a task with their answers, oldest first. While the task is posted, every agent that it is for sees all;
  * later the two parties see all, and an asker sees its own (contract section 2, "Who sees what").
  *
  * @throws DomainError `not_found` for all other agents.
@@ -152,7 +153,8 @@ export async function listQuestions(
   if (task === undefined) throw taskNotFound();
   const isParty = task.poster_id === agentId || task.worker_id === agentId;
   if (!isParty && (await isHidden(ctx.db, task))) throw taskNotFound();
-  const scope = isParty || stateOf(task.status).isOnBoard ? 'all' : 'own';
+  const isOnBoard = stateOf(task.status).isOnBoard && (await isFor(ctx.db, task, agentId));
+  const scope = isParty || isOnBoard ? 'all' : 'own';
   const thread = { task_id: taskId, agent: agentId };
   const { rows, facts } = await readPage('questions', query, {
     start: [''],

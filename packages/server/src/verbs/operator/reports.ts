@@ -13,6 +13,7 @@ import type { Call } from '../context.ts';
 import { conflict, forbidden, reportNotFound, taskNotFound } from '../../ground/errors.ts';
 import { readPage } from '../../ground/paging.ts';
 import { claimBy } from '../../rules/conversation/queries.ts';
+import { isFor } from '../../rules/tasks/offers.ts';
 import { isHidden } from '../../rules/tasks/refusal.ts';
 import { isParty } from '../../rules/tasks/view.ts';
 import { tellOfReport } from '../../rules/webhooks/operator.ts';
@@ -39,7 +40,8 @@ export function reportTask(
     if (task === undefined) throw taskNotFound();
     if (!isParty(task, agentId) && (await tx.first(claimBy, { task_id: taskId, worker: agentId })) === undefined) {
       if (await isHidden(tx, task)) throw taskNotFound();
-      if (!stateOf(task.status).isOnBoard || present(task.due_at, 'The deadline of an open task') <= now) {
+      const isOnBoard = stateOf(task.status).isOnBoard && present(task.due_at, 'The deadline of an open task') > now;
+      if (!isOnBoard || !(await isFor(tx, task, agentId))) {
         throw forbidden(
           "Only the task's poster and its workers can report it, now that it is not on the board",
           'Tell the operator by other means.',

@@ -4,9 +4,12 @@ import { deadlineAfter, hourMs, minuteMs, wireTime } from '../../ground/clock.ts
 import { type Call, OtherSuccess } from '../context.ts';
 import { leastNamed } from '../../rules/agents/helpers.ts';
 import { checkBudget, spend } from '../../rules/agents/keys.ts';
+import type { Work } from '../../storage/ground.ts';
 import { accountBalance } from '../../rules/ledger/queries.ts';
-import { arrangeMatching } from '../../rules/platform-tasks/post.ts';
+import { arrangeMatching, type NewTask } from '../../rules/platform-tasks/post.ts';
+import { checkChosen, offerTask } from '../../rules/matching/offers.ts';
 import { insertTask } from '../../rules/tasks/inserts.ts';
+import type { RecordedTask } from '../../rules/tasks/queries.ts';
 import { personStatements } from '../../rules/tasks/statements.ts';
 import { awaitResult, takePlace } from './read.ts';
 import { refusal } from '../../rules/tasks/refusal.ts';
@@ -45,11 +48,20 @@ export async function createTask(
 }
 
 /** The terms of a new task (contract section 3a). */
-const termsOf = ({ grace_minutes, heartbeat_minutes, verification }: PostInput): Terms => ({
+const termsOf = ({ for_agents, grace_minutes, heartbeat_minutes, verification }: PostInput): Terms => ({
+  for_agents: for_agents === undefined ? null : JSON.stringify(for_agents),
   grace_minutes: grace_minutes ?? null,
   heartbeat_minutes: heartbeat_minutes ?? null,
-  verification: verification ?? null,
+  verification: verification ?? (for_agents === undefined ? null : 'off'),
 });
+
+/** Looks for agents that suit a new task, or offers it to those that its poster has chosen. @returns the task as it is then. */
+async function findWorkers(work: Work, task: NewTask, { for_agents }: PostInput, terms: Terms): Promise<RecordedTask> {
+  if (for_agents !== undefined) return offerTask(work, task, for_agents);
+  const mayBeAsked = verificationMode(terms) !== 'off';
+  await arrangeMatching(work, { ...task, has_helper: mayBeAsked && task.has_helper });
+  return task;
+}
 
 type PostInput = Omit<z.output<typeof CreateTaskRequest>, 'wait'>;
 
@@ -62,6 +74,7 @@ function post(call: Call, input: PostInput): Promise<CreateTaskResponse> {
     const terms = termsOf(input);
     const has_terms = Number(hasTerms(terms));
     const max_credits = input.max_credits ?? defaultCredits;
+    if (input.for_agents !== undefined) await checkChosen(tx, agentId, input.for_agents);
     if (call.key !== undefined) await checkBudget(tx, call.key, max_credits, now);
     const deadline_at = deadline_minutes === undefined ? null : deadlineAfter(now, deadline_minutes * minuteMs);
     const task = await tx.first(insertTask, {
@@ -82,9 +95,8 @@ function post(call: Call, input: PostInput): Promise<CreateTaskResponse> {
     });
     if (task === undefined) throw new Error('The insert returned no task');
     if (has_terms === 1) tx.send(insertTerms, { task_id: task.id, ...terms });
-    const mayBeAsked = verificationMode(terms) !== 'off';
-    await arrangeMatching(work, { ...task, need, has_helper: mayBeAsked && task.has_helper });
-    await moveCreditsAndRecord(work, 'post', task, { actorId: agentId, workerId: null });
+    const posted = await findWorkers(work, { ...task, need }, input, terms);
+    await moveCreditsAndRecord(work, 'post', posted, { actorId: agentId, workerId: null });
     if (call.key !== undefined) await spend(tx, call.key, max_credits, now);
     const { balance } = await tx.one(accountBalance, { id: agentId });
     return { task_id: task.id, status: task.status, need, max_credits, balance, deadline: wireTime(deadline_at) };

@@ -184,6 +184,9 @@ about('reject', posterKey, delivered);
 about('cancel', posterKey, posted);
 about('heartbeat', workerKey, claimed);
 about('abandon', workerKey, claimed);
+about('decline', workerKey, async () => ({
+  id: await postTask(cast.poster, { ...fields, for_agents: [cast.worker.id] }),
+}));
 about('rate', workerKey, async () => {
   const { id } = await delivered();
   await cast.poster.post(`/v1/tasks/${id}/approve`);

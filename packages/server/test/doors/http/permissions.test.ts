@@ -111,6 +111,7 @@ const bodies: Record<EndpointName, object | undefined> = {
   cancel: {},
   heartbeat: { progress: 50 },
   abandon: {},
+  decline: {},
   rate: { rating: 5 },
   report: { reason: 'Spam' },
   listQuestions: undefined,

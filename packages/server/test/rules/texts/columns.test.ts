@@ -15,6 +15,8 @@ const others: Readonly<Record<string, string>> = {
   'tasks.barred': 'ids of agents',
   'tasks.texts_removed': 'a word of ours',
   'board_tags.tag': 'a tag of a task on the board, where no redacted task is',
+  'offer_tags.tag': 'a tag of a task on the board, where no redacted task is',
+  'task_terms.for_agents': 'ids of agents',
   'board_hints.tag': 'a tag of a task on the board, where no redacted task is',
   'task_terms.verification': 'a word of ours',
   'task_transitions.transition': 'a name of ours',

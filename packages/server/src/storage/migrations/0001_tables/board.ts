@@ -5,7 +5,8 @@ import type { StepSql } from '../../step-sql.ts';
 /** What the board, the matcher and the search store about tasks on the board. */
 export async function boardTables({ run, int, id, clustered, heap, textIndex }: StepSql): Promise<void> {
   // board_hints: tags that a matching agent has found in a task's text. They affect only the order of the board.
-  for (const table of ['board_tags', 'board_hints']) {
+  // offer_tags: the tags of tasks for chosen agents, which everybody else's board must not meet.
+  for (const table of ['board_tags', 'board_hints', 'offer_tags']) {
     await run(sql`create table ${sql.raw(table)} (
       tag ${id} not null,
       created_at ${int} not null,
@@ -23,11 +24,16 @@ export async function boardTables({ run, int, id, clustered, heap, textIndex }: 
     has_head_start ${int} not null default 1 check (${isOneOf('has_head_start', [0, 1])}),
     matched_event ${int},
     ended_event ${int},
+    left_at ${int},
+    check (left_at is null or on_board = 0),
     primary key (task_id, agent_id)
   ) ${clustered}`);
   await run(
     sql`create index matches_on_board on matches (agent_id, rank, task_created_at, task_id, has_head_start) where on_board = 1`,
   );
+
+  // To find the offers of an agent that deletes itself. Offers have a negative rank.
+  await run(sql`create index matches_offered on matches (agent_id, task_id) where rank < 0 and left_at is null`);
 
   await run(sql`create table given_up (
     agent_id ${id} not null references agents (id),

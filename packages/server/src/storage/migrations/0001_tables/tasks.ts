@@ -69,6 +69,7 @@ export const tasksTable = ({ int, id, heap }: StepSql): TableDefinition => ({
     verifier_id ${id},
     verification text,
     barred text not null default '',
+    is_for_chosen ${int} not null default 0 check (${isOneOf('is_for_chosen', [0, 1])}),
     match_count ${int} not null default 0,
     held_until ${int},
     texts_removed text check (${isOneOf('texts_removed', textsRemoved)})`,
@@ -82,9 +83,9 @@ export const tasksTable = ({ int, id, heap }: StepSql): TableDefinition => ({
   indexes: {
     // The index holds the columns that decide whether a task is open to an agent, so that other tasks are skipped
     // without reading their rows.
-    tasks_open: sql`(created_at, id, poster_id, due_at, held_until) where ${isOnBoard} and kind = 'work'`,
+    tasks_open: sql`(created_at, id, poster_id, due_at, held_until) where ${isOnBoard} and kind = 'work' and is_for_chosen = 0`,
     tasks_system: sql`(kind, created_at, id) where ${isOnBoard} and kind <> 'work'`,
-    tasks_searchable: sql`(created_at, id) where kind = 'work' and ${isNoneOf('status', statesPastBoard)}`,
+    tasks_searchable: sql`(created_at, id) where kind = 'work' and is_for_chosen = 0 and ${isNoneOf('status', statesPastBoard)}`,
     tasks_about: sql`(about_id) where kind <> 'work'`,
     tasks_due: sql`(due_at, id) where due_at is not null`,
     tasks_by_poster: sql`(poster_id, status, created_at, id, max_credits)`,
@@ -101,6 +102,7 @@ export async function taskTables(step: StepSql): Promise<void> {
 
   await run(sql`create table task_terms (
     task_id ${id} primary key references tasks (id),
+    for_agents text,
     grace_minutes ${int},
     heartbeat_minutes ${int},
     verification ${id} check (${isOneOf('verification', verificationModes)})

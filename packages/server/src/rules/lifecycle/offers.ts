@@ -1,0 +1,93 @@
+import type { Work } from '../../storage/ground.ts';
+import { type Params, prepared } from '../../storage/prepared.ts';
+import { statusIn } from '../../storage/status.ts';
+import { present } from '../../ground/present.ts';
+import { storedTexts } from '../../ground/stored.ts';
+import { openStates, stateOf } from '../../ground/states.ts';
+import { isForAgent } from '../tasks/offers.ts';
+import { recordedColumns, type RecordedTask, type TaskExpressions } from '../tasks/queries.ts';
+import { readTerms, setForAgents } from '../tasks/terms.ts';
+import { platformStatements } from '../tasks/statements.ts';
+import { moveCreditsAndRecord } from './transition.ts';
+
+/** How agents leave a task that its poster has chosen them for (contract section 3a). */
+
+interface Leaving extends Params {
+  id: string;
+  agent: string;
+  now: number;
+}
+
+/**
+ * Counts a chosen agent less. A task that nobody is left for expires as soon as it is on the board.
+ *
+ * @param guard what must hold in addition.
+ */
+const leaving = (name: string, guard: (eb: TaskExpressions, p: Leaving) => ReturnType<TaskExpressions['and']>) =>
+  prepared(name, (db, p: Leaving) =>
+    db
+      .updateTable('tasks')
+      .set((eb) => ({
+        match_count: eb('match_count', '-', 1),
+        expires_at: eb
+          .case()
+          .when(eb.and([eb('match_count', '=', 1), eb('expires_at', '>', p.now)]))
+          .then(p.now)
+          .else(eb.ref('expires_at'))
+          .end(),
+      }))
+      .where('id', '=', p.id)
+      .where('is_for_chosen', '=', 1)
+      .where(statusIn('status', openStates))
+      .where(isForAgent('tasks', p.agent))
+      .where((eb) => guard(eb, p))
+      .returning(recordedColumns),
+  );
+
+/** Not by the agent that works on it, and not once the clock is due. */
+const decline = leaving('declineOffer', (eb, p) =>
+  eb.and([eb('due_at', '>', p.now), eb.or([eb('worker_id', 'is', null), eb('worker_id', '<>', p.agent)])]),
+);
+
+const leave = leaving('leaveOffer', (eb) => eb.and([]));
+
+const endMatch = prepared('endOfferedMatch', (db, p: { task_id: string; agent_id: string; at: number }) =>
+  db
+    .updateTable('matches')
+    .set({ left_at: p.at, on_board: 0 })
+    .where('task_id', '=', p.task_id)
+    .where('agent_id', '=', p.agent_id),
+);
+
+/**
+ * Lets a chosen agent decline a task. If nobody is left who may ever take it, it expires and is refunded.
+ *
+ * @returns whether it could: the task is for this agent, open, not due, and not in its own hands.
+ */
+export async function declineOffer(work: Work, taskId: string, agentId: string): Promise<boolean> {
+  const task = await work.tx.first(decline, { id: taskId, agent: agentId, now: work.now });
+  if (task !== undefined) await end(work, task, agentId);
+  return task !== undefined;
+}
+
+/**
+ * Takes an open task away from a chosen agent that must not get it again: it was excluded, or its account is deleted. Has
+ * no effect on a task for everybody. Call it right after the statement that locks the task, before
+ * `moveCreditsAndRecord`. A task that nobody is left for expires at once, or when it comes back to the board.
+ */
+export async function endOffer(work: Work, taskId: string, agentId: string): Promise<void> {
+  const task = await work.tx.first(leave, { id: taskId, agent: agentId, now: work.now });
+  if (task !== undefined) await end(work, task, agentId);
+}
+
+async function end(work: Work, task: RecordedTask, agentId: string): Promise<void> {
+  const { tx, now } = work;
+  const { id, match_count, status } = task;
+  const { for_agents } = await readTerms(tx, task);
+  const left = storedTexts(present(for_agents, 'The chosen agents')).filter((each) => each !== agentId);
+  tx.send(setForAgents, { task_id: id, for_agents: JSON.stringify(left) });
+  tx.send(endMatch, { task_id: id, agent_id: agentId, at: now });
+  if (match_count > 0 || !stateOf(status).isOnBoard) return;
+  const expired = await tx.one(platformStatements.loseChosen, { id, now });
+  await moveCreditsAndRecord(work, 'loseChosen', expired, { actorId: agentId, workerId: null });
+}
