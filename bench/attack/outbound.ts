@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expectStatus, getRequest, postTemplate, taskIdOf } from '../http.ts';
 import type { Attack } from './attack.ts';
 import type { Attacker } from './attacker.ts';
@@ -75,6 +76,24 @@ export const outbound: readonly Attack[] = [
     },
     run: async (attacker, signal) => {
       await Promise.all(attacker.keys.map((request) => attacker.repeat(request, 10, signal)));
+    },
+  },
+  {
+    name: '20,000 waits of 34 accounts',
+    // Until all connections are open.
+    leadSeconds: 15,
+    prepare: async (attacker) => {
+      for (let i = 0; i < 34; i++) {
+        const key = await attacker.register();
+        const task = taskIdOf(await sendJson(attacker, key, '/v1/tasks', { need: 'x', max_credits: 1 }));
+        attacker.keys[i] = getRequest(attacker.host, key, `/v1/tasks/${task}?wait=60`);
+      }
+    },
+    run: async (attacker, signal) => {
+      for (let i = 0; i < 20_000 && !signal.aborted; i++) {
+        attacker.socket(attacker.keys[i % attacker.keys.length], { address: attacker.address(i % 100) });
+        if (i % 20 === 0) await sleep(10);
+      }
     },
   },
   {
