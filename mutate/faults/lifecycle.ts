@@ -254,7 +254,11 @@ export const lifecycleFaults = [
       '',
       'operator/suspension',
     ],
-    ['an agent that abandoned is told that the claim timed out', ' && end.actor_id === null', ''],
+    [
+      'an agent that abandoned is told that the claim timed out',
+      'if (end.actor_id === null) {',
+      'if (end.actor_id !== undefined) {',
+    ],
     [
       'a pause lasts a millisecond longer than it says',
       'until <= now) return agent',

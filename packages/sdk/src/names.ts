@@ -1,11 +1,13 @@
 /**
- * Characters that look like a letter of `pinchwork` or `ag-platform`, by that letter: Cyrillic, Greek, Armenian, Cherokee and
+ * Characters that look like a letter of `pinchwork`, `ag-platform` or an office, by that letter: Cyrillic, Greek, Armenian, Cherokee and
  * Latin look-alikes, digits and signs (Unicode Technical Standard 39 calls them confusables). NFKC has already taken
  * the styled and full-width forms.
  */
 const lookAlikes: Readonly<Record<string, string>> = {
   a: 'аαɑ@4ạᴀ',
   c: 'сϲᴄⅽ¢ҫ',
+  d: 'ԁɗđ',
+  e: 'еєεҽɛ3',
   f: 'ƒꞙẝғ',
   g: 'ɡցǥɢ9',
   h: 'һհнʜ',
@@ -16,8 +18,10 @@ const lookAlikes: Readonly<Record<string, string>> = {
   o: 'оοօσ0øᴏ०๐',
   p: 'рρþᴘϼ',
   r: 'гʀᴦяɾ',
+  s: 'ѕʂ$5',
   t: 'тτţᴛ7+†',
   w: 'ԝωѡաᴡɯ',
+  y: 'уүγʏ',
 };
 
 const letterOf = new Map(
@@ -107,10 +111,27 @@ function namesPlatform(glyphs: readonly Glyph[]): boolean {
   return text === ownName || ownWords.some(isWord);
 }
 
+/** Whole names of those who run a market, and the name that deleted agents are shown with; as `glyphsOf` reads them. */
+const offices: ReadonlySet<string> = new Set(
+  ['admin', 'administrator', 'administration', 'deleted', 'moderator', 'operator', 'system'].map((name) =>
+    name.replaceAll('l', 'i'),
+  ),
+);
+
+/** Whether a name is one of the offices, read in one way. */
+const isOffice = (glyphs: readonly Glyph[]) => offices.has(glyphs.map(({ letter }) => letter).join(''));
+
+/** Whether a name shows nothing: it has only spaces and characters without a shape. */
+export const isBlank = (name: string): boolean => /^[\s\u2800\p{C}\p{M}\p{Default_Ignorable_Code_Point}]*$/u.test(name);
+
 /**
  * Whether a name could be taken for the platform's own, because it has the platform's name as a word, in its letters or
- * in letters that look like them; or holds marks that turn the direction of the text around.
+ * in letters that look like them; for that of its operator; or holds marks that turn the direction of the text around.
  */
 export function pretends(name: string): boolean {
-  return /\p{Bidi_Control}/u.test(name) || [true, false].some((signs) => namesPlatform(glyphsOf(name, signs)));
+  if (/\p{Bidi_Control}/u.test(name)) return true;
+  return [true, false].some((signs) => {
+    const glyphs = glyphsOf(name, signs);
+    return isOffice(glyphs) || namesPlatform(glyphs);
+  });
 }

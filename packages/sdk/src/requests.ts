@@ -15,7 +15,7 @@ import {
 } from './fields.ts';
 import { type EventType, eventTypes } from './events.ts';
 import { limits } from './limits.ts';
-import { pretends } from './names.ts';
+import { isBlank, pretends } from './names.ts';
 import { scopes } from './scopes.ts';
 import { deliveryStatuses, reportStatuses, taskStatuses, verificationModes } from './replies/index.ts';
 
@@ -31,9 +31,12 @@ const webhookSecret = text(limits.webhookSecretLength).refine(isWebhookSecret, {
 
 const goodAt = text(limits.goodAtLength, 0);
 
+/** Text that shows something. */
+const shownText = (max: number) => text(max).refine((value) => !isBlank(value), { error: 'must not be blank' });
+
 /** The name of an agent: none that others could take for the platform's own. */
 const agentName = () =>
-  text(limits.nameLength).refine((name) => !pretends(name), { error: 'must not pretend to be the platform' });
+  shownText(limits.nameLength).refine((name) => !pretends(name), { error: 'must not pretend to be the platform' });
 
 export const RegisterRequest = z.object({
   name: agentName(),
@@ -100,7 +103,7 @@ const keyScopes = () =>
     .register(textLengths, { most: 100 });
 
 export const CreateKeyRequest = z.object({
-  name: text(limits.keyNameLength),
+  name: shownText(limits.keyNameLength),
   scopes: optional(keyScopes()),
   max_credits_per_task: optional(integer(1)),
   max_credits_per_day: optional(integer(1)),
@@ -110,7 +113,7 @@ export const CreateKeyRequest = z.object({
 export const RotateKeyRequest = z.object({ overlap_minutes: optional(integer(0, limits.overlapMinutes)) });
 
 export const CreateTaskRequest = z.object({
-  need: text(limits.needLength),
+  need: text(limits.needLength).refine((need) => need.trim() !== '', { error: 'must not be blank' }),
   context: optional(text(limits.contextLength, 0)),
   max_credits: optional(integer(1, limits.maxCredits)),
   tags: optional(tags()),

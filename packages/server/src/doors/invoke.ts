@@ -59,7 +59,6 @@ export function openDoor(ctx: Context): Door {
         ...checkNames(endpoint, endpoint.query, input.query, 'query parameter'),
         ...(endpoint.body === undefined ? [] : checkNames(endpoint, endpoint.body, input.body, 'field')),
       ];
-      const warnings = endpoint.hasWarnings ? unknown : [];
       const query = endpoint.query && check(endpoint.query, input.query);
       const body = endpoint.body && check(endpoint.body, input.body);
       const texts = endpoint.writesTexts ? textBytes(body) : 0;
@@ -74,10 +73,20 @@ export function openDoor(ctx: Context): Door {
       const said = await handle(call, { params, query, body, isBareAnswer } as Input<Endpoint>);
       const { reply, success } = successOf(endpoint, said);
       const replayed = call.record?.replayed ?? false;
+      const warnings = endpoint.hasWarnings ? [...unknown, ...warningsAbout(endpoint, reply)] : [];
       return { reply: warnings.length === 0 ? reply : { ...reply, warnings }, success, replayed };
     },
   };
 }
+
+const notKept =
+  "The operator has removed this task's texts, and nothing that is written to it is kept: no result, no reason, no message.";
+
+/** What a caller should know who has just acted on a task. */
+const warningsAbout = ({ method }: Endpoint, reply: object): string[] =>
+  method !== 'GET' && 'texts_removed' in reply && 'worker_id' in reply && reply.texts_removed === 'operator'
+    ? [notKept]
+    : [];
 
 /** The success that a verb answered with. @throws Error when the endpoint's row does not promise it. */
 function successOf(endpoint: Endpoint, said: object): Pick<Outcome, 'reply' | 'success'> {

@@ -4,7 +4,7 @@ import { DomainError, invalid } from '../../ground/errors.ts';
 import { present } from '../../ground/present.ts';
 import { InvalidFields } from '../input.ts';
 import { isOtherWordFor, meantBy } from '../names.ts';
-import type { Fields } from './fields.ts';
+import { type Fields, notAnObject } from './fields.ts';
 import { readForm } from './form.ts';
 import { namesInBlock, readYaml, splitFrontMatter } from './front-matter.ts';
 import { fencedJson, readJson } from './json.ts';
@@ -83,7 +83,7 @@ function readText(row: BodyRow, text: string, kind: ReturnType<typeof kindOf>): 
   if (text.trim() === '') return {};
   if (kind === 'yaml') return readYaml(text, 'The body', (name) => holdsText(row, name));
   const form = kind === 'form' ? readForm(text, formNames(row)) : undefined;
-  return form ?? readMarkdown(row, text);
+  return form ?? readMarkdown(row, text, kind);
 }
 
 /** The field of a body that is only a number, where the endpoint has such a field. */
@@ -102,15 +102,33 @@ const formNames = (row: BodyRow) => ({
 const keepLines =
   'Front matter is a line ---, the fields, and a line ---. curl -d @file removes line breaks; --data-binary @file keeps them.';
 
-function readMarkdown(row: BodyRow, text: string): Fields {
+function readMarkdown(row: BodyRow, text: string, kind: ReturnType<typeof kindOf>): Fields {
   const fields = readFrontMatter(row, text);
   if (fields !== undefined) return fields;
-  if (row.mainField !== undefined) return { [row.mainField]: text };
+  if (row.mainField !== undefined && (row.isDelivery || kind === 'markdown' || kind === 'plain' || !isList(text))) {
+    return { [row.mainField]: text };
+  }
+  if (row.mainField !== undefined) throw invalid(notAnObject('The body').message, textHint(row.mainField));
   const names = Object.keys(row.body.shape);
   throw invalid(
     'The body is a text, and there is no field for one here',
     names.length === 0 ? 'Send no body.' : `Send JSON with these fields, or no body: ${names.join(', ')}.`,
   );
+}
+
+/** A longer text that begins with a bracket is Markdown. */
+const longestList = 10_000;
+
+/** Whether a text is a JSON list, which is hardly meant as the text of a task or a message. A result may be one. */
+function isList(text: string): boolean {
+  const list = text.trim();
+  if (list.length > longestList || !list.startsWith('[') || !list.endsWith(']')) return false;
+  try {
+    JSON.parse(list);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -4,7 +4,7 @@ import { hourMs, minuteMs, secondMs } from '../../ground/clock.ts';
 import type { Config } from '../../ground/config.ts';
 import { present } from '../../ground/present.ts';
 import type { RateLimit } from '../../ground/settings.ts';
-import { mostOfNewcomer } from '../../rules/agents/claims.ts';
+import { claimsInWords } from '../../rules/agents/claims.ts';
 import { extractionClaimMs } from '../../rules/platform-tasks/claim.ts';
 import { mostMatched } from '../../rules/matching/matcher.ts';
 import { version } from '../../ground/version.ts';
@@ -119,7 +119,7 @@ export function documentValues(config: Config): Values {
     claims_at_once:
       config.maxOpenClaims === undefined
         ? ''
-        : ` You hold at most ${Math.min(mostOfNewcomer, config.maxOpenClaims)} claims until your first approved work, then ${config.maxOpenClaims}.`,
+        : ` Claims that you hold at once: at most ${claimsInWords(config.maxOpenClaims)}.`,
     cooldown_minutes: config.abandonCooldownMinutes,
     retention_days: number(config.eventRetentionDays),
     max_streams: number(config.maxStreamsPerAgent),

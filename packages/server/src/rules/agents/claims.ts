@@ -95,11 +95,19 @@ export const mustBeCounted = (claims: number): boolean => claims < margin;
 const hint =
   'Deliver one of them, or give one back with POST /v1/tasks/{id}/abandon; GET /v1/tasks/mine?role=worker lists them.';
 
-export const tooManyClaims = (): DomainError =>
-  new DomainError('too_many_claims', 'You hold as many claims as you may', hint);
+/** How many claims an agent may hold, in words. */
+export const claimsInWords = (most: number): string =>
+  most <= mostOfNewcomer ? `${most}` : `${mostOfNewcomer} until your first approved work, then ${most}`;
+
+const tooMany = ({ maxOpenClaims }: Pick<Config, 'maxOpenClaims'>) =>
+  `You hold as many claims as you may: ${claimsInWords(maxOpenClaims ?? Number.MAX_SAFE_INTEGER)}`;
+
+export const tooManyClaims = (config: Pick<Config, 'maxOpenClaims'>): DomainError =>
+  new DomainError('too_many_claims', tooMany(config), hint);
 
 export const tooManySystemTasks = (): DomainError =>
   new DomainError('too_many_claims', `You hold ${mostSystemTasks} system tasks, and more are not given out`, hint);
 
 /** The refusal of a claim that other claims of the agent have outrun. */
-export const outrunByClaims = (): Outrun => new Outrun('too_many_claims', 'You hold as many claims as you may', hint);
+export const outrunByClaims = (config: Pick<Config, 'maxOpenClaims'>): Outrun =>
+  new Outrun('too_many_claims', tooMany(config), hint);

@@ -46,7 +46,7 @@ export async function refusal(
   const standing = name === 'claim' ? await refuseIfBarred(work, actorId) : undefined;
   const task = await tx.first(taskById, { id: taskId });
   if (standing !== undefined && standing.claims_left <= 0 && (task === undefined || task.kind === 'work')) {
-    return tooManyClaims();
+    return tooManyClaims(work.ctx.config);
   }
   if (task === undefined) return taskNotFound();
   if (row.by === 'stranger' && task.poster_id === actorId) {
@@ -69,7 +69,8 @@ export async function refusal(
     return forbidden(`Only the task's poster can do that`, 'Use the key of the agent who posted the task.');
   }
   if (row.by === 'worker' && task.worker_id !== actorId) {
-    if (await lostToTheClock(tx, task, actorId)) return lostClaim();
+    const lost = await lostClaim(tx, task, actorId);
+    if (lost !== undefined) return lost;
     // Every agent sees what is on the board; of any other task, a stranger learns no state.
     const isSeen = stateOf(task.status).isOnBoard && (await isFor(tx, task, actorId));
     const hint = isSeen || isParty(task, actorId) ? nextStep(task, actorId) : nextWork;
@@ -154,14 +155,18 @@ export async function isHidden(db: Reader, task: Pick<TaskRow, 'status' | 'poste
   return poster?.suspended_at != null;
 }
 
-const lostClaim = () =>
-  conflict('Your claim on this task has timed out', 'If it is on the board again, pick it up once more.');
-
-async function lostToTheClock(tx: Tx, task: TaskRow, agentId: string): Promise<boolean> {
+/** Why the latest worker of a task without a worker has it no more, if the clock or the operator ended its claim. */
+async function lostClaim(tx: Tx, task: TaskRow, agentId: string): Promise<DomainError | undefined> {
   // If the task has a worker, the last ended claim is not the current one.
-  if (task.worker_id !== null) return false;
+  if (task.worker_id !== null) return undefined;
   const end = await tx.first(latestClaimEnd, { task_id: task.id });
-  return end?.worker_id === agentId && end.actor_id === null;
+  if (end?.worker_id !== agentId) return undefined;
+  if (end.actor_id === null) {
+    return conflict('Your claim on this task has timed out', 'If it is on the board again, pick it up once more.');
+  }
+  return end.actor_id === 'admin' && isEnded(task.status)
+    ? conflict('The operator has cancelled this task, and your claim with it', `Its event says why. ${nextWork}`)
+    : undefined;
 }
 
 const nextWork = 'POST /v1/tasks/pickup gives you a task; GET /v1/tasks/mine?role=worker lists those you have.';

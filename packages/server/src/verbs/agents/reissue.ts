@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { endKey, holdAgent, insertKey, liveKeys } from '../../rules/agents/key-queries.ts';
 import { drawKey, firstKey } from '../../rules/agents/keys.ts';
 import { setNamedHelper } from '../../rules/agents/queries.ts';
+import { invalid } from '../../ground/errors.ts';
 import { logAction } from '../../rules/operator/admin-log.ts';
 import type { Work } from '../../storage/ground.ts';
 import { type Anonymous, readAgent } from './agents.ts';
@@ -12,7 +13,7 @@ import { endHere, tell } from './keys.ts';
  * Changes an agent for the operator. With `reissue_key` it gets a new key with all scopes, and all its others end.
  * `accepts_system_tasks` names it for system tasks, or takes that back; what the agent itself says stays.
  *
- * @throws DomainError `not_found`.
+ * @throws DomainError `not_found`; `invalid_request` if nothing is to be changed.
  */
 export function changeAgent(
   call: Anonymous,
@@ -20,6 +21,9 @@ export function changeAgent(
   { reissue_key = false, accepts_system_tasks }: z.output<typeof ChangeAgentRequest>,
 ): Promise<ChangeAgentResponse> {
   const { ctx } = call;
+  if (!reissue_key && accepts_system_tasks === undefined) {
+    throw invalid('Nothing is to be changed', 'Give reissue_key: true, or accepts_system_tasks.');
+  }
   return call.transact('change agent', async (tx) => {
     const work = { ctx, tx, now: ctx.clock.now() };
     // Locked first, so that it is not deleted in between.

@@ -44,11 +44,20 @@ export async function suspendAgent(call: Anonymous, input: z.output<typeof Suspe
     return {
       agent_id: id,
       suspended,
-      message: suspended
-        ? 'The agent is suspended: its keys stop working within a second, and what it had claimed is on the board again.'
-        : 'The agent is no longer suspended: its keys work again within a second, and its tasks are on the board.',
+      message: messageOf(suspended, suspended_at !== null),
     };
   });
   if (response.suspended) await releaseClaims(ctx);
   return response;
+}
+
+function messageOf(suspended: boolean, wasSuspended: boolean): string {
+  if (suspended === wasSuspended) {
+    return suspended
+      ? 'The agent was suspended already, and still is.'
+      : 'The agent was not suspended: nothing has changed.';
+  }
+  return suspended
+    ? 'The agent is suspended: its keys stop working within a second, and what it had claimed is on the board again.'
+    : 'The agent is no longer suspended: its keys work again within a second, and its tasks are on the board.';
 }

@@ -166,7 +166,7 @@ async function claimNext(
     ? await claimSystemTasks(work, agentId, { limit: count, notNow: setBack.notNow })
     : [];
   const most = Math.min(count - system.length, agent.claims_left);
-  if (most <= 0 && system.length === 0) throw tooManyClaims();
+  if (most <= 0 && system.length === 0) throw tooManyClaims(work.ctx.config);
   const rows: ClaimedTask[] = [];
   const board = new Board({ reader: tx }, { agent: agentId, now }, { ...filter, setBack }, hurried(stepsAtOnce));
   let cut: BoardCursor | null = null;
@@ -206,7 +206,7 @@ async function claimNext(
  */
 async function refuseAtLimit({ ctx, tx }: Work, agentId: string): Promise<void> {
   const { claims } = await tx.one(claimsLeft, { id: agentId, ...claimLimits(ctx.config) });
-  if (claims <= 0) throw outrunByClaims();
+  if (claims <= 0) throw outrunByClaims(ctx.config);
 }
 
 /**
@@ -220,7 +220,8 @@ async function refuseAtLimit({ ctx, tx }: Work, agentId: string): Promise<void> 
 async function checkClaims({ ctx, tx }: Work, agentId: string, left: number): Promise<void> {
   if (!mustBeCounted(left)) return;
   await tx.first(holdAccount, { id: agentId });
-  if ((await tx.one(claimsLeft, { id: agentId, ...claimLimits(ctx.config) })).claims < 0) throw outrunByClaims();
+  if ((await tx.one(claimsLeft, { id: agentId, ...claimLimits(ctx.config) })).claims < 0)
+    throw outrunByClaims(ctx.config);
 }
 
 /** Claims at most `count` of these tasks, in their order, and skips those that other transactions have locked. */

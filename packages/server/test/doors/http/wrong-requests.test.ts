@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { sqlite } from '../../support/engines.ts';
+import { onBothEngines } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
 import { type Agent, claimTask, deliverTask, Market, postTask } from '../../support/market.ts';
 
@@ -15,34 +15,6 @@ let worker: Agent;
 let stranger: Agent;
 /** A task in each state that a row may need. The poster's tasks; the worker has worked on them. */
 let ids: Readonly<Record<string, string>>;
-
-beforeAll(async () => {
-  market = await Market.open(await sqlite.marketUrl());
-  [poster, worker, stranger] = [
-    await market.register('poster'),
-    await market.register('worker'),
-    await market.register('stranger'),
-  ];
-  await market.admin.post('/v1/admin/credits/grant', { agent_id: poster.id, amount: 100_000 });
-  const rejected = await deliverTask(poster, worker);
-  await poster.post(`/v1/tasks/${rejected}/reject`, { reason: 'No' });
-  const approved = await deliverTask(poster, worker);
-  await poster.post(`/v1/tasks/${approved}/approve`, { rating: 5 });
-  const rated = await deliverTask(poster, worker);
-  await poster.post(`/v1/tasks/${rated}/approve`);
-  await worker.post(`/v1/tasks/${rated}/rate`, { rating: 5 });
-  const cancelled = await postTask(poster);
-  await poster.post(`/v1/tasks/${cancelled}/cancel`);
-  const abandoned = await claimTask(poster, worker);
-  await worker.post(`/v1/tasks/${abandoned}/abandon`);
-  ids = {
-    posted: await postTask(poster),
-    claimed: await claimTask(poster, worker),
-    delivered: await deliverTask(poster, worker),
-    ...{ rejected, approved, rated, cancelled, abandoned, none: 'tk-000000000000' },
-  };
-});
-afterAll(() => market.close());
 
 const form = 'application/x-www-form-urlencoded';
 const json = 'application/json';
@@ -169,6 +141,9 @@ const bodies: readonly Case[] = [
   ['POST /v1/tasks', 400, 'object with named fields', text('["x"]', json)],
   ['POST /v1/tasks', 400, 'need: is required', text('')],
   ['POST /v1/tasks', 400, 'need: is required', text('{}', json)],
+  ['POST /v1/tasks', 400, 'need: must not be blank', text('{"need":" \\n"}', json)],
+  ['POST /v1/tasks', 400, 'object with named fields', text('[]', json)],
+  ['POST /v1/tasks', 400, 'text/markdown', text('[{"need":"x"}]')],
   ['POST /v1/tasks', 400, 'max_credits: must be an integer', text('{"need":"x","max_credits":"5"}', json)],
   ['POST /v1/tasks', 400, 'max_credits: must be an integer', text('{"need":"x","max_credits":-5}', json)],
   ['POST /v1/tasks', 400, 'tags', text('{"need":"x","tags":["two words"]}', json)],
@@ -187,6 +162,10 @@ const bodies: readonly Case[] = [
   ['POST /v1/tasks', 400, '32 levels', text(`{"x":${'['.repeat(40)}${']'.repeat(40)}}`, json)],
   ['POST /v1/tasks', 400, '10,000 values', text(`{"x":[${'1,'.repeat(20_000)}1]}`, json)],
   ['POST /v1/register', 400, 'name: is required', text('{}', json)],
+  ['POST /v1/register', 400, 'name: must not be blank', text('{"name":" \u200b"}', json)],
+  ['POST /v1/register', 400, 'pretend', text('{"name":"Operator"}', json)],
+  ['POST /v1/me/keys', 400, 'name: must not be blank', text('{"name":"  "}', json)],
+  ['POST /v1/admin/agents/ag-000000000000', 400, 'reissue_key', as('admin', '{}')],
   ['POST /v1/register', 400, 'did you mean good_at?', text('{"name":"x","skills":"sums"}', json)],
   ['POST /v1/register', 400, 'did you mean webhook_url?', text('{"name":"x","webhook":"https://x.example"}', json)],
   ['POST /v1/register', 400, 'a UUID', { ...text('x'), headers: { 'idempotency-key': 'short' } }],
@@ -272,28 +251,58 @@ const states: readonly Case[] = [
 
 const cases = [...paths, ...bodies, ...keys, ...states];
 
+const named = cases.map(([request, status, says, row = {}]) => ({ request, status, says, row }));
+
 it('some 150 wrong requests and more are tried', () => {
   expect(cases.length).toBeGreaterThanOrEqual(150);
 });
 
-const named = cases.map(([request, status, says, row = {}]) => ({ request, status, says, row }));
-
-it.each(named)('$request is answered $status, and told: $says', async ({ request, status, says, row }) => {
-  const fill = (template: string) => template.replace(/\{(\w+)\}/g, (all, name: string) => ids[name] ?? all);
-  const [method, path] = request.split(' ') as ['GET', string];
-  const { who = 'poster', type, headers = {}, body } = row;
-  const agents = { poster, worker, stranger, admin: market.admin, nobody: undefined, 'wrong key': undefined };
-  const key = who === 'wrong key' ? 'pwk-wrong' : agents[who]?.key;
-  const reply = await market.request({
-    method,
-    url: fill(path),
-    headers: {
-      ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
-      ...(type === undefined ? {} : { 'content-type': type }),
-      ...headers,
-    },
-    ...(body === undefined ? {} : { payload: body }),
+onBothEngines('a wrong request', (engine) => {
+  beforeAll(async () => {
+    market = await Market.open(await engine.marketUrl());
+    [poster, worker, stranger] = [
+      await market.register('poster'),
+      await market.register('worker'),
+      await market.register('stranger'),
+    ];
+    await market.admin.post('/v1/admin/credits/grant', { agent_id: poster.id, amount: 100_000 });
+    const rejected = await deliverTask(poster, worker);
+    await poster.post(`/v1/tasks/${rejected}/reject`, { reason: 'No' });
+    const approved = await deliverTask(poster, worker);
+    await poster.post(`/v1/tasks/${approved}/approve`, { rating: 5 });
+    const rated = await deliverTask(poster, worker);
+    await poster.post(`/v1/tasks/${rated}/approve`);
+    await worker.post(`/v1/tasks/${rated}/rate`, { rating: 5 });
+    const cancelled = await postTask(poster);
+    await poster.post(`/v1/tasks/${cancelled}/cancel`);
+    const abandoned = await claimTask(poster, worker);
+    await worker.post(`/v1/tasks/${abandoned}/abandon`);
+    ids = {
+      posted: await postTask(poster),
+      claimed: await claimTask(poster, worker),
+      delivered: await deliverTask(poster, worker),
+      ...{ rejected, approved, rated, cancelled, abandoned, none: 'tk-000000000000' },
+    };
   });
-  expectError(reply, status);
-  expect(`${reply.body.error} ${reply.body.hint ?? ''}`).toContain(fill(says));
+  afterAll(() => market.close());
+
+  it.each(named)('$request is answered $status, and told: $says', async ({ request, status, says, row }) => {
+    const fill = (template: string) => template.replace(/\{(\w+)\}/g, (all, name: string) => ids[name] ?? all);
+    const [method, path] = request.split(' ') as ['GET', string];
+    const { who = 'poster', type, headers = {}, body } = row;
+    const agents = { poster, worker, stranger, admin: market.admin, nobody: undefined, 'wrong key': undefined };
+    const key = who === 'wrong key' ? 'pwk-wrong' : agents[who]?.key;
+    const reply = await market.request({
+      method,
+      url: fill(path),
+      headers: {
+        ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+        ...(type === undefined ? {} : { 'content-type': type }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { payload: body }),
+    });
+    expectError(reply, status);
+    expect(`${reply.body.error} ${reply.body.hint ?? ''}`).toContain(fill(says));
+  });
 });

@@ -34,9 +34,23 @@ const pretending = [
   'Ріnсhwоrk Раymеnts',
   'P I N C H W O R K payments',
   'Support of ag-platform',
+  'Operator',
+  'admin',
+  'A D M I N',
+  'Administrator',
+  'SYSTEM',
+  'Ѕystеm',
+  'deleted',
+  '[deleted]',
+  'moderat0r',
 ];
 const turned = ['\u202eevil', 'nice\u2066 agent', 'a\u200f', 'b\u061c'];
+const blank = [' ', '\u00a0\t', '\u200b', '\u2800\u3164', '\ufe0f'];
 const honest = [
+  'Crane operator',
+  'system 7',
+  'sysadmin',
+  'undeleted',
   'pincher',
   'work',
   'Piñata',
@@ -56,7 +70,7 @@ onBothEngines('a name', (engine) => {
   it('that could be taken for the platform, or turns text around, is refused', async () => {
     const market = await Market.fresh(engine);
     const agent = await market.register('agent');
-    for (const name of [...pretending, ...turned]) {
+    for (const name of [...pretending, ...turned, ...blank]) {
       expect(expectError(await market.client('', '').post('/v1/register', { name }), 400), name).toContain('name');
       expectError(await agent.patch('/v1/me', { name }), 400);
     }

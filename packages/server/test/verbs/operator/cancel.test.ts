@@ -74,6 +74,8 @@ onBothEngines("the operator's cancel", (engine) => {
     await worker.post(`/v1/tasks/${claimed}/deliver`, { result: 'Four' });
     const check = await pickUp(helper);
     await cancel(market, claimed);
+    const late = await worker.post(`/v1/tasks/${claimed}/deliver`, { result: 'Late' });
+    expect(expectError(late, 409)).toBe('The operator has cancelled this task, and your claim with it');
     await market.ctx.outbox.run();
     expect(
       (await eventsOf(worker, 'task_cancelled')).filter(({ task_id }: { task_id: string }) => task_id === claimed),

@@ -42,7 +42,7 @@ onBothEngines('a suspended agent', (engine) => {
     const suspendWithoutReason = () =>
       market.admin.post('/v1/admin/agents/suspend', { agent_id: worker.id, suspended: true });
     await suspend(worker);
-    await suspendWithoutReason();
+    expect((await suspendWithoutReason()).body.message).toContain('was suspended already');
     expect(await reason()).toBe('spam');
     await suspend(worker, false);
     await suspendWithoutReason();

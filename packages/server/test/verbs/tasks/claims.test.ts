@@ -37,7 +37,7 @@ onBothEngines('an agent holds', (engine) => {
       await worker.post('/v1/tasks/tk-000000000000/pickup'),
     ];
     for (const reply of refused) {
-      expectError(reply, 429);
+      expect(expectError(reply, 429)).toContain('10 until your first approved work, then 12');
       expect(reply.body.code).toBe('too_many_claims');
       expect(reply.headers['retry-after']).toBeUndefined();
     }
