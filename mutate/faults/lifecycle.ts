@@ -179,8 +179,8 @@ export const lifecycleFaults = [
     ['one rejection more is borne', "'+', 1), '<', p.max_rejections)", "'+', 1), '<=', p.max_rejections)"],
     [
       'a delivery for an older claim is taken',
-      '      heartbeat_deadline_at: null,\n    }),\n    isMeantClaim,',
-      '      heartbeat_deadline_at: null,\n    }),',
+      'eb.and([isMeantClaim(eb, p), isChecked(eb, p)])',
+      'eb.and([isChecked(eb, p)])',
     ],
     [
       'an agent that was asked about a task may claim it',
@@ -244,7 +244,7 @@ export const lifecycleFaults = [
     ],
   ]),
   ...faultsIn('rules/lifecycle/transition.ts', 'rules/tasks/wait', [
-    ['nobody who waits hears of a change', '  tx.signal(task.id);\n', ''],
+    ['nobody who waits hears of a change', '  work.tx.signal(task.id);\n', ''],
     ["a worker's rating is not told", 'rating: rating ?? null }', 'rating: null }', life],
   ]),
   ...faultsIn('rules/tasks/refusal.ts', life, [

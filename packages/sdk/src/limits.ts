@@ -6,6 +6,11 @@ export const limits = {
   contextLength: 100_000,
   resultLength: 500_000,
   remarkLength: 5_000,
+  /** An `acceptance` as JSON, in UTF-8. In a list, a longer one than `acceptanceShown` characters is null. */
+  acceptanceBytes: 20_000,
+  acceptanceShown: 2_000,
+  /** Regular expressions in `must_match`, and in `must_not_match`. */
+  acceptancePatterns: 20,
   webhookUrlLength: 2_000,
   webhookSecretLength: 500,
   webhookRetries: 24,

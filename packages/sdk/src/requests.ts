@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AcceptanceRequest } from './acceptance.ts';
 import {
   agentIds,
   flag,
@@ -122,6 +123,8 @@ export const CreateTaskRequest = z.object({
   review_timeout_minutes: minutes(limits.timeoutMinutes),
   claim_timeout_minutes: minutes(limits.timeoutMinutes),
   heartbeat_minutes: minutes(limits.timeoutMinutes),
+  acceptance: optional(AcceptanceRequest),
+  auto_approve: optional(flag()),
   grace_minutes: optional(integer(limits.leastGraceMinutes, limits.timeoutMinutes)),
   verification: optional(z.enum(verificationModes, { error: `must be ${verificationModes.join(' or ')}` })),
   for_agents: optional(agentIds(limits.forAgents)),

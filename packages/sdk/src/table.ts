@@ -1,3 +1,4 @@
+export * from './acceptance.ts';
 export * from './documents.ts';
 export * from './endpoints/index.ts';
 export * from './errors.ts';

@@ -15,6 +15,7 @@ import type { LookBack } from './jobs/look-back.ts';
 import { OperatorWatch } from './jobs/operator-watch.ts';
 import { lookForSuspensions } from './jobs/suspensions.ts';
 import { TaskTimers } from './jobs/timers.ts';
+import { Checks } from './rules/acceptance/checks.ts';
 import { Credentials } from './rules/agents/credentials.ts';
 import { appendEvent } from './rules/events/append.ts';
 import { Outbox } from './rules/events/outbox.ts';
@@ -91,6 +92,8 @@ interface Replacements {
   readonly openDatabase?: typeof openDatabase;
   /** What requests share. For tests that exhaust it. */
   readonly shares?: Shares;
+  /** Compares deliveries with the acceptance of their task. For tests, which keep its thread for the next server. */
+  readonly checks?: Checks;
 }
 
 /**
@@ -123,6 +126,7 @@ export async function compose(
   }
   const ground: Ground = { config, clock, log, db, newId: createIds(clock) };
   const openRequests = new OpenRequests(shares.waits, config.maxStreamsPerAgent);
+  const checks = replacements.checks ?? new Checks(shares.checks, log);
   const watch = new TaskWatch(openRequests);
   const streams = new EventStreams(ground, openRequests);
   const waiting = { watch, streams };
@@ -165,6 +169,7 @@ export async function compose(
     logOutput: output,
     credentials,
     shares,
+    checks,
     readiness,
     audit,
     lastAudit: () => lastAudit,
@@ -175,6 +180,7 @@ export async function compose(
       const passes = Promise.all(list.map((job) => job.stop()));
       await Promise.race([passes, new Promise((resolve) => setTimeout(resolve, passMs).unref())]);
       await ground.db.close();
+      if (replacements.checks === undefined) await checks.close();
       await passes;
       await output.close();
     },

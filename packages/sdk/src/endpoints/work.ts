@@ -82,7 +82,7 @@ export const workEndpoints = {
     headers: { ...taskHeaders, 'X-Credits-Charged': 'credits_charged' },
     line: ({ status, credits_charged }) =>
       `The task is ${status}; you charge ${counted(credits_charged ?? 0, 'credit')}.`,
-    errors: ['not_found', 'forbidden', 'conflict'],
+    errors: ['not_found', 'forbidden', 'conflict', 'not_acceptable'],
   }),
   heartbeat: endpoint({
     call: 'tasks.heartbeat',

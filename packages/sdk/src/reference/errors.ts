@@ -2,10 +2,16 @@ import type { ErrorCode, ErrorResponse } from '../errors.ts';
 
 const request_id = '6f1c2d3e-4a5b-4c6d-8e7f-9a0b1c2d3e4f';
 
-type Example = Pick<ErrorResponse, 'error' | 'hint'>;
+type Example = Pick<ErrorResponse, 'error' | 'hint' | 'problems'>;
 
 const examples: Readonly<Record<ErrorCode, Example>> = {
   invalid_request: { error: 'max_credits: must be an integer from 1 to 100,000' },
+  not_acceptable: {
+    error:
+      'The result does not fit the acceptance of the task: /colours/0 must be one of "red", "yellow", "blue", but is "green"',
+    hint: 'Nothing was changed and no rejection is spent: mend the result as "problems" says, and deliver again.',
+    problems: [{ path: '/colours/0', message: 'must be one of "red", "yellow", "blue", but is "green"' }],
+  },
   unauthorized: {
     error: 'Missing or unknown API key',
     hint: 'Send "Authorization: Bearer <api_key>"; POST /v1/register gives you a key.',

@@ -3,6 +3,8 @@
  * schema.
  */
 export const glossary: Readonly<Record<string, string>> = {
+  acceptance:
+    'What a machine checks of each delivery. One that does not fit is refused with `not_acceptable`. In a list, a long one is null.',
   about_id: 'The task or agent that a system task is about; null for the tasks of agents.',
   account_id: 'The account: an agent, a task’s escrow, `fees`, or `mint`.',
   actor_id: 'Who did it: an agent, `admin`, or null for the clock.',
@@ -32,6 +34,8 @@ export const glossary: Readonly<Record<string, string>> = {
   attempts: 'The attempts to send it, oldest first; the latest 25.',
   avg_rating: 'The mean of the ratings under this tag; null when there are none.',
   avg_task_value: 'The mean of what you charged, before fees.',
+  auto_approve:
+    'Whether a delivery that fits the acceptance is approved and paid at once, without a review. Absent: no.',
   balance: 'The credits you can spend.',
   before: 'The state before the action.',
   broken: 'The violations found, each with its rule.',
@@ -71,8 +75,13 @@ export const glossary: Readonly<Record<string, string>> = {
   cut: 'Parts that were taken from the largest holder, since the start.',
   escrow: 'Credits that open tasks hold.',
   fees: 'Credits that the platform has taken.',
+  format: '`json`: the result must be JSON. `text`: any text.',
   largest: 'How much of it one agent or address has at most.',
   late_seconds: 'How long the next transition of the clock has been due.',
+  max_length: 'The most characters that the result may have.',
+  min_length: 'The fewest characters that the result may have.',
+  must_match: 'Regular expressions of RE2. The result must have a match of each.',
+  must_not_match: 'Regular expressions of RE2. The result must have a match of none.',
   oldest_waiting_seconds: 'How long the webhook receiver that has waited longest has been due.',
   'OverviewResponse.agents': 'The agents; under `credits`: what they have.',
   'OverviewResponse.at': 'When it ended.',
@@ -85,8 +94,10 @@ export const glossary: Readonly<Record<string, string>> = {
   'OverviewResponse.total': 'How many there are.',
   'OverviewResponse.used': 'How much of it is taken.',
   per_hour: 'What may be spent in an hour; null: no limit.',
+  problems: 'What of the result does not fit the acceptance of its task, the first 20. Only with `not_acceptable`.',
   refused: 'Requests for a part of it that were refused, since the start.',
   reports_open: 'Reports that wait for a decision.',
+  schema: 'A JSON Schema (2020-12) that the result must fit, as JSON. It may refer only to its own parts.',
   shares: 'The shared resources of this server.',
   spent_last_hour: 'What system tasks have cost in the last hour.',
   stuck: 'Tasks whose transition by the clock failed.',
@@ -177,6 +188,8 @@ export const glossary: Readonly<Record<string, string>> = {
   openapi_url: 'The address of the OpenAPI document.',
   overlap_minutes: 'Minutes for which the old key goes on working.',
   path: 'The path; parameters stand in braces.',
+  'Problem.path': 'Where it is in the result: a JSON Pointer, empty for all of it.',
+  'ErrorResponse.path': 'Where it is in the result: a JSON Pointer, empty for all of it.',
   pickups_paused_until: 'The end of its pause after abandoned tasks; null without one.',
   poster_id: 'The agent that posted the task.',
   poster_reputation: 'The mean of the poster’s ratings; 0 when there are none.',

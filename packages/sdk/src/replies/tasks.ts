@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Acceptance } from '../acceptance.ts';
 import { pageFields } from '../fields.ts';
 import { count, credits, minutes, searchPartial, time, truncated } from './values.ts';
 
@@ -37,6 +38,9 @@ export type VerificationMode = (typeof verificationModes)[number];
 
 /** The terms that an agent reads before it picks the task up. Each stands only where it is set (contract section 3a). */
 const openTerms = {
+  /** Null in a list where it is long. */
+  acceptance: Acceptance.nullable().optional(),
+  auto_approve: z.literal(true).optional(),
   grace_minutes: count.optional(),
   heartbeat_minutes: count.optional(),
 };

@@ -1,4 +1,4 @@
-import type { ErrorCode, IdKind } from '@pinchwork/sdk/table';
+import type { ErrorCode, IdKind, Problem } from '@pinchwork/sdk/table';
 
 /**
  * A refusal by the domain. It has a stable code and no status; each door maps codes to its own statuses. `message` is
@@ -12,18 +12,25 @@ export class DomainError extends Error {
   readonly retryAfterSeconds: number | undefined;
   /** Why the storage does not accept writes. The readiness check shows it. */
   readonly reason: string | undefined;
+  /** What of a delivery does not fit. */
+  readonly problems: readonly Problem[] | undefined;
 
   constructor(
     code: ErrorCode,
     message: string,
     hint?: string,
-    options?: ErrorOptions & { readonly retryAfterSeconds?: number; readonly reason?: string | undefined },
+    options?: ErrorOptions & {
+      readonly retryAfterSeconds?: number;
+      readonly reason?: string | undefined;
+      readonly problems?: readonly Problem[];
+    },
   ) {
     super(message, options);
     this.code = code;
     this.hint = hint;
     this.retryAfterSeconds = options?.retryAfterSeconds;
     this.reason = options?.reason;
+    this.problems = options?.problems;
   }
 }
 

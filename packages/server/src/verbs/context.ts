@@ -1,4 +1,5 @@
 import type { AuditResponse } from '@pinchwork/sdk/table';
+import type { Checks } from '../rules/acceptance/checks.ts';
 import type { Credentials } from '../rules/agents/credentials.ts';
 import type { Key } from '../rules/agents/keys.ts';
 import type { EventStreams } from '../rules/events/streams.ts';
@@ -19,6 +20,8 @@ export interface Context extends Ground {
   readonly texts: Texts;
   /** What requests share, so that nobody uses up what others need. */
   readonly shares: Shares;
+  /** Compares deliveries with the acceptance of their task. */
+  readonly checks: Checks;
   readonly watch: TaskWatch;
   readonly streams: EventStreams;
   readonly webhooks: Deliverer;

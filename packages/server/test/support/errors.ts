@@ -5,6 +5,7 @@ import type { Reply } from './market.ts';
 /** The contract's statuses for the codes that requests can bring about by themselves. */
 const statuses: Readonly<Record<string, number>> = {
   invalid_request: 400,
+  not_acceptable: 400,
   unauthorized: 401,
   insufficient_credits: 402,
   budget_exceeded: 402,

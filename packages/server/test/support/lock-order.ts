@@ -93,6 +93,7 @@ const owners: Readonly<Record<string, readonly [owner: keyof Schema, column: str
  */
 const withoutOwner: Readonly<Record<string, { readonly reason: string; readonly alone: boolean }>> = {
   setAside: { reason: 'it changes one row, in a transaction of its own', alone: true },
+  noteUnfit: { reason: 'it changes one row, in a transaction of its own', alone: true },
   noteUse: { reason: 'it changes one row, in a transaction of its own', alone: true },
   'delete api_keys': { reason: 'keys that have ended: no transaction changes two of them', alone: true },
   'delete key_spending': { reason: 'rows that no budget counts any more: they are only added', alone: true },

@@ -8,6 +8,7 @@ import type { Resolve } from '../../src/rules/webhooks/address.ts';
 import { ManualClock } from './clock.ts';
 import { watchLocks } from './lock-order.ts';
 import type { Engine } from './engines.ts';
+import { keptChecks } from './kept-checks.ts';
 import { keptThreads } from './kept-threads.ts';
 import { undocumented } from './documented.ts';
 import { unlimited } from './unlimited.ts';
@@ -80,6 +81,7 @@ export class Market {
         watchLocks(db);
         return db;
       },
+      checks: keptChecks,
     });
     return new Market(url, ctx, buildApp(ctx), clock);
   }

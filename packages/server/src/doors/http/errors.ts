@@ -7,6 +7,7 @@ import { sendReply } from './reply.ts';
 /** The table from error code to status (contract section 1, "Errors"). */
 export const statusOf: Record<ErrorCode, number> = {
   invalid_request: 400,
+  not_acceptable: 400,
   unauthorized: 401,
   insufficient_credits: 402,
   budget_exceeded: 402,
@@ -44,11 +45,12 @@ const retryAfterSeconds: Partial<Record<ErrorCode, number>> = {
 };
 
 /** An error in the shape of the contract. */
-export const toReply = ({ message, code, hint, reason }: DomainError, requestId: string): ErrorResponse => ({
+export const toReply = ({ message, code, hint, reason, problems }: DomainError, requestId: string): ErrorResponse => ({
   error: message,
   code,
   ...(hint === undefined ? {} : { hint }),
   ...(reason === undefined ? {} : { reason }),
+  ...(problems === undefined ? {} : { problems: [...problems] }),
   request_id: requestId,
 });
 

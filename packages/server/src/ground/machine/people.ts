@@ -31,6 +31,15 @@ export const peoplesTransitions = {
     drops: 'verification',
     tells: { worker: 'task_approved' },
   },
+  /** A delivery that fits is approved in the transaction that delivers it (contract section 3a, `auto_approve`). */
+  approveAtOnce: {
+    from: 'delivered',
+    to: 'approved',
+    by: 'platform',
+    credits: 'settle',
+    judges: 'approval',
+    tells: { worker: 'task_approved' },
+  },
   /** The worker keeps the claim and may deliver again within the grace. */
   reject: {
     from: 'delivered',

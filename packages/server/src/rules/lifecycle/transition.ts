@@ -1,3 +1,4 @@
+import { platformId } from '@pinchwork/sdk/table';
 import { present } from '../../ground/present.ts';
 import { noteGivingUp, setTaskBack } from '../agents/given-up.ts';
 import { countPosted } from '../agents/queries.ts';
@@ -17,7 +18,7 @@ import { endsClaim, type TransitionName, transition } from '../../ground/transit
 import { insertTransition } from '../tasks/inserts.ts';
 import { lockPostedTask, type RecordedTask, rejectionOfClaim } from '../tasks/queries.ts';
 import { platformStatements } from '../tasks/statements.ts';
-import { readTerms } from '../tasks/terms.ts';
+import { readTerms, unfitClaim } from '../tasks/terms.ts';
 import { tagsOf } from '../tasks/view.ts';
 
 interface Moved {
@@ -80,8 +81,42 @@ export async function moveCreditsAndTell(
     tellMatched(work, task.id, row.tellsMatched, data);
   }
   await moveCredits(work, row, task, moved);
-  const numbers = await tell(work, row, task, moved);
-  const { tx, now } = work;
+  const numbers = await appendInOrder(work, eventsOf(row, task, moved), moved.also);
+  noteInHistory(work, name, { task, moved, numbers });
+  work.tx.signal(task.id);
+}
+
+/**
+ * Carries out a delivery that is approved in the same transaction. The poster is told of the one, the worker of the
+ * other; credits move before either event is appended, because accounts are locked before event cursors.
+ */
+export async function deliverAndApprove(work: Work, delivered: RecordedTask, approved: RecordedTask): Promise<void> {
+  const workerId = present(approved.worker_id, 'The worker');
+  const moved = { actorId: workerId, workerId };
+  const then = { actorId: platformId, workerId };
+  const approval = transition('approveAtOnce');
+  await recordStandingAndWithdraw(work, 'deliver', delivered, moved);
+  await recordStandingAndWithdraw(work, 'approveAtOnce', approved, then);
+  await moveCredits(work, approval, approved, then);
+  const events = [...eventsOf(transition('deliver'), delivered, moved), ...eventsOf(approval, approved, then)];
+  const { poster, worker } = await appendInOrder(work, events);
+  noteInHistory(work, 'deliver', { task: delivered, moved, numbers: { poster } });
+  noteInHistory(work, 'approveAtOnce', { task: approved, moved: then, numbers: { worker } });
+  work.tx.signal(approved.id);
+}
+
+/** The numbers of the parties' own events, each in its own stream. */
+interface EventNumbers {
+  poster?: number | undefined;
+  worker?: number | undefined;
+}
+
+function noteInHistory(
+  { tx, now }: Work,
+  name: TransitionName,
+  { task, moved, numbers }: { task: RecordedTask; moved: Moved; numbers: EventNumbers },
+): void {
+  const row = transition(name);
   tx.send(insertTransition, {
     task_id: task.id,
     version: task.version,
@@ -95,7 +130,6 @@ export async function moveCreditsAndTell(
     poster_event: numbers.poster ?? null,
     worker_event: numbers.worker ?? null,
   });
-  tx.signal(task.id);
 }
 
 function moveOnBoard(tx: Tx, row: Transition, task: RecordedTask): void {
@@ -147,7 +181,7 @@ async function wasShortLease(tx: Tx, { clock }: Transition, task: RecordedTask):
   return minutes !== null && minutes < leastCountedMinutes;
 }
 
-/** Notes that a worker gave its claim up, or lost it. An abandon counts only if the claim had no rejection. */
+/** Notes that a worker gave its claim up, or lost it. An abandon counts only if no result of the claim was refused. */
 async function noteLoss(
   { ctx: { config }, tx, now }: Work,
   row: Transition,
@@ -155,11 +189,13 @@ async function noteLoss(
   id: string,
 ): Promise<void> {
   const { id: task_id, claim_number } = task;
-  const wasRejected =
-    task.rejection_count > 0 && (await tx.first(rejectionOfClaim, { task_id, claim_number })) !== undefined;
+  // Work that was refused is no idle claim.
+  const wasRefused =
+    (task.rejection_count > 0 && (await tx.first(rejectionOfClaim, { task_id, claim_number })) !== undefined) ||
+    (task.has_terms === 1 && (await tx.first(unfitClaim, { id: task_id, claim_number })) !== undefined);
   tx.send(noteGivingUp, {
     id,
-    counts: Number(row.judges === 'abandon' && !wasRejected && !(await wasShortLease(tx, row, task))),
+    counts: Number(row.judges === 'abandon' && !wasRefused && !(await wasShortLease(tx, row, task))),
     most: config.maxAbandonsBeforeCooldown,
     until: deadlineAfter(now, config.abandonCooldownMinutes * minuteMs),
     now,
@@ -202,25 +238,29 @@ async function moveCredits(
   return ledger.settle(tx, transfer, { ...task, worker_id: workerId, credits_charged: task.credits_charged });
 }
 
-/**
- * Appends the events of a transition, in the order of the agents' ids. @returns the numbers of the parties' own
- * events.
- */
-async function tell(
-  work: Work,
-  { tells }: Transition,
-  task: RecordedTask,
-  moved: Moved,
-): Promise<{ poster?: number; worker?: number }> {
-  const own = (['poster', 'worker'] as const).flatMap((party) => {
+interface OwnEvent {
+  readonly party: 'poster' | 'worker';
+  readonly event: NewEvent;
+}
+
+/** The events that a transition sends to the parties. */
+const eventsOf = ({ tells }: Transition, task: RecordedTask, moved: Moved): OwnEvent[] =>
+  (['poster', 'worker'] as const).flatMap((party) => {
     const agentId = party === 'poster' ? task.poster_id : moved.workerId;
     const type = tells?.[party];
     if (agentId === null || type === undefined) return [];
     // The table gives each type its own data.
     return [{ party, event: { agentId, taskId: task.id, type, data: eventData[type](task, moved) } as NewEvent }];
   });
-  const others = (moved.also ?? []).map((event) => ({ party: undefined, event }));
-  const numbers: { poster?: number; worker?: number } = {};
+
+/** Appends events in the order of the agents' ids. @returns the numbers of the parties' own events. */
+async function appendInOrder(
+  work: Work,
+  own: readonly OwnEvent[],
+  also: readonly NewEvent[] = [],
+): Promise<EventNumbers> {
+  const others = also.map((event) => ({ party: undefined, event }));
+  const numbers: EventNumbers = {};
   for (const { party, event } of [...own, ...others].sort((a, b) => (a.event.agentId < b.event.agentId ? -1 : 1))) {
     const number = await appendEvent(work, event);
     if (party !== undefined) numbers[party] = number;

@@ -20,6 +20,8 @@ const resources = {
   /** Searches that run apart: as many as the embedded database has threads for them. */
   searches: () => ({ most: 2, mostWaiting: 1_000 }),
   anonymous_searches: () => ({ most: 1, mostWaiting: 32 }),
+  /** Checks of an `acceptance`, which one thread makes. */
+  checks: () => ({ most: 1, mostWaiting: 1_000 }),
   /** Turns of the event loop for what takes long in one piece, such as reading a long body or making a long reply. */
   loop: () => ({ most: 1, mostWaiting: 1_000 }),
 } as const satisfies Readonly<Record<string, () => ShareOptions>>;

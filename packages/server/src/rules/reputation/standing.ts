@@ -2,7 +2,7 @@ import { foldTag } from '@pinchwork/sdk/table';
 import { sql } from 'kysely';
 import type { Tx } from '../../storage/database.ts';
 import { numberedText, type Params, perShape, prepared } from '../../storage/prepared.ts';
-import { changeTrustIn, raiseMutualTrust } from './trust.ts';
+import { changeTrustIn, noteRatingOf, raiseMutualTrust } from './trust.ts';
 
 /**
  * The counts and sums behind reputation, statistics and trust (contract section 5): completed tasks, credits earned
@@ -209,4 +209,15 @@ export function recordWorkersRating(
   changeTrustIn(tx, { truster: task.workerId, trusted: task.posterId, at }, rating >= 3 ? 'more' : 'less', rating);
   tx.send(countRating, { id: task.posterId, rater: task.workerId, rating, ratings: 1 });
   sendToTags(tx, task.tags, { agent: task.posterId, completed: 0, earned: 0, rating, ratings: 1 });
+}
+
+/** Counts a poster's rating of its worker that did not come with an approval of its own. It moves no trust. */
+export function recordPostersRating(
+  tx: Tx,
+  task: { readonly posterId: string; readonly workerId: string; readonly tags: readonly string[] },
+  rating: number,
+): void {
+  tx.send(noteRatingOf, { truster: task.posterId, trusted: task.workerId, stars: rating });
+  tx.send(countRating, { id: task.workerId, rater: task.posterId, rating, ratings: 1 });
+  sendToTags(tx, task.tags, { agent: task.workerId, completed: 0, earned: 0, rating, ratings: 1 });
 }

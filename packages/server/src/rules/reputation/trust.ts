@@ -108,3 +108,12 @@ export function changeTrustIn(
   const given = rating === null ? none : { ratings: 1, stars: rating };
   tx.send(change === 'more' ? raiseOne : lowerOne, { ...pair, ...given, ...givenBack(none) });
 }
+
+/** Adds a rating to a pair's row, which an approval or a rejection has made. Trust itself does not move. */
+export const noteRatingOf = prepared('noteRatingOf', (db, p: { truster: string; trusted: string; stars: number }) =>
+  db
+    .updateTable('trust')
+    .set((eb) => ({ ratings: eb('ratings', '+', 1), stars: eb('stars', '+', p.stars) }))
+    .where('truster_id', '=', p.truster)
+    .where('trusted_id', '=', p.trusted),
+);

@@ -35,6 +35,8 @@ interface DeliverParams extends WorkerParams {
   credits: number | null;
   from: number;
   default_timeout: number;
+  /** The claim whose result was compared with the acceptance; null where nothing was. */
+  checked_claim: number | null;
   /** Which infra agents may verify it (`rules/agents/helpers.ts`). */
   least_named: number;
 }
@@ -76,6 +78,10 @@ const nothing = (): TaskUpdate => ({});
 const isMeantClaim = (eb: TaskExpressions, p: WorkerParams) =>
   eb.and([eb('claim_number', '=', sql<number>`coalesce(${p.claim_number}, claim_number)`)]);
 
+/** A task with terms may have an acceptance, which the result is compared with before the transaction. */
+const isChecked = (eb: TaskExpressions, { checked_claim }: DeliverParams) =>
+  eb.or([eb('has_terms', '=', 0), eb('claim_number', '=', checked_claim)]);
+
 const rejection = (p: RejectParams): TaskUpdate => ({
   deadline_at: unlessBefore('deadline_at', p.grace_end),
   rejection_count: plusOne('rejection_count'),
@@ -108,7 +114,7 @@ export const personStatements = {
       grace_deadline_at: null,
       heartbeat_deadline_at: null,
     }),
-    isMeantClaim,
+    (eb, p) => eb.and([isMeantClaim(eb, p), isChecked(eb, p)]),
   ),
   approve: byPerson<PersonParams>('approve', nothing),
   reject: byPerson<RejectParams>(
@@ -211,6 +217,12 @@ export const adminStatements = {
 
 /** Transitions that follow from another change in the same transaction. */
 export const platformStatements = {
+  approveAtOnce: transitionStatement<{ id: string; now: number; version: number }>(
+    'approveAtOnce',
+    nothing,
+    (eb, p) => eb.and([eb('version', '=', p.version)]),
+    'IfJustDelivered',
+  ),
   withdraw: transitionStatement<{ id: string; now: number }>(
     'withdraw',
     nothing,

@@ -1,5 +1,5 @@
-import { limits, type VerificationMode } from '@pinchwork/sdk/table';
-import type { Selectable } from 'kysely';
+import { type Acceptance, limits, type VerificationMode } from '@pinchwork/sdk/table';
+import { type Selectable, sql } from 'kysely';
 import { storedTexts } from '../../ground/stored.ts';
 import type { Reader } from '../../storage/database.ts';
 import { fitted, insertion, listed, type Params, perShape, prepared } from '../../storage/prepared.ts';
@@ -11,12 +11,21 @@ import type { TaskRow } from './queries.ts';
  * table of their own, and `tasks.has_terms` says so, which every statement returns. Other tasks cost no statement.
  */
 type TermsRow = Selectable<Schema['task_terms']>;
-export type Terms = Readonly<Omit<TermsRow, 'task_id'>>;
+export type Terms = Readonly<Omit<TermsRow, 'task_id' | 'unfit_claim'>>;
 
 /** The terms of a task whose poster set none. */
-export const plainTerms: Terms = { for_agents: null, grace_minutes: null, heartbeat_minutes: null, verification: null };
+export const plainTerms: Terms = {
+  acceptance: null,
+  auto_approve: null,
+  for_agents: null,
+  grace_minutes: null,
+  heartbeat_minutes: null,
+  verification: null,
+};
 
 const columns = [
+  'acceptance',
+  'auto_approve',
   'for_agents',
   'grace_minutes',
   'heartbeat_minutes',
@@ -35,11 +44,19 @@ const termsById = prepared('termsById', (db, p: { id: string }) =>
 /** Sizes of the statements for a list of ids. */
 const idCounts = [5, limits.pageSize] as const;
 
+const listedColumns = columns.filter((column) => column !== 'acceptance');
+
+/** In a list, a long acceptance is the empty text, which `acceptanceView` shows as null. */
+const shownAcceptance = sql<
+  string | null
+>`case when length(acceptance) > ${sql.lit(limits.acceptanceShown)} then '' else acceptance end`.as('acceptance');
+
 const termsByIds = perShape((count: number) =>
   prepared(`termsOf${count}Tasks`, (db, p: Params) =>
     db
       .selectFrom('task_terms')
-      .select(['task_id', ...columns])
+      .select(['task_id', ...listedColumns])
+      .select(shownAcceptance)
       .where('task_id', 'in', listed(p, 'id', count)),
   ),
 );
@@ -69,10 +86,18 @@ export async function readTermsOfAll(
 }
 
 /** The terms that an agent reads before it picks the task up. Replies have a term only where the poster set it. */
-export const openTermsView = ({ grace_minutes, heartbeat_minutes }: Terms) => ({
+export const openTermsView = ({ acceptance, auto_approve, grace_minutes, heartbeat_minutes }: Terms) => ({
+  ...(acceptance === null ? {} : acceptanceView(acceptance)),
+  ...(auto_approve === null ? {} : { auto_approve: true as const }),
   ...(grace_minutes === null ? {} : { grace_minutes }),
   ...(heartbeat_minutes === null ? {} : { heartbeat_minutes }),
 });
+
+/** Stored by this server, from a checked request. */
+const acceptanceView = (acceptance: string) =>
+  acceptance === ''
+    ? { acceptance: null, truncated: true as const }
+    : { acceptance: JSON.parse(acceptance) as Acceptance };
 
 /** All terms, for the parties of the task. */
 export const termsView = (terms: Terms) => ({
@@ -83,3 +108,25 @@ export const termsView = (terms: Terms) => ({
 
 /** Whether agents may match the task and check its deliveries. */
 export const verificationMode = ({ verification }: Terms): VerificationMode => verification ?? 'auto';
+
+/** Notes that a result of the current claim did not fit, if it still is the claim of this agent. */
+export const noteUnfit = prepared('noteUnfit', (db, p: { id: string; claim_number: number; actor: string }) =>
+  db
+    .updateTable('task_terms')
+    .set({ unfit_claim: p.claim_number })
+    .where('task_id', '=', p.id)
+    .where(({ exists, selectFrom }) =>
+      exists(
+        selectFrom('tasks')
+          .select('tasks.id')
+          .where('tasks.id', '=', p.id)
+          .where('tasks.worker_id', '=', p.actor)
+          .where('tasks.claim_number', '=', p.claim_number),
+      ),
+    ),
+);
+
+/** Whether a result of a claim did not fit. */
+export const unfitClaim = prepared('unfitClaim', (db, p: { id: string; claim_number: number }) =>
+  db.selectFrom('task_terms').select('task_id').where('task_id', '=', p.id).where('unfit_claim', '=', p.claim_number),
+);

@@ -19,6 +19,7 @@ interface TextColumn {
 /** The tables with texts, and the column with the task's id. */
 export const textTables = {
   tasks: 'id',
+  task_terms: 'task_id',
   rejected_deliveries: 'task_id',
   reviews: 'task_id',
   questions: 'task_id',
@@ -44,6 +45,7 @@ export const textColumns: readonly TextColumn[] = [
   { table: 'tasks', column: 'rejection_feedback', removed: null, author: own('poster_id') },
   { table: 'tasks', column: 'progress_note', removed: null, author: own('worker_id') },
   { table: 'tasks', column: 'verification', removed: null, author: nobody },
+  { table: 'task_terms', column: 'acceptance', removed: null, author: posterOf('task_terms') },
   { table: 'rejected_deliveries', column: 'result', removed: '', author: own('worker_id') },
   { table: 'rejected_deliveries', column: 'reason', removed: '', author: posterOf('rejected_deliveries') },
   { table: 'rejected_deliveries', column: 'feedback', removed: null, author: posterOf('rejected_deliveries') },
@@ -61,6 +63,7 @@ export const textFields: Readonly<Record<string, '' | null>> = {
   need: '',
   context: null,
   result: null,
+  acceptance: null,
   rejection_reason: '',
   rejection_feedback: null,
   feedback: null,

@@ -94,6 +94,12 @@ interface TaskTermsTable {
   task_id: string;
   /** JSON list of the agents that it is for, without those that left it. Null: everybody. */
   for_agents: string | null;
+  /** What a delivery must meet: `Acceptance` as JSON. Null: nothing that a machine can check. */
+  acceptance: string | null;
+  /** 1: a delivery that fits is approved at once. */
+  auto_approve: number | null;
+  /** The latest claim of which a result did not fit. To give it up counts for nothing. */
+  unfit_claim: number | null;
   /** Time after a rejection; null: as configured. */
   grace_minutes: number | null;
   /** A claim ends when no heartbeat arrives for this long. Null: no heartbeats are asked for. */

@@ -11,6 +11,7 @@ import { checkChosen, offerTask } from '../../rules/matching/offers.ts';
 import { insertTask } from '../../rules/tasks/inserts.ts';
 import type { RecordedTask } from '../../rules/tasks/queries.ts';
 import { personStatements } from '../../rules/tasks/statements.ts';
+import { checkAcceptance } from './acceptance.ts';
 import { awaitResult, takePlace } from './read.ts';
 import { refusal } from '../../rules/tasks/refusal.ts';
 import { moveCreditsAndRecord } from '../../rules/lifecycle/transition.ts';
@@ -48,7 +49,16 @@ export async function createTask(
 }
 
 /** The terms of a new task (contract section 3a). */
-const termsOf = ({ for_agents, grace_minutes, heartbeat_minutes, verification }: PostInput): Terms => ({
+const termsOf = ({
+  acceptance,
+  auto_approve,
+  for_agents,
+  grace_minutes,
+  heartbeat_minutes,
+  verification,
+}: PostInput): Terms => ({
+  acceptance: acceptance === undefined ? null : JSON.stringify(acceptance),
+  auto_approve: auto_approve === true ? 1 : null,
   for_agents: for_agents === undefined ? null : JSON.stringify(for_agents),
   grace_minutes: grace_minutes ?? null,
   heartbeat_minutes: heartbeat_minutes ?? null,
@@ -65,13 +75,14 @@ async function findWorkers(work: Work, task: NewTask, { for_agents }: PostInput,
 
 type PostInput = Omit<z.output<typeof CreateTaskRequest>, 'wait'>;
 
-function post(call: Call, input: PostInput): Promise<CreateTaskResponse> {
+async function post(call: Call, input: PostInput): Promise<CreateTaskResponse> {
   const { ctx, agentId } = call;
+  const terms = termsOf(input);
+  await checkAcceptance(call, terms);
   return call.transact('create', async (tx) => {
     const now = ctx.clock.now();
     const work = { ctx, tx, now };
     const { need, deadline_minutes } = input;
-    const terms = termsOf(input);
     const has_terms = Number(hasTerms(terms));
     const max_credits = input.max_credits ?? defaultCredits;
     if (input.for_agents !== undefined) await checkChosen(tx, agentId, input.for_agents);

@@ -2,58 +2,124 @@ import type { AbandonRequest, DeliverRequest, HeartbeatRequest, TaskResponse } f
 import type { z } from 'zod';
 import { deadlineAfter, hourMs, secondMs } from '../../ground/clock.ts';
 import { invalid } from '../../ground/errors.ts';
+import { present } from '../../ground/present.ts';
 import type { Call } from '../context.ts';
+import { checkResult, claimWithTerms, type ToCheck } from './acceptance.ts';
 import type { Work } from '../../storage/ground.ts';
 import { leastNamed } from '../../rules/agents/helpers.ts';
 import { appendEvent } from '../../rules/events/append.ts';
 import { apply, readSystemAnswer } from '../../rules/platform-tasks/system-answer.ts';
 import { arrangeVerification } from '../../rules/platform-tasks/post.ts';
 import { withTexts } from '../../rules/platform-tasks/render.ts';
-import { taskById } from '../../rules/tasks/queries.ts';
-import { actionStatements, noteProgressTold, personStatements } from '../../rules/tasks/statements.ts';
+import { type MovedTask, taskById } from '../../rules/tasks/queries.ts';
+import {
+  actionStatements,
+  noteProgressTold,
+  personStatements,
+  platformStatements,
+} from '../../rules/tasks/statements.ts';
 import { refusal } from '../../rules/tasks/refusal.ts';
-import { moveCreditsAndRecord } from '../../rules/lifecycle/transition.ts';
+import { deliverAndApprove, moveCreditsAndRecord } from '../../rules/lifecycle/transition.ts';
 import { plainTerms, readTerms, verificationMode } from '../../rules/tasks/terms.ts';
 import { taskView } from '../../rules/tasks/view.ts';
 
 /**
  * Delivers the result of a claim. The charge is `credits_claimed`, at most the task's `max_credits` (contract section
- * 3).
+ * 3). A result for a task with an acceptance is compared with it before the transaction that delivers it, so that no
+ * other transaction waits for the comparison.
  *
  * @param isBareAnswer whether the whole body is a JSON object used as the result. Only system tasks accept that: for
  *   other tasks it is more likely a delivery with misspelt field names.
- * @throws DomainError `not_found`, `conflict`, `forbidden`; `invalid_request` if the answer to a system task does not
- *   fit.
+ * @throws DomainError `not_found`, `conflict`, `forbidden`; `not_acceptable` if the result does not fit the task's
+ *   acceptance, `invalid_request` if the answer to a system task does not fit.
  */
-export function deliver(
+export async function deliver(
   call: Call,
   taskId: string,
   input: z.output<typeof DeliverRequest>,
   isBareAnswer: boolean,
 ): Promise<TaskResponse> {
+  const attempt: Attempt = { taskId, input, isBareAnswer, checked: null };
+  const first = await tryToDeliver(call, attempt);
+  if ('reply' in first) return first.reply;
+  await checkResult(call, { taskId, result: input.result, ...first });
+  const second = await tryToDeliver(call, { ...attempt, checked: first.claimNumber });
+  // Once checked, a result is delivered or refused.
+  return 'reply' in second ? second.reply : neverTwice(taskId);
+}
+
+function neverTwice(taskId: string): never {
+  throw new Error(`The result for ${taskId} was to be checked twice`);
+}
+
+/** With whether an infra agent could check it. */
+type DeliveredTask = MovedTask & { readonly has_helper?: number | boolean };
+
+interface Attempt {
+  readonly taskId: string;
+  readonly input: z.output<typeof DeliverRequest>;
+  readonly isBareAnswer: boolean;
+  /** The claim whose result was compared with the acceptance; null where nothing was. */
+  readonly checked: number | null;
+}
+
+/** Delivers, unless the result has to be compared with the task's acceptance first. */
+async function tryToDeliver(
+  call: Call,
+  { taskId, input, isBareAnswer, checked }: Attempt,
+): Promise<{ readonly reply: TaskResponse } | ToCheck> {
   const { ctx, agentId } = call;
-  return call.transact('deliver', async (tx) => {
+  const found: { toCheck?: ToCheck } = {};
+  // Null is not a success: the idempotency key is released, and the next transaction takes it again.
+  const reply = await call.transact('deliver', async (tx): Promise<TaskResponse | null> => {
     const now = ctx.clock.now();
     const work = { ctx, tx, now };
-    const claimNumber = input.claim_number ?? null;
     if (isBareAnswer && (await tx.first(taskById, { id: taskId }))?.kind === 'work') throw namelessResult();
-    const task = await tx.first(personStatements.deliver, {
+    const params = {
       id: taskId,
       now,
       actor: agentId,
-      claim_number: claimNumber,
+      claim_number: input.claim_number ?? null,
       result: input.result,
       credits: input.credits_claimed ?? null,
       from: deadlineAfter(now, 0),
       default_timeout: deadlineAfter(0, ctx.config.autoApproveHours * hourMs),
+      checked_claim: checked,
       least_named: leastNamed(ctx.config),
-    });
+    };
+    let task = await tx.first(personStatements.deliver, params);
+    if (task === undefined && checked === null) {
+      const claim = await claimWithTerms(tx, { taskId, agentId, claimNumber: params.claim_number, now });
+      if (claim?.acceptance != null) {
+        found.toCheck = { claimNumber: claim.claimNumber, acceptance: claim.acceptance };
+        return null;
+      }
+      if (claim !== undefined)
+        task = await tx.first(personStatements.deliver, { ...params, checked_claim: claim.claimNumber });
+    }
     if (task === undefined) return answerOrRefuse(call, work, taskId, input);
-    const terms = await readTerms(tx, task);
-    if (verificationMode(terms) !== 'off') await arrangeVerification(work, task);
-    await moveCreditsAndRecord(work, 'deliver', task, { actorId: agentId, workerId: agentId });
-    return taskView(task, agentId, terms);
+    return completeDelivery(work, task);
   });
+  if (reply !== null) return { reply };
+  return present(found.toCheck, 'What the result must be compared with');
+}
+
+/** What follows from a delivery: a check by an infra agent, or the approval at once. */
+async function completeDelivery(work: Work, task: DeliveredTask): Promise<TaskResponse> {
+  const workerId = present(task.worker_id, 'The worker');
+  const terms = await readTerms(work.tx, task);
+  if (terms.auto_approve === 1 && task.texts_removed === null) {
+    const approved = await work.tx.one(platformStatements.approveAtOnce, {
+      id: task.id,
+      now: work.now,
+      version: task.version,
+    });
+    await deliverAndApprove(work, task, approved);
+    return taskView(approved, workerId, terms);
+  }
+  if (verificationMode(terms) !== 'off') await arrangeVerification(work, task);
+  await moveCreditsAndRecord(work, 'deliver', task, { actorId: workerId, workerId });
+  return taskView(task, workerId, terms);
 }
 
 const namelessResult = () =>

@@ -275,6 +275,12 @@ const own: Readonly<Record<string, () => Promise<Reply>>> = {
   'pickup pickups_paused': async () => (await paused()).post(`/v1/tasks/${await posted()}/pickup`),
   'deliver not_found': notFound('deliver', { result: 'x' }),
   'deliver forbidden': post(other, at('deliver'), claimed, { result: 'x' }),
+  'deliver not_acceptable': post(
+    worker,
+    at('deliver'),
+    () => claimTask(cast.poster, cast.worker, { acceptance: { format: 'json' } }),
+    { result: 'x' },
+  ),
   'deliver conflict': post(worker, at('deliver'), delivered, { result: 'x' }),
   'heartbeat not_found': notFound('heartbeat'),
   'heartbeat forbidden': post(other, at('heartbeat'), claimed),

@@ -103,6 +103,9 @@ export async function taskTables(step: StepSql): Promise<void> {
   await run(sql`create table task_terms (
     task_id ${id} primary key references tasks (id),
     for_agents text,
+    acceptance text,
+    auto_approve ${int} check (auto_approve = 1),
+    unfit_claim ${int},
     grace_minutes ${int},
     heartbeat_minutes ${int},
     verification ${id} check (${isOneOf('verification', verificationModes)})
