@@ -11,6 +11,8 @@ export interface Seen {
 }
 
 const clients = 24;
+/** Tasks of each client on the board, so that a search for something rare takes long. */
+const tasksEach = 5;
 /** Each client stays within the rate limits of the default settings, for two windows of ten seconds. */
 const pauseMs = 550;
 /** Longer than what is accepted of everybody without a look at what is free. */
@@ -89,7 +91,11 @@ async function openClient(url: URL, address: string): Promise<Client> {
   const registered = await connection.send(postTemplate(host, undefined, { name: 'honest' })('/v1/register'));
   const key = fieldsOf(expectStatus(registered, 201)).api_key as string;
   const create = (fields: object) => postTemplate(host, key, { max_credits: 1, ...fields })('/v1/tasks');
-  const task = taskIdOf(expectStatus(await connection.send(create({ need: 'Count the words' })), 201));
+  const post = async () => taskIdOf(expectStatus(await connection.send(create({ need: 'Count the words' })), 201));
+  const task = await post();
+  for (let i = 1; i < tasksEach; i++) await post();
+  // Starts the server's thread for long searches, which takes half a second once.
+  await connection.send(getRequest(host, key, '/v1/tasks/available?search=zebras'));
   return {
     address,
     connection,

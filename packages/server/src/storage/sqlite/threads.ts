@@ -35,7 +35,10 @@ export const ownThreads: ThreadSource = {
 /** A thread takes 0.2 to 0.4 s of CPU time to start, and about 15 MiB of memory while idle. */
 const defaultIdleMs = 30_000;
 
-/** Worker threads for SQLite reads that would block the main thread. They are started on demand and ended when idle. */
+/**
+ * Worker threads for SQLite reads that would block the main thread. They are started on demand and ended when idle, but
+ * the last one is kept: nobody waits for a start after the first.
+ */
 export class Threads {
   readonly #options: ThreadsOptions;
   readonly #source: ThreadSource;
@@ -127,6 +130,7 @@ export class Threads {
   #rest(thread: Worker): void {
     this.#threads.set(thread, undefined);
     const alarm = setTimeout(() => {
+      if (this.#threads.size === 1) return;
       // Removed at once, so that it gets no job before it has ended.
       this.#threads.delete(thread);
       void this.#source.end(thread);
