@@ -29,6 +29,11 @@ export default async function setup(project: TestProject) {
       cleanups.push(remove);
       return path;
     },
+    sdk: async () => {
+      const { path, remove } = await (await import('./sdk-package.ts')).makeSdkPackage();
+      cleanups.push(remove);
+      return path;
+    },
     'postgres-template': async () =>
       (await import('./templates.ts')).makePostgresTemplate((await made('postgres')) as string),
   };

@@ -35,3 +35,6 @@ export async function postgresTemplate(): Promise<PostgresTemplate> {
 
 /** The path of an SQLite file with the schema in place, to be copied. */
 export const sqliteTemplate = (): Promise<string> => once('sqlite-template');
+
+/** The path of the client's package as it is published, a .tgz file. The examples run what is in it. */
+export const sdkPackage = (): Promise<string> => once('sdk');

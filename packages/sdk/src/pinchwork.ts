@@ -1,11 +1,11 @@
-import { methodsOf, queryOf, randomKey } from './build.ts';
-import type { Calls } from './calls.ts';
-import type { CallOptions, Options } from './options.ts';
-import { rows } from './rows.ts';
-import { type TaskHelpers, taskHelpers } from './tasks.ts';
-import { Transport } from './transport.ts';
-import type { WorkerOptions, WorkerSummary } from '../worker/options.ts';
-import { type TellRetry, Worker, type WorkerClient } from '../worker/worker.ts';
+import { methodsOf, queryOf, randomKey } from './client/build.ts';
+import type { Calls } from './client/calls.ts';
+import type { CallOptions, Options } from './client/options.ts';
+import { rows } from './client/rows.ts';
+import { type TaskHelpers, taskHelpers } from './client/tasks.ts';
+import { Transport } from './client/transport.ts';
+import type { WorkerOptions, WorkerSummary } from './worker/options.ts';
+import { type TellRetry, Worker, type WorkerClient } from './worker/worker.ts';
 
 /** What a raw request has besides its path. */
 export interface RawInput {
