@@ -169,13 +169,14 @@ export const QuestionRequest = z.object({ question: text(limits.questionLength) 
 export const AnswerRequest = z.object({ answer: text(limits.answerLength) });
 export const MessageRequest = z.object({ message: text(limits.messageLength) });
 
-/** The filters of a pickup, which may stand in its query too. */
+/** The fields of a pickup, which may stand in its query too. */
 export const PickupRequest = z.object({
   tags: optional(tags()),
   search: optional(text(limits.searchLength, 0)),
+  wait: optional(integer(1, limits.waitSeconds)),
 });
 
-export const PickupBatchRequest = PickupRequest.extend({ count: optional(integer(1, limits.batch)) });
+export const PickupBatchRequest = PickupRequest.omit({ wait: true }).extend({ count: optional(integer(1, limits.batch)) });
 
 export const NoBody = z.object({});
 
@@ -220,7 +221,7 @@ export const DecideReportRequest = z.object({
 const boardFilter = { tags: queryTags().optional(), search: text(limits.searchLength, 0).optional() };
 
 export const BoardQuery = z.object({ ...boardFilter, ...paging(20) });
-export const PickupQuery = z.object(boardFilter);
+export const PickupQuery = z.object({ ...boardFilter, wait: queryInteger(1, limits.waitSeconds).optional() });
 export const ShowTaskQuery = z.object({ wait: queryInteger(1, limits.waitSeconds).optional() });
 export const LedgerQuery = z.object(paging(50));
 export const MyTasksQuery = z.object({

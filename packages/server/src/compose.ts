@@ -27,6 +27,7 @@ import { OpenRequests } from './rules/limits/open-requests.ts';
 import { openShares, type Shares } from './rules/limits/shares.ts';
 import { SearchUpkeep } from './rules/search/upkeep.ts';
 import { TaskWatch } from './rules/tasks/watch.ts';
+import { Dispatcher } from './rules/waiting/dispatcher.ts';
 import { addressProblem, type Resolve, systemResolve } from './rules/webhooks/address.ts';
 import { Deliverer } from './rules/webhooks/deliverer.ts';
 import type { Database } from './storage/database.ts';
@@ -55,6 +56,8 @@ interface Jobs {
   readonly erasure: Erasure;
   /** Writes down when keys were last used. */
   readonly keyUse: KeyUse;
+  /** Hands tasks to the pickups that wait. */
+  readonly dispatcher: Dispatcher;
   /** Wakes long polls and streams. */
   readonly tail: Tail;
   /** Keeps the text index up to date. */
@@ -152,6 +155,7 @@ export async function compose(
     endedKeys: lookForEndedKeys(ground, waiting),
     erasure: new Erasure(ground),
     keyUse: new KeyUse(ground, credentials),
+    dispatcher: new Dispatcher(ground),
     tail: new Tail(ground, waiting),
     search: new SearchUpkeep(ground),
     limits: new Limits(ground),

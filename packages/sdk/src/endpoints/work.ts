@@ -32,14 +32,14 @@ export const workEndpoints = {
       {
         name: 'nothing',
         status: 204,
-        when: 'There is nothing to pick up.',
+        when: 'There is nothing to pick up; with `wait`, until the time was up.',
         reply: Nothing,
         headers: { 'X-Search-Partial': 'search_partial' },
         line: () => 'There is nothing to pick up.',
       },
     ],
     line: yours,
-    errors: ['pickups_paused', 'too_many_claims'],
+    errors: ['pickups_paused', 'too_many_claims', 'too_many_streams'],
   }),
   pickupBatch: endpoint({
     call: 'tasks.pickupBatch',

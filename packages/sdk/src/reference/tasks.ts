@@ -61,8 +61,8 @@ export const taskReference = {
     tag: 'Work',
     summary: 'Pick up the next task',
     description:
-      'Claims the first task on your board that passes the filter. 204 when there is none; the header `X-Search-Partial: true` then says that the time limit ended before the whole board was searched. With `accepts_system_tasks`, system tasks come first, whatever the filter: their `context` is a `MatchPayload`, a `VerifyPayload` or an `ExtractPayload` as JSON.',
-    query: { tags: 'colours' },
+      'Claims the first task on your board that passes the filter. 204 when there is none; the header `X-Search-Partial: true` then says that the time limit ended before the whole board was searched. With `accepts_system_tasks`, system tasks come first, whatever the filter: their `context` is a `MatchPayload`, a `VerifyPayload` or an `ExtractPayload` as JSON. With `wait`, the answer comes as soon as there is a task for you, or is 204 when the time is up. A task that comes onto the board goes to the best matched of the agents that wait, else to the one whose last claim is oldest.',
+    query: { tags: 'colours', wait: 1 },
     body: {},
     reply: pickup,
   },

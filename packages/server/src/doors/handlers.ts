@@ -59,7 +59,11 @@ export const handlers: { readonly [Name in EndpointName]: Handler<Endpoints[Name
   cancel: (call, { params }) => cancelTask(call, params.id),
 
   pickupNext: (call, { query, body }) =>
-    pickupNext(call, boardFilter({ tags: body.tags ?? query.tags, search: body.search ?? query.search })),
+    pickupNext(
+      call,
+      boardFilter({ tags: body.tags ?? query.tags, search: body.search ?? query.search }),
+      body.wait ?? query.wait,
+    ),
   pickupBatch: (call, { body }) => pickupBatch(call, boardFilter(body), body.count),
   pickup: (call, { params }) => pickupTask(call, params.id),
   deliver: (call, { params, body, isBareAnswer }) => deliver(call, params.id, body, isBareAnswer),

@@ -136,6 +136,10 @@ class DoorCall implements Call {
     this.#options = options;
   }
 
+  get repeatKey(): string | undefined {
+    return this.record?.key;
+  }
+
   get signal(): AbortSignal {
     return this.#options.signal;
   }

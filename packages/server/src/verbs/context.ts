@@ -7,6 +7,7 @@ import type { Limits } from '../rules/limits/limits.ts';
 import type { Texts } from '../rules/limits/texts.ts';
 import type { Shares } from '../rules/limits/shares.ts';
 import type { TaskWatch } from '../rules/tasks/watch.ts';
+import type { Dispatcher } from '../rules/waiting/dispatcher.ts';
 import type { Resolve } from '../rules/webhooks/address.ts';
 import type { Deliverer } from '../rules/webhooks/deliverer.ts';
 import type { Database } from '../storage/database.ts';
@@ -23,6 +24,8 @@ export interface Context extends Ground {
   /** Compares deliveries with the acceptance of their task. */
   readonly checks: Checks;
   readonly watch: TaskWatch;
+  /** Hands tasks to the pickups that wait. */
+  readonly dispatcher: Dispatcher;
   readonly streams: EventStreams;
   readonly webhooks: Deliverer;
   /** Resolves the host name of a webhook. */
@@ -55,6 +58,8 @@ export interface Call {
   /** IP address of the caller. */
   readonly address: string;
   readonly transact: Database['transact'];
+  /** The idempotency key of the request, hashed; undefined if it has none. */
+  readonly repeatKey: string | undefined;
   /** The origin of this server's URLs, as the caller sees it. */
   readonly origin: string;
   /** Aborted when the caller no longer listens. */

@@ -38,7 +38,7 @@ export const fieldsOf: Readonly<Record<ExampleName, Readonly<Record<string, Fiel
     claim_timeout_minutes: integer(1, 1_440),
     grace_minutes: integer(5, 1_440),
   },
-  pickupNext: {},
+  pickupNext: { wait: integer(1, 300) },
   pickupBatch: { count: integer(1, 10), tags },
   pickup: {},
   deliver: { result: text(1, 500_000), credits_claimed: integer(1) },

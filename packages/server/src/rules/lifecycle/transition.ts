@@ -15,6 +15,7 @@ import { release } from '../ledger/budget.ts';
 import type { Transition } from '../../ground/machine/rows.ts';
 import { stateOf } from '../../ground/states.ts';
 import { endsClaim, type TransitionName, transition } from '../../ground/transitions.ts';
+import { arrival, limitReached } from '../tasks/hints.ts';
 import { insertTransition } from '../tasks/inserts.ts';
 import { lockPostedTask, type RecordedTask, rejectionOfClaim } from '../tasks/queries.ts';
 import { platformStatements } from '../tasks/statements.ts';
@@ -135,6 +136,7 @@ function noteInHistory(
 function moveOnBoard(tx: Tx, row: Transition, task: RecordedTask): void {
   const wasOnBoard = row.from !== null && stateOf(row.from).isOnBoard;
   const { isOnBoard } = stateOf(row.to);
+  if (isOnBoard && !wasOnBoard) tx.signal(arrival(task.id));
   if (task.kind !== 'work' || wasOnBoard === isOnBoard) return;
   moveMatchesOnBoard(tx, task, isOnBoard);
   moveEntries(tx, task.is_for_chosen === 1 ? 'offer_tags' : 'board_tags', { task, tags: tagsOf(task) }, isOnBoard);
@@ -200,6 +202,8 @@ async function noteLoss(
     until: deadlineAfter(now, config.abandonCooldownMinutes * minuteMs),
     now,
   });
+  // It may have to pause now.
+  tx.signal(limitReached(id));
   if (stateOf(row.to).isOnBoard) tx.send(setTaskBack, { agent_id: id, task_id, at: now });
 }
 

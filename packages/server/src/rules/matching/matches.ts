@@ -6,6 +6,7 @@ import type { Work } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
 import { listed, listParams, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
+import { arrival } from '../tasks/hints.ts';
 import type { TaskRow } from '../tasks/queries.ts';
 import { boardStates } from '../../ground/states.ts';
 import { statusIn } from '../../storage/status.ts';
@@ -86,6 +87,7 @@ export async function setMatches(
   };
   if (awaited === undefined) tx.send(setChosen, chosen);
   else if ((await tx.run(setChosenIfAwaited, { ...chosen, matching_id: awaited })) === 0) return;
+  else tx.signal(arrival(task.id));
   if (agents.length > 0) {
     const params: MatchParams = { task_id: task.id, created_at: task.created_at, ...listParams('agent', agents) };
     for (const [i, start] of starts.entries()) params[`start_${i}`] = start;

@@ -1,88 +1,44 @@
 import type { NothingToPickUp, PickupBatchResponse, TaskPickupResponse } from '@pinchwork/sdk/table';
-import { at, present } from '../../ground/present.ts';
-import { ratingsOf } from '../../rules/agents/queries.ts';
-import { Board, justBefore } from '../../rules/board/board.ts';
-import { searchingAs } from '../../rules/search/apart.ts';
-import { hurried, patient } from '../../rules/search/pace.ts';
-import { Outrun, overloaded } from '../../ground/errors.ts';
-import { type BoardCursor, start } from '../../rules/board/cursor.ts';
-import { lockFirstOf, lockShape } from '../../rules/board/queries.ts';
 import type { BoardFilter } from '../../rules/board/scan.ts';
-import { deadlineAfter, minuteMs, secondMs } from '../../ground/clock.ts';
 import { type Call, OtherSuccess } from '../context.ts';
-import type { Tx } from '../../storage/database.ts';
-import type { Work } from '../../storage/ground.ts';
-import { listParams } from '../../storage/prepared.ts';
-import { fitTexts } from '../../ground/page-size.ts';
-import { searchBudgetMs } from '../../ground/paging.ts';
-import { claimLimits, claimsLeft, mustBeCounted, outrunByClaims, tooManyClaims } from '../../rules/agents/claims.ts';
-import { nothingSetBack, type SetBack, setBackForPickup } from '../../rules/agents/given-up.ts';
-import { isHelper } from '../../rules/agents/helpers.ts';
-import { holdAccount } from '../../rules/ledger/queries.ts';
-import { checkShares, claimSystemTask, claimSystemTasks } from '../../rules/platform-tasks/claim.ts';
-import { withTexts } from '../../rules/platform-tasks/render.ts';
-import type { MovedTask } from '../../rules/tasks/queries.ts';
-import { personStatements } from '../../rules/tasks/statements.ts';
-import { refusal, refuseIfBarred } from '../../rules/tasks/refusal.ts';
-import { moveCreditsAndTell, recordStandingAndWithdraw } from '../../rules/lifecycle/transition.ts';
-import { readTerms } from '../../rules/tasks/terms.ts';
-import { pickupView } from '../../rules/tasks/view.ts';
+import { refusal } from '../../rules/tasks/refusal.ts';
+import { nothingToPickUp, waitForWork } from './wait-for-work.ts';
+import { claimById, claimThrough } from './claim.ts';
 
 const defaultBatch = 5;
-/** Extra candidates, because others pick up at the same time. If all are locked, the next page is read. */
-const spare = lockShape;
-/** Maximum steps of a scan in a transaction; enough to pass 5,000 tasks of the caller's own. */
-const stepsAtOnce = 5;
-/** How often a pickup is tried again that other pickups of the same agent have outrun. */
-const mostTries = 20;
-/** The longest search for any open task without a filter, when very many tasks are the caller's own. */
-const anyMs = 5 * secondMs;
 
 /**
  * Claims one task, also a system task, whatever its place on the caller's board.
  *
  * @throws DomainError `not_found`, `conflict`, `pickups_paused`, `too_many_claims`, `agent_suspended` (contract section 3).
  */
-export function pickupTask(call: Call, taskId: string): Promise<TaskPickupResponse> {
+export async function pickupTask(call: Call, taskId: string): Promise<TaskPickupResponse> {
   const { ctx, agentId } = call;
-  return call.transact('pickup', async (tx) => {
+  const picked = await call.transact('pickup', async (tx) => {
     const work = { ctx, tx, now: ctx.clock.now() };
-    const task = await claimRow(work, agentId, taskId);
-    if (task !== undefined) {
-      const view = await viewOf(tx, task);
-      const moved = { actorId: agentId, workerId: agentId };
-      await recordStandingAndWithdraw(work, 'claim', task, moved);
-      await checkClaims(work, agentId, present(task.claims_left, 'The claims that the agent has left'));
-      await moveCreditsAndTell(work, 'claim', task, moved);
-      return view;
-    }
-    const system = await claimSystemTask(work, agentId, taskId);
-    if (system !== undefined) return viewOf(tx, system);
-    throw await refusal(work, 'claim', { taskId, actorId: agentId });
+    const task = await claimById(work, agentId, taskId);
+    if (task === undefined) throw await refusal(work, 'claim', { taskId, actorId: agentId });
+    return task;
   });
-}
-
-/** With the claims that its worker has left; on SQLite this one is counted already. */
-type ClaimedTask = MovedTask & { readonly claims_left?: number };
-
-interface PickedUp {
-  readonly tasks: TaskPickupResponse[];
-  /** Whether the time was up before the whole board was examined. */
-  readonly isPartial: boolean;
+  ctx.dispatcher.noteClaim(agentId);
+  return picked;
 }
 
 /**
  * Claims the next task on the caller's board that passes a filter (contract section 6).
  *
+ * @param wait seconds to wait until there is one; undefined to answer at once.
  * @returns the task; or the success `nothing` if there is none, with `search_partial` if the time was up first.
  * @throws DomainError `pickups_paused`, `too_many_claims`, `agent_suspended`.
  */
 export async function pickupNext(
   call: Call,
   filter: BoardFilter,
+  wait?: number,
 ): Promise<TaskPickupResponse | OtherSuccess<NothingToPickUp>> {
+  if (wait !== undefined) return waitForWork(call, filter, wait);
   const { tasks, isPartial } = await claimThrough(call, filter, { count: 1, isBatch: false });
-  return tasks[0] ?? new OtherSuccess('nothing', isPartial ? { search_partial: true } : {});
+  return tasks[0] ?? nothingToPickUp(isPartial);
 }
 
 /**
@@ -99,164 +55,4 @@ export async function pickupBatch(
   const { tasks, isPartial } =
     picked.tasks.length > 0 ? picked : await call.transact('pickup batch', async () => picked);
   return { tasks, total: tasks.length, ...(isPartial ? { search_partial: true as const } : {}) };
-}
-
-/**
- * Claims the first tasks on the agent's board. If they are behind more tasks than a transaction may examine, the search
- * continues outside of the transaction, and another transaction claims from the cursor that it found.
- */
-async function claimThrough(
-  call: Call,
-  filter: BoardFilter,
-  { count, isBatch }: { count: number; isBatch: boolean },
-): Promise<PickedUp> {
-  const { ctx, agentId } = call;
-  const isFiltered = filter.tags.length > 0 || filter.part !== undefined;
-  const pacing = patient(isFiltered ? searchBudgetMs : anyMs);
-  let from = start;
-  for (;;) {
-    const given: { cut: BoardCursor | null; setBack: SetBack } = { cut: null, setBack: nothingSetBack };
-    // Null is not a success: the idempotency key is released, and the next transaction takes it again.
-    const claimed = await unlessOutrun(() =>
-      call.transact('pickup next', async (tx): Promise<PickedUp | null> => {
-        const { tasks, cut, setBack } = await claimNext({ ctx, tx, now: ctx.clock.now() }, agentId, {
-          filter,
-          count,
-          from,
-        });
-        Object.assign(given, { cut, setBack });
-        if (tasks.length === 0) return null;
-        return { tasks: isBatch ? fitTexts(tasks) : tasks, isPartial: tasks.length < count && cut !== null };
-      }),
-    );
-    if (claimed !== null) return claimed;
-    const { cut, setBack } = given;
-    if (cut === null) return { tasks: [], isPartial: false };
-    const source = { reader: ctx.db, searchApart: searchingAs(ctx, { agentId }) };
-    const board = new Board(source, { agent: agentId, now: ctx.clock.now() }, { ...filter, setBack }, pacing);
-    const ahead = await board.page({ from: cut, offset: 0, limit: 1 });
-    const [next] = ahead.tasks;
-    if (next === undefined) return { tasks: [], isPartial: ahead.cut !== null };
-    from = justBefore(next);
-  }
-}
-
-/** Repeats a transaction that simultaneous pickups of the same agent have outrun. */
-async function unlessOutrun<T>(transact: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await transact();
-    } catch (error) {
-      if (!(error instanceof Outrun)) throw error;
-      if (tries === mostTries) throw overloaded(error);
-    }
-  }
-}
-
-async function claimNext(
-  work: Work,
-  agentId: string,
-  { filter, count, from }: { filter: BoardFilter; count: number; from: BoardCursor },
-): Promise<{ tasks: TaskPickupResponse[]; cut: BoardCursor | null; setBack: SetBack }> {
-  const { tx, now } = work;
-  // Check the cooldown before any task is read.
-  const agent = await refuseIfBarred(work, agentId);
-  const setBack = await setBackForPickup(tx, { agent: agentId, gaveUpAt: agent.gave_up_at }, now);
-  const system = isHelper(agent, work.ctx.config)
-    ? await claimSystemTasks(work, agentId, { limit: count, notNow: setBack.notNow })
-    : [];
-  const most = Math.min(count - system.length, agent.claims_left);
-  if (most <= 0 && system.length === 0) throw tooManyClaims(work.ctx.config);
-  const rows: ClaimedTask[] = [];
-  const board = new Board({ reader: tx }, { agent: agentId, now }, { ...filter, setBack }, hurried(stepsAtOnce));
-  let cut: BoardCursor | null = null;
-  for (let cursor = from; rows.length < most;) {
-    const limit = most - rows.length + spare;
-    const page = await board.page({ from: cursor, offset: 0, limit });
-    const ids = page.tasks.map(({ id }) => id);
-    const claimed = await claimFirst(work, agentId, ids, limit - spare);
-    rows.push(...claimed);
-    if (system.length + rows.length === 0 && ids.length > 0) await refuseAtLimit(work, agentId);
-    cut = page.cut;
-    if (page.tasks.length < limit) break;
-    cursor = at(page.tasks, -1).cursor;
-  }
-  const moved = { actorId: agentId, workerId: agentId };
-  // A batch takes its locks in the same order as one task: the tasks by id, then the recipients of events by id.
-  for (const task of rows.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
-    await recordStandingAndWithdraw(work, 'claim', task, moved);
-  }
-  await checkShares(work, agentId, system);
-  if (rows.length > 0) await checkClaims(work, agentId, agent.claims_left - rows.length);
-  const byPoster = rows.toSorted((a, b) => (a.poster_id < b.poster_id ? -1 : 1));
-  const views = new Map<string, TaskPickupResponse>();
-  for (const task of system) views.set(task.id, await viewOf(tx, task));
-  for (const task of byPoster) {
-    views.set(task.id, await viewOf(tx, task));
-    await moveCreditsAndTell(work, 'claim', task, moved);
-  }
-  return { tasks: [...system, ...rows].map(({ id }) => present(views.get(id), `The view of ${id}`)), cut, setBack };
-}
-
-/**
- * Tasks were there and none was claimed: other agents were faster, or the agent's own simultaneous claims have reached
- * its limit since they were counted. Only the latter is a refusal.
- *
- * @throws Outrun when it may claim nothing more.
- */
-async function refuseAtLimit({ ctx, tx }: Work, agentId: string): Promise<void> {
-  const { claims } = await tx.one(claimsLeft, { id: agentId, ...claimLimits(ctx.config) });
-  if (claims <= 0) throw outrunByClaims(ctx.config);
-}
-
-/**
- * Checks that an agent does not hold more claims than it may, after it has claimed. The guard of each claim has checked
- * it, but on PostgreSQL simultaneous claims do not see each other. So this waits for the agent's other claims, by a lock
- * on its account. Call it after all locks on tasks and before those on event cursors.
- *
- * @param left how many more claims it had left as far as the guard saw.
- * @throws Outrun if it holds too many.
- */
-async function checkClaims({ ctx, tx }: Work, agentId: string, left: number): Promise<void> {
-  if (!mustBeCounted(left)) return;
-  await tx.first(holdAccount, { id: agentId });
-  if ((await tx.one(claimsLeft, { id: agentId, ...claimLimits(ctx.config) })).claims < 0)
-    throw outrunByClaims(ctx.config);
-}
-
-/** Claims at most `count` of these tasks, in their order, and skips those that other transactions have locked. */
-async function claimFirst(
-  work: Work,
-  agentId: string,
-  candidates: readonly string[],
-  count: number,
-): Promise<ClaimedTask[]> {
-  const claimed: ClaimedTask[] = [];
-  for (let at = 0; at < candidates.length; at += lockShape) {
-    const ids = candidates.slice(at, at + lockShape);
-    while (ids.length > 0 && claimed.length < count) {
-      const first = await work.tx.first(lockFirstOf, listParams('id', ids, lockShape));
-      if (first === undefined) break;
-      const task = await claimRow(work, agentId, first.id);
-      if (task !== undefined) claimed.push(task);
-      ids.splice(ids.indexOf(first.id), 1);
-    }
-  }
-  return claimed;
-}
-
-function claimRow({ ctx, tx, now }: Work, agentId: string, taskId: string): Promise<ClaimedTask | undefined> {
-  return tx.first(personStatements.claim, {
-    ...claimLimits(ctx.config),
-    id: taskId,
-    now,
-    actor: agentId,
-    from: deadlineAfter(now, 0),
-    default_timeout: deadlineAfter(0, ctx.config.defaultClaimTimeoutMinutes * minuteMs),
-  });
-}
-
-async function viewOf(tx: Tx, task: MovedTask): Promise<TaskPickupResponse> {
-  const ratings = await tx.one(ratingsOf, { id: task.poster_id });
-  return pickupView(await withTexts(tx, task), ratings, await readTerms(tx, task));
 }

@@ -320,6 +320,7 @@ const own: Readonly<Record<string, () => Promise<Reply>>> = {
     return stranger.get('/v1/events');
   },
   'createTask too_many_streams': async () => (await waiter()).post('/v1/tasks', { need: 'x', wait: 1 }),
+  'pickupNext too_many_streams': async () => (await waiter()).post('/v1/tasks/pickup?wait=1'),
   'showTask too_many_streams': async () => {
     const agent = await waiter();
     return agent.get(`/v1/tasks/${await postTask(agent)}?wait=1`);

@@ -1,0 +1,109 @@
+import { sql } from 'kysely';
+import { boardStates, workerStates } from '../../ground/states.ts';
+import type { TransitionName } from '../../ground/transitions.ts';
+import { prepared, preparedSql } from '../../storage/prepared.ts';
+import { statusIn } from '../../storage/status.ts';
+import { isActive } from '../agents/queries.ts';
+import { kindOrder } from '../platform-tasks/queries.ts';
+
+/** A task that agents may pick up, with what decides which of those that wait gets it. */
+export interface Arrived {
+  readonly id: string;
+  readonly kind: string;
+  readonly poster_id: string;
+  readonly tags: string;
+  readonly created_at: number;
+  readonly claim_number: number;
+  readonly matching_id: string | null;
+  readonly match_count: number;
+  readonly held_until: number | null;
+  /** For a system task: the poster and the worker of the task that it is about, or the agent. */
+  readonly about_id: string | null;
+  readonly about_poster: string | null;
+  readonly about_worker: string | null;
+}
+
+const arrivedColumns = sql`t.id, t.kind, t.poster_id, t.tags, t.created_at, t.claim_number, t.matching_id, t.match_count,
+  t.held_until, t.about_id,
+  (select a.poster_id from tasks a where a.id = t.about_id) as about_poster,
+  (select a.worker_id from tasks a where a.id = t.about_id) as about_worker`;
+
+const isOpen = (now: number) => sql`${statusIn('t.status', boardStates)} and t.due_at > ${now}
+  and (t.kind <> 'work' or ${isActive(sql.ref('t.poster_id'))})`;
+
+/** The tasks of a JSON list of ids that are on the board. */
+export const arrivedTasks = preparedSql<{ tasks: string; now: number }, Arrived>(
+  'arrivedTasks',
+  (p, engine) =>
+    sql`select ${arrivedColumns} from tasks t where ${engine.isListed('t.id', p.tasks)} and ${isOpen(p.now)}`,
+);
+
+/** The newest tasks on the board that were posted after `since`. Finds those whose signal was lost. */
+export const newestPosted = preparedSql<{ since: number; limit: number }, { id: string }>(
+  'newestPosted',
+  (p) => sql`select id from (
+      select id from tasks where ${statusIn('status', boardStates)} and kind = 'work' and created_at > ${p.since}
+      order by created_at desc limit ${p.limit}) as own
+    union all ${sql.join(
+      kindOrder.map(
+        (kind) => sql`select id from (
+          select id from tasks where ${statusIn('status', boardStates)} and kind <> 'work' and kind = ${sql.lit(kind)}
+            and created_at > ${p.since} order by created_at desc limit ${p.limit}) as ${sql.ref(kind)}`,
+      ),
+      sql` union all `,
+    )}`,
+);
+
+/** The agents that were matched to a task on the board, and whether they have a head start. */
+export const ranksOf = prepared('ranksOf', (db, p: { task_id: string }) =>
+  db
+    .selectFrom('matches')
+    .select(['agent_id', 'rank', 'has_head_start'])
+    .where('task_id', '=', p.task_id)
+    .where('on_board', '=', sql.lit(1)),
+);
+
+export const textsOfTask = prepared('textsOfTask', (db, p: { id: string }) =>
+  db.selectFrom('tasks').select(['need', 'context']).where('id', '=', p.id),
+);
+
+/** When each of the tasks named by id can be given out, if its matching is still pending and is waited for. */
+export const awaitingMatching = preparedSql<{ tasks: string; since: number }, { id: string; created_at: number }>(
+  'awaitingMatching',
+  (p, engine) => sql`select t.id, t.created_at from tasks t
+    where ${engine.isListed('t.id', p.tasks)} and t.matching_id is not null and t.claim_number = 0
+      and t.created_at > ${p.since}`,
+);
+
+/** The newest tasks of each state of an agent that are looked at for its last claim. */
+const mostLookedAt = 10;
+
+const claimNames: readonly TransitionName[] = ['claim', 'claimSystem'];
+const claims = sql.join(claimNames.map((name) => sql.lit(name)));
+
+interface WaitingAgentRow {
+  readonly accepts_system_tasks: number;
+  readonly is_named_helper: number;
+  readonly created_at: number;
+  readonly claimed_at: number | null;
+  readonly gave_up_at: number | null;
+}
+
+/**
+ * An agent that begins to wait. Its last claim is derived, because a column for it would be one more write with each
+ * claim: the latest claim among its newest tasks, and the end of the last claim that it gave up or lost.
+ */
+export const waitingAgent = preparedSql<{ id: string }, WaitingAgentRow>(
+  'waitingAgent',
+  (p) => sql`select w.accepts_system_tasks, w.is_named_helper, w.created_at, w.gave_up_at,
+      (select max(h.at) from (${sql.join(
+        workerStates.map(
+          (status) => sql`select id from (select id from tasks where worker_id = ${p.id} and status = ${sql.lit(status)}
+            order by created_at desc, id desc limit ${sql.lit(mostLookedAt)}) as ${sql.ref(status)}`,
+        ),
+        sql` union all `,
+      )}) as t join task_transitions h on h.task_id = t.id
+        where h.worker_id = ${p.id} and h.transition in (${claims})) as claimed_at
+    from agents w where w.id = ${p.id}`,
+  { bounded: 'the histories of the newest tasks of one agent' },
+);
