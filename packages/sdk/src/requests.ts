@@ -176,7 +176,9 @@ export const PickupRequest = z.object({
   wait: optional(integer(1, limits.waitSeconds)),
 });
 
-export const PickupBatchRequest = PickupRequest.omit({ wait: true }).extend({ count: optional(integer(1, limits.batch)) });
+export const PickupBatchRequest = PickupRequest.omit({ wait: true }).extend({
+  count: optional(integer(1, limits.batch)),
+});
 
 export const NoBody = z.object({});
 
