@@ -38,7 +38,7 @@ interface Offered {
   readonly groups: readonly Group[];
   /** The agents that were matched to it and may have it now, best first. */
   readonly matched: readonly string[];
-  /** Until the end of the head start, only the matched agents. */
+  /** Only the matched or chosen agents may have it, at least until the end of the head start. */
   readonly isHeld: boolean;
   /** The agents that have been handed it already. */
   readonly tried: Set<string>;
@@ -233,7 +233,8 @@ export class Dispatcher {
       .sort((a, b) => a.rank - b.rank)
       .map(({ agent_id }) => agent_id);
     const groups = task.kind === 'work' ? await this.#groupsFor(task) : [];
-    void this.#handOut({ task, groups, matched, isHeld, tried: new Set() });
+    const offered = { task, groups, matched, isHeld: isHeld || task.is_for_chosen === 1, tried: new Set<string>() };
+    void this.#handOut(offered);
   }
 
   /** The groups whose filter lets a task through. */

@@ -17,6 +17,8 @@ export interface Arrived {
   readonly matching_id: string | null;
   readonly match_count: number;
   readonly held_until: number | null;
+  /** 1: only the agents that its poster has chosen may have it. */
+  readonly is_for_chosen: number;
   /** For a system task: the poster and the worker of the task that it is about, or the agent. */
   readonly about_id: string | null;
   readonly about_poster: string | null;
@@ -24,7 +26,7 @@ export interface Arrived {
 }
 
 const arrivedColumns = sql`t.id, t.kind, t.poster_id, t.tags, t.created_at, t.claim_number, t.matching_id, t.match_count,
-  t.held_until, t.about_id,
+  t.held_until, t.is_for_chosen, t.about_id,
   (select a.poster_id from tasks a where a.id = t.about_id) as about_poster,
   (select a.worker_id from tasks a where a.id = t.about_id) as about_worker`;
 
@@ -42,7 +44,7 @@ export const arrivedTasks = preparedSql<{ tasks: string; now: number }, Arrived>
 export const newestPosted = preparedSql<{ since: number; limit: number }, { id: string }>(
   'newestPosted',
   (p) => sql`select id from (
-      select id from tasks where ${statusIn('status', boardStates)} and kind = 'work' and created_at > ${p.since}
+      select id from tasks where ${statusIn('status', boardStates)} and kind = 'work' and is_for_chosen = 0 and created_at > ${p.since}
       order by created_at desc limit ${p.limit}) as own
     union all ${sql.join(
       kindOrder.map(
@@ -54,13 +56,14 @@ export const newestPosted = preparedSql<{ since: number; limit: number }, { id: 
     )}`,
 );
 
-/** The agents that were matched to a task on the board, and whether they have a head start. */
+/** The agents that were matched to a task on the board, or that its poster has chosen, and whether they have a head start. */
 export const ranksOf = prepared('ranksOf', (db, p: { task_id: string }) =>
   db
     .selectFrom('matches')
     .select(['agent_id', 'rank', 'has_head_start'])
     .where('task_id', '=', p.task_id)
-    .where('on_board', '=', sql.lit(1)),
+    .where('on_board', '=', sql.lit(1))
+    .where('left_at', 'is', null),
 );
 
 export const textsOfTask = prepared('textsOfTask', (db, p: { id: string }) =>

@@ -243,6 +243,15 @@ onBothEngines('a pickup that waits', (engine) => {
     expect(await late).toBe(0);
   });
 
+  it('of a chosen agent gets the task, and of no other', async () => {
+    const { market, poster } = await cast();
+    const [first, second] = (await crowd(market, 2)) as [Agent, Agent];
+    const waits = [await wait(market, first), await wait(market, second)];
+    expect(await whoGets(poster, waits, { for_agents: [second.id] })).toBe(1);
+    await postTask(poster, { for_agents: [second.id] });
+    expect(await whoGets(poster, waits)).toBe(0);
+  });
+
   it('of an infra agent gets system tasks, also when it holds as many claims as it may', async () => {
     const { market, poster, worker } = await cast({ PINCHWORK_MAX_OPEN_CLAIMS: '1' });
     const [helper, other] = [await registerHelper(market), await registerHelper(market, 'other')];
