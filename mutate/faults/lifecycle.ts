@@ -170,21 +170,35 @@ export const lifecycleFaults = [
     ],
   ]),
   ...faultsIn('rules/tasks/statements.ts', life, [
-    ["a deadline at the grace's very end is cleared", '>= ${graceEnd} then', '> ${graceEnd} then'],
+    ["a deadline at the grace's very end is cleared", '>= ${graceEnd(p)} then', '> ${graceEnd(p)} then'],
     [
       'a worker is always paid the whole price',
       'then ${p.credits} else max_credits end',
       'then max_credits else max_credits end',
     ],
-    ['one rejection more is borne', "'+', 1), '<', p.max_rejections)", "'+', 1), '<=', p.max_rejections)"],
+    ['one rejection more is borne', 'max_rejections}) > 1 then', 'max_rejections}) > 0 then'],
+    ['a worker without deliveries left delivers', "deliveries_left, 1)`, '>', 0)", "deliveries_left, 1)`, '>=', 0)"],
+    [
+      'the grace after the last rejection is the usual one',
+      '(${deliveriesLeft(p)}) = 0 and',
+      '(${deliveriesLeft(p)}) < 0 and',
+    ],
+    ['the last grace cuts a longer one', 'and ${own} < ${p.last_grace}', 'and ${own} > 0'],
+    ["a task's own grace is not kept", 'case when has_terms = 1\n', 'case when has_terms = 2\n'],
+    ['an excluded worker delivers again', 'case when ${p.exclude} = 1 then 0\n', 'case when ${p.exclude} = 2 then 0\n'],
+    [
+      'an excluded worker gets the task again',
+      'case when ${p.exclude} = 1 then barred',
+      'case when ${p.exclude} = 2 then barred',
+    ],
     [
       'a delivery for an older claim is taken',
-      'eb.and([isMeantClaim(eb, p), isChecked(eb, p)])',
-      'eb.and([isChecked(eb, p)])',
+      'eb.and([isMeantClaim(eb, p), isChecked(eb, p), ',
+      'eb.and([isChecked(eb, p), ',
     ],
     [
       'an agent that was asked about a task may claim it',
-      'eb.and([mayClaim(eb, p), isNoInspector(eb, p), ',
+      'eb.and([mayClaim(eb, p), isNotBarred(eb, p), ',
       'eb.and([mayClaim(eb, p), ',
       system,
     ],
@@ -196,8 +210,8 @@ export const lifecycleFaults = [
     ],
     [
       'a rejection leaves the task to a suspended worker',
-      "p.max_rejections), eb.not(isSuspended(eb, 'worker_id'))]",
-      'p.max_rejections)]',
+      "(eb) => eb.not(isSuspended(eb, 'worker_id')),\n  ),\n  rejectSuspended",
+      '(eb) => eb.and([]),\n  ),\n  rejectSuspended',
       'operator/suspension',
     ],
     ['what was found of a rejected delivery stays', '  verification: null,\n  verifier_id: null,\n', '', system],
@@ -205,7 +219,7 @@ export const lifecycleFaults = [
   ...faultsIn('rules/tasks/statement.ts', life, [
     ['a deadline does not bite at its very second', "eb('due_at', '>', p.now),", "eb('due_at', '>=', p.now),"],
     ['the clock is late by a millisecond', "eb('due_at', '<=', p.now),", "eb('due_at', '<', p.now),", 'jobs/timers'],
-    ['a new claim inherits the rejections of the last one', '  claim_rejections: 0,\n', ''],
+    ['a new claim inherits the rejections of the last one', '  deliveries_left: null,\n', ''],
     [
       'the poster does what is the worker’s to do',
       "row.by === 'worker' ? 'worker_id' : 'poster_id'",

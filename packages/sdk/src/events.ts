@@ -12,6 +12,8 @@ export interface TransitionEvents {
     feedback: string | null;
     grace_deadline: string | null;
     rejection_count: number;
+    /** How often the worker may deliver again in this claim. */
+    deliveries_left: number;
   };
   deadline_expired: NoData;
   rejection_grace_expired: NoData;
@@ -89,7 +91,7 @@ export const events: { readonly [T in EventType]: EventRule<keyof EventData[T] &
   task_approved: { to: 'worker', data: { credits: true, rating: true } },
   task_rejected: {
     to: 'worker',
-    data: { reason: true, feedback: true, grace_deadline: true, rejection_count: true },
+    data: { reason: true, feedback: true, grace_deadline: true, rejection_count: true, deliveries_left: true },
     texts: ['reason', 'feedback'],
   },
   deadline_expired: { to: 'the worker who lost it', data: {} },

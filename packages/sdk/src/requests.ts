@@ -157,6 +157,7 @@ export const ApproveRequest = z.object({
 export const RejectRequest = z.object({
   reason: text(limits.reasonLength),
   feedback: optional(text(limits.remarkLength, 0)),
+  exclude: optional(flag()),
 });
 
 export const RateRequest = z.object({

@@ -112,6 +112,7 @@ export const glossary: Readonly<Record<string, string>> = {
   debited: 'How many credits were taken.',
   decided_at: 'When the operator decided.',
   delivered_at: 'When it was delivered.',
+  deliveries_left: 'How often the worker may deliver again in this claim.',
   deliveries_approved: 'How many of its deliveries were approved.',
   deliveries_rejected: 'How many of its deliveries were rejected.',
   'AdminTaskResponse.deliveries': 'The deliveries, oldest first.',
@@ -129,6 +130,7 @@ export const glossary: Readonly<Record<string, string>> = {
   events: 'The events, oldest first.',
   event: 'The type of event.',
   event_number: 'The number of the event in your stream; null for a test.',
+  exclude: 'true: the worker can deliver no more, and never gets this task again.',
   expires_at: 'When it ends; null: it has no end.',
   expires_in_days:
     'Days from now until it ends. Without them it ends with the key that makes it, or never if that has no end. No key outlives its maker.',

@@ -137,7 +137,7 @@ export const taskReference = {
     tag: 'Review',
     summary: 'Reject a delivery',
     description:
-      'Sends the delivery back with a reason. The worker has a short grace to deliver again. After the third rejection of the same claim, the task goes back on the board.',
+      'Sends the delivery back with a reason. The worker has a grace to deliver again (`rejection_grace_deadline`). After the third rejection of the same claim, or one with `exclude`, it can deliver no more (`deliveries_left: 0`). When the grace ends, the task is back on the board.',
     body: { reason: 'Green is missing', feedback: 'Think of light, not of paint' },
     reply: {
       ...task,
@@ -145,6 +145,7 @@ export const taskReference = {
       rejection_feedback: 'Think of light, not of paint',
       rejection_count: 1,
       rejection_grace_deadline: '2026-01-15T10:35:00+00:00',
+      deliveries_left: 2,
     },
   },
   rate: {

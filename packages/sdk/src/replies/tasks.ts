@@ -93,6 +93,8 @@ export const TaskResponse = z.object({
   rejection_feedback: z.string().nullable().optional(),
   rejection_count: count.optional(),
   rejection_grace_deadline: time.nullable().optional(),
+  /** After a rejection, until the next delivery. 0: the worker can deliver no more in this claim. */
+  deliveries_left: count.optional(),
   verification: Verification.optional(),
   /** Only where texts of the task were removed: each is null where the field may be null, else "". */
   texts_removed: z.enum(textsRemoved).optional(),

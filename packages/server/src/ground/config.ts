@@ -15,6 +15,7 @@ export interface Config {
   readonly taskExpireHours: number;
   readonly defaultClaimTimeoutMinutes: number;
   readonly rejectionGraceMinutes: number;
+  readonly disputeWindowMinutes: number;
   readonly maxRejections: number;
   readonly maxWaitSeconds: number;
   /** The platform's fee in millionths of a payment. */
@@ -149,6 +150,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
     taskExpireHours: value('TASK_EXPIRE_HOURS'),
     defaultClaimTimeoutMinutes: value('DEFAULT_CLAIM_TIMEOUT_MINUTES'),
     rejectionGraceMinutes: value('REJECTION_GRACE_MINUTES'),
+    disputeWindowMinutes: value('DISPUTE_WINDOW_MINUTES'),
     maxRejections: value('MAX_REJECTIONS'),
     publicUrl: value('PUBLIC_URL'),
     maxOpenClaims: value('MAX_OPEN_CLAIMS'),

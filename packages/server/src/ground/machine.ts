@@ -12,7 +12,7 @@ import { platformTransitions } from './machine/platform.ts';
  *       │  └─ abandon, ────┘ └───── reject ─────┘  │
  *       │     deadline, timeouts, suspension       │
  *       │  ▲                                       │
- *       │  └──────── rejectForGood ────────────────┘
+ *       │  └─────── rejectSuspended ───────────────┘
  *       ├──cancel──▶ cancelled
  *       └──expire──▶ expired
  *

@@ -197,7 +197,8 @@ export const settings = {
   TASK_EXPIRE_HOURS: setting('72', 'Time from posting until an unclaimed task expires', duration(year)),
   DEFAULT_CLAIM_TIMEOUT_MINUTES: setting('1440', 'Time for a claim, unless the task sets its own', duration(year * 60)),
   REJECTION_GRACE_MINUTES: setting('5', 'Time to deliver again after a rejection', duration(1_440)),
-  MAX_REJECTIONS: setting('3', 'Rejections after which a claim ends', whole(1, 1_000)),
+  MAX_REJECTIONS: setting('3', 'Rejections after which a worker can deliver no more in its claim', whole(1, 1_000)),
+  DISPUTE_WINDOW_MINUTES: setting('60', 'The shortest time after the last rejection of a claim', duration(1_440)),
   MAX_ABANDONS_BEFORE_COOLDOWN: setting(
     '5',
     'Abandoned or lapsed claims after which a worker must pause',

@@ -136,6 +136,7 @@ const rows: Record<keyof typeof settings, Row> = {
   TASK_EXPIRE_HOURS: duration((config) => config.taskExpireHours, 72, year),
   DEFAULT_CLAIM_TIMEOUT_MINUTES: duration((config) => config.defaultClaimTimeoutMinutes, 1_440, year * 60),
   REJECTION_GRACE_MINUTES: duration((config) => config.rejectionGraceMinutes, 5, 1_440),
+  DISPUTE_WINDOW_MINUTES: duration((config) => config.disputeWindowMinutes, 60, 1_440),
   MAX_REJECTIONS: whole((config) => config.maxRejections, 3, 1, 1_000),
   MAX_ABANDONS_BEFORE_COOLDOWN: whole((config) => config.maxAbandonsBeforeCooldown, 5, 1, 1_000_000),
   MAX_OPEN_CLAIMS: { ...anyClaims, good: [...anyClaims.good, ['off', undefined]] },

@@ -137,9 +137,7 @@ const moves = {
     body: () => ({ reason: 'Once more, please' }),
     after: (before) => {
       const rejected = { ...before, rejection_count: before.rejection_count + 1 };
-      return before.claimRejections + 1 === maxRejections
-        ? { ...rejected, ...backOnBoard }
-        : { ...rejected, ...backOnBoard, status: 'claimed', claimRejections: before.claimRejections + 1 };
+      return { ...rejected, ...backOnBoard, status: 'claimed', claimRejections: before.claimRejections + 1 };
     },
   },
 } satisfies Record<string, Move>;
@@ -207,7 +205,8 @@ export class History {
 
     while (task !== undefined && goesOn()) {
       const [view] = story.may;
-      const next = movesFrom[view!.status];
+      // After the last rejection of a claim, its worker can only give the task up.
+      const next = view!.claimRejections === maxRejections ? ([moves.abandon] as const) : movesFrom[view!.status];
       if (next === undefined) return;
       const move: Move = this.#random.pick(next);
       const body = move.body?.(story, view!);

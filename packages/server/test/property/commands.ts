@@ -71,9 +71,10 @@ const create = fc
     deadline: orNull(fc.constantFrom(1, 4, 6, 1500)),
     review: orNull(fc.constantFrom(1, 10)),
     claim: orNull(fc.constantFrom(1, 6, 20)),
+    grace: orNull(fc.constantFrom(5, 7, 90)),
   })
   .map(
-    ({ who, price, tags, deadline, review, claim }) =>
+    ({ who, price, tags, deadline, review, claim, grace }) =>
       new Step(`create(agent ${who}, ${price} credits)`, async (model, real) => {
         const need = `task ${model.tasks.length}`;
         const { status, body } = await postTwice(real, real.agents[who]!, '/v1/tasks', {
@@ -83,6 +84,7 @@ const create = fc
           deadline_minutes: deadline,
           review_timeout_minutes: review,
           claim_timeout_minutes: claim,
+          grace_minutes: grace,
         });
         const affordable = price <= model.agents[who]!.balance;
         expect(status).toBe(model.isSuspended(who) ? 403 : affordable ? 201 : 402);
@@ -96,6 +98,7 @@ const create = fc
           deadline: deadline === null ? null : wholeSecond(model.now + deadline * minuteMs),
           reviewMinutes: review,
           claimMinutes: claim,
+          graceMinutes: grace,
         });
       }),
   );
@@ -165,10 +168,13 @@ const approve = orNull(fc.integer({ min: 1, max: 5 })).chain((rating) =>
   }),
 );
 
-const reject = onTask('reject', async (model, real, who, task) => {
-  const { status } = await postTwice(real, real.agents[who]!, `/v1/tasks/${task.id}/reject`, { reason: 'Not so' });
-  expect(status).toBe(model.reject(who, task));
-});
+const reject = fc.boolean().chain((exclude) =>
+  onTask(`reject${exclude ? ' and exclude' : ''}`, async (model, real, who, task) => {
+    const body = { reason: 'Not so', exclude };
+    const { status } = await postTwice(real, real.agents[who]!, `/v1/tasks/${task.id}/reject`, body);
+    expect(status).toBe(model.reject(who, task, exclude));
+  }),
+);
 
 /** The poster reviews. */
 const reviewOwn = fc.tuple(recent, fc.boolean()).map(
@@ -180,7 +186,7 @@ const reviewOwn = fc.tuple(recent, fc.boolean()).map(
       const { status } = approves
         ? await poster.post(`/v1/tasks/${task.id}/approve`)
         : await poster.post(`/v1/tasks/${task.id}/reject`, { reason: 'Not so' });
-      expect(status).toBe(approves ? model.approve(task.poster, task, null) : model.reject(task.poster, task));
+      expect(status).toBe(approves ? model.approve(task.poster, task, null) : model.reject(task.poster, task, false));
     }),
 );
 

@@ -24,7 +24,11 @@ export interface ModelTask {
   result: string | null;
   charged: number | null;
   rejections: number;
-  claimRejections: number;
+  /** Null before the first rejection in a claim. */
+  deliveriesLeft: number | null;
+  /** The agents that its poster excluded. */
+  readonly excluded: Set<number>;
+  graceMinutes: number | null;
   /** The worker that lost the last claim to the clock. */
   lostBy: number | null;
   /** When each agent last gave it up, or lost it to the clock. */
@@ -54,7 +58,8 @@ export interface ModelAgent {
 
 const feePercent = 10;
 const maxRejections = 3;
-const graceMs = 5 * minuteMs;
+const graceMinutes = 5;
+const lastGraceMinutes = 60;
 export const maxAbandons = 3;
 const pauseMs = 30 * minuteMs;
 
@@ -164,7 +169,10 @@ export class Model {
   }
 
   post(
-    task: Pick<ModelTask, 'id' | 'need' | 'poster' | 'tags' | 'price' | 'deadline' | 'reviewMinutes' | 'claimMinutes'>,
+    task: Pick<
+      ModelTask,
+      'id' | 'need' | 'poster' | 'tags' | 'price' | 'deadline' | 'reviewMinutes' | 'claimMinutes' | 'graceMinutes'
+    >,
   ): void {
     this.#agent(task.poster).balance -= task.price;
     this.#agent(task.poster).posted++;
@@ -181,7 +189,8 @@ export class Model {
       result: null,
       charged: null,
       rejections: 0,
-      claimRejections: 0,
+      deliveriesLeft: null,
+      excluded: new Set(),
       lostBy: null,
       givenUp: new Map(),
       rated: false,
@@ -195,7 +204,7 @@ export class Model {
   board(agent: number, tag: string | null): ModelTask[] {
     return this.tasks
       .filter((task) => task.status === 'posted' && !this.isDue(task) && task.poster !== agent)
-      .filter((task) => !this.isSuspended(task.poster))
+      .filter((task) => !this.isSuspended(task.poster) && !task.excluded.has(agent))
       .filter((task) => tag === null || task.tags.some((each) => each.toLowerCase() === tag))
       .filter((task) => !this.#hasGivenUp(agent, task, 10 * minuteMs))
       .sort((a, b) => {
@@ -210,7 +219,7 @@ export class Model {
 
   /** An abandoned or lapsed claim counts towards the pause, unless a delivery of it was rejected. */
   #countAbandon(task: ModelTask): void {
-    if (task.claimRejections > 0) return;
+    if (task.deliveriesLeft !== null) return;
     const worker = this.#agent(task.worker);
     if (++worker.abandons < maxAbandons) return;
     worker.abandons = 0;
@@ -222,6 +231,7 @@ export class Model {
     if (this.isPaused(agent)) return 429;
     if (task.poster !== agent && task.status === 'posted' && this.isSuspended(task.poster)) return 404;
     if (task.poster === agent || task.status !== 'posted' || this.isDue(task)) return 409;
+    if (task.excluded.has(agent)) return 409;
     task.status = 'claimed';
     task.worker = agent;
     task.claim++;
@@ -236,6 +246,7 @@ export class Model {
     if (task.worker !== agent) return task.worker === null && task.lostBy === agent ? 409 : 403;
     if (task.status !== 'claimed' || this.isDue(task)) return 409;
     if (claim !== null && claim !== task.claim) return 409;
+    if (task.deliveriesLeft === 0) return 409;
     task.status = 'delivered';
     task.result = result;
     task.charged = Math.min(credits ?? task.price, task.price);
@@ -290,11 +301,14 @@ export class Model {
     return 201;
   }
 
-  reject(agent: number, task: ModelTask): number {
+  reject(agent: number, task: ModelTask, excludes: boolean): number {
     if (this.isSuspended(agent)) return 403;
     if (task.poster !== agent) return 403;
     if (task.status !== 'delivered' || this.isDue(task)) return 409;
-    const graceEnd = wholeSecond(this.now + graceMs);
+    const left = excludes ? 0 : (task.deliveriesLeft ?? maxRejections) - 1;
+    const minutes = Math.max(task.graceMinutes ?? graceMinutes, left === 0 ? lastGraceMinutes : 0);
+    const graceEnd = wholeSecond(this.now + minutes * minuteMs);
+    if (excludes) task.excluded.add(task.worker!);
     task.rejections++;
     task.result = null;
     task.charged = null;
@@ -303,11 +317,11 @@ export class Model {
     this.#agent(task.worker).rejected++;
     this.#dealt(task.poster, task.worker!, false);
     this.#tell(task.worker, 'task_rejected', task);
-    if (task.claimRejections + 1 >= maxRejections || this.isSuspended(task.worker!)) {
+    if (this.isSuspended(task.worker!)) {
       this.#release(task, null);
       return 200;
     }
-    task.claimRejections++;
+    task.deliveriesLeft = left;
     task.status = 'claimed';
     task.graceEnd = graceEnd;
     if (task.claimDeadline !== null && task.claimDeadline < graceEnd) task.claimDeadline = null;
@@ -339,7 +353,7 @@ export class Model {
     task.worker = null;
     task.claimDeadline = null;
     task.graceEnd = null;
-    task.claimRejections = 0;
+    task.deliveriesLeft = null;
     task.lostBy = lostBy;
   }
 

@@ -164,17 +164,23 @@ function viewOf(row: TaskRow, ids: string[]) {
     result: shows(row.status) ? row.result : null,
     charged: shows(row.status) ? row.credits_charged : null,
     rejections: row.rejection_count,
-    claimRejections: row.claim_rejections,
+    deliveriesLeft: row.deliveries_left,
+    excluded: row.barred
+      .split(' ')
+      .filter((each) => each !== '')
+      .map((each) => ids.indexOf(each))
+      .sort(),
     dueAt: row.due_at,
   };
 }
 
 function modelView(task: ModelTask, model: Model) {
   const { id, need, status, worker, deadline, claim, claimDeadline, graceEnd, reviewEnd, result, charged } = task;
-  const { rejections, claimRejections } = task;
+  const { rejections, deliveriesLeft } = task;
+  const excluded = [...task.excluded].sort();
   const dueAt = model.clocksOf(task)[0]?.[1] ?? null;
   return {
     ...{ id, need, status, worker, deadline, claim, claimDeadline, graceEnd, reviewEnd, result, charged },
-    ...{ rejections, claimRejections, dueAt },
+    ...{ rejections, deliveriesLeft, excluded, dueAt },
   };
 }

@@ -43,7 +43,7 @@ export const fieldsOf: Readonly<Record<ExampleName, Readonly<Record<string, Fiel
   pickup: {},
   deliver: { result: text(1, 500_000), credits_claimed: integer(1) },
   approve: { rating: integer(1, 5), feedback: text(0, 5_000) },
-  reject: { reason: text(1, 5_000), feedback: text(0, 5_000) },
+  reject: { reason: text(1, 5_000), feedback: text(0, 5_000), exclude: flag },
   cancel: {},
   heartbeat: { progress: integer(0, 100), note: text(0, 500) },
   abandon: {},

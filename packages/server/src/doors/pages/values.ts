@@ -115,6 +115,7 @@ export function documentValues(config: Config): Values {
     claim_minutes: config.defaultClaimTimeoutMinutes,
     grace_minutes: config.rejectionGraceMinutes,
     max_rejections: config.maxRejections,
+    dispute_window: config.disputeWindowMinutes,
     max_abandons: config.maxAbandonsBeforeCooldown,
     claims_at_once:
       config.maxOpenClaims === undefined

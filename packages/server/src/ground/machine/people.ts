@@ -40,7 +40,7 @@ export const peoplesTransitions = {
     judges: 'approval',
     tells: { worker: 'task_approved' },
   },
-  /** The worker keeps the claim and may deliver again within the grace. */
+  /** The worker keeps the claim, and may deliver again within the grace while it has deliveries left. */
   reject: {
     from: 'delivered',
     to: 'claimed',
@@ -51,8 +51,8 @@ export const peoplesTransitions = {
     drops: 'verification',
     tells: { worker: 'task_rejected' },
   },
-  /** The last rejection that a claim may get. */
-  rejectForGood: {
+  /** The worker is suspended, so its claim ends. */
+  rejectSuspended: {
     from: 'delivered',
     to: 'posted',
     by: 'poster',

@@ -286,6 +286,8 @@ const eventData = {
     feedback: task.rejection_feedback,
     grace_deadline: wireTime(task.grace_deadline_at),
     rejection_count: task.rejection_count,
+    // The claim of a suspended worker has ended.
+    deliveries_left: task.deliveries_left ?? 0,
   }),
   deadline_expired: nothing,
   rejection_grace_expired: nothing,

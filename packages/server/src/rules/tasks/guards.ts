@@ -28,8 +28,11 @@ export const mayClaim = (eb: TaskExpressions, { actor, now }: Claim) =>
     ),
   ]);
 
-/** The agent never had a system task about this task, which would give it an advantage (contract section 6). */
-export const isNoInspector = (eb: TaskExpressions, { actor }: Claim) =>
+/**
+ * The agent never had a system task about this task, which would give it an advantage (contract section 6), and its
+ * poster has not excluded it.
+ */
+export const isNotBarred = (eb: TaskExpressions, { actor }: Claim) =>
   eb(sql`replace(barred, ${actor}, '')`, '=', eb.ref('barred'));
 
 /**

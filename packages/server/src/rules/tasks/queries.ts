@@ -32,6 +32,7 @@ export const recordedColumns = [
   'verifying_id',
   'hints',
   'rejection_count',
+  'deliveries_left',
   'rejection_reason',
   'rejection_feedback',
   'grace_deadline_at',

@@ -83,6 +83,12 @@ export async function refusal(
       'Leave out claim_number, or give the current one, to act on the current claim.',
     );
   }
+  if (name === 'deliver' && task.deliveries_left === 0) {
+    return conflict(
+      'Your delivery was rejected for the last time, so you can deliver no more in this claim',
+      `Give the task up with POST /v1/tasks/${task.id}/abandon; it counts for nothing.`,
+    );
+  }
   // Another request moved the task between the statement and this read.
   return conflict('The task was changed by another request at the same moment', 'Read the task and decide again.');
 }
@@ -93,7 +99,10 @@ async function refusalOfHelp(work: Work, task: TaskRow, agentId: string): Promis
   if (!stateOf(task.status).isOnBoard) return undefined;
   if (task.kind === 'work') {
     return task.barred.includes(agentId)
-      ? conflict('You have been asked to match or check this task, so you cannot work on it', 'Pick up another one.')
+      ? conflict(
+          'You cannot work on this task: its poster has excluded you, or you have been asked to match or check it',
+          'Pick up another one.',
+        )
       : undefined;
   }
   const agent = await tx.first(standingOf, { id: agentId });

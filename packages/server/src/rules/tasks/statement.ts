@@ -22,9 +22,8 @@ import { movedColumns, type TaskExpressions } from './queries.ts';
 export type TaskUpdate = UpdateObject<Schema, 'tasks'>;
 
 /** The value of a column plus one. */
-export const plusOne =
-  (column: 'version' | 'claim_number' | 'rejection_count' | 'claim_rejections') => (eb: TaskExpressions) =>
-    eb(column, '+', 1);
+export const plusOne = (column: 'version' | 'claim_number' | 'rejection_count') => (eb: TaskExpressions) =>
+  eb(column, '+', 1);
 
 /** The columns that change with every transition that ends a claim. */
 const releaseClaim: TaskUpdate = {
@@ -38,7 +37,7 @@ const releaseClaim: TaskUpdate = {
   progress_note: null,
   progress_told_at: null,
   review_deadline_at: null,
-  claim_rejections: 0,
+  deliveries_left: null,
 };
 
 /**

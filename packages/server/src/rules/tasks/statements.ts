@@ -9,7 +9,7 @@ import type {
 import { type Params, prepared } from '../../storage/prepared.ts';
 import { type ClaimLimits, mayClaimMore, mayClaimMoreSystemTasks } from '../agents/claims.ts';
 import type { HelpParams } from '../agents/helpers.ts';
-import { hasMovedOn, isNoInspector, mayClaim, mayHelp } from './guards.ts';
+import { hasMovedOn, isNotBarred, mayClaim, mayHelp } from './guards.ts';
 import { isForAgent } from './offers.ts';
 import { isSuspended, type TaskExpressions } from './queries.ts';
 import { byAction, byClock, byPerson, plusOne, type TaskUpdate, transitionStatement } from './statement.ts';
@@ -50,7 +50,13 @@ interface HeartbeatParams extends WorkerParams {
 interface RejectParams extends PersonParams {
   reason: string;
   feedback: string | null;
-  grace_end: number;
+  /** 1: the worker may deliver no more, and never claims this task again. */
+  exclude: number;
+  /** Start of the grace: now, rounded up to a whole second. */
+  from: number;
+  default_grace: number;
+  /** The shortest grace after the last rejection of a claim. */
+  last_grace: number;
   max_rejections: number;
 }
 
@@ -65,9 +71,22 @@ const after = (from: number, minutes: 'claim_timeout_minutes' | 'review_timeout_
 const leaseEnd = (from: number) => sql<number | null>`case when has_terms = 1 then
     (select ${from} + terms.heartbeat_minutes * 60000 from task_terms terms where terms.task_id = tasks.id) end`;
 
+/** How many deliveries the claim has left after this rejection. */
+const deliveriesLeft = (p: RejectParams) => sql<number>`case when ${p.exclude} = 1 then 0
+  when coalesce(deliveries_left, ${p.max_rejections}) > 1 then coalesce(deliveries_left, ${p.max_rejections}) - 1
+  else 0 end`;
+
+/** The end of the grace: of the task's own length or of the configured one; after the last rejection at least `last_grace`. */
+function graceEnd(p: RejectParams) {
+  const own = sql<number>`coalesce(case when has_terms = 1
+    then (select t.grace_minutes * 60000 from task_terms t where t.task_id = tasks.id) end, ${p.default_grace})`;
+  return sql<number>`${p.from} + case when (${deliveriesLeft(p)}) = 0 and ${own} < ${p.last_grace}
+    then ${p.last_grace} else ${own} end`;
+}
+
 /** A rejection removes a deadline that is before the end of the grace (contract section 3). */
-const unlessBefore = (column: 'deadline_at' | 'claim_deadline_at', graceEnd: number) =>
-  sql<number | null>`case when ${sql.ref(column)} >= ${graceEnd} then ${sql.ref(column)} end`;
+const unlessBefore = (column: 'deadline_at' | 'claim_deadline_at', p: RejectParams) =>
+  sql<number | null>`case when ${sql.ref(column)} >= ${graceEnd(p)} then ${sql.ref(column)} end`;
 
 /** A text that is stored unless the task's texts were removed: then what is written later is not kept either. */
 const unlessRemoved = (text: string | null, removed: '' | null = null) =>
@@ -83,13 +102,14 @@ const isChecked = (eb: TaskExpressions, { checked_claim }: DeliverParams) =>
   eb.or([eb('has_terms', '=', 0), eb('claim_number', '=', checked_claim)]);
 
 const rejection = (p: RejectParams): TaskUpdate => ({
-  deadline_at: unlessBefore('deadline_at', p.grace_end),
+  deadline_at: unlessBefore('deadline_at', p),
   rejection_count: plusOne('rejection_count'),
   rejection_reason: unlessRemoved(p.reason, ''),
   rejection_feedback: unlessRemoved(p.feedback),
   review_deadline_at: null,
   verification: null,
   verifier_id: null,
+  barred: sql<string>`case when ${p.exclude} = 1 then barred || worker_id || ' ' else barred end`,
 });
 
 /** The transitions by agents, except `post`, which is an insert. */
@@ -102,7 +122,7 @@ export const personStatements = {
       claim_deadline_at: after(p.from, 'claim_timeout_minutes', p.default_timeout),
       heartbeat_deadline_at: leaseEnd(p.from),
     }),
-    (eb, p) => eb.and([mayClaim(eb, p), isNoInspector(eb, p), isForAgent('tasks', p.actor), mayClaimMore(p.actor, p)]),
+    (eb, p) => eb.and([mayClaim(eb, p), isNotBarred(eb, p), isForAgent('tasks', p.actor), mayClaimMore(p.actor, p)]),
   ),
   deliver: byPerson<DeliverParams>(
     'deliver',
@@ -114,25 +134,20 @@ export const personStatements = {
       grace_deadline_at: null,
       heartbeat_deadline_at: null,
     }),
-    (eb, p) => eb.and([isMeantClaim(eb, p), isChecked(eb, p)]),
+    (eb, p) => eb.and([isMeantClaim(eb, p), isChecked(eb, p), eb(sql`coalesce(deliveries_left, 1)`, '>', 0)]),
   ),
   approve: byPerson<PersonParams>('approve', nothing),
   reject: byPerson<RejectParams>(
     'reject',
     (p) => ({
       ...rejection(p),
-      claim_deadline_at: unlessBefore('claim_deadline_at', p.grace_end),
-      grace_deadline_at: p.grace_end,
-      claim_rejections: plusOne('claim_rejections'),
+      claim_deadline_at: unlessBefore('claim_deadline_at', p),
+      grace_deadline_at: graceEnd(p),
+      deliveries_left: deliveriesLeft(p),
     }),
-    (eb, p) =>
-      eb.and([eb(eb('claim_rejections', '+', 1), '<', p.max_rejections), eb.not(isSuspended(eb, 'worker_id'))]),
+    (eb) => eb.not(isSuspended(eb, 'worker_id')),
   ),
-  rejectForGood: byPerson<RejectParams>(
-    'rejectForGood',
-    (p) => ({ ...rejection(p) }),
-    (eb, p) => eb.or([eb(eb('claim_rejections', '+', 1), '>=', p.max_rejections), isSuspended(eb, 'worker_id')]),
-  ),
+  rejectSuspended: byPerson<RejectParams>('rejectSuspended', rejection, (eb) => isSuspended(eb, 'worker_id')),
   abandon: byPerson<WorkerParams>('abandon', nothing, isMeantClaim),
   cancel: byPerson<PersonParams>('cancel', nothing),
   claimSystem: byPerson<PersonParams & HelpParams & { extract_until: number }>(

@@ -47,6 +47,7 @@ export function taskView(task: MovedTask, readerId: string, terms: Terms, review
           rejection_feedback: task.rejection_feedback,
           rejection_count: task.rejection_count,
           rejection_grace_deadline: wireTime(task.grace_deadline_at),
+          ...(delivered || task.deliveries_left === null ? {} : { deliveries_left: task.deliveries_left }),
         }),
     ...(delivered && task.verification !== null && isParty(task, readerId)
       ? // Stored by this server, from a checked answer.

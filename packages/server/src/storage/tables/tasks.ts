@@ -48,9 +48,10 @@ interface TasksTable {
   result: string | null;
   credits_charged: number | null;
   delivered_at: number | null;
-  /** Rejections over the task's life (`rejection_count`) and within the current claim (`claim_rejections`). */
+  /** Rejections over the task's life. */
   rejection_count: Generated<number>;
-  claim_rejections: Generated<number>;
+  /** How often the worker may deliver again in its claim. Null: nothing that it delivered in this claim was rejected. */
+  deliveries_left: number | null;
   rejection_reason: string | null;
   rejection_feedback: string | null;
   /** How many questions have no answer. */

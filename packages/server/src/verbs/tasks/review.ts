@@ -48,8 +48,8 @@ export function approve(call: Call, taskId: string, input: z.output<typeof Appro
 }
 
 /**
- * Rejects a delivery with a reason. The worker may deliver again during the grace. The last rejection that is allowed
- * per claim (`maxRejections`) puts the task back on the board instead. The delivery is kept as evidence (contract
+ * Rejects a delivery with a reason. The worker may deliver again during the grace, unless this is the last rejection
+ * that a claim may have (`maxRejections`) or excludes it from the task. The delivery is kept as evidence (contract
  * section 3).
  *
  * @throws DomainError `not_found`, `conflict`, `forbidden`.
@@ -65,15 +65,18 @@ export function reject(call: Call, taskId: string, input: z.output<typeof Reject
       actor: agentId,
       reason: input.reason,
       feedback: input.feedback ?? null,
-      grace_end: deadlineAfter(now, ctx.config.rejectionGraceMinutes * minuteMs),
+      exclude: Number(input.exclude ?? false),
+      from: deadlineAfter(now, 0),
+      default_grace: deadlineAfter(0, ctx.config.rejectionGraceMinutes * minuteMs),
+      last_grace: deadlineAfter(0, ctx.config.disputeWindowMinutes * minuteMs),
       max_rejections: ctx.config.maxRejections,
     };
     const kept = await tx.first(personStatements.reject, params);
-    const task = kept ?? (await tx.first(personStatements.rejectForGood, params));
+    const task = kept ?? (await tx.first(personStatements.rejectSuspended, params));
     if (task === undefined) throw await refusal(work, 'reject', { taskId, actorId: agentId });
     const workerId = task.worker_id ?? (await formerWorker(tx, task));
     keepAsEvidence(tx, task, workerId, now);
-    await moveCreditsAndRecord(work, kept === undefined ? 'rejectForGood' : 'reject', task, {
+    await moveCreditsAndRecord(work, kept === undefined ? 'rejectSuspended' : 'reject', task, {
       actorId: agentId,
       workerId,
     });

@@ -100,7 +100,11 @@ onBothEngines('the life of a task', (engine) => {
     ]);
     const grace = '2030-01-01T00:05:00+00:00';
     expect(await eventsOf(all, worker)).toEqual([
-      [1, 'task_rejected', { reason: 'Short', feedback: 'Say more', grace_deadline: grace, rejection_count: 1 }],
+      [
+        1,
+        'task_rejected',
+        { reason: 'Short', feedback: 'Say more', grace_deadline: grace, rejection_count: 1, deliveries_left: 2 },
+      ],
       [2, 'task_approved', { credits: 10, rating: 5 }],
     ]);
   });
@@ -137,30 +141,113 @@ onBothEngines('the life of a task', (engine) => {
     expect(evidence).toEqual([{ result: 'Seven', reason: 'Wrong', feedback: 'Count again', worker_id: worker.id }]);
   });
 
-  it('puts the task back on the board at the third rejection of a claim, and keeps the count', async () => {
-    const { poster, worker, other } = await cast();
+  it('takes no delivery after the third rejection of a claim, and the task is back when the longer grace ends', async () => {
+    const all = await cast();
+    const { market, poster, worker, other } = all;
     const id = await deliverTask(poster, worker);
-    for (let i = 1; i < 3; i++) {
-      expect((await poster.post(`/v1/tasks/${id}/reject`, { reason: 'No' })).body).toMatchObject({ status: 'claimed' });
-      await worker.post(`/v1/tasks/${id}/deliver`, { result: 'Again' });
+    const reject = async () => (await poster.post(`/v1/tasks/${id}/reject`, { reason: 'No' })).body;
+    for (const deliveries_left of [2, 1]) {
+      expect(await reject()).toMatchObject({
+        status: 'claimed',
+        deliveries_left,
+        rejection_grace_deadline: '2030-01-01T00:05:00+00:00',
+      });
+      const { body } = await worker.post(`/v1/tasks/${id}/deliver`, { result: 'Again' });
+      expect(body).not.toHaveProperty('deliveries_left');
     }
-    const { body } = await poster.post(`/v1/tasks/${id}/reject`, { reason: 'No' });
-    expect(body).toMatchObject({
-      status: 'posted',
-      worker_id: null,
+    expect(await reject()).toMatchObject({
+      status: 'claimed',
+      worker_id: worker.id,
       rejection_count: 3,
-      rejection_grace_deadline: null,
-      claim_deadline: null,
+      deliveries_left: 0,
+      rejection_grace_deadline: '2030-01-01T01:00:00+00:00',
     });
+    expect((await eventsOf(all, worker)).map(([, , data]) => data)).toMatchObject([
+      { deliveries_left: 2 },
+      { deliveries_left: 1 },
+      { deliveries_left: 0, grace_deadline: '2030-01-01T01:00:00+00:00' },
+    ]);
+    const late = await worker.post(`/v1/tasks/${id}/deliver`, { result: 'Once more' });
+    expect([late.status, late.body.error]).toEqual([409, expect.stringContaining('can deliver no more')]);
+    await market.pass(hourMs - 1);
+    expect((await poster.get(`/v1/tasks/${id}`)).body).toMatchObject({ status: 'claimed' });
+    await market.pass(1);
+    const { body } = await poster.get(`/v1/tasks/${id}`);
+    expect(body).toMatchObject({ status: 'posted', worker_id: null, rejection_count: 3, claim_deadline: null });
+    expect(body).not.toHaveProperty('deliveries_left');
     expect((await worker.get(`/v1/tasks/${id}`)).status).toBe(404);
     expect((await other.get('/v1/tasks/available')).body.tasks[0]).toMatchObject({ task_id: id, rejection_count: 3 });
     await other.post(`/v1/tasks/${id}/pickup`);
     await other.post(`/v1/tasks/${id}/deliver`, { result: 'Mine' });
-    expect((await poster.post(`/v1/tasks/${id}/reject`, { reason: 'No' })).body).toMatchObject({
-      status: 'claimed',
-      rejection_count: 4,
-    });
+    expect(await reject()).toMatchObject({ status: 'claimed', rejection_count: 4, deliveries_left: 2 });
   });
+
+  it('lets a worker give up after the last rejection, which counts for nothing', async () => {
+    const { market, poster, worker } = await cast({
+      PINCHWORK_MAX_REJECTIONS: '1',
+      PINCHWORK_MAX_ABANDONS_BEFORE_COOLDOWN: '1',
+      PINCHWORK_DISPUTE_WINDOW_MINUTES: '2',
+    });
+    const id = await deliverTask(poster, worker);
+    const { body } = await poster.post(`/v1/tasks/${id}/reject`, { reason: 'No' });
+    // The usual grace is longer than the shortest one of a last rejection.
+    expect(body).toMatchObject({ deliveries_left: 0, rejection_grace_deadline: '2030-01-01T00:05:00+00:00' });
+    market.clock.advance(minuteMs);
+    expect((await worker.post(`/v1/tasks/${id}/abandon`)).body).toMatchObject({ status: 'posted', worker_id: null });
+    expect((await worker.post(`/v1/tasks/${id}/pickup`)).status).toBe(200);
+  });
+
+  it("gives the task's own grace, and shows it on the board", async () => {
+    const { market, poster, worker } = await cast({ PINCHWORK_MAX_REJECTIONS: '2' });
+    const id = await postTask(poster, { grace_minutes: 90, max_credits: 5 });
+    const plain = await postTask(poster, { max_credits: 5 });
+    const { tasks } = (await worker.get('/v1/tasks/available')).body;
+    expect(tasks.map(({ grace_minutes }: { grace_minutes?: number }) => grace_minutes)).toEqual([90, undefined]);
+    expect((await worker.get(`/v1/tasks/available/${id}`)).body.grace_minutes).toBe(90);
+    expect((await worker.post(`/v1/tasks/${id}/pickup`)).body.grace_minutes).toBe(90);
+    expect((await worker.post(`/v1/tasks/${plain}/pickup`)).body).not.toHaveProperty('grace_minutes');
+    for (const grace of ['01:30', '01:31']) {
+      await worker.post(`/v1/tasks/${id}/deliver`, { result: 'Seven' });
+      expect((await poster.post(`/v1/tasks/${id}/reject`, { reason: 'No' })).body).toMatchObject({
+        grace_minutes: 90,
+        rejection_grace_deadline: `2030-01-01T${grace}:00+00:00`,
+      });
+      market.clock.advance(minuteMs);
+    }
+    const mine = (await poster.get('/v1/tasks/mine')).body.tasks;
+    expect(mine.map(({ grace_minutes }: { grace_minutes?: number }) => grace_minutes)).toEqual([undefined, 90]);
+  });
+
+  it.each(['open', 'suspended'] as const)(
+    'never gives a task again to a worker that its poster excluded (%s worker)',
+    async (standing) => {
+      const { market, poster, worker, other } = await cast();
+      const id = await deliverTask(poster, worker, { tags: ['words'] });
+      const suspend = (suspended: boolean) =>
+        market.admin.post('/v1/admin/agents/suspend', { agent_id: worker.id, suspended });
+      if (standing === 'suspended') await suspend(true);
+      const { body } = await poster.post(`/v1/tasks/${id}/reject`, { reason: 'Copied', exclude: true });
+      expect(body).toMatchObject(
+        standing === 'open'
+          ? { status: 'claimed', deliveries_left: 0, rejection_grace_deadline: '2030-01-01T01:00:00+00:00' }
+          : { status: 'posted', rejection_grace_deadline: null },
+      );
+      if (standing === 'suspended') await suspend(false);
+      else {
+        expect((await worker.post(`/v1/tasks/${id}/deliver`, { result: 'Mine' })).status).toBe(409);
+        await market.pass(hourMs);
+      }
+      market.clock.advance(25 * hourMs);
+      expect((await worker.get('/v1/tasks/available')).body.tasks).toEqual([]);
+      expect((await worker.get('/v1/tasks/available?tags=words')).body.tasks).toEqual([]);
+      expect((await worker.get(`/v1/tasks/available/${id}`)).status).toBe(404);
+      expect((await worker.post('/v1/tasks/pickup')).status).toBe(204);
+      const byId = await worker.post(`/v1/tasks/${id}/pickup`);
+      expect([byId.status, byId.body.error]).toEqual([409, expect.stringContaining('excluded')]);
+      expect((await other.post('/v1/tasks/pickup')).body).toMatchObject({ task_id: id });
+      expect((await market.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
+    },
+  );
 
   it('removes at a rejection the deadlines before the end of its grace', async () => {
     const { market, poster, worker } = await cast();

@@ -57,7 +57,7 @@ export const tasksTable = ({ int, id, heap }: StepSql): TableDefinition => ({
     credits_charged ${int} check (credits_charged between 1 and max_credits),
     delivered_at ${int},
     rejection_count ${int} not null default 0,
-    claim_rejections ${int} not null default 0,
+    deliveries_left ${int} check (deliveries_left >= 0),
     rejection_reason text,
     rejection_feedback text,
     open_questions ${int} not null default 0,
