@@ -6,9 +6,10 @@ import type { Call } from '../context.ts';
 import type { Tx } from '../../storage/database.ts';
 import { reviewOnce } from './rate.ts';
 import { insertRejectedDelivery } from '../../rules/tasks/inserts.ts';
-import { type MovedTask, transitionAt } from '../../rules/tasks/queries.ts';
+import { type MovedTask, taskById, transitionAt } from '../../rules/tasks/queries.ts';
 import { personStatements } from '../../rules/tasks/statements.ts';
 import { refusal } from '../../rules/tasks/refusal.ts';
+import { endOffer } from '../../rules/lifecycle/offers.ts';
 import { moveCreditsAndRecord } from '../../rules/lifecycle/transition.ts';
 import { readTerms } from '../../rules/tasks/terms.ts';
 import { taskView } from '../../rules/tasks/view.ts';
@@ -76,11 +77,17 @@ export function reject(call: Call, taskId: string, input: z.output<typeof Reject
     if (task === undefined) throw await refusal(work, 'reject', { taskId, actorId: agentId });
     const workerId = task.worker_id ?? (await formerWorker(tx, task));
     keepAsEvidence(tx, task, workerId, now);
+    const isOffered = params.exclude === 1 && task.is_for_chosen === 1;
+    if (isOffered && kept !== undefined) await endOffer(work, taskId, workerId);
     await moveCreditsAndRecord(work, kept === undefined ? 'rejectSuspended' : 'reject', task, {
       actorId: agentId,
       workerId,
     });
-    return taskView(task, agentId, await readTerms(tx, task));
+    if (!isOffered) return taskView(task, agentId, await readTerms(tx, task));
+    // On the board already: without another chosen agent it expires now.
+    if (kept === undefined) await endOffer(work, taskId, workerId);
+    const left = await tx.one(taskById, { id: taskId });
+    return taskView(left, agentId, await readTerms(tx, left));
   });
 }
 
