@@ -1,6 +1,7 @@
 import { limits } from '@pinchwork/sdk/table';
 import { expect, it } from 'vitest';
 import { announced, Attacked, expectAllServed } from '../support/attacked.ts';
+import { onBothEngines } from '../support/engines.ts';
 import { type Agent, claimTask, postTask } from '../support/market.ts';
 
 /** All kinds of attacks at once, on a server whose shares are small. */
@@ -47,31 +48,33 @@ async function quarrel(poster: Agent, worker: Agent): Promise<string> {
   return (await poster.get(path)).body.status;
 }
 
-it('all attacks at once leave the books right, and fail no request of an honest client', async () => {
-  const attacked = await Attacked.open(small);
-  const client = attacked.client();
-  const [poster, worker] = [await client.register('poster'), await client.register('worker')];
-  const waited = await postTask(poster, { max_credits: 1 });
-  await attacked.hold(30, '');
-  await attacked.hold(10, announced('/v1/tasks', poster.key) + '10000\r\n' + 'x'.repeat(0x10000));
-  await attacked.hold(10, line(poster, `/v1/tasks/${waited}?wait=60`));
-  const quarrelled = quarrel(poster, worker);
-  const attacks = [
-    churn(poster),
-    attacked.hold(20, 'GET /%zz HTTP/1.1\r\nHost: pinchwork\r\n\r\n'),
-    attacked.hold(10, line(worker, '/v1/tasks/available?search=nobody-says-this')),
-  ];
-  const honest = await attacked.client().register('honest');
-  const task = await honest.post('/v1/tasks', { need: 'Count the words', max_credits: 1 });
-  expectAllServed([
-    task,
-    await honest.get('/v1/me'),
-    await honest.get('/v1/tasks/available'),
-    await honest.get(`/v1/tasks/${task.body.task_id}?wait=1`),
-    await honest.post(`/v1/tasks/${task.body.task_id}/cancel`),
-  ]);
-  await Promise.all(attacks);
-  expect(await quarrelled).toBe('approved');
-  const { body } = await attacked.client().admin.get('/v1/admin/audit');
-  expect(body).toMatchObject({ ok: true, broken: [] });
+onBothEngines('all attacks at once', (engine) => {
+  it('all attacks at once leave the books right, and fail no request of an honest client', async () => {
+    const attacked = await Attacked.open(engine, small);
+    const client = attacked.client();
+    const [poster, worker] = [await client.register('poster'), await client.register('worker')];
+    const waited = await postTask(poster, { max_credits: 1 });
+    await attacked.hold(30, '');
+    await attacked.hold(10, announced('/v1/tasks', poster.key) + '10000\r\n' + 'x'.repeat(0x10000));
+    await attacked.hold(10, line(poster, `/v1/tasks/${waited}?wait=60`));
+    const quarrelled = quarrel(poster, worker);
+    const attacks = [
+      churn(poster),
+      attacked.hold(20, 'GET /%zz HTTP/1.1\r\nHost: pinchwork\r\n\r\n'),
+      attacked.hold(10, line(worker, '/v1/tasks/available?search=nobody-says-this')),
+    ];
+    const honest = await attacked.client().register('honest');
+    const task = await honest.post('/v1/tasks', { need: 'Count the words', max_credits: 1 });
+    expectAllServed([
+      task,
+      await honest.get('/v1/me'),
+      await honest.get('/v1/tasks/available'),
+      await honest.get(`/v1/tasks/${task.body.task_id}?wait=1`),
+      await honest.post(`/v1/tasks/${task.body.task_id}/cancel`),
+    ]);
+    await Promise.all(attacks);
+    expect(await quarrelled).toBe('approved');
+    const { body } = await attacked.client().admin.get('/v1/admin/audit');
+    expect(body).toMatchObject({ ok: true, broken: [] });
+  });
 });

@@ -6,7 +6,7 @@ import { buildApp } from '../../src/doors/http/app.ts';
 import { readConfig } from '../../src/ground/config.ts';
 import { openShares } from '../../src/rules/limits/shares.ts';
 import { Client } from './client.ts';
-import { sqlite } from './engines.ts';
+import type { Engine } from './engines.ts';
 import { adminKey, type Reply } from './market.ts';
 import { unlimited } from './unlimited.ts';
 
@@ -24,8 +24,12 @@ export class Attacked {
   }
 
   /** @param shares the sizes of shares that differ from the usual ones. */
-  static async open(shares: Parameters<typeof openShares>[0], env: Record<string, string> = {}): Promise<Attacked> {
-    const url = await sqlite.marketUrl();
+  static async open(
+    engine: Engine,
+    shares: Parameters<typeof openShares>[0],
+    env: Record<string, string> = {},
+  ): Promise<Attacked> {
+    const url = await engine.marketUrl();
     const { config } = readConfig({
       PINCHWORK_DATABASE_URL: url,
       PINCHWORK_ADMIN_KEY: adminKey,
@@ -44,7 +48,7 @@ export class Attacked {
       app.server.closeAllConnections();
       await app.close();
       await core.dispose();
-      sqlite.recycle(url);
+      engine.recycle(url);
     });
     return attacked;
   }

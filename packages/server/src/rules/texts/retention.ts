@@ -5,10 +5,13 @@ import { isEnded } from '../../ground/states.ts';
 import type { Ground } from '../../storage/ground.ts';
 import { insertion, prepared } from '../../storage/prepared.ts';
 import { removeTexts } from './remove.ts';
+import { forgetReplies } from './replies.ts';
 
 const dayMs = 24 * hourMs;
 /** How soon a task with an open report is looked at again. */
 const reportedMs = minuteMs;
+/** How long replies are stored with their idempotency keys. */
+const repliesMs = dayMs;
 /** Tasks that one step enters, and tasks whose texts one step looks at. */
 const enteredAtOnce = 200;
 const lookedAtOnce = 20;
@@ -55,14 +58,21 @@ const nextDue = prepared('nextDueTexts', (db, p: { upto: number; limit: number }
     .limit(p.limit),
 );
 
-/** The task's state and when it came into it. */
-const lookAt = prepared('lookAtTexts', (db, p: { id: string }) =>
+/** The task's state, when it came into it, and whether stored replies may have texts of it. */
+const lookAt = prepared('lookAtTexts', (db, p: { id: string; replies_since: number }) =>
   db
     .selectFrom('tasks')
     .select(['status', 'texts_removed'])
     .select(
       sql<number>`(select h.at from task_transitions as h where h.task_id = tasks.id and h.version = tasks.version)`.as(
         'since',
+      ),
+    )
+    .select(
+      sql<number | boolean>`exists (select 1 from task_transitions as h
+        where h.task_id = tasks.id and h.version = tasks.version and h.at > ${p.replies_since})
+        or exists (select 1 from reviews as r where r.task_id = tasks.id and r.created_at > ${p.replies_since})`.as(
+        'has_replies',
       ),
     )
     .where('tasks.id', '=', p.id),
@@ -124,9 +134,9 @@ export class TextRetention {
   /** Looks at one task in a transaction of its own: removing its texts locks it. */
   async #look(taskId: string, upto: number): Promise<void> {
     const { db, clock } = this.#ground;
-    await db.transact('text retention', async (tx) => {
+    const hasReplies = await db.transact('text retention', async (tx) => {
       // Not locked: an ended task stays in its state.
-      const task = await tx.first(lookAt, { id: taskId });
+      const task = await tx.first(lookAt, { id: taskId, replies_since: clock.now() - repliesMs });
       const isOver = task !== undefined && isEnded(task.status);
       const isDue = isOver && task.since <= upto;
       const isDone =
@@ -135,6 +145,8 @@ export class TextRetention {
       if (isDone || task === undefined) tx.send(leave, { task_id: taskId });
       else if (!isOver) tx.send(lookAgain, { task_id: taskId, since: clock.now() });
       else tx.send(lookAgain, { task_id: taskId, since: Math.max(task.since, upto + reportedMs) });
+      return isDone && Boolean(task.has_replies);
     });
+    if (hasReplies) await forgetReplies(this.#ground, taskId);
   }
 }

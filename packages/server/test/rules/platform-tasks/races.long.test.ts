@@ -9,17 +9,18 @@ import { type Env, startServer } from '../../support/process.ts';
 
 /**
  * Races about system tasks: simultaneous requests over separate connections, on PostgreSQL to
- * two servers on one database. A deadlock there would be hidden by a retry, so deadlocks are counted.
+ * three servers on one database. A deadlock there would be hidden by a retry, so deadlocks are counted.
  */
 const races = 25;
 
 interface Doors {
   readonly left: Client;
   readonly right: Client;
+  readonly third: Client;
   readonly expectClean: () => Promise<void>;
 }
 
-/** One agent, at both servers. */
+/** One agent, at two servers. */
 interface Rival {
   readonly left: Agent;
   readonly right: Agent;
@@ -36,23 +37,28 @@ async function open(engine: Engine, env: Env = {}): Promise<Doors> {
     PINCHWORK_SYSTEM_CREDITS_PER_HOUR: '100000',
     ...env,
   };
-  const nodes = engine.name === 'PostgreSQL' ? 2 : 1;
+  const nodes = engine.name === 'PostgreSQL' ? 3 : 1;
   const servers = await each(nodes, () => startServer(database, settings));
   const left = new Client(servers[0]!.url);
-  const right = servers[1] === undefined ? left : new Client(servers[1].url);
+  const [right, third] = [servers[1], servers[2]].map((server) =>
+    server === undefined ? left : new Client(server.url),
+  );
   const expectClean = async () => {
     const { body } = await left.admin.get('/v1/admin/audit');
     expect(body.broken).toEqual([]);
     await Promise.all(servers.map(({ server }) => server.kill()));
   };
-  return { left, right, expectClean };
+  return { left, right: right ?? left, third: third ?? left, expectClean };
 }
 
-async function register({ left, right }: Doors, name: string, fields: object = {}): Promise<Rival> {
+let registered = 0;
+
+/** The second server of agents is each of the others in turn. */
+async function register({ left, right, third }: Doors, name: string, fields: object = {}): Promise<Rival> {
   const { status, body, text } = await left.send('POST', '/v1/register', { name, ...fields });
   if (status !== 201) throw new Error(`Registration answered ${status}: ${text}`);
   const agent = left.as({ id: body.agent_id, key: body.api_key });
-  return { left: agent, right: right.as(agent) };
+  return { left: agent, right: (registered++ % 2 === 0 ? right : third).as(agent) };
 }
 
 async function registerHelper(doors: Doors, name = 'helper'): Promise<Rival> {

@@ -63,6 +63,26 @@ onBothEngines('the retention of texts', (engine) => {
     expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ broken: [] });
   });
 
+  it('removes them from replies that are stored with idempotency keys too', async () => {
+    const { market, poster, worker } = await open(engine, '0.5');
+    const [early, late] = [await deliverTask(poster, worker, fields), await deliverTask(poster, worker, fields)];
+    const say = { rating: 5, feedback: 'Zimtschnecke' };
+    const asked: [Agent, string][] = [
+      [poster, `/v1/tasks/${early}/approve`],
+      [poster, `/v1/tasks/${late}/approve`],
+      [worker, `/v1/tasks/${early}/rate`],
+    ];
+    const send = ([agent, path]: [Agent, string]) => agent.post(path, say, { 'idempotency-key': path });
+    for (const each of asked) expect((await send(each)).body.feedback).toBe('Zimtschnecke');
+    market.clock.advance(dayMs / 2);
+    await keepHouse(market);
+    for (const each of asked) {
+      const again = await send(each);
+      expect([again.headers['idempotency-replayed'], again.body.feedback]).toEqual(['true', null]);
+    }
+    expect(JSON.stringify(await engine.query(market.url, 'select reply from idempotency_keys'))).not.toContain('Zimt');
+  });
+
   it('leaves texts under an open report until it is decided', async () => {
     const { market, poster, worker } = await open(engine, '0.5');
     const id = await approve(poster, worker);
