@@ -3,7 +3,7 @@ import { faultsIn } from '../fault.ts';
 const ledger = 'rules/ledger/ledger rules/lifecycle/';
 const idempotency = 'doors/http/idempotency';
 const limits = 'rules/limits/';
-const transactions = 'storage/transactions';
+const transactions = 'storage/transactions storage/batches storage/full-disk';
 
 export const creditFaults = [
   ...faultsIn('rules/ledger/ledger.ts', ledger, [
@@ -19,7 +19,7 @@ export const creditFaults = [
       "the platform's payment stands in no ledger",
       "  writeEntries(tx, transfer, task.id, mintLegs(task.worker_id, task.price, 'payment'));\n",
       '',
-      'platform-tasks/platform-tasks',
+      'platform-tasks/platform-tasks platform-tasks/verification platform-tasks/extraction platform-tasks/withdrawal',
     ],
     [
       'an escrow has another reason in its ledger',
@@ -55,7 +55,7 @@ export const creditFaults = [
       'what is withdrawn stays spent',
       '  tx.send(unspend, { period: periodOf(task.created_at), credits: task.max_credits });\n',
       '',
-      'platform-tasks/platform-tasks',
+      'platform-tasks/platform-tasks platform-tasks/verification platform-tasks/extraction platform-tasks/withdrawal',
     ],
   ]),
   ...faultsIn('rules/reputation/standing.ts', 'verbs/agents/trust verbs/tasks/rate', [
@@ -90,7 +90,7 @@ export const creditFaults = [
       'a key of the agent reads the secret of another',
       "sha256(`${caller.key?.id ?? ''}\\n${fingerprint}`)",
       'fingerprint',
-      `${idempotency} agents/keys`,
+      `${idempotency} agents/key`,
     ],
     [
       "a registration's reply is stored as it is, with its API key",
@@ -109,7 +109,7 @@ export const creditFaults = [
       'refusalOfCaller(caller) ?? refusalOf(usage, ctx.clock.now())',
     ],
   ]),
-  ...faultsIn('doors/caller.ts', 'operator/suspension agents/keys', [
+  ...faultsIn('doors/caller.ts', 'operator/suspension agents/key', [
     ['a suspended agent keeps its key', '  if (isSuspended) return agentSuspended();\n', ''],
     ['a key does what no scope of its allows', 'key === undefined || allows(key.scopes, scopes)', 'true'],
     [

@@ -1,7 +1,8 @@
 import { faultsIn } from '../fault.ts';
 
 const life = 'rules/lifecycle/';
-const system = 'platform-tasks/platform-tasks';
+const system =
+  'platform-tasks/platform-tasks platform-tasks/verification platform-tasks/extraction platform-tasks/withdrawal';
 
 export const lifecycleFaults = [
   ...faultsIn('rules/tasks/statements.ts', 'operator/redact', [

@@ -2,13 +2,17 @@ import { faultsIn } from '../fault.ts';
 
 /** Second lines of defence: faults that other checks or a retry would hide. */
 export const lockFaults = [
-  ...faultsIn('rules/lifecycle/transition.ts', 'platform-tasks/platform-tasks verbs/tasks', [
+  ...faultsIn(
+    'rules/lifecycle/transition.ts',
+    'platform-tasks/platform-tasks platform-tasks/verification platform-tasks/extraction platform-tasks/withdrawal verbs/tasks',
     [
-      'streams are numbered in the opposite order',
-      '(a.event.agentId < b.event.agentId ? -1 : 1)',
-      '(a.event.agentId < b.event.agentId ? 1 : -1)',
+      [
+        'streams are numbered in the opposite order',
+        '(a.event.agentId < b.event.agentId ? -1 : 1)',
+        '(a.event.agentId < b.event.agentId ? 1 : -1)',
+      ],
     ],
-  ]),
+  ),
   ...faultsIn('rules/reputation/standing.ts', 'rules/lifecycle/', [
     [
       'the parties of an approval are counted in the opposite order',
@@ -26,13 +30,17 @@ export const lockFaults = [
   ...faultsIn('rules/reputation/trust.ts', 'rules/lifecycle/ verbs/agents/trust storage/deadlocks', [
     ['trust is taken in no order', 'rater < rated', 'rater !== rated', undefined, { engine: 'postgres' }],
   ]),
-  ...faultsIn('storage/postgres/failures.ts', 'storage/deadlocks storage/transactions', [
+  ...faultsIn(
+    'storage/postgres/failures.ts',
+    'storage/deadlocks storage/transactions storage/batches storage/full-disk',
     [
-      'a deadlock is not tried again',
-      "['40001', '40P01', '55P03']",
-      "['40001', '55P03']",
-      undefined,
-      { engine: 'postgres' },
+      [
+        'a deadlock is not tried again',
+        "['40001', '40P01', '55P03']",
+        "['40001', '55P03']",
+        undefined,
+        { engine: 'postgres' },
+      ],
     ],
-  ]),
+  ),
 ];

@@ -2,7 +2,7 @@ import { faultsIn } from '../fault.ts';
 
 const paging = 'doors/http/query-strings verbs/tasks/lists';
 const order = 'rules/board/order rules/board/behind';
-const search = 'rules/board/search';
+const search = 'rules/board/search rules/search/text-index';
 const matcher = 'rules/matching/matcher';
 
 const deletion = 'verbs/agents/deletion';
@@ -84,7 +84,12 @@ export const readingFaults = [
     ['any number of newcomers is chosen', '!agent.isNewcomer || agent === best', 'agent !== undefined'],
     ['only the first newcomers are looked at', ' && choose(found).agents.length >= mostMatched', ''],
     ['a poster is found for its own task', '  scores.delete(wanted.posterId);\n', ''],
-    ['the platform is a candidate', ' && id !== platformId', '', 'platform-tasks/platform-tasks'],
+    [
+      'the platform is a candidate',
+      ' && id !== platformId',
+      '',
+      'platform-tasks/platform-tasks platform-tasks/verification platform-tasks/extraction platform-tasks/withdrawal',
+    ],
     ['reputation breaks no ties', ' || b.standing_e3 - a.standing_e3 ||', ' ||'],
     [
       'a suspended agent is found',
@@ -97,7 +102,7 @@ export const readingFaults = [
     ['words of two letters do not count', 'const shortest = 2;', 'const shortest = 3;'],
     ['full-width letters are others', "normalized(text, 'NFKC')", "normalized(text, 'NFC')"],
   ]),
-  ...faultsIn('rules/agents/credentials.ts', 'doors/http/auth operator/suspension agents/keys', [
+  ...faultsIn('rules/agents/credentials.ts', 'doors/http/auth operator/suspension agents/key', [
     ['what another server has ended goes on to the end of its clock', 'if (key.isEnded || (', 'if (('],
     ['a key does not end', 'if (!isRepeat) throw endedKey();', ''],
     ['a rotated key goes on for ten minutes', 'const isRepeat = mayRepeat && ', 'const isRepeat = '],

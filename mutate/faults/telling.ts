@@ -1,8 +1,8 @@
 import { faultsIn } from '../fault.ts';
 
-const stream = 'rules/events/stream';
+const stream = 'rules/events/stream events/slow-reader';
 const delivery = 'rules/webhooks/delivery';
-const sharing = 'rules/webhooks/sharing';
+const sharing = 'rules/webhooks/sharing webhooks/leases';
 const holding = 'rules/webhooks/holding';
 
 export const tellingFaults = [
@@ -27,7 +27,7 @@ export const tellingFaults = [
     ['a suspended agent opens a stream', '      if (bounds.suspended_at !== null) throw agentSuspended();\n', ''],
     ['streams that end stay counted', '    this.#count--;\n', ''],
   ]),
-  ...faultsIn('rules/limits/open-requests.ts', 'rules/tasks/wait events/stream', [
+  ...faultsIn('rules/limits/open-requests.ts', 'rules/tasks/wait events/stream events/slow-reader', [
     ['an agent has one stream too many', '>= this.#mostPerAgent', '> this.#mostPerAgent'],
   ]),
   ...faultsIn('rules/tasks/watch.ts', 'rules/tasks/w', [
@@ -125,7 +125,7 @@ export const tellingFaults = [
       'sha256=${hmac(standardKey(secret), body)',
     ],
   ]),
-  ...faultsIn('rules/webhooks/slots.ts', 'rules/webhooks/slots rules/webhooks/sharing', [
+  ...faultsIn('rules/webhooks/slots.ts', 'rules/webhooks/slots rules/webhooks/sharing webhooks/leases', [
     ['failing receivers take all the room', 'Math.min(room, mostFailingAtOnce - this.#failing)', 'room'],
     ['slow receivers keep their slots', '      this.#taken.delete(slot);\n      this.#aside', '      this.#aside'],
   ]),

@@ -1,26 +1,7 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { hourMs } from '../../src/ground/clock.ts';
-import { type Engine, onBothEngines } from '../support/engines.ts';
-import { claimTask, deliverTask, Market, postTask } from '../support/market.ts';
-
-/** A market with a posted, an approved, a rejected and a cancelled task. */
-async function busyMarket(engine: Engine) {
-  const market = await Market.fresh(engine);
-  const poster = await market.register('poster');
-  const worker = await market.register('worker');
-  const posted = await postTask(poster, { max_credits: 10 });
-  const approved = await claimTask(poster, worker, { max_credits: 20 });
-  await worker.post(`/v1/tasks/${approved}/deliver`, { result: 'Seven', credits_claimed: 17 });
-  await poster.post(`/v1/tasks/${approved}/approve`);
-  const rejected = await deliverTask(poster, worker, { max_credits: 30 });
-  await poster.post(`/v1/tasks/${rejected}/reject`, { reason: 'No' });
-  const cancelled = await postTask(poster, { max_credits: 5 });
-  await poster.post(`/v1/tasks/${cancelled}/cancel`);
-  return { market, poster, worker, posted, approved, rejected, cancelled };
-}
+import { onBothEngines } from '../support/engines.ts';
+import { busyMarket } from '../support/busy-market.ts';
 
 type Busy = Awaited<ReturnType<typeof busyMarket>>;
 
@@ -248,17 +229,6 @@ onBothEngines('the audit', (engine) => {
     expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true });
   });
 
-  it('reads a market of many ranges', async () => {
-    const market = await Market.fresh(engine, { PINCHWORK_INITIAL_CREDITS: '100000' });
-    const poster = await market.register('poster');
-    for (let i = 0; i < 12; i++) {
-      await Promise.all(Array.from({ length: 100 }, () => postTask(poster, { max_credits: 1 })));
-    }
-    expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, checked: { tasks: 1_200 } });
-    await engine.vandalise(market.url, 'update accounts set balance = 2 where id = (select max(id) from tasks)');
-    expect((await market.admin.get('/v1/admin/audit')).body.broken).toHaveLength(2);
-  });
-
   it('stops when it has more findings than it reports', async () => {
     const { market } = await busyMarket(engine);
     const numbers = 'with recursive n (i) as (select 1 union all select i + 1 from n where i < 5000)';
@@ -271,21 +241,6 @@ onBothEngines('the audit', (engine) => {
     expect(body).toMatchObject({ ok: false, broken_capped: true });
     expect(body.broken).toHaveLength(100);
     expect(body.checked.transfers).toBeLessThan(1_000);
-  });
-
-  it('runs from the command line while a server is running', async () => {
-    const { market, posted } = await busyMarket(engine);
-    const run = () =>
-      promisify(execFile)(process.execPath, [fileURLToPath(new URL('../../src/main.ts', import.meta.url)), 'audit'], {
-        env: { ...process.env, PINCHWORK_DATABASE_URL: market.url },
-      });
-    // The market's clock is in another year, in which nothing is overdue yet.
-    expect((await run()).stdout).toMatch(/^Checked 2 agents, 4 tasks, .*\nEverything is in order\.\n$/);
-    await engine.vandalise(market.url, `update accounts set balance = 9 where id = '${posted}'`);
-    await expect(run()).rejects.toMatchObject({
-      code: 1,
-      stdout: expect.stringContaining(`BROKEN: an open task holds`),
-    });
   });
 
   it('reports a task as overdue when the clock is too late', async () => {

@@ -1,50 +1,10 @@
 import { limits } from '@pinchwork/sdk/table';
 import { expect, it } from 'vitest';
-import { minuteMs } from '../../../src/ground/clock.ts';
 import { crowd } from '../../support/crowd.ts';
-import { type Engine, onBothEngines } from '../../support/engines.ts';
+import { onBothEngines } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
-import { type Agent, Market, postTask, type Reply } from '../../support/market.ts';
-import { registerHelper } from '../../support/helpers.ts';
-
-interface Found {
-  readonly needs: string[];
-  readonly pages: number;
-  readonly partial: number;
-}
-
-/** Reads all pages of a search. */
-async function find(agent: Agent, search: string, limit = 20, offset = 0): Promise<Found> {
-  const needs: string[] = [];
-  for (let pages = 1, partial = 0, from = `offset=${offset}`; ; pages++) {
-    const query = `search=${encodeURIComponent(search)}&limit=${limit}&${from}`;
-    const { status, body } = await agent.get(`/v1/tasks/available?${query}`);
-    expect(status).toBe(200);
-    needs.push(...body.tasks.map(({ need }: { need: string }) => need));
-    if (body.search_partial === true) partial++;
-    if (body.next_cursor === null) return { needs, pages, partial };
-    // A page that is not full but has a cursor must say why.
-    if (body.tasks.length < limit) expect(body).toMatchObject({ search_partial: true, total_capped: true });
-    from = `cursor=${body.next_cursor}`;
-  }
-}
-
-async function fresh(engine: Engine) {
-  const market = await Market.fresh(engine, { PINCHWORK_INITIAL_CREDITS: '10000' });
-  return { market, poster: await market.register('poster'), worker: await market.register('worker') };
-}
-
-/** Brings the search index up to date. */
-async function settle({ clock, ctx }: Market): Promise<void> {
-  clock.advance(minuteMs);
-  await ctx.search.run();
-}
-
-const docs = async (engine: Engine, { url }: Market): Promise<string[]> =>
-  (await engine.query(url, 'select task_id from search_texts order by doc')).map(({ task_id }) => String(task_id));
-
-/** More tasks than a search reads without the index. */
-const many = 1_100;
+import { postTask } from '../../support/market.ts';
+import { find, openBoard, settle, docs, many } from '../../support/searching.ts';
 
 const texts = {
   street: 'Straße und MASSE',
@@ -120,7 +80,7 @@ onBothEngines('a search on the board', (engine) => {
   it.each(['before the index', 'by the index', 'behind the index'])(
     'finds %s exactly the tasks that contain it, in any case',
     async (where) => {
-      const { market, poster, worker } = await fresh(engine);
+      const { market, poster, worker } = await openBoard(engine);
       if (where !== 'before the index') await crowd(engine, market, poster, many, `'.'`);
       if (where === 'behind the index') await settle(market);
       for (const need of Object.values(texts)) await postTask(poster, { need, max_credits: 1 });
@@ -136,7 +96,7 @@ onBothEngines('a search on the board', (engine) => {
   );
 
   it('refuses a text that is too long to search for', async () => {
-    const { worker } = await fresh(engine);
+    const { worker } = await openBoard(engine);
     const search = 'x'.repeat(201);
     for (const reply of [
       await worker.get(`/v1/tasks/available?search=${search}`),
@@ -149,7 +109,7 @@ onBothEngines('a search on the board', (engine) => {
   });
 
   it('reads the context too, but not across need and context', async () => {
-    const { poster, worker } = await fresh(engine);
+    const { poster, worker } = await openBoard(engine);
     await postTask(poster, { need: 'first', context: 'Second', max_credits: 1 });
     for (const [search, count] of Object.entries({ FIRST: 1, second: 1, 'first\nsecond': 0, firstsecond: 0 })) {
       expect((await find(worker, search)).needs).toHaveLength(count);
@@ -157,7 +117,7 @@ onBothEngines('a search on the board', (engine) => {
   });
 
   it('has pages without repeats or gaps across window, index and younger tasks', async () => {
-    const { market, poster, worker } = await fresh(engine);
+    const { market, poster, worker } = await openBoard(engine);
     await crowd(engine, market, poster, 2_000, `case when i % 100 = 7 then 'Needle ' || i else 'hay' end`);
     await settle(market);
     for (const need of ['A needle of today', 'Hay of today', 'The last NEEDLE'])
@@ -172,7 +132,7 @@ onBothEngines('a search on the board', (engine) => {
   });
 
   it('is ignored when it is empty, and combines with tags', async () => {
-    const { poster, worker } = await fresh(engine);
+    const { poster, worker } = await openBoard(engine);
     await postTask(poster, { need: 'Paint', tags: ['art'], max_credits: 1 });
     await postTask(poster, { need: 'Paint more', tags: ['Craft'], max_credits: 1 });
     for (const search of ['', 'PAINT']) {
@@ -188,7 +148,7 @@ onBothEngines('a search on the board', (engine) => {
   });
 
   it('leaves out the agent’s own tasks and tasks that are no longer on the board', async () => {
-    const { market, poster, worker } = await fresh(engine);
+    const { market, poster, worker } = await openBoard(engine);
     await crowd(engine, market, poster, many);
     const ids: string[] = [];
     for (const need of ['Needle 1', 'Needle 2', 'Needle 3']) ids.push(await postTask(poster, { need, max_credits: 1 }));
@@ -203,7 +163,7 @@ onBothEngines('a search on the board', (engine) => {
   });
 
   it('keeps the order of the board: matched tasks, then the agent’s own order, then age', async () => {
-    const { market, poster } = await fresh(engine);
+    const { market, poster } = await openBoard(engine);
     const painter = await market.register('painter', { good_at: 'painting' });
     await engine.vandalise(
       market.url,
@@ -233,7 +193,7 @@ onBothEngines('a search on the board', (engine) => {
 
 onBothEngines('a search that takes longer than a request may', (engine) => {
   it('sets search_partial, and the cursors lead to every match once', async () => {
-    const { market, poster, worker } = await fresh(engine);
+    const { market, poster, worker } = await openBoard(engine);
     // Too short for the index, and too many tasks to read at once.
     const count = 60_000;
     await crowd(engine, market, poster, count, `case when i % 19000 = 0 then 'zq ' || i else 'Nothing of note' end`);
@@ -254,70 +214,5 @@ onBothEngines('a search that takes longer than a request may', (engine) => {
       expect(first.body.search_partial).toBe(true);
       expect((await worker.post('/v1/tasks/pickup/batch', body, headers)).body).toEqual(first.body);
     }
-  });
-});
-
-onBothEngines('picking up by a search', (engine) => {
-  it.each(['next', 'batch'])('claims a task far behind on the board: %s', async (how) => {
-    const { market, poster, worker } = await fresh(engine);
-    await crowd(engine, market, poster, many);
-    for (const need of ['One needle', 'Two needles']) await postTask(poster, { need, max_credits: 1 });
-    await settle(market);
-    const pickup = async (search: string): Promise<Reply> => {
-      const reply =
-        how === 'next'
-          ? await worker.post(`/v1/tasks/pickup?search=${search}`)
-          : await worker.post('/v1/tasks/pickup/batch', { search, count: 1 });
-      // A busy machine may not finish in time.
-      const isPartial = reply.headers['x-search-partial'] === 'true' || reply.body.search_partial === true;
-      return isPartial ? pickup(search) : reply;
-    };
-    const needOf = ({ body }: Reply) => (how === 'next' ? body.need : body.tasks[0]?.need);
-    expect(needOf(await pickup('NEEDLE'))).toBe('One needle');
-    expect(needOf(await pickup('needle'))).toBe('Two needles');
-    const none = await pickup('needle');
-    expect(needOf(none)).toBeUndefined();
-    expect(none.status).toBe(how === 'next' ? 204 : 200);
-  });
-
-  it('never hides system tasks', async () => {
-    const { market, poster } = await fresh(engine);
-    const helper = await registerHelper(market);
-    await postTask(poster, { need: 'Paint', max_credits: 1 });
-    expect((await helper.post('/v1/tasks/pickup?search=absent')).body.poster_id).toBe('ag-platform');
-    expect((await helper.post('/v1/tasks/pickup?search=absent')).status).toBe(204);
-  });
-});
-
-onBothEngines('the index of texts', (engine) => {
-  it('removes ended tasks, and adds tasks that appear late, in the order of their age', async () => {
-    const { market, poster, worker } = await fresh(engine);
-    await crowd(engine, market, poster, many);
-    const ids: string[] = [];
-    for (const need of ['Needle A', 'Needle B', 'Needle C']) {
-      market.clock.advance(1_000);
-      ids.push(await postTask(poster, { need, max_credits: 1 }));
-    }
-    await settle(market);
-    await poster.post(`/v1/tasks/${ids[0]}/cancel`);
-    await market.ctx.search.run();
-    expect((await docs(engine, market)).slice(many)).toEqual(ids.slice(1));
-    await engine.vandalise(
-      market.url,
-      `update tasks set created_at = created_at - 5000 where id = '${ids[2]}'`,
-      `delete from search_texts where task_id = '${ids[2]}'`,
-    );
-    await market.ctx.search.run();
-    expect((await docs(engine, market)).slice(many)).toEqual([ids[2], ids[1]]);
-    expect((await find(worker, 'needle')).needs).toEqual(['Needle C', 'Needle B']);
-  });
-
-  it('leaves out tasks posted a moment ago', async () => {
-    const { market, poster } = await fresh(engine);
-    await postTask(poster);
-    await market.ctx.search.run();
-    expect(await docs(engine, market)).toEqual([]);
-    await settle(market);
-    expect(await docs(engine, market)).toHaveLength(1);
   });
 });

@@ -1,18 +1,10 @@
-import { eventTypes } from '@pinchwork/sdk/table';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { hourMs } from '../../../src/ground/clock.ts';
-import { onBothEngines, sqlite } from '../../support/engines.ts';
+import { onBothEngines } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
 import { Market } from '../../support/market.ts';
 import { converse, listen, numbers, StreamReader } from '../../support/streams.ts';
-
-/** Moves time forward second by second, as the server's loop does. */
-async function passSeconds(market: Market, seconds: number): Promise<void> {
-  for (let s = 0; s < seconds; s++) {
-    market.ctx.streams.look();
-    await new Promise(setImmediate);
-  }
-}
+import { passSeconds } from '../../support/stream-time.ts';
 
 onBothEngines('an event stream', (engine) => {
   const cast = async (env: Record<string, string> = {}) => {
@@ -247,101 +239,5 @@ onBothEngines('an event stream', (engine) => {
     market.ctx.db.all = all;
     await passSeconds(market, 1);
     expect((await reader.untilMessages(3)).ids).toEqual([2, 3, 4]);
-  });
-});
-
-describe('a reader that does not read', () => {
-  /** More text than the system buffers for a client that does not read. */
-  const flood = async () => {
-    const market = await Market.fresh(sqlite);
-    const server = await listen(market);
-    const talk = await converse(market);
-    await market.admin.post('/v1/admin/credits/grant', { agent_id: talk.poster.id, amount: 1_000_000 });
-    const agent = talk.poster.id;
-    const data = JSON.stringify({ message_id: 'x'.repeat(1_000) });
-    await sqlite.vandalise(
-      market.url,
-      `with recursive n (i) as (select 2 union all select i + 1 from n where i < 20000)
-       insert into events (agent_id, number, type, task_id, data, created_at)
-       select '${agent}', i, 'task_message', '${talk.task}', '${data}', 1893456000000 from n`,
-      `update event_cursors set last_number = 20000 where agent_id = '${agent}'`,
-    );
-    return { market, ...server, ...talk };
-  };
-
-  it('delays nobody, is disconnected, and can resume at its position', async () => {
-    const { market, url, sockets, poster } = await flood();
-    const slow = await StreamReader.open(url, poster, { query: '?after=0', paused: true });
-    const fast = await StreamReader.open(url, poster, { query: '?after=0' });
-    expect((await fast.untilMessages(20_000)).ids).toEqual(numbers(1, 20_000));
-
-    const [socket] = [...sockets].filter((each) => each.writableLength > 0);
-    expect(socket!.writableLength).toBeLessThan(256 * 1024);
-    await passSeconds(market, 31);
-    expect(market.ctx.streams.count).toBe(1);
-    slow.resume();
-    await slow.untilEnd();
-    expect(slow.ids.length).toBeLessThan(20_000);
-    expect(slow.ids).toEqual(numbers(1, slow.lastId!));
-
-    const resumed = await StreamReader.open(url, poster, { headers: { 'last-event-id': String(slow.lastId) } });
-    await resumed.until(({ lastId }) => lastId === 20_000);
-    expect(resumed.ids).toEqual(numbers(slow.lastId! + 1, 20_000));
-  });
-
-  it('gets a reset if events that it has not read are no longer kept', async () => {
-    const { market, url, sockets, poster } = await flood();
-    const slow = await StreamReader.open(url, poster, { query: '?after=0', paused: true });
-    while (![...sockets].some((each) => each.writableLength > 0)) await new Promise(setImmediate);
-    await sqlite.vandalise(market.url, `delete from events where agent_id = '${poster.id}' and number <= 19000`);
-    slow.resume();
-    await slow.until(({ lastId }) => lastId === 20_000);
-    const reset = slow.messages.findIndex(({ event }) => event === 'reset');
-    expect(slow.messages[reset]!.id).toBe(19_000);
-    expect(slow.ids.slice(0, reset)).toEqual(numbers(1, slow.ids[reset - 1]!));
-    expect(slow.ids.slice(reset)).toEqual(numbers(19_000, 20_000));
-  });
-
-  it('is disconnected at once when its agent is suspended', async () => {
-    const { market, url, sockets, poster } = await flood();
-    await StreamReader.open(url, poster, { query: '?after=0', paused: true });
-    const stalled = () => [...sockets].find((each) => each.writableLength > 0);
-    while (stalled() === undefined) await new Promise(setImmediate);
-    await market.admin.post('/v1/admin/agents/suspend', { agent_id: poster.id, suspended: true });
-    while (stalled() !== undefined) await new Promise(setImmediate);
-    expect(market.ctx.streams.count).toBe(0);
-  });
-});
-
-describe('the data of an event', () => {
-  it.each([
-    ['control characters', '\u0001'.repeat(5_000), '\u0002'.repeat(5_000)],
-    ['wide characters', '😀'.repeat(5_000), '字'.repeat(5_000)],
-    ['what some take for the end of a line', '\u2028\u2029\u0085\u000b\u000c\u001c'.repeat(800), '\r\n\n\r'],
-  ])('is one line shorter than 60 KB for any texts: %s', async (_, reason, feedback) => {
-    const market = await Market.fresh(sqlite);
-    const { url } = await listen(market);
-    const { poster, worker, task } = await converse(market);
-    await worker.post(`/v1/tasks/${task}/deliver`, { result: 'Seven' });
-    expect((await poster.post(`/v1/tasks/${task}/reject`, { reason, feedback })).status).toBe(200);
-    const reader = await StreamReader.open(url, worker, { query: '?after=0' });
-    await reader.untilMessages(1);
-    const line = reader.text.split('\n').find((each) => each.startsWith('data: '))!;
-    expect(Buffer.byteLength(line)).toBeLessThan(60_000);
-    for (const end of '\r\u0085\u2028\u2029\u000b\u000c\u001c') expect(line).not.toContain(end);
-    const { data } = reader.messages[0]!;
-    expect(data).toMatchObject({ type: 'task_rejected', task_id: task, rejection_count: 1 });
-    const whole = (told: string, text: string) =>
-      told === text || (told.endsWith('…') && text.startsWith(told.slice(0, -1)));
-    expect([whole(data.reason, reason), whole(data.feedback, feedback)]).toEqual([true, true]);
-    expect(`${data.reason}${data.feedback}`.isWellFormed()).toBe(true);
-    const { body } = await worker.get('/v1/events/history?after=0');
-    expect(body.events).toEqual([{ id: 1, ...data }]);
-  });
-
-  it('can be filtered by each type', async () => {
-    const market = await Market.fresh(sqlite);
-    const { poster } = await converse(market);
-    for (const type of eventTypes) expect((await poster.get(`/v1/events/history?types=${type}`)).status).toBe(200);
   });
 });
