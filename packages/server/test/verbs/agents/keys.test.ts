@@ -175,7 +175,7 @@ onBothEngines('the operator', (engine) => {
   it('gives an agent a new key, and all its others end', async () => {
     const { market, agent } = await openOwner(engine);
     const spare = await makeKey(market, agent, { scopes: ['read'] });
-    expect((await market.admin.post(`/v1/admin/agents/${agent.id}`, {})).body).toEqual({ agent_id: agent.id });
+    expectError(await market.admin.post(`/v1/admin/agents/${agent.id}`, {}), 400);
     const { status, body } = await market.admin.post(`/v1/admin/agents/${agent.id}`, { reissue_key: true });
     expect(status).toBe(200);
     for (const key of [agent, spare]) expectError(await key.get('/v1/me'), 401);
