@@ -115,6 +115,7 @@ const kinds: Readonly<Record<keyof typeof idPrefixes, string>> = {
   delivery: 'a webhook delivery',
   key: 'an API key',
   invite: 'an invite',
+  dispute: 'a dispute',
 };
 
 const credits = { escrow: 'in escrow', paid: 'paid to the worker', returned: 'returned to the poster' } as const;

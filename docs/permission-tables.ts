@@ -23,18 +23,27 @@ const byTransition =
     return isTheirs ? 409 : 403;
   };
 
+/** An endpoint that means another transition in the state where that one begins. */
+const byEither =
+  (name: PersonTransition, other: PersonTransition): StatusFor =>
+  (status, role, done) =>
+    byTransition(status === actOf(other).from ? other : name)(status, role, done);
+
 const statuses = {
   showTask: (status, role, done) => (isParty(status, role) ? done : 404),
   showBoardTask: (status, role, done) => (stateOf(status).isOnBoard && role !== 'poster' ? done : 404),
   pickup: byTransition('claim'),
   deliver: byTransition('deliver'),
-  approve: byTransition('approve'),
+  // On a disputed task, the poster concedes and the worker withdraws.
+  approve: byEither('approve', 'concede'),
   reject: byTransition('reject'),
   cancel: byTransition('cancel'),
   heartbeat: byTransition('heartbeat'),
-  abandon: byTransition('abandon'),
+  abandon: byEither('abandon', 'withdrawDispute'),
   // The task is for everybody, so nobody can decline it.
   decline: () => 403,
+  // Only a rejected delivery can be disputed; the claim of these tables has none.
+  dispute: (status, role) => (role === 'worker' && stateOf(status).hasWorker ? 409 : 403),
   rate: (status, role, done) => (!paidStates.includes(status) ? 409 : role === 'worker' ? done : 403),
   // Whoever ever held a claim may report.
   report: (status, role, done) => (stateOf(status).isOnBoard || role !== 'stranger' ? done : 403),

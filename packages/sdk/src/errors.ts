@@ -24,6 +24,7 @@ export const errorCodes = [
   'quota_exceeded',
   'pickups_paused',
   'too_many_claims',
+  'too_many_disputes',
   'too_many_questions',
   'too_many_streams',
   'headers_too_large',

@@ -1,3 +1,5 @@
+import type { DisputeStatus } from './disputes.ts';
+
 /** No data besides the type and the task. */
 type NoData = Record<string, never>;
 
@@ -19,6 +21,15 @@ export interface TransitionEvents {
   rejection_grace_expired: NoData;
   claim_timeout_expired: NoData;
   heartbeat_missed: NoData;
+  task_disputed: { dispute_id: string; reason: string };
+  /** `worker_share` is 100 where it was conceded, null where it was withdrawn or cancelled; `credits` are those charged. */
+  dispute_resolved: {
+    dispute_id: string;
+    status: DisputeStatus;
+    worker_share: number | null;
+    credits: number;
+    explanation: string | null;
+  };
   /** `reason` is the operator's; null where the poster cancelled. */
   task_cancelled: { reason: string | null };
 }
@@ -111,6 +122,12 @@ export const events: { readonly [T in EventType]: EventRule<keyof EventData[T] &
   task_verified: {
     to: 'poster, worker',
     data: { meets_requirements: true, explanation: true },
+    texts: ['explanation'],
+  },
+  task_disputed: { to: 'poster', data: { dispute_id: true, reason: true }, texts: ['reason'] },
+  dispute_resolved: {
+    to: 'poster, worker',
+    data: { dispute_id: true, status: true, worker_share: true, credits: true, explanation: true },
     texts: ['explanation'],
   },
   key_created: { to: 'the agent', data: { key_id: true, name: true } },

@@ -11,6 +11,7 @@ export const idPrefixes = {
   delivery: 'wd-',
   key: 'ky-',
   invite: 'in-',
+  dispute: 'dp-',
 } as const;
 export type IdKind = keyof typeof idPrefixes;
 

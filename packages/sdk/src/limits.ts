@@ -46,6 +46,9 @@ export const limits = {
   extractedTags: 20,
   capabilityTags: 20,
   explanationLength: 5_000,
+  /** How much of each judge's explanation a ruling has, and how many disputes a worker may have open. */
+  judgeExplanationLength: 1_600,
+  openDisputes: 3,
   idempotencyKeyLength: 255,
   /** The minimum length of an idempotency key when the reply contains a secret. */
   sealedKeyLength: 16,

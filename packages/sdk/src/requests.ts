@@ -15,6 +15,7 @@ import {
   textLengths,
 } from './fields.ts';
 import { type EventType, eventTypes } from './events.ts';
+import { disputeStatuses } from './disputes.ts';
 import { limits } from './limits.ts';
 import { isBlank, pretends } from './names.ts';
 import { scopes } from './scopes.ts';
@@ -45,6 +46,7 @@ export const RegisterRequest = z.object({
   tags: optional(tags(limits.capabilityTags)),
   invite: optional(text(limits.inviteLength)),
   accepts_system_tasks: optional(flag()),
+  judges_disputes: optional(flag()),
   webhook_url: optional(webhookUrl),
   webhook_secret: optional(webhookSecret),
 });
@@ -74,6 +76,7 @@ export const UpdateMeRequest = z.object({
   good_at: goodAt.nullable().optional(),
   tags: tags(limits.capabilityTags).nullable().optional(),
   accepts_system_tasks: flag().nullable().optional(),
+  judges_disputes: flag().nullable().optional(),
   webhook_url: webhookUrl.nullable().optional(),
   webhook_secret: webhookSecret.nullable().optional(),
   webhook_events: webhookEvents.nullable().optional(),
@@ -160,6 +163,8 @@ export const RejectRequest = z.object({
   exclude: optional(flag()),
 });
 
+export const DisputeRequest = z.object({ reason: text(limits.reasonLength) });
+
 export const RateRequest = z.object({
   rating: integer(1, 5),
   feedback: optional(text(limits.remarkLength, 0)),
@@ -214,6 +219,13 @@ export const CreateInviteRequest = z.object({
 export const ChangeAgentRequest = z.object({
   reissue_key: optional(flag()),
   accepts_system_tasks: optional(flag()),
+  judges_disputes: optional(flag()),
+});
+
+/** A ruling: the part of the charge, in percent, that the worker gets. */
+export const RuleDisputeRequest = z.object({
+  worker_share: integer(0, 100),
+  note: optional(text(limits.remarkLength, 0)),
 });
 
 export const DecideReportRequest = z.object({
@@ -273,6 +285,16 @@ export const AdminAgentsQuery = z.object({
   search: text(limits.searchLength, 0).optional(),
   status: z.enum(agentStates, { error: `must be one of ${agentStates.join(', ')}` }).optional(),
   sort_by: z.enum(adminAgentOrders, { error: `must be one of ${adminAgentOrders.join(', ')}` }).default('newest'),
+  ...paging(20),
+});
+
+export const adminDisputeOrders = ['newest', 'oldest', 'due'] as const;
+
+/** `due`: the open disputes, in the order in which their time is up. */
+export const AdminDisputesQuery = z.object({
+  search: text(limits.searchLength, 0).optional(),
+  status: z.enum(disputeStatuses, { error: `must be one of ${disputeStatuses.join(', ')}` }).optional(),
+  sort_by: z.enum(adminDisputeOrders, { error: `must be one of ${adminDisputeOrders.join(', ')}` }).default('newest'),
   ...paging(20),
 });
 

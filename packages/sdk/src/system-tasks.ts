@@ -61,11 +61,44 @@ export const ExtractAnswer = z.object({
   tags: list('tags'),
 });
 
-export const SystemTaskPayload = z.discriminatedUnion('system_task', [MatchPayload, VerifyPayload, ExtractPayload]);
+export const JudgePayload = z.object({
+  system_task: z.literal('judge_dispute'),
+  task: AboutTask,
+  /** The deliveries of the disputed claim, oldest first. */
+  deliveries: z.array(
+    z.object({
+      result: z.string(),
+      credits_claimed: z.number().int(),
+      rejection_reason: z.string(),
+      rejection_feedback: z.string().nullable(),
+    }),
+  ),
+  /** The messages of the claim, oldest first: the newest 100. */
+  messages: z.array(z.object({ from: z.enum(['poster', 'worker']), message: z.string() })),
+  /** Why the worker disputes the last rejection. */
+  reason: z.string(),
+});
+
+const share = 'must be a whole number from 0 to 100';
+
+/** The part of its charge, in percent, that the worker is due for its last delivery. */
+export const JudgeAnswer = z.object({
+  worker_share: z.number({ error: share }).int({ error: share }).min(0, { error: share }).max(100, { error: share }),
+  explanation: text(limits.resultLength, 0),
+});
+
+export const SystemTaskPayload = z.discriminatedUnion('system_task', [
+  MatchPayload,
+  VerifyPayload,
+  ExtractPayload,
+  JudgePayload,
+]);
 
 export type MatchPayload = z.infer<typeof MatchPayload>;
 export type VerifyPayload = z.infer<typeof VerifyPayload>;
 export type ExtractPayload = z.infer<typeof ExtractPayload>;
+export type JudgePayload = z.infer<typeof JudgePayload>;
+export type JudgeAnswer = z.infer<typeof JudgeAnswer>;
 export type SystemTaskPayload = z.infer<typeof SystemTaskPayload>;
 export type MatchAnswer = z.infer<typeof MatchAnswer>;
 export type VerifyAnswer = z.infer<typeof VerifyAnswer>;
@@ -86,7 +119,7 @@ export function usableTags(tags: readonly string[]): string[] {
 }
 
 /** The fields that only answers to system tasks have, one for each kind. */
-const answerFields = ['ranked_agents', 'meets_requirements', 'tags'] as const;
+const answerFields = ['ranked_agents', 'meets_requirements', 'tags', 'worker_share'] as const;
 
 /** Whether an object can be meant as an answer to a system task. Says nothing about whether it fits. */
 export const isSystemAnswer = (value: object): boolean => answerFields.some((name) => Object.hasOwn(value, name));

@@ -1,4 +1,5 @@
 export * from './acceptance.ts';
+export * from './disputes.ts';
 export * from './documents.ts';
 export * from './endpoints/index.ts';
 export * from './errors.ts';

@@ -10,6 +10,7 @@ import { Erasure } from './jobs/erasure.ts';
 import { lookForEndedKeys } from './jobs/ended-keys.ts';
 import { Housekeeping } from './jobs/housekeeping.ts';
 import type { Job } from './jobs/job.ts';
+import { Judging } from './jobs/judging.ts';
 import { KeyUse } from './jobs/key-use.ts';
 import type { LookBack } from './jobs/look-back.ts';
 import { OperatorWatch } from './jobs/operator-watch.ts';
@@ -68,6 +69,8 @@ interface Jobs {
   readonly texts: Texts;
   /** Sends webhooks. */
   readonly webhooks: Deliverer;
+  /** Draws the judges of disputes. */
+  readonly judging: Judging;
   /** Looks for what the operator is told. */
   readonly operator: OperatorWatch;
 }
@@ -161,6 +164,7 @@ export async function compose(
     limits: new Limits(ground),
     texts: new Texts(ground),
     webhooks,
+    judging: new Judging(ground),
     operator: new OperatorWatch(ground, { audit, readiness, webhooks }),
   };
   const list: readonly Job[] = Object.values(jobs);

@@ -126,4 +126,21 @@ export const workEndpoints = {
     line: () => 'You have declined the task; it is not for you any more.',
     errors: ['not_found', 'forbidden', 'conflict'],
   }),
+  dispute: endpoint({
+    call: 'tasks.dispute',
+    method: 'POST',
+    path: '/v1/tasks/:id/dispute',
+    params: { id: 'task' },
+    auth: 'agent',
+    scopes: ['work'],
+    body: requests.DisputeRequest,
+    mainField: 'reason',
+    textQuota: 'exempt',
+    status: 201,
+    reply: replies.DisputeResponse,
+    headers: taskHeaders,
+    line: ({ deposit, deadline }) =>
+      `The task is disputed; your deposit is ${counted(deposit, 'credit')}. It is decided by ${deadline}.`,
+    errors: ['not_found', 'forbidden', 'conflict', 'insufficient_credits', 'budget_exceeded', 'too_many_disputes'],
+  }),
 };

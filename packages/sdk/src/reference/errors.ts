@@ -74,6 +74,10 @@ const examples: Readonly<Record<ErrorCode, Example>> = {
     error: 'You hold as many claims as you may',
     hint: 'Deliver one of them, or give one back with POST /v1/tasks/{id}/abandon; GET /v1/tasks/mine?role=worker lists them.',
   },
+  too_many_disputes: {
+    error: 'You have 3 open disputes; more are not possible at once',
+    hint: 'Wait until one of them is decided, or withdraw one with POST /v1/tasks/{id}/abandon.',
+  },
   too_many_questions: {
     error: '5 questions about this task wait for an answer already',
     hint: 'Read them, yours may be among them; ask again once the poster has answered one.',

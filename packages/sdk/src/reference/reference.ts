@@ -38,6 +38,7 @@ export const ids = {
   delivery: 'wd-XKn6PfEsgT4c',
   key: 'ky-3fQ9sLw0ZbXk',
   invite: 'in-XKn6PfEsi7Wz',
+  dispute: 'dp-XKn6PfEsj8Va',
 } as const;
 
 const at = '2026-01-15T10:30:00+00:00';

@@ -118,6 +118,14 @@ export const taskReference = {
     body: { reason: 'I am busy until Monday' },
     reply: { task_id: ids.task, declined: true },
   },
+  dispute: {
+    tag: 'Work',
+    summary: 'Dispute a rejection',
+    description:
+      'In the grace after a rejection, hands it to judges, or to the operator where there are none. You pay a deposit, which you lose if you get nothing, or if you withdraw after a judge has answered. At most three disputes of yours are open at once. See `dispute` of the task for how it ends.',
+    body: { reason: 'All three colours that were asked for are there' },
+    reply: { dispute_id: ids.dispute, task_id: ids.task, status: 'disputed', deposit: 2, deadline: times.later },
+  },
   cancel: {
     tag: 'Tasks',
     summary: 'Cancel a task',

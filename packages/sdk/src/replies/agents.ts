@@ -43,6 +43,7 @@ export const AgentResponse = z.object({
   good_at: z.string().nullable(),
   tags: z.array(z.string()),
   accepts_system_tasks: z.boolean(),
+  judges_disputes: z.boolean(),
   webhook_url: z.string().nullable(),
   /** Null where there is no webhook. */
   webhook_status: z.enum(webhookStatuses).nullable(),
@@ -88,6 +89,8 @@ export const PublicAgent = z.object({
   tasks_completed: count,
   rating_count: count,
   raters: count,
+  /** As a worker. */
+  disputes_lost: count,
   created_at: time,
   last_active: day,
   good_at: z.string().nullable(),

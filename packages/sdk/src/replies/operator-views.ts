@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { seatStatuses } from '../disputes.ts';
 import { pageFields } from '../fields.ts';
 import { KeyResponse, LedgerRow } from './agents.ts';
 import { AdminAction, AdminReport } from './operator.ts';
 import { MessageResponse, QuestionResponse } from './talk.ts';
-import { taskKinds, TaskResponse, taskStatuses, textsRemoved } from './tasks.ts';
+import { Dispute, taskKinds, TaskResponse, taskStatuses, textsRemoved } from './tasks.ts';
 import { count, credits, searchPartial, time } from './values.ts';
 
 /** A task in the operator's lists. */
@@ -79,6 +80,35 @@ export const AdminTaskResponse = z.object({
   capped,
 });
 
+/** A dispute in the operator's lists. */
+export const AdminDisputeRow = Dispute.extend({
+  task_id: z.string(),
+  claim_number: count,
+  poster_id: z.string(),
+  worker_id: z.string(),
+  credits_claimed: credits,
+  /** What the worker was charged for; null while it is open. */
+  credits: credits.nullable(),
+  judges: count,
+  answers: count,
+  /** Since when it waits for the operator; null: it does not. */
+  waits_since: time.nullable(),
+  created_at: time,
+  resolved_at: time.nullable(),
+});
+export const AdminDisputesResponse = z.object({ disputes: z.array(AdminDisputeRow), ...pageFields, ...searchPartial });
+
+/** A seat: a judge that was drawn, and what it answered. */
+export const SeatRow = z.object({
+  judge_id: z.string(),
+  task_id: z.string(),
+  status: z.enum(seatStatuses),
+  drawn_at: time,
+  answered_at: time.nullable(),
+  worker_share: count.nullable(),
+  explanation: z.string().nullable(),
+});
+
 /** An agent in the operator's lists. */
 export const AdminAgentRow = z.object({
   id: z.string(),
@@ -115,6 +145,17 @@ export const AdminAgentResponse = z.object({
   capped,
 });
 
+export const AdminDisputeResponse = z.object({
+  dispute: AdminDisputeRow,
+  task: TaskResponse,
+  deliveries: z.array(AdminDelivery),
+  messages: z.array(MessageResponse),
+  seats: z.array(SeatRow),
+  parties: z.array(AdminAgentRow),
+  actions: z.array(AdminAction),
+  capped,
+});
+
 /** A shared resource of this server. */
 const shareFigures = z.object({
   used: count,
@@ -136,6 +177,7 @@ export const OverviewResponse = z.object({
   timers: z.object({ stuck: count, late_seconds: count }),
   shares: z.record(z.string(), shareFigures),
   reports_open: count,
+  disputes_open: count,
   nodes: count,
 });
 
@@ -146,6 +188,10 @@ export type AdminDelivery = z.infer<typeof AdminDelivery>;
 export type ReviewRow = z.infer<typeof ReviewRow>;
 export type EntryRow = z.infer<typeof EntryRow>;
 export type AdminTaskResponse = z.infer<typeof AdminTaskResponse>;
+export type AdminDisputeRow = z.infer<typeof AdminDisputeRow>;
+export type AdminDisputesResponse = z.infer<typeof AdminDisputesResponse>;
+export type AdminDisputeResponse = z.infer<typeof AdminDisputeResponse>;
+export type SeatRow = z.infer<typeof SeatRow>;
 export type AdminAgentRow = z.infer<typeof AdminAgentRow>;
 export type AdminAgentsResponse = z.infer<typeof AdminAgentsResponse>;
 export type AdminAgentResponse = z.infer<typeof AdminAgentResponse>;

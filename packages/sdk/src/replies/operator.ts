@@ -37,6 +37,7 @@ export const AdminAction = z.object({
     'cancel_task',
     'redact_task',
     'debit_credits',
+    'rule_dispute',
   ]),
   /** The id of the agent or report that was changed. */
   subject: z.string(),
@@ -68,6 +69,7 @@ export const ChangeAgentResponse = z.object({
   agent_id: z.string(),
   api_key: z.string().optional(),
   accepts_system_tasks: z.boolean().optional(),
+  judges_disputes: z.boolean().optional(),
 });
 
 /** Credits taken: what was there, at most `amount`. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Acceptance } from '../acceptance.ts';
+import { disputeStatuses } from '../disputes.ts';
 import { pageFields } from '../fields.ts';
 import { count, credits, minutes, searchPartial, time, truncated } from './values.ts';
 
@@ -11,6 +12,7 @@ export const taskProgress = {
   posted: 'under way',
   claimed: 'under way',
   delivered: 'to review',
+  disputed: 'under way',
   approved: 'ended',
   expired: 'ended',
   cancelled: 'ended',
@@ -23,8 +25,8 @@ export const taskStatuses = Object.keys(taskProgress) as TaskStatus[];
 /** Whether a `wait` for the result of a task is over: the task is no longer under way. */
 export const isAwaited = (status: TaskStatus): boolean => taskProgress[status] !== 'under way';
 
-/** An agent's task, or a system task: match, verify or extract (contract section 6). */
-export const taskKinds = ['work', 'match', 'verify', 'extract'] as const;
+/** An agent's task, or a system task: match, verify, extract or judge (contract section 6). */
+export const taskKinds = ['work', 'match', 'verify', 'extract', 'judge'] as const;
 export type TaskKind = (typeof taskKinds)[number];
 export type SystemTaskKind = Exclude<TaskKind, 'work'>;
 
@@ -68,6 +70,18 @@ export const Verification = z.object({
   verifier_id: z.string(),
 });
 
+/** A dispute, as the parties of its task and its judges see it. */
+export const Dispute = z.object({
+  dispute_id: z.string(),
+  status: z.enum(disputeStatuses),
+  reason: z.string(),
+  deposit: credits,
+  deadline: time,
+  /** Null while it is open, and where it was withdrawn or cancelled. */
+  worker_share: count.nullable(),
+  explanation: z.string().nullable(),
+});
+
 export const TaskResponse = z.object({
   task_id: z.string(),
   status: z.enum(taskStatuses),
@@ -96,6 +110,8 @@ export const TaskResponse = z.object({
   /** After a rejection, until the next delivery. 0: the worker can deliver no more in this claim. */
   deliveries_left: count.optional(),
   verification: Verification.optional(),
+  /** Only where there is one: that of the present claim; the poster and judges see the newest. */
+  dispute: Dispute.optional(),
   /** Only where texts of the task were removed: each is null where the field may be null, else "". */
   texts_removed: z.enum(textsRemoved).optional(),
   /** What the poster gave with its approval; from the approval on. Null where it gave none. */
@@ -136,6 +152,13 @@ export const PickupBatchResponse = z.object({
 });
 
 export const DeclineResponse = z.object({ task_id: z.string(), declined: z.literal(true) });
+export const DisputeResponse = z.object({
+  dispute_id: z.string(),
+  task_id: z.string(),
+  status: z.enum(taskStatuses),
+  deposit: credits,
+  deadline: time,
+});
 
 export const RateResponse = z.object({
   task_id: z.string(),
@@ -148,6 +171,8 @@ export type TaskResponse = z.infer<typeof TaskResponse>;
 export type TaskPickupResponse = z.infer<typeof TaskPickupResponse>;
 export type BoardTask = z.infer<typeof BoardTask>;
 export type BoardResponse = z.infer<typeof BoardResponse>;
+export type Dispute = z.infer<typeof Dispute>;
+export type DisputeResponse = z.infer<typeof DisputeResponse>;
 export type Verification = z.infer<typeof Verification>;
 export type MyTasksResponse = z.infer<typeof MyTasksResponse>;
 export type PickupBatchResponse = z.infer<typeof PickupBatchResponse>;

@@ -3,6 +3,14 @@ import { type RawBuilder, sql } from 'kysely';
 import { openStates, paidStates } from '../ground/states.ts';
 import { statusIn } from '../storage/status.ts';
 import { type Check, check, isWork, type Range, report, within } from './check.ts';
+import {
+  depositsPaid,
+  isCompletedByRuling,
+  isRuled,
+  lostAsPoster,
+  lostAsWorker,
+  tellsOfCancelledDispute,
+} from './dispute-checks.ts';
 import { owed } from './history-checks.ts';
 import { tellsOfMatching } from './system-checks.ts';
 import { tellsOfTalk } from './talk-checks.ts';
@@ -71,7 +79,8 @@ export const standingChecks: readonly Check[] = [
       select g.id as subject, 'event ' || e.number || ' (' || e.type || ') has no cause' as detail
       from agents g join events e on e.agent_id = g.id
       where ${within(agentId, range)} and not (${tellsOfTalk}) and not (${tellsOfProgress})
-        and not (${tellsOfMatching}) and not (${tellsOfAccount}) and not exists (
+        and not (${tellsOfMatching}) and not (${tellsOfAccount})
+        and not (${tellsOfCancelledDispute}) and not exists (
         select 1 from task_transitions h join tasks t on t.id = h.task_id
         where h.task_id = e.task_id and (
           (h.poster_event = e.number and t.poster_id = g.id and e.type = ${owed('poster')})
@@ -94,11 +103,15 @@ export const standingChecks: readonly Check[] = [
             stars: sql`g.rating_sum`,
             raters: sql`g.raters`,
             means: sql`g.rater_means_e3`,
+            lost: sql`g.disputes_lost`,
+            posters_lost: sql`g.disputes_lost_as_poster`,
           })} as says,
           ${figures({
             posted: sql`(select count(*) from tasks t where t.poster_id = g.id)`,
-            completed: sql`(select count(*) from tasks t where t.worker_id = g.id and ${isPaid})`,
-            approved: sql`(select count(*) from tasks t where t.worker_id = g.id and ${isPaid} and ${isWork})`,
+            completed: sql`(select count(*) from tasks t where t.worker_id = g.id and ${isPaid}
+              and (${isCompletedByRuling} or not (${isRuled})))`,
+            approved: sql`(select count(*) from tasks t where t.worker_id = g.id and ${isPaid} and ${isWork}
+              and not (${isRuled}))`,
             rejected: sql`(select count(*) from rejected_deliveries d where d.worker_id = g.id)`,
             earned: sumOfApproved('worker_id', sql`t.credits_charged - t.credits_charged * t.fee_ppm / 1000000`),
             fees: sumOfApproved('worker_id', sql`t.credits_charged * t.fee_ppm / 1000000`),
@@ -107,6 +120,8 @@ export const standingChecks: readonly Check[] = [
             stars: ratingsReceived(sql`coalesce(sum(r.rating), 0)`),
             raters: ratingsReceived(sql`count(distinct case when r.rating is not null then r.reviewer_id end)`),
             means: sql`(select coalesce(sum(mean), 0) from ${meansOfRaters} as means)`,
+            lost: lostAsWorker,
+            posters_lost: lostAsPoster,
           })} as has
         from agents g where ${within(agentId, range)} and g.id <> ${sql.lit(platformId)}
       ) as compared
@@ -123,13 +138,14 @@ export const standingChecks: readonly Check[] = [
       where earned <> last_total`,
   ),
   check(
-    'what keys have spent is what their tasks held',
+    'what keys have spent is what their tasks and deposits held',
     (range) => sql`
-      select id as subject, 'spent ' || spent || ', the tasks held ' || held as detail from (
+      select id as subject, 'spent ' || spent || ', tasks and deposits held ' || held as detail from (
         select g.id,
           (select coalesce(sum(s.amount), 0) from key_spending s where s.agent_id = g.id) as spent,
           (select coalesce(sum(t.max_credits), 0) from tasks t
-            where t.poster_id = g.id and t.created_at in (select s.at from key_spending s where s.agent_id = g.id)) as held
+            where t.poster_id = g.id and t.created_at in (select s.at from key_spending s where s.agent_id = g.id))
+          + ${depositsPaid} as held
         from agents g where ${within(agentId, range)}
       ) as compared
       where spent <> held`,
@@ -146,9 +162,9 @@ export const standingChecks: readonly Check[] = [
       select id as subject, counted || ' interactions counted, had ' || had as detail from (
         select g.id,
           (select coalesce(sum(s.interactions), 0) from trust s where s.truster_id = g.id) as counted,
-          (select coalesce(sum(case when ${isPaid} then 1 else 0 end + t.rejection_count), 0)
+          (select coalesce(sum(case when ${isPaid} and not (${isRuled}) then 1 else 0 end + t.rejection_count), 0)
             from tasks t where t.poster_id = g.id and ${isWork})
-          + (select count(*) from tasks t where t.worker_id = g.id and ${isPaid} and ${isWork})
+          + (select count(*) from tasks t where t.worker_id = g.id and ${isPaid} and ${isWork} and not (${isRuled}))
           + (select count(*) from tasks t join reviews r on r.task_id = t.id and r.reviewer_id = g.id
             where t.worker_id = g.id and ${isPaid}) as had
         from agents g where ${within(agentId, range)}

@@ -1,6 +1,7 @@
 import { type Params, prepared } from '../storage/prepared.ts';
 import { standingChecks } from './agent-checks.ts';
 import { type Check, type Finding, report } from './check.ts';
+import { disputeChecks } from './dispute-checks.ts';
 import { historyChecks } from './history-checks.ts';
 import { creditChecks } from './ledger-checks.ts';
 import { systemChecks } from './system-checks.ts';
@@ -18,6 +19,7 @@ export const taskChecks: readonly Check[] = [
   ...termsChecks,
   ...talkChecks,
   ...systemChecks,
+  ...disputeChecks,
 ];
 
 /** Checks over ranges of agents. */

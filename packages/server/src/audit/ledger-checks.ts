@@ -56,13 +56,14 @@ export const accountChecks: readonly Check[] = [
       where balance <> entries or balance < 0`,
   ),
   check(
-    'every account belongs to an agent or a task',
+    'every account belongs to an agent, a task or a dispute',
     (range) => sql`
       select a.id as subject, 'holds ' || a.balance || ' for nobody' as detail
       from accounts a
       where ${within(accountId, range)}
         and not exists (select 1 from agents g where g.id = a.id)
-        and not exists (select 1 from tasks t where t.id = a.id)`,
+        and not exists (select 1 from tasks t where t.id = a.id)
+        and not exists (select 1 from disputes d where d.id = a.id)`,
   ),
 ];
 

@@ -21,6 +21,8 @@ import type { OpenStream } from '../rules/events/streams.ts';
 import { showAdminLog } from '../verbs/operator/admin-log.ts';
 import { decideReport, listReports, reportTask } from '../verbs/operator/reports.ts';
 import { declineTask } from '../verbs/tasks/decline.ts';
+import { disputeRejection } from '../verbs/tasks/dispute.ts';
+import { listDisputes, ruleDispute, showDispute } from '../verbs/operator/disputes.ts';
 import { rate } from '../verbs/tasks/rate.ts';
 import { showStats } from '../verbs/agents/stats.ts';
 import { listTrust } from '../verbs/agents/trust.ts';
@@ -70,6 +72,7 @@ export const handlers: { readonly [Name in EndpointName]: Handler<Endpoints[Name
   heartbeat: (call, { params, body }) => heartbeat(call, params.id, body),
   abandon: (call, { params, body }) => abandon(call, params.id, body),
   decline: (call, { params }) => declineTask(call, params.id),
+  dispute: (call, { params, body }) => disputeRejection(call, params.id, body),
 
   approve: (call, { params, body }) => approve(call, params.id, body),
   reject: (call, { params, body }) => reject(call, params.id, body),
@@ -119,6 +122,9 @@ export const handlers: { readonly [Name in EndpointName]: Handler<Endpoints[Name
   audit: ({ ctx }) => ctx.audit(),
   listReports: (call, { query }) => listReports(call, query),
   decideReport: (call, { params, body }) => decideReport(call, params.id, body),
+  listDisputes: (call, { query }) => listDisputes(call, query),
+  showDispute: (call, { params }) => showDispute(call, params.id),
+  ruleDispute: (call, { params, body }) => ruleDispute(call, params.id, body),
   showAdminLog: (call, { query }) => showAdminLog(call, query),
 
   // Alive: the process answers.

@@ -46,6 +46,7 @@ export interface Config {
   readonly rateLimits: Readonly<Record<LimitName, RateLimit | undefined>>;
   /** The platform's own tasks (contract section 6). */
   readonly systemTasks: SystemTaskSettings;
+  readonly disputes: DisputeSettings;
   /** The head start: how long a task is offered to its matched agents alone. */
   readonly matchExclusiveSeconds: number;
   /** How many bytes of replies an agent may read. Undefined: no limit. */
@@ -73,11 +74,21 @@ export interface Config {
   readonly logLevel: string;
 }
 
+interface DisputeSettings {
+  /** How many judges a dispute has. 0: the operator rules. */
+  readonly judges: number;
+  readonly hours: number;
+  /** The worker's share, in percent, if nobody rules in time and the delivery met the task's `acceptance`. */
+  readonly defaultShare: number;
+  /** The worker's deposit, in percent of the task's `max_credits`. */
+  readonly depositPercent: number;
+}
+
 interface SystemTaskSettings {
   /** What the platform pays for an answer. */
   readonly prices: Readonly<Record<SystemTaskKind, number>>;
   /** The longest time that a task waits for its match, and a delivery for its verification. */
-  readonly timeoutSeconds: Readonly<Record<Exclude<SystemTaskKind, 'extract'>, number>>;
+  readonly timeoutSeconds: Readonly<Record<'match' | 'verify', number>>;
   /** The largest number of system tasks about one poster's tasks in 24 hours. */
   readonly perPosterPerDay: number;
   /** The largest amount of credits that all system tasks may cost in an hour. Undefined: no limit. */
@@ -170,6 +181,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
         match: value('MATCH_CREDITS'),
         verify: value('VERIFY_CREDITS'),
         extract: value('CAPABILITY_EXTRACT_CREDITS'),
+        judge: value('JUDGE_CREDITS'),
       },
       timeoutSeconds: { match: value('MATCH_TIMEOUT_SECONDS'), verify: value('VERIFICATION_TIMEOUT_SECONDS') },
       perPosterPerDay: value('SYSTEM_TASKS_PER_POSTER_PER_DAY'),
@@ -177,6 +189,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
       infraAgents: value('INFRA_AGENTS'),
     },
     matchExclusiveSeconds: value('MATCH_EXCLUSIVE_SECONDS'),
+    disputes: {
+      judges: value('DISPUTE_JUDGES'),
+      hours: value('DISPUTE_HOURS'),
+      defaultShare: value('DISPUTE_DEFAULT_SHARE'),
+      depositPercent: value('DISPUTE_DEPOSIT_PERCENT'),
+    },
     contact: value('CONTACT'),
     readLimit: megabytes(value('READ_MB_PER_MINUTE'), minuteMs),
     textsPerDay: megabytes(value('TEXT_MB_PER_DAY'), 24 * hourMs)?.count,

@@ -76,6 +76,7 @@ export class Outrun extends DomainError {}
 
 export const questionNotFound = () => notFound('question');
 export const reportNotFound = () => notFound('report');
+export const disputeNotFound = () => notFound('dispute');
 export const deliveryNotFound = () => notFound('delivery');
 
 export const overloaded = (cause?: unknown) =>

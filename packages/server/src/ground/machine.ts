@@ -1,4 +1,5 @@
 import { clockTransitions } from './machine/clock.ts';
+import { disputeTransitions } from './machine/disputes.ts';
 import { peoplesTransitions } from './machine/people.ts';
 import { platformTransitions } from './machine/platform.ts';
 
@@ -16,9 +17,16 @@ import { platformTransitions } from './machine/platform.ts';
  *       ├──cancel──▶ cancelled
  *       └──expire──▶ expired
  *
+ * In the grace after a rejection the worker may dispute it. A disputed task ends approved, posted again, or cancelled.
+ *
  * System tasks have their own transitions: they are claimed, answered and paid at once, or dropped when they are too
  * late to be useful.
  */
 export { actions } from './machine/people.ts';
 export { states } from './machine/states.ts';
-export const transitions = { ...peoplesTransitions, ...clockTransitions, ...platformTransitions } as const;
+export const transitions = {
+  ...peoplesTransitions,
+  ...disputeTransitions,
+  ...clockTransitions,
+  ...platformTransitions,
+} as const;

@@ -35,6 +35,7 @@ type ListName =
   | 'adminLog'
   | 'invites'
   | `all ${'tasks' | 'agents'} by ${string}`
+  | `disputes by ${string}`
   | 'tasks of an agent'
   | 'deliveries'
   | 'events'

@@ -43,17 +43,23 @@ export function takesPrecedence(name: ClockTransition): ClockColumn[] {
   return above
     .filter((other) => transitions[other].from === transitions[name].from)
     .filter((other) => kindsOf(other).some((kind) => kindsOf(name).includes(kind)))
-    .map((other) => transitions[other].clock);
+    .map((other): ClockColumn => transitions[other].clock)
+    .filter((clock) => clock !== transitions[name].clock);
 }
 
 /** The transition that the clock makes on a task whose `due_at` has passed. */
 export function dueTransition(
-  task: { kind: TaskKind; status: TaskStatus; due_at: number | null } & Record<ClockColumn, number | null>,
+  task: { kind: TaskKind; status: TaskStatus; due_at: number | null; dispute_credits: number | null } & Record<
+    ClockColumn,
+    number | null
+  >,
 ): ClockTransition | undefined {
+  const isPaid = (task.dispute_credits ?? 0) > 0;
   return clockTransitions.find(
     (name) =>
       kindsOf(name).includes(task.kind) &&
       transitions[name].from === task.status &&
+      (transition(name).pays ?? isPaid) === isPaid &&
       task.due_at !== null &&
       task[transitions[name].clock] === task.due_at,
   );

@@ -5,8 +5,9 @@ import type { Tx } from '../storage/database.ts';
 import { DomainError } from '../ground/errors.ts';
 import { Loop } from '../ground/loop.ts';
 import { dueTransition } from '../ground/transitions.ts';
-import { clearStuckTimer, dueTasks, lockDueTask, nextDueAt, setAside } from '../rules/tasks/due.ts';
+import { clearStuckTimer, clockDue, dueTasks, lockDueTask, nextDueAt, setAside } from '../rules/tasks/due.ts';
 import { clockStatements } from '../rules/tasks/statements.ts';
+import { endDueDispute, endsDispute } from '../rules/disputes/end.ts';
 import { releaseClaims } from '../rules/lifecycle/release.ts';
 import { moveCreditsAndRecord } from '../rules/lifecycle/transition.ts';
 import { messageOf } from '../ground/unknown-error.ts';
@@ -34,6 +35,7 @@ export class TaskTimers {
       () => this.pass(),
       (error) => ctx.log.error(error, 'the task timer failed'),
     );
+    ctx.db.signals.subscribe({ changed: (signals) => signals.has(clockDue) && this.#loop.wake() });
   }
 
   /** Calls `observe` with the lateness of each transition that this job makes. */
@@ -95,7 +97,9 @@ export class TaskTimers {
     if (task === undefined) throw new Error(`${taskId} is due for "${name}", but its guard does not hold`);
     tx.send(clearStuckTimer, { task_id: taskId });
     tx.afterCommit(() => this.#observe?.(now - present(due.due_at, 'The deadline')));
-    await moveCreditsAndRecord({ ctx: this.#ctx, tx, now }, name, task, { actorId: null, workerId: due.worker_id });
+    const work = { ctx: this.#ctx, tx, now };
+    if (endsDispute(name)) await endDueDispute(work, name, task);
+    else await moveCreditsAndRecord(work, name, task, { actorId: null, workerId: due.worker_id });
     return true;
   }
 

@@ -1,5 +1,6 @@
 import type { AgentTables } from './tables/agents.ts';
 import type { BoardTables } from './tables/board.ts';
+import type { DisputeTables } from './tables/disputes.ts';
 import type { EventTables } from './tables/events.ts';
 import type { LedgerTables } from './tables/ledger.ts';
 import type { OperationTables } from './tables/operation.ts';
@@ -11,4 +12,4 @@ import type { TaskTables } from './tables/tasks.ts';
  * 0 or 1, lists JSON text. SQLite binds neither booleans nor dates nor objects.
  */
 export interface Schema
-  extends AgentTables, TaskTables, BoardTables, LedgerTables, EventTables, TalkTables, OperationTables {}
+  extends AgentTables, TaskTables, DisputeTables, BoardTables, LedgerTables, EventTables, TalkTables, OperationTables {}

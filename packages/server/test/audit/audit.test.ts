@@ -24,7 +24,7 @@ const damages: [string, (busy: Busy) => string | string[], (busy: Busy) => strin
     ({ worker }) => worker.id,
   ],
   [
-    'every account belongs to an agent or a task',
+    'every account belongs to an agent, a task or a dispute',
     () => [
       `insert into accounts (id, balance) values ('tk-nobody', 7)`,
       `insert into ledger_entries (transfer_id, account_id, amount, reason, created_at)

@@ -179,6 +179,11 @@ const rows: Record<keyof typeof settings, Row> = {
   MATCH_CREDITS: whole((config) => config.systemTasks.prices.match, 3, 1, 100_000),
   VERIFY_CREDITS: whole((config) => config.systemTasks.prices.verify, 5, 1, 100_000),
   CAPABILITY_EXTRACT_CREDITS: whole((config) => config.systemTasks.prices.extract, 2, 1, 100_000),
+  JUDGE_CREDITS: whole((config) => config.systemTasks.prices.judge, 5, 1, 100_000),
+  DISPUTE_JUDGES: whole((config) => config.disputes.judges, 3, 0, 15),
+  DISPUTE_HOURS: duration((config) => config.disputes.hours, 72, 8_760),
+  DISPUTE_DEFAULT_SHARE: whole((config) => config.disputes.defaultShare, 50, 0, 100),
+  DISPUTE_DEPOSIT_PERCENT: whole((config) => config.disputes.depositPercent, 10, 0, 100),
   SYSTEM_TASKS_PER_POSTER_PER_DAY: whole((config) => config.systemTasks.perPosterPerDay, 50, 0, 10_000),
   SYSTEM_CREDITS_PER_HOUR: creditsPerHour,
   TEXT_MB_PER_DAY: {

@@ -47,6 +47,7 @@ export const fieldsOf: Readonly<Record<ExampleName, Readonly<Record<string, Fiel
   cancel: {},
   heartbeat: { progress: integer(0, 100), note: text(0, 500) },
   abandon: {},
+  dispute: { reason: text(1, 5_000) },
   rate: { rating: integer(1, 5), feedback: text(0, 5_000) },
   report: { reason: text(1, 5_000) },
   askQuestion: { question: text(1, 1_000) },
@@ -59,7 +60,7 @@ export const fieldsOf: Readonly<Record<ExampleName, Readonly<Record<string, Fiel
     expires_in_days: integer(1, 3_650),
   },
   rotateKey: { overlap_minutes: integer(0, 1_440) },
-  changeAgent: { reissue_key: flag },
+  changeAgent: { reissue_key: flag, judges_disputes: flag },
   createInvite: {
     credits: integer(0, 1_000_000),
     uses: integer(1, 1_000_000),
@@ -74,6 +75,7 @@ export const fieldsOf: Readonly<Record<ExampleName, Readonly<Record<string, Fiel
   redeliver: {},
   testWebhook: {},
   decideReport: { note: text(0, 5_000) },
+  ruleDispute: { worker_share: integer(0, 100), note: text(0, 5_000) },
 };
 
 /** Every field of every endpoint, one test row each. */

@@ -75,6 +75,8 @@ const owners: Readonly<Record<string, readonly [owner: keyof Schema, column: str
   messages: ['tasks', 'task_id'],
   questions: ['tasks', 'task_id'],
   rejected_deliveries: ['tasks', 'task_id'],
+  disputes: ['tasks', 'task_id'],
+  dispute_seats: ['tasks', 'disputed_id'],
   reviews: ['tasks', 'task_id'],
   search_texts: ['search_progress', 'one_row'],
   search_trigrams: ['search_progress', 'one_row'],

@@ -153,10 +153,11 @@ export class Market {
     return this.client(body.agent_id, body.api_key);
   }
 
-  /** Advances the clock and runs the timers and the outbox. */
+  /** Advances the clock and runs the timers, the draw of judges and the outbox. */
   async pass(ms: number): Promise<void> {
     this.clock.advance(ms);
     await this.ctx.timers.runDue();
+    await this.ctx.judging.pass();
     await this.ctx.outbox.run();
   }
 

@@ -1,3 +1,4 @@
+import { disputeTask, rejectTask } from './disputes.ts';
 import { type Endpoint, endpoints } from '@pinchwork/sdk/table';
 import { expect } from 'vitest';
 import {
@@ -115,6 +116,22 @@ export const examples = {
   abandon: {
     aim: async ({ poster, worker }) => target(endpoints.abandon, worker, await claimTask(poster, worker)),
     body: () => ({ claim_number: 1 }),
+  },
+  // Each has a worker of its own: it may have three disputes open.
+  dispute: {
+    aim: async ({ market, poster }) => {
+      const worker = await market.register('disputant');
+      return target(endpoints.dispute, worker, await rejectTask(poster, worker, { max_credits: 5 }));
+    },
+    body: () => ({ reason: 'It is right' }),
+  },
+  ruleDispute: {
+    aim: async ({ market, poster }) => {
+      const worker = await market.register('disputant');
+      const { dispute } = await disputeTask(market, { poster, worker }, { max_credits: 5 });
+      return target(endpoints.ruleDispute, market.admin, dispute);
+    },
+    body: () => ({ worker_share: 80, note: 'It is right' }),
   },
   rate: {
     aim: async ({ poster, worker }) => {

@@ -28,6 +28,7 @@ export const statusOf: Record<ErrorCode, number> = {
   quota_exceeded: 429,
   pickups_paused: 429,
   too_many_claims: 429,
+  too_many_disputes: 429,
   too_many_questions: 429,
   too_many_streams: 429,
   headers_too_large: 431,

@@ -1,7 +1,7 @@
 import type { SystemTaskKind } from '@pinchwork/sdk/table';
 import type { Transition } from './rows.ts';
 
-const dropped: readonly SystemTaskKind[] = ['match', 'verify'];
+const dropped: readonly SystemTaskKind[] = ['match', 'verify', 'judge'];
 const system: readonly SystemTaskKind[] = [...dropped, 'extract'];
 
 /**

@@ -47,6 +47,8 @@ export interface Transition {
   readonly asksFirst?: 'whose' | 'state';
   /** For the clock: the column with the deadline. */
   readonly clock?: ClockColumn;
+  /** For the clock's end of a dispute: whether the worker gets credits (`dispute_credits`). One of two rows applies. */
+  readonly pays?: boolean;
   /**
    * What happens to the credits: those in escrow, those that the platform pays (`rules/ledger/`), or those that it no
    * longer reserves (`rules/ledger/budget.ts`).
@@ -56,9 +58,9 @@ export interface Transition {
    * Its effect on the figures and the reputation of the task's agents (`rules/reputation/`). An `abandon` counts towards
    * the worker's pause; a `loss` does not. After both, the task comes last on the worker's board.
    */
-  readonly judges?: 'post' | 'approval' | 'rejection' | 'abandon' | 'loss' | 'answer';
-  /** Which system task about this task it makes unnecessary. That task is withdrawn if nobody has claimed it. */
-  readonly drops?: 'matching' | 'verification';
+  readonly judges?: 'post' | 'approval' | 'rejection' | 'ruling' | 'abandon' | 'loss' | 'answer';
+  /** Which system tasks about this task it makes unnecessary. They are withdrawn if nobody has claimed them. */
+  readonly drops?: 'matching' | 'verification' | 'judging';
   /** Which of the task's parties gets which event. The worker is the agent whose claim it is or was. */
   readonly tells?: { readonly poster?: keyof TransitionEvents; readonly worker?: keyof TransitionEvents };
   /** The event for the agents that were matched to the task. */
@@ -79,4 +81,5 @@ export type ClockColumn =
   | 'claim_deadline_at'
   | 'grace_deadline_at'
   | 'heartbeat_deadline_at'
-  | 'review_deadline_at';
+  | 'review_deadline_at'
+  | 'dispute_due_at';

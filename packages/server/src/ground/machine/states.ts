@@ -51,6 +51,22 @@ export const states = {
       other: another,
     },
   },
+  disputed: {
+    means: 'Its worker disputes a rejection; judges, or the operator, rule on it.',
+    credits: 'escrow',
+    isOnBoard: false,
+    hasWorker: true,
+    showsDelivery: false,
+    isPreviewed: false,
+    talk: 'messages',
+    timeIsUp: 'The dispute is decided',
+    next: {
+      poster:
+        'Concede with POST /v1/tasks/{id}/approve, write a message, or wait for the ruling: GET /v1/tasks/{id}?wait=60.',
+      worker: 'Wait for the ruling: GET /v1/tasks/{id}?wait=60. POST /v1/tasks/{id}/abandon withdraws the dispute.',
+      other: another,
+    },
+  },
   approved: {
     means: 'Done: the delivery was accepted and its worker paid.',
     credits: 'paid',

@@ -36,6 +36,7 @@ export interface PickupStanding {
   readonly pickups_paused_until: number | null;
   readonly accepts_system_tasks: number;
   readonly is_named_helper: number;
+  readonly judges_disputes: number;
   /** When it last gave a claim up, or lost one (`given-up.ts`). */
   readonly gave_up_at: number | null;
   readonly claims_left: number;
@@ -46,9 +47,15 @@ type Kinds = 'work' | 'system';
 const isOf = { work: sql`c.kind = 'work'`, system: sql`c.kind <> 'work'` };
 
 /** The number of tasks that an agent has claimed and not delivered, at most `limit`. */
-const held = (agent: RawBuilder<unknown>, kinds: Kinds, limit: unknown) => sql<number>`(
-  select count(*) from (select 1 from tasks c where c.worker_id = ${agent} and ${statusIn('c.status', workingStates)}
-    and ${isOf[kinds]} limit ${limit}) as held)`;
+const held = (agent: RawBuilder<unknown>, kinds: Kinds, limit: unknown) =>
+  // State by state: for a list of states, SQLite builds a temporary table.
+  sql<number>`(${sql.join(
+    workingStates.map(
+      (status) => sql`(select count(*) from (select 1 from tasks c
+        where c.worker_id = ${agent} and ${statusIn('c.status', [status])} and ${isOf[kinds]} limit ${limit}) as held)`,
+    ),
+    sql` + `,
+  )})`;
 
 /** How many more tasks an agent `w` may claim. */
 const left = (
@@ -61,7 +68,10 @@ const left = (
 /** An agent that wants to pick up: suspension, cooldown, whether it is an infra agent, and how many claims it has left. */
 export const pickupStanding = preparedSql<{ id: string } & ClaimLimits, PickupStanding>(
   'pickupStanding',
-  (p) => sql`select w.suspended_at, w.pickups_paused_until, w.accepts_system_tasks, w.is_named_helper, w.gave_up_at,
+  (
+    p,
+  ) => sql`select w.suspended_at, w.pickups_paused_until, w.accepts_system_tasks, w.is_named_helper, w.judges_disputes,
+    w.gave_up_at,
     ${left(sql`w.id`, p)} as claims_left from agents w where w.id = ${p.id}`,
 );
 

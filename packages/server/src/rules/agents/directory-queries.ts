@@ -124,7 +124,7 @@ export const directoryPage = perShape((shape: DirectoryShape) =>
       return query
         .select(['agents.id', 'agents.name', 'agents.good_at', 'agents.tasks_completed'])
         .select(['agents.rating_sum', 'agents.rating_count', 'agents.standing_e3'])
-        .select(['agents.raters', 'agents.created_at', 'agents.active_day'])
+        .select(['agents.raters', 'agents.disputes_lost', 'agents.created_at', 'agents.active_day'])
         .orderBy(column, 'desc')
         .orderBy('agents.id', 'desc')
         .limit(p.limit);
@@ -238,7 +238,7 @@ export const visibleAgent = prepared('visibleAgent', (db, p: { id: string }) =>
   db
     .selectFrom('agents')
     .select(['id', 'name', 'good_at', 'tasks_completed', 'rating_sum', 'rating_count', 'standing_e3'])
-    .select(['raters', 'created_at', 'active_day'])
+    .select(['raters', 'disputes_lost', 'created_at', 'active_day'])
     .where('id', '=', p.id)
     .where('suspended_at', 'is', null),
 );

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql, type SqlBool } from 'kysely';
 import { hourMs } from '../../ground/clock.ts';
 import type { Config } from '../../ground/config.ts';
-import { type Params, prepared, preparedSql } from '../../storage/prepared.ts';
+import { type Params, perShape, prepared, preparedSql } from '../../storage/prepared.ts';
 
 /**
  * Who does the platform's system tasks, and how much of them one agent may have (contract section 6). With
@@ -32,6 +32,10 @@ const shareOf = ({ systemTasks: { infraAgents, creditsPerHour } }: Settings, par
 
 /** The credits of an hour that one poster's tasks, or one agent's profile, may cause. */
 export const shareOfCause = (config: Settings): number => shareOf(config, causeShare);
+
+/** The credits of an hour that the disputes about one poster's tasks may cause, whoever the infra agents are. */
+export const shareOfDisputes = ({ systemTasks: { creditsPerHour } }: Settings): number =>
+  creditsPerHour === undefined ? unlimited : Math.floor(creditsPerHour * causeShare);
 
 export interface HelpParams extends Params {
   least_named: number;
@@ -111,11 +115,14 @@ export const noteHelper = prepared('noteHelper', (db, p: { id: string; helper: s
   db.updateTable('system_tasks_posted').set({ helper_id: p.helper, claimed_at: p.at }).where('task_id', '=', p.id),
 );
 
-/** The credits that the system tasks of a cause have cost since a time. */
-export const causedSince = prepared('causedSince', (db, p: { cause: string; since: number }) =>
-  db
-    .selectFrom('system_tasks_posted')
-    .select(sql<number>`coalesce(sum(credits), 0)`.as('credits'))
-    .where('poster_id', '=', p.cause)
-    .where('posted_at', '>', p.since),
+/** The credits that the system tasks of a cause have cost since a time: judges', or all others. */
+export const causedSince = perShape((kinds: 'judge' | 'other') =>
+  prepared(`causedSince ${kinds}`, (db, p: { cause: string; since: number }) =>
+    db
+      .selectFrom('system_tasks_posted')
+      .select(sql<number>`coalesce(sum(credits), 0)`.as('credits'))
+      .where('poster_id', '=', p.cause)
+      .where('posted_at', '>', p.since)
+      .where('kind', kinds === 'judge' ? '=' : '<>', sql.lit('judge')),
+  ),
 );

@@ -122,6 +122,16 @@ export async function checkBudget(reader: Reader, key: Key, amount: number, now:
       'Lower max_credits, or use another key.',
     );
   }
+  await checkBudgetOfDay(reader, key, amount, now);
+}
+
+/**
+ * The same for credits that no task holds: a deposit counts in what the key may hold in a day, not in what it may hold
+ * for a task.
+ *
+ * @throws DomainError `budget_exceeded`.
+ */
+export async function checkBudgetOfDay(reader: Reader, key: Key, amount: number, now: number): Promise<void> {
   if (key.maxCreditsPerDay === null) return;
   const spent = (await spentToday(reader, key.agentId, now)).get(key.budgetId) ?? 0;
   if (spent + amount > key.maxCreditsPerDay) throw overBudget(amount, key.maxCreditsPerDay, spent);
@@ -144,7 +154,7 @@ function overBudget(amount: number, most: number, spent: number): DomainError {
   const left = Math.max(0, most - spent);
   return new DomainError(
     'budget_exceeded',
-    `Over the budget of this key: the task holds ${amount}, and ${left} credits are left of its ${most} in 24 hours`,
+    `Over the budget of this key: this holds ${amount}, and ${left} credits are left of its ${most} in 24 hours`,
     'Lower max_credits, wait, or use another key.',
   );
 }

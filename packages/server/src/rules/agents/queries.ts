@@ -19,11 +19,12 @@ const profileFields = [
   'own_tags',
   'folded',
   'accepts_system_tasks',
+  'judges_disputes',
   'webhook_url',
   'webhook_secret',
 ] as const;
 
-export const insertAgent = insertion('agents', 'id', ...profileFields, 'created_at');
+export const insertAgent = insertion('agents', 'id', ...profileFields, 'network', 'created_at');
 
 /** Inserts the platform before it posts its first system task or tells the operator something. It has no API key. */
 export const ensurePlatform = prepared('ensurePlatform', (db, p: { now: number }) =>
@@ -49,7 +50,9 @@ export const ratingsOf = prepared('ratingsOf', (db, p: { id: string }) =>
 
 /** Locks an agent's row and reads what a change must know of it. */
 export const holdProfile = prepared('holdProfile', (db, p: { id: string }, engine) =>
-  engine.hold(db.selectFrom('agents').select(['name', 'good_at', 'webhook_url']).where('id', '=', p.id)),
+  engine.hold(
+    db.selectFrom('agents').select(['name', 'good_at', 'webhook_url', 'accepts_system_tasks']).where('id', '=', p.id),
+  ),
 );
 
 export const setWords = prepared('setWords', (db, p: { id: string; words: string }) =>
@@ -107,6 +110,11 @@ export const setSuspension = prepared(
 /** Names an agent for system tasks, or takes that back (`helpers.ts`). */
 export const setNamedHelper = prepared('setNamedHelper', (db, p: { id: string; named: number }) =>
   db.updateTable('agents').set({ is_named_helper: p.named }).where('id', '=', p.id),
+);
+
+/** Names an agent as a judge, or takes that back (`rules/platform-tasks/judges.ts`). */
+export const setNamedJudge = prepared('setNamedJudge', (db, p: { id: string; named: number }) =>
+  db.updateTable('agents').set({ is_named_judge: p.named }).where('id', '=', p.id),
 );
 
 /** Suspended agents whose claims are still being released. */

@@ -1,7 +1,7 @@
 import { platformId, type SystemTaskKind } from '@pinchwork/sdk/table';
 import { sql } from 'kysely';
 import { hourMs, secondMs } from '../../ground/clock.ts';
-import { causedSince, shareOfCause } from '../agents/helpers.ts';
+import { causedSince, shareOfCause, shareOfDisputes } from '../agents/helpers.ts';
 import type { Work } from '../../storage/ground.ts';
 import type { Reader, Tx } from '../../storage/database.ts';
 import { counting, insertion, prepared, preparedSql } from '../../storage/prepared.ts';
@@ -25,6 +25,9 @@ const periodOf = (atMs: number) => Math.floor(atMs / periodMs);
 /** The last period that no longer counts. */
 export const spentPeriod = (nowMs: number) => periodOf(nowMs) - periods - 1;
 
+// Kysely takes literals in a list, but its types ask for values.
+const literals = (...kinds: SystemTaskKind[]) => kinds.map((kind) => sql.lit(kind) as unknown as SystemTaskKind);
+
 const holdAgent = prepared('holdAgent', (db, p: { id: string }, engine) =>
   engine.hold(db.selectFrom('agents').select('id').where('id', '=', p.id)),
 );
@@ -35,7 +38,16 @@ const countRecent = counting('countRecentSystemTasks', (db, p: { poster_id: stri
     .select('task_id')
     .where('poster_id', '=', p.poster_id)
     .where('posted_at', '>', p.since)
-    .where('kind', '<>', sql.lit('extract')),
+    .where('kind', 'in', literals('match', 'verify')),
+);
+
+const countRecentSeats = counting('countRecentSeats', (db, p: { poster_id: string; since: number }) =>
+  db
+    .selectFrom('system_tasks_posted')
+    .select('task_id')
+    .where('poster_id', '=', p.poster_id)
+    .where('posted_at', '>', p.since)
+    .where('kind', '=', sql.lit('judge')),
 );
 
 const spentSince = prepared('spentSince', (db, p: { since: number }) =>
@@ -97,11 +109,13 @@ export async function reserve(
   await tx.first(holdAgent, { id: cause });
   if (kind !== 'extract') {
     const recent = { poster_id: cause, since: now - quotaMs, limit: perPosterPerDay + 1 };
-    if ((await tx.one(countRecent, recent)).total >= perPosterPerDay) return false;
+    const { total } = await tx.one(kind === 'judge' ? countRecentSeats : countRecent, recent);
+    if (total >= perPosterPerDay) return false;
   }
   if (creditsPerHour === undefined) return true;
-  const caused = (await tx.one(causedSince, { cause, since: now - hourMs })).credits;
-  if (caused > 0 && caused + price > shareOfCause(ctx.config)) return false;
+  const isJudge = kind === 'judge';
+  const caused = (await tx.one(causedSince(isJudge ? 'judge' : 'other'), { cause, since: now - hourMs })).credits;
+  if (caused > 0 && caused + price > (isJudge ? shareOfDisputes : shareOfCause)(ctx.config)) return false;
   const period = periodOf(now);
   const spending = { period, since: period - periods - 1, credits: price, most: creditsPerHour };
   // If the budget of the hour is spent, do not wait for the lock on the purse.

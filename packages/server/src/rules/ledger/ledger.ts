@@ -115,6 +115,56 @@ export async function hold(
   ]);
 }
 
+interface Deposit {
+  /** The dispute, which is the account of its deposit. */
+  readonly id: string;
+  readonly task_id: string;
+  readonly worker_id: string;
+  readonly amount: number;
+}
+
+/**
+ * Moves a worker's deposit to the account of its dispute.
+ *
+ * @throws DomainError `insufficient_credits` if its balance is lower.
+ */
+export async function holdDeposit(
+  tx: Tx,
+  transfer: Transfer,
+  { id, task_id, worker_id, amount }: Deposit,
+): Promise<void> {
+  if ((await tx.run(queries.withdrawIfCovered, { id: worker_id, amount })) === 0) {
+    const balance = (await tx.first(queries.accountBalance, { id: worker_id }))?.balance ?? 0;
+    throw new DomainError(
+      'insufficient_credits',
+      `Not enough credits: the deposit is ${amount}, you have ${balance}`,
+      'Earn credits by picking up tasks, or let the grace pass.',
+    );
+  }
+  tx.send(queries.openAccount, { id, balance: amount });
+  writeEntries(tx, transfer, task_id, [
+    { account: worker_id, amount: -amount, reason: 'dispute_deposit' },
+    { account: id, amount, reason: 'dispute_deposit' },
+  ]);
+}
+
+/** Returns a deposit to its worker, or takes it for the fees. */
+export async function endDeposit(
+  tx: Tx,
+  transfer: Transfer,
+  { id, task_id, worker_id, amount, to }: Deposit & { readonly to: 'worker' | 'fees' },
+): Promise<void> {
+  const reason = to === 'worker' ? 'deposit_returned' : 'deposit_forfeited';
+  if (to === 'worker') tx.send(queries.deposit, { id: worker_id, amount });
+  if ((await tx.run(queries.withdrawIfCovered, { id, amount })) === 0) {
+    throw new Error(`The account of ${id} does not hold its deposit of ${amount} credits`);
+  }
+  writeEntries(tx, transfer, task_id, [
+    { account: id, amount: -amount, reason },
+    { account: to === 'worker' ? worker_id : feesAccount, amount, reason },
+  ]);
+}
+
 interface Settlement {
   readonly id: string;
   readonly poster_id: string;

@@ -60,7 +60,12 @@ export const holdAccount = prepared('holdAccount', (db, p: { id: string }, engin
   engine.hold(db.selectFrom('accounts').select(['id', 'balance']).where('id', '=', p.id)),
 );
 
-/** An agent's balance and the escrow of its open tasks, in one statement so that both are of the same moment. */
+/** Locks two accounts in the order of their ids. */
+export const holdAccounts = prepared('holdTwoAccounts', (db, p: { one: string; other: string }, engine) =>
+  engine.hold(db.selectFrom('accounts').select('id').where('id', 'in', [p.one, p.other]).orderBy('id')),
+);
+
+/** An agent's balance, and the escrow of its open tasks with its open deposits, in one statement so that both are of the same moment. */
 export const balanceAndEscrow = prepared('balanceAndEscrow', (db, p: { id: string }) =>
   db
     .selectFrom('accounts')
@@ -68,10 +73,16 @@ export const balanceAndEscrow = prepared('balanceAndEscrow', (db, p: { id: strin
       'balance',
       eb
         .selectFrom('tasks')
-        .select(sql<number>`coalesce(sum(max_credits), 0)`.as('escrowed'))
+        .select(sql<number>`coalesce(sum(max_credits), 0)`.as('tasks_hold'))
         .where('poster_id', '=', p.id)
         .where(statusIn('status', openStates))
-        .as('escrowed'),
+        .as('tasks_hold'),
+      eb
+        .selectFrom('disputes')
+        .select(sql<number>`coalesce(sum(deposit), 0)`.as('deposits'))
+        .where('worker_id', '=', p.id)
+        .where('status', '=', sql.lit('open'))
+        .as('disputes_hold'),
     ])
     .where('id', '=', p.id),
 );

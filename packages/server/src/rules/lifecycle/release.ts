@@ -1,13 +1,14 @@
 import { agentsToRelease, endRelease } from '../agents/queries.ts';
 import type { Ground } from '../../storage/ground.ts';
-import { claimsOf } from '../tasks/queries.ts';
+import { claimsOf, lockPostedTask } from '../tasks/queries.ts';
 import { adminStatements } from '../tasks/statements.ts';
-import { moveCreditsAndRecord } from './transition.ts';
+import { noteLostSeat, seatsOfJudge } from './seats.ts';
+import { moveCreditsAndRecord, withdrawPosted } from './transition.ts';
 
 const batch = 100;
 
 /**
- * Puts the claimed tasks of suspended agents back on the board, in one transaction per task, because there may be any
+ * Puts the claimed tasks of suspended agents back on the board, and has their seats drawn again, in one transaction per task, because there may be any
  * number of them. The suspension runs it at once; the timers, on any server, continue with the rest.
  */
 export async function releaseClaims(ctx: Ground): Promise<void> {
@@ -18,8 +19,19 @@ export async function releaseClaims(ctx: Ground): Promise<void> {
       // The remaining tasks are due, so the clock moves them, or another server has moved them.
       if (!moved.includes(true)) break;
     }
+    for (const { task_id } of await ctx.db.all(seatsOfJudge, { judge: id, limit: batch })) await dropSeat(ctx, task_id);
     await ctx.db.transact('end release', async (tx) => tx.send(endRelease, { id, now: ctx.clock.now() }));
   }
+}
+
+/** Withdraws the system task of a suspended judge that has not picked it up, so that another judge is drawn. */
+function dropSeat(ctx: Ground, taskId: string): Promise<void> {
+  return ctx.db.transact('drop seat', async (tx) => {
+    const work = { ctx, tx, now: ctx.clock.now() };
+    if ((await tx.first(lockPostedTask, { id: taskId })) === undefined) return;
+    await noteLostSeat(work, taskId);
+    await withdrawPosted(work, taskId);
+  });
 }
 
 function dismiss(ctx: Ground, taskId: string, workerId: string): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { platformId } from '@pinchwork/sdk/table';
+import { type DisputeStatus, platformId } from '@pinchwork/sdk/table';
 import { present } from '../../ground/present.ts';
 import { noteGivingUp, setTaskBack } from '../agents/given-up.ts';
 import { countPosted } from '../agents/queries.ts';
@@ -10,8 +10,9 @@ import { appendEvent, type NewEvent } from '../events/append.ts';
 import * as ledger from '../ledger/ledger.ts';
 import { tellMatched } from '../events/outbox.ts';
 import { moveMatchesOnBoard } from '../matching/matches.ts';
-import { recordSystemAnswer, recordApproval, recordRejection } from '../reputation/standing.ts';
+import { recordSystemAnswer, recordApproval, recordRejection, recordRuling } from '../reputation/standing.ts';
 import { release } from '../ledger/budget.ts';
+import { holdAccounts } from '../ledger/queries.ts';
 import type { Transition } from '../../ground/machine/rows.ts';
 import { stateOf } from '../../ground/states.ts';
 import { endsClaim, type TransitionName, transition } from '../../ground/transitions.ts';
@@ -21,6 +22,20 @@ import { lockPostedTask, type RecordedTask, rejectionOfClaim } from '../tasks/qu
 import { platformStatements } from '../tasks/statements.ts';
 import { readTerms, unfitClaim } from '../tasks/terms.ts';
 import { tagsOf } from '../tasks/view.ts';
+import { awaitedSeats, closeSeat, noteDealing, noteLostSeat } from './seats.ts';
+
+/** The dispute that a transition begins or ends. */
+interface MovedDispute {
+  readonly id: string;
+  readonly status: DisputeStatus;
+  readonly reason: string;
+  /** The worker's share in percent, null where nobody ruled; and what it is charged for. */
+  readonly workerShare: number | null;
+  readonly credits: number;
+  readonly explanation: string | null;
+  /** Where the worker's deposit goes: into its account, back to the worker, or to the fees. */
+  readonly deposit: { readonly amount: number; readonly to: 'account' | 'worker' | 'fees' };
+}
 
 interface Moved {
   /** The agent that did it; null for the clock. */
@@ -31,6 +46,7 @@ interface Moved {
   readonly rating?: number | null;
   /** Why the operator cancelled the task. */
   readonly reason?: string;
+  readonly dispute?: MovedDispute;
   /** Further events to append with the transition's own. */
   readonly also?: readonly NewEvent[];
 }
@@ -64,7 +80,14 @@ export async function recordStandingAndWithdraw(
   moved: Moved,
 ): Promise<void> {
   const row = transition(name);
+  if (task.kind === 'judge' && row.from !== null && losesSeat(row)) {
+    // Who withdraws a seat's task has locked the disputed task.
+    await (name === 'withdraw' ? closeSeat : noteLostSeat)(work, task.id);
+  }
   moveOnBoard(work.tx, row, task);
+  if (task.kind === 'work' && moved.workerId !== null && (endsClaim(row) || row.judges === 'ruling')) {
+    work.tx.send(noteDealing, { worker_id: moved.workerId, poster_id: task.poster_id });
+  }
   await judge(work, row, task, moved);
   await withdrawUnneeded(work, row, task);
 }
@@ -133,6 +156,9 @@ function noteInHistory(
   });
 }
 
+/** Whether a judge that has this system task loses its seat: it gave the task back, or was too late. */
+const losesSeat = ({ to }: Transition) => stateOf(to).isOnBoard || stateOf(to).credits === 'returned';
+
 function moveOnBoard(tx: Tx, row: Transition, task: RecordedTask): void {
   const wasOnBoard = row.from !== null && stateOf(row.from).isOnBoard;
   const { isOnBoard } = stateOf(row.to);
@@ -147,7 +173,7 @@ async function judge(
   work: Work,
   row: Transition,
   task: RecordedTask,
-  { workerId, rating = null }: Moved,
+  { workerId, rating = null, dispute }: Moved,
 ): Promise<void> {
   const { tx, now } = work;
   switch (row.judges) {
@@ -164,6 +190,14 @@ async function judge(
     case 'answer':
       recordSystemAnswer(tx, present(workerId, 'The worker'), present(task.credits_charged, 'The charge'), now);
       break;
+    case 'ruling': {
+      const { credits: charged, workerShare, status } = present(dispute, 'The dispute');
+      const fee = ledger.feeOf(charged, task.fee_ppm);
+      const parties = { posterId: task.poster_id, workerId: present(workerId, 'The worker') };
+      const share = present(workerShare, 'The share');
+      recordRuling(tx, { ...parties, tags: tagsOf(task), charged, fee, share, isDefault: status !== 'ruled', at: now });
+      break;
+    }
     case 'rejection':
       recordRejection(tx, task.poster_id, present(workerId, 'The worker'), now);
       break;
@@ -207,10 +241,21 @@ async function noteLoss(
   if (stateOf(row.to).isOnBoard) tx.send(setTaskBack, { agent_id: id, task_id, at: now });
 }
 
-/** Withdraws the system task about this task that a transition makes unnecessary, unless a worker has claimed it. */
+/** Withdraws the system tasks about this task that a transition makes unnecessary, unless a worker has claimed them. */
 async function withdrawUnneeded(work: Work, { drops }: Transition, task: RecordedTask): Promise<void> {
-  const id = drops === undefined ? null : drops === 'matching' ? task.matching_id : task.verifying_id;
-  if (id !== null && (await work.tx.first(lockPostedTask, { id })) !== undefined) await withdraw(work, id);
+  if (drops === undefined) return;
+  if (drops === 'judging') {
+    for (const { task_id: id } of await work.tx.all(awaitedSeats, { disputed_id: task.id }))
+      await withdrawPosted(work, id);
+    return;
+  }
+  const id = drops === 'matching' ? task.matching_id : task.verifying_id;
+  if (id !== null) await withdrawPosted(work, id);
+}
+
+/** Withdraws a system task that is on the board. One that another transaction has locked is left to the clock. */
+export async function withdrawPosted(work: Work, id: string): Promise<void> {
+  if ((await work.tx.first(lockPostedTask, { id })) !== undefined) await withdraw(work, id);
 }
 
 /** Withdraws a posted system task, if it is no longer needed. */
@@ -224,8 +269,11 @@ async function moveCredits(
   { ctx, tx, now }: Work,
   { credits }: Transition,
   task: RecordedTask,
-  { workerId }: Moved,
+  { workerId, dispute }: Moved,
 ): Promise<void> {
+  if (dispute !== undefined) {
+    await moveDeposit({ ctx, tx, now }, task, { ...dispute, workerId: present(workerId, 'The worker') });
+  }
   if (credits === undefined) return;
   if (credits === 'release') {
     release(tx, task);
@@ -240,6 +288,20 @@ async function moveCredits(
     return;
   }
   return ledger.settle(tx, transfer, { ...task, worker_id: workerId, credits_charged: task.credits_charged });
+}
+
+/** Moves a dispute's deposit, in a transfer of its own. */
+async function moveDeposit(
+  { ctx, tx, now }: Work,
+  task: RecordedTask,
+  { id, deposit: { amount, to }, workerId }: MovedDispute & { workerId: string },
+): Promise<void> {
+  const transfer = { transferId: ctx.newId('ledgerEntry'), at: now };
+  const deposit = { id, task_id: task.id, worker_id: workerId, amount };
+  if (to === 'account') return ledger.holdDeposit(tx, transfer, deposit);
+  // The poster is paid next, and agents' accounts are locked before those of deposits.
+  await tx.all(holdAccounts, { one: workerId, other: task.poster_id });
+  await ledger.endDeposit(tx, transfer, { ...deposit, to });
 }
 
 interface OwnEvent {
@@ -293,5 +355,13 @@ const eventData = {
   rejection_grace_expired: nothing,
   claim_timeout_expired: nothing,
   heartbeat_missed: nothing,
+  task_disputed: (_: RecordedTask, { dispute }: Moved) => ({ dispute_id: dispute?.id, reason: dispute?.reason }),
+  dispute_resolved: (_: RecordedTask, { dispute }: Moved) => ({
+    dispute_id: dispute?.id,
+    status: dispute?.status,
+    worker_share: dispute?.workerShare,
+    credits: dispute?.credits,
+    explanation: dispute?.explanation,
+  }),
   task_cancelled: (_: RecordedTask, { reason }: Moved) => ({ reason: reason ?? null }),
 };

@@ -14,6 +14,15 @@ interface Networks {
 /** The part of an address that its user cannot choose freely: all of IPv4, the first 64 bits (the network) of IPv6. */
 export const network = (address: string): string => (isIPv4(address) ? address : networksOf(address).own);
 
+/**
+ * The public network of an address: IPv4 /24, IPv6 /48. Null for loopback, private and other special addresses, which
+ * say nothing about who is behind them.
+ */
+export function publicNetworkOf(address: string): string | null {
+  if (!ipaddr.isValid(address) || ipaddr.process(address).range() !== 'unicast') return null;
+  return networksOf(address).wide;
+}
+
 /** The networks of an address. A text that is no address is a network of its own. */
 export function networksOf(address: string): Networks {
   if (!ipaddr.isValid(address)) return { own: address, site: undefined, wide: address };

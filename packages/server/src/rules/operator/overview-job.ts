@@ -41,14 +41,14 @@ const tasks = prepared(
   bounded,
 );
 
-/** Accounts of agents sort before those of tasks (`ag-`, `tk-`). */
+/** Accounts of agents sort before those of disputes and tasks (`ag-`, `dp-`, `tk-`). */
 const balances = prepared(
   'overviewBalances',
   (db, _: Params) =>
     db
       .selectFrom('accounts')
-      .select(sql<number>`coalesce(sum(case when id < 'tk-' then balance end), ${zero})`.as('agents'))
-      .select(sql<number>`coalesce(sum(case when id >= 'tk-' then balance end), ${zero})`.as('escrow')),
+      .select(sql<number>`coalesce(sum(case when id < 'dp-' then balance end), ${zero})`.as('agents'))
+      .select(sql<number>`coalesce(sum(case when id >= 'dp-' then balance end), ${zero})`.as('escrow')),
   bounded,
 );
 

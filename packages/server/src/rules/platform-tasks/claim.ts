@@ -7,7 +7,7 @@ import { holdAccount } from '../ledger/queries.ts';
 import { aboutOf, lockPostedTask, type MovedTask } from '../tasks/queries.ts';
 import { personStatements } from '../tasks/statements.ts';
 import { moveCreditsAndRecord } from '../lifecycle/transition.ts';
-import { kindOrder, noteInspector, waitingSystemTasks } from './queries.ts';
+import { kindOrder, noteInspector, waitingSeats, waitingSystemTasks } from './queries.ts';
 
 /** Time that a worker has for an extract task. */
 export const extractionClaimMs = 2 * minuteMs;
@@ -35,11 +35,16 @@ export async function claimSystemTask(work: Work, agentId: string, taskId: strin
  *
  * @throws Outrun if it has: what was read before has changed, so the transaction may be made again.
  */
-export async function checkShares(work: Work, agentId: string, claimed: readonly { id: string }[]): Promise<void> {
+export async function checkShares(
+  work: Work,
+  agentId: string,
+  claimed: readonly { id: string; kind: TaskKind }[],
+): Promise<void> {
   const { ctx, tx, now } = work;
-  if (claimed.length === 0 || ctx.config.systemTasks.infraAgents !== 'open') return;
+  const shared = claimed.filter(({ kind }) => kind !== 'judge');
+  if (shared.length === 0 || ctx.config.systemTasks.infraAgents !== 'open') return;
   await tx.first(holdAccount, { id: agentId });
-  for (const { id } of claimed) {
+  for (const { id } of shared) {
     const { within } = await tx.one(isWithinShares, { id, helper: agentId, ...helpParams(ctx.config, now) });
     if (!within)
       throw new Outrun('conflict', 'Your other pickups have used up your share at the same moment', 'Try again.');
@@ -55,7 +60,8 @@ async function claimIfPosted({ ctx, tx, now }: Work, agentId: string, taskId: st
     extract_until: deadlineAfter(now, extractionClaimMs),
   });
   // At once, so that the guard of the agent's next claim counts this one.
-  if (task !== undefined) tx.send(noteHelper, { id: taskId, helper: agentId, at: now });
+  // A judge was drawn, so a seat is nobody's share.
+  if (task !== undefined && task.kind !== 'judge') tx.send(noteHelper, { id: taskId, helper: agentId, at: now });
   return task;
 }
 
@@ -82,16 +88,19 @@ const orderOf = (kind: TaskKind) => kindOrder.findIndex((each) => each === kind)
  * Claims at most `limit` system tasks for an agent, in the order of `kindOrder`, then oldest first. The caller must call
  * `checkShares`.
  *
+ * @param isHelper whether it is an infra agent; a judge that is none gets its seats alone.
  * @param notNow tasks that it has just given up.
  */
 export async function claimSystemTasks(
   work: Work,
   agentId: string,
-  { limit, notNow }: { limit: number; notNow: ReadonlySet<string> },
+  { limit, isHelper, notNow }: { limit: number; isHelper: boolean; notNow: ReadonlySet<string> },
 ): Promise<MovedTask[]> {
   const { tx, now } = work;
   const claimed: MovedTask[] = [];
-  const waiting = await tx.all(waitingSystemTasks, { agent: agentId, now, limit: mostTried });
+  const wanted = { agent: agentId, now, limit: mostTried };
+  const seats = await tx.all(waitingSeats, wanted);
+  const waiting = isHelper ? [...seats, ...(await tx.all(waitingSystemTasks, wanted))] : seats;
   const inOrder = waiting.sort(
     (a, b) => orderOf(a.kind) - orderOf(b.kind) || a.created_at - b.created_at || (a.id < b.id ? -1 : 1),
   );

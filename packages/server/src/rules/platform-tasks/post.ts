@@ -15,7 +15,7 @@ import * as queries from './queries.ts';
 const extractionMs = hourMs;
 
 interface Question {
-  readonly kind: SystemTaskKind;
+  readonly kind: Exclude<SystemTaskKind, 'judge'>;
   /** Id of the task that the system task is about; for `extract`, of the agent. */
   readonly aboutId: string;
   readonly aboutVersion?: number;

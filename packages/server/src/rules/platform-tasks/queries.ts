@@ -1,3 +1,4 @@
+import type { SystemTaskKind } from '@pinchwork/sdk/table';
 import { sql } from 'kysely';
 import { prepared } from '../../storage/prepared.ts';
 import { boardStates, reviewStates } from '../../ground/states.ts';
@@ -12,7 +13,7 @@ export const insertSystemTask = prepared(
     db,
     p: {
       id: string;
-      kind: 'match' | 'verify' | 'extract';
+      kind: SystemTaskKind;
       poster_id: string;
       about_id: string;
       about_version: number | null;
@@ -53,13 +54,14 @@ export const noteVerifying = prepared('noteVerifying', (db, p: { id: string; ver
 );
 
 /** The order in which system tasks are handed out. */
-export const kindOrder = ['match', 'verify', 'extract'] as const;
+export const kindOrder = ['judge', 'match', 'verify', 'extract'] as const;
+const infraKinds = ['match', 'verify', 'extract'] as const;
 
 /** Posted system tasks that are not about this agent or a task of its own: the oldest `limit` of each kind. */
 export const waitingSystemTasks = prepared(
   'waitingSystemTasks',
   (db, p: { agent: string; now: number; limit: number }) =>
-    kindOrder
+    infraKinds
       .map((kind) =>
         db
           .selectFrom(
@@ -84,6 +86,20 @@ export const waitingSystemTasks = prepared(
           .selectAll(),
       )
       .reduce((all, one) => all.unionAll(one)),
+);
+
+/** The seats on the board that an agent was drawn for, with their system tasks. */
+export const waitingSeats = prepared('waitingSeats', (db, p: { agent: string; now: number; limit: number }) =>
+  db
+    .selectFrom('dispute_seats')
+    .innerJoin('tasks', 'tasks.id', 'dispute_seats.task_id')
+    .select(['tasks.id', 'tasks.kind', 'tasks.created_at'])
+    .where('judge_id', '=', p.agent)
+    .where('dispute_seats.status', '=', sql.lit('open'))
+    .where(statusIn('tasks.status', boardStates))
+    .where('due_at', '>', p.now)
+    .orderBy('dispute_seats.task_id')
+    .limit(p.limit),
 );
 
 /**

@@ -2,6 +2,7 @@ import { limits, type SystemTaskPayload } from '@pinchwork/sdk/table';
 import { isEnded, stateOf } from '../../ground/states.ts';
 import type { Reader } from '../../storage/database.ts';
 import { fitted, listed, type Params, perShape, prepared } from '../../storage/prepared.ts';
+import { deliveriesOfClaim, disputeById, messagesOfClaim, seatById } from '../disputes/queries.ts';
 import { aboutOf, taskById, type MovedTask } from '../tasks/queries.ts';
 import { tagsOf } from '../tasks/view.ts';
 import { storedTexts } from '../../ground/stored.ts';
@@ -62,8 +63,9 @@ async function payloadOf(reader: Reader, system: MovedTask, read: ReadTask): Pro
     const [agent] = await readGoodAt(reader, [aboutId]);
     return { system_task: 'extract_capabilities', agent: { id: aboutId, good_at: agent?.good_at ?? '' } };
   }
+  if (kind === 'judge') return judgePayload(reader, system.id, await read(reader, aboutId));
   const about = await read(reader, aboutId);
-  const task = { task_id: about.id, need: about.need, context: about.context, tags: tagsOf(about) };
+  const task = aboutTask(about);
   if (kind === 'verify') {
     // Only the delivery that this task is about: a later one may be another worker's.
     const result = about.delivered_at === created_at ? (about.result ?? '') : '';
@@ -71,6 +73,41 @@ async function payloadOf(reader: Reader, system: MovedTask, read: ReadTask): Pro
   }
   const ids = storedTexts(candidates ?? '[]');
   return { system_task: 'match_agents', task, candidates: await readGoodAt(reader, ids) };
+}
+
+const aboutTask = (about: MovedTask) => ({
+  task_id: about.id,
+  need: about.need,
+  context: about.context,
+  tags: tagsOf(about),
+});
+
+/** The most messages that a judge reads, and the most deliveries: the newest, in their order. */
+const mostMessages = 100;
+const mostDeliveries = 20;
+
+/** What a judge decides by: of the disputed claim alone. */
+async function judgePayload(reader: Reader, systemTaskId: string, about: MovedTask): Promise<SystemTaskPayload> {
+  const { dispute_id } = await reader.one(seatById, { task_id: systemTaskId });
+  const { reason, claim_number, poster_id } = await reader.one(disputeById, { id: dispute_id });
+  const claim = { task_id: about.id, claim_number };
+  const deliveries = await reader.all(deliveriesOfClaim, { ...claim, limit: mostDeliveries });
+  const messages = await reader.all(messagesOfClaim, { ...claim, limit: mostMessages });
+  return {
+    system_task: 'judge_dispute',
+    task: aboutTask(about),
+    deliveries: deliveries.map((each) => ({
+      result: each.result,
+      credits_claimed: each.credits_charged,
+      rejection_reason: each.reason,
+      rejection_feedback: each.feedback,
+    })),
+    messages: messages.toReversed().map(({ sender_id, message }) => ({
+      from: sender_id === poster_id ? 'poster' : 'worker',
+      message,
+    })),
+    reason,
+  };
 }
 
 /**
@@ -87,6 +124,8 @@ const warning = (id: string) =>
 const asks = {
   match: `Match agents for: the task below. Rank the candidates that suit it, best first, at most ${limits.rankedAgents}, and name tags for its subject.`,
   verify: 'Verify completion: does the result below do what the need asks for?',
+  judge:
+    'Judge the dispute: its poster rejected the deliveries below, its worker disputes the last rejection. Which part of its charge is the worker due for what it delivered?',
   extract: `Extract capability tags from what the agent below says it is good at: at most ${limits.extractedTags}, lower case, such as "python" or "data-analysis".`,
 };
 
@@ -95,7 +134,12 @@ const noTexts = 'What it was about is shown only to the agent that holds this ta
 const agentLine = (task: MovedTask) => (task.kind === 'extract' ? [`Agent ID: ${aboutOf(task)}`] : []);
 
 function needOf(payload: SystemTaskPayload, id: string): string {
-  const parts = { match_agents: matchParts, verify_completion: verifyParts, extract_capabilities: extractParts };
+  const parts = {
+    match_agents: matchParts,
+    verify_completion: verifyParts,
+    judge_dispute: judgeParts,
+    extract_capabilities: extractParts,
+  };
   // Each function takes the payloads of its own kind, which the name chooses.
   return (parts[payload.system_task] as (payload: SystemTaskPayload, id: string) => string[])(payload, id).join('\n\n');
 }
@@ -123,6 +167,28 @@ const verifyParts = ({ task, result }: PayloadOf<'verify_completion'>, id: strin
   warning(id),
   ...taskParts(task, id),
   marked('result', result, id),
+];
+
+const judgeParts = ({ task, deliveries, messages, reason }: PayloadOf<'judge_dispute'>, id: string) => [
+  asks.judge,
+  'Deliver JSON and nothing else: {"worker_share": a whole number from 0 to 100, "explanation": "<why, for both parties>"}. The ruling is the median of all judges; they do not see each other.',
+  warning(id),
+  ...taskParts(task, id),
+  ...deliveries.flatMap(({ result, rejection_reason, rejection_feedback, credits_claimed }, i) => [
+    `Delivery ${i + 1}, for ${credits_claimed} credits, and why the poster rejected it:`,
+    marked('result', result, id),
+    marked(
+      'rejection',
+      [rejection_reason, ...(rejection_feedback === null ? [] : [rejection_feedback])].join('\n'),
+      id,
+    ),
+  ]),
+  // One line of JSON per message, so that no text can look like another message.
+  ...(messages.length === 0
+    ? []
+    : [marked('messages', messages.map((message) => JSON.stringify(message)).join('\n'), id)]),
+  'Why the worker disputes the last rejection:',
+  marked('dispute', reason, id),
 ];
 
 const extractParts = ({ agent }: PayloadOf<'extract_capabilities'>, id: string) => [

@@ -1,6 +1,7 @@
 import {
   ExtractAnswer,
   isId,
+  JudgeAnswer,
   limits,
   MatchAnswer,
   usableTags,
@@ -15,6 +16,7 @@ import type { Tx } from '../../storage/database.ts';
 import { invalid } from '../../ground/errors.ts';
 import { setExtractedTags } from '../agents/capabilities.ts';
 import type { NewEvent } from '../events/append.ts';
+import { noteAnswer } from '../disputes/answer.ts';
 import { readActive } from '../matching/matcher.ts';
 import { setMatches } from '../matching/matches.ts';
 import { aboutOf, taskById, type MovedTask } from '../tasks/queries.ts';
@@ -40,6 +42,9 @@ export async function apply(work: Work, task: MovedTask, answer: SystemAnswer, w
       return [];
     case 'verify':
       return applyVerification(work, task, answer.value, workerId);
+    case 'judge':
+      await noteAnswer(work, task.id, answer.value);
+      return [];
     case 'extract':
       await applyTags(work.tx, aboutOf(task), workerId, usableTags(answer.value.tags));
       return [];
@@ -49,9 +54,10 @@ export async function apply(work: Work, task: MovedTask, answer: SystemAnswer, w
 type SystemAnswer =
   | { readonly kind: 'match'; readonly value: MatchAnswer }
   | { readonly kind: 'verify'; readonly value: VerifyAnswer }
+  | { readonly kind: 'judge'; readonly value: JudgeAnswer }
   | { readonly kind: 'extract'; readonly value: ExtractAnswer };
 
-const schemas = { match: MatchAnswer, verify: VerifyAnswer, extract: ExtractAnswer };
+const schemas = { match: MatchAnswer, verify: VerifyAnswer, extract: ExtractAnswer, judge: JudgeAnswer };
 
 const fence = '```';
 
@@ -59,6 +65,7 @@ const fence = '```';
 const shapes = {
   match: '{"ranked_agents": ["ag-…"], "extracted_tags": ["…"]}',
   verify: '{"meets_requirements": true, "explanation": "…"}',
+  judge: '{"worker_share": 80, "explanation": "…"}',
   extract: '{"agent_id": "ag-…", "tags": ["…"]}',
 };
 

@@ -177,6 +177,62 @@ export function recordApproval(tx: Tx, { posterId, workerId, tags, charged, fee,
   }
 }
 
+/** The end of a dispute by a ruling or by default (contract section 3a). */
+interface Ruling extends Omit<Approval, 'rating'> {
+  /** The worker's share of its charge, in percent. */
+  readonly share: number;
+  /** Nobody ruled, so nobody lost. */
+  readonly isDefault: boolean;
+}
+
+/** From this share on, the worker has completed the task, and the poster has lost the dispute. */
+export const winningShare = 50;
+
+const countRuled = prepared(
+  'countRuled',
+  (db, p: { id: string; completed: number; earned: number; fee: number; lost: number }) =>
+    db
+      .updateTable('agents')
+      .set((eb) => ({
+        tasks_completed: eb('tasks_completed', '+', p.completed),
+        earned: eb('earned', '+', p.earned),
+        fees_paid: eb('fees_paid', '+', p.fee),
+        disputes_lost: eb('disputes_lost', '+', p.lost),
+      }))
+      .where('id', '=', p.id),
+);
+
+const countRuledFor = prepared('countRuledForPoster', (db, p: { id: string; spent: number; lost: number }) =>
+  db
+    .updateTable('agents')
+    .set((eb) => ({
+      spent: eb('spent', '+', p.spent),
+      disputes_lost_as_poster: eb('disputes_lost_as_poster', '+', p.lost),
+    }))
+    .where('id', '=', p.id),
+);
+
+/** Counts a ruling for worker and poster: what it paid and who lost. It moves no trust and no rate of approvals. */
+export function recordRuling(tx: Tx, { posterId, workerId, tags, charged, fee, share, isDefault, at }: Ruling): void {
+  const earned = charged - fee;
+  const completed = Number(charged > 0 && share >= winningShare);
+  const lost = isDefault ? 0 : 1;
+  const countWorker = () => {
+    tx.send(countRuled, { id: workerId, completed, earned, fee, lost: charged === 0 ? lost : 0 });
+    if (charged > 0) sendToTags(tx, tags, { agent: workerId, completed, earned, rating: 0, ratings: 0 });
+    if (earned > 0) tx.send(noteEarnings, { id: workerId, at });
+  };
+  const countPoster = () =>
+    tx.send(countRuledFor, { id: posterId, spent: charged, lost: share >= winningShare && charged > 0 ? lost : 0 });
+  if (workerId < posterId) {
+    countWorker();
+    countPoster();
+  } else {
+    countPoster();
+    countWorker();
+  }
+}
+
 const countAnswered = prepared('countAnswered', (db, p: { id: string; earned: number }) =>
   db
     .updateTable('agents')

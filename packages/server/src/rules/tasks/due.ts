@@ -2,6 +2,9 @@ import { prepared } from '../../storage/prepared.ts';
 
 /** Tasks that the clock must move, and those that it failed to move. */
 
+/** Tells the clock on this server that a task is due that was not before. */
+export const clockDue = Symbol('a task is due');
+
 /** Due tasks, longest overdue first, except those set aside after a failure. */
 export const dueTasks = prepared('dueTasks', (db, p: { now: number; limit: number }) =>
   db

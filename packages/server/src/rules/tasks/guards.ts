@@ -35,12 +35,20 @@ export const mayClaim = (eb: TaskExpressions, { actor, now }: Claim) =>
 export const isNotBarred = (eb: TaskExpressions, { actor }: Claim) =>
   eb(sql`replace(barred, ${actor}, '')`, '=', eb.ref('barred'));
 
+/** The seat that a system task is about, while its judge is awaited. */
+const openSeat = sql`select s.judge_id from dispute_seats s join disputes d on d.id = s.dispute_id
+  where s.task_id = tasks.id and s.status = 'open' and d.status = 'open'`;
+
+/** The agent has the seat that the system task is about (contract section 3a): it was drawn, and is awaited. */
+export const isSeated = (actor: string) => sql<SqlBool>`(${openSeat}) = ${actor}`;
+
 /**
  * A system task is no longer useful: the task to match has been claimed or has left the board, or the delivery to
- * verify has changed.
+ * verify has changed; the dispute to judge is over, or the seat was drawn again.
  */
 export const hasMovedOn = sql<SqlBool>`(tasks.kind = 'match' and (not (${statusIn('about.status', boardStates)}) or about.claim_number > 0)
-  or tasks.kind = 'verify' and about.version <> tasks.about_version)`;
+  or tasks.kind = 'verify' and about.version <> tasks.about_version
+  or tasks.kind = 'judge' and (${openSeat}) is null)`;
 
 /**
  * The agent may claim a system task: it accepts system tasks and is no party of what the task is about. The system task

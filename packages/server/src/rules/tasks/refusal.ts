@@ -18,7 +18,7 @@ import { actions, transitions } from '../../ground/machine.ts';
 import { isEnded, stateOf, aTask } from '../../ground/states.ts';
 import { type ActionName, actOf, isAction, kindsOf, type PersonTransition } from '../../ground/transitions.ts';
 import { isFor } from './offers.ts';
-import { aboutOf, latestClaimEnd, taskById, type TaskRow } from './queries.ts';
+import { aboutOf, latestClaimEnd, openSeatOf, taskById, type TaskRow } from './queries.ts';
 import { isParty } from './view.ts';
 
 /** A transition that an agent has tried. */
@@ -104,6 +104,12 @@ async function refusalOfHelp(work: Work, task: TaskRow, agentId: string): Promis
           'Pick up another one.',
         )
       : undefined;
+  }
+  if (task.kind === 'judge') {
+    if ((await tx.first(openSeatOf, { task_id: task.id, judge: agentId })) === undefined) {
+      return conflict('Another agent was drawn to judge this dispute, or it has ended', 'Pick up another task.');
+    }
+    return (await tx.one(systemClaims, { id: agentId })).claims >= mostSystemTasks ? tooManySystemTasks() : undefined;
   }
   const agent = await tx.first(standingOf, { id: agentId });
   if (agent === undefined || !isHelper(agent, ctx.config)) {
@@ -223,6 +229,12 @@ function refusalOfState(
   }
   if (task.status !== from) {
     return conflict(`The task is ${task.status}; only ${aTask([from])} can be ${done}`, nextStep(task, actorId));
+  }
+  if (name === 'dispute' && task.grace_deadline_at === null) {
+    return conflict(
+      'Only a rejected delivery can be disputed, in the grace after its rejection',
+      nextStep(task, actorId),
+    );
   }
   if (task.due_at !== null && task.due_at <= now) {
     return conflict(

@@ -136,7 +136,11 @@ export function byAction<P extends { id: string; now: number; actor: string }>(
 }
 
 /** A transition by the clock: its deadline must be the one that is due, in the claim that the timer read. */
-export function byClock(name: ClockTransition, set: TaskUpdate = {}) {
+export function byClock(
+  name: ClockTransition,
+  set: TaskUpdate = {},
+  guard?: (eb: TaskExpressions) => ReturnType<TaskExpressions['or']>,
+) {
   const column = transitions[name].clock;
   return transitionStatement<{ id: string; now: number; claim_number: number }>(
     name,
@@ -146,6 +150,7 @@ export function byClock(name: ClockTransition, set: TaskUpdate = {}) {
         eb('claim_number', '=', p.claim_number),
         eb('due_at', '<=', p.now),
         eb(column, '=', eb.ref('due_at')),
+        ...(guard === undefined ? [] : [guard(eb)]),
         ...takesPrecedence(name).map((other) => eb.or([eb(other, 'is', null), eb(other, '>', eb.ref('due_at'))])),
       ]),
     'IfDue',

@@ -9,7 +9,7 @@ import type {
 import { type Params, prepared } from '../../storage/prepared.ts';
 import { type ClaimLimits, mayClaimMore, mayClaimMoreSystemTasks } from '../agents/claims.ts';
 import type { HelpParams } from '../agents/helpers.ts';
-import { hasMovedOn, isNotBarred, mayClaim, mayHelp } from './guards.ts';
+import { hasMovedOn, isNotBarred, isSeated, mayClaim, mayHelp } from './guards.ts';
 import { isForAgent } from './offers.ts';
 import { isSuspended, type TaskExpressions } from './queries.ts';
 import { byAction, byClock, byPerson, plusOne, type TaskUpdate, transitionStatement } from './statement.ts';
@@ -46,6 +46,11 @@ interface HeartbeatParams extends WorkerParams {
   /** What is reported; null leaves it as it is. */
   progress: number | null;
   note: string | null;
+}
+interface DisputeParams extends PersonParams {
+  deadline: number;
+  /** The worker's share, in percent, if nobody rules in time. */
+  share: number;
 }
 interface RejectParams extends PersonParams {
   reason: string;
@@ -93,6 +98,16 @@ const unlessRemoved = (text: string | null, removed: '' | null = null) =>
   sql<string | null>`case when texts_removed is null then ${text} else ${sql.lit(removed)} end`;
 
 const nothing = (): TaskUpdate => ({});
+
+/** What every end of a dispute clears. */
+const closed: TaskUpdate = { dispute_due_at: null, dispute_credits: null };
+
+/** The worker never gets the task again: it lost the dispute, or withdrew it. */
+const closedForWorker: TaskUpdate = {
+  ...closed,
+  barred: sql<string>`case when replace(barred, worker_id, '') = barred
+    then barred || worker_id || ' ' else barred end`,
+};
 
 const isMeantClaim = (eb: TaskExpressions, p: WorkerParams) =>
   eb.and([eb('claim_number', '=', sql<number>`coalesce(${p.claim_number}, claim_number)`)]);
@@ -149,6 +164,22 @@ export const personStatements = {
   ),
   rejectSuspended: byPerson<RejectParams>('rejectSuspended', rejection, (eb) => isSuspended(eb, 'worker_id')),
   abandon: byPerson<WorkerParams>('abandon', nothing, isMeantClaim),
+  dispute: byPerson<DisputeParams>(
+    'dispute',
+    (p) => ({
+      claim_deadline_at: null,
+      grace_deadline_at: null,
+      heartbeat_deadline_at: null,
+      dispute_due_at: p.deadline,
+      // Only a delivery that a machine has checked has a share by default.
+      dispute_credits: sql<number>`case when has_terms = 1 and exists (
+        select 1 from task_terms t where t.task_id = tasks.id and t.acceptance is not null)
+        then credits_charged * cast(${p.share} as bigint) / 100 else 0 end`,
+    }),
+    (eb) => eb.and([eb('grace_deadline_at', 'is not', null)]),
+  ),
+  withdrawDispute: byPerson<WorkerParams>('withdrawDispute', () => closedForWorker, isMeantClaim),
+  concede: byPerson<PersonParams>('concede', () => closed),
   cancel: byPerson<PersonParams>('cancel', nothing),
   claimSystem: byPerson<PersonParams & HelpParams & { extract_until: number }>(
     'claimSystem',
@@ -157,7 +188,15 @@ export const personStatements = {
       claim_number: plusOne('claim_number'),
       claim_deadline_at: sql<number>`case kind when 'extract' then ${p.extract_until} else expires_at end`,
     }),
-    (eb, p) => eb.and([mayClaim(eb, p), mayHelp(eb, { actor: p.actor, p }), mayClaimMoreSystemTasks(p.actor)]),
+    (eb, p) =>
+      eb.and([
+        mayClaim(eb, p),
+        eb.or([
+          eb.and([eb('kind', '<>', sql.lit('judge')), mayHelp(eb, { actor: p.actor, p })]),
+          eb.and([eb('kind', '=', sql.lit('judge')), isSeated(p.actor)]),
+        ]),
+        mayClaimMoreSystemTasks(p.actor),
+      ]),
   ),
   answer: byPerson<WorkerParams & { result: string }>(
     'answer',
@@ -204,18 +243,19 @@ export const clockStatements = {
   endGrace: byClock('endGrace'),
   missHeartbeat: byClock('missHeartbeat'),
   approveByTime: byClock('approveByTime'),
+  ruleForWorker: byClock('ruleForWorker', { ...closed, credits_charged: sql.ref('dispute_credits') }, (eb) =>
+    eb('dispute_credits', '>', 0),
+  ),
+  ruleForPoster: byClock('ruleForPoster', closedForWorker, (eb) => eb('dispute_credits', '=', 0)),
   dropUnclaimed: byClock('dropUnclaimed'),
   dropClaimed: byClock('dropClaimed'),
   expireSystem: byClock('expireSystem'),
 } satisfies Record<ClockTransition, unknown>;
 
-const byOperator = (name: AdminTransition) =>
-  transitionStatement<{ id: string; now: number }>(
-    name,
-    nothing,
-    (eb, p) => eb.and([eb('due_at', '>', p.now)]),
-    'IfOpen',
-  );
+const byOperator = <P extends { id: string; now: number }>(
+  name: AdminTransition,
+  set: (params: P) => TaskUpdate = nothing,
+) => transitionStatement<P>(name, set, (eb, p) => eb.and([eb('due_at', '>', p.now)]), 'IfOpen');
 
 /** Transitions that follow from an action of the operator, if no deadline has passed. */
 export const adminStatements = {
@@ -228,6 +268,12 @@ export const adminStatements = {
   cancelPosted: byOperator('cancelPosted'),
   cancelClaimed: byOperator('cancelClaimed'),
   cancelDelivered: byOperator('cancelDelivered'),
+  cancelDisputed: byOperator('cancelDisputed', () => closed),
+  decideForWorker: byOperator<{ id: string; now: number; credits: number }>('decideForWorker', (p) => ({
+    ...closed,
+    credits_charged: p.credits,
+  })),
+  decideForPoster: byOperator('decideForPoster', () => closedForWorker),
 } satisfies Record<AdminTransition, unknown>;
 
 /** Transitions that follow from another change in the same transaction. */

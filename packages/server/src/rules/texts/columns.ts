@@ -24,6 +24,8 @@ export const textTables = {
   reviews: 'task_id',
   questions: 'task_id',
   messages: 'task_id',
+  disputes: 'task_id',
+  dispute_seats: 'disputed_id',
 } as const;
 export type TextTable = keyof typeof textTables;
 
@@ -53,6 +55,9 @@ export const textColumns: readonly TextColumn[] = [
   { table: 'questions', column: 'question', removed: '', author: own('asker_id') },
   { table: 'questions', column: 'answer', removed: '', author: posterOf('questions') },
   { table: 'messages', column: 'message', removed: '', author: own('sender_id') },
+  { table: 'disputes', column: 'reason', removed: '', author: own('worker_id') },
+  { table: 'disputes', column: 'explanation', removed: null, author: nobody },
+  { table: 'dispute_seats', column: 'explanation', removed: null, author: own('judge_id') },
 ];
 
 /**
@@ -72,4 +77,5 @@ export const textFields: Readonly<Record<string, '' | null>> = {
   answer: '',
   message: '',
   explanation: '',
+  reason: '',
 };

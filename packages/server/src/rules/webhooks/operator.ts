@@ -14,6 +14,7 @@ export interface OperatorEvents {
   report_opened: { report_id: string; task_id: string };
   audit_failed: { broken: number; findings: readonly { invariant: string; subject: string; detail: string }[] };
   storage_failing: { reason: string };
+  dispute_waiting: { dispute_id: string; task_id: string };
 }
 
 /** Tells the operator of something in the transaction in which it happens. Call it after all other changes. */

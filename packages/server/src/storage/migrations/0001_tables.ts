@@ -3,6 +3,7 @@ import type { Schema } from '../schema.ts';
 import { stepSql } from '../step-sql.ts';
 import { agentTables } from './0001_tables/agents.ts';
 import { boardTables } from './0001_tables/board.ts';
+import { disputeTables } from './0001_tables/disputes.ts';
 import { eventTables } from './0001_tables/events.ts';
 import { ledgerTables } from './0001_tables/ledger.ts';
 import { operationTables } from './0001_tables/operation.ts';
@@ -16,6 +17,7 @@ export async function up(db: Kysely<Schema>, dialect: SchemaDialect): Promise<vo
   await step.run(sql`create table meta (key ${step.id} primary key, value text not null) ${step.clustered}`);
   await agentTables(step);
   await taskTables(step);
+  await disputeTables(step);
   await boardTables(step);
   await ledgerTables(step);
   await eventTables(step);

@@ -22,6 +22,11 @@ interface AgentsTable {
   accepts_system_tasks: Generated<number>;
   /** Whether the operator named it for system tasks, 0 or 1. It counts with `INFRA_AGENTS=granted`. */
   is_named_helper: Generated<number>;
+  /** Whether it judges disputes, and whether the operator named it as a judge, 0 or 1. */
+  judges_disputes: Generated<number>;
+  is_named_judge: Generated<number>;
+  /** The public network that it was registered from (`wide` in `rules/limits/network.ts`); null for a private one. */
+  network: string | null;
   webhook_url: string | null;
   webhook_secret: string | null;
   suspended_at: number | null;
@@ -48,6 +53,9 @@ interface AgentsTable {
   /** How many of its deliveries were approved or rejected, by the poster or the clock. */
   deliveries_approved: Generated<number>;
   deliveries_rejected: Generated<number>;
+  /** Disputes that it lost by a ruling: as the worker, and as the poster. */
+  disputes_lost: Generated<number>;
+  disputes_lost_as_poster: Generated<number>;
   /** Claims abandoned, or lapsed, since the last cooldown. */
   abandons: Generated<number>;
   pickups_paused_until: number | null;

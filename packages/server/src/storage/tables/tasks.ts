@@ -86,6 +86,12 @@ interface TasksTable {
   hints: Generated<string>;
   /** Why its texts are gone. Null: they are there. What is written about it later is not stored then. */
   texts_removed: TextsRemoved | null;
+  /**
+   * While it is disputed: when the clock ends the dispute, and what the worker is then charged for. Answers of judges
+   * change both (`rules/disputes/outcome.ts`).
+   */
+  dispute_due_at: number | null;
+  dispute_credits: number | null;
   /** When the clock acts next. The database derives it from the status and the deadlines above. */
   due_at: GeneratedAlways<number | null>;
 }

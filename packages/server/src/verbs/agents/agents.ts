@@ -13,7 +13,7 @@ import { present } from '../../ground/present.ts';
 import type { Call } from '../context.ts';
 import type { Reader } from '../../storage/database.ts';
 import type { Work } from '../../storage/ground.ts';
-import { agentNotFound } from '../../ground/errors.ts';
+import { agentNotFound, invalid } from '../../ground/errors.ts';
 import * as ledger from '../../rules/ledger/ledger.ts';
 import { accountBalance, balanceAndEscrow, countEntries, ledgerPage } from '../../rules/ledger/queries.ts';
 import { indexWords } from '../../rules/matching/word-index.ts';
@@ -37,6 +37,7 @@ import {
 } from '../../rules/agents/queries.ts';
 import { checkWebhookUrl } from '../../rules/webhooks/address.ts';
 import { eventsIn, setFilter, storedFilter } from '../../rules/webhooks/filter.ts';
+import { publicNetworkOf } from '../../rules/limits/network.ts';
 import { replaceReceiver, statusOf } from '../../rules/webhooks/holding.ts';
 import { switchWebhook } from '../../rules/webhooks/queries.ts';
 import { webhookState } from '../../rules/webhooks/receivers.ts';
@@ -51,6 +52,7 @@ export type Anonymous = Pick<Call, 'ctx' | 'address' | 'transact'>;
  */
 export async function register(call: Anonymous, input: z.output<typeof RegisterRequest>): Promise<RegisterResponse> {
   const { ctx } = call;
+  if (input.judges_disputes === true && input.accepts_system_tasks !== true) throw judgeWithoutTasks();
   if (input.webhook_url !== undefined) await checkWebhookUrl(input.webhook_url, ctx.config.webhooks, ctx.resolve);
   return call.transact('register', async (tx) => {
     const now = ctx.clock.now();
@@ -64,6 +66,8 @@ export async function register(call: Anonymous, input: z.output<typeof RegisterR
       own_tags: ownTagsJson(input.tags) ?? null,
       folded: searchable(input.name, input.good_at),
       accepts_system_tasks: Number(input.accepts_system_tasks ?? false),
+      judges_disputes: Number(input.judges_disputes ?? false),
+      network: publicNetworkOf(call.address),
       webhook_url: input.webhook_url ?? null,
       webhook_secret: input.webhook_secret ?? null,
       created_at: now,
@@ -98,6 +102,12 @@ export async function register(call: Anonymous, input: z.output<typeof RegisterR
     };
   });
 }
+
+const judgeWithoutTasks = () =>
+  invalid(
+    'judges_disputes: needs accepts_system_tasks',
+    'The question to a judge is a system task: set accepts_system_tasks to true too.',
+  );
 
 /**
  * Processes an agent's `good_at`: indexes its words for the matcher, and posts an extract task for its capability tags.
@@ -152,6 +162,7 @@ const profileView = (
   good_at: agent.good_at,
   tags: capabilitiesOf({ ...agent, extracted_tags: agent.good_at ? agent.extracted_tags : '[]' }),
   accepts_system_tasks: agent.accepts_system_tasks === 1,
+  judges_disputes: agent.judges_disputes === 1,
   webhook_url: agent.webhook_url,
   ...webhook,
   key,
@@ -186,8 +197,14 @@ export async function updateMe(call: Call, input: z.output<typeof UpdateMeReques
     const now = ctx.clock.now();
     const accepts = input.accepts_system_tasks;
     // Locked, so that two simultaneous changes of the same kind happen one after the other.
-    const isHeld = [input.good_at, input.name, input.tags, input.webhook_url].some((given) => given !== undefined);
+    const judges = input.judges_disputes;
+    const isHeld = [input.good_at, input.name, input.tags, input.webhook_url, judges].some(
+      (given) => given !== undefined,
+    );
     const before = isHeld ? await tx.first(holdProfile, { id: agentId }) : undefined;
+    if (judges === true && (accepts === undefined ? before?.accepts_system_tasks !== 1 : accepts !== true)) {
+      throw judgeWithoutTasks();
+    }
     const goodAt = input.good_at === undefined ? (before?.good_at ?? null) : input.good_at;
     const update = profileUpdate(agentId, {
       name: input.name,
@@ -195,6 +212,9 @@ export async function updateMe(call: Call, input: z.output<typeof UpdateMeReques
       own_tags: ownTagsJson(input.tags),
       folded: before && searchable(input.name ?? before.name, goodAt),
       accepts_system_tasks: accepts === undefined ? undefined : Number(accepts ?? false),
+      // An agent that takes no system tasks judges nothing.
+      judges_disputes:
+        accepts === false || accepts === null ? 0 : judges === undefined ? undefined : Number(judges ?? false),
       webhook_url: input.webhook_url,
       webhook_secret: input.webhook_secret,
     });
@@ -240,7 +260,7 @@ export async function showCredits(call: Call, query: z.output<typeof LedgerQuery
   ]);
   return {
     balance: account.balance,
-    escrowed: account.escrowed ?? 0,
+    escrowed: (account.tasks_hold ?? 0) + (account.disputes_hold ?? 0),
     ...facts,
     ledger: rows,
   };

@@ -170,6 +170,7 @@ const publicView = (agent: Row, tags: string[]): PublicAgent => ({
   tasks_completed: agent.tasks_completed,
   rating_count: agent.rating_count,
   raters: agent.raters,
+  disputes_lost: agent.disputes_lost,
   created_at: wireTime(agent.created_at),
   last_active: wireDay(agent.active_day ?? dayOf(agent.created_at)),
   good_at: agent.good_at,

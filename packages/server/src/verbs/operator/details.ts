@@ -31,12 +31,12 @@ import { reportView } from './reports.ts';
 type OperatorCall = Pick<Call, 'ctx'>;
 
 /** The most rows of each list; the newest are shown. */
-const most = 100;
+export const most = 100;
 /** The most bytes of all deliveries of a task: four of the longest. Longer ones are cut. */
 const deliveryBytes = 2 * 1024 * 1024;
 
 /** Cuts lists to `most` rows, and notes the names of those that have more. */
-class Lists {
+export class Lists {
   readonly capped: string[] = [];
 
   /** @param rows at most `most + 1` rows. */
@@ -109,7 +109,7 @@ export async function showTaskAsAdmin({ ctx: { db } }: OperatorCall, taskId: str
 type Rejected = NonNullable<(typeof details.rejectedOf)['types']>['row'];
 type Transition = NonNullable<(typeof historyOf)['types']>['row'];
 
-const rejectedView = (row: Rejected): AdminDelivery => ({
+export const rejectedView = (row: Rejected): AdminDelivery => ({
   worker_id: row.worker_id,
   claim_number: row.claim_number,
   result: row.result,
@@ -218,7 +218,7 @@ export async function showAgentAsAdmin({ ctx }: OperatorCall, agentId: string): 
   return {
     agent: {
       ...agentRow(agent),
-      escrowed: account.escrowed ?? 0,
+      escrowed: (account.tasks_hold ?? 0) + (account.disputes_hold ?? 0),
       webhook_url: agent.webhook_url,
       deliveries_approved: agent.deliveries_approved,
       deliveries_rejected: agent.deliveries_rejected,

@@ -2,6 +2,7 @@ import type { OverviewResponse } from '@pinchwork/sdk/table';
 import { minuteMs, secondMs, wireTime } from '../../ground/clock.ts';
 import { creditsSpent } from '../../rules/ledger/budget.ts';
 import type { Counts } from '../../rules/operator/overview-job.ts';
+import { countDisputes } from '../../rules/operator/dispute-queries.ts';
 import { countReports, countStuck, firstDue } from '../../rules/operator/queries.ts';
 import { nextReadyAt } from '../../rules/webhooks/leases.ts';
 import { countWaiting } from '../../rules/webhooks/queries.ts';
@@ -37,7 +38,7 @@ export async function showOverview({ ctx }: Pick<Call, 'ctx'>): Promise<Overview
   const { db, clock, config, shares } = ctx;
   const now = clock.now();
   const counting = countAll(ctx);
-  const [{ agents, tasks, credits }, spent, waiting, ready, stuck, due, open, nodes] = await Promise.all([
+  const [{ agents, tasks, credits }, spent, waiting, ready, stuck, due, open, disputes, nodes] = await Promise.all([
     counting.counts,
     creditsSpent(db, now),
     db.one(countWaiting, { limit: mostCounted }),
@@ -45,6 +46,7 @@ export async function showOverview({ ctx }: Pick<Call, 'ctx'>): Promise<Overview
     db.one(countStuck, { limit: mostCounted }),
     db.first(firstDue, {}),
     db.one(countReports('open'), { limit: mostCounted }),
+    db.one(countDisputes('open'), { limit: mostCounted }),
     db.countServers(),
   ]);
   const secondsSince = (at: number | null | undefined) => Math.max(0, Math.floor((now - (at ?? now)) / secondMs));
@@ -71,6 +73,7 @@ export async function showOverview({ ctx }: Pick<Call, 'ctx'>): Promise<Overview
       ]),
     ),
     reports_open: open.total,
+    disputes_open: disputes.total,
     nodes,
   };
 }

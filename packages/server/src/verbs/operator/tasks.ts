@@ -1,11 +1,14 @@
-import type { AdminCancelResponse, RedactResponse, TaskStatus } from '@pinchwork/sdk/table';
+import { type AdminCancelResponse, cancelledDispute, type RedactResponse, type TaskStatus } from '@pinchwork/sdk/table';
 import { conflict, taskNotFound } from '../../ground/errors.ts';
+import { present } from '../../ground/present.ts';
 import { aTask, openStates } from '../../ground/states.ts';
 import { type AdminTransition, transition } from '../../ground/transitions.ts';
 import { moveCreditsAndRecord } from '../../rules/lifecycle/transition.ts';
+import { endDispute } from '../../rules/disputes/end.ts';
+import { openDisputeOf } from '../../rules/disputes/queries.ts';
 import { logAction } from '../../rules/operator/admin-log.ts';
 import { expireOnReturn, holdTask } from '../../rules/operator/queries.ts';
-import { taskById, type TaskRow } from '../../rules/tasks/queries.ts';
+import { type MovedTask, taskById, type TaskRow } from '../../rules/tasks/queries.ts';
 import { adminStatements } from '../../rules/tasks/statements.ts';
 import { forgetReplies } from '../../rules/texts/replies.ts';
 import { removeTexts } from '../../rules/texts/remove.ts';
@@ -14,7 +17,12 @@ import type { Call } from '../context.ts';
 
 type OperatorCall = Pick<Call, 'ctx' | 'address' | 'transact'>;
 
-const cancellations = ['cancelPosted', 'cancelClaimed', 'cancelDelivered'] as const satisfies AdminTransition[];
+const cancellations = [
+  'cancelPosted',
+  'cancelClaimed',
+  'cancelDelivered',
+  'cancelDisputed',
+] as const satisfies AdminTransition[];
 
 /** The operator's cancellation of a task in a state; undefined if the state has none. */
 const cancellationFrom = (status: TaskStatus) => cancellations.find((name) => transition(name).from === status);
@@ -90,6 +98,10 @@ async function cancel(work: Work, held: Held, reason: string) {
   const task = await work.tx.first(adminStatements[name], { id: held.id, now: work.now });
   if (task === undefined) return undefined;
   const { tags, hints } = held;
+  if (name === 'cancelDisputed') {
+    await cancelDispute(work, { ...task, tags, hints }, reason);
+    return task;
+  }
   await moveCreditsAndRecord(
     work,
     name,
@@ -97,6 +109,28 @@ async function cancel(work: Work, held: Held, reason: string) {
     { actorId: 'admin', workerId: held.worker_id, reason },
   );
   return task;
+}
+
+/** Ends the dispute of a cancelled task. Both parties are told of both. */
+async function cancelDispute(work: Work, task: MovedTask, reason: string): Promise<void> {
+  const dispute = present(await work.tx.first(openDisputeOf, { task_id: task.id }), `The dispute of ${task.id}`);
+  await endDispute(work, 'cancelDisputed', task, {
+    ...{
+      dispute,
+      status: cancelledDispute,
+      share: null,
+      credits: 0,
+      explanation: reason,
+      forfeits: false,
+      actorId: 'admin',
+    },
+    also: [dispute.poster_id, dispute.worker_id].map((agentId) => ({
+      agentId,
+      taskId: task.id,
+      type: 'task_cancelled',
+      data: { reason },
+    })),
+  });
 }
 
 const systemTask = () =>

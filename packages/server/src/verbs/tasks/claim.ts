@@ -159,9 +159,10 @@ async function claimNext(
   // Check the cooldown before any task is read.
   const agent = await refuseIfBarred(work, agentId);
   const setBack = await setBackForPickup(tx, { agent: agentId, gaveUpAt: agent.gave_up_at }, now);
-  const takesSystemTasks = isHelper(agent, work.ctx.config);
+  const helps = isHelper(agent, work.ctx.config);
+  const takesSystemTasks = helps || agent.judges_disputes === 1;
   const system = takesSystemTasks
-    ? await claimSystemTasks(work, agentId, { limit: count, notNow: setBack.notNow })
+    ? await claimSystemTasks(work, agentId, { limit: count, isHelper: helps, notNow: setBack.notNow })
     : [];
   const most = Math.min(count - system.length, agent.claims_left);
   const waitsForSystemTasks = isWaiting && takesSystemTasks;

@@ -4,6 +4,8 @@ import type { Call, Context } from '../context.ts';
 import { taskNotFound } from '../../ground/errors.ts';
 import { excerpt, fitTexts } from '../../ground/page-size.ts';
 import { readPage } from '../../ground/paging.ts';
+import { isJudging } from '../../rules/disputes/judging.ts';
+import { addDispute } from '../../rules/disputes/view.ts';
 import { withTexts } from '../../rules/platform-tasks/render.ts';
 import { countMine, minePage, mineShape } from '../../rules/tasks/lists.ts';
 import { isEnded } from '../../ground/states.ts';
@@ -15,7 +17,7 @@ import { waitForTask } from '../../rules/tasks/wait.ts';
 import type { Subscription } from '../../rules/tasks/watch.ts';
 
 /**
- * Reads a task for its poster, its worker, or the agent that holds its verification. @throws DomainError `not_found` for
+ * Reads a task for its poster, its worker, or an agent that holds its verification or a seat in its dispute. @throws DomainError `not_found` for
  * all other agents.
  */
 async function readOwn(ctx: Context, agentId: string, taskId: string): Promise<TaskRow> {
@@ -25,7 +27,9 @@ async function readOwn(ctx: Context, agentId: string, taskId: string): Promise<T
 }
 
 const maySee = async (ctx: Context, task: TaskRow, agentId: string) =>
-  isParty(task, agentId) || (task.verifier_id === agentId && (await isVerifying(ctx, task, agentId)));
+  isParty(task, agentId) ||
+  (task.verifier_id === agentId && (await isVerifying(ctx, task, agentId))) ||
+  (task.rejection_count > 0 && (await isJudging(ctx.db, task.id, agentId)));
 
 /** Whether the agent holds the verification of this task now: it was not given back, answered or dropped. */
 async function isVerifying({ db }: Context, { verifying_id }: TaskRow, agentId: string): Promise<boolean> {
@@ -34,7 +38,7 @@ async function isVerifying({ db }: Context, { verifying_id }: TaskRow, agentId: 
 }
 
 /**
- * Shows a task to its poster, its worker, or the agent that holds its verification.
+ * Shows a task to its poster, its worker, or an agent that holds its verification or a seat in its dispute.
  *
  * @param waitSeconds the longest wait for the task to change; a task that has ended is shown at once.
  * @throws DomainError `not_found`; `too_many_streams`; `agent_suspended` if the caller is suspended during the wait.
@@ -61,7 +65,8 @@ export const takePlace = ({ ctx, agentId, key }: Call): Subscription =>
 
 async function show({ db }: Context, task: TaskRow, agentId: string): Promise<TaskResponse> {
   const reviews = await readReviews(db, [task]);
-  return taskView(await withTexts(db, task), agentId, await readTerms(db, task), reviews.get(task.id));
+  const view = taskView(await withTexts(db, task), agentId, await readTerms(db, task), reviews.get(task.id));
+  return addDispute(db, view, task, agentId);
 }
 
 interface Awaited {
@@ -108,7 +113,8 @@ export async function listMyTasks(call: Call, query: z.output<typeof MyTasksQuer
   // One after the other, so that only one system task is in memory with all its texts.
   for (const row of rows) {
     const task = await withTexts(ctx.db, row, readExcerpt);
-    tasks.push(excerpt(taskView(task, agentId, termsOf(row), reviews.get(row.id))));
+    const view = taskView(task, agentId, termsOf(row), reviews.get(row.id));
+    tasks.push(excerpt(await addDispute(ctx.db, view, task, agentId)));
   }
   return { tasks: fitTexts(tasks), ...facts };
 }

@@ -5,6 +5,10 @@ import { present } from '../../ground/present.ts';
 import type { Call } from '../context.ts';
 import type { Tx } from '../../storage/database.ts';
 import { reviewOnce } from './rate.ts';
+import { endDispute, meantBy } from '../../rules/disputes/end.ts';
+import { openDisputeOf } from '../../rules/disputes/queries.ts';
+import { addDispute } from '../../rules/disputes/view.ts';
+import type { Work } from '../../storage/ground.ts';
 import { insertRejectedDelivery } from '../../rules/tasks/inserts.ts';
 import { type MovedTask, taskById, transitionAt } from '../../rules/tasks/queries.ts';
 import { personStatements } from '../../rules/tasks/statements.ts';
@@ -15,7 +19,7 @@ import { readTerms } from '../../rules/tasks/terms.ts';
 import { taskView } from '../../rules/tasks/view.ts';
 
 /**
- * Approves a delivery: pays the worker, and rates it if the poster gives a rating (contract sections 3 to 5).
+ * Approves a delivery, or concedes its dispute: pays the worker, and rates it if the poster gives a rating (contract sections 3 to 5).
  *
  * @throws DomainError `not_found`, `conflict`, `forbidden`.
  */
@@ -24,8 +28,11 @@ export function approve(call: Call, taskId: string, input: z.output<typeof Appro
   return call.transact('approve', async (tx) => {
     const now = ctx.clock.now();
     const work = { ctx, tx, now };
-    const task = await tx.first(personStatements.approve, { id: taskId, now, actor: agentId });
-    if (task === undefined) throw await refusal(work, 'approve', { taskId, actorId: agentId });
+    const by = { id: taskId, now, actor: agentId };
+    const delivered = await tx.first(personStatements.approve, by);
+    const task = delivered ?? (await tx.first(personStatements.concede, by));
+    if (task === undefined)
+      throw await refusal(work, await meantBy(tx, taskId, 'approve'), { taskId, actorId: agentId });
     const rating = input.rating ?? null;
     const feedback = task.texts_removed === null ? (input.feedback ?? null) : null;
     if (rating !== null || feedback !== null) {
@@ -39,12 +46,19 @@ export function approve(call: Call, taskId: string, input: z.output<typeof Appro
         created_at: now,
       });
     }
-    await moveCreditsAndRecord(work, 'approve', task, {
-      actorId: agentId,
-      workerId: task.worker_id,
-      rating,
-    });
-    return taskView(task, agentId, await readTerms(tx, task), { rating, feedback });
+    if (delivered === undefined) await concede(work, task, rating);
+    else await moveCreditsAndRecord(work, 'approve', task, { actorId: agentId, workerId: task.worker_id, rating });
+    const view = taskView(task, agentId, await readTerms(tx, task), { rating, feedback });
+    return addDispute(tx, view, task, agentId);
+  });
+}
+
+/** Ends the dispute of a task whose poster pays after all. */
+async function concede(work: Work, task: MovedTask, rating: number | null): Promise<void> {
+  const dispute = present(await work.tx.first(openDisputeOf, { task_id: task.id }), `The dispute of ${task.id}`);
+  await endDispute(work, 'concede', task, {
+    ...{ dispute, status: 'conceded', share: 100, credits: dispute.charged, explanation: null },
+    ...{ forfeits: false, actorId: task.poster_id, rating },
   });
 }
 
@@ -83,11 +97,11 @@ export function reject(call: Call, taskId: string, input: z.output<typeof Reject
       actorId: agentId,
       workerId,
     });
-    if (!isOffered) return taskView(task, agentId, await readTerms(tx, task));
+    if (!isOffered) return addDispute(tx, taskView(task, agentId, await readTerms(tx, task)), task, agentId);
     // On the board already: without another chosen agent it expires now.
     if (kept === undefined) await endOffer(work, taskId, workerId);
     const left = await tx.one(taskById, { id: taskId });
-    return taskView(left, agentId, await readTerms(tx, left));
+    return addDispute(tx, taskView(left, agentId, await readTerms(tx, left)), left, agentId);
   });
 }
 

@@ -132,6 +132,6 @@ async function claimIfWanted(
   if (claimed !== undefined) return claimed;
   if ((await work.tx.all(arrivedTasks, { tasks: JSON.stringify([taskId]), now: work.now })).length === 0) return 'gone';
   if (agent.claims_left > 0) return undefined;
-  if (!isHelper(agent, work.ctx.config)) throw tooManyClaims(work.ctx.config);
+  if (!isHelper(agent, work.ctx.config) && agent.judges_disputes === 0) throw tooManyClaims(work.ctx.config);
   return 'full';
 }

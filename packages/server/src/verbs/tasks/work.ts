@@ -7,6 +7,9 @@ import type { Call } from '../context.ts';
 import { checkResult, claimWithTerms, type ToCheck } from './acceptance.ts';
 import type { Work } from '../../storage/ground.ts';
 import { leastNamed } from '../../rules/agents/helpers.ts';
+import { endDispute, meantBy } from '../../rules/disputes/end.ts';
+import { openDisputeOf, seatsOf } from '../../rules/disputes/queries.ts';
+import { addDispute } from '../../rules/disputes/view.ts';
 import { appendEvent } from '../../rules/events/append.ts';
 import { apply, readSystemAnswer } from '../../rules/platform-tasks/system-answer.ts';
 import { arrangeVerification } from '../../rules/platform-tasks/post.ts';
@@ -115,11 +118,11 @@ async function completeDelivery(work: Work, task: DeliveredTask): Promise<TaskRe
       version: task.version,
     });
     await deliverAndApprove(work, task, approved);
-    return taskView(approved, workerId, terms);
+    return addDispute(work.tx, taskView(approved, workerId, terms), approved, workerId);
   }
   if (verificationMode(terms) !== 'off') await arrangeVerification(work, task);
   await moveCreditsAndRecord(work, 'deliver', task, { actorId: workerId, workerId });
-  return taskView(task, workerId, terms);
+  return addDispute(work.tx, taskView(task, workerId, terms), task, workerId);
 }
 
 const namelessResult = () =>
@@ -149,7 +152,7 @@ async function answerOrRefuse(
   return taskView(await withTexts(tx, task), agentId, plainTerms);
 }
 
-/** Abandons a claim: the task is on the board again. @throws DomainError `not_found`, `conflict`, `forbidden`. */
+/** Abandons a claim, or withdraws its dispute: the task is on the board again. @throws DomainError `not_found`, `conflict`, `forbidden`. */
 export function abandon(call: Call, taskId: string, input: z.output<typeof AbandonRequest>): Promise<TaskResponse> {
   const { ctx, agentId } = call;
   return call.transact('abandon', async (tx) => {
@@ -158,13 +161,31 @@ export function abandon(call: Call, taskId: string, input: z.output<typeof Aband
     const claimNumber = input.claim_number ?? null;
     const params = { id: taskId, now, actor: agentId, claim_number: claimNumber };
     const own = await tx.first(personStatements.abandon, params);
+    const disputed = own ?? (await tx.first(personStatements.withdrawDispute, params));
+    if (own === undefined && disputed !== undefined) {
+      await withdrawDispute(work, disputed, agentId);
+      return addDispute(tx, taskView(disputed, agentId, await readTerms(tx, disputed)), disputed, agentId);
+    }
     const task = own ?? (await tx.first(personStatements.abandonSystem, params));
-    if (task === undefined) throw await refusal(work, 'abandon', { taskId, actorId: agentId, claimNumber });
+    if (task === undefined) {
+      throw await refusal(work, await meantBy(tx, taskId, 'abandon'), { taskId, actorId: agentId, claimNumber });
+    }
     const moved = { actorId: agentId, workerId: agentId };
     await moveCreditsAndRecord(work, own === undefined ? 'abandonSystem' : 'abandon', task, moved);
     // A system task that is no longer needed has just been withdrawn, so read its new state.
     const left = own ?? (await tx.one(taskById, { id: taskId }));
-    return taskView(await withTexts(tx, left), agentId, await readTerms(tx, left));
+    const view = taskView(await withTexts(tx, left), agentId, await readTerms(tx, left));
+    return addDispute(tx, view, left, agentId);
+  });
+}
+
+/** Ends a dispute for the worker that withdraws it. Its deposit is lost once a judge has answered. */
+async function withdrawDispute(work: Work, task: MovedTask, workerId: string): Promise<void> {
+  const dispute = present(await work.tx.first(openDisputeOf, { task_id: task.id }), `The dispute of ${task.id}`);
+  const seats = await work.tx.all(seatsOf, { dispute_id: dispute.id });
+  await endDispute(work, 'withdrawDispute', task, {
+    ...{ dispute, status: 'withdrawn', share: null, credits: 0, explanation: null },
+    ...{ forfeits: seats.some(({ status }) => status === 'answered'), actorId: workerId },
   });
 }
 

@@ -18,6 +18,7 @@ import { statusOf } from '../../../src/doors/http/errors.ts';
 import { undocumented } from '../../support/documented.ts';
 import { sqlite } from '../../support/engines.ts';
 import { registerHelper } from '../../support/helpers.ts';
+import { disputeTask, rejectTask } from '../../support/disputes.ts';
 import { type Agent, claimTask, deliverTask, adminKey, Market, postTask, type Reply } from '../../support/market.ts';
 import { assemble, type Cast, type ExampleName, exampleNames, examples, sendJson } from '../../support/requests.ts';
 import { exchange, parseReplies } from '../../support/sockets.ts';
@@ -288,6 +289,27 @@ const own: Readonly<Record<string, () => Promise<Reply>>> = {
   'abandon not_found': notFound('abandon'),
   'abandon forbidden': post(other, at('abandon'), claimed),
   'abandon conflict': post(worker, at('abandon'), delivered),
+  'dispute not_found': notFound('dispute', { reason: 'x' }),
+  'dispute forbidden': post(other, at('dispute'), claimed, { reason: 'x' }),
+  'dispute conflict': post(worker, at('dispute'), claimed, { reason: 'x' }),
+  'dispute insufficient_credits': async () => {
+    const broke = await market.register('broke');
+    const task = await rejectTask(cast.poster, broke, { max_credits: 5 });
+    await market.admin.post('/v1/admin/credits/debit', { agent_id: broke.id, amount: 1_000_000 });
+    return broke.post(`/v1/tasks/${task}/dispute`, { reason: 'x' });
+  },
+  'dispute budget_exceeded': async () => {
+    const agent = await market.register('thrifty');
+    const task = await rejectTask(cast.poster, agent, { max_credits: 20 });
+    const key = await makeKey(agent, { scopes: ['work'], max_credits_per_day: 1 });
+    return market.client(agent.id, key).post(`/v1/tasks/${task}/dispute`, { reason: 'x' });
+  },
+  'dispute too_many_disputes': async () => {
+    const agent = await market.register('quarrelsome');
+    for (let i = 0; i < 3; i++) await disputeTask(market, { poster: cast.poster, worker: agent }, { max_credits: 5 });
+    const task = await rejectTask(cast.poster, agent, { max_credits: 5 });
+    return agent.post(`/v1/tasks/${task}/dispute`, { reason: 'x' });
+  },
   'approve not_found': notFound('approve'),
   'approve forbidden': post(worker, at('approve'), delivered),
   'approve conflict': post(poster, at('approve'), claimed),
@@ -349,6 +371,14 @@ const own: Readonly<Record<string, () => Promise<Reply>>> = {
     return market.admin.post(`/v1/admin/tasks/${body.task_id}/redact`, { reason: 'Spam' });
   },
   'suspendAgent not_found': notFound('suspendAgent', { agent_id: unknownAgent, suspended: true }),
+  'showDispute not_found': notFound('showDispute'),
+  'ruleDispute not_found': notFound('ruleDispute', { worker_share: 80 }),
+  'ruleDispute conflict': async () => {
+    const worker = await market.register('disputant');
+    const { dispute } = await disputeTask(market, { poster: cast.poster, worker }, { max_credits: 5 });
+    await market.admin.post(`/v1/admin/disputes/${dispute}`, { worker_share: 0 });
+    return market.admin.post(`/v1/admin/disputes/${dispute}`, { worker_share: 0 });
+  },
   'decideReport not_found': notFound('decideReport', { status: 'resolved' }),
   ...Object.fromEntries(
     endpointRows

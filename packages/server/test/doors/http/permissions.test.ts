@@ -80,14 +80,22 @@ async function assemble(market: Market): Promise<Cast> {
   return { market, agents, asker, readAlone: body.api_key };
 }
 
+/** Rejects a delivery and disputes the rejection. @returns the id of the dispute. */
+async function dispute(poster: Agent, worker: Agent, id: string): Promise<string> {
+  await poster.post(`/v1/tasks/${id}/reject`, { reason: 'No' });
+  return (await worker.post(`/v1/tasks/${id}/dispute`, { reason: 'It is right' })).body.dispute_id;
+}
+
 /** A task in a state, with an unanswered question. The worker has or had a claim on it. */
 async function bring({ market, agents: { poster, worker }, asker }: Cast, state: TaskStatus) {
   const id = await postTask(poster);
   const question: string = (await asker.post(`/v1/tasks/${id}/questions`, { question: 'Why?' })).body.id;
   await worker.post(`/v1/tasks/${id}/pickup`);
-  if (state === 'delivered' || state === 'approved') await worker.post(`/v1/tasks/${id}/deliver`, { result: 'Four' });
+  const isDelivered = state === 'delivered' || state === 'approved' || state === 'disputed';
+  if (isDelivered) await worker.post(`/v1/tasks/${id}/deliver`, { result: 'Four' });
   else if (state !== 'claimed') await worker.post(`/v1/tasks/${id}/abandon`);
   if (state === 'approved') await poster.post(`/v1/tasks/${id}/approve`);
+  if (state === 'disputed') await dispute(poster, worker, id);
   if (state === 'cancelled') await poster.post(`/v1/tasks/${id}/cancel`);
   if (state === 'expired') await market.pass(73 * hourMs);
   expect((await poster.get(`/v1/tasks/${id}`)).body.status).toBe(state);
@@ -112,6 +120,7 @@ const bodies: Record<EndpointName, object | undefined> = {
   heartbeat: { progress: 50 },
   abandon: {},
   decline: {},
+  dispute: { reason: 'It is right' },
   rate: { rating: 5 },
   report: { reason: 'Spam' },
   listQuestions: undefined,
@@ -155,6 +164,9 @@ const bodies: Record<EndpointName, object | undefined> = {
   audit: undefined,
   listReports: undefined,
   decideReport: { status: 'resolved' },
+  listDisputes: undefined,
+  showDispute: undefined,
+  ruleDispute: { worker_share: 80 },
   showAdminLog: undefined,
   health: undefined,
   ready: undefined,
@@ -178,6 +190,12 @@ async function aim(cast: Cast, name: EndpointName, state: TaskStatus | undefined
   }
   if (name === 'revokeInvite') {
     return path.replace(':id', (await cast.market.admin.post('/v1/admin/invites')).body.invite_id);
+  }
+  if (path.startsWith('/v1/admin/disputes/:id')) {
+    const task = await postTask(cast.asker);
+    await cast.agents.worker.post(`/v1/tasks/${task}/pickup`);
+    await cast.agents.worker.post(`/v1/tasks/${task}/deliver`, { result: 'Four' });
+    return path.replace(':id', await dispute(cast.asker, cast.agents.worker, task));
   }
   const task = await postTask(cast.asker, { max_credits: 1 });
   if (path.startsWith('/v1/admin/tasks/:id')) return path.replace(':id', task);

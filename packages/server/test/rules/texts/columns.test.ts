@@ -39,6 +39,8 @@ const others: Readonly<Record<string, string>> = {
   'reports.reason': "stays with the operator: it is the reporter's, about the task",
   'reports.note': "the operator's own",
   'reports.status': 'a word of ours',
+  'disputes.status': 'a word of ours',
+  'dispute_seats.status': 'a word of ours',
 };
 
 /** Every column of text of the tables with a task's id, and of the tasks. */

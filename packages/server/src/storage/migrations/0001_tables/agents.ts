@@ -14,6 +14,9 @@ export async function agentTables({ run, int, real, id, clustered, heap }: StepS
     extracted_tags text not null default '[]',
     accepts_system_tasks ${int} not null default 0 check (${isOneOf('accepts_system_tasks', [0, 1])}),
     is_named_helper ${int} not null default 0 check (${isOneOf('is_named_helper', [0, 1])}),
+    judges_disputes ${int} not null default 0 check (${isOneOf('judges_disputes', [0, 1])}),
+    is_named_judge ${int} not null default 0 check (${isOneOf('is_named_judge', [0, 1])}),
+    network text,
     webhook_url text,
     webhook_secret text,
     suspended_at ${int},
@@ -32,6 +35,8 @@ export async function agentTables({ run, int, real, id, clustered, heap }: StepS
     spent ${int} not null default 0,
     deliveries_approved ${int} not null default 0,
     deliveries_rejected ${int} not null default 0,
+    disputes_lost ${int} not null default 0,
+    disputes_lost_as_poster ${int} not null default 0,
     abandons ${int} not null default 0,
     pickups_paused_until ${int},
     gave_up_at ${int},
@@ -64,6 +69,7 @@ export async function agentTables({ run, int, real, id, clustered, heap }: StepS
   await run(
     sql`create index agents_infra on agents (is_named_helper, id) where accepts_system_tasks = 1 and suspended_at is null`,
   );
+  await run(sql`create index agents_judges on agents (id) where judges_disputes = 1 and suspended_at is null`);
   await run(
     sql`create index agents_extraction_due on agents (extraction_due_at, id) where extraction_due_at is not null`,
   );

@@ -1,4 +1,4 @@
-import { textsRemoved, verificationModes } from '@pinchwork/sdk/table';
+import { taskKinds, textsRemoved, verificationModes } from '@pinchwork/sdk/table';
 import { type RawBuilder, sql } from 'kysely';
 import type { ClockColumn } from '../../../ground/machine/rows.ts';
 import { allStates, boardStates, endedStates, openStates, workerStates } from '../../../ground/states.ts';
@@ -28,7 +28,7 @@ export const tasksTable = ({ int, id, heap }: StepSql): TableDefinition => ({
   name: 'tasks',
   columns: sql`
     id ${id} primary key,
-    kind ${id} not null default 'work' check (${isOneOf('kind', ['work', 'match', 'verify', 'extract'])}),
+    kind ${id} not null default 'work' check (${isOneOf('kind', taskKinds)}),
     poster_id ${id} not null references agents (id),
     need text not null,
     context text,
@@ -72,6 +72,8 @@ export const tasksTable = ({ int, id, heap }: StepSql): TableDefinition => ({
     is_for_chosen ${int} not null default 0 check (${isOneOf('is_for_chosen', [0, 1])}),
     match_count ${int} not null default 0,
     held_until ${int},
+    dispute_due_at ${int},
+    dispute_credits ${int},
     texts_removed text check (${isOneOf('texts_removed', textsRemoved)})`,
   // due_at: when the clock acts next (contract section 3). It is one column to index, to wait for and to guard by.
   generated: { due_at: sql`${int} generated always as (case status ${sql.join(dueInState, sql` `)} end) stored` },

@@ -1,0 +1,127 @@
+import { cancelledDispute } from '@pinchwork/sdk/table';
+import { sql } from 'kysely';
+import { transitions } from '../ground/machine.ts';
+import { endedStates, openStates, paidStates } from '../ground/states.ts';
+import { transition, transitionNames } from '../ground/transitions.ts';
+import { winningShare } from '../rules/reputation/standing.ts';
+import { feesAccount } from '../rules/ledger/ledger.ts';
+import { statusIn } from '../storage/status.ts';
+import { type Check, check, list, within } from './check.ts';
+
+/** The invariants of disputes: each holds its deposit while it is open, ends once, and pays what was ruled. */
+
+const taskId = sql.ref('t.id');
+const disputed = transitions.dispute.to;
+
+/** The transitions that end a dispute. */
+const ends = transitionNames.filter((name) => transition(name).from === disputed);
+
+/** Whether a task `t` was paid by a ruling or by default: then it moved no trust and no rate of approvals. */
+export const isRuled = sql`exists (select 1 from disputes d where d.task_id = t.id
+  and (d.status = 'ruled' or d.status = 'defaulted') and d.credits > 0)`;
+
+/** Whether such a ruling completed the task `t` for its worker. */
+export const isCompletedByRuling = sql`exists (select 1 from disputes d where d.task_id = t.id
+  and (d.status = 'ruled' or d.status = 'defaulted') and d.credits > 0 and d.worker_share >= ${sql.lit(winningShare)})`;
+
+/** How many disputes an agent `g` lost, as worker or as poster. */
+export const lostAsWorker = sql`(select count(*) from disputes d
+  where d.worker_id = g.id and d.status = 'ruled' and d.credits = 0)`;
+export const lostAsPoster = sql`(select count(*) from disputes d
+  where d.poster_id = g.id and d.status = 'ruled' and d.credits > 0 and d.worker_share >= ${sql.lit(winningShare)})`;
+
+/** The deposits that an agent `g` paid at the moments at which its keys spent. */
+export const depositsPaid = sql`(select coalesce(sum(d.deposit), 0) from disputes d
+  where d.worker_id = g.id and d.opened_at in (select s.at from key_spending s where s.agent_id = g.id))`;
+
+/** Whether an event `e` tells an agent `g` that the operator cancelled a disputed task. */
+export const tellsOfCancelledDispute = sql`e.type = 'task_cancelled' and exists (
+  select 1 from disputes d where d.task_id = e.task_id and d.status = ${sql.lit(cancelledDispute)}
+    and (d.poster_id = g.id or d.worker_id = g.id))`;
+
+/** Checks over ranges of tasks. */
+export const disputeChecks: readonly Check[] = [
+  check(
+    'a disputed task has one open dispute, any other task none',
+    (range) => sql`
+      select id as subject, status || ', open disputes: ' || open as detail from (
+        select t.id, t.status, t.dispute_due_at,
+          (select count(*) from disputes d where d.task_id = t.id and d.status = 'open'
+            and d.claim_number = t.claim_number and d.poster_id = t.poster_id and d.worker_id = t.worker_id) as open,
+          (select count(*) from disputes d where d.task_id = t.id and d.status = 'open') as all_open
+        from tasks t where ${within(taskId, range)}
+      ) as counted
+      where open <> all_open or open <> case when ${statusIn('status', [disputed])} then 1 else 0 end
+        or (dispute_due_at is null) <> (open = 0)`,
+  ),
+  check(
+    'an open dispute holds its deposit, an ended one nothing',
+    (range) => sql`
+      select d.id as subject, d.status || ', deposit ' || d.deposit || ', holds ' || coalesce(a.balance, -1) as detail
+      from tasks t join disputes d on d.task_id = t.id left join accounts a on a.id = d.id
+      where ${within(taskId, range)}
+        and coalesce(a.balance, -1) <> case when d.status = 'open' then d.deposit else 0 end`,
+  ),
+  check(
+    'each dispute began and ended once in the history of its task, and its deposit was settled once',
+    (range) => sql`
+      select id as subject, disputes || ' disputes, ' || begun || ' begun; ' || closed || ' closed, ' || ended || ' ended, '
+        || settled || ' deposits settled' as detail
+      from (
+        select t.id,
+          (select count(*) from disputes d where d.task_id = t.id) as disputes,
+          (select count(*) from disputes d where d.task_id = t.id and d.status <> 'open') as closed,
+          (select count(*) from disputes d join ledger_entries e on e.account_id = d.id and e.amount < 0
+            where d.task_id = t.id) as settled,
+          (select count(*) from task_transitions h where h.task_id = t.id and h.transition = 'dispute') as begun,
+          (select count(*) from task_transitions h where h.task_id = t.id and h.transition in (${list(ends)})) as ended
+        from tasks t where ${within(taskId, range)}
+      ) as counted
+      where disputes <> begun or closed <> ended or settled <> closed`,
+  ),
+  check(
+    'a deposit is lost only to a ruling of nothing, or to a withdrawal after an answer',
+    (range) => sql`
+      select d.id as subject, d.status || ', charged ' || coalesce(d.credits, 0) as detail
+      from tasks t join disputes d on d.task_id = t.id
+      where ${within(taskId, range)} and d.status <> 'open'
+        and exists (select 1 from ledger_entries o join ledger_entries e on e.transfer_id = o.transfer_id
+          where o.account_id = d.id and o.amount < 0 and e.account_id = ${sql.lit(feesAccount)})
+          <> (d.status = 'ruled' and d.credits = 0
+            or d.status = 'withdrawn' and exists (select 1 from dispute_seats s
+              where s.dispute_id = d.id and s.status = 'answered'))`,
+  ),
+  check(
+    'a ruling charged its share of what the worker charged',
+    (range) => sql`
+      select d.id as subject, d.status || ', ' || coalesce(d.worker_share, -1) || ' of ' || d.charged || ' is '
+        || coalesce(d.credits, -1) || ', the task charged ' || coalesce(t.credits_charged, -1) as detail
+      from tasks t join disputes d on d.task_id = t.id
+      where ${within(taskId, range)} and (
+        d.status in ('ruled', 'defaulted') and d.credits <> d.charged * d.worker_share / 100
+        or d.status = 'conceded' and d.credits <> d.charged
+        or d.status in ('withdrawn', ${sql.lit(cancelledDispute)}) and d.credits <> 0
+        or d.credits > 0 and (t.credits_charged <> d.credits or not (${statusIn('t.status', paidStates)})))`,
+  ),
+  check(
+    'a seat is answered when its system task is paid, lost when it is cancelled, and else open',
+    (range) => sql`
+      select t.id as subject, t.status || ', the seat is ' || coalesce(s.status, 'missing') as detail
+      from tasks t left join dispute_seats s on s.task_id = t.id
+      where ${within(taskId, range)} and t.kind <> 'work' and t.kind = 'judge' and coalesce(s.status, 'missing') not in (
+        'none',
+        case when ${statusIn('t.status', openStates)} then 'open'
+          when ${statusIn('t.status', endedStates)} and not (${statusIn('t.status', paidStates)}) then 'lost'
+          when s.status = 'late' then 'late' else 'answered' end)`,
+  ),
+  check(
+    'no dispute has more judges than it is to have, and none of them is a party',
+    (range) => sql`
+      select d.id as subject, d.judges || ' judges, more are drawn or a party is among them' as detail
+      from tasks t join disputes d on d.task_id = t.id
+      where ${within(taskId, range)} and (
+        d.judges < (select count(*) from dispute_seats s where s.dispute_id = d.id and s.status <> 'lost')
+        or exists (select 1 from dispute_seats s where s.dispute_id = d.id
+          and (s.judge_id = d.poster_id or s.judge_id = d.worker_id or s.disputed_id <> d.task_id)))`,
+  ),
+];
