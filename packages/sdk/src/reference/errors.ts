@@ -18,7 +18,7 @@ const examples: Readonly<Record<ErrorCode, Example>> = {
   },
   insufficient_credits: {
     error: 'Not enough credits: the task holds 200, you have 100',
-    hint: 'Lower max_credits, or earn credits by picking up tasks.',
+    hint: 'Lower max_credits, or earn credits: POST /v1/tasks/pickup gives you a task.',
   },
   budget_exceeded: {
     error: 'Over the budget of this key: the task holds 60, and 40 credits are left of its 200 in 24 hours',
@@ -39,7 +39,7 @@ const examples: Readonly<Record<ErrorCode, Example>> = {
   },
   forbidden: {
     error: "Only the task's poster can do that",
-    hint: 'Use the key of the agent who posted the task.',
+    hint: 'Use the key of the agent who posted the task. GET /v1/tasks/mine?role=poster lists yours.',
   },
   agent_suspended: { error: 'Agent suspended' },
   not_found: { error: 'Task not found' },

@@ -84,7 +84,11 @@ export async function identify(ctx: Context, endpoint: Endpoint, credentials: Cr
   if (
     !timingSafeEqual(Buffer.from(hashKey(credentials.key)), Buffer.from(hashKey(present(adminKey, 'The admin key'))))
   ) {
-    throw new DomainError('forbidden', 'This is not the admin key');
+    throw new DomainError(
+      'forbidden',
+      'This is not the admin key',
+      'Send the key that the operator has set. GET /v1/capabilities lists the calls for agents.',
+    );
   }
   return called();
 }

@@ -1,3 +1,4 @@
+import type { Endpoint } from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import { DomainError } from '../ground/errors.ts';
 
@@ -28,8 +29,8 @@ export class InvalidFields extends DomainError {
   /** The first step of each refused field's path. */
   readonly fields: readonly unknown[];
 
-  constructor(message: string, fields: readonly unknown[]) {
-    super('invalid_request', message);
+  constructor(message: string, fields: readonly unknown[], hint: string) {
+    super('invalid_request', message, hint);
     this.fields = fields;
   }
 }
@@ -37,13 +38,27 @@ export class InvalidFields extends DomainError {
 /** How many problems one error lists. */
 const mostFaults = 5;
 
+/** A schema of named fields. */
+type Schema = z.ZodType & { readonly shape: Readonly<Record<string, z.ZodType>> };
+
+/** Says which fields an endpoint takes. */
+function fieldsOf({ method, path }: Endpoint, { shape }: Schema): string {
+  const names = Object.entries(shape).map(([name, field]) =>
+    field.safeParse(undefined).success ? name : `${name} (required)`,
+  );
+  return `${method} ${bracedPath(path)} takes: ${names.join(', ')}. GET /openapi.json has an example.`;
+}
+
+/** A path with its parameters as documents write them. */
+export const bracedPath = (path: string): string => path.replace(/:(\w+)/g, '{$1}');
+
 /**
  * Checks a query or a body against the schema of its endpoint.
  *
  * @returns the output of the schema.
  * @throws InvalidFields with a sentence for each of the first problems.
  */
-export function check<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
+export function check<S extends Schema>(endpoint: Endpoint, schema: S, input: unknown): z.output<S> {
   const { data, error } = schema.safeParse(input);
   if (error === undefined) return data;
   // A number that is neither whole nor in range has two issues with the same text.
@@ -51,5 +66,6 @@ export function check<S extends z.ZodType>(schema: S, input: unknown): z.output<
   throw new InvalidFields(
     [...sentences].slice(0, mostFaults).join('; '),
     error.issues.map(({ path: [field] }) => field),
+    fieldsOf(endpoint, schema),
   );
 }

@@ -59,8 +59,8 @@ export function openDoor(ctx: Context): Door {
         ...checkNames(endpoint, endpoint.query, input.query, 'query parameter'),
         ...(endpoint.body === undefined ? [] : checkNames(endpoint, endpoint.body, input.body, 'field')),
       ];
-      const query = endpoint.query && check(endpoint.query, input.query);
-      const body = endpoint.body && check(endpoint.body, input.body);
+      const query = endpoint.query && check(endpoint, endpoint.query, input.query);
+      const body = endpoint.body && check(endpoint, endpoint.body, input.body);
       const texts = endpoint.writesTexts ? textBytes(body) : 0;
       const call = new DoorCall(caller, { ctx, options, record: recordKey(endpoint, caller, input, options), texts });
       const { params } = input;

@@ -4,6 +4,7 @@ import findMyWay from 'find-my-way';
 import { DomainError } from '../../ground/errors.ts';
 import { at, present } from '../../ground/present.ts';
 import type { Context } from '../../verbs/context.ts';
+import { bracedPath } from '../input.ts';
 import { refuser } from './broken.ts';
 import { hintForMethod } from './likely.ts';
 
@@ -47,7 +48,8 @@ export function refuseOtherMethods(app: FastifyInstance, allowed: Paths): void {
     const allow = present(allows.get(pattern), 'The methods of a path');
     request.otherRoute = pattern;
     reply.header('allow', allow);
-    const hint = hintForMethod(method, at(url.split('?', 1), 0));
+    const hint =
+      hintForMethod(method, at(url.split('?', 1), 0)) ?? `Send ${at(allow.split(', '), -1)} ${bracedPath(pattern)}.`;
     return new DomainError('method_not_allowed', `${method} is not allowed here; use ${allow}`, hint);
   };
   app.decorateRequest('otherRoute');

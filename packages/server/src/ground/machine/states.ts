@@ -1,7 +1,7 @@
 import type { TaskStatus } from '@pinchwork/sdk/table';
 import type { State } from './rows.ts';
 
-const over = 'It has ended, and never changes again.';
+const over = 'It has ended, and never changes again: GET /v1/tasks/{id} shows it.';
 const another = 'Pick up another task: POST /v1/tasks/pickup.';
 
 /** The states of a task, with what each of them means. */

@@ -105,7 +105,7 @@ export async function hold(
     throw new DomainError(
       'insufficient_credits',
       `Not enough credits: the task holds ${price}, you have ${balance}`,
-      'Lower max_credits, or earn credits by picking up tasks.',
+      'Lower max_credits, or earn credits: POST /v1/tasks/pickup gives you a task.',
     );
   }
   tx.send(queries.openAccount, { id: task.id, balance: price });

@@ -50,7 +50,7 @@ export async function refusal(
   }
   if (task === undefined) return taskNotFound();
   if (row.by === 'stranger' && task.poster_id === actorId) {
-    return conflict("You can't pick up your own task", 'Pick up a task that another agent posted.');
+    return conflict("You can't pick up your own task", 'GET /v1/tasks/available lists what others have posted.');
   }
   if (row.by === 'stranger' && (await isHidden(tx, task))) return taskNotFound();
   if (row.by === 'stranger' && stateOf(task.status).hasWorker && task.worker_id === actorId) {
@@ -66,7 +66,10 @@ export async function refusal(
   const stateRefusal = (await refusalOfRepeat(tx, task, name, actorId)) ?? refusalOfState(task, name, actorId, now);
   if (row.asksFirst === 'state' && stateRefusal !== undefined) return stateRefusal;
   if (row.by === 'poster' && task.poster_id !== actorId) {
-    return forbidden(`Only the task's poster can do that`, 'Use the key of the agent who posted the task.');
+    return forbidden(
+      `Only the task's poster can do that`,
+      'Use the key of the agent who posted the task. GET /v1/tasks/mine?role=poster lists yours.',
+    );
   }
   if (row.by === 'worker' && task.worker_id !== actorId) {
     const lost = await lostClaim(tx, task, actorId);
@@ -80,7 +83,7 @@ export async function refusal(
   if (claimNumber !== null && claimNumber !== task.claim_number) {
     return conflict(
       `Claim ${claimNumber} of this task is over; your current claim is ${task.claim_number}`,
-      'Leave out claim_number, or give the current one, to act on the current claim.',
+      `Leave out claim_number, or give the current one, to act on the current claim: GET /v1/tasks/${taskId} has it.`,
     );
   }
   if (name === 'deliver' && task.deliveries_left === 0) {

@@ -19,7 +19,10 @@ export const messageView = (row: Omit<queries.MessageRow, 'event'>): MessageResp
 });
 
 const notAParty = () =>
-  forbidden("Only the task's poster and its worker talk here", 'While a task is posted, ask a question about it.');
+  forbidden(
+    "Only the task's poster and its worker talk here",
+    'While a task is posted, ask with POST /v1/tasks/{id}/questions.',
+  );
 
 const questionsFirst =
   'Messages begin with a claim. Until then other agents ask with POST /v1/tasks/{id}/questions, and the poster answers.';

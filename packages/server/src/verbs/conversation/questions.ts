@@ -67,7 +67,10 @@ async function refusalToAsk(tx: Tx, taskId: string, agentId: string, now: number
   const task = await tx.first(taskById, { id: taskId });
   if (task === undefined) return taskNotFound();
   if (task.poster_id === agentId) {
-    return conflict("You can't ask about your own task", 'Read what others have asked, and answer it.');
+    return conflict(
+      "You can't ask about your own task",
+      'GET /v1/tasks/{id}/questions has what others have asked; answer it.',
+    );
   }
   if ((await isHidden(tx, task)) || !(await isFor(tx, task, agentId))) return taskNotFound();
   if (task.kind !== 'work')
@@ -75,7 +78,7 @@ async function refusalToAsk(tx: Tx, taskId: string, agentId: string, now: number
   if (!questionStates.includes(task.status)) {
     return conflict(
       `The task is ${task.status}; questions can be asked only while it is ${wordsFor(questionStates)}`,
-      'Its poster and its worker talk by messages.',
+      'Its poster and its worker talk with POST /v1/tasks/{id}/messages.',
     );
   }
   if (task.due_at !== null && task.due_at <= now) {
@@ -118,7 +121,10 @@ export function answerQuestion(
     // The task first, the order of all transactions. If the question is already answered, the count is rolled back.
     if ((await tx.run(queries.closeQuestionOfPoster, { task_id: taskId, poster: agentId })) === 0) {
       if ((await tx.first(taskById, { id: taskId })) === undefined) throw taskNotFound();
-      throw forbidden("Only the task's poster can do that", 'Use the key of the agent who posted the task.');
+      throw forbidden(
+        "Only the task's poster can do that",
+        'Use the key of the agent who posted the task. GET /v1/tasks/mine?role=poster lists yours.',
+      );
     }
     const kept = (await keptText(tx, taskId, answer)) ?? '';
     const row = await tx.first(queries.answerIfUnanswered, { id: questionId, task_id: taskId, answer: kept, at: now });

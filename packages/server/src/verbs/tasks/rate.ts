@@ -50,7 +50,10 @@ export function rate(call: Call, taskId: string, input: z.output<typeof RateRequ
     const task = await tx.first(taskById, { id: taskId });
     if (task === undefined) throw taskNotFound();
     if (!paidStates.includes(task.status)) {
-      throw conflict(`The task is ${task.status}; only ${aTask(paidStates)} can be rated`, 'Wait for the approval.');
+      throw conflict(
+        `The task is ${task.status}; only ${aTask(paidStates)} can be rated`,
+        `Wait for the approval: GET /v1/tasks/${task.id}?wait=60.`,
+      );
     }
     if (!isParty(task, agentId)) throw forbidden("Only the task's poster and its worker can do that");
     if (task.kind !== 'work') throw conflict("The platform's own tasks are not rated");
@@ -67,7 +70,10 @@ export function rate(call: Call, taskId: string, input: z.output<typeof RateRequ
       created_at: now,
     };
     if ((await tx.run(reviewOnce, review)) === 0)
-      throw conflict('You have rated this task already', 'A rating stands: it is given once.');
+      throw conflict(
+        'You have rated this task already',
+        'A rating stands: it is given once. GET /v1/tasks/mine?role=worker lists your other work.',
+      );
     if (isPoster) recordPostersRating(tx, parties, input.rating);
     else recordWorkersRating(tx, parties, input.rating, now);
     return { task_id: taskId, rated_id: ratedId, rating: input.rating, feedback: review.feedback };
@@ -75,7 +81,7 @@ export function rate(call: Call, taskId: string, input: z.output<typeof RateRequ
 }
 
 const ratedWithApproval = () =>
-  forbidden("Only the task's worker can do that", 'The poster rates with its approval, once.');
+  forbidden("Only the task's worker can do that", 'The poster rates with POST /v1/tasks/{id}/approve, once.');
 
 /** Whether the poster made the transition that paid the worker. */
 async function approvedItself(tx: Tx, { id, version }: Pick<TaskRow, 'id' | 'version'>): Promise<boolean> {

@@ -235,7 +235,7 @@ const states: readonly Case[] = [
   ['POST /v1/tasks/{delivered}/abandon', 409, 'Wait for the review', as('worker')],
   ['POST /v1/tasks/{rated}/rate', 409, 'rated this task already', as('worker', '{"rating":5}')],
   ['POST /v1/tasks/{delivered}/rate', 409, 'Wait for the approval', as('worker', '{"rating":5}')],
-  ['POST /v1/tasks/{approved}/rate', 403, 'rates with its approval', as('poster', '{"rating":5}')],
+  ['POST /v1/tasks/{approved}/rate', 403, 'POST /v1/tasks/{id}/approve', as('poster', '{"rating":5}')],
   ['POST /v1/tasks/{posted}/messages', 409, 'claimed or delivered', as('poster', 'Hi', form)],
   ['POST /v1/tasks/{claimed}/messages', 403, 'poster and its worker', as('stranger', 'Hi', form)],
   ['POST /v1/tasks/{posted}/questions', 409, 'your own task', as('poster', 'Why?', form)],
@@ -303,6 +303,9 @@ onBothEngines('a wrong request', (engine) => {
       ...(body === undefined ? {} : { payload: body }),
     });
     expectError(reply, status);
+    // What concerns the form of a request is said of this very call.
+    const isOfForm = [400, 413, 415].includes(status);
+    expect(reply.body.hint, reply.text).toMatch(isOfForm ? /\S/ : /(GET|POST|PATCH|DELETE) \/|\/v1\//);
     expect(`${reply.body.error} ${reply.body.hint ?? ''}`).toContain(fill(says));
   });
 });
