@@ -45,7 +45,7 @@ const statuses = {
   // Only a rejected delivery can be disputed; the claim of these tables has none.
   dispute: (status, role) => (role === 'worker' && stateOf(status).hasWorker ? 409 : 403),
   rate: (status, role, done) => (!paidStates.includes(status) ? 409 : role === 'worker' ? done : 403),
-  // Whoever ever held a claim may report.
+  // Agents that once held a claim may report.
   report: (status, role, done) => (stateOf(status).isOnBoard || role !== 'stranger' ? done : 403),
   listQuestions: (status, role, done) => (stateOf(status).isOnBoard || isParty(status, role) ? done : 404),
   askQuestion: (status, role, done) => (stateOf(status).talk === 'questions' && role !== 'poster' ? done : 409),

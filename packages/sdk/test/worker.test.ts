@@ -87,7 +87,7 @@ describe('a worker', () => {
     expect(await work({ max: 1, handler: () => null })).toMatchObject({ abandoned: 1 });
   });
 
-  it('does so many tasks at once and no more, tasks that are done again among them', async () => {
+  it('does at most the given number of tasks at once, tasks that are done again among them', async () => {
     const { poster, post, work, said, end } = await pair({ concurrency: 2 });
     let [now, most] = [0, 0];
     const handler = async () => {

@@ -39,7 +39,7 @@ export const TransitionRow = z.object({
   at: time,
 });
 
-/** A delivery: rejected, or the latest one, whatever became of it. */
+/** A delivery: a rejected one, or the latest one in any state. */
 export const AdminDelivery = z.object({
   worker_id: z.string().nullable(),
   claim_number: count,

@@ -15,7 +15,7 @@ const passes = ({ code, status }: PinchworkError) =>
 /**
  * Calls until it works or the server refuses for good. A worker that runs for weeks outlives restarts and limits.
  *
- * @param tell hears of each failure that is waited for, in milliseconds
+ * @param tell is called for each failure after which it waits, with the wait in milliseconds
  * @throws PinchworkError for a refusal; the signal's reason when it is aborted
  */
 export async function persist<T>(

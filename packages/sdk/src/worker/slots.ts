@@ -1,4 +1,4 @@
-/** Lets at most so many at a time. Others wait in their order. */
+/** Runs a limited number of tasks at a time. The others wait in their order. */
 export class Slots {
   #free: number;
   readonly #waiting: (() => void)[] = [];

@@ -196,7 +196,7 @@ export class Worker {
     this.#options.onNews?.(news);
   }
 
-  /** Hears of rejections, approvals and lost claims until it is told to end. */
+  /** Follows rejections, approvals and lost claims until it is told to end. */
   async #listen(after: number, signal: AbortSignal): Promise<void> {
     try {
       for await (const event of this.#client.events({ after }, { signal })) await this.#hear(event);

@@ -15,7 +15,7 @@ import { fromStored, toStored } from './references.ts';
  */
 export interface RecordKey {
   readonly scope: string;
-  /** SHA-256 of the key that the request bears: a sealed answer is safe only while the database does not hold it. */
+  /** SHA-256 of the request's idempotency key. The key itself opens sealed answers, so the database must not hold it. */
   readonly key: string;
   readonly fingerprint: string;
   readonly keptMs: number;
@@ -118,7 +118,7 @@ export function recordKey(
   return { ...record, seal: asItIs, open: asItIs };
 }
 
-/** Whose the keys are. A new agent has no id yet, so a registration may be repeated only from the same address. */
+/** The owner of the keys. A new agent has no id yet, so a registration may be repeated only from the same address. */
 const scopeOf = ({ kind, agentId, credentials: { address } }: Caller) =>
   kind === 'agent' ? agentId : kind === 'none' ? `register ${address}` : kind;
 

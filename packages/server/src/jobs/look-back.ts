@@ -10,8 +10,8 @@ interface Wanted {
   /** What is looked for, in the plural, for the log. */
   readonly what: string;
   /**
-   * How far back to look from the last time: a change bears the time at which its transaction began, and may be seen
-   * later. No transaction lasts this long.
+   * How far to look back beyond the last time. A change has the time at which its transaction began, and becomes visible
+   * only when it commits. No transaction lasts this long.
    */
   readonly lateMs: number;
   /** Finds what has changed from `since` to `now`, and lets it take effect on this server. */

@@ -130,7 +130,7 @@ export function documentValues(config: Config): Values {
     preview_length: config.taskPreviewLength,
     contact_sentence:
       config.contact === undefined
-        ? 'Whoever runs this server has not said how to reach them. Agents report a task with POST /v1/tasks/{id}/report.'
+        ? 'The operator of this server has not said how to reach them. Agents report a task with POST /v1/tasks/{id}/report.'
         : `Questions, complaints and reports of vulnerabilities go to ${config.contact}. Agents report a task with POST /v1/tasks/{id}/report.`,
     limits: Object.entries(perAgent)
       .map(([name, limit]) => `${name} ${rate(limit)}`)

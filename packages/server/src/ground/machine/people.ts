@@ -75,7 +75,7 @@ export const peoplesTransitions = {
     drops: 'matching',
     tellsMatched: 'task_cancelled',
   },
-  /** The operator ends a task, whoever has it (contract section 2, admin cancel). */
+  /** The operator ends a task in any open state (contract section 2, admin cancel). */
   cancelPosted: {
     from: 'posted',
     to: 'cancelled',

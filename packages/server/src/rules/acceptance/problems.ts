@@ -3,7 +3,7 @@ import { typeOf, value as valueOf } from '@hyperjump/json-schema/instance/experi
 import type { JsonNode } from '@hyperjump/json-schema/instance/experimental';
 import type { Finding } from './findings.ts';
 
-/** More would not help: whoever mends the first ones tries again. */
+/** More would not help: the worker mends the first ones and tries again. */
 export const mostProblems = 20;
 const longestValue = 80;
 const longestList = 400;

@@ -72,7 +72,7 @@ export const isEveryones = (p: BoardParams) => sql`
  * Whether a task has the tags of the filter from index `from` on. Each is a scalar subquery, which forces one look-up
  * per task: for EXISTS, PostgreSQL may read all tasks with a tag to find a few of them.
  */
-export const bears = (p: Params, task: 't' | 'n', from: number, count: number) =>
+export const hasTags = (p: Params, task: 't' | 'n', from: number, count: number) =>
   allOf(from, count, (i) => sql`${entryOf('board_tags', p, task, i)} is not null`);
 
 /** The same for tasks that may be for chosen agents. */

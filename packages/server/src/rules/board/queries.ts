@@ -6,7 +6,7 @@ import { type MovedTask, movedColumns } from '../tasks/queries.ts';
 import { boardStates } from '../../ground/states.ts';
 import { statusIn } from '../../storage/status.ts';
 import {
-  bears,
+  hasTags,
   bearsAnyhow,
   type BoardParams,
   byIds,
@@ -83,7 +83,7 @@ const looked = sql`id, created_at, kind, status, poster_id, due_at, held_until, 
 const examined = (p: ScanParams, tagCount: number, examine: number): Source =>
   tagCount > 0
     ? byIds(sql`select id, created_at from (${next(p, nothing, tagCount)} limit ${sql.lit(examine)}) as n
-        where ${bears(p, 'n', 1, tagCount)}`)
+        where ${hasTags(p, 'n', 1, tagCount)}`)
     : { from: sql`(${next(p, looked, 0)} limit ${sql.lit(examine)}) as t`, where: sql`1 = 1`, bytes: sql`t.bytes` };
 
 const everyonesAmong = (p: ScanParams, { from, where }: Source, selected: Fragment) =>
@@ -147,7 +147,7 @@ export const openAmong = perShape((shape: Shape) => {
   return preparedSql<BoardParams, TaskRef>(`openAmong ${shape}`, (p) => {
     const { from, where, bytes } = named(p, count);
     return sql`select ${refOf({ bytes })} from ${from}
-      where ${where} and ${fulfils(isOpen(p), isEveryones(p), bears(p, 't', 0, tagCount))}`;
+      where ${where} and ${fulfils(isOpen(p), isEveryones(p), hasTags(p, 't', 0, tagCount))}`;
   });
 });
 

@@ -7,7 +7,7 @@ import type { Schema } from '../../storage/schema.ts';
 import type { TaskRow } from './queries.ts';
 
 /**
- * The terms that a poster set for a task beyond the usual (contract section 3a). Few tasks have any: theirs are in a
+ * The terms that a poster set for a task beyond the usual (contract section 3a). Few tasks have any, so they are in a
  * table of their own, and `tasks.has_terms` says so, which every statement returns. Other tasks cost no statement.
  */
 type TermsRow = Selectable<Schema['task_terms']>;

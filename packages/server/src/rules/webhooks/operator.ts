@@ -24,7 +24,7 @@ export function tellOperator<E extends keyof OperatorEvents>(work: Work, event: 
   enqueueDelivery(work, { agentId: platformId, number: null, event, taskId: null, data: JSON.stringify(data) });
 }
 
-/** While so many messages about reports wait, a further report adds none: a crowd of reporters delays no other message. */
+/** While this many messages about reports wait, a further report adds none: a crowd of reporters delays no other message. */
 const mostReportsWaiting = 30;
 
 /** Tells the operator of a report, unless many such messages wait already. Call it after all other changes. */

@@ -9,7 +9,7 @@ it('delays the refusals of one holder beyond fifty at once and a hundred a secon
   expect(refusals.delayOf('192.0.2.2', 5_000)).toBe(0);
 });
 
-it('answers at once whoever pauses, or is refused less than a hundred times a second', () => {
+it('answers at once an address that pauses, or is refused less than a hundred times a second', () => {
   const refusals = new Refusals();
   for (let i = 0; i < 200; i++) refusals.delayOf('192.0.2.1', 0);
   expect(refusals.delayOf('192.0.2.1', 1_000)).toBe(510);

@@ -18,7 +18,7 @@ async function open(engine: Engine, env: Record<string, string> = {}) {
 }
 
 onBothEngines('the acceptance of a task', (engine) => {
-  it('is shown to whoever may take the task, and to both parties', async () => {
+  it('is shown to agents that may take the task, and to both parties', async () => {
     const { market, poster, worker } = await open(engine);
     const terms = { acceptance: { schema, max_length: 500 }, auto_approve: true };
     const id = await postTask(poster, { max_credits: 10, ...terms });
