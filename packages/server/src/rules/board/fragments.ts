@@ -76,15 +76,15 @@ export const hasTags = (p: Params, task: 't' | 'n', from: number, count: number)
   allOf(from, count, (i) => sql`${entryOf('board_tags', p, task, i)} is not null`);
 
 /** The same for tasks that may be for chosen agents. */
-export const bearsAnyhow = (p: Params, count: number) =>
+export const hasTagsAnyhow = (p: Params, count: number) =>
   allOf(
     0,
     count,
     (i) => sql`coalesce(${entryOf('board_tags', p, 't', i)}, ${entryOf('offer_tags', p, 't', i)}) is not null`,
   );
 
-const allOf = (from: number, count: number, bearsOne: (i: number) => Fragment) =>
-  sql.join([sql`1 = 1`, ...indexes(count).slice(from).map(bearsOne)], sql` and `);
+const allOf = (from: number, count: number, hasTag: (i: number) => Fragment) =>
+  sql.join([sql`1 = 1`, ...indexes(count).slice(from).map(hasTag)], sql` and `);
 
 const entryOf = (table: 'board_tags' | 'offer_tags', p: Params, task: 't' | 'n', i: number) =>
   sql`(select b.task_id from ${sql.table(table)} b where b.tag = ${tag(p, i)}

@@ -7,7 +7,7 @@ import { boardStates } from '../../ground/states.ts';
 import { statusIn } from '../../storage/status.ts';
 import {
   hasTags,
-  bearsAnyhow,
+  hasTagsAnyhow,
   type BoardParams,
   byIds,
   bytesIn,
@@ -171,7 +171,7 @@ export const openWithRanks = perShape((shape: Shape) => {
     const { from, where, bytes } = named(p, count);
     return sql`select ${refOf({ bytes })},
       (select m.rank from matches m where m.task_id = t.id and m.agent_id = ${p.agent}) as rank from ${from}
-      where ${where} and ${fulfils(isOpen(p), bearsAnyhow(p, tagCount))}`;
+      where ${where} and ${fulfils(isOpen(p), hasTagsAnyhow(p, tagCount))}`;
   });
 });
 
@@ -226,7 +226,7 @@ const matchedAmong = (p: MatchedParams, selected: Fragment, tagCount: number, ex
   const { from, where } = byIds(sql`${ids} limit ${sql.lit(examine)}`);
   const isShown = sql`(x.has_head_start = 1 or ${isPastHeadStart(p)})`;
   return sql`select ${selected} from ${from}
-    where ${where} and ${fulfils(isOpen(p), isShown, bearsAnyhow(p, tagCount))}`;
+    where ${where} and ${fulfils(isOpen(p), isShown, hasTagsAnyhow(p, tagCount))}`;
 };
 
 /** The open tasks that the agent was matched to and that have all the tags, best rank first. */
