@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Acceptance } from './acceptance.ts';
 import { foldTag, isTag, text } from './fields.ts';
 import { limits } from './limits.ts';
 
@@ -41,6 +42,8 @@ export const MatchAnswer = z.object({
 export const VerifyPayload = z.object({
   system_task: z.literal('verify_completion'),
   task: AboutTask,
+  /** What a machine has found to be met, where the task has an acceptance. */
+  acceptance: Acceptance.optional(),
   result: z.string(),
 });
 

@@ -69,8 +69,30 @@ function visit(value: unknown, each: (text: string) => void): number {
   if (typeof value !== 'object' || value === null) return valueBytes + String(value).length;
   let bytes = valueBytes;
   if (Array.isArray(value)) for (const item of value) bytes += visit(item, each);
-  else for (const [name, field] of Object.entries(value)) bytes += name.length + visit(field, each);
+  else {
+    for (const [name, field] of Object.entries(value)) {
+      bytes += name.length + (name === whole ? wholeBytes(field) : visit(field, each));
+    }
+  }
   return bytes;
+}
+
+/** The field of a task that is left out instead of cut: a part of an acceptance would mean something else. */
+const whole = 'acceptance';
+
+function wholeBytes(value: unknown): number {
+  let texts = 0;
+  const others = visit(value, (text) => (texts += textBytes(text)));
+  return texts + others;
+}
+
+/** Leaves out the longest acceptances where all of them take more than half of a page. */
+function withFewerAcceptances<Row extends object>(rows: readonly Row[], mostBytes: number): readonly Cut<Row>[] {
+  const sizes = rows.map((row) => (whole in row && row[whole] !== null ? wholeBytes(row[whole]) : 0));
+  const room = Math.floor(mostBytes / 2);
+  if (sizes.reduce((sum, size) => sum + size, 0) <= room) return rows;
+  const most = commonSize([...sizes], room);
+  return rows.map((row, i) => (at(sizes, i) > most ? { ...row, [whole]: null, truncated: true } : row));
 }
 
 /** A copy of a value with other texts. */
@@ -78,7 +100,9 @@ function withTexts(value: unknown, change: (text: string) => string): unknown {
   if (typeof value === 'string') return change(value);
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map((item) => withTexts(item, change));
-  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, withTexts(field, change)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, field]) => [name, name === whole ? field : withTexts(field, change)]),
+  );
 }
 
 function cutTexts<Row extends object>(row: Row, cut: (text: string) => string): Cut<Row> {
@@ -116,11 +140,12 @@ export function excerpt<Row extends object>(row: Row): Cut<Row> {
  */
 export function fitTexts<Row extends object>(rows: readonly Row[], mostBytes = rowsBytes): Cut<Row>[] {
   if (roughBytes(rows) <= mostBytes) return [...rows];
+  const kept = withFewerAcceptances(rows, mostBytes);
   const sizes: number[] = [];
   let others = 0;
-  for (const row of rows) others += visit(row, (text) => sizes.push(textBytes(text)));
+  for (const row of kept) others += visit(row, (text) => sizes.push(textBytes(text)));
   const most = Math.max(leastTextBytes, commonSize(sizes, mostBytes - others));
-  return rows.map((row) =>
+  return kept.map((row) =>
     cutTexts(row, (text) => (text.length * mostUnitBytes <= most ? text : beginning(text, Infinity, most))),
   );
 }

@@ -1,8 +1,9 @@
-import { limits, type SystemTaskPayload } from '@pinchwork/sdk/table';
+import { type Acceptance, limits, type SystemTaskPayload } from '@pinchwork/sdk/table';
 import { isEnded, stateOf } from '../../ground/states.ts';
 import type { Reader } from '../../storage/database.ts';
 import { fitted, listed, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import { deliveriesOfClaim, disputeById, messagesOfClaim, seatById } from '../disputes/queries.ts';
+import { readTerms } from '../tasks/terms.ts';
 import { aboutOf, taskById, type MovedTask } from '../tasks/queries.ts';
 import { tagsOf } from '../tasks/view.ts';
 import { storedTexts } from '../../ground/stored.ts';
@@ -69,7 +70,9 @@ async function payloadOf(reader: Reader, system: MovedTask, read: ReadTask): Pro
   if (kind === 'verify') {
     // Only the delivery that this task is about: a later one may be another worker's.
     const result = about.delivered_at === created_at ? (about.result ?? '') : '';
-    return { system_task: 'verify_completion', task, result };
+    const { acceptance } = await readTerms(reader, about);
+    const met = acceptance === null ? {} : { acceptance: JSON.parse(acceptance) as Acceptance };
+    return { system_task: 'verify_completion', task, ...met, result };
   }
   const ids = storedTexts(candidates ?? '[]');
   return { system_task: 'match_agents', task, candidates: await readGoodAt(reader, ids) };
@@ -161,11 +164,17 @@ const matchParts = ({ task, candidates }: PayloadOf<'match_agents'>, id: string)
   marked('candidates', candidates.map((candidate) => JSON.stringify(candidate)).join('\n'), id),
 ];
 
-const verifyParts = ({ task, result }: PayloadOf<'verify_completion'>, id: string) => [
+const verifyParts = ({ task, acceptance, result }: PayloadOf<'verify_completion'>, id: string) => [
   asks.verify,
   'Deliver JSON and nothing else: {"meets_requirements": true or false, "explanation": "<why, for the poster>"}.',
   warning(id),
   ...taskParts(task, id),
+  ...(acceptance === undefined
+    ? []
+    : [
+        'A machine has checked that the result meets the acceptance below. Judge what a machine can not.',
+        marked('acceptance', JSON.stringify(acceptance), id),
+      ]),
   marked('result', result, id),
 ];
 
