@@ -27,7 +27,7 @@ import { fromJs } from '@hyperjump/json-schema/instance/experimental';
 import type { Allowance } from './allowance.ts';
 import { type Finding, Findings } from './findings.ts';
 import { problemsOf } from './problems.ts';
-import { compilePattern, type Pattern, PatternError } from './patterns.ts';
+import { compileSchemaPattern, type Pattern, PatternError } from './patterns.ts';
 
 /**
  * JSON Schema 2020-12 as acceptance checks use it (contract section 3a): an interpreter, in which regular expressions
@@ -64,7 +64,7 @@ const pathOf = (place: SchemaBrowser) => place.cursor;
 
 function patternAt(place: SchemaBrowser, source: string): Pattern {
   try {
-    return compilePattern(source);
+    return compileSchemaPattern(source);
   } catch (error) {
     if (!(error instanceof PatternError)) throw error;
     throw new SchemaError(pathOf(place), `"${source}" is not a regular expression of RE2: ${error.message}`, {
@@ -109,6 +109,19 @@ recompile('additionalProperties', async (schema, ast, parent) => {
   return [defined, await Validation.compile(schema, ast, parent)];
 });
 
+// Some of the library's formats throw at texts that are far from fitting.
+const format = getKeyword<string>(keyword('draft-2020-12/format'));
+addKeyword<string>({
+  ...format,
+  interpret: (...args) => {
+    try {
+      return format.interpret(...args);
+    } catch {
+      return false;
+    }
+  },
+});
+
 addFormat({
   id: 'https://json-schema.org/format/regex',
   handler: (text) => typeof text !== 'string' || isPattern(text),
@@ -116,7 +129,7 @@ addFormat({
 
 function isPattern(source: string): boolean {
   try {
-    compilePattern(source);
+    compileSchemaPattern(source);
     return true;
   } catch {
     return false;
