@@ -143,7 +143,8 @@ const metaSchema = getSchema(dialect).then((schema) => compile(schema));
 
 /** Compiles a schema. @throws SchemaError; OutOfTime; RangeError if it is nested too deeply. */
 export async function compileSchema(schema: Json, allowance: Allowance): Promise<CompiledSchema> {
-  refuseOthers(schema, '');
+  refuseOthers(schema, '', 0);
+  refuseReferencesToReferences(schema);
   const [fault] = problemsOf(findingsOf(await metaSchema, schema, allowance));
   if (fault !== undefined) throw new SchemaError(fault.path, fault.message);
   const document = documentOf(schema);
@@ -169,9 +170,13 @@ const documentOf = (schema: Json) =>
 const open = (document: SchemaDocument, place = '') =>
   getSchema(`${own}${place}`, { _cache: { [own]: document } } as unknown as Browser);
 
+/** Objects and lists in each other. */
+const mostLevels = 100;
+
 /** Refuses what would change how the library reads this or other schemas: other dialects, and vocabularies. */
-function refuseOthers(json: Json, path: string): void {
-  if (Array.isArray(json)) return json.forEach((item, i) => refuseOthers(item, `${path}/${i}`));
+function refuseOthers(json: Json, path: string, level: number): void {
+  if (level > mostLevels) throw new SchemaError('', `is nested too deeply: more than ${mostLevels} levels`);
+  if (Array.isArray(json)) return json.forEach((item, i) => refuseOthers(item, `${path}/${i}`, level + 1));
   if (!isObject(json)) return;
   const { $schema, $vocabulary } = json;
   if (typeof $schema === 'string' && $schema.replace(/#$/, '') !== dialect) {
@@ -183,8 +188,38 @@ function refuseOthers(json: Json, path: string): void {
       'can not be used here: the vocabularies are those of JSON Schema 2020-12',
     );
   }
-  for (const [name, each] of Object.entries(json)) refuseOthers(each as Json, `${path}/${escaped(name)}`);
+  for (const [name, each] of Object.entries(json)) refuseOthers(each as Json, `${path}/${escaped(name)}`, level + 1);
 }
+
+/** Refuses a reference to the text of a reference, which the library would follow for ever. */
+function refuseReferencesToReferences(schema: Json): void {
+  for (const { path, target } of referencesIn(schema, '')) {
+    const [, fragment = ''] = target.split('#');
+    if (/\/(%24|\$)(dynamic)?ref$/i.test(fragment) && typeof valueAt(schema, fragment) !== 'object') {
+      throw leadsNowhere(path, target);
+    }
+  }
+}
+
+/** What a JSON Pointer leads to from the root. */
+function valueAt(json: Json, pointer: string): unknown {
+  const names = pointer.split('/').slice(1).map(unescaped);
+  return names.reduce<unknown>(
+    (value, name) => (isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined),
+    json,
+  );
+}
+
+const unescaped = (name: string) => {
+  try {
+    return decodeURIComponent(name).replaceAll('~1', '/').replaceAll('~0', '~');
+  } catch {
+    return name;
+  }
+};
+
+const leadsNowhere = (path: string, target: string, options?: ErrorOptions) =>
+  new SchemaError(path, `"${target}" leads to no schema: a schema may refer only to its own parts`, options);
 
 const escaped = (name: string) => name.replaceAll('~', '~0').replaceAll('/', '~1');
 
@@ -193,7 +228,7 @@ async function referenceError(document: SchemaDocument, schema: Json, cause: unk
   const root = await open(document);
   for (const { path, target } of referencesIn(schema, '')) {
     if (await leadsToSchema(root, target)) continue;
-    return new SchemaError(path, `"${target}" leads to no schema: a schema may refer only to its own parts`, { cause });
+    return leadsNowhere(path, target, { cause });
   }
   const reason = cause instanceof Error ? cause.message.slice(0, 200) : String(cause);
   return new SchemaError('', `can't be compiled: ${reason}`, { cause });
