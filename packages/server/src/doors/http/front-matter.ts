@@ -1,5 +1,16 @@
 import { limits } from '@pinchwork/sdk/table';
-import { isAlias, isMap, isScalar, isSeq, Lexer, type Node, parseDocument, visit, type YAMLError } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  Lexer,
+  type Node,
+  type YAMLMap,
+  parseDocument,
+  visit,
+  type YAMLError,
+} from 'yaml';
 import { invalid } from '../../ground/errors.ts';
 import { at } from '../../ground/present.ts';
 import { type Fields, notAnObject, noProto, oneLine } from './fields.ts';
@@ -82,14 +93,19 @@ export function readYaml(yaml: string, what: string, isText: (name: string) => b
   const contents = parse(yaml, what);
   if (contents === null) return {};
   if (!isMap(contents)) throw notAnObject(what);
+  // In a list of a field, such as its tags, each item is a text.
+  return fieldsOf(contents, (name, value) => toValue(value, isText(name), true));
+}
+
+/** The fields of a mapping. A parsed document holds nodes only. */
+function fieldsOf(mapping: YAMLMap, valueOf: (name: string, value: Node | null) => unknown): Fields {
   const fields: Fields = {};
-  for (const { key, value } of contents.items) {
+  for (const { key, value } of mapping.items) {
     // A key that is not a scalar is not a field name.
     if (!isScalar(key)) continue;
     const name = String(key.value);
     if (name === '__proto__') throw noProto();
-    // A parsed document holds nodes only.
-    fields[name] = toValue(value as Node | null, isText(name));
+    fields[name] = valueOf(name, value as Node | null);
   }
   return fields;
 }
@@ -134,13 +150,13 @@ function refuse(problem: YAMLError | undefined, what: string): void {
   throw invalid(`${what} is not valid YAML: ${oneLine(message)}`);
 }
 
-function toValue(node: Node | null, asText: boolean): unknown {
+/** @param itemsAsText whether the items of a list are taken as text. Inside of a mapping everything is what YAML says. */
+function toValue(node: Node | null, asText: boolean, itemsAsText: boolean): unknown {
   if (isScalar(node)) {
     const isWord = asText && node.value !== null && typeof node.value !== 'string';
     return isWord ? (node.source ?? String(node.value)) : node.value;
   }
-  // A parsed document holds nodes only.
-  if (isSeq(node)) return node.items.map((item) => toValue(item as Node | null, true));
-  // No field of the contract is a mapping, so its contents do not matter: it has the wrong type or an unknown name.
-  return node === null ? null : {};
+  if (isSeq(node)) return node.items.map((item) => toValue(item as Node | null, itemsAsText, itemsAsText));
+  if (isMap(node)) return fieldsOf(node, (_, value) => toValue(value, false, false));
+  return null;
 }
