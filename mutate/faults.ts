@@ -3,6 +3,7 @@ import { creditFaults } from './faults/credits.ts';
 import { lifecycleFaults } from './faults/lifecycle.ts';
 import { lockFaults } from './faults/locks.ts';
 import { readingFaults } from './faults/reading.ts';
+import { acceptanceFaults } from './faults/acceptance.ts';
 import { shareFaults } from './faults/shares.ts';
 import { tellingFaults } from './faults/telling.ts';
 
@@ -10,6 +11,7 @@ import { tellingFaults } from './faults/telling.ts';
 export const faults: readonly Fault[] = [
   ...lifecycleFaults,
   ...creditFaults,
+  ...acceptanceFaults,
   ...shareFaults,
   ...tellingFaults,
   ...readingFaults,
