@@ -63,6 +63,8 @@ async function postTwice(real: Real, who: Agent, path: string, body: object): Pr
   return first;
 }
 
+const acceptance = { must_match: ['^result'] };
+
 const create = fc
   .record({
     who: agent,
@@ -72,9 +74,10 @@ const create = fc
     review: orNull(fc.constantFrom(1, 10)),
     claim: orNull(fc.constantFrom(1, 6, 20)),
     grace: orNull(fc.constantFrom(5, 7, 90)),
+    checks: orNull(fc.constantFrom('checked', 'approved at once')),
   })
   .map(
-    ({ who, price, tags, deadline, review, claim, grace }) =>
+    ({ who, price, tags, deadline, review, claim, grace, checks }) =>
       new Step(`create(agent ${who}, ${price} credits)`, async (model, real) => {
         const need = `task ${model.tasks.length}`;
         const { status, body } = await postTwice(real, real.agents[who]!, '/v1/tasks', {
@@ -85,6 +88,8 @@ const create = fc
           review_timeout_minutes: review,
           claim_timeout_minutes: claim,
           grace_minutes: grace,
+          ...(checks === null ? {} : { acceptance }),
+          ...(checks === 'approved at once' ? { auto_approve: true } : {}),
         });
         const affordable = price <= model.agents[who]!.balance;
         expect(status).toBe(model.isSuspended(who) ? 403 : affordable ? 201 : 402);
@@ -99,6 +104,8 @@ const create = fc
           reviewMinutes: review,
           claimMinutes: claim,
           graceMinutes: grace,
+          isChecked: checks !== null,
+          approvesAtOnce: checks === 'approved at once',
         });
       }),
   );
@@ -138,11 +145,14 @@ const pickupBatch = fc.tuple(agent, fc.integer({ min: 1, max: 4 })).map(
     }),
 );
 
+/** How a result begins: as tasks with an acceptance want it, or not. */
+const word = fc.constantFrom('result', 'result', 'nothing');
+
 const deliver = fc
-  .tuple(orNull(fc.integer({ min: 1, max: 80 })), orNull(fc.integer({ min: 1, max: 3 })))
-  .chain(([credits, claim]) =>
-    onTask(`deliver ${credits} claim ${claim}`, async (model, real, who, task) => {
-      const result = `result ${real.steps.count}`;
+  .tuple(orNull(fc.integer({ min: 1, max: 80 })), orNull(fc.integer({ min: 1, max: 3 })), word)
+  .chain(([credits, claim, first]) =>
+    onTask(`deliver ${first} ${credits} claim ${claim}`, async (model, real, who, task) => {
+      const result = `${first} ${real.steps.count}`;
       const body = { result, credits_claimed: credits, claim_number: claim };
       const { status } = await postTwice(real, real.agents[who]!, `/v1/tasks/${task.id}/deliver`, body);
       expect(status).toBe(model.deliver(who, task, result, credits, claim));
@@ -150,12 +160,12 @@ const deliver = fc
   );
 
 /** The worker delivers: most random pairs of agent and task would be refused. */
-const deliverOwn = recent.map(
-  (back) =>
-    new Step(`deliverOwn(${back} back)`, async (model, real) => {
+const deliverOwn = fc.tuple(recent, word).map(
+  ([back, first]) =>
+    new Step(`deliverOwn(${back} back, ${first})`, async (model, real) => {
       const task = model.tasks.filter(({ status }) => status === 'claimed').at(-1 - back);
       if (task?.worker == null) return;
-      const result = `result ${real.steps.count}`;
+      const result = `${first} ${real.steps.count}`;
       const { status } = await real.agents[task.worker]!.post(`/v1/tasks/${task.id}/deliver`, { result });
       expect(status).toBe(model.deliver(task.worker, task, result, null, null));
     }),

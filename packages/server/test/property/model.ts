@@ -33,8 +33,16 @@ export interface ModelTask {
   lostBy: number | null;
   /** When each agent last gave it up, or lost it to the clock. */
   readonly givenUp: Map<number, number>;
-  /** The worker has rated the poster. */
+  /** Its acceptance: a result must begin with `result`. */
+  isChecked: boolean;
+  approvesAtOnce: boolean;
+  /** The latest claim of which a result did not fit. */
+  unfitClaim: number | null;
+  /** The poster approved the delivery itself. */
+  approvedByPoster: boolean;
+  /** The worker has rated the poster, the poster the worker. */
   rated: boolean;
+  ratedBack: boolean;
 }
 
 export interface ModelAgent {
@@ -171,7 +179,17 @@ export class Model {
   post(
     task: Pick<
       ModelTask,
-      'id' | 'need' | 'poster' | 'tags' | 'price' | 'deadline' | 'reviewMinutes' | 'claimMinutes' | 'graceMinutes'
+      | 'id'
+      | 'need'
+      | 'poster'
+      | 'tags'
+      | 'price'
+      | 'deadline'
+      | 'reviewMinutes'
+      | 'claimMinutes'
+      | 'graceMinutes'
+      | 'isChecked'
+      | 'approvesAtOnce'
     >,
   ): void {
     this.#agent(task.poster).balance -= task.price;
@@ -193,7 +211,10 @@ export class Model {
       excluded: new Set(),
       lostBy: null,
       givenUp: new Map(),
+      unfitClaim: null,
+      approvedByPoster: false,
       rated: false,
+      ratedBack: false,
     });
   }
 
@@ -217,9 +238,9 @@ export class Model {
     return (givenUp.get(agent) ?? -Infinity) > this.now - withinMs;
   }
 
-  /** An abandoned or lapsed claim counts towards the pause, unless a delivery of it was rejected. */
+  /** An abandoned or lapsed claim counts towards the pause, unless a delivery of it was rejected or did not fit. */
   #countAbandon(task: ModelTask): void {
-    if (task.deliveriesLeft !== null) return;
+    if (task.deliveriesLeft !== null || task.unfitClaim === task.claim) return;
     const worker = this.#agent(task.worker);
     if (++worker.abandons < maxAbandons) return;
     worker.abandons = 0;
@@ -247,12 +268,17 @@ export class Model {
     if (task.status !== 'claimed' || this.isDue(task)) return 409;
     if (claim !== null && claim !== task.claim) return 409;
     if (task.deliveriesLeft === 0) return 409;
+    if (task.isChecked && !result.startsWith('result')) {
+      task.unfitClaim = task.claim;
+      return 400;
+    }
     task.status = 'delivered';
     task.result = result;
     task.charged = Math.min(credits ?? task.price, task.price);
     task.graceEnd = null;
     task.reviewEnd = wholeSecond(this.now) + (task.reviewMinutes ?? 1440) * minuteMs;
     this.#tell(task.poster, 'task_delivered', task);
+    if (task.approvesAtOnce) this.#settle(task, null);
     return 200;
   }
 
@@ -261,6 +287,7 @@ export class Model {
     if (task.poster !== agent) return 403;
     if (task.status !== 'delivered' || this.isDue(task)) return 409;
     this.#settle(task, rating);
+    task.approvedByPoster = true;
     return 200;
   }
 
@@ -292,12 +319,22 @@ export class Model {
   rate(agent: number, task: ModelTask, rating: number): number {
     if (this.isSuspended(agent)) return 403;
     if (task.status !== 'approved') return 409;
+    if (task.poster === agent && !task.approvedByPoster) return this.#rateBack(task, rating);
     if (task.worker !== agent) return 403;
     if (task.rated) return 409;
     task.rated = true;
     this.#agent(task.poster).ratings.push(rating);
     for (const tag of task.tags) this.#tag(task.poster, tag).ratings.push(rating);
     this.#dealt(agent, task.poster, rating >= 3);
+    return 201;
+  }
+
+  /** The poster rates after an approval that was not its own. It moves no trust. */
+  #rateBack(task: ModelTask, rating: number): number {
+    if (task.ratedBack) return 409;
+    task.ratedBack = true;
+    this.#agent(task.worker).ratings.push(rating);
+    for (const tag of task.tags) this.#tag(task.worker!, tag).ratings.push(rating);
     return 201;
   }
 

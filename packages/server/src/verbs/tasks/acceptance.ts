@@ -31,6 +31,7 @@ export async function claimWithTerms(
   const isClaim =
     task !== undefined &&
     task.has_terms === 1 &&
+    task.deliveries_left !== 0 &&
     task.worker_id === agentId &&
     task.claim_number === (claimNumber ?? task.claim_number) &&
     task.status === transitions.deliver.from &&
