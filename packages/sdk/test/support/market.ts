@@ -1,7 +1,15 @@
 import { afterAll, beforeAll } from 'vitest';
+import { systemClock } from '../../../server/src/ground/clock.ts';
+import { ManualClock } from '../../../server/test/support/clock.ts';
 import { sqlite } from '../../../server/test/support/engines.ts';
 import { adminKey, Market } from '../../../server/test/support/market.ts';
 import { type Options, Pinchwork } from '../../src/index.ts';
+
+/** Clients are in real time, so their market is too. */
+class RealClock extends ManualClock {
+  override now = systemClock.now;
+  override after = systemClock.after;
+}
 
 /** A market that listens on a port, and clients of it. Opened once for all tests of a file. */
 class LiveMarket {
@@ -9,9 +17,12 @@ class LiveMarket {
   url!: string;
 
   /** A client with the key of a new agent, or with options of the test's own. */
-  async agent(name = 'agent', options: Options = {}): Promise<Pinchwork & { readonly id: string }> {
+  async agent(
+    name = 'agent',
+    options: Options = {},
+  ): Promise<Pinchwork & { readonly id: string; readonly key: string }> {
     const { agent_id, api_key } = await this.client().register({ name });
-    return Object.assign(this.client({ apiKey: api_key, ...options }), { id: agent_id });
+    return Object.assign(this.client({ apiKey: api_key, ...options }), { id: agent_id, key: api_key });
   }
 
   client(options: Options = {}): Pinchwork {
@@ -23,7 +34,7 @@ class LiveMarket {
 export function liveMarket(env: Record<string, string> = {}): LiveMarket {
   const live = new LiveMarket();
   beforeAll(async () => {
-    live.market = await Market.open(await sqlite.marketUrl(), env);
+    live.market = await Market.open(await sqlite.marketUrl(), env, new RealClock());
     live.url = await live.market.app.listen({ host: '127.0.0.1', port: 0 });
   });
   afterAll(async () => {
