@@ -35,7 +35,6 @@ const colours = /** @type {const} */ ({
   foreman: 'blue',
   delegator: 'yellow',
 });
-/** @typedef {keyof typeof colours} Name */
 const nameWidth = 10;
 
 /** The server's Node, which comes with the install. The agents run on any Node from 20 on. */
@@ -51,13 +50,13 @@ const folder = mkdtempSync(join(tmpdir(), 'pinchwork-demo-'));
 const children = new Set();
 const stop = new AbortController();
 
-/** @param {Name} name @param {string} line */
+/** @param {keyof typeof colours} name @param {string} line */
 const say = (name, line) => console.log(`${styleText(colours[name], name.padEnd(nameWidth))} ${line}`);
 
 /**
  * Starts a script of this repository.
  *
- * @param {Name} name
+ * @param {keyof typeof colours} name
  * @param {string} script
  * @param {Record<string, string>} env
  * @param {string[]} args

@@ -11,18 +11,19 @@ import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { launchBrowser } from '../../server/test/support/browser.ts';
 import { sdkPackage } from '../../server/test/support/shared.ts';
-import { everything } from './support/everything.js';
+import { everything, useEverything } from './support/everything.js';
+import * as sdk from '../src/index.ts';
 import { liveMarket } from './support/market.ts';
 import { Project } from './support/project.ts';
 
 const run = promisify(execFile);
 const live = liveMarket({ PINCHWORK_CORS_ORIGINS: '*' });
-const useEverything = readFileSync(new URL('support/everything.js', import.meta.url), 'utf8');
+const program = readFileSync(new URL('support/everything.js', import.meta.url), 'utf8');
 
 let project: Project;
 beforeAll(async () => {
   project = await Project.make();
-  project.write('everything.js', useEverything);
+  project.write('everything.js', program);
   project.write(
     'main.js',
     `import * as sdk from '@pinchwork/sdk';
@@ -56,13 +57,13 @@ describe('the published package', () => {
   });
 
   it('is one that a strict TypeScript program compiles against, with the types of the table', async () => {
-    const program = `
+    const text = `
       import { Pinchwork, PinchworkError, type Input, type PinchworkEvent, verifyWebhook, type WorkTask } from '@pinchwork/sdk';
       import { CreateTaskRequest } from '@pinchwork/sdk/table';
       const client = new Pinchwork({ server: 'https://market.example' });
       const input: Input<'tasks.create'> = { need: CreateTaskRequest.parse({ need: 'X' }).need, tags: ['a'] as const };
       const { result } = await client.tasks.run(input);
-      const text: string = result;
+      const words: string = result;
       for await (const event of client.events()) if (event.type === 'task_rejected') { const reason: string = event.reason; void reason; }
       for await (const { task_id } of client.tasks.available({ limit: 3 })) { const id: string = task_id; void id; }
       const claim = await client.tasks.pickupNext();
@@ -71,12 +72,12 @@ describe('the published package', () => {
       // @ts-expect-error an id is needed
       await client.tasks.get();
       // @ts-expect-error no such field
-      await client.tasks.create({ need: text, price: 3 });
+      await client.tasks.create({ need: words, price: 3 });
       // @ts-expect-error a field is missing
       await client.tasks.reject('tk-1', {});
       void (claim satisfies WorkTask | unknown); void verifyWebhook; void (PinchworkError satisfies unknown); void (0 as unknown as PinchworkEvent);
       export {};`;
-    const file = project.write('program.ts', program);
+    const file = project.write('program.ts', text);
     const compiled = ts.createProgram([file], {
       ...{
         strict: true,
@@ -117,6 +118,8 @@ async function fromNpm(name: string, version: string): Promise<string | { readon
 }
 
 describe('an installed client works', () => {
+  it('from its sources', async () => expect(await useEverything(sdk, live.url)).toEqual(everything));
+
   it('on the Node of this checkout', async () => expect(await ran(process.execPath, [])).toEqual(everything));
 
   it.for([
@@ -125,9 +128,9 @@ describe('an installed client works', () => {
     ['bun', 'latest', ['run']],
     ['deno', 'latest', ['run', '--allow-net', '--allow-env']],
   ] as const)('on %s %s', async ([name, version, args], { skip }) => {
-    const program = await fromNpm(name, version);
-    if (typeof program !== 'string') return skip(program.missing);
-    expect(await ran(program, args)).toEqual(everything);
+    const path = await fromNpm(name, version);
+    if (typeof path !== 'string') return skip(path.missing);
+    expect(await ran(path, args)).toEqual(everything);
   });
 
   it('in a browser, on a page of another origin', async () => {
@@ -135,7 +138,7 @@ describe('an installed client works', () => {
     const page = createServer((request, response) => {
       const path = request.url!;
       if (path === '/') return void response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html>');
-      const text = path === '/everything.js' ? useEverything : readFileSync(join(files, path), 'utf8');
+      const text = path === '/everything.js' ? program : readFileSync(join(files, path), 'utf8');
       response.writeHead(200, { 'content-type': 'text/javascript' }).end(text);
     });
     await new Promise<void>((resolve) => page.listen(0, '127.0.0.1', resolve));

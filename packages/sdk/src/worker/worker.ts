@@ -1,5 +1,5 @@
 import { randomKey } from '../client/build.ts';
-import type { Calls, Input } from '../client/calls.ts';
+import type { Calls } from '../client/calls.ts';
 import type { PinchworkError } from '../client/error.ts';
 import type { PinchworkEvent, Reset } from '../client/events.ts';
 import { backoff, pause } from '../client/time.ts';
@@ -124,7 +124,7 @@ export class Worker {
     if (accepts !== undefined) return this.#choose(accepts);
     // The same key in all attempts: a task that was given out with an answer that was lost comes with the next one.
     const options = { idempotencyKey: randomKey() };
-    const input: Input<'tasks.pickupNext'> & { readonly wait?: number | undefined } = { tags, search, wait };
+    const input = { tags, search, wait };
     const { signal } = this.#closing;
     try {
       return await this.#persist(() => this.#client.tasks.pickupNext(input, { ...options, signal }));
@@ -235,7 +235,7 @@ export class Worker {
     this.#awaited.delete(id);
     if (task?.status !== 'claimed' || this.#claims.has(id)) return;
     const { retries = 2 } = this.#options;
-    const mayDeliver = (task as { deliveries_left?: number | null }).deliveries_left !== 0;
+    const mayDeliver = task.deliveries_left !== 0;
     if (mayDeliver && done <= retries && !this.#closing.signal.aborted) this.#begin('redoing', workTaskOf(task), done);
     else if (mayDeliver)
       await this.#client.tasks.abandon(id, { claim_number: task.claim_number }).catch(() => undefined);
