@@ -77,4 +77,22 @@ export const shareFaults = [
       '[task.result]',
     ],
   ]),
+  ...faultsIn('rules/limits/refusals.ts', 'rules/limits/refusals', [
+    ['refusals are never delayed', 'return Math.max(0, delay);', 'return 0;'],
+    ['the first refusals are delayed too', ' - atOnce * stepMs, mostMs)', ', mostMs)'],
+    ['holders of refusals are remembered for good', 'if (due <= now) this', 'if (due < 0) this'],
+  ]),
+  ...faultsIn('doors/http/output.ts', 'doors/http/long-replies', [
+    ['a long reply is written in one turn', '% piecesAtOnce > 0) continue;', '> 0) continue;'],
+  ]),
+  ...faultsIn('doors/http/long-texts.ts', 'doors/http/long-texts', [
+    ['a piece ends in the middle of a character', 'isFirstHalf(text.charCodeAt(to - 1))', 'false as boolean'],
+  ]),
+  ...faultsIn('rules/texts/retention.ts', 'texts/retention', [
+    [
+      'stored replies keep texts beyond their retention',
+      'if (hasReplies) await',
+      'if (hasReplies && taskId === "") await',
+    ],
+  ]),
 ];

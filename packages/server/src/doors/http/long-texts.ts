@@ -27,10 +27,10 @@ export function* renderInPieces(body: object, { render, quote }: Format): Genera
   const rest = render(setAside(body, texts) as object);
   let from = 0;
   for (const found of rest.matchAll(marks)) {
-    const [{ length }, quotes, number] = found;
+    const [{ length }, quotes = '', number] = found;
     yield rest.slice(from, found.index) + quotes;
     for (const piece of cut(texts[Number(number)] ?? '')) yield quotes === '' ? piece : quote(piece).slice(1, -1);
-    yield quotes ?? '';
+    yield quotes;
     from = found.index + length;
   }
   yield rest.slice(from);
