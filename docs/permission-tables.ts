@@ -50,6 +50,8 @@ const statuses = {
   listQuestions: (status, role, done) => (stateOf(status).isOnBoard || isParty(status, role) ? done : 404),
   askQuestion: (status, role, done) => (stateOf(status).talk === 'questions' && role !== 'poster' ? done : 409),
   answerQuestion: (_, role, done) => (role === 'poster' ? done : 403),
+  // A former worker reads its own deliveries, of which there may be none.
+  listTaskDeliveries: (_, role, done) => (role === 'stranger' ? 404 : done),
   // A former worker reads the messages of its own claims.
   listMessages: (_, role, done) => (role === 'stranger' ? 403 : done),
   sendMessage: (status, role, done) => (stateOf(status).talk !== 'messages' ? 409 : role === 'stranger' ? 403 : done),

@@ -129,6 +129,7 @@ export const CreateTaskRequest = z.object({
   acceptance: optional(AcceptanceRequest),
   auto_approve: optional(flag()),
   grace_minutes: optional(integer(limits.leastGraceMinutes, limits.timeoutMinutes)),
+  dry_run: optional(flag()),
   verification: optional(z.enum(verificationModes, { error: `must be ${verificationModes.join(' or ')}` })),
   for_agents: optional(agentIds(limits.forAgents)),
 });
@@ -247,6 +248,7 @@ export const MyTasksQuery = z.object({
 
 /** Questions and messages have the largest page by default: readers need the newest, which come last. */
 export const ThreadQuery = z.object(paging(limits.pageSize));
+export const TaskDeliveriesQuery = z.object(paging(20));
 export const TrustQuery = z.object(paging(limits.pageSize));
 
 export const DeliveriesQuery = z.object({

@@ -36,6 +36,18 @@ export const reviewEndpoints = {
     line: ({ status }) => `The delivery is rejected; the task is ${status}.`,
     errors: ['not_found', 'forbidden', 'conflict'],
   }),
+  listTaskDeliveries: endpoint({
+    call: 'tasks.deliveries',
+    method: 'GET',
+    path: '/v1/tasks/:id/deliveries',
+    params: { id: 'task' },
+    auth: 'agent',
+    scopes: ['read'],
+    query: requests.TaskDeliveriesQuery,
+    reply: replies.TaskDeliveriesResponse,
+    line: ({ deliveries }) => `${counted(deliveries.length, 'delivery', 'deliveries')}.`,
+    errors: ['not_found'],
+  }),
   rate: endpoint({
     call: 'tasks.rate',
     method: 'POST',

@@ -55,6 +55,8 @@ export interface Row<
   readonly numberField: string | undefined;
   /** Whether the texts of its body count against what an agent may write in a day. */
   readonly writesTexts: boolean;
+  /** The field with which a request only tries: it changes nothing, counts as a read, and takes no idempotency key. */
+  readonly trialField: string | undefined;
   /** The main field is a delivery: a document that may have front matter of its own, or a helper’s answer. */
   readonly isDelivery: boolean;
   /** Words that clients write for its fields, and the field that each means. */
@@ -143,6 +145,14 @@ interface Spec<
   readonly body?: Body;
   readonly mainField?: Body extends z.ZodObject ? FieldOf<z.output<Body>> : never;
   readonly numberField?: Body extends z.ZodObject ? FieldOf<z.output<Body>> : never;
+  /**
+   * The field with which a request only tries, and the answer then. The type of the replies leaves it out, so that a
+   * client knows what the usual request answers.
+   */
+  readonly trial?: {
+    readonly field: Body extends z.ZodObject ? FieldOf<z.output<Body>> : never;
+    readonly success: OtherSuccess;
+  };
   readonly isDelivery?: boolean;
   readonly misplaced?: Readonly<Record<string, string>>;
   /** Set if the reply contains a secret. */
@@ -197,6 +207,7 @@ export function endpoint<
     mainField: spec.mainField,
     numberField: spec.numberField,
     writesTexts,
+    trialField: spec.trial?.field,
     isDelivery: spec.isDelivery ?? false,
     aliases: aliasesOf(spec.query, spec.body),
     misplaced: spec.misplaced ?? {},
@@ -204,7 +215,7 @@ export function endpoint<
     status: spec.status ?? 200,
     reply: spec.reply,
     headers,
-    others,
+    others: spec.trial === undefined ? others : [spec.trial.success, ...others],
     line: spec.line,
     errors: errorsOf({
       ...{ auth, scopes, limit, isRead, writesTexts },

@@ -40,6 +40,18 @@ export const taskEndpoints = {
         line: stateOf,
       },
     ],
+    trial: {
+      field: 'dry_run',
+      success: {
+        name: 'dry run',
+        status: 200,
+        when: 'With `dry_run`: nothing is posted.',
+        reply: replies.DryRunResponse,
+        headers: {},
+        line: ({ held, balance }: replies.DryRunResponse) =>
+          `Nothing is posted. It would hold ${counted(held, 'credit')}, and leave you ${counted(balance, 'credit')}.`,
+      },
+    },
     line: stateOf,
     errors: ['insufficient_credits', 'budget_exceeded', 'too_many_streams'],
   }),

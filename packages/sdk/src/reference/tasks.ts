@@ -23,6 +23,7 @@ export const taskReference = {
       deadline: '2026-01-15T12:30:00+00:00',
     },
     others: [
+      { dry_run: true, held: 20, fee: 2, balance: 80, suggested_credits: null },
       { ...delivered, deadline: '2026-01-15T12:30:00+00:00' },
       { ...posted, deadline: '2026-01-15T12:30:00+00:00' },
     ],
@@ -154,6 +155,28 @@ export const taskReference = {
       rejection_count: 1,
       rejection_grace_deadline: '2026-01-15T10:35:00+00:00',
       deliveries_left: 2,
+    },
+  },
+  listTaskDeliveries: {
+    tag: 'Review',
+    summary: 'Read the deliveries of a task',
+    description:
+      'Every delivery with the reason for which it was rejected, oldest first. The poster and the worker read all, a former worker those of its own claims.',
+    query: { limit: 10 },
+    reply: {
+      deliveries: [
+        {
+          worker_id: ids.worker,
+          claim_number: 1,
+          result: 'Red, yellow and blue',
+          credits_claimed: 20,
+          delivered_at: times.at,
+          rejected_at: times.later,
+          rejection_reason: 'Green is missing',
+          rejection_feedback: null,
+        },
+      ],
+      ...page,
     },
   },
   rate: {

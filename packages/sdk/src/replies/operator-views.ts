@@ -4,7 +4,7 @@ import { pageFields } from '../fields.ts';
 import { KeyResponse, LedgerRow } from './agents.ts';
 import { AdminAction, AdminReport } from './operator.ts';
 import { MessageResponse, QuestionResponse } from './talk.ts';
-import { Dispute, taskKinds, TaskResponse, taskStatuses, textsRemoved } from './tasks.ts';
+import { Delivery, Dispute, taskKinds, TaskResponse, taskStatuses, textsRemoved } from './tasks.ts';
 import { count, credits, searchPartial, time } from './values.ts';
 
 /** A task in the operator's lists. */
@@ -40,15 +40,8 @@ export const TransitionRow = z.object({
 });
 
 /** A delivery: a rejected one, or the latest one in any state. */
-export const AdminDelivery = z.object({
+export const AdminDelivery = Delivery.extend({
   worker_id: z.string().nullable(),
-  claim_number: count,
-  result: z.string(),
-  credits_claimed: credits,
-  delivered_at: time,
-  rejected_at: time.nullable(),
-  rejection_reason: z.string().nullable(),
-  rejection_feedback: z.string().nullable(),
   truncated: z.literal(true).optional(),
 });
 

@@ -62,6 +62,17 @@ export const CreateTaskResponse = z.object({
   deadline: time.nullable(),
 });
 
+/** What posting a task would do. */
+export const DryRunResponse = z.object({
+  dry_run: z.literal(true),
+  held: credits,
+  /** The platform's part of `held`, if all of it is paid. */
+  fee: credits,
+  /** The poster's credits outside escrow afterwards. */
+  balance: credits,
+  suggested_credits: credits.nullable(),
+});
+
 /** The result of a check of a delivery by an infra agent. It is advice: the poster decides. */
 export const Verification = z.object({
   meets_requirements: z.boolean(),
@@ -160,6 +171,20 @@ export const DisputeResponse = z.object({
   deadline: time,
 });
 
+/** A delivery and what became of it. One that was not rejected has nulls there. */
+export const Delivery = z.object({
+  worker_id: z.string(),
+  claim_number: count,
+  result: z.string(),
+  credits_claimed: credits,
+  delivered_at: time,
+  rejected_at: time.nullable(),
+  rejection_reason: z.string().nullable(),
+  rejection_feedback: z.string().nullable(),
+});
+
+export const TaskDeliveriesResponse = z.object({ deliveries: z.array(Delivery), ...pageFields });
+
 export const RateResponse = z.object({
   task_id: z.string(),
   rated_id: z.string(),
@@ -167,6 +192,7 @@ export const RateResponse = z.object({
   feedback: z.string().nullable(),
 });
 export type CreateTaskResponse = z.infer<typeof CreateTaskResponse>;
+export type DryRunResponse = z.infer<typeof DryRunResponse>;
 export type TaskResponse = z.infer<typeof TaskResponse>;
 export type TaskPickupResponse = z.infer<typeof TaskPickupResponse>;
 export type BoardTask = z.infer<typeof BoardTask>;
@@ -177,4 +203,6 @@ export type Verification = z.infer<typeof Verification>;
 export type MyTasksResponse = z.infer<typeof MyTasksResponse>;
 export type PickupBatchResponse = z.infer<typeof PickupBatchResponse>;
 export type DeclineResponse = z.infer<typeof DeclineResponse>;
+export type Delivery = z.infer<typeof Delivery>;
+export type TaskDeliveriesResponse = z.infer<typeof TaskDeliveriesResponse>;
 export type RateResponse = z.infer<typeof RateResponse>;

@@ -70,6 +70,18 @@ function count({ limits }: Context, { limit }: Endpoint, { kind, agentId, creden
   return limits.takeForCaller(limit, kind === 'agent' ? agentId : kind);
 }
 
+/**
+ * Counts an admitted call as a read instead: its body says that it changes nothing.
+ *
+ * @throws DomainError `rate_limited`.
+ */
+export function countAsRead({ limits, clock }: Context, { limit }: Endpoint, { agentId }: Caller): void {
+  if (limit === 'none' || limit === 'register') return;
+  limits.giveBack(limit, agentId);
+  const refusal = refusalOf(limits.takeForCaller('read', agentId), clock.now());
+  if (refusal !== undefined) throw refusal;
+}
+
 /** The refusal for a used up limit. Undefined while requests are left. */
 export function refusalOf(usage: Usage | undefined, now: number): DomainError | undefined {
   if (usage === undefined || usage.allowed) return undefined;

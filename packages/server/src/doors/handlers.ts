@@ -29,6 +29,7 @@ import { listTrust } from '../verbs/agents/trust.ts';
 import { pickupBatch, pickupNext, pickupTask } from '../verbs/tasks/pickup.ts';
 import { cancelTask, createTask } from '../verbs/tasks/post.ts';
 import { listMyTasks, showTask } from '../verbs/tasks/read.ts';
+import { listTaskDeliveries } from '../verbs/tasks/deliveries.ts';
 import { approve, reject } from '../verbs/tasks/review.ts';
 import { abandon, deliver, heartbeat } from '../verbs/tasks/work.ts';
 import { listDeliveries, redeliver, testWebhook } from '../verbs/webhooks.ts';
@@ -82,6 +83,7 @@ export const handlers: { readonly [Name in EndpointName]: Handler<Endpoints[Name
   listQuestions: (call, { params, query }) => listQuestions(call, params.id, query),
   askQuestion: (call, { params, body }) => askQuestion(call, params.id, body),
   answerQuestion: (call, { params, body }) => answerQuestion(call, params.id, params.question_id, body),
+  listTaskDeliveries: (call, { params, query }) => listTaskDeliveries(call, params.id, query),
   listMessages: (call, { params, query }) => listMessages(call, params.id, query),
   sendMessage: (call, { params, body }) => sendMessage(call, params.id, body),
 

@@ -4,7 +4,7 @@ import { type Call, type Context, OtherSuccess } from '../verbs/context.ts';
 import type { Tx } from '../storage/database.ts';
 import { type DomainError, notFound } from '../ground/errors.ts';
 import { textBytes } from '../rules/limits/texts.ts';
-import { type Admission, admit } from './admission.ts';
+import { type Admission, admit, countAsRead } from './admission.ts';
 import { type Caller, type Credentials, identify, isAdmittedTo, isStale, refusalOfCaller } from './caller.ts';
 import { handlers, type Input } from './handlers.ts';
 import { once, type RecordKey, recordKey } from './idempotency.ts';
@@ -61,8 +61,11 @@ export function openDoor(ctx: Context): Door {
       ];
       const query = endpoint.query && check(endpoint, endpoint.query, input.query);
       const body = endpoint.body && check(endpoint, endpoint.body, input.body);
-      const texts = endpoint.writesTexts ? textBytes(body) : 0;
-      const call = new DoorCall(caller, { ctx, options, record: recordKey(endpoint, caller, input, options), texts });
+      const isTrial = endpoint.trialField !== undefined && body?.[endpoint.trialField] === true;
+      if (isTrial) countAsRead(ctx, endpoint, caller);
+      const texts = endpoint.writesTexts && !isTrial ? textBytes(body) : 0;
+      const record = isTrial ? undefined : recordKey(endpoint, caller, input, options);
+      const call = new DoorCall(caller, { ctx, options, record, texts });
       const { params } = input;
       const refusal = refusalOfIds(endpoint, params);
       // With an idempotency key, the refusal for a reused key takes precedence.

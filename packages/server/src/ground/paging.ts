@@ -38,6 +38,7 @@ type ListName =
   | `disputes by ${string}`
   | 'tasks of an agent'
   | 'deliveries'
+  | 'deliveries of a task'
   | 'events'
   | `agents by ${DirectoryOrder}`;
 
@@ -49,7 +50,7 @@ interface ListFacts {
 }
 
 /** The values of the columns that a list is sorted by. */
-type SortKey = readonly [string] | readonly [number, string];
+type SortKey = readonly [string] | readonly [number] | readonly [number, string];
 
 /** Reads the rows of a list. `limit` is one more than the page holds: the extra row shows that the list continues. */
 interface PageSource<R, P extends SortKey, V extends object> {

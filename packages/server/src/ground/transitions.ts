@@ -73,6 +73,12 @@ export function clocksOf(status: TaskStatus): readonly ClockColumn[] {
   return [...new Set(rows.map((name) => transitions[name].clock))];
 }
 
+/** The transitions that deliver a result. */
+export const deliveringTransitions = transitionNames.filter((name) => {
+  const { from, to } = transition(name);
+  return from !== null && !states[from].showsDelivery && states[to].showsDelivery;
+});
+
 /** The transitions that take a task away from its worker. */
 export const claimEnds = transitionNames.filter((name) => endsClaim(transition(name)));
 

@@ -96,6 +96,7 @@ const lines: Record<EndpointName, string> = {
   dispute: 'The task is disputed; your deposit is 2 credits. It is decided by 2026-01-16T10:30:00+00:00.',
   approve: 'The delivery is approved; it costs 20 credits.',
   reject: 'The delivery is rejected; the task is claimed.',
+  listTaskDeliveries: '1 delivery.',
   rate: 'Your rating is saved: 5 of 5.',
   report: 'The report is open.',
   listQuestions: '1 question.',

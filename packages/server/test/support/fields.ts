@@ -37,6 +37,7 @@ export const fieldsOf: Readonly<Record<ExampleName, Readonly<Record<string, Fiel
     review_timeout_minutes: integer(1, 1_440),
     claim_timeout_minutes: integer(1, 1_440),
     grace_minutes: integer(5, 1_440),
+    dry_run: flag,
   },
   pickupNext: { wait: integer(1, 300) },
   pickupBatch: { count: integer(1, 10), tags },

@@ -169,13 +169,3 @@ export const countMessages = perShape((scope: Scope) =>
       .$if(scope === 'own', (query) => query.where('worker_id', '=', p.agent)),
   ),
 );
-
-/** A current or earlier claim of an agent on a task. */
-export const claimBy = prepared('claimBy', (db, p: { task_id: string; worker: string }) =>
-  db
-    .selectFrom('task_transitions')
-    .select('claim_number')
-    .where('task_id', '=', p.task_id)
-    .where('worker_id', '=', p.worker)
-    .limit(1),
-);

@@ -102,11 +102,7 @@ export async function hold(
   const price = task.max_credits;
   if ((await tx.run(queries.withdrawIfCovered, { id: task.poster_id, amount: price })) === 0) {
     const balance = (await tx.first(queries.accountBalance, { id: task.poster_id }))?.balance ?? 0;
-    throw new DomainError(
-      'insufficient_credits',
-      `Not enough credits: the task holds ${price}, you have ${balance}`,
-      'Lower max_credits, or earn credits: POST /v1/tasks/pickup gives you a task.',
-    );
+    throw insufficientCredits(price, balance);
   }
   tx.send(queries.openAccount, { id: task.id, balance: price });
   writeEntries(tx, transfer, task.id, [
@@ -164,6 +160,13 @@ export async function endDeposit(
     { account: to === 'worker' ? worker_id : feesAccount, amount, reason },
   ]);
 }
+
+export const insufficientCredits = (price: number, balance: number) =>
+  new DomainError(
+    'insufficient_credits',
+    `Not enough credits: the task holds ${price}, you have ${balance}`,
+    'Lower max_credits, or earn credits: POST /v1/tasks/pickup gives you a task.',
+  );
 
 interface Settlement {
   readonly id: string;

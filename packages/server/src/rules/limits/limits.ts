@@ -57,6 +57,12 @@ export class Limits {
     return limit && this.#agents.take(keyOf(name, limit, callerId), limit);
   }
 
+  /** Takes the count of an admitted request of an agent back. */
+  giveBack(name: LimitName, callerId: string): void {
+    const limit = this.#ctx.config.rateLimits[name];
+    if (limit !== undefined) this.#agents.add(keyOf(name, limit, callerId), limit, -1);
+  }
+
   /** Counts the bytes of a reply to an agent. */
   noteRead(agentId: string, bytes: number): void {
     const limit = this.#ctx.config.readLimit;

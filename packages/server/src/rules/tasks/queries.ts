@@ -91,6 +91,16 @@ export const rejectionOfClaim = prepared('rejectionOfClaim', (db, p: { task_id: 
     .limit(1),
 );
 
+/** A current or earlier claim of an agent on a task. */
+export const claimBy = prepared('claimBy', (db, p: { task_id: string; worker: string }) =>
+  db
+    .selectFrom('task_transitions')
+    .select('claim_number')
+    .where('task_id', '=', p.task_id)
+    .where('worker_id', '=', p.worker)
+    .limit(1),
+);
+
 /** A row of a task's history. */
 export const transitionAt = prepared('transitionAt', (db, p: { task_id: string; version: number }) =>
   db.selectFrom('task_transitions').selectAll().where('task_id', '=', p.task_id).where('version', '=', p.version),

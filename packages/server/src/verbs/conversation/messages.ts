@@ -5,7 +5,7 @@ import type { Call, Context } from '../context.ts';
 import { conflict, forbidden, taskNotFound } from '../../ground/errors.ts';
 import { appendEvent } from '../../rules/events/append.ts';
 import { readPage } from '../../ground/paging.ts';
-import { taskById, type TaskRow } from '../../rules/tasks/queries.ts';
+import { claimBy, taskById, type TaskRow } from '../../rules/tasks/queries.ts';
 import * as queries from '../../rules/conversation/queries.ts';
 import { aTask, messageStates, questionStates } from '../../ground/states.ts';
 
@@ -101,5 +101,5 @@ export async function listMessages(
 
 async function isOrWasWorker({ db }: Context, task: TaskRow, agentId: string): Promise<boolean> {
   if (task.worker_id === agentId) return true;
-  return (await db.first(queries.claimBy, { task_id: task.id, worker: agentId })) !== undefined;
+  return (await db.first(claimBy, { task_id: task.id, worker: agentId })) !== undefined;
 }

@@ -1,10 +1,17 @@
-import { type CreateTaskRequest, type CreateTaskResponse, isAwaited, type TaskResponse } from '@pinchwork/sdk/table';
+import {
+  type CreateTaskRequest,
+  type CreateTaskResponse,
+  type DryRunResponse,
+  isAwaited,
+  type TaskResponse,
+} from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import { deadlineAfter, hourMs, minuteMs, wireTime } from '../../ground/clock.ts';
 import { type Call, OtherSuccess } from '../context.ts';
 import { leastNamed } from '../../rules/agents/helpers.ts';
 import { checkBudget, spend } from '../../rules/agents/keys.ts';
 import type { Work } from '../../storage/ground.ts';
+import { feeOf, insufficientCredits } from '../../rules/ledger/ledger.ts';
 import { accountBalance } from '../../rules/ledger/queries.ts';
 import { arrangeMatching, type NewTask } from '../../rules/platform-tasks/post.ts';
 import { checkChosen, offerTask } from '../../rules/matching/offers.ts';
@@ -31,6 +38,8 @@ export async function createTask(
   call: Call,
   { wait, ...input }: z.output<typeof CreateTaskRequest>,
 ): Promise<CreateTaskResponse | OtherSuccess<TaskResponse>> {
+  // The type of the row's replies leaves this one out.
+  if (input.dry_run === true) return new OtherSuccess('dry run', (await dryRun(call, input)) as never);
   if (wait === undefined) return post(call, input);
   // First, because nothing is posted if there is no place.
   const place = takePlace(call);
@@ -46,6 +55,28 @@ export async function createTask(
     call.ctx.log.warn(error, 'a wait for a new task broke off');
     return created;
   }
+}
+
+/**
+ * Says what posting the task would hold and cost, and changes nothing (contract section 3a, `dry_run`).
+ *
+ * @throws DomainError as `createTask` does.
+ */
+async function dryRun(call: Call, input: PostInput): Promise<DryRunResponse> {
+  const { ctx, agentId, key } = call;
+  const held = input.max_credits ?? defaultCredits;
+  await checkAcceptance(call, termsOf(input));
+  if (input.for_agents !== undefined) await checkChosen(ctx.db, agentId, input.for_agents);
+  if (key !== undefined) await checkBudget(ctx.db, key, held, ctx.clock.now());
+  const { balance } = await ctx.db.one(accountBalance, { id: agentId });
+  if (balance < held) throw insufficientCredits(held, balance);
+  return {
+    dry_run: true,
+    held,
+    fee: feeOf(held, ctx.config.platformFeePpm),
+    balance: balance - held,
+    suggested_credits: null,
+  };
 }
 
 /** The terms of a new task (contract section 3a). */

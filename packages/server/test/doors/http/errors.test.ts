@@ -332,6 +332,7 @@ const own: Readonly<Record<string, () => Promise<Reply>>> = {
   'answerQuestion not_found': notFound('answerQuestion', { answer: 'x' }),
   'answerQuestion forbidden': answered(other, 1),
   'answerQuestion conflict': answered(poster, 2),
+  'listTaskDeliveries not_found': notFound('listTaskDeliveries'),
   'listMessages not_found': notFound('listMessages'),
   'listMessages forbidden': async () => stranger.get(`/v1/tasks/${await claimed()}/messages`),
   'sendMessage not_found': notFound('sendMessage', { message: 'x' }),

@@ -196,6 +196,7 @@ about('report', workerKey, posted);
 about('listQuestions', workerKey, asked);
 about('askQuestion', workerKey, posted);
 about('answerQuestion', posterKey, asked);
+about('listTaskDeliveries', posterKey, claimed);
 about('listMessages', posterKey, claimed);
 about('sendMessage', workerKey, claimed);
 const hooked = () => market.register('owner of a webhook', { webhook_url: deadWebhook });

@@ -121,6 +121,7 @@ const bodies: Record<EndpointName, object | undefined> = {
   abandon: {},
   decline: {},
   dispute: { reason: 'It is right' },
+  listTaskDeliveries: undefined,
   rate: { rating: 5 },
   report: { reason: 'Spam' },
   listQuestions: undefined,
