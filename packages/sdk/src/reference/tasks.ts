@@ -176,6 +176,7 @@ export const taskReference = {
           rejection_feedback: null,
         },
       ],
+      dispute: null,
       ...page,
     },
   },

@@ -183,7 +183,11 @@ export const Delivery = z.object({
   rejection_feedback: z.string().nullable(),
 });
 
-export const TaskDeliveriesResponse = z.object({ deliveries: z.array(Delivery), ...pageFields });
+export const TaskDeliveriesResponse = z.object({
+  deliveries: z.array(Delivery),
+  dispute: Dispute.nullable(),
+  ...pageFields,
+});
 
 export const RateResponse = z.object({
   task_id: z.string(),

@@ -71,15 +71,6 @@ describe('the contract marks as [new] only what the code does not have', () => {
     );
   });
 
-  it('fields of requests', () => {
-    const rows = under(section('2'), `Fields ${mark}`);
-    expect(rows.length).toBeGreaterThan(0);
-    for (const [line, cell] of rows) {
-      const { body, query } = byLine.get(line!)!;
-      missing(namesIn(cell!), [...Object.keys(body?.shape ?? {}), ...Object.keys(query?.shape ?? {})]);
-    }
-  });
-
   it('fields of replies', () => {
     const [, objects] = section('2').split('## Objects in replies');
     const rows = under(objects!, `Fields ${mark}`);

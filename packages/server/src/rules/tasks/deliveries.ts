@@ -1,8 +1,6 @@
 import { sql } from 'kysely';
 import { deliveringTransitions } from '../../ground/transitions.ts';
-import type { Reader } from '../../storage/database.ts';
 import { counting, type Params, perShape, preparedSql } from '../../storage/prepared.ts';
-import { claimBy, type TaskRow } from './queries.ts';
 
 /**
  * The deliveries of a task: one for each row of its history that delivered. The row after it rejected it
@@ -11,22 +9,6 @@ import { claimBy, type TaskRow } from './queries.ts';
 
 /** Which deliveries of a task an agent may read: all, or those of its own claims. */
 export type DeliveryScope = 'all' | 'own';
-
-/**
- * Which deliveries of a task an agent may read (contract section 2, "Who sees what"): its poster and its worker all, a
- * former worker its own.
- *
- * @returns undefined if it may read none.
- */
-export async function deliveriesFor(
-  reader: Reader,
-  task: Pick<TaskRow, 'id' | 'kind' | 'poster_id' | 'worker_id'>,
-  agentId: string,
-): Promise<DeliveryScope | undefined> {
-  if (task.poster_id === agentId || (task.worker_id === agentId && task.kind === 'work')) return 'all';
-  const claim = await reader.first(claimBy, { task_id: task.id, worker: agentId });
-  return claim === undefined ? undefined : 'own';
-}
 
 export interface DeliveryRow {
   readonly version: number;

@@ -5,17 +5,33 @@ import { taskNotFound } from '../../ground/errors.ts';
 import { readPage } from '../../ground/paging.ts';
 import {
   countDeliveries,
-  deliveriesFor,
   deliveriesUpto,
   type DeliveryRow,
   deliverySizes,
+  type DeliveryScope,
 } from '../../rules/tasks/deliveries.ts';
-import { taskById } from '../../rules/tasks/queries.ts';
+import { isJudging } from '../../rules/disputes/judging.ts';
+import { disputeFor } from '../../rules/disputes/view.ts';
+import { claimBy, taskById, type TaskRow } from '../../rules/tasks/queries.ts';
+import type { Reader } from '../../storage/database.ts';
 import type { Call } from '../context.ts';
 
 /**
- * The deliveries of a task with the reasons for which they were rejected, oldest first. The poster and the worker read
- * all, a former worker its own (contract section 2).
+ * Which deliveries of a task an agent may read (contract section 2, "Who sees what"): its poster and its worker all, and
+ * a judge while it judges; a former worker its own.
+ *
+ * @returns undefined if it may read none.
+ */
+async function scopeOf(reader: Reader, task: TaskRow, agentId: string): Promise<DeliveryScope | undefined> {
+  if (task.poster_id === agentId || (task.worker_id === agentId && task.kind === 'work')) return 'all';
+  if (task.rejection_count > 0 && (await isJudging(reader, task.id, agentId))) return 'all';
+  const claim = await reader.first(claimBy, { task_id: task.id, worker: agentId });
+  return claim === undefined ? undefined : 'own';
+}
+
+/**
+ * The deliveries of a task with the reasons for which they were rejected, oldest first. The dispute is that of the
+ * reader's own last claim; to the poster and a judge the newest.
  *
  * @throws DomainError `not_found` also for an agent that may read none.
  */
@@ -25,7 +41,8 @@ export async function listTaskDeliveries(
   query: z.output<typeof TaskDeliveriesQuery>,
 ): Promise<TaskDeliveriesResponse> {
   const task = await db.first(taskById, { id: taskId });
-  const scope = task && (await deliveriesFor(db, task, agentId));
+  if (task === undefined) throw taskNotFound();
+  const scope = await scopeOf(db, task, agentId);
   if (scope === undefined) throw taskNotFound();
   const of = { task_id: taskId, agent: agentId };
   const { rows, facts } = await readPage('deliveries of a task', query, {
@@ -39,7 +56,9 @@ export async function listTaskDeliveries(
     sortKey: ({ version }) => [version],
     view: deliveryView,
   });
-  return { deliveries: rows, ...facts };
+  const isWorkers = scope === 'own' || task.worker_id === agentId;
+  const dispute = await disputeFor(db, taskId, isWorkers ? { worker_id: agentId } : 'newest');
+  return { deliveries: rows, dispute: dispute ?? null, ...facts };
 }
 
 /**

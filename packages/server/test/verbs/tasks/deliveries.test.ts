@@ -47,6 +47,7 @@ onBothEngines('the deliveries of a task', (engine) => {
           rejection_feedback: null,
         },
       ],
+      dispute: null,
       total: 2,
       next_cursor: null,
     });
@@ -63,7 +64,7 @@ onBothEngines('the deliveries of a task', (engine) => {
     const id = await claimTask(poster, first);
     await first.post(`/v1/tasks/${id}/abandon`);
     for (const agent of [poster, first]) {
-      expect(await deliveries(agent, id)).toEqual({ deliveries: [], total: 0, next_cursor: null });
+      expect(await deliveries(agent, id)).toEqual({ deliveries: [], dispute: null, total: 0, next_cursor: null });
     }
     expect((await stranger.get(`/v1/tasks/${id}/deliveries`)).status).toBe(404);
   });
