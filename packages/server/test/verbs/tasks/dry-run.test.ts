@@ -26,7 +26,11 @@ onBothEngines('a dry run', (engine) => {
   it('fails as the real request does', async () => {
     const market = await Market.fresh(engine);
     const poster = await market.register('poster');
-    const { body: made } = await poster.post('/v1/me/keys', { name: 'small', scopes: ['post'], max_credits_per_day: 9 });
+    const { body: made } = await poster.post('/v1/me/keys', {
+      name: 'small',
+      scopes: ['post'],
+      max_credits_per_day: 9,
+    });
     const small = market.client(poster.id, made.api_key);
     const { body: reading } = await poster.post('/v1/me/keys', { name: 'reading', scopes: ['read'] });
     const refused: [Agent, object, number, string][] = [
