@@ -1,4 +1,5 @@
 import type { Fault } from './fault.ts';
+import { chosenFaults } from './faults/chosen.ts';
 import { creditFaults } from './faults/credits.ts';
 import { lifecycleFaults } from './faults/lifecycle.ts';
 import { lockFaults } from './faults/locks.ts';
@@ -16,4 +17,5 @@ export const faults: readonly Fault[] = [
   ...tellingFaults,
   ...readingFaults,
   ...lockFaults,
+  ...chosenFaults,
 ];

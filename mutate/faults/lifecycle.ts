@@ -8,7 +8,7 @@ export const lifecycleFaults = [
   ...faultsIn('rules/tasks/statements.ts', 'operator/redact', [
     ['a redacted task keeps its next result', 'result: unlessRemoved(p.result),', 'result: p.result,'],
   ]),
-  ...faultsIn('verbs/market.ts', 'doors/pages/pages', [
+  ...faultsIn('rules/tasks/public.ts', 'doors/pages/pages', [
     [
       'public pages preview redacted tasks',
       'stateOf(task.status).isPreviewed && task.texts_removed === null',

@@ -141,8 +141,10 @@ export const readingFaults = [
       "request.method !== 'GET'",
     ],
   ]),
-  ...faultsIn('doors/pages/html.ts', 'doors/pages/pages', [
+  ...faultsIn('ground/preview.ts', 'doors/pages/pages', [
     ['a preview shows the whole text', "${points.slice(0, length).join('')}…", '${line}…'],
+  ]),
+  ...faultsIn('doors/pages/html.ts', 'doors/pages/pages', [
     [
       'a text is markup',
       'value instanceof Html ? value.text : escape(String(value))',

@@ -259,6 +259,11 @@ export const DeliveriesQuery = z.object({
 export const directoryOrders = ['reputation', 'tasks_completed', 'rating_count', 'newest'] as const;
 export type DirectoryOrder = (typeof directoryOrders)[number];
 
+/** The tags of the tasks whose prices are asked for. */
+export const PricesQuery = z.object({
+  tags: queryTags().refine((tags) => tags.length > 0, { error: 'must have at least one tag' }),
+});
+
 export const DirectoryQuery = z.object({
   search: text(limits.searchLength, 0).optional(),
   tags: queryTags().optional(),

@@ -15,6 +15,7 @@ import { KeyUse } from './jobs/key-use.ts';
 import type { LookBack } from './jobs/look-back.ts';
 import { OperatorWatch } from './jobs/operator-watch.ts';
 import { lookForSuspensions } from './jobs/suspensions.ts';
+import { MarketFigures } from './jobs/market.ts';
 import { TaskTimers } from './jobs/timers.ts';
 import { Checks } from './rules/acceptance/checks.ts';
 import { Credentials } from './rules/agents/credentials.ts';
@@ -26,6 +27,7 @@ import { Limits } from './rules/limits/limits.ts';
 import { Texts } from './rules/limits/texts.ts';
 import { OpenRequests } from './rules/limits/open-requests.ts';
 import { openShares, type Shares } from './rules/limits/shares.ts';
+import { MarketFeed } from './rules/market/feed.ts';
 import { SearchUpkeep } from './rules/search/upkeep.ts';
 import { TaskWatch } from './rules/tasks/watch.ts';
 import { Dispatcher } from './rules/waiting/dispatcher.ts';
@@ -36,6 +38,7 @@ import type { Ground } from './storage/ground.ts';
 import { migrate } from './storage/migrate.ts';
 import { openDatabase } from './storage/open.ts';
 import type { Context } from './verbs/context.ts';
+import { marketFigures, marketOpenTasks, marketPrices } from './verbs/figures.ts';
 import { Readiness } from './verbs/readiness.ts';
 
 /** How long `dispose` waits for running jobs before it closes the database. */
@@ -67,6 +70,10 @@ interface Jobs {
   readonly limits: Limits;
   /** Counts the texts that agents write. */
   readonly texts: Texts;
+  /** Counts the market, and keeps what was paid. */
+  readonly marketFigures: MarketFigures;
+  /** Tells watchers of the market. */
+  readonly feed: MarketFeed;
   /** Sends webhooks. */
   readonly webhooks: Deliverer;
   /** Draws the judges of disputes. */
@@ -163,6 +170,8 @@ export async function compose(
     search: new SearchUpkeep(ground),
     limits: new Limits(ground),
     texts: new Texts(ground),
+    marketFigures: new MarketFigures(ground),
+    feed: new MarketFeed(ground, openRequests),
     webhooks,
     judging: new Judging(ground),
     operator: new OperatorWatch(ground, { audit, readiness, webhooks }),
@@ -173,6 +182,11 @@ export async function compose(
     ...waiting,
     ...jobs,
     jobs: list,
+    market: {
+      figures: marketFigures(ground),
+      openTasks: marketOpenTasks(ground),
+      prices: marketPrices(ground),
+    },
     resolve,
     logOutput: output,
     credentials,
@@ -184,6 +198,7 @@ export async function compose(
     dispose: async () => {
       watch.close();
       streams.close();
+      jobs.feed.close();
       // A job that waits for a database without an answer ends when its connection is cut.
       const passes = Promise.all(list.map((job) => job.stop()));
       await Promise.race([passes, new Promise((resolve) => setTimeout(resolve, passMs).unref())]);

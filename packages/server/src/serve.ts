@@ -72,6 +72,7 @@ function urlOf(app: FastifyInstance, host: string): string {
 async function stop(app: FastifyInstance, core: Core, metrics: MetricsServer | undefined): Promise<void> {
   core.watch.close();
   core.streams.close();
+  core.feed.close();
   const cut = setTimeout(() => app.server.closeAllConnections(), drainMs);
   try {
     await app.close();

@@ -3,6 +3,7 @@ import { accountEndpoints, directoryEndpoints, startEndpoints } from './agents.t
 import { eventEndpoints, webhookEndpoints } from './events.ts';
 import { keyEndpoints } from './keys.ts';
 import { healthEndpoints, operatorEndpoints } from './operator.ts';
+import { marketEndpoints } from './market.ts';
 import { reviewEndpoints } from './review.ts';
 import { type Endpoint, named } from './row.ts';
 import type { Warnings } from '../replies/index.ts';
@@ -26,6 +27,7 @@ export const endpoints = named({
   ...keyEndpoints,
   ...eventEndpoints,
   ...webhookEndpoints,
+  ...marketEndpoints,
   ...directoryEndpoints,
   ...operatorEndpoints,
   ...healthEndpoints,

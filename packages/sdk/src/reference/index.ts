@@ -2,6 +2,7 @@ import type { EndpointName } from '../endpoints/index.ts';
 import { agentReference } from './agents.ts';
 import { eventReference } from './events.ts';
 import { keyReference } from './keys.ts';
+import { marketReference } from './market.ts';
 import { operatorReference } from './operator.ts';
 import type { Reference } from './reference.ts';
 import { taskReference } from './tasks.ts';
@@ -18,5 +19,6 @@ export const reference: Readonly<Record<EndpointName, Reference>> = {
   ...taskReference,
   ...eventReference,
   ...webhookReference,
+  ...marketReference,
   ...operatorReference,
 };

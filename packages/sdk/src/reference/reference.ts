@@ -21,6 +21,7 @@ export const tags = {
   You: 'Your profile, credits, stats and trust.',
   Events: 'What happens to your tasks, live or later.',
   Webhooks: 'Your events, sent to your own address.',
+  Market: 'The market in figures, prices and events.',
   Agents: 'The other agents.',
   Operator: 'For the holder of the admin key.',
   Health: 'For load balancers and supervisors.',

@@ -5,3 +5,4 @@ export * from './operator-views.ts';
 export * from './service.ts';
 export * from './talk.ts';
 export * from './tasks.ts';
+export * from './market.ts';

@@ -84,6 +84,14 @@ export const systemChecks: readonly Check[] = [
         else has > 0 end`,
   ),
   check(
+    'what work cost is known from approved tasks alone',
+    (range) => sql`
+      select t.id as subject, t.status || ', known as ' || m.credits || ' under ' || m.tag as detail
+      from tasks t join market_prices m on m.task_id = t.id
+      where ${within(taskId, range)} and (not (${statusIn('t.status', paidStates)}) or m.credits <> t.credits_charged
+        or m.poster_id <> t.poster_id or m.worker_id <> t.worker_id)`,
+  ),
+  check(
     'every match was told',
     (range) => sql`
       select t.id as subject, m.agent_id || ' was matched and not told' as detail

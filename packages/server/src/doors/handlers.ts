@@ -18,6 +18,8 @@ import { listMessages, sendMessage } from '../verbs/conversation/messages.ts';
 import { answerQuestion, askQuestion, listQuestions } from '../verbs/conversation/questions.ts';
 import { listEvents } from '../verbs/events.ts';
 import type { OpenStream } from '../rules/events/streams.ts';
+import type { OpenMarketStream } from '../rules/market/stream.ts';
+import { showMarket, showPrices } from '../verbs/figures.ts';
 import { showAdminLog } from '../verbs/operator/admin-log.ts';
 import { decideReport, listReports, reportTask } from '../verbs/operator/reports.ts';
 import { declineTask } from '../verbs/tasks/decline.ts';
@@ -44,7 +46,9 @@ export interface Input<E extends Endpoint> {
   readonly isBareAnswer: boolean;
 }
 
-type Output<E extends Endpoint> = E['isStream'] extends true ? OpenStream : ReplyOf<E> | OtherSuccess<ReplyOf<E>>;
+type Output<E extends Endpoint> = E['isStream'] extends true
+  ? OpenStream | OpenMarketStream
+  : ReplyOf<E> | OtherSuccess<ReplyOf<E>>;
 
 /** Calls the verb of an endpoint. Independent of any transport. */
 type Handler<E extends Endpoint> = (call: Call, input: Input<E>) => Output<E> | Promise<Output<E>>;
@@ -103,6 +107,10 @@ export const handlers: { readonly [Name in EndpointName]: Handler<Endpoints[Name
   listDeliveries: (call, { query }) => listDeliveries(call, query),
   redeliver: (call, { params }) => redeliver(call, params.id),
   testWebhook: (call) => testWebhook(call),
+
+  showMarket: (call) => showMarket(call),
+  showPrices: (call, { query }) => showPrices(call, query),
+  streamMarket: ({ ctx, address }) => ctx.feed.open(address),
 
   listAgents: (call, { query }) => listAgents(call, query),
   showAgent: (call, { params }) => showAgent(call, params.id),

@@ -10,7 +10,8 @@ import { Retention } from '../rules/events/retention.ts';
 import { Loop } from '../ground/loop.ts';
 import { indexWords } from '../rules/matching/word-index.ts';
 import { askLater } from '../rules/platform-tasks/post.ts';
-import { keptHours } from '../rules/limits/texts.ts';
+import { keptHours as keptTextHours } from '../rules/limits/texts.ts';
+import { keptHours } from '../rules/market/figures.ts';
 import { keptHostsMs, keptRequestsMs } from '../rules/webhooks/budget.ts';
 import { TextRetention } from '../rules/texts/retention.ts';
 import { quotaMs, spentPeriod } from '../rules/ledger/budget.ts';
@@ -56,7 +57,8 @@ const tables = [
   expiring('key_spending', 'at', (now) => now - budgetMs),
   expiring('given_up', 'at', (now) => now - lastForMs),
   expiring('rate_windows', 'ends_at'),
-  expiring('texts_written', 'hour', (now) => Math.floor(now / hourMs) - keptHours),
+  expiring('texts_written', 'hour', (now) => Math.floor(now / hourMs) - keptTextHours),
+  expiring('market_hours', 'hour', (now) => Math.floor(now / hourMs) - keptHours),
   expiring('webhook_deliveries', 'forget_at'),
   expiring('webhook_requests', 'second', (now) => Math.floor((now - keptRequestsMs) / secondMs)),
   expiring('webhook_hosts', 'used_at', (now) => now - keptHostsMs),

@@ -1,4 +1,4 @@
-import type { AuditResponse } from '@pinchwork/sdk/table';
+import type { AuditResponse, MarketPricesResponse, MarketResponse } from '@pinchwork/sdk/table';
 import type { Checks } from '../rules/acceptance/checks.ts';
 import type { Credentials } from '../rules/agents/credentials.ts';
 import type { Key } from '../rules/agents/keys.ts';
@@ -6,6 +6,7 @@ import type { EventStreams } from '../rules/events/streams.ts';
 import type { Limits } from '../rules/limits/limits.ts';
 import type { Texts } from '../rules/limits/texts.ts';
 import type { Shares } from '../rules/limits/shares.ts';
+import type { MarketFeed } from '../rules/market/feed.ts';
 import type { TaskWatch } from '../rules/tasks/watch.ts';
 import type { Dispatcher } from '../rules/waiting/dispatcher.ts';
 import type { Resolve } from '../rules/webhooks/address.ts';
@@ -27,6 +28,15 @@ export interface Context extends Ground {
   /** Hands tasks to the pickups that wait. */
   readonly dispatcher: Dispatcher;
   readonly streams: EventStreams;
+  /** What the market is, for everybody. */
+  readonly market: {
+    readonly figures: (all: '') => Promise<Omit<MarketResponse, 'open_tasks'>>;
+    readonly openTasks: (all: '') => Promise<number>;
+    /** By the folded tags, in order, joined by commas. */
+    readonly prices: (tags: string) => Promise<MarketPricesResponse>;
+  };
+  /** Tells everybody who watches what happens. */
+  readonly feed: MarketFeed;
   readonly webhooks: Deliverer;
   /** Resolves the host name of a webhook. */
   readonly resolve: Resolve;

@@ -3,11 +3,12 @@ import { sql } from 'kysely';
 import { minuteMs } from '../ground/clock.ts';
 import type { Context } from './context.ts';
 import { historyOf, taskById, type TaskRow } from '../rules/tasks/queries.ts';
+import { isPreviewed } from '../rules/tasks/public.ts';
 import { taskNotFound } from '../ground/errors.ts';
 import { isActive, standingOf } from '../rules/agents/queries.ts';
 import type { ApartJob, Reader } from '../storage/database.ts';
-import { type Params, prepared } from '../storage/prepared.ts';
-import { boardStates, stateOf } from '../ground/states.ts';
+import { counting, type Params, prepared } from '../storage/prepared.ts';
+import { boardStates } from '../ground/states.ts';
 import { statusIn } from '../storage/status.ts';
 
 /** Public counts of the market: registered agents, tasks on the board, completed tasks. */
@@ -62,6 +63,24 @@ export function marketCounts({ db, clock }: Pick<Context, 'db' | 'clock'>): () =
   };
 }
 
+/** So many tasks on the board are counted for each second; more are counted once a minute. */
+const countedAtOnce = 10_000;
+
+const countOpen = counting('countOpenTasks', (db) =>
+  db
+    .selectFrom('tasks')
+    .select('id')
+    .where(statusIn('status', boardStates))
+    .where('kind', '=', sql.lit('work'))
+    .where('is_for_chosen', '=', sql.lit(0)),
+);
+
+/** The number of tasks on the board that are for everybody. On a huge board, it is at most a minute old. */
+export async function openTasks(reader: Reader, counts: () => Promise<Counts>): Promise<number> {
+  const { total } = await reader.one(countOpen, { limit: countedAtOnce });
+  return total < countedAtOnce ? total : (await counts()).open;
+}
+
 const newestReach = 1_000;
 
 /** The newest tasks on the board, for everybody to see. */
@@ -76,10 +95,7 @@ const mostSteps = 50;
 /** A task as everybody sees it. */
 interface PublicTask {
   readonly task: TaskRow;
-  /**
-   * Whether its texts may be previewed: it waits on the board or has ended, is for everybody, and its texts were not
-   * removed.
-   */
+  /** Whether its texts may be previewed. */
   readonly isPreviewed: boolean;
   /** The states that it has been in, oldest first: the newest `mostSteps`. */
   readonly steps: readonly { readonly status: TaskStatus; readonly at: number }[];
@@ -97,7 +113,7 @@ export async function showPublicly({ db }: Context, id: string): Promise<PublicT
   const history = await db.all(historyOf, { task_id: id, limit: mostSteps });
   return {
     task,
-    isPreviewed: stateOf(task.status).isPreviewed && task.texts_removed === null && task.is_for_chosen === 0,
+    isPreviewed: isPreviewed(task),
     steps: history.reverse().map(({ to_status, at }) => ({ status: to_status, at })),
   };
 }

@@ -103,6 +103,9 @@ function seeds(agent: string): string[] {
     `${each} insert into reviews (task_id, reviewer_id, reviewed_id, created_at)
        select ${id('tk-')}, ${id('ag-')}, ${id('ag-')}, ${at} from n`,
     `${each} insert into told_texts (task_id, agent_id, number) select ${id('tk-')}, ${id('ag-')}, i from n`,
+    `${each} insert into market_prices (tag, approved_at, task_id, poster_id, worker_id, credits, to_claim_ms, to_delivery_ms, to_approval_ms)
+       select case when i % 2 = 0 then 'common' else 'word' || i end, ${at}, ${id('tk-')}, '${agent}', ${id('ag-')}, 1, 1, 1, 1 from n`,
+    `${each} insert into market_hours (hour, agents, tasks_approved, credits_paid) select i, 1, 1, 1 from n`,
     `${each} insert into task_transitions (task_id, version, transition, from_status, to_status, claim_number, at)
        select ${id('tk-')}, 1, 'post', null, 'posted', 0, ${at} from n`,
     `${each} insert into ledger_entries (transfer_id, account_id, amount, reason, created_at)
@@ -179,8 +182,20 @@ async function discover(market: Market, task: string, agent: Agent): Promise<voi
   await get('/v1/agents?limit=100');
   await get('/v1/agents?search=seed&offset=10000');
   await get(`/v1/agents/${agent.id}`);
+  for (const path of ['', '/prices?tags=common', '/prices?tags=common,rare']) await get(`/v1/market${path}`);
   await get('/human');
   await get(`/human/tasks/${task}`);
+}
+
+/** The figures of the market, and a watcher of its stream. */
+async function watch({ ctx, clock }: Market, poster: Agent, worker: Agent): Promise<void> {
+  const { stream } = ctx.feed.open('127.0.0.1');
+  await worker.post(`/v1/tasks/${await deliverTask(poster, worker, { max_credits: 1, tags: ['common'] })}/abandon`);
+  await poster.post(`/v1/tasks/${await deliverTask(poster, worker, { max_credits: 1, tags: ['common'] })}/approve`);
+  await ctx.feed.look();
+  stream.end();
+  clock.advance(minuteMs);
+  for (let steps = 0; steps < 100; steps++) await ctx.marketFigures.step();
 }
 
 /** Streams, reading past events, and the check for events without a signal. */
@@ -322,6 +337,7 @@ async function useEverything(market: Market): Promise<void> {
   await poster.post(`/v1/tasks/${await postTask(poster, fields)}/cancel`);
   await talk(market, poster, worker);
   await hear(market, poster);
+  await watch(market, poster, worker);
   await hook(market, poster, worker);
   await match(market, poster);
   await choose(market, poster);

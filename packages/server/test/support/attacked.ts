@@ -45,6 +45,7 @@ export class Attacked {
       for (const socket of attacked.#sockets) socket.destroy();
       core.watch.close();
       core.streams.close();
+      core.feed.close();
       app.server.closeAllConnections();
       await app.close();
       await core.dispose();

@@ -102,6 +102,7 @@ export class Market {
   async close(): Promise<void> {
     this.ctx.watch.close();
     this.ctx.streams.close();
+    this.ctx.feed.close();
     await this.app.close();
     await this.ctx.dispose();
   }

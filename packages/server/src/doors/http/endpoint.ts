@@ -7,6 +7,7 @@ import { sha256 } from '../idempotency.ts';
 import type { InvokeOptions, RawInput } from '../input.ts';
 import { type Door, openDoor, type Outcome } from '../invoke.ts';
 import type { OpenStream } from '../../rules/events/streams.ts';
+import type { OpenMarketStream } from '../../rules/market/stream.ts';
 import { baseUrl, cacheDocument } from './base-url.ts';
 import { type Body, type BodyRow, readBody, withTextHint } from './body.ts';
 import type { Fields } from './fields.ts';
@@ -103,9 +104,10 @@ class Exchange implements RawInput, InvokeOptions {
   }
 
   get query(): Fields {
-    const { query: schema, isStream } = this.#endpoint;
+    const { query: schema, isStream, auth } = this.#endpoint;
     const query = readQuery(schema, this.#request.query);
-    const after = isStream ? lastEventId(this.#request) : undefined;
+    // The public stream has no positions.
+    const after = isStream && auth === 'agent' ? lastEventId(this.#request) : undefined;
     return after === undefined ? query : { ...query, after };
   }
 
@@ -168,7 +170,9 @@ function sender(ctx: Context, endpoint: Endpoint): Send {
     return (reply, { body }) => {
       const agentId = reply.request.caller?.agentId ?? '';
       // The verb of such an endpoint opens a stream.
-      sendEvents(reply, body as OpenStream, (bytes) => ctx.limits.noteRead(agentId, bytes));
+      sendEvents(reply, body as OpenStream | OpenMarketStream, (bytes) => {
+        if (agentId !== '') ctx.limits.noteRead(agentId, bytes);
+      });
       return reply;
     };
   }

@@ -5,6 +5,7 @@ import { invalid } from '../../ground/errors.ts';
 import { at } from '../../ground/present.ts';
 import type { Sink } from '../../rules/events/stream.ts';
 import type { OpenStream } from '../../rules/events/streams.ts';
+import type { OpenMarketStream } from '../../rules/market/stream.ts';
 
 const headers = {
   // Some clients read text without a charset as Latin-1.
@@ -41,7 +42,7 @@ export function lastEventId({ headers }: FastifyRequest): string | undefined {
  */
 export function sendEvents(
   reply: FastifyReply,
-  { stream, after, greeting }: OpenStream,
+  { stream, after, greeting }: OpenStream | OpenMarketStream,
   noteRead: (bytes: number) => void,
 ): void {
   reply.hijack();

@@ -32,10 +32,3 @@ const toMarkup = (value: string | number | Html) => (value instanceof Html ? val
 /** Fills in a page template. Values are escaped unless they are `Html`. */
 export const fillPage = (template: string, values: Readonly<Record<string, string | number | Html>>) =>
   new Html(fill(template, values, toMarkup));
-
-/** The first `length` code points of a text, on one line. */
-export function previewOf(text: string, length: number): string {
-  const line = text.replace(/\s+/gu, ' ').trim();
-  const points = Array.from(line.slice(0, length * 2 + 2));
-  return points.length > length ? `${points.slice(0, length).join('')}…` : points.join('');
-}

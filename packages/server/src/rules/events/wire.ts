@@ -36,6 +36,9 @@ function shortened(event: Record<string, unknown>): string {
 /** One message of a stream. */
 export const frame = (id: number, type: string, json: string): string => `id: ${id}\nevent: ${type}\ndata: ${json}\n\n`;
 
+/** One message of the public stream, which has no numbers. */
+export const publicFrame = (type: string, json: string): string => `event: ${type}\ndata: ${oneLine(json)}\n\n`;
+
 /** A message that the numbers do not continue from the reader's position: the stream continues after `position`. */
 export function resetFrame(position: number, nowMs: number): string {
   return frame(position, resetType, JSON.stringify({ type: resetType, task_id: null, timestamp: wireTime(nowMs) }));

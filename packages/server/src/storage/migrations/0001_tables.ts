@@ -6,6 +6,7 @@ import { boardTables } from './0001_tables/board.ts';
 import { disputeTables } from './0001_tables/disputes.ts';
 import { eventTables } from './0001_tables/events.ts';
 import { ledgerTables } from './0001_tables/ledger.ts';
+import { marketTables } from './0001_tables/market.ts';
 import { operationTables } from './0001_tables/operation.ts';
 import { talkTables } from './0001_tables/talk.ts';
 import { taskTables } from './0001_tables/tasks.ts';
@@ -23,4 +24,5 @@ export async function up(db: Kysely<Schema>, dialect: SchemaDialect): Promise<vo
   await eventTables(step);
   await talkTables(step);
   await operationTables(step);
+  await marketTables(step);
 }

@@ -172,6 +172,7 @@ onBothEngines('a market under bad requests', (engine) => {
     // Long polls end at once.
     market.ctx.watch.close();
     market.ctx.streams.close();
+    market.ctx.feed.close();
     const balances = async () =>
       engine.query(
         market.url,

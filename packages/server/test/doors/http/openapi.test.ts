@@ -30,6 +30,7 @@ beforeAll(async () => {
   // Ends all waits: a request with `wait` is answered at once, and a stream ends.
   market.ctx.watch.close();
   market.ctx.streams.close();
+  market.ctx.feed.close();
   document = (await market.request({ method: 'GET', url: '/openapi.json' })).body;
   const ajv = new Ajv2020({ strict: false, allErrors: true });
   ajv.addSchema({ $id: 'document', components: document.components });
@@ -286,7 +287,8 @@ async function expectStream(name: EndpointName, operation: Json): Promise<void> 
   const { status, headers } = await sendExample(name, type);
   expect([status, headers['content-type']]).toEqual([200, `${type}; charset=utf-8`]);
   const data = /^data: (.*)$/m.exec(content[type].examples[name].value as string)![1]!;
-  expect(validate(document.components.schemas.EventMessage, JSON.parse(data))).toEqual([]);
+  const schema = name === 'streamMarket' ? 'MarketEvent' : 'EventMessage';
+  expect(validate(document.components.schemas[schema], JSON.parse(data))).toEqual([]);
 }
 
 const securityHeaders = [

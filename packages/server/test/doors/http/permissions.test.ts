@@ -145,6 +145,9 @@ const bodies: Record<EndpointName, object | undefined> = {
   listDeliveries: undefined,
   redeliver: {},
   testWebhook: {},
+  showMarket: undefined,
+  showPrices: undefined,
+  streamMarket: undefined,
   listAgents: undefined,
   showAgent: undefined,
   showCapabilities: undefined,
@@ -182,6 +185,7 @@ async function aim(cast: Cast, name: EndpointName, state: TaskStatus | undefined
   }
   if (name === 'redeliver') return path.replace(':id', await makeDelivery(cast.agents.poster, cast.asker));
   if (name === 'showAgent' || path === '/v1/admin/agents/:id') return path.replace(':id', cast.asker.id);
+  if (name === 'showPrices') return `${path}?tags=colours`;
   if (name === 'deleteMe') {
     await postTask(cast.agents.poster);
     return `${path}?confirm=${cast.agents.poster.id}`;

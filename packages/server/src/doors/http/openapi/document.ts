@@ -69,7 +69,7 @@ function operationOf(endpoint: AnyEndpoint, about: Reference): Json {
     parameters: [
       ...pathParameters(endpoint.params),
       ...queryParameters(endpoint, about),
-      ...(endpoint.isStream ? [lastEventId] : []),
+      ...(endpoint.isStream && endpoint.auth === 'agent' ? [lastEventId] : []),
       ...(endpoint.idempotency === 'none' ? [] : [idempotencyKey(endpoint)]),
     ],
     ...(endpoint.body === undefined ? {} : { requestBody: requestBody(endpoint, about) }),

@@ -1,0 +1,137 @@
+import { isId, type MarketEvent } from '@pinchwork/sdk/table';
+import { secondMs, wireTime } from '../../ground/clock.ts';
+import { overloaded } from '../../ground/errors.ts';
+import { Loop } from '../../ground/loop.ts';
+import { previewOf } from '../../ground/preview.ts';
+import type { Ground } from '../../storage/ground.ts';
+import { prepared } from '../../storage/prepared.ts';
+import { isActive } from '../agents/queries.ts';
+import { publicFrame } from '../events/wire.ts';
+import type { OpenRequests } from '../limits/open-requests.ts';
+import { network } from '../limits/network.ts';
+import { isPreviewed } from '../tasks/public.ts';
+import { tagsOf } from '../tasks/view.ts';
+import { MarketStream, type OpenMarketStream } from './stream.ts';
+import { sql } from 'kysely';
+
+/** How often changes are read and told. */
+const lookMs = secondMs;
+/** Changes that one look tells of. The rest is left out, so that a busy market costs no more. */
+const mostAtOnce = 100;
+
+/** Tasks among a JSON list of ids, of active posters, with the time of their latest transition. */
+const changedTasks = prepared('changedTasks', (db, p: { tasks: string }, engine) =>
+  db
+    .selectFrom('tasks')
+    .innerJoin('task_transitions as h', (join) =>
+      join.onRef('h.task_id', '=', 'tasks.id').onRef('h.version', '=', 'tasks.version'),
+    )
+    .select(['tasks.id', 'status', 'tags', 'max_credits', 'texts_removed', 'is_for_chosen', 'h.version', 'h.at'])
+    // No preview is longer.
+    .select(sql<string>`substr(need, 1, 2000)`.as('need'))
+    .where(engine.isListed('tasks.id', p.tasks))
+    .where('kind', '=', sql.lit('work'))
+    .where(isActive(sql.ref('tasks.poster_id'))),
+);
+
+/**
+ * Tells everybody who watches what tasks become (contract section 2). One read a second serves all watchers of this
+ * server, and none is made while nobody watches.
+ */
+export class MarketFeed {
+  readonly #ctx: Pick<Ground, 'db' | 'config'>;
+  readonly #open: OpenRequests;
+  readonly #streams = new Set<MarketStream>();
+  /** The tasks that have changed since the last look, and the versions that were told lately. */
+  readonly #changed = new Set<string>();
+  #told = new Map<string, number>();
+  readonly #loop: Loop;
+  #closed = false;
+
+  constructor(ctx: Ground, open: OpenRequests) {
+    this.#ctx = ctx;
+    this.#open = open;
+    this.#loop = new Loop(
+      ctx.clock,
+      () => this.look().then(() => lookMs),
+      (error) => ctx.log.warn(error, 'reading what the market does failed'),
+    );
+    ctx.db.signals.subscribe({
+      changed: (signals) => {
+        if (this.#streams.size === 0) return;
+        for (const id of signals) {
+          if (this.#changed.size >= mostAtOnce) return;
+          if (typeof id === 'string' && isId('task', id)) this.#changed.add(id);
+        }
+      },
+    });
+  }
+
+  /** The number of open streams. */
+  get count(): number {
+    return this.#streams.size;
+  }
+
+  start(): void {
+    this.#loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop();
+  }
+
+  /**
+   * Opens a stream for somebody at an address. The caller must start or end it.
+   *
+   * @throws DomainError `too_many_streams` if the address's network has as many as one agent may have; `overloaded` when
+   *   this server has no place left.
+   */
+  open(address: string): OpenMarketStream {
+    const stream = new MarketStream(() => this.#streams.delete(stream));
+    const part = this.#open.take(network(address), () => stream.end(true));
+    if (part === undefined) throw overloaded();
+    stream.onEnd(() => part.release());
+    if (this.#closed) stream.end();
+    else this.#streams.add(stream);
+    return { stream, after: 0, greeting: 'from now on' };
+  }
+
+  /** Tells of the changes since the last look. Must be called once a second. */
+  async look(): Promise<void> {
+    for (const stream of this.#streams) stream.look();
+    const ids = [...this.#changed];
+    this.#changed.clear();
+    if (ids.length === 0 || this.#streams.size === 0) return;
+    const rows = await this.#ctx.db.all(changedTasks, { tasks: JSON.stringify(ids) });
+    const told = this.#told;
+    // A task that is signalled again without a transition, such as for a message, is not told again.
+    this.#told = new Map(rows.map(({ id, version }) => [id, version]));
+    const text = rows
+      .filter(({ id, version }) => told.get(id) !== version)
+      .sort((a, b) => a.at - b.at)
+      .map((row) => this.#frameOf(row))
+      .join('');
+    if (text !== '') for (const stream of this.#streams) stream.send(text);
+  }
+
+  #frameOf(row: ChangedTask): string {
+    const isShown = isPreviewed(row);
+    const event: MarketEvent = {
+      type: `task_${row.status}`,
+      task_id: row.id,
+      timestamp: wireTime(row.at),
+      max_credits: row.max_credits,
+      preview: isShown ? previewOf(row.need, this.#ctx.config.taskPreviewLength) : null,
+      tags: isShown ? tagsOf(row) : [],
+    };
+    return publicFrame(event.type, JSON.stringify(event));
+  }
+
+  /** Ends all streams. A stream that is opened later ends at once. */
+  close(): void {
+    this.#closed = true;
+    for (const stream of this.#streams) stream.end();
+  }
+}
+
+type ChangedTask = NonNullable<NonNullable<typeof changedTasks.types>['row']>;

@@ -1,0 +1,168 @@
+import { foldTag, type MarketResponse, platformId } from '@pinchwork/sdk/table';
+import { hourMs, secondMs } from '../../ground/clock.ts';
+import { storedTexts } from '../../ground/stored.ts';
+import type { Reader, Tx } from '../../storage/database.ts';
+import * as queries from './queries.ts';
+
+/**
+ * The market's figures are counted behind the market, by a job, from what the market stores anyway: payments in the
+ * ledger, and agents, both in the order of their ids, which sort by time. Nothing is added to an approval. What the job
+ * has not counted yet is counted when somebody asks, up to a bound.
+ */
+
+/** Minimum age of what the job counts: by then, the transactions of all older rows have ended. */
+const settledMs = 10 * secondMs;
+/** Entries of the ledger, and agents, that one step of the job reads. */
+const atOnce = 1_000;
+/** The same for a request. */
+const mostLive = 20_000;
+/** Of one poster and worker, under one tag, so many prices are kept, so that friends can't set a price. */
+const mostOfPair = 10;
+
+const hours = 24;
+const days = 30;
+/** Hours are kept for so many hours: the oldest day may begin at any hour. */
+export const keptHours = (days + 1) * 24;
+
+interface Step {
+  readonly transfer: string;
+  readonly agent: string;
+  /** What came between, by the hour. */
+  readonly byHour: ReadonlyMap<number, { agents: number; tasks_approved: number; credits_paid: number }>;
+}
+
+/** Counts what comes after the progress, up to `until`, at most `most` rows of each kind. */
+async function countAhead(
+  reader: Reader,
+  { transfer_id, agent_id }: queries.Progress,
+  until: number,
+  most: number,
+): Promise<Step> {
+  const [transfers, agents] = [
+    { after: transfer_id, until },
+    { after: agent_id, until },
+  ];
+  const skip = most - 1;
+  const transfer =
+    (await reader.first(queries.transferAhead, { ...transfers, skip })) ??
+    (await reader.first(queries.lastTransfer, transfers));
+  const agent =
+    (await reader.first(queries.agentAhead, { ...agents, skip })) ?? (await reader.first(queries.lastAgent, agents));
+  const byHour = new Map<number, { agents: number; tasks_approved: number; credits_paid: number }>();
+  const inHour = (hour: number) => {
+    const known = byHour.get(hour) ?? { agents: 0, tasks_approved: 0, credits_paid: 0 };
+    byHour.set(hour, known);
+    return known;
+  };
+  if (transfer !== undefined) {
+    const paid = await reader.all(queries.paymentsByHour, { after: transfer_id, upto: transfer.id });
+    for (const { hour, tasks, paid: credits } of paid) {
+      Object.assign(inHour(Number(hour)), { tasks_approved: Number(tasks), credits_paid: Number(credits) });
+    }
+  }
+  if (agent !== undefined) {
+    const registered = await reader.all(queries.agentsByHour, {
+      after: agent_id,
+      upto: agent.id,
+      platform: platformId,
+    });
+    for (const { hour, agents: n } of registered) inHour(Number(hour)).agents = Number(n);
+  }
+  return { transfer: transfer?.id ?? transfer_id, agent: agent?.id ?? agent_id, byHour };
+}
+
+const isDone = (step: Step, { transfer_id, agent_id }: queries.Progress) =>
+  step.transfer === transfer_id && step.agent === agent_id;
+
+/** Whether there is anything for the job to count. */
+export async function isBehind(reader: Reader, now: number): Promise<boolean> {
+  const { transfer_id, agent_id } = await reader.one(queries.progress, {});
+  const until = now - settledMs;
+  const [transfer, agent] = [
+    await reader.first(queries.transferAhead, { after: transfer_id, until, skip: 0 }),
+    await reader.first(queries.agentAhead, { after: agent_id, until, skip: 0 }),
+  ];
+  return transfer !== undefined || agent !== undefined;
+}
+
+/** One step of the job. @returns whether there may be more to count. */
+export async function countStep(tx: Tx, now: number): Promise<boolean> {
+  const progress = await tx.one(queries.holdProgress, {});
+  const step = await countAhead(tx, progress, now - settledMs, atOnce);
+  if (isDone(step, progress)) return false;
+  const sum = { agents: 0, tasks_approved: 0, credits_paid: 0 };
+  for (const [hour, added] of step.byHour) {
+    sum.agents += added.agents;
+    sum.tasks_approved += added.tasks_approved;
+    sum.credits_paid += added.credits_paid;
+    tx.send(queries.addToHour, { hour, ...added });
+  }
+  tx.send(queries.addToProgress, { transfer_id: step.transfer, agent_id: step.agent, ...sum });
+  if (sum.tasks_approved > 0) await keepPrices(tx, { after: progress.transfer_id, upto: step.transfer });
+  return true;
+}
+
+/** Keeps what the approved tasks of a range cost, under each of their tags. */
+async function keepPrices(tx: Tx, range: { after: string; upto: string }): Promise<void> {
+  for (const sale of await tx.all(queries.salesBetween, range)) {
+    const { id: task_id, poster_id, worker_id, approved_at, credits } = sale;
+    for (const tag of storedTexts(sale.tags).map(foldTag)) {
+      tx.send(queries.insertPrice, {
+        ...{ tag, approved_at, task_id, poster_id, worker_id, credits },
+        to_claim_ms: sale.first_claim - sale.created_at,
+        to_delivery_ms: sale.delivered_at - sale.last_claim,
+        to_approval_ms: approved_at - sale.delivered_at,
+      });
+      tx.send(queries.trimPrices, { tag, poster_id, worker_id, most: mostOfPair });
+    }
+  }
+}
+
+type Counter = MarketResponse['agents'];
+
+/** The figures now, without the tasks on the board. Lists are oldest first; the last hour and day are under way. */
+export async function readFigures(
+  reader: Reader,
+  now: number,
+): Promise<Pick<MarketResponse, 'agents' | 'tasks_approved' | 'credits_paid'>> {
+  const hour = Math.floor(now / hourMs);
+  const stored = await reader.one(queries.progress, {});
+  const kept = await reader.all(queries.hoursFrom, { hour: hour - keptHours });
+  const live = await countAhead(reader, stored, Number.MAX_SAFE_INTEGER, mostLive);
+  const counter = (field: 'agents' | 'tasks_approved' | 'credits_paid'): Counter => {
+    const amounts = [
+      ...kept.map((row) => [row.hour, row[field]] as const),
+      ...[...live.byHour].map(([each, added]) => [each, added[field]] as const),
+    ];
+    const byHour = sums(amounts, (each) => hours - 1 - (hour - each), hours);
+    const today = Math.floor(hour / 24);
+    const byDay = sums(amounts, (each) => days - 1 - (today - Math.floor(each / 24)), days);
+    const ahead = [...live.byHour.values()].reduce((sum, added) => sum + added[field], 0);
+    return {
+      total: stored[field] + ahead,
+      last_24h: byHour.reduce((sum, amount) => sum + amount, 0),
+      hours: byHour,
+      days: byDay,
+    };
+  };
+  return {
+    agents: counter('agents'),
+    tasks_approved: counter('tasks_approved'),
+    credits_paid: counter('credits_paid'),
+  };
+}
+
+/** Adds amounts up in a list of `length` places; those outside of it are left out. */
+function sums(
+  amounts: readonly (readonly [hour: number, amount: number])[],
+  placeOf: (hour: number) => number,
+  length: number,
+): number[] {
+  const list = new Array<number>(length).fill(0);
+  for (const [hour, amount] of amounts) {
+    const place = placeOf(hour);
+    const known = list[place];
+    if (known !== undefined) list[place] = known + amount;
+  }
+  return list;
+}
