@@ -32,12 +32,15 @@ async function benchEngine(name: EngineName, options: Options, folder: string, c
   const startup = await measureStartup(engine, cleanup);
   const profileFolder = options.profile ? mkdtempSync(join(tmpdir(), `pinchwork-profile-${name}-`)) : undefined;
   const [first, ...more] = name === 'sqlite' ? [1] : options.nodes;
-  const run = { nodes: first!, rounds: await measureRounds(engine, first!, options, cleanup, profileFolder) };
+  const run = {
+    nodes: first!,
+    rounds: await measureRounds(engine, options, cleanup, { nodes: first!, profileFolder }),
+  };
   console.log(`${report(engine, run, startup)}\n`);
   if (profileFolder !== undefined) console.log(`${profileReport(profileFolder, programsOf(engine, options))}\n`);
   if (more.length === 0) return;
   const runs = [run];
-  for (const nodes of more) runs.push({ nodes, rounds: await measureRounds(engine, nodes, options, cleanup) });
+  for (const nodes of more) runs.push({ nodes, rounds: await measureRounds(engine, options, cleanup, { nodes }) });
   console.log(`${nodesReport(engine, runs)}\n`);
 }
 

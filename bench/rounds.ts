@@ -18,10 +18,9 @@ export type Round = ReadonlyMap<Program['name'], Measured>;
  */
 export async function measureRounds(
   engine: Engine,
-  nodes: number,
   options: Options,
   cleanup: Cleanup,
-  profileFolder?: string,
+  { nodes, profileFolder }: { readonly nodes: number; readonly profileFolder?: string | undefined },
 ): Promise<Round[]> {
   const { connections, seconds } = options;
   const sides: Side[] = [];

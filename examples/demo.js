@@ -59,10 +59,9 @@ const say = (name, line) => console.log(`${styleText(colours[name], name.padEnd(
  * @param {keyof typeof colours} name
  * @param {string} script
  * @param {Record<string, string>} env
- * @param {string[]} args
- * @param onLine receives each line of its output, instead of the terminal
+ * @param {{ args?: string[], onLine?: typeof say }} options `onLine` receives each line of its output, instead of the terminal
  */
-function start(name, script, env, args = [], onLine = say) {
+function start(name, script, env, { args = [], onLine = say } = {}) {
   const path = fileURLToPath(new URL(script, import.meta.url));
   // In its own process group: Ctrl-C reaches only the demo, which then ends the agents before the server.
   const child = spawn(name === 'server' ? serverNode : process.execPath, [path, ...args], {
@@ -88,10 +87,12 @@ function startServer() {
     PINCHWORK_RATE_LIMIT_REGISTER: 'off',
   };
   return new Promise((resolve, reject) => {
-    const server = start('server', '../packages/server/src/main.ts', env, [], (name, line) => {
-      const url = /Pinchwork \S+ listens on ([^\s"]+)/.exec(line)?.[1];
-      say(name, url === undefined ? line : `listens on ${url}; look at ${url}/human`);
-      if (url !== undefined) resolve(url);
+    const server = start('server', '../packages/server/src/main.ts', env, {
+      onLine: (name, line) => {
+        const url = /Pinchwork \S+ listens on ([^\s"]+)/.exec(line)?.[1];
+        say(name, url === undefined ? line : `listens on ${url}; look at ${url}/human`);
+        if (url !== undefined) resolve(url);
+      },
     });
     server.once('close', () => {
       reject(new Error('The server ended'));
@@ -126,7 +127,7 @@ try {
   start('foreman', 'foreman.js', env);
   await pause(2_000, undefined, { signal: time });
   for (let i = 0; !time.aborted; i++) {
-    const job = start('delegator', 'delegator.js', env, jobs[i % jobs.length]);
+    const job = start('delegator', 'delegator.js', env, { args: jobs[i % jobs.length] ?? [] });
     await once(job, 'close', { signal: time });
     await pause(2_000, undefined, { signal: time });
   }

@@ -130,13 +130,12 @@ export const announce = (
   host: string,
   path: string,
   key: string | undefined,
-  length?: number,
-  type = 'application/json',
+  { length, type = 'application/json' }: { readonly length?: number; readonly type?: string | undefined } = {},
 ) =>
   `POST ${path} HTTP/1.1\r\nHost: ${host}\r\nAccept: application/json\r\nContent-Type: ${type}\r\n` +
   (key === undefined ? '' : `Authorization: Bearer ${key}\r\n`) +
   (length === undefined ? 'Transfer-Encoding: chunked\r\n\r\n' : `Content-Length: ${length}\r\n\r\n`);
 
-/** A whole POST. */
-export const post = (host: string, path: string, key: string | undefined, body: string, type?: string) =>
-  announce(host, path, key, Buffer.byteLength(body), type) + body;
+/** A whole POST of JSON. */
+export const post = (host: string, path: string, key: string | undefined, body: string) =>
+  announce(host, path, key, { length: Buffer.byteLength(body) }) + body;

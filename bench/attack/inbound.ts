@@ -1,5 +1,5 @@
 import type { Attack } from './attack.ts';
-import { announce, type Attacker, post } from './attacker.ts';
+import { announce, type Attacker } from './attacker.ts';
 
 /** What comes in: connections, bodies, odd requests. */
 
@@ -14,8 +14,11 @@ const withAccount = async (attacker: Attacker) => {
 const bodies = (name: string, body: () => string, type?: string): Attack => ({
   name,
   prepare: withAccount,
-  run: (attacker, signal) =>
-    attacker.repeat(post(attacker.host, '/v1/tasks', attacker.keys[0], body(), type), 2, signal),
+  run: (attacker, signal) => {
+    const text = body();
+    const head = announce(attacker.host, '/v1/tasks', attacker.keys[0], { length: Buffer.byteLength(text), type });
+    return attacker.repeat(head + text, 2, signal);
+  },
 });
 
 export const inbound: readonly Attack[] = [
@@ -28,20 +31,21 @@ export const inbound: readonly Attack[] = [
     name: '300 announced bodies of 6 MiB that never come',
     prepare: withAccount,
     run: (attacker, signal) =>
-      attacker.hold(announce(attacker.host, '/v1/tasks', attacker.keys[0], largest), 300, signal),
+      attacker.hold(announce(attacker.host, '/v1/tasks', attacker.keys[0], { length: largest }), 300, signal),
   },
   {
     name: '60 bodies of 6 MiB without their last byte',
     leadSeconds: 5,
     prepare: withAccount,
     run: (attacker, signal) => {
-      const head = announce(attacker.host, '/v1/tasks', attacker.keys[0], largest);
+      const head = announce(attacker.host, '/v1/tasks', attacker.keys[0], { length: largest });
       return attacker.hold(head + 'x'.repeat(largest - 1), 60, signal);
     },
   },
   {
     name: '60 bodies to an unknown path',
-    run: (attacker, signal) => attacker.hold(announce(attacker.host, '/v1/nothing', undefined, largest), 60, signal),
+    run: (attacker, signal) =>
+      attacker.hold(announce(attacker.host, '/v1/nothing', undefined, { length: largest }), 60, signal),
   },
   {
     name: 'more silent connections than fit',

@@ -69,6 +69,12 @@ async function indexTexts(url: string): Promise<void> {
   await db.close();
 }
 
+/** Those among whom the agents of a task are chosen. */
+interface Choosable {
+  readonly residents: Resident[];
+  readonly cast: Record<string, Resident>;
+}
+
 class Builder {
   readonly #loader: Loader;
   readonly #random: Random;
@@ -113,14 +119,14 @@ class Builder {
     for (let i = 0; i < count; i++) {
       this.#at = start + Math.floor((i * 30 * minuteMs) / count);
       const poster = i < owned ? cast.owner : this.#random.pick(posters as [Resident]);
-      const chosen = this.#choose(i, count, poster, residents, cast);
+      const chosen = this.#choose(i, count, poster, { residents, cast });
       this.#post(i, poster, chosen);
       await this.#loader.drain();
     }
   }
 
   /** The agents matched to task number `i`: at most one of the cast, and a few others. */
-  #choose(i: number, count: number, poster: Resident, residents: Resident[], cast: Record<string, Resident>) {
+  #choose(i: number, count: number, poster: Resident, { residents, cast }: Choosable) {
     const chosen = new Set<Resident>();
     if (i % Math.ceil(count / matchesOfOne) === 1) chosen.add(cast.matched!);
     if (i % tasksPerPopularity === 2) chosen.add(cast.popular!);

@@ -13,7 +13,7 @@ onBothEngines('expired events', (engine) => {
     }
     return byAgent;
   };
-  const seed = (market: Market, agentId: string, first: number, last: number, at: number) =>
+  const seed = (market: Market, agentId: string, [first, last]: [number, number], at: number) =>
     engine.vandalise(
       market.url,
       `with recursive n (i) as (select ${first} union all select i + 1 from n where i < ${last})
@@ -32,8 +32,8 @@ onBothEngines('expired events', (engine) => {
     const market = await Market.fresh(engine, { PINCHWORK_EVENT_RETENTION_DAYS: '7' });
     const agent = await market.register();
     const edge = market.clock.now() - 7 * day;
-    await seed(market, agent.id, 1, 2, edge - 1);
-    await seed(market, agent.id, 3, 4, edge);
+    await seed(market, agent.id, [1, 2], edge - 1);
+    await seed(market, agent.id, [3, 4], edge);
     await forget(market);
     expect((await kept(market)).get(agent.id)).toEqual([3, 4]);
     market.clock.advance(1);
@@ -71,9 +71,9 @@ onBothEngines('expired events', (engine) => {
     const market = await Market.fresh(engine);
     const now = market.clock.now();
     const agents = await Promise.all(Array.from({ length: 12 }, () => market.register()));
-    for (const { id } of agents) await seed(market, id, 1, 120, now - 8 * day);
-    await seed(market, agents[3]!.id, 121, 2_000, now - 8 * day);
-    for (const { id } of agents.slice(6)) await seed(market, id, 2_001, 2_003, now);
+    for (const { id } of agents) await seed(market, id, [1, 120], now - 8 * day);
+    await seed(market, agents[3]!.id, [121, 2_000], now - 8 * day);
+    for (const { id } of agents.slice(6)) await seed(market, id, [2_001, 2_003], now);
     const other = engine.name === 'PostgreSQL' ? await Market.open(market.url, {}, market.clock) : undefined;
     const [steps] = await Promise.all([forget(market), other && forget(other)]);
     await other?.close();
@@ -92,10 +92,10 @@ onBothEngines('expired events', (engine) => {
     const market = await Market.fresh(engine);
     const { id } = await market.register();
     const now = market.clock.now();
-    await seed(market, id, 1, 1, now - 8 * day);
-    await seed(market, id, 2, 2, now);
+    await seed(market, id, [1, 1], now - 8 * day);
+    await seed(market, id, [2, 2], now);
     // Numbers come from the database, and times from several servers.
-    await seed(market, id, 3, 3, now - 8 * day);
+    await seed(market, id, [3, 3], now - 8 * day);
     await forget(market);
     expect((await kept(market)).get(id)).toEqual([2, 3]);
   });

@@ -201,7 +201,12 @@ export class History {
     const price = 1 + this.#random.below(30);
     const story: Story = { need: `task ${stories.length} of ${poster.id}`, price, may: [undefined] };
     stories.push(story);
-    const task = await this.#step(story, poster.key, '/v1/tasks', { need: story.need, max_credits: price }, posted);
+    const task = await this.#step(
+      story,
+      poster.key,
+      { path: '/v1/tasks', body: { need: story.need, max_credits: price } },
+      posted,
+    );
 
     while (task !== undefined && goesOn()) {
       const [view] = story.may;
@@ -212,7 +217,7 @@ export class History {
       const body = move.body?.(story, view!);
       const path = `/v1/tasks/${task.body.task_id}/${move.verb}`;
       const after = follow(move, view!, { ...body }, story);
-      const reply = await this.#step(story, (move.by === 'poster' ? poster : worker).key, path, body, after);
+      const reply = await this.#step(story, (move.by === 'poster' ? poster : worker).key, { path, body }, after);
       if (reply === undefined) return;
       if (move.verb !== 'pickup') expect(shown(reply.body)).toEqual(shown(after));
       const read = await this.#door.get?.({ id: '', key: poster.key }, `/v1/tasks/${task.body.task_id}`);
@@ -224,8 +229,7 @@ export class History {
   async #step(
     story: Story,
     key: string,
-    path: string,
-    body: object | undefined,
+    { path, body }: { path: string; body: object | undefined },
     after: View,
   ): Promise<Reply | undefined> {
     if (this.#random.chance(80)) {

@@ -155,7 +155,7 @@ const deliver = fc
       const result = `${first} ${real.steps.count}`;
       const body = { result, credits_claimed: credits, claim_number: claim };
       const { status } = await postTwice(real, real.agents[who]!, `/v1/tasks/${task.id}/deliver`, body);
-      expect(status).toBe(model.deliver(who, task, result, credits, claim));
+      expect(status).toBe(model.deliver(who, task, { result, credits, claim }));
     }),
   );
 
@@ -167,7 +167,7 @@ const deliverOwn = fc.tuple(recent, word).map(
       if (task?.worker == null) return;
       const result = `${first} ${real.steps.count}`;
       const { status } = await real.agents[task.worker]!.post(`/v1/tasks/${task.id}/deliver`, { result });
-      expect(status).toBe(model.deliver(task.worker, task, result, null, null));
+      expect(status).toBe(model.deliver(task.worker, task, { result }));
     }),
 );
 

@@ -73,6 +73,12 @@ const pauseMs = 30 * minuteMs;
 
 export const wholeSecond = (at: number) => Math.ceil(at / secondMs) * secondMs;
 
+interface ModelDelivery {
+  readonly result: string;
+  readonly credits?: number | null;
+  readonly claim?: number | null;
+}
+
 export class Model {
   now: number;
   fees = 0;
@@ -262,7 +268,7 @@ export class Model {
     return 200;
   }
 
-  deliver(agent: number, task: ModelTask, result: string, credits: number | null, claim: number | null): number {
+  deliver(agent: number, task: ModelTask, { result, credits = null, claim = null }: ModelDelivery): number {
     if (this.isSuspended(agent)) return 403;
     if (task.worker !== agent) return task.worker === null && task.lostBy === agent ? 409 : 403;
     if (task.status !== 'claimed' || this.isDue(task)) return 409;

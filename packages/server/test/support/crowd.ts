@@ -11,8 +11,7 @@ export async function crowd(
   engine: Engine,
   market: Market,
   poster: Agent,
-  count: number,
-  need = `'Nothing of note, number ' || i`,
+  { count, need = `'Nothing of note, number ' || i` }: { readonly count: number; readonly need?: string },
 ): Promise<void> {
   const now = market.clock.now();
   await engine.vandalise(

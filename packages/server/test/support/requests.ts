@@ -245,14 +245,13 @@ export function send(
   { method, url, headers }: Target,
   payload: string | Buffer,
   contentType?: string,
-  more: Readonly<Record<string, string>> = {},
 ): Promise<Reply> {
   const type = contentType === undefined ? {} : { 'content-type': contentType };
-  return market.request({ method, url, payload, headers: { ...headers, ...type, ...more } });
+  return market.request({ method, url, payload, headers: { ...headers, ...type } });
 }
 
 export const sendJson = (market: Market, to: Target, body: unknown, more: Readonly<Record<string, string>> = {}) =>
-  send(market, to, JSON.stringify(body), 'application/json', more);
+  send(market, { ...to, headers: { ...to.headers, ...more } }, JSON.stringify(body), 'application/json');
 
 /** Creates a task with a body as it is. */
 export async function createTask(cast: Cast, payload: string, contentType?: string): Promise<Reply> {

@@ -58,9 +58,14 @@ onBothEngines('an idempotency key', (engine: Engine) => {
     it.each(others)('%s', async (_, method, url, payload) => {
       const key = withKey();
       const { headers } = await examples.createTask.aim(cast);
-      await send(market, { method: 'POST', url: '/v1/tasks', headers }, body, 'application/json', key);
+      await send(
+        market,
+        { method: 'POST', url: '/v1/tasks', headers: { ...headers, ...key } },
+        body,
+        'application/json',
+      );
       const before = await readTables(market.url);
-      const reply = await send(market, { method, url, headers }, payload, 'application/json', key);
+      const reply = await send(market, { method, url, headers: { ...headers, ...key } }, payload, 'application/json');
       expect(expectError(reply, 422)).toBe('This Idempotency-Key was used for another request');
       expect(isReplay(reply)).toBe(false);
       expect(await readTables(market.url)).toEqual(before);

@@ -8,7 +8,7 @@ import { openBoard, settle, many } from '../../support/searching.ts';
 onBothEngines('picking up by a search', (engine) => {
   it.each(['next', 'batch'])('claims a task far behind on the board: %s', async (how) => {
     const { market, poster, worker } = await openBoard(engine);
-    await crowd(engine, market, poster, many);
+    await crowd(engine, market, poster, { count: many });
     for (const need of ['One needle', 'Two needles']) await postTask(poster, { need, max_credits: 1 });
     await settle(market);
     const pickup = async (search: string): Promise<Reply> => {

@@ -81,7 +81,7 @@ onBothEngines('a search on the board', (engine) => {
     'finds %s exactly the tasks that contain it, in any case',
     async (where) => {
       const { market, poster, worker } = await openBoard(engine);
-      if (where !== 'before the index') await crowd(engine, market, poster, many, `'.'`);
+      if (where !== 'before the index') await crowd(engine, market, poster, { count: many, need: `'.'` });
       if (where === 'behind the index') await settle(market);
       for (const need of Object.values(texts)) await postTask(poster, { need, max_credits: 1 });
       if (where === 'by the index') await settle(market);
@@ -118,7 +118,10 @@ onBothEngines('a search on the board', (engine) => {
 
   it('has pages without repeats or gaps across window, index and younger tasks', async () => {
     const { market, poster, worker } = await openBoard(engine);
-    await crowd(engine, market, poster, 2_000, `case when i % 100 = 7 then 'Needle ' || i else 'hay' end`);
+    await crowd(engine, market, poster, {
+      count: 2_000,
+      need: `case when i % 100 = 7 then 'Needle ' || i else 'hay' end`,
+    });
     await settle(market);
     for (const need of ['A needle of today', 'Hay of today', 'The last NEEDLE'])
       await postTask(poster, { need, max_credits: 1 });
@@ -149,7 +152,7 @@ onBothEngines('a search on the board', (engine) => {
 
   it('leaves out the agent’s own tasks and tasks that are no longer on the board', async () => {
     const { market, poster, worker } = await openBoard(engine);
-    await crowd(engine, market, poster, many);
+    await crowd(engine, market, poster, { count: many });
     const ids: string[] = [];
     for (const need of ['Needle 1', 'Needle 2', 'Needle 3']) ids.push(await postTask(poster, { need, max_credits: 1 }));
     await settle(market);
@@ -169,7 +172,10 @@ onBothEngines('a search on the board', (engine) => {
       market.url,
       `insert into agent_tags (agent_id, tag, name, is_capability) values ('${painter.id}', 'art', 'art', 1)`,
     );
-    await crowd(engine, market, poster, many, `case when i % 20 = 0 then 'Door ' || i else 'Wall ' || i end`);
+    await crowd(engine, market, poster, {
+      count: many,
+      need: `case when i % 20 = 0 then 'Door ' || i else 'Wall ' || i end`,
+    });
     for (const fields of [{ need: 'Painting a door' }, { need: 'Painting a wall' }]) {
       await postTask(poster, { max_credits: 1, ...fields });
     }
@@ -196,7 +202,7 @@ onBothEngines('a search that takes longer than a request may', (engine) => {
     const { market, poster, worker } = await openBoard(engine);
     // Too short for the index, and too many tasks to read at once.
     const count = 60_000;
-    await crowd(engine, market, poster, count, `case when i % 19000 = 0 then 'zq ' || i else 'Nothing of note' end`);
+    await crowd(engine, market, poster, { count });
     const { needs, partial } = await find(worker, 'ZQ');
     expect(needs).toEqual(['zq 19000', 'zq 38000', 'zq 57000']);
     expect(partial).toBeGreaterThan(0);

@@ -315,7 +315,7 @@ onBothEngines('the life of a task', (engine) => {
     ['delivered', 'reject', 'poster', {}, 24 * hourMs],
   ] as const)(
     'a deadline ends the state of a %s task exactly on time: %s by its %s %o',
-    async (state, verb, role, fields, after) => {
+    async (...[state, verb, role, fields, after]) => {
       const all = await cast();
       const { market, poster, worker } = all;
       const make = { posted: postTask, claimed: claimTask, delivered: deliverTask }[state];

@@ -12,7 +12,7 @@ onBothEngines('searches that take long', (engine) => {
   const cast = async () => {
     const market = await Market.fresh(engine);
     const poster = await market.register('poster');
-    await crowd(engine, market, poster, many);
+    await crowd(engine, market, poster, { count: many });
     await postTask(poster, { need: 'A needle', max_credits: 1 });
     await engine.vandalise(
       market.url,

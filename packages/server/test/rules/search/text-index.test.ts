@@ -7,7 +7,7 @@ import { find, openBoard, settle, docs, many } from '../../support/searching.ts'
 onBothEngines('the index of texts', (engine) => {
   it('removes ended tasks, and adds tasks that appear late, in the order of their age', async () => {
     const { market, poster, worker } = await openBoard(engine);
-    await crowd(engine, market, poster, many);
+    await crowd(engine, market, poster, { count: many });
     const ids: string[] = [];
     for (const need of ['Needle A', 'Needle B', 'Needle C']) {
       market.clock.advance(1_000);
