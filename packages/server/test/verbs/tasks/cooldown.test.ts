@@ -1,5 +1,4 @@
-import { expect, it, onTestFinished, vi } from 'vitest';
-import { Board } from '../../../src/rules/board/board.ts';
+import { expect, it } from 'vitest';
 import { hourMs, minuteMs, secondMs } from '../../../src/ground/clock.ts';
 import { type Engine, onBothEngines } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
@@ -55,18 +54,16 @@ onBothEngines('a worker that abandons', (engine) => {
     expectError(await worker.post('/v1/tasks/tk-000000000000/pickup'), 429);
   });
 
-  it('gets pickups_paused before any task is read, however many there are', async () => {
+  it('gets pickups_paused before the board is read, however many tasks it has', async () => {
     const { market, poster, worker } = await open(engine);
     await abandon(poster, worker, 5);
     for (let i = 0; i < 30; i++) await postTask(poster);
-    const looks = vi.spyOn(Board.prototype, 'page');
-    onTestFinished(() => looks.mockRestore());
+    const other = await market.register('another');
+    // A look at the board fails from here on, because it begins with the matched tasks.
+    await engine.vandalise(market.url, 'alter table matches rename to hidden');
     expectError(await worker.post('/v1/tasks/pickup'), 429);
     expectError(await worker.post('/v1/tasks/pickup/batch'), 429);
-    expect(looks).not.toHaveBeenCalled();
-    const other = await market.register('another');
-    expect((await other.post('/v1/tasks/pickup')).status).toBe(200);
-    expect(looks).toHaveBeenCalled();
+    expect((await other.post('/v1/tasks/pickup')).status).toBeGreaterThanOrEqual(500);
   });
 
   it('may pick up again after the cooldown, and its count starts at zero', async () => {
