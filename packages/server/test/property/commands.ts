@@ -75,9 +75,10 @@ const create = fc
     claim: orNull(fc.constantFrom(1, 6, 20)),
     grace: orNull(fc.constantFrom(5, 7, 90)),
     checks: orNull(fc.constantFrom('checked', 'approved at once')),
+    heartbeat: fc.option(fc.constantFrom(1, 5, 6), { nil: null, freq: 2 }),
   })
   .map(
-    ({ who, price, tags, deadline, review, claim, grace, checks }) =>
+    ({ who, price, tags, deadline, review, claim, grace, heartbeat, checks }) =>
       new Step(`create(agent ${who}, ${price} credits)`, async (model, real) => {
         const need = `task ${model.tasks.length}`;
         const { status, body } = await postTwice(real, real.agents[who]!, '/v1/tasks', {
@@ -88,6 +89,7 @@ const create = fc
           review_timeout_minutes: review,
           claim_timeout_minutes: claim,
           grace_minutes: grace,
+          heartbeat_minutes: heartbeat,
           ...(checks === null ? {} : { acceptance }),
           ...(checks === 'approved at once' ? { auto_approve: true } : {}),
         });
@@ -104,6 +106,7 @@ const create = fc
           reviewMinutes: review,
           claimMinutes: claim,
           graceMinutes: grace,
+          heartbeatMinutes: heartbeat,
           isChecked: checks !== null,
           approvesAtOnce: checks === 'approved at once',
         });
@@ -158,6 +161,27 @@ const deliver = fc
       expect(status).toBe(model.deliver(who, task, { result, credits, claim }));
     }),
   );
+
+const heartbeat = fc
+  .tuple(orNull(fc.constantFrom(0, 50, 100)), orNull(fc.integer({ min: 1, max: 3 })))
+  .chain(([progress, claim]) =>
+    onTask(`heartbeat ${progress} claim ${claim}`, async (model, real, who, task) => {
+      const body = { progress, claim_number: claim };
+      const { status } = await postTwice(real, real.agents[who]!, `/v1/tasks/${task.id}/heartbeat`, body);
+      expect(status).toBe(model.heartbeat(who, task, progress, claim));
+    }),
+  );
+
+/** The worker reports. */
+const heartbeatOwn = fc.tuple(recent, orNull(fc.constantFrom(10, 90))).map(
+  ([back, progress]) =>
+    new Step(`heartbeatOwn(${back} back, ${progress})`, async (model, real) => {
+      const task = model.tasks.filter(({ status }) => status === 'claimed').at(-1 - back);
+      if (task?.worker == null) return;
+      const { status } = await real.agents[task.worker]!.post(`/v1/tasks/${task.id}/heartbeat`, { progress });
+      expect(status).toBe(model.heartbeat(task.worker, task, progress, null));
+    }),
+);
 
 /** The worker delivers: most random pairs of agent and task would be refused. */
 const deliverOwn = fc.tuple(recent, word).map(
@@ -254,15 +278,17 @@ const suspension = (suspended: boolean) =>
       }),
   );
 
-const unknownTask = fc.tuple(agent, fc.constantFrom('pickup', 'deliver', 'approve', 'reject', 'cancel', 'abandon')).map(
-  ([who, verb]) =>
-    new Step(`${verb} an unknown task`, async (model, real) => {
-      const body = { result: 'x', reason: 'x' };
-      const { status } = await real.agents[who]!.post(`/v1/tasks/tk-000000000000/${verb}`, body);
-      const refusal = verb === 'pickup' ? barred(model, who) : model.isSuspended(who) ? 403 : undefined;
-      expect(status).toBe(refusal ?? 404);
-    }),
-);
+const unknownTask = fc
+  .tuple(agent, fc.constantFrom('pickup', 'deliver', 'heartbeat', 'approve', 'reject', 'cancel', 'abandon'))
+  .map(
+    ([who, verb]) =>
+      new Step(`${verb} an unknown task`, async (model, real) => {
+        const body = { result: 'x', reason: 'x' };
+        const { status } = await real.agents[who]!.post(`/v1/tasks/tk-000000000000/${verb}`, body);
+        const refusal = verb === 'pickup' ? barred(model, who) : model.isSuspended(who) ? 403 : undefined;
+        expect(status).toBe(refusal ?? 404);
+      }),
+  );
 
 /** Time moves forward or back without a pass of the clock: deadlines must hold all the same. */
 const jump = fc
@@ -303,6 +329,9 @@ export const allCommands: fc.Arbitrary<Step>[] = [
   pickupNext,
   pickupNext,
   pickupBatch,
+  heartbeat,
+  heartbeatOwn,
+  heartbeatOwn,
   deliver,
   deliverOwn,
   deliverOwn,

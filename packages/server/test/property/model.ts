@@ -15,11 +15,16 @@ export interface ModelTask {
   deadline: number | null;
   reviewMinutes: number | null;
   claimMinutes: number | null;
+  heartbeatMinutes: number | null;
   status: 'posted' | 'claimed' | 'delivered' | 'approved' | 'expired' | 'cancelled';
   worker: number | null;
   claim: number;
   claimDeadline: number | null;
   graceEnd: number | null;
+  leaseEnd: number | null;
+  progress: number | null;
+  /** When the poster was last told of the progress. */
+  toldAt: number | null;
   reviewEnd: number | null;
   result: string | null;
   charged: number | null;
@@ -158,6 +163,7 @@ export class Model {
               ['deadline', task.deadline],
               ['claim', task.claimDeadline],
               ['grace', task.graceEnd],
+              ['lease', task.leaseEnd],
             ]
           : task.status === 'delivered'
             ? [['review', task.reviewEnd]]
@@ -196,6 +202,7 @@ export class Model {
       | 'graceMinutes'
       | 'isChecked'
       | 'approvesAtOnce'
+      | 'heartbeatMinutes'
     >,
   ): void {
     this.#agent(task.poster).balance -= task.price;
@@ -209,6 +216,9 @@ export class Model {
       claim: 0,
       claimDeadline: null,
       graceEnd: null,
+      leaseEnd: null,
+      progress: null,
+      toldAt: null,
       reviewEnd: null,
       result: null,
       charged: null,
@@ -264,11 +274,19 @@ export class Model {
     task.claim++;
     task.lostBy = null;
     task.claimDeadline = wholeSecond(this.now) + (task.claimMinutes ?? 1440) * minuteMs;
+    this.#renewLease(task);
     this.#tell(task.poster, 'task_claimed', task);
     return 200;
   }
 
   deliver(agent: number, task: ModelTask, { result, credits = null, claim = null }: ModelDelivery): number {
+    const { heartbeatMinutes: minutes, graceEnd } = task;
+    task.leaseEnd = minutes === null || graceEnd !== null ? null : wholeSecond(this.now) + minutes * minuteMs;
+  heartbeat(agent: number, task: ModelTask, progress: number | null, claim: number | null): number {
+    task.progress = progress ?? task.progress;
+    if (progress !== null && (task.toldAt === null || task.toldAt <= this.now - 10 * secondMs)) {
+      task.toldAt = this.now;
+      this.#tell(task.poster, 'task_progress', task);
     if (this.isSuspended(agent)) return 403;
     if (task.worker !== agent) return task.worker === null && task.lostBy === agent ? 409 : 403;
     if (task.status !== 'claimed' || this.isDue(task)) return 409;
@@ -282,6 +300,7 @@ export class Model {
     task.result = result;
     task.charged = Math.min(credits ?? task.price, task.price);
     task.graceEnd = null;
+    task.leaseEnd = null;
     task.reviewEnd = wholeSecond(this.now) + (task.reviewMinutes ?? 1440) * minuteMs;
     this.#tell(task.poster, 'task_delivered', task);
     if (task.approvesAtOnce) this.#settle(task, null);
@@ -397,6 +416,9 @@ export class Model {
     task.claimDeadline = null;
     task.graceEnd = null;
     task.deliveriesLeft = null;
+    task.leaseEnd = null;
+    task.progress = null;
+    task.toldAt = null;
     task.lostBy = lostBy;
   }
 
@@ -416,11 +438,16 @@ export class Model {
       this.#agent(task.poster).balance += task.price;
       this.#tell(task.poster, 'task_expired', task);
     } else {
-      const type = { deadline: 'deadline_expired', claim: 'claim_timeout_expired', grace: 'rejection_grace_expired' }[
-        clock
-      ]!;
+      const type = {
+        deadline: 'deadline_expired',
+        claim: 'claim_timeout_expired',
+        grace: 'rejection_grace_expired',
+        lease: 'heartbeat_missed',
+      }[clock]!;
       this.#tell(task.worker, type, task);
-      if (clock === 'claim') this.#countAbandon(task);
+      if (clock === 'lease') this.#tell(task.poster, type, task);
+      // A lease of less than five minutes costs nobody's record.
+      if (clock === 'claim' || (clock === 'lease' && task.heartbeatMinutes! >= 5)) this.#countAbandon(task);
       task.givenUp.set(task.worker!, this.now);
       this.#release(task, task.worker);
       if (clock === 'deadline') task.deadline = null;

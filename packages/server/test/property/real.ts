@@ -160,6 +160,8 @@ function viewOf(row: TaskRow, ids: string[]) {
     claim: row.claim_number,
     claimDeadline: row.claim_deadline_at,
     graceEnd: row.grace_deadline_at,
+    leaseEnd: row.heartbeat_deadline_at,
+    progress: row.progress,
     reviewEnd: shows(row.status) ? row.review_deadline_at : null,
     result: shows(row.status) ? row.result : null,
     charged: shows(row.status) ? row.credits_charged : null,
@@ -176,11 +178,11 @@ function viewOf(row: TaskRow, ids: string[]) {
 
 function modelView(task: ModelTask, model: Model) {
   const { id, need, status, worker, deadline, claim, claimDeadline, graceEnd, reviewEnd, result, charged } = task;
-  const { rejections, deliveriesLeft } = task;
+  const { rejections, deliveriesLeft, leaseEnd, progress } = task;
   const excluded = [...task.excluded].sort();
   const dueAt = model.clocksOf(task)[0]?.[1] ?? null;
   return {
     ...{ id, need, status, worker, deadline, claim, claimDeadline, graceEnd, reviewEnd, result, charged },
-    ...{ rejections, deliveriesLeft, excluded, dueAt },
+    ...{ rejections, deliveriesLeft, excluded, dueAt, leaseEnd, progress },
   };
 }
