@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import type { Child } from './children.ts';
 import { type Cleanup, runWithCleanup } from './cleanup.ts';
 import { openEngine } from './engines.ts';
 import { median, percentile } from './figures.ts';
@@ -52,9 +51,7 @@ async function main({ waits, agents, postings, seconds }: Amounts, cleanup: Clea
   const rates = [['claims/s', 'by pickups without wait', `by ${agents} that wait`, 'ratio', 'wanted', '']];
 
   const sqlite = await openEngine('sqlite', folder, cleanup);
-  const server = await startServerOn(await sqlite.freshUrl(), cleanup, settings);
-  memory.push(await measureMemory(server, waits));
-  await server.stop();
+  memory.push(await measureMemory(await sqlite.freshUrl(), waits, cleanup));
   console.log(`${table(memory)}\n`);
 
   for (const name of ['sqlite', 'postgres'] as const) {
@@ -101,14 +98,19 @@ async function register(url: URL, count: number): Promise<string[]> {
   return keys;
 }
 
-async function measureMemory(server: Child, waits: number): Promise<string[]> {
-  const keys = await register(server.url, waits);
+/** The memory of a server that has done nothing but let pickups wait: another one has registered their agents. */
+async function measureMemory(database: string, waits: number, cleanup: Cleanup): Promise<string[]> {
+  const first = await startServerOn(database, cleanup, settings);
+  const keys = await register(first.url, waits);
+  await first.stop();
+  const server = await startServerOn(database, cleanup, settings);
   await sleep(settleMs);
   const before = server.memory();
   const crowd = await Crowd.open(server.url, keys);
   await sleep(settleMs);
   const after = server.memory();
   crowd.close();
+  await server.stop();
   return [
     waits.toLocaleString('en-US'),
     `<= ${targets.idleMiB} MiB`,

@@ -3,8 +3,41 @@ import { faultsIn } from '../fault.ts';
 const life = 'rules/lifecycle/';
 const system =
   'platform-tasks/platform-tasks platform-tasks/verification platform-tasks/extraction platform-tasks/withdrawal';
+const waits = 'verbs/tasks/wait-for-work';
 
 export const lifecycleFaults = [
+  ...faultsIn('rules/lifecycle/transition.ts', 'verbs/tasks/heartbeat', [
+    ['a lapse of a lease that nobody could keep counts as an abandon', 'minutes < leastCountedMinutes', 'minutes < 0'],
+    [
+      'a waiting pickup is not told of a task that is back',
+      '  if (isOnBoard && !wasOnBoard) tx.signal(arrival(task.id));\n',
+      '',
+      waits,
+    ],
+  ]),
+  ...faultsIn('rules/tasks/statements.ts', 'verbs/tasks/heartbeat', [
+    ['a heartbeat begins a lease in a grace', 'case when grace_deadline_at is null then', 'case when 1 = 1 then'],
+    [
+      'the poster is told of every heartbeat',
+      "eb('progress_told_at', '<=', p.before)",
+      "eb('progress_told_at', '<=', p.now)",
+    ],
+  ]),
+  ...faultsIn('rules/waiting/waiters.ts', waits, [
+    ['the agent that claimed last comes first', 'first: agent.claimedAt,', 'first: -agent.claimedAt,'],
+    ['the newest wait comes first', 'then: wait.number }', 'then: -wait.number }'],
+  ]),
+  ...faultsIn('rules/waiting/dispatcher.ts', waits, [
+    [
+      'a task is handed out while its matching is pending',
+      'if (isPending && now < patientUntil) {',
+      'if (isPending && now < 0) {',
+    ],
+    ['a head start holds for nobody that waits', 'isHeld: isHeld || task', 'isHeld: task'],
+  ]),
+  ...faultsIn('verbs/tasks/wait-for-work.ts', waits, [
+    ['who gave a task up is handed it again', '  if (notNow.has(taskId)) return undefined;\n', ''],
+  ]),
   ...faultsIn('rules/tasks/statements.ts', 'operator/redact', [
     ['a redacted task keeps its next result', 'result: unlessRemoved(p.result),', 'result: p.result,'],
   ]),

@@ -20,6 +20,8 @@ const each = <T>(count: number, work: (index: number) => Promise<T>): Promise<T[
 
 /** Two entrances to one market: two nodes if the engine supports them, otherwise one node twice. */
 interface Doors {
+  /** The database behind both. */
+  readonly database: string;
   readonly left: Client;
   readonly right: Client;
   /** Stops the servers and expects that no deadlock occurred. */
@@ -45,7 +47,7 @@ async function open(engine: Engine, env: Env = {}): Promise<Doors> {
   const close = async () => {
     await Promise.all(servers.map(({ server }) => server.kill()));
   };
-  return { left, close, right: servers[1] === undefined ? left : new Client(servers[1].url) };
+  return { database, left, close, right: servers[1] === undefined ? left : new Client(servers[1].url) };
 }
 
 async function register({ left, right }: Doors, name: string): Promise<Rival> {
@@ -131,6 +133,51 @@ onBothEngines('a race for one task has one winner', (engine) => {
     const escrowed = (races - delivered.length) * price;
     await expectCredits(poster, initialCredits - races * price, escrowed);
     await expectCredits(worker, initialCredits + delivered.length * pay);
+    await expectCleanAudit(doors);
+  });
+
+  it('heartbeat against the end of the lease: the claim goes on, or the task is back on the board', async () => {
+    const doors = await open(engine);
+    const poster = await register(doors, 'poster');
+    const worker = await register(doors, 'worker');
+    const tasks = await each(races, (i) =>
+      claimTask(inTurn(i, poster), inTurn(i, worker), { max_credits: price, heartbeat_minutes: 60 }),
+    );
+    // No lease is shorter than a minute.
+    const dueAt = (Math.ceil(Date.now() / 1_000) + 3) * 1_000;
+    await engine.vandalise(doors.database, `update tasks set heartbeat_deadline_at = ${dueAt}`);
+
+    const ends = await each(races, async (i) => {
+      await around(dueAt, i);
+      const late = Date.now() >= dueAt;
+      const { status } = await inTurn(i >> 1, worker).post(`/v1/tasks/${tasks[i]}/heartbeat`, { progress: 50 });
+      if (late) expect(status).toBe(409);
+      else if (Date.now() < dueAt) expect(status).toBe(200);
+      if (status !== 200) expect(await statusAfter(poster.left, tasks[i]!, 'claimed')).toBe('posted');
+      return { task: tasks[i]!, status };
+    });
+
+    const missed = (await worker.left.get('/v1/events/history?types=heartbeat_missed')).body.events as {
+      task_id: string;
+    }[];
+    const lost = ends.filter(({ status }) => status !== 200);
+    expect(missed.map(({ task_id }) => task_id).sort()).toEqual(lost.map(({ task }) => task).sort());
+    for (const { task, status } of ends) {
+      expect((await poster.left.get(`/v1/tasks/${task}`)).body.status).toBe(status === 200 ? 'claimed' : 'posted');
+    }
+    await expectCleanAudit(doors);
+  });
+
+  it('postings against pickups that wait on both servers: each task goes to one of them', async () => {
+    const doors = await open(engine);
+    const poster = await register(doors, 'poster');
+    const workers = await each(races, (i) => register(doors, `worker ${i}`));
+    const waits = workers.map((worker, i) => inTurn(i, worker).post('/v1/tasks/pickup?wait=60'));
+    await until(500);
+    const tasks = await each(races, (i) => postTask(inTurn(i >> 1, poster), { max_credits: price }));
+    const got = await Promise.all(waits);
+    expect(statuses(got)).toEqual(tasks.map(() => 200));
+    expect(got.map(({ body }) => body.task_id as string).sort()).toEqual(tasks.sort());
     await expectCleanAudit(doors);
   });
 
