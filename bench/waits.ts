@@ -143,7 +143,7 @@ class Crowd {
   async #wait(connection: Connection, request: string): Promise<void> {
     while (this.#isOpen) {
       const reply = await connection.send(request).catch((): Reply | undefined => undefined);
-      if (reply === undefined || !this.#isOpen) return;
+      if (reply === undefined) return;
       if (reply.status === 200) this.onTask(taskIdOf(reply), performance.now());
       else expectStatus(reply, 204);
     }

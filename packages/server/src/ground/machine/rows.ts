@@ -67,10 +67,10 @@ export interface Transition {
   readonly tellsMatched?: FannedEventType;
 }
 
-/** What an agent may do to a task in a state without moving it: a row of `actions` in `machine.ts`. */
+/** What a worker may do to its task in a state without moving it: a row of `actions` in `machine.ts`. */
 export interface Action extends Pick<Transition, 'asksFirst'> {
   readonly from: TaskStatus;
-  readonly by: 'poster' | 'worker';
+  readonly by: 'worker';
   /** The word for it in a refusal ("can't be … any more"). */
   readonly done: string;
 }

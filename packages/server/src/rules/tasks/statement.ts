@@ -109,15 +109,14 @@ export function byPerson<P extends { id: string; now: number; actor: string }>(
 }
 
 /**
- * What an agent does to its task without moving it: state and version stay. The agent must have the role, and no deadline
- * may have passed.
+ * What a worker does to its task without moving it: state and version stay. No deadline may have passed.
  */
 export function byAction<P extends { id: string; now: number; actor: string }>(
   name: ActionName,
   set: (params: P) => TaskUpdate,
   guard: (eb: TaskExpressions, params: P) => ReturnType<TaskExpressions['and']>,
 ) {
-  const { from, by } = actions[name];
+  const { from } = actions[name];
   return prepared(
     `${name}If${from}`,
     (db, p: P & Params) =>
@@ -127,7 +126,7 @@ export function byAction<P extends { id: string; now: number; actor: string }>(
         .where('id', '=', p.id)
         .where('status', '=', sql.lit(from))
         .where('kind', '=', sql.lit('work'))
-        .where(by === 'worker' ? 'worker_id' : 'poster_id', '=', p.actor)
+        .where('worker_id', '=', p.actor)
         .where('due_at', '>', p.now)
         .where((eb) => guard(eb, p))
         .returning(movedColumns),

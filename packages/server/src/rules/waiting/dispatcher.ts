@@ -1,15 +1,17 @@
 import { foldTag } from '@pinchwork/sdk/table';
 import { secondMs } from '../../ground/clock.ts';
 import { Loop } from '../../ground/loop.ts';
-import { storedTexts } from '../../ground/stored.ts';
 import type { Signal } from '../../storage/database.ts';
 import type { Ground } from '../../storage/ground.ts';
+import { DomainError } from '../../ground/errors.ts';
 import { isHelper } from '../agents/helpers.ts';
 import type { BoardFilter } from '../board/scan.ts';
-import { fold } from '../search/fold.ts';
+import { Turns } from '../events/turns.ts';
 import { arrivedTask, limitedAgent } from '../tasks/hints.ts';
 import type { Subscription } from '../tasks/watch.ts';
-import { type Arrived, arrivedTasks, newestPosted, ranksOf, textsOfTask, waitingAgent } from './queries.ts';
+import { Alarms } from './alarms.ts';
+import { groupsWanting } from './filters.ts';
+import { type Arrived, arrivedTasks, newestPosted, ranksOf, waitingAgent } from './queries.ts';
 import { type Group, type Wait, Waiters, type WaitingAgent } from './waiters.ts';
 
 /** How long a task is kept for the best matched of the agents that wait, while its matching is pending (contract section 6). */
@@ -26,11 +28,13 @@ const mostTries = 50;
  */
 const lookAfterMs = 15 * secondMs;
 const mostLooks = 50;
+/** How many look at the same time, so that thousands that begin together do not take the database from others. */
+const looksAtOnce = 16;
+/** How soon a wait looks again that found the database busy. */
+const busyMs = secondMs;
 /** How far back the newest tasks are read for those whose signal was lost. No transaction lasts longer. */
 const lateMs = 5 * secondMs;
 const mostLate = 200;
-/** The groups whose text is sought in a task in one turn of the event loop. */
-const groupsPerTurn = 32;
 
 /** A task that is being handed out. */
 interface Offered {
@@ -57,16 +61,18 @@ export class Dispatcher {
   readonly #waiters = new Waiters();
   /** Tasks that have arrived and have not been read. */
   readonly #arrived = new Set<string>();
-  /** Tasks that can be handed out later, and what cancels their alarm. */
-  readonly #later = new Map<string, () => void>();
+  /** Tasks that can be handed out later. */
+  readonly #later: Alarms;
   /** Tasks whose only suitable agents have been handed another task. */
   readonly #undecided = new Map<string, Offered>();
   readonly #sweep: Loop;
+  readonly #looks = new Turns(looksAtOnce);
   #isReading = false;
   #closed = false;
 
   constructor(ctx: Ground) {
     this.#ctx = ctx;
+    this.#later = new Alarms(ctx.clock, mostKept, (taskId) => this.#arrive(taskId));
     this.#sweep = new Loop(
       ctx.clock,
       () => this.look().then(() => secondMs),
@@ -92,7 +98,6 @@ export class Dispatcher {
 
   async stop(): Promise<void> {
     this.#closed = true;
-    for (const cancel of this.#later.values()) cancel();
     this.#later.clear();
     await this.#sweep.stop();
   }
@@ -118,8 +123,27 @@ export class Dispatcher {
     if (this.#waiters.count === 0) this.#undecided.clear();
   }
 
+  /**
+   * Lets a wait look at its agent's board, when its turn has come. If the database is busy, the wait looks again a little
+   * later: it waits anyway.
+   *
+   * @returns what the look returned; undefined if the database is busy.
+   */
+  async lookInTurn<T>(wait: Wait, look: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await this.#looks.take(async () => {
+        await this.#refresh(wait);
+        return look();
+      });
+    } catch (error) {
+      if (!(error instanceof DomainError && error.code === 'overloaded')) throw error;
+      this.#ctx.clock.after(busyMs, () => wait.look());
+      return undefined;
+    }
+  }
+
   /** Reads what has changed about the agent of a wait that looks at its board. */
-  async refresh(wait: Wait): Promise<void> {
+  async #refresh(wait: Wait): Promise<void> {
     const { agent } = wait;
     if (wait.isNew) {
       wait.isNew = false;
@@ -147,17 +171,7 @@ export class Dispatcher {
 
   /** Hands a task out at a time. */
   offerAt(taskId: string, at: number): void {
-    if (this.#closed || this.#later.has(taskId) || this.#later.size >= mostKept) return;
-    const cancel = this.#ctx.clock.after(at - this.#ctx.clock.now(), () => {
-      this.#later.delete(taskId);
-      this.#arrive(taskId);
-    });
-    this.#later.set(taskId, cancel);
-  }
-
-  #forget(taskId: string): void {
-    this.#later.get(taskId)?.();
-    this.#later.delete(taskId);
+    if (!this.#closed) this.#later.set(taskId, at);
   }
 
   /** Lets the waits look at their boards that have not for long, and finds tasks whose signal was lost. */
@@ -232,26 +246,9 @@ export class Dispatcher {
       .filter(({ has_head_start }) => !isHeld || has_head_start === 1)
       .sort((a, b) => a.rank - b.rank)
       .map(({ agent_id }) => agent_id);
-    const groups = task.kind === 'work' ? await this.#groupsFor(task) : [];
+    const groups = task.kind === 'work' ? await groupsWanting(this.#ctx.db, this.#waiters, task) : [];
     const offered = { task, groups, matched, isHeld: isHeld || task.is_for_chosen === 1, tried: new Set<string>() };
     void this.#handOut(offered);
-  }
-
-  /** The groups whose filter lets a task through. */
-  async #groupsFor(task: Arrived): Promise<Group[]> {
-    const groups = this.#waiters.groupsFor(new Set(storedTexts(task.tags).map(foldTag)));
-    const searching = groups.filter(({ filter }) => filter.part !== undefined);
-    if (searching.length === 0) return groups;
-    const texts = await this.#ctx.db.first(textsOfTask, { id: task.id });
-    const folded = [texts?.need ?? '', texts?.context ?? ''].map(fold);
-    const found = groups.filter(({ filter }) => filter.part === undefined);
-    for (const [i, group] of searching.entries()) {
-      const { part = '' } = group.filter;
-      if (folded.some((text) => text.includes(part))) found.push(group);
-      // A long text is sought for many filters, so others come in between.
-      if (i % groupsPerTurn === groupsPerTurn - 1) await new Promise(setImmediate);
-    }
-    return found;
   }
 
   /** Hands a task to one wait after the other, until one has claimed it or it is gone. */
@@ -270,7 +267,7 @@ export class Dispatcher {
       this.#waiters.update(agent, { isBusy: false });
       this.#retryUndecided(task.id);
       if (handed !== 'not for this agent') {
-        this.#forget(task.id);
+        this.#later.cancel(task.id);
         return;
       }
     }

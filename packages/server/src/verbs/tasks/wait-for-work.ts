@@ -79,8 +79,9 @@ async function follow(
 /** Claims the next task on the agent's board. */
 async function lookAtBoard(call: Call, wait: Wait, filter: BoardFilter): Promise<TaskPickupResponse | undefined> {
   const { dispatcher } = call.ctx;
-  await dispatcher.refresh(wait);
-  const { tasks, pending } = await claimThrough(call, filter, { count: 1, isBatch: false, isWaiting: true });
+  const manner = { count: 1, isBatch: false, isWaiting: true };
+  const looked = await dispatcher.lookInTurn(wait, () => claimThrough(call, filter, manner));
+  const { tasks, pending } = looked ?? { tasks: [], pending: [] };
   for (const { id, created_at } of pending) dispatcher.offerAt(id, created_at + matchingPatienceMs);
   return tasks.length === 0 ? undefined : at(tasks, 0);
 }
@@ -111,8 +112,9 @@ async function claimHanded(
     if (task.task_id === taskId) handed = 'claimed';
     return task;
   } catch (error) {
-    // It is about to become a party of what a system task is about.
-    if (error instanceof DomainError && error.code === 'conflict') return undefined;
+    // It is about to become a party of what a system task is about, or the database is busy.
+    const isPassing = error instanceof DomainError && (error.code === 'conflict' || error.code === 'overloaded');
+    if (isPassing) return undefined;
     throw error;
   } finally {
     settle(handed);

@@ -24,8 +24,9 @@ async function wait(market: Market, agent: Agent, query = '', headers = {}): Pro
 /** Posts a task. @returns the index of the wait that gets it. */
 async function whoGets(poster: Agent, waits: readonly Waiting[], fields: object = {}): Promise<number> {
   const id = await postTask(poster, fields);
-  const won = waits.map(async ({ reply }, i) => ((await reply).body.task_id === id ? i : new Promise<never>(() => {})));
-  return Promise.race(won) as Promise<number>;
+  return new Promise((resolve) => {
+    waits.forEach(({ reply }, i) => void reply.then(({ body }) => body.task_id === id && resolve(i)));
+  });
 }
 
 onBothEngines('a pickup that waits', (engine) => {
