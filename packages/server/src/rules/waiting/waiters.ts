@@ -9,7 +9,7 @@ import { Sorted } from './sorted.ts';
  */
 
 /** What became of a task that was handed to a wait. */
-export type Handed = 'claimed' | 'not for this agent' | 'gone';
+export type Handed = 'taken' | 'not for this agent' | 'gone';
 
 /** What a wait must do next. */
 export type Order =

@@ -109,7 +109,7 @@ async function claimHanded(
     const task = at(picked.tasks, 0);
     ctx.dispatcher.noteClaim(agentId);
     // A repeated request gets the task that the first one got.
-    if (task.task_id === taskId) handed = 'claimed';
+    if (task.task_id === taskId) handed = 'taken';
     return task;
   } catch (error) {
     // It is about to become a party of what a system task is about, or the database is busy.
