@@ -279,14 +279,26 @@ export class Model {
     return 200;
   }
 
-  deliver(agent: number, task: ModelTask, { result, credits = null, claim = null }: ModelDelivery): number {
+  #renewLease(task: ModelTask): void {
     const { heartbeatMinutes: minutes, graceEnd } = task;
     task.leaseEnd = minutes === null || graceEnd !== null ? null : wholeSecond(this.now) + minutes * minuteMs;
+  }
+
   heartbeat(agent: number, task: ModelTask, progress: number | null, claim: number | null): number {
+    if (this.isSuspended(agent)) return 403;
+    if (task.worker !== agent) return task.worker === null && task.lostBy === agent ? 409 : 403;
+    if (task.status !== 'claimed' || this.isDue(task)) return 409;
+    if (claim !== null && claim !== task.claim) return 409;
+    this.#renewLease(task);
     task.progress = progress ?? task.progress;
     if (progress !== null && (task.toldAt === null || task.toldAt <= this.now - 10 * secondMs)) {
       task.toldAt = this.now;
       this.#tell(task.poster, 'task_progress', task);
+    }
+    return 200;
+  }
+
+  deliver(agent: number, task: ModelTask, { result, credits = null, claim = null }: ModelDelivery): number {
     if (this.isSuspended(agent)) return 403;
     if (task.worker !== agent) return task.worker === null && task.lostBy === agent ? 409 : 403;
     if (task.status !== 'claimed' || this.isDue(task)) return 409;

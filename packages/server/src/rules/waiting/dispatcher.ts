@@ -276,6 +276,10 @@ export class Dispatcher {
   #best(offered: Offered): Wait | undefined {
     const { task, groups, matched, isHeld, tried } = offered;
     const mayHave = ({ id }: WaitingAgent) => isStranger(task, id) && !tried.has(id);
+    if (task.judge_id !== null) {
+      const judge = this.#waiters.agent(task.judge_id);
+      return judge === undefined || judge.isBusy || !mayHave(judge) ? undefined : judge.waits[0];
+    }
     if (task.kind !== 'work') return this.#waiters.firstHelper(mayHave);
     for (const id of matched) {
       const agent = this.#waiters.agent(id);

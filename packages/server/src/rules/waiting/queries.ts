@@ -23,12 +23,15 @@ export interface Arrived {
   readonly about_id: string | null;
   readonly about_poster: string | null;
   readonly about_worker: string | null;
+  /** The agent that was drawn to judge a dispute, if the task is about that. */
+  readonly judge_id: string | null;
 }
 
 const arrivedColumns = sql`t.id, t.kind, t.poster_id, t.tags, t.created_at, t.claim_number, t.matching_id, t.match_count,
   t.held_until, t.is_for_chosen, t.about_id,
   (select a.poster_id from tasks a where a.id = t.about_id) as about_poster,
-  (select a.worker_id from tasks a where a.id = t.about_id) as about_worker`;
+  (select a.worker_id from tasks a where a.id = t.about_id) as about_worker,
+  (select s.judge_id from dispute_seats s where s.task_id = t.id) as judge_id`;
 
 const isOpen = (now: number) => sql`${statusIn('t.status', boardStates)} and t.due_at > ${now}
   and (t.kind <> 'work' or ${isActive(sql.ref('t.poster_id'))})`;

@@ -3,6 +3,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { minuteMs, secondMs } from '../../../src/ground/clock.ts';
 import { approveWorkOf } from '../../support/board.ts';
 import { itOnPostgres, onBothEngines, postgres } from '../../support/engines.ts';
+import { disputeTask, registerJudges } from '../../support/disputes.ts';
 import { expectError } from '../../support/errors.ts';
 import { answer, answers, registerHelper } from '../../support/helpers.ts';
 import { type Agent, claimTask, Market, postTask, type Reply } from '../../support/market.ts';
@@ -255,6 +256,18 @@ onBothEngines('a pickup that waits', (engine) => {
     expect(await whoGets(poster, waits, { for_agents: [second.id] })).toBe(1);
     await postTask(poster, { for_agents: [second.id] });
     expect(await whoGets(poster, waits)).toBe(0);
+  });
+
+  it('of a judge gets its seat, and of no other', async () => {
+    const { market, poster, worker } = await cast({ PINCHWORK_DISPUTE_JUDGES: '1' });
+    const judges = await registerJudges(market, 2);
+    const waits = [await wait(market, judges[0]!), await wait(market, judges[1]!)];
+    await disputeTask(market, { poster, worker });
+    const [seat] = await engine.query(market.url, 'select judge_id from dispute_seats');
+    const judge = judges.findIndex(({ id }) => id === seat!.judge_id);
+    expect((await waits[judge]!.reply).body.need).toContain('Judge the dispute');
+    expect(market.ctx.dispatcher.count).toBe(1);
+    await end(market, waits);
   });
 
   it('of an infra agent gets system tasks, also when it holds as many claims as it may', async () => {
