@@ -26,7 +26,7 @@ type AnyMethod = (...args: unknown[]) => PromiseLike<unknown> & AsyncIterator<un
 
 /** The method of a row, found by its name. */
 function methodOf(client: Pinchwork, { call }: AnyEndpoint): AnyMethod {
-  const found = call.split('.').reduce((at, name) => (at as Record<string, unknown>)[name], client as unknown);
+  const found = call.split('.').reduce<unknown>((at, name) => (at as Record<string, unknown>)[name], client);
   return found as AnyMethod;
 }
 
@@ -83,7 +83,7 @@ describe('the methods of a client', () => {
   });
 
   it.each(['', '.', '..', undefined])('refuse %j as an id, which would lead to another endpoint', (id) => {
-    expect(() => live.client().tasks.cancel(id as string)).toThrow(TypeError);
+    expect(() => live.client().tasks.cancel(id!)).toThrow(TypeError);
   });
 
   it('answer with what the server says, and with null where it has nothing', async () => {

@@ -44,7 +44,7 @@ describe('the published package', () => {
   it('has no fault that publint or attw knows', async () => {
     const tarball = readFileSync(await sdkPackage());
     const { messages } = await publint({
-      pack: { tarball: tarball.buffer.slice(tarball.byteOffset, tarball.byteOffset + tarball.length) as ArrayBuffer },
+      pack: { tarball: tarball.buffer.slice(tarball.byteOffset, tarball.byteOffset + tarball.length) },
     });
     expect(messages).toEqual([]);
     const analysis = await checkPackage(createPackageFromTarballData(tarball));

@@ -75,6 +75,34 @@ describe('a worker', () => {
     await working;
   });
 
+  it('does again what does not fit the terms of the task, and tells its handler what is wrong', async () => {
+    const { poster, post, work } = await pair();
+    const id = await post('{}, please', { acceptance: { format: 'json' } });
+    const handler = ({ rejection }: WorkTask) => (rejection === null ? 'no JSON' : rejection.feedback);
+    expect(await work({ once: true, handler })).toMatchObject({ delivered: 1, abandoned: 0 });
+    expect(JSON.parse((await poster.tasks.get(id)).result!)).toMatchObject([{ message: expect.any(String) }]);
+    const hopeless = await post('{}, please', { acceptance: { format: 'json' } });
+    expect(await work({ max: 1, retries: 1, handler: () => 'no JSON' })).toMatchObject({ delivered: 0, abandoned: 1 });
+    expect(await stateOf(poster, hopeless)).toBe('posted');
+  });
+
+  it('asks once where the server holds its pickup until there is a task', async () => {
+    const asked: string[] = [];
+    const count: typeof fetch = (input, init) => {
+      if (init?.method === 'POST') asked.push(new Request(input).url.replace(/^.*\/v1/, ''));
+      return fetch(input, init);
+    };
+    const agent = await live.agent('worker', { fetch: count });
+    const poster = await live.agent('poster');
+    asked.splice(0);
+    const tags = [`tag-${agent.id}`];
+    const working = agent.worker({ handler: () => 'done', tags, max: 1, pollMs: 1, waitSeconds: 20 });
+    await vi.waitFor(() => expect(asked).toEqual(['/tasks/pickup']));
+    const { task_id } = await poster.tasks.create({ need: 'X', tags, max_credits: 5 });
+    expect(await working).toMatchObject({ delivered: 1 });
+    expect(asked).toEqual(['/tasks/pickup', `/tasks/${task_id}/deliver`]);
+  });
+
   it('gives a task back when its handler fails or has no result', async () => {
     const { poster, post, work, news } = await pair();
     const failing = await post('fail');
@@ -139,7 +167,12 @@ describe('a worker', () => {
     const stopped = vi.fn();
     const handler: WorkerOptions['handler'] = ({ need }, { signal }) => {
       if (need === 'after') return 'done';
-      return new Promise((resolve) => signal.addEventListener('abort', () => (stopped(), resolve('too late'))));
+      return new Promise((resolve) =>
+        signal.addEventListener('abort', () => {
+          stopped();
+          resolve('too late');
+        }),
+      );
     };
     const working = work({ handler });
     const id = await post('one');

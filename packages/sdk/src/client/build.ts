@@ -1,4 +1,4 @@
-import { type EventStream, followEvents, type StreamInput } from './events.ts';
+import { type EventStream, followEvents } from './events.ts';
 import { List, type PageReply } from './list.ts';
 import type { CallOptions } from './options.ts';
 import type { ClientRow } from './rows.ts';
@@ -28,7 +28,7 @@ function methodOf(transport: Transport, row: ClientRow): AnyMethod {
   return (...args) => {
     const ids = args.slice(0, idCount);
     const [input = {}, options = {}] = args.slice(idCount) as [Fields?, CallOptions?];
-    if (row.isStream) return followEvents(transport, input as StreamInput, options) satisfies EventStream;
+    if (row.isStream) return followEvents(transport, input, options) satisfies EventStream;
     const path = pathOf(row, ids);
     if (row.list === null) return transport.json(requestOf(row, path, input, options), options);
     const readPage = async (cursor: string | undefined) => {
@@ -76,7 +76,7 @@ function requestOf(row: ClientRow, path: string, input: Fields, options: CallOpt
 export function queryOf(entries: readonly (readonly [string, unknown])[]): string {
   const query = new URLSearchParams();
   for (const [name, value] of entries)
-    if (value != null) query.set(name, Array.isArray(value) ? value.join(',') : String(value as string | number));
+    if (value != null) query.set(name, [value as string | string[]].flat().join(','));
   return query.size === 0 ? '' : `?${query.toString()}`;
 }
 

@@ -26,7 +26,7 @@ export class List<Page extends PageReply, Row> implements PromiseLike<Page>, Asy
     onDone?: ((page: Page) => Done | PromiseLike<Done>) | null,
     onFailed?: ((reason: unknown) => Failed | PromiseLike<Failed>) | null,
   ): Promise<Done | Failed> {
-    this.#first ??= this.#read(undefined) as Promise<PageReply> as Promise<Page>;
+    this.#first ??= this.#read(undefined) as Promise<Page>;
     return this.#first.then(onDone, onFailed);
   }
 

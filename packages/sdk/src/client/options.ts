@@ -51,7 +51,8 @@ type Variable = 'PINCHWORK_SERVER' | 'PINCHWORK_API_KEY' | 'PINCHWORK_ADMIN_KEY'
 function variable(name: Variable): string | undefined {
   try {
     const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
-    return process?.env?.[name] || undefined;
+    const value = process?.env?.[name];
+    return value === '' ? undefined : value;
   } catch {
     return undefined;
   }

@@ -205,10 +205,10 @@ function unexpected({ status, headers }: Response, text: string): PinchworkError
 
 /** No reply: `fetch` tells the reason in the cause of its error, or nowhere. */
 function unreachable(server: string, error: unknown): PinchworkError {
-  const { cause } = error as { cause?: { code?: unknown; message?: unknown } };
-  const reasons = [cause?.message, cause?.code, error instanceof Error ? error.message : undefined];
-  const reason = reasons.find((text) => typeof text === 'string' && text !== '') ?? 'the connection failed';
-  return new PinchworkError(`Could not reach ${server}: ${String(reason)}`, {
+  const { cause, message } = error as { cause?: { code?: unknown; message?: unknown }; message?: unknown };
+  const isSaid = (text: unknown): text is string => typeof text === 'string' && text !== '';
+  const reason = [cause?.message, cause?.code, message].find(isSaid) ?? 'the connection failed';
+  return new PinchworkError(`Could not reach ${server}: ${reason}`, {
     code: 'network_error',
     hint: 'Check that the server runs and that its address is right.',
     cause: error,
