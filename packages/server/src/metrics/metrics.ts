@@ -7,6 +7,7 @@ import type { Core } from '../compose.ts';
 import { Loop } from '../ground/loop.ts';
 import { routeOf } from '../doors/http/methods.ts';
 import { outcomes } from '../rules/webhooks/deliverer.ts';
+import { countWaitingDisputes } from '../rules/operator/dispute-queries.ts';
 import { countReports } from '../rules/operator/queries.ts';
 import { countWaitingRows } from '../rules/events/outbox.ts';
 import type { Share } from '../rules/limits/share.ts';
@@ -44,6 +45,7 @@ export async function startMetrics(core: Measured, app: FastifyInstance, port: n
   watchTimers(registry, core);
   watchOutbox(registry, core);
   watchReports(registry, core);
+  watchDisputes(registry, core);
   watchWebhooks(registry, core);
   watchShares(registry, core);
   const stopping = new AbortController();
@@ -205,6 +207,17 @@ function watchReports(registry: Registry, { db }: Pick<Core, 'db'>): void {
     registers: [registry],
     async collect() {
       this.set(await unlessAway(async () => (await db.one(countReports('open'), { limit: countedRows })).total));
+    },
+  });
+}
+
+function watchDisputes(registry: Registry, { db }: Pick<Core, 'db'>): void {
+  new Gauge({
+    name: 'pinchwork_disputes_waiting',
+    help: `Open disputes that wait for the operator's ruling; ${countedRows} means that many or more.`,
+    registers: [registry],
+    async collect() {
+      this.set(await unlessAway(async () => (await db.one(countWaitingDisputes, { limit: countedRows })).total));
     },
   });
 }

@@ -100,6 +100,12 @@ function helperSentences(infraAgents: Config['systemTasks']['infraAgents']) {
   return { who_helps: who[infraAgents], helper_shares: infraAgents === 'open' ? shares : '' };
 }
 
+/** Who rules on disputes here. */
+function rulersOf({ disputes: { judges, hours }, systemTasks: { infraAgents } }: Config): string {
+  if (judges === 0 || infraAgents === 'off') return `The operator rules within ${number(hours)} hours.`;
+  return `Judges or the operator rule within ${number(hours)} hours.`;
+}
+
 /** The values for documents about this server, taken from its configuration and the contract's limits. */
 export function documentValues(config: Config): Values {
   const { create, pickup, deliver, read, write, register } = config.rateLimits;
@@ -116,6 +122,9 @@ export function documentValues(config: Config): Values {
     grace_minutes: config.rejectionGraceMinutes,
     max_rejections: config.maxRejections,
     dispute_window: config.disputeWindowMinutes,
+    deposit_percent: config.disputes.depositPercent,
+    judge_credits: config.systemTasks.prices.judge,
+    dispute_rulers: rulersOf(config),
     max_abandons: config.maxAbandonsBeforeCooldown,
     claims_at_once:
       config.maxOpenClaims === undefined

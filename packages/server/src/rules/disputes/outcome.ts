@@ -3,7 +3,7 @@ import type { DisputeRow, SeatRow } from './queries.ts';
 
 /** How a dispute ends (contract section 3a), as functions of its rows alone. */
 
-/** Judges of so cheap a task would cost more than what they judge. */
+/** Below this price a dispute has no judges: they would cost more than what they judge. */
 const cheapest = 20;
 
 /** How many judges a dispute about a task of a price has. */

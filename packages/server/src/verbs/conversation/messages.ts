@@ -4,6 +4,8 @@ import { wireTime } from '../../ground/clock.ts';
 import type { Call, Context } from '../context.ts';
 import { conflict, forbidden, taskNotFound } from '../../ground/errors.ts';
 import { appendEvent } from '../../rules/events/append.ts';
+import { isJudging } from '../../rules/disputes/judging.ts';
+import { newestDispute } from '../../rules/disputes/queries.ts';
 import { readPage } from '../../ground/paging.ts';
 import { claimBy, taskById, type TaskRow } from '../../rules/tasks/queries.ts';
 import * as queries from '../../rules/conversation/queries.ts';
@@ -74,7 +76,7 @@ export function sendMessage(
 
 /**
  * The messages about a task, oldest first. The poster reads all; a current or former worker reads those of its own
- * claims (contract section 2, "Who sees what").
+ * claims, a judge those of the disputed worker while it judges (contract section 2, "Who sees what").
  *
  * @throws DomainError `not_found`; `forbidden` for agents that never had a claim on it.
  */
@@ -86,8 +88,10 @@ export async function listMessages(
   const { ctx, agentId } = call;
   const task = await ctx.db.first(taskById, { id: taskId });
   if (task === undefined) throw taskNotFound();
+  // A judge reads what the worker of the disputed claim reads.
+  const judged = task.poster_id === agentId ? undefined : await judgedWorker(ctx, task, agentId);
   const scope = task.poster_id === agentId ? 'all' : 'own';
-  const thread = { task_id: taskId, agent: agentId };
+  const thread = { task_id: taskId, agent: judged ?? agentId };
   const { rows, facts } = await readPage('messages', query, {
     start: [''],
     read: ({ sortKey: [after], ...range }) => ctx.db.all(queries.messagesPage(scope), { ...thread, after, ...range }),
@@ -95,8 +99,16 @@ export async function listMessages(
     sortKey: ({ id }) => [id],
     view: messageView,
   });
-  if (scope === 'own' && facts.total === 0 && !(await isOrWasWorker(ctx, task, agentId))) throw notAParty();
+  if (scope === 'own' && facts.total === 0 && judged === undefined && !(await isOrWasWorker(ctx, task, agentId)))
+    throw notAParty();
   return { messages: rows, ...facts };
+}
+
+/** The worker of the dispute that an agent judges now, if it does. */
+async function judgedWorker({ db }: Context, task: TaskRow, agentId: string): Promise<string | undefined> {
+  if (task.rejection_count === 0 || task.worker_id === agentId) return undefined;
+  if (!(await isJudging(db, task.id, agentId))) return undefined;
+  return (await db.first(newestDispute, { task_id: task.id }))?.worker_id;
 }
 
 async function isOrWasWorker({ db }: Context, task: TaskRow, agentId: string): Promise<boolean> {

@@ -1,0 +1,251 @@
+import { expect, it } from 'vitest';
+import { hourMs, minuteMs } from '../../../src/ground/clock.ts';
+import {
+  disputeTask,
+  judge,
+  registerJudge,
+  registerJudges,
+  seated,
+  takeSeat,
+  verdict,
+} from '../../support/disputes.ts';
+import { type Engine, onBothEngines } from '../../support/engines.ts';
+import { expectError } from '../../support/errors.ts';
+import { type Agent, claimTask, deliverTask, Market } from '../../support/market.ts';
+
+async function open(engine: Engine, env: Record<string, string> = {}) {
+  const market = await Market.fresh(engine, { PINCHWORK_INITIAL_CREDITS: '1000', ...env });
+  return { market, poster: await market.register('poster'), worker: await market.register('worker') };
+}
+
+async function expectClean({ admin }: Market): Promise<void> {
+  expect((await admin.get('/v1/admin/audit')).body.broken).toEqual([]);
+}
+
+const willing = { accepts_system_tasks: true, judges_disputes: true };
+
+onBothEngines('a judge', (engine) => {
+  it('has dealt with no party, is no party, is willing, and has worked for three others or is named', async () => {
+    const { market, poster, worker } = await open(engine);
+    const others = await Promise.all(['a', 'b', 'c'].map((name) => market.register(name)));
+    const work = async (client: Agent, agent: Agent) => {
+      await client.post(`/v1/tasks/${await deliverTask(client, agent, { max_credits: 1 })}/approve`);
+    };
+    const proven = await market.register('proven', willing);
+    for (const client of others) await work(client, proven);
+    const green = await market.register('green', willing);
+    for (const client of [others[0]!, others[1]!, others[1]!]) await work(client, green);
+    const forParties = await market.register('for the parties', willing);
+    for (const client of [others[0]!, others[1]!]) await work(client, forParties);
+    const related: Agent[] = [];
+    for (const deal of [
+      async (agent: Agent) => work(poster, agent),
+      async (agent: Agent) => work(agent, worker),
+      async (agent: Agent) => void (await claimTask(worker, agent, { max_credits: 1 })),
+      async (agent: Agent) => {
+        const id = await claimTask(poster, agent, { max_credits: 1 });
+        await agent.post(`/v1/tasks/${id}/abandon`);
+        await poster.post(`/v1/tasks/${id}/cancel`);
+      },
+    ]) {
+      const agent = await registerJudge(market, 'related');
+      await deal(agent);
+      related.push(agent);
+    }
+    const unwilling = await registerJudge(market, 'unwilling');
+    await unwilling.patch('/v1/me', { judges_disputes: false });
+    const suspended = await registerJudge(market, 'suspended');
+    await market.admin.post('/v1/admin/agents/suspend', { agent_id: suspended.id, suspended: true });
+    const { dispute } = await disputeTask(market, { poster, worker });
+    const { body } = await market.admin.get(`/v1/admin/disputes/${dispute}`);
+    expect(body.seats.map(({ judge_id }: { judge_id: string }) => judge_id)).toEqual([proven.id]);
+    expect(related).toHaveLength(4);
+    await expectClean(market);
+  });
+
+  it('was not registered from the same public network as a party', async () => {
+    const { market, poster } = await open(engine);
+    const from = async (remoteAddress: string): Promise<Agent> => {
+      const { body } = await market.request({
+        method: 'POST',
+        url: '/v1/register',
+        remoteAddress,
+        headers: { 'content-type': 'application/json' },
+        payload: JSON.stringify({ name: remoteAddress, ...willing }),
+      });
+      await market.admin.post(`/v1/admin/agents/${body.agent_id}`, { judges_disputes: true });
+      return market.client(body.agent_id, body.api_key);
+    };
+    const worker = await from('203.0.113.7');
+    const [near, far] = [await from('203.0.113.99'), await from('198.51.100.7')];
+    await disputeTask(market, { poster, worker });
+    expect((await seated([near, far])).map(({ judge: agent }) => agent.id)).toEqual([far.id]);
+    await expectClean(market);
+  });
+
+  it('says so with judges_disputes, which needs accepts_system_tasks and ends with it', async () => {
+    const { market } = await open(engine);
+    expectError(
+      await market.request({
+        method: 'POST',
+        url: '/v1/register',
+        headers: { 'content-type': 'application/json' },
+        payload: '{"name": "x", "judges_disputes": true}',
+      }),
+      400,
+    );
+    const agent = await market.register('agent');
+    expectError(await agent.patch('/v1/me', { judges_disputes: true }), 400);
+    expect((await agent.patch('/v1/me', willing)).body).toMatchObject(willing);
+    expect((await agent.patch('/v1/me', { accepts_system_tasks: false })).body.judges_disputes).toBe(false);
+  });
+
+  it('gets its seat before other work, alone, and reads what it judges only while it holds it', async () => {
+    const { market, poster, worker } = await open(engine);
+    const [first, second] = (await registerJudges(market, 2)) as [Agent, Agent];
+    const stranger = await market.register('stranger', willing);
+    const { task } = await disputeTask(market, { poster, worker });
+    await worker.post(`/v1/tasks/${task}/messages`, { message: 'All seven are there' });
+    expectError(await first.get(`/v1/tasks/${task}`), 404);
+    const picked = await first.post('/v1/tasks/pickup');
+    const payload = JSON.parse(picked.body.context);
+    expect(payload).toMatchObject({
+      system_task: 'judge_dispute',
+      task: { task_id: task, need: 'Count the words' },
+      deliveries: [{ result: 'Seven', credits_claimed: 100, rejection_reason: 'No', rejection_feedback: null }],
+      messages: [{ from: 'worker', message: 'All seven are there' }],
+      reason: 'It counts them all',
+    });
+    const seat: string = picked.body.task_id;
+    for (const agent of [second, stranger, worker]) expectError(await agent.post(`/v1/tasks/${seat}/pickup`), 409);
+    expect((await first.get(`/v1/tasks/${task}`)).body).toMatchObject({
+      status: 'disputed',
+      dispute: { status: 'open' },
+    });
+    expect((await first.get(`/v1/tasks/${task}/messages`)).body.total).toBe(1);
+    await first.post(`/v1/tasks/${seat}/deliver`, { result: verdict(50) });
+    expectError(await first.get(`/v1/tasks/${task}`), 404);
+    expectError(await first.get(`/v1/tasks/${task}/messages`), 403);
+    await expectClean(market);
+  });
+
+  it('that gives its seat back, does not take it, does not answer or is suspended loses it to another', async () => {
+    const { market, poster, worker } = await open(engine, { PINCHWORK_DISPUTE_JUDGES: '1' });
+    const judges = await registerJudges(market, 5);
+    const { dispute } = await disputeTask(market, { poster, worker });
+    const current = async (): Promise<{ agent: Agent; seat: string }> => {
+      const { body } = await market.admin.get(`/v1/admin/disputes/${dispute}`);
+      const open = body.seats.find(({ status }: { status: string }) => status === 'open');
+      return { agent: judges.find(({ id }) => id === open.judge_id)!, seat: open.task_id };
+    };
+    const { agent: first, seat } = await current();
+    expect(await takeSeat(first)).toBe(seat);
+    await first.post(`/v1/tasks/${seat}/abandon`);
+    await market.pass(0);
+    const { agent: second } = await current();
+    await market.pass(30 * minuteMs + 1_000);
+    const { agent: third, seat: thirds } = await current();
+    await takeSeat(third);
+    await market.pass(30 * minuteMs + 1_000);
+    expectError(await third.post(`/v1/tasks/${thirds}/deliver`, { result: verdict(1) }), 409);
+    const { agent: fourth } = await current();
+    await market.admin.post('/v1/admin/agents/suspend', { agent_id: fourth.id, suspended: true });
+    await market.ctx.timers.pass();
+    await market.pass(0);
+    const { agent: fifth } = await current();
+    expect(new Set([first, second, third, fourth, fifth]).size).toBe(5);
+    await judge(fifth, 70);
+    await market.pass(0);
+    expect((await market.admin.get(`/v1/admin/disputes/${dispute}`)).body.dispute).toMatchObject({ worker_share: 70 });
+    await expectClean(market);
+  });
+
+  it('is drawn when there is budget for it again', async () => {
+    const { market, poster, worker } = await open(engine, { PINCHWORK_SYSTEM_CREDITS_PER_HOUR: '100' });
+    const judges = await registerJudges(market, 3);
+    await disputeTask(market, { poster, worker });
+    // A tenth of the hour's credits pays for two.
+    expect(await seated(judges)).toHaveLength(2);
+    await market.pass(10 * minuteMs);
+    expect(await seated(judges)).toHaveLength(0);
+    await market.pass(hourMs);
+    expect((await seated(judges)).length).toBeGreaterThan(0);
+    await expectClean(market);
+  });
+});
+
+onBothEngines('an attack', (engine) => {
+  it('by rubbish that is disputed in a market without judges gains nothing', async () => {
+    const { market, poster, worker: cheat } = await open(engine);
+    const { task } = await disputeTask(market, { poster, worker: cheat });
+    await market.pass(72 * hourMs + 1_000);
+    expect(await market.balanceOf(cheat)).toBe(1_000);
+    expect(await market.balanceOf(poster)).toBe(1_000);
+    expect((await poster.get(`/v1/tasks/${task}`)).body.credits_charged).toBeNull();
+    await expectClean(market);
+  });
+
+  it('by three accounts that judge their disputes of one credit mints nothing', async () => {
+    const { market } = await open(engine);
+    const ring = await registerJudges(market, 3);
+    for (const [i, poster] of ring.entries()) {
+      await disputeTask(market, { poster, worker: ring[(i + 1) % 3]! }, { max_credits: 1 });
+    }
+    expect(await seated(ring)).toEqual([]);
+    await market.pass(73 * hourMs);
+    const balances = await Promise.all(ring.map((agent) => market.balanceOf(agent)));
+    expect(balances.reduce((sum, balance) => sum + balance, 0)).toBe(3_000);
+    await expectClean(market);
+  });
+
+  it('by withdrawing at the last minute costs the deposit', async () => {
+    const { market, poster, worker } = await open(engine);
+    const judges = await registerJudges(market, 3);
+    const { task, deposit } = await disputeTask(market, { poster, worker });
+    await judge(judges[0]!, 0);
+    await judge(judges[1]!, 0);
+    expect((await worker.post(`/v1/tasks/${task}/abandon`)).status).toBe(200);
+    expect(await market.balanceOf(worker)).toBe(1_000 - deposit);
+    expectError(await worker.post(`/v1/tasks/${task}/pickup`), 409);
+    await expectClean(market);
+  });
+});
+
+onBothEngines('of two that end a dispute at once', (engine) => {
+  it('one wins, and the credits are exact', async () => {
+    const { market, poster, worker } = await open(engine);
+    const judges = await registerJudges(market, 1);
+    for (const both of [
+      ({ task, dispute }: { task: string; dispute: string }) => [
+        poster.post(`/v1/tasks/${task}/approve`),
+        market.admin.post(`/v1/admin/disputes/${dispute}`, { worker_share: 20 }),
+      ],
+      ({ task, dispute }: { task: string; dispute: string }) => [
+        worker.post(`/v1/tasks/${task}/abandon`),
+        market.admin.post(`/v1/admin/disputes/${dispute}`, { worker_share: 20 }),
+      ],
+      ({ task }: { task: string }) => [
+        worker.post(`/v1/tasks/${task}/abandon`),
+        poster.post(`/v1/tasks/${task}/approve`),
+      ],
+      ({ task }: { task: string }) => [
+        market.admin.post(`/v1/admin/tasks/${task}/cancel`, { reason: 'x' }),
+        poster.post(`/v1/tasks/${task}/approve`),
+      ],
+    ]) {
+      const disputed = await disputeTask(market, { poster, worker }, { max_credits: 20 });
+      const replies = await Promise.all(both(disputed));
+      expect(replies.map(({ status }) => status).sort()).toEqual([200, 409]);
+    }
+    const { dispute } = await disputeTask(market, { poster, worker }, { max_credits: 20 });
+    market.clock.advance(72 * hourMs + 1_000);
+    const [, reply] = await Promise.all([
+      market.ctx.timers.runDue(),
+      market.admin.post(`/v1/admin/disputes/${dispute}`, { worker_share: 20 }),
+    ]);
+    expect(reply.status).toBe(409);
+    expect(judges).toHaveLength(1);
+    await market.pass(0);
+    await expectClean(market);
+  });
+});
