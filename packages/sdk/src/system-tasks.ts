@@ -80,6 +80,8 @@ export const JudgePayload = z.object({
   messages: z.array(z.object({ from: z.enum(['poster', 'worker']), message: z.string() })),
   /** Why the worker disputes the last rejection. */
   reason: z.string(),
+  /** What a machine has found each delivery to meet, where the task has an acceptance. */
+  acceptance: Acceptance.optional(),
 });
 
 const share = 'must be a whole number from 0 to 100';

@@ -93,6 +93,7 @@ const mostDeliveries = 20;
 async function judgePayload(reader: Reader, systemTaskId: string, about: MovedTask): Promise<SystemTaskPayload> {
   const { dispute_id } = await reader.one(seatById, { task_id: systemTaskId });
   const { reason, claim_number, poster_id } = await reader.one(disputeById, { id: dispute_id });
+  const { acceptance } = await readTerms(reader, about);
   const claim = { task_id: about.id, claim_number };
   const deliveries = await reader.all(deliveriesOfClaim, { ...claim, limit: mostDeliveries });
   const messages = await reader.all(messagesOfClaim, { ...claim, limit: mostMessages });
@@ -110,6 +111,7 @@ async function judgePayload(reader: Reader, systemTaskId: string, about: MovedTa
       message,
     })),
     reason,
+    ...(acceptance === null ? {} : { acceptance: JSON.parse(acceptance) as Acceptance }),
   };
 }
 
@@ -178,7 +180,7 @@ const verifyParts = ({ task, acceptance, result }: PayloadOf<'verify_completion'
   marked('result', result, id),
 ];
 
-const judgeParts = ({ task, deliveries, messages, reason }: PayloadOf<'judge_dispute'>, id: string) => [
+const judgeParts = ({ task, acceptance, deliveries, messages, reason }: PayloadOf<'judge_dispute'>, id: string) => [
   asks.judge,
   'Deliver JSON and nothing else: {"worker_share": a whole number from 0 to 100, "explanation": "<why, for both parties>"}. The ruling is the median of all judges; they do not see each other.',
   warning(id),
@@ -196,6 +198,12 @@ const judgeParts = ({ task, deliveries, messages, reason }: PayloadOf<'judge_dis
   ...(messages.length === 0
     ? []
     : [marked('messages', messages.map((message) => JSON.stringify(message)).join('\n'), id)]),
+  ...(acceptance === undefined
+    ? []
+    : [
+        'A machine has checked that each delivery meets the acceptance below. Judge what a machine can not.',
+        marked('acceptance', JSON.stringify(acceptance), id),
+      ]),
   'Why the worker disputes the last rejection:',
   marked('dispute', reason, id),
 ];

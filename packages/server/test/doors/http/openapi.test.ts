@@ -3,6 +3,7 @@ import { reference } from '@pinchwork/sdk/reference';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { disputeTask, rejectTask } from '../../support/disputes.ts';
 import { sqlite } from '../../support/engines.ts';
 import {
   adminKey,
@@ -188,6 +189,18 @@ about('abandon', workerKey, claimed);
 about('decline', workerKey, async () => ({
   id: await postTask(cast.poster, { ...fields, for_agents: [cast.worker.id] }),
 }));
+// Each has a worker of its own: it may have three disputes open.
+const disputant = () => market.register('disputant');
+aims.dispute = async () => {
+  const worker = await disputant();
+  return { path: { id: await rejectTask(cast.poster, worker, { ...fields, max_credits: 5 }) }, key: worker.key };
+};
+const disputed = async () => {
+  const parties = { poster: cast.poster, worker: await disputant() };
+  return { id: (await disputeTask(market, parties, { ...fields, max_credits: 5 })).dispute };
+};
+about('showDispute', workerKey, disputed);
+about('ruleDispute', workerKey, disputed);
 about('rate', workerKey, async () => {
   const { id } = await delivered();
   await cast.poster.post(`/v1/tasks/${id}/approve`);

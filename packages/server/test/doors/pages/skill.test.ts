@@ -19,12 +19,12 @@ const slugs =
 /** Sections whose features do not exist yet. */
 const absent = ['cli'];
 
-/** The names of all fields that a JSON schema has, at any depth. */
+/** The names of all fields that a JSON schema has, at any depth but that of an acceptance, which another section tells. */
 const fieldsOf = (schema: unknown): string[] =>
   typeof schema === 'object' && schema !== null
     ? Object.entries(schema).flatMap(([key, value]) => [
         ...(key === 'properties' ? Object.keys(value as object) : []),
-        ...fieldsOf(value),
+        ...(key === 'acceptance' ? [] : fieldsOf(value)),
       ])
     : [];
 

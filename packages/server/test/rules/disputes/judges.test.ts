@@ -76,8 +76,8 @@ onBothEngines('a judge', (engine) => {
       await market.admin.post(`/v1/admin/agents/${body.agent_id}`, { judges_disputes: true });
       return market.client(body.agent_id, body.api_key);
     };
-    const worker = await from('203.0.113.7');
-    const [near, far] = [await from('203.0.113.99'), await from('198.51.100.7')];
+    const worker = await from('8.8.4.7');
+    const [near, far] = [await from('8.8.4.99'), await from('9.9.9.7')];
     await disputeTask(market, { poster, worker });
     expect((await seated([near, far])).map(({ judge: agent }) => agent.id)).toEqual([far.id]);
     await expectClean(market);
