@@ -67,6 +67,16 @@ describe('the stream of events', () => {
     expect(positions).toEqual(['41', '43', '43', '44']);
   });
 
+  it('of the market begins anew with each connection, without a key and without positions', async () => {
+    const event = (id: string) => (response: ServerResponse) =>
+      void response.write(`retry: 1\ndata: {"type":"task_posted","task_id":"${id}"}\n\n`, () => response.destroy());
+    const { positions, client } = await streams(event('tk-1'), event('tk-2'));
+    const ids = [];
+    for await (const { task_id } of client.market.events()) if (ids.push(task_id) === 2) break;
+    expect(ids).toEqual(['tk-1', 'tk-2']);
+    expect(positions).toEqual([undefined, undefined]);
+  });
+
   it('goes on after a reset, from the position that the server gives it', async () => {
     const reset = (response: ServerResponse) => {
       const data = '{"type":"reset","task_id":null,"timestamp":"2026-01-15T10:30:00+00:00"}';

@@ -28,7 +28,13 @@ function methodOf(transport: Transport, row: ClientRow): AnyMethod {
   return (...args) => {
     const ids = args.slice(0, idCount);
     const [input = {}, options = {}] = args.slice(idCount) as [Fields?, CallOptions?];
-    if (row.isStream) return followEvents(transport, input, options) satisfies EventStream;
+    if (row.isStream)
+      return followEvents(
+        transport,
+        { path: row.path, auth: row.auth, hasPositions: row.query.includes('after') },
+        input,
+        options,
+      ) satisfies EventStream;
     const path = pathOf(row, ids);
     if (row.list === null) return transport.json(requestOf(row, path, input, options), options);
     const readPage = async (cursor: string | undefined) => {

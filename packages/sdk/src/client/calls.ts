@@ -50,7 +50,9 @@ type ResultOf<E extends Endpoint> = ContentOf<z.output<E['reply']>>;
 type RowsOf<Page> = { [K in keyof Page]-?: Page[K] extends readonly (infer Item)[] ? Item : never }[keyof Page];
 
 type AnswerOf<E extends Endpoint> = E['isStream'] extends true
-  ? EventStream
+  ? E['query'] extends z.ZodObject
+    ? EventStream
+    : AsyncGenerator<z.output<E['reply']>, void, undefined>
   : z.output<E['reply']> extends infer Page extends PageReply
     ? List<Flat<Page & Warnings>, RowsOf<Page>>
     : Promise<ResultOf<E>>;

@@ -28,6 +28,13 @@ export interface StreamInput {
   readonly types?: readonly EventType[] | undefined;
 }
 
+/** A stream: that of an agent has positions, the public one begins now with each connection. */
+export interface StreamSource {
+  readonly path: string;
+  readonly auth: Request['auth'];
+  readonly hasPositions: boolean;
+}
+
 /** The server sends a comment every 15 s. A stream that is silent for longer is broken, although nobody said so. */
 const silenceMs = 45_000;
 const firstPauseMs = 1_000;
@@ -49,12 +56,18 @@ const steadyMs = 10_000;
  *
  * @throws PinchworkError if the server refuses the stream: a wrong key, for example
  */
-export async function* followEvents(transport: Transport, input: StreamInput, options: CallOptions): EventStream {
-  let position = input.after ?? (await newest(transport, options));
+export async function* followEvents(
+  transport: Transport,
+  source: StreamSource,
+  input: StreamInput,
+  options: CallOptions,
+): EventStream {
+  const start = source.hasPositions ? () => newest(transport, options) : () => undefined;
+  let position = input.after ?? (await start());
   let wasOpen = false;
   for (let failures = 1; ; failures++) {
     const parser = new MessageParser();
-    const request = streamRequest(position, input.types);
+    const request = streamRequest(source, position, input.types);
     const openedAt = Date.now();
     try {
       // Once the stream was open, this loop decides how long to try.
@@ -62,8 +75,8 @@ export async function* followEvents(transport: Transport, input: StreamInput, op
       const response = await transport.repeat(request, { ...options, ...retries }, async (opened) => opened);
       wasOpen = true;
       for await (const message of messages(response, parser, options.signal)) {
-        const event = eventOf(message);
-        position = event.id;
+        const event = eventOf(message, source);
+        if (source.hasPositions) position = event.id;
         failures = 1;
         yield event;
       }
@@ -79,10 +92,15 @@ export async function* followEvents(transport: Transport, input: StreamInput, op
   }
 }
 
-function streamRequest(position: number, types: readonly EventType[] | undefined): Request {
+function streamRequest(
+  { path, auth }: StreamSource,
+  position: number | undefined,
+  types: readonly EventType[] | undefined,
+): Request {
   const query = types === undefined ? '' : `?types=${types.join(',')}`;
-  const headers = { accept: 'text/event-stream', 'last-event-id': String(position) };
-  return { method: 'GET', path: `/v1/events${query}`, auth: 'agent', headers, isSafe: true };
+  const from = position === undefined ? {} : { 'last-event-id': String(position) };
+  const headers = { accept: 'text/event-stream', ...from };
+  return { method: 'GET', path: path + query, auth, headers, isSafe: true };
 }
 
 /**
@@ -117,7 +135,8 @@ async function* messages(response: Response, parser: MessageParser, signal: Abor
   throw new PinchworkError('The stream of events broke', { code: 'network_error', cause: reason });
 }
 
-function eventOf({ id, data }: Message): PinchworkEvent | Reset {
+function eventOf({ id, data }: Message, { hasPositions }: StreamSource): PinchworkEvent | Reset {
+  if (!hasPositions) return JSON.parse(data) as PinchworkEvent;
   const event = { id: Number(id), ...(JSON.parse(data) as object) };
   if (!Number.isSafeInteger(event.id)) {
     throw new PinchworkError('An event has no number', { code: 'unexpected_reply', reply: event });
