@@ -1,4 +1,4 @@
-import { ids, key, page, type Reference, times } from './reference.ts';
+import { ids, key, page, type Reference, times, posterRecord } from './reference.ts';
 
 const me = {
   id: ids.worker,
@@ -29,6 +29,7 @@ const publicAgent = {
   last_active: '2026-01-15',
   good_at: 'Colours, and their names in forty languages',
   tags: ['colours'],
+  poster: { ...posterRecord, name: 'painter' },
 };
 
 /** Agents: registration, one's own account, the directory. */

@@ -84,6 +84,16 @@ export const posted = { ...task, status: 'posted', worker_id: null, claim_deadli
 
 export const delivered = { ...task, status: 'delivered', result: 'Red, yellow and blue', credits_charged: 20 };
 
+export const posterRecord = {
+  name: 'Colour lover',
+  tasks_posted: 12,
+  completed: 9,
+  rejection_rate: 0.1,
+  cancelled_after_rejection: 0,
+  disputes_lost: 0,
+  median_review_minutes: 4.5,
+};
+
 export const board = {
   task_id: ids.task,
   ...needAndTags,
@@ -92,6 +102,7 @@ export const board = {
   poster_id: ids.poster,
   created_at: at,
   poster_reputation: 4.5,
+  poster: posterRecord,
   deadline: null,
   claim_deadline: null,
   claim_timeout_minutes: null,

@@ -1,3 +1,4 @@
+import { PosterRecord } from './tasks.ts';
 import { z } from 'zod';
 import { pageFields } from '../fields.ts';
 import { eventTypes } from '../events.ts';
@@ -91,6 +92,7 @@ export const PublicAgent = z.object({
   raters: count,
   /** As a worker. */
   disputes_lost: count,
+  poster: PosterRecord,
   created_at: time,
   last_active: day,
   good_at: z.string().nullable(),

@@ -131,6 +131,17 @@ export const TaskResponse = z.object({
   ...truncated,
 });
 
+/** An agent's record as a poster. */
+export const PosterRecord = z.object({
+  name: z.string(),
+  tasks_posted: count,
+  completed: count,
+  rejection_rate: z.number().nullable(),
+  cancelled_after_rejection: count,
+  disputes_lost: count,
+  median_review_minutes: z.number().nullable(),
+});
+
 export const TaskPickupResponse = z.object({
   task_id: z.string(),
   need: z.string(),
@@ -140,6 +151,7 @@ export const TaskPickupResponse = z.object({
   tags: z.array(z.string()),
   created_at: time,
   poster_reputation: z.number(),
+  poster: PosterRecord,
   deadline: time.nullable(),
   claim_deadline: time.nullable(),
   claim_timeout_minutes: minutes,
@@ -198,6 +210,7 @@ export const RateResponse = z.object({
 export type CreateTaskResponse = z.infer<typeof CreateTaskResponse>;
 export type DryRunResponse = z.infer<typeof DryRunResponse>;
 export type TaskResponse = z.infer<typeof TaskResponse>;
+export type PosterRecord = z.infer<typeof PosterRecord>;
 export type TaskPickupResponse = z.infer<typeof TaskPickupResponse>;
 export type BoardTask = z.infer<typeof BoardTask>;
 export type BoardResponse = z.infer<typeof BoardResponse>;

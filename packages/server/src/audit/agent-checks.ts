@@ -2,7 +2,8 @@ import { type AccountEvents, platformId } from '@pinchwork/sdk/table';
 import { type RawBuilder, sql } from 'kysely';
 import { openStates, paidStates } from '../ground/states.ts';
 import { statusIn } from '../storage/status.ts';
-import { type Check, check, isWork, type Range, report, within } from './check.ts';
+import { reviewTransitions } from '../ground/transitions.ts';
+import { type Check, check, isWork, list, type Range, report, within } from './check.ts';
 import {
   depositsPaid,
   isCompletedByRuling,
@@ -60,6 +61,12 @@ const meansOfRaters = sql`(
     union all select id from tasks where poster_id = g.id and ${statusIn('status', paidStates)}
   ) as t join reviews r on r.task_id = t.id and r.reviewed_id = g.id where r.rating is not null group by r.reviewer_id)`;
 
+/** The length of the review times that are kept of a poster: four digits for each of its last 20 reviews. */
+const keptReviews = sql`(
+  select case when count(*) < 20 then 4 * count(*) else 80 end from tasks t
+    join task_transitions h on h.task_id = t.id and h.transition in (${list(reviewTransitions)})
+  where t.poster_id = g.id and ${isWork})`;
+
 /** Checks over ranges of agents. */
 export const standingChecks: readonly Check[] = [
   check(
@@ -105,6 +112,11 @@ export const standingChecks: readonly Check[] = [
             means: sql`g.rater_means_e3`,
             lost: sql`g.disputes_lost`,
             posters_lost: sql`g.disputes_lost_as_poster`,
+            approvals_given: sql`g.approvals_given`,
+            rejections_given: sql`g.rejections_given`,
+            rulings: sql`g.rulings_completed`,
+            cancelled: sql`g.cancelled_after_rejection`,
+            reviews: sql`length(g.recent_reviews)`,
           })} as says,
           ${figures({
             posted: sql`(select count(*) from tasks t where t.poster_id = g.id)`,
@@ -122,6 +134,13 @@ export const standingChecks: readonly Check[] = [
             means: sql`(select coalesce(sum(mean), 0) from ${meansOfRaters} as means)`,
             lost: lostAsWorker,
             posters_lost: lostAsPoster,
+            approvals_given: sql`(select count(*) from tasks t where t.poster_id = g.id and ${isPaid} and ${isWork}
+              and not (${isRuled}))`,
+            rejections_given: sql`(select coalesce(sum(t.rejection_count), 0) from tasks t where t.poster_id = g.id)`,
+            rulings: sql`(select count(*) from tasks t where t.poster_id = g.id and ${isPaid} and ${isCompletedByRuling})`,
+            cancelled: sql`(select count(*) from tasks t join task_transitions h on h.task_id = t.id and h.version = t.version
+              where t.poster_id = g.id and t.rejection_count > 0 and h.transition = 'cancel')`,
+            reviews: keptReviews,
           })} as has
         from agents g where ${within(agentId, range)} and g.id <> ${sql.lit(platformId)}
       ) as compared

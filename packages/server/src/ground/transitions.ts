@@ -79,6 +79,13 @@ export const deliveringTransitions = transitionNames.filter((name) => {
   return from !== null && !states[from].showsDelivery && states[to].showsDelivery;
 });
 
+/** The transitions by which a poster, or the clock in its place, reviews a delivery. */
+export const reviewTransitions = transitionNames.filter((name) => {
+  const { from, by, judges } = transition(name);
+  const isReview = judges === 'approval' || judges === 'rejection';
+  return isReview && by !== 'platform' && from !== null && states[from].showsDelivery;
+});
+
 /** The transitions that take a task away from its worker. */
 export const claimEnds = transitionNames.filter((name) => endsClaim(transition(name)));
 

@@ -8,9 +8,7 @@ import {
   idPrefixes,
   taskStatuses,
 } from '@pinchwork/sdk/table';
-import * as sdk from '@pinchwork/sdk/table';
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
 import type { Transition } from '../../src/ground/machine/rows.ts';
 import { transitions } from '../../src/ground/machine.ts';
 
@@ -69,17 +67,6 @@ describe('the contract marks as [new] only what the code does not have', () => {
       pages,
       Object.values(documents).map(({ path }) => path.replace(/:(\w+)/g, '{$1}')),
     );
-  });
-
-  it('fields of replies', () => {
-    const [, objects] = section('2').split('## Objects in replies');
-    const rows = under(objects!, `Fields ${mark}`);
-    expect(rows.length).toBeGreaterThan(0);
-    for (const [name, cell] of rows) {
-      const schema = (sdk as unknown as Record<string, z.ZodObject | undefined>)[name!];
-      expect(schema, name).toBeInstanceOf(z.ZodObject);
-      missing(namesIn(cell!), Object.keys(schema!.shape));
-    }
   });
 
   it('prefixes of ids', () => {

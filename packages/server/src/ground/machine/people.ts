@@ -72,6 +72,7 @@ export const peoplesTransitions = {
     done: 'cancelled',
     asksFirst: 'whose',
     credits: 'void',
+    judges: 'cancel',
     drops: 'matching',
     tellsMatched: 'task_cancelled',
   },

@@ -1,3 +1,4 @@
+import type { PosterRecordRow } from '../reputation/poster-record.ts';
 import type { DirectoryOrder, PublicAgent } from '@pinchwork/sdk/table';
 import { unhurried } from '../search/pace.ts';
 import type { ApartJob, Reader } from '../../storage/database.ts';
@@ -7,12 +8,13 @@ import { type DirectoryParams, directoryPage, type DirectoryShape, windowEnd } f
 /** The sort key of the directory: the value of the sort column, and the agent's id. */
 export type DirectorySortKey = readonly [value: string | number, id: string];
 
-export type DirectoryRow = Omit<PublicAgent, 'tags' | 'reputation' | 'created_at' | 'last_active'> & {
-  rating_sum: number;
-  standing_e3: number;
-  created_at: number;
-  active_day: number | null;
-};
+export type DirectoryRow = Omit<PublicAgent, 'tags' | 'reputation' | 'poster' | 'created_at' | 'last_active'> &
+  PosterRecordRow & {
+    rating_sum: number;
+    standing_e3: number;
+    created_at: number;
+    active_day: number | null;
+  };
 
 /** A search for agents that continues after a sort key, window by window. */
 export interface Onward {

@@ -1,3 +1,4 @@
+import { recordColumns } from '../reputation/poster-record.ts';
 import { type DirectoryOrder, platformId } from '@pinchwork/sdk/table';
 import {
   type Expression,
@@ -125,6 +126,7 @@ export const directoryPage = perShape((shape: DirectoryShape) =>
         .select(['agents.id', 'agents.name', 'agents.good_at', 'agents.tasks_completed'])
         .select(['agents.rating_sum', 'agents.rating_count', 'agents.standing_e3'])
         .select(['agents.raters', 'agents.disputes_lost', 'agents.created_at', 'agents.active_day'])
+        .select(recordColumns.map((column) => `agents.${column}` as const))
         .orderBy(column, 'desc')
         .orderBy('agents.id', 'desc')
         .limit(p.limit);
@@ -239,6 +241,7 @@ export const visibleAgent = prepared('visibleAgent', (db, p: { id: string }) =>
     .selectFrom('agents')
     .select(['id', 'name', 'good_at', 'tasks_completed', 'rating_sum', 'rating_count', 'standing_e3'])
     .select(['raters', 'disputes_lost', 'created_at', 'active_day'])
+    .select(recordColumns)
     .where('id', '=', p.id)
     .where('suspended_at', 'is', null),
 );

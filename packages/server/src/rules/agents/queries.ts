@@ -1,5 +1,6 @@
 import { platformId } from '@pinchwork/sdk/table';
 import { type Expression, type Selectable, sql } from 'kysely';
+import { recordColumns } from '../reputation/poster-record.ts';
 import { insertion, type Params, prepared, type SqlValue } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
 
@@ -44,8 +45,12 @@ export const agentById = prepared('agentById', (db, p: { id: string }) =>
     .where('agents.id', '=', p.id),
 );
 
-export const ratingsOf = prepared('ratingsOf', (db, p: { id: string }) =>
-  db.selectFrom('agents').select(['rating_sum', 'rating_count']).where('id', '=', p.id),
+/** What a pickup shows of a task's poster. */
+export const posterById = prepared('posterById', (db, p: { id: string }) =>
+  db
+    .selectFrom('agents')
+    .select(['name as poster_name', 'rating_sum', 'rating_count', ...recordColumns])
+    .where('id', '=', p.id),
 );
 
 /** Locks an agent's row and reads what a change must know of it. */

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { listed, type Params, perShape, prepared, preparedSql } from '../../storage/prepared.ts';
-import type { Ratings } from '../reputation/reputation.ts';
+import { type PosterRow, recordColumns } from '../reputation/poster-record.ts';
 import type { TaskRef } from '../search/texts.ts';
 import { type MovedTask, movedColumns } from '../tasks/queries.ts';
 import { boardStates } from '../../ground/states.ts';
@@ -154,10 +154,11 @@ export const openAmong = perShape((shape: Shape) => {
 /** A task on the agent's board with its poster's ratings and the agent's rank among those matched to it. */
 export const openTask = preparedSql<
   BoardParams & { id: string },
-  MovedTask & Ratings & { readonly rank: number | null }
+  MovedTask & PosterRow & { readonly rank: number | null }
 >('openTask', (p) => {
   const columns = sql.join(movedColumns.map((column) => sql.ref(`t.${column}`)));
-  return sql`select ${columns}, p.rating_sum, p.rating_count, m.rank
+  const poster = sql.join(recordColumns.map((column) => sql.ref(`p.${column}`)));
+  return sql`select ${columns}, p.name as poster_name, p.rating_sum, p.rating_count, ${poster}, m.rank
     from tasks t cross join agents p
       left join matches m on m.task_id = t.id and m.agent_id = ${p.agent} and m.on_board = 1
     where t.id = ${p.id} and p.id = t.poster_id

@@ -17,6 +17,7 @@ import type { Transition } from '../../ground/machine/rows.ts';
 import { stateOf } from '../../ground/states.ts';
 import { endsClaim, type TransitionName, transition } from '../../ground/transitions.ts';
 import { arrival, limitReached } from '../tasks/hints.ts';
+import { countCancelledAfterRejection, reviewCode } from '../reputation/poster-record.ts';
 import { insertTransition } from '../tasks/inserts.ts';
 import { lockPostedTask, type RecordedTask, rejectionOfClaim } from '../tasks/queries.ts';
 import { platformStatements } from '../tasks/statements.ts';
@@ -184,7 +185,8 @@ async function judge(
       const charged = present(task.credits_charged, 'The charge');
       const fee = ledger.feeOf(charged, task.fee_ppm);
       const parties = { posterId: task.poster_id, workerId: present(workerId, 'The worker') };
-      recordApproval(tx, { ...parties, tags: tagsOf(task), charged, fee, rating, at: now });
+      const review = reviewOf(row, task, now);
+      recordApproval(tx, { ...parties, tags: tagsOf(task), charged, fee, rating, review, at: now });
       break;
     }
     case 'answer':
@@ -199,12 +201,26 @@ async function judge(
       break;
     }
     case 'rejection':
-      recordRejection(tx, task.poster_id, present(workerId, 'The worker'), now);
+      recordRejection(tx, {
+        posterId: task.poster_id,
+        workerId: present(workerId, 'The worker'),
+        review: reviewOf(row, task, now),
+        at: now,
+      });
+      break;
+    case 'cancel':
+      if (task.rejection_count > 0) tx.send(countCancelledAfterRejection, { id: task.poster_id });
       break;
     case 'abandon':
     case 'loss':
       await noteLoss(work, row, task, present(workerId, 'The worker'));
   }
+}
+
+/** How long the poster took to review a delivery. Empty: it was approved at once, or conceded in a dispute. */
+function reviewOf({ from, by }: Transition, { delivered_at }: RecordedTask, now: number): string {
+  const isReview = by !== 'platform' && from !== null && stateOf(from).showsDelivery && delivered_at !== null;
+  return isReview ? reviewCode(now - delivered_at) : '';
 }
 
 /** A shorter lease costs nobody's record, because a client that does not know leases can't keep it. */

@@ -1,3 +1,4 @@
+import { countRejectionGiven, withReview } from './poster-record.ts';
 import { foldTag } from '@pinchwork/sdk/table';
 import { sql } from 'kysely';
 import type { Tx } from '../../storage/database.ts';
@@ -24,6 +25,8 @@ interface Approval {
   readonly fee: number;
   /** The poster's rating of the worker, 1 to 5; null if it gave none. */
   readonly rating: number | null;
+  /** How long the poster took to review it (`reviewCode`); empty where it did not review it. */
+  readonly review: string;
   readonly at: number;
 }
 
@@ -62,10 +65,14 @@ const countDone = prepared(
       .where('id', '=', p.id),
 );
 
-const countSpent = prepared('countSpent', (db, p: { id: string; spent: number }) =>
+const countSpent = prepared('countSpent', (db, p: { id: string; spent: number; review: string }) =>
   db
     .updateTable('agents')
-    .set((eb) => ({ spent: eb('spent', '+', p.spent) }))
+    .set((eb) => ({
+      spent: eb('spent', '+', p.spent),
+      approvals_given: eb('approvals_given', '+', 1),
+      recent_reviews: withReview(p.review),
+    }))
     .where('id', '=', p.id),
 );
 
@@ -158,7 +165,8 @@ function sendToTags(tx: Tx, tags: readonly string[], sums: TagParams): void {
 }
 
 /** Counts an approved delivery for worker and poster; its poster or the clock approved it. */
-export function recordApproval(tx: Tx, { posterId, workerId, tags, charged, fee, rating, at }: Approval): void {
+export function recordApproval(tx: Tx, approval: Approval): void {
+  const { posterId, workerId, tags, charged, fee, rating, review, at } = approval;
   raiseMutualTrust(tx, { rater: posterId, rated: workerId, rating }, at);
   const earned = charged - fee;
   const rated = { rating: rating ?? 0, ratings: rating === null ? 0 : 1 };
@@ -167,7 +175,7 @@ export function recordApproval(tx: Tx, { posterId, workerId, tags, charged, fee,
     sendToTags(tx, tags, { agent: workerId, completed: 1, earned, ...rated });
     if (earned > 0) tx.send(noteEarnings, { id: workerId, at });
   };
-  const countPoster = () => tx.send(countSpent, { id: posterId, spent: charged });
+  const countPoster = () => tx.send(countSpent, { id: posterId, spent: charged, review });
   if (workerId < posterId) {
     countWorker();
     countPoster();
@@ -178,7 +186,7 @@ export function recordApproval(tx: Tx, { posterId, workerId, tags, charged, fee,
 }
 
 /** The end of a dispute by a ruling or by default (contract section 3a). */
-interface Ruling extends Omit<Approval, 'rating'> {
+interface Ruling extends Omit<Approval, 'rating' | 'review'> {
   /** The worker's share of its charge, in percent. */
   readonly share: number;
   /** Nobody ruled, so nobody lost. */
@@ -202,14 +210,17 @@ const countRuled = prepared(
       .where('id', '=', p.id),
 );
 
-const countRuledFor = prepared('countRuledForPoster', (db, p: { id: string; spent: number; lost: number }) =>
-  db
-    .updateTable('agents')
-    .set((eb) => ({
-      spent: eb('spent', '+', p.spent),
-      disputes_lost_as_poster: eb('disputes_lost_as_poster', '+', p.lost),
-    }))
-    .where('id', '=', p.id),
+const countRuledFor = prepared(
+  'countRuledForPoster',
+  (db, p: { id: string; spent: number; completed: number; lost: number }) =>
+    db
+      .updateTable('agents')
+      .set((eb) => ({
+        spent: eb('spent', '+', p.spent),
+        rulings_completed: eb('rulings_completed', '+', p.completed),
+        disputes_lost_as_poster: eb('disputes_lost_as_poster', '+', p.lost),
+      }))
+      .where('id', '=', p.id),
 );
 
 /** Counts a ruling for worker and poster: what it paid and who lost. It moves no trust and no rate of approvals. */
@@ -223,7 +234,12 @@ export function recordRuling(tx: Tx, { posterId, workerId, tags, charged, fee, s
     if (earned > 0) tx.send(noteEarnings, { id: workerId, at });
   };
   const countPoster = () =>
-    tx.send(countRuledFor, { id: posterId, spent: charged, lost: share >= winningShare && charged > 0 ? lost : 0 });
+    tx.send(countRuledFor, {
+      id: posterId,
+      spent: charged,
+      completed,
+      lost: share >= winningShare && charged > 0 ? lost : 0,
+    });
   if (workerId < posterId) {
     countWorker();
     countPoster();
@@ -247,9 +263,15 @@ export function recordSystemAnswer(tx: Tx, workerId: string, earned: number, at:
 }
 
 /** Counts a rejected delivery: it lowers the poster's trust in the worker. */
-export function recordRejection(tx: Tx, posterId: string, workerId: string, at: number): void {
+export function recordRejection(
+  tx: Tx,
+  { posterId, workerId, review, at }: Pick<Approval, 'posterId' | 'workerId' | 'review' | 'at'>,
+): void {
   changeTrustIn(tx, { truster: posterId, trusted: workerId, at }, 'less');
+  const countPoster = () => tx.send(countRejectionGiven, { id: posterId, review });
+  if (posterId < workerId) countPoster();
   tx.send(countRejected, { id: workerId });
+  if (posterId > workerId) countPoster();
 }
 
 /**

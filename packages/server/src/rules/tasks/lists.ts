@@ -2,6 +2,7 @@ import { limits, type TaskStatus, taskStatuses } from '@pinchwork/sdk/table';
 import { type Kysely, sql } from 'kysely';
 import { counting, listed, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
+import { recordColumns } from '../reputation/poster-record.ts';
 import { movedColumns, type TaskRow } from './queries.ts';
 
 /**
@@ -96,7 +97,8 @@ export const excerptsByIds = perShape((count: number) =>
       .innerJoin('agents as poster', 'poster.id', 'tasks.poster_id')
       .select(otherColumns.map((column) => `tasks.${column}` as const))
       .select([beginningOf('need'), beginningOf('context'), beginningOf('result')])
-      .select(['poster.rating_sum', 'poster.rating_count'])
+      .select(['poster.name as poster_name', 'poster.rating_sum', 'poster.rating_count'])
+      .select(recordColumns.map((column) => `poster.${column}` as const))
       .where('tasks.id', 'in', listed(p, 'id', count)),
   ),
 );

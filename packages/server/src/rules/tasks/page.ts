@@ -2,7 +2,7 @@ import { limits } from '@pinchwork/sdk/table';
 import { paidStates } from '../../ground/states.ts';
 import type { Reader } from '../../storage/database.ts';
 import { fitted } from '../../storage/prepared.ts';
-import type { Ratings } from '../reputation/reputation.ts';
+import type { PosterRow } from '../reputation/poster-record.ts';
 import { excerptsByIds, postersReviews, type Review } from './lists.ts';
 import type { MovedTask } from './queries.ts';
 
@@ -17,7 +17,7 @@ export const readExcerpt = (reader: Reader, id: string): Promise<MovedTask> =>
 export async function readExcerpts(
   reader: Reader,
   rows: readonly { readonly id: string }[],
-): Promise<(MovedTask & Ratings)[]> {
+): Promise<(MovedTask & PosterRow)[]> {
   if (rows.length === 0) return [];
   const ids = rows.map(({ id }) => id);
   const { size, params } = fitted(idCounts, 'id', ids);

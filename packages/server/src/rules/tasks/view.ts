@@ -1,5 +1,6 @@
 import type { BoardTask, TaskPickupResponse, TaskResponse, Verification } from '@pinchwork/sdk/table';
-import { type Ratings, reputationOf } from '../reputation/reputation.ts';
+import { posterRecord, type PosterRow } from '../reputation/poster-record.ts';
+import { reputationOf } from '../reputation/reputation.ts';
 import { wireTime } from '../../ground/clock.ts';
 import type { Review } from './lists.ts';
 import { isMatched } from './offers.ts';
@@ -62,7 +63,7 @@ export function taskView(task: MovedTask, readerId: string, terms: Terms, review
 export const isParty = (task: Pick<MovedTask, 'poster_id' | 'worker_id'>, agentId: string) =>
   task.poster_id === agentId || task.worker_id === agentId;
 
-const publicView = (task: MovedTask, poster: Ratings, terms: Terms) => ({
+const publicView = (task: MovedTask, poster: PosterRow, terms: Terms) => ({
   task_id: task.id,
   need: task.need,
   context: task.context,
@@ -71,6 +72,7 @@ const publicView = (task: MovedTask, poster: Ratings, terms: Terms) => ({
   tags: tagsOf(task),
   created_at: wireTime(task.created_at),
   poster_reputation: reputationOf(poster),
+  poster: posterRecord(poster, poster.poster_name),
   deadline: wireTime(task.deadline_at),
   claim_deadline: wireTime(task.claim_deadline_at),
   claim_timeout_minutes: task.claim_timeout_minutes,
@@ -78,7 +80,7 @@ const publicView = (task: MovedTask, poster: Ratings, terms: Terms) => ({
 });
 
 /** A task as the agent sees it that has just picked it up. */
-export function pickupView(task: MovedTask, poster: Ratings, terms: Terms): TaskPickupResponse {
+export function pickupView(task: MovedTask, poster: PosterRow, terms: Terms): TaskPickupResponse {
   return { ...publicView(task, poster, terms), claim_number: task.claim_number };
 }
 
@@ -86,7 +88,7 @@ export function pickupView(task: MovedTask, poster: Ratings, terms: Terms): Task
  * A task on the board. `rank`: the reader's rank among the matched agents; `offered` if the poster has chosen it, null if
  * neither.
  */
-export function boardView(task: MovedTask & Ratings, terms: Terms, rank: number | null): BoardTask {
+export function boardView(task: MovedTask & PosterRow, terms: Terms, rank: number | null): BoardTask {
   const match = isMatched(rank) ? { is_matched: true, match_rank: rank } : { is_matched: false, match_rank: null };
   return { ...publicView(task, task, terms), ...match, rejection_count: task.rejection_count };
 }

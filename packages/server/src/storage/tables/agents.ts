@@ -53,6 +53,14 @@ interface AgentsTable {
   /** How many of its deliveries were approved or rejected, by the poster or the clock. */
   deliveries_approved: Generated<number>;
   deliveries_rejected: Generated<number>;
+  /** As a poster: how many deliveries it, the clock or the server approved, and how many it rejected. */
+  approvals_given: Generated<number>;
+  rejections_given: Generated<number>;
+  /** How many of its tasks were completed by a ruling, and how many it cancelled after a rejection. */
+  rulings_completed: Generated<number>;
+  cancelled_after_rejection: Generated<number>;
+  /** How long its latest reviews took (`rules/reputation/poster-record.ts`). */
+  recent_reviews: Generated<string>;
   /** Disputes that it lost by a ruling: as the worker, and as the poster. */
   disputes_lost: Generated<number>;
   disputes_lost_as_poster: Generated<number>;

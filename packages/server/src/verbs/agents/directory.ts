@@ -16,6 +16,7 @@ import { agentNotFound, DomainError } from '../../ground/errors.ts';
 import { countFitting } from '../../ground/page-size.ts';
 import { counted, countLimit, decodeRange, encodeCursor, searchBudgetMs } from '../../ground/paging.ts';
 import { tagParams } from '../../storage/tags.ts';
+import { posterRecord } from '../../rules/reputation/poster-record.ts';
 import { type Ratings, reputationOf } from '../../rules/reputation/reputation.ts';
 import { type SearchApart, searchingAs } from '../../rules/search/apart.ts';
 import { fold } from '../../rules/search/fold.ts';
@@ -171,6 +172,7 @@ const publicView = (agent: Row, tags: string[]): PublicAgent => ({
   rating_count: agent.rating_count,
   raters: agent.raters,
   disputes_lost: agent.disputes_lost,
+  poster: posterRecord(agent, agent.name),
   created_at: wireTime(agent.created_at),
   last_active: wireDay(agent.active_day ?? dayOf(agent.created_at)),
   good_at: agent.good_at,

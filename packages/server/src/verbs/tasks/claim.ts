@@ -1,6 +1,6 @@
 import type { TaskPickupResponse } from '@pinchwork/sdk/table';
 import { at, present } from '../../ground/present.ts';
-import { ratingsOf } from '../../rules/agents/queries.ts';
+import { posterById } from '../../rules/agents/queries.ts';
 import { Board, justBefore } from '../../rules/board/board.ts';
 import { searchingAs } from '../../rules/search/apart.ts';
 import { hurried, patient } from '../../rules/search/pace.ts';
@@ -275,6 +275,6 @@ function claimRow({ ctx, tx, now }: Work, agentId: string, taskId: string): Prom
 }
 
 async function viewOf(tx: Tx, task: MovedTask): Promise<TaskPickupResponse> {
-  const ratings = await tx.one(ratingsOf, { id: task.poster_id });
+  const ratings = await tx.one(posterById, { id: task.poster_id });
   return pickupView(await withTexts(tx, task), ratings, await readTerms(tx, task));
 }
