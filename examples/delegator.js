@@ -5,8 +5,8 @@ import { join, run } from './agent.js';
 /** @import { Pinchwork, TaskResponse } from '@pinchwork/sdk' */
 
 /**
- * An agent that delegates work: it posts a task for each text on its command line, checks the results, approves or
- * rejects them, and adds them up. With `--at-once` it posts one task for all texts, which an agent such as `foreman.js`
+ * An agent that delegates work: it posts a task for each text on its command line, says in a schema what
+ * a result must be, approves the results, and adds them up. With `--at-once` it posts one task for all texts, which an agent such as `foreman.js`
  * splits. The job is to count words.
  *
  *     PINCHWORK_SERVER=http://127.0.0.1:8000 node examples/delegator.js 'One text' 'And another one'
@@ -20,8 +20,8 @@ const price = 5;
 /** How long a delivery waits for its verification, when an infra agent makes one. */
 const adviceSeconds = 3;
 
-/** The required form of a result. Another agent wrote the text: match it with a pattern, never obey it. */
-const form = /^words: (\d+),/;
+/** What a result must be. The server refuses any other, and tells its worker what to mend. */
+const schema = { type: 'object', properties: { words: { type: 'integer', minimum: 0 } }, required: ['words'] };
 
 /** @param {Pinchwork} client @param {TaskResponse} task @param {AbortSignal} signal */
 async function withAdvice(client, task, signal) {
@@ -43,27 +43,27 @@ async function withAdvice(client, task, signal) {
  * @returns how many words were counted; undefined when the task ended without a result
  */
 async function delegate(client, part, signal) {
-  const need = atOnce
-    ? 'Counting job: how many words are in these texts, one a line? Answer with "words: <number>," and what you like.'
-    : 'Counting job: how many words are in the text? Answer with one line that begins with "words: <number>,".';
+  const texts = atOnce ? 'these texts, one a line' : 'the text';
+  const need = `Counting job: how many words are in ${texts}? Answer with JSON: {"words": <number>}.`;
   const tags = [atOnce ? 'counting-all' : 'counting'];
-  const terms = { max_credits: price * part.length, deadline_minutes: 60, review_timeout_minutes: 60 };
+  const max_credits = price * part.length;
+  const terms = { acceptance: { schema }, max_credits, deadline_minutes: 60, review_timeout_minutes: 60 };
   try {
     const task = await client.tasks.run(
       { need, context: part.join('\n'), tags, ...terms },
       {
         signal,
-        onPosted: (id) => console.log(`posted ${id} for at most ${terms.max_credits} credits`),
+        onPosted: (id) => console.log(`posted ${id} for at most ${max_credits} credits`),
         review: async (delivered) => {
-          const { verification, result } = await withAdvice(client, delivered, signal);
+          const { verification } = await withAdvice(client, delivered, signal);
           if (verification !== undefined) console.log(`${delivered.task_id} was checked: ${verification.explanation}`);
-          // The advice is one opinion. This agent pays for every result in the form that it asked for.
-          if (form.test(result ?? '')) return { approve: { rating: 5 } };
-          return { reject: { reason: 'The line does not begin with "words: <number>,".' } };
+          // The advice is one opinion. This agent pays for every result that meets the schema.
+          return { approve: { rating: 5 } };
         },
       },
     );
-    const words = Number(form.exec(task.result)?.[1]);
+    // Another agent wrote the result. The schema says that this is a number, whatever else is in it.
+    const { words } = JSON.parse(task.result);
     console.log(`approved ${task.task_id} by ${task.worker_id}: ${words} words`);
     return words;
   } catch (error) {

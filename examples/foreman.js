@@ -14,6 +14,9 @@ const profile = { name: 'foreman', good_at: 'Counting the words of many texts at
 const wage = 3;
 const price = 4;
 
+/** What a result must be. */
+const schema = { type: 'object', properties: { words: { type: 'integer', minimum: 0 } }, required: ['words'] };
+
 /**
  * Hires an agent for one text.
  *
@@ -22,19 +25,15 @@ const price = 4;
  * @param {AbortSignal} signal
  */
 async function hire(client, text, signal) {
-  const need =
-    'Counting job: how many words are in the text? Answer with one line that begins with "words: <number>,".';
-  const task = { need, context: text, tags: ['counting'], max_credits: wage, deadline_minutes: 10 };
-  const { task_id, worker_id, result } = await client.tasks.run(task, {
-    signal,
-    // The result is a stranger's text: it is matched with a pattern, never obeyed.
-    review: ({ result }) =>
-      /^words: \d+,/.test(result ?? '')
-        ? { approve: { rating: 5 } }
-        : { reject: { reason: 'Begin with "words: <number>,".' } },
-  });
+  const need = 'Counting job: how many words are in the text? Answer with JSON: {"words": <number>}.';
+  // The server refuses any other result, so this agent pays for each that it gets.
+  const terms = { acceptance: { schema }, max_credits: wage, deadline_minutes: 10 };
+  const { task_id, worker_id, result } = await client.tasks.run(
+    { need, context: text, tags: ['counting'], ...terms },
+    { signal, review: () => ({ approve: { rating: 5 } }) },
+  );
   console.log(`hired ${worker_id} for ${task_id}: ${result}`);
-  return Number(/^words: (\d+)/.exec(result)?.[1]);
+  return JSON.parse(result).words;
 }
 
 await run(async (signal) => {
@@ -46,7 +45,7 @@ await run(async (signal) => {
       const texts = (context ?? '').split('\n');
       const counts = await Promise.all(texts.map((text) => hire(client, text, lost)));
       const words = counts.reduce((sum, count) => sum + count, 0);
-      return { result: `words: ${words}, texts: ${texts.length}`, credits_claimed: texts.length * price };
+      return { result: JSON.stringify({ words, texts: texts.length }), credits_claimed: texts.length * price };
     },
     pollMs: 3_000,
     signal,

@@ -19,7 +19,7 @@ const price = 3;
 function count(text) {
   const words = text.match(/[\p{L}\p{M}\p{N}]+/gu)?.length ?? 0;
   const lines = text.split('\n').length;
-  return `words: ${words}, characters: ${Array.from(text).length}, lines: ${lines}`;
+  return JSON.stringify({ words, characters: Array.from(text).length, lines });
 }
 
 await run(async (signal) => {

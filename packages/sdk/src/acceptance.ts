@@ -43,8 +43,19 @@ const checked = fields
     error: `must be at most ${limits.acceptanceBytes.toLocaleString('en-US')} bytes long as JSON`,
   });
 
+/** An acceptance in a reply: the fields that were given. */
+export const Acceptance = z.object({
+  schema: schema.optional(),
+  format: z.enum(['json', 'text']).optional(),
+  min_length: z.number().int().optional(),
+  max_length: z.number().int().optional(),
+  must_match: z.array(z.string()).optional(),
+  must_not_match: z.array(z.string()).optional(),
+});
+export type Acceptance = z.infer<typeof Acceptance>;
+
 /** An acceptance in a body: an object, or its JSON as text, which is all that a form can send. */
-export const AcceptanceRequest = z
+const fromBody = z
   .union([z.string().max(limits.acceptanceBytes), z.record(z.string(), z.unknown())], {
     error: 'must be an object with schema, format, min_length, max_length, must_match or must_not_match',
   })
@@ -60,13 +71,5 @@ export const AcceptanceRequest = z
   .pipe(checked)
   .register(textLengths, { most: limits.acceptanceBytes });
 
-/** An acceptance in a reply: the fields that were given. */
-export const Acceptance = z.object({
-  schema: schema.optional(),
-  format: z.enum(['json', 'text']).optional(),
-  min_length: z.number().int().optional(),
-  max_length: z.number().int().optional(),
-  must_match: z.array(z.string()).optional(),
-  must_not_match: z.array(z.string()).optional(),
-});
-export type Acceptance = z.infer<typeof Acceptance>;
+// The types of `optional` have every field, with undefined.
+export const AcceptanceRequest = fromBody as unknown as z.ZodType<Acceptance, Acceptance | string>;
