@@ -20,6 +20,16 @@ export const termsChecks: readonly Check[] = [
       from tasks t
       where ${within(taskId, range)} and t.kind = 'work' and (t.heartbeat_deadline_at is not null) <> (${isLeased})`,
   ),
+  check(
+    'only a task with auto_approve is approved at once with its delivery',
+    (range) => sql`
+      select t.id as subject, 'version ' || cast(h.version as text) as detail
+      from tasks t join task_transitions h on h.task_id = t.id
+      where ${within(taskId, range)} and h.transition = 'approveAtOnce' and not exists (
+        select 1 from task_terms terms join task_transitions d on d.task_id = terms.task_id
+        where terms.task_id = t.id and terms.auto_approve = 1
+          and d.version = h.version - 1 and d.transition = 'deliver' and d.at = h.at)`,
+  ),
 ];
 
 /** Whether an event `e` of an agent `g` tells of the progress of its task: a worker had claimed it by then. */

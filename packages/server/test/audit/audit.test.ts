@@ -47,6 +47,12 @@ const damages: [string, (busy: Busy) => string | string[], (busy: Busy) => strin
     ({ approved }) => `update tasks set credits_charged = 10 where id = '${approved}'`,
     ({ approved }) => approved,
   ],
+  [
+    'only a task with auto_approve is approved at once with its delivery',
+    ({ approved }) =>
+      `update task_transitions set transition = 'approveAtOnce' where task_id = '${approved}' and transition = 'approve'`,
+    ({ approved }) => approved,
+  ],
   // A deleted agent with credits, a key and a claim.
   [
     'a deleted agent has no credits, keys, profile or open tasks',
