@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Acceptance } from './acceptance.ts';
 import { foldTag, isTag, text } from './fields.ts';
 import { limits } from './limits.ts';
 
@@ -42,7 +43,7 @@ export const VerifyPayload = z.object({
   system_task: z.literal('verify_completion'),
   task: AboutTask,
   /** What a machine has found to be met, where the task has an acceptance. */
-  acceptance: z.record(z.string(), z.unknown()).optional(),
+  acceptance: Acceptance.optional(),
   result: z.string(),
 });
 
