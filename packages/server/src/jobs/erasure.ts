@@ -1,10 +1,10 @@
 import { hourMs, minuteMs } from '../ground/clock.ts';
-import { Loop } from '../ground/loop.ts';
 import { close, resumeMs, textsDue } from '../rules/deletion/close.ts';
 import { eraseTexts } from '../rules/deletion/erase.ts';
 import { endOffers } from '../rules/deletion/offers.ts';
 import { agentsToErase, holdForDeletion, openTaskOf, setErasure } from '../rules/deletion/queries.ts';
 import type { Ground } from '../storage/ground.ts';
+import { SignalledJob } from '../storage/signalled-job.ts';
 import type { Job } from './job.ts';
 
 const lookMs = minuteMs;
@@ -18,34 +18,19 @@ const reportedMs = hourMs;
  * Removes the texts of deleted agents, soon after the deletion. It looks again a minute later, for what was written or
  * claimed at the moment of the deletion, and later for texts that an open report has kept.
  */
-export class Erasure implements Job {
-  readonly #ctx: Ground;
-  readonly #loop: Loop;
-
+export class Erasure extends SignalledJob implements Job {
   constructor(ctx: Ground) {
-    this.#ctx = ctx;
-    this.#loop = new Loop(
-      ctx.clock,
-      async () => {
-        await this.run();
-        return lookMs;
-      },
-      (error) => ctx.log.error(error, 'removing the texts of deleted agents failed'),
-    );
-    ctx.db.signals.subscribe({ changed: (signals) => signals.has(textsDue) && this.#loop.wake() });
+    super(ctx, textsDue, 'removing the texts of deleted agents failed');
   }
 
-  start(): void {
-    this.#loop.start();
-  }
-
-  stop(): Promise<void> {
-    return this.#loop.stop();
+  async pass(): Promise<number> {
+    await this.run();
+    return lookMs;
   }
 
   /** Does all that is due now. */
   async run(): Promise<void> {
-    const { db, clock } = this.#ctx;
+    const { db, clock } = this.ctx;
     for (;;) {
       const due = await db.all(agentsToErase, { now: clock.now(), limit: atOnce });
       for (const { id, erase_due_at, deleted_at } of due) await this.#erase(id, erase_due_at ?? 0, deleted_at ?? 0);
@@ -54,18 +39,18 @@ export class Erasure implements Job {
   }
 
   async #erase(id: string, due: number, deletedAt: number): Promise<void> {
-    const { db, clock } = this.#ctx;
+    const { db, clock } = this.ctx;
     const began = clock.now();
     const resumeAt = began + resumeMs;
     const isMine = await db.transact('close again', async (tx) => {
       if ((await tx.run(setErasure, { id, was: due, due_at: resumeAt })) === 0) return false;
-      await close({ ctx: this.#ctx, tx, now: clock.now() }, await tx.one(holdForDeletion, { id }), resumeAt);
+      await close({ ctx: this.ctx, tx, now: clock.now() }, await tx.one(holdForDeletion, { id }), resumeAt);
       return true;
     });
     // Another server has taken it.
     if (!isMine) return;
-    await endOffers(this.#ctx, id);
-    const isLeft = await eraseTexts(this.#ctx, id);
+    await endOffers(this.ctx, id);
+    const isLeft = await eraseTexts(this.ctx, id);
     const [posted, held] = [
       await db.first(openTaskOf('poster_id'), { agent: id }),
       await db.first(openTaskOf('worker_id'), { agent: id }),

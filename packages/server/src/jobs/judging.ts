@@ -1,8 +1,8 @@
 import { secondMs } from '../ground/clock.ts';
-import { Loop } from '../ground/loop.ts';
 import { disputeDue } from '../rules/lifecycle/seats.ts';
 import { disputesToLookAt, lookAtDispute, nextLookAt } from '../rules/platform-tasks/judges.ts';
 import type { Ground } from '../storage/ground.ts';
+import { SignalledJob } from '../storage/signalled-job.ts';
 import type { Job } from './job.ts';
 
 /** Disputes of one pass. Each is looked at in a transaction of its own. */
@@ -11,33 +11,16 @@ const batch = 50;
 const longestSleepMs = 5 * secondMs;
 
 /** Draws the judges of disputes, and tells the operator of those that wait for a ruling. */
-export class Judging implements Job {
-  readonly #ctx: Ground;
-  readonly #loop: Loop;
-
+export class Judging extends SignalledJob implements Job {
   constructor(ctx: Ground) {
-    this.#ctx = ctx;
-    this.#loop = new Loop(
-      ctx.clock,
-      () => this.pass(),
-      (error) => ctx.log.error(error, 'the judges of disputes could not be drawn'),
-    );
-    ctx.db.signals.subscribe({ changed: (signals) => signals.has(disputeDue) && this.#loop.wake() });
-  }
-
-  start(): void {
-    this.#loop.start();
-  }
-
-  stop(): Promise<void> {
-    return this.#loop.stop();
+    super(ctx, disputeDue, 'the judges of disputes could not be drawn');
   }
 
   /** Looks at all disputes that are due. @returns after how many milliseconds to look again. */
   async pass(): Promise<number> {
-    const { db, clock } = this.#ctx;
+    const { db, clock } = this.ctx;
     const due = await db.all(disputesToLookAt, { now: clock.now(), limit: batch });
-    for (const dispute of due) await lookAtDispute(this.#ctx, dispute);
+    for (const dispute of due) await lookAtDispute(this.ctx, dispute);
     if (due.length === batch) return 0;
     const now = clock.now();
     const next = await db.first(nextLookAt, { after: now });

@@ -1,9 +1,9 @@
 import { minuteMs, secondMs } from '../ground/clock.ts';
 import { present } from '../ground/present.ts';
 import type { Ground } from '../storage/ground.ts';
+import { SignalledJob } from '../storage/signalled-job.ts';
 import type { Tx } from '../storage/database.ts';
 import { DomainError } from '../ground/errors.ts';
-import { Loop } from '../ground/loop.ts';
 import { dueTransition } from '../ground/transitions.ts';
 import { clearStuckTimer, clockDue, dueTasks, lockDueTask, nextDueAt, setAside } from '../rules/tasks/due.ts';
 import { clockStatements } from '../rules/tasks/statements.ts';
@@ -23,19 +23,11 @@ const retryAfterMs = 5 * minuteMs;
  * enforce them. The pass uses guarded transitions of the same kind, so it may be late or run on several nodes at once
  * without harm.
  */
-export class TaskTimers {
-  readonly #ctx: Ground;
-  readonly #loop: Loop;
+export class TaskTimers extends SignalledJob {
   #observe: ((latenessMs: number) => void) | undefined;
 
   constructor(ctx: Ground) {
-    this.#ctx = ctx;
-    this.#loop = new Loop(
-      ctx.clock,
-      () => this.pass(),
-      (error) => ctx.log.error(error, 'the task timer failed'),
-    );
-    ctx.db.signals.subscribe({ changed: (signals) => signals.has(clockDue) && this.#loop.wake() });
+    super(ctx, clockDue, 'the task timer failed');
   }
 
   /** Calls `observe` with the lateness of each transition that this job makes. */
@@ -43,28 +35,20 @@ export class TaskTimers {
     this.#observe = observe;
   }
 
-  start(): void {
-    this.#loop.start();
-  }
-
-  stop(): Promise<void> {
-    return this.#loop.stop();
-  }
-
   /** Does everything that is due now. @returns after how many milliseconds to look again. */
   async pass(): Promise<number> {
     await this.runDue();
-    await releaseClaims(this.#ctx);
-    const now = this.#ctx.clock.now();
-    const next = await this.#ctx.db.first(nextDueAt, { after: now });
+    await releaseClaims(this.ctx);
+    const now = this.ctx.clock.now();
+    const next = await this.ctx.db.first(nextDueAt, { after: now });
     return Math.min(longestSleepMs, (next?.due_at ?? Infinity) - now);
   }
 
   /** Makes all transitions that are due, the longest overdue first, each in its own transaction. */
   async runDue(): Promise<void> {
     for (;;) {
-      const now = this.#ctx.clock.now();
-      const due = await this.#ctx.db.all(dueTasks, { now, limit: batch });
+      const now = this.ctx.clock.now();
+      const due = await this.ctx.db.all(dueTasks, { now, limit: batch });
       const moved = await Promise.all(due.map(({ id }) => this.#act(id)));
       // A task can have another transition due after this one. Tasks that another node has locked are left to that
       // node.
@@ -74,7 +58,7 @@ export class TaskTimers {
 
   /** Makes the due transition of a task. @returns whether the task moved or was set aside. */
   async #act(taskId: string): Promise<boolean> {
-    const { db, log } = this.#ctx;
+    const { db, log } = this.ctx;
     try {
       return await db.transact('timer', (tx) => this.#transition(tx, taskId));
     } catch (error) {
@@ -88,7 +72,7 @@ export class TaskTimers {
   }
 
   async #transition(tx: Tx, taskId: string): Promise<boolean> {
-    const now = this.#ctx.clock.now();
+    const now = this.ctx.clock.now();
     const due = await tx.first(lockDueTask, { id: taskId, now });
     if (due === undefined) return false;
     const name = dueTransition(due);
@@ -97,15 +81,15 @@ export class TaskTimers {
     if (task === undefined) throw new Error(`${taskId} is due for "${name}", but its guard does not hold`);
     tx.send(clearStuckTimer, { task_id: taskId });
     tx.afterCommit(() => this.#observe?.(now - present(due.due_at, 'The deadline')));
-    const work = { ctx: this.#ctx, tx, now };
+    const work = { ctx: this.ctx, tx, now };
     if (endsDispute(name)) await endDueDispute(work, name, task);
     else await moveCreditsAndRecord(work, name, task, { actorId: null, workerId: due.worker_id });
     return true;
   }
 
   async #setAside(taskId: string, error: unknown): Promise<void> {
-    const now = this.#ctx.clock.now();
-    await this.#ctx.db.transact('set aside', async (tx) => {
+    const now = this.ctx.clock.now();
+    await this.ctx.db.transact('set aside', async (tx) => {
       tx.send(setAside, {
         task_id: taskId,
         due_at: now,

@@ -4,11 +4,11 @@ import { storedFields } from '../../ground/stored.ts';
 import { secondMs } from '../../ground/clock.ts';
 import { at } from '../../ground/present.ts';
 import type { Ground, Work } from '../../storage/ground.ts';
+import { SignalledJob } from '../../storage/signalled-job.ts';
 import type { Tx } from '../../storage/database.ts';
 import { counting, insertion, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
 import { DomainError } from '../../ground/errors.ts';
-import { Loop } from '../../ground/loop.ts';
 import { appendEvent, type NewEvent } from './append.ts';
 
 /** Signals the outbox that it has a new row. */
@@ -122,36 +122,21 @@ type OutboxRow = Selectable<Schema['outbox']>;
  * its own. Numbering an event in twenty streams within one transaction would delay every other writer to any of them (3
  * transactions a second instead of hundreds).
  */
-export class Outbox {
-  readonly #ctx: Ground;
-  readonly #loop: Loop;
-
+export class Outbox extends SignalledJob {
   constructor(ctx: Ground) {
-    this.#ctx = ctx;
-    this.#loop = new Loop(
-      ctx.clock,
-      async () => {
-        await this.run();
-        return longestSleepMs;
-      },
-      (error) => ctx.log.error(error, 'the outbox of events failed'),
-    );
-    ctx.db.signals.subscribe({ changed: (signals) => signals.has(rowAdded) && this.#loop.wake() });
+    super(ctx, rowAdded, 'the outbox of events failed');
   }
 
-  start(): void {
-    this.#loop.start();
-  }
-
-  stop(): Promise<void> {
-    return this.#loop.stop();
+  async pass(): Promise<number> {
+    await this.run();
+    return longestSleepMs;
   }
 
   /** Fans out all rows. A row that fails is skipped until the next run. */
   async run(): Promise<void> {
     // Usually there is no row, and a read is cheaper than a transaction.
-    if ((await this.#ctx.db.first(anyRow, {})) === undefined) return;
-    const tellings = Array.from({ length: this.#ctx.db.shared ? tellers : 1 }, () => this.#tellAll());
+    if ((await this.ctx.db.first(anyRow, {})) === undefined) return;
+    const tellings = Array.from({ length: this.ctx.db.shared ? tellers : 1 }, () => this.#tellAll());
     // Wait for all, even if one fails, so that none runs on after this returns.
     const failed = (await Promise.allSettled(tellings)).find(({ status }) => status === 'rejected');
     if (failed?.status === 'rejected') throw failed.reason;
@@ -168,12 +153,12 @@ export class Outbox {
    * @returns the id after which to continue; undefined if no row is left.
    */
   async #tellNext(after: string): Promise<string | undefined> {
-    const { db, log } = this.#ctx;
+    const { db, log } = this.ctx;
     const tried: { row?: OutboxRow | undefined } = {};
     try {
       await db.transact('tell the chosen', async (tx) => {
         tried.row = await tx.first(nextRow, { after });
-        if (tried.row !== undefined) await tellPortion(this.#ctx, tx, tried.row);
+        if (tried.row !== undefined) await tellPortion(this.ctx, tx, tried.row);
       });
       return tried.row === undefined ? undefined : after;
     } catch (error) {
