@@ -284,11 +284,12 @@ export const lifecycleFaults = [
       },
     ],
     ['an agent reads out its own profile', "    eb('about_id', '<>', actor),\n", ''],
+  ]),
+  ...faultsIn('rules/agents/helpers.ts', 'platform-tasks/suspension', [
     [
-      'a delivery waits for a helper who is suspended',
-      'where helper.accepts_system_tasks = 1 and helper.suspended_at is null',
-      'where helper.accepts_system_tasks = 1',
-      'platform-tasks/suspension',
+      'tasks and deliveries wait for a helper who is suspended',
+      '`${isHelperRow(table, least)} and ${sql.ref(`${table}.suspended_at`)} is null`',
+      '`${isHelperRow(table, least)}`',
     ],
   ]),
   ...faultsIn('rules/lifecycle/transition.ts', 'rules/tasks/wait', [

@@ -27,6 +27,14 @@ export const isHelper = (
   config: Settings,
 ): boolean => agent.accepts_system_tasks === 1 && agent.is_named_helper >= leastNamed(config);
 
+/** Whether a row of `agents` is an infra agent, in SQL: the same as `isHelper`, for `leastNamed` of the settings. */
+export const isHelperRow = (table: 'agents' | 'helper', least: number) =>
+  sql<SqlBool>`${sql.ref(`${table}.accepts_system_tasks`)} = 1 and ${sql.ref(`${table}.is_named_helper`)} >= ${least}`;
+
+/** Whether it is one that is active: not suspended. */
+export const isActiveHelper = (table: 'agents' | 'helper', least: number) =>
+  sql<SqlBool>`${isHelperRow(table, least)} and ${sql.ref(`${table}.suspended_at`)} is null`;
+
 const shareOf = ({ systemTasks: { infraAgents, creditsPerHour } }: Settings, part: number): number =>
   infraAgents === 'open' && creditsPerHour !== undefined ? Math.floor(creditsPerHour * part) : unlimited;
 
@@ -95,9 +103,7 @@ export const freeHelper = prepared(
     db
       .selectFrom('agents')
       .select('id')
-      .where('accepts_system_tasks', '=', sql.lit(1))
-      .where('suspended_at', 'is', null)
-      .where('is_named_helper', '>=', p.least_named)
+      .where(isActiveHelper('agents', p.least_named))
       .where('id', '<>', p.cause)
       .where('id', '<>', p.other)
       .where(

@@ -4,6 +4,7 @@ import { prepared } from '../../storage/prepared.ts';
 import { boardStates, reviewStates } from '../../ground/states.ts';
 import { transitions } from '../../ground/machine.ts';
 import { statusIn } from '../../storage/status.ts';
+import { isActiveHelper } from '../agents/helpers.ts';
 import { recordedColumns } from '../tasks/queries.ts';
 
 /** Inserts a posted system task. */
@@ -169,12 +170,5 @@ export const nextDueExtraction = prepared('nextDueExtraction', (db, p: { now: nu
 
 /** An active infra agent other than this one, if there is any. */
 export const anyOtherHelper = prepared('anyOtherHelper', (db, p: { id: string; least_named: number }) =>
-  db
-    .selectFrom('agents')
-    .select('id')
-    .where('accepts_system_tasks', '=', sql.lit(1))
-    .where('suspended_at', 'is', null)
-    .where('is_named_helper', '>=', p.least_named)
-    .where('id', '<>', p.id)
-    .limit(1),
+  db.selectFrom('agents').select('id').where(isActiveHelper('agents', p.least_named)).where('id', '<>', p.id).limit(1),
 );

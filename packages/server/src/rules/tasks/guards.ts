@@ -1,7 +1,7 @@
 import { sql, type SqlBool } from 'kysely';
 import { boardStates } from '../../ground/states.ts';
 import { statusIn } from '../../storage/status.ts';
-import { hasRoom, type HelpParams } from '../agents/helpers.ts';
+import { hasRoom, type HelpParams, isActiveHelper, isHelperRow } from '../agents/helpers.ts';
 import { isActive } from '../agents/queries.ts';
 import type { TaskExpressions } from './queries.ts';
 
@@ -61,8 +61,7 @@ export const mayHelp = (eb: TaskExpressions, { actor, p }: { actor: string; p: H
         .selectFrom('agents as helper')
         .select('helper.id')
         .where('helper.id', '=', actor)
-        .where('helper.accepts_system_tasks', '=', sql.lit(1))
-        .where('helper.is_named_helper', '>=', p.least_named),
+        .where(isHelperRow('helper', p.least_named)),
     ),
     sql<SqlBool>`(select 1 from system_tasks_posted s where s.task_id = tasks.id and not (${hasRoom(
       { helper: sql`${actor}`, cause: sql`s.poster_id`, price: sql`s.credits` },
@@ -90,6 +89,5 @@ export const mayHelp = (eb: TaskExpressions, { actor, p }: { actor: string; p: H
  */
 export const hasHelper = (leastNamed: number) =>
   sql<number | boolean>`exists (
-  select 1 from agents as helper where helper.accepts_system_tasks = 1 and helper.suspended_at is null
-    and helper.is_named_helper >= ${leastNamed}
+  select 1 from agents as helper where ${isActiveHelper('helper', leastNamed)}
     and helper.id <> tasks.poster_id and helper.id is distinct from tasks.worker_id)`.as('has_helper');
