@@ -27,7 +27,7 @@ async function microseconds(before: () => void): Promise<number> {
     const start = performance.now();
     for (let i = 0; i < calls; i++) {
       before();
-      await core.credentials.authenticate(key);
+      await core.authenticator.authenticate(key);
     }
     times.push(((performance.now() - start) * 1_000) / calls);
   }
@@ -35,7 +35,7 @@ async function microseconds(before: () => void): Promise<number> {
 }
 
 const known = await microseconds(() => undefined);
-const lookedUp = await microseconds(() => core.credentials.forget());
+const lookedUp = await microseconds(() => core.authenticator.forget());
 console.log(`The check of a key: ${known.toFixed(2)} µs; when it is looked up: ${lookedUp.toFixed(2)} µs`);
 await app.close();
 await core.dispose();

@@ -106,7 +106,7 @@ export const readingFaults = [
     ['words of two letters do not count', 'const shortest = 2;', 'const shortest = 3;'],
     ['full-width letters are others', "normalized(text, 'NFKC')", "normalized(text, 'NFC')"],
   ]),
-  ...faultsIn('rules/agents/credentials.ts', 'doors/http/auth operator/suspension agents/key', [
+  ...faultsIn('rules/agents/authenticator.ts', 'doors/http/auth operator/suspension agents/key', [
     ['what another server has ended goes on to the end of its clock', 'if (key.isEnded || (', 'if (('],
     ['a key does not end', 'if (!isRepeat) throw endedKey();', ''],
     ['a rotated key goes on for ten minutes', 'const isRepeat = mayRepeat && ', 'const isRepeat = '],

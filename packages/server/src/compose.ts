@@ -18,7 +18,7 @@ import { lookForSuspensions } from './jobs/suspensions.ts';
 import { MarketFigures } from './jobs/market.ts';
 import { TaskTimers } from './jobs/timers.ts';
 import { Checks } from './rules/acceptance/checks.ts';
-import { Credentials } from './rules/agents/credentials.ts';
+import { Authenticator } from './rules/agents/authenticator.ts';
 import { appendEvent } from './rules/events/append.ts';
 import { Outbox } from './rules/events/outbox.ts';
 import { EventStreams } from './rules/events/streams.ts';
@@ -143,7 +143,7 @@ export async function compose(
   const watch = new TaskWatch(openRequests);
   const streams = new EventStreams(ground, openRequests);
   const waiting = { watch, streams };
-  const credentials = new Credentials(db, clock);
+  const authenticator = new Authenticator(db, clock);
   const readiness = new Readiness(ground);
   let lastAudit: { report: AuditResponse; at: number } | undefined;
   const audit = shared(async () => {
@@ -164,7 +164,7 @@ export async function compose(
     suspensions: lookForSuspensions(ground, waiting),
     endedKeys: lookForEndedKeys(ground, waiting),
     erasure: new Erasure(ground),
-    keyUse: new KeyUse(ground, credentials),
+    keyUse: new KeyUse(ground, authenticator),
     dispatcher: new Dispatcher(ground),
     tail: new Tail(ground, waiting),
     search: new SearchUpkeep(ground),
@@ -189,7 +189,7 @@ export async function compose(
     },
     resolve,
     logOutput: output,
-    credentials,
+    authenticator,
     shares,
     checks,
     readiness,

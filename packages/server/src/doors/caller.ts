@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { allows, type Auth, type Endpoint } from '@pinchwork/sdk/table';
 import { present } from '../ground/present.ts';
-import { wrongKey } from '../rules/agents/credentials.ts';
+import { wrongKey } from '../rules/agents/authenticator.ts';
 import { hashKey, type Key } from '../rules/agents/keys.ts';
 import { secondMs } from '../ground/clock.ts';
 import type { Context } from '../verbs/context.ts';
@@ -17,7 +17,7 @@ export interface Credentials {
   readonly idempotencyKey?: string | undefined;
 }
 
-type Known = Awaited<ReturnType<Context['credentials']['authenticate']>>;
+type Known = Awaited<ReturnType<Context['authenticator']['authenticate']>>;
 
 /** Who calls. */
 class IdentifiedCaller {
@@ -79,7 +79,7 @@ export async function identify(ctx: Context, endpoint: Endpoint, credentials: Cr
   }
   if (credentials.key === undefined) throw wrongKey();
   if (auth === 'agent') {
-    return called(await ctx.credentials.authenticate(credentials.key, endpoint.endedKey === 'may repeat'));
+    return called(await ctx.authenticator.authenticate(credentials.key, endpoint.endedKey === 'may repeat'));
   }
   if (
     !timingSafeEqual(Buffer.from(hashKey(credentials.key)), Buffer.from(hashKey(present(adminKey, 'The admin key'))))

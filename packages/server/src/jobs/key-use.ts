@@ -1,6 +1,6 @@
 import { dayOf, minuteMs } from '../ground/clock.ts';
 import { Loop } from '../ground/loop.ts';
-import type { Credentials } from '../rules/agents/credentials.ts';
+import type { Authenticator } from '../rules/agents/authenticator.ts';
 import { noteActiveDay, noteUse } from '../rules/agents/key-queries.ts';
 import type { Ground } from '../storage/ground.ts';
 import type { Job } from './job.ts';
@@ -14,12 +14,12 @@ const portion = 100;
 /** Writes down when keys, and agents, were last active: once in some minutes for each key, not with each request. */
 export class KeyUse implements Job {
   readonly #ground: Ground;
-  readonly #credentials: Credentials;
+  readonly #authenticator: Authenticator;
   readonly #loop: Loop;
 
-  constructor(ground: Ground, credentials: Credentials) {
+  constructor(ground: Ground, authenticator: Authenticator) {
     this.#ground = ground;
-    this.#credentials = credentials;
+    this.#authenticator = authenticator;
     this.#loop = new Loop(
       ground.clock,
       async () => {
@@ -40,7 +40,7 @@ export class KeyUse implements Job {
 
   /** Writes down what is known; the loop's pass. */
   async save(): Promise<void> {
-    const uses = [...this.#credentials.takeUses()];
+    const uses = [...this.#authenticator.takeUses()];
     for (let i = 0; i < uses.length; i += portion) {
       // A transaction each: together they would take the locks of many keys in an order of their own.
       await Promise.all(uses.slice(i, i + portion).map(([id, at]) => this.#note(id, at)));

@@ -1,6 +1,6 @@
 import type { AuditResponse, MarketPricesResponse, MarketResponse } from '@pinchwork/sdk/table';
 import type { Checks } from '../rules/acceptance/checks.ts';
-import type { Credentials } from '../rules/agents/credentials.ts';
+import type { Authenticator } from '../rules/agents/authenticator.ts';
 import type { Key } from '../rules/agents/keys.ts';
 import type { EventStreams } from '../rules/events/streams.ts';
 import type { Limits } from '../rules/limits/limits.ts';
@@ -17,7 +17,7 @@ import type { Readiness } from './readiness.ts';
 
 /** The services of verbs and doors. `compose.ts` builds it; one process can have several. */
 export interface Context extends Ground {
-  readonly credentials: Credentials;
+  readonly authenticator: Authenticator;
   readonly limits: Limits;
   readonly texts: Texts;
   /** What requests share, so that nobody uses up what others need. */

@@ -17,9 +17,9 @@ import { boundSockets } from './sockets.ts';
 import { evenIfBad, refuseUnknownPaths } from './unknown-paths.ts';
 import { boundOutput } from './output.ts';
 import { limitAddresses } from './rate-limits.ts';
-import { documentRoutes } from './routes/documents.ts';
-import { pageRoutes } from './routes/pages.ts';
-import { referenceRoutes } from './routes/reference.ts';
+import { documentRoutes } from './documents/documents.ts';
+import { pageRoutes } from './documents/pages.ts';
+import { referenceRoutes } from './documents/reference.ts';
 
 /** A request must arrive completely within this time. */
 const requestTimeoutMs = 30 * secondMs;

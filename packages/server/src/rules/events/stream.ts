@@ -22,7 +22,7 @@ export interface Sink {
 }
 
 /** The services that a stream needs from its server. */
-export interface Source {
+export interface StreamServices {
   readonly clock: Clock;
   read(agentId: string, after: number, limit: number): Promise<readonly EventRecord[]>;
   failed(error: unknown): void;
@@ -38,7 +38,7 @@ export class EventStream {
   readonly agentId: string;
   /** The key that it is read with. */
   readonly keyId: string | undefined;
-  readonly #source: Source;
+  readonly #services: StreamServices;
   readonly #types: ReadonlySet<string> | undefined;
   #sink: Sink | undefined;
   /** The last event that was read, and the last whose number was sent to the reader. */
@@ -56,11 +56,11 @@ export class EventStream {
 
   /** @param types the types of events to send; undefined or empty for all. */
   constructor(
-    source: Source,
+    services: StreamServices,
     reader: { readonly agentId: string; readonly keyId?: string | undefined },
     types: readonly EventType[] | undefined,
   ) {
-    this.#source = source;
+    this.#services = services;
     this.agentId = reader.agentId;
     this.keyId = reader.keyId;
     this.#types = types === undefined || types.length === 0 ? undefined : new Set(types);
@@ -89,7 +89,7 @@ export class EventStream {
       return;
     }
     this.#write(comment(greeting === 'from now on' ? after : undefined));
-    if (greeting === 'reset') this.#writeEvents(resetFrame(after, this.#source.clock.now()));
+    if (greeting === 'reset') this.#writeEvents(resetFrame(after, this.#services.clock.now()));
     void this.#run();
   }
 
@@ -128,7 +128,7 @@ export class EventStream {
     this.#ended = true;
     this.#sink?.end(cut || this.#drained !== undefined);
     this.#drained?.();
-    this.#source.ended(this);
+    this.#services.ended(this);
   }
 
   async #run(): Promise<void> {
@@ -136,7 +136,7 @@ export class EventStream {
     try {
       while (this.#wanted && !this.#ended) {
         this.#wanted = false;
-        const events = await this.#source.read(this.agentId, this.#position, readSize);
+        const events = await this.#services.read(this.agentId, this.#position, readSize);
         // `end` may have been called during the read. The getter keeps the compiler from assuming otherwise.
         if (this.ended) return;
         this.#wanted ||= events.length === readSize;
@@ -145,7 +145,7 @@ export class EventStream {
     } catch (error) {
       // The next look tries again.
       this.#wanted = true;
-      this.#source.failed(error);
+      this.#services.failed(error);
     } finally {
       this.#reading = false;
     }
@@ -156,7 +156,7 @@ export class EventStream {
     let text = '';
     for (const event of events) {
       // Events were pruned while the reader was behind.
-      if (event.number !== this.#position + 1) text += resetFrame(event.number - 1, this.#source.clock.now());
+      if (event.number !== this.#position + 1) text += resetFrame(event.number - 1, this.#services.clock.now());
       this.#position = event.number;
       if (this.#types?.has(event.type) === false) continue;
       this.#told = event.number;

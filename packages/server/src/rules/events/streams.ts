@@ -5,7 +5,7 @@ import type { OpenRequests } from '../limits/open-requests.ts';
 import type { Part } from '../limits/part.ts';
 import { type Position, resume } from './position.ts';
 import { eventsAfter, streamBounds } from './queries.ts';
-import { EventStream, type Source } from './stream.ts';
+import { EventStream, type StreamServices } from './stream.ts';
 import { Turns } from './turns.ts';
 
 /** Maximum number of simultaneous reads, so that an event for many streams does not take all database connections. */
@@ -32,7 +32,7 @@ export class EventStreams {
   readonly #open: OpenRequests;
   readonly #byAgent = new Map<string, Set<EventStream>>();
   readonly #parts = new Map<EventStream, Part>();
-  readonly #source: Source;
+  readonly #services: StreamServices;
   #count = 0;
   #closed = false;
   #failure: unknown;
@@ -41,7 +41,7 @@ export class EventStreams {
     this.#ctx = ctx;
     this.#open = open;
     const turns = new Turns(mostReads);
-    this.#source = {
+    this.#services = {
       clock: ctx.clock,
       read: (agent_id, after, limit) => turns.take(() => ctx.db.all(eventsAfter, { agent_id, after, limit })),
       failed: (error) => (this.#failure = error),
@@ -66,7 +66,7 @@ export class EventStreams {
    * @throws DomainError `too_many_streams`, `agent_suspended`; `overloaded` when this server has no place left.
    */
   async open(agentId: string, { after, types, keyId }: StreamRequest): Promise<OpenStream> {
-    const stream = new EventStream(this.#source, { agentId, keyId }, types);
+    const stream = new EventStream(this.#services, { agentId, keyId }, types);
     this.#add(stream);
     try {
       const bounds = await this.#ctx.db.one(streamBounds, { agent_id: agentId });

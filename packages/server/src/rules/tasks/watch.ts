@@ -1,5 +1,5 @@
 import { agentSuspended, type DomainError } from '../../ground/errors.ts';
-import { endedKey } from '../agents/credentials.ts';
+import { endedKey } from '../agents/authenticator.ts';
 import type { OpenRequests } from '../limits/open-requests.ts';
 
 /** The agent that waits. */

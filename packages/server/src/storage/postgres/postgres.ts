@@ -12,7 +12,7 @@ import { Hosts } from './hosts.ts';
 import { migrateOn } from './migration.ts';
 import { beginSession, checkPreconditions } from './session.ts';
 import { PostgresSignals } from './signals.ts';
-import { Statements } from './statements.ts';
+import { NamedStatements } from './statements.ts';
 import { PostgresTx } from './tx.ts';
 import { types } from './types.ts';
 import { codeOf, messageOf } from '../../ground/unknown-error.ts';
@@ -124,7 +124,7 @@ class PostgresDatabase implements Database {
   readonly #clients: ReadonlySet<Cuttable>;
   /** Connections that must not be used again, because the fault of another session may affect them too. */
   readonly #suspect = new WeakSet<Cuttable>();
-  readonly #statements = new Statements();
+  readonly #statements = new NamedStatements();
   #closed = false;
   #observe: ((transactions: number) => void) | undefined;
 

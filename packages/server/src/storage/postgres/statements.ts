@@ -33,7 +33,7 @@ const builder = new Kysely<Schema>({
 export const compile = compiler(builder, clauses);
 
 /** The statements compiled for PostgreSQL. The server caches a plan of each under its name, per connection. */
-export class Statements {
+export class NamedStatements {
   readonly #known = new Map<Prepared<never, never>, { name: string | undefined; compiled: CompiledStatement }>();
 
   config<P extends Params, R>(query: Prepared<P, R>, params: P): { name?: string; text: string; values: SqlValue[] } {

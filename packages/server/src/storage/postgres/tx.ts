@@ -2,15 +2,15 @@ import type pg from 'pg';
 import { type Signal, Tx } from '../database.ts';
 import type { Params, Prepared } from '../prepared.ts';
 import { isConnectionLoss, unavailable } from './failures.ts';
-import type { Statements } from './statements.ts';
+import type { NamedStatements } from './statements.ts';
 
 /** A transaction on one connection. It sends statements without waiting for the answers to earlier ones. */
 export class PostgresTx extends Tx {
   readonly #client: pg.PoolClient;
-  readonly #statements: Statements;
+  readonly #statements: NamedStatements;
   readonly #sent: Promise<unknown>[] = [];
 
-  constructor(client: pg.PoolClient, statements: Statements) {
+  constructor(client: pg.PoolClient, statements: NamedStatements) {
     super();
     this.#client = client;
     this.#statements = statements;

@@ -22,7 +22,7 @@ import { reputationOf } from '../../rules/reputation/reputation.ts';
 import { fold } from '../../rules/search/fold.ts';
 import { applyOwnTags, capabilitiesOf, ownTagsJson, setExtractedTags } from '../../rules/agents/capabilities.ts';
 import { arrangeExtraction } from '../../rules/platform-tasks/post.ts';
-import { endedKey } from '../../rules/agents/credentials.ts';
+import { endedKey } from '../../rules/agents/authenticator.ts';
 import { insertKey, keyById } from '../../rules/agents/key-queries.ts';
 import { drawKey, firstKey, keyView, spentToday } from '../../rules/agents/keys.ts';
 import { takeInvite } from '../../rules/operator/invites.ts';
@@ -175,7 +175,7 @@ async function ownKey({ ctx, agentId, key }: Call, reader: Reader): Promise<KeyR
     spentToday(reader, agentId, ctx.clock.now()),
   ]);
   if (row === undefined) throw endedKey();
-  return keyView(row, spent, ctx.credentials.lastUse(row.id));
+  return keyView(row, spent, ctx.authenticator.lastUse(row.id));
 }
 
 /** The caller's own profile. */

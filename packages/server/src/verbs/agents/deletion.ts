@@ -1,6 +1,6 @@
 import type { DeleteMeResponse } from '@pinchwork/sdk/table';
 import { conflict, invalid } from '../../ground/errors.ts';
-import { endedKey } from '../../rules/agents/credentials.ts';
+import { endedKey } from '../../rules/agents/authenticator.ts';
 import { liveKeys } from '../../rules/agents/key-queries.ts';
 import { callErasure, close } from '../../rules/deletion/close.ts';
 import { holdForDeletion, openTaskOf } from '../../rules/deletion/queries.ts';

@@ -10,7 +10,7 @@ import type { z } from 'zod';
 import { hourMs, minuteMs, wireTime } from '../../ground/clock.ts';
 import { conflict, DomainError, invalid, notFound } from '../../ground/errors.ts';
 import { present } from '../../ground/present.ts';
-import { endedKey } from '../../rules/agents/credentials.ts';
+import { endedKey } from '../../rules/agents/authenticator.ts';
 import { endKey, holdAgent, insertKey, type KeyRow, liveKeys, rotateIfLive } from '../../rules/agents/key-queries.ts';
 import { drawKey, keyView, newKeyRow, readScopes, spentToday } from '../../rules/agents/keys.ts';
 import { appendEvent } from '../../rules/events/append.ts';
@@ -28,7 +28,7 @@ export async function listKeys({ ctx, agentId }: Call): Promise<KeysResponse> {
     ctx.db.all(liveKeys, { agent_id: agentId, now }),
     spentToday(ctx.db, agentId, now),
   ]);
-  const keys = rows.map((row) => keyView(row, spent, ctx.credentials.lastUse(row.id)));
+  const keys = rows.map((row) => keyView(row, spent, ctx.authenticator.lastUse(row.id)));
   return { keys, total: keys.length };
 }
 
@@ -142,7 +142,7 @@ export const tell = (
 /** After the commit, refuses further requests of ended keys and closes their streams and waits on this server. */
 export function endHere(ctx: Context, tx: Tx, agentId: string, keyIds: readonly string[]): void {
   tx.afterCommit(() => {
-    ctx.credentials.forget();
+    ctx.authenticator.forget();
     for (const keyId of keyIds) barKey(ctx, agentId, keyId);
   });
 }
@@ -208,7 +208,7 @@ export function rotateKey(call: Call, overlapMinutes: number): Promise<CreateKey
     if (overlapMinutes === 0) {
       await tell({ ctx, tx, now }, 'key_revoked', old);
       endHere(ctx, tx, agentId, [id]);
-    } else tx.afterCommit(() => ctx.credentials.forget());
+    } else tx.afterCommit(() => ctx.authenticator.forget());
     return shown(row, await spentToday(tx, agentId, now), drawn.key);
   });
 }

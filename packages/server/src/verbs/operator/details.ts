@@ -224,7 +224,7 @@ export async function showAgentAsAdmin({ ctx }: OperatorCall, agentId: string): 
       deliveries_rejected: agent.deliveries_rejected,
       pickups_paused_until: wireTime(agent.pickups_paused_until),
     },
-    keys: keys.map((row) => keyView(row, spent, ctx.credentials.lastUse(row.id))),
+    keys: keys.map((row) => keyView(row, spent, ctx.authenticator.lastUse(row.id))),
     ledger: lists.cut('ledger', ledger).map(entryView),
     tasks: fitTexts(await taskRows(db, listed)),
     reports_against: lists.cut('reports_against', await reportsAgainst(db, listed, agentId)).map(reportView),

@@ -38,7 +38,7 @@ export async function suspendAgent(call: Anonymous, input: z.output<typeof Suspe
     logAction(call, tx, { action, subject: id, before, after: { suspended, reason } });
     if (!suspended) tx.signal(deliveriesDue);
     tx.afterCommit(() => {
-      ctx.credentials.forget();
+      ctx.authenticator.forget();
       if (suspended) bar(ctx, id);
     });
     return {

@@ -23,7 +23,7 @@ interface Known extends Authentic {
 }
 
 /** Finds the agent of an API key. The database and this cache hold keys as SHA-256 only. */
-export class Credentials {
+export class Authenticator {
   readonly #db: Database;
   readonly #clock: Clock;
   readonly #cache = new Map<string, Known>();
