@@ -95,21 +95,27 @@ interface WaitingAgentRow {
   readonly gave_up_at: number | null;
 }
 
+/** The newest tasks of an agent in each state in which a task has a worker. */
+const newestOf = (agent: string) =>
+  sql.join(
+    workerStates.map(
+      (status) => sql`select id from (select id from tasks where worker_id = ${agent} and status = ${sql.lit(status)}
+        order by created_at desc, id desc limit ${sql.lit(mostLookedAt)}) as ${sql.ref(status)}`,
+    ),
+    sql` union all `,
+  );
+
 /**
  * An agent that begins to wait. Its last claim is derived, because a column for it would be one more write with each
  * claim: the latest claim among its newest tasks, and the end of the last claim that it gave up or lost.
  */
 export const waitingAgent = preparedSql<{ id: string }, WaitingAgentRow>(
   'waitingAgent',
+  // A scalar subquery: for a join, PostgreSQL may read all transitions.
   (p) => sql`select w.accepts_system_tasks, w.is_named_helper, w.created_at, w.gave_up_at,
-      (select max(h.at) from (${sql.join(
-        workerStates.map(
-          (status) => sql`select id from (select id from tasks where worker_id = ${p.id} and status = ${sql.lit(status)}
-            order by created_at desc, id desc limit ${sql.lit(mostLookedAt)}) as ${sql.ref(status)}`,
-        ),
-        sql` union all `,
-      )}) as t join task_transitions h on h.task_id = t.id
-        where h.worker_id = ${p.id} and h.transition in (${claims})) as claimed_at
+      (select max((select max(h.at) from task_transitions h
+          where h.task_id = t.id and h.worker_id = ${p.id} and h.transition in (${claims})))
+        from (${newestOf(p.id)}) as t) as claimed_at
     from agents w where w.id = ${p.id}`,
   { bounded: 'the histories of the newest tasks of one agent' },
 );
