@@ -74,9 +74,11 @@ async function countAhead(
 const isDone = (step: Step, { transfer_id, agent_id }: queries.Progress) =>
   step.transfer === transfer_id && step.agent === agent_id;
 
+const progressOf = async (reader: Reader) => (await reader.first(queries.progress, {})) ?? queries.noProgress;
+
 /** Whether there is anything for the job to count. */
 export async function isBehind(reader: Reader, now: number): Promise<boolean> {
-  const { transfer_id, agent_id } = await reader.one(queries.progress, {});
+  const { transfer_id, agent_id } = await progressOf(reader);
   const until = now - settledMs;
   const [transfer, agent] = [
     await reader.first(queries.transferAhead, { after: transfer_id, until, skip: 0 }),
@@ -87,7 +89,9 @@ export async function isBehind(reader: Reader, now: number): Promise<boolean> {
 
 /** One step of the job. @returns whether there may be more to count. */
 export async function countStep(tx: Tx, now: number): Promise<boolean> {
-  const progress = await tx.one(queries.holdProgress, {});
+  const begun = await tx.first(queries.holdProgress, {});
+  if (begun === undefined) await tx.run(queries.beginProgress, {});
+  const progress = begun ?? (await tx.one(queries.holdProgress, {}));
   const step = await countAhead(tx, progress, now - settledMs, atOnce);
   if (isDone(step, progress)) return false;
   const sum = { agents: 0, tasks_approved: 0, credits_paid: 0 };
@@ -126,7 +130,7 @@ export async function readFigures(
   now: number,
 ): Promise<Pick<MarketResponse, 'agents' | 'tasks_approved' | 'credits_paid'>> {
   const hour = Math.floor(now / hourMs);
-  const stored = await reader.one(queries.progress, {});
+  const stored = await progressOf(reader);
   const kept = await reader.all(queries.hoursFrom, { hour: hour - keptHours });
   const live = await countAhead(reader, stored, Number.MAX_SAFE_INTEGER, mostLive);
   const counter = (field: 'agents' | 'tasks_approved' | 'credits_paid'): Counter => {

@@ -26,6 +26,23 @@ export const holdProgress = prepared(
   oneRow,
 );
 
+/** The progress before anything is counted. */
+export const noProgress: Progress = {
+  id: 1,
+  transfer_id: '',
+  agent_id: '',
+  agents: 0,
+  tasks_approved: 0,
+  credits_paid: 0,
+};
+
+export const beginProgress = prepared('beginMarketProgress', (db, _: Params) =>
+  db
+    .insertInto('market_progress')
+    .values({ ...noProgress, id: sql.lit(1) })
+    .onConflict((conflict) => conflict.doNothing()),
+);
+
 interface Added extends Params {
   agents: number;
   tasks_approved: number;
@@ -167,19 +184,20 @@ export interface Sale {
 /** What was approved in a range of transfers, among tasks with tags. */
 export const salesBetween = preparedSql<Between, Sale>(
   'salesBetween',
-  (p) => sql`select t.id, t.tags, t.poster_id, t.worker_id, t.created_at, t.delivered_at, a.at as approved_at,
-      t.credits_charged as credits,
+  (p) => sql`select * from (
+    select t.id, t.tags, t.poster_id, t.worker_id, t.created_at, t.delivered_at, t.credits_charged as credits,
       (select c.at from task_transitions c where c.task_id = t.id and c.transition = ${sql.lit(claim)}
         order by c.version limit 1) as first_claim,
       (select c.at from task_transitions c where c.task_id = t.id and c.transition = ${sql.lit(claim)}
-        order by c.version desc limit 1) as last_claim
-    from (${payments(p)}) as s cross join tasks t cross join task_transitions a
-    where t.id = s.task_id and t.tags <> '[]' and t.delivered_at is not null
-      and a.task_id = t.id and a.version = t.version
-      and (${sql.join(
-        approvals.map((name) => sql`a.transition = ${sql.lit(name)}`),
-        sql` or `,
-      )})`,
+        order by c.version desc limit 1) as last_claim,
+      (select a.at from task_transitions a where a.task_id = t.id and a.version = t.version
+        and (${sql.join(
+          approvals.map((name) => sql`a.transition = ${sql.lit(name)}`),
+          sql` or `,
+        )})) as approved_at
+    from (${payments(p)}) as s cross join tasks t
+    where t.id = s.task_id and t.tags <> '[]' and t.delivered_at is not null) as sales
+    where approved_at is not null`,
   { ...bounded, replan: true },
 );
 const claim = 'claim' satisfies keyof typeof transitions;

@@ -13,7 +13,7 @@ interface Figures {
   credits_paid: number;
 }
 
-/** How far the figures reach, and their sums up to there. One row. */
+/** How far the figures reach, and their sums up to there. One row, from the first count on. */
 interface MarketProgressTable extends Figures {
   id: number;
   /** The last transfer of credits that is counted, and the last agent. */

@@ -11,7 +11,6 @@ export async function marketTables({ run, int, id, clustered, heap }: StepSql): 
     tasks_approved ${int} not null,
     credits_paid ${int} not null
   ) ${heap}`);
-  await run(sql`insert into market_progress values (1, '', '', 0, 0, 0)`);
   await run(sql`create table market_hours (
     hour ${int} primary key,
     agents ${int} not null,
