@@ -260,6 +260,41 @@ export const lifecycleFaults = [
       "row.by === 'clock' ? 'worker_id' : 'poster_id'",
     ],
   ]),
+  ...faultsIn('rules/reputation/poster-record.ts', 'reputation/poster-record', [
+    [
+      'an old review counts for ever',
+      'else substr(recent_reviews, ${sql.lit(digits + 1)}) || ${code} end',
+      'else recent_reviews end',
+    ],
+    [
+      'the rate of rejections forgets the approvals',
+      'row.approvals_given + row.rejections_given)',
+      'row.rejections_given)',
+    ],
+  ]),
+  ...faultsIn('rules/lifecycle/transition.ts', 'reputation/poster-record', [
+    ['an approval at once counts as a review', "by !== 'platform' && from !== null", 'from !== null'],
+    [
+      'every cancel counts as one after a rejection',
+      'if (task.rejection_count > 0) tx.send(countCancelled',
+      'tx.send(countCancelled',
+    ],
+  ]),
+  ...faultsIn('verbs/tasks/deliveries.ts', 'verbs/tasks/deliveries', [
+    [
+      'a former worker reads the deliveries of others',
+      "claim === undefined ? undefined : 'own'",
+      "claim === undefined ? undefined : 'all'",
+    ],
+  ]),
+  ...faultsIn('doors/invoke.ts', 'verbs/tasks/dry-run', [
+    ['a dry run counts as a task posted', 'if (isTrial) countAsRead(', 'if (false) countAsRead('],
+    [
+      'a dry run uses up its idempotency key',
+      'const record = isTrial ? undefined : recordKey',
+      'const record = recordKey',
+    ],
+  ]),
   ...faultsIn('rules/tasks/guards.ts', system, [
     [
       "a suspended poster's task can be claimed",

@@ -16,8 +16,8 @@ export const lockFaults = [
   ...faultsIn('rules/reputation/standing.ts', 'rules/lifecycle/', [
     [
       'the parties of an approval are counted in the opposite order',
-      'spent: charged });\n  if (workerId < posterId) {',
-      'spent: charged });\n  if (workerId > posterId) {',
+      'charged, review });\n  if (workerId < posterId) {',
+      'charged, review });\n  if (workerId > posterId) {',
     ],
   ]),
   ...faultsIn('rules/ledger/ledger.ts', 'rules/lifecycle/', [

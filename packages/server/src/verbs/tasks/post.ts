@@ -15,6 +15,7 @@ import { feeOf, insufficientCredits } from '../../rules/ledger/ledger.ts';
 import { accountBalance } from '../../rules/ledger/queries.ts';
 import { arrangeMatching, type NewTask } from '../../rules/platform-tasks/post.ts';
 import { checkChosen, offerTask } from '../../rules/matching/offers.ts';
+import { suggestedCredits } from '../../rules/market/prices.ts';
 import { insertTask } from '../../rules/tasks/inserts.ts';
 import type { RecordedTask } from '../../rules/tasks/queries.ts';
 import { personStatements } from '../../rules/tasks/statements.ts';
@@ -75,7 +76,7 @@ async function dryRun(call: Call, input: PostInput): Promise<DryRunResponse> {
     held,
     fee: feeOf(held, ctx.config.platformFeePpm),
     balance: balance - held,
-    suggested_credits: null,
+    suggested_credits: await suggestedCredits(ctx.db, input.tags ?? []),
   };
 }
 

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
+import { secondMs } from '../../../src/ground/clock.ts';
 import { onBothEngines } from '../../support/engines.ts';
-import { type Agent, Market } from '../../support/market.ts';
+import { type Agent, deliverTask, Market } from '../../support/market.ts';
 import { readTables } from '../../support/tables.ts';
 
 onBothEngines('a dry run', (engine) => {
@@ -21,6 +22,17 @@ onBothEngines('a dry run', (engine) => {
     for (let i = 0; i < 40; i++) await post(poster, { need: 'x'.repeat(30_000), dry_run: true });
     expect(await readTables(market.url)).toEqual(before);
     expect((await post(poster, { max_credits: 25 }, key)).status).toBe(201);
+  });
+
+  it('suggests what tasks with the same tags cost', async () => {
+    const market = await Market.fresh(engine);
+    const [poster, worker] = [await market.register('poster'), await market.register('worker')];
+    const id = await deliverTask(poster, worker, { max_credits: 7, tags: ['count'] });
+    await poster.post(`/v1/tasks/${id}/approve`);
+    market.clock.advance(11 * secondMs);
+    await market.ctx.marketFigures.run();
+    expect((await post(poster, { dry_run: true, tags: ['COUNT'] })).body.suggested_credits).toBe(7);
+    expect((await post(poster, { dry_run: true, tags: ['other'] })).body.suggested_credits).toBeNull();
   });
 
   it('fails as the real request does', async () => {
