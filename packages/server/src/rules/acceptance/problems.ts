@@ -38,7 +38,7 @@ type Rule = (finding: Finding) => string;
 const found = ({ node }: Finding) => show(valueOf<unknown>(node));
 const textOf = ({ node }: Finding) => valueOf<string>(node);
 const count = (n: unknown, noun: string, plural = `${noun}s`) => `${String(n)} ${n === 1 ? noun : plural}`;
-const characters = (finding: Finding) => count([...textOf(finding)].length, 'character');
+const characters = (finding: Finding) => count(codePoints(textOf(finding)), 'character');
 const items = ({ node }: Finding) => count(valueOf<unknown[]>(node).length, 'item');
 const properties = ({ node }: Finding) => count(Object.keys(valueOf<object>(node)).length, 'property', 'properties');
 
@@ -219,7 +219,14 @@ export const sentence = (text: string) => cut(text.replace(/[\p{Cc}\u2028\u2029]
 function show(value: unknown): string {
   if (typeof value === 'string' && value.length > longestValue)
     return cut(JSON.stringify(value.slice(0, longestValue)), longestValue);
-  return cut(JSON.stringify(value) ?? 'nothing', longestValue);
+  return cut(JSON.stringify(value), longestValue);
 }
 
 const cut = (text: string, most: number) => (text.length <= most ? text : `${text.slice(0, most)}…`.toWellFormed());
+
+/** How many characters a text has, as schemas and `min_length` count them. */
+export function codePoints(text: string): number {
+  let count = 0;
+  for (const _ of text) count++;
+  return count;
+}

@@ -176,19 +176,19 @@ const mostLevels = 100;
 /** Refuses what would change how the library reads this or other schemas: other dialects, and vocabularies. */
 function refuseOthers(json: Json, path: string, level: number): void {
   if (level > mostLevels) throw new SchemaError('', `is nested too deeply: more than ${mostLevels} levels`);
-  if (Array.isArray(json)) return json.forEach((item, i) => refuseOthers(item, `${path}/${i}`, level + 1));
+  if (Array.isArray(json)) for (const [i, item] of json.entries()) refuseOthers(item, `${path}/${i}`, level + 1);
   if (!isObject(json)) return;
   const { $schema, $vocabulary } = json;
   if (typeof $schema === 'string' && $schema.replace(/#$/, '') !== dialect) {
     throw new SchemaError(`${path}/$schema`, `must be "${dialect}" or be left out`);
   }
-  if (isObject($vocabulary) && (path === '' || typeof json['$id'] === 'string')) {
+  if (isObject($vocabulary) && (path === '' || typeof json.$id === 'string')) {
     throw new SchemaError(
       `${path}/$vocabulary`,
       'can not be used here: the vocabularies are those of JSON Schema 2020-12',
     );
   }
-  for (const [name, each] of Object.entries(json)) refuseOthers(each as Json, `${path}/${escaped(name)}`, level + 1);
+  for (const [name, each] of Object.entries(json)) refuseOthers(each, `${path}/${escaped(name)}`, level + 1);
 }
 
 /** Refuses a reference to the text of a reference, which the library would follow for ever. */
@@ -248,6 +248,6 @@ function* referencesIn(json: Json, path: string): Generator<{ readonly path: str
   for (const [name, each] of Object.entries(json)) {
     const place = `${path}/${escaped(name)}`;
     if ((name === '$ref' || name === '$dynamicRef') && typeof each === 'string') yield { path: place, target: each };
-    else yield* referencesIn(each as Json, place);
+    else yield* referencesIn(each, place);
   }
 }

@@ -2,7 +2,7 @@ import { parentPort } from 'node:worker_threads';
 import type { Acceptance, Problem } from '@pinchwork/sdk/table';
 import { present } from '../../ground/present.ts';
 import { Allowance, OutOfTime } from './allowance.ts';
-import { mostProblems, problemsOf, sentence } from './problems.ts';
+import { codePoints, mostProblems, problemsOf, sentence } from './problems.ts';
 import { compilePattern, PatternError } from './patterns.ts';
 import { compileSchema, findingsOf, type Json, SchemaError } from './schema.ts';
 
@@ -118,12 +118,6 @@ function textProblems(terms: Acceptance, result: string, allowance: Allowance): 
     }
   }
   return problems.map((message) => ({ path: '', message: sentence(message) }));
-}
-
-function codePoints(text: string): number {
-  let count = 0;
-  for (const _ of text) count++;
-  return count;
 }
 
 const parent = present(parentPort, 'The thread that started this one');

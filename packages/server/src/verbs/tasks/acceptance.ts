@@ -29,8 +29,7 @@ export async function claimWithTerms(
 ): Promise<{ readonly claimNumber: number; readonly acceptance: string | null } | undefined> {
   const task = await tx.first(taskById, { id: taskId });
   const isClaim =
-    task !== undefined &&
-    task.has_terms === 1 &&
+    task?.has_terms === 1 &&
     task.deliveries_left !== 0 &&
     task.worker_id === agentId &&
     task.claim_number === (claimNumber ?? task.claim_number) &&
