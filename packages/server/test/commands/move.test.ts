@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { hourMs, minuteMs } from '../../src/ground/clock.ts';
+import { hourMs, minuteMs, secondMs } from '../../src/ground/clock.ts';
 import { move as moveFile } from '../../src/backup/move.ts';
 import { Digest, portionsOf } from '../../src/backup/table.ts';
 import { migrate } from '../../src/storage/migrate.ts';
@@ -9,7 +9,7 @@ import { makeBusy } from '../support/busy.ts';
 import { runCommand } from '../support/command.ts';
 import { describeOnPostgres, postgres, sqlite } from '../support/engines.ts';
 import { answers } from '../support/helpers.ts';
-import { type Agent, Market, postTask } from '../support/market.ts';
+import { type Agent, deliverTask, Market, postTask } from '../support/market.ts';
 import { startServer } from '../support/process.ts';
 import { Proxy } from '../support/proxy.ts';
 import { readTables, type Tables } from '../support/tables.ts';
@@ -32,6 +32,11 @@ async function closedMarket() {
   const busy = await makeBusy(market);
   const order = { need: 'Ordered once', max_credits: 3 };
   const ordered = await busy.poster.post('/v1/tasks', order, { 'idempotency-key': 'one order' });
+  await postTask(busy.poster, { for_agents: [busy.worker.id], tags: ['chosen'], max_credits: 1 });
+  const sold = await deliverTask(busy.poster, busy.worker, { tags: ['sold'], max_credits: 1 });
+  await busy.poster.post(`/v1/tasks/${sold}/approve`);
+  await market.pass(11 * secondMs);
+  await market.ctx.marketFigures.run();
   await market.close();
   await sqlite.vandalise(url, `insert into stuck_timers values ('${busy.tasks.expired}', 1, 2, 'On purpose', 3)`);
   await sqlite.vandalise(url, `insert into texts_written values ('${busy.poster.id}', 5, 6)`);
