@@ -319,7 +319,8 @@ const eventFilter = {
     .string()
     .transform((value, check) => {
       const names = splitList(value);
-      const message = `must be a comma-separated list of ${eventTypes.join(', ')}`;
+      const message =
+        'must be a comma-separated list of event types, such as task_claimed,task_delivered; /skill.md lists all';
       if (names.every(isEventType)) return names;
       check.issues.push({ code: 'custom', message, input: value });
       return z.NEVER;

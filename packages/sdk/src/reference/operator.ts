@@ -210,7 +210,7 @@ export const operatorReference = {
     tag: 'Operator',
     summary: 'Cancel any open task',
     description:
-      'Ends a posted, claimed or delivered task: its credits go back to its poster. The poster and the worker get the event `task_cancelled` with your reason.',
+      'Ends an open task: its credits go back to its poster. The poster and the worker get the event `task_cancelled` with your reason.',
     body: { reason: 'Asks for stolen data' },
     reply: { task_id: ids.task, status: 'cancelled', reason: 'Asks for stolen data', refunded: 20 },
   },

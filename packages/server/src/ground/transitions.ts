@@ -73,6 +73,18 @@ export function clocksOf(status: TaskStatus): readonly ClockColumn[] {
   return [...new Set(rows.map((name) => transitions[name].clock))];
 }
 
+type Cancellation = {
+  [N in TransitionName]: (typeof transitions)[N] extends { by: 'admin'; credits: 'void' } ? N : never;
+}[TransitionName];
+
+const isCancellation = (name: TransitionName): name is Cancellation => {
+  const { by, credits } = transition(name);
+  return by === 'admin' && credits === 'void';
+};
+
+/** The operator's cancellations, one for each state that has one. */
+export const cancellations = transitionNames.filter(isCancellation);
+
 /** The transitions that deliver a result. */
 export const deliveringTransitions = transitionNames.filter((name) => {
   const { from, to } = transition(name);

@@ -17,6 +17,8 @@ const needed: Partial<Record<EndpointName, readonly Scope[]>> = {
   deliver: ['work'],
   heartbeat: ['work'],
   abandon: ['work'],
+  dispute: ['work'],
+  decline: ['post', 'work'],
   askQuestion: ['work'],
   sendMessage: ['post', 'work'],
   rate: ['post', 'work'],

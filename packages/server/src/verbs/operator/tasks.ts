@@ -2,7 +2,7 @@ import { type AdminCancelResponse, cancelledDispute, type RedactResponse, type T
 import { conflict, taskNotFound } from '../../ground/errors.ts';
 import { present } from '../../ground/present.ts';
 import { aTask, openStates } from '../../ground/states.ts';
-import { type AdminTransition, transition } from '../../ground/transitions.ts';
+import { cancellations, transition } from '../../ground/transitions.ts';
 import { moveCreditsAndRecord } from '../../rules/lifecycle/transition.ts';
 import { endDispute } from '../../rules/disputes/end.ts';
 import { openDisputeOf } from '../../rules/disputes/queries.ts';
@@ -16,13 +16,6 @@ import type { Work } from '../../storage/ground.ts';
 import type { Call } from '../context.ts';
 
 type OperatorCall = Pick<Call, 'ctx' | 'address' | 'transact'>;
-
-const cancellations = [
-  'cancelPosted',
-  'cancelClaimed',
-  'cancelDelivered',
-  'cancelDisputed',
-] as const satisfies AdminTransition[];
 
 /** The operator's cancellation of a task in a state; undefined if the state has none. */
 const cancellationFrom = (status: TaskStatus) => cancellations.find((name) => transition(name).from === status);

@@ -161,7 +161,7 @@ const bodies: Record<EndpointName, object | undefined> = {
   cancelTaskAsAdmin: { reason: 'Spam' },
   redactTask: { reason: 'Spam' },
   suspendAgent: { agent_id: '{agent}', suspended: false },
-  changeAgent: {},
+  changeAgent: { judges_disputes: true },
   listInvites: undefined,
   createInvite: {},
   revokeInvite: undefined,

@@ -236,7 +236,7 @@ const states: readonly Case[] = [
   ['POST /v1/tasks/{rated}/rate', 409, 'rated this task already', as('worker', '{"rating":5}')],
   ['POST /v1/tasks/{delivered}/rate', 409, 'Wait for the approval', as('worker', '{"rating":5}')],
   ['POST /v1/tasks/{approved}/rate', 403, 'POST /v1/tasks/{id}/approve', as('poster', '{"rating":5}')],
-  ['POST /v1/tasks/{posted}/messages', 409, 'claimed or delivered', as('poster', 'Hi', form)],
+  ['POST /v1/tasks/{posted}/messages', 409, 'claimed, delivered or disputed', as('poster', 'Hi', form)],
   ['POST /v1/tasks/{claimed}/messages', 403, 'poster and its worker', as('stranger', 'Hi', form)],
   ['POST /v1/tasks/{posted}/questions', 409, 'your own task', as('poster', 'Why?', form)],
   ['POST /v1/tasks/{claimed}/questions', 409, 'claimed', as('stranger', 'Why?', form)],

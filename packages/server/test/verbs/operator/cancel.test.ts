@@ -89,7 +89,7 @@ onBothEngines("the operator's cancel", (engine) => {
     const ended = await deliverTask(poster, worker);
     await poster.post(`/v1/tasks/${ended}/approve`);
     expect(expectError(await cancel(market, ended), 409)).toBe(
-      'The task is approved; only a posted, claimed or delivered task can be cancelled',
+      'The task is approved; only a posted, claimed, delivered or disputed task can be cancelled',
     );
     const due = await postTask(poster);
     market.clock.advance(73 * hourMs);

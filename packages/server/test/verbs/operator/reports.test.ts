@@ -46,6 +46,7 @@ onBothEngines('a report', (engine) => {
       await poster.post(`/v1/tasks/${task}/reject`, { reason: 'Wrong' });
       await worker.post(`/v1/tasks/${task}/deliver`, { result: 'Four' });
     }
+    await worker.post(`/v1/tasks/${task}/abandon`);
     expect((await poster.post(`/v1/tasks/${task}/cancel`)).status).toBe(200);
     await market.admin.post('/v1/admin/agents/suspend', { agent_id: poster.id, suspended: true });
     expect((await worker.post(`/v1/tasks/${task}/report`, { reason: 'Took my work' })).status).toBe(201);
