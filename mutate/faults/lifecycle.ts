@@ -320,6 +320,13 @@ export const lifecycleFaults = [
     ],
     ['an agent reads out its own profile', "    eb('about_id', '<>', actor),\n", ''],
   ]),
+  ...faultsIn('rules/disputes/queries.ts', 'disputes/judges', [
+    [
+      'a judge reads on after the end of the dispute',
+      "    .where('disputes.status', '=', sql.lit('open'))\n    .where('dispute_seats.disputed_id', '=', p.disputed_id)\n",
+      "    .where('dispute_seats.disputed_id', '=', p.disputed_id)\n",
+    ],
+  ]),
   ...faultsIn('rules/agents/helpers.ts', 'platform-tasks/suspension', [
     [
       'tasks and deliveries wait for a helper who is suspended',
@@ -352,12 +359,6 @@ export const lifecycleFaults = [
   ]),
   ...faultsIn('rules/tasks/view.ts', life, [
     ['a rejected delivery is shown', 'result: delivered ? task.result : null', 'result: task.result'],
-    [
-      'strangers see what was found of a delivery',
-      'task.verification !== null && isParty(task, readerId)',
-      'task.verification !== null',
-      'platform-tasks/ doors/http/privacy',
-    ],
   ]),
   ...faultsIn('jobs/timers.ts', 'jobs/timers', [
     ['a timer that failed is tried again at once', 'retry_at: now + retryAfterMs', 'retry_at: now'],

@@ -162,12 +162,17 @@ export const messagesOfClaim = prepared(
       .limit(p.limit),
 );
 
-/** Whether an agent holds a seat about a disputed task now: it has picked up the system task and not answered it. */
+/**
+ * The seat that an agent holds about a disputed task now: the dispute is open, and the agent has picked up the system
+ * task and not answered it.
+ */
 export const heldSeat = prepared('heldSeat', (db, p: { disputed_id: string; judge: string }) =>
   db
     .selectFrom('dispute_seats')
     .innerJoin('tasks', 'tasks.id', 'dispute_seats.task_id')
+    .innerJoin('disputes', 'disputes.id', 'dispute_seats.dispute_id')
     .select(['dispute_seats.dispute_id', 'tasks.status'])
+    .where('disputes.status', '=', sql.lit('open'))
     .where('dispute_seats.disputed_id', '=', p.disputed_id)
     .where('dispute_seats.judge_id', '=', p.judge)
     .where('tasks.worker_id', '=', p.judge)

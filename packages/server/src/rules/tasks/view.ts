@@ -13,11 +13,12 @@ import { storedTexts } from '../../ground/stored.ts';
 
 /**
  * A task as its parties and its verifier see it. The delivery is shown until it is rejected; after that it is only
- * kept as evidence. The verification is shown only to the two parties.
+ * kept as evidence. The verification is shown to the two parties only: a verifier reads the task until it has answered,
+ * and a judge reads it while it is disputed, which is when there is no valid delivery.
  *
  * @param review what the poster gave with the approval of a paid task, if it gave anything.
  */
-export function taskView(task: MovedTask, readerId: string, terms: Terms, review?: Review): TaskResponse {
+export function taskView(task: MovedTask, terms: Terms, review?: Review): TaskResponse {
   const { showsDelivery: delivered, credits } = stateOf(task.status);
   return {
     task_id: task.id,
@@ -50,7 +51,7 @@ export function taskView(task: MovedTask, readerId: string, terms: Terms, review
           rejection_grace_deadline: wireTime(task.grace_deadline_at),
           ...(delivered || task.deliveries_left === null ? {} : { deliveries_left: task.deliveries_left }),
         }),
-    ...(delivered && task.verification !== null && isParty(task, readerId)
+    ...(delivered && task.verification !== null
       ? // Stored by this server, from a checked answer.
         { verification: JSON.parse(task.verification) as Verification }
       : {}),

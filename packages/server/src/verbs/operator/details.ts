@@ -82,7 +82,6 @@ export async function showTaskAsAdmin({ ctx: { db } }: OperatorCall, taskId: str
     task: {
       ...taskView(
         task,
-        task.poster_id,
         terms,
         reviews.find(({ reviewer_id }) => reviewer_id === task.poster_id),
       ),

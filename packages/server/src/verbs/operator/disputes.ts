@@ -160,7 +160,7 @@ export async function showDispute({ ctx: { db } }: Pick<Call, 'ctx'>, id: string
   const isOfClaim = ({ claim_number }: { claim_number: number }) => claim_number === found.claim_number;
   return {
     dispute: row,
-    task: await addDispute(db, taskView(task, task.poster_id, await readTerms(db, task)), task, task.poster_id),
+    task: await addDispute(db, taskView(task, await readTerms(db, task)), task, task.poster_id),
     deliveries: fitTexts(lists.inOrder('deliveries', rejected).filter(isOfClaim).map(rejectedView)),
     messages: lists.inOrder('messages', messages).filter(isOfClaim).map(messageView),
     seats: seats.map(seatView),

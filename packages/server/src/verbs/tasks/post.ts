@@ -158,6 +158,6 @@ export function cancelTask(call: Call, taskId: string): Promise<TaskResponse> {
     const task = await tx.first(personStatements.cancel, { id: taskId, now, actor: agentId });
     if (task === undefined) throw await refusal(work, 'cancel', { taskId, actorId: agentId });
     await moveCreditsAndRecord(work, 'cancel', task, { actorId: agentId, workerId: null });
-    return taskView(task, agentId, await readTerms(tx, task));
+    return taskView(task, await readTerms(tx, task));
   });
 }

@@ -65,7 +65,7 @@ export const takePlace = ({ ctx, agentId, key }: Call): Subscription =>
 
 async function show({ db }: Context, task: TaskRow, agentId: string): Promise<TaskResponse> {
   const reviews = await readReviews(db, [task]);
-  const view = taskView(await withTexts(db, task), agentId, await readTerms(db, task), reviews.get(task.id));
+  const view = taskView(await withTexts(db, task), await readTerms(db, task), reviews.get(task.id));
   return addDispute(db, view, task, agentId);
 }
 
@@ -113,7 +113,7 @@ export async function listMyTasks(call: Call, query: z.output<typeof MyTasksQuer
   // One after the other, so that only one system task is in memory with all its texts.
   for (const row of rows) {
     const task = await withTexts(ctx.db, row, readExcerpt);
-    const view = taskView(task, agentId, termsOf(row), reviews.get(row.id));
+    const view = taskView(task, termsOf(row), reviews.get(row.id));
     tasks.push(excerpt(await addDispute(ctx.db, view, task, agentId)));
   }
   return { tasks: fitTexts(tasks), ...facts };

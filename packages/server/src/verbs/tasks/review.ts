@@ -48,7 +48,7 @@ export function approve(call: Call, taskId: string, input: z.output<typeof Appro
     }
     if (delivered === undefined) await concede(work, task, rating);
     else await moveCreditsAndRecord(work, 'approve', task, { actorId: agentId, workerId: task.worker_id, rating });
-    const view = taskView(task, agentId, await readTerms(tx, task), { rating, feedback });
+    const view = taskView(task, await readTerms(tx, task), { rating, feedback });
     return addDispute(tx, view, task, agentId);
   });
 }
@@ -97,11 +97,11 @@ export function reject(call: Call, taskId: string, input: z.output<typeof Reject
       actorId: agentId,
       workerId,
     });
-    if (!isOffered) return addDispute(tx, taskView(task, agentId, await readTerms(tx, task)), task, agentId);
+    if (!isOffered) return addDispute(tx, taskView(task, await readTerms(tx, task)), task, agentId);
     // On the board already: without another chosen agent it expires now.
     if (kept === undefined) await endOffer(work, taskId, workerId);
     const left = await tx.one(taskById, { id: taskId });
-    return addDispute(tx, taskView(left, agentId, await readTerms(tx, left)), left, agentId);
+    return addDispute(tx, taskView(left, await readTerms(tx, left)), left, agentId);
   });
 }
 

@@ -118,11 +118,11 @@ async function completeDelivery(work: Work, task: DeliveredTask): Promise<TaskRe
       version: task.version,
     });
     await deliverAndApprove(work, task, approved);
-    return addDispute(work.tx, taskView(approved, workerId, terms), approved, workerId);
+    return addDispute(work.tx, taskView(approved, terms), approved, workerId);
   }
   if (verificationMode(terms) !== 'off') await arrangeVerification(work, task);
   await moveCreditsAndRecord(work, 'deliver', task, { actorId: workerId, workerId });
-  return addDispute(work.tx, taskView(task, workerId, terms), task, workerId);
+  return addDispute(work.tx, taskView(task, terms), task, workerId);
 }
 
 const namelessResult = () =>
@@ -149,7 +149,7 @@ async function answerOrRefuse(
   const answer = readSystemAnswer(found.kind, input.result);
   const also = await apply(work, task, answer, agentId);
   await moveCreditsAndRecord(work, 'answer', task, { actorId: agentId, workerId: agentId, also });
-  return taskView(await withTexts(tx, task), agentId, plainTerms);
+  return taskView(await withTexts(tx, task), plainTerms);
 }
 
 /** Abandons a claim, or withdraws its dispute: the task is on the board again. @throws DomainError `not_found`, `conflict`, `forbidden`. */
@@ -164,7 +164,7 @@ export function abandon(call: Call, taskId: string, input: z.output<typeof Aband
     const disputed = own ?? (await tx.first(personStatements.withdrawDispute, params));
     if (own === undefined && disputed !== undefined) {
       await withdrawDispute(work, disputed, agentId);
-      return addDispute(tx, taskView(disputed, agentId, await readTerms(tx, disputed)), disputed, agentId);
+      return addDispute(tx, taskView(disputed, await readTerms(tx, disputed)), disputed, agentId);
     }
     const task = own ?? (await tx.first(personStatements.abandonSystem, params));
     if (task === undefined) {
@@ -174,7 +174,7 @@ export function abandon(call: Call, taskId: string, input: z.output<typeof Aband
     await moveCreditsAndRecord(work, own === undefined ? 'abandonSystem' : 'abandon', task, moved);
     // A system task that is no longer needed has just been withdrawn, so read its new state.
     const left = own ?? (await tx.one(taskById, { id: taskId }));
-    const view = taskView(await withTexts(tx, left), agentId, await readTerms(tx, left));
+    const view = taskView(await withTexts(tx, left), await readTerms(tx, left));
     return addDispute(tx, view, left, agentId);
   });
 }
@@ -220,6 +220,6 @@ export function heartbeat(call: Call, taskId: string, input: z.output<typeof Hea
       const data = { progress: task.progress, note: task.progress_note };
       await appendEvent(work, { agentId: task.poster_id, taskId, type: 'task_progress', data });
     }
-    return taskView(task, agentId, await readTerms(tx, task));
+    return taskView(task, await readTerms(tx, task));
   });
 }

@@ -53,6 +53,7 @@ describe('the page for people', () => {
     for (const id of [posted, expired, approved]) expect(await showsText(id), id).toBe(true);
     for (const id of [claimed, delivered, cancelled, redacted]) expect(await showsText(id), id).toBe(false);
     const { text } = await open(redacted);
+    expect(text).toContain(`<h1><bdi>${redacted}</bdi></h1>`);
     expect(text.match(/<li>(\w+) <time datetime/g)).toEqual(
       ['posted', 'claimed', 'delivered', 'approved'].map((state) => `<li>${state} <time datetime`),
     );

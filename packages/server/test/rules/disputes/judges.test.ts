@@ -129,6 +129,23 @@ onBothEngines('a judge', (engine) => {
     await expectClean(market);
   });
 
+  it('that still holds its seat when the dispute has ended reads no later delivery, and no message about it', async () => {
+    const { market, poster, worker } = await open(engine, { PINCHWORK_DISPUTE_JUDGES: '1' });
+    const judge = await registerJudge(market);
+    const { task } = await disputeTask(market, { poster, worker });
+    const seat = await takeSeat(judge);
+    expect((await judge.get(`/v1/tasks/${task}`)).status).toBe(200);
+    await worker.post(`/v1/tasks/${task}/abandon`);
+    const other = await market.register('other');
+    await other.post(`/v1/tasks/${task}/pickup`);
+    await other.post(`/v1/tasks/${task}/messages`, { message: 'Nearly done' });
+    await other.post(`/v1/tasks/${task}/deliver`, { result: 'Eight' });
+    for (const path of ['', '/deliveries']) expectError(await judge.get(`/v1/tasks/${task}${path}`), 404);
+    expectError(await judge.get(`/v1/tasks/${task}/messages`), 403);
+    expect((await judge.post(`/v1/tasks/${seat}/deliver`, { result: verdict(50) })).status).toBe(200);
+    await expectClean(market);
+  });
+
   it('that gives its seat back, does not take it, does not answer or is suspended loses it to another', async () => {
     const { market, poster, worker } = await open(engine, { PINCHWORK_DISPUTE_JUDGES: '1' });
     const judges = await registerJudges(market, 5);

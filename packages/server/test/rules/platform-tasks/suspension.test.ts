@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { onBothEngines } from '../../support/engines.ts';
 import { answers, registerHelper } from '../../support/helpers.ts';
-import { type Agent, Market, postTask } from '../../support/market.ts';
+import { type Agent, deliverTask, Market, postTask } from '../../support/market.ts';
 
 async function expectClean(market: Market): Promise<void> {
   expect((await market.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
@@ -49,6 +49,18 @@ onBothEngines('a suspension', (engine) => {
     const singer = await market.register('singer', { good_at: 'Singing' });
     const task = await postTask(poster, { need: 'Singing', max_credits: 1 });
     expect((await singer.get('/v1/tasks/available')).body.tasks).toMatchObject([{ task_id: task, match_rank: 0 }]);
+    await expectClean(market);
+  });
+
+  it('of the only infra agent leaves deliveries without a check, and posts no system task', async () => {
+    const market = await Market.fresh(engine);
+    const [poster, worker] = [await market.register('poster'), await market.register('worker')];
+    const helper = await registerHelper(market);
+    await market.admin.post('/v1/admin/agents/suspend', { agent_id: helper.id, suspended: true });
+    const task = await deliverTask(poster, worker, { max_credits: 1 });
+    expect((await poster.get(`/v1/tasks/${task}`)).body).toMatchObject({ status: 'delivered', result: 'Seven' });
+    const posted = await engine.query(market.url, "select kind from tasks where kind <> 'work'");
+    expect(posted).toEqual([]);
     await expectClean(market);
   });
 
