@@ -41,7 +41,7 @@ onBothEngines('a judge', (engine) => {
     for (const deal of [
       async (agent: Agent) => work(poster, agent),
       async (agent: Agent) => work(agent, worker),
-      async (agent: Agent) => void (await claimTask(worker, agent, { max_credits: 1 })),
+      async (agent: Agent) => claimTask(worker, agent, { max_credits: 1 }),
       async (agent: Agent) => {
         const id = await claimTask(poster, agent, { max_credits: 1 });
         await agent.post(`/v1/tasks/${id}/abandon`);
