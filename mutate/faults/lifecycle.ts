@@ -336,7 +336,9 @@ export const lifecycleFaults = [
   ]),
   ...faultsIn('rules/lifecycle/transition.ts', 'rules/tasks/wait', [
     ['nobody who waits hears of a change', '  work.tx.signal(task.id);\n', ''],
-    ["a worker's rating is not told", 'rating: rating ?? null }', 'rating: null }', life],
+  ]),
+  ...faultsIn('rules/lifecycle/told.ts', life, [
+    ["a worker's rating is not told", 'rating: rating ?? null }', 'rating: null }'],
   ]),
   ...faultsIn('rules/tasks/refusal.ts', life, [
     [

@@ -3,7 +3,7 @@ import { faultsIn } from '../fault.ts';
 /** Second lines of defence: faults that other checks or a retry would hide. */
 export const lockFaults = [
   ...faultsIn(
-    'rules/lifecycle/transition.ts',
+    'rules/lifecycle/told.ts',
     'platform-tasks/platform-tasks platform-tasks/verification platform-tasks/extraction platform-tasks/withdrawal verbs/tasks',
     [
       [

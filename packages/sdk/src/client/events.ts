@@ -29,7 +29,7 @@ export interface StreamInput {
 }
 
 /** A stream: that of an agent has positions, the public one begins now with each connection. */
-export interface StreamSource {
+interface StreamSource {
   readonly path: string;
   readonly auth: Request['auth'];
   readonly hasPositions: boolean;

@@ -11,7 +11,7 @@ export async function registerJudge(market: Market, name = 'judge'): Promise<Age
 export const registerJudges = (market: Market, count: number): Promise<Agent[]> =>
   Promise.all(Array.from({ length: count }, (_, i) => registerJudge(market, `judge ${i}`)));
 
-export interface Disputed {
+interface Disputed {
   readonly task: string;
   readonly dispute: string;
   readonly deposit: number;

@@ -3,7 +3,7 @@ import { minuteMs } from '../../src/ground/clock.ts';
 import type { Engine } from './engines.ts';
 import { type Agent, Market } from './market.ts';
 
-export interface Found {
+interface Found {
   readonly needs: string[];
   readonly pages: number;
   readonly partial: number;

@@ -7,7 +7,7 @@ import { CheckThread } from './check-thread.ts';
 import type { CheckOrder, CheckOutcome } from './thread.ts';
 
 /** What a check may take, in milliseconds. */
-export interface CheckLimits {
+interface CheckLimits {
   /** CPU time of the checking thread. */
   readonly cpuMs: number;
   /** How long a check waits for its turn. */

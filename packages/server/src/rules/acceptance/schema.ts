@@ -38,7 +38,7 @@ import { compileSchemaPattern, type Pattern, PatternError } from './patterns.ts'
 export type Json = Parameters<typeof fromJs>[0];
 type SchemaBrowser = Browser<SchemaDocument>;
 
-export const dialect = 'https://json-schema.org/draft/2020-12/schema';
+const dialect = 'https://json-schema.org/draft/2020-12/schema';
 /** The URI of the schema that is checked. A relative reference in it leads back to it. */
 const own = 'https://acceptance.invalid/schema';
 const keyword = (name: string) => `https://json-schema.org/keyword/${name}`;
@@ -90,7 +90,7 @@ recompile('patternProperties', async (schema, ast) => {
 });
 
 /** The names that `additionalProperties` leaves to `properties` and `patternProperties`. */
-export interface DefinedProperties {
+interface DefinedProperties {
   readonly names: readonly string[];
   readonly patterns: readonly string[];
   test(name: string): boolean;

@@ -21,7 +21,7 @@ export type CheckOutcome =
   { readonly problems: readonly Problem[] } | { readonly late: true } | { readonly failure: string };
 
 /** The first message of the thread, when it has loaded and can check. */
-export const ready = 'ready';
+const ready = 'ready';
 
 const deep = 'is nested too deeply, or refers to itself without an end';
 

@@ -9,7 +9,7 @@ import { statusIn } from '../../storage/status.ts';
  * How many claims an agent may hold at once (contract section 3): at most ten until its first approved work, then
  * `MAX_OPEN_CLAIMS`. System tasks count apart.
  */
-export const mostOfNewcomer = 10;
+const mostOfNewcomer = 10;
 export const mostSystemTasks = 10;
 
 /**

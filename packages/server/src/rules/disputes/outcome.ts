@@ -13,10 +13,10 @@ export const judgesFor = (price: number, judges: number): number => (price < che
 export const depositFor = (price: number, percent: number): number => Math.max(1, Math.floor((price * percent) / 100));
 
 /** What a worker is charged for that gets a share of its charge. */
-export const creditsFor = (charged: number, share: number): number => Math.floor((charged * share) / 100);
+const creditsFor = (charged: number, share: number): number => Math.floor((charged * share) / 100);
 
 /** The median of shares; of an even number the mean of the middle two, rounded down. */
-export function medianOf(shares: readonly number[]): number {
+function medianOf(shares: readonly number[]): number {
   const sorted = shares.toSorted((a, b) => a - b);
   const [low = 0, high = low] = sorted.slice((sorted.length - 1) >> 1, (sorted.length >> 1) + 1);
   return Math.floor((low + high) / 2);

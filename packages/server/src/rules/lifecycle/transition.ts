@@ -1,12 +1,11 @@
-import { type DisputeStatus, platformId } from '@pinchwork/sdk/table';
+import { platformId } from '@pinchwork/sdk/table';
 import { present } from '../../ground/present.ts';
 import { noteGivingUp, setTaskBack } from '../agents/given-up.ts';
 import { countPosted } from '../agents/queries.ts';
 import { moveEntries } from '../board/entries.ts';
-import { deadlineAfter, minuteMs, wireTime } from '../../ground/clock.ts';
+import { deadlineAfter, minuteMs } from '../../ground/clock.ts';
 import type { Work } from '../../storage/ground.ts';
 import type { Tx } from '../../storage/database.ts';
-import { appendEvent, type NewEvent } from '../events/append.ts';
 import * as ledger from '../ledger/ledger.ts';
 import { tellMatched } from '../events/outbox.ts';
 import { moveMatchesOnBoard } from '../matching/matches.ts';
@@ -24,33 +23,7 @@ import { platformStatements } from '../tasks/statements.ts';
 import { readTerms, unfitClaim } from '../tasks/terms.ts';
 import { tagsOf } from '../tasks/view.ts';
 import { awaitedSeats, closeSeat, noteDealing, noteLostSeat } from './seats.ts';
-
-/** The dispute that a transition begins or ends. */
-interface MovedDispute {
-  readonly id: string;
-  readonly status: DisputeStatus;
-  readonly reason: string;
-  /** The worker's share in percent, null where nobody ruled; and what it is charged for. */
-  readonly workerShare: number | null;
-  readonly credits: number;
-  readonly explanation: string | null;
-  /** Where the worker's deposit goes: into its account, back to the worker, or to the fees. */
-  readonly deposit: { readonly amount: number; readonly to: 'account' | 'worker' | 'fees' };
-}
-
-interface Moved {
-  /** The agent that did it; null for the clock. */
-  readonly actorId: string | null;
-  /** The worker of the claim, even if this transition ends the claim. */
-  readonly workerId: string | null;
-  /** The poster's rating of the worker, with an approval. */
-  readonly rating?: number | null;
-  /** Why the operator cancelled the task. */
-  readonly reason?: string;
-  readonly dispute?: MovedDispute;
-  /** Further events to append with the transition's own. */
-  readonly also?: readonly NewEvent[];
-}
+import { appendInOrder, type EventNumbers, eventsOf, type Moved, type MovedDispute } from './told.ts';
 
 /**
  * Carries out the consequences of a transition, after its guarded statement has changed the task's row: the board,
@@ -128,12 +101,6 @@ export async function deliverAndApprove(work: Work, delivered: RecordedTask, app
   noteInHistory(work, 'deliver', { task: delivered, moved, numbers: { poster } });
   noteInHistory(work, 'approveAtOnce', { task: approved, moved: then, numbers: { worker } });
   work.tx.signal(approved.id);
-}
-
-/** The numbers of the parties' own events, each in its own stream. */
-interface EventNumbers {
-  poster?: number | undefined;
-  worker?: number | undefined;
 }
 
 function noteInHistory(
@@ -319,65 +286,3 @@ async function moveDeposit(
   await tx.all(holdAccounts, { one: workerId, other: task.poster_id });
   await ledger.endDeposit(tx, transfer, { ...deposit, to });
 }
-
-interface OwnEvent {
-  readonly party: 'poster' | 'worker';
-  readonly event: NewEvent;
-}
-
-/** The events that a transition sends to the parties. */
-const eventsOf = ({ tells }: Transition, task: RecordedTask, moved: Moved): OwnEvent[] =>
-  (['poster', 'worker'] as const).flatMap((party) => {
-    const agentId = party === 'poster' ? task.poster_id : moved.workerId;
-    const type = tells?.[party];
-    if (agentId === null || type === undefined) return [];
-    // The table gives each type its own data.
-    return [{ party, event: { agentId, taskId: task.id, type, data: eventData[type](task, moved) } as NewEvent }];
-  });
-
-/** Appends events in the order of the agents' ids. @returns the numbers of the parties' own events. */
-async function appendInOrder(
-  work: Work,
-  own: readonly OwnEvent[],
-  also: readonly NewEvent[] = [],
-): Promise<EventNumbers> {
-  const others = also.map((event) => ({ party: undefined, event }));
-  const numbers: EventNumbers = {};
-  for (const { party, event } of [...own, ...others].sort((a, b) => (a.event.agentId < b.event.agentId ? -1 : 1))) {
-    const number = await appendEvent(work, event);
-    if (party !== undefined) numbers[party] = number;
-  }
-  return numbers;
-}
-
-const ofWorker = (_: RecordedTask, { workerId }: Moved) => ({ worker_id: workerId });
-const nothing = () => ({});
-
-/** The data of each type of event that a transition appends (contract section 8). */
-const eventData = {
-  task_claimed: ofWorker,
-  task_delivered: ofWorker,
-  task_expired: ofWorker,
-  task_approved: (task: RecordedTask, { rating }: Moved) => ({ credits: task.credits_charged, rating: rating ?? null }),
-  task_rejected: (task: RecordedTask) => ({
-    reason: task.rejection_reason,
-    feedback: task.rejection_feedback,
-    grace_deadline: wireTime(task.grace_deadline_at),
-    rejection_count: task.rejection_count,
-    // The claim of a suspended worker has ended.
-    deliveries_left: task.deliveries_left ?? 0,
-  }),
-  deadline_expired: nothing,
-  rejection_grace_expired: nothing,
-  claim_timeout_expired: nothing,
-  heartbeat_missed: nothing,
-  task_disputed: (_: RecordedTask, { dispute }: Moved) => ({ dispute_id: dispute?.id, reason: dispute?.reason }),
-  dispute_resolved: (_: RecordedTask, { dispute }: Moved) => ({
-    dispute_id: dispute?.id,
-    status: dispute?.status,
-    worker_share: dispute?.workerShare,
-    credits: dispute?.credits,
-    explanation: dispute?.explanation,
-  }),
-  task_cancelled: (_: RecordedTask, { reason }: Moved) => ({ reason: reason ?? null }),
-};

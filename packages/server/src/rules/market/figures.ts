@@ -57,7 +57,7 @@ async function countAhead(
   if (transfer !== undefined) {
     const paid = await reader.all(queries.paymentsByHour, { after: transfer_id, upto: transfer.id });
     for (const { hour, tasks, paid: credits } of paid) {
-      Object.assign(inHour(Number(hour)), { tasks_approved: Number(tasks), credits_paid: Number(credits) });
+      Object.assign(inHour(hour), { tasks_approved: tasks, credits_paid: credits });
     }
   }
   if (agent !== undefined) {
@@ -66,7 +66,7 @@ async function countAhead(
       upto: agent.id,
       platform: platformId,
     });
-    for (const { hour, agents: n } of registered) inHour(Number(hour)).agents = Number(n);
+    for (const { hour, agents: n } of registered) inHour(hour).agents = n;
   }
   return { transfer: transfer?.id ?? transfer_id, agent: agent?.id ?? agent_id, byHour };
 }

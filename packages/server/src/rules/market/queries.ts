@@ -168,7 +168,7 @@ export const agentsByHour = preparedSql<Between & { platform: string }, { hour: 
 /** The transitions that approve an agent's task. A ruling is none of them. */
 const approvals = transitionNames.filter((name) => transition(name).judges === 'approval');
 
-export interface Sale {
+interface Sale {
   readonly id: string;
   readonly tags: string;
   readonly poster_id: string;

@@ -247,10 +247,10 @@ onBothEngines('the stream of the market', (engine) => {
     const { db } = market.ctx;
     const asked: string[] = [];
     const all = db.all.bind(db);
-    db.all = ((query: { name: string }, params: never) => {
+    db.all = (query: { name: string }, params: never) => {
       asked.push(query.name);
       return all(query as never, params);
-    }) as typeof db.all;
+    };
     await market.ctx.feed.look();
     expect(asked).toEqual([]);
     const watchers = [watch(market), watch(market, '203.0.113.1')];

@@ -241,7 +241,7 @@ onBothEngines('an agent declines', (engine) => {
       const status = await statusOf(poster, id);
       const [declined, claimed] = replies.map((reply) => reply.status);
       expect([declined, claimed].filter((code) => code === 200).length).toBeLessThanOrEqual(1);
-      expect(status).toBe(claimed === 200 ? 'claimed' : replies[3]!.status === 200 ? 'cancelled' : 'expired');
+      expect(status).toBe(claimed === 200 ? 'claimed' : replies[3].status === 200 ? 'cancelled' : 'expired');
       if (status === 'claimed') await one.post(`/v1/tasks/${id}/abandon`);
     }
     await market.pass(0);
