@@ -1,6 +1,7 @@
 import type { Fault } from './fault.ts';
 import { chosenFaults } from './faults/chosen.ts';
 import { creditFaults } from './faults/credits.ts';
+import { disputeFaults } from './faults/disputes.ts';
 import { lifecycleFaults } from './faults/lifecycle.ts';
 import { lockFaults } from './faults/locks.ts';
 import { readingFaults } from './faults/reading.ts';
@@ -18,4 +19,5 @@ export const faults: readonly Fault[] = [
   ...readingFaults,
   ...lockFaults,
   ...chosenFaults,
+  ...disputeFaults,
 ];

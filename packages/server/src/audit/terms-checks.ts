@@ -35,4 +35,4 @@ export const termsChecks: readonly Check[] = [
 /** Whether an event `e` of an agent `g` tells of the progress of its task: a worker had claimed it by then. */
 export const tellsOfProgress = sql`e.type = 'task_progress' and exists (
   select 1 from task_transitions h join tasks t on t.id = h.task_id
-  where h.task_id = e.task_id and t.poster_id = g.id and h.transition = 'claim' and h.at <= e.created_at)`;
+  where h.task_id = e.task_id and t.poster_id = g.id and h.transition = 'claim')`;

@@ -1,3 +1,4 @@
+import type { SeatRow } from '@pinchwork/sdk/table';
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { hourMs, minuteMs, secondMs } from '../../src/ground/clock.ts';
@@ -233,6 +234,75 @@ const abandon = orNull(fc.integer({ min: 1, max: 3 })).chain((claim) =>
   }),
 );
 
+const disputeOwn = recent.map(
+  (back) =>
+    new Step(`disputeOwn(${back} back)`, async (model, real) => {
+      const task = model.tasks
+        .filter(({ status, graceEnd }) => status === 'claimed' && graceEnd !== null)
+        .at(-1 - back);
+      if (task?.worker != null) await disputeAs(model, real, task.worker, task);
+    }),
+);
+
+async function disputeAs(model: Model, real: Real, who: number, task: ModelTask): Promise<void> {
+  const { status, body } = await postTwice(real, real.agents[who]!, `/v1/tasks/${task.id}/dispute`, { reason: 'So' });
+  expect(status).toBe(model.dispute(who, task));
+  if (status === 201) model.openDispute(task, { id: body.dispute_id, deposit: body.deposit });
+}
+
+const dispute = onTask('dispute', disputeAs);
+
+/** A step on one of the disputed tasks; it does nothing while there is none. */
+const onDisputed = (name: string, act: (model: Model, real: Real, task: ModelTask) => Promise<void>) =>
+  fc.nat(2).map(
+    (back) =>
+      new Step(`${name}(${back} back)`, async (model, real) => {
+        const task = model.tasks.filter(({ status }) => status === 'disputed').at(-1 - back);
+        if (task !== undefined) await act(model, real, task);
+      }),
+  );
+
+const share = fc.oneof(fc.constantFrom(0, 1, 49, 50, 100), fc.integer({ min: 0, max: 100 }));
+
+/** The operator rules. */
+const rule = share.chain((worker_share) =>
+  onDisputed(`rule ${worker_share}`, async (model, real, task) => {
+    const { status } = await postTwice(real, real.market.admin, `/v1/admin/disputes/${task.dispute!.id}`, {
+      worker_share,
+    });
+    expect(status).toBe(model.rule(task, worker_share));
+  }),
+);
+
+/** Seats are drawn, and some of their judges answer, in any order. */
+const judging = fc.array(share, { minLength: 1, maxLength: 3 }).chain((shares) =>
+  onDisputed(`judges answer ${shares.join(', ')}`, async (model, real, task) => {
+    await real.market.ctx.judging.pass();
+    const { body } = await real.market.admin.get(`/v1/admin/disputes/${task.dispute!.id}`);
+    const seats = body.seats.filter(({ status }: SeatRow) => status === 'open') as SeatRow[];
+    for (const [i, { judge_id, task_id, drawn_at }] of seats.slice(0, shares.length).entries()) {
+      const judge = real.judges.find(({ id }) => id === judge_id)!;
+      const isLate = wholeSecond(Date.parse(drawn_at) + 30 * minuteMs) <= model.now;
+      const { status } = await judge.post(`/v1/tasks/${task_id}/pickup`);
+      expect(status).toBe(isLate ? 409 : 200);
+      if (isLate) continue;
+      const answer = { worker_share: shares[i], explanation: 'So' };
+      expect((await postTwice(real, judge, `/v1/tasks/${task_id}/deliver`, answer)).status).toBe(200);
+      model.answer(task, shares[i]!);
+    }
+  }),
+);
+
+/** A party ends its dispute. */
+const endOwn = fc.boolean().chain((concedes) =>
+  onDisputed(concedes ? 'concede' : 'withdraw', async (model, real, task) => {
+    const who = concedes ? task.poster : task.worker!;
+    const verb = concedes ? 'approve' : 'abandon';
+    const { status } = await postTwice(real, real.agents[who]!, `/v1/tasks/${task.id}/${verb}`, {});
+    expect(status).toBe(concedes ? model.approve(who, task, null) : model.abandon(who, task, null));
+  }),
+);
+
 const rate = fc.integer({ min: 1, max: 5 }).chain((rating) =>
   onTask(`rate ${rating}`, async (model, real, who, task) => {
     const { status } = await postTwice(real, real.agents[who]!, `/v1/tasks/${task.id}/rate`, { rating });
@@ -340,6 +410,13 @@ export const allCommands: fc.Arbitrary<Step>[] = [
   reviewOwn,
   reviewOwn,
   abandon,
+  dispute,
+  disputeOwn,
+  disputeOwn,
+  judging,
+  judging,
+  rule,
+  endOwn,
   rate,
   rateOwn,
   cancel,

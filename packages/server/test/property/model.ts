@@ -16,7 +16,7 @@ export interface ModelTask {
   reviewMinutes: number | null;
   claimMinutes: number | null;
   heartbeatMinutes: number | null;
-  status: 'posted' | 'claimed' | 'delivered' | 'approved' | 'expired' | 'cancelled';
+  status: 'posted' | 'claimed' | 'delivered' | 'disputed' | 'approved' | 'expired' | 'cancelled';
   worker: number | null;
   claim: number;
   claimDeadline: number | null;
@@ -34,6 +34,10 @@ export interface ModelTask {
   /** The agents that its poster excluded. */
   readonly excluded: Set<number>;
   graceMinutes: number | null;
+  /** The latest rejected delivery. */
+  refused: { result: string; charged: number } | null;
+  /** The open dispute. */
+  dispute: ModelDispute | null;
   /** The worker that lost the last claim to the clock. */
   lostBy: number | null;
   /** When each agent last gave it up, or lost it to the clock. */
@@ -50,10 +54,27 @@ export interface ModelTask {
   ratedBack: boolean;
 }
 
+export interface ModelDispute {
+  readonly id: string;
+  readonly deposit: number;
+  /** How many judges it is to have. */
+  readonly judges: number;
+  readonly halfAt: number;
+  readonly deadline: number;
+  /** The shares that judges have answered. */
+  readonly shares: number[];
+  /** When the clock ends it. */
+  endsAt: number;
+}
+
 export interface ModelAgent {
   balance: number;
   posted: number;
   completed: number;
+  /** How many of them a ruling or a default completed. */
+  ruled: number;
+  /** The disputes that it lost, as worker and as poster. */
+  lost: [asWorker: number, asPoster: number];
   earned: number;
   feesPaid: number;
   spent: number;
@@ -75,8 +96,22 @@ const graceMinutes = 5;
 const lastGraceMinutes = 60;
 export const maxAbandons = 3;
 const pauseMs = 30 * minuteMs;
+const disputeHours = 72;
+const openDisputes = 3;
+/** A task of a lower price has no judges. */
+const judgedFrom = 20;
+const judgeCount = 3;
 
 export const wholeSecond = (at: number) => Math.ceil(at / secondMs) * secondMs;
+
+/** The middle share; of two or four the mean of the middle two, rounded down. */
+function medianOf(shares: readonly number[]): number {
+  const sorted = [...shares].sort((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return sorted.length % 2 === 1
+    ? sorted[Math.floor(middle)]!
+    : Math.floor((sorted[middle - 1]! + sorted[middle]!) / 2);
+}
 
 interface ModelDelivery {
   readonly result: string;
@@ -96,6 +131,8 @@ export class Model {
       balance: 100,
       posted: 0,
       completed: 0,
+      ruled: 0,
+      lost: [0, 0],
       earned: 0,
       feesPaid: 0,
       spent: 0,
@@ -167,7 +204,9 @@ export class Model {
             ]
           : task.status === 'delivered'
             ? [['review', task.reviewEnd]]
-            : [];
+            : task.status === 'disputed'
+              ? [['dispute', task.dispute!.endsAt]]
+              : [];
     return clocks.filter((clock): clock is [string, number] => clock[1] !== null).sort((a, b) => a[1] - b[1]);
   }
 
@@ -179,13 +218,6 @@ export class Model {
   nextDue(): number | undefined {
     const times = this.tasks.flatMap((task) => this.clocksOf(task).map(([, at]) => at)).filter((at) => at > this.now);
     return times.length === 0 ? undefined : Math.min(...times);
-  }
-
-  escrowedOf(agent: number): number {
-    const open = this.tasks.filter(
-      (task) => task.poster === agent && ['posted', 'claimed', 'delivered'].includes(task.status),
-    );
-    return open.reduce((sum, { price }) => sum + price, 0);
   }
 
   post(
@@ -225,6 +257,8 @@ export class Model {
       rejections: 0,
       deliveriesLeft: null,
       excluded: new Set(),
+      refused: null,
+      dispute: null,
       lostBy: null,
       givenUp: new Map(),
       unfitClaim: null,
@@ -319,38 +353,129 @@ export class Model {
     return 200;
   }
 
+  /** Approves a delivery, or concedes its dispute. */
   approve(agent: number, task: ModelTask, rating: number | null): number {
     if (this.isSuspended(agent)) return 403;
     if (task.poster !== agent) return 403;
-    if (task.status !== 'delivered' || this.isDue(task)) return 409;
-    this.#settle(task, rating);
+    if ((task.status !== 'delivered' && task.status !== 'disputed') || this.isDue(task)) return 409;
     task.approvedByPoster = true;
+    if (task.status === 'delivered') {
+      this.#settle(task, rating);
+      return 200;
+    }
+    this.#closeDispute(task, 'worker');
+    this.#bringBack(task);
+    this.#pay(task, { rating, completes: true });
+    this.#trustBoth(task);
     return 200;
   }
 
   #settle(task: ModelTask, rating: number | null): void {
+    this.#pay(task, { rating, completes: true });
+    this.#trustBoth(task);
+    this.#tell(task.worker, 'task_approved', task);
+  }
+
+  #trustBoth(task: ModelTask): void {
+    this.#dealt(task.poster, task.worker!, true);
+    this.#dealt(task.worker!, task.poster, true);
+  }
+
+  #pay(task: ModelTask, { rating, completes }: { rating: number | null; completes: boolean }): void {
     const fee = Math.floor((task.charged! * feePercent) / 100);
     const worker = this.#agent(task.worker);
     const poster = this.#agent(task.poster);
     const earned = task.charged! - fee;
     task.status = 'approved';
     worker.balance += earned;
-    worker.completed++;
+    worker.completed += Number(completes);
     worker.earned += earned;
     worker.feesPaid += fee;
     poster.spent += task.charged!;
     if (rating !== null) worker.ratings.push(rating);
     for (const tag of task.tags) {
       const known = this.#tag(task.worker!, tag);
-      known.completed++;
+      known.completed += Number(completes);
       known.earned += earned;
       if (rating !== null) known.ratings.push(rating);
     }
-    this.#dealt(task.poster, task.worker!, true);
-    this.#dealt(task.worker!, task.poster, true);
     this.fees += fee;
     poster.balance += task.price - task.charged!;
-    this.#tell(task.worker, 'task_approved', task);
+  }
+
+  dispute(agent: number, task: ModelTask): number {
+    if (this.isSuspended(agent)) return 403;
+    if (task.worker !== agent) return task.worker === null && task.lostBy === agent ? 409 : 403;
+    if (task.status !== 'claimed' || task.graceEnd === null || this.isDue(task)) return 409;
+    const open = this.tasks.filter(({ worker, status }) => worker === agent && status === 'disputed');
+    if (open.length >= openDisputes) return 429;
+    const deposit = Math.max(1, Math.floor(task.price / 10));
+    return this.#agent(agent).balance < deposit ? 402 : 201;
+  }
+
+  /** A dispute that the server has accepted. */
+  openDispute(task: ModelTask, { id, deposit }: Pick<ModelDispute, 'id' | 'deposit'>): void {
+    const deadline = wholeSecond(this.now + disputeHours * hourMs);
+    const halfAt = wholeSecond(this.now + (disputeHours / 2) * hourMs);
+    const judges = task.price < judgedFrom ? 0 : judgeCount;
+    this.#agent(task.worker).balance -= deposit;
+    task.status = 'disputed';
+    task.claimDeadline = null;
+    task.graceEnd = null;
+    task.dispute = { id, deposit, judges, halfAt, deadline, shares: [], endsAt: deadline };
+    this.#tell(task.poster, 'task_disputed', task);
+  }
+
+  /** A judge's answer. One that comes when the dispute is decided has no effect. */
+  answer(task: ModelTask, share: number): void {
+    const { dispute } = task;
+    if (dispute === null || this.isDue(task)) return;
+    const { shares, judges, halfAt } = dispute;
+    shares.push(share);
+    if (shares.length === judges) dispute.endsAt = this.now;
+    else if (2 * shares.length >= judges) dispute.endsAt = Math.max(this.now, halfAt);
+  }
+
+  /** The operator's ruling. */
+  rule(task: ModelTask, share: number): number {
+    if (task.status !== 'disputed' || this.isDue(task)) return 409;
+    this.#decide(task, share, true);
+    return 200;
+  }
+
+  #decide(task: ModelTask, share: number, isRuling: boolean): void {
+    const credits = Math.floor((task.refused!.charged * share) / 100);
+    this.#closeDispute(task, credits === 0 && isRuling ? 'fees' : 'worker');
+    if (credits === 0) {
+      this.#agent(task.worker).lost[0] += Number(isRuling);
+      this.#loseForGood(task);
+      return;
+    }
+    const completes = share >= 50;
+    this.#bringBack(task);
+    task.charged = credits;
+    this.#pay(task, { rating: null, completes });
+    this.#agent(task.worker).ruled += Number(completes);
+    this.#agent(task.poster).lost[1] += Number(completes && isRuling);
+  }
+
+  #closeDispute(task: ModelTask, depositTo: 'worker' | 'fees'): void {
+    const { deposit } = task.dispute!;
+    if (depositTo === 'fees') this.fees += deposit;
+    else this.#agent(task.worker).balance += deposit;
+    task.dispute = null;
+    for (const party of [task.poster, task.worker]) this.#tell(party, 'dispute_resolved', task);
+  }
+
+  /** The rejected delivery is the one that is paid. */
+  #bringBack(task: ModelTask): void {
+    task.result = task.refused!.result;
+    task.charged = task.refused!.charged;
+  }
+
+  #loseForGood(task: ModelTask): void {
+    task.excluded.add(task.worker!);
+    this.#release(task, task.worker);
   }
 
   rate(agent: number, task: ModelTask, rating: number): number {
@@ -384,6 +509,7 @@ export class Model {
     const graceEnd = wholeSecond(this.now + minutes * minuteMs);
     if (excludes) task.excluded.add(task.worker!);
     task.rejections++;
+    task.refused = { result: task.result!, charged: task.charged! };
     task.result = null;
     task.charged = null;
     task.reviewEnd = null;
@@ -402,11 +528,17 @@ export class Model {
     return 200;
   }
 
+  /** Gives up a claim, or withdraws its dispute. */
   abandon(agent: number, task: ModelTask, claim: number | null): number {
     if (this.isSuspended(agent)) return 403;
-    if (task.status !== 'claimed' || this.isDue(task)) return 409;
+    if ((task.status !== 'claimed' && task.status !== 'disputed') || this.isDue(task)) return 409;
     if (task.worker !== agent) return 403;
     if (claim !== null && claim !== task.claim) return 409;
+    if (task.status === 'disputed') {
+      this.#closeDispute(task, task.dispute!.shares.length > 0 ? 'fees' : 'worker');
+      this.#loseForGood(task);
+      return 200;
+    }
     this.#countAbandon(task);
     task.givenUp.set(agent, this.now);
     this.#release(task, null);
@@ -445,6 +577,10 @@ export class Model {
     const [[clock]] = this.clocksOf(task) as [[string, number]];
     if (task.status === 'delivered') {
       this.#settle(task, null);
+    } else if (task.status === 'disputed') {
+      const { shares, judges } = task.dispute!;
+      const isRuling = judges > 0 && 2 * shares.length >= judges;
+      this.#decide(task, isRuling ? medianOf(shares) : task.isChecked ? 50 : 0, isRuling);
     } else if (task.status === 'posted') {
       task.status = 'expired';
       this.#agent(task.poster).balance += task.price;

@@ -3,6 +3,7 @@ import audit from '../../src/audit/audit.ts';
 import { type Params, prepared } from '../../src/storage/prepared.ts';
 import type { AgentRow } from '../../src/rules/agents/queries.ts';
 import type { TaskRow } from '../../src/rules/tasks/queries.ts';
+import { registerJudges } from '../support/disputes.ts';
 import { type Agent, Market } from '../support/market.ts';
 import { maxAbandons, type Model, type ModelAgent, type ModelTask } from './model.ts';
 
@@ -10,13 +11,19 @@ import { maxAbandons, type Model, type ModelAgent, type ModelTask } from './mode
 export interface Real {
   market: Market;
   agents: Agent[];
+  /** They have nothing to do with the agents, so that each of them may judge every dispute. */
+  judges: Agent[];
   keys: number;
   /** Shared by all runs of a test. */
   readonly steps: { count: number; clockRan: boolean };
   restart(): Promise<void>;
 }
 
-const settings = { PINCHWORK_MAX_ABANDONS_BEFORE_COOLDOWN: String(maxAbandons) };
+const settings = {
+  PINCHWORK_MAX_ABANDONS_BEFORE_COOLDOWN: String(maxAbandons),
+  // Judges are no infra agents then, so that the words match the tasks.
+  PINCHWORK_INFRA_AGENTS: 'granted',
+};
 
 export async function openReal(url: string, agentCount: number, steps: Real['steps']): Promise<Real> {
   const market = await Market.open(url, settings);
@@ -25,20 +32,25 @@ export async function openReal(url: string, agentCount: number, steps: Real['ste
   const real: Real = {
     market,
     agents,
+    judges: await registerJudges(market, 3),
     keys: 0,
     steps,
     restart: async () => {
       const { clock } = real.market;
       await real.market.close();
       real.market = await Market.open(url, settings, clock);
-      real.agents = real.agents.map(({ id, key }) => real.market.client(id, key));
+      const again = ({ id, key }: Agent) => real.market.client(id, key);
+      real.agents = real.agents.map(again);
+      real.judges = real.judges.map(again);
     },
   };
   return real;
 }
 
 const none: Params = {};
-const allTasks = prepared('allTasks', (db, _: Params) => db.selectFrom('tasks').selectAll().orderBy('id'));
+const allTasks = prepared('allTasks', (db, _: Params) =>
+  db.selectFrom('tasks').selectAll().where('kind', '=', 'work').orderBy('id'),
+);
 const allAccounts = prepared('allAccounts', (db, _: Params) => db.selectFrom('accounts').selectAll());
 const allAgents = prepared('allAgents', (db, _: Params) => db.selectFrom('agents').selectAll());
 const allTrust = prepared('allTrust', (db, _: Params) => db.selectFrom('trust').selectAll());
@@ -138,14 +150,26 @@ const countsOf = (row: AgentRow) => ({
   abandons: row.abandons,
   pausedUntil: row.pickups_paused_until ?? 0,
   suspended: row.suspended_at !== null,
+  lost: [row.disputes_lost, row.disputes_lost_as_poster],
 });
 
-const modelCounts = ({ posted, completed, rejected, earned, feesPaid, spent, ratings, ...rest }: ModelAgent) => ({
-  ...{ posted, completed, approved: completed, rejected, earned, feesPaid, spent },
+const modelCounts = ({
+  posted,
+  completed,
+  ruled,
+  rejected,
+  earned,
+  feesPaid,
+  spent,
+  ratings,
+  ...rest
+}: ModelAgent) => ({
+  ...{ posted, completed, approved: completed - ruled, rejected, earned, feesPaid, spent },
   ratings: [sum(ratings), ratings.length],
   abandons: rest.abandons,
   pausedUntil: rest.pausedUntil,
   suspended: rest.suspended,
+  lost: rest.lost,
 });
 
 const shows = (status: string) => status === 'delivered' || status === 'approved';

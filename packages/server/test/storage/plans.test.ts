@@ -106,6 +106,18 @@ function seeds(agent: string): string[] {
     `${each} insert into market_prices (tag, approved_at, task_id, poster_id, worker_id, credits, to_claim_ms, to_delivery_ms, to_approval_ms)
        select case when i % 2 = 0 then 'common' else 'word' || i end, ${at}, ${id('tk-')}, '${agent}', ${id('ag-')}, 1, 1, 1, 1 from n`,
     `${each} insert into market_hours (hour, agents, tasks_approved, credits_paid) select i, 1, 1, 1 from n`,
+    // One dispute in ten is open, and one agent has half of all as poster, worker and judge.
+    `${each} insert into disputes (id, task_id, claim_number, poster_id, worker_id, reason, deposit, charged, judges, default_share,
+         opened_at, half_at, deadline_at, status, worker_share, credits, resolved_at, look_at, waits_since)
+       select ${id('dp-')}, ${id('tk-')}, 1, case when i % 2 = 0 then '${agent}' else ${id('ag-')} end,
+         case when i % 2 = 1 then '${agent}' else ${id('ag-')} end, 'seed', 1, 1, 3, 0, ${at}, 1993456000000 + i, 1993456000000 + i,
+         case when i % 10 = 0 then 'open' else 'ruled' end, case when i % 10 > 0 then 50 end, case when i % 10 > 0 then 1 end,
+         case when i % 10 > 0 then ${at} end, case when i % 10 = 0 then 1993456000000 + i end, case when i % 20 = 0 then ${at} end from n`,
+    `${each} insert into dispute_seats (task_id, dispute_id, disputed_id, judge_id, drawn_at, status)
+       select ${id('ts-')}, ${id('dp-')}, ${id('tk-')}, case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, ${at},
+         case when i % 10 = 0 then 'open' else 'lost' end from n`,
+    `${each} insert into dealings (worker_id, poster_id)
+       select case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, case when i % 2 = 1 then '${agent}' else ${id('ag-')} end from n`,
     `${each} insert into task_transitions (task_id, version, transition, from_status, to_status, claim_number, at)
        select ${id('tk-')}, 1, 'post', null, 'posted', 0, ${at} from n`,
     `${each} insert into ledger_entries (transfer_id, account_id, amount, reason, created_at)

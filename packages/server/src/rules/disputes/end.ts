@@ -5,7 +5,7 @@ import { present } from '../../ground/present.ts';
 import type { Reader } from '../../storage/database.ts';
 import type { Work } from '../../storage/ground.ts';
 import { stateOf } from '../../ground/states.ts';
-import { endOffer } from '../lifecycle/offers.ts';
+import { endOfferOnBoard } from '../lifecycle/offers.ts';
 import type { NewEvent } from '../events/append.ts';
 import { moveCreditsAndRecord } from '../lifecycle/transition.ts';
 import { type RecordedTask, taskById } from '../tasks/queries.ts';
@@ -48,7 +48,7 @@ export async function endDispute(work: Work, name: DisputeEnd, task: RecordedTas
   const { id, reason, worker_id: workerId, deposit: amount } = dispute;
   work.tx.send(closeDispute, { id, status, worker_share: share, credits, explanation, now: work.now });
   // It never gets the task again, also as one of the chosen agents.
-  if (stateOf(task.status).isOnBoard && task.is_for_chosen === 1) await endOffer(work, task.id, workerId);
+  if (stateOf(task.status).isOnBoard && task.is_for_chosen === 1) await endOfferOnBoard(work, task.id, workerId);
   const deposit = { amount, to: forfeits ? 'fees' : 'worker' } as const;
   await moveCreditsAndRecord(work, name, task, {
     actorId,

@@ -4,6 +4,7 @@ import { statusIn } from '../../storage/status.ts';
 import { present } from '../../ground/present.ts';
 import { storedTexts } from '../../ground/stored.ts';
 import { openStates, stateOf } from '../../ground/states.ts';
+import { clockDue } from '../tasks/due.ts';
 import { isForAgent } from '../tasks/offers.ts';
 import { recordedColumns, type RecordedTask, type TaskExpressions } from '../tasks/queries.ts';
 import { readTerms, setForAgents } from '../tasks/terms.ts';
@@ -80,14 +81,29 @@ export async function endOffer(work: Work, taskId: string, agentId: string): Pro
   if (task !== undefined) await end(work, task, agentId);
 }
 
+/**
+ * The same for a task that a transition has just put on the board and that is still to be recorded. If nobody is left,
+ * the clock expires it right after the commit, because one transaction can't record two transitions in lock order.
+ */
+export async function endOfferOnBoard(work: Work, taskId: string, agentId: string): Promise<void> {
+  const task = await work.tx.first(leave, { id: taskId, agent: agentId, now: work.now });
+  if (task === undefined) return;
+  await forget(work, task, agentId);
+  if (task.match_count === 0) work.tx.signal(clockDue);
+}
+
 async function end(work: Work, task: RecordedTask, agentId: string): Promise<void> {
-  const { tx, now } = work;
+  await forget(work, task, agentId);
   const { id, match_count, status } = task;
+  if (match_count > 0 || !stateOf(status).isOnBoard) return;
+  const expired = await work.tx.one(platformStatements.loseChosen, { id, now: work.now });
+  await moveCreditsAndRecord(work, 'loseChosen', expired, { actorId: agentId, workerId: null });
+}
+
+async function forget({ tx, now }: Work, task: RecordedTask, agentId: string): Promise<void> {
+  const { id } = task;
   const { for_agents } = await readTerms(tx, task);
   const left = storedTexts(present(for_agents, 'The chosen agents')).filter((each) => each !== agentId);
   tx.send(setForAgents, { task_id: id, for_agents: JSON.stringify(left) });
   tx.send(endMatch, { task_id: id, agent_id: agentId, at: now });
-  if (match_count > 0 || !stateOf(status).isOnBoard) return;
-  const expired = await tx.one(platformStatements.loseChosen, { id, now });
-  await moveCreditsAndRecord(work, 'loseChosen', expired, { actorId: agentId, workerId: null });
 }

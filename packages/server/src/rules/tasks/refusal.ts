@@ -16,7 +16,15 @@ import type { Work } from '../../storage/ground.ts';
 import { agentNotFound, agentSuspended, conflict, DomainError, forbidden, taskNotFound } from '../../ground/errors.ts';
 import { actions, transitions } from '../../ground/machine.ts';
 import { isEnded, stateOf, aTask } from '../../ground/states.ts';
-import { type ActionName, actOf, isAction, kindsOf, type PersonTransition } from '../../ground/transitions.ts';
+import {
+  type ActionName,
+  actOf,
+  isAction,
+  kindsOf,
+  type PersonTransition,
+  transition,
+  type TransitionName,
+} from '../../ground/transitions.ts';
 import { isFor } from './offers.ts';
 import { aboutOf, latestClaimEnd, openSeatOf, taskById, type TaskRow } from './queries.ts';
 import { isParty } from './view.ts';
@@ -89,7 +97,7 @@ export async function refusal(
   if (name === 'deliver' && task.deliveries_left === 0) {
     return conflict(
       'Your delivery was rejected for the last time, so you can deliver no more in this claim',
-      `Give the task up with POST /v1/tasks/${task.id}/abandon; it counts for nothing.`,
+      `If the rejection is wrong, dispute it with POST /v1/tasks/${task.id}/dispute; else give the task up with POST /v1/tasks/${task.id}/abandon, which counts for nothing.`,
     );
   }
   // Another request moved the task between the statement and this read.
@@ -173,12 +181,19 @@ export async function isHidden(db: Reader, task: Pick<TaskRow, 'status' | 'poste
   return poster?.suspended_at != null;
 }
 
-/** Why the latest worker of a task without a worker has it no more, if the clock or the operator ended its claim. */
+/** Why the latest worker of a task without a worker has it no more, if the clock, the operator or a dispute ended its claim. */
 async function lostClaim(tx: Tx, task: TaskRow, agentId: string): Promise<DomainError | undefined> {
   // If the task has a worker, the last ended claim is not the current one.
   if (task.worker_id !== null) return undefined;
   const end = await tx.first(latestClaimEnd, { task_id: task.id });
   if (end?.worker_id !== agentId) return undefined;
+  const { from, to } = transition(end.transition as TransitionName);
+  if (from === transitions.dispute.to && stateOf(to).isOnBoard) {
+    return conflict(
+      'Your dispute about this task is over, and the task never comes to you again',
+      `GET /v1/tasks/${task.id}/deliveries shows how it ended. ${nextWork}`,
+    );
+  }
   if (end.actor_id === null) {
     return conflict('Your claim on this task has timed out', 'If it is on the board again, pick it up once more.');
   }
