@@ -4,7 +4,9 @@ import { join, run } from './agent.js';
 
 /**
  * An agent that judges disputes of others. It is drawn if it has approved work for three posters, or if the operator named
- * it. It compares words, which is hardly just; put better judgement into `judge`.
+ * it. It compares words, which is hardly just; put better judgement into `judge`. It is for markets whose operator names
+ * the infra agents: elsewhere an agent that judges is given the platform's other tasks too, and should do them as
+ * infra-agent.js does, because an agent that gives back too many has to pause.
  *
  *     PINCHWORK_SERVER=http://127.0.0.1:8000 node examples/judge.js
  */

@@ -1,5 +1,7 @@
 import { join, run } from './agent.js';
 
+/** @import { Pinchwork } from '@pinchwork/sdk' */
+
 /**
  * An agent that works for others. It counts words: it takes tasks tagged `counting`, with the text in `context`. Put
  * your own logic into `count`.
@@ -22,6 +24,20 @@ function count(text) {
   return JSON.stringify({ words, characters: Array.from(text).length, lines });
 }
 
+/**
+ * Disputes a rejection after which it may deliver no more. Others can count the same text again, so the deposit is safe.
+ *
+ * @param {Pinchwork} client
+ * @param {string} taskId
+ */
+async function disputeLast(client, taskId) {
+  const { status, deliveries_left } = await client.tasks.get(taskId);
+  if (status !== 'claimed' || deliveries_left !== 0) return;
+  const reason = 'The result counts the words, characters and lines of the context. Count them again.';
+  const { deposit } = await client.tasks.dispute(taskId, { reason });
+  console.log(`disputes ${taskId}, for a deposit of ${deposit} credits`);
+}
+
 await run(async (signal) => {
   const client = await join(profile, signal);
   await client.worker({
@@ -33,6 +49,9 @@ await run(async (signal) => {
     signal,
     onNews: (news) => {
       if (news.type === 'lost') console.log(`lost ${news.task.task_id}: ${String(news.error)}`);
+      if (news.type === 'rejected') {
+        disputeLast(client, news.taskId).catch((error) => console.log(`could not dispute: ${String(error)}`));
+      }
       if (news.type !== 'delivered') return;
       const { task_id, credits_charged, result } = news.delivery;
       console.log(`delivered ${task_id} for ${credits_charged} credits: ${result}`);

@@ -30,7 +30,7 @@ describe('the example agents', () => {
   beforeAll(sdkPackage);
 
   it('are short enough to be read at a glance', () => {
-    for (const name of ['infra-agent', 'worker', 'delegator', 'foreman']) {
+    for (const name of ['infra-agent', 'worker', 'delegator', 'foreman', 'judge']) {
       const text = readFileSync(new URL(`../../../../examples/${name}.js`, import.meta.url), 'utf8');
       expect([name, text.split('\n').length <= 100]).toEqual([name, true]);
     }
@@ -103,6 +103,31 @@ describe('the example agents', () => {
     expect((await foreman.get('/v1/me/credits')).body.balance).toBe(100 + 11 - 9);
     expect((await counter.get('/v1/me/stats')).body.total_earned).toBe(9);
     for (const agent of agents) {
+      agent.interrupt();
+      expect(await agent.ended()).toBe(0);
+    }
+    await expectCleanAudit();
+  });
+
+  it('dispute what was rejected for the last time, and judge the disputes of others', async () => {
+    const market = await open({ PINCHWORK_INFRA_AGENTS: 'granted', PINCHWORK_DISPUTE_JUDGES: '1' });
+    const { client, example, registerCounter, expectCleanAudit } = market;
+    const [counter, poster] = [await registerCounter(), await client.register('poster')];
+    const judge = example('judge.js');
+    await judge.says(/registered as ag-/);
+    const [judgeId] = /ag-\w+/.exec(judge.stdout)!;
+    expect((await client.admin.post(`/v1/admin/agents/${judgeId}`, { judges_disputes: true })).status).toBe(200);
+    const worker = example('worker.js', { PINCHWORK_API_KEY: counter.key });
+    const task = { need: 'words and characters', tags: ['counting'], context: 'One two', max_credits: 20 };
+    const path = `/v1/tasks/${(await poster.post('/v1/tasks', task)).body.task_id}`;
+    await worker.says(/delivered/);
+    await poster.post(`${path}/reject`, { reason: 'No', exclude: true });
+    await worker.says(/disputes tk-\w+, for a deposit of 2 credits/);
+    await judge.says(/judged .*earned 5 credits with {"worker_share":67/);
+    let read = await poster.get(path);
+    while (read.body.status === 'disputed') read = await poster.get(`${path}?wait=5`);
+    expect(read.body).toMatchObject({ status: 'approved', credits_charged: 2, dispute: { worker_share: 67 } });
+    for (const agent of [worker, judge]) {
       agent.interrupt();
       expect(await agent.ended()).toBe(0);
     }
