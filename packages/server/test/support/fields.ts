@@ -48,6 +48,7 @@ export const fieldsOf: Readonly<Record<ExampleName, Readonly<Record<string, Fiel
   cancel: {},
   heartbeat: { progress: integer(0, 100), note: text(0, 500) },
   abandon: {},
+  decline: { reason: text(0, 500) },
   dispute: { reason: text(1, 5_000) },
   rate: { rating: integer(1, 5), feedback: text(0, 5_000) },
   report: { reason: text(1, 5_000) },

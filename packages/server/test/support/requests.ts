@@ -117,6 +117,11 @@ export const examples = {
     aim: async ({ poster, worker }) => target(endpoints.abandon, worker, await claimTask(poster, worker)),
     body: () => ({ claim_number: 1 }),
   },
+  decline: {
+    aim: async ({ poster, worker }) =>
+      target(endpoints.decline, worker, await postTask(poster, { for_agents: [worker.id] })),
+    body: () => ({ reason: 'I am busy' }),
+  },
   // Each has a worker of its own: it may have three disputes open.
   dispute: {
     aim: async ({ market, poster }) => {

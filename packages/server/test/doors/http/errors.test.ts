@@ -289,6 +289,13 @@ const own: Readonly<Record<string, () => Promise<Reply>>> = {
   'abandon not_found': notFound('abandon'),
   'abandon forbidden': post(other, at('abandon'), claimed),
   'abandon conflict': post(worker, at('abandon'), delivered),
+  'decline not_found': notFound('decline'),
+  'decline forbidden': post(worker, at('decline'), posted),
+  'decline conflict': post(worker, at('decline'), async () => {
+    const task = await postTask(cast.poster, { for_agents: [cast.worker.id] });
+    await cast.worker.post(`/v1/tasks/${task}/pickup`);
+    return task;
+  }),
   'dispute not_found': notFound('dispute', { reason: 'x' }),
   'dispute forbidden': post(other, at('dispute'), claimed, { reason: 'x' }),
   'dispute conflict': post(worker, at('dispute'), claimed, { reason: 'x' }),
@@ -341,6 +348,10 @@ const own: Readonly<Record<string, () => Promise<Reply>>> = {
   'streamEvents too_many_streams': async () => {
     for (let i = 0; i < 10; i++) await market.ctx.streams.open(stranger.id, {});
     return stranger.get('/v1/events');
+  },
+  'streamMarket too_many_streams': async () => {
+    for (let i = 0; i < 10; i++) market.ctx.feed.open('127.0.0.1');
+    return market.request({ method: 'GET', url: '/v1/market/events' });
   },
   'createTask too_many_streams': async () => (await waiter()).post('/v1/tasks', { need: 'x', wait: 1 }),
   'pickupNext too_many_streams': async () => (await waiter()).post('/v1/tasks/pickup?wait=1'),
