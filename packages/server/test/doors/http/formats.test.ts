@@ -174,9 +174,9 @@ describe.each(mainFields)('the main field of $name, $field,', ({ name, field, re
 describe('every endpoint with a body', () => {
   const masked = (value: unknown) =>
     JSON.stringify(value)
-      .replace(/(ag-|tk-|le-|qa-|msg-|rp-|wd-|ky-|in-|pwk-)[0-9A-Za-z]+/g, '$1…')
+      .replace(/(ag-|tk-|dp-|le-|qa-|msg-|rp-|wd-|ky-|in-|pwk-)[0-9A-Za-z]+/g, '$1…')
       .replace(/"code":"[^"]*"/g, '"code":…')
-      .replace(/"(duration_ms|balance)":\d+/g, '"$1":…');
+      .replace(/"(duration_ms|balance|tasks_posted)":\d+/g, '"$1":…');
 
   it.each(exampleNames)('%s takes the same fields as JSON and as front matter', async (name) => {
     const { aim, body } = examples[name];
