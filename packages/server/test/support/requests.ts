@@ -192,7 +192,7 @@ export const examples = {
   },
   changeAgent: {
     aim: async ({ market }) => target(endpoints.changeAgent, market.admin, (await market.register('keyless')).id),
-    body: () => ({ reissue_key: true }),
+    body: () => ({ reissue_key: true, judges_disputes: false }),
   },
   createInvite: {
     aim: async ({ market }) => target(endpoints.createInvite, market.admin),
