@@ -1,15 +1,16 @@
 import { faultsIn } from '../fault.ts';
 
 const disputes = 'disputes/disputes';
+const endings = 'disputes/endings';
 const judges = 'disputes/judges';
 
 export const disputeFaults = [
-  ...faultsIn('rules/disputes/outcome.ts', disputes, [
+  ...faultsIn('rules/disputes/outcome.ts', `${disputes} ${endings}`, [
     ['of two answers the higher one rules', 'return Math.floor((low + high) / 2);', 'return high;'],
     ['a cheap task has judges', 'price < cheapest ? 0 : judges', 'judges'],
     ['a share of no credits is no ruling of 0', 'share: credits === 0 ? 0 : share', 'share'],
   ]),
-  ...faultsIn('rules/disputes/end.ts', `${disputes} disputes/terms`, [
+  ...faultsIn('rules/disputes/end.ts', `${endings} disputes/terms`, [
     ['a default costs the deposit', "outcome.status === 'ruled' && outcome.credits === 0", 'outcome.credits === 0'],
     [
       'the loser of a dispute stays a chosen agent',
@@ -17,17 +18,17 @@ export const disputeFaults = [
       '',
     ],
   ]),
-  ...faultsIn('rules/disputes/answer.ts', disputes, [
+  ...faultsIn('rules/disputes/answer.ts', `${disputes} ${endings}`, [
     ['an answer after the end has an effect', '  if (isLate) return;\n', ''],
   ]),
-  ...faultsIn('verbs/tasks/work.ts', `${disputes} ${judges}`, [
+  ...faultsIn('verbs/tasks/work.ts', `${endings} ${judges}`, [
     [
       'a withdrawal after an answer costs nothing',
       "forfeits: seats.some(({ status }) => status === 'answered')",
       'forfeits: false && seats.some(Boolean)',
     ],
   ]),
-  ...faultsIn('rules/tasks/statements.ts', disputes, [
+  ...faultsIn('rules/tasks/statements.ts', endings, [
     [
       'the operator can give the task back to the worker that lost',
       "decideForPoster: byOperator('decideForPoster', () => closedForWorker)",
