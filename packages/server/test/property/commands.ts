@@ -234,13 +234,34 @@ const abandon = orNull(fc.integer({ min: 1, max: 3 })).chain((claim) =>
   }),
 );
 
+/** The newest but `back` of some tasks, or one of the few that there are. */
+const oneOf = (tasks: readonly ModelTask[], back: number) => tasks.at(-1 - (back % Math.max(1, tasks.length)));
+
 const disputeOwn = recent.map(
   (back) =>
     new Step(`disputeOwn(${back} back)`, async (model, real) => {
-      const task = model.tasks
-        .filter(({ status, graceEnd }) => status === 'claimed' && graceEnd !== null)
-        .at(-1 - back);
+      const rejected = model.tasks.filter(({ status, graceEnd }) => status === 'claimed' && graceEnd !== null);
+      const task = oneOf(rejected, back);
       if (task?.worker != null) await disputeAs(model, real, task.worker, task);
+    }),
+);
+
+/** A worker delivers if it has not, its poster rejects, and the worker disputes: random steps seldom come to that. */
+const quarrel = recent.map(
+  (back) =>
+    new Step(`quarrel(${back} back)`, async (model, real) => {
+      const held = model.tasks.filter(({ status }) => status === 'claimed' || status === 'delivered');
+      const task = oneOf(held, back);
+      if (task?.worker == null) return;
+      const { id, worker: who, poster } = task;
+      if (task.status === 'claimed') {
+        const result = `result ${real.steps.count}`;
+        const delivered = await real.agents[who]!.post(`/v1/tasks/${id}/deliver`, { result });
+        expect(delivered.status).toBe(model.deliver(who, task, { result }));
+      }
+      const rejected = await real.agents[poster]!.post(`/v1/tasks/${id}/reject`, { reason: 'Not so' });
+      expect(rejected.status).toBe(model.reject(poster, task, false));
+      await disputeAs(model, real, who, task);
     }),
 );
 
@@ -257,7 +278,8 @@ const onDisputed = (name: string, act: (model: Model, real: Real, task: ModelTas
   fc.nat(2).map(
     (back) =>
       new Step(`${name}(${back} back)`, async (model, real) => {
-        const task = model.tasks.filter(({ status }) => status === 'disputed').at(-1 - back);
+        const disputed = model.tasks.filter(({ status }) => status === 'disputed');
+        const task = oneOf(disputed, back);
         if (task !== undefined) await act(model, real, task);
       }),
   );
@@ -412,7 +434,8 @@ export const allCommands: fc.Arbitrary<Step>[] = [
   abandon,
   dispute,
   disputeOwn,
-  disputeOwn,
+  quarrel,
+  quarrel,
   judging,
   judging,
   rule,

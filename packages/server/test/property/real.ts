@@ -195,6 +195,8 @@ function viewOf(row: TaskRow, ids: string[]) {
       .split(' ')
       .filter((each) => each !== '')
       .map((each) => ids.indexOf(each))
+      // Judges cannot work on what they judged.
+      .filter((index) => index >= 0)
       .sort(),
     dueAt: row.due_at,
   };
