@@ -190,13 +190,13 @@ onBothEngines('a dispute ends by', (engine) => {
     expect((await eventsOf(poster)).slice(-2)).toContain('dispute_resolved');
     expect(await eventsOf(worker)).toContain('dispute_resolved');
     expect(await eventsOf(worker)).not.toContain('task_approved');
-    // It is over for everyone: no seat is left to take, and no second end.
-    expect(await seated(judges)).toEqual([]);
-    expectError(await rule(market, disputed.dispute, 50), 409);
     if (expected.task === 'posted') {
       expectError(await worker.post(`/v1/tasks/${disputed.task}/pickup`), 409);
       expect((await worker.post('/v1/tasks/pickup')).status).toBe(204);
     }
+    // It is over for everyone: no seat is left to take, and no second end.
+    expect(await seated(judges)).toEqual([]);
+    expectError(await rule(market, disputed.dispute, 50), 409);
     await expectClean(market);
   });
 
