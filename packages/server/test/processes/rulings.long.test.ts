@@ -80,8 +80,9 @@ onBothEngines('kill -9 in the middle of rulings', (engine) => {
       }
       return { poster, worker, price };
     };
-    const byOperator = async (dispute: string, worker_share: number) =>
-      void (await post(admin, `/v1/admin/disputes/${dispute}`, { worker_share }));
+    const byOperator = async (dispute: string, worker_share: number) => {
+      await post(admin, `/v1/admin/disputes/${dispute}`, { worker_share });
+    };
     const byJudge = async (_: string, share: number) => {
       let seat = await post(judge, '/v1/tasks/pickup');
       for (; seat.status === 204; seat = await post(judge, '/v1/tasks/pickup')) await pause(50);
