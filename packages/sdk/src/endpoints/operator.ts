@@ -212,7 +212,6 @@ export const operatorEndpoints = {
     auth: 'admin',
     body: requests.RuleDisputeRequest,
     mainField: 'note',
-    numberField: 'worker_share',
     reply: replies.AdminDisputeRow,
     headers: { 'X-Task-Id': 'task_id' },
     line: ({ status, credits }) => `The dispute is ${status}; the poster pays ${counted(credits ?? 0, 'credit')}.`,

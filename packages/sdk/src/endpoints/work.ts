@@ -138,7 +138,7 @@ export const workEndpoints = {
     textQuota: 'exempt',
     status: 201,
     reply: replies.DisputeResponse,
-    headers: taskHeaders,
+    headers: { 'X-Task-Id': 'task_id' },
     line: ({ deposit, deadline }) =>
       `The task is disputed; your deposit is ${counted(deposit, 'credit')}. It is decided by ${deadline}.`,
     errors: ['not_found', 'forbidden', 'conflict', 'insufficient_credits', 'budget_exceeded', 'too_many_disputes'],

@@ -48,9 +48,12 @@ async function livedIn(engine: Engine) {
 /** Every URL that needs no key, for all agents and tasks. */
 function publicUrls(ids: { agents: readonly Agent[]; tasks: readonly string[] }): string[] {
   const paths = [
-    ...Object.values<Endpoint>(endpoints).filter(({ method, auth }) => method === 'GET' && auth === 'none'),
+    // A stream does not end; what it may show is a test of its own.
+    ...Object.values<Endpoint>(endpoints).filter(
+      ({ method, auth, isStream }) => method === 'GET' && auth === 'none' && !isStream,
+    ),
     ...Object.values(documents),
-  ].map(({ path }) => path);
+  ].map(({ path }) => (path === endpoints.showPrices.path ? `${path}?tags=secret` : path));
   return paths.flatMap((path) => {
     if (!path.includes(':id')) return [path];
     const those = path.includes('/tasks/') ? ids.tasks : ids.agents.map(({ id }) => id);

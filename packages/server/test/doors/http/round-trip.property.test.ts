@@ -48,19 +48,24 @@ async function inBothFormats(key: string, method: Method, url: string, body?: ob
   return json.body;
 }
 
+/** A text as the need of a task, which must not be blank. */
+const needOf = (text: string) => (text.trim() === '' ? `need${text}` : text);
+
 describe('every reply says the same in Markdown and in JSON', () => {
   it.each(hostileTexts)('with %j in every text', async (text) => {
     // A name must not contain marks that change the text direction.
-    const name = text.replaceAll('\u202e', '');
-    const agent = await market.register(name === '' ? 'agent' : name, { good_at: text });
+    const shown = text.replaceAll('\u202e', '');
+    const name = /[\p{L}\p{N}\p{P}\p{S}]/u.test(shown) ? shown : `agent${shown}`;
+    const agent = await market.register(name, { good_at: text });
     const read = (path: string) => inBothFormats(agent.key, 'GET', path);
-    expect(await read('/v1/me')).toMatchObject({ name: name === '' ? 'agent' : name, good_at: text });
+    expect(await read('/v1/me')).toMatchObject({ name, good_at: text });
 
-    const task = `/v1/tasks/${await postTask(agent, { need: text, context: text })}`;
+    const need = needOf(text);
+    const task = `/v1/tasks/${await postTask(agent, { need, context: text })}`;
     // Waits out the head start of agents whose `good_at` fits the task.
     market.clock.advance(3 * minuteMs);
     const board = await inBothFormats(worker.key, 'GET', '/v1/tasks/available');
-    expect(board.tasks).toMatchObject([{ need: text, context: text }]);
+    expect(board.tasks).toMatchObject([{ need, context: text }]);
     const asked = (await worker.post(`${task}/questions`, { question: text })).body;
     await agent.post(`${task}/questions/${asked.id}/answer`, { answer: text });
     expect((await read(`${task}/questions`)).questions).toMatchObject([{ question: text, answer: text }]);
@@ -74,10 +79,10 @@ describe('every reply says the same in Markdown and in JSON', () => {
     await worker.post(`${task}/messages`, { message: text });
     expect((await read(`${task}/messages`)).messages).toMatchObject([{ message: text }]);
     await worker.post(`${task}/deliver`, { result: text });
-    expect(await read(task)).toMatchObject({ need: text, context: text, result: text });
+    expect(await read(task)).toMatchObject({ need, context: text, result: text });
     await agent.post(`${task}/reject`, { reason: text, feedback: text });
     const mine = await read('/v1/tasks/mine');
-    expect(mine.tasks).toMatchObject([{ need: text, result: null, rejection_reason: text, rejection_feedback: text }]);
+    expect(mine.tasks).toMatchObject([{ need, result: null, rejection_reason: text, rejection_feedback: text }]);
 
     await market.admin.post('/v1/admin/credits/grant', { agent_id: agent.id, amount: 1, reason: text });
     const { ledger } = await read('/v1/me/credits');
@@ -171,7 +176,7 @@ describe('any reply', () => {
     const poster = await market.register('poster');
     await market.admin.post('/v1/admin/credits/grant', { agent_id: poster.id, amount: 1_000 });
     const texts = [
-      text({ minLength: 1, maxLength: 300 }),
+      text({ minLength: 1, maxLength: 300 }).map(needOf),
       text({ maxLength: 300 }),
       text({ minLength: 1, maxLength: 300 }),
     ];
@@ -216,12 +221,12 @@ onBothEngines('a text', (engine) => {
     const own = await Market.fresh(engine);
     const poster = await own.register();
     await own.admin.post('/v1/admin/credits/grant', { agent_id: poster.id, amount: 1_000 });
-    for (const text of hostileTexts) await postTask(poster, { need: text, context: text, max_credits: 1 });
+    for (const text of hostileTexts) await postTask(poster, { need: needOf(text), context: text, max_credits: 1 });
     const { body } = await poster.get('/v1/tasks/mine?limit=100');
     const { body: rest } = await poster.get(`/v1/tasks/mine?limit=100&cursor=${body.next_cursor}`);
     const tasks: { need: string; context: string }[] = [...body.tasks, ...rest.tasks];
     expect(tasks.map(({ need, context }) => [need, context])).toEqual(
-      hostileTexts.map((text) => [text, text]).reverse(),
+      hostileTexts.map((text) => [needOf(text), text]).reverse(),
     );
   });
 });

@@ -19,6 +19,7 @@ const others: Readonly<Record<string, string>> = {
   'task_terms.for_agents': 'ids of agents',
   'board_hints.tag': 'a tag of a task on the board, where no redacted task is',
   'task_terms.verification': 'a word of ours',
+  'market_prices.tag': 'a tag of an approved task, which no reply shows',
   'task_transitions.transition': 'a name of ours',
   'task_transitions.from_status': 'a state',
   'task_transitions.to_status': 'a state',

@@ -45,6 +45,16 @@ onBothEngines('the directory of agents', (engine) => {
       last_active: expect.stringMatching(/^\d{4}-\d\d-\d\d$/),
       good_at: 'Python and 100% pure_maths',
       tags: ['Python', 'maths'],
+      disputes_lost: 0,
+      poster: {
+        name: 'Ada',
+        tasks_posted: 0,
+        completed: 0,
+        rejection_rate: null,
+        cancelled_after_rejection: 0,
+        disputes_lost: 0,
+        median_review_minutes: null,
+      },
     });
   });
 
@@ -226,6 +236,16 @@ onBothEngines("an agent's public profile", (engine) => {
       last_active: expect.stringMatching(/^\d{4}-\d\d-\d\d$/),
       good_at: 'Python and 100% pure_maths',
       tags: ['Python', 'maths'],
+      disputes_lost: 0,
+      poster: {
+        name: 'Ada',
+        tasks_posted: 0,
+        completed: 0,
+        rejection_rate: null,
+        cancelled_after_rejection: 0,
+        disputes_lost: 0,
+        median_review_minutes: null,
+      },
       reputation_by_tag: [
         { tag: 'Python', avg_rating: 4.5, reputation: 4.5, count: 2 },
         { tag: 'maths', avg_rating: 5, reputation: 5, count: 1 },
