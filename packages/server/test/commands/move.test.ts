@@ -7,6 +7,7 @@ import { openDatabase } from '../../src/storage/open.ts';
 import { version } from '../../src/ground/version.ts';
 import { makeBusy } from '../support/busy.ts';
 import { runCommand } from '../support/command.ts';
+import { disputeTask, registerJudge } from '../support/disputes.ts';
 import { describeOnPostgres, postgres, sqlite } from '../support/engines.ts';
 import { answers } from '../support/helpers.ts';
 import { type Agent, deliverTask, Market, postTask } from '../support/market.ts';
@@ -14,7 +15,7 @@ import { startServer } from '../support/process.ts';
 import { Proxy } from '../support/proxy.ts';
 import { readTables, type Tables } from '../support/tables.ts';
 
-const settings = { PINCHWORK_RATE_LIMIT_REGISTER: '5/hour', PINCHWORK_TASK_EXPIRE_HOURS: '48' };
+const settings = { PINCHWORK_RATE_LIMIT_REGISTER: '6/hour', PINCHWORK_TASK_EXPIRE_HOURS: '48' };
 
 /** Runs the move in this process, which is faster. @returns the message of its refusal, or nothing. */
 const moveHere = (from: string, to: string) =>
@@ -35,10 +36,17 @@ async function closedMarket() {
   await postTask(busy.poster, { for_agents: [busy.worker.id], tags: ['chosen'], max_credits: 1 });
   const sold = await deliverTask(busy.poster, busy.worker, { tags: ['sold'], max_credits: 1 });
   await busy.poster.post(`/v1/tasks/${sold}/approve`);
+  await registerJudge(market);
+  await disputeTask(market, busy, { max_credits: 20 });
   await market.pass(11 * secondMs);
   await market.ctx.marketFigures.run();
   await market.close();
   await sqlite.vandalise(url, `insert into stuck_timers values ('${busy.tasks.expired}', 1, 2, 'On purpose', 3)`);
+  const ended = `'${busy.tasks.expired}', 'task_expired', '{"worker_id":null}'`;
+  await sqlite.vandalise(
+    url,
+    `insert into outbox (id, task_id, type, data, created_at) values ('ob-000000000000', ${ended}, ${market.clock.now()})`,
+  );
   await sqlite.vandalise(url, `insert into texts_written values ('${busy.poster.id}', 5, 6)`);
   await sqlite.vandalise(url, `insert into text_retention values ('${busy.tasks.expired}', 4)`);
   return { url, market, ...busy, order, ordered };
@@ -120,13 +128,11 @@ describeOnPostgres('a market that moves to PostgreSQL', () => {
     await market.ctx.outbox.run();
     const { events } = (await bob.get('/v1/events/history?types=task_matched')).body;
     expect(events).toMatchObject([{ task_id: tasks.matched, rank: 0 }]);
-    // The test of the new address, its two waiting events, and a test that its owner asked for.
+    // A test that its owner asked for, the test of the new address, and seven events that wait for it.
     const { deliveries } = (await ada.get('/v1/me/webhook/deliveries')).body;
     expect(deliveries.map(({ status }: { status: string }) => status).sort()).toEqual([
       'dead',
-      'pending',
-      'pending',
-      'pending',
+      ...Array.from({ length: 8 }, () => 'pending'),
     ]);
 
     // Every task continues from its state, and event numbers continue.
@@ -235,7 +241,7 @@ describeOnPostgres('a move that cannot succeed', () => {
     const [count] = await postgres.query(target, 'select count(*)::int as agents from agents');
     const again = await moveHere(url, target);
     if (count!.agents === 0) expect(again).toBeUndefined();
-    else expect([again, count!.agents]).toEqual([expect.stringContaining('is not empty'), 5]);
+    else expect([again, count!.agents]).toEqual([expect.stringContaining('is not empty'), 6]);
   });
 
   it('leaves nothing in the target when a row does not fit there, and reports it', async () => {

@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import { hourMs, minuteMs, secondMs } from '../../src/ground/clock.ts';
 import type { Agent, Reply } from '../support/market.ts';
-import { type ModelTask, wholeSecond } from './model.ts';
+import type { ModelTask } from './model-state.ts';
 import { type Real, verify } from './real.ts';
-import type { Model } from './model.ts';
+import { type Model, wholeSecond } from './model.ts';
 
 /** A step of a random walk: carried out by the server and by the model, whose answers must be equal. */
 type Action = (model: Model, real: Real) => Promise<void>;

@@ -1,94 +1,14 @@
 import { hourMs, minuteMs, secondMs } from '../../src/ground/clock.ts';
 
-/**
- * A second, simple implementation of contract sections 3, 4 and 5 with arrays and numbers. It shares no code with the
- * server, so that the two can be compared.
- */
-export interface ModelTask {
-  id: string;
-  need: string;
-  poster: number;
-  tags: string[];
-  price: number;
-  createdAt: number;
-  expiresAt: number;
-  deadline: number | null;
-  reviewMinutes: number | null;
-  claimMinutes: number | null;
-  heartbeatMinutes: number | null;
-  status: 'posted' | 'claimed' | 'delivered' | 'disputed' | 'approved' | 'expired' | 'cancelled';
-  worker: number | null;
-  claim: number;
-  claimDeadline: number | null;
-  graceEnd: number | null;
-  leaseEnd: number | null;
-  progress: number | null;
-  /** When the poster was last told of the progress. */
-  toldAt: number | null;
-  reviewEnd: number | null;
-  result: string | null;
-  charged: number | null;
-  rejections: number;
-  /** Null before the first rejection in a claim. */
-  deliveriesLeft: number | null;
-  /** The agents that its poster excluded. */
-  readonly excluded: Set<number>;
-  graceMinutes: number | null;
-  /** The latest rejected delivery. */
-  refused: { result: string; charged: number } | null;
-  /** The open dispute. */
-  dispute: ModelDispute | null;
-  /** The worker that lost the last claim to the clock. */
-  lostBy: number | null;
-  /** When each agent last gave it up, or lost it to the clock. */
-  readonly givenUp: Map<number, number>;
-  /** Its acceptance: a result must begin with `result`. */
-  isChecked: boolean;
-  approvesAtOnce: boolean;
-  /** The latest claim of which a result did not fit. */
-  unfitClaim: number | null;
-  /** The poster approved the delivery itself. */
-  approvedByPoster: boolean;
-  /** The worker has rated the poster, the poster the worker. */
-  rated: boolean;
-  ratedBack: boolean;
-}
-
-export interface ModelDispute {
-  readonly id: string;
-  readonly deposit: number;
-  /** How many judges it is to have. */
-  readonly judges: number;
-  readonly halfAt: number;
-  readonly deadline: number;
-  /** The shares that judges have answered. */
-  readonly shares: number[];
-  /** When the clock ends it. */
-  endsAt: number;
-}
-
-export interface ModelAgent {
-  balance: number;
-  posted: number;
-  completed: number;
-  /** How many of them a ruling or a default completed. */
-  ruled: number;
-  /** The disputes that it lost, as worker and as poster. */
-  lost: [asWorker: number, asPoster: number];
-  earned: number;
-  feesPaid: number;
-  spent: number;
-  rejected: number;
-  ratings: number[];
-  byTag: Map<string, { completed: number; earned: number; ratings: number[] }>;
-  /** Trust scores by the index of the trusted agent. */
-  trust: Map<number, { score: number; interactions: number }>;
-  abandons: number;
-  pausedUntil: number;
-  suspended: boolean;
-  /** `type task_id`, in any order. */
-  events: string[];
-}
+import {
+  clocksOf,
+  medianOf,
+  type ModelAgent,
+  type ModelDelivery,
+  type ModelDispute,
+  type ModelTask,
+  type NewModelTask,
+} from './model-state.ts';
 
 const feePercent = 10;
 const maxRejections = 3;
@@ -104,21 +24,10 @@ const judgeCount = 3;
 
 export const wholeSecond = (at: number) => Math.ceil(at / secondMs) * secondMs;
 
-/** The middle share; of two or four the mean of the middle two, rounded down. */
-function medianOf(shares: readonly number[]): number {
-  const sorted = [...shares].sort((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return sorted.length % 2 === 1
-    ? sorted[Math.floor(middle)]!
-    : Math.floor((sorted[middle - 1]! + sorted[middle]!) / 2);
-}
-
-interface ModelDelivery {
-  readonly result: string;
-  readonly credits?: number | null;
-  readonly claim?: number | null;
-}
-
+/**
+ * A second, simple implementation of contract sections 3, 4 and 5 with arrays and numbers. It shares no code with the
+ * server, so that the two can be compared.
+ */
 export class Model {
   now: number;
   fees = 0;
@@ -187,56 +96,17 @@ export class Model {
     this.#agent(agent).events.push(`${type} ${task.id}`);
   }
 
-  /** The deadlines of the task's state; of equal ones, the first counts. */
-  clocksOf(task: ModelTask): [string, number][] {
-    const clocks: [string, number | null][] =
-      task.status === 'posted'
-        ? [
-            ['deadline', task.deadline],
-            ['expiry', task.expiresAt],
-          ]
-        : task.status === 'claimed'
-          ? [
-              ['deadline', task.deadline],
-              ['claim', task.claimDeadline],
-              ['grace', task.graceEnd],
-              ['lease', task.leaseEnd],
-            ]
-          : task.status === 'delivered'
-            ? [['review', task.reviewEnd]]
-            : task.status === 'disputed'
-              ? [['dispute', task.dispute!.endsAt]]
-              : [];
-    return clocks.filter((clock): clock is [string, number] => clock[1] !== null).sort((a, b) => a[1] - b[1]);
-  }
-
   isDue(task: ModelTask): boolean {
-    const [first] = this.clocksOf(task);
+    const [first] = clocksOf(task);
     return first !== undefined && first[1] <= this.now;
   }
 
   nextDue(): number | undefined {
-    const times = this.tasks.flatMap((task) => this.clocksOf(task).map(([, at]) => at)).filter((at) => at > this.now);
+    const times = this.tasks.flatMap((task) => clocksOf(task).map(([, at]) => at)).filter((at) => at > this.now);
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
-  post(
-    task: Pick<
-      ModelTask,
-      | 'id'
-      | 'need'
-      | 'poster'
-      | 'tags'
-      | 'price'
-      | 'deadline'
-      | 'reviewMinutes'
-      | 'claimMinutes'
-      | 'graceMinutes'
-      | 'isChecked'
-      | 'approvesAtOnce'
-      | 'heartbeatMinutes'
-    >,
-  ): void {
+  post(task: NewModelTask): void {
     this.#agent(task.poster).balance -= task.price;
     this.#agent(task.poster).posted++;
     this.tasks.push({
@@ -574,7 +444,7 @@ export class Model {
   }
 
   #runClockOn(task: ModelTask): void {
-    const [[clock]] = this.clocksOf(task) as [[string, number]];
+    const [[clock]] = clocksOf(task) as [[string, number]];
     if (task.status === 'delivered') {
       this.#settle(task, null);
     } else if (task.status === 'disputed') {

@@ -5,7 +5,8 @@ import type { AgentRow } from '../../src/rules/agents/queries.ts';
 import type { TaskRow } from '../../src/rules/tasks/queries.ts';
 import { registerJudges } from '../support/disputes.ts';
 import { type Agent, Market } from '../support/market.ts';
-import { maxAbandons, type Model, type ModelAgent, type ModelTask } from './model.ts';
+import { maxAbandons, type Model } from './model.ts';
+import { clocksOf, type ModelAgent, type ModelTask } from './model-state.ts';
 
 /** The marketplace under test, with the state of the walk. */
 export interface Real {
@@ -79,7 +80,7 @@ export async function verify(model: Model, { market, agents, steps }: Real): Pro
   const ids = agents.map(({ id }) => id);
   const tasks = await db.all(allTasks, none);
   const modelled = [...model.tasks].sort((a, b) => (a.id < b.id ? -1 : 1));
-  expect(tasks.map((row) => viewOf(row, ids))).toEqual(modelled.map((task) => modelView(task, model)));
+  expect(tasks.map((row) => viewOf(row, ids))).toEqual(modelled.map(modelView));
 
   const accounts = new Map((await db.all(allAccounts, none)).map(({ id, balance }) => [id, balance]));
   expect(ids.map((id) => accounts.get(id))).toEqual(model.agents.map(({ balance }) => balance));
@@ -202,11 +203,11 @@ function viewOf(row: TaskRow, ids: string[]) {
   };
 }
 
-function modelView(task: ModelTask, model: Model) {
+function modelView(task: ModelTask) {
   const { id, need, status, worker, deadline, claim, claimDeadline, graceEnd, reviewEnd, result, charged } = task;
   const { rejections, deliveriesLeft, leaseEnd, progress } = task;
   const excluded = [...task.excluded].sort();
-  const dueAt = model.clocksOf(task)[0]?.[1] ?? null;
+  const dueAt = clocksOf(task)[0]?.[1] ?? null;
   return {
     ...{ id, need, status, worker, deadline, claim, claimDeadline, graceEnd, reviewEnd, result, charged },
     ...{ rejections, deliveriesLeft, excluded, dueAt, leaseEnd, progress },
