@@ -13,7 +13,7 @@ import { insertRejectedDelivery } from '../../rules/tasks/inserts.ts';
 import { type MovedTask, taskById, transitionAt } from '../../rules/tasks/queries.ts';
 import { personStatements } from '../../rules/tasks/statements.ts';
 import { refusal } from '../../rules/tasks/refusal.ts';
-import { endOffer } from '../../rules/lifecycle/offers.ts';
+import { endOffer, endOfferOnBoard } from '../../rules/lifecycle/offers.ts';
 import { moveCreditsAndRecord } from '../../rules/lifecycle/transition.ts';
 import { readTerms } from '../../rules/tasks/terms.ts';
 import { taskView } from '../../rules/tasks/view.ts';
@@ -92,14 +92,13 @@ export function reject(call: Call, taskId: string, input: z.output<typeof Reject
     const workerId = task.worker_id ?? (await formerWorker(tx, task));
     keepAsEvidence(tx, task, workerId, now);
     const isOffered = params.exclude === 1 && task.is_for_chosen === 1;
-    if (isOffered && kept !== undefined) await endOffer(work, taskId, workerId);
+    // The claim of a suspended worker has ended: the task is on the board already.
+    if (isOffered) await (kept === undefined ? endOfferOnBoard : endOffer)(work, taskId, workerId);
     await moveCreditsAndRecord(work, kept === undefined ? 'rejectSuspended' : 'reject', task, {
       actorId: agentId,
       workerId,
     });
     if (!isOffered) return addDispute(tx, taskView(task, await readTerms(tx, task)), task, agentId);
-    // On the board already: without another chosen agent it expires now.
-    if (kept === undefined) await endOffer(work, taskId, workerId);
     const left = await tx.one(taskById, { id: taskId });
     return addDispute(tx, taskView(left, await readTerms(tx, left)), left, agentId);
   });

@@ -31,6 +31,25 @@ onBothEngines('system tasks', (engine) => {
     await audited(market);
   });
 
+  it('a task with verification "off" is shown to no infra agent: neither matched nor verified by one', async () => {
+    const { market, helper, poster, worker } = await openWithHelper(engine);
+    const capable = await market.register('capable', { good_at: 'Counting the words' });
+    // The words of the profile are read by a system task.
+    await answer(helper, answers.extract([]));
+    const fields = { need: 'Count the words', max_credits: 10, verification: 'off' };
+    const { body } = await poster.post('/v1/tasks', fields);
+    const task = body.task_id as string;
+    // The built-in matcher ranks it.
+    expect((await capable.get('/v1/tasks/available')).body.tasks).toMatchObject([{ task_id: task, is_matched: true }]);
+    await deliverTask(poster, worker, { ...fields, need: 'Sort the words' });
+    expect((await helper.post('/v1/tasks/pickup', { tags: ['nothing-else'] })).status).toBe(204);
+    expect((await poster.get('/v1/tasks/mine')).body.tasks).toMatchObject([
+      { verification_mode: 'off', status: 'delivered' },
+      { verification_mode: 'off', status: 'posted' },
+    ]);
+    await audited(market);
+  });
+
   it('a rejection removes the verification, and the next delivery is verified again', async () => {
     const { market, helper, poster, worker } = await openWithHelper(engine);
     const task = await deliverTask(poster, worker, { max_credits: 1 });

@@ -213,6 +213,22 @@ onBothEngines('an agent declines', (engine) => {
     await expectClean(market);
   });
 
+  it('when the last of them is excluded, even while it is suspended', async () => {
+    const { market, poster, one } = await open(engine);
+    const before = await market.balanceOf(poster);
+    const id = await offer(poster, [one]);
+    await one.post(`/v1/tasks/${id}/pickup`);
+    await one.post(`/v1/tasks/${id}/deliver`, { result: 'Red, yellow, blue' });
+    await market.admin.post('/v1/admin/agents/suspend', { agent_id: one.id, suspended: true });
+    const { status, body } = await poster.post(`/v1/tasks/${id}/reject`, { reason: 'Copied', exclude: true });
+    expect([status, body.status, body.for_agents]).toEqual([200, 'posted', []]);
+    // The clock ends it, without waiting for anything.
+    await market.pass(0);
+    expect(await statusOf(poster, id)).toBe('expired');
+    expect(await market.balanceOf(poster)).toBe(before);
+    await expectClean(market);
+  });
+
   it('by deleting its account', async () => {
     const { market, poster, one, two } = await open(engine);
     const alone = await offer(poster, [one]);
