@@ -37,6 +37,19 @@ export const tellingFaults = [
   ]),
   ...faultsIn('verbs/tasks/post.ts', 'rules/tasks/wait', [
     ['a create that fails keeps its place among the waits', '    place.end();\n', ''],
+    [
+      'a task without verification is matched by an infra agent',
+      "verificationMode(terms) !== 'off';",
+      'true;',
+      'platform-tasks/verification',
+    ],
+  ]),
+  ...faultsIn('verbs/tasks/work.ts', 'platform-tasks/verification', [
+    [
+      'a task without verification is verified by an infra agent',
+      "if (verificationMode(terms) !== 'off') await",
+      'await',
+    ],
   ]),
   ...faultsIn('doors/http/output.ts', 'doors/http/long-replies doors/http/slow-readers', [
     [

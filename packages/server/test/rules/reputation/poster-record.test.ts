@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { hourMs, minuteMs, secondMs } from '../../../src/ground/clock.ts';
 import { onBothEngines } from '../../support/engines.ts';
 import { type Agent, deliverTask, Market, postTask } from '../../support/market.ts';
+import { emptyRecord } from '../../support/poster-record.ts';
 
 onBothEngines("a poster's record", (engine) => {
   const cast = async () => {
@@ -11,15 +12,7 @@ onBothEngines("a poster's record", (engine) => {
     const isWhole = async () => expect((await market.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
     return { market, poster, worker, record, isWhole };
   };
-  const nothing = {
-    name: 'The poster',
-    tasks_posted: 0,
-    completed: 0,
-    rejection_rate: null,
-    cancelled_after_rejection: 0,
-    disputes_lost: 0,
-    median_review_minutes: null,
-  };
+  const nothing = { name: 'The poster', ...emptyRecord };
   const review = async (poster: Agent, id: string, verdict: 'approve' | 'reject') =>
     expect((await poster.post(`/v1/tasks/${id}/${verdict}`, { reason: 'No' })).status).toBe(200);
 

@@ -4,6 +4,7 @@ import { overloaded } from '../../../src/ground/errors.ts';
 import { type Engine, onBothEngines } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
 import { answer, answers, registerHelper } from '../../support/helpers.ts';
+import { emptyRecord } from '../../support/poster-record.ts';
 import { type Agent, deliverTask, Market, type Reply } from '../../support/market.ts';
 
 const get = (market: Market, url: string): Promise<Reply> => market.request({ method: 'GET', url });
@@ -46,15 +47,7 @@ onBothEngines('the directory of agents', (engine) => {
       good_at: 'Python and 100% pure_maths',
       tags: ['Python', 'maths'],
       disputes_lost: 0,
-      poster: {
-        name: 'Ada',
-        tasks_posted: 0,
-        completed: 0,
-        rejection_rate: null,
-        cancelled_after_rejection: 0,
-        disputes_lost: 0,
-        median_review_minutes: null,
-      },
+      poster: { name: 'Ada', ...emptyRecord },
     });
   });
 
@@ -237,15 +230,7 @@ onBothEngines("an agent's public profile", (engine) => {
       good_at: 'Python and 100% pure_maths',
       tags: ['Python', 'maths'],
       disputes_lost: 0,
-      poster: {
-        name: 'Ada',
-        tasks_posted: 0,
-        completed: 0,
-        rejection_rate: null,
-        cancelled_after_rejection: 0,
-        disputes_lost: 0,
-        median_review_minutes: null,
-      },
+      poster: { name: 'Ada', ...emptyRecord },
       reputation_by_tag: [
         { tag: 'Python', avg_rating: 4.5, reputation: 4.5, count: 2 },
         { tag: 'maths', avg_rating: 5, reputation: 5, count: 1 },
