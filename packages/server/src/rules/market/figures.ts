@@ -130,12 +130,12 @@ export async function readFigures(
   now: number,
 ): Promise<Pick<MarketResponse, 'agents' | 'tasks_approved' | 'credits_paid'>> {
   const hour = Math.floor(now / hourMs);
-  const stored = await progressOf(reader);
-  const kept = await reader.all(queries.hoursFrom, { hour: hour - keptHours });
+  const counted = await reader.all(queries.countedFrom, { hour: hour - keptHours });
+  const stored = counted[0] ?? queries.noProgress;
   const live = await countAhead(reader, stored, Number.MAX_SAFE_INTEGER, mostLive);
   const counter = (field: 'agents' | 'tasks_approved' | 'credits_paid'): Counter => {
     const amounts = [
-      ...kept.map((row) => [row.hour, row[field]] as const),
+      ...counted.map((row) => [row.hour ?? 0, row[`hour_${field}`] ?? 0] as const),
       ...[...live.byHour].map(([each, added]) => [each, added[field]] as const),
     ];
     const byHour = sums(amounts, (each) => hours - 1 - (hour - each), hours);

@@ -78,8 +78,23 @@ export const addToHour = prepared('addToMarketHour', (db, p: Added & { hour: num
     ),
 );
 
-export const hoursFrom = prepared('marketHoursFrom', (db, p: { hour: number }) =>
-  db.selectFrom('market_hours').selectAll().where('hour', '>=', p.hour).orderBy('hour'),
+interface Counted extends Progress {
+  readonly hour: number | null;
+  readonly hour_agents: number | null;
+  readonly hour_tasks_approved: number | null;
+  readonly hour_credits_paid: number | null;
+}
+
+/**
+ * The progress with each hour from `hour` on, or once without an hour if there is none. One statement, because a step
+ * of the job between two would be counted twice, or not at all.
+ */
+export const countedFrom = preparedSql<{ hour: number }, Counted>(
+  'marketCountedFrom',
+  (p) => sql`select m.*, h.hour, h.agents as hour_agents, h.tasks_approved as hour_tasks_approved,
+      h.credits_paid as hour_credits_paid
+    from market_progress m left join market_hours h on h.hour >= ${p.hour} where m.id = 1`,
+  { bounded: 'one row, with the hours that are kept' },
 );
 
 interface Behind extends Params {

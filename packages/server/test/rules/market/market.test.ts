@@ -1,7 +1,9 @@
 import { expect, it } from 'vitest';
 import { hourMs, minuteMs, secondMs } from '../../../src/ground/clock.ts';
+import { readFigures } from '../../../src/rules/market/figures.ts';
 import { suggestedCredits } from '../../../src/rules/market/prices.ts';
 import type { Sink } from '../../../src/rules/events/stream.ts';
+import { oneOf, type Reader } from '../../../src/storage/database.ts';
 import { type Engine, onBothEngines } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
 import { hostileTexts } from '../../support/hostile-texts.ts';
@@ -68,6 +70,27 @@ onBothEngines('the figures of the market', (engine) => {
     expect((await read(market)).body).toEqual(later);
     await market.pass(0);
     expect((await market.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
+  });
+
+  it('are right while they are counted behind', async () => {
+    const { market, poster, worker } = await open(engine);
+    await sell(poster, worker, 30);
+    await count(market);
+    await sell(poster, worker, 20);
+    market.clock.advance(11 * secondMs);
+    const { clock, db, marketFigures } = market.ctx;
+    // After each read, the job counts what is left.
+    const counting: Reader = {
+      all: (query, params) => db.all(query, params).finally(() => marketFigures.run()),
+      first: (query, params) => db.first(query, params).finally(() => marketFigures.run()),
+      one: (query, params) => oneOf(counting, query, params),
+    };
+    const figures = await readFigures(counting, clock.now());
+    expect(figures).toMatchObject({
+      agents: { total: 2, last_24h: 2 },
+      tasks_approved: { total: 2, last_24h: 2 },
+      credits_paid: { total: 50, last_24h: 50 },
+    });
   });
 
   it('are read once for all who ask in the same second', async () => {
