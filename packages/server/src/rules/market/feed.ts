@@ -18,6 +18,8 @@ import { sql } from 'kysely';
 const lookMs = secondMs;
 /** Changes that one look tells of. The rest is left out, so that a busy market costs no more. */
 const mostAtOnce = 100;
+/** A transition older than this is no news: it was told to whoever watched then. No transaction lasts as long. */
+const newsMs = 30 * secondMs;
 
 /** Tasks among a JSON list of ids, of active posters, with the time of their latest transition. */
 const changedTasks = prepared('changedTasks', (db, p: { tasks: string }, engine) =>
@@ -39,12 +41,12 @@ const changedTasks = prepared('changedTasks', (db, p: { tasks: string }, engine)
  * server, and none is made while nobody watches.
  */
 export class MarketFeed {
-  readonly #ctx: Pick<Ground, 'db' | 'config'>;
+  readonly #ctx: Pick<Ground, 'clock' | 'db' | 'config'>;
   readonly #open: OpenRequests;
   readonly #streams = new Set<MarketStream>();
-  /** The tasks that have changed since the last look, and the versions that were told lately. */
+  /** The tasks that have changed since the last look, and what was told of each lately. */
   readonly #changed = new Set<string>();
-  #told = new Map<string, number>();
+  readonly #told = new Map<string, Pick<ChangedTask, 'version' | 'at'>>();
   readonly #loop: Loop;
   #closed = false;
 
@@ -103,11 +105,12 @@ export class MarketFeed {
     this.#changed.clear();
     if (ids.length === 0 || this.#streams.size === 0) return;
     const rows = await this.#ctx.db.all(changedTasks, { tasks: JSON.stringify(ids) });
-    const told = this.#told;
-    // A task that is signalled again without a transition, such as for a message, is not told again.
-    this.#told = new Map(rows.map(({ id, version }) => [id, version]));
-    const text = rows
-      .filter(({ id, version }) => told.get(id) !== version)
+    const since = this.#ctx.clock.now() - newsMs;
+    for (const [id, { at }] of this.#told) if (at <= since) this.#told.delete(id);
+    // A task that is signalled again without a transition, such as for the removal of its texts, is not told again.
+    const news = rows.filter(({ id, version, at }) => at > since && this.#told.get(id)?.version !== version);
+    for (const { id, version, at } of news) this.#told.set(id, { version, at });
+    const text = news
       .sort((a, b) => a.at - b.at)
       .map((row) => this.#frameOf(row))
       .join('');

@@ -227,6 +227,24 @@ onBothEngines('the stream of the market', (engine) => {
     expect(watcher.text).toBe(before);
   });
 
+  it('tells nothing twice, however long ago it happened', async () => {
+    const { market, poster, worker } = await open(engine);
+    const { watcher } = watch(market);
+    const redact = (id: string) => market.admin.post(`/v1/admin/tasks/${id}/redact`, { reason: 'Abuse' });
+    const earlier = await claimTask(poster, worker);
+    await market.ctx.feed.look();
+    const other = await claimTask(poster, worker);
+    await market.ctx.feed.look();
+    const { text } = watcher;
+    expect(watcher.events.map(({ task_id }) => task_id)).toEqual([earlier, other]);
+    for (const age of [0, hourMs / 4]) {
+      market.clock.advance(age);
+      for (const id of [earlier, other]) expect((await redact(id)).status).toBe(200);
+      await market.ctx.feed.look();
+      expect(watcher.text).toBe(text);
+    }
+  });
+
   it('keeps every text on its line, whatever it is', async () => {
     const { market, poster } = await open(engine);
     const { watcher } = watch(market);
