@@ -29,7 +29,8 @@ export const chosenFaults = [
   ...faultsIn('rules/market/feed.ts', 'rules/market', [
     ['the public stream tells of suspended posters', ".where(isActive(sql.ref('tasks.poster_id')))", ''],
     ['the public stream shows texts of tasks under way', 'const isShown = isPreviewed(row);', 'const isShown = true;'],
-    ['a message is told as a change of state', 'told.get(id) !== version', 'told.get(id) !== -version'],
+    ['the public stream tells a state twice', '?.version !== version', '?.version !== -version'],
+    ['the public stream tells what happened long ago', 'at > since && this', 'this'],
   ]),
   ...faultsIn('rules/events/wire.ts', 'rules/market', [
     [
