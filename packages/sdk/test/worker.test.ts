@@ -115,6 +115,14 @@ describe('a worker', () => {
     expect(await work({ max: 1, handler: () => null })).toMatchObject({ abandoned: 1 });
   });
 
+  it('gives a task back when a call of its handler is refused as if the claim were lost', async () => {
+    const { agent, poster, post, work } = await pair();
+    const id = await post('one');
+    const handler = () => agent.tasks.approve('tk-000000000000', {}).then(() => 'done');
+    expect(await work({ max: 1, handler })).toMatchObject({ abandoned: 1, lost: 0 });
+    expect(await stateOf(poster, id)).toBe('posted');
+  });
+
   it('does at most the given number of tasks at once, tasks that are done again among them', async () => {
     const { poster, post, work, said, end } = await pair({ concurrency: 2 });
     let [now, most] = [0, 0];

@@ -14,7 +14,7 @@ export type Ending =
   | { readonly type: 'abandoned'; readonly task: WorkTask; readonly error?: unknown }
   | { readonly type: 'lost'; readonly task: WorkTask; readonly error: unknown };
 
-/** How long a handler that was told to stop may take, and how long giving back is tried. */
+/** How long a handler that was told to stop may take, and how long a delivery or giving back is tried then. */
 const lastMs = 5_000;
 /** Heartbeats within the time after which the claim ends. */
 const beatsPerLease = 3;
@@ -40,7 +40,7 @@ export class Claim {
 
   /** The claim is not this worker's any more. */
   lose(error: unknown): void {
-    this.#loss = error;
+    this.#loss ??= error;
     this.#end.abort(error);
   }
 
@@ -56,12 +56,14 @@ export class Claim {
         try {
           return { type: 'delivered', task, delivery: await this.#deliver(given) };
         } catch (error) {
+          // A handler's own calls may be refused in the same way, which says nothing about this claim.
+          if (isLoss(error)) this.lose(error);
           if (!isUnfit(error) || attempt >= retries) throw error;
           task = { ...task, rejection: rejectionOf(error) };
         }
       }
     } catch (error) {
-      if (this.#loss !== undefined || isLoss(error)) return { type: 'lost', task, error: this.#loss ?? error };
+      if (this.#loss !== undefined) return { type: 'lost', task, error: this.#loss };
       return await this.#giveBack(error);
     } finally {
       clearInterval(beats);
@@ -72,30 +74,29 @@ export class Claim {
   async #handle(handler: WorkerOptions['handler'], task: WorkTask) {
     const { signal } = this.#end;
     signal.throwIfAborted();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const stopped = new Promise<null>((resolve) => {
-      const stop = () => (timer = setTimeout(() => resolve(null), lastMs));
-      signal.addEventListener('abort', stop, { once: true });
-    });
+    const limit = afterAbort(signal, lastMs);
+    const stopped = new Promise<null>((resolve) => limit.signal.addEventListener('abort', () => resolve(null)));
     const progress = (percent: number, note?: string) => this.#beat({ progress: percent, note });
     try {
       const given: WorkResult = await Promise.race([Promise.resolve(handler(task, { signal, progress })), stopped]);
       return typeof given === 'string' ? { result: given } : (given ?? null);
     } finally {
-      clearTimeout(timer);
+      limit.end();
     }
   }
 
-  /** Delivers, however long the server is out of reach: the work is done. */
+  /** Delivers, however long the server is out of reach: the work is done. Once it must stop, for a last short time. */
   async #deliver(given: { readonly result: string; readonly credits_claimed?: number }): Promise<TaskResponse> {
     const { task_id, claim_number } = this.task;
+    const limit = afterAbort(this.#end.signal, lastMs);
+    const { signal } = limit;
     // The same key in all attempts: an answer may be lost after the delivery.
-    const options = { idempotencyKey: randomKey() };
-    const lost = new AbortController();
-    const giveUp = () => lost.abort();
-    const last = () => AbortSignal.timeout(lastMs).addEventListener('abort', giveUp);
-    this.#end.signal.addEventListener('abort', last, { once: true });
-    return persist(() => this.#tasks.deliver(task_id, { ...given, claim_number }, options), lost.signal, this.#tell);
+    const options = { idempotencyKey: randomKey(), signal };
+    try {
+      return await persist(() => this.#tasks.deliver(task_id, { ...given, claim_number }, options), signal, this.#tell);
+    } finally {
+      limit.end();
+    }
   }
 
   async #giveBack(error: unknown): Promise<Ending> {
@@ -127,6 +128,20 @@ export class Claim {
       if (isLoss(error)) this.lose(error);
     }
   }
+}
+
+/** A time limit that begins when a signal is aborted, which may be already. Call `end` when it is not needed any more. */
+function afterAbort(signal: AbortSignal, ms: number): { readonly signal: AbortSignal; readonly end: () => void } {
+  const limit = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const begin = () => (timer = setTimeout(() => limit.abort(signal.reason), ms));
+  if (signal.aborted) begin();
+  else signal.addEventListener('abort', begin);
+  const end = () => {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', begin);
+  };
+  return { signal: limit.signal, end };
 }
 
 /** Whether a delivery was refused for what it is: too long, or not as the task's terms want it. */
