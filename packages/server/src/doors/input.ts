@@ -1,4 +1,4 @@
-import type { Endpoint } from '@pinchwork/sdk/table';
+import { type Endpoint, shownLine } from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import { DomainError } from '../ground/errors.ts';
 
@@ -42,15 +42,12 @@ const mostFaults = 5;
 type Schema = z.ZodType & { readonly shape: Readonly<Record<string, z.ZodType>> };
 
 /** Says which fields an endpoint takes. */
-function fieldsOf({ method, path }: Endpoint, { shape }: Schema): string {
+function fieldsOf(endpoint: Endpoint, { shape }: Schema): string {
   const names = Object.entries(shape).map(([name, field]) =>
     field.safeParse(undefined).success ? name : `${name} (required)`,
   );
-  return `${method} ${bracedPath(path)} takes: ${names.join(', ')}. GET /openapi.json has an example.`;
+  return `${shownLine(endpoint)} takes: ${names.join(', ')}. GET /openapi.json has an example.`;
 }
-
-/** A path with its parameters as documents write them. */
-export const bracedPath = (path: string): string => path.replace(/:(\w+)/g, '{$1}');
 
 /**
  * Checks a query or a body against the schema of its endpoint.

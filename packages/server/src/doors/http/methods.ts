@@ -1,10 +1,10 @@
 import { METHODS } from 'node:http';
+import { shownPath } from '@pinchwork/sdk/table';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import findMyWay from 'find-my-way';
 import { DomainError } from '../../ground/errors.ts';
 import { at, present } from '../../ground/present.ts';
 import type { Context } from '../../verbs/context.ts';
-import { bracedPath } from '../input.ts';
 import { refuser } from './broken.ts';
 import { hintForMethod } from './likely.ts';
 
@@ -49,7 +49,7 @@ export function refuseOtherMethods(app: FastifyInstance, allowed: Paths): void {
     request.otherRoute = pattern;
     reply.header('allow', allow);
     const hint =
-      hintForMethod(method, at(url.split('?', 1), 0)) ?? `Send ${at(allow.split(', '), -1)} ${bracedPath(pattern)}.`;
+      hintForMethod(method, at(url.split('?', 1), 0)) ?? `Send ${at(allow.split(', '), -1)} ${shownPath(pattern)}.`;
     return new DomainError('method_not_allowed', `${method} is not allowed here; use ${allow}`, hint);
   };
   app.decorateRequest('otherRoute');
