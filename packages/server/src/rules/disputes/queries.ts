@@ -135,16 +135,16 @@ export const setDisputeEnd = prepared('setDisputeEnd', (db, p: { id: string; due
   db.updateTable('tasks').set({ dispute_due_at: p.due_at, dispute_credits: p.credits }).where('id', '=', p.id),
 );
 
-/** The rejected deliveries of a claim, oldest first. */
+/** The newest rejected deliveries of a claim, newest first. */
 export const deliveriesOfClaim = prepared(
   'deliveriesOfClaim',
   (db, p: { task_id: string; claim_number: number; limit: number }) =>
     db
       .selectFrom('rejected_deliveries')
-      .select(['result', 'credits_charged', 'reason', 'feedback'])
+      .selectAll()
       .where('task_id', '=', p.task_id)
       .where('claim_number', '=', p.claim_number)
-      .orderBy('version')
+      .orderBy('version', 'desc')
       .limit(p.limit),
   { bounded: 'the rejected deliveries of one task' },
 );
@@ -155,7 +155,7 @@ export const messagesOfClaim = prepared(
   (db, p: { task_id: string; claim_number: number; limit: number }) =>
     db
       .selectFrom('messages')
-      .select(['sender_id', 'message'])
+      .selectAll()
       .where('task_id', '=', p.task_id)
       .where('claim_number', '=', p.claim_number)
       .orderBy('id', 'desc')

@@ -100,7 +100,7 @@ async function judgePayload(reader: Reader, systemTaskId: string, about: MovedTa
   return {
     system_task: 'judge_dispute',
     task: aboutTask(about),
-    deliveries: deliveries.map((each) => ({
+    deliveries: deliveries.toReversed().map((each) => ({
       result: each.result,
       credits_claimed: each.credits_charged,
       rejection_reason: each.reason,

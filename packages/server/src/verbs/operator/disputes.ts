@@ -16,7 +16,14 @@ import { counted, decodeRange, encodeCursor } from '../../ground/paging.ts';
 import { agentById } from '../../rules/agents/queries.ts';
 import { endDispute } from '../../rules/disputes/end.ts';
 import { ruling } from '../../rules/disputes/outcome.ts';
-import { disputeById, type DisputeRow, openDisputeOf, seatsOf } from '../../rules/disputes/queries.ts';
+import {
+  deliveriesOfClaim,
+  disputeById,
+  type DisputeRow,
+  messagesOfClaim,
+  openDisputeOf,
+  seatsOf,
+} from '../../rules/disputes/queries.ts';
 import { addDispute, disputeView } from '../../rules/disputes/view.ts';
 import { logAction } from '../../rules/operator/admin-log.ts';
 import * as details from '../../rules/operator/detail-queries.ts';
@@ -145,24 +152,23 @@ function pageOf(found: readonly DisputeRow[], { list, order, offset, limit }: Cu
 export async function showDispute({ ctx: { db } }: Pick<Call, 'ctx'>, id: string): Promise<AdminDisputeResponse> {
   const found = await db.first(disputeById, { id });
   if (found === undefined) throw disputeNotFound();
-  const of = { task_id: found.task_id, limit: most + 1 };
+  const claim = { task_id: found.task_id, claim_number: found.claim_number, limit: most + 1 };
   const [row, task, rejected, messages, seats, poster, worker, actions] = await Promise.all([
     rowOf(db, found),
     db.one(taskById, { id: found.task_id }),
-    db.all(details.rejectedOf, of),
-    db.all(details.newestMessages, of),
+    db.all(deliveriesOfClaim, claim),
+    db.all(messagesOfClaim, claim),
     db.all(seatsOf, { dispute_id: id }),
     db.one(agentById, { id: found.poster_id }),
     db.one(agentById, { id: found.worker_id }),
     db.all(details.actionsOn, { subject: id, limit: most + 1 }),
   ]);
   const lists = new Lists();
-  const isOfClaim = ({ claim_number }: { claim_number: number }) => claim_number === found.claim_number;
   return {
     dispute: row,
     task: await addDispute(db, taskView(task, await readTerms(db, task)), task, task.poster_id),
-    deliveries: fitTexts(lists.inOrder('deliveries', rejected).filter(isOfClaim).map(rejectedView)),
-    messages: lists.inOrder('messages', messages).filter(isOfClaim).map(messageView),
+    deliveries: fitTexts(lists.inOrder('deliveries', rejected).map(rejectedView)),
+    messages: lists.inOrder('messages', messages).map(messageView),
     seats: seats.map(seatView),
     parties: [poster, worker].map(agentRow),
     actions: lists.cut('actions', actions).map(actionView),
