@@ -1,6 +1,8 @@
 import type { EndpointName } from '../endpoints/index.ts';
 import { agentReference } from './agents.ts';
+import { disputeReference } from './disputes.ts';
 import { eventReference } from './events.ts';
+import { healthReference } from './health.ts';
 import { keyReference } from './keys.ts';
 import { marketReference } from './market.ts';
 import { operatorReference } from './operator.ts';
@@ -21,4 +23,6 @@ export const reference: Readonly<Record<EndpointName, Reference>> = {
   ...webhookReference,
   ...marketReference,
   ...operatorReference,
+  ...disputeReference,
+  ...healthReference,
 };
