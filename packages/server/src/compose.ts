@@ -39,6 +39,7 @@ import { migrate } from './storage/migrate.ts';
 import { openDatabase } from './storage/open.ts';
 import type { Context } from './verbs/context.ts';
 import { marketFigures, marketOpenTasks, marketPrices } from './verbs/figures.ts';
+import { marketCounts } from './verbs/market.ts';
 import { Readiness } from './verbs/readiness.ts';
 
 /** How long `dispose` waits for running jobs before it closes the database. */
@@ -176,6 +177,7 @@ export async function compose(
     judging: new Judging(ground),
     operator: new OperatorWatch(ground, { audit, readiness, webhooks }),
   };
+  const counts = marketCounts(ground);
   const list: readonly Job[] = Object.values(jobs);
   return {
     ...ground,
@@ -183,8 +185,9 @@ export async function compose(
     ...jobs,
     jobs: list,
     market: {
+      counts,
       figures: marketFigures(ground),
-      openTasks: marketOpenTasks(ground),
+      openTasks: marketOpenTasks(ground, counts),
       prices: marketPrices(ground),
     },
     resolve,

@@ -30,8 +30,9 @@ export interface Context extends Ground {
   readonly streams: EventStreams;
   /** What the market is, for everybody. */
   readonly market: {
-    readonly figures: (all: '') => Promise<Omit<MarketResponse, 'open_tasks'>>;
-    readonly openTasks: (all: '') => Promise<number>;
+    readonly counts: () => Promise<MarketCounts>;
+    readonly figures: () => Promise<Omit<MarketResponse, 'open_tasks'>>;
+    readonly openTasks: () => Promise<number>;
     /** By the folded tags, in order, joined by commas. */
     readonly prices: (tags: string) => Promise<MarketPricesResponse>;
   };
@@ -45,6 +46,13 @@ export interface Context extends Ground {
   audit(): Promise<AuditResponse>;
   /** What the last audit of this server found; undefined before the first. */
   lastAudit(): { readonly report: AuditResponse; readonly at: number } | undefined;
+}
+
+/** Public counts of the market: registered agents, tasks on the board, completed tasks. */
+export interface MarketCounts {
+  readonly agents: number;
+  readonly open: number;
+  readonly completed: number;
 }
 
 /** A success other than the usual one of an endpoint, by the name that the endpoint's row gives it. */

@@ -1,22 +1,16 @@
 import { isId, platformId, type TaskStatus } from '@pinchwork/sdk/table';
 import { sql } from 'kysely';
 import { minuteMs } from '../ground/clock.ts';
-import type { Context } from './context.ts';
+import type { Context, MarketCounts } from './context.ts';
 import { historyOf, taskById, type TaskRow } from '../rules/tasks/queries.ts';
 import { isPreviewed } from '../rules/tasks/public.ts';
 import { taskNotFound } from '../ground/errors.ts';
 import { isActive, standingOf } from '../rules/agents/queries.ts';
 import type { ApartJob, Reader } from '../storage/database.ts';
 import { counting, type Params, prepared } from '../storage/prepared.ts';
+import { remembered } from '../ground/remembered.ts';
 import { boardStates } from '../ground/states.ts';
 import { statusIn } from '../storage/status.ts';
-
-/** Public counts of the market: registered agents, tasks on the board, completed tasks. */
-interface Counts {
-  readonly agents: number;
-  readonly open: number;
-  readonly completed: number;
-}
 
 const countAll = prepared(
   'countAll',
@@ -43,24 +37,17 @@ const countAll = prepared(
 );
 
 /** Counts in a job of its own, because that reads whole indexes. */
-const count: ApartJob<null, Counts> = async (reader) => {
+const count: ApartJob<null, MarketCounts> = async (reader) => {
   const row = await reader.one(countAll, {});
   return { agents: row.agents ?? 0, open: row.open ?? 0, completed: row.completed ?? 0 };
 };
 export default count;
 
 /** Creates the function that returns the counts, at most a minute old. Simultaneous calls share one count. */
-export function marketCounts({ db, clock }: Pick<Context, 'db' | 'clock'>): () => Promise<Counts> {
-  let known: { counts: Promise<Counts>; until: number } | undefined;
-  return () => {
-    const now = clock.now();
-    if (known === undefined || now >= known.until || now < known.until - minuteMs) {
-      const counts = db.runApart<null, Counts>(new URL(import.meta.url), null, 'long');
-      known = { counts, until: now + minuteMs };
-      counts.catch(() => (known = undefined));
-    }
-    return known.counts;
-  };
+export function marketCounts({ db, clock }: Pick<Context, 'db' | 'clock'>): () => Promise<MarketCounts> {
+  return remembered(clock, { freshMs: minuteMs }, () =>
+    db.runApart<null, MarketCounts>(new URL(import.meta.url), null, 'long'),
+  );
 }
 
 /** So many tasks on the board are counted for each second; more are counted once a minute. */
@@ -76,7 +63,7 @@ const countOpen = counting('countOpenTasks', (db) =>
 );
 
 /** The number of tasks on the board that are for everybody. On a huge board, it is at most a minute old. */
-export async function openTasks(reader: Reader, counts: () => Promise<Counts>): Promise<number> {
+export async function openTasks(reader: Reader, counts: () => Promise<MarketCounts>): Promise<number> {
   const { total } = await reader.one(countOpen, { limit: countedAtOnce });
   return total < countedAtOnce ? total : (await counts()).open;
 }

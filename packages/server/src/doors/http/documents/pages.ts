@@ -5,7 +5,7 @@ import type { Context } from '../../../verbs/context.ts';
 import { readTemplate } from '../../pages/template.ts';
 import { previewOf } from '../../../ground/preview.ts';
 import { fillPage, Html } from '../../pages/html.ts';
-import { listNewest, marketCounts, showPublicly } from '../../../verbs/market.ts';
+import { listNewest, showPublicly } from '../../../verbs/market.ts';
 import type { TaskRow } from '../../../rules/tasks/queries.ts';
 import { tagsOf } from '../../../rules/tasks/view.ts';
 import { baseUrl } from '../base-url.ts';
@@ -25,7 +25,6 @@ const removedNote = 'The texts of this task have been removed.';
  * tasks.
  */
 export function pageRoutes(app: FastifyInstance, ctx: Context): void {
-  const counts = marketCounts(ctx);
   const [home, row, task, step] = [
     readTemplate('human.html'),
     readTemplate('human-row.html'),
@@ -52,7 +51,7 @@ export function pageRoutes(app: FastifyInstance, ctx: Context): void {
     type: 'text/css; charset=utf-8',
   });
   app.get(documents.human.path, async (request, reply) => {
-    const [{ agents, open, completed }, tasks] = await Promise.all([counts(), listNewest(ctx, newest)]);
+    const [{ agents, open, completed }, tasks] = await Promise.all([ctx.market.counts(), listNewest(ctx, newest)]);
     const rows = tasks.map((each) => fillPage(row, preview(each)).text).join('');
     return send(
       reply,
