@@ -1,4 +1,3 @@
-import { platformId } from '@pinchwork/sdk/table';
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
 import { deadlineAfter, minuteMs } from '../../ground/clock.ts';
@@ -7,12 +6,9 @@ import type { Reader } from '../../storage/database.ts';
 import type { Ground, Work } from '../../storage/ground.ts';
 import { prepared, preparedSql } from '../../storage/prepared.ts';
 import { statusIn } from '../../storage/status.ts';
-import { ensurePlatform } from '../agents/queries.ts';
 import { disputeById, type DisputeRow, seatsOf, type SeatRow } from '../disputes/queries.ts';
-import { insertPosted, reserve } from '../ledger/budget.ts';
-import { moveCreditsAndRecord } from '../lifecycle/transition.ts';
 import { tellOperator } from '../webhooks/operator.ts';
-import { insertSystemTask } from './queries.ts';
+import { postSystemTask } from './post.ts';
 
 /**
  * Draws the judges of disputes (contract section 3a). It is done after the dispute's transaction, by a job on any server:
@@ -123,7 +119,7 @@ const setLook = prepared('setLook', (db, p: { id: string; look_at: number | null
 );
 
 const holdDisputedTask = prepared('holdDisputedTask', (db, p: { id: string }, engine) =>
-  engine.hold(db.selectFrom('tasks').select(['id', 'due_at']).where('id', '=', p.id)),
+  engine.hold(db.selectFrom('tasks').select('id').where('id', '=', p.id)),
 );
 
 /** The seats that are not lost. */
@@ -186,31 +182,17 @@ async function seat(work: Work, dispute: DisputeRow, judges: readonly string[]):
 
 async function postSeat(work: Work, dispute: DisputeRow, judge_id: string): Promise<boolean> {
   const { ctx, tx, now } = work;
-  const credits = ctx.config.systemTasks.prices.judge;
-  const cause = dispute.poster_id;
-  tx.send(ensurePlatform, { now });
-  if (!(await reserve(work, { kind: 'judge', cause, price: credits }))) return false;
-  const id = ctx.newId('task');
-  const task = await tx.one(insertSystemTask, {
-    id,
+  const task_id = await postSystemTask(work, {
     kind: 'judge',
-    poster_id: platformId,
+    cause: dispute.poster_id,
     about_id: dispute.task_id,
     about_version: null,
     candidates: null,
-    max_credits: credits,
-    created_at: now,
+    max_credits: ctx.config.systemTasks.prices.judge,
     expires_at: deadlineAfter(now, seatMs),
   });
-  tx.send(insertPosted, { task_id: id, poster_id: cause, posted_at: now, kind: 'judge', credits });
-  tx.send(insertSeat, {
-    task_id: id,
-    dispute_id: dispute.id,
-    disputed_id: dispute.task_id,
-    judge_id,
-    drawn_at: now,
-  });
-  await moveCreditsAndRecord(work, 'postSystem', task, { actorId: platformId, workerId: null });
+  if (task_id === undefined) return false;
+  tx.send(insertSeat, { task_id, dispute_id: dispute.id, disputed_id: dispute.task_id, judge_id, drawn_at: now });
   return true;
 }
 

@@ -39,22 +39,39 @@ async function ask(work: Work, question: Question): Promise<string | undefined> 
   const price = prices[kind];
   const free = { cause, other: other ?? cause, price, ...helpParams(ctx.config, now) };
   if ((await tx.first(freeHelper, free)) === undefined) return undefined;
-  // `reserve` locks the platform's row, so it must exist.
-  tx.send(ensurePlatform, { now });
-  if (!(await reserve(work, { kind, cause, price }))) return undefined;
-  const id = ctx.newId('task');
   const periodMs = kind === 'extract' ? ctx.config.taskExpireHours * hourMs : timeoutSeconds[kind] * secondMs;
-  const task = await tx.one(queries.insertSystemTask, {
-    id,
+  return postSystemTask(work, {
     kind,
-    poster_id: platformId,
+    cause,
     about_id: aboutId,
     about_version: aboutVersion ?? null,
     candidates: candidates === undefined ? null : JSON.stringify(candidates),
     max_credits: price,
-    created_at: now,
     expires_at: deadlineAfter(now, periodMs),
   });
+}
+
+interface NewSystemTask {
+  readonly kind: SystemTaskKind;
+  /** The agent whose caps count. */
+  readonly cause: string;
+  readonly about_id: string;
+  readonly about_version: number | null;
+  /** As JSON. */
+  readonly candidates: string | null;
+  readonly max_credits: number;
+  readonly expires_at: number;
+}
+
+/** Posts a system task, if the platform's budget and the caps of its cause allow it. @returns its id; else undefined. */
+export async function postSystemTask(work: Work, { cause, ...columns }: NewSystemTask): Promise<string | undefined> {
+  const { ctx, tx, now } = work;
+  const { kind, max_credits: price } = columns;
+  // `reserve` locks the platform's row, so it must exist.
+  tx.send(ensurePlatform, { now });
+  if (!(await reserve(work, { kind, cause, price }))) return undefined;
+  const id = ctx.newId('task');
+  const task = await tx.one(queries.insertSystemTask, { id, poster_id: platformId, created_at: now, ...columns });
   tx.send(insertPosted, { task_id: id, poster_id: cause, posted_at: now, kind, credits: price });
   await moveCreditsAndRecord(work, 'postSystem', task, { actorId: platformId, workerId: null });
   return id;
