@@ -3,7 +3,7 @@ import type { Ground } from '../../storage/ground.ts';
 import { claimsOf, lockPostedTask } from '../tasks/queries.ts';
 import { adminStatements } from '../tasks/statements.ts';
 import { noteLostSeat, seatsOfJudge } from './seats.ts';
-import { moveCreditsAndRecord, withdrawPosted } from './transition.ts';
+import { moveCreditsAndRecord, withdraw } from './transition.ts';
 
 const batch = 100;
 
@@ -30,7 +30,7 @@ function dropSeat(ctx: Ground, taskId: string): Promise<void> {
     const work = { ctx, tx, now: ctx.clock.now() };
     if ((await tx.first(lockPostedTask, { id: taskId })) === undefined) return;
     await noteLostSeat(work, taskId);
-    await withdrawPosted(work, taskId);
+    await withdraw(work, taskId);
   });
 }
 

@@ -1,22 +1,12 @@
 import { sql } from 'kysely';
 import { prepared } from '../../storage/prepared.ts';
 import type { Work } from '../../storage/ground.ts';
+import { holdDisputedOf } from '../disputes/queries.ts';
 
 /** The seats of judges (contract section 3a), as far as transitions of tasks change them. */
 
 /** Tells the job on this server that a dispute is to be looked at. */
 export const disputeDue = Symbol('a dispute is due');
-
-const holdDisputed = prepared('holdDisputed', (db, p: { id: string }, engine) =>
-  engine.hold(
-    db
-      .selectFrom('tasks')
-      .select('tasks.id')
-      .where('tasks.id', '=', (eb) =>
-        eb.selectFrom('dispute_seats').select('disputed_id').where('dispute_seats.task_id', '=', p.id),
-      ),
-  ),
-);
 
 const loseSeat = prepared('loseSeat', (db, p: { task_id: string }) =>
   db
@@ -36,7 +26,7 @@ const lookAtDispute = prepared('lookAtDispute', (db, p: { id: string; now: numbe
  * of the system task.
  */
 export async function noteLostSeat(work: Work, systemTaskId: string): Promise<void> {
-  await work.tx.first(holdDisputed, { id: systemTaskId });
+  await work.tx.first(holdDisputedOf, { id: systemTaskId });
   await closeSeat(work, systemTaskId);
 }
 

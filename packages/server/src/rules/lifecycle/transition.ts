@@ -237,12 +237,12 @@ async function withdrawUnneeded(work: Work, { drops }: Transition, task: Recorde
 }
 
 /** Withdraws a system task that is on the board. One that another transaction has locked is left to the clock. */
-export async function withdrawPosted(work: Work, id: string): Promise<void> {
+async function withdrawPosted(work: Work, id: string): Promise<void> {
   if ((await work.tx.first(lockPostedTask, { id })) !== undefined) await withdraw(work, id);
 }
 
 /** Withdraws a posted system task, if it is no longer needed. */
-async function withdraw(work: Work, id: string): Promise<void> {
+export async function withdraw(work: Work, id: string): Promise<void> {
   const task = await work.tx.first(platformStatements.withdraw, { id, now: work.now });
   if (task === undefined) return;
   await moveCreditsAndRecord(work, 'withdraw', task, { actorId: task.poster_id, workerId: null });
