@@ -108,11 +108,10 @@ export const disputeChecks: readonly Check[] = [
     (range) => sql`
       select t.id as subject, t.status || ', the seat is ' || coalesce(s.status, 'missing') as detail
       from tasks t left join dispute_seats s on s.task_id = t.id
-      where ${within(taskId, range)} and t.kind <> 'work' and t.kind = 'judge' and coalesce(s.status, 'missing') not in (
-        'none',
+      where ${within(taskId, range)} and t.kind <> 'work' and t.kind = 'judge' and coalesce(s.status, 'missing') <>
         case when ${statusIn('t.status', openStates)} then 'open'
           when ${statusIn('t.status', endedStates)} and not (${statusIn('t.status', paidStates)}) then 'lost'
-          when s.status = 'late' then 'late' else 'answered' end)`,
+          when s.status = 'late' then 'late' else 'answered' end`,
   ),
   check(
     'no dispute has more judges than it is to have, and none of them is a party',
