@@ -70,11 +70,9 @@ export async function meantBy(
   return name === 'approve' ? 'concede' : 'withdrawDispute';
 }
 
-const clockEnds: readonly ClockTransition[] = ['ruleForWorker', 'ruleForPoster'];
-
 /** Whether a transition of the clock ends a dispute. */
 export const endsDispute = (name: ClockTransition): name is 'ruleForWorker' | 'ruleForPoster' =>
-  clockEnds.includes(name);
+  transitions[name].from === transitions.dispute.to;
 
 /** Ends a dispute whose time is up: by the judges' answers, or by default. */
 export async function endDueDispute(
