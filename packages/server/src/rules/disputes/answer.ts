@@ -2,8 +2,8 @@ import { type JudgeAnswer, limits } from '@pinchwork/sdk/table';
 import { present } from '../../ground/present.ts';
 import type { Work } from '../../storage/ground.ts';
 import { clockDue } from '../tasks/due.ts';
-import { endOf, outcomeOf } from './outcome.ts';
-import { answerSeat, disputeById, holdDisputedOf, seatById, seatsOf, setDisputeEnd } from './queries.ts';
+import { scheduleEnd } from './end-time.ts';
+import { answerSeat, disputeById, holdDisputedOf, seatById, seatsOf } from './queries.ts';
 
 /**
  * Notes a judge's answer. If it decides the dispute, the clock ends it: at once, or at half of its time. An answer that
@@ -23,8 +23,6 @@ export async function noteAnswer(work: Work, systemTaskId: string, answer: Judge
   const status = isLate ? 'late' : 'answered';
   await tx.run(answerSeat, { task_id: systemTaskId, status, worker_share, explanation, answered_at: now });
   if (isLate) return;
-  const seats = await tx.all(seatsOf, { dispute_id: dispute.id });
-  const due_at = endOf(dispute, seats, now);
-  tx.send(setDisputeEnd, { id: task.id, due_at, credits: outcomeOf(dispute, seats).credits });
+  const due_at = scheduleEnd(work, dispute, await tx.all(seatsOf, { dispute_id: dispute.id }));
   if (due_at <= now) tx.signal(clockDue);
 }

@@ -49,8 +49,6 @@ interface HeartbeatParams extends WorkerParams {
 }
 interface DisputeParams extends PersonParams {
   deadline: number;
-  /** The worker's share, in percent, if nobody rules in time. */
-  share: number;
 }
 interface RejectParams extends PersonParams {
   reason: string;
@@ -171,10 +169,6 @@ export const personStatements = {
       grace_deadline_at: null,
       heartbeat_deadline_at: null,
       dispute_due_at: p.deadline,
-      // Only a delivery that a machine has checked has a share by default.
-      dispute_credits: sql<number>`case when has_terms = 1 and exists (
-        select 1 from task_terms t where t.task_id = tasks.id and t.acceptance is not null)
-        then credits_charged * cast(${p.share} as bigint) / 100 else 0 end`,
     }),
     (eb) => eb.and([eb('grace_deadline_at', 'is not', null)]),
   ),

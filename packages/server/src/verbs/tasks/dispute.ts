@@ -5,6 +5,7 @@ import { DomainError } from '../../ground/errors.ts';
 import { present } from '../../ground/present.ts';
 import { holdAgent } from '../../rules/agents/key-queries.ts';
 import { checkBudgetOfDay, spend } from '../../rules/agents/keys.ts';
+import { scheduleEnd } from '../../rules/disputes/end-time.ts';
 import { depositFor, judgesFor } from '../../rules/disputes/outcome.ts';
 import { countOpenOf, insertDispute } from '../../rules/disputes/queries.ts';
 import { disputeDue } from '../../rules/lifecycle/seats.ts';
@@ -34,9 +35,9 @@ export function disputeRejection(
     const work = { ctx, tx, now };
     const { hours, depositPercent, defaultShare } = ctx.config.disputes;
     const deadline = deadlineAfter(now, hours * hourMs);
-    const terms = { id: taskId, now, actor: agentId, deadline, share: defaultShare };
-    const task = await tx.first(personStatements.dispute, terms);
+    const task = await tx.first(personStatements.dispute, { id: taskId, now, actor: agentId, deadline });
     if (task === undefined) throw await refusal(work, 'dispute', { taskId, actorId: agentId });
+    // Only a delivery that a machine has checked has a share by default.
     const share = (await readTerms(tx, task)).acceptance === null ? 0 : defaultShare;
     // Its lock keeps away other disputes that it begins at the same moment.
     await tx.first(holdAgent, { id: agentId });
@@ -46,6 +47,7 @@ export function disputeRejection(
     const kept = task.texts_removed === null ? reason : '';
     const row = disputeRow(work, task, { reason: kept, deposit, deadline, share });
     tx.send(insertDispute, row);
+    scheduleEnd(work, row, []);
     await moveCreditsAndRecord(work, 'dispute', task, {
       actorId: agentId,
       workerId: agentId,
