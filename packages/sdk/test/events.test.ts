@@ -105,6 +105,15 @@ describe('the stream of events', () => {
     await expect(take((await streams(sends(1), refuse)).client, 2, { after: 0 })).rejects.toMatchObject(refused);
   });
 
+  it('ends when an event has no number, because it could not go on after it', async () => {
+    const numberless = (response: ServerResponse) => {
+      response.write('retry: 1\ndata: {"type":"task_message"}\n\n', () => response.destroy());
+    };
+    const { client, positions } = await streams(numberless);
+    await expect(take(client, 1)).rejects.toMatchObject({ code: 'unexpected_reply' });
+    expect(positions).toHaveLength(1);
+  });
+
   it('ends with the reason of its signal while it waits', async () => {
     const { client } = await streams((response) => void response.write(': open\n'));
     const end = new AbortController();

@@ -54,3 +54,7 @@ export class PinchworkError extends Error {
     this.reply = parts.reply;
   }
 }
+
+/** Whether the same request may succeed later: the server is out of reach or busy, or a limit of the agent's is reached. */
+export const isPassing = ({ code, status = 0 }: PinchworkError): boolean =>
+  code === 'network_error' || code === 'timeout' || status === 408 || status === 429 || status >= 500;

@@ -1,5 +1,5 @@
 import type { EventData, EventType, resetType } from '../events.ts';
-import { PinchworkError } from './error.ts';
+import { isPassing, PinchworkError } from './error.ts';
 import type { CallOptions } from './options.ts';
 import { type Message, MessageParser } from './sse.ts';
 import { backoff, pause } from './time.ts';
@@ -40,12 +40,6 @@ const silenceMs = 45_000;
 const firstPauseMs = 1_000;
 const lastPauseMs = 30_000;
 
-/** Failures that trying again does not mend. */
-const isFinal = ({ status, code }: PinchworkError) =>
-  code === 'no_key' ||
-  code === 'redirected' ||
-  (status !== undefined && status >= 400 && status < 500 && status !== 408 && status !== 429);
-
 /** A stream that was open for so long was no failure, although nothing may have come. */
 const steadyMs = 10_000;
 
@@ -82,7 +76,7 @@ export async function* followEvents(
       }
     } catch (error) {
       options.signal?.throwIfAborted();
-      if (!wasOpen || !(error instanceof PinchworkError) || isFinal(error)) throw error;
+      if (!wasOpen || !(error instanceof PinchworkError) || !isPassing(error)) throw error;
       if (Date.now() - openedAt > steadyMs) failures = 1;
       const firstMs = parser.retryMs ?? firstPauseMs;
       const delayMs = Math.max(backoff(failures, firstMs, lastPauseMs), (error.retryAfter ?? 0) * 1_000);

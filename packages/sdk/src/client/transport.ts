@@ -1,4 +1,4 @@
-import { type ErrorParts, PinchworkError } from './error.ts';
+import { type ErrorParts, isPassing, PinchworkError } from './error.ts';
 import { type CallOptions, type Settings, settingsOf, type Options } from './options.ts';
 import { backoff, pause } from './time.ts';
 
@@ -71,10 +71,9 @@ export class Transport {
   }
 
   /** How long to wait before a repetition; undefined: the request must not be repeated. */
-  #delay({ status, code, retryAfter }: PinchworkError, { isSafe }: Request, attempt: number): number | undefined {
-    const isPassing =
-      code === 'network_error' || code === 'timeout' || (status !== undefined && isPassingStatus(status));
-    if (!isPassing || !(isSafe || unchanged.has(code))) return undefined;
+  #delay(error: PinchworkError, { isSafe }: Request, attempt: number): number | undefined {
+    const { status, code, retryAfter } = error;
+    if (!isPassing(error) || !(isSafe || unchanged.has(code))) return undefined;
     // A limit of the server that no time lifts: finish a claim, await an answer.
     if (status === 429 && retryAfter === undefined && !limitsWithoutTime.has(code)) return undefined;
     const own = backoff(attempt, firstRetryMs, lastRetryMs);
@@ -145,8 +144,6 @@ export class Transport {
     });
   }
 }
-
-const isPassingStatus = (status: number) => status === 408 || status === 429 || status >= 500;
 
 function parsed(text: string): object | undefined {
   try {

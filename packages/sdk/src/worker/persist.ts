@@ -1,16 +1,8 @@
-import { PinchworkError } from '../client/error.ts';
+import { isPassing, PinchworkError } from '../client/error.ts';
 import { backoff, pause } from '../client/time.ts';
 
 const firstPauseMs = 1_000;
 const lastPauseMs = 60_000;
-
-/** Whether trying again may help: the server is out of reach or busy, or a limit of the agent's is reached. */
-const passes = ({ code, status }: PinchworkError) =>
-  code === 'network_error' ||
-  code === 'timeout' ||
-  status === 408 ||
-  status === 429 ||
-  (status !== undefined && status >= 500);
 
 /**
  * Calls until it works or the server refuses for good. A worker that runs for weeks outlives restarts and limits.
@@ -28,7 +20,7 @@ export async function persist<T>(
       return await call();
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof PinchworkError) || !passes(error)) throw error;
+      if (!(error instanceof PinchworkError) || !isPassing(error)) throw error;
       const delayMs = Math.max(backoff(attempt, firstPauseMs, lastPauseMs), (error.retryAfter ?? 0) * 1_000);
       tell(error, delayMs, attempt);
       await pause(delayMs, signal);
