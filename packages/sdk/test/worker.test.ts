@@ -222,6 +222,47 @@ describe('a worker', () => {
     expect(await work({ once: true, handler })).toMatchObject({ delivered: 1, abandoned: 0 });
   });
 
+  it('outlives a server that is away when it begins to listen', async () => {
+    let failures = 0;
+    const away: typeof fetch = async (input, init) => {
+      if (!new Request(input).url.endsWith('/v1/events') || failures++ === 1) return fetch(input, init);
+      throw new Error('Away');
+    };
+    const agent = await live.agent('worker', { fetch: away, maxRetries: 0 });
+    const poster = await live.agent('poster');
+    const end = new AbortController();
+    const news: WorkNews[] = [];
+    const tags = [`tag-${agent.id}`];
+    const onNews = (each: WorkNews) => void news.push(each);
+    const working = agent.worker({ handler: () => 'done', tags, signal: end.signal, waitSeconds: 1, onNews });
+    const { task_id } = await poster.tasks.create({ need: 'X', tags, max_credits: 5 });
+    await vi.waitFor(async () => expect(await stateOf(poster, task_id)).toBe('delivered'), { timeout: 5_000 });
+    await poster.tasks.approve(task_id, {});
+    await vi.waitFor(() => expect(news.at(-1)?.type).toBe('approved'), { timeout: 5_000 });
+    end.abort();
+    expect(await working).toMatchObject({ delivered: 1, approved: 1 });
+  });
+
+  it('returns what it has done when the server is away while it ends', async () => {
+    const end = new AbortController();
+    let asked = 0;
+    const away: typeof fetch = async (input, init) => {
+      if (init?.method !== 'GET' || !/\/tasks\/tk-\w+$/.test(new Request(input).url)) return fetch(input, init);
+      asked++;
+      end.abort();
+      throw new Error('Away');
+    };
+    const agent = await live.agent('worker', { fetch: away, maxRetries: 0 });
+    const poster = await live.agent('poster');
+    const tags = [`tag-${agent.id}`];
+    const working = agent.worker({ handler: () => 'done', tags, signal: end.signal, waitSeconds: 1 });
+    const { task_id } = await poster.tasks.create({ need: 'X', tags, max_credits: 5 });
+    await vi.waitFor(async () => expect(await stateOf(poster, task_id)).toBe('delivered'), { timeout: 5_000 });
+    await poster.tasks.reject(task_id, { reason: 'No' });
+    expect(await working).toMatchObject({ delivered: 1 });
+    expect(asked).toBe(1);
+  });
+
   it('rejects when the server refuses the agent for good', async () => {
     const work = live.client({ apiKey: 'pwk-unknown' }).worker({ handler: () => null });
     await expect(work).rejects.toMatchObject({ code: 'unauthorized' });

@@ -198,10 +198,15 @@ export class Worker {
 
   /** Follows rejections, approvals and lost claims until it is told to end. */
   async #listen(after: number, signal: AbortSignal): Promise<void> {
-    try {
+    const follow = async () => {
       for await (const event of this.#client.events({ after }, { signal })) await this.#hear(event);
+    };
+    try {
+      // A stream that was opened goes on by itself, so only the first connection is tried again from `after`.
+      await persist(follow, signal, this.#tell);
     } catch (error) {
-      if (!signal.aborted) this.#fail(error);
+      // A worker that ends has broken off what it was about to do about an event.
+      if (!signal.aborted && !this.#closing.signal.aborted) this.#fail(error);
     }
   }
 
