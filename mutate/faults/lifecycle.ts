@@ -26,6 +26,7 @@ export const lifecycleFaults = [
   ...faultsIn('rules/waiting/waiters.ts', waits, [
     ['the agent that claimed last comes first', 'first: agent.claimedAt,', 'first: -agent.claimedAt,'],
     ['the newest wait comes first', 'then: wait.number }', 'then: -wait.number }'],
+    ['who was at its limit is taken to be at it still', 'isHelper, isFull: false', 'isHelper'],
   ]),
   ...faultsIn('rules/waiting/dispatcher.ts', waits, [
     [

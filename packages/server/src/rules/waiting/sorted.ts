@@ -4,15 +4,12 @@ interface Sortable {
   readonly then: number;
 }
 
-const isBefore = (a: Sortable, b: Sortable) => a.first < b.first || (a.first === b.first && a.then < b.then);
+/** Whether `a` comes before `b`. */
+export const isBefore = (a: Sortable, b: Sortable) => a.first < b.first || (a.first === b.first && a.then < b.then);
 
 /** A list in order. An item must not change its sort key while it is in the list. */
 export class Sorted<T extends Sortable> {
   readonly #items: T[] = [];
-
-  get size(): number {
-    return this.#items.length;
-  }
 
   /** The items in order. The list must not be changed meanwhile. */
   [Symbol.iterator](): Iterator<T> {

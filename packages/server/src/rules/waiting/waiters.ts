@@ -1,6 +1,6 @@
 import type { BoardFilter } from '../board/scan.ts';
 import type { Subscription } from '../tasks/watch.ts';
-import { Sorted } from './sorted.ts';
+import { isBefore, Sorted } from './sorted.ts';
 
 /**
  * The pickups that wait on this server, in the order in which they get work: the agent whose last claim is oldest, then
@@ -177,7 +177,8 @@ export class Waiters {
     wait.group.waits++;
     agent.waits.push(wait);
     this.#byLook.set(wait, now);
-    this.update(agent, { claimedAt, isHelper });
+    // If it is still at its limit, the next task that it is handed says so.
+    this.update(agent, { claimedAt, isHelper, isFull: false });
     return wait;
   }
 
@@ -240,7 +241,7 @@ export class Waiters {
     let best: Place | undefined;
     for (const { agents } of groups) {
       for (const place of agents) {
-        if (best !== undefined && !isEarlier(place, best)) break;
+        if (best !== undefined && !isBefore(place, best)) break;
         if (place.agent.isFull || !mayHave(place.agent)) continue;
         best = place;
         break;
@@ -283,5 +284,3 @@ export class Waiters {
     if (agent.isHelper && longest !== undefined) enter(this.#helpers, longest);
   }
 }
-
-const isEarlier = (a: Place, b: Place) => a.first < b.first || (a.first === b.first && a.then < b.then);

@@ -287,6 +287,22 @@ onBothEngines('a pickup that waits', (engine) => {
     expect(next.filter((need) => need.includes('Verify completion'))).toHaveLength(1);
   });
 
+  it('of an infra agent that was at its limit is handed any task again as soon as it begins another', async () => {
+    const { market, poster } = await cast({ PINCHWORK_MAX_OPEN_CLAIMS: '1' });
+    const helper = await registerHelper(market);
+    const unmatched = { verification: 'off' };
+    const held = await claimTask(poster, helper, unmatched);
+    const [late] = (await crowd(market, 1)) as [Agent];
+    const waits = [await wait(market, helper), await wait(market, late)];
+    // The infra agent comes first, and may have no more.
+    expect(await whoGets(poster, waits, unmatched)).toBe(1);
+    expect((await helper.post(`/v1/tasks/${held}/deliver`, { result: 'x' })).status).toBe(200);
+    expect((await poster.post(`/v1/tasks/${held}/approve`)).status).toBe(200);
+    waits.push(await wait(market, helper));
+    expect(await whoGets(poster, waits, unmatched)).toBeOneOf([0, 2]);
+    await end(market, waits);
+  });
+
   it('looks at its board now and then, for what no signal tells', async () => {
     const { market, poster, worker } = await cast();
     const id = await postTask(poster);
