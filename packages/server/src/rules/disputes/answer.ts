@@ -1,9 +1,10 @@
 import { type JudgeAnswer, limits } from '@pinchwork/sdk/table';
 import { present } from '../../ground/present.ts';
 import type { Work } from '../../storage/ground.ts';
+import { holdDisputedOf } from '../lifecycle/seats.ts';
 import { clockDue } from '../tasks/due.ts';
 import { scheduleEnd } from './end-time.ts';
-import { answerSeat, disputeById, holdDisputedOf, seatById, seatsOf } from './queries.ts';
+import { answerSeat, disputeById, seatById, seatsOf } from './queries.ts';
 
 /**
  * Notes a judge's answer. If it decides the dispute, the clock ends it: at once, or at half of its time. An answer that

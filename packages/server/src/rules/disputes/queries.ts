@@ -90,18 +90,6 @@ export const seatsOf = prepared('seatsOf', (db, p: { dispute_id: string }) =>
   db.selectFrom('dispute_seats').selectAll().where('dispute_id', '=', p.dispute_id).orderBy('task_id'),
 );
 
-/** Locks the disputed task that a judge's system task is about. */
-export const holdDisputedOf = prepared('holdDisputedOf', (db, p: { id: string }, engine) =>
-  engine.hold(
-    db
-      .selectFrom('tasks')
-      .select(['tasks.id', 'tasks.due_at', 'tasks.texts_removed'])
-      .where('tasks.id', '=', (eb) =>
-        eb.selectFrom('dispute_seats').select('disputed_id').where('dispute_seats.task_id', '=', p.id),
-      ),
-  ),
-);
-
 export const seatById = prepared('seatById', (db, p: { task_id: string }) =>
   db.selectFrom('dispute_seats').selectAll().where('task_id', '=', p.task_id),
 );

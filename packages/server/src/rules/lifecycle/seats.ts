@@ -1,12 +1,23 @@
 import { sql } from 'kysely';
 import { prepared } from '../../storage/prepared.ts';
 import type { Work } from '../../storage/ground.ts';
-import { holdDisputedOf } from '../disputes/queries.ts';
 
 /** The seats of judges (contract section 3a), as far as transitions of tasks change them. */
 
 /** Tells the job on this server that a dispute is to be looked at. */
 export const disputeDue = Symbol('a dispute is due');
+
+/** Locks the disputed task that a judge's system task is about. */
+export const holdDisputedOf = prepared('holdDisputedOf', (db, p: { id: string }, engine) =>
+  engine.hold(
+    db
+      .selectFrom('tasks')
+      .select(['tasks.id', 'tasks.due_at', 'tasks.texts_removed'])
+      .where('tasks.id', '=', (eb) =>
+        eb.selectFrom('dispute_seats').select('disputed_id').where('dispute_seats.task_id', '=', p.id),
+      ),
+  ),
+);
 
 const loseSeat = prepared('loseSeat', (db, p: { task_id: string }) =>
   db
