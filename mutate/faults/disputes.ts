@@ -47,4 +47,7 @@ export const disputeFaults = [
       '',
     ],
   ]),
+  ...faultsIn('jobs/judging.ts', judges, [
+    ['a dispute that fails keeps judges from the others', '        failed++;', '        throw error;'],
+  ]),
 ];

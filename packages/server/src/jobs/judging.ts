@@ -1,4 +1,5 @@
 import { secondMs } from '../ground/clock.ts';
+import { DomainError } from '../ground/errors.ts';
 import { disputeDue } from '../rules/lifecycle/seats.ts';
 import { disputesToLookAt, lookAtDispute, nextLookAt } from '../rules/platform-tasks/judges.ts';
 import type { Ground } from '../storage/ground.ts';
@@ -18,10 +19,21 @@ export class Judging extends SignalledJob implements Job {
 
   /** Looks at all disputes that are due. @returns after how many milliseconds to look again. */
   async pass(): Promise<number> {
-    const { db, clock } = this.ctx;
+    const { db, clock, log } = this.ctx;
     const due = await db.all(disputesToLookAt, { now: clock.now(), limit: batch });
-    for (const dispute of due) await lookAtDispute(this.ctx, dispute);
-    if (due.length === batch) return 0;
+    let failed = 0;
+    for (const dispute of due) {
+      try {
+        await lookAtDispute(this.ctx, dispute);
+      } catch (error) {
+        // A storage failure is not the dispute's fault. Any other must not keep judges from the disputes after it.
+        if (error instanceof DomainError) throw error;
+        log.error({ disputeId: dispute.id, err: error }, 'the judges of a dispute could not be drawn');
+        failed++;
+      }
+    }
+    // Those that failed stay due: a batch of them alone must not be tried without a pause.
+    if (due.length === batch && failed < batch) return 0;
     const now = clock.now();
     const next = await db.first(nextLookAt, { after: now });
     return Math.min(longestSleepMs, (next?.look_at ?? Infinity) - now);

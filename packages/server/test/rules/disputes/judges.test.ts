@@ -1,10 +1,11 @@
 import { expect, it } from 'vitest';
-import { hourMs, minuteMs } from '../../../src/ground/clock.ts';
+import { hourMs, minuteMs, secondMs } from '../../../src/ground/clock.ts';
 import {
   disputeTask,
   judge,
   registerJudge,
   registerJudges,
+  rejectTask,
   seated,
   takeSeat,
   verdict,
@@ -60,6 +61,30 @@ onBothEngines('a judge', (engine) => {
     const { body } = await market.admin.get(`/v1/admin/disputes/${dispute}`);
     expect(body.seats.map(({ judge_id }: { judge_id: string }) => judge_id)).toEqual([proven.id]);
     expect(related).toHaveLength(4);
+    await expectClean(market);
+  });
+
+  it('is drawn also when the look at an earlier dispute fails', async () => {
+    const { market, poster, worker } = await open(engine, { PINCHWORK_DISPUTE_JUDGES: '1' });
+    await registerJudges(market, 2);
+    const dispute = async () => {
+      const task = await rejectTask(poster, worker);
+      market.clock.advance(secondMs);
+      const { body } = await worker.post(`/v1/tasks/${task}/dispute`, { reason: 'It counts them all' });
+      return body.dispute_id as string;
+    };
+    const drawn = async () =>
+      (await engine.query(market.url, 'select dispute_id from dispute_seats')).map(({ dispute_id }) => dispute_id);
+    const [broken, sound] = [await dispute(), await dispute()];
+    const { db, judging } = market.ctx;
+    const transact = db.transact.bind(db);
+    let looks = 0;
+    db.transact = (name, work) =>
+      name === 'look at dispute' && ++looks === 1 ? Promise.reject(new Error('Broken')) : transact(name, work);
+    await judging.pass();
+    expect([looks, await drawn()]).toEqual([2, [sound]]);
+    await judging.pass();
+    expect((await drawn()).sort()).toEqual([broken, sound].sort());
     await expectClean(market);
   });
 
