@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Pinchwork, WorkNews, WorkerOptions, WorkTask } from '../src/index.ts';
 import { liveMarket } from './support/market.ts';
 
@@ -220,6 +220,29 @@ describe('a worker', () => {
       return 'done';
     };
     expect(await work({ once: true, handler })).toMatchObject({ delivered: 1, abandoned: 0 });
+  });
+
+  it('gives a heartbeat up when the next one is due, and the last one at the end of its claim', async () => {
+    const signals: AbortSignal[] = [];
+    const silent: typeof fetch = (input, init) => {
+      if (!new Request(input).url.endsWith('/heartbeat')) return fetch(input, init);
+      const signal = init!.signal!;
+      signals.push(signal);
+      return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('Aborted'))));
+    };
+    const agent = await live.agent('worker', { fetch: silent });
+    const poster = await live.agent('poster');
+    const tags = [`tag-${agent.id}`];
+    await poster.tasks.create({ need: 'X', tags, max_credits: 5, heartbeat_minutes: 1 });
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const handler = async () => {
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(signals.map(({ aborted }) => aborted)).toEqual([true, true, false]);
+      return 'done';
+    };
+    expect(await agent.worker({ handler, tags, once: true })).toMatchObject({ delivered: 1 });
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, true, true]);
   });
 
   it('outlives a server that is away when it begins to listen', async () => {

@@ -1,6 +1,7 @@
 import { randomKey } from '../client/build.ts';
 import type { Calls } from '../client/calls.ts';
 import { PinchworkError } from '../client/error.ts';
+import type { CallOptions } from '../client/options.ts';
 import type { TaskResponse } from '../replies/index.ts';
 import type { Rejection, WorkResult, WorkTask, WorkerOptions } from './options.ts';
 import { isLoss, persist } from './persist.ts';
@@ -24,6 +25,8 @@ export class Claim {
   readonly task: WorkTask;
   readonly #tasks: Tasks;
   readonly #end = new AbortController();
+  /** Aborted when nothing is to be told of this claim any more. */
+  readonly #over = new AbortController();
   readonly #tell: Tell;
   #loss: unknown;
 
@@ -67,6 +70,7 @@ export class Claim {
       return await this.#giveBack(error);
     } finally {
       clearInterval(beats);
+      this.#over.abort();
     }
   }
 
@@ -116,14 +120,16 @@ export class Claim {
   #beginHeartbeats(): ReturnType<typeof setInterval> | undefined {
     const minutes = this.task.heartbeat_minutes;
     if (minutes == null) return undefined;
-    return setInterval(() => void this.#beat({}), (minutes * 60_000) / beatsPerLease);
+    const timeoutMs = (minutes * 60_000) / beatsPerLease;
+    // The next heartbeat stands in for one that fails.
+    return setInterval(() => void this.#beat({}, { timeoutMs, maxRetries: 0 }), timeoutMs);
   }
 
   /** Sends a heartbeat. A failure is no reason to stop the work, unless the claim is lost. */
-  async #beat(report: { readonly progress?: number; readonly note?: string | undefined }): Promise<void> {
+  async #beat(report: { readonly progress?: number; readonly note?: string | undefined }, limits: CallOptions = {}) {
     const { task_id, claim_number } = this.task;
     try {
-      await this.#tasks.heartbeat(task_id, { ...report, claim_number });
+      await this.#tasks.heartbeat(task_id, { ...report, claim_number }, { ...limits, signal: this.#over.signal });
     } catch (error) {
       if (isLoss(error)) this.lose(error);
     }
