@@ -7,8 +7,8 @@ import { comment, eventJson, frame, resetFrame, retryLine } from './wire.ts';
 /** The time after which a client should reconnect. */
 const retryMs = 2_000;
 /** Numbers of looks, one second apart, until a quiet stream sends a comment and until a slow reader is disconnected. */
-const looksUntilComment = 15;
-const looksUntilCut = 30;
+export const looksUntilComment = 15;
+export const looksUntilCut = 30;
 /** Events per read, and characters per write. Events that the reader could not take are read again later. */
 const readSize = 200;
 const writeSize = 16 * 1024;

@@ -1,11 +1,8 @@
-import type { Sink } from '../events/stream.ts';
+import { looksUntilComment, looksUntilCut, type Sink } from '../events/stream.ts';
 import { comment, retryLine } from '../events/wire.ts';
 
 /** The time after which a client should reconnect. */
 const retryMs = 5_000;
-/** Numbers of looks, one second apart, until a quiet stream sends a comment and until a slow reader is disconnected. */
-const looksUntilComment = 15;
-const looksUntilCut = 30;
 
 /** An opened stream, which the caller must start or end. */
 export interface OpenMarketStream {
