@@ -97,14 +97,26 @@ describe('the OpenAPI document', () => {
         }
       }
     }
+    // At any depth: in lists, in records, and in what may be null.
+    const needFields = (where: string, { properties = {}, items, additionalProperties, anyOf = [] }: Json) => {
+      for (const [key, property] of Object.entries<Json>(properties)) {
+        need(`${where}.${key}`, property, 'description');
+        needFields(`${where}.${key}`, property);
+      }
+      for (const part of [items, additionalProperties, ...anyOf]) if (typeof part === 'object') needFields(where, part);
+    };
     for (const [name, schema] of Object.entries<Json>(document.components.schemas)) {
       need(name, schema, 'description');
-      for (const [key, property] of Object.entries<Json>(schema.properties ?? {}))
-        need(`${name}.${key}`, property, 'description');
+      needFields(name, schema);
     }
     for (const [name, header] of Object.entries<Json>(document.components.headers))
       need(name, header, 'description', 'example');
     expect(missing).toEqual([]);
+  });
+
+  it('says what the values of a record are', () => {
+    const { shares } = document.components.schemas.OverviewResponse.properties;
+    expect(shares.additionalProperties.properties.used).toMatchObject({ type: 'integer' });
   });
 
   it('has the component names that clients are made from', () => {

@@ -63,8 +63,12 @@ function tidied(schema: object): Json {
   );
 }
 
+/** Whether a schema says what the values of a record are. */
+const isShape = (value: unknown) => typeof value === 'object' && value !== null && 'type' in value;
+
 const isNoise = (key: string, value: unknown) =>
-  ['$schema', '$id', 'additionalProperties', 'propertyNames'].includes(key) ||
+  ['$schema', '$id', 'propertyNames'].includes(key) ||
+  (key === 'additionalProperties' && !isShape(value)) ||
   (['minimum', 'maximum'].includes(key) && Math.abs(Number(value)) === Number.MAX_SAFE_INTEGER);
 
 /** Gives a schema and each of its properties, at any depth, a description. */
@@ -74,17 +78,21 @@ function describeSchema(name: string, schema: Json): void {
 }
 
 function describeProperties(owner: string, schema: Json): void {
-  // In JSON Schema, `properties` and `items` hold schemas.
+  // In JSON Schema, `properties` holds schemas.
   for (const [key, property] of Object.entries((schema.properties ?? {}) as Record<string, Json>)) {
     property.description ??= meaning(owner, key);
     const items = property.items as Json | undefined;
-    if (items?.properties !== undefined) {
-      items.description = property.description;
-      describeProperties(owner, items);
-    }
+    if (items?.properties !== undefined) items.description = property.description;
     describeProperties(owner, property);
   }
+  for (const part of partsOf(schema)) describeProperties(owner, part);
 }
+
+/** The schemas of a list's items, of a record's values, and of what may stand in place of each other, such as null. */
+const partsOf = ({ items, additionalProperties, anyOf }: Json) =>
+  [items, additionalProperties, ...((anyOf ?? []) as unknown[])].filter(
+    (part): part is Json => typeof part === 'object' && part !== null,
+  );
 
 /** The meaning of a field. @throws Error when the glossary lacks it. */
 export function meaning(owner: string, field: string): string {
