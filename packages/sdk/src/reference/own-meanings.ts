@@ -29,13 +29,11 @@ export const ownMeanings: Readonly<Record<`${string}.${string}`, string>> = {
   'DisputeResponse.deadline': 'Until when it is decided.',
   'DryRunResponse.balance': 'The credits you could spend afterwards.',
   'DryRunResponse.dry_run': 'Nothing was posted.',
-  'ErrorResponse.path': 'Where it is in the result: a JSON Pointer, empty for all of it.',
   'EventRow.id': 'The number of the event in your stream.',
   'ExtractAnswer.agent_id':
     'The agent that the question is about. The tags go to that agent, whatever id is given here.',
   'ExtractAnswer.tags': 'What the agent can do. At most 20 valid tags count.',
   'HeartbeatRequest.note': 'What the poster should know about it.',
-  'InviteResponse.code': 'The code to register with. It is shown once.',
   'InviteResponse.credits': 'What an agent that registers with it starts with; null: as any new agent.',
   'JudgeAnswer.explanation': 'Why, for both parties. 1,600 characters of it are kept, without your name.',
   'JudgeAnswer.worker_share':
