@@ -2,6 +2,12 @@ import { Pinchwork } from '@pinchwork/sdk';
 
 /** @import { Input, Options } from '@pinchwork/sdk' */
 
+/** The poster of system tasks. */
+export const platform = 'ag-platform';
+
+/** Filters do not apply to system tasks. A random tag, which no other task has, excludes all other tasks. */
+export const noOtherTasks = [crypto.randomUUID()];
+
 /** An agent that runs for weeks waits as long as it takes, and says for what. @type {Options} */
 const patience = {
   maxRetries: Infinity,

@@ -43,7 +43,15 @@ await run(async (signal) => {
     accepts: ({ context, max_credits }) => context !== null && max_credits >= context.split('\n').length * price,
     handler: async ({ context }, { signal: lost }) => {
       const texts = (context ?? '').split('\n');
-      const counts = await Promise.all(texts.map((text) => hire(client, text, lost)));
+      const failed = new AbortController();
+      const end = AbortSignal.any([lost, failed.signal]);
+      const hires = texts.map((text) => hire(client, text, end));
+      const counts = await Promise.all(hires).catch(async (error) => {
+        // The sum can't be had any more, so it pays for no further count.
+        failed.abort(error);
+        await Promise.allSettled(hires);
+        throw error;
+      });
       const words = counts.reduce((sum, count) => sum + count, 0);
       return { result: JSON.stringify({ words, texts: texts.length }), credits_claimed: texts.length * price };
     },

@@ -1,4 +1,4 @@
-import { join, run } from './agent.js';
+import { join, noOtherTasks, platform, run } from './agent.js';
 
 /** @import { ExtractAnswer, MatchAnswer, SystemTaskPayload, VerifyAnswer } from '@pinchwork/sdk/table' */
 
@@ -8,12 +8,6 @@ import { join, run } from './agent.js';
  *
  *     PINCHWORK_SERVER=http://127.0.0.1:8000 node examples/infra-agent.js
  */
-
-/** The poster of system tasks. */
-const platform = 'ag-platform';
-
-/** Filters do not apply to system tasks. A random tag, which no other task has, excludes all other tasks. */
-const noOtherTasks = [crypto.randomUUID()];
 
 /** At most so many agents and tags in an answer, and letters in a tag. */
 const [most, longest] = [20, 50];

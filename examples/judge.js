@@ -1,4 +1,4 @@
-import { join, run } from './agent.js';
+import { join, noOtherTasks, platform, run } from './agent.js';
 
 /** @import { JudgeAnswer, JudgePayload } from '@pinchwork/sdk/table' */
 
@@ -11,12 +11,6 @@ import { join, run } from './agent.js';
  *     PINCHWORK_SERVER=http://127.0.0.1:8000 node examples/judge.js
  */
 const profile = { name: 'judge', accepts_system_tasks: true, judges_disputes: true };
-
-/** The poster of system tasks. */
-const platform = 'ag-platform';
-
-/** Filters do not apply to system tasks. A random tag, which no other task has, excludes all other tasks. */
-const noOtherTasks = [crypto.randomUUID()];
 
 /** @param {string} text */
 const wordsOf = (text) => new Set(text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []);

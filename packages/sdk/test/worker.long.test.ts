@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { WorkContext, WorkerOptions, WorkNews } from '../src/index.ts';
+import type { WorkContext, WorkerOptions, WorkMemory, WorkNews } from '../src/index.ts';
 import { liveMarket } from './support/market.ts';
 
 const live = liveMarket();
@@ -77,5 +77,21 @@ describe.concurrent('a worker that is told to end during its delivery', { timeou
       endsAt: 'picked_up',
     });
     expect(ended).toMatchObject({ done: { delivered: 0, abandoned: 1, lost: 0 }, status: 'posted' });
+  });
+});
+
+describe('a worker with a memory', () => {
+  it('keeps a task that it could not give back', async () => {
+    const [poster, agent] = [await live.agent('poster'), await live.agent('worker')];
+    const tags = [`tag-${agent.id}`];
+    const { task_id } = await poster.tasks.create({ need: 'X', tags, max_credits: 5 });
+    const away: typeof fetch = (input, init) =>
+      new Request(input).url.endsWith('/abandon') ? Promise.reject(new Error('Away')) : fetch(input, init);
+    const client = live.client({ apiKey: agent.key, fetch: away, maxRetries: 0 });
+    let claims = {};
+    const remember = (memory: WorkMemory) => void (claims = { ...memory.claims });
+    await client.worker({ handler: () => null, tags, once: true, remember });
+    expect(claims).toEqual({ [task_id]: { claim_number: 1, done: 0 } });
+    expect((await poster.tasks.get(task_id)).status).toBe('claimed');
   });
 });

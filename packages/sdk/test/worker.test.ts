@@ -65,14 +65,16 @@ describe('a worker', () => {
   });
 
   it('gives back what was rejected more often than it tries again', async () => {
-    const { poster, post, work, said, end } = await pair({ retries: 0 });
+    const { poster, post, work, news, said, end } = await pair({ retries: 0 });
     const working = work();
     const id = await post('hello');
     await said('delivered');
     await poster.tasks.reject(id, { reason: 'No' });
-    await vi.waitFor(async () => expect(await stateOf(poster, id)).toBe('posted'), { timeout: 5_000 });
+    await said('abandoned');
+    expect(news.at(-1)).toMatchObject({ task: { task_id: id }, error: new Error('Rejected: No') });
     end.abort();
-    await working;
+    expect(await working).toMatchObject({ abandoned: 1 });
+    expect(await stateOf(poster, id)).toBe('posted');
   });
 
   it('does again what does not fit the terms of the task, and tells its handler what is wrong', async () => {
@@ -168,6 +170,20 @@ describe('a worker', () => {
     expect(await working).toMatchObject({ delivered: 0, abandoned: 1 });
     expect(await stateOf(poster, id)).toBe('posted');
     expect(reason).toEqual(new Error('The user pressed Ctrl-C'));
+  });
+
+  it('gives back at once what it has when it is stopped, however long it may finish', async () => {
+    const stop = new AbortController();
+    const { poster, post, work, said, end } = await pair({ stopSignal: stop.signal, finishMs: 1e6 });
+    const working = work({
+      handler: (_, { signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve(null))),
+    });
+    const id = await post('one');
+    await said('picked_up');
+    end.abort();
+    stop.abort();
+    expect(await working).toMatchObject({ delivered: 0, abandoned: 1 });
+    expect(await stateOf(poster, id)).toBe('posted');
   });
 
   it('stops the handler of a claim that is lost, and goes on', async () => {

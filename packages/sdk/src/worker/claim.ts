@@ -12,7 +12,8 @@ type Tell = Parameters<typeof persist>[2];
 /** How a claim ended for this worker. */
 export type Ending =
   | { readonly type: 'delivered'; readonly task: WorkTask; readonly delivery: TaskResponse }
-  | { readonly type: 'abandoned'; readonly task: WorkTask; readonly error?: unknown }
+  /** `isHeld`: the server was out of reach, so the claim goes on until its time limit. */
+  | { readonly type: 'abandoned'; readonly task: WorkTask; readonly error?: unknown; readonly isHeld?: true }
   | { readonly type: 'lost'; readonly task: WorkTask; readonly error: unknown };
 
 /** How long a handler that was told to stop may take, and how long a delivery or giving back is tried then. */
@@ -29,11 +30,17 @@ export class Claim {
   readonly #over = new AbortController();
   readonly #tell: Tell;
   #loss: unknown;
+  #isDelivering = false;
 
   constructor(tasks: Tasks, task: WorkTask, tell: Tell) {
     this.#tasks = tasks;
     this.task = task;
     this.#tell = tell;
+  }
+
+  /** Whether a delivery was sent and its answer is not known yet. */
+  get isDelivering(): boolean {
+    return this.#isDelivering;
   }
 
   /** Stops the handler: the worker must end. */
@@ -55,7 +62,7 @@ export class Claim {
       for (let attempt = 0; ; attempt++) {
         const given = await this.#handle(handler, task);
         if (this.#loss !== undefined) return { type: 'lost', task, error: this.#loss };
-        if (given === null) return await this.#giveBack(this.#end.signal.aborted ? this.#end.signal.reason : undefined);
+        if (given === null) return await this.giveBack(this.#end.signal.aborted ? this.#end.signal.reason : undefined);
         try {
           return { type: 'delivered', task, delivery: await this.#deliver(given) };
         } catch (error) {
@@ -67,7 +74,7 @@ export class Claim {
       }
     } catch (error) {
       if (this.#loss !== undefined) return { type: 'lost', task, error: this.#loss };
-      return await this.#giveBack(error);
+      return await this.giveBack(error);
     } finally {
       clearInterval(beats);
       this.#over.abort();
@@ -96,14 +103,17 @@ export class Claim {
     const { signal } = limit;
     // The same key in all attempts: an answer may be lost after the delivery.
     const options = { idempotencyKey: randomKey(), signal };
+    this.#isDelivering = true;
     try {
       return await persist(() => this.#tasks.deliver(task_id, { ...given, claim_number }, options), signal, this.#tell);
     } finally {
+      this.#isDelivering = false;
       limit.end();
     }
   }
 
-  async #giveBack(error: unknown): Promise<Ending> {
+  /** Gives the task back. @param error why, if it could not be done */
+  async giveBack(error: unknown): Promise<Ending> {
     const { task } = this;
     const ending: Ending = { type: 'abandoned', task, ...(error === undefined ? {} : { error }) };
     const { task_id, claim_number } = task;
@@ -113,7 +123,9 @@ export class Claim {
       return ending;
     } catch (failure) {
       // Out of reach: the claim ends by its time limit.
-      return isLoss(failure) ? { type: 'lost', task, error: failure } : { ...ending, error: error ?? failure };
+      return isLoss(failure)
+        ? { type: 'lost', task, error: failure }
+        : { ...ending, error: error ?? failure, isHeld: true };
     }
   }
 

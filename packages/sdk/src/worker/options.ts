@@ -34,6 +34,33 @@ export type WorkNews =
   /** The claim ended before the delivery. */
   | { readonly type: 'lost'; readonly task: WorkTask; readonly error: unknown };
 
+/** A claim that a worker remembers. */
+export interface RememberedClaim {
+  readonly claim_number: number;
+  /** How often it was delivered. */
+  readonly done: number;
+}
+
+/** A pickup whose answer may be lost. Repeated with the same key, it gives the same task. */
+export interface RememberedPickup {
+  readonly key: string;
+  readonly tags?: readonly string[] | undefined;
+  readonly search?: string | undefined;
+  readonly wait?: number | undefined;
+}
+
+/** What a worker needs to go on where an earlier run was, however that run ended. It can be written as JSON. */
+export interface WorkMemory {
+  readonly pickup: RememberedPickup | null;
+  /** Tasks in hand, by their ids. */
+  readonly claims: Readonly<Record<string, RememberedClaim>>;
+  /** Deliveries that wait for a review, by the ids of their tasks. */
+  readonly awaited: Readonly<Record<string, RememberedClaim>>;
+  /** How many of its deliveries were approved in all runs, and what it charged for them. */
+  readonly approved: number;
+  readonly credits: number;
+}
+
 export interface WorkerOptions {
   /** Does a task. What it throws gives the task back. */
   readonly handler: (task: WorkTask, context: WorkContext) => WorkResult | Promise<WorkResult>;
@@ -51,6 +78,13 @@ export interface WorkerOptions {
   readonly retries?: number | undefined;
   /** Which tasks this agent has claimed already are gone on with. Default: none: another process may work on them. */
   readonly resume?: ((task: TaskResponse) => boolean) | undefined;
+  /** What an earlier run has left: this one goes on with its tasks. */
+  readonly memory?: WorkMemory | undefined;
+  /**
+   * Keeps what the next run needs. Each pickup waits for it, so that a task whose answer is lost is found again; a
+   * pickup with `accepts` is not. A failure ends the worker.
+   */
+  readonly remember?: ((memory: WorkMemory) => void | Promise<void>) | undefined;
   /** How long the server holds a pickup until there is a task, in seconds. Default: 30. */
   readonly waitSeconds?: number | undefined;
   /** The pause between two looks at the board where the server does not hold a pickup, in milliseconds. Default: 5,000. */
@@ -59,6 +93,8 @@ export interface WorkerOptions {
   readonly finishMs?: number | undefined;
   /** Ends the worker: it picks up nothing more, and finishes or gives back what it has. */
   readonly signal?: AbortSignal | undefined;
+  /** Ends the worker at once: it stops its handlers and gives back what it has. */
+  readonly stopSignal?: AbortSignal | undefined;
   readonly onNews?: ((news: WorkNews) => void) | undefined;
 }
 

@@ -2,10 +2,12 @@ import { randomKey } from '../client/build.ts';
 import type { Calls } from '../client/calls.ts';
 import type { PinchworkError } from '../client/error.ts';
 import type { PinchworkEvent, Reset } from '../client/events.ts';
+import type { CallOptions } from '../client/options.ts';
 import { backoff, pause } from '../client/time.ts';
 import type { TaskPickupResponse, TaskResponse } from '../replies/index.ts';
 import { Claim, type Ending } from './claim.ts';
-import type { WorkerOptions, WorkerSummary, WorkNews, WorkTask } from './options.ts';
+import { Notebook } from './memory.ts';
+import type { RememberedPickup, WorkerOptions, WorkerSummary, WorkNews, WorkTask } from './options.ts';
 import { isLoss, persist } from './persist.ts';
 import { Slots } from './slots.ts';
 
@@ -22,8 +24,6 @@ const losses = new Set<string>([
   'task_cancelled',
 ]);
 const reviews = new Set<string>(['task_approved', 'task_rejected']);
-/** Deliveries whose review is awaited. Of more, the oldest are not done again after a rejection. */
-const mostAwaited = 10_000;
 /** How long a pickup that was broken off is looked for. */
 const recoveryMs = 1_000;
 
@@ -37,8 +37,7 @@ export class Worker {
   readonly #claims = new Map<string, { readonly claim: Claim; readonly ended: Promise<void> }>();
   /** Handlers at work. A task that is done again waits for its turn with its claim in hand. */
   readonly #slots: Slots;
-  /** How often the deliveries that wait for a review were done. */
-  readonly #awaited = new Map<string, number>();
+  readonly #notebook: Notebook;
   readonly #counts = { delivered: 0, approved: 0, abandoned: 0, lost: 0, credits: 0 };
   #taken = 0;
   #freed: () => void = () => undefined;
@@ -49,32 +48,41 @@ export class Worker {
     this.#options = options;
     this.#tell = tell;
     this.#slots = new Slots(options.concurrency ?? 1);
+    this.#notebook = new Notebook(options);
   }
 
   async run(): Promise<WorkerSummary> {
-    const { signal, finishMs = 10_000 } = this.#options;
-    if (signal?.aborted) return this.#counts;
+    const { signal, stopSignal, finishMs = 10_000 } = this.#options;
+    if (signal?.aborted || stopSignal?.aborted) return this.#counts;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const close = () => {
       this.#close(signal?.reason);
       timer = setTimeout(() => this.#stopClaims(signal?.reason), finishMs);
     };
+    const stop = () => {
+      this.#close(stopSignal?.reason);
+      this.#stopClaims(stopSignal?.reason);
+    };
     signal?.addEventListener('abort', close, { once: true });
+    stopSignal?.addEventListener('abort', stop, { once: true });
     const listening = new AbortController();
     try {
       const { newest } = await this.#persist(() => this.#client.events.history({ limit: 1 }));
       void this.#listen(newest, listening.signal);
+      await this.#goOn();
       await this.#resume();
       await this.#pickUpAll();
     } catch (error) {
-      if (!signal?.aborted) this.#failure ??= { error };
+      if (!this.#closing.signal.aborted) this.#failure ??= { error };
     } finally {
       if (this.#failure !== undefined) this.#stopClaims(this.#failure.error);
       await this.#idle();
       this.#close(signal?.reason);
       signal?.removeEventListener('abort', close);
+      stopSignal?.removeEventListener('abort', stop);
       clearTimeout(timer);
       listening.abort();
+      await this.#notebook.save().catch((error: unknown) => (this.#failure ??= { error }));
     }
     if (this.#failure !== undefined) throw this.#failure.error;
     return this.#counts;
@@ -106,11 +114,15 @@ export class Worker {
         continue;
       }
       const askedAt = Date.now();
-      const task = await this.#next(once ? undefined : waitSeconds);
+      const lost = this.#notebook.pickup;
+      const task = lost === null ? await this.#next(once ? undefined : waitSeconds) : await this.#ask(lost);
       if (task !== null) {
         this.#taken++;
-        this.#begin('picked_up', { ...task, rejection: null }, 0);
-      } else if (once) return;
+        // What a pickup of an earlier run gave may be gone since.
+        if (lost === null) this.#begin('picked_up', { ...task, rejection: null }, 0);
+        else await this.#lookAgain(task.task_id);
+      } else if (lost !== null) continue;
+      else if (once) return;
       // A server that holds the pickup answers when the wait is over.
       else if (accepts !== undefined || Date.now() - askedAt < waitSeconds * 500) {
         await pause(backoff(1, pollMs, pollMs), this.#closing.signal);
@@ -122,17 +134,26 @@ export class Worker {
   async #next(wait: number | undefined): Promise<TaskPickupResponse | null> {
     const { tags, search, accepts } = this.#options;
     if (accepts !== undefined) return this.#choose(accepts);
-    // The same key in all attempts: a task that was given out with an answer that was lost comes with the next one.
-    const options = { idempotencyKey: randomKey() };
-    const input = { tags, search, wait };
+    const pickup = { key: randomKey(), tags, search, wait };
+    await this.#notebook.ask(pickup);
+    return this.#ask(pickup);
+  }
+
+  /** Sends a pickup, with the same key in all attempts: a task whose answer was lost comes with the next one. */
+  async #ask({ key, ...input }: RememberedPickup): Promise<TaskPickupResponse | null> {
+    const options = { idempotencyKey: key };
     const { signal } = this.#closing;
+    const pickUp = (limits: CallOptions) => this.#client.tasks.pickupNext(input, { ...options, ...limits });
     try {
-      return await this.#persist(() => this.#client.tasks.pickupNext(input, { ...options, signal }));
+      const task = await this.#persist(() => pickUp({ signal }));
+      this.#notebook.answered(task);
+      return task;
     } catch (error) {
       if (!signal.aborted) throw error;
       // The server may have given a task out in this very moment.
-      const last = { ...options, signal: AbortSignal.timeout(recoveryMs), maxRetries: 0 };
-      return this.#client.tasks.pickupNext(input, last).catch(() => null);
+      const task = await pickUp({ signal: AbortSignal.timeout(recoveryMs), maxRetries: 0 }).catch(() => undefined);
+      if (task !== undefined) this.#notebook.answered(task);
+      return task ?? null;
     }
   }
 
@@ -157,6 +178,8 @@ export class Worker {
   #begin(type: 'picked_up' | 'resumed' | 'redoing', task: WorkTask, done: number): void {
     const claim = new Claim(this.#client.tasks, task, this.#tell);
     this.#news({ type, task });
+    this.#notebook.hold(task.task_id, { claim_number: task.claim_number, done });
+    this.#keep();
     const { handler, retries = 2 } = this.#options;
     const inTurn: typeof handler = (given, context) =>
       this.#slots.run(() => {
@@ -176,14 +199,17 @@ export class Worker {
 
   #ended(ending: Ending, done: number): void {
     this.#counts[ending.type]++;
-    if (ending.type === 'delivered') {
-      this.#awaited.set(ending.task.task_id, done + 1);
-      for (const id of this.#awaited.keys()) {
-        if (this.#awaited.size <= mostAwaited) break;
-        this.#awaited.delete(id);
-      }
-    }
+    const { task_id: id, claim_number } = ending.task;
+    if (ending.type === 'delivered') this.#notebook.await(id, { claim_number, done: done + 1 });
+    // What was lost may have been delivered, with its answer lost: the next run looks.
+    else if (ending.type === 'abandoned' && !ending.isHeld) this.#notebook.forget(id);
+    this.#keep();
     this.#news(ending);
+  }
+
+  /** Keeps what was noted, in a moment. */
+  #keep(): void {
+    this.#notebook.save().catch((error: unknown) => this.#fail(error));
   }
 
   /** Ends the worker with an error that nothing mends. */
@@ -213,37 +239,74 @@ export class Worker {
   async #hear(event: PinchworkEvent | Reset): Promise<void> {
     const taskId = event.task_id ?? '';
     const held = this.#claims.get(taskId);
-    if (losses.has(event.type)) held?.claim.lose(new Error(`The claim ended: ${event.type}`));
-    // The review may be heard of before the answer to the delivery.
-    if (reviews.has(event.type)) await held?.ended;
-    const done = this.#awaited.get(taskId);
-    if (event.type === 'reset') for (const [id, times] of [...this.#awaited]) await this.#lookAgain(id, times);
-    if (done === undefined) return;
-    if (event.type === 'task_approved') {
-      this.#awaited.delete(taskId);
-      this.#counts.approved++;
-      this.#counts.credits += event.credits;
-      this.#news({ type: 'approved', taskId, credits: event.credits, rating: event.rating });
-    } else if (event.type === 'task_rejected') {
+    if (losses.has(event.type)) {
+      held?.claim.lose(new Error(`The claim ended: ${event.type}`));
+      this.#notebook.forget(taskId);
+      this.#keep();
+    }
+    if (reviews.has(event.type) && held !== undefined) {
+      // The review may be heard of before the answer to the delivery; else it is one that this claim knows of.
+      if (!held.claim.isDelivering) return;
+      await held.ended;
+    }
+    if (event.type === 'reset') for (const id of this.#notebook.awaited) await this.#lookAgain(id);
+    if (!this.#notebook.isAwaited(taskId)) return;
+    if (event.type === 'task_approved') this.#approved(taskId, event.credits, event.rating);
+    else if (event.type === 'task_rejected') {
       this.#news({ type: 'rejected', taskId, reason: event.reason });
-      await this.#lookAgain(taskId, done);
-    } else if (losses.has(event.type)) this.#awaited.delete(taskId);
+      await this.#lookAgain(taskId);
+    } else if (event.type === 'dispute_resolved') await this.#lookAgain(taskId);
   }
 
-  /** Does a task again if its delivery was rejected, or gives it back. */
-  async #lookAgain(id: string, done: number): Promise<void> {
+  #approved(taskId: string, credits: number, rating: number | null): void {
+    this.#notebook.approve(taskId, credits);
+    this.#keep();
+    this.#counts.approved++;
+    this.#counts.credits += credits;
+    this.#news({ type: 'approved', taskId, credits, rating });
+  }
+
+  /** Goes on with a remembered task as it is now: does it again if its delivery was rejected, or gives it back. */
+  async #lookAgain(id: string): Promise<void> {
+    const known = this.#notebook.find(id);
+    if (known === undefined || this.#claims.has(id)) return;
     const task = await this.#persist(() => this.#client.tasks.get(id)).catch((error: unknown) => {
       if (!isLoss(error)) throw error;
       return undefined;
     });
-    if (task?.status === 'delivered') return;
-    this.#awaited.delete(id);
-    if (task?.status !== 'claimed' || this.#claims.has(id)) return;
+    if (task?.claim_number !== known.claim_number) this.#notebook.forget(id);
+    else if (task.status === 'approved') this.#approved(id, task.credits_charged ?? 0, task.rating ?? null);
+    else if (task.status === 'delivered' || task.status === 'disputed') this.#await(task, known.done);
+    else if (task.status === 'claimed') await this.#goOnWith(task, known.done);
+    else this.#notebook.forget(id);
+    this.#keep();
+  }
+
+  async #goOnWith(task: TaskResponse, done: number): Promise<void> {
     const { retries = 2 } = this.#options;
-    const mayDeliver = task.deliveries_left !== 0;
-    if (mayDeliver && done <= retries && !this.#closing.signal.aborted) this.#begin('redoing', workTaskOf(task), done);
-    else if (mayDeliver)
-      await this.#client.tasks.abandon(id, { claim_number: task.claim_number }).catch(() => undefined);
+    // Only a dispute can bring more.
+    if (task.deliveries_left === 0) this.#await(task, done);
+    else if (done <= retries && !this.#closing.signal.aborted) {
+      this.#begin(done === 0 ? 'resumed' : 'redoing', workTaskOf(task), done);
+    } else {
+      const reason = new Error(`Rejected: ${task.rejection_reason ?? 'without a reason'}`);
+      this.#ended(await new Claim(this.#client.tasks, workTaskOf(task), this.#tell).giveBack(reason), done);
+    }
+  }
+
+  #await({ task_id, claim_number }: TaskResponse, done: number): void {
+    // The crash of an earlier run may have come before its delivery was noted.
+    const times = this.#notebook.isAwaited(task_id) ? done : done + 1;
+    this.#notebook.await(task_id, { claim_number, done: times });
+  }
+
+  /** Goes on with what the memory of an earlier run has. */
+  async #goOn(): Promise<void> {
+    if (this.#options.memory === undefined) return;
+    for (const id of this.#notebook.claimed) await this.#lookAgain(id);
+    const delivered = await this.#persist(() => this.#client.tasks.mine({ role: 'worker', status: 'delivered' }).all());
+    const waiting = new Set(delivered.map(({ task_id }) => task_id));
+    for (const id of this.#notebook.awaited) if (!waiting.has(id)) await this.#lookAgain(id);
   }
 
   /** Goes on with claims of an earlier run. */
