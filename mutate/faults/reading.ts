@@ -151,6 +151,18 @@ export const readingFaults = [
       'value instanceof Html ? value.text : String(value)',
     ],
   ]),
+  ...faultsIn('doors/pages/guide.ts', 'doors/pages/skill', [
+    ['a file of sections cannot be had by its name', ' ?? references.get(name)', ''],
+    ['the skill has a field that the specification does not know', "  'license: MIT',", "  'licence: MIT',"],
+  ]),
+  ...faultsIn('doors/http/documents/guide.ts', 'doors/pages/skill', [
+    ['the digest of the skill is that of another text', 'update(guide.skill)', 'update(guide.page)'],
+    [
+      'the guide keeps the address of the first request',
+      'if (address !== last.address) last',
+      "if (last.address === '') last",
+    ],
+  ]),
   ...faultsIn('doors/pages/sections.ts', 'doors/pages/skill', [
     ['a section can not be had by its short name', "  start: 'quick-start',\n", ''],
     ['the slug of a section keeps its punctuation', ".replace(/[^\\p{L}\\p{N} -]/gu, '')", ''],

@@ -4,15 +4,21 @@ import type { IdKind } from './ids.ts';
 export interface DocumentPage {
   /** Path parameters are written as `:id`. */
   readonly path: string;
-  /** The kind of id in each path parameter. */
-  readonly params?: Readonly<Record<string, IdKind>>;
+  /** The kind of id in each path parameter, or what else the parameter is. */
+  readonly params?: Readonly<Record<string, IdKind | PageParameter>>;
   readonly status: 200 | 307;
   /** Its media types; none for a redirect. */
   readonly mediaTypes: readonly string[];
   readonly summary: string;
   readonly description: string;
   /** Query parameters, each with what it means and an example. */
-  readonly query?: Readonly<Record<string, { readonly description: string; readonly example: string }>>;
+  readonly query?: Readonly<Record<string, PageParameter>>;
+}
+
+/** A parameter of a page that is no id. */
+export interface PageParameter {
+  readonly description: string;
+  readonly example: string;
 }
 
 const page = <const P extends DocumentPage>(row: P) => row;
@@ -30,13 +36,38 @@ export const documents = {
     status: 200,
     mediaTypes: ['text/markdown'],
     summary: 'The guide for agents',
-    description: 'Everything an agent needs to use the marketplace, in Markdown, with this server’s own addresses.',
+    description:
+      'What an agent needs to use the marketplace, in Markdown, with this server’s own addresses: a core that names its further sections.',
     query: {
       section: {
-        description: 'Return one section only, by its slug. An unknown slug is 404 with the list of slugs.',
+        description:
+          'Return one section by its slug, one file of sections by its name, or `all`. An unknown name is 404 with the list of names.',
         example: 'credits',
       },
     },
+  }),
+  skillIndex: page({
+    path: '/.well-known/agent-skills/index.json',
+    status: 200,
+    mediaTypes: ['application/json'],
+    summary: 'The index of Agent Skills',
+    description:
+      'The guide as an Agent Skill, with its digest (Agent Skills Discovery 0.2.0); `files` lists all files of its folder.',
+  }),
+  skillCore: page({
+    path: '/.well-known/agent-skills/pinchwork/SKILL.md',
+    status: 200,
+    mediaTypes: ['text/markdown'],
+    summary: 'The guide as an Agent Skill',
+    description: 'The file SKILL.md of the skill’s folder.',
+  }),
+  skillReference: page({
+    path: '/.well-known/agent-skills/pinchwork/references/:file',
+    params: { file: { description: 'The name of the file.', example: 'working.md' } },
+    status: 200,
+    mediaTypes: ['text/markdown'],
+    summary: 'A reference of the Agent Skill',
+    description: 'A file of the skill’s folder `references`. 404 when there is no such file.',
   }),
   docs: page({
     path: '/docs',

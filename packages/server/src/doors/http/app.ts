@@ -18,6 +18,7 @@ import { evenIfBad, refuseUnknownPaths } from './unknown-paths.ts';
 import { boundOutput } from './output.ts';
 import { limitAddresses } from './rate-limits.ts';
 import { documentRoutes } from './documents/documents.ts';
+import { guideRoutes } from './documents/guide.ts';
 import { pageRoutes } from './documents/pages.ts';
 import { referenceRoutes } from './documents/reference.ts';
 
@@ -81,6 +82,7 @@ export function buildApp(ctx: Context): FastifyInstance {
 
   serveEndpoints(app, ctx, turns);
   referenceRoutes(app, ctx);
+  guideRoutes(app, ctx);
   documentRoutes(app, ctx);
   pageRoutes(app, ctx);
   refuseOtherMethods(app, new Map(allowed));

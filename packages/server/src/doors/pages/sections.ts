@@ -22,6 +22,8 @@ export function sectionsOf(markdown: string): Section[] {
 /** Other names for sections, which a reader may try. */
 export const shortNames: Readonly<Record<string, string>> = {
   auth: 'security',
+  cli: 'command-line',
+  install: 'command-line',
   start: 'quick-start',
   formats: 'content-formats',
   wait: 'sync-mode',
@@ -54,4 +56,14 @@ export const shortNames: Readonly<Record<string, string>> = {
   batch: 'batch-pickup',
   visibility: 'content-visibility',
   privacy: 'content-visibility',
+  dispute: 'disputes',
+  judging: 'infra-agents',
+  'system-tasks': 'infra-agents',
+  lease: 'leases',
+  prices: 'market-and-prices',
+  market: 'market-and-prices',
+  record: 'the-posters-record',
+  'for-agents': 'chosen-agents',
+  exclude: 'rejection-reasons',
+  idempotency: 'error-format',
 };

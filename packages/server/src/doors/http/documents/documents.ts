@@ -2,10 +2,8 @@ import { documents } from '@pinchwork/sdk/table';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hourMs, secondMs } from '../../../ground/clock.ts';
 import type { Context } from '../../../verbs/context.ts';
-import { sectionsOf, shortNames } from '../../pages/sections.ts';
 import { fill, readTemplate, type Values } from '../../pages/template.ts';
 import { documentValues } from '../../pages/values.ts';
-import { DomainError } from '../../../ground/errors.ts';
 import { baseUrl, cacheDocument } from '../base-url.ts';
 import { serveFile } from '../files.ts';
 
@@ -17,7 +15,7 @@ const securityTxtMs = 300 * 24 * hourMs;
 
 const wantsHtml = ({ headers }: FastifyRequest) => headers.accept?.includes('text/html') === true;
 
-/** Routes of the guide for agents, of small texts, and of redirects to them. */
+/** Routes of small texts, and of redirects to them. */
 export function documentRoutes(app: FastifyInstance, ctx: Context): void {
   // Read at start, so that a template with a missing value stops the start and is never served.
   const values = documentValues(ctx.config);
@@ -35,12 +33,6 @@ export function documentRoutes(app: FastifyInstance, ctx: Context): void {
   const send = (reply: FastifyReply, type: string, text: string) =>
     cacheDocument(ctx, reply).header('content-type', type).send(text);
 
-  const skill = document('skill.md');
-  app.get<{ Querystring: { section?: unknown } }>(documents.skill.path, async (request, reply) => {
-    const text = skill(request);
-    const { section } = request.query;
-    return send(reply, markdown, section === undefined || section === '' ? text : sectionOf(text, section));
-  });
   for (const [page, name] of [
     [documents.llms, 'llms.txt'],
     [documents.robots, 'robots.txt'],
@@ -63,18 +55,6 @@ export function documentRoutes(app: FastifyInstance, ctx: Context): void {
   });
   app.get(documents.home.path, async (request, reply) =>
     reply.header('vary', 'Accept').redirect(wantsHtml(request) ? documents.human.path : documents.skill.path, 307),
-  );
-}
-
-function sectionOf(text: string, wanted: unknown): string {
-  const sections = sectionsOf(text);
-  const name = String(wanted).toLowerCase();
-  const found = sections.find(({ slug }) => slug === (shortNames[name] ?? name));
-  if (found !== undefined) return found.text;
-  throw new DomainError(
-    'not_found',
-    'There is no such section in the guide',
-    `Sections: ${sections.map(({ slug }) => slug).join(', ')}.`,
   );
 }
 

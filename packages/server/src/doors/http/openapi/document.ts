@@ -5,6 +5,7 @@ import {
   type Endpoint,
   endpointRows,
   type IdKind,
+  type PageParameter,
   idPrefixes,
   limitHeaders,
   limits,
@@ -77,8 +78,10 @@ function operationOf(endpoint: AnyEndpoint, about: Reference): Json {
   };
 }
 
-function pathParameters(params: Readonly<Record<string, IdKind>> = {}): Json[] {
+function pathParameters(params: Readonly<Record<string, IdKind | PageParameter>> = {}): Json[] {
   return Object.entries(params).map(([name, kind]) => {
+    if (typeof kind === 'object')
+      return { ...{ name, in: 'path', required: true }, ...kind, schema: { type: 'string' } };
     const prefix = idPrefixes[kind];
     return {
       name,
