@@ -5,6 +5,7 @@ FROM node:24-slim AS modules
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY packages/sdk/package.json packages/sdk/
+COPY packages/cli/package.json packages/cli/
 COPY packages/server/package.json packages/server/
 RUN npm ci --omit=dev --ignore-scripts --workspace=@pinchwork/server
 

@@ -37,7 +37,12 @@ export default tseslint.config(
   // The validator calls its plugins with five arguments.
   { files: ['packages/server/src/rules/acceptance/findings.ts'], rules: { 'max-params': 'off' } },
   {
-    files: ['packages/server/src/main.ts', 'packages/sdk/src/client/options.ts', 'examples/**'],
+    files: [
+      'packages/server/src/main.ts',
+      'packages/sdk/src/client/options.ts',
+      'packages/cli/src/main.ts',
+      'examples/**',
+    ],
     rules: { 'no-restricted-properties': 'off' },
   },
   {

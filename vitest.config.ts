@@ -1,4 +1,7 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+
+const sdk = fileURLToPath(new URL('packages/sdk/src/index.ts', import.meta.url));
 
 const everyTest = 'packages/*/test/**/*.test.ts';
 /** What takes long: kills under load, many servers, browsers, other runtimes. */
@@ -13,6 +16,8 @@ const serverTests = ['**/test/processes/**/*.test.ts', '**/test/commands/**/*.te
 const inherited = ['**/node_modules/**'];
 
 export default defineConfig({
+  // The command line is tested with the client's sources, not with what was last built.
+  resolve: { alias: [{ find: /^@pinchwork\/sdk$/, replacement: sdk }] },
   test: {
     globalSetup: ['packages/server/test/support/global-setup.ts'],
     setupFiles: ['packages/server/test/support/setup.ts'],

@@ -1,0 +1,35 @@
+import { homedir } from 'node:os';
+import { createInput, createOutput } from './terminal.ts';
+import { run } from './run.ts';
+
+/** The program: gives `run` the process that it is in. */
+
+const interrupt = new AbortController();
+let signals = 0;
+const stop = () => {
+  // A second Ctrl-C ends at once what does not end by itself.
+  if (++signals > 1) process.exit(130);
+  interrupt.abort();
+};
+process.on('SIGINT', stop);
+process.on('SIGTERM', stop);
+
+const stdout = createOutput(process.stdout);
+const stderr = createOutput(process.stderr);
+process.exitCode = await run(process.argv.slice(2), {
+  ...{ stdin: createInput(process.stdin, process.stderr), stdout, stderr },
+  env: process.env,
+  cwd: process.cwd(),
+  home: homedir(),
+  clock: {
+    now: () => Date.now(),
+    after: (delayMs, wake) => {
+      const timer = setTimeout(wake, delayMs);
+      return () => clearTimeout(timer);
+    },
+  },
+  signal: interrupt.signal,
+});
+// What is still open (idle connections, a stdin that nobody closes) must not keep the program.
+await Promise.all([stdout.flush(), stderr.flush()]);
+process.exit();

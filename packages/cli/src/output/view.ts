@@ -1,0 +1,40 @@
+import type { Colour, Style } from './style.ts';
+
+/** What a view is drawn on. */
+export interface Page {
+  /** Undefined where nothing need fit: a pipe, a file. */
+  readonly columns: number | undefined;
+  readonly style: Style;
+  readonly nowMs: number;
+}
+
+/** How a reply is shown to people, and what of it programs may ask for. */
+export interface View<R> {
+  /** The field of a list's reply that has its rows. */
+  readonly rows?: string;
+  /** The id of the reply, or of one of its rows. */
+  readonly id: (row: never) => string | null | undefined;
+  /** For people. Lines without a line's end at their end. */
+  draw(reply: R, page: Page): string;
+  /** What else to tell people, on stderr: that there is more, for example. */
+  note?(reply: R): string | undefined;
+}
+
+const stateColours: Readonly<Record<string, Colour>> = {
+  posted: 'blue',
+  claimed: 'yellow',
+  delivered: 'magenta',
+  disputed: 'red',
+  approved: 'green',
+  expired: 'dim',
+  cancelled: 'dim',
+  active: 'green',
+  suspended: 'red',
+  paused: 'red',
+  unconfirmed: 'yellow',
+  open: 'yellow',
+  pending: 'yellow',
+  dead: 'red',
+};
+
+export const stateColour = (state: string): Colour | undefined => stateColours[state];
