@@ -30,7 +30,7 @@ function write(path: string, text: string): void {
 
 /** Modules alone, by Node: positions are those of the sources. */
 function strip(): void {
-  for (const path of globSync('**/*.ts', { cwd: source, exclude: ['reference/**'] })) {
+  for (const path of globSync('**/*.ts', { cwd: source, exclude: ['mcp/**', 'reference/**'] })) {
     write(path.replace(/\.ts$/, '.js'), stripTypeScriptTypes(readFileSync(join(source, path), 'utf8')));
   }
 }

@@ -32,15 +32,33 @@ export async function admit(ctx: Context, endpoint: Endpoint, credentials: Crede
   try {
     caller = await identify(ctx, endpoint, credentials);
   } catch (error) {
-    if (!(error instanceof DomainError)) throw error;
-    if (!refusalsOfKeys.has(error.code)) return { caller: undefined, refusal: error, usage: undefined };
-    const usage = ctx.limits.takeForAddress(credentials.address);
-    return { caller: undefined, refusal: refusalOf(usage, ctx.clock.now()) ?? error, usage };
+    return refusedKey(ctx, error, credentials);
   }
   const counted = count(ctx, endpoint, caller);
   const usage = counted instanceof Promise ? await counted : counted;
   const refusal = refusalOf(usage, ctx.clock.now()) ?? refusalOfCaller(caller) ?? refusalToRead(ctx, endpoint, caller);
   return { caller: refusal === undefined ? caller : undefined, refusal, usage };
+}
+
+/**
+ * Knows a caller whose calls are admitted one by one later: only a refused key is counted.
+ *
+ * @throws DomainError only when the server fails.
+ */
+export async function recognize(ctx: Context, endpoint: Endpoint, credentials: Credentials): Promise<Admission> {
+  try {
+    return { caller: await identify(ctx, endpoint, credentials), refusal: undefined, usage: undefined };
+  } catch (error) {
+    return refusedKey(ctx, error, credentials);
+  }
+}
+
+/** Counts a refused key against the limit of the address. When that is used up, the caller is told so instead. */
+function refusedKey({ limits, clock }: Context, error: unknown, { address }: Credentials): Admission {
+  if (!(error instanceof DomainError)) throw error;
+  if (!refusalsOfKeys.has(error.code)) return { caller: undefined, refusal: error, usage: undefined };
+  const usage = limits.takeForAddress(address);
+  return { caller: undefined, refusal: refusalOf(usage, clock.now()) ?? error, usage };
 }
 
 /**

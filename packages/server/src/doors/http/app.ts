@@ -11,6 +11,7 @@ import { boundIntake } from './intake.ts';
 import { logRequests } from './access-log.ts';
 import { knowAddresses } from './client-address.ts';
 import { allowOrigins } from './cors.ts';
+import { serveMcp } from './mcp.ts';
 import { secure } from './security.ts';
 import { knowAllMethods, maxParamLength, refuseOtherMethods } from './methods.ts';
 import { boundSockets } from './sockets.ts';
@@ -74,13 +75,14 @@ export function buildApp(ctx: Context): FastifyInstance {
     if (ctx.watch.closed) reply.header('connection', 'close');
     done();
   });
-  answerErrors(app);
+  const pace = answerErrors(app);
   knowAllMethods(app, ctx);
   boundSockets(app, ctx);
   boundIntake(app, ctx);
   const turns = boundOutput(app, { ...ctx, noteRead: (agentId, bytes) => ctx.limits.noteRead(agentId, bytes) });
 
   serveEndpoints(app, ctx, turns);
+  serveMcp(app, ctx, pace);
   referenceRoutes(app, ctx);
   guideRoutes(app, ctx);
   documentRoutes(app, ctx);

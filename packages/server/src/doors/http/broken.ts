@@ -7,7 +7,8 @@ import { DomainError } from '../../ground/errors.ts';
 import type { Context } from '../../verbs/context.ts';
 import { refusalOf } from '../admission.ts';
 import { trusts } from './client-address.ts';
-import { statusOf, toReply } from './errors.ts';
+import { toReply } from '../errors.ts';
+import { statusOf } from './errors.ts';
 import { securityHeaders } from './security.ts';
 
 const known: Record<string, [ErrorCode, string]> = {

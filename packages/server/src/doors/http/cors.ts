@@ -3,7 +3,13 @@ import type { FastifyInstance } from 'fastify';
 import type { Context } from '../../verbs/context.ts';
 
 const allowedMethods = methods.filter((each) => endpointRows.some(({ method }) => method === each)).join(', ');
-const allowedHeaders = ['Authorization', 'Content-Type', 'Accept', ...Object.keys(requestHeaders)].join(', ');
+/** What the other protocols send: MCP and A2A. */
+const protocolHeaders = ['Mcp-Protocol-Version', 'Mcp-Method', 'Mcp-Name', 'A2A-Version', 'A2A-Extensions'];
+const allowedHeaders = [
+  ...['Authorization', 'Content-Type', 'Accept'],
+  ...Object.keys(requestHeaders),
+  ...protocolHeaders,
+].join(', ');
 const exposedHeaders = Object.keys(replyHeaders).join(', ');
 /** How long a browser may cache the result of a preflight request. */
 const preflightSeconds = 600;

@@ -81,7 +81,8 @@ const hasBody = ({ method, headers }: FastifyRequest) =>
 /** Node joins the values of a header that is sent several times. */
 const idempotencyKeyOf = ({ headers }: FastifyRequest) => headers['idempotency-key'] as string | undefined;
 
-const bearerKey = (authorization: string | undefined) => /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
+/** The key in an `Authorization` header. Undefined: none. */
+export const bearerKey = (authorization: string | undefined) => /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
 
 /** One request as the door sees it. It reads the query and the body only on demand. */
 class Exchange implements RawInput, InvokeOptions {

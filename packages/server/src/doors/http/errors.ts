@@ -1,6 +1,7 @@
 import type { ErrorCode, ErrorResponse } from '@pinchwork/sdk/table';
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { DomainError } from '../../ground/errors.ts';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { DomainError } from '../../ground/errors.ts';
+import { retryAfterOf, toDomainError, toReply } from '../errors.ts';
 import { RefusalPace } from './refusals.ts';
 import { sendReply } from './reply.ts';
 
@@ -38,34 +39,22 @@ export const statusOf: Record<ErrorCode, number> = {
   storage_unavailable: 503,
 };
 
-const retryAfterSeconds: Partial<Record<ErrorCode, number>> = {
-  overloaded: 1,
-  storage_unavailable: 5,
-  too_many_questions: 60,
-  too_many_streams: 5,
-};
-
-/** An error in the shape of the contract. */
-export const toReply = ({ message, code, hint, reason, problems }: DomainError, requestId: string): ErrorResponse => ({
-  error: message,
-  code,
-  ...(hint === undefined ? {} : { hint }),
-  ...(reason === undefined ? {} : { reason }),
-  ...(problems === undefined ? {} : { problems: [...problems] }),
-  request_id: requestId,
-});
-
-/** Answers failed requests in the common shape of errors, whatever the cause. */
-export function answerErrors(app: FastifyInstance): void {
+/**
+ * Answers failed requests in the common shape of errors, whatever the cause.
+ *
+ * @returns the pace of the refusals that it sends.
+ */
+export function answerErrors(app: FastifyInstance): RefusalPace {
   const pace = new RefusalPace(app);
   app.setErrorHandler((error, request, reply) => {
-    const known = toDomainError(error as FastifyError);
+    const known = toDomainError(error);
     request.refusal = { code: known.code, error };
     const waiting = pace.wait(known.code, request.ip);
     return waiting === undefined
       ? sendError(known, request, reply)
       : waiting.then(() => sendError(known, request, reply));
   });
+  return pace;
 }
 
 function sendError(known: DomainError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -73,7 +62,7 @@ function sendError(known: DomainError, request: FastifyRequest, reply: FastifyRe
   // pipe instead of the reply. When it stays open, Node reads and discards the rest, within the time limit of a
   // request.
   if (known.code === 'payload_too_large' || known.code === 'overloaded') reply.removeHeader('connection');
-  const seconds = known.retryAfterSeconds ?? retryAfterSeconds[known.code];
+  const seconds = retryAfterOf(known);
   if (seconds !== undefined) reply.header('retry-after', seconds);
   return sendReply(reply, statusOf[known.code], toReply(known, request.id), errorLine);
 }
@@ -81,14 +70,3 @@ function sendError(known: DomainError, request: FastifyRequest, reply: FastifyRe
 /** An error as one line for people. */
 export const errorLine = ({ error, hint }: Pick<ErrorResponse, 'error' | 'hint'>): string =>
   hint === undefined ? error : `${error}. ${hint}`;
-
-function toDomainError(error: FastifyError | DomainError): DomainError {
-  if (error instanceof DomainError) return error;
-  return error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500
-    ? new DomainError('invalid_request', error.message)
-    : new DomainError(
-        'internal_error',
-        'Something went wrong on the server, nothing was changed',
-        'Try again; tell the operator the request_id if it stays.',
-      );
-}

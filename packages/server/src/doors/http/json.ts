@@ -39,7 +39,7 @@ const closing = new Set([0x5d, 0x7d]);
  *
  * @throws DomainError `invalid_request` for too many levels or values.
  */
-function boundJson(text: string): void {
+export function boundJson(text: string): void {
   let levels = 0;
   let values = 1;
   for (let i = 0; i < text.length; i++) {

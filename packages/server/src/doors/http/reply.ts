@@ -41,8 +41,12 @@ export const piecesOf = <T extends Reply>(request: FastifyRequest, body: T, line
       : { render: (shown) => toMarkdown(shown as T, line), quote },
   );
 
-const isJson = ({ routeOptions, headers }: FastifyRequest): boolean =>
-  routeOptions.config.alwaysJson === true || wantsJson(headers.accept);
+const isJson = ({ routeOptions, headers, url }: FastifyRequest): boolean =>
+  routeOptions.config.alwaysJson === true || wantsJson(headers.accept) || isForPrograms(url);
+
+/** Addresses that clients of other protocols probe, some of which fail on an answer that is not JSON. */
+const forPrograms = /^\/(?:mcp|a2a|\.well-known|register|authorize|token)(?:[/?]|$)/;
+const isForPrograms = (url: string) => forPrograms.test(url);
 
 /**
  * Whether an `Accept` header asks for JSON: it names JSON and does not prefer Markdown (contract section 1,

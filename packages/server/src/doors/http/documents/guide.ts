@@ -37,7 +37,7 @@ export function guideRoutes(app: FastifyInstance, ctx: Context): void {
  * The guide for the address of each request. Read at start, so that a template with a missing value stops the start and
  * is never served. The last one is kept, since most requests have the same address.
  */
-function guides(ctx: Context): (request: FastifyRequest) => Guide {
+export function guides(ctx: Pick<Context, 'config'>): (request: FastifyRequest) => Guide {
   const [templates, values] = [readGuide(), documentValues(ctx.config)];
   let last = { address: '', guide: fillGuide(templates, { ...values, base_url: '' }) };
   return (request) => {

@@ -1,0 +1,164 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+import { endpoints, limits } from '@pinchwork/sdk/table';
+import { type Surroundings, toolsByName } from '@pinchwork/sdk/mcp';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { invalid } from '../../ground/errors.ts';
+import { present } from '../../ground/present.ts';
+import type { Context } from '../../verbs/context.ts';
+import { recognize } from '../admission.ts';
+import type { Door } from '../invoke.ts';
+import { openDoor } from '../invoke.ts';
+import type { McpHandler } from '../mcp/handler.ts';
+import { marketOf } from '../mcp/market.ts';
+import { type Guide, skillFiles } from '../pages/guide.ts';
+import { baseUrl } from './base-url.ts';
+import { guides } from './documents/guide.ts';
+import { bearerKey } from './endpoint.ts';
+import { boundJson } from './json.ts';
+import { refuseOrigin } from './origin.ts';
+import { tellUsage } from './rate-limits.ts';
+import type { RefusalPace } from './refusals.ts';
+
+const path = '/mcp';
+
+/** The headers that the protocol reads. */
+const read = ['accept', 'content-type', 'mcp-protocol-version', 'mcp-method', 'mcp-name'];
+
+/** Serves MCP. Its library is loaded with the first call, so that a server that nobody calls so has no cost. */
+export function serveMcp(app: FastifyInstance, ctx: Context, pace: RefusalPace): void {
+  const door = openDoor(ctx);
+  const guideFor = guides(ctx);
+  let loaded: Promise<McpHandler> | undefined;
+  const load = async () => (await import('../mcp/handler.ts')).openMcp((error) => ctx.log.debug({ err: error }, 'mcp'));
+  app.route({
+    method: 'POST',
+    url: path,
+    bodyLimit: limits.bodyBytes,
+    config: { alwaysJson: true, countsItself: true },
+    onRequest: async (request, reply) => {
+      refuseOrigin(ctx, request);
+      const credentials = credentialsOf(request);
+      // Each call of a tool is counted as the endpoint that it calls.
+      const { caller, refusal, usage } = await recognize(ctx, endpoints.showMe, credentials);
+      tellUsage(reply, usage, ctx.clock.now());
+      if (refusal !== undefined) throw refusal;
+      request.caller = caller;
+    },
+    handler: async (request, reply) => {
+      const message = messageIn(request);
+      if (!callsEndpoint(message)) await countAsRead(door, ctx, request, reply);
+      const exchange: Exchange = { ctx, door, pace, guideFor, request, reply };
+      const answer = await (loaded ??= load());
+      const response = await answer(
+        { headers: headersOf(request), message, signal: signalOf(reply) },
+        surroundingsOf(exchange),
+      );
+      return send(response, exchange);
+    },
+  });
+}
+
+interface Exchange {
+  readonly ctx: Context;
+  readonly door: Door;
+  readonly pace: RefusalPace;
+  readonly guideFor: (request: FastifyRequest) => Guide;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
+const credentialsOf = ({ headers, ip }: FastifyRequest) => ({ key: bearerKey(headers.authorization), address: ip });
+
+/** @throws DomainError `invalid_request` */
+function messageIn({ body }: FastifyRequest): unknown {
+  const text = body instanceof Uint8Array ? Buffer.from(body).toString('utf8') : '';
+  boundJson(text);
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw invalid('The body is not valid JSON', 'Send one JSON-RPC message.');
+  }
+}
+
+/** Whether a message calls an endpoint, which counts it. All others are counted as reads. */
+function callsEndpoint(message: unknown): boolean {
+  if (typeof message !== 'object' || message === null) return false;
+  const { method, params } = message as { method?: unknown; params?: { name?: unknown; uri?: unknown } | null };
+  if (method === 'tools/call') return typeof params?.name === 'string' && toolsByName.has(params.name);
+  return method === 'resources/read' && typeof params?.uri === 'string' && params.uri.startsWith('task://');
+}
+
+async function countAsRead(door: Door, ctx: Context, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const { refusal, usage } = await door.admit(endpoints.showMe, credentialsOf(request));
+  tellUsage(reply, usage, ctx.clock.now());
+  if (refusal !== undefined) throw refusal;
+}
+
+function headersOf({ headers }: FastifyRequest): Headers {
+  const kept = new Headers();
+  for (const name of read) if (typeof headers[name] === 'string') kept.set(name, headers[name]);
+  return kept;
+}
+
+/** Aborted when the connection ends before the reply has been sent. */
+function signalOf({ raw }: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  if (raw.closed) controller.abort();
+  raw.once('close', () => controller.abort());
+  return controller.signal;
+}
+
+function surroundingsOf({ ctx, door, pace, guideFor, request }: Exchange): Surroundings {
+  const origin = baseUrl(ctx, request);
+  return {
+    market: marketOf(door, {
+      credentials: credentialsOf(request),
+      origin,
+      requestId: request.id,
+      refused: (refusal, error) => {
+        request.refusal = { code: refusal.code, error };
+        return pace.wait(refusal.code, request.ip);
+      },
+    }),
+    skillFile: (name) => skillFiles(guideFor(request)).get(name),
+    every: (ms, tick) => {
+      const timer = setInterval(tick, ms);
+      return () => clearInterval(timer);
+    },
+  };
+}
+
+/** Sends an answer: one JSON text, or a stream of events. */
+async function send(response: Response, exchange: Exchange): Promise<FastifyReply> {
+  const { reply } = exchange;
+  if (response.headers.get('content-type')?.startsWith('text/event-stream') === true) return stream(response, exchange);
+  reply.code(response.status);
+  const text = await response.text();
+  return text === '' ? reply.send() : reply.header('content-type', 'application/json; charset=utf-8').send(text);
+}
+
+/** Writes to the socket directly, as the streams of events do. */
+async function stream({ body }: Response, { ctx, request, reply }: Exchange): Promise<FastifyReply> {
+  reply.hijack();
+  const { raw } = reply;
+  raw.writeHead(200, {
+    ...(reply.getHeaders() as OutgoingHttpHeaders),
+    'content-type': 'text/event-stream; charset=utf-8',
+    'x-accel-buffering': 'no',
+  });
+  raw.flushHeaders();
+  const agentId = request.caller?.agentId ?? '';
+  const reader = present(body, 'The body of a stream').getReader();
+  raw.once('close', () => {
+    reader.cancel().catch(() => undefined);
+    if (!raw.writableFinished) raw.emit('error', new Error('The client has left'));
+  });
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done || raw.destroyed) break;
+    ctx.limits.noteRead(agentId, value.length);
+    if (!raw.write(value)) await new Promise((resolve) => raw.once('drain', resolve).once('close', resolve));
+  }
+  raw.end();
+  return reply;
+}

@@ -1,0 +1,69 @@
+import { Client as NewClient, StreamableHTTPClientTransport as NewTransport } from '@modelcontextprotocol/client';
+import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport as OldTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { onTestFinished } from 'vitest';
+import type { Agent, Market } from './market.ts';
+
+/** A tool's answer as a client's library gives it. */
+export interface ToolResult {
+  readonly content: readonly { readonly type: string; readonly text?: string; readonly uri?: string }[];
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests look into replies of every shape
+  readonly structuredContent?: any;
+  readonly isError?: boolean;
+}
+
+/** What both libraries do alike. */
+export interface McpClient {
+  readonly era: string;
+  callTool(call: { name: string; arguments?: Record<string, unknown> }): Promise<ToolResult>;
+  listTools(): Promise<{ tools: { name: string; inputSchema: object }[]; nextCursor?: string }>;
+  readResource(wanted: { uri: string }): Promise<{ contents: { text?: string }[] }>;
+  listPrompts(): Promise<{ prompts: { name: string }[] }>;
+  getPrompt(wanted: { name: string; arguments?: Record<string, string> }): Promise<object>;
+  getInstructions(): string | undefined;
+}
+
+/** `fetch` that reaches a market of this process. */
+export const fetchOf =
+  ({ app }: Market): typeof fetch =>
+  async (input, init = {}) => {
+    const request = new Request(input, init);
+    const { pathname, search } = new URL(request.url);
+    const { statusCode, headers, rawPayload } = await app.inject({
+      method: request.method as 'POST',
+      url: pathname + search,
+      headers: Object.fromEntries(request.headers),
+      payload: await request.text(),
+    });
+    const shown = Object.entries(headers).filter(([name]) => name !== 'content-length');
+    const hasBody = ![101, 204, 205, 304].includes(statusCode);
+    return new Response(hasBody ? new Uint8Array(rawPayload) : null, {
+      status: statusCode,
+      headers: shown.map(([name, value]): [string, string] => [name, String(value)]),
+    });
+  };
+
+const url = new URL('http://market.test/mcp');
+const info = { name: 'tests', version: '1' };
+
+/** The libraries of the two eras of the protocol. */
+export const eras = ['2025-11-25', '2026-07-28'] as const;
+
+/** Connects an agent to a market by the library of an era; it is closed when the test ends. */
+export async function connect(market: Market, agent: Agent, era: (typeof eras)[number]): Promise<McpClient> {
+  const options = {
+    fetch: fetchOf(market),
+    requestInit: { headers: { authorization: `Bearer ${agent.key}` } },
+  };
+  if (era === '2025-11-25') {
+    const client = new OldClient(info);
+    // Its own types disagree under `exactOptionalPropertyTypes`.
+    await client.connect(new OldTransport(url, options) as unknown as Parameters<typeof client.connect>[0]);
+    onTestFinished(() => client.close());
+    return Object.assign(client, { era }) as unknown as McpClient;
+  }
+  const client = new NewClient(info, { versionNegotiation: { mode: { pin: era } } });
+  await client.connect(new NewTransport(url, options));
+  onTestFinished(() => client.close());
+  return Object.assign(client, { era }) as unknown as McpClient;
+}
