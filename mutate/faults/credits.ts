@@ -102,7 +102,7 @@ export const creditFaults = [
   ]),
   ...faultsIn('doors/admission.ts', limits, [
     ['a reset is rounded down', 'Math.ceil((endsAt - now) / secondMs)', 'Math.floor((endsAt - now) / secondMs)'],
-    ['bad keys are refused without end', 'refusal: refusalOf(usage, ctx.clock.now()) ?? error', 'refusal: error'],
+    ['bad keys are refused without end', 'refusal: refusalOf(usage, clock.now()) ?? error', 'refusal: error'],
     [
       'a missing scope and a suspension are refused without end',
       'refusalOf(usage, ctx.clock.now()) ?? refusalOfCaller(caller)',
