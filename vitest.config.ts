@@ -25,8 +25,9 @@ export default defineConfig({
     maxWorkers: 2,
     // To load the server's modules takes longer than most files' tests.
     isolate: false,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Nothing takes this long, even on a slow machine that does something else meanwhile: it only ends what hangs.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     projects: [
       {
         extends: true,

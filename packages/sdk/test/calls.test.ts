@@ -1,8 +1,9 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type AnyEndpoint, endpointRows } from '../src/table.ts';
 import { List } from '../src/client/list.ts';
 import { rows } from '../src/client/rows.ts';
 import { Pinchwork, PinchworkError } from '../src/index.ts';
+import { until } from '../../server/test/support/receiver.ts';
 import { liveMarket } from './support/market.ts';
 
 const live = liveMarket();
@@ -41,7 +42,7 @@ describe('the methods of a client', () => {
       const answer = methodOf(client, row)(...idsOf(row), row.isStream ? { after: 1 } : {}, { signal: end.signal });
       if (row.isStream) void answer.next().catch(() => undefined);
       else await answer;
-      await vi.waitFor(() => expect(sent).toHaveLength(1));
+      await until(() => sent.length === 1);
       end.abort();
       const { url, init } = sent.at(-1)!;
       const path = row.path.replace(/:(\w+)/g, (_match, name: string) => `${name}%201%2F2`);

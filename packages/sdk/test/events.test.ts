@@ -95,7 +95,7 @@ describe('the stream of events', () => {
     const cut = (response: ServerResponse) => void response.destroy();
     const { client } = await streams(sends(1), cut, refuse(503), refuse(429), sends(2));
     expect(await take(client, 2, { after: 0 })).toEqual([1, 2]);
-  }, 30_000);
+  });
 
   it('ends when the server refuses it, at first and later', async () => {
     const refuse = (response: ServerResponse) =>

@@ -36,7 +36,7 @@ afterAll(() => project.remove());
 
 /** Runs the program of the project. @returns what it says */
 async function ran(command: string, args: readonly string[]): Promise<unknown> {
-  const { stdout } = await run(command, [...args, 'main.js'], { cwd: project.folder, timeout: 50_000 });
+  const { stdout } = await run(command, [...args, 'main.js'], { cwd: project.folder, timeout: 150_000 });
   return JSON.parse(stdout);
 }
 
@@ -108,7 +108,7 @@ async function fromNpm(name: string, version: string): Promise<string | { readon
   tools.write('package.json', '{ "private": true }');
   try {
     const install = ['install', '--prefer-offline', '--no-audit', '--no-fund', `${name}@${version}`];
-    await run('npm', install, { cwd: tools.folder, timeout: 50_000 });
+    await run('npm', install, { cwd: tools.folder, timeout: 150_000 });
     const path = join(tools.folder, 'node_modules/.bin', name);
     await run(path, ['--version']);
     return path;

@@ -47,7 +47,7 @@ it.each(printed.map((pattern, i) => [i + 1, pattern] as const))(
     const { stdout } = await promisify(execFile)(process.execPath, [file], {
       env,
       cwd: project.folder,
-      timeout: 50_000,
+      timeout: 150_000,
     });
     expect(stdout).toMatch(pattern);
     end.abort();

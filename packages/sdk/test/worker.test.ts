@@ -4,6 +4,9 @@ import { liveMarket } from './support/market.ts';
 
 const live = liveMarket();
 
+/** How long a test waits for something that takes milliseconds, however slow the machine is. */
+const patienceMs = 60_000;
+
 /** A poster, and an agent that works with a tag of its own until the test ends it. */
 async function pair(options: Partial<WorkerOptions> = {}) {
   const [poster, agent] = [await live.agent('poster'), await live.agent('worker')];
@@ -25,7 +28,7 @@ async function pair(options: Partial<WorkerOptions> = {}) {
     });
   const said = (type: WorkNews['type'], times = 1) =>
     vi.waitFor(() => expect(news.filter((each) => each.type === type)).toHaveLength(times), {
-      timeout: 20_000,
+      timeout: patienceMs,
       interval: 10,
     });
   return { poster, agent, tag, post, work, news, said, end };
@@ -99,7 +102,7 @@ describe('a worker', () => {
     asked.splice(0);
     const tags = [`tag-${agent.id}`];
     const working = agent.worker({ handler: () => 'done', tags, max: 1, pollMs: 1, waitSeconds: 20 });
-    await vi.waitFor(() => expect(asked).toEqual(['/tasks/pickup']));
+    await vi.waitFor(() => expect(asked).toEqual(['/tasks/pickup']), { timeout: patienceMs });
     const { task_id } = await poster.tasks.create({ need: 'X', tags, max_credits: 5 });
     expect(await working).toMatchObject({ delivered: 1 });
     expect(asked).toEqual(['/tasks/pickup', `/tasks/${task_id}/deliver`]);
@@ -275,9 +278,9 @@ describe('a worker', () => {
     const onNews = (each: WorkNews) => void news.push(each);
     const working = agent.worker({ handler: () => 'done', tags, signal: end.signal, waitSeconds: 1, onNews });
     const { task_id } = await poster.tasks.create({ need: 'X', tags, max_credits: 5 });
-    await vi.waitFor(async () => expect(await stateOf(poster, task_id)).toBe('delivered'), { timeout: 5_000 });
+    await vi.waitFor(async () => expect(await stateOf(poster, task_id)).toBe('delivered'), { timeout: patienceMs });
     await poster.tasks.approve(task_id, {});
-    await vi.waitFor(() => expect(news.at(-1)?.type).toBe('approved'), { timeout: 5_000 });
+    await vi.waitFor(() => expect(news.at(-1)?.type).toBe('approved'), { timeout: patienceMs });
     end.abort();
     expect(await working).toMatchObject({ delivered: 1, approved: 1 });
   });
@@ -296,7 +299,7 @@ describe('a worker', () => {
     const tags = [`tag-${agent.id}`];
     const working = agent.worker({ handler: () => 'done', tags, signal: end.signal, waitSeconds: 1 });
     const { task_id } = await poster.tasks.create({ need: 'X', tags, max_credits: 5 });
-    await vi.waitFor(async () => expect(await stateOf(poster, task_id)).toBe('delivered'), { timeout: 5_000 });
+    await vi.waitFor(async () => expect(await stateOf(poster, task_id)).toBe('delivered'), { timeout: patienceMs });
     await poster.tasks.reject(task_id, { reason: 'No' });
     expect(await working).toMatchObject({ delivered: 1 });
     expect(asked).toBe(1);

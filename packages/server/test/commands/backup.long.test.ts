@@ -60,7 +60,7 @@ async function goodBackup() {
 }
 
 describe('a backup', () => {
-  it('of a running server is the whole market at one moment', { timeout: 120_000 }, async () => {
+  it('of a running server is the whole market at one moment', async () => {
     const database = await sqlite.freshUrl();
     const { url } = await startServer(database, { PINCHWORK_INITIAL_CREDITS: '1000000' });
     const agent = await new Client(url).register();

@@ -76,7 +76,7 @@ const everything = async (agent: Agent) =>
   ).map(({ body }) => body);
 
 describeOnPostgres('a market that moves to PostgreSQL', () => {
-  it('is complete, with every table, and continues as before', { timeout: 120_000 }, async () => {
+  it('is complete, with every table, and continues as before', async () => {
     const { url, market: before, poster, worker, suspended, helper, tasks, order, ordered } = await closedMarket();
     const source = await readTables(url);
     for (const [table, rows] of comparable(source)) expect(rows, table).not.toEqual([]);

@@ -1,20 +1,11 @@
 import { existsSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { Client } from '../support/client.ts';
 import { sqlite } from '../support/engines.ts';
 import { type Agent } from '../support/market.ts';
+import { freePort } from '../support/ports.ts';
 import { mainFile, ServerProcess, startServer } from '../support/process.ts';
 import { until } from '../support/receiver.ts';
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** Sends requests whose log lines exceed the buffer of a pipe. */
 async function talkMuch(client: Client, agent: Agent): Promise<void> {

@@ -1,7 +1,8 @@
-import { expect, it, onTestFinished, vi } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { openDatabase } from '../../src/storage/open.ts';
 import { Threads } from '../../src/storage/sqlite/threads.ts';
 import { sqlite } from '../support/engines.ts';
+import { until } from '../support/receiver.ts';
 
 const echo = new URL('./echo-job.ts', import.meta.url).href;
 const endless = new URL('./endless-job.ts', import.meta.url).href;
@@ -51,7 +52,7 @@ it('jobs beyond the limit of the queue are refused', async () => {
 it('idle threads end but the last one, which gets the next job', async () => {
   const pool = await threads({ threads: 2, idleMs: 1 });
   expect(await Promise.all([1, 2].map((n) => pool.run(echo, { n })))).toEqual([{ n: 1 }, { n: 2 }]);
-  await vi.waitFor(() => expect(pool.size).toBe(1));
+  await until(() => pool.size === 1);
   await new Promise((resolve) => setTimeout(resolve, 20));
   expect(pool.size).toBe(1);
   expect(await pool.run(echo, { n: 3 })).toEqual({ n: 3 });

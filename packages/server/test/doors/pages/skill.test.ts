@@ -141,33 +141,29 @@ describe('the guide for agents', () => {
     expect(headers['cache-control']).toBe('public, max-age=300');
   });
 
-  it(
-    'has commands that work as they stand, in every shell, and show what an error says',
-    { timeout: 120_000 },
-    async () => {
-      const folder = mkdtempSync(join(tmpdir(), 'pinchwork-skill-'));
-      onTestFinished(() => rmSync(folder, { recursive: true }));
-      const { url } = await startServer(join(folder, 'p.db'), { PINCHWORK_INFRA_AGENTS: 'open' });
-      const text = await (await fetch(`${url}/skill.md?section=all`)).text();
-      const commands = [...text.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block]) => block).join('');
-      expect(commands.match(/curl/g)!.length).toBeGreaterThan(40);
-      // A command that hides an error hides its hint.
-      expect(commands.match(/curl(?! --fail-with-body -sS | -sS -N )/g)).toBeNull();
-      expect(commands).toContain(`URL=${url}\n`);
-      const run = promisify(execFile)('sh', ['-eu', '-c', commands]);
-      await run.catch((error: unknown) => {
-        throw new Error('A command of the guide failed; this test needs sh, curl and sed', { cause: error });
-      });
-      // A registration that fails stops there, and the last line has the reply with its hint.
-      const [register] = /^REPLY=[^]*?^: .*$/m.exec(commands)!;
-      const refused = register.replace('"my-agent"', '""');
-      const { stderr, code } = (await promisify(execFile)('sh', ['-c', `URL=${url}\n${refused}\necho on`]).catch(
-        (error: { stderr: string; code: number }) => error,
-      )) as { stderr: string; code: number };
-      expect(code).not.toBe(0);
-      expect(stderr).toMatch(/registration failed: .*"hint":/);
-    },
-  );
+  it('has commands that work as they stand, in every shell, and show what an error says', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'pinchwork-skill-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const { url } = await startServer(join(folder, 'p.db'), { PINCHWORK_INFRA_AGENTS: 'open' });
+    const text = await (await fetch(`${url}/skill.md?section=all`)).text();
+    const commands = [...text.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block]) => block).join('');
+    expect(commands.match(/curl/g)!.length).toBeGreaterThan(40);
+    // A command that hides an error hides its hint.
+    expect(commands.match(/curl(?! --fail-with-body -sS | -sS -N )/g)).toBeNull();
+    expect(commands).toContain(`URL=${url}\n`);
+    const run = promisify(execFile)('sh', ['-eu', '-c', commands]);
+    await run.catch((error: unknown) => {
+      throw new Error('A command of the guide failed; this test needs sh, curl and sed', { cause: error });
+    });
+    // A registration that fails stops there, and the last line has the reply with its hint.
+    const [register] = /^REPLY=[^]*?^: .*$/m.exec(commands)!;
+    const refused = register.replace('"my-agent"', '""');
+    const { stderr, code } = (await promisify(execFile)('sh', ['-c', `URL=${url}\n${refused}\necho on`]).catch(
+      (error: { stderr: string; code: number }) => error,
+    )) as { stderr: string; code: number };
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(/registration failed: .*"hint":/);
+  });
 });
 
 describe('the Agent Skill', () => {

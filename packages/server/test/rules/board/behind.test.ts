@@ -41,7 +41,7 @@ const browse = (agent: Agent) => browseAll(agent, 'limit=20');
 const next = async (agent: Agent, query = '') => (await agent.post(`/v1/tasks/pickup${query}`)).body?.task_id;
 
 onBothEngines('an agent with capabilities', (engine) => {
-  it('picks up a task behind thousands of its own', { timeout: 120_000 }, async () => {
+  it('picks up a task behind thousands of its own', async () => {
     const { market, capable, poster } = await open(engine);
     await seed(engine, market, prefix(capable.id, undefined));
     const ids = [await postTask(poster, { max_credits: 1 }), await postTask(poster, { max_credits: 1 })];
@@ -49,7 +49,7 @@ onBothEngines('an agent with capabilities', (engine) => {
     expect([await next(capable), await next(capable)]).toEqual(ids);
   });
 
-  it('picks up a task with two tags behind thousands with one of them', { timeout: 120_000 }, async () => {
+  it('picks up a task with two tags behind thousands with one of them', async () => {
     const { market, capable, poster } = await open(engine);
     await seed(engine, market, prefix(poster.id, 'one'));
     const id = await postTask(poster, { max_credits: 1, tags: ['one', 'two'] });
@@ -70,7 +70,7 @@ onBothEngines('an agent with capabilities', (engine) => {
     return ids;
   };
 
-  it('gets total_capped when it is matched to more tasks than are counted', { timeout: 120_000 }, async () => {
+  it('gets total_capped when it is matched to more tasks than are counted', async () => {
     const { market, capable, poster } = await open(engine);
     await seed(engine, market, [
       ...prefix(poster.id, undefined),

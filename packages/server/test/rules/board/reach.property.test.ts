@@ -37,38 +37,42 @@ async function openLarge(engine: Engine) {
 }
 
 onBothEngines('the whole board', (engine) => {
-  it('is reached by repeated pickup, for any tags, ranks and posters', { timeout: boards * 20_000 }, async () => {
-    const market = await Market.fresh(engine, generous);
-    const helper = await registerHelper(market);
-    const posters = [await market.register('poster'), await market.register('another')];
-    const other = await market.register('other');
-    const task = fc.record({
-      poster: fc.nat({ max: posters.length - 1 }),
-      tags,
-      hints: tags,
-      /** The agent's rank; −1 if another agent was matched, −2 if nobody was. */
-      rank: fc.integer({ min: -2, max: 1 }),
-      isAnswered: fc.boolean(),
-      seconds: fc.nat({ max: 100 }),
-    });
-    const board = fc.asyncProperty(tags, fc.array(task, { maxLength: 12 }), async (capabilities, tasks) => {
-      const agent = await registerCapable(market, helper, capabilities);
-      const ids: string[] = [];
-      for (const each of tasks) {
-        ids.push(await postTask(posters[each.poster]!, { max_credits: 1, tags: each.tags }));
-        const ranked = { [-2]: [], [-1]: [other], 0: [agent], 1: [other, agent] }[each.rank]!;
-        if (each.isAnswered) await answer(helper, answers.match(ranked, each.hints));
-        // Unanswered match tasks are withdrawn, so that the next answer is about the next task.
-        else await market.pass(120 * secondMs);
-        await market.pass(each.seconds * secondMs);
-      }
-      const held = await drain(agent);
-      await market.pass(120 * secondMs);
-      const reached = [...held, ...(await drain(agent))];
-      expect(reached.toSorted()).toEqual(ids.toSorted());
-    });
-    await fc.assert(board, { seed: testSeed, numRuns: boards });
-  });
+  it(
+    'is reached by repeated pickup, for any tags, ranks and posters',
+    { timeout: 120_000 + boards * 20_000 },
+    async () => {
+      const market = await Market.fresh(engine, generous);
+      const helper = await registerHelper(market);
+      const posters = [await market.register('poster'), await market.register('another')];
+      const other = await market.register('other');
+      const task = fc.record({
+        poster: fc.nat({ max: posters.length - 1 }),
+        tags,
+        hints: tags,
+        /** The agent's rank; −1 if another agent was matched, −2 if nobody was. */
+        rank: fc.integer({ min: -2, max: 1 }),
+        isAnswered: fc.boolean(),
+        seconds: fc.nat({ max: 100 }),
+      });
+      const board = fc.asyncProperty(tags, fc.array(task, { maxLength: 12 }), async (capabilities, tasks) => {
+        const agent = await registerCapable(market, helper, capabilities);
+        const ids: string[] = [];
+        for (const each of tasks) {
+          ids.push(await postTask(posters[each.poster]!, { max_credits: 1, tags: each.tags }));
+          const ranked = { [-2]: [], [-1]: [other], 0: [agent], 1: [other, agent] }[each.rank]!;
+          if (each.isAnswered) await answer(helper, answers.match(ranked, each.hints));
+          // Unanswered match tasks are withdrawn, so that the next answer is about the next task.
+          else await market.pass(120 * secondMs);
+          await market.pass(each.seconds * secondMs);
+        }
+        const held = await drain(agent);
+        await market.pass(120 * secondMs);
+        const reached = [...held, ...(await drain(agent))];
+        expect(reached.toSorted()).toEqual(ids.toSorted());
+      });
+      await fc.assert(board, { seed: testSeed, numRuns: boards });
+    },
+  );
 
   it('is reached in the order of browse by an agent that picks up faster than tasks arrive', async () => {
     const { agent, post, ids } = await openLarge(engine);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { sqlite } from '../../support/engines.ts';
 import { Market } from '../../support/market.ts';
+import { until } from '../../support/receiver.ts';
 import { converse, listen, numbers, StreamReader } from '../../support/streams.ts';
 import { passSeconds } from '../../support/stream-time.ts';
 
@@ -29,8 +30,9 @@ describe('a reader that does not read', () => {
     const fast = await StreamReader.open(url, poster, { query: '?after=0' });
     expect((await fast.untilMessages(20_000)).ids).toEqual(numbers(1, 20_000));
 
-    const [socket] = [...sockets].filter((each) => each.writableLength > 0);
-    expect(socket!.writableLength).toBeLessThan(256 * 1024);
+    const stalled = () => [...sockets].find((each) => each.writableLength > 0);
+    await until(() => stalled() !== undefined);
+    expect(stalled()!.writableLength).toBeLessThan(256 * 1024);
     await passSeconds(market, 31);
     expect(market.ctx.streams.count).toBe(1);
     slow.resume();

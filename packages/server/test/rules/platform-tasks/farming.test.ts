@@ -171,43 +171,38 @@ onBothEngines("nobody farms the platform's credits with an accomplice", (engine)
     await expectClean(farm);
   });
 
-  it(
-    `by any mixture of these: no hour and no day has ever more than its cap (seed ${testSeed})`,
-    { timeout: 120_000 },
-    async () => {
-      const farm = await open(engine, { ...dayCap, ...hourCap });
-      const { market, spread } = farm;
-      const helper = await registerHelper(market);
-      const posters = await each(3, (i) => market.register(`poster ${i}`));
-      const random = new Random(testSeed);
-      const below = (limit: number) => random.below(limit);
-      for (let step = 0; step < 25; step++) {
-        market.clock.advance(below(3) === 0 ? below(6 * hourMs) : below(20 * minuteMs));
-        await market.ctx.timers.runDue();
-        const poster = posters[below(3)]!;
-        const tasks = await post(farm, poster, below(8));
-        if (below(2) === 0) await harvest(farm, helper);
-        const withdrawn = tasks.slice(0, below(3));
-        await each(withdrawn.length, (i) => spread(poster, i).post(`/v1/tasks/${withdrawn[i]}/cancel`));
-      }
-      await harvest(farm, helper);
-      const paid = (await engine.query(
-        market.url,
-        `select s.created_at as at, s.max_credits as credits, a.poster_id as poster from tasks s
+  it(`by any mixture of these: no hour and no day has ever more than its cap (seed ${testSeed})`, async () => {
+    const farm = await open(engine, { ...dayCap, ...hourCap });
+    const { market, spread } = farm;
+    const helper = await registerHelper(market);
+    const posters = await each(3, (i) => market.register(`poster ${i}`));
+    const random = new Random(testSeed);
+    const below = (limit: number) => random.below(limit);
+    for (let step = 0; step < 25; step++) {
+      market.clock.advance(below(3) === 0 ? below(6 * hourMs) : below(20 * minuteMs));
+      await market.ctx.timers.runDue();
+      const poster = posters[below(3)]!;
+      const tasks = await post(farm, poster, below(8));
+      if (below(2) === 0) await harvest(farm, helper);
+      const withdrawn = tasks.slice(0, below(3));
+      await each(withdrawn.length, (i) => spread(poster, i).post(`/v1/tasks/${withdrawn[i]}/cancel`));
+    }
+    await harvest(farm, helper);
+    const paid = (await engine.query(
+      market.url,
+      `select s.created_at as at, s.max_credits as credits, a.poster_id as poster from tasks s
         join tasks a on a.id = s.about_id where s.kind <> 'work' and s.status = 'approved'`,
-      )) as { at: unknown; credits: unknown; poster: string }[];
-      expect(paid.length).toBeGreaterThan(perDay);
-      const within = (from: number, ms: number) =>
-        paid.filter(({ at }) => Number(at) >= from && Number(at) < from + ms);
-      for (const { at, poster } of paid) {
-        const hour = within(Number(at), hourMs);
-        expect(hour.reduce((sum, { credits }) => sum + Number(credits), 0)).toBeLessThanOrEqual(perHour);
-        const day = within(Number(at), 24 * hourMs).filter((other) => other.poster === poster);
-        expect(day.length).toBeLessThanOrEqual(perDay);
-      }
-      await expectClean(farm);
-    },
-  );
+    )) as { at: unknown; credits: unknown; poster: string }[];
+    expect(paid.length).toBeGreaterThan(perDay);
+    const within = (from: number, ms: number) => paid.filter(({ at }) => Number(at) >= from && Number(at) < from + ms);
+    for (const { at, poster } of paid) {
+      const hour = within(Number(at), hourMs);
+      expect(hour.reduce((sum, { credits }) => sum + Number(credits), 0)).toBeLessThanOrEqual(perHour);
+      const day = within(Number(at), 24 * hourMs).filter((other) => other.poster === poster);
+      expect(day.length).toBeLessThanOrEqual(perDay);
+    }
+    await expectClean(farm);
+  });
 });
 
 itOnPostgres('no transaction waits for the purse once the budget of the hour is spent', async () => {
