@@ -1,4 +1,5 @@
 import { hourMs, minuteMs } from '../ground/clock.ts';
+import { DomainError } from '../ground/errors.ts';
 import { close, resumeMs, textsDue } from '../rules/deletion/close.ts';
 import { eraseTexts } from '../rules/deletion/erase.ts';
 import { endOffers } from '../rules/deletion/offers.ts';
@@ -30,12 +31,29 @@ export class Erasure extends SignalledJob implements Job {
 
   /** Does all that is due now. */
   async run(): Promise<void> {
-    const { db, clock } = this.ctx;
+    const { db, clock, log } = this.ctx;
     for (;;) {
       const due = await db.all(agentsToErase, { now: clock.now(), limit: atOnce });
-      for (const { id, erase_due_at, deleted_at } of due) await this.#erase(id, erase_due_at ?? 0, deleted_at ?? 0);
+      for (const { id, erase_due_at, deleted_at } of due) {
+        try {
+          await this.#erase(id, erase_due_at ?? 0, deleted_at ?? 0);
+        } catch (error) {
+          // A storage failure is not the agent's fault. Any other must not keep the texts of the agents after it.
+          if (error instanceof DomainError) throw error;
+          log.error({ agentId: id, err: error }, 'removing the texts of a deleted agent failed; it is put off');
+          await this.#putOff(id, erase_due_at ?? 0);
+        }
+      }
       if (due.length < atOnce) return;
     }
+  }
+
+  /** Looks at an agent later. Has no effect if the failed attempt has set a time itself. */
+  async #putOff(id: string, was: number): Promise<void> {
+    const { db, clock } = this.ctx;
+    await db.transact('put off erasure', async (tx) => {
+      tx.send(setErasure, { id, was, due_at: clock.now() + resumeMs });
+    });
   }
 
   async #erase(id: string, due: number, deletedAt: number): Promise<void> {

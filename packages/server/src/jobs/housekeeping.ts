@@ -11,7 +11,7 @@ import { Loop } from '../ground/loop.ts';
 import { indexWords } from '../rules/matching/word-index.ts';
 import { askLater } from '../rules/platform-tasks/post.ts';
 import { keptHours as keptTextHours } from '../rules/limits/texts.ts';
-import { keptHours } from '../rules/market/figures.ts';
+import { keptHours, keptPricesMs } from '../rules/market/figures.ts';
 import { keptHostsMs, keptRequestsMs } from '../rules/webhooks/budget.ts';
 import { TextRetention } from '../rules/texts/retention.ts';
 import { quotaMs, spentPeriod } from '../rules/ledger/budget.ts';
@@ -59,6 +59,7 @@ const tables = [
   expiring('rate_windows', 'ends_at'),
   expiring('texts_written', 'hour', (now) => Math.floor(now / hourMs) - keptTextHours),
   expiring('market_hours', 'hour', (now) => Math.floor(now / hourMs) - keptHours),
+  expiring('market_prices', 'approved_at', (now) => now - keptPricesMs),
   expiring('webhook_deliveries', 'forget_at'),
   expiring('webhook_requests', 'second', (now) => Math.floor((now - keptRequestsMs) / secondMs)),
   expiring('webhook_hosts', 'used_at', (now) => now - keptHostsMs),

@@ -1,7 +1,7 @@
-import { secondMs } from '../ground/clock.ts';
+import { minuteMs, secondMs } from '../ground/clock.ts';
 import { DomainError } from '../ground/errors.ts';
 import { disputeDue } from '../rules/lifecycle/seats.ts';
-import { disputesToLookAt, lookAtDispute, nextLookAt } from '../rules/platform-tasks/judges.ts';
+import { disputesToLookAt, lookAtDispute, nextLookAt, putOffLook } from '../rules/platform-tasks/judges.ts';
 import type { Ground } from '../storage/ground.ts';
 import { SignalledJob } from '../storage/signalled-job.ts';
 import type { Job } from './job.ts';
@@ -10,6 +10,8 @@ import type { Job } from './job.ts';
 const batch = 50;
 /** The longest sleep. Disputes of another server are noticed within this time. */
 const longestSleepMs = 5 * secondMs;
+/** How long a dispute whose judges could not be drawn is skipped. */
+const retryAfterMs = 5 * minuteMs;
 
 /** Draws the judges of disputes, and tells the operator of those that wait for a ruling. */
 export class Judging extends SignalledJob implements Job {
@@ -21,19 +23,17 @@ export class Judging extends SignalledJob implements Job {
   async pass(): Promise<number> {
     const { db, clock, log } = this.ctx;
     const due = await db.all(disputesToLookAt, { now: clock.now(), limit: batch });
-    let failed = 0;
     for (const dispute of due) {
       try {
         await lookAtDispute(this.ctx, dispute);
       } catch (error) {
         // A storage failure is not the dispute's fault. Any other must not keep judges from the disputes after it.
         if (error instanceof DomainError) throw error;
-        log.error({ disputeId: dispute.id, err: error }, 'the judges of a dispute could not be drawn');
-        failed++;
+        log.error({ disputeId: dispute.id, err: error }, 'the judges of a dispute could not be drawn; it is put off');
+        await putOffLook(this.ctx, dispute, clock.now() + retryAfterMs);
       }
     }
-    // Those that failed stay due: a batch of them alone must not be tried without a pause.
-    if (due.length === batch && failed < batch) return 0;
+    if (due.length === batch) return 0;
     const now = clock.now();
     const next = await db.first(nextLookAt, { after: now });
     return Math.min(longestSleepMs, (next?.look_at ?? Infinity) - now);

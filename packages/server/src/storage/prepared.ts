@@ -186,8 +186,8 @@ export const fulfilled = (condition: RawBuilder<unknown>) =>
   sql<boolean>`(case when ${condition} then 1 end) is not null`;
 
 /**
- * Makes the function that compiles queries for an engine. It keeps what it has compiled: building and compiling a query
- * takes up to a millisecond, and several databases of one program share the outcome.
+ * Makes the function that compiles queries for an engine. It keeps what it has compiled for all databases of the program:
+ * building and compiling a query takes up to a millisecond. Each connection keeps only its statements.
  */
 export function compiler(
   db: Kysely<Schema>,

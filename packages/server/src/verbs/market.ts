@@ -9,8 +9,7 @@ import { isActive, standingOf } from '../rules/agents/queries.ts';
 import type { ApartJob, Reader } from '../storage/database.ts';
 import { counting, type Params, prepared } from '../storage/prepared.ts';
 import { remembered } from '../ground/remembered.ts';
-import { boardStates } from '../ground/states.ts';
-import { statusIn } from '../storage/status.ts';
+import { isForEverybody } from '../rules/board/fragments.ts';
 
 const countAll = prepared(
   'countAll',
@@ -24,9 +23,7 @@ const countAll = prepared(
       eb
         .selectFrom('tasks')
         .select(sql<number>`count(*)`.as('n'))
-        .where(statusIn('status', boardStates))
-        .where('kind', '=', sql.lit('work'))
-        .where('is_for_chosen', '=', sql.lit(0))
+        .where(isForEverybody)
         .as('open'),
       eb
         .selectFrom('agents')
@@ -53,14 +50,7 @@ export function marketCounts({ db, clock }: Pick<Context, 'db' | 'clock'>): () =
 /** So many tasks on the board are counted for each second; more are counted once a minute. */
 const countedAtOnce = 10_000;
 
-const countOpen = counting('countOpenTasks', (db) =>
-  db
-    .selectFrom('tasks')
-    .select('id')
-    .where(statusIn('status', boardStates))
-    .where('kind', '=', sql.lit('work'))
-    .where('is_for_chosen', '=', sql.lit(0)),
-);
+const countOpen = counting('countOpenTasks', (db) => db.selectFrom('tasks').select('id').where(isForEverybody));
 
 /** The number of tasks on the board that are for everybody. On a huge board, it is at most a minute old. */
 export async function openTasks(reader: Reader, counts: () => Promise<MarketCounts>): Promise<number> {
@@ -115,9 +105,7 @@ const newestTasks = prepared(
     const newest = db
       .selectFrom('tasks')
       .select(['id', 'poster_id', 'created_at'])
-      .where(statusIn('status', boardStates))
-      .where('kind', '=', sql.lit('work'))
-      .where('is_for_chosen', '=', sql.lit(0))
+      .where(isForEverybody)
       .where('due_at', '>', p.now)
       .orderBy('created_at', 'desc')
       .orderBy('id', 'desc')

@@ -105,6 +105,7 @@ const withoutOwner: Readonly<Record<string, { readonly reason: string; readonly 
   'delete webhook_deliveries': { reason: 'deliveries that have ended: sending one again changes one row', alone: true },
   'delete system_tasks_posted': { reason: 'tasks that nobody can claim any more', alone: true },
   'delete market_hours': { reason: 'hours that nothing is added to any more', alone: true },
+  'delete market_prices': { reason: 'prices of a year ago, which are never changed', alone: true },
   'delete given_up': { reason: 'rows of the last day but one, which no transaction changes', alone: true },
   'delete webhook_requests': { reason: 'counts of seconds that have passed', alone: true },
   deleteEvents: { reason: 'events are only added; agents are taken in the order of their ids', alone: true },

@@ -106,13 +106,13 @@ function textProblems(terms: Acceptance, result: string, allowance: Allowance): 
   if (length > max_length)
     problems.push(`must be at most ${max_length} characters long (max_length), but has ${length}`);
   for (const source of must_match) {
-    allowance.step();
+    allowance.look();
     if (!compilePattern(source).test(result)) {
       problems.push(`must contain a match of the regular expression ${source} (must_match), but has none`);
     }
   }
   for (const source of must_not_match) {
-    allowance.step();
+    allowance.look();
     if (compilePattern(source).test(result)) {
       problems.push(`must not contain a match of the regular expression ${source} (must_not_match), but has one`);
     }

@@ -46,7 +46,7 @@ type Kinds = 'work' | 'system';
 
 const isOf = { work: sql`c.kind = 'work'`, system: sql`c.kind <> 'work'` };
 
-/** The number of tasks that an agent has claimed and not delivered, at most `limit`. */
+/** The number of claims that an agent holds, disputed ones too, of tasks that are not delivered: at most `limit` of each state. */
 const held = (agent: RawBuilder<unknown>, kinds: Kinds, limit: unknown) =>
   // State by state: for a list of states, SQLite builds a temporary table.
   sql<number>`(${sql.join(

@@ -1,4 +1,4 @@
-import { type RawBuilder, sql } from 'kysely';
+import { type RawBuilder, sql, type SqlBool } from 'kysely';
 import { boardStates } from '../../ground/states.ts';
 import { fulfilled, numberedText, type Params } from '../../storage/prepared.ts';
 import { statusIn } from '../../storage/status.ts';
@@ -12,6 +12,9 @@ export interface BoardParams extends Params {
 }
 
 export type Fragment = RawBuilder<unknown>;
+
+/** Whether a row of `tasks` is an agent's task on the board that is for everybody. */
+export const isForEverybody = sql<SqlBool>`${statusIn('status', boardStates)} and kind = 'work' and is_for_chosen = 0`;
 
 export const tag = (p: Params, i: number) => numberedText(p, 'tag', i);
 export const indexes = (count: number) => Array.from({ length: count }, (_, i) => i);

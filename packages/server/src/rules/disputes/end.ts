@@ -2,13 +2,12 @@ import type { DisputeStatus } from '@pinchwork/sdk/table';
 import { transitions } from '../../ground/machine.ts';
 import type { ClockTransition } from '../../ground/transitions.ts';
 import { present } from '../../ground/present.ts';
-import type { Reader } from '../../storage/database.ts';
 import type { Work } from '../../storage/ground.ts';
 import { stateOf } from '../../ground/states.ts';
 import { endOfferOnBoard } from '../lifecycle/offers.ts';
 import type { NewEvent } from '../events/append.ts';
 import { moveCreditsAndRecord } from '../lifecycle/transition.ts';
-import { type RecordedTask, taskById } from '../tasks/queries.ts';
+import type { RecordedTask } from '../tasks/queries.ts';
 import { outcomeOf } from './outcome.ts';
 import { closeDispute, type DisputeRow, openDisputeOf, seatsOf } from './queries.ts';
 
@@ -57,17 +56,6 @@ export async function endDispute(work: Work, name: DisputeEnd, task: RecordedTas
     ...(end.also === undefined ? {} : { also: end.also }),
     dispute: { id, status, reason, workerShare: share, credits, explanation, deposit },
   });
-}
-
-/** The transition that a request means: on a disputed task, approving is conceding, and giving up is withdrawing. */
-export async function meantBy(
-  reader: Reader,
-  taskId: string,
-  name: 'approve' | 'abandon',
-): Promise<'approve' | 'abandon' | 'concede' | 'withdrawDispute'> {
-  const task = await reader.first(taskById, { id: taskId });
-  if (task?.status !== transitions.dispute.to) return name;
-  return name === 'approve' ? 'concede' : 'withdrawDispute';
 }
 
 /** Whether a transition of the clock ends a dispute. */

@@ -63,14 +63,14 @@ export function outcomeOf(dispute: Terms, seats: Answers): Outcome {
   return { status: 'ruled', ...ruling(dispute.charged, share), explanation: joined(answers) };
 }
 
-/** The judges' explanations, sorted, so that their order tells nothing about the judges. */
-const joined = (answers: Answers): string =>
-  Array.from(
-    answers
-      .map(({ explanation }) => explanation ?? '')
-      .filter((text) => text !== '')
-      .sort()
-      .join('\n\n'),
-  )
-    .slice(0, limits.explanationLength)
-    .join('');
+const between = '\n\n';
+
+/** The judges' explanations, sorted, so that their order tells nothing about the judges. Of many judges, each gets less. */
+function joined(answers: Answers): string {
+  const texts = answers.map(({ explanation }) => explanation ?? '').filter((text) => text !== '');
+  const most = Math.floor((limits.explanationLength + between.length) / texts.length) - between.length;
+  return texts
+    .map((text) => Array.from(text).slice(0, most).join(''))
+    .sort()
+    .join(between);
+}

@@ -32,23 +32,18 @@ const holdAgent = prepared('holdAgent', (db, p: { id: string }, engine) =>
   engine.hold(db.selectFrom('agents').select('id').where('id', '=', p.id)),
 );
 
-const countRecent = counting('countRecentSystemTasks', (db, p: { poster_id: string; since: number }) =>
-  db
-    .selectFrom('system_tasks_posted')
-    .select('task_id')
-    .where('poster_id', '=', p.poster_id)
-    .where('posted_at', '>', p.since)
-    .where('kind', 'in', literals('match', 'verify')),
-);
+const countOf = (name: string, ...kinds: SystemTaskKind[]) =>
+  counting(name, (db, p: { poster_id: string; since: number }) =>
+    db
+      .selectFrom('system_tasks_posted')
+      .select('task_id')
+      .where('poster_id', '=', p.poster_id)
+      .where('posted_at', '>', p.since)
+      .where('kind', 'in', literals(...kinds)),
+  );
 
-const countRecentSeats = counting('countRecentSeats', (db, p: { poster_id: string; since: number }) =>
-  db
-    .selectFrom('system_tasks_posted')
-    .select('task_id')
-    .where('poster_id', '=', p.poster_id)
-    .where('posted_at', '>', p.since)
-    .where('kind', '=', sql.lit('judge')),
-);
+const countRecent = countOf('countRecentSystemTasks', 'match', 'verify');
+const countRecentSeats = countOf('countRecentSeats', 'judge');
 
 const spentSince = prepared('spentSince', (db, p: { since: number }) =>
   db

@@ -1,4 +1,5 @@
 import { agentsToRelease, endRelease } from '../agents/queries.ts';
+import { at } from '../../ground/present.ts';
 import type { Ground } from '../../storage/ground.ts';
 import { claimsOf, lockPostedTask } from '../tasks/queries.ts';
 import { adminStatements } from '../tasks/statements.ts';
@@ -19,8 +20,18 @@ export async function releaseClaims(ctx: Ground): Promise<void> {
       // The remaining tasks are due, so the clock moves them, or another server has moved them.
       if (!moved.includes(true)) break;
     }
-    for (const { task_id } of await ctx.db.all(seatsOfJudge, { judge: id, limit: batch })) await dropSeat(ctx, task_id);
+    await dropSeats(ctx, id);
     await ctx.db.transact('end release', async (tx) => tx.send(endRelease, { id, now: ctx.clock.now() }));
+  }
+}
+
+/** Drops all seats of a suspended judge. */
+async function dropSeats(ctx: Ground, judge: string): Promise<void> {
+  for (let after = ''; ;) {
+    const seats = await ctx.db.all(seatsOfJudge, { judge, after, limit: batch });
+    for (const { task_id } of seats) await dropSeat(ctx, task_id);
+    if (seats.length < batch) return;
+    after = at(seats, -1).task_id;
   }
 }
 

@@ -59,12 +59,13 @@ export const awaitedSeats = prepared('awaitedSeats', (db, p: { disputed_id: stri
     .orderBy('task_id'),
 );
 
-/** The seats of a judge that it has not answered. */
-export const seatsOfJudge = prepared('seatsOfJudge', (db, p: { judge: string; limit: number }) =>
+/** The seats of a judge that it has not answered, after one of them. */
+export const seatsOfJudge = prepared('seatsOfJudge', (db, p: { judge: string; after: string; limit: number }) =>
   db
     .selectFrom('dispute_seats')
     .select('task_id')
     .where('judge_id', '=', p.judge)
+    .where('task_id', '>', p.after)
     .where('status', '=', sql.lit('open'))
     .orderBy('task_id')
     .limit(p.limit),

@@ -18,6 +18,10 @@ const atOnce = 1_000;
 const mostLive = 20_000;
 /** Of one poster and worker, under one tag, so many prices are kept, so that friends can't set a price. */
 const mostOfPair = 10;
+/** Under one tag, so many prices are kept, the newest: more than a request counts, because it may ask for other tags too. */
+export const mostOfTag = 5_000;
+/** Older prices are forgotten. */
+export const keptPricesMs = 365 * 24 * hourMs;
 
 const hours = 24;
 const days = 30;
@@ -108,6 +112,7 @@ export async function countStep(tx: Tx, now: number): Promise<boolean> {
 
 /** Keeps what the approved tasks of a range cost, under each of their tags. */
 async function keepPrices(tx: Tx, range: { after: string; upto: string }): Promise<void> {
+  const changed = new Set<string>();
   for (const sale of await tx.all(queries.salesBetween, range)) {
     const { id: task_id, poster_id, worker_id, approved_at, credits } = sale;
     for (const tag of storedTexts(sale.tags).map(foldTag)) {
@@ -118,8 +123,10 @@ async function keepPrices(tx: Tx, range: { after: string; upto: string }): Promi
         to_approval_ms: approved_at - sale.delivered_at,
       });
       tx.send(queries.trimPrices, { tag, poster_id, worker_id, most: mostOfPair });
+      changed.add(tag);
     }
   }
+  for (const tag of changed) tx.send(queries.trimTag, { tag, most: mostOfTag });
 }
 
 type Counter = MarketResponse['agents'];

@@ -3,12 +3,11 @@ import { minuteMs } from '../../ground/clock.ts';
 import { at } from '../../ground/present.ts';
 import type { Reader } from '../../storage/database.ts';
 import { tagParams } from '../../storage/tags.ts';
+import { mostOfTag } from './figures.ts';
 import { type Price, pricesOf } from './queries.ts';
 
 /** At most this many tasks are counted, the newest (contract section 2). */
 const counted = 1_000;
-/** With several tags, the newest tasks with the first of them that are looked at. */
-const examined = 5_000;
 
 /**
  * What work with these tags cost of late, and how long it took: the newest approved tasks that have all of them, without
@@ -17,7 +16,8 @@ const examined = 5_000;
  * @param tags at least one.
  */
 export async function readPrices(reader: Reader, tags: readonly string[]): Promise<MarketPricesResponse> {
-  const examine = tags.length === 1 ? counted : examined;
+  // With several tags, all that is kept under the first of them is looked at.
+  const examine = tags.length === 1 ? counted : mostOfTag;
   const rows = await reader.all(pricesOf(`${tags.length}/${examine}`), { ...tagParams(tags), limit: counted });
   const median = (field: keyof Price) => {
     const ms = rank(rows, field, 0.5);

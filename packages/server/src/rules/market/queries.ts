@@ -250,6 +250,15 @@ export const trimPrices = preparedSql<Pair, unknown>(
   { bounded: 'the few prices of one poster and worker under a tag' },
 );
 
+/** Removes the oldest prices under a tag. */
+export const trimTag = preparedSql<{ tag: string; most: number }, unknown>(
+  'trimTag',
+  (p) => sql`delete from market_prices where tag = ${p.tag} and (approved_at, task_id) <= (
+    select o.approved_at, o.task_id from market_prices o where o.tag = ${p.tag}
+      order by o.approved_at desc, o.task_id desc limit 1 offset ${p.most})`,
+  { bounded: 'the prices that are kept under a tag' },
+);
+
 export interface Price {
   readonly credits: number;
   readonly to_claim_ms: number;

@@ -28,9 +28,9 @@ const ofStatus = (status: DisputeStatus | 'any'): Expression<SqlBool> =>
 export const disputeWindow = perShape((shape: Shape) =>
   prepared(
     `adminDisputes ${shape}`,
-    (db, p: Params & { at: number; id: string; limit: number }) => {
+    (db, p: Params & { at: number; id: string; limit: number; offset: number }) => {
       const [order, status] = partsOf(shape);
-      const all = db.selectFrom('disputes').selectAll().limit(p.limit).where(ofStatus(status));
+      const all = db.selectFrom('disputes').selectAll().limit(p.limit).offset(p.offset).where(ofStatus(status));
       if (order === 'newest') return all.where('id', '<', p.id).orderBy('id', 'desc');
       if (order === 'oldest') return all.where('id', '>', p.id).orderBy('id');
       return all
@@ -43,10 +43,13 @@ export const disputeWindow = perShape((shape: Shape) =>
   ),
 );
 
-export const countDisputes = perShape((status: DisputeStatus | 'any') =>
-  counting(`countDisputes ${status}`, (db, _: Params) =>
-    db.selectFrom('disputes').select('id').where(ofStatus(status)),
-  ),
+/** Counts the rows of the list. */
+export const countDisputes = perShape((shape: Shape) =>
+  counting(`countDisputes ${shape}`, (db, _: Params) => {
+    const [order, status] = partsOf(shape);
+    const all = db.selectFrom('disputes').select('id').where(ofStatus(status));
+    return order === 'due' ? all.where('status', '=', sql.lit('open')) : all;
+  }),
 );
 
 /** Disputes that wait for the operator. */
@@ -59,9 +62,14 @@ export const disputesOfTask = prepared('disputesOfTask', (db, p: { task_id: stri
   db.selectFrom('disputes').selectAll().where('task_id', '=', p.task_id).orderBy('claim_number', 'desc').limit(p.limit),
 );
 
-export const countAnswers = prepared('countAnswers', (db, p: { dispute_id: string }) =>
-  db
-    .selectFrom('dispute_seats')
-    .select(sql<number>`count(answered_at)`.as('answers'))
-    .where('dispute_id', '=', p.dispute_id),
+/** How many judges have answered, for the disputes of a JSON list of ids. One without seats has no row. */
+export const countAnswers = prepared(
+  'countAnswers',
+  (db, p: { disputes: string }, engine) =>
+    db
+      .selectFrom('dispute_seats')
+      .select(['dispute_id', sql<number>`count(answered_at)`.as('answers')])
+      .where(engine.isListed('dispute_id', p.disputes))
+      .groupBy('dispute_id'),
+  { bounded: 'the seats of the disputes of one page' },
 );

@@ -118,6 +118,10 @@ const setLook = prepared('setLook', (db, p: { id: string; look_at: number | null
   db.updateTable('disputes').set({ look_at: p.look_at, waits_since: p.waits_since }).where('id', '=', p.id),
 );
 
+const setLookIfStill = prepared('setLookIfStill', (db, p: { id: string; was: number | null; look_at: number }) =>
+  db.updateTable('disputes').set({ look_at: p.look_at }).where('id', '=', p.id).where('look_at', '=', p.was),
+);
+
 const holdDisputedTask = prepared('holdDisputedTask', (db, p: { id: string }, engine) =>
   engine.hold(db.selectFrom('tasks').select('id').where('id', '=', p.id)),
 );
@@ -166,6 +170,14 @@ export async function lookAtDispute(ctx: Ground, dispute: DisputeRow): Promise<v
     const seated = taken(await tx.all(seatsOf, { dispute_id: dispute.id })).length;
     const added = await seat(work, now, judges.slice(0, now.judges - seated));
     await scheduleLook(work, now, { missing: now.judges - seated - added, isEmpty: seated + added === 0 });
+  });
+}
+
+/** Looks at a dispute again at a time, unless it has changed since it was read. */
+export function putOffLook({ db }: Ground, { id, task_id, look_at: was }: DisputeRow, look_at: number): Promise<void> {
+  return db.transact('put off look', async (tx) => {
+    await tx.first(holdDisputedTask, { id: task_id });
+    tx.send(setLookIfStill, { id, was, look_at });
   });
 }
 

@@ -1,5 +1,6 @@
-import { sql, type SqlBool } from 'kysely';
+import { type RawBuilder, sql, type SqlBool } from 'kysely';
 import { boardStates } from '../../ground/states.ts';
+import { preparedSql } from '../../storage/prepared.ts';
 import { statusIn } from '../../storage/status.ts';
 import { hasRoom, type HelpParams, isActiveHelper, isHelperRow } from '../agents/helpers.ts';
 import { isActive } from '../agents/queries.ts';
@@ -35,9 +36,15 @@ export const mayClaim = (eb: TaskExpressions, { actor, now }: Claim) =>
 export const isNotBarred = (eb: TaskExpressions, { actor }: Claim) =>
   eb(sql`replace(barred, ${actor}, '')`, '=', eb.ref('barred'));
 
-/** The seat that a system task is about, while its judge is awaited. */
-const openSeat = sql`select s.judge_id from dispute_seats s join disputes d on d.id = s.dispute_id
-  where s.task_id = tasks.id and s.status = 'open' and d.status = 'open'`;
+/** The judge that a system task waits for. */
+const awaitedJudge = (taskId: RawBuilder<unknown>) =>
+  sql<{ judge_id: string }>`select s.judge_id from dispute_seats s join disputes d on d.id = s.dispute_id
+  where s.task_id = ${taskId} and s.status = 'open' and d.status = 'open'`;
+
+const openSeat = awaitedJudge(sql`tasks.id`);
+
+/** The judge that a system task waits for; no row if its seat was drawn again, or its dispute is over. */
+export const judgeOf = preparedSql<{ id: string }, { judge_id: string }>('judgeOf', (p) => awaitedJudge(sql`${p.id}`));
 
 /** The agent has the seat that the system task is about (contract section 3a): it was drawn, and is awaited. */
 export const isSeated = (actor: string) => sql<SqlBool>`(${openSeat}) = ${actor}`;

@@ -127,18 +127,6 @@ export const latestClaimEnd = prepared('latestClaimEnd', (db, p: { task_id: stri
     .limit(1),
 );
 
-/** The seat of a judge that a system task is about, if the agent has it and its dispute is open. */
-export const openSeatOf = prepared('openSeatOf', (db, p: { task_id: string; judge: string }) =>
-  db
-    .selectFrom('dispute_seats')
-    .innerJoin('disputes', 'disputes.id', 'dispute_seats.dispute_id')
-    .select('dispute_seats.dispute_id')
-    .where('dispute_seats.task_id', '=', p.task_id)
-    .where('judge_id', '=', p.judge)
-    .where('dispute_seats.status', '=', sql.lit('open'))
-    .where('disputes.status', '=', sql.lit('open')),
-);
-
 /** Locks a task on the board; no row if another transaction has locked it. */
 export const lockPostedTask = prepared('lockPostedTask', (db, p: { id: string }, engine) =>
   engine.skipLocked(

@@ -26,7 +26,8 @@ import {
   type TransitionName,
 } from '../../ground/transitions.ts';
 import { isFor } from './offers.ts';
-import { aboutOf, latestClaimEnd, openSeatOf, taskById, type TaskRow } from './queries.ts';
+import { judgeOf } from './guards.ts';
+import { aboutOf, latestClaimEnd, taskById, type TaskRow } from './queries.ts';
 import { isParty } from './view.ts';
 
 /** A transition that an agent has tried. */
@@ -117,7 +118,7 @@ async function refusalOfHelp(work: Work, task: TaskRow, agentId: string): Promis
       : undefined;
   }
   if (task.kind === 'judge') {
-    if ((await tx.first(openSeatOf, { task_id: task.id, judge: agentId })) === undefined) {
+    if ((await tx.first(judgeOf, { id: task.id }))?.judge_id !== agentId) {
       return conflict('Another agent was drawn to judge this dispute, or it has ended', 'Pick up another task.');
     }
     return (await tx.one(systemClaims, { id: agentId })).claims >= mostSystemTasks ? tooManySystemTasks() : undefined;

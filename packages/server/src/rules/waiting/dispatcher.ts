@@ -149,12 +149,12 @@ export class Dispatcher {
       wait.isNew = false;
       return;
     }
-    this.#waiters.update(agent, { ...(await this.#standingOf(agent.id)), isFull: false });
+    this.#waiters.update(agent, await this.#standingOf(agent.id));
   }
 
-  /** Notes that an agent that waits holds as many claims as it may: until its next look it gets system tasks alone. */
-  fill({ agent }: Wait): void {
-    this.#waiters.update(agent, { isFull: true });
+  /** Notes whether an agent that waits holds as many claims as it may: then it gets system tasks alone. */
+  noteLimit({ agent }: Wait, isFull: boolean): void {
+    if (agent.isFull !== isFull) this.#waiters.update(agent, { isFull });
   }
 
   /** Notes a claim, by a wait or by any other request: the agent comes after all others. */

@@ -4,6 +4,7 @@ import type { TransitionName } from '../../ground/transitions.ts';
 import { prepared, preparedSql } from '../../storage/prepared.ts';
 import { statusIn } from '../../storage/status.ts';
 import { isActive } from '../agents/queries.ts';
+import { isForEverybody } from '../board/fragments.ts';
 import { kindOrder } from '../platform-tasks/queries.ts';
 
 /** A task that agents may pick up, with what decides which of those that wait gets it. */
@@ -47,7 +48,7 @@ export const arrivedTasks = preparedSql<{ tasks: string; now: number }, Arrived>
 export const newestPosted = preparedSql<{ since: number; limit: number }, { id: string }>(
   'newestPosted',
   (p) => sql`select id from (
-      select id from tasks where ${statusIn('status', boardStates)} and kind = 'work' and is_for_chosen = 0 and created_at > ${p.since}
+      select id from tasks where ${isForEverybody} and created_at > ${p.since}
       order by created_at desc limit ${p.limit}) as own
     union all ${sql.join(
       kindOrder.map(

@@ -177,7 +177,7 @@ export class Waiters {
     wait.group.waits++;
     agent.waits.push(wait);
     this.#byLook.set(wait, now);
-    // If it is still at its limit, the next task that it is handed says so.
+    // If it is still at its limit, its first look says so.
     this.update(agent, { claimedAt, isHelper, isFull: false });
     return wait;
   }

@@ -26,7 +26,7 @@ interface MarketHoursTable extends Figures {
   hour: number;
 }
 
-/** What an approved task cost and how long it took: a row for each of its tags, of one poster and worker the newest few. */
+/** What an approved task cost and how long it took: a row for each of its tags, of one poster and worker, and of a tag, the newest few. */
 interface MarketPricesTable {
   /** The tag, folded. */
   tag: string;

@@ -12,7 +12,8 @@ import type { z } from 'zod';
 import { wireTime } from '../../ground/clock.ts';
 import { conflict, disputeNotFound } from '../../ground/errors.ts';
 import { fitTexts } from '../../ground/page-size.ts';
-import { counted, decodeRange, encodeCursor } from '../../ground/paging.ts';
+import { counted, decodeRange, encodeCursor, readPage } from '../../ground/paging.ts';
+import { at } from '../../ground/present.ts';
 import { agentById } from '../../rules/agents/queries.ts';
 import { endDispute } from '../../rules/disputes/end.ts';
 import { ruling } from '../../rules/disputes/outcome.ts';
@@ -44,7 +45,7 @@ import { adminStatements } from '../../rules/tasks/statements.ts';
 import { readTerms } from '../../rules/tasks/terms.ts';
 import { taskView } from '../../rules/tasks/view.ts';
 import type { Reader } from '../../storage/database.ts';
-import type { Call, Context } from '../context.ts';
+import type { Call } from '../context.ts';
 import { messageView } from '../conversation/messages.ts';
 import { actionView } from './admin-log.ts';
 import { Lists, most, rejectedView } from './details.ts';
@@ -52,9 +53,12 @@ import { agentRow } from './lists.ts';
 
 type OperatorCall = Pick<Call, 'ctx' | 'address' | 'transact'>;
 
-async function rowOf(db: Reader, row: DisputeRow): Promise<AdminDisputeRow> {
-  const { answers } = await db.one(countAnswers, { dispute_id: row.id });
-  return {
+/** The rows of a list, with how many of its judges have answered. */
+async function rowsOf(db: Reader, rows: readonly DisputeRow[]): Promise<AdminDisputeRow[]> {
+  const disputes = JSON.stringify(rows.map(({ id }) => id));
+  const counts = rows.length === 0 ? [] : await db.all(countAnswers, { disputes });
+  const answers = new Map(counts.map((count) => [count.dispute_id, count.answers]));
+  return rows.map((row) => ({
     ...disputeView(row),
     task_id: row.task_id,
     claim_number: row.claim_number,
@@ -63,26 +67,26 @@ async function rowOf(db: Reader, row: DisputeRow): Promise<AdminDisputeRow> {
     credits_claimed: row.charged,
     credits: row.credits,
     judges: row.judges,
-    answers,
+    answers: answers.get(row.id) ?? 0,
     waits_since: wireTime(row.waits_since),
     created_at: wireTime(row.opened_at),
     resolved_at: wireTime(row.resolved_at),
-  };
+  }));
 }
+
+const rowOf = async (db: Reader, row: DisputeRow): Promise<AdminDisputeRow> => at(await rowsOf(db, [row]), 0);
 
 /** Rows of one step of a search, and the most that are examined for a page. */
 const reach = 200;
 const mostExamined = 5_000;
 
+type Query = z.output<typeof AdminDisputesQuery>;
+
 /**
  * A page of all disputes. `search` finds the dispute with an id, those of a task's or an agent's id, or a text in the
  * worker's reason. For the operator.
  */
-export async function listDisputes(
-  { ctx }: Pick<Call, 'ctx'>,
-  query: z.output<typeof AdminDisputesQuery>,
-): Promise<AdminDisputesResponse> {
-  const { db } = ctx;
+export async function listDisputes({ ctx: { db } }: Pick<Call, 'ctx'>, query: Query): Promise<AdminDisputesResponse> {
   const { search = '', status = 'any' } = query;
   if (isId('dispute', search) || isId('task', search)) {
     const rows = isId('task', search)
@@ -91,40 +95,52 @@ export async function listDisputes(
     const meant = rows.filter((row) => status === 'any' || row.status === status);
     return { disputes: await viewsOf(db, meant), total: meant.length, next_cursor: null };
   }
-  const { rows, next, isPartial } = await find(ctx, query);
-  const total =
-    search === '' ? (await db.one(countDisputes(status), { limit: limits.countedTotal + 1 })).total : rows.length;
+  return search === '' ? listAll(db, query) : listFound(db, query, search);
+}
+
+const viewsOf = async (db: Reader, rows: readonly DisputeRow[]) => fitTexts(await rowsOf(db, rows));
+
+async function listAll(db: Reader, query: Query): Promise<AdminDisputesResponse> {
+  const { status = 'any', sort_by: order } = query;
+  const { rows, facts } = await readPage(`disputes by ${order}`, query, {
+    start: firstKey(order),
+    read: ({ sortKey: [time, id], limit, offset }) =>
+      db.all(disputeWindow(`${order}/${status}`), { at: time, id, limit, offset }),
+    count: (limit) => db.one(countDisputes(`${order}/${status}`), { limit }),
+    sortKey: (row) => keyOf(order, row),
+    view: (row) => row,
+  });
+  return { disputes: await viewsOf(db, rows), ...facts };
+}
+
+async function listFound(db: Reader, query: Query, search: string): Promise<AdminDisputesResponse> {
+  const { rows, next, isPartial } = await find(db, query, search);
   return {
     disputes: await viewsOf(db, rows),
-    ...counted(total),
-    ...(search !== '' && next !== null ? { total_capped: true as const } : {}),
+    ...counted(rows.length),
+    ...(next !== null ? { total_capped: true as const } : {}),
     ...(isPartial ? { search_partial: true as const } : {}),
     next_cursor: next,
   };
 }
 
-const viewsOf = async (db: Reader, rows: readonly DisputeRow[]) =>
-  fitTexts(await Promise.all(rows.map((row) => rowOf(db, row))));
-
-async function find({ db }: Context, query: z.output<typeof AdminDisputesQuery>) {
-  const { search = '', status = 'any', sort_by: order, limit } = query;
+async function find(db: Reader, query: Query, search: string) {
+  const { status = 'any', sort_by: order, limit } = query;
   const list = `disputes by ${order}` as const;
   const { sortKey, offset } = decodeRange(list, query, firstKey(order));
   const part = fold(search);
   const isMeant = (row: DisputeRow) =>
-    isId('agent', search)
-      ? row.poster_id === search || row.worker_id === search
-      : part === '' || fold(row.reason).includes(part);
+    isId('agent', search) ? row.poster_id === search || row.worker_id === search : fold(row.reason).includes(part);
   const rows: DisputeRow[] = [];
-  let [at, id]: DisputeKey = sortKey;
+  let [time, id]: DisputeKey = sortKey;
   for (let examined = 0; rows.length <= offset + limit && examined < mostExamined; examined += reach) {
-    const page = await db.all(disputeWindow(`${order}/${status}`), { at, id, limit: reach });
+    const page = await db.all(disputeWindow(`${order}/${status}`), { at: time, id, limit: reach, offset: 0 });
     rows.push(...page.filter(isMeant));
     const last = page.at(-1);
     if (last === undefined || page.length < reach) return pageOf(rows, { list, order, offset, limit }, null);
-    [at, id] = keyOf(order, last);
+    [time, id] = keyOf(order, last);
   }
-  return pageOf(rows, { list, order, offset, limit }, [at, id]);
+  return pageOf(rows, { list, order, offset, limit }, [time, id]);
 }
 
 interface Cut {

@@ -46,7 +46,7 @@ export async function showOverview({ ctx }: Pick<Call, 'ctx'>): Promise<Overview
     db.one(countStuck, { limit: mostCounted }),
     db.first(firstDue, {}),
     db.one(countReports('open'), { limit: mostCounted }),
-    db.one(countDisputes('open'), { limit: mostCounted }),
+    db.one(countDisputes('newest/open'), { limit: mostCounted }),
     db.countServers(),
   ]);
   const secondsSince = (at: number | null | undefined) => Math.max(0, Math.floor((now - (at ?? now)) / secondMs));

@@ -6,10 +6,16 @@ import { noteUnfit, readTerms, type Terms } from '../../rules/tasks/terms.ts';
 import type { Tx } from '../../storage/database.ts';
 import type { Call } from '../context.ts';
 
-/** What a result is compared with before it is delivered (contract section 3a). */
-export interface ToCheck {
+/** A claim of a task that has terms. */
+export interface ClaimWithTerms {
   /** The claim that the result is for. The delivery names it, because the agent may lose it meanwhile. */
   readonly claimNumber: number;
+  /** A task keeps its terms. */
+  readonly terms: Terms;
+}
+
+/** What a result is compared with before it is delivered (contract section 3a). */
+export interface ToCheck extends ClaimWithTerms {
   /** As JSON. */
   readonly acceptance: string;
 }
@@ -26,7 +32,7 @@ interface Claim {
 export async function claimWithTerms(
   tx: Tx,
   { taskId, agentId, claimNumber, now }: Claim,
-): Promise<{ readonly claimNumber: number; readonly acceptance: string | null } | undefined> {
+): Promise<ClaimWithTerms | undefined> {
   const task = await tx.first(taskById, { id: taskId });
   const isClaim =
     task?.has_terms === 1 &&
@@ -36,8 +42,7 @@ export async function claimWithTerms(
     task.status === transitions.deliver.from &&
     (task.due_at === null || task.due_at > now);
   if (!isClaim) return undefined;
-  const { acceptance } = await readTerms(tx, task);
-  return { claimNumber: task.claim_number, acceptance };
+  return { claimNumber: task.claim_number, terms: await readTerms(tx, task) };
 }
 
 /**

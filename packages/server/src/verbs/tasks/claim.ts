@@ -88,13 +88,13 @@ export async function claimThrough(
   call: Call,
   filter: BoardFilter,
   { count, isBatch, isWaiting = false }: Manner,
-): Promise<PickedUp & Pick<Claimed, 'pending'>> {
+): Promise<PickedUp & Pick<Claimed, 'pending' | 'isFull'>> {
   const { ctx, agentId } = call;
   const isFiltered = filter.tags.length > 0 || filter.part !== undefined;
   const pacing = patient(isFiltered ? searchBudgetMs : anyMs);
   let from = start;
   for (;;) {
-    const given: Pick<Claimed, 'cut' | 'setBack' | 'pending'> = { cut: null, setBack: nothingSetBack, pending: [] };
+    const given: Omit<Claimed, 'tasks'> = { cut: null, setBack: nothingSetBack, pending: [], isFull: false };
     // Null is not a success: the idempotency key is released, and the next transaction takes it again.
     const claimed = await unlessOutrun(() =>
       call.transact('pickup next', async (tx): Promise<PickedUp | null> => {
@@ -112,15 +112,15 @@ export async function claimThrough(
     );
     if (claimed !== null) {
       ctx.dispatcher.noteClaim(agentId);
-      return { ...claimed, pending: [] };
+      return { ...claimed, pending: [], isFull: false };
     }
-    const { cut, setBack, pending } = given;
-    if (cut === null) return { tasks: [], isPartial: false, pending };
+    const { cut, setBack, pending, isFull } = given;
+    if (cut === null) return { tasks: [], isPartial: false, pending, isFull };
     const source = { reader: ctx.db, searchApart: searchingAs(ctx, { agentId }) };
     const board = new Board(source, { agent: agentId, now: ctx.clock.now() }, { ...filter, setBack }, pacing);
     const ahead = await board.page({ from: cut, offset: 0, limit: 1 });
     const [next] = ahead.tasks;
-    if (next === undefined) return { tasks: [], isPartial: ahead.cut !== null, pending };
+    if (next === undefined) return { tasks: [], isPartial: ahead.cut !== null, pending, isFull };
     from = justBefore(next);
   }
 }
@@ -143,6 +143,8 @@ interface Claimed {
   readonly tasks: TaskPickupResponse[];
   readonly cut: BoardCursor | null;
   readonly setBack: SetBack;
+  /** Whether the agent may have system tasks alone, because it holds as many claims as it may. */
+  readonly isFull: boolean;
 }
 
 async function claimNext(
@@ -202,6 +204,7 @@ async function claimNext(
     cut,
     setBack,
     pending,
+    isFull: agent.claims_left <= 0,
   };
 }
 

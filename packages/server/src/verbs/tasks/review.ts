@@ -1,11 +1,12 @@
 import type { ApproveRequest, RejectRequest, TaskResponse } from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import { deadlineAfter, minuteMs } from '../../ground/clock.ts';
+import { transitions } from '../../ground/machine.ts';
 import { present } from '../../ground/present.ts';
 import type { Call } from '../context.ts';
 import type { Tx } from '../../storage/database.ts';
 import { reviewOnce } from './rate.ts';
-import { endDispute, meantBy } from '../../rules/disputes/end.ts';
+import { endDispute } from '../../rules/disputes/end.ts';
 import { openDisputeOf } from '../../rules/disputes/queries.ts';
 import { addDispute } from '../../rules/disputes/view.ts';
 import type { Work } from '../../storage/ground.ts';
@@ -31,8 +32,7 @@ export function approve(call: Call, taskId: string, input: z.output<typeof Appro
     const by = { id: taskId, now, actor: agentId };
     const delivered = await tx.first(personStatements.approve, by);
     const task = delivered ?? (await tx.first(personStatements.concede, by));
-    if (task === undefined)
-      throw await refusal(work, await meantBy(tx, taskId, 'approve'), { taskId, actorId: agentId });
+    if (task === undefined) throw await refusal(work, await meantByApproval(tx, taskId), { taskId, actorId: agentId });
     const rating = input.rating ?? null;
     const feedback = task.texts_removed === null ? (input.feedback ?? null) : null;
     if (rating !== null || feedback !== null) {
@@ -51,6 +51,12 @@ export function approve(call: Call, taskId: string, input: z.output<typeof Appro
     const view = taskView(task, await readTerms(tx, task), { rating, feedback });
     return addDispute(tx, view, task, agentId);
   });
+}
+
+/** What approving means for a task: on a disputed one, its poster concedes. */
+async function meantByApproval(tx: Tx, taskId: string): Promise<'approve' | 'concede'> {
+  const task = await tx.first(taskById, { id: taskId });
+  return task?.status === transitions.concede.from ? 'concede' : 'approve';
 }
 
 /** Ends the dispute of a task whose poster pays after all. */

@@ -81,9 +81,10 @@ async function lookAtBoard(call: Call, wait: Wait, filter: BoardFilter): Promise
   const { dispatcher } = call.ctx;
   const manner = { count: 1, isBatch: false, isWaiting: true };
   const looked = await dispatcher.lookInTurn(wait, () => claimThrough(call, filter, manner));
-  const { tasks, pending } = looked ?? { tasks: [], pending: [] };
-  for (const { id, created_at } of pending) dispatcher.offerAt(id, created_at + matchingPatienceMs);
-  return tasks.length === 0 ? undefined : at(tasks, 0);
+  if (looked === undefined) return undefined;
+  dispatcher.noteLimit(wait, looked.isFull);
+  for (const { id, created_at } of looked.pending) dispatcher.offerAt(id, created_at + matchingPatienceMs);
+  return looked.tasks.length === 0 ? undefined : at(looked.tasks, 0);
 }
 
 /** Claims the task that the dispatcher has handed to this wait, and says what became of it. */
@@ -103,7 +104,7 @@ async function claimHanded(
         return typeof claimed === 'object' ? { tasks: [claimed], isPartial: false } : null;
       }),
     );
-    if (said.refusal === 'full') ctx.dispatcher.fill(wait);
+    if (said.refusal === 'full') ctx.dispatcher.noteLimit(wait, true);
     if (said.refusal === 'gone') handed = 'gone';
     if (picked === null) return undefined;
     const task = at(picked.tasks, 0);

@@ -2,12 +2,14 @@ import type { AbandonRequest, DeliverRequest, HeartbeatRequest, TaskResponse } f
 import type { z } from 'zod';
 import { deadlineAfter, hourMs, secondMs } from '../../ground/clock.ts';
 import { invalid } from '../../ground/errors.ts';
+import { transitions } from '../../ground/machine.ts';
 import { present } from '../../ground/present.ts';
 import type { Call } from '../context.ts';
-import { checkResult, claimWithTerms, type ToCheck } from './acceptance.ts';
+import { checkResult, type ClaimWithTerms, claimWithTerms, type ToCheck } from './acceptance.ts';
+import type { Tx } from '../../storage/database.ts';
 import type { Work } from '../../storage/ground.ts';
 import { leastNamed } from '../../rules/agents/helpers.ts';
-import { endDispute, meantBy } from '../../rules/disputes/end.ts';
+import { endDispute } from '../../rules/disputes/end.ts';
 import { openDisputeOf, seatsOf } from '../../rules/disputes/queries.ts';
 import { addDispute } from '../../rules/disputes/view.ts';
 import { appendEvent } from '../../rules/events/append.ts';
@@ -23,7 +25,7 @@ import {
 } from '../../rules/tasks/statements.ts';
 import { refusal } from '../../rules/tasks/refusal.ts';
 import { deliverAndApprove, moveCreditsAndRecord } from '../../rules/lifecycle/transition.ts';
-import { plainTerms, readTerms, verificationMode } from '../../rules/tasks/terms.ts';
+import { plainTerms, readTerms, type Terms, verificationMode } from '../../rules/tasks/terms.ts';
 import { taskView } from '../../rules/tasks/view.ts';
 
 /**
@@ -46,7 +48,7 @@ export async function deliver(
   const first = await tryToDeliver(call, attempt);
   if ('reply' in first) return first.reply;
   await checkResult(call, { taskId, result: input.result, ...first });
-  const second = await tryToDeliver(call, { ...attempt, checked: first.claimNumber });
+  const second = await tryToDeliver(call, { ...attempt, checked: first });
   // Once checked, a result is delivered or refused.
   return 'reply' in second ? second.reply : neverTwice(taskId);
 }
@@ -62,8 +64,8 @@ interface Attempt {
   readonly taskId: string;
   readonly input: z.output<typeof DeliverRequest>;
   readonly isBareAnswer: boolean;
-  /** The claim whose result was compared with the acceptance; null where nothing was. */
-  readonly checked: number | null;
+  /** The claim whose result was compared with the acceptance, and the terms of its task; null where nothing was. */
+  readonly checked: ClaimWithTerms | null;
 }
 
 /** Delivers, unless the result has to be compared with the task's acceptance first. */
@@ -87,30 +89,31 @@ async function tryToDeliver(
       credits: input.credits_claimed ?? null,
       from: deadlineAfter(now, 0),
       default_timeout: deadlineAfter(0, ctx.config.autoApproveHours * hourMs),
-      checked_claim: checked,
+      checked_claim: checked?.claimNumber ?? null,
       least_named: leastNamed(ctx.config),
     };
+    let terms = checked?.terms;
     let task = await tx.first(personStatements.deliver, params);
     if (task === undefined && checked === null) {
       const claim = await claimWithTerms(tx, { taskId, agentId, claimNumber: params.claim_number, now });
-      if (claim?.acceptance != null) {
-        found.toCheck = { claimNumber: claim.claimNumber, acceptance: claim.acceptance };
+      if (claim !== undefined && claim.terms.acceptance !== null) {
+        found.toCheck = { ...claim, acceptance: claim.terms.acceptance };
         return null;
       }
       if (claim !== undefined)
         task = await tx.first(personStatements.deliver, { ...params, checked_claim: claim.claimNumber });
+      terms = claim?.terms;
     }
     if (task === undefined) return answerOrRefuse(call, work, taskId, input);
-    return completeDelivery(work, task);
+    return completeDelivery(work, task, terms ?? (await readTerms(tx, task)));
   });
   if (reply !== null) return { reply };
   return present(found.toCheck, 'What the result must be compared with');
 }
 
 /** What follows from a delivery: a check by an infra agent, or the approval at once. */
-async function completeDelivery(work: Work, task: DeliveredTask): Promise<TaskResponse> {
+async function completeDelivery(work: Work, task: DeliveredTask, terms: Terms): Promise<TaskResponse> {
   const workerId = present(task.worker_id, 'The worker');
-  const terms = await readTerms(work.tx, task);
   if (terms.auto_approve === 1 && task.texts_removed === null) {
     const approved = await work.tx.one(platformStatements.approveAtOnce, {
       id: task.id,
@@ -161,22 +164,23 @@ export function abandon(call: Call, taskId: string, input: z.output<typeof Aband
     const claimNumber = input.claim_number ?? null;
     const params = { id: taskId, now, actor: agentId, claim_number: claimNumber };
     const own = await tx.first(personStatements.abandon, params);
-    const disputed = own ?? (await tx.first(personStatements.withdrawDispute, params));
-    if (own === undefined && disputed !== undefined) {
-      await withdrawDispute(work, disputed, agentId);
-      return addDispute(tx, taskView(disputed, await readTerms(tx, disputed)), disputed, agentId);
-    }
-    const task = own ?? (await tx.first(personStatements.abandonSystem, params));
-    if (task === undefined) {
-      throw await refusal(work, await meantBy(tx, taskId, 'abandon'), { taskId, actorId: agentId, claimNumber });
-    }
-    const moved = { actorId: agentId, workerId: agentId };
-    await moveCreditsAndRecord(work, own === undefined ? 'abandonSystem' : 'abandon', task, moved);
+    const name = own === undefined ? await meantByAbandon(tx, taskId) : 'abandon';
+    const task = own ?? (name === 'abandon' ? undefined : await tx.first(personStatements[name], params));
+    if (task === undefined) throw await refusal(work, name, { taskId, actorId: agentId, claimNumber });
+    if (name === 'withdrawDispute') await withdrawDispute(work, task, agentId);
+    else await moveCreditsAndRecord(work, name, task, { actorId: agentId, workerId: agentId });
     // A system task that is no longer needed has just been withdrawn, so read its new state.
-    const left = own ?? (await tx.one(taskById, { id: taskId }));
+    const left = name === 'abandonSystem' ? await tx.one(taskById, { id: taskId }) : task;
     const view = taskView(await withTexts(tx, left), await readTerms(tx, left));
     return addDispute(tx, view, left, agentId);
   });
+}
+
+/** What giving up means for a task: its dispute is withdrawn, or it is a system task. */
+async function meantByAbandon(tx: Tx, taskId: string): Promise<'abandon' | 'withdrawDispute' | 'abandonSystem'> {
+  const task = await tx.first(taskById, { id: taskId });
+  if (task !== undefined && task.kind !== 'work') return 'abandonSystem';
+  return task?.status === transitions.withdrawDispute.from ? 'withdrawDispute' : 'abandon';
 }
 
 /** Ends a dispute for the worker that withdraws it. Its deposit is lost once a judge has answered. */

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { CheckThread } from '../../../src/rules/acceptance/check-thread.ts';
 import { Checks } from '../../../src/rules/acceptance/checks.ts';
 import { Share } from '../../../src/rules/limits/share.ts';
 import { keptChecks } from '../../support/kept-checks.ts';
@@ -150,4 +151,13 @@ it('who waits too long for a turn is told that the server is busy, and passes th
   await Promise.resolve();
   expect(turns.used).toBe(0);
   await checks.close();
+});
+
+it('a check looks at its time after each pattern, and ends without its thread', async () => {
+  const thread = new CheckThread();
+  const acceptance = JSON.stringify({ must_match: ['a'], must_not_match: ['b'] });
+  expect(await thread.run({ acceptance, result: 'a', cpuMs: -1 })).toEqual({ late: true });
+  expect(thread.isOver).toBe(false);
+  expect(await thread.run({ acceptance, result: 'a', cpuMs: 60_000 })).toEqual({ problems: [] });
+  await thread.end();
 });

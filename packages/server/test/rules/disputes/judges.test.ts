@@ -64,7 +64,7 @@ onBothEngines('a judge', (engine) => {
     await expectClean(market);
   });
 
-  it('is drawn also when the look at an earlier dispute fails', async () => {
+  it('is drawn also when the look at an earlier dispute fails, which is put off', async () => {
     const { market, poster, worker } = await open(engine, { PINCHWORK_DISPUTE_JUDGES: '1' });
     await registerJudges(market, 2);
     const dispute = async () => {
@@ -84,8 +84,30 @@ onBothEngines('a judge', (engine) => {
     await judging.pass();
     expect([looks, await drawn()]).toEqual([2, [sound]]);
     await judging.pass();
+    expect([looks, await drawn()]).toEqual([2, [sound]]);
+    market.clock.advance(5 * minuteMs);
+    await judging.pass();
     expect((await drawn()).sort()).toEqual([broken, sound].sort());
     await expectClean(market);
+  });
+
+  it('that is suspended loses all its seats, however many', async () => {
+    const { market, poster } = await open(engine);
+    const suspended = await market.register('judge', willing);
+    await Promise.all(Array.from({ length: 101 }, () => poster.post('/v1/tasks', { need: 'x', max_credits: 1 })));
+    // Made up, because a dispute takes six requests: the system task of each seat is the disputed task itself.
+    await engine.vandalise(
+      market.url,
+      `insert into disputes (id, task_id, claim_number, poster_id, worker_id, reason, deposit, charged, judges, default_share,
+         opened_at, half_at, deadline_at, status)
+       select 'dp-' || substr(id, 4), id, 1, poster_id, poster_id, '', 1, 1, 1, 0, 1, 1, 1, 'open' from tasks`,
+      `insert into dispute_seats (task_id, dispute_id, disputed_id, judge_id, drawn_at, status)
+       select task_id, id, task_id, '${suspended.id}', 1, 'open' from disputes`,
+    );
+    await market.admin.post('/v1/admin/agents/suspend', { agent_id: suspended.id, suspended: true });
+    await market.pass(0);
+    const rows = await engine.query(market.url, 'select status, count(*) as n from dispute_seats group by status');
+    expect(rows.map(({ status, n }) => [status, Number(n)])).toEqual([['lost', 101]]);
   });
 
   it('was not registered from the same public network as a party', async () => {

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { hourMs } from '../../../src/ground/clock.ts';
+import { outcomeOf } from '../../../src/rules/disputes/outcome.ts';
 import { disputeTask, rejectTask, registerJudges, seated, verdict } from '../../support/disputes.ts';
 import { type Engine, onBothEngines } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
@@ -119,4 +120,18 @@ onBothEngines('of two requests at the same moment', (engine) => {
     expectError(await poster.delete(`/v1/me?confirm=${poster.id}`), 409);
     await expectClean(market);
   });
+});
+
+it('the explanation of a ruling has a part of what each of many judges said', () => {
+  const terms = { judges: 15, charged: 100, default_share: 0, half_at: 1, deadline_at: 2 };
+  const seats = Array.from({ length: 15 }, (_, i) => ({
+    status: 'answered' as const,
+    worker_share: 50,
+    explanation: `Judge ${i}: ${'𝒳'.repeat(1_590)}`,
+  }));
+  const { explanation } = outcomeOf(terms, seats);
+  expect(Array.from(explanation).length).toBeLessThanOrEqual(5_000);
+  for (let i = 0; i < 15; i++) expect(explanation).toContain(`Judge ${i}: 𝒳`);
+  const three = outcomeOf({ ...terms, judges: 3 }, seats.slice(0, 3)).explanation;
+  for (const { explanation: whole } of seats.slice(0, 3)) expect(three).toContain(whole);
 });

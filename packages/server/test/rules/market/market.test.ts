@@ -145,6 +145,29 @@ onBothEngines('the prices of work', (engine) => {
     expect(body).toMatchObject({ count: 21, credits: { p25: 10, median: 10, p75: 1_019 } });
   });
 
+  it('are kept for a year, and of a tag the newest five thousand', async () => {
+    const { market, poster, worker } = await open(engine);
+    const id = await sell(poster, worker, 10);
+    await engine.vandalise(
+      market.url,
+      `with recursive n (i) as (select 1 union all select i + 1 from n where i < 5000)
+       insert into market_prices (tag, approved_at, task_id, poster_id, worker_id, credits, to_claim_ms, to_delivery_ms, to_approval_ms)
+       select 'colours', ${market.clock.now()} - i * 1000, '${id}', '${poster.id}', '${poster.id}', 1, 1, 1, 1 from n`,
+    );
+    await count(market);
+    const ages = async () => {
+      const [row] = await engine.query(
+        market.url,
+        `select count(*) as n, ${market.clock.now()} - min(approved_at) as oldest from market_prices`,
+      );
+      return [Number(row!.n), Math.floor(Number(row!.oldest) / secondMs)];
+    };
+    expect(await ages()).toEqual([5_000, 4_999 + 11]);
+    market.clock.advance(365 * 24 * hourMs - 1_011 * secondMs);
+    while (await market.ctx.housekeeping.run());
+    expect(await ages()).toEqual([1_000, 365 * 24 * 3_600 - 1]);
+  });
+
   it('count neither what was cancelled nor what the platform bought', async () => {
     const { market, poster, worker } = await open(engine);
     await poster.post(`/v1/tasks/${await postTask(poster, { tags: ['colours'] })}/cancel`);

@@ -201,6 +201,30 @@ onBothEngines('an agent that deletes itself', (engine) => {
     await other.post(`/v1/tasks/${foreign}/cancel`);
   });
 
+  it('loses its texts also when the removal for an earlier one fails, which is put off', async () => {
+    const market = await Market.fresh(engine);
+    const agents = [await market.register('first'), await market.register('second')];
+    const tasks: string[] = [];
+    for (const agent of agents) {
+      tasks.push(await postTask(agent, { need: 'Secret' }));
+      expect((await agent.post(`/v1/tasks/${tasks.at(-1)!}/cancel`)).status).toBe(200);
+      expect((await agent.delete(`/v1/me?confirm=${agent.id}`)).status).toBe(200);
+      market.clock.advance(1_000);
+    }
+    const { db, erasure } = market.ctx;
+    const needs = async () =>
+      Promise.all(tasks.map(async (id) => (await market.admin.get(`/v1/admin/tasks/${id}`)).body.task.need as string));
+    const transact = db.transact.bind(db);
+    let closings = 0;
+    db.transact = (name, work) =>
+      name === 'close again' && ++closings === 1 ? Promise.reject(new Error('Broken')) : transact(name, work);
+    await erasure.run();
+    expect([closings, await needs()]).toEqual([2, ['Secret', '']]);
+    market.clock.advance(10 * 60_000);
+    await erasure.run();
+    expect(await needs()).toEqual(['', '']);
+  });
+
   it('loses all of many texts, page by page, and the removal goes on where a server has stopped', async () => {
     const agent = await market.register('prolific');
     await market.admin.post('/v1/admin/credits/grant', { agent_id: agent.id, amount: 1_000 });

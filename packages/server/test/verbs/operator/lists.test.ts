@@ -217,3 +217,39 @@ onBothEngines('all about an agent', (engine) => {
     expectError(await admin.get('/v1/admin/agents/ag-000000000000'), 404);
   });
 });
+
+onBothEngines("the operator's list of disputes", (engine) => {
+  it('is read to its end by offset or by cursor, with the number of answers, and counts what it lists', async () => {
+    const market = await Market.fresh(engine);
+    const [poster, judge] = [await market.register('poster'), await market.register('judge')];
+    const id = await postTask(poster);
+    const many = 5_210;
+    await engine.vandalise(
+      market.url,
+      `with recursive n (i) as (select 1 union all select i + 1 from n where i < ${many})
+       insert into disputes (id, task_id, claim_number, poster_id, worker_id, reason, deposit, charged, judges,
+         default_share, opened_at, half_at, deadline_at, status, resolved_at)
+       select 'dp-' || (1000000 + i), '${id}', i, '${poster.id}', '${judge.id}', case when i <= 5 then 'Rare' else 'x' end,
+         1, 1, 1, 0, 1, 1, ${many} - i, case when i % 10 = 0 then 'open' else 'ruled' end, case when i % 10 = 0 then null else 1 end from n`,
+      `insert into dispute_seats (task_id, dispute_id, disputed_id, judge_id, drawn_at, status, answered_at)
+       values ('${id}', 'dp-1000002', '${id}', '${judge.id}', 1, 'answered', 1)`,
+    );
+    const list = async (query: string) => (await market.admin.get(`/v1/admin/disputes?${query}`)).body;
+    const idsOf = ({ disputes }: { disputes: { dispute_id: string }[] }) =>
+      disputes.map(({ dispute_id }) => dispute_id);
+    const last = await list(`offset=${many - 3}&limit=5`);
+    expect(idsOf(last)).toEqual(['dp-1000003', 'dp-1000002', 'dp-1000001']);
+    expect(last.disputes.map(({ answers }: { answers: number }) => answers)).toEqual([0, 1, 0]);
+    expect(last).toMatchObject({ total: 1_000, total_capped: true, next_cursor: null });
+    expect(last).not.toHaveProperty('search_partial');
+    const first = await list('status=open&sort_by=due&limit=2');
+    expect([idsOf(first), first.total]).toEqual([['dp-1005210', 'dp-1005200'], 521]);
+    expect(idsOf(await list(`status=open&sort_by=due&limit=1&cursor=${first.next_cursor}`))).toEqual(['dp-1005190']);
+    expect(await list('status=ruled&sort_by=due')).toMatchObject({ disputes: [], total: 0 });
+    // A search gives up after five thousand rows, and its cursor goes on.
+    const partial = await list('search=rare&limit=2&offset=1');
+    expect([idsOf(partial), partial.search_partial]).toEqual([[], true]);
+    const rest = await list(`search=rare&limit=2&cursor=${partial.next_cursor}`);
+    expect(idsOf(rest)).toEqual(['dp-1000004', 'dp-1000003']);
+  });
+});

@@ -303,6 +303,27 @@ onBothEngines('a pickup that waits', (engine) => {
     await end(market, waits);
   });
 
+  it('of an infra agent at its limit is handed no task that it may not have, also after it has looked again', async () => {
+    const { market, poster } = await cast({ PINCHWORK_MAX_OPEN_CLAIMS: '1' });
+    const helper = await registerHelper(market);
+    const unmatched = { verification: 'off' };
+    await claimTask(poster, helper, unmatched);
+    const [late] = (await crowd(market, 1)) as [Agent];
+    const waits = [await wait(market, helper), await wait(market, late)];
+    const { db, dispatcher } = market.ctx;
+    const transact = db.transact.bind(db);
+    let pickups = 0;
+    db.transact = (name, work) => {
+      pickups += Number(name === 'pickup next');
+      return transact(name, work);
+    };
+    market.clock.advance(15 * secondMs);
+    await dispatcher.look();
+    await until(() => pickups === 2 && dispatcher.idle === 2);
+    expect([await whoGets(poster, waits, unmatched), pickups]).toEqual([1, 3]);
+    await end(market, waits);
+  });
+
   it('looks at its board now and then, for what no signal tells', async () => {
     const { market, poster, worker } = await cast();
     const id = await postTask(poster);

@@ -29,6 +29,8 @@ export async function marketTables({ run, int, id, clustered, heap }: StepSql): 
     to_approval_ms ${int} not null,
     primary key (tag, approved_at, task_id)
   ) ${clustered}`);
+  // To forget old ones.
+  await run(sql`create index market_prices_by_age on market_prices (approved_at)`);
   // To find those of a task.
   await run(sql`create index market_prices_by_task on market_prices (task_id)`);
   // To keep a few of each poster and worker.
