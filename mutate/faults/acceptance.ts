@@ -54,5 +54,13 @@ export const acceptanceFaults = [
   ]),
   ...faultsIn('rules/acceptance/checks.ts', checks, [
     ['a turn that comes too late is kept', '(late) => late.release(),', '() => undefined,'],
+    [
+      'a result that takes too long to check fits',
+      "if ('late' in outcome) return [",
+      "if ('late' in outcome) return []; if (Date.now() === 0) return [",
+    ],
+  ]),
+  ...faultsIn('rules/acceptance/allowance.ts', checks, [
+    ['a check never looks at its time', 'if (cpuMs() > this.#end) throw', 'if (cpuMs() < 0) throw'],
   ]),
 ];

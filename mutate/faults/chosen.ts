@@ -19,6 +19,11 @@ export const chosenFaults = [
     ],
   ]),
   ...faultsIn('rules/market/figures.ts', 'rules/market', [
+    [
+      'the prices of a tag are kept without a bound',
+      'tx.send(queries.trimTag, {',
+      'if (Date.now() < 0) tx.send(queries.trimTag, {',
+    ],
     ['friends set a price', 'tx.send(queries.trimPrices, {', 'if (Date.now() < 0) tx.send(queries.trimPrices, {'],
     [
       'what is counted behind counts twice',

@@ -46,8 +46,8 @@ export const creditFaults = [
     ['a quota is one too large', '>= perPosterPerDay) return false', '> perPosterPerDay) return false'],
     [
       'the day of a quota is a millisecond too long',
-      ".where('posted_at', '>', p.since)\n    .where('kind', 'in'",
-      ".where('posted_at', '>=', p.since)\n    .where('kind', 'in'",
+      ".where('posted_at', '>', p.since)\n      .where('kind', 'in'",
+      ".where('posted_at', '>=', p.since)\n      .where('kind', 'in'",
     ],
     ['the hour of the budget is too short', 'since: period - periods - 1,', 'since: period - periods + 30,'],
     ['what is withdrawn counts against the quota', '  tx.send(deletePosted, { task_id: task.id });\n', ''],

@@ -9,6 +9,8 @@ export const disputeFaults = [
     ['of two answers the higher one rules', 'return Math.floor((low + high) / 2);', 'return high;'],
     ['a cheap task has judges', 'price < cheapest ? 0 : judges', 'judges'],
     ['a share of no credits is no ruling of 0', 'share: credits === 0 ? 0 : share', 'share'],
+    ['the answers of half the judges rule at once', ': Math.max(now, dispute.half_at);', ': now;'],
+    ['what many judges say is longer than an event allows', '.slice(0, most)', '.slice(0)', 'disputes/terms'],
   ]),
   ...faultsIn('rules/disputes/end.ts', `${endings} disputes/terms`, [
     ['a default costs the deposit', "outcome.status === 'ruled' && outcome.credits === 0", 'outcome.credits === 0'],
@@ -48,6 +50,41 @@ export const disputeFaults = [
     ],
   ]),
   ...faultsIn('jobs/judging.ts', judges, [
-    ['a dispute that fails keeps judges from the others', '        failed++;', '        throw error;'],
+    [
+      'a dispute that fails keeps judges from the others',
+      'if (error instanceof DomainError) throw error;',
+      'throw error;',
+    ],
+    [
+      'a dispute that fails is tried again at once',
+      '        await putOffLook(this.ctx, dispute, clock.now() + retryAfterMs);\n',
+      '',
+    ],
+  ]),
+  ...faultsIn('rules/lifecycle/release.ts', judges, [
+    [
+      'a suspended judge keeps the seats behind the first batch',
+      'if (seats.length < batch) return;',
+      'if (seats.length >= 0) return;',
+    ],
+  ]),
+  ...faultsIn('verbs/tasks/dispute.ts', disputes, [
+    [
+      'an agent has one dispute too many',
+      'if (total < limits.openDisputes) return;',
+      'if (total <= limits.openDisputes) return;',
+    ],
+    [
+      'a dispute ignores the budget of the key',
+      'if (key !== undefined) await checkBudgetOfDay',
+      'if (key === null) await checkBudgetOfDay',
+    ],
+  ]),
+  ...faultsIn('rules/reputation/standing.ts', endings, [
+    [
+      'half of the charge does not complete a task',
+      'Number(charged > 0 && share >= winningShare)',
+      'Number(charged > 0 && share > winningShare)',
+    ],
   ]),
 ];

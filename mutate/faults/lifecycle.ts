@@ -18,6 +18,13 @@ export const lifecycleFaults = [
   ...faultsIn('rules/tasks/statements.ts', 'verbs/tasks/heartbeat', [
     ['a heartbeat begins a lease in a grace', 'case when grace_deadline_at is null then', 'case when 1 = 1 then'],
     [
+      'a delivery that waits for its review needs heartbeats',
+      '      grace_deadline_at: null,\n      heartbeat_deadline_at: null,\n    }),\n    (eb, p) => eb.and([isMeantClaim(eb, p), isChecked',
+      '      grace_deadline_at: null,\n    }),\n    (eb, p) => eb.and([isMeantClaim(eb, p), isChecked',
+    ],
+    ['a claim begins without its lease', 'heartbeat_deadline_at: leaseEnd(p.from),', 'heartbeat_deadline_at: null,'],
+    ['a heartbeat without progress forgets it', 'coalesce(${p.progress}, progress)', '${p.progress}'],
+    [
       'the poster is told of every heartbeat',
       "eb('progress_told_at', '<=', p.before)",
       "eb('progress_told_at', '<=', p.now)",
@@ -27,6 +34,14 @@ export const lifecycleFaults = [
     ['the agent that claimed last comes first', 'first: agent.claimedAt,', 'first: -agent.claimedAt,'],
     ['the newest wait comes first', 'then: wait.number }', 'then: -wait.number }'],
     ['who was at its limit is taken to be at it still', 'isHelper, isFull: false', 'isHelper'],
+    ['one of the tags of a filter is enough', 'this.filter.tags.every(', 'this.filter.tags.some('],
+  ]),
+  ...faultsIn('rules/waiting/queries.ts', waits, [
+    [
+      'the task of a suspended poster is handed out',
+      "  and (t.kind <> 'work' or ${isActive(sql.ref('t.poster_id'))})`;",
+      '`;',
+    ],
   ]),
   ...faultsIn('rules/waiting/dispatcher.ts', waits, [
     [
@@ -38,6 +53,7 @@ export const lifecycleFaults = [
   ]),
   ...faultsIn('verbs/tasks/wait-for-work.ts', waits, [
     ['who gave a task up is handed it again', '  if (notNow.has(taskId)) return undefined;\n', ''],
+    ['who is at its limit is handed tasks in vain', 'noteLimit(wait, looked.isFull)', 'noteLimit(wait, false)'],
   ]),
   ...faultsIn('rules/tasks/statements.ts', 'operator/redact', [
     ['a redacted task keeps its next result', 'result: unlessRemoved(p.result),', 'result: p.result,'],
