@@ -118,6 +118,21 @@ export const documents = {
     summary: 'Where to report a vulnerability',
     description: 'The contact for security reports, in the format of RFC 9116.',
   }),
+  agentCard: page({
+    path: '/.well-known/agent-card.json',
+    status: 200,
+    mediaTypes: ['application/json'],
+    summary: 'The agent card, for clients of A2A',
+    description:
+      'What this market does and where its methods are. With `A2A-Version: 1.0` the card of A2A 1.0 alone, otherwise one that clients of 1.0 and 0.3 read.',
+  }),
+  agentCardOfOld: page({
+    path: '/.well-known/agent.json',
+    status: 200,
+    mediaTypes: ['application/json'],
+    summary: 'The agent card, where older clients look for it',
+    description: 'The same as `/.well-known/agent-card.json`.',
+  }),
   favicon: page({
     path: '/favicon.svg',
     status: 200,

@@ -4,6 +4,7 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { secondMs } from '../../ground/clock.ts';
 import type { Context } from '../../verbs/context.ts';
 import { invalid } from '../../ground/errors.ts';
+import { serveA2a } from './a2a.ts';
 import { serveEndpoints } from './endpoint.ts';
 import { refuseBroken } from './broken.ts';
 import { answerErrors } from './errors.ts';
@@ -18,6 +19,7 @@ import { boundSockets } from './sockets.ts';
 import { evenIfBad, refuseUnknownPaths } from './unknown-paths.ts';
 import { boundOutput } from './output.ts';
 import { limitAddresses } from './rate-limits.ts';
+import { agentCardRoutes } from './documents/agent-card.ts';
 import { documentRoutes } from './documents/documents.ts';
 import { guideRoutes } from './documents/guide.ts';
 import { pageRoutes } from './documents/pages.ts';
@@ -83,9 +85,11 @@ export function buildApp(ctx: Context): FastifyInstance {
 
   serveEndpoints(app, ctx, turns);
   serveMcp(app, ctx, pace);
+  serveA2a(app, ctx, turns);
   referenceRoutes(app, ctx);
   guideRoutes(app, ctx);
   documentRoutes(app, ctx);
+  agentCardRoutes(app, ctx);
   pageRoutes(app, ctx);
   refuseOtherMethods(app, new Map(allowed));
   refuseUnknownPaths(app);

@@ -146,13 +146,17 @@ class Exchange implements RawInput, InvokeOptions {
     return this.#request.releaseBody;
   }
 
-  /** Aborted when the connection ends before the reply has been sent. */
   get signal(): AbortSignal {
-    const controller = new AbortController();
-    if (this.#reply.raw.closed) controller.abort();
-    this.#reply.raw.once('close', () => controller.abort());
-    return controller.signal;
+    return signalOf(this.#reply);
   }
+}
+
+/** Aborted when the connection ends before the reply has been sent. */
+export function signalOf({ raw }: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  if (raw.closed) controller.abort();
+  raw.once('close', () => controller.abort());
+  return controller.signal;
 }
 
 /** A reply to be sent. */

@@ -64,6 +64,10 @@ function sendError(known: DomainError, request: FastifyRequest, reply: FastifyRe
   if (known.code === 'payload_too_large' || known.code === 'overloaded') reply.removeHeader('connection');
   const seconds = retryAfterOf(known);
   if (seconds !== undefined) reply.header('retry-after', seconds);
+  const written = request.routeOptions.config.writeRefusal?.(known, request);
+  if (written !== undefined) {
+    return reply.code(written.status).header('content-type', written.type).send(JSON.stringify(written.body));
+  }
   return sendReply(reply, statusOf[known.code], toReply(known, request.id), errorLine);
 }
 

@@ -1,11 +1,21 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { DomainError } from '../../ground/errors.ts';
 import { renderInPieces } from './long-texts.ts';
 import { quote, type Reply, toMarkdown } from './render.ts';
+
+/** A refusal in the protocol of its route. */
+export interface Refusal {
+  readonly status: number;
+  readonly type: string;
+  readonly body: object;
+}
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** The route always answers in JSON, whatever `Accept` says. */
     alwaysJson?: boolean;
+    /** Writes the refusals of a route that speaks a protocol of its own. Default: the shape of the contract. */
+    writeRefusal?: (refusal: DomainError, request: FastifyRequest) => Refusal;
   }
 }
 

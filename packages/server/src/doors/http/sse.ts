@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { eventPosition } from '@pinchwork/sdk/table';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { secondMs } from '../../ground/clock.ts';
 import { invalid } from '../../ground/errors.ts';
 import { at } from '../../ground/present.ts';
 import type { Sink } from '../../rules/events/stream.ts';
@@ -45,24 +46,71 @@ export function sendEvents(
   { stream, after, greeting }: OpenStream | OpenMarketStream,
   noteRead: (bytes: number) => void,
 ): void {
-  reply.hijack();
-  const { raw } = reply;
-  // Fastify takes the same values as Node, but lists the names of the headers, possibly undefined.
-  raw.writeHead(200, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...headers });
+  const raw = open(reply);
   if (reply.request.method === 'HEAD' || raw.destroyed) {
     stream.end();
     raw.end();
     return;
   }
   raw.on('drain', () => stream.drained());
+  raw.once('close', () => stream.end());
+  stream.start(sinkOf(raw, noteRead), after, greeting);
+}
+
+/** Takes a reply over, and begins a stream on its socket. */
+function open(reply: FastifyReply): ServerResponse {
+  reply.hijack();
+  const { raw } = reply;
+  // Fastify takes the same values as Node, but lists the names of the headers, possibly undefined.
+  raw.writeHead(200, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...headers });
   raw.once('close', () => {
-    stream.end();
     // A client that disconnects is not an error, but this event is the only one that makes Fastify run its hooks, which
     // write the log line and count the request.
     if (!raw.writableFinished) raw.emit('error', new Error('The client has left'));
   });
-  stream.start(sinkOf(raw, noteRead), after, greeting);
+  return raw;
 }
+
+/** Clients and proxies close a connection that is silent for longer. */
+const silenceMs = 15 * secondMs;
+
+/**
+ * Answers a request with a stream that ends by itself. While nothing happens, it sends comments, which keep the
+ * connection open. A slow client slows the texts down.
+ *
+ * @param noteRead called with the number of bytes of each write.
+ */
+export async function sendTexts(
+  reply: FastifyReply,
+  texts: AsyncIterable<string>,
+  noteRead: (bytes: number) => void,
+): Promise<FastifyReply> {
+  const raw = open(reply);
+  const timer = setInterval(() => raw.writableNeedDrain || raw.write(': \n\n'), silenceMs);
+  timer.unref();
+  try {
+    for await (const text of texts) {
+      if (raw.destroyed) break;
+      noteRead(Buffer.byteLength(text));
+      if (!raw.write(text)) await drained(raw);
+    }
+  } finally {
+    clearInterval(timer);
+    raw.end();
+  }
+  return reply;
+}
+
+/** Waits until the client has read what was written, or has left. */
+const drained = (raw: ServerResponse): Promise<void> =>
+  new Promise((resolve) => {
+    const done = () => {
+      raw.off('drain', done).off('close', done);
+      resolve();
+    };
+    raw.once('drain', done).once('close', done);
+    if (raw.destroyed) done();
+  });
 
 const sinkOf = (raw: ServerResponse, noteRead: (bytes: number) => void): Sink => ({
   write: (text) => {

@@ -24,11 +24,16 @@ export interface State {
    * What agents may write about it: questions from everybody, messages between its poster and its worker, or nothing.
    */
   readonly talk: 'questions' | 'messages' | 'none';
+  /** The task in A2A: its state, and what a message of its poster may decide. Every other message is only talk. */
+  readonly a2a: { readonly state: A2aState; readonly decisions: readonly ('approve' | 'reject')[] };
   /** The beginning of the refusal when the clock is due: which time has run out. Null in a state that no clock ends. */
   readonly timeIsUp: string | null;
   /** The next steps of its poster, its current or former worker, and any other agent: hints in refusals. */
   readonly next: { readonly poster: string; readonly worker: string; readonly other: string };
 }
+
+/** A state of a task in A2A, as its version 0.3 writes it. */
+export type A2aState = 'submitted' | 'working' | 'input-required' | 'completed' | 'failed' | 'canceled';
 
 /** A transition between states. */
 export interface Transition {

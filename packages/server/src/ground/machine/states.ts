@@ -13,6 +13,7 @@ export const states = {
     hasWorker: false,
     showsDelivery: false,
     isPreviewed: true,
+    a2a: { state: 'submitted', decisions: [] },
     talk: 'questions',
     timeIsUp: 'The time of the task has run out',
     next: {
@@ -28,6 +29,7 @@ export const states = {
     hasWorker: true,
     showsDelivery: false,
     isPreviewed: false,
+    a2a: { state: 'working', decisions: [] },
     talk: 'messages',
     timeIsUp: 'The time of the claim has run out',
     next: {
@@ -43,6 +45,7 @@ export const states = {
     hasWorker: true,
     showsDelivery: true,
     isPreviewed: false,
+    a2a: { state: 'input-required', decisions: ['approve', 'reject'] },
     talk: 'messages',
     timeIsUp: 'The time for the review has run out',
     next: {
@@ -58,6 +61,7 @@ export const states = {
     hasWorker: true,
     showsDelivery: false,
     isPreviewed: false,
+    a2a: { state: 'working', decisions: ['approve'] },
     talk: 'messages',
     timeIsUp: 'The dispute is decided',
     next: {
@@ -74,6 +78,7 @@ export const states = {
     hasWorker: true,
     showsDelivery: true,
     isPreviewed: true,
+    a2a: { state: 'completed', decisions: [] },
     talk: 'none',
     timeIsUp: null,
     next: {
@@ -89,6 +94,7 @@ export const states = {
     hasWorker: false,
     showsDelivery: false,
     isPreviewed: true,
+    a2a: { state: 'failed', decisions: [] },
     talk: 'none',
     timeIsUp: null,
     next: {
@@ -104,6 +110,7 @@ export const states = {
     hasWorker: false,
     showsDelivery: false,
     isPreviewed: false,
+    a2a: { state: 'canceled', decisions: [] },
     talk: 'none',
     timeIsUp: null,
     next: {

@@ -52,3 +52,35 @@ export async function waitForTask(
 
 const isOver = (ctx: WaitContext, subscription: Subscription, signal: AbortSignal) =>
   signal.aborted || subscription.ended || ctx.watch.closed;
+
+/**
+ * Follows a task: yields it as it is, and again after each change, until the caller has gone, the server stops, or the
+ * reader has had enough. Holds no database connection between changes.
+ *
+ * @param subscription its place among the waits; it is given back.
+ * @throws DomainError `agent_suspended`, `unauthorized` if the agent is suspended or its key ends meanwhile.
+ */
+export async function* followTask(
+  ctx: WaitContext,
+  subscription: Subscription,
+  { taskId, signal }: Omit<Wait, 'seconds'>,
+): AsyncGenerator<TaskRow, void, undefined> {
+  ctx.watch.follow(subscription, taskId);
+  try {
+    for (let seen: number | undefined; ;) {
+      const task = await ctx.db.first(taskById, { id: taskId });
+      const { refusal } = subscription;
+      if (refusal !== undefined) throw refusal;
+      if (task === undefined) return;
+      if (task.version !== seen) {
+        seen = task.version;
+        subscription.seen = seen;
+        yield task;
+      }
+      if (isOver(ctx, subscription, signal)) return;
+      await subscription.changed(signal);
+    }
+  } finally {
+    subscription.end();
+  }
+}

@@ -20,7 +20,7 @@ import type { Subscription } from '../../rules/tasks/watch.ts';
  * Reads a task for its poster, its worker, or an agent that holds its verification or a seat in its dispute. @throws DomainError `not_found` for
  * all other agents.
  */
-async function readOwn(ctx: Context, agentId: string, taskId: string): Promise<TaskRow> {
+export async function readOwn(ctx: Context, agentId: string, taskId: string): Promise<TaskRow> {
   const task = await ctx.db.first(taskById, { id: taskId });
   if (task === undefined || !(await maySee(ctx, task, agentId))) throw taskNotFound();
   return task;
@@ -63,7 +63,8 @@ export async function showTask(call: Call, taskId: string, waitSeconds?: number)
 export const takePlace = ({ ctx, agentId, key }: Call): Subscription =>
   ctx.watch.subscribe({ agentId, keyId: key?.id });
 
-async function show({ db }: Context, task: TaskRow, agentId: string): Promise<TaskResponse> {
+/** A task as an agent that may read it sees it. */
+export async function show({ db }: Context, task: TaskRow, agentId: string): Promise<TaskResponse> {
   const reviews = await readReviews(db, [task]);
   const view = taskView(await withTexts(db, task), await readTerms(db, task), reviews.get(task.id));
   return addDispute(db, view, task, agentId);
@@ -77,7 +78,10 @@ interface Awaited {
 }
 
 /** Waits until a new task is delivered, has ended, or the time is up. @returns the task as it is then. */
-export async function awaitResult(call: Call, { taskId, waitSeconds, place }: Awaited): Promise<TaskResponse> {
+export async function awaitResult(
+  call: Pick<Call, 'ctx' | 'agentId' | 'signal'>,
+  { taskId, waitSeconds, place }: Awaited,
+): Promise<TaskResponse> {
   const isDone = ({ status }: TaskRow) => isAwaited(status);
   const { ctx, agentId, signal } = call;
   const task = await waitForTask(ctx, place, { taskId, seconds: waitSeconds, signal }, isDone);

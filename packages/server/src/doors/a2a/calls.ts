@@ -1,0 +1,54 @@
+import type { AnyEndpoint, ReplyOf } from '@pinchwork/sdk/table';
+import type { Usage } from '../../rules/limits/windows.ts';
+import type { Context } from '../../verbs/context.ts';
+import type { Credentials } from '../caller.ts';
+import type { RawInput } from '../input.ts';
+import type { Door } from '../invoke.ts';
+
+/** Who sends a request, and what the transport knows of it. */
+export interface Client {
+  readonly credentials: Credentials;
+  /** The agent of the key, which the door has checked. */
+  readonly agentId: string;
+  readonly keyId: string | undefined;
+  /** Names the request in the server's log. */
+  readonly requestId: string;
+  /** The origin of this server's URLs, as the client sees it. */
+  readonly origin: string;
+  /** Aborted when the client has left. */
+  readonly signal: AbortSignal;
+  /** Called with what is left of the client's rate limit. */
+  tellUsage(usage: Usage | undefined): void;
+  /** Called when the request's body is not needed any more. */
+  readonly settled?: (() => void) | undefined;
+}
+
+/** Calls the endpoints for one client, as REST does: the same admission, checks, limits and idempotency. */
+export class Calls {
+  readonly ctx: Context;
+  readonly client: Client;
+  readonly #door: Door;
+
+  constructor(ctx: Context, door: Door, client: Client) {
+    this.ctx = ctx;
+    this.#door = door;
+    this.client = client;
+  }
+
+  /** @throws DomainError with one of the codes in the endpoint's row. */
+  async call<E extends AnyEndpoint>(
+    endpoint: E,
+    input: Partial<RawInput>,
+    idempotencyKey?: string,
+  ): Promise<ReplyOf<E>> {
+    const { credentials, signal, origin, settled, tellUsage } = this.client;
+    const { caller, refusal, usage } = await this.#door.admit(endpoint, credentials);
+    tellUsage(usage);
+    if (refusal !== undefined || caller === undefined)
+      throw refusal ?? new Error('A caller that is neither admitted nor refused');
+    const options = { signal, origin, settled, idempotencyKey };
+    const { reply } = await this.#door.invoke(endpoint, caller, { params: {}, query: {}, body: {}, ...input }, options);
+    // The door answers with one of the replies in the endpoint's row.
+    return reply as ReplyOf<E>;
+  }
+}

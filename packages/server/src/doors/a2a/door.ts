@@ -1,0 +1,110 @@
+import { A2AError } from '@a2a-js/sdk/errors';
+import { LegacyJsonRpcTransportHandler } from '@a2a-js/sdk/compat/v0_3/server';
+import { JsonRpcTransportHandler, ServerCallContext } from '@a2a-js/sdk/server';
+import { DomainError } from '../../ground/errors.ts';
+import type { Context } from '../../verbs/context.ts';
+import type { Door } from '../invoke.ts';
+import { Calls, type Client } from './calls.ts';
+import type { Frame } from './frame.ts';
+import { rpcCodes, rpcRefusal } from './refusals.ts';
+import { Requests } from './requests.ts';
+import type { Version } from './versions.ts';
+
+/** A request of JSON-RPC, whose frame has been checked. */
+export interface RpcRequest {
+  readonly version: Version;
+  readonly frame: Frame;
+}
+
+/** An answer of JSON-RPC, or the stream of its answers. */
+export type RpcReply = { readonly body: object } | { readonly events: AsyncIterable<object> };
+
+/** The method of 0.3 that answers with a stream whatever happens. */
+const alwaysStreams = 'tasks/resubscribe';
+
+/** The methods of A2A over the endpoints of the table. Loaded when A2A is first called. */
+export class A2aDoor {
+  readonly #ctx: Context;
+  readonly #door: Door;
+
+  constructor(ctx: Context, door: Door) {
+    this.#ctx = ctx;
+    this.#door = door;
+  }
+
+  /**
+   * Answers a request of JSON-RPC.
+   *
+   * @throws DomainError when the market refuses, any other error when the server fails.
+   */
+  async rpc({ version, frame }: RpcRequest, client: Client): Promise<RpcReply> {
+    const requests = new Requests(new Calls(this.#ctx, this.#door, client));
+    const transport = version === '1.0' ? JsonRpcTransportHandler : LegacyJsonRpcTransportHandler;
+    const failed = (error: unknown): object => ({
+      ...{ jsonrpc: '2.0', id: frame.id },
+      error: this.#errorOf(error, version, client),
+    });
+    const reply = await new transport(requests).handle(
+      { ...frame },
+      new ServerCallContext({ requestedVersion: version }),
+    );
+    if (Symbol.asyncIterator in reply)
+      return this.#opened(reply, failed, version === '0.3' && frame.method === alwaysStreams);
+    const body = 'error' in reply && !requests.isCalled ? { ...reply, error: asInvalid(reply.error) } : reply;
+    if (requests.failure !== undefined && !(requests.failure instanceof A2AError)) throw requests.failure;
+    return frame.method === alwaysStreams && version === '0.3' ? { events: once(body) } : { body };
+  }
+
+  /** A stream once its first event is there. What is refused before that is an ordinary answer, unless it `mustStream`. */
+  async #opened(
+    events: AsyncGenerator<object, void, undefined>,
+    failed: (error: unknown) => object,
+    mustStream: boolean,
+  ): Promise<RpcReply> {
+    try {
+      const first = await events.next();
+      return { events: first.done === true ? none() : guarded(first.value, events, failed) };
+    } catch (error) {
+      if (mustStream) return { events: once(failed(error)) };
+      if (error instanceof A2AError) return { body: failed(error) };
+      throw error;
+    }
+  }
+
+  #errorOf(error: unknown, version: Version, { requestId }: Client): object {
+    if (error instanceof DomainError) return rpcRefusal(error, requestId, true);
+    if (error instanceof A2AError) {
+      return version === '1.0'
+        ? JsonRpcTransportHandler.mapToJSONRPCError(error)
+        : LegacyJsonRpcTransportHandler.mapToLegacyJSONRPCError(error);
+    }
+    this.#ctx.log.error({ err: error, requestId }, 'a stream of A2A failed');
+    return { code: rpcCodes.internal, message: 'Something went wrong on the server' };
+  }
+}
+
+/** An error of the package that reads the parameters: what it says of its own failure is about them. */
+const asInvalid = (error: unknown): unknown =>
+  typeof error === 'object' && error !== null && 'code' in error && error.code === rpcCodes.internal
+    ? { ...error, code: rpcCodes.invalidParams }
+    : error;
+
+async function* none(): AsyncGenerator<object, void, undefined> {}
+
+async function* once(event: object): AsyncGenerator<object, void, undefined> {
+  yield event;
+}
+
+/** The events of a stream; one that breaks off ends with an error. */
+async function* guarded(
+  first: object,
+  rest: AsyncGenerator<object, void, undefined>,
+  failed: (error: unknown) => object,
+): AsyncGenerator<object, void, undefined> {
+  yield first;
+  try {
+    yield* rest;
+  } catch (error) {
+    yield failed(error);
+  }
+}

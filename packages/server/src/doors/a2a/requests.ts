@@ -1,0 +1,181 @@
+import {
+  AgentCard,
+  type GetTaskRequest,
+  type ListTaskPushNotificationConfigsResponse,
+  type ListTasksRequest,
+  type ListTasksResponse,
+  type SendMessageRequest,
+  type StreamResponse,
+  type Task,
+  type TaskPushNotificationConfig,
+} from '@a2a-js/sdk';
+import {
+  ExtendedAgentCardNotConfiguredError,
+  PushNotificationNotSupportedError,
+  TaskNotCancelableError,
+  UnsupportedOperationError,
+} from '@a2a-js/sdk/errors';
+import type { A2ARequestHandler } from '@a2a-js/sdk/server';
+import { endpoints } from '@pinchwork/sdk/table';
+import { isEnded } from '../../ground/states.ts';
+import type { Subscription } from '../../rules/tasks/watch.ts';
+import { awaitResult } from '../../verbs/tasks/read.ts';
+import type { Calls } from './calls.ts';
+import { listPage } from './list.ts';
+import { read, type Said } from './said.ts';
+import { isRefusal, post, speak } from './speech.ts';
+import type { Shown } from './task.ts';
+import { View } from './view.ts';
+
+/** The longest wait of a blocking send. Clients and proxies give up after a minute. */
+const waitSeconds = 50;
+
+interface Named {
+  readonly id: string;
+}
+
+/** The methods of A2A, for a request of one client. */
+export class Requests implements A2ARequestHandler {
+  /** What a method has thrown, as it was: the package makes an answer of it. */
+  failure: unknown;
+  /** Whether the parameters could be read, so that a method was called. */
+  isCalled = false;
+  readonly #calls: Calls;
+  readonly #view: View;
+
+  constructor(calls: Calls) {
+    this.#calls = calls;
+    this.#view = new View(calls.ctx, calls.client);
+  }
+
+  getAgentCard(): Promise<AgentCard> {
+    return Promise.resolve(AgentCard.fromJSON({ capabilities: { streaming: true } }));
+  }
+
+  getAuthenticatedExtendedAgentCard(): Promise<AgentCard> {
+    return this.#noting(async () => {
+      throw new ExtendedAgentCardNotConfiguredError('The card is the same for everybody');
+    });
+  }
+
+  sendMessage(request: SendMessageRequest): Promise<Task> {
+    return this.#noting(async () => {
+      const said = read(request);
+      const task = await (said.taskId === ''
+        ? post(this.#calls, said, said.waits ? waitSeconds : undefined)
+        : this.#reply(said));
+      return this.#view.task(task, request.configuration?.historyLength);
+    });
+  }
+
+  sendMessageStream(request: SendMessageRequest): AsyncGenerator<StreamResponse, void, undefined> {
+    return this.#following(async () => {
+      const said = read(request);
+      if (said.taskId === '') return (await post(this.#calls, said)).task_id;
+      await speak(this.#calls, said);
+      return said.taskId;
+    });
+  }
+
+  resubscribe({ id }: Named): AsyncGenerator<StreamResponse, void, undefined> {
+    return this.#following(async () => {
+      const { status } = await this.#calls.call(endpoints.showTask, { params: { id } });
+      if (isEnded(status)) throw new UnsupportedOperationError(`The task is ${status}: nothing changes any more`);
+      return id;
+    });
+  }
+
+  getTask({ id, historyLength }: GetTaskRequest): Promise<Task> {
+    return this.#noting(async () =>
+      this.#view.task(await this.#calls.call(endpoints.showTask, { params: { id } }), historyLength),
+    );
+  }
+
+  listTasks(request: ListTasksRequest): Promise<ListTasksResponse> {
+    return this.#noting(async () => {
+      const { tasks: found, ...page } = await listPage(this.#calls, request);
+      const tasks: Task[] = [];
+      for (const task of found) {
+        const shown = await this.#view.task(task, request.historyLength);
+        tasks.push(request.includeArtifacts === true ? shown : { ...shown, artifacts: [] });
+      }
+      return { ...page, tasks };
+    });
+  }
+
+  cancelTask({ id }: Named): Promise<Task> {
+    return this.#noting(async () => {
+      try {
+        return await this.#view.task(await this.#calls.call(endpoints.cancel, { params: { id } }));
+      } catch (error) {
+        if (isRefusal(error, 'conflict')) throw new TaskNotCancelableError(error.message);
+        throw error;
+      }
+    });
+  }
+
+  createTaskPushNotificationConfig(): Promise<TaskPushNotificationConfig> {
+    return this.#noting(noPush);
+  }
+
+  getTaskPushNotificationConfig(): Promise<TaskPushNotificationConfig> {
+    return this.#noting(noPush);
+  }
+
+  listTaskPushNotificationConfigs(): Promise<ListTaskPushNotificationConfigsResponse> {
+    return this.#noting(noPush);
+  }
+
+  deleteTaskPushNotificationConfig(): Promise<void> {
+    return this.#noting(noPush);
+  }
+
+  /** Speaks about a task. @returns the task as it is then; if the client waits, once it waits for its client or has ended. */
+  async #reply(said: Said): Promise<Shown['task']> {
+    const { ctx, client } = this.#calls;
+    const { taskId, waits } = said;
+    const place = waits ? this.#takePlace() : undefined;
+    try {
+      await speak(this.#calls, said);
+    } catch (error) {
+      place?.end();
+      throw error;
+    }
+    if (place === undefined) return this.#view.read(taskId);
+    return awaitResult({ ctx, agentId: client.agentId, signal: client.signal }, { taskId, waitSeconds, place });
+  }
+
+  /** Follows a task after `begin` has named it. */
+  async *#following(begin: () => Promise<string>): AsyncGenerator<StreamResponse, void, undefined> {
+    this.isCalled = true;
+    const place = this.#takePlace();
+    let id: string;
+    try {
+      id = await begin();
+    } catch (error) {
+      place.end();
+      throw error;
+    }
+    yield* this.#view.changes(id, place);
+  }
+
+  /** A place among the waits of the agent: taken before anything is changed, because nothing is where there is none. */
+  #takePlace(): Subscription {
+    const { agentId, keyId } = this.#calls.client;
+    return this.#calls.ctx.watch.subscribe({ agentId, keyId });
+  }
+
+  async #noting<T>(work: () => Promise<T>): Promise<T> {
+    this.isCalled = true;
+    try {
+      return await work();
+    } catch (error) {
+      this.failure = error;
+      throw error;
+    }
+  }
+}
+
+const noPush = async (): Promise<never> => {
+  throw new PushNotificationNotSupportedError();
+};

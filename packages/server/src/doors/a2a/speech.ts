@@ -1,0 +1,82 @@
+import { RequestMalformedError, UnsupportedOperationError } from '@a2a-js/sdk/errors';
+import { endpoints, type TaskStatus } from '@pinchwork/sdk/table';
+import { DomainError, invalid } from '../../ground/errors.ts';
+import { isEnded, stateOf } from '../../ground/states.ts';
+import { readOwn } from '../../verbs/tasks/read.ts';
+import type { Calls } from './calls.ts';
+import { type Decision, decisionIn } from './decision.ts';
+import type { Said } from './said.ts';
+
+/** Posts a task. With `waitSeconds` the client gets it when it is delivered, or when the time is up. */
+export function post(calls: Calls, { text, metadata, key }: Said, waitSeconds?: number) {
+  const { decision: _, question_id: __, ...terms } = metadata;
+  const body = { need: text, ...terms, ...(waitSeconds === undefined ? {} : { wait: waitSeconds }) };
+  return calls.call(endpoints.createTask, { body }, key);
+}
+
+/**
+ * Does what a message about a task says: it answers a question, decides about a delivery, or tells the worker something.
+ * A repeated message that meant another endpoint at its first time has had its effect.
+ *
+ * @throws UnsupportedOperationError where the task has ended.
+ */
+export async function speak(calls: Calls, said: Said): Promise<void> {
+  const status = await statusOf(calls, said.taskId);
+  if (status !== undefined && said.contextId !== '' && said.contextId !== said.taskId) {
+    throw new RequestMalformedError('message.contextId is not the one of this task');
+  }
+  try {
+    await obey(calls, said, status);
+  } catch (error) {
+    if (!isRefusal(error, 'idempotency_key_reused')) throw error;
+  }
+}
+
+/** The state of a task. Undefined: the client may not read it. */
+async function statusOf({ ctx, client }: Calls, taskId: string): Promise<TaskStatus | undefined> {
+  try {
+    return (await readOwn(ctx, client.agentId, taskId)).status;
+  } catch (error) {
+    if (isRefusal(error, 'not_found')) return undefined;
+    throw error;
+  }
+}
+
+/** Calls the endpoint that a message means. One is called in any case: it counts the request and asks for its scope. */
+async function obey(calls: Calls, { taskId: id, text, metadata, key }: Said, status?: TaskStatus): Promise<void> {
+  const state = status === undefined ? undefined : stateOf(status);
+  const decision = decisionIn(metadata.decision ?? text, state?.a2a.decisions ?? []);
+  if (decision !== undefined) return decide(calls, id, decision, key);
+  if (state?.talk === 'questions')
+    return answer(calls, { id, question_id: String(metadata.question_id ?? '') }, text, key);
+  try {
+    await calls.call(endpoints.sendMessage, { params: { id }, body: { message: text } }, key);
+  } catch (error) {
+    if (status === undefined || !isEnded(status) || !isRefusal(error, 'conflict')) throw error;
+    throw new UnsupportedOperationError(error.message);
+  }
+}
+
+async function decide(calls: Calls, id: string, { verb, body }: Decision, key: string): Promise<void> {
+  await calls.call(verb === 'approve' ? endpoints.approve : endpoints.reject, { params: { id }, body }, key);
+}
+
+type QuestionParams = Readonly<Record<'id' | 'question_id', string>>;
+
+async function answer(calls: Calls, params: QuestionParams, text: string, key: string): Promise<void> {
+  try {
+    await calls.call(endpoints.answerQuestion, { params, body: { answer: text } }, key);
+  } catch (error) {
+    if (isRefusal(error, 'not_found')) throw noQuestion();
+    throw error;
+  }
+}
+
+export const isRefusal = (error: unknown, code: DomainError['code']): error is DomainError =>
+  error instanceof DomainError && error.code === code;
+
+const noQuestion = () =>
+  invalid(
+    'metadata.questionId: there is no such question about this task',
+    'The task is on the board: a message answers a question about it, whose id is in the history of the task.',
+  );
