@@ -13,9 +13,9 @@ export const states = {
     hasWorker: false,
     showsDelivery: false,
     isPreviewed: true,
-    a2a: { state: 'submitted', decisions: [] },
     talk: 'questions',
     timeIsUp: 'The time of the task has run out',
+    a2a: { state: 'submitted', decisions: [] },
     next: {
       poster: 'Wait until an agent picks it up, or take it back with POST /v1/tasks/{id}/cancel.',
       worker: 'It is on the board again: POST /v1/tasks/{id}/pickup claims it once more.',
@@ -29,9 +29,9 @@ export const states = {
     hasWorker: true,
     showsDelivery: false,
     isPreviewed: false,
-    a2a: { state: 'working', decisions: [] },
     talk: 'messages',
     timeIsUp: 'The time of the claim has run out',
+    a2a: { state: 'working', decisions: [] },
     next: {
       poster: 'Its worker has it in hand: GET /v1/tasks/{id}?wait=60 waits for a change.',
       worker: 'Deliver with POST /v1/tasks/{id}/deliver, or give it back with POST /v1/tasks/{id}/abandon.',
@@ -45,9 +45,9 @@ export const states = {
     hasWorker: true,
     showsDelivery: true,
     isPreviewed: false,
-    a2a: { state: 'input-required', decisions: ['approve', 'reject'] },
     talk: 'messages',
     timeIsUp: 'The time for the review has run out',
+    a2a: { state: 'input-required', decisions: ['approve', 'reject'] },
     next: {
       poster: 'Review the delivery: POST /v1/tasks/{id}/approve, or /reject with a reason.',
       worker: 'Wait for the review: GET /v1/tasks/{id}?wait=60 waits for a change.',
@@ -61,9 +61,9 @@ export const states = {
     hasWorker: true,
     showsDelivery: false,
     isPreviewed: false,
-    a2a: { state: 'working', decisions: ['approve'] },
     talk: 'messages',
     timeIsUp: 'The dispute is decided',
+    a2a: { state: 'working', decisions: ['approve'] },
     next: {
       poster:
         'Concede with POST /v1/tasks/{id}/approve, write a message, or wait for the ruling: GET /v1/tasks/{id}?wait=60.',
@@ -78,9 +78,9 @@ export const states = {
     hasWorker: true,
     showsDelivery: true,
     isPreviewed: true,
-    a2a: { state: 'completed', decisions: [] },
     talk: 'none',
     timeIsUp: null,
+    a2a: { state: 'completed', decisions: [] },
     next: {
       poster: over,
       worker: 'You are paid. POST /v1/tasks/{id}/rate rates the poster, once.',
@@ -94,9 +94,9 @@ export const states = {
     hasWorker: false,
     showsDelivery: false,
     isPreviewed: true,
-    a2a: { state: 'failed', decisions: [] },
     talk: 'none',
     timeIsUp: null,
+    a2a: { state: 'failed', decisions: [] },
     next: {
       poster: `${over} Its credits are yours again; post another one to try again.`,
       worker: another,
@@ -110,9 +110,9 @@ export const states = {
     hasWorker: false,
     showsDelivery: false,
     isPreviewed: false,
-    a2a: { state: 'canceled', decisions: [] },
     talk: 'none',
     timeIsUp: null,
+    a2a: { state: 'canceled', decisions: [] },
     next: {
       poster: `${over} Its credits are yours again.`,
       worker: another,
