@@ -35,18 +35,27 @@ export async function expectNoDeadlocks(): Promise<void> {
   }
 }
 
-/** How long to wait for sessions to end. Deadlocks of sessions that go on are noticed after a later file. */
+/** How long sessions may take to end by themselves. */
 const longestWaitMs = 5_000;
 
-/** A session reports its counts when it ends, or up to ten seconds late. */
+/**
+ * Waits until the sessions of this process's databases have ended, because a session reports its counts when it ends, or
+ * up to ten seconds late. Ends those that a test has left open, and says which.
+ */
 async function untilSessionsEnd(client: pg.Client): Promise<void> {
   const giveUpAt = Date.now() + longestWaitMs;
-  while (Date.now() < giveUpAt) {
-    const { rows } = await client.query(
-      `select 1 from pg_stat_activity where backend_type = 'client backend' and starts_with(datname, $1) limit 1`,
+  for (let isTold = false; ;) {
+    const { rows } = await client.query<{ pid: number; name: string; query: string }>(
+      `select pid, datname as name, query from pg_stat_activity
+        where backend_type = 'client backend' and starts_with(datname, $1)`,
       [databasePrefix],
     );
     if (rows.length === 0) return;
+    if (Date.now() > giveUpAt && !isTold) {
+      isTold = true;
+      console.warn('Sessions that no test has closed:', rows);
+      for (const { pid } of rows) await client.query('select pg_terminate_backend($1)', [pid]);
+    }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

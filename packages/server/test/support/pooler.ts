@@ -38,15 +38,16 @@ function onMessages(socket: Socket, hasType: (index: number) => boolean, listene
   });
 }
 
-/** @returns an address of the database at which `join` handles each client. */
-async function before(databaseUrl: string, join: (client: Socket, target: URL) => void): Promise<string> {
+/** @returns an address of the database at which `join` handles each client. Its sessions come from `dial`. */
+async function before(databaseUrl: string, join: (client: Socket, dial: () => Socket) => void): Promise<string> {
   const target = new URL(databaseUrl);
   const open = new Set<Socket>();
-  const server = createServer((client) => {
-    open.add(client);
-    client.on('error', () => undefined).on('close', () => open.delete(client));
-    join(client, target);
-  }).listen(0, '127.0.0.1');
+  const track = (socket: Socket) => {
+    open.add(socket);
+    return socket.on('error', () => undefined).on('close', () => open.delete(socket));
+  };
+  const dial = () => track(connect(Number(target.port), target.hostname));
+  const server = createServer((client) => join(track(client), dial)).listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => {
     server.close();
@@ -57,12 +58,10 @@ async function before(databaseUrl: string, join: (client: Socket, target: URL) =
   return url.href;
 }
 
-const dial = (target: URL) => connect(Number(target.port), target.hostname).on('error', () => undefined);
-
 /** A pooler in session mode: each client gets its own session. Unknown startup parameters are refused. */
 export const sessionPooler = (databaseUrl: string): Promise<string> =>
-  before(databaseUrl, (client, target) => {
-    const server = dial(target);
+  before(databaseUrl, (client, dial) => {
+    const server = dial();
     server.on('close', () => client.destroy());
     client.on('close', () => server.destroy());
     server.on('data', (chunk) => client.write(chunk));
@@ -94,9 +93,9 @@ interface Session {
 /** A pooler in transaction mode: a transaction gets the most recently freed session until it ends. */
 export function transactionPooler(databaseUrl: string): Promise<string> {
   const free: Session[] = [];
-  return before(databaseUrl, (client, target) => {
+  return before(databaseUrl, (client, dial) => {
     // The first session is the client's own, until it has logged in.
-    const first: Session = { socket: dial(target), client };
+    const first: Session = { socket: dial(), client };
     let mine: Session | undefined = first;
     onMessages(
       first.socket,
