@@ -35,6 +35,8 @@ export interface Io {
   readonly clock: Clock;
   /** Aborted by Ctrl-C and by SIGTERM. */
   readonly signal: AbortSignal;
+  /** Aborted by a second Ctrl-C, which ends the process at once where nobody asks for this. */
+  readonly secondSignal?: (() => AbortSignal) | undefined;
   readonly fetch?: typeof fetch | undefined;
 }
 

@@ -5,11 +5,14 @@ import { run } from './run.ts';
 /** The program: gives `run` the process that it is in. */
 
 const interrupt = new AbortController();
-let signals = 0;
+const second = new AbortController();
+let [signals, endsItself] = [0, false];
 const stop = () => {
+  signals++;
+  if (signals === 1) interrupt.abort();
   // A second Ctrl-C ends at once what does not end by itself.
-  if (++signals > 1) process.exit(130);
-  interrupt.abort();
+  else if (signals === 2 && endsItself) second.abort();
+  else process.exit(130);
 };
 process.on('SIGINT', stop);
 process.on('SIGTERM', stop);
@@ -29,6 +32,10 @@ process.exitCode = await run(process.argv.slice(2), {
     },
   },
   signal: interrupt.signal,
+  secondSignal: () => {
+    endsItself = true;
+    return second.signal;
+  },
 });
 // What is still open (idle connections, a stdin that nobody closes) must not keep the program.
 await Promise.all([stdout.flush(), stderr.flush()]);

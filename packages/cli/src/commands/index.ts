@@ -1,6 +1,7 @@
 import type { AnyCommand, Group } from '../command/row.ts';
 import { accountCommands } from './account.ts';
 import { hireCommands } from './hire.ts';
+import { programCommands } from './programs.ts';
 import { workCommands } from './work.ts';
 
 /** Words that begin the names of several commands. */
@@ -9,4 +10,9 @@ export const groups: readonly Group[] = [
 ];
 
 /** Every command, in the order of `pinchwork help`. */
-export const commands: readonly AnyCommand[] = [...accountCommands, ...hireCommands, ...workCommands];
+export const commands: readonly AnyCommand[] = [
+  ...accountCommands,
+  ...hireCommands,
+  ...workCommands,
+  ...programCommands,
+];

@@ -20,6 +20,7 @@ export interface Surroundings {
   /** The width of the terminal; without: no terminal. */
   readonly columns?: number;
   readonly signal?: AbortSignal;
+  readonly secondSignal?: () => AbortSignal;
   readonly nowMs?: number;
   readonly fetch?: typeof fetch;
 }
@@ -61,6 +62,7 @@ export class Shell {
         },
       },
       signal: around.signal ?? new AbortController().signal,
+      secondSignal: around.secondSignal,
       fetch: around.fetch,
     };
     const code = await run(argv, io);
