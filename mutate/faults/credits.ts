@@ -159,6 +159,10 @@ export const creditFaults = [
   ]),
   ...faultsIn('storage/sqlite/tx.ts', transactions, [
     ['a statement that failed is forgotten', '    if (this.#failure !== undefined) throw this.#failure.error;', ''],
-    ['a transaction that is over takes statements', '    if (!this.#open) throw', '    if (false) throw'],
+    [
+      'a transaction that is over takes statements',
+      'return this.#open ? this.#failure : { error: isOver() };',
+      'return this.#failure;',
+    ],
   ]),
 ];

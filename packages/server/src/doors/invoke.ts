@@ -3,6 +3,7 @@ import type { Key } from '../rules/agents/keys.ts';
 import { type Call, type Context, OtherSuccess } from '../verbs/context.ts';
 import type { Tx } from '../storage/database.ts';
 import { type DomainError, notFound } from '../ground/errors.ts';
+import { present } from '../ground/present.ts';
 import { textBytes } from '../rules/limits/texts.ts';
 import { type Admission, admit, countAsRead } from './admission.ts';
 import { type Caller, type Credentials, identify, isAdmittedTo, isStale, refusalOfCaller } from './caller.ts';
@@ -102,7 +103,10 @@ function successOf(endpoint: Endpoint, said: object): Pick<Outcome, 'reply' | 's
 
 /** An id with an invalid form gets the same refusal as an unknown one (contract section 1, "Errors"). */
 function refusalOfIds({ params }: Endpoint, given: RawInput['params']): DomainError | undefined {
-  for (const [name, kind] of Object.entries(params)) if (!isId(kind, given[name] ?? '')) return notFound(kind);
+  for (const name in params) {
+    const kind = present(params[name], name);
+    if (!isId(kind, given[name] ?? '')) return notFound(kind);
+  }
   return undefined;
 }
 

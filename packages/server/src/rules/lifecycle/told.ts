@@ -44,14 +44,20 @@ interface OwnEvent {
 }
 
 /** The events that a transition sends to the parties. */
-export const eventsOf = ({ tells }: Transition, task: RecordedTask, moved: Moved): OwnEvent[] =>
-  (['poster', 'worker'] as const).flatMap((party) => {
+export function eventsOf({ tells }: Transition, task: RecordedTask, moved: Moved): OwnEvent[] {
+  const events: OwnEvent[] = [];
+  if (tells === undefined) return events;
+  for (const party of parties) {
     const agentId = party === 'poster' ? task.poster_id : moved.workerId;
-    const type = tells?.[party];
-    if (agentId === null || type === undefined) return [];
+    const type = tells[party];
+    if (agentId === null || type === undefined) continue;
     // The table gives each type its own data.
-    return [{ party, event: { agentId, taskId: task.id, type, data: eventData[type](task, moved) } as NewEvent }];
-  });
+    events.push({ party, event: { agentId, taskId: task.id, type, data: eventData[type](task, moved) } as NewEvent });
+  }
+  return events;
+}
+
+const parties = ['poster', 'worker'] as const;
 
 /** Appends events in the order of the agents' ids. @returns the numbers of the parties' own events. */
 export async function appendInOrder(
@@ -59,9 +65,12 @@ export async function appendInOrder(
   own: readonly OwnEvent[],
   also: readonly NewEvent[] = [],
 ): Promise<EventNumbers> {
-  const others = also.map((event) => ({ party: undefined, event }));
   const numbers: EventNumbers = {};
-  for (const { party, event } of [...own, ...others].sort((a, b) => (a.event.agentId < b.event.agentId ? -1 : 1))) {
+  const [only] = own;
+  if (only === undefined && also.length === 0) return numbers;
+  const others = also.map((event) => ({ party: undefined, event }));
+  const all = [...own, ...others].sort((a, b) => (a.event.agentId < b.event.agentId ? -1 : 1));
+  for (const { party, event } of all) {
     const number = await appendEvent(work, event);
     if (party !== undefined) numbers[party] = number;
   }

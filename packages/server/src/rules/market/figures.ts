@@ -112,21 +112,46 @@ export async function countStep(tx: Tx, now: number): Promise<boolean> {
 
 /** Keeps what the approved tasks of a range cost, under each of their tags. */
 async function keepPrices(tx: Tx, range: { after: string; upto: string }): Promise<void> {
-  const changed = new Set<string>();
-  for (const sale of await tx.all(queries.salesBetween, range)) {
-    const { id: task_id, poster_id, worker_id, approved_at, credits } = sale;
-    for (const tag of storedTexts(sale.tags).map(foldTag)) {
+  const pairs = byPair(await tx.all(queries.salesBetween, range));
+  for (const { tag, poster_id, worker_id, newest } of pairs) {
+    for (const sale of newest) {
+      const { id: task_id, approved_at, credits } = sale;
       tx.send(queries.insertPrice, {
         ...{ tag, approved_at, task_id, poster_id, worker_id, credits },
         to_claim_ms: sale.first_claim - sale.created_at,
         to_delivery_ms: sale.delivered_at - sale.last_claim,
         to_approval_ms: approved_at - sale.delivered_at,
       });
-      tx.send(queries.trimPrices, { tag, poster_id, worker_id, most: mostOfPair });
-      changed.add(tag);
+    }
+    tx.send(queries.trimPrices, { tag, poster_id, worker_id, most: mostOfPair });
+  }
+  for (const tag of new Set(pairs.map((pair) => pair.tag))) tx.send(queries.trimTag, { tag, most: mostOfTag });
+}
+
+interface PairsSales {
+  readonly tag: string;
+  readonly poster_id: string;
+  readonly worker_id: string;
+  /** The last `mostOfPair` of them. */
+  readonly newest: readonly queries.Sale[];
+}
+
+/** Sales by tag, poster and worker. Those that newer ones of the same pair replace at once are never written. */
+function byPair(sales: readonly queries.Sale[]): PairsSales[] {
+  const pairs = new Map<string, Omit<PairsSales, 'newest'> & { readonly all: queries.Sale[] }>();
+  for (const sale of sales) {
+    const { poster_id, worker_id } = sale;
+    for (const tag of storedTexts(sale.tags).map(foldTag)) {
+      const key = `${poster_id} ${worker_id} ${tag}`;
+      const known = pairs.get(key);
+      if (known === undefined) pairs.set(key, { tag, poster_id, worker_id, all: [sale] });
+      else known.all.push(sale);
     }
   }
-  for (const tag of changed) tx.send(queries.trimTag, { tag, most: mostOfTag });
+  return [...pairs.values()].map(({ all, ...pair }) => ({
+    ...pair,
+    newest: all.sort((a, b) => a.approved_at - b.approved_at || (a.id < b.id ? -1 : 1)).slice(-mostOfPair),
+  }));
 }
 
 type Counter = MarketResponse['agents'];

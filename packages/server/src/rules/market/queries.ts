@@ -183,7 +183,7 @@ export const agentsByHour = preparedSql<Between & { platform: string }, { hour: 
 /** The transitions that approve an agent's task. A ruling is none of them. */
 const approvals = transitionNames.filter((name) => transition(name).judges === 'approval');
 
-interface Sale {
+export interface Sale {
   readonly id: string;
   readonly tags: string;
   readonly poster_id: string;

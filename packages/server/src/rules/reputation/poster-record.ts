@@ -1,6 +1,7 @@
 import type { PosterRecord } from '@pinchwork/sdk/table';
 import { sql } from 'kysely';
 import { minuteMs } from '../../ground/clock.ts';
+import { at } from '../../ground/present.ts';
 import { prepared } from '../../storage/prepared.ts';
 import type { Ratings } from './reputation.ts';
 
@@ -47,13 +48,14 @@ export const withReview = (code: string) => sql<string>`case when ${code} = '' t
   else substr(recent_reviews, ${sql.lit(digits + 1)}) || ${code} end`;
 
 function medianOf(kept: string): number | null {
-  const tenths = Array.from({ length: kept.length / digits }, (_, i) =>
-    Number.parseInt(kept.slice(i * digits, (i + 1) * digits), base),
-  ).sort((a, b) => a - b);
-  const { length } = tenths;
-  if (length === 0) return null;
-  const [low = 0, high = 0] = [tenths[(length - 1) >> 1], tenths[length >> 1]];
-  return Math.round((low + high) / 2) / 10;
+  if (kept === '') return null;
+  const codes: string[] = [];
+  for (let i = 0; i < kept.length; i += digits) codes.push(kept.slice(i, i + digits));
+  // All have the same length, so the order of the texts is that of the numbers.
+  codes.sort();
+  const tenths = (i: number) => Number.parseInt(at(codes, i), base);
+  const { length } = codes;
+  return Math.round((tenths((length - 1) >> 1) + tenths(length >> 1)) / 2) / 10;
 }
 
 const thousandths = (part: number, whole: number) => (whole === 0 ? null : Math.round((part * 1000) / whole) / 1000);

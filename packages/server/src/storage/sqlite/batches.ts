@@ -215,19 +215,20 @@ export class Batches {
  * an unknown time, so it is made to fail.
  */
 class Watchdog {
-  #running: { verb: string; tx: SqliteTx } | undefined;
-  #stall = Promise.withResolvers<never>();
+  #running: { verb: string; tx: SqliteTx; reject: (error: Error) => void } | undefined;
   #timer = setImmediate(() => this.#bark());
 
   watch<T>(verb: string, tx: SqliteTx, work: Promise<T>): Promise<T> {
-    this.#running = { verb, tx };
-    return Promise.race([work, this.#stall.promise]);
+    return new Promise((resolve, reject) => {
+      this.#running = { verb, tx, reject };
+      work.then(resolve, reject);
+    });
   }
 
   #bark(): void {
-    this.#running?.tx.end();
-    this.#stall.reject(new Error(`The verb "${this.#running?.verb}" awaited something other than its Tx`));
-    this.#stall = Promise.withResolvers<never>();
+    const running = this.#running;
+    running?.tx.end();
+    running?.reject(new Error(`The verb "${running.verb}" awaited something other than its Tx`));
     this.#timer = setImmediate(() => this.#bark());
   }
 

@@ -34,6 +34,8 @@ export function storageError(error: unknown): unknown {
     : error;
 }
 
+const isOver = () => new Error('The transaction is over; the verb awaited something other than its Tx');
+
 /** The part of a batch that belongs to one verb. */
 export class SqliteTx extends Tx {
   readonly #statements: Statements;
@@ -46,37 +48,57 @@ export class SqliteTx extends Tx {
   }
 
   /**
-   * Runs a statement, unless an earlier one has failed: a full disk ends the whole transaction, and a later statement
-   * would then commit by itself.
+   * Why no statement may run any more. After a failed one none may: a full disk ends the whole transaction, and a later
+   * statement would then commit by itself.
    */
-  #run<T>(statement: () => T): T {
-    if (!this.#open) throw new Error('The transaction is over; the verb awaited something other than its Tx');
-    this.check();
+  get #refusal(): { error: unknown } | undefined {
+    return this.#open ? this.#failure : { error: isOver() };
+  }
+
+  #fail(error: unknown): unknown {
+    this.#failure = { error: storageError(error) };
+    return this.#failure.error;
+  }
+
+  // The next four have no function in common that takes the statement as a closure: a verb runs a dozen.
+
+  all<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R[]> {
+    const refusal = this.#refusal;
+    if (refusal !== undefined) return Promise.reject(refusal.error);
     try {
-      return statement();
+      return Promise.resolve(this.#statements.all(query, params));
     } catch (error) {
-      this.#failure = { error: storageError(error) };
-      throw error;
+      return Promise.reject(this.#fail(error));
     }
   }
 
-  all<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R[]> {
-    return settled(() => this.#run(() => this.#statements.all(query, params)));
-  }
-
   first<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R | undefined> {
-    return settled(() => this.#run(() => this.#statements.first(query, params)));
+    const refusal = this.#refusal;
+    if (refusal !== undefined) return Promise.reject(refusal.error);
+    try {
+      return Promise.resolve(this.#statements.first(query, params));
+    } catch (error) {
+      return Promise.reject(this.#fail(error));
+    }
   }
 
   run<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<number> {
-    return settled(() => this.#run(() => this.#statements.run(query, params)));
+    const refusal = this.#refusal;
+    if (refusal !== undefined) return Promise.reject(refusal.error);
+    try {
+      return Promise.resolve(this.#statements.run(query, params));
+    } catch (error) {
+      return Promise.reject(this.#fail(error));
+    }
   }
 
   send<P extends Params, R>(query: Prepared<P, R>, params: P): void {
+    if (this.#refusal !== undefined) return;
     try {
-      this.#run(() => this.#statements.run(query, params));
-    } catch {
-      // `#failure` keeps the error, and `check` throws it before the commit.
+      this.#statements.run(query, params);
+    } catch (error) {
+      // `check` throws it before the commit.
+      this.#fail(error);
     }
   }
 
