@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { endpoints, limits } from '@pinchwork/sdk/table';
-import { type Surroundings, toolsByName } from '@pinchwork/sdk/mcp';
+import { declareTasks, type Surroundings, taskScheme, toolsByName } from '@pinchwork/sdk/mcp';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { invalid } from '../../ground/errors.ts';
 import { present } from '../../ground/present.ts';
@@ -80,12 +80,23 @@ function messageIn({ body }: FastifyRequest): unknown {
   }
 }
 
+/** What the calls of endpoints have, unchecked. */
+interface Params {
+  readonly name?: unknown;
+  readonly uri?: unknown;
+  readonly taskId?: unknown;
+  readonly _meta?: object;
+}
+
 /** Whether a message calls an endpoint, which counts it. All others are counted as reads. */
 function callsEndpoint(message: unknown): boolean {
   if (typeof message !== 'object' || message === null) return false;
-  const { method, params } = message as { method?: unknown; params?: { name?: unknown; uri?: unknown } | null };
+  const { method, params } = message as { method?: unknown; params?: Params | null };
   if (method === 'tools/call') return typeof params?.name === 'string' && toolsByName.has(params.name);
-  return method === 'resources/read' && typeof params?.uri === 'string' && params.uri.startsWith('task://');
+  if (method === 'tasks/get' || method === 'tasks/cancel' || method === 'tasks/update') {
+    return typeof params?.taskId === 'string' && declareTasks(params._meta);
+  }
+  return method === 'resources/read' && typeof params?.uri === 'string' && params.uri.startsWith(taskScheme);
 }
 
 async function countAsRead(door: Door, ctx: Context, request: FastifyRequest, reply: FastifyReply): Promise<void> {
@@ -94,9 +105,9 @@ async function countAsRead(door: Door, ctx: Context, request: FastifyRequest, re
   if (refusal !== undefined) throw refusal;
 }
 
-function headersOf({ headers }: FastifyRequest): Headers {
-  const kept = new Headers();
-  for (const name of read) if (typeof headers[name] === 'string') kept.set(name, headers[name]);
+function headersOf({ headers }: FastifyRequest): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const name of read) if (typeof headers[name] === 'string') kept[name] = headers[name];
   return kept;
 }
 
@@ -121,6 +132,7 @@ function surroundingsOf({ ctx, door, pace, guideFor, request }: Exchange): Surro
       },
     }),
     skillFile: (name) => skillFiles(guideFor(request)).get(name),
+    now: () => ctx.clock.now(),
     every: (ms, tick) => {
       const timer = setInterval(tick, ms);
       return () => clearInterval(timer);
@@ -128,13 +140,16 @@ function surroundingsOf({ ctx, door, pace, guideFor, request }: Exchange): Surro
   };
 }
 
+const json = 'application/json; charset=utf-8';
+
 /** Sends an answer: one JSON text, or a stream of events. */
-async function send(response: Response, exchange: Exchange): Promise<FastifyReply> {
+async function send(response: Response | string, exchange: Exchange): Promise<FastifyReply> {
   const { reply } = exchange;
+  if (typeof response === 'string') return reply.header('content-type', json).send(response);
   if (response.headers.get('content-type')?.startsWith('text/event-stream') === true) return stream(response, exchange);
   reply.code(response.status);
   const text = await response.text();
-  return text === '' ? reply.send() : reply.header('content-type', 'application/json; charset=utf-8').send(text);
+  return text === '' ? reply.send() : reply.header('content-type', json).send(text);
 }
 
 /** Writes to the socket directly, as the streams of events do. */
