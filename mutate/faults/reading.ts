@@ -151,6 +151,19 @@ export const readingFaults = [
       'value instanceof Html ? value.text : String(value)',
     ],
   ]),
+  ...faultsIn('doors/http/documents/client.ts', 'doors/pages/client', [
+    ['the program is kept after it was built again', 'if (kept?.from !== from)', 'if (kept === undefined)'],
+    ['the shell reads the address that a client sends', 'server: quoted(base_url)', 'server: base_url'],
+    [
+      'the script may be cached for all hosts',
+      'cacheDocument(ctx, reply), {',
+      "reply.header('cache-control', 'public'), {",
+    ],
+  ]),
+  ...faultsIn('doors/http/hashed.ts', 'doors/pages/client', [
+    ['a weak tag is not known', ".replace(/^W\\//, '')", ''],
+    ['a document is sent again to a client that has it', 'each === tag ||', ''],
+  ]),
   ...faultsIn('doors/pages/guide.ts', 'doors/pages/skill', [
     ['a file of sections cannot be had by its name', ' ?? references.get(name)', ''],
     ['the skill has a field that the specification does not know', "  'license: MIT',", "  'licence: MIT',"],

@@ -9,6 +9,12 @@ export interface DocumentPage {
   readonly status: 200 | 307;
   /** Its media types; none for a redirect. */
   readonly mediaTypes: readonly string[];
+  /** An example of a JSON document. */
+  readonly example?: object;
+  /** Whether it is 404 where its file was not built. */
+  readonly mayBeMissing?: true;
+  /** Whether it is sent with an `ETag`, and 304 answers a client that has it. */
+  readonly hasETag?: true;
   readonly summary: string;
   readonly description: string;
   /** Query parameters, each with what it means and an example. */
@@ -50,6 +56,7 @@ export const documents = {
     path: '/.well-known/agent-skills/index.json',
     status: 200,
     mediaTypes: ['application/json'],
+    example: { skills: [{ name: 'pinchwork', type: 'skill-md' }] },
     summary: 'The index of Agent Skills',
     description:
       'The guide as an Agent Skill, with its digest (Agent Skills Discovery 0.2.0); `files` lists all files of its folder.',
@@ -69,6 +76,31 @@ export const documents = {
     summary: 'A reference of the Agent Skill',
     description: 'A file of the skill’s folder `references`. 404 when there is no such file.',
   }),
+  install: page({
+    path: '/install.sh',
+    status: 200,
+    mediaTypes: ['text/x-shellscript'],
+    hasETag: true,
+    summary: 'The script that installs the command line',
+    description:
+      'A POSIX shell script: `curl -fsSL <this server>/install.sh | sh` installs the command line for this server, without root.',
+  }),
+  program: page({
+    path: '/cli/pinchwork.mjs',
+    status: 200,
+    mediaTypes: ['text/javascript'],
+    ...{ hasETag: true, mayBeMissing: true },
+    summary: 'The command line',
+    description: 'The command line in one file, for Node 20 and newer. 404 where it was not built.',
+  }),
+  programHash: page({
+    path: '/cli/pinchwork.mjs.sha256',
+    status: 200,
+    mediaTypes: ['text/plain'],
+    ...{ hasETag: true, mayBeMissing: true },
+    summary: 'The checksum of the command line',
+    description: 'Its SHA-256, as `sha256sum` writes and checks it.',
+  }),
   docs: page({
     path: '/docs',
     status: 200,
@@ -80,6 +112,7 @@ export const documents = {
     path: '/openapi.json',
     status: 200,
     mediaTypes: ['application/json'],
+    example: { openapi: '3.1.0' },
     summary: 'The API reference, for programs',
     description: 'The OpenAPI 3.1 document: every endpoint, body, reply and error, with examples.',
   }),

@@ -38,6 +38,10 @@ export const replyHeaders = {
   'Retry-After': { description: 'Seconds to wait before trying again.', example: 12 },
   ...limitHeaders,
   Allow: { description: 'The methods that the path has.', example: 'GET, PATCH' },
+  ETag: {
+    description: 'The hash of the document; `If-None-Match` with it is answered with 304.',
+    example: '"9f86d081884c7d65"',
+  },
   Location: { description: 'Where to go instead.', example: '/skill.md' },
 } as const satisfies Record<string, HeaderText>;
 export type ReplyHeader = keyof typeof replyHeaders;

@@ -21,6 +21,7 @@ import { boundOutput } from './output.ts';
 import { limitAddresses } from './rate-limits.ts';
 import { agentCardRoutes } from './documents/agent-card.ts';
 import { documentRoutes } from './documents/documents.ts';
+import { clientRoutes } from './documents/client.ts';
 import { guideRoutes } from './documents/guide.ts';
 import { pageRoutes } from './documents/pages.ts';
 import { referenceRoutes } from './documents/reference.ts';
@@ -88,6 +89,7 @@ export function buildApp(ctx: Context): FastifyInstance {
   serveA2a(app, ctx, turns);
   referenceRoutes(app, ctx);
   guideRoutes(app, ctx);
+  clientRoutes(app, ctx);
   documentRoutes(app, ctx);
   agentCardRoutes(app, ctx);
   pageRoutes(app, ctx);

@@ -91,7 +91,7 @@ export const skillFiles = ({ skill, references }: Guide): ReadonlyMap<string, st
  */
 export function partOf({ page, references }: Guide, wanted: unknown): string {
   if (wanted === undefined || wanted === '') return page;
-  const name = String(wanted).toLowerCase();
+  const name = [wanted].flat().join().toLowerCase();
   const files = [page, ...references.values()];
   if (name === 'all') return files.join('\n');
   const sections = files.flatMap(sectionsOf);

@@ -1,4 +1,4 @@
-import { documents, type Endpoint, endpoints } from '@pinchwork/sdk/table';
+import { type DocumentPage, documents, type Endpoint, endpoints } from '@pinchwork/sdk/table';
 import { expect, it } from 'vitest';
 import { type Engine, onBothEngines } from '../../support/engines.ts';
 import { type Agent, claimTask, deliverTask, Market, postTask } from '../../support/market.ts';
@@ -52,8 +52,11 @@ function publicUrls(ids: { agents: readonly Agent[]; tasks: readonly string[] })
     ...Object.values<Endpoint>(endpoints).filter(
       ({ method, auth, isStream }) => method === 'GET' && auth === 'none' && !isStream,
     ),
-    ...Object.values(documents),
-  ].map(({ path }) => (path === endpoints.showPrices.path ? `${path}?tags=secret` : path));
+    // The program is a file, which may not be built.
+    ...Object.values<DocumentPage>(documents).filter(({ mayBeMissing }) => mayBeMissing !== true),
+  ].map(({ path }) =>
+    path === endpoints.showPrices.path ? `${path}?tags=secret` : path.replace(':file', 'events.md'),
+  );
   return paths.flatMap((path) => {
     if (!path.includes(':id')) return [path];
     const those = path.includes('/tasks/') ? ids.tasks : ids.agents.map(({ id }) => id);

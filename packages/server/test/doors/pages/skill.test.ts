@@ -21,6 +21,7 @@ import { sqlite } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
 import { Market } from '../../support/market.ts';
 import { startServer } from '../../support/process.ts';
+import { noTool } from '../../support/tools.ts';
 
 /** The sections by the file that has them. */
 const sections: Readonly<Record<string, string>> = {
@@ -46,16 +47,6 @@ const fieldsOf = (schema: unknown): string[] =>
         ...(key === 'acceptance' ? [] : fieldsOf(value)),
       ])
     : [];
-
-/** The validator of the specification (skills-ref) is optional for the tests. */
-function hasValidator(): boolean {
-  try {
-    execFileSync('agentskills', ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 const get = (market: Market, url: string, headers = {}) => market.request({ method: 'GET', url, headers });
 
@@ -159,7 +150,7 @@ describe('the guide for agents', () => {
     const [register] = /^REPLY=[^]*?^: .*$/m.exec(commands)!;
     const refused = register.replace('"my-agent"', '""');
     const { stderr, code } = (await promisify(execFile)('sh', ['-c', `URL=${url}\n${refused}\necho on`]).catch(
-      (error: { stderr: string; code: number }) => error,
+      (error: unknown) => error,
     )) as { stderr: string; code: number };
     expect(code).not.toBe(0);
     expect(stderr).toMatch(/registration failed: .*"hint":/);
@@ -178,10 +169,10 @@ describe('the Agent Skill', () => {
     expect(body).toBe((await get(market, '/skill.md')).text.replace(/^---\n[^]*?\n---\n/, ''));
     const fields = parse(frontMatter!) as Record<string, unknown>;
     expect(Object.keys(fields).filter((name) => !allowed.has(name))).toEqual([]);
-    expect(fields['name']).toBe(documents.skillCore.path.split('/').at(-2));
-    expect(String(fields['description']).length).toBeLessThanOrEqual(1_024);
-    expect(String(fields['compatibility']).length).toBeLessThanOrEqual(500);
-    expect(fields['metadata']).toEqual({ version: expect.stringMatching(/^\d+\.\d+\.\d+$/) as string });
+    expect(fields.name).toBe(documents.skillCore.path.split('/').at(-2));
+    expect(String(fields.description).length).toBeLessThanOrEqual(1_024);
+    expect(String(fields.compatibility).length).toBeLessThanOrEqual(500);
+    expect(fields.metadata).toEqual({ version: expect.stringMatching(/^\d+\.\d+\.\d+$/) as string });
   });
 
   it('is found by the index of skills, with its digest and all its files', async () => {
@@ -213,7 +204,7 @@ describe('the Agent Skill', () => {
     expect(writtenSkill()).toEqual(generatedSkill());
   });
 
-  it.skipIf(!hasValidator())('is valid by the public validator', () => {
+  it.skipIf(noTool('agentskills'))('is valid by the public validator', () => {
     expect(execFileSync('agentskills', ['validate', skillFolder], { encoding: 'utf8' })).toContain('Valid skill');
   });
 });

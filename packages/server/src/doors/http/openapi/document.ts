@@ -189,7 +189,7 @@ function pageOperation(name: string, page: DocumentPage): Json {
       type,
       {
         schema: { type: type === 'application/json' ? 'object' : 'string', description: page.summary },
-        example: type === 'application/json' ? { openapi: '3.1.0' } : `${page.summary} …`,
+        example: page.example ?? `${page.summary} …`,
       },
     ]),
   );
@@ -197,8 +197,9 @@ function pageOperation(name: string, page: DocumentPage): Json {
     'X-Request-Id',
     ...Object.keys(limitHeaders),
     ...(page.status === 307 ? ['Location'] : []),
+    ...(page.hasETag === true ? ['ETag'] : []),
   ]);
-  const notFound = page.query !== undefined || page.params !== undefined;
+  const notFound = page.query !== undefined || page.params !== undefined || page.mayBeMissing === true;
   return {
     operationId: `page_${name}`,
     tags: ['Documents'],
@@ -213,6 +214,7 @@ function pageOperation(name: string, page: DocumentPage): Json {
     ],
     responses: {
       [page.status]: { description: page.description, headers, ...(page.status === 200 ? { content } : {}) },
+      ...(page.hasETag === true ? { 304: { description: 'The client has it already.', headers } } : {}),
       ...(notFound ? { 404: errorResponse(404, ['not_found']) } : {}),
       429: errorResponse(429, ['rate_limited']),
       503: errorResponse(503, ['overloaded', 'storage_unavailable']),
