@@ -89,7 +89,7 @@ export const skillFiles = ({ skill, references }: Guide): ReadonlyMap<string, st
  * @param wanted a section's slug or short name, a reference's name, or `all`
  * @throws DomainError `not_found` with the names there are
  */
-export function partOf({ page, references }: Guide, wanted: unknown): string {
+export function partOf({ page, references }: Guide, wanted: string | string[] | undefined): string {
   if (wanted === undefined || wanted === '') return page;
   const name = [wanted].flat().join().toLowerCase();
   const files = [page, ...references.values()];

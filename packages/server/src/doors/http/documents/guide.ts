@@ -19,7 +19,7 @@ export function guideRoutes(app: FastifyInstance, ctx: Context): void {
   const send = (reply: FastifyReply, text: string, type = markdown) =>
     cacheDocument(ctx, reply).header('content-type', type).send(text);
 
-  app.get<{ Querystring: { section?: unknown } }>(documents.skill.path, async (request, reply) =>
+  app.get<{ Querystring: { section?: string | string[] } }>(documents.skill.path, async (request, reply) =>
     send(reply, partOf(guideFor(request), request.query.section)),
   );
   app.get(documents.skillIndex.path, async (request, reply) =>
