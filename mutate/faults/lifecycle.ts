@@ -36,19 +36,13 @@ export const lifecycleFaults = [
     ['who was at its limit is taken to be at it still', 'isHelper, isFull: false', 'isHelper'],
     ['one of the tags of a filter is enough', 'this.filter.tags.every(', 'this.filter.tags.some('],
   ]),
-  ...faultsIn('rules/waiting/queries.ts', waits, [
-    [
-      'the task of a suspended poster is handed out',
-      "  and (t.kind <> 'work' or ${isActive(sql.ref('t.poster_id'))})`;",
-      '`;',
-    ],
-  ]),
   ...faultsIn('rules/waiting/dispatcher.ts', waits, [
     [
       'a task is handed out while its matching is pending',
       'if (isPending && now < patientUntil) {',
       'if (isPending && now < 0) {',
     ],
+    ['the worst matched of those that wait comes first', 'a.rank - b.rank', 'b.rank - a.rank'],
     ['a head start holds for nobody that waits', 'isHeld: isHeld || task', 'isHeld: task'],
   ]),
   ...faultsIn('verbs/tasks/wait-for-work.ts', waits, [

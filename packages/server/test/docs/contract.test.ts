@@ -2,15 +2,19 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import {
   type Endpoint,
   endpoints,
+  errorCodes,
   type EventRule,
   events,
   documents,
   idPrefixes,
   taskStatuses,
 } from '@pinchwork/sdk/table';
+import * as sdk from '@pinchwork/sdk/table';
 import { describe, expect, it } from 'vitest';
+import { statusOf } from '../../src/doors/http/errors.ts';
 import type { Transition } from '../../src/ground/machine/rows.ts';
 import { transitions } from '../../src/ground/machine.ts';
+import { settings } from '../../src/ground/settings.ts';
 
 const root = new URL('../../../../', import.meta.url);
 const read = (name: string) => readFileSync(new URL(name, root), 'utf8');
@@ -49,6 +53,12 @@ const namesIn = (cell: string) => [...cell.matchAll(/`(\w+)`/g)].map(([, name]) 
 const lineOf = ({ method, path }: Endpoint) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`;
 const byLine = new Map(Object.values<Endpoint>(endpoints).map((endpoint) => [lineOf(endpoint), endpoint]));
 
+/** The rows of the tables of fields that are marked as not built: an endpoint or an object, and the names of its fields. */
+const fieldsMarked = (text: string): [string, string[]][] =>
+  text.includes(` Fields ${mark} |\n`)
+    ? under(text, `Fields ${mark}`).map(([subject, cell]) => [subject!, namesIn(cell!)])
+    : [];
+
 describe('the contract marks as [new] only what the code does not have', () => {
   const missing = (names: readonly string[], existing: readonly string[]) => {
     expect(names.length).toBeGreaterThan(0);
@@ -59,6 +69,27 @@ describe('the contract marks as [new] only what the code does not have', () => {
     const lines = marked(section('2')).map(([line]) => line!);
     expect(lines.every((line) => /^(GET|POST|PATCH|DELETE) \/v1\//.test(line))).toBe(true);
     expect(lines.filter((line) => byLine.has(line))).toEqual([]);
+  });
+
+  it('error codes, settings and types of events', () => {
+    const codes = rowsOf(section('1')).flatMap(([, cell = '']) => (cell.includes(mark) ? namesIn(cell) : []));
+    const names = marked(section('11')).map(([name]) => name!.replace(/^PINCHWORK_/, ''));
+    const types = marked(section('8')).map(([type]) => type!);
+    const built: readonly string[] = [...errorCodes, ...Object.keys(settings), ...Object.keys(events)];
+    expect([...codes, ...names, ...types].filter((name) => built.includes(name))).toEqual([]);
+  });
+
+  it('fields of requests and replies', () => {
+    const [requests = '', replies = ''] = section('2').split('## Objects in replies');
+    const ofRequests = fieldsMarked(requests).flatMap(([line, names]) => {
+      const { body, query } = byLine.get(line)!;
+      return names.filter((name) => name in { ...body?.shape, ...query?.shape });
+    });
+    const ofReplies = fieldsMarked(replies).flatMap(([object, names]) => {
+      const schema = (sdk as unknown as Record<string, { shape: object }>)[object]!;
+      return names.filter((name) => name in schema.shape);
+    });
+    expect([...ofRequests, ...ofReplies]).toEqual([]);
   });
 
   it('pages', () => {
@@ -81,6 +112,37 @@ describe('the contract marks as [new] only what the code does not have', () => {
     const statesIn = (text: string) =>
       new Set([...text.matchAll(/`([^`]*)`/g)].flatMap(([, way]) => way!.split(' → ')));
     expect([...statesIn(built)].sort()).toEqual(taskStatuses.toSorted());
+  });
+});
+
+describe('the contract names only', () => {
+  // The command line has variables and errors of its own.
+  const all = [...sections].flatMap(([number, page]) => (number === '12' ? [] : [page])).join('\n');
+  const found = (pattern: RegExp, least: number) => {
+    const names = [...new Set([...all.matchAll(pattern)].map(([, name]) => name!))];
+    expect(names.length).toBeGreaterThan(least);
+    return names;
+  };
+
+  it('settings that exist', () => {
+    const names = found(/`(?:PINCHWORK_)?([A-Z][A-Z0-9]*_[A-Z0-9_]+)(?:=\w+)?`/g, 25);
+    expect(names.filter((name) => !(name in settings))).toEqual([]);
+  });
+
+  it('error codes that exist, with the status that they have', () => {
+    const said = found(/(?<![-≤,\d])([45]\d\d,? (?:code )?(?:`[a-z]+_[a-z_]+`(?:, | and )?)+)/g, 6).flatMap((text) =>
+      namesIn(text).map((code) => `${text.slice(0, 3)} ${code}`),
+    );
+    const known = Object.entries(statusOf).map(([code, status]) => `${status} ${code}`);
+    expect(said.filter((each) => !known.includes(each))).toEqual([]);
+  });
+
+  it('types of events that exist, where it says who is told', () => {
+    const told = found(
+      /\b(?:told|sent|gets?|get|To)\b[^.`|]*\(?`((?:task|dispute|heartbeat|key|claim|rejection)_\w+)`/g,
+      4,
+    );
+    expect(told.filter((type) => !(type in events))).toEqual([]);
   });
 });
 

@@ -6,6 +6,7 @@ import { helpParams, isWithinShares, noteHelper } from '../agents/helpers.ts';
 import { holdAccount } from '../ledger/queries.ts';
 import { aboutOf, lockPostedTask, type MovedTask } from '../tasks/queries.ts';
 import { personStatements } from '../tasks/statements.ts';
+import { endOffer } from '../lifecycle/offers.ts';
 import { moveCreditsAndRecord } from '../lifecycle/transition.ts';
 import { kindOrder, noteInspector, waitingSeats, waitingSystemTasks } from './queries.ts';
 
@@ -73,9 +74,12 @@ async function noteAndRecord(work: Work, agentId: string, claimed: readonly Move
     .sort((a, b) => (a.id < b.id ? -1 : 1));
   for (const { id, verifier } of inspected) {
     // The guard of the claim checked that the agent is no party. It becomes one if it picks up the task at this moment.
-    if ((await work.tx.run(noteInspector, { id, agent: agentId, verifier })) === 0) {
+    const about = await work.tx.first(noteInspector, { id, agent: agentId, verifier });
+    if (about === undefined) {
       throw conflict('You are picking up the very task that this is about', 'Pick up something else.');
     }
+    // It may never take the task now, also as one of the chosen agents.
+    if (about.is_for_chosen === 1) await endOffer(work, id, agentId);
   }
   for (const task of claimed) {
     await moveCreditsAndRecord(work, 'claimSystem', task, { actorId: agentId, workerId: agentId });

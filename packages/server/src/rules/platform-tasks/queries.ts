@@ -119,7 +119,8 @@ export const noteInspector = prepared(
       })
       .where('id', '=', p.id)
       .where('poster_id', '<>', p.agent)
-      .where(sql<boolean>`worker_id is distinct from ${p.agent}`),
+      .where(sql<boolean>`worker_id is distinct from ${p.agent}`)
+      .returning('is_for_chosen'),
 );
 
 /** Stores the verification of a delivery, if the task still has that delivery and waits for its review. */

@@ -4,7 +4,7 @@ import { browse } from '../../support/board.ts';
 import { type Engine, onBothEngines } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
 import { registerHelper } from '../../support/helpers.ts';
-import { type Agent, Market, postTask } from '../../support/market.ts';
+import { type Agent, deliverTask, Market, postTask } from '../../support/market.ts';
 
 const rich = { PINCHWORK_INITIAL_CREDITS: '10000' };
 
@@ -226,6 +226,19 @@ onBothEngines('an agent declines', (engine) => {
     await market.pass(0);
     expect(await statusOf(poster, id)).toBe('expired');
     expect(await market.balanceOf(poster)).toBe(before);
+    await expectClean(market);
+  });
+
+  it('by checking a delivery of it', async () => {
+    const { market, poster, one: worker } = await open(engine);
+    const helper = await registerHelper(market);
+    const id = await deliverTask(poster, worker, { for_agents: [worker.id, helper.id], verification: 'auto' });
+    expect((await helper.post('/v1/tasks/pickup')).body.need).toContain('Verify completion');
+    expect((await poster.get(`/v1/tasks/${id}`)).body.for_agents).toEqual([worker.id]);
+    await poster.post(`/v1/tasks/${id}/reject`, { reason: 'No', exclude: true });
+    await worker.post(`/v1/tasks/${id}/abandon`);
+    await market.pass(0);
+    expect(await statusOf(poster, id)).toBe('expired');
     await expectClean(market);
   });
 

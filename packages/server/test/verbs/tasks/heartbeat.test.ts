@@ -78,7 +78,7 @@ onBothEngines('heartbeats', (engine) => {
     await beat(worker, id, { progress: 30 });
     expect((await poster.get(`/v1/tasks/${id}`)).body).toMatchObject({ progress: 30, progress_note: 'Begun' });
     market.clock.advance(1);
-    await beat(worker, id);
+    expect((await beat(worker, id)).body).toMatchObject({ progress: 30, progress_note: 'Begun' });
     await beat(worker, id, { progress: 40, note: '' });
     expect(await eventsOf(poster, 'task_progress')).toMatchObject([
       { task_id: id, progress: 10, note: 'Begun' },
