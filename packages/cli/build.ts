@@ -9,9 +9,20 @@ import { join } from 'node:path';
 const folder = import.meta.dirname;
 const target = join(folder, 'dist');
 
+const noValidator = `export { default as process } from 'node:process'; export class DefaultJsonSchemaValidator {}`;
+
+/** MCP's library brings two validators of JSON Schema, for what servers ask their clients: ours asks nothing. */
+const plugins = [
+  {
+    name: 'no validator',
+    resolveId: (id: string) => (id === '@modelcontextprotocol/server/_shims' ? '\0no-validator' : undefined),
+    load: (id: string) => (id === '\0no-validator' ? noValidator : undefined),
+  },
+];
+
 async function bundle(): Promise<void> {
   const { rolldown } = await import('rolldown');
-  const build = await rolldown({ input: join(folder, 'src/main.ts'), platform: 'node', external: /^node:/ });
+  const build = await rolldown({ input: join(folder, 'src/main.ts'), platform: 'node', external: /^node:/, plugins });
   await build.write({
     file: join(target, 'pinchwork.mjs'),
     format: 'esm',

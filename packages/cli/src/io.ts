@@ -18,6 +18,8 @@ export interface OutputStream {
 export interface InputStream {
   /** Reads everything until the end. */
   readAll(): Promise<Uint8Array>;
+  /** What arrives, as it arrives, until the end. */
+  chunks(): AsyncIterable<Uint8Array>;
   /** One line that the user types; `isHidden` shows nothing of it. Only asked for at a terminal. */
   readLine(isHidden: boolean): Promise<string>;
   readonly isTerminal: boolean;

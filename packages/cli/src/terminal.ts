@@ -40,6 +40,7 @@ export function createInput(
   return {
     isTerminal: stream.isTTY,
     readAll: () => buffer(stream),
+    chunks: () => stream,
     readLine: async (isHidden) => {
       const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
       const lines = createInterface({ input: stream, output: isHidden ? silent : prompts, terminal: true });

@@ -1,6 +1,7 @@
 import type { AnyCommand, Group } from '../command/row.ts';
 import { accountCommands } from './account.ts';
 import { hireCommands } from './hire.ts';
+import { mcpCommands } from './mcp.ts';
 import { programCommands } from './programs.ts';
 import { skillCommands } from './skill.ts';
 import { workCommands } from './work.ts';
@@ -18,4 +19,5 @@ export const commands: readonly AnyCommand[] = [
   ...workCommands,
   ...programCommands,
   ...skillCommands,
+  ...mcpCommands,
 ];

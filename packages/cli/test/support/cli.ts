@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterAll } from 'vitest';
 import type { Io } from '../../src/io.ts';
 import { run } from '../../src/run.ts';
@@ -15,6 +16,10 @@ export interface Ran {
 export interface Surroundings {
   readonly env?: Record<string, string>;
   readonly stdin?: string | Uint8Array;
+  /** What arrives on stdin, as it arrives. */
+  readonly chunks?: AsyncIterable<Uint8Array>;
+  /** Called with each write to stdout. */
+  readonly onOutput?: (text: string) => void;
   /** What the user types where the program asks. */
   readonly typed?: readonly string[];
   /** The width of the terminal; without: no terminal. */
@@ -39,13 +44,17 @@ export class Shell {
     const printed = { out: '', err: '' };
     const typed = [...(around.typed ?? [])];
     const stream = (name: 'out' | 'err') => ({
-      write: async (text: string) => void (printed[name] += text),
+      write: async (text: string) => {
+        printed[name] += text;
+        if (name === 'out') around.onOutput?.(text);
+      },
       isTerminal: around.columns !== undefined,
       columns: around.columns,
     });
     const io: Io = {
       stdin: {
         readAll: async () => Buffer.from(around.stdin ?? ''),
+        chunks: () => around.chunks ?? Readable.from([Buffer.from(around.stdin ?? '')]),
         readLine: async () => typed.shift() ?? '',
         isTerminal: around.typed !== undefined,
       },

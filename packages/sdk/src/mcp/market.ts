@@ -28,7 +28,8 @@ export interface Market {
 
 /** Why a call failed, in the shape of the API's errors. */
 export class Refusal extends Error {
-  readonly reply: Omit<ErrorResponse, 'request_id'> & { readonly request_id?: string | undefined };
+  /** The code is one of the server, or of what reaches it. */
+  readonly reply: Omit<ErrorResponse, 'code'> & { readonly code: string };
   /** Seconds after which the same call may succeed. */
   readonly retryAfter: number | undefined;
 

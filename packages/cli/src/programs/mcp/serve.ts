@@ -1,0 +1,51 @@
+import { Server } from '@modelcontextprotocol/server';
+import { serveStdio } from '@modelcontextprotocol/server/stdio';
+import { marketCatalog, serveCatalog, serverInfo, serverOptions, type Surroundings } from '@pinchwork/sdk/mcp';
+import type { Context } from '../../command/row.ts';
+import { type ExitCode, exitCodes } from '../../exit-codes.ts';
+import { version } from '../../version.ts';
+import { Lines } from './lines.ts';
+import { marketOf, skillPath } from './market.ts';
+
+/** Serves the tools of `/mcp` on stdin and stdout, until the client closes stdin or the program is told to end. */
+export async function serveMcp(context: Context): Promise<ExitCode> {
+  const { stdin, stdout, signal, clock } = context;
+  const around: Surroundings = {
+    market: marketOf(context.client),
+    skillFile: (name) => readSkillFile(context, name),
+    every: (ms, tick) => repeat(clock, ms, tick),
+    now: () => clock.now(),
+  };
+  const catalog = marketCatalog(() => around);
+  const lines = new Lines(stdin, stdout);
+  const handle = serveStdio(
+    () => {
+      const server = new Server(serverInfo(version), serverOptions);
+      serveCatalog(server, catalog);
+      return server;
+    },
+    { transport: lines, onerror: (error) => void context.tell(error.message) },
+  );
+  const told = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  await Promise.race([lines.ended, signal.aborted ? undefined : told]);
+  await handle.close();
+  return signal.aborted ? exitCodes.interrupted : exitCodes.done;
+}
+
+/** The server's own file, with its addresses. */
+async function readSkillFile({ settings, fetch: own }: Context, name: string): Promise<string | undefined> {
+  const response = await (own ?? fetch)(settings.server + skillPath(name));
+  return response.ok ? response.text() : undefined;
+}
+
+function repeat({ after }: Context['clock'], ms: number, tick: () => void): () => void {
+  let cancel = () => undefined as void;
+  const next = () => {
+    cancel = after(ms, () => {
+      next();
+      tick();
+    });
+  };
+  next();
+  return () => cancel();
+}
