@@ -1,4 +1,9 @@
-import { Client as NewClient, StreamableHTTPClientTransport as NewTransport } from '@modelcontextprotocol/client';
+import {
+  Client as NewClient,
+  type JSONRPCMessage,
+  StreamableHTTPClientTransport as NewTransport,
+  type Transport,
+} from '@modelcontextprotocol/client';
 import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as OldTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { onTestFinished } from 'vitest';
@@ -48,22 +53,50 @@ const info = { name: 'tests', version: '1' };
 
 /** The libraries of the two eras of the protocol. */
 export const eras = ['2025-11-25', '2026-07-28'] as const;
+export type Era = (typeof eras)[number];
 
-/** Connects an agent to a market by the library of an era; it is closed when the test ends. */
-export async function connect(market: Market, agent: Agent, era: (typeof eras)[number]): Promise<McpClient> {
+/** Connects an agent to `/mcp` of a market by the library of an era; it is closed when the test ends. */
+export function connect(market: Market, agent: Agent, era: Era): Promise<McpClient> {
   const options = {
     fetch: fetchOf(market),
     requestInit: { headers: { authorization: `Bearer ${agent.key}` } },
   };
-  if (era === '2025-11-25') {
-    const client = new OldClient(info);
-    // Its own types disagree under `exactOptionalPropertyTypes`.
-    await client.connect(new OldTransport(url, options) as unknown as Parameters<typeof client.connect>[0]);
-    onTestFinished(() => client.close());
-    return Object.assign(client, { era }) as unknown as McpClient;
-  }
-  const client = new NewClient(info, { versionNegotiation: { mode: { pin: era } } });
-  await client.connect(new NewTransport(url, options));
+  return era === '2025-11-25' ? open(era, new OldTransport(url, options)) : open(era, new NewTransport(url, options));
+}
+
+/** Lines of JSON to a program and from it. */
+export interface Wire {
+  send(text: string): void;
+  close(): void;
+  /** Called with what the program writes. */
+  onText: (text: string) => void;
+}
+
+/** Connects to a program that speaks MCP in lines of JSON. */
+export function connectOver(wire: Wire, era: Era): Promise<McpClient> {
+  let rest = '';
+  const transport: Transport = {
+    start: async () => {
+      wire.onText = (text) => {
+        const lines = (rest + text).split('\n');
+        rest = lines.pop()!;
+        for (const line of lines) transport.onmessage?.(JSON.parse(line) as JSONRPCMessage);
+      };
+    },
+    send: async (message) => wire.send(`${JSON.stringify(message)}\n`),
+    close: async () => {
+      wire.close();
+      transport.onclose?.();
+    },
+  };
+  return open(era, transport);
+}
+
+async function open(era: Era, transport: object): Promise<McpClient> {
+  const client =
+    era === '2025-11-25' ? new OldClient(info) : new NewClient(info, { versionNegotiation: { mode: { pin: era } } });
+  // The types of the two libraries disagree under `exactOptionalPropertyTypes`.
+  await (client as NewClient).connect(transport as Transport);
   onTestFinished(() => client.close());
   return Object.assign(client, { era }) as unknown as McpClient;
 }

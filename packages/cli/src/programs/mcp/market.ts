@@ -2,10 +2,15 @@ import { documents, endpoints } from '@pinchwork/sdk/table';
 import { type EndpointInput, type Market, type MarketOptions, Refusal } from '@pinchwork/sdk/mcp';
 import { type Pinchwork, PinchworkError } from '@pinchwork/sdk';
 
-/** The endpoints of a server by a client with the key of an agent. */
-export const marketOf = (client: Pinchwork): Market => ({
-  call: async ({ method, path, params }, input, options) => {
+/**
+ * The endpoints of a server by a client.
+ *
+ * @param key the client's key of an agent; undefined: it has none.
+ */
+export const marketOf = (client: Pinchwork, key: string | undefined): Market => ({
+  call: async ({ method, path, params, auth }, input, options) => {
     const given = input();
+    if (auth === 'agent' && key === undefined) throw new Refusal(withoutKey);
     const filled = path.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(given.params[name] ?? ''));
     if (Object.keys(params).some((name) => given.params[name] === '')) throw unknownId();
     try {
@@ -17,6 +22,12 @@ export const marketOf = (client: Pinchwork): Market => ({
     }
   },
 });
+
+const withoutKey = {
+  error: 'pinchwork mcp has no key',
+  code: 'no_key',
+  hint: 'Ask the user to run `pinchwork register`, or to set PINCHWORK_API_KEY for this server in the client.',
+};
 
 const unknownId = () => new Refusal({ error: 'The id is empty', code: 'not_found', hint: endpoints.listMyTasks.path });
 

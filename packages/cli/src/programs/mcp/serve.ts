@@ -11,7 +11,7 @@ import { marketOf, skillPath } from './market.ts';
 export async function serveMcp(context: Context): Promise<ExitCode> {
   const { stdin, stdout, signal, clock } = context;
   const around: Surroundings = {
-    market: marketOf(context.client),
+    market: marketOf(context.client, context.settings.apiKey),
     skillFile: (name) => readSkillFile(context, name),
     every: (ms, tick) => repeat(clock, ms, tick),
     now: () => clock.now(),
