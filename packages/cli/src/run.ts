@@ -4,7 +4,7 @@ import type { GlobalValues } from './command/global-flags.ts';
 import { commandHelp, groupHelp } from './command/help.ts';
 import { parseWords, readGlobals, readInput, type Parsed } from './command/parse.ts';
 import { Reader } from './command/read.ts';
-import { type AnyCommand, type Context, Done, Nothing } from './command/row.ts';
+import { type AnyCommand, type Context, Done, Nothing, Unmet } from './command/row.ts';
 import { commands, groups } from './commands/index.ts';
 import { readSettings, type Settings } from './config/settings.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -56,24 +56,38 @@ interface Execution {
 async function execute(command: AnyCommand, { io, parsed, globals, reader, state }: Execution): Promise<number> {
   const printing = printingOf(globals);
   const input = await readInput(parsed, command, reader);
-  if (command.isOffline !== true) state.settings = await readSettings(io, globals);
-  const outcome = await command.run(contextOf(io, state.settings, globals), input);
+  if (command.isOffline !== true) state.settings = await readSettings(io, globals, command.makesProfile);
+  const outcome = await command.run(
+    contextOf(io, { settings: state.settings, globals, isKeyShown: isKeyShown(parsed) }),
+    input,
+  );
   if (outcome instanceof Done) return outcome.exitCode;
   if (outcome instanceof Nothing) {
     if (printing.format === 'json' || printing.format === 'yaml') await io.stdout.write('null\n');
     await (isForPrograms(printing) ? io.stderr : io.stdout).write(`${safeText(outcome.message)}\n`);
     return globals['exit-status'] === true ? exitCodes.nothing : exitCodes.done;
   }
-  if (command.show !== undefined) {
-    await printReply(io, printing, command.show, outcome);
-    const rows =
-      command.show.rows === undefined ? undefined : (outcome as Record<string, unknown[]>)[command.show.rows];
-    if (globals['exit-status'] === true && rows?.length === 0) return exitCodes.nothing;
-  }
-  return exitCodes.done;
+  const reply = outcome instanceof Unmet ? (outcome as Unmet<unknown>).reply : outcome;
+  const view = typeof command.show === 'function' ? command.show(reply) : command.show;
+  if (view !== undefined) await printReply(io, printing, view, reply);
+  if (outcome instanceof Unmet) throw outcome.failure;
+  const rows = view?.rows === undefined ? undefined : (reply as Record<string, unknown[]>)[view.rows];
+  return globals['exit-status'] === true && rows?.length === 0 ? exitCodes.nothing : exitCodes.done;
 }
 
-function contextOf(io: Io, settings: Settings | undefined, globals: GlobalValues): Context {
+/** The settings, which a command that is `isOffline` runs without. */
+function needed(settings: Settings | undefined): Settings {
+  if (settings === undefined) throw new Error('A command that is offline has neither settings nor a client');
+  return settings;
+}
+
+const isKeyShown = ({ flags }: Parsed) => (flags.get('key') ?? []).some((key) => key !== '-');
+
+interface ContextParts extends Pick<Context, 'globals' | 'isKeyShown'> {
+  readonly settings: Settings | undefined;
+}
+
+function contextOf(io: Io, { settings, globals, isKeyShown }: ContextParts): Context {
   const tell = (line: string) => io.stderr.write(`${safeText(line)}\n`);
   const clientOptions = {
     server: settings?.server,
@@ -84,12 +98,17 @@ function contextOf(io: Io, settings: Settings | undefined, globals: GlobalValues
       void tell(`${error.message}; trying again in ${Math.ceil(delayMs / 1_000)} s`),
     ...(io.fetch === undefined ? {} : { fetch: io.fetch }),
   };
+  let client: Pinchwork | undefined;
   return {
     ...io,
-    // Made only where there are settings: see `isOffline`.
-    settings: settings!,
-    client: (settings === undefined ? undefined : new Pinchwork(clientOptions))!,
-    globals,
+    get settings() {
+      return needed(settings);
+    },
+    get client() {
+      needed(settings);
+      return (client ??= new Pinchwork(clientOptions));
+    },
+    ...{ globals, isKeyShown },
     commands,
     groups,
     tell,

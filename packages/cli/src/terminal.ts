@@ -16,15 +16,20 @@ export function createOutput(stream: Out): OutputStream & { flush(): Promise<voi
   });
   const write = (text: string) =>
     new Promise<void>((resolve, reject) => {
-      if (failure !== undefined) return void reject(failure);
+      if (failure !== undefined) {
+        reject(failure);
+        return;
+      }
       stream.write(text, (error) => (error == null ? resolve() : reject(isClosed(error) ? new OutputClosed() : error)));
     });
+  // Undefined for pipes and files, whatever the types say.
+  const isTerminal = (stream as { isTTY?: boolean }).isTTY === true;
   return {
     write,
-    isTerminal: stream.isTTY,
+    isTerminal,
     // Read at each use: terminals are resized.
     get columns() {
-      return stream.isTTY ? stream.columns : undefined;
+      return isTerminal ? stream.columns : undefined;
     },
     flush: () => write('').catch(() => undefined),
   };
@@ -38,7 +43,7 @@ export function createInput(
   prompts: NodeJS.WritableStream,
 ): InputStream {
   return {
-    isTerminal: stream.isTTY,
+    isTerminal: (stream as { isTTY?: boolean }).isTTY === true,
     readAll: () => buffer(stream),
     chunks: () => stream,
     readLine: async (isHidden) => {

@@ -74,11 +74,14 @@ function unknown(path: string, word: string, commands: readonly AnyCommand[]) {
     word,
     [...new Set(words)].filter((each) => each !== ''),
   );
+  // The same word elsewhere (`create` of `tasks create`), else one that is spelled like it here.
+  const elsewhere = commands.find(({ name }) => name === word || name.endsWith(` ${word}`));
+  const next = elsewhere?.name ?? `${prefix}${meant ?? '--help'}`;
   const takesNone = commands.some(({ name }) => name === path);
   return usage(
     takesNone
       ? `"pinchwork ${path}" takes no argument, but there is "${word}"`
       : `There is no command "pinchwork ${prefix}${word}"`,
-    meant === undefined ? `pinchwork ${prefix}--help` : `pinchwork ${prefix}${meant}`,
+    `pinchwork ${next}`,
   );
 }

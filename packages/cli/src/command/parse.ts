@@ -43,7 +43,8 @@ export function parseWords(rest: readonly string[], own: AnyValues, help: string
     }
     const needsValue = flag.shown !== '' && flag.kind !== 'optional number';
     // The next word is a flag of its own: the value was forgotten.
-    const isFlag = inlineValue === false && /^--./.test(value) && value.slice(2).split('=')[0]! in known;
+    const isFlag =
+      inlineValue === false && /^--./.test(value) && Object.hasOwn(known, value.slice(2).replace(/=.*/s, ''));
     if (needsValue && (value === undefined || isFlag))
       throw usage(`${rawName} needs a value: ${rawName} ${flag.shown}`, help);
     flags.set(name, [...(flags.get(name) ?? []), value ?? '']);
@@ -122,6 +123,8 @@ async function readValue(
       return text;
     case 'list':
       return texts.flatMap(listOf);
+    case 'texts':
+      return texts;
     case 'file':
       return reader.file(text);
     case 'text':

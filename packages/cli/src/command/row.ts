@@ -1,6 +1,7 @@
 import type { Pinchwork } from '@pinchwork/sdk';
 import type { Settings } from '../config/settings.ts';
 import type { ExitCode } from '../exit-codes.ts';
+import type { Failure } from '../failure.ts';
 import type { Io } from '../io.ts';
 import type { View } from '../output/view.ts';
 import type { GlobalValues } from './global-flags.ts';
@@ -16,6 +17,8 @@ export interface Context extends Io {
   readonly client: Pinchwork;
   readonly settings: Settings;
   readonly globals: GlobalValues;
+  /** Whether a key stands on the command line, where other users of the machine see it. */
+  readonly isKeyShown: boolean;
   /** Every command, and the words that several of them share. */
   readonly commands: readonly AnyCommand[];
   readonly groups: readonly Group[];
@@ -43,6 +46,18 @@ export class Done {
   }
 }
 
+/** The reply is shown, and yet the command has failed: a wait ended in another state than the one waited for. */
+export class Unmet<R> {
+  readonly reply: R;
+  readonly failure: Failure;
+  constructor(reply: R, failure: Failure) {
+    this.reply = reply;
+    this.failure = failure;
+  }
+}
+
+type Show<R> = View<R> | ((reply: R) => View<never>);
+
 interface Spec<A extends AnyArguments, F extends AnyValues, R> {
   /** The words that call it: `tasks create`. */
   readonly name: string;
@@ -59,28 +74,33 @@ interface Spec<A extends AnyArguments, F extends AnyValues, R> {
   readonly calls: readonly string[];
   /** It runs without settings: neither server nor key matter. `client` and `settings` are missing then. */
   readonly isOffline?: boolean;
-  /** How its reply is shown. Without: the command prints by itself. */
-  readonly show?: View<R>;
+  /** `--profile` may name a profile that the command makes. */
+  readonly makesProfile?: boolean;
+  /** How its reply is shown; a function where that depends on the reply. Without: the command prints by itself. */
+  readonly show?: Show<R>;
   run(
     context: Context,
     input: { readonly args: ValuesOf<A>; readonly flags: ValuesOf<F> },
-  ): Promise<R | Nothing | Done>;
+  ): Promise<R | Nothing | Done | Unmet<R>>;
 }
 
 /** One command: help, completion and docs/cli.md derive from it. */
 export interface AnyCommand extends Omit<Spec<AnyArguments, AnyValues, never>, 'run' | 'show' | 'args' | 'flags'> {
   readonly args: AnyArguments;
   readonly flags: AnyValues;
-  readonly show: View<unknown> | undefined;
+  readonly show: Show<unknown> | undefined;
   run(context: Context, input: { readonly args: object; readonly flags: object }): Promise<unknown>;
 }
 
 /** Makes a row of the table of commands. Keeps the types of its parts together, and forgets them outside. */
-export function command<const A extends AnyArguments = {}, const F extends AnyValues = {}, R = unknown>(
-  spec: Spec<A, F, R>,
-): AnyCommand {
+export function command<
+  const A extends AnyArguments = Readonly<Record<string, never>>,
+  const F extends AnyValues = Readonly<Record<string, never>>,
+  R = unknown,
+>(spec: Spec<A, F, R>): AnyCommand {
   const { args = {}, flags = {}, show } = spec;
-  return { ...spec, args, flags, show: show };
+  // What a row's own functions take is checked above; whoever has any row passes on what they gave.
+  return { ...spec, args, flags, show: show as Show<unknown> | undefined };
 }
 
 /** A word that begins the names of several commands: `tasks`. */

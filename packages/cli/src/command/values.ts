@@ -3,7 +3,7 @@
 /** What shells offer for a value. */
 export type Completes = 'task' | 'agent' | 'tag' | 'profile' | 'file' | 'command';
 
-export type ValueKind = 'text' | 'number' | 'boolean' | 'list' | 'choice' | 'file' | 'optional number';
+export type ValueKind = 'text' | 'number' | 'boolean' | 'list' | 'texts' | 'choice' | 'file' | 'optional number';
 
 /** A value: how help shows it, what it may be, and its type. */
 export interface Value<T> {
@@ -50,6 +50,15 @@ export const listFlag = (
   details: Details = {},
 ): Value<readonly string[] | undefined> => ({
   ...{ kind: 'list', shown, about },
+  ...details,
+});
+/** Texts, one for each time that the flag is given. */
+export const textsFlag = (
+  shown: string,
+  about: string,
+  details: Details = {},
+): Value<readonly string[] | undefined> => ({
+  ...{ kind: 'texts', shown, about },
   ...details,
 });
 /** The content of a file, which must be UTF-8. */

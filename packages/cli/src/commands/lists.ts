@@ -1,4 +1,3 @@
-import type { List } from '@pinchwork/sdk';
 import { numberFlag, textFlag } from '../command/values.ts';
 
 /** Lists of any length: pages of the server are joined. */
@@ -16,33 +15,27 @@ interface ListInput {
   readonly cursor?: string | undefined;
 }
 
-interface AnyPage {
-  readonly next_cursor: string | null;
-}
-
-/** The fields of a request for the first page. */
-export const firstPage = ({ limit, cursor }: ListInput) => ({
-  limit: limit === undefined ? undefined : Math.min(limit, longestPage),
-  cursor,
-});
-
 /**
- * Reads as many rows as `limit` says, in one reply: the first page, with the rows of the next ones behind its own.
+ * Reads as many rows as the flags say, in one reply: the first page, with the rows of the next ones behind its own. The
+ * cursor in it goes on exactly behind its last row.
  *
+ * @param read asks for one page
  * @param field the field of a page that has its rows
  */
-export async function readList<Page extends AnyPage, Row>(
-  list: List<Page, Row>,
-  field: keyof Page,
-  limit: number | undefined,
-): Promise<Page> {
-  if (limit === undefined || limit <= longestPage) return list;
-  let reply: Page | undefined;
-  const rows: unknown[] = [];
-  for await (const page of list.pages()) {
-    reply = { ...page, ...reply, next_cursor: page.next_cursor };
+export async function readList<Read extends (page: ListInput) => PromiseLike<{ readonly next_cursor: string | null }>>(
+  read: Read,
+  field: keyof Awaited<ReturnType<Read>>,
+  { limit, cursor }: ListInput,
+): Promise<Awaited<ReturnType<Read>>> {
+  type Page = Awaited<ReturnType<Read>>;
+  const pageOf = (left: number | undefined) => (left === undefined ? undefined : Math.min(left, longestPage));
+  const first = (await read({ limit: pageOf(limit), cursor })) as Page;
+  const rows = [...(first[field] as unknown[])];
+  let next = first.next_cursor;
+  while (limit !== undefined && rows.length < limit && next !== null) {
+    const page = (await read({ limit: pageOf(limit - rows.length), cursor: next })) as Page;
     rows.push(...(page[field] as unknown[]));
-    if (rows.length >= limit) break;
+    next = page.next_cursor;
   }
-  return { ...reply!, [field]: rows.slice(0, limit) };
+  return { ...first, [field]: rows, next_cursor: next };
 }

@@ -1,19 +1,36 @@
-import type { BoardTask, BoardResponse, MyTasksResponse, TaskResponse } from '@pinchwork/sdk';
-import { recordView } from '../output/record.ts';
+import type {
+  BoardResponse,
+  BoardTask,
+  MyTasksResponse,
+  PickupBatchResponse,
+  TaskPickupResponse,
+  TaskResponse,
+} from '@pinchwork/sdk';
+import { recordView, sentenceView } from '../output/record.ts';
 import { column, tableView } from '../output/table.ts';
 
 /** How tasks are shown. */
 
+/** The states of a task (contract section 3). */
+export const statuses = ['posted', 'claimed', 'delivered', 'disputed', 'approved', 'expired', 'cancelled'] as const;
+
+const taskColumns = {
+  task: column.id('TASK', ({ task_id }: { task_id: string }) => task_id),
+  credits: column.credits('CREDITS', ({ max_credits }: { max_credits: number }) => max_credits),
+  need: column.text('NEED', ({ need }: { need: string }) => need),
+  tags: column.tags('TAGS', ({ tags }: { tags: string[] }) => tags),
+  posted: column.age('POSTED', ({ created_at }: { created_at: string }) => created_at),
+};
+
+/** What is said where there is nothing to pick up. The words are fixed (contract section 12). */
+export const noTasks = 'No tasks available.';
+
 export const boardView = tableView<BoardResponse, BoardTask>({
   rows: 'tasks',
   id: ({ task_id }) => task_id,
-  empty: 'No tasks available.',
+  empty: noTasks,
   columns: [
-    column.id('TASK', ({ task_id }) => task_id),
-    column.credits('CREDITS', ({ max_credits }) => max_credits),
-    column.text('NEED', ({ need }) => need),
-    column.tags('TAGS', ({ tags }) => tags),
-    column.age('POSTED', ({ created_at }) => created_at),
+    ...[taskColumns.task, taskColumns.credits, taskColumns.need, taskColumns.tags, taskColumns.posted],
     column.age('DEADLINE', ({ deadline }) => deadline),
   ],
 });
@@ -23,13 +40,34 @@ export const myTasksView = tableView<MyTasksResponse, TaskResponse>({
   id: ({ task_id }) => task_id,
   empty: 'No tasks.',
   columns: [
-    column.id('TASK', ({ task_id }) => task_id),
+    taskColumns.task,
     column.state('STATUS', ({ status }) => status),
-    column.credits('CREDITS', ({ max_credits }) => max_credits),
-    column.text('NEED', ({ need }) => need),
-    column.age('POSTED', ({ created_at }) => created_at),
+    ...[taskColumns.credits, taskColumns.need, taskColumns.tags, taskColumns.posted],
   ],
 });
 
+export const batchView = tableView<PickupBatchResponse, TaskPickupResponse>({
+  rows: 'tasks',
+  id: ({ task_id }) => task_id,
+  empty: noTasks,
+  columns: [
+    ...[taskColumns.task, taskColumns.credits, taskColumns.need, taskColumns.tags],
+    column.age('DELIVER', ({ claim_deadline }) => claim_deadline),
+  ],
+});
+
+interface AnyTask {
+  readonly task_id: string;
+}
+
 /** A task with all that the caller may know of it. */
-export const taskView = recordView<TaskResponse>({ id: ({ task_id }) => task_id });
+export const taskView = recordView<TaskResponse | BoardTask>({ id: ({ task_id }) => task_id });
+
+export const pickupView = recordView<TaskPickupResponse>({
+  id: ({ task_id }) => task_id,
+  note: ({ task_id }) => `It is yours. Deliver it with: pinchwork tasks deliver ${task_id} RESULT`,
+});
+
+/** A sentence about a task that has changed. */
+export const changedView = <R extends AnyTask>(sentence: (task: R) => string) =>
+  sentenceView<R>(({ task_id }) => task_id, sentence);

@@ -41,7 +41,7 @@ export async function changeConfig(path: string, clock: Clock, change: (config: 
     const document = await documentOf((await readText(path)) ?? '', path);
     const before = configOf(document, path);
     const after = change(before);
-    if (document.contents === null) document.contents = document.createNode({}) as never;
+    document.contents ??= document.createNode({}) as never;
     if (after.currentProfile === undefined) document.delete('current_profile');
     else document.set('current_profile', after.currentProfile);
     for (const name of Object.keys(before.profiles))
@@ -58,9 +58,18 @@ export async function changeConfig(path: string, clock: Clock, change: (config: 
   });
 }
 
+const credentialsPath = (configPath: string) => join(dirname(configPath), 'credentials.json');
+
+/** Puts a new key into `credentials.json`. @returns its path */
+export async function replaceCredentials(configPath: string, key: string): Promise<string> {
+  const path = credentialsPath(configPath);
+  await writeText(path, `${JSON.stringify({ ...(await readCredentials(configPath)), api_key: key }, undefined, 2)}\n`);
+  return path;
+}
+
 /** `credentials.json` beside the configuration file; undefined if there is none. */
 export async function readCredentials(configPath: string): Promise<Credentials | undefined> {
-  const path = join(dirname(configPath), 'credentials.json');
+  const path = credentialsPath(configPath);
   const text = await readText(path);
   if (text === undefined) return undefined;
   try {

@@ -27,17 +27,20 @@ export interface Settings {
 const defaultServer = 'http://127.0.0.1:8000';
 
 /** An empty variable counts as absent. */
-const variable = ({ env }: Pick<Io, 'env'>, name: string) => env[name] || undefined;
+const variable = ({ env }: Pick<Io, 'env'>, name: string) => (env[name] === '' ? undefined : env[name]);
 
 /** The configuration file: `--config`, else `~/.config/pinchwork/config.yaml`. */
 export const configPathOf = (io: Pick<Io, 'home'>, flags: Pick<GlobalValues, 'config'>): string =>
   flags.config ?? join(io.home, '.config', 'pinchwork', 'config.yaml');
 
-/** @throws Failure for a profile that does not exist */
-export async function readSettings(io: Io, flags: GlobalValues): Promise<Settings> {
+/**
+ * @param mayBeNew whether the profile that `--profile` names need not exist
+ * @throws Failure for a profile that does not exist
+ */
+export async function readSettings(io: Io, flags: GlobalValues, mayBeNew = false): Promise<Settings> {
   const configPath = configPathOf(io, flags);
   const config = await readConfig(configPath);
-  const { name, profile } = chosenProfile(config, flags, configPath);
+  const { name, profile } = chosenProfile(config, flags, mayBeNew ? undefined : configPath);
   // A profile that is named goes before the environment, as every flag does.
   const ordered = <V>(fromEnvironment: V, fromProfile: V): readonly (readonly [V, Origin])[] => {
     const choices = [[fromEnvironment, 'environment'] as const, [fromProfile, 'profile'] as const];
@@ -67,10 +70,10 @@ export async function readSettings(io: Io, flags: GlobalValues): Promise<Setting
   };
 }
 
-function chosenProfile({ currentProfile, profiles }: Config, flags: GlobalValues, path: string) {
+function chosenProfile({ currentProfile, profiles }: Config, flags: GlobalValues, path: string | undefined) {
   const name = flags.profile ?? currentProfile;
   const profile = name === undefined ? undefined : profiles[name];
-  if (flags.profile !== undefined && profile === undefined) {
+  if (flags.profile !== undefined && profile === undefined && path !== undefined) {
     const names = Object.keys(profiles);
     throw new Failure(`There is no profile "${flags.profile}" in ${path}`, {
       code: 'no_profile',

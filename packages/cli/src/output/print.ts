@@ -1,4 +1,5 @@
 import type { Format, GlobalValues } from '../command/global-flags.ts';
+import { nearest } from '../command/suggest.ts';
 import { usage } from '../failure.ts';
 import type { Io } from '../io.ts';
 import { styleOf } from './style.ts';
@@ -78,18 +79,21 @@ async function yamlText(value: unknown): Promise<string> {
   return safeJson(document.toString({ lineWidth: 0, doubleQuotedMinMultiLineLength: 1e9 }).trimEnd());
 }
 
-/** The chosen fields of a reply, or of each of its rows. @throws Failure for a field that none has */
+/**
+ * The chosen fields of a reply, or of each of its rows. Fields that the server shows only where they are set are null
+ * elsewhere, so a name is refused only where it seems to be mistyped.
+ */
 function pick(value: unknown, fields: readonly string[]): unknown {
   const all = Array.isArray(value) ? (value as object[]) : [value as object];
-  const known = new Set(all.flatMap((row) => Object.keys(row)));
-  const unknown = fields.filter((field) => !known.has(field));
-  if (all.length > 0 && (unknown.length > 0 || fields.length === 0)) {
-    throw usage(
-      fields.length === 0 ? '--json needs names of fields' : `There is no field ${unknown.join(', ')}`,
-      undefined,
-      `The fields are ${[...known].sort().join(', ')}.`,
-    );
+  const known = [...new Set(all.flatMap((row) => Object.keys(row)))].sort();
+  const list = `The fields are ${known.join(', ')}.`;
+  if (fields.length === 0) throw usage('--json needs names of fields', undefined, list);
+  for (const field of fields) {
+    const meant = known.includes(field) ? undefined : nearest(field, known);
+    if (meant !== undefined) throw usage(`There is no field ${field}; do you mean ${meant}?`, undefined, list);
   }
-  const picked = all.map((row) => Object.fromEntries(fields.map((field) => [field, (row as never)[field] ?? null])));
+  const picked = all.map((row) =>
+    Object.fromEntries(fields.map((field) => [field, (row as Record<string, unknown>)[field] ?? null])),
+  );
   return Array.isArray(value) ? picked : picked[0];
 }

@@ -26,11 +26,25 @@ export const recordView = <R>({ id, of, title, note }: RecordSpec<R>): View<R> =
   ...(note === undefined ? {} : { note }),
 });
 
+/** A list whose rows have texts that are read whole: each row as an object, newest last. */
+export const blocksView = <R, Row>(
+  rows: string,
+  id: (row: Row) => string | null | undefined,
+  empty: string,
+): View<R> => ({
+  rows,
+  id: id,
+  draw: (reply, page) =>
+    ((reply as Record<string, object[]>)[rows] ?? []).map((row) => drawRecord(row, page)).join('\n\n'),
+  note: (reply) => ((reply as Record<string, object[]>)[rows]?.length === 0 ? empty : undefined),
+});
+
 /** One sentence about the reply. */
 export const sentenceView = <R>(
   id: (reply: R) => string | null | undefined,
-  sentence: (reply: R, page: Page) => string,
-): View<R> => ({ id: id, draw: (reply, page) => safeText(sentence(reply, page)) });
+  sentence: (reply: R) => string,
+  note?: (reply: R) => string | undefined,
+): View<R> => ({ id, draw: (reply) => safeText(sentence(reply)), ...(note === undefined ? {} : { note }) });
 
 /** Texts of agents, which may have many lines. */
 const longTexts = new Set([

@@ -2,10 +2,10 @@
 
 /**
  * What must not reach a terminal: control characters, which move the cursor or speak to the terminal; marks that turn
- * the direction of text around; and characters that show nothing and hide others.
+ * the direction of text around; and characters that show nothing and hide others. The joiners of emoji and of Persian
+ * stay.
  */
-const unsafe =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu;
+const unsafe = /(?![\t\n\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 const escaped = (character: string) => {
   const code = (character.codePointAt(0) ?? 0).toString(16);
@@ -34,7 +34,7 @@ let segmenter: Intl.Segmenter | undefined;
 
 /** What a reader takes for one character. */
 export function graphemes(text: string): string[] {
-  if (isAscii(text)) return [...text];
+  if (isAscii(text)) return Array.from(text);
   segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
   return Array.from(segmenter.segment(text), ({ segment }) => segment);
 }

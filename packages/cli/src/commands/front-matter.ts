@@ -1,0 +1,83 @@
+import type { Input } from '@pinchwork/sdk';
+import { usage } from '../failure.ts';
+
+/** The fields of a task, from flags and from a file with front matter. Flags go before the file. */
+
+export type TaskFields = Partial<Input<'tasks.create'>>;
+
+export interface CreateFlags {
+  readonly credits?: number | undefined;
+  readonly tags?: readonly string[] | undefined;
+  readonly context?: string | undefined;
+  readonly 'context-file'?: string | undefined;
+  readonly deadline?: number | undefined;
+  readonly 'review-timeout'?: number | undefined;
+  readonly 'claim-timeout'?: number | undefined;
+  readonly heartbeat?: number | undefined;
+  readonly grace?: number | undefined;
+  readonly 'auto-approve'?: boolean | undefined;
+  readonly acceptance?: string | undefined;
+  readonly verification?: 'auto' | 'off' | undefined;
+  readonly for?: readonly string[] | undefined;
+  readonly file?: string | undefined;
+  readonly 'dry-run'?: boolean | undefined;
+}
+
+/** The fields of the wire that flags and front matter name otherwise. */
+const wireNames: Readonly<Record<string, string>> = {
+  credits: 'max_credits',
+  deadline: 'deadline_minutes',
+  review_timeout: 'review_timeout_minutes',
+  claim_timeout: 'claim_timeout_minutes',
+  heartbeat: 'heartbeat_minutes',
+  grace: 'grace_minutes',
+  for: 'for_agents',
+};
+
+const wireName = (name: string) => {
+  const snake = name.replaceAll('-', '_');
+  return wireNames[snake] ?? snake;
+};
+
+/** @throws Failure for contradictory flags, and for front matter or an acceptance that cannot be read */
+export async function taskFieldsOf(need: string | undefined, flags: CreateFlags): Promise<TaskFields> {
+  const { file, context, 'context-file': contextFile, acceptance, ...others } = flags;
+  if (need !== undefined && file !== undefined) throw usage('NEED and --file are two needs: give one of them');
+  if (context !== undefined && contextFile !== undefined) throw usage('--context and --context-file are two contexts');
+  const given = {
+    need,
+    context: context ?? contextFile,
+    acceptance: acceptance === undefined ? undefined : jsonOf(acceptance),
+    ...Object.fromEntries(Object.entries(others).filter(([name]) => name !== 'wait')),
+  };
+  const named = Object.entries(given).filter(([, value]) => value !== undefined);
+  const fromFlags = Object.fromEntries(named.map(([name, value]) => [wireName(name), value]));
+  return { ...(file === undefined ? {} : await fromDocument(file)), ...fromFlags };
+}
+
+function jsonOf(text: string): object {
+  try {
+    return JSON.parse(text) as object;
+  } catch (error) {
+    throw usage(`--acceptance is not JSON: ${(error as Error).message}`);
+  }
+}
+
+/** A document whose first line is `---` has fields in YAML up to the next such line; what follows is the need. */
+async function fromDocument(document: string): Promise<Record<string, unknown>> {
+  const parts = /^\uFEFF?---[ \t]*\r?\n([\s\S]*?)(?:^|\r?\n)---[ \t]*(?:\r?\n|$)([\s\S]*)$/.exec(document);
+  if (parts === null) return { need: document };
+  const [, front = '', need = ''] = parts;
+  const { parse } = await import('yaml');
+  let fields: unknown;
+  try {
+    fields = parse(front);
+  } catch (error) {
+    throw usage(`The front matter cannot be read: ${(error as Error).message.split('\n')[0]}`);
+  }
+  if (fields !== null && (typeof fields !== 'object' || Array.isArray(fields))) {
+    throw usage('The front matter must be lines such as "credits: 20"');
+  }
+  const named = Object.entries(fields ?? {}).map(([name, value]) => [wireName(name), value] as const);
+  return { ...Object.fromEntries(named), need: need.trim() };
+}
