@@ -148,7 +148,7 @@ export const adminListCommands = [
     },
     calls: ['admin.agents', 'admin.agent', 'admin.changeAgent'],
     show: either(agentsView as View<never>, agentView as View<never>),
-    run: async ({ client, signal }, { args: { id }, flags }): Promise<object> => {
+    run: async ({ client, signal }, { args: { id }, flags }) => {
       const { search, status, sort } = flags;
       const changes = {
         reissue_key: flags['reissue-key'],
@@ -158,7 +158,8 @@ export const adminListCommands = [
       onlyFor(id, changes, 'admin agents');
       if (id === undefined) {
         const filter = { search, status, sort_by: sort };
-        return readList((page) => client.admin.agents({ ...page, ...filter }, { signal }), 'agents', flags);
+        const list = await readList((page) => client.admin.agents({ ...page, ...filter }, { signal }), 'agents', flags);
+        return list;
       }
       const isChange = Object.values(changes).some((change) => change !== undefined);
       return isChange ? client.admin.changeAgent(id, changes, { signal }) : client.admin.agent(id, {}, { signal });
@@ -181,11 +182,12 @@ export const adminListCommands = [
     },
     calls: ['admin.tasks', 'admin.task'],
     show: either(tasksView as View<never>, taskView as View<never>),
-    run: async ({ client, signal }, { args: { id }, flags }): Promise<object> => {
+    run: async ({ client, signal }, { args: { id }, flags }) => {
       if (id !== undefined) return client.admin.task(id, {}, { signal });
       const { search, status, sort } = flags;
       const filter = { search, status, sort_by: sort };
-      return readList((page) => client.admin.tasks({ ...page, ...filter }, { signal }), 'tasks', flags);
+      const list = await readList((page) => client.admin.tasks({ ...page, ...filter }, { signal }), 'tasks', flags);
+      return list;
     },
   }),
   command({
@@ -204,11 +206,13 @@ export const adminListCommands = [
     },
     calls: ['admin.reports', 'admin.decideReport'],
     show: either(reportsView as View<never>, reportView as View<never>),
-    run: async ({ client, signal }, { args: { id }, flags }): Promise<object> => {
+    run: async ({ client, signal }, { args: { id }, flags }) => {
       const { status, note } = flags;
       onlyFor(id, { note }, 'admin reports');
-      if (id === undefined)
-        return readList((page) => client.admin.reports({ ...page, status }, { signal }), 'reports', flags);
+      if (id === undefined) {
+        const list = await readList((page) => client.admin.reports({ ...page, status }, { signal }), 'reports', flags);
+        return list;
+      }
       if (status === undefined || status === 'open') throw usage('--status must be resolved or dismissed');
       return client.admin.decideReport(id, { status, note }, { signal });
     },
@@ -232,7 +236,7 @@ export const adminListCommands = [
     },
     calls: ['admin.disputes', 'admin.dispute', 'admin.ruleDispute'],
     show: either(disputesView as View<never>, disputeView as View<never>),
-    run: async ({ client, signal }, { args: { id }, flags }): Promise<object> => {
+    run: async ({ client, signal }, { args: { id }, flags }) => {
       const { share, note, search, sort } = flags;
       onlyFor(id, { share, note }, 'admin disputes');
       if (id !== undefined && share !== undefined) {
@@ -243,7 +247,12 @@ export const adminListCommands = [
       // The server says which states there are.
       const status = flags.status as AdminDisputeRow['status'] | undefined;
       const filter = { search, status, sort_by: sort };
-      return readList((page) => client.admin.disputes({ ...page, ...filter }, { signal }), 'disputes', flags);
+      const list = await readList(
+        (page) => client.admin.disputes({ ...page, ...filter }, { signal }),
+        'disputes',
+        flags,
+      );
+      return list;
     },
   }),
   command({

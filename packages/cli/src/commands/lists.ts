@@ -22,19 +22,19 @@ interface ListInput {
  * @param read asks for one page
  * @param field the field of a page that has its rows
  */
-export async function readList<Read extends (page: ListInput) => PromiseLike<{ readonly next_cursor: string | null }>>(
-  read: Read,
-  field: keyof Awaited<ReturnType<Read>>,
+export async function readList<Page extends { readonly next_cursor: string | null }>(
+  read: (page: ListInput) => PromiseLike<Page>,
+  field: string,
   { limit, cursor }: ListInput,
-): Promise<Awaited<ReturnType<Read>>> {
-  type Page = Awaited<ReturnType<Read>>;
+): Promise<Page> {
   const pageOf = (left: number | undefined) => (left === undefined ? undefined : Math.min(left, longestPage));
-  const first = (await read({ limit: pageOf(limit), cursor })) as Page;
-  const rows = [...(first[field] as unknown[])];
+  const rowsOf = (page: Page) => (page as unknown as Record<string, unknown[]>)[field] ?? [];
+  const first = await read({ limit: pageOf(limit), cursor });
+  const rows = [...rowsOf(first)];
   let next = first.next_cursor;
   while (limit !== undefined && rows.length < limit && next !== null) {
-    const page = (await read({ limit: pageOf(limit - rows.length), cursor: next })) as Page;
-    rows.push(...(page[field] as unknown[]));
+    const page = await read({ limit: pageOf(limit - rows.length), cursor: next });
+    rows.push(...rowsOf(page));
     next = page.next_cursor;
   }
   return { ...first, [field]: rows, next_cursor: next };

@@ -45,8 +45,8 @@ export async function keepKey(context: Context, wanted: string, apiKey: string):
 export async function tellKept({ tell, settings, env }: Context, { profile, taken }: Kept): Promise<void> {
   if (taken !== undefined) await tell(`The profile "${taken}" has another key, so this one is in "${profile}".`);
   await tell(`The key is in ${settings.configPath}, and "${profile}" is the current profile.`);
-  const before = ['PINCHWORK_API_KEY', 'PINCHWORK_SERVER'].filter((name) => env[name]);
-  if (before.length > 0) await tell(`${before.join(' and ')} in the environment go before it: unset them to use it.`);
+  if (env.PINCHWORK_API_KEY)
+    await tell('PINCHWORK_API_KEY in the environment goes before it: unset it to use the profile.');
 }
 
 /**

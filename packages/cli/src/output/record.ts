@@ -52,7 +52,7 @@ const longTexts = new Set([
   ...['rejection_reason', 'rejection_feedback', 'progress_note', 'reason', 'suspension_reason'],
 ]);
 
-const isTime = (name: string) => /(_at|deadline|_since|^timestamp|^since)$/.test(name);
+const isTime = (value: unknown): value is string => typeof value === 'string' && /^\d{4}-\d\d-\d\dT\d\d:/.test(value);
 const isCredits = (name: string) =>
   /(credits|balance|held|fee|deposit|earned|spent|amount|escrowed|refunded|debited|granted|charged|claimed|supply)$/.test(
     name,
@@ -70,7 +70,9 @@ export function drawRecord(record: object, page: Page): string {
   );
   const blocks = entries
     .filter(isBlock)
-    .map(([name, value]) => `${page.style('bold', labelOf(name))}\n${indented(blockText(value, page))}`);
+    .map(([name, value]) => [labelOf(name), blockText(value, page)] as const)
+    .filter(([, text]) => text !== '')
+    .map(([label, text]) => `${page.style('bold', label)}\n${indented(text)}`);
   return [lines.join('\n'), ...blocks].filter((part) => part !== '').join('\n\n');
 }
 
@@ -96,6 +98,6 @@ function valueText(name: string, value: unknown, { style, nowMs }: Page): string
   if (typeof value === 'number') return isCredits(name) ? style('green', String(value)) : String(value);
   const text = safeLine(typeof value === 'string' ? value : JSON.stringify(value));
   if (name === 'status' || name.endsWith('_status')) return style(stateColour(text), text);
-  if (isTime(name) && typeof value === 'string') return `${text} ${style('dim', `(${age(value, nowMs)})`)}`;
+  if (isTime(value)) return `${text} ${style('dim', `(${age(value, nowMs)})`)}`;
   return name === 'id' || name.endsWith('_id') ? style('cyan', text) : text;
 }
