@@ -39,7 +39,7 @@ describe('a task', () => {
     expect(await poster.json('credits')).toMatchObject({ balance: 90 });
     expect(await worker.json('whoami')).toMatchObject({ credits: 109 });
     expect(await poster.json(`deliveries ${id}`)).toMatchObject({
-      deliveries: [{ result: 'HELLO' }, { result: 'Hello there you', rejection_reason: 'Louder, please' }],
+      deliveries: [{ result: 'Hello there you', rejection_reason: 'Louder, please' }, { result: 'HELLO' }],
     });
   });
 
