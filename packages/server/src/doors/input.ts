@@ -18,6 +18,8 @@ export interface InvokeOptions {
   /** The origin of this server's URLs, for this caller. */
   readonly origin: string;
   readonly idempotencyKey?: string | undefined;
+  /** The client's name of the conversation that the call belongs to. */
+  readonly contextId?: string | undefined;
   /** Identifies the request, to detect reuse of its idempotency key. Default: derived from its endpoint and input. */
   fingerprint?(): string;
   /** Called when the transaction has ended. After that the call may wait for events, and does not need its input. */

@@ -147,6 +147,10 @@ class DoorCall implements Call {
     return this.record?.key;
   }
 
+  get contextId(): string | undefined {
+    return this.#options.contextId;
+  }
+
   get signal(): AbortSignal {
     return this.#options.signal;
   }

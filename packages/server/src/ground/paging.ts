@@ -37,6 +37,7 @@ type ListName =
   | `all ${'tasks' | 'agents'} by ${string}`
   | `disputes by ${string}`
   | 'tasks of an agent'
+  | 'tasks of a conversation'
   | 'deliveries'
   | 'deliveries of a task'
   | 'events'

@@ -78,6 +78,8 @@ export interface Call {
   readonly transact: Database['transact'];
   /** The idempotency key of the request, hashed; undefined if it has none. */
   readonly repeatKey: string | undefined;
+  /** The client's name of the conversation that the call belongs to (A2A); undefined if it named none. */
+  readonly contextId: string | undefined;
   /** The origin of this server's URLs, as the caller sees it. */
   readonly origin: string;
   /** Aborted when the caller no longer listens. */

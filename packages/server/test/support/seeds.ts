@@ -46,7 +46,7 @@ export function seeds(agent: string): string[] {
     `${each} insert into agent_words (word, agent_id, words) select 'word' || i, ${id('ag-')}, 2 from n`,
     `${each} insert into word_counts (word, agents) select 'word' || i, 1 from n`,
     `insert into word_counts (word, agents) values ('common', ${rows}), ('', ${rows})`,
-    `${each} insert into task_terms (task_id, for_agents, grace_minutes) select ${id('tk-')}, '[]', 5 from n`,
+    `${each} insert into task_terms (task_id, for_agents, grace_minutes, context_key) select ${id('tk-')}, '[]', 5, '${agent} ' || i / 100 from n`,
     `${each} insert into text_retention (task_id, since) select ${id('tk-')}, ${at} from n`,
     `${each} insert into rejected_deliveries (task_id, version, claim_number, worker_id, result, credits_charged, delivered_at, rejected_at, reason)
        select ${id('tk-')}, 4, 1, ${id('ag-')}, 'seed', 1, ${at}, ${at}, 'seed' from n`,

@@ -1,8 +1,8 @@
 import type { AnyEndpoint, ReplyOf } from '@pinchwork/sdk/table';
 import type { Usage } from '../../rules/limits/windows.ts';
 import type { Context } from '../../verbs/context.ts';
-import type { Credentials } from '../caller.ts';
-import type { RawInput } from '../input.ts';
+import type { Caller, Credentials } from '../caller.ts';
+import type { InvokeOptions, RawInput } from '../input.ts';
 import type { Door } from '../invoke.ts';
 
 /** Who sends a request, and what the transport knows of it. */
@@ -23,6 +23,8 @@ export interface Client {
   readonly settled?: (() => void) | undefined;
 }
 
+type CallOptions = Pick<InvokeOptions, 'idempotencyKey' | 'contextId'>;
+
 /** Calls the endpoints for one client, as REST does: the same admission, checks, limits and idempotency. */
 export class Calls {
   readonly ctx: Context;
@@ -35,19 +37,29 @@ export class Calls {
     this.client = client;
   }
 
+  /**
+   * Counts a call of an endpoint and asks for its scopes.
+   *
+   * @throws DomainError when the client may not call it.
+   */
+  async admit(endpoint: AnyEndpoint): Promise<Caller> {
+    const { credentials } = this.client;
+    const { caller, refusal, usage } = await this.#door.admit(endpoint, credentials);
+    this.client.tellUsage(usage);
+    if (caller === undefined) throw refusal ?? new Error('A caller that is neither admitted nor refused');
+    return caller;
+  }
+
   /** @throws DomainError with one of the codes in the endpoint's row. */
   async call<E extends AnyEndpoint>(
     endpoint: E,
     input: Partial<RawInput>,
-    idempotencyKey?: string,
+    options: CallOptions = {},
   ): Promise<ReplyOf<E>> {
-    const { credentials, signal, origin, settled, tellUsage } = this.client;
-    const { caller, refusal, usage } = await this.#door.admit(endpoint, credentials);
-    tellUsage(usage);
-    if (refusal !== undefined || caller === undefined)
-      throw refusal ?? new Error('A caller that is neither admitted nor refused');
-    const options = { signal, origin, settled, idempotencyKey };
-    const { reply } = await this.#door.invoke(endpoint, caller, { params: {}, query: {}, body: {}, ...input }, options);
+    const { signal, origin, settled } = this.client;
+    const caller = await this.admit(endpoint);
+    const whole = { params: {}, query: {}, body: {}, ...input };
+    const { reply } = await this.#door.invoke(endpoint, caller, whole, { signal, origin, settled, ...options });
     // The door answers with one of the replies in the endpoint's row.
     return reply as ReplyOf<E>;
   }

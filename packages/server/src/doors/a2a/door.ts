@@ -1,4 +1,5 @@
-import { A2AError } from '@a2a-js/sdk/errors';
+import { StreamResponse } from '@a2a-js/sdk';
+import { A2AError, restStatusFor } from '@a2a-js/sdk/errors';
 import { LegacyJsonRpcTransportHandler } from '@a2a-js/sdk/compat/v0_3/server';
 import { JsonRpcTransportHandler, ServerCallContext } from '@a2a-js/sdk/server';
 import { DomainError } from '../../ground/errors.ts';
@@ -6,8 +7,9 @@ import type { Context } from '../../verbs/context.ts';
 import type { Door } from '../invoke.ts';
 import { Calls, type Client } from './calls.ts';
 import type { Frame } from './frame.ts';
-import { rpcCodes, rpcRefusal } from './refusals.ts';
+import { restError, rpcCodes, type RpcError, rpcRefusal } from './refusals.ts';
 import { Requests } from './requests.ts';
+import { callRoute, findRoute, type RestRequest } from './rest.ts';
 import type { Version } from './versions.ts';
 
 /** A request of JSON-RPC, whose frame has been checked. */
@@ -18,6 +20,14 @@ export interface RpcRequest {
 
 /** An answer of JSON-RPC, or the stream of its answers. */
 export type RpcReply = { readonly body: object } | { readonly events: AsyncIterable<object> };
+
+/** An answer of the REST of 1.0. `allowed`: the methods that its path has, if it has not this one. */
+export type RestReply =
+  | { readonly status: number; readonly body: object; readonly allowed?: string }
+  | { readonly events: AsyncIterable<object> };
+
+/** Statuses of errors in the REST of 1.0 that the package takes from an earlier draft of it. */
+const statuses: Readonly<Record<string, number>> = { TaskNotCancelableError: 409, ContentTypeNotSupportedError: 415 };
 
 /** The method of 0.3 that answers with a stream whatever happens. */
 const alwaysStreams = 'tasks/resubscribe';
@@ -55,6 +65,39 @@ export class A2aDoor {
     return frame.method === alwaysStreams && version === '0.3' ? { events: once(body) } : { body };
   }
 
+  /**
+   * Answers a request of the REST of 1.0.
+   *
+   * @throws DomainError when the market refuses, any other error when the server fails.
+   */
+  async rest(request: RestRequest, client: Client): Promise<RestReply> {
+    const { route, allowed } = findRoute(request);
+    if (route === undefined) {
+      return allowed.length === 0
+        ? { status: 404, body: restError(404, { message: 'A2A has no such address' }) }
+        : {
+            status: 405,
+            body: restError(405, { message: 'This address has other methods' }),
+            allowed: allowed.join(', '),
+          };
+    }
+    const failed = (error: unknown): RestReply & { readonly body: object } => {
+      if (!(error instanceof A2AError)) throw error;
+      const status = statuses[error.name] ?? restStatusFor(error);
+      return { status, body: restError(status, { message: error.message, data: [error.toErrorInfo()] }) };
+    };
+    try {
+      const said = callRoute(route, new Requests(new Calls(this.#ctx, this.#door, client)), request);
+      if (said instanceof Promise) return { status: 200, body: (await said) as object };
+      const first = await said.next();
+      if (first.done === true) return { events: none() };
+      const inStream = (error: unknown) => restError(500, this.#errorOf(error, '1.0', client));
+      return { events: guarded(StreamResponse.toJSON(first.value) as object, written(said), inStream) };
+    } catch (error) {
+      return failed(error);
+    }
+  }
+
   /** A stream once its first event is there. What is refused before that is an ordinary answer, unless it `mustStream`. */
   async #opened(
     events: AsyncGenerator<object, void, undefined>,
@@ -71,7 +114,7 @@ export class A2aDoor {
     }
   }
 
-  #errorOf(error: unknown, version: Version, { requestId }: Client): object {
+  #errorOf(error: unknown, version: Version, { requestId }: Client): RpcError {
     if (error instanceof DomainError) return rpcRefusal(error, requestId, true);
     if (error instanceof A2AError) {
       return version === '1.0'
@@ -88,6 +131,12 @@ const asInvalid = (error: unknown): unknown =>
   typeof error === 'object' && error !== null && 'code' in error && error.code === rpcCodes.internal
     ? { ...error, code: rpcCodes.invalidParams }
     : error;
+
+async function* written(
+  events: AsyncGenerator<StreamResponse, void, undefined>,
+): AsyncGenerator<object, void, undefined> {
+  for await (const event of events) yield StreamResponse.toJSON(event) as object;
+}
 
 async function* none(): AsyncGenerator<object, void, undefined> {}
 

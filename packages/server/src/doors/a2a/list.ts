@@ -3,6 +3,7 @@ import { RequestMalformedError } from '@a2a-js/sdk/errors';
 import { endpoints, limits, type TaskResponse, type TaskStatus } from '@pinchwork/sdk/table';
 import { at } from '../../ground/present.ts';
 import { allStates, stateOf } from '../../ground/states.ts';
+import { listContext } from '../../verbs/tasks/contexts.ts';
 import type { Calls } from './calls.ts';
 import { stateIn } from './task.ts';
 
@@ -24,10 +25,22 @@ const usualPage = 50;
  */
 export async function listPage(
   calls: Calls,
-  { status, pageSize = usualPage, pageToken }: ListTasksRequest,
+  { status, pageSize = usualPage, pageToken, contextId }: ListTasksRequest,
 ): Promise<TaskPage> {
   if (pageSize < 1 || pageSize > limits.pageSize)
     throw new RequestMalformedError(`pageSize must be 1 to ${limits.pageSize}`);
+  const isWanted = ({ status: state }: TaskResponse) =>
+    status === TaskState.TASK_STATE_UNSPECIFIED || stateIn(stateOf(state).a2a.state) === status;
+  if (contextId !== '') {
+    await calls.admit(endpoints.listMyTasks);
+    const query = { limit: pageSize, offset: 0, cursor: pageToken === '' ? undefined : pageToken };
+    const { tasks, total, next_cursor } = await listContext(
+      { ctx: calls.ctx, agentId: calls.client.agentId },
+      contextId,
+      query,
+    );
+    return { tasks: tasks.filter(isWanted), nextPageToken: next_cursor ?? '', totalSize: total, pageSize };
+  }
   const states = status === TaskState.TASK_STATE_UNSPECIFIED ? [undefined] : statesIn(status);
   const [, number = '0', cursor] = /^(\d)\.(.*)$/s.exec(pageToken) ?? [];
   const index = Number(number);

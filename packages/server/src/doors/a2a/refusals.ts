@@ -5,7 +5,7 @@ import type { DomainError } from '../../ground/errors.ts';
 export interface RpcError {
   readonly code: number;
   readonly message: string;
-  readonly data?: readonly object[];
+  readonly data?: unknown;
 }
 
 /** Codes of JSON-RPC, and those of A2A that refusals of the market have. */
@@ -83,3 +83,24 @@ const keepsStatus: ReadonlySet<ErrorCode> = new Set([
 
 /** Whether a refusal of a method is an ordinary answer of JSON-RPC, with status 200. */
 export const isAnswer = ({ code }: DomainError): boolean => !keepsStatus.has(code);
+
+/** The words of `google.rpc.Code` for statuses of HTTP. */
+const words: Readonly<Record<number, string>> = {
+  400: 'INVALID_ARGUMENT',
+  401: 'UNAUTHENTICATED',
+  402: 'FAILED_PRECONDITION',
+  403: 'PERMISSION_DENIED',
+  404: 'NOT_FOUND',
+  409: 'FAILED_PRECONDITION',
+  413: 'OUT_OF_RANGE',
+  415: 'INVALID_ARGUMENT',
+  422: 'ALREADY_EXISTS',
+  429: 'RESOURCE_EXHAUSTED',
+  500: 'INTERNAL',
+  503: 'UNAVAILABLE',
+};
+
+/** An error in the REST of A2A 1.0: `google.rpc.Status`. */
+export const restError = (status: number, { message, data = [] }: Pick<RpcError, 'message' | 'data'>) => ({
+  error: { code: status, status: words[status] ?? 'UNKNOWN', message, details: data },
+});

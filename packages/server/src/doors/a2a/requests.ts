@@ -61,10 +61,10 @@ export class Requests implements A2ARequestHandler {
   sendMessage(request: SendMessageRequest): Promise<Task> {
     return this.#noting(async () => {
       const said = read(request);
-      const task = await (said.taskId === ''
-        ? post(this.#calls, said, said.waits ? waitSeconds : undefined)
-        : this.#reply(said));
-      return this.#view.task(task, request.configuration?.historyLength);
+      const { historyLength } = request.configuration ?? {};
+      if (said.taskId !== '') return this.#view.task(await this.#reply(said), historyLength);
+      const posted = await post(this.#calls, said, said.waits ? waitSeconds : undefined);
+      return said.waits ? this.#view.task(posted, historyLength) : this.#view.plain(posted, historyLength);
     });
   }
 
@@ -96,7 +96,7 @@ export class Requests implements A2ARequestHandler {
       const { tasks: found, ...page } = await listPage(this.#calls, request);
       const tasks: Task[] = [];
       for (const task of found) {
-        const shown = await this.#view.task(task, request.historyLength);
+        const shown = await this.#view.plain(task, request.historyLength);
         tasks.push(request.includeArtifacts === true ? shown : { ...shown, artifacts: [] });
       }
       return { ...page, tasks };

@@ -2,16 +2,21 @@ import { RequestMalformedError, UnsupportedOperationError } from '@a2a-js/sdk/er
 import { endpoints, type TaskStatus } from '@pinchwork/sdk/table';
 import { DomainError, invalid } from '../../ground/errors.ts';
 import { isEnded, stateOf } from '../../ground/states.ts';
+import { a2aFacts, contextIdIn } from '../../rules/tasks/contexts.ts';
 import { readOwn } from '../../verbs/tasks/read.ts';
 import type { Calls } from './calls.ts';
 import { type Decision, decisionIn } from './decision.ts';
 import type { Said } from './said.ts';
 
 /** Posts a task. With `waitSeconds` the client gets it when it is delivered, or when the time is up. */
-export function post(calls: Calls, { text, metadata, key }: Said, waitSeconds?: number) {
+export function post(calls: Calls, { text, metadata, key, contextId }: Said, waitSeconds?: number) {
   const { decision: _, question_id: __, ...terms } = metadata;
   const body = { need: text, ...terms, ...(waitSeconds === undefined ? {} : { wait: waitSeconds }) };
-  return calls.call(endpoints.createTask, { body }, key);
+  return calls.call(
+    endpoints.createTask,
+    { body },
+    { idempotencyKey: key, contextId: contextId === '' ? undefined : contextId },
+  );
 }
 
 /**
@@ -22,7 +27,7 @@ export function post(calls: Calls, { text, metadata, key }: Said, waitSeconds?: 
  */
 export async function speak(calls: Calls, said: Said): Promise<void> {
   const status = await statusOf(calls, said.taskId);
-  if (status !== undefined && said.contextId !== '' && said.contextId !== said.taskId) {
+  if (status !== undefined && said.contextId !== '' && said.contextId !== (await contextOf(calls.ctx, said.taskId))) {
     throw new RequestMalformedError('message.contextId is not the one of this task');
   }
   try {
@@ -30,6 +35,10 @@ export async function speak(calls: Calls, said: Said): Promise<void> {
   } catch (error) {
     if (!isRefusal(error, 'idempotency_key_reused')) throw error;
   }
+}
+
+async function contextOf({ db }: Calls['ctx'], id: string): Promise<string> {
+  return contextIdIn((await db.one(a2aFacts, { id })).context_key) ?? id;
 }
 
 /** The state of a task. Undefined: the client may not read it. */
@@ -50,7 +59,7 @@ async function obey(calls: Calls, { taskId: id, text, metadata, key }: Said, sta
   if (state?.talk === 'questions')
     return answer(calls, { id, question_id: String(metadata.question_id ?? '') }, text, key);
   try {
-    await calls.call(endpoints.sendMessage, { params: { id }, body: { message: text } }, key);
+    await calls.call(endpoints.sendMessage, { params: { id }, body: { message: text } }, { idempotencyKey: key });
   } catch (error) {
     if (status === undefined || !isEnded(status) || !isRefusal(error, 'conflict')) throw error;
     throw new UnsupportedOperationError(error.message);
@@ -58,14 +67,18 @@ async function obey(calls: Calls, { taskId: id, text, metadata, key }: Said, sta
 }
 
 async function decide(calls: Calls, id: string, { verb, body }: Decision, key: string): Promise<void> {
-  await calls.call(verb === 'approve' ? endpoints.approve : endpoints.reject, { params: { id }, body }, key);
+  await calls.call(
+    verb === 'approve' ? endpoints.approve : endpoints.reject,
+    { params: { id }, body },
+    { idempotencyKey: key },
+  );
 }
 
 type QuestionParams = Readonly<Record<'id' | 'question_id', string>>;
 
 async function answer(calls: Calls, params: QuestionParams, text: string, key: string): Promise<void> {
   try {
-    await calls.call(endpoints.answerQuestion, { params, body: { answer: text } }, key);
+    await calls.call(endpoints.answerQuestion, { params, body: { answer: text } }, { idempotencyKey: key });
   } catch (error) {
     if (isRefusal(error, 'not_found')) throw noQuestion();
     throw error;

@@ -1,13 +1,14 @@
-import type { Message, StreamResponse, Task } from '@a2a-js/sdk';
+import type { StreamResponse, Task } from '@a2a-js/sdk';
 import { isAwaited, type TaskResponse } from '@pinchwork/sdk/table';
 import { wireTime } from '../../ground/clock.ts';
-import { historyOf } from '../../rules/tasks/queries.ts';
+import { a2aFacts, contextIdIn } from '../../rules/tasks/contexts.ts';
 import { followTask } from '../../rules/tasks/wait.ts';
 import type { Subscription } from '../../rules/tasks/watch.ts';
 import type { Context } from '../../verbs/context.ts';
 import { readOwn, show } from '../../verbs/tasks/read.ts';
 import type { Client } from './calls.ts';
-import { artifactOf, message, type Shown, statusOf, toTask } from './task.ts';
+import { historyOf, need } from './history.ts';
+import { artifactOf, type Shown, statusOf, toTask } from './task.ts';
 
 /** How many messages of its history a task is shown with; all of those that there are where it is not said. */
 export type HistoryLength = number | undefined;
@@ -24,12 +25,16 @@ export class View {
 
   /** A task of REST's reply. */
   async task(task: Shown['task'], historyLength?: HistoryLength): Promise<Task> {
-    return toTask({ ...(await this.#facts(task)), history: await this.#history(task, historyLength) });
+    const facts = await this.#facts(task);
+    const reader = { ctx: this.#ctx, agentId: this.#client.agentId };
+    const history = historyLength === 0 ? [] : await historyOf(reader, facts, facts.posterId, historyLength);
+    return toTask({ ...facts, history });
   }
 
-  /** A task as it is now. */
-  async now(taskId: string, historyLength?: HistoryLength): Promise<Task> {
-    return this.task(await this.read(taskId), historyLength);
+  /** A task about which nothing was said but its need, or of which nothing else is shown. */
+  async plain(task: Shown['task'], historyLength?: HistoryLength): Promise<Task> {
+    const facts = await this.#facts(task);
+    return toTask({ ...facts, history: historyLength === 0 ? [] : [need(facts)] });
   }
 
   /** @throws DomainError `not_found` where the client may not read it. */
@@ -61,14 +66,9 @@ export class View {
     yield { payload: { $case: 'statusUpdate', value: { ...of, status: statusOf(facts) } } };
   }
 
-  async #facts(task: Shown['task']): Promise<Omit<Shown, 'history'>> {
-    const [last] = await this.#ctx.db.all(historyOf, { task_id: task.task_id, limit: 1 });
-    return { task, contextId: task.task_id, changedAt: wireTime(last?.at ?? 0) };
-  }
-
-  async #history(task: Shown['task'], length: HistoryLength): Promise<Message[]> {
-    if (length === 0) return [];
-    const { task_id: id, need } = task;
-    return [message({ id: `${id}-need`, role: 'user', text: need, task, contextId: id })];
+  async #facts(task: Shown['task']): Promise<Omit<Shown, 'history'> & { readonly posterId: string }> {
+    const { at, context_key, poster_id } = await this.#ctx.db.one(a2aFacts, { id: task.task_id });
+    const contextId = contextIdIn(context_key) ?? task.task_id;
+    return { task, contextId, changedAt: wireTime(at), posterId: poster_id };
   }
 }

@@ -21,6 +21,7 @@ export const plainTerms: Terms = {
   grace_minutes: null,
   heartbeat_minutes: null,
   verification: null,
+  context_key: null,
 };
 
 const columns = [
@@ -30,6 +31,7 @@ const columns = [
   'grace_minutes',
   'heartbeat_minutes',
   'verification',
+  'context_key',
 ] as const satisfies readonly (keyof Terms)[];
 
 export const insertTerms = insertion('task_terms', 'task_id', ...columns);

@@ -113,6 +113,8 @@ interface TaskTermsTable {
   heartbeat_minutes: number | null;
   /** `off`: no agent matches the task or checks its delivery. Null: the poster left it open. */
   verification: VerificationMode | null;
+  /** The poster, and its client's name of the conversation that the task belongs to (A2A). Null: it named none. */
+  context_key: string | null;
 }
 
 /** A task's history: one row per transition, never changed, never pruned. */

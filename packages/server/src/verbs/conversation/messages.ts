@@ -81,7 +81,7 @@ export function sendMessage(
  * @throws DomainError `not_found`; `forbidden` for agents that never had a claim on it.
  */
 export async function listMessages(
-  call: Call,
+  call: Pick<Call, 'ctx' | 'agentId'>,
   taskId: string,
   query: z.output<typeof ThreadQuery>,
 ): Promise<MessagesResponse> {

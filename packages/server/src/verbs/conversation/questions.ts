@@ -150,7 +150,7 @@ export function answerQuestion(
  * @throws DomainError `not_found` for all other agents.
  */
 export async function listQuestions(
-  call: Call,
+  call: Pick<Call, 'ctx' | 'agentId'>,
   taskId: string,
   query: z.output<typeof ThreadQuery>,
 ): Promise<QuestionsResponse> {

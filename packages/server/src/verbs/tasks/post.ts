@@ -23,6 +23,7 @@ import { checkAcceptance } from './acceptance.ts';
 import { awaitResult, takePlace } from './read.ts';
 import { refusal } from '../../rules/tasks/refusal.ts';
 import { moveCreditsAndRecord } from '../../rules/lifecycle/transition.ts';
+import { contextKey } from '../../rules/tasks/contexts.ts';
 import { hasTerms, insertTerms, readTerms, type Terms, verificationMode } from '../../rules/tasks/terms.ts';
 import { taskView } from '../../rules/tasks/view.ts';
 
@@ -88,7 +89,7 @@ const termsOf = ({
   grace_minutes,
   heartbeat_minutes,
   verification,
-}: PostInput): Terms => ({
+}: PostInput): Omit<Terms, 'context_key'> => ({
   acceptance: acceptance === undefined ? null : JSON.stringify(acceptance),
   auto_approve: auto_approve === true ? 1 : null,
   for_agents: for_agents === undefined ? null : JSON.stringify(for_agents),
@@ -109,7 +110,7 @@ type PostInput = Omit<z.output<typeof CreateTaskRequest>, 'wait'>;
 
 async function post(call: Call, input: PostInput): Promise<CreateTaskResponse> {
   const { ctx, agentId } = call;
-  const terms = termsOf(input);
+  const terms = { ...termsOf(input), context_key: contextKey(call) };
   await checkAcceptance(call, terms);
   return call.transact('create', async (tx) => {
     const now = ctx.clock.now();

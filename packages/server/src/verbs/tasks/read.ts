@@ -10,7 +10,7 @@ import { withTexts } from '../../rules/platform-tasks/render.ts';
 import { countMine, minePage, mineShape } from '../../rules/tasks/lists.ts';
 import { isEnded } from '../../ground/states.ts';
 import { readExcerpt, readExcerpts, readReviews } from '../../rules/tasks/page.ts';
-import { taskById, type TaskRow } from '../../rules/tasks/queries.ts';
+import { type MovedTask, taskById, type TaskRow } from '../../rules/tasks/queries.ts';
 import { readTerms, readTermsOfAll } from '../../rules/tasks/terms.ts';
 import { isParty, taskView } from '../../rules/tasks/view.ts';
 import { waitForTask } from '../../rules/tasks/wait.ts';
@@ -106,11 +106,19 @@ export async function listMyTasks(call: Call, query: z.output<typeof MyTasksQuer
     sortKey: ({ created_at, id }) => [created_at, id],
     view: (row) => row,
   });
-  const found = await readExcerpts(ctx.db, page);
   // On PostgreSQL, the tasks are read a moment later: leave out those that have another worker or status by then.
-  const rows = found.filter(
-    (task) => isParty(task, agentId) && (query.status === undefined || task.status === query.status),
-  );
+  const isStill = ({ status }: MovedTask) => query.status === undefined || status === query.status;
+  return { tasks: await showPage(call, page, isStill), ...facts };
+}
+
+/** The tasks of a page as their party sees them, with the beginnings of their texts. */
+export async function showPage(
+  { ctx, agentId }: Pick<Call, 'ctx' | 'agentId'>,
+  page: readonly { readonly id: string }[],
+  isStill: (task: MovedTask) => boolean = () => true,
+): Promise<TaskResponse[]> {
+  const found = await readExcerpts(ctx.db, page);
+  const rows = found.filter((task) => isParty(task, agentId) && isStill(task));
   const reviews = await readReviews(ctx.db, rows);
   const termsOf = await readTermsOfAll(ctx.db, rows);
   const tasks: TaskResponse[] = [];
@@ -120,5 +128,5 @@ export async function listMyTasks(call: Call, query: z.output<typeof MyTasksQuer
     const view = taskView(task, termsOf(row), reviews.get(row.id));
     tasks.push(excerpt(await addDispute(ctx.db, view, task, agentId)));
   }
-  return { tasks: fitTexts(tasks), ...facts };
+  return fitTexts(tasks);
 }

@@ -16,6 +16,7 @@ const others: Readonly<Record<string, string>> = {
   'tasks.texts_removed': 'a word of ours',
   'board_tags.tag': 'a tag of a task on the board, where no redacted task is',
   'offer_tags.tag': 'a tag of a task on the board, where no redacted task is',
+  'task_terms.context_key': 'an id that the client of a poster has drawn',
   'task_terms.for_agents': 'ids of agents',
   'board_hints.tag': 'a tag of a task on the board, where no redacted task is',
   'task_terms.verification': 'a word of ours',

@@ -110,8 +110,10 @@ export async function taskTables(step: StepSql): Promise<void> {
     unfit_claim ${int},
     grace_minutes ${int},
     heartbeat_minutes ${int},
-    verification ${id} check (${isOneOf('verification', verificationModes)})
+    verification ${id} check (${isOneOf('verification', verificationModes)}),
+    context_key ${id}
   ) ${clustered}`);
+  await run(sql`create index task_terms_by_context on task_terms (context_key, task_id) where context_key is not null`);
 
   await run(sql`create table task_transitions (
     task_id ${id} not null references tasks (id),

@@ -1,0 +1,35 @@
+import type { MyTasksResponse } from '@pinchwork/sdk/table';
+import { isId } from '@pinchwork/sdk/table';
+import { type PageRequest, readPage } from '../../ground/paging.ts';
+import { a2aFacts, contextKey, contextPage, countContext } from '../../rules/tasks/contexts.ts';
+import type { Call } from '../context.ts';
+import { showPage } from './read.ts';
+
+/** After every id. */
+const newest = '~';
+
+/** A page of the tasks that the caller has posted in one conversation, newest first. */
+export async function listContext(
+  call: Pick<Call, 'ctx' | 'agentId'>,
+  contextId: string,
+  query: PageRequest,
+): Promise<MyTasksResponse> {
+  const { ctx, agentId } = call;
+  const context_key = contextKey({ agentId, contextId }) ?? '';
+  const { rows, facts } = await readPage('tasks of a conversation', query, {
+    start: [newest],
+    read: ({ sortKey: [before], limit }) => ctx.db.all(contextPage, { context_key, before, limit }),
+    count: (limit) => ctx.db.one(countContext, { context_key, limit }),
+    sortKey: ({ id }) => [id],
+    view: (row) => row,
+  });
+  const first = query.cursor === undefined ? await firstOf(call, contextId) : [];
+  return { tasks: await showPage(call, [...rows, ...first]), ...facts, total: facts.total + first.length };
+}
+
+/** A task whose client named no conversation is the first of its own, which has its id. */
+async function firstOf({ ctx, agentId }: Pick<Call, 'ctx' | 'agentId'>, contextId: string): Promise<{ id: string }[]> {
+  if (!isId('task', contextId)) return [];
+  const task = await ctx.db.first(a2aFacts, { id: contextId });
+  return task?.poster_id === agentId && task.context_key === null ? [{ id: contextId }] : [];
+}
