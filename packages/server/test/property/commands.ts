@@ -1,70 +1,27 @@
-import type { SeatRow } from '@pinchwork/sdk/table';
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { hourMs, minuteMs, secondMs } from '../../src/ground/clock.ts';
-import type { Agent, Reply } from '../support/market.ts';
-import type { ModelTask } from './model-state.ts';
-import { type Real, verify } from './real.ts';
-import { type Model, wholeSecond } from './model.ts';
-
-/** A step of a random walk: carried out by the server and by the model, whose answers must be equal. */
-type Action = (model: Model, real: Real) => Promise<void>;
-
-class Step implements fc.AsyncCommand<Model, Real> {
-  readonly #name: string;
-  readonly #action: Action;
-
-  constructor(name: string, action: Action) {
-    this.#name = name;
-    this.#action = action;
-  }
-
-  check(): boolean {
-    return true;
-  }
-
-  async run(model: Model, real: Real): Promise<void> {
-    await this.#action(model, real);
-    real.steps.count++;
-    await verify(model, real);
-  }
-
-  toString(): string {
-    return this.#name;
-  }
-}
-
-export const agentCount = 4;
-const agent = fc.nat(agentCount - 1);
-/** Tasks are chosen from the newest, so that several steps concern the same task. */
-const recent = fc.nat(5);
-const orNull = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: null });
-const tagNames = ['alpha', 'beta'];
-
-/** A step by one agent on one task; it does nothing while there is no task. */
-function onTask(name: string, act: (model: Model, real: Real, who: number, task: ModelTask) => Promise<void>) {
-  return fc.tuple(agent, recent).map(
-    ([who, back]) =>
-      new Step(`${name}(agent ${who}, ${back} back)`, async (model, real) => {
-        const task = model.tasks.at(-1 - back);
-        if (task !== undefined) await act(model, real, who, task);
-      }),
-  );
-}
-
-/** A post with an idempotency key. The repetition must have the same answer and change nothing. */
-async function postTwice(real: Real, who: Agent, path: string, body: object): Promise<Reply> {
-  const headers = { 'idempotency-key': `step-${real.steps.count}-${real.keys++}` };
-  const first = await who.post(path, body, headers);
-  if (first.status === 200 || first.status === 201) {
-    const again = await who.post(path, body, headers);
-    expect(again.headers['idempotency-replayed']).toBe('true');
-    expect(again.body).toEqual(first.body);
-  }
-  return first;
-}
+import { until } from '../support/receiver.ts';
+import { cancelByOperator, disputeCommands } from './dispute-commands.ts';
+import type { Model } from './model.ts';
+import { wholeSecond } from './model-state.ts';
+import type { Real } from './real.ts';
+import { agent, barred, onTask, orNull, postTwice, recent, Step } from './steps.ts';
 
 const acceptance = { must_match: ['^result'] };
+const tagNames = ['alpha', 'beta'];
+
+/** What a poster says who says nothing. */
+const plain = {
+  deadline: null,
+  reviewMinutes: null,
+  claimMinutes: null,
+  graceMinutes: null,
+  heartbeatMinutes: null,
+  isChecked: false,
+  approvesAtOnce: false,
+  chosen: null,
+};
 
 const create = fc
   .record({
@@ -77,11 +34,13 @@ const create = fc
     grace: orNull(fc.constantFrom(5, 7, 90)),
     checks: orNull(fc.constantFrom('checked', 'approved at once')),
     heartbeat: fc.option(fc.constantFrom(1, 5, 6), { nil: null, freq: 2 }),
+    forAgents: fc.option(fc.uniqueArray(agent, { minLength: 1 }), { nil: [], freq: 3 }),
   })
   .map(
-    ({ who, price, tags, deadline, review, claim, grace, heartbeat, checks }) =>
+    ({ who, price, tags, deadline, review, claim, grace, heartbeat, checks, forAgents }) =>
       new Step(`create(agent ${who}, ${price} credits)`, async (model, real) => {
         const need = `task ${model.tasks.length}`;
+        const chosen = forAgents.filter((each) => each !== who && !model.isSuspended(each));
         const { status, body } = await postTwice(real, real.agents[who]!, '/v1/tasks', {
           need,
           max_credits: price,
@@ -91,6 +50,7 @@ const create = fc
           claim_timeout_minutes: claim,
           grace_minutes: grace,
           heartbeat_minutes: heartbeat,
+          ...(chosen.length === 0 ? {} : { for_agents: chosen.map((each) => real.agents[each]!.id) }),
           ...(checks === null ? {} : { acceptance }),
           ...(checks === 'approved at once' ? { auto_approve: true } : {}),
         });
@@ -110,6 +70,7 @@ const create = fc
           heartbeatMinutes: heartbeat,
           isChecked: checks !== null,
           approvesAtOnce: checks === 'approved at once',
+          chosen: chosen.length === 0 ? null : new Set(chosen),
         });
       }),
   );
@@ -119,9 +80,6 @@ const pickup = onTask('pickup', async (model, real, who, task) => {
   expect(status).toBe(model.claim(who, task));
   if (status === 200) expect(body.claim_number).toBe(task.claim);
 });
-
-/** The reason why an agent may not pick up anything. */
-const barred = (model: Model, who: number) => (model.isSuspended(who) ? 403 : model.isPaused(who) ? 429 : undefined);
 
 const pickupNext = fc.tuple(agent, orNull(fc.constantFrom(...tagNames))).map(
   ([who, tag]) =>
@@ -234,97 +192,6 @@ const abandon = orNull(fc.integer({ min: 1, max: 3 })).chain((claim) =>
   }),
 );
 
-/** The newest but `back` of some tasks, or one of the few that there are. */
-const oneOf = (tasks: readonly ModelTask[], back: number) => tasks.at(-1 - (back % Math.max(1, tasks.length)));
-
-const disputeOwn = recent.map(
-  (back) =>
-    new Step(`disputeOwn(${back} back)`, async (model, real) => {
-      const rejected = model.tasks.filter(({ status, graceEnd }) => status === 'claimed' && graceEnd !== null);
-      const task = oneOf(rejected, back);
-      if (task?.worker != null) await disputeAs(model, real, task.worker, task);
-    }),
-);
-
-/** A worker delivers if it has not, its poster rejects, and the worker disputes: random steps seldom come to that. */
-const quarrel = recent.map(
-  (back) =>
-    new Step(`quarrel(${back} back)`, async (model, real) => {
-      const held = model.tasks.filter(({ status }) => status === 'claimed' || status === 'delivered');
-      const task = oneOf(held, back);
-      if (task?.worker == null) return;
-      const { id, worker: who, poster } = task;
-      if (task.status === 'claimed') {
-        const result = `result ${real.steps.count}`;
-        const delivered = await real.agents[who]!.post(`/v1/tasks/${id}/deliver`, { result });
-        expect(delivered.status).toBe(model.deliver(who, task, { result }));
-      }
-      const rejected = await real.agents[poster]!.post(`/v1/tasks/${id}/reject`, { reason: 'Not so' });
-      expect(rejected.status).toBe(model.reject(poster, task, false));
-      await disputeAs(model, real, who, task);
-    }),
-);
-
-async function disputeAs(model: Model, real: Real, who: number, task: ModelTask): Promise<void> {
-  const { status, body } = await postTwice(real, real.agents[who]!, `/v1/tasks/${task.id}/dispute`, { reason: 'So' });
-  expect(status).toBe(model.dispute(who, task));
-  if (status === 201) model.openDispute(task, { id: body.dispute_id, deposit: body.deposit });
-}
-
-const dispute = onTask('dispute', disputeAs);
-
-/** A step on one of the disputed tasks; it does nothing while there is none. */
-const onDisputed = (name: string, act: (model: Model, real: Real, task: ModelTask) => Promise<void>) =>
-  fc.nat(2).map(
-    (back) =>
-      new Step(`${name}(${back} back)`, async (model, real) => {
-        const disputed = model.tasks.filter(({ status }) => status === 'disputed');
-        const task = oneOf(disputed, back);
-        if (task !== undefined) await act(model, real, task);
-      }),
-  );
-
-const share = fc.oneof(fc.constantFrom(0, 1, 49, 50, 100), fc.integer({ min: 0, max: 100 }));
-
-/** The operator rules. */
-const rule = share.chain((worker_share) =>
-  onDisputed(`rule ${worker_share}`, async (model, real, task) => {
-    const { status } = await postTwice(real, real.market.admin, `/v1/admin/disputes/${task.dispute!.id}`, {
-      worker_share,
-    });
-    expect(status).toBe(model.rule(task, worker_share));
-  }),
-);
-
-/** Seats are drawn, and some of their judges answer, in any order. */
-const judging = fc.array(share, { minLength: 1, maxLength: 3 }).chain((shares) =>
-  onDisputed(`judges answer ${shares.join(', ')}`, async (model, real, task) => {
-    await real.market.ctx.judging.pass();
-    const { body } = await real.market.admin.get(`/v1/admin/disputes/${task.dispute!.id}`);
-    const seats = body.seats.filter(({ status }: SeatRow) => status === 'open') as SeatRow[];
-    for (const [i, { judge_id, task_id, drawn_at }] of seats.slice(0, shares.length).entries()) {
-      const judge = real.judges.find(({ id }) => id === judge_id)!;
-      const isLate = wholeSecond(Date.parse(drawn_at) + 30 * minuteMs) <= model.now;
-      const { status } = await judge.post(`/v1/tasks/${task_id}/pickup`);
-      expect(status).toBe(isLate ? 409 : 200);
-      if (isLate) continue;
-      const answer = { worker_share: shares[i], explanation: 'So' };
-      expect((await postTwice(real, judge, `/v1/tasks/${task_id}/deliver`, answer)).status).toBe(200);
-      model.answer(task, shares[i]!);
-    }
-  }),
-);
-
-/** A party ends its dispute. */
-const endOwn = fc.boolean().chain((concedes) =>
-  onDisputed(concedes ? 'concede' : 'withdraw', async (model, real, task) => {
-    const who = concedes ? task.poster : task.worker!;
-    const verb = concedes ? 'approve' : 'abandon';
-    const { status } = await postTwice(real, real.agents[who]!, `/v1/tasks/${task.id}/${verb}`, {});
-    expect(status).toBe(concedes ? model.approve(who, task, null) : model.abandon(who, task, null));
-  }),
-);
-
 const rate = fc.integer({ min: 1, max: 5 }).chain((rating) =>
   onTask(`rate ${rating}`, async (model, real, who, task) => {
     const { status } = await postTwice(real, real.agents[who]!, `/v1/tasks/${task.id}/rate`, { rating });
@@ -347,6 +214,52 @@ const cancel = onTask('cancel', async (model, real, who, task) => {
   const { status } = await postTwice(real, real.agents[who]!, `/v1/tasks/${task.id}/cancel`, {});
   expect(status).toBe(model.cancel(who, task));
 });
+
+const cancelAny = recent.map(
+  (back) =>
+    new Step(`the operator cancels(${back} back)`, async (model, real) => {
+      const task = model.tasks.at(-1 - back);
+      if (task !== undefined) await cancelByOperator(model, real, task);
+    }),
+);
+
+const decline = onTask('decline', async (model, real, who, task) => {
+  const { status } = await postTwice(real, real.agents[who]!, `/v1/tasks/${task.id}/decline`, {});
+  expect(status).toBe(model.decline(who, task));
+});
+
+/**
+ * A pickup that waits. If the board has nothing for it, another agent posts a task, which the wait gets; or the time of
+ * the wait is over.
+ */
+const waitForWork = fc.tuple(agent, agent).map(
+  ([who, poster]) =>
+    new Step(`waitForWork(agent ${who}, task of agent ${poster})`, async (model, real) => {
+      const [next] = model.board(who, null);
+      const isWaiting = barred(model, who) === undefined && next === undefined;
+      const replied = real.agents[who]!.post('/v1/tasks/pickup?wait=1');
+      if (isWaiting) {
+        await until(() => real.market.ctx.dispatcher.idle === 1);
+        if (poster === who || !(await postPlain(model, real, poster))) advance(model, real, secondMs);
+      }
+      const { status, body } = await replied;
+      const [found] = isWaiting ? model.board(who, null) : [next];
+      expect(status).toBe(barred(model, who) ?? (found === undefined ? 204 : 200));
+      if (found === undefined || status !== 200) return;
+      expect(body.task_id).toBe(found.id);
+      model.claim(who, found);
+    }),
+);
+
+/** Posts a task without terms. @returns whether its poster could. */
+async function postPlain(model: Model, real: Real, who: number): Promise<boolean> {
+  const need = `task ${model.tasks.length}`;
+  const { status, body } = await real.agents[who]!.post('/v1/tasks', { need, max_credits: 5 });
+  const affordable = model.agents[who]!.balance >= 5;
+  expect(status).toBe(model.isSuspended(who) ? 403 : affordable ? 201 : 402);
+  if (status === 201) model.post({ ...plain, id: body.task_id, need, poster: who, tags: [], price: 5 });
+  return status === 201;
+}
 
 const grant = fc.tuple(agent, fc.integer({ min: 1, max: 50 })).map(
   ([who, amount]) =>
@@ -406,6 +319,7 @@ const runClock = fc.constant(null).map(
     new Step('runClock', async (model, real) => {
       await real.market.ctx.timers.runDue();
       model.runClock();
+      for (const seat of real.held) seat.isLost ||= seat.until <= model.now;
       real.steps.clockRan = true;
     }),
 );
@@ -432,17 +346,14 @@ export const allCommands: fc.Arbitrary<Step>[] = [
   reviewOwn,
   reviewOwn,
   abandon,
-  dispute,
-  disputeOwn,
-  quarrel,
-  quarrel,
-  judging,
-  judging,
-  rule,
-  endOwn,
+  ...disputeCommands,
   rate,
   rateOwn,
   cancel,
+  cancelAny,
+  decline,
+  waitForWork,
+  waitForWork,
   suspension(true),
   suspension(false),
   suspension(false),

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { hourMs } from '../../src/ground/clock.ts';
 import { onBothEngines } from '../support/engines.ts';
-import { agentCount, allCommands } from './commands.ts';
+import { allCommands } from './commands.ts';
+import { agentCount } from './steps.ts';
 import { Model } from './model.ts';
 import { openReal, verify } from './real.ts';
 import { testSeed } from '../support/random.ts';
@@ -52,7 +53,18 @@ onBothEngines('the marketplace keeps its invariants', (engine) => {
 /** All tables that a walk writes to. */
 const emptying = [
   ...['dispute_seats', 'disputes', 'dealings', 'system_tasks_posted', 'system_spending', 'outbox'],
-  ...['reviews', 'rejected_deliveries', 'task_transitions', 'board_tags', 'stuck_timers', 'idempotency_keys', 'events'],
+  ...[
+    'reviews',
+    'rejected_deliveries',
+    'task_transitions',
+    'board_tags',
+    'offer_tags',
+    'matches',
+    'task_terms',
+    'stuck_timers',
+    'idempotency_keys',
+    'events',
+  ],
   ...['trust', 'agent_tags', 'earnings', 'admin_actions'],
   ...['event_cursors', 'ledger_entries', 'accounts', 'tasks', 'api_keys', 'agents'],
 ].map((table) => `delete from ${table}`);

@@ -1,3 +1,7 @@
+import { hourMs, secondMs } from '../../src/ground/clock.ts';
+
+export const wholeSecond = (at: number) => Math.ceil(at / secondMs) * secondMs;
+
 export interface ModelTask {
   id: string;
   need: string;
@@ -39,6 +43,8 @@ export interface ModelTask {
   /** Its acceptance: a result must begin with `result`. */
   isChecked: boolean;
   approvesAtOnce: boolean;
+  /** The agents that it is for and that have not left it; null: it is for everybody. */
+  readonly chosen: Set<number> | null;
   /** The latest claim of which a result did not fit. */
   unfitClaim: number | null;
   /** The poster approved the delivery itself. */
@@ -62,6 +68,7 @@ export type NewModelTask = Pick<
   | 'graceMinutes'
   | 'isChecked'
   | 'approvesAtOnce'
+  | 'chosen'
   | 'heartbeatMinutes'
 >;
 
@@ -138,3 +145,52 @@ export function clocksOf(task: ModelTask): [string, number][] {
             : [];
   return clocks.filter((clock): clock is [string, number] => clock[1] !== null).sort((a, b) => a[1] - b[1]);
 }
+
+/** An agent that has just registered. */
+export const newAgent = (): ModelAgent => ({
+  balance: 100,
+  posted: 0,
+  completed: 0,
+  ruled: 0,
+  lost: [0, 0],
+  earned: 0,
+  feesPaid: 0,
+  spent: 0,
+  rejected: 0,
+  ratings: [],
+  byTag: new Map(),
+  trust: new Map(),
+  abandons: 0,
+  pausedUntil: 0,
+  suspended: false,
+  events: [],
+});
+
+/** A task that is posted now. */
+export const newTask = (task: NewModelTask, now: number): ModelTask => ({
+  ...task,
+  createdAt: now,
+  expiresAt: wholeSecond(now + 72 * hourMs),
+  status: 'posted',
+  worker: null,
+  claim: 0,
+  claimDeadline: null,
+  graceEnd: null,
+  leaseEnd: null,
+  progress: null,
+  toldAt: null,
+  reviewEnd: null,
+  result: null,
+  charged: null,
+  rejections: 0,
+  deliveriesLeft: null,
+  excluded: new Set(),
+  refused: null,
+  dispute: null,
+  lostBy: null,
+  givenUp: new Map(),
+  unfitClaim: null,
+  approvedByPoster: false,
+  rated: false,
+  ratedBack: false,
+});

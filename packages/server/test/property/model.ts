@@ -7,7 +7,10 @@ import {
   type ModelDelivery,
   type ModelDispute,
   type ModelTask,
+  newAgent,
   type NewModelTask,
+  newTask,
+  wholeSecond,
 } from './model-state.ts';
 
 const feePercent = 10;
@@ -22,8 +25,6 @@ const openDisputes = 3;
 const judgedFrom = 20;
 const judgeCount = 3;
 
-export const wholeSecond = (at: number) => Math.ceil(at / secondMs) * secondMs;
-
 /**
  * A second, simple implementation of contract sections 3, 4 and 5 with arrays and numbers. It shares no code with the
  * server, so that the two can be compared.
@@ -36,24 +37,7 @@ export class Model {
 
   constructor(now: number, agents: number) {
     this.now = now;
-    this.agents = Array.from({ length: agents }, () => ({
-      balance: 100,
-      posted: 0,
-      completed: 0,
-      ruled: 0,
-      lost: [0, 0],
-      earned: 0,
-      feesPaid: 0,
-      spent: 0,
-      rejected: 0,
-      ratings: [],
-      byTag: new Map(),
-      trust: new Map(),
-      abandons: 0,
-      pausedUntil: 0,
-      suspended: false,
-      events: [],
-    }));
+    this.agents = Array.from({ length: agents }, newAgent);
   }
 
   #agent(index: number | null): ModelAgent {
@@ -109,48 +93,29 @@ export class Model {
   post(task: NewModelTask): void {
     this.#agent(task.poster).balance -= task.price;
     this.#agent(task.poster).posted++;
-    this.tasks.push({
-      ...task,
-      createdAt: this.now,
-      expiresAt: wholeSecond(this.now + 72 * hourMs),
-      status: 'posted',
-      worker: null,
-      claim: 0,
-      claimDeadline: null,
-      graceEnd: null,
-      leaseEnd: null,
-      progress: null,
-      toldAt: null,
-      reviewEnd: null,
-      result: null,
-      charged: null,
-      rejections: 0,
-      deliveriesLeft: null,
-      excluded: new Set(),
-      refused: null,
-      dispute: null,
-      lostBy: null,
-      givenUp: new Map(),
-      unfitClaim: null,
-      approvedByPoster: false,
-      rated: false,
-      ratedBack: false,
-    });
+    this.tasks.push(newTask(task, this.now));
+    this.#tellChosen('task_offered', this.tasks.at(-1)!);
+  }
+
+  #tellChosen(type: string, task: ModelTask): void {
+    for (const agent of task.chosen ?? []) this.#tell(agent, type, task);
   }
 
   /**
-   * The tasks that an agent would get next: the oldest that it may claim; those that it gave up in the last day last,
-   * and not at all in the first ten minutes.
+   * The tasks that an agent would get next: those that it was chosen for, then the oldest that it may claim; those that
+   * it gave up in the last day last, and not at all in the first ten minutes.
    */
   board(agent: number, tag: string | null): ModelTask[] {
     return this.tasks
       .filter((task) => task.status === 'posted' && !this.isDue(task) && task.poster !== agent)
       .filter((task) => !this.isSuspended(task.poster) && !task.excluded.has(agent))
+      .filter(({ chosen }) => chosen?.has(agent) ?? true)
       .filter((task) => tag === null || task.tags.some((each) => each.toLowerCase() === tag))
       .filter((task) => !this.#hasGivenUp(agent, task, 10 * minuteMs))
       .sort((a, b) => {
         const last = (task: ModelTask) => Number(this.#hasGivenUp(agent, task, 24 * hourMs));
-        return last(a) - last(b) || a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1);
+        const forAll = ({ chosen }: ModelTask) => Number(chosen === null);
+        return last(a) - last(b) || forAll(a) - forAll(b) || a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1);
       });
   }
 
@@ -172,7 +137,7 @@ export class Model {
     if (this.isPaused(agent)) return 429;
     if (task.poster !== agent && task.status === 'posted' && this.isSuspended(task.poster)) return 404;
     if (task.poster === agent || task.status !== 'posted' || this.isDue(task)) return 409;
-    if (task.excluded.has(agent)) return 409;
+    if (task.excluded.has(agent) || task.chosen?.has(agent) === false) return 409;
     task.status = 'claimed';
     task.worker = agent;
     task.claim++;
@@ -345,6 +310,7 @@ export class Model {
 
   #loseForGood(task: ModelTask): void {
     task.excluded.add(task.worker!);
+    this.#leave(task, task.worker!);
     this.#release(task, task.worker);
   }
 
@@ -377,7 +343,10 @@ export class Model {
     const left = excludes ? 0 : (task.deliveriesLeft ?? maxRejections) - 1;
     const minutes = Math.max(task.graceMinutes ?? graceMinutes, left === 0 ? lastGraceMinutes : 0);
     const graceEnd = wholeSecond(this.now + minutes * minuteMs);
-    if (excludes) task.excluded.add(task.worker!);
+    if (excludes) {
+      task.excluded.add(task.worker!);
+      this.#leave(task, task.worker!);
+    }
     task.rejections++;
     task.refused = { result: task.result!, charged: task.charged! };
     task.result = null;
@@ -421,7 +390,44 @@ export class Model {
     if (task.status !== 'posted' || this.isDue(task)) return 409;
     task.status = 'cancelled';
     this.#agent(agent).balance += task.price;
+    this.#tellChosen('task_cancelled', task);
     return 200;
+  }
+
+  cancelByOperator(task: ModelTask): number {
+    if (!['posted', 'claimed', 'delivered', 'disputed'].includes(task.status) || this.isDue(task)) return 409;
+    const { status, worker, lostBy } = task;
+    if (status === 'disputed') this.#closeDispute(task, 'worker');
+    this.#release(task, worker ?? lostBy);
+    task.status = 'cancelled';
+    this.#agent(task.poster).balance += task.price;
+    this.#tell(task.poster, 'task_cancelled', task);
+    if (worker !== null) this.#tell(worker, 'task_cancelled', task);
+    if (status === 'posted') this.#tellChosen('task_cancelled', task);
+    return 200;
+  }
+
+  decline(agent: number, task: ModelTask): number {
+    if (this.isSuspended(agent) || task.chosen?.has(agent) !== true) return 403;
+    const isOpen = ['posted', 'claimed', 'delivered', 'disputed'].includes(task.status);
+    if (!isOpen || this.isDue(task) || task.worker === agent) return 409;
+    this.#leave(task, agent);
+    if (task.chosen.size === 0 && task.status === 'posted') this.#expire(task);
+    return 200;
+  }
+
+  /** A task that none of the chosen agents is left for expires when it is on the board. */
+  #leave(task: ModelTask, agent: number): void {
+    if (task.chosen?.delete(agent) === true && task.chosen.size === 0) {
+      task.expiresAt = Math.min(task.expiresAt, this.now);
+    }
+  }
+
+  #expire(task: ModelTask): void {
+    task.status = 'expired';
+    this.#agent(task.poster).balance += task.price;
+    this.#tell(task.poster, 'task_expired', task);
+    this.#tellChosen('task_expired', task);
   }
 
   #release(task: ModelTask, lostBy: number | null): void {
@@ -452,9 +458,7 @@ export class Model {
       const isRuling = judges > 0 && 2 * shares.length >= judges;
       this.#decide(task, isRuling ? medianOf(shares) : task.isChecked ? 50 : 0, isRuling);
     } else if (task.status === 'posted') {
-      task.status = 'expired';
-      this.#agent(task.poster).balance += task.price;
-      this.#tell(task.poster, 'task_expired', task);
+      this.#expire(task);
     } else {
       const type = {
         deadline: 'deadline_expired',

@@ -14,10 +14,24 @@ export interface Real {
   agents: Agent[];
   /** They have nothing to do with the agents, so that each of them may judge every dispute. */
   judges: Agent[];
+  /** Seats that judges have picked up and not answered. */
+  readonly held: HeldSeat[];
   keys: number;
   /** Shared by all runs of a test. */
   readonly steps: { count: number; clockRan: boolean };
   restart(): Promise<void>;
+}
+
+/** A judge's seat that it has picked up. */
+interface HeldSeat {
+  readonly judge: string;
+  /** The id of its system task. */
+  readonly seat: string;
+  readonly task: ModelTask;
+  readonly dispute: string;
+  readonly until: number;
+  /** The clock has ended it. */
+  isLost: boolean;
 }
 
 const settings = {
@@ -34,6 +48,7 @@ export async function openReal(url: string, agentCount: number, steps: Real['ste
     market,
     agents,
     judges: await registerJudges(market, 3),
+    held: [],
     keys: 0,
     steps,
     restart: async () => {
@@ -61,6 +76,9 @@ const allEvents = prepared('allEvents', (db, _: Params) =>
 );
 const allBoardTags = prepared('allBoardTags', (db, _: Params) =>
   db.selectFrom('board_tags').select(['tag', 'task_id']),
+);
+const allOfferTags = prepared('allOfferTags', (db, _: Params) =>
+  db.selectFrom('offer_tags').select(['tag', 'task_id']),
 );
 const fees = prepared('fees', (db, _: Params) =>
   db
@@ -130,11 +148,16 @@ export async function verify(model: Model, { market, agents, steps }: Real): Pro
     expect(told.sort()).toEqual([...model.agents[i]!.events].sort());
   });
 
-  const onBoard = (await db.all(allBoardTags, none)).map(({ tag, task_id }) => `${task_id} ${tag}`).sort();
-  const expected = model.tasks
-    .filter(({ status }) => status === 'posted')
-    .flatMap(({ id, tags }) => tags.map((tag) => `${id} ${tag}`));
-  expect(onBoard).toEqual(expected.sort());
+  for (const [query, isForChosen] of [
+    [allBoardTags, false],
+    [allOfferTags, true],
+  ] as const) {
+    const onBoard = (await db.all(query, none)).map(({ tag, task_id }) => `${task_id} ${tag}`).sort();
+    const expected = model.tasks
+      .filter(({ status, chosen }) => status === 'posted' && (chosen !== null) === isForChosen)
+      .flatMap(({ id, tags }) => tags.map((tag) => `${id} ${tag}`));
+    expect(onBoard).toEqual(expected.sort());
+  }
 }
 
 const sum = (numbers: number[]) => numbers.reduce((a, b) => a + b, 0);

@@ -198,7 +198,7 @@ async function lostClaim(tx: Tx, task: TaskRow, agentId: string): Promise<Domain
   if (end.actor_id === null) {
     return conflict('Your claim on this task has timed out', 'If it is on the board again, pick it up once more.');
   }
-  return end.actor_id === 'admin' && isEnded(task.status)
+  return end.actor_id === 'admin' && isEnded(to)
     ? conflict('The operator has cancelled this task, and your claim with it', `Its event says why. ${nextWork}`)
     : undefined;
 }
