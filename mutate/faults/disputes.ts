@@ -75,9 +75,9 @@ export const disputeFaults = [
       'if (total <= limits.openDisputes) return;',
     ],
     [
-      'a dispute ignores the budget of the key',
-      'if (key !== undefined) await checkBudgetOfDay',
-      'if (key === null) await checkBudgetOfDay',
+      'a deposit does not count in the budget of the key',
+      '    if (key !== undefined) await spend(tx, key, deposit, now);\n',
+      '',
     ],
   ]),
   ...faultsIn('rules/reputation/standing.ts', endings, [
