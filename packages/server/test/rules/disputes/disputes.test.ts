@@ -69,7 +69,10 @@ onBothEngines('a rejection', (engine) => {
     const cheap = await rejectTask(rich, worker, { max_credits: 300 });
     const day = await dispute(await keyed({ max_credits_per_day: 29 }), cheap);
     expect([day.status, day.body.code]).toEqual([402, 'budget_exceeded']);
-    expect((await dispute(await keyed({ max_credits_per_task: 1, max_credits_per_day: 30 }), cheap)).status).toBe(201);
+    const small = await keyed({ max_credits_per_task: 1, max_credits_per_day: 30 });
+    expect((await dispute(small, cheap)).status).toBe(201);
+    const next = await rejectTask(rich, worker, { max_credits: 10 });
+    expect((await dispute(small, next)).body.code).toBe('budget_exceeded');
     await expectClean(market);
   });
 
