@@ -116,7 +116,7 @@ async function checkServer(context: Context, seen: Seen): ReturnType<Check> {
   const sentAt = context.clock.now();
   let response: Response;
   try {
-    const asked = await rawGet(context, '/health', requestMs);
+    const asked = await rawGet(context, '/v1/capabilities', requestMs, { accept: 'application/json' });
     response = asked.response;
     asked.end();
   } catch (error) {
@@ -144,7 +144,7 @@ async function checkServer(context: Context, seen: Seen): ReturnType<Check> {
       exitCode: exitCodes.network,
     };
   }
-  const reply = (await response.json().catch(() => undefined)) as { status?: string; version?: string } | undefined;
+  const reply = (await response.json().catch(() => undefined)) as { version?: unknown } | undefined;
   if (typeof reply?.version !== 'string') {
     return {
       status: 'failed',

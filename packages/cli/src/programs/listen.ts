@@ -116,8 +116,7 @@ async function forward(context: Context, event: PinchworkEvent | Reset, post: Po
     if (signal.aborted) return false;
     const delayMs = doubling(attempt, firstPauseMs, lastPauseMs);
     await context.tell(`${event.id} ${event.type}: ${problem}; trying again in ${Math.ceil(delayMs / 1_000)} s`);
-    await pause(clock, delayMs, signal);
-    if (signal.aborted) return false;
+    if (!(await pause(clock, delayMs, signal))) return false;
   }
 }
 

@@ -1,16 +1,16 @@
 import type { Clock } from '../io.ts';
 
-/** Waits. @returns early when the signal is aborted */
-export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+/** Waits, at most until the signal is aborted. @returns false if it is */
+export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
     if (signal.aborted) {
-      resolve();
+      resolve(false);
       return;
     }
     const end = () => {
       cancel();
       signal.removeEventListener('abort', end);
-      resolve();
+      resolve(!signal.aborted);
     };
     const cancel = clock.after(ms, end);
     signal.addEventListener('abort', end);

@@ -28,6 +28,7 @@ export interface Surroundings {
   readonly secondSignal?: () => AbortSignal;
   readonly nowMs?: number;
   readonly fetch?: typeof fetch;
+  readonly clock?: Io['clock'];
 }
 
 /** A user with a home folder, who runs command lines in the tests' own process. */
@@ -63,7 +64,7 @@ export class Shell {
       env: { ...this.env, ...around.env },
       cwd: this.home,
       home: this.home,
-      clock: {
+      clock: around.clock ?? {
         now: () => around.nowMs ?? Date.now(),
         after: (delayMs, wake) => {
           const timer = setTimeout(wake, delayMs);
