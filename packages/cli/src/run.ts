@@ -28,6 +28,11 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     settings: undefined,
   };
   try {
+    if (argv[0] === '__complete') {
+      const { complete } = await import('./completion/index.ts');
+      await complete(argv.slice(1), commands, groups, io);
+      return exitCodes.done;
+    }
     const found = findCommand(argv, commands, groups);
     const path = 'command' in found ? found.command.name : found.group;
     const help = `pinchwork ${path === '' ? '' : `${path} `}--help`;

@@ -1,5 +1,6 @@
 import { command, Done } from '../command/row.ts';
-import { listFlag, numberFlag, switchFlag, textFlag } from '../command/values.ts';
+import { choiceArgument, listFlag, numberFlag, switchFlag, textFlag } from '../command/values.ts';
+import { scripts, shellNames } from '../completion/scripts.ts';
 import { usage } from '../failure.ts';
 
 /** Programs that run for long, or do several things. Each is loaded when it is called. */
@@ -109,6 +110,26 @@ export const programCommands = [
     run: async (context, { flags }) => {
       const { quickstart } = await import('../programs/quickstart.ts');
       await quickstart(context, flags.yes === true);
+      return new Done();
+    },
+  }),
+  command({
+    name: 'completion',
+    section: 'Help',
+    summary: 'Print the completion script of a shell',
+    description:
+      'It offers commands, flags and values, and ids of tasks, agents and tags that the server knows; nothing where the server does not answer within a second.',
+    examples: [
+      ['source <(pinchwork completion bash)', 'In ~/.bashrc'],
+      ['source <(pinchwork completion zsh)', 'In ~/.zshrc, behind compinit'],
+      ['pinchwork completion fish | source', 'In ~/.config/fish/config.fish'],
+      ['pinchwork completion powershell | Out-String | Invoke-Expression', 'In $PROFILE'],
+    ],
+    args: { shell: choiceArgument(shellNames, 'The shell') },
+    calls: ['tasks.mine', 'tasks.available', 'agents.list', 'me.get'],
+    isOffline: true,
+    run: async (context, { args }) => {
+      await context.print(scripts[args.shell].trimEnd());
       return new Done();
     },
   }),

@@ -16,28 +16,32 @@ async function listener(receiver: Receiver) {
   const [poster, asker] = [await live.agent('poster'), await live.agent('asker')];
   const env = { PINCHWORK_SERVER: live.url, PINCHWORK_API_KEY: poster.key };
   const { task_id } = await poster.tasks.create({ need: 'X', max_credits: 1 });
-  const state = () =>
-    existsSync(statePath)
-      ? JSON.parse(readFileSync(statePath, 'utf8')).profiles?.[poster.id]?.listen?.[receiver.url]
-      : undefined;
+  const state = () => {
+    const all = existsSync(statePath) ? readFileSync(statePath, 'utf8') : '{}';
+    return JSON.parse(all).profiles?.[poster.id]?.listen?.[receiver.url] as { position: number; secret: string };
+  };
   /** Runs it until it is ended. */
   const listen = (flags: readonly string[] = [], around: Surroundings = {}) => {
     const end = new AbortController();
-    const position = state()?.position;
+    const position = (state() as { position: number } | undefined)?.position;
     const running = user.run(['listen', '--forward-to', receiver.url, ...flags], {
       ...{ signal: end.signal, env },
       ...around,
     });
     return {
-      begun: () => vi.waitFor(() => expect(state()?.position ?? position).not.toBeUndefined(), patiently),
+      begun: () =>
+        vi.waitFor(
+          () => expect((state() as { position: number } | undefined)?.position ?? position).not.toBeUndefined(),
+          patiently,
+        ),
       end: (): Promise<Ran> => {
         end.abort(new Error('Ctrl-C'));
         return running;
       },
     };
   };
-  const makeEvent = async (text: string) =>
-    void (await asker.request('POST', `/v1/tasks/${task_id}/questions`, { body: { question: text } }));
+  const makeEvent = (question: string) =>
+    asker.request('POST', `/v1/tasks/${task_id}/questions`, { body: { question } });
   const got = (count: number) => vi.waitFor(() => expect(receiver.received).toHaveLength(count), patiently);
   return { poster, task_id, state, listen, makeEvent, got };
 }

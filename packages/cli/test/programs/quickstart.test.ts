@@ -12,7 +12,7 @@ it('quickstart shows a task from its post to its payment, and keeps no key', asy
   expect(out).toMatch(/posts the task tk-\w+ for 10 credits. They are held: it has 90 left/);
   expect(out).toContain('the poster paid 10, the worker earned 9, 1 is the platform');
   expect(existsSync(user.configPath)).toBe(false);
-  const reply = await user.json<Record<string, unknown>>('quickstart', { env });
+  const reply = await user.json('quickstart', { env });
   expect(reply).toMatchObject({ status: 'approved', paid: 10, earned: 9 });
   expect(await live.client().agents.get(String(reply.worker_id))).toMatchObject({ tasks_completed: 1 });
 });
