@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
+import { scale } from '../../../server/test/support/scale.ts';
 import { liveMarket } from '../../../sdk/test/support/market.ts';
 import { shell } from '../support/cli.ts';
 
@@ -9,9 +10,9 @@ const live = liveMarket();
 const user = shell();
 
 const mainFile = join(import.meta.dirname, '../../src/main.ts');
-const taskCount = 1_000;
-const killCount = 10;
-const patiently = { timeout: 300_000, interval: 50 };
+const taskCount = scale('KILLED_TASKS', { short: 12, long: 1_000 });
+const killCount = scale('WORKER_KILLS', { short: 1, long: 10 });
+const patiently = { timeout: 600_000, interval: 50 };
 
 /** A worker in a process of its own, on the home folder of the user. */
 class WorkerProcess {
@@ -79,4 +80,4 @@ it(`of ${taskCount} tasks, done four at a time by a worker that is killed ${kill
   const state = JSON.parse(readFileSync(join(dirname(user.configPath), 'state.json'), 'utf8')).profiles[worker.id];
   expect(Object.keys(state.work.awaited)).toHaveLength(taskCount);
   expect(state.work.claims).toEqual({});
-}, 600_000);
+}, 3_600_000);
