@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
-import { accessSync, chmodSync, constants, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { noTool } from '../../server/test/support/tools.ts';
 import { liveMarket } from '../../sdk/test/support/market.ts';
 import { commands } from '../src/commands/index.ts';
 import { scripts, shellNames } from '../src/completion/scripts.ts';
@@ -106,17 +107,6 @@ function stub(): string {
   return folder;
 }
 
-function isFound(name: string): boolean {
-  return (process.env.PATH ?? '').split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, name), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
-
 describe('the scripts', () => {
   it.each(shellNames)('that of %s is as it was', async (name) => {
     const out = await user.ok(`completion ${name}`);
@@ -124,7 +114,7 @@ describe('the scripts', () => {
     expect(out).toMatchSnapshot();
   });
 
-  it.skipIf(!isFound('bash'))('bash asks the program with the words so far, and offers what it says', async () => {
+  it.skipIf(noTool('bash'))('bash asks the program with the words so far, and offers what it says', async () => {
     const script = `${scripts.bash}
       ask() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _pinchwork; printf '%s\\n' "\${COMPREPLY[@]}" --; }
       ask pinchwork tasks show tk-
@@ -141,14 +131,14 @@ describe('the scripts', () => {
     ]);
   });
 
-  it.skipIf(!isFound('fish'))('fish offers what the program says', async () => {
+  it.skipIf(noTool('fish'))('fish offers what the program says', async () => {
     const script = `${scripts.fish}\ncomplete -C 'pinchwork tasks show tk-'`;
     const env = { PATH: `${stub()}${delimiter}${process.env.PATH}`, HOME: user.home };
     const { stdout } = await run('fish', ['--no-config', '-c', script], { env });
     expect(stdout.trim().split('\n')).toEqual(['tk-one\tposted: One', 'tk-two\tposted: a:b']);
   });
 
-  it.skipIf(!isFound('zsh'))('zsh describes what the program says', async () => {
+  it.skipIf(noTool('zsh'))('zsh describes what the program says', async () => {
     const script = `compdef() { :; }; ${scripts.zsh}
       _describe() { print -l -- "\${(@P)2}"; }
       words=(pinchwork tasks show tk-); CURRENT=4; _pinchwork`;

@@ -98,5 +98,6 @@ it('a command that must end is ended, also before it has begun', async () => {
 });
 
 it('a command has ended when it has, whatever it leaves behind with its output', async () => {
-  expect(await run('sleep 1000 & printf done')).toEqual({ type: 'done', text: 'done' });
+  const soon = { ...realClock, after: (_: number, wake: () => void) => realClock.after(0, wake) };
+  expect(await run('sleep 1000 & printf done', {}, soon)).toEqual({ type: 'done', text: 'done' });
 });

@@ -26,4 +26,4 @@ it('quickstart asks before it leaves two agents on a server of others, and expla
   });
   const asked = await user.run(['quickstart', '--yes'], { ...away, env });
   expect(asked).toMatchObject({ code: 9, err: expect.stringContaining('Start one on this machine') });
-}, 20_000);
+});
