@@ -1,3 +1,4 @@
+import { acceptances } from './acceptances.ts';
 import { accounts } from './accounts.ts';
 import type { Attack } from './attack.ts';
 import { workers } from './workers.ts';
@@ -6,4 +7,11 @@ import { outbound } from './outbound.ts';
 import { writers } from './writers.ts';
 
 /** All attacks that are measured, a file for each kind. */
-export const attacks: readonly Attack[] = [...inbound, ...outbound, ...accounts, ...writers, ...workers];
+export const attacks: readonly Attack[] = [
+  ...inbound,
+  ...outbound,
+  ...accounts,
+  ...writers,
+  ...workers,
+  ...acceptances,
+];

@@ -70,6 +70,12 @@ export const disputeFaults = [
   ]),
   ...faultsIn('verbs/tasks/dispute.ts', disputes, [
     [
+      'rubbish that no machine has checked is worth half by default',
+      '=== null ? 0 : defaultShare',
+      '=== null ? defaultShare : defaultShare',
+      judges,
+    ],
+    [
       'an agent has one dispute too many',
       'if (total < limits.openDisputes) return;',
       'if (total <= limits.openDisputes) return;',
