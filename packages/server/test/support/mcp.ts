@@ -100,3 +100,55 @@ async function open(era: Era, transport: object): Promise<McpClient> {
   onTestFinished(() => client.close());
   return Object.assign(client, { era }) as unknown as McpClient;
 }
+
+/** A message of the new era, with the headers that it must have. */
+export function newEra(method: string, params: Record<string, unknown>, extensions: object = {}) {
+  const version = '2026-07-28';
+  const name = params.name ?? params.uri ?? params.taskId;
+  return {
+    headers: {
+      'mcp-protocol-version': version,
+      'mcp-method': method,
+      ...(typeof name === 'string' ? { 'mcp-name': name } : {}),
+    },
+    message: {
+      ...{ jsonrpc: '2.0', id: 7, method },
+      params: {
+        ...params,
+        _meta: {
+          ...(params._meta as object | undefined),
+          'io.modelcontextprotocol/protocolVersion': version,
+          'io.modelcontextprotocol/clientInfo': info,
+          'io.modelcontextprotocol/clientCapabilities': { extensions },
+        },
+      },
+    },
+  };
+}
+
+/** A message of the old era. */
+export const oldEra = (method: string, params: object) => ({
+  headers: { 'mcp-protocol-version': '2025-11-25' },
+  message: { jsonrpc: '2.0', id: 7, method, params },
+});
+
+/** Posts a message as an agent. Headers that are undefined are left out. */
+export function postMcp(
+  market: Market,
+  agent: Agent | undefined,
+  { headers, message }: { readonly headers: Record<string, string>; readonly message: object },
+  others: Record<string, string> & { signal?: never } = {},
+) {
+  return market.request({
+    method: 'POST',
+    url: '/mcp',
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      ...(agent === undefined ? {} : { authorization: `Bearer ${agent.key}` }),
+      ...headers,
+      ...others,
+    },
+    payload: JSON.stringify(message),
+  });
+}

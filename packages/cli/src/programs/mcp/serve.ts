@@ -38,10 +38,10 @@ async function readSkillFile({ settings, fetch: own }: Context, name: string): P
   return response.ok ? response.text() : undefined;
 }
 
-function repeat({ after }: Context['clock'], ms: number, tick: () => void): () => void {
+function repeat(clock: Context['clock'], ms: number, tick: () => void): () => void {
   let cancel = () => undefined as void;
   const next = () => {
-    cancel = after(ms, () => {
+    cancel = clock.after(ms, () => {
       next();
       tick();
     });

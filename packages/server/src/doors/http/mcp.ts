@@ -2,6 +2,7 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import { endpoints, limits } from '@pinchwork/sdk/table';
 import { declareTasks, type Surroundings, taskScheme, toolsByName } from '@pinchwork/sdk/mcp';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Clock } from '../../ground/clock.ts';
 import { invalid } from '../../ground/errors.ts';
 import { present } from '../../ground/present.ts';
 import type { Context } from '../../verbs/context.ts';
@@ -133,11 +134,21 @@ function surroundingsOf({ ctx, door, pace, guideFor, request }: Exchange): Surro
     }),
     skillFile: (name) => skillFiles(guideFor(request)).get(name),
     now: () => ctx.clock.now(),
-    every: (ms, tick) => {
-      const timer = setInterval(tick, ms);
-      return () => clearInterval(timer);
-    },
+    every: (ms, tick) => repeat(ctx.clock, ms, tick),
   };
+}
+
+/** Calls back again and again. @returns the function that ends it. */
+function repeat(clock: Clock, ms: number, tick: () => void): () => void {
+  let cancel: () => void;
+  const next = () => {
+    cancel = clock.after(ms, () => {
+      next();
+      tick();
+    });
+  };
+  next();
+  return () => cancel();
 }
 
 const json = 'application/json; charset=utf-8';

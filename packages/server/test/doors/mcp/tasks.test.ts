@@ -1,0 +1,104 @@
+import { tasksExtension } from '@pinchwork/sdk/mcp';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { minuteMs } from '../../../src/ground/clock.ts';
+import { onBothEngines, sqlite } from '../../support/engines.ts';
+import { type Agent, Market } from '../../support/market.ts';
+import { newEra, oldEra, postMcp } from '../../support/mcp.ts';
+
+const declared = { [tasksExtension]: {} };
+
+onBothEngines('an MCP client with the tasks extension', (engine) => {
+  let market: Market;
+  let poster: Agent;
+  let worker: Agent;
+  beforeAll(async () => {
+    market = await Market.open(await engine.marketUrl(), { PINCHWORK_INITIAL_CREDITS: '10000' });
+    poster = await market.register('poster');
+    worker = await market.register('worker');
+  });
+  afterAll(() => market.close());
+
+  const ask = async (method: string, params: Record<string, unknown>) =>
+    (await postMcp(market, poster, newEra(method, params, declared))).body;
+  const delegate = async (fields: object = {}) => {
+    const given = { name: 'pinchwork_delegate', arguments: { need: 'Count', max_credits: 5, ...fields } };
+    return (await ask('tools/call', given)).result;
+  };
+  const stateOf = async (taskId: string) => (await ask('tasks/get', { taskId })).result;
+  const work = async (taskId: string) => {
+    await worker.post(`/v1/tasks/${taskId}/pickup`);
+    await worker.post(`/v1/tasks/${taskId}/deliver`, { result: 'Seven' });
+  };
+
+  it('gets a task from a delegation, which has its result when it is delivered, and keeps it after a rejection', async () => {
+    const created = await delegate();
+    expect(created).toMatchObject({ resultType: 'task', status: 'working', ttlMs: null, pollIntervalMs: 5_000 });
+    const { taskId } = created;
+    expect(await stateOf(taskId)).toMatchObject({ resultType: 'complete', taskId, status: 'working' });
+    await work(taskId);
+    const done = await stateOf(taskId);
+    expect(done).toMatchObject({ status: 'completed', result: { resultType: 'complete' } });
+    expect(done.result.structuredContent).toMatchObject({ task_id: taskId, status: 'delivered', result: 'Seven' });
+    await poster.post(`/v1/tasks/${taskId}/reject`, { reason: 'No' });
+    const rejected = await stateOf(taskId);
+    expect([rejected.status, rejected.result.content.at(-1).text]).toEqual([
+      'completed',
+      expect.stringContaining('rejected'),
+    ]);
+  });
+
+  it('gets no task from a delegation that only tries, or that is refused', async () => {
+    expect(await delegate({ dry_run: true })).toMatchObject({ structuredContent: { dry_run: true } });
+    expect(await delegate({ max_credits: 90_000 })).toMatchObject({ isError: true });
+  });
+
+  it('sees an expired task as completed with an error, and a cancelled one as cancelled', async () => {
+    const expired = await delegate({ deadline_minutes: 1 });
+    await market.pass(2 * minuteMs);
+    const state = await stateOf(expired.taskId);
+    expect(state).toMatchObject({ status: 'completed', result: { isError: true, resultType: 'complete' } });
+    expect('structuredContent' in state.result).toBe(false);
+    const { taskId } = await delegate();
+    expect((await ask('tasks/cancel', { taskId })).result.resultType).toBe('complete');
+    expect(await stateOf(taskId)).toMatchObject({ status: 'cancelled' });
+  });
+
+  it('has its wish to cancel taken when it is too late, and nothing happens', async () => {
+    const { taskId } = await delegate();
+    await work(taskId);
+    expect((await ask('tasks/cancel', { taskId })).result.resultType).toBe('complete');
+    expect(await stateOf(taskId)).toMatchObject({ status: 'completed' });
+  });
+
+  it('that names no task of its own is told so, and one that has not declared it is refused', async () => {
+    for (const method of ['tasks/get', 'tasks/cancel', 'tasks/update']) {
+      expect((await ask(method, { taskId: 'tk-000000000000' })).error.code).toBe(-32_602);
+      const { status, body } = await postMcp(market, poster, newEra(method, { taskId: 'tk-000000000000' }));
+      expect([status, body.error.code]).toEqual([400, -32_021]);
+      expect(body.error.data).toEqual({ requiredCapabilities: { extensions: declared } });
+    }
+    const plain = newEra('tools/call', { name: 'pinchwork_delegate', arguments: { need: 'x' } });
+    expect((await postMcp(market, poster, plain)).body.result.structuredContent.status).toBe('posted');
+  });
+});
+
+it('a call of a tool counts against the limit of its endpoint, which the model reads; every other message is a read', async () => {
+  const market = await Market.fresh(sqlite, {
+    PINCHWORK_RATE_LIMIT_CREATE: '1/hour',
+    PINCHWORK_RATE_LIMIT_READ: '2/hour',
+  });
+  const poster = await market.register('poster');
+  const create = oldEra('tools/call', { name: 'pinchwork_delegate', arguments: { need: 'x' } });
+  expect((await postMcp(market, poster, create)).body.result.isError).not.toBe(true);
+  const limited = await postMcp(market, poster, create);
+  expect([limited.status, limited.body.result.isError]).toEqual([200, true]);
+  expect(limited.body.result.content[0].text).toMatch(/Try again in \d+ s\.\n\(code: rate_limited/);
+  expect((await postMcp(market, poster, oldEra('tools/list', {}))).status).toBe(200);
+  expect((await postMcp(market, poster, oldEra('tools/call', { name: 'no_tool' }))).body.error.code).toBe(-32_602);
+  const list = await postMcp(market, poster, oldEra('tools/list', {}));
+  expect([list.status, list.body.code]).toEqual([429, 'rate_limited']);
+  const bad = { ...poster, key: 'pwk-wrong' };
+  expect((await postMcp(market, bad, create)).status).toBe(401);
+  expect((await postMcp(market, bad, create)).status).toBe(401);
+  expect((await postMcp(market, bad, create)).status).toBe(429);
+});
