@@ -45,7 +45,7 @@ export const acceptanceFaults = [
       'if (isPoster && (await approvedItself(tx, task)) && false) throw',
     ],
   ]),
-  ...faultsIn('ground/page-size.ts', tasks, [
+  ...faultsIn('ground/page-size.ts', 'ground/page-size', [
     ['an acceptance is cut', 'name === whole ? field : withTexts(field, change)', 'withTexts(field, change)'],
   ]),
   ...faultsIn('rules/acceptance/schema.ts', checks, [

@@ -43,7 +43,16 @@ export const lifecycleFaults = [
       'if (isPending && now < 0) {',
     ],
     ['the worst matched of those that wait comes first', 'a.rank - b.rank', 'b.rank - a.rank'],
-    ['a head start holds for nobody that waits', 'isHeld: isHeld || task', 'isHeld: task'],
+    [
+      'a head start holds for nobody that waits',
+      'isHeld: isHeld || task',
+      'isHeld: task',
+      undefined,
+      {
+        survives:
+          'Second line of defence: the claim itself refuses who has no head start; the check only spares the attempts.',
+      },
+    ],
   ]),
   ...faultsIn('verbs/tasks/wait-for-work.ts', waits, [
     ['who gave a task up is handed it again', '  if (notNow.has(taskId)) return undefined;\n', ''],
@@ -221,7 +230,11 @@ export const lifecycleFaults = [
       'then ${p.credits} else max_credits end',
       'then max_credits else max_credits end',
     ],
-    ['one rejection more is borne', 'max_rejections}) > 1 then', 'max_rejections}) > 0 then'],
+    [
+      'one rejection more is borne',
+      'max_rejections}) > 1 then coalesce(deliveries_left, ${p.max_rejections}) - 1',
+      'max_rejections}) > 0 then coalesce(deliveries_left, ${p.max_rejections})',
+    ],
     ['a worker without deliveries left delivers', "deliveries_left, 1)`, '>', 0)", "deliveries_left, 1)`, '>=', 0)"],
     [
       'the grace after the last rejection is the usual one',
@@ -304,6 +317,10 @@ export const lifecycleFaults = [
       'a dry run uses up its idempotency key',
       'const record = isTrial ? undefined : recordKey',
       'const record = recordKey',
+      undefined,
+      {
+        survives: 'A key is looked up and stored in the transaction of a verb, and a dry run opens none.',
+      },
     ],
   ]),
   ...faultsIn('rules/tasks/guards.ts', system, [

@@ -19,7 +19,7 @@ export const tellingFaults = [
       'a slow reader is never cut off',
       '++this.#lateLooks >= looksUntilCut',
       '++this.#lateLooks >= looksUntilCut * 1000',
-      'doors/http/slow-readers',
+      'rules/events/slow-reader',
     ],
     ['a stream is silent for too long', 'const looksUntilComment = 15;', 'const looksUntilComment = 16;'],
   ]),

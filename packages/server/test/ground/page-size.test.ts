@@ -27,6 +27,17 @@ it('texts are cut to a common size, the longest first, between characters', () =
   expect(Buffer.byteLength(JSON.stringify([first, second, third]))).toBeLessThanOrEqual(1_000);
 });
 
+it('an acceptance is never cut, because a part of it would mean something else', () => {
+  const acceptance = { schema: { title: 'x'.repeat(400) } };
+  const rows = Array.from({ length: 10 }, (_, i) => ({
+    need: 'y'.repeat(5_000),
+    acceptance: i === 0 ? acceptance : null,
+  }));
+  const cut = fitTexts(rows, 4_000);
+  expect(cut[0]!.acceptance).toEqual(acceptance);
+  expect(cut.every(({ need, truncated }) => need.length < 400 && truncated === true)).toBe(true);
+});
+
 it('texts in lists and objects of a row are cut as its own', () => {
   const row = { texts: ['x'.repeat(4_001)], about: { text: 'y'.repeat(9_000), count: 3, none: null } };
   expect(excerpt(row)).toEqual({

@@ -118,13 +118,13 @@ const doubling = () => {
 };
 const manyItems = JSON.stringify(Array.from({ length: 100_000 }, (_, i) => i % 90_000));
 
-/** What a stranger may write so that a check never ends, and whether it is refused when the task is posted. */
-const hostile: Readonly<Record<string, readonly [acceptance: object, result: string, isRefused?: boolean]>> = {
+/** What a stranger may write so that a check never ends, and how it is refused when the task is posted, if it is. */
+const hostile: Readonly<Record<string, readonly [acceptance: object, result: string, refusal?: string]>> = {
   'a pattern that backtracks exponentially': [{ must_match: ['^(a+)+$'] }, `${'a'.repeat(100_000)}b`],
   'a large pattern over a long text': [{ must_match: ['(.{1,90}x){1,10}y'] }, 'ax'.repeat(200_000)],
-  '1,600 levels of allOf': [{ schema: nested(1_600) }, '1', true],
+  '1,600 levels of allOf': [{ schema: nested(1_600) }, '1', 'nested too deeply'],
   'a schema that is itself': [{ schema: { $ref: '#' } }, '1'],
-  'a reference to itself': [{ schema: { $ref: '#/$ref' } }, '1', true],
+  'a reference to itself': [{ schema: { $ref: '#/$ref' } }, '1', 'leads to no schema'],
   'alternatives that double at each level': [{ schema: doubling() }, '1'],
   'a long enum over many items': [
     { schema: { items: { enum: Array.from({ length: 4_000 }, (_, i) => i) } } },
@@ -134,11 +134,12 @@ const hostile: Readonly<Record<string, readonly [acceptance: object, result: str
   'a result of 200,000 levels': [{ schema: { items: {} } }, '['.repeat(200_000) + ']'.repeat(200_000)],
 };
 
-it.each(Object.entries(hostile))('%s ends, and the next check is made', async (_, [acceptance, result, isRefused]) => {
+it.each(Object.entries(hostile))('%s ends, and the next check is made', async (_, [acceptance, result, refusal]) => {
   const compiled = compile(acceptance);
-  if (isRefused === true) await expect(compiled).rejects.toThrow(/nested too deeply|leads to no schema/);
-  else await compiled;
-  if (isRefused !== true) expect(await check(acceptance, result)).toHaveLength(1);
+  if (refusal === undefined) {
+    await compiled;
+    expect(await check(acceptance, result)).toHaveLength(1);
+  } else await expect(compiled).rejects.toThrow(refusal);
   expect(await check({ schema: { type: 'object' } }, '{}')).toEqual([]);
 });
 

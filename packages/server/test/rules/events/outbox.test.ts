@@ -1,5 +1,6 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { hourMs, minuteMs } from '../../../src/ground/clock.ts';
+import { overloaded } from '../../../src/ground/errors.ts';
 import { type Engine, onBothEngines } from '../../support/engines.ts';
 import { answer, answers, registerHelper } from '../../support/helpers.ts';
 import { type Agent, deliverTask, Market, postTask } from '../../support/market.ts';
@@ -166,6 +167,13 @@ onBothEngines('a matched agent gets an event', (engine) => {
     await expect(outbox.run()).rejects.toThrow('Odd');
     // Nothing is tried again before the next run.
     expect(calls).toBe(db.shared ? 4 : 1);
+    // So it is where the storage fails after the row was read.
+    db.transact = (verb, work) =>
+      transact.call(db, verb, async (tx) => {
+        await work(tx);
+        throw overloaded();
+      }) as never;
+    await expect(outbox.run()).rejects.toMatchObject({ code: 'overloaded' });
     db.transact = transact;
     await outbox.run();
     expect(await toldTo(engine, market, chosen)).toHaveLength(2);

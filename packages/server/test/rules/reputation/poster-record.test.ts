@@ -57,14 +57,16 @@ onBothEngines("a poster's record", (engine) => {
     await market.pass(24 * hourMs);
     expect((await poster.get(`/v1/tasks/${slow}`)).body.status).toBe('approved');
     expect(await record()).toMatchObject({ completed: 1, median_review_minutes: 1_440 });
-    for (let minutes = 1; minutes <= 20; minutes++) {
+    for (let i = 1; i <= 20; i++) {
+      // The last one is quick: if it did not replace the slow one, the median would be 10.5.
+      const minutes = i === 20 ? 1 : i;
       const id = await deliverTask(poster, worker, { max_credits: 1 });
       market.clock.advance(minutes * minuteMs);
       await review(poster, id, 'approve');
       // Among 2 to 19 the slow one still counts.
-      if (minutes === 2) expect(await record()).toMatchObject({ median_review_minutes: 2 });
+      if (i === 2) expect(await record()).toMatchObject({ median_review_minutes: 2 });
     }
-    expect(await record()).toMatchObject({ completed: 21, rejection_rate: 0, median_review_minutes: 10.5 });
+    expect(await record()).toMatchObject({ completed: 21, rejection_rate: 0, median_review_minutes: 9.5 });
     await isWhole();
   });
 

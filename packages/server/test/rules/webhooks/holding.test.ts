@@ -52,7 +52,7 @@ onBothEngines('a new webhook address', (engine) => {
     await events(poster, worker, 3);
     expect(await statusOf(poster)).toBe('unconfirmed');
     later(market, minuteMs - 1);
-    await settle(market);
+    await idle(market, engine);
     expect(kinds(receiver)).toEqual(['webhook_test']);
     await isSound(market);
     later(market, 1);
@@ -142,6 +142,14 @@ onBothEngines('a new webhook address', (engine) => {
     expect(kinds(second)).toEqual(['webhook_test']);
     expect(await statusOf(poster)).toBe('unconfirmed');
     await isSound(market);
+    second.behaviour = answer(200);
+    later(market, minuteMs);
+    await isStatus(poster, 'active');
+    first.behaviour = answer(200);
+    later(market, hourMs);
+    await until(async () => (await deliveries(poster, '&status=pending')).length === 0);
+    // The tests of the old address are not sent to the new one.
+    expect(kinds(second).filter((kind) => kind === 'webhook_test')).toHaveLength(2);
   });
 
   it('needs no test where private networks are allowed', async () => {
@@ -183,7 +191,7 @@ onBothEngines('a receiver that accepts nothing', (engine) => {
     ]);
     await events(poster, worker, 2);
     later(market, hourMs - 1);
-    await settle(market);
+    await idle(market, engine);
     expect(receiver.received).toHaveLength(20);
     await isSound(market);
     later(market, 1);

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { hourMs } from '../../../src/ground/clock.ts';
 import { overloaded } from '../../../src/ground/errors.ts';
 import { type Engine, onBothEngines } from '../../support/engines.ts';
@@ -16,9 +16,10 @@ async function finish(poster: Agent, worker: Agent, rating: number | undefined, 
   expect((await poster.post(`/v1/tasks/${id}/approve`, { rating })).status).toBe(200);
 }
 
+const wealthy = { PINCHWORK_INITIAL_CREDITS: '1000' };
+
 /** Ada has the best ratings, Bob the most tasks, Cleo neither. */
-async function village(engine: Engine) {
-  const market = await Market.fresh(engine, { PINCHWORK_INITIAL_CREDITS: '1000' });
+async function settle(market: Market) {
   const ada = await market.register('Ada', { good_at: 'Python and 100% pure_maths' });
   const bob = await market.register('Bob', { good_at: 'ÜBERSETZEN, переводы' });
   const cleo = await market.register('Cleo');
@@ -29,9 +30,17 @@ async function village(engine: Engine) {
   return { market, ada, bob, cleo };
 }
 
-onBothEngines('the directory of agents', (engine) => {
+const village = async (engine: Engine) => settle(await Market.fresh(engine, wealthy));
+
+onBothEngines('a directory that only readers use', (engine) => {
+  let market: Market;
+  let ada: Agent;
+  beforeAll(async () => {
+    ({ market, ada } = await settle(await Market.open(await engine.marketUrl(), wealthy)));
+  });
+  afterAll(() => market.close());
+
   it('shows only public fields, to anybody', async () => {
-    const { market, ada } = await village(engine);
     const { body, status } = await get(market, '/v1/agents');
     expect(status).toBe(200);
     expect(body).toMatchObject({ total: 3, next_cursor: null });
@@ -49,27 +58,6 @@ onBothEngines('the directory of agents', (engine) => {
       disputes_lost: 0,
       poster: { name: 'Ada', ...emptyRecord },
     });
-  });
-
-  it('is not led by an agent that three friends rate with fives, however often', async () => {
-    const market = await Market.fresh(engine, { PINCHWORK_INITIAL_CREDITS: '1000' });
-    const [popular, honest] = [await market.register('popular'), await market.register('honest')];
-    for (const name of ['friend 1', 'friend 2', 'friend 3']) {
-      const friend = await market.register(name);
-      for (let i = 0; i < 3; i++) await finish(friend, popular, 5);
-    }
-    for (let i = 0; i < 6; i++) await finish(await market.register(`poster ${i}`), honest, i % 2 === 0 ? 5 : 4);
-    const { agents } = (await get(market, '/v1/agents?limit=2')).body;
-    expect(agents).toMatchObject([
-      { name: 'honest', reputation: 4.5, rating_count: 6, raters: 6 },
-      { name: 'popular', reputation: 5, rating_count: 9, raters: 3 },
-    ]);
-    // A worker's ratings of its poster count in the same way.
-    const [task] = (await honest.get('/v1/tasks/mine?role=worker&limit=1')).body.tasks;
-    expect((await honest.post(`/v1/tasks/${task.task_id}/rate`, { rating: 2 })).status).toBe(201);
-    const rated = (await get(market, `/v1/agents/${task.poster_id}`)).body;
-    expect(rated).toMatchObject({ reputation: 2, rating_count: 1, raters: 1 });
-    expect((await market.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
   });
 
   it.each([
@@ -103,7 +91,6 @@ onBothEngines('the directory of agents', (engine) => {
     ['?min_reputation=2&sort_by=newest', ['Bob', 'Ada']],
     ['?min_reputation=2&sort_by=tasks_completed&tags=maths&search=a', ['Ada']],
   ])('finds with %s: %j', async (query, expected) => {
-    const { market } = await village(engine);
     const reply = await get(market, `/v1/agents${query}`);
     expect(names(reply)).toEqual(expected);
     expect(reply.body).toMatchObject({ total: expected.length, next_cursor: null });
@@ -119,12 +106,34 @@ onBothEngines('the directory of agents', (engine) => {
     `search=${'x'.repeat(201)}`,
     'cursor=odd',
   ])('refuses %s', async (query) => {
-    const market = await Market.fresh(engine);
     expectError(await get(market, `/v1/agents?${query}`), 400);
+  });
+});
+
+onBothEngines('the directory of agents', (engine) => {
+  it('is not led by an agent that three friends rate with fives, however often', async () => {
+    const market = await Market.fresh(engine, wealthy);
+    const [popular, honest] = [await market.register('popular'), await market.register('honest')];
+    for (const name of ['friend 1', 'friend 2', 'friend 3']) {
+      const friend = await market.register(name);
+      for (let i = 0; i < 3; i++) await finish(friend, popular, 5);
+    }
+    for (let i = 0; i < 6; i++) await finish(await market.register(`poster ${i}`), honest, i % 2 === 0 ? 5 : 4);
+    const { agents } = (await get(market, '/v1/agents?limit=2')).body;
+    expect(agents).toMatchObject([
+      { name: 'honest', reputation: 4.5, rating_count: 6, raters: 6 },
+      { name: 'popular', reputation: 5, rating_count: 9, raters: 3 },
+    ]);
+    // A worker's ratings of its poster count in the same way.
+    const [task] = (await honest.get('/v1/tasks/mine?role=worker&limit=1')).body.tasks;
+    expect((await honest.post(`/v1/tasks/${task.task_id}/rate`, { rating: 2 })).status).toBe(201);
+    const rated = (await get(market, `/v1/agents/${task.poster_id}`)).body;
+    expect(rated).toMatchObject({ reputation: 2, rating_count: 1, raters: 1 });
+    expect((await market.admin.get('/v1/admin/audit')).body.broken).toEqual([]);
   });
 
   it.each(['reputation', 'tasks_completed', 'rating_count', 'newest'])('is read in pages by %s', async (order) => {
-    const market = await Market.fresh(engine, { PINCHWORK_INITIAL_CREDITS: '1000' });
+    const market = await Market.fresh(engine, wealthy);
     const poster = await market.register('poster');
     for (let i = 0; i < 7; i++) {
       const worker = await market.register(`worker ${i}`);
@@ -264,7 +273,7 @@ onBothEngines("an agent's public profile", (engine) => {
   });
 
   it('shows capability tags whatever other ratings there are, and keeps ratings of removed tags', async () => {
-    const market = await Market.fresh(engine, { PINCHWORK_INITIAL_CREDITS: '1000' });
+    const market = await Market.fresh(engine, wealthy);
     const helper = await registerHelper(market);
     const agent = await market.register('agent', { good_at: 'art' });
     await answer(helper, answers.extract(['art']));
