@@ -22,7 +22,8 @@ export default defineConfig({
     globalSetup: ['packages/server/test/support/global-setup.ts'],
     setupFiles: ['packages/server/test/support/setup.ts'],
     pool: 'forks',
-    maxWorkers: 2,
+    // One more than the cores of a small machine, because tests wait for PostgreSQL, servers and clients.
+    maxWorkers: 3,
     // To load the server's modules takes longer than most files' tests.
     isolate: false,
     // Nothing takes this long, even on a slow machine that does something else meanwhile: it only ends what hangs.

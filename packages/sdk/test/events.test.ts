@@ -1,9 +1,9 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type Message, MessageParser } from '../src/client/sse.ts';
-import { Pinchwork } from '../src/index.ts';
+import { type Options, Pinchwork, type Retry } from '../src/index.ts';
 import { liveMarket } from './support/market.ts';
 
 const live = liveMarket();
@@ -25,11 +25,9 @@ async function streams(...each: ((response: ServerResponse) => void)[]) {
     server.closeAllConnections();
     server.close();
   });
-  const client = new Pinchwork({
-    server: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    apiKey: 'pwk-key',
-  });
-  return { positions, client };
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const connect = (options: Options = {}) => new Pinchwork({ server: url, apiKey: 'pwk-key', ...options });
+  return { positions, client: connect(), connect };
 }
 
 /** Sends events with these numbers, then breaks the connection. */
@@ -93,8 +91,12 @@ describe('the stream of events', () => {
     const refuse = (status: number) => (response: ServerResponse) =>
       void response.writeHead(status, { 'retry-after': '0' }).end('{"error":"No","code":"overloaded"}');
     const cut = (response: ServerResponse) => void response.destroy();
-    const { client } = await streams(sends(1), cut, refuse(503), refuse(429), sends(2));
-    expect(await take(client, 2, { after: 0 })).toEqual([1, 2]);
+    const { connect } = await streams(sends(1), cut, refuse(503), refuse(429), sends(2));
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    // The pause begins after this call.
+    const onRetry = ({ delayMs }: Retry) => void setImmediate(() => vi.advanceTimersByTime(delayMs));
+    expect(await take(connect({ onRetry }), 2, { after: 0 })).toEqual([1, 2]);
   });
 
   it('ends when the server refuses it, at first and later', async () => {

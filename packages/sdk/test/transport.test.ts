@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type Options, Pinchwork, type Retry } from '../src/index.ts';
 
 /** A server that answers as the test says, and remembers what it was asked. */
@@ -39,6 +39,18 @@ const cut = (response: ServerResponse) => void response.destroy();
 const retries: Retry[] = [];
 const client = (options: Options = {}) =>
   new Pinchwork({ server: url, apiKey: 'pwk-key', onRetry: (retry) => retries.push(retry), ...options });
+/** A client that takes its pauses, without their time. */
+function hurried(): Pinchwork {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  return client({
+    onRetry: (retry) => {
+      retries.push(retry);
+      // The pause begins after this call.
+      setImmediate(() => vi.advanceTimersByTime(retry.delayMs));
+    },
+  });
+}
 const failure = (call: PromiseLike<unknown>) =>
   call.then(
     () => expect.unreachable(),
@@ -55,7 +67,7 @@ describe('a call', () => {
     ['the page of a proxy', (response: ServerResponse) => void response.writeHead(502).end('<html>Bad gateway')],
   ])('is repeated after %s, and a write with the same key', async (_, fail) => {
     answers(fail, accept);
-    expect(await client().tasks.create({ need: 'X' })).toEqual({ status: 'ok' });
+    expect(await hurried().tasks.create({ need: 'X' })).toEqual({ status: 'ok' });
     const keys = asked.map(({ headers }) => headers['idempotency-key']);
     expect(keys).toHaveLength(2);
     expect(keys[0]).toMatch(/^[0-9a-f]{32}$/);
@@ -75,9 +87,10 @@ describe('a call', () => {
 
   it('is tried three times in all, or as often as it is told', async () => {
     answers(cut);
-    expect(await failure(client().me.get())).toMatchObject({ code: 'network_error', status: undefined });
+    const { me } = hurried();
+    expect(await failure(me.get())).toMatchObject({ code: 'network_error', status: undefined });
     expect(asked).toHaveLength(3);
-    await failure(client().me.get({}, { maxRetries: 0 }));
+    await failure(me.get({}, { maxRetries: 0 }));
     expect(asked).toHaveLength(4);
   });
 
@@ -105,7 +118,7 @@ describe('a call', () => {
   it('waits as long as Retry-After says, and tells what it waits for', async () => {
     answers(refuse(429, 'rate_limited', { 'retry-after': '1' }), accept);
     retries.splice(0);
-    await client().me.get();
+    await hurried().me.get();
     expect(retries).toMatchObject([{ attempt: 1, method: 'GET', url: `${url}/v1/me`, error: { retryAfter: 1 } }]);
     expect(retries[0]!.delayMs).toBeGreaterThanOrEqual(1_000);
     expect(retries[0]!.delayMs).toBeLessThanOrEqual(2_000);

@@ -1,12 +1,17 @@
 import { copyFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import BetterSqlite from 'better-sqlite3';
-import { expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { sqlite } from '../support/engines.ts';
 import { Market, postTask } from '../support/market.ts';
 import { until } from '../support/receiver.ts';
 
+// The database looks after its files in real time, by an interval.
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] }));
+afterEach(() => void vi.useRealTimers());
+
 const ready = async (market: Market) => {
   market.clock.advance(1_000);
+  vi.advanceTimersByTime(1_000);
   const { status, body } = await market.request({ method: 'GET', url: '/health/ready' });
   return { status, reason: body.reason as string | undefined };
 };

@@ -28,6 +28,7 @@ export const ranks = [
   'invites',
   'tasks',
   'matches',
+  'dealings',
   'trust',
   'agents',
   'word_counts',
@@ -115,6 +116,16 @@ const withoutOwner: Readonly<Record<string, { readonly reason: string; readonly 
   setDeliveryData: { reason: 'in the order of agents and numbers; a delivery changes one row at a time', alone: false },
 };
 
+/**
+ * Statements that add a row unless it is there, by name, with the reason why their order does not matter. In general such
+ * a statement waits for a transaction that is just adding the same row, as if it locked that row.
+ */
+const addedOnce: Readonly<Record<string, string>> = {
+  ensurePlatform: 'the row of the platform is added once, in the first transaction that needs it',
+  reviewOnce: 'whoever adds the same review holds no other lock before it',
+  reportOnce: 'reports of a task are added under the lock of the task',
+};
+
 /** The platform's own tasks, which are locked before those that they are about. */
 const platformTasks = new Set<string>();
 
@@ -143,18 +154,22 @@ const known = new Map<Prepared<never, never>, Statement | undefined>();
 
 function statementOf<P extends Params, R>(query: Prepared<P, R>): Statement | undefined {
   const key = query as Prepared<never, never>;
-  if (!known.has(key)) known.set(key, read(compile(query)));
+  if (!known.has(key)) known.set(key, read(query.name, compile(query)));
   return known.get(key);
 }
 
-function read({ sql, bind }: CompiledStatement): Statement | undefined {
+function read(name: string, { sql, bind }: CompiledStatement): Statement | undefined {
   const text = sql.replaceAll('"', '').replaceAll(/\s+/g, ' ').trim();
   const changed = /^(?:with .*\) )?(update|delete from|insert into) (\w+)/.exec(text);
   const isHeld = / for (no key )?update/.test(text);
   if (changed === null && !isHeld) return undefined;
   const table = (changed?.[2] ?? / from (\w+)/.exec(text)?.[1]) as keyof Schema;
   const isInsert = changed?.[1] === 'insert into';
-  const how = text.includes('skip locked') ? 'skips' : isInsert && !text.includes('do update') ? 'new' : 'waits';
+  const how = text.includes('skip locked')
+    ? 'skips'
+    : isInsert && (!text.includes('on conflict') || name in addedOnce)
+      ? 'new'
+      : 'waits';
   const column = keyColumns[table] ?? owners[table]?.[1];
   const keys = column === undefined ? [] : isInsert ? insertedKeys(text, column) : namedKeys(text, column);
   return { table, how, keys, sorts: new RegExp(` order by ${column}\\b`).test(text), bind };

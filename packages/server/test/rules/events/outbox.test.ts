@@ -168,12 +168,16 @@ onBothEngines('a matched agent gets an event', (engine) => {
     // Nothing is tried again before the next run.
     expect(calls).toBe(db.shared ? 4 : 1);
     // So it is where the storage fails after the row was read.
-    db.transact = (verb, work) =>
-      transact.call(db, verb, async (tx) => {
+    calls = 0;
+    db.transact = (verb, work) => {
+      calls++;
+      return transact.call(db, verb, async (tx) => {
         await work(tx);
         throw overloaded();
       }) as never;
+    };
     await expect(outbox.run()).rejects.toMatchObject({ code: 'overloaded' });
+    expect(calls).toBe(db.shared ? 4 : 1);
     db.transact = transact;
     await outbox.run();
     expect(await toldTo(engine, market, chosen)).toHaveLength(2);
