@@ -4,6 +4,7 @@ import { limits } from '@pinchwork/sdk/table';
 import { validate } from 'dockerfile-utils';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { builtProgram } from '../../src/doors/http/documents/client.ts';
 import { commands } from '../../src/commands/commands.ts';
 import { readConfig } from '../../src/ground/config.ts';
 import { settings } from '../../src/ground/settings.ts';
@@ -58,7 +59,7 @@ describe('the Dockerfile', () => {
     const { engines } = JSON.parse(read('packages/server/package.json')) as { engines: { node: string } };
     const { dependencies } = JSON.parse(read('package.json')) as { dependencies: { node: string } };
     const images = [...dockerfile.matchAll(/^FROM node:(\d+)-slim/gm)].map(([, major]) => major!);
-    expect(images).toHaveLength(2);
+    expect(images).toHaveLength(3);
     for (const major of images) {
       expect(`>=${major}`).toBe(engines.node);
       expect(dependencies.node.split('.')[0]).toBe(major);
@@ -72,6 +73,13 @@ describe('the Dockerfile', () => {
     const ignored = read('.dockerignore').split('\n');
     for (const name of ['*', '**/node_modules', '**/test', '**/*.db*']) expect(ignored).toContain(name);
     for (const name of sources) expect(ignored).toContain(`!${name.split('/')[0]!}`);
+  });
+
+  it('builds the command line where the server looks for it', () => {
+    const built = 'packages/cli/dist';
+    expect(all('COPY')).toContain(`--from=client /app/${built} ${built}`);
+    expect(fileURLToPath(builtProgram)).toBe(path(`${built}/pinchwork.mjs`));
+    expect(dockerfile).toContain('RUN node packages/sdk/build.ts && node packages/cli/build.ts\n');
   });
 
   it('runs the server as an ordinary user, with its data in the volume, on the exposed port', () => {

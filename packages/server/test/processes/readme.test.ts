@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { sqlite } from '../support/engines.ts';
-import { ServerProcess } from '../support/process.ts';
+import { blocksOf } from '../support/guide.ts';
+import { ServerProcess, startServer } from '../support/process.ts';
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url));
 
@@ -12,6 +14,23 @@ it('CI runs the line of the README that runs the tests', () => {
   const ci = readFileSync(`${root}.ci/run`, 'utf8');
   expect(readFileSync(`${root}README.md`, 'utf8')).toContain('\n```sh\nnpm ci && npm test\n```\n');
   expect(ci).toMatch(/^npm ci$[^]*^npm test\b/m);
+});
+
+it('a task is paid in 60 seconds by the curl of the README, and by quickstart', async () => {
+  const readme = readFileSync(`${root}README.md`, 'utf8');
+  const section = /^## 60 seconds[^]*?(?=^## )/m.exec(readme)![0];
+  const [quickstart, curl] = blocksOf(section, 'sh') as [string, string];
+  const { url } = await startServer(await sqlite.marketUrl());
+  const run = promisify(execFile);
+  const { stdout } = await run('sh', ['-eu', '-c', curl.replace('http://127.0.0.1:8000', url)]);
+  // 100 and the 18 that are paid.
+  expect(stdout).toMatch(/balance: 118\b/);
+  const env = { PATH: process.env.PATH, HOME: mkdtempSync(`${tmpdir()}/pinchwork-home-`), PINCHWORK_SERVER: url };
+  onTestFinished(() => rmSync(env.HOME, { recursive: true }));
+  expect(quickstart).toBe('npx pinchwork quickstart\n');
+  // As npx does, which starts the program of the workspace.
+  const told = await run('sh', ['-eu', '-c', quickstart.replace('npx ', `${root}node_modules/.bin/`)], { env });
+  expect(told.stdout).toMatch(/109/);
 });
 
 it('the first lines of the README start a server that answers, and Ctrl-C stops it', async () => {

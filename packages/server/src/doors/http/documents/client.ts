@@ -10,7 +10,7 @@ import { baseUrl, cacheDocument } from '../base-url.ts';
 import { sendHashed, sha256 } from '../hashed.ts';
 
 /** The command line in one file, as `npm ci` builds it. */
-const builtProgram = new URL('../../../../../cli/dist/pinchwork.mjs', import.meta.url);
+export const builtProgram = new URL('../../../../../cli/dist/pinchwork.mjs', import.meta.url);
 
 /** A word for a POSIX shell, whatever characters it has. */
 const quoted = (text: string) => `'${text.replaceAll("'", String.raw`'\''`)}'`;
