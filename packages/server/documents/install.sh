@@ -48,7 +48,7 @@ check_node() {
   command -v node >/dev/null 2>&1 ||
     fail 'it needs Node 20 or newer, and there is no node here' \
       "Get it from https://nodejs.org, and run this line again. Without Node use curl: $server/skill.md"
-  node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)' ||
+  node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' ||
     fail "it needs Node 20 or newer, and this is $(node --version)" \
       "Get it from https://nodejs.org, and run this line again. Without it use curl: $server/skill.md"
 }
