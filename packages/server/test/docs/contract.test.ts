@@ -10,6 +10,7 @@ import {
   taskStatuses,
 } from '@pinchwork/sdk/table';
 import * as sdk from '@pinchwork/sdk/table';
+import { tools } from '@pinchwork/sdk/mcp';
 import { describe, expect, it } from 'vitest';
 import { statusOf } from '../../src/doors/http/errors.ts';
 import type { Transition } from '../../src/ground/machine/rows.ts';
@@ -244,10 +245,19 @@ describe('docs/interop.md', () => {
     expect(lines.filter((line) => !byLine.has(line))).toEqual([]);
   });
 
-  it('lists each of the fifteen tools once', () => {
-    const tools = [...page.matchAll(/^\| `(pinchwork_\w+)` \|/gm)].map(([, name]) => name);
-    expect(new Set(tools).size).toBe(15);
-    expect(tools).toHaveLength(15);
+  it('lists each tool with the endpoints that it calls and what clients are told of it', () => {
+    const rows = rowsOf(page).filter(([name]) => name!.startsWith('`pinchwork_'));
+    const listed = rows.map(([name, lines, hints]) => [
+      name!.replaceAll('`', ''),
+      lines!.split(', ').sort(),
+      [...hints!.matchAll(/`(\w+)`/g)].map(([, hint]) => hint),
+    ]);
+    const built = tools.map(({ name, rows: called, annotations, isRead }) => [
+      name,
+      called.map((row) => sdk.shownLine(sdk.endpoints[row])).sort(),
+      isRead ? ['readOnlyHint'] : (['destructiveHint', 'idempotentHint'] as const).filter((hint) => annotations[hint]),
+    ]);
+    expect(listed).toEqual(built);
   });
 });
 
