@@ -157,6 +157,14 @@ export const creditFaults = [
       '      for (const job of jobs) job.resolve(undefined);\n      settles = await this.#attempts(jobs);',
     ],
   ]),
+  ...faultsIn('storage/sqlite/rests.ts', 'storage/rests', [
+    [
+      'a long reader leaves the log no moment to begin anew',
+      'if (this.#pagesInLog() > checkpointPages) return this.#rest();',
+      '',
+    ],
+    ['a long reader rests although nobody writes', ' && quiet < quietNaps', ''],
+  ]),
   ...faultsIn('storage/sqlite/tx.ts', transactions, [
     ['a statement that failed is forgotten', '    if (this.#failure !== undefined) throw this.#failure.error;', ''],
     [

@@ -15,8 +15,8 @@ export async function openDatabase(url: string, { threads, ...options }: Databas
   return (await import('./sqlite/sqlite.ts')).openSqlite({ path: url, threads });
 }
 
-/** Opens the database read-only, also while a server uses it. */
+/** Opens the database read-only, also while a server uses it, for reading that takes long. */
 export async function openReader(url: string): Promise<OwnReader> {
   if (isPostgresUrl(url)) return openDatabase(url, { onError: () => undefined });
-  return (await import('./sqlite/reader.ts')).openSqliteReader(url);
+  return (await import('./sqlite/reader.ts')).openSqliteReader(url, { readsLong: true });
 }

@@ -7,6 +7,8 @@ import { openSqliteReader } from './reader.ts';
 export interface JobOrder {
   /** The data file. */
   readonly path: string;
+  /** Whether it rests between statements when the log waits for it (`rests.ts`). */
+  readonly readsLong: boolean;
   readonly job: string;
   readonly input: unknown;
 }
@@ -18,19 +20,21 @@ parent.on('message', (order: JobOrder) => {
   void outcomeOf(order).then((outcome) => parent.postMessage(outcome));
 });
 
-let open: { readonly path: string; readonly reader: OwnReader } | undefined;
+type Place = Pick<JobOrder, 'path' | 'readsLong'>;
 
-async function readerOf(path: string): Promise<OwnReader> {
-  if (open?.path !== path) {
+let open: (Place & { readonly reader: OwnReader }) | undefined;
+
+async function readerOf({ path, readsLong }: Place): Promise<OwnReader> {
+  if (open?.path !== path || open.readsLong !== readsLong) {
     await open?.reader.close();
-    open = { path, reader: openSqliteReader(path) };
+    open = { path, readsLong, reader: openSqliteReader(path, { readsLong }) };
   }
   return open.reader;
 }
 
-async function outcomeOf({ path, job, input }: JobOrder): Promise<JobOutcome> {
+async function outcomeOf({ job, input, ...place }: JobOrder): Promise<JobOutcome> {
   try {
-    const reader = await readerOf(path);
+    const reader = await readerOf(place);
     // A file that `runApart` was given exports its job.
     const { default: run } = (await import(job)) as { default: ApartJob<unknown, unknown> };
     return { output: await run(reader, input) };

@@ -14,6 +14,12 @@ const busyMs = 200;
 /** The size to which SQLite truncates the write-ahead log, in bytes. */
 const logBytes = 32 * 1024 * 1024;
 
+/**
+ * From this number of pages on, 16 MB, a commit copies the log into the data file, so that the next one begins it anew.
+ * Pages that change in every commit are copied a quarter as often as with SQLite's default.
+ */
+export const checkpointPages = 4_000;
+
 /** Returns the real path of the data file. Creates the file and its folder when they do not exist. */
 export function locate(path: string): string {
   const full = resolve(path);
@@ -85,9 +91,7 @@ export function connect(path: string): Connection {
     connection.pragma('cache_size = -65536');
     // Keeps the old pages of savepoints in memory. On disk they take a sixth of the time.
     connection.pragma('temp_store = MEMORY');
-    // A log of 16 MB. Pages that change in every commit are copied into the data file a quarter as often as with the
-    // default.
-    connection.pragma('wal_autocheckpoint = 4000');
+    connection.pragma(`wal_autocheckpoint = ${checkpointPages}`);
     // A long read by another program, such as a backup, makes the log grow beyond that. After the next checkpoint it is
     // truncated to this size.
     connection.pragma(`journal_size_limit = ${logBytes}`);

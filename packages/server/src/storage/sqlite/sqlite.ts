@@ -121,7 +121,7 @@ class SqliteDatabase implements Database {
     this.#release = release;
     this.#threads = {
       short: new Threads({ path, source, threads: 2, longestQueue: 64 }),
-      long: new Threads({ path, source, threads: 2, longestQueue: 16 }),
+      long: new Threads({ path, source, readsLong: true, threads: 2, longestQueue: 16 }),
     };
     this.#reader = new BetterSqlite(path, { readonly: true });
     this.#presence = new Presence(path);

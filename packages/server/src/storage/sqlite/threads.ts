@@ -3,7 +3,7 @@ import { overloaded, storageUnavailable } from '../../ground/errors.ts';
 import { present } from '../../ground/present.ts';
 import type { JobOrder, JobOutcome } from './apart.ts';
 
-interface Job extends Omit<JobOrder, 'path'> {
+interface Job extends Omit<JobOrder, 'path' | 'readsLong'> {
   readonly resolve: (output: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -11,6 +11,8 @@ interface Job extends Omit<JobOrder, 'path'> {
 interface ThreadsOptions {
   /** The data file. */
   readonly path: string;
+  /** Whether jobs read for long, so that they rest between statements. Default: they do not. */
+  readonly readsLong?: boolean;
   /** The largest number of threads. */
   readonly threads: number;
   /** At most this many jobs wait for a thread. Further callers get `overloaded`. */
@@ -93,7 +95,8 @@ export class Threads {
       clearTimeout(this.#alarms.get(thread));
       this.#threads.set(thread, job);
       try {
-        thread.postMessage({ path: this.#options.path, job: job.job, input: job.input } satisfies JobOrder);
+        const { path, readsLong = false } = this.#options;
+        thread.postMessage({ path, readsLong, job: job.job, input: job.input } satisfies JobOrder);
       } catch (error) {
         // The input can't be cloned, which is the caller's mistake.
         this.#rest(thread);
