@@ -1,19 +1,25 @@
+import type { Socket } from 'node:net';
 import type pg from 'pg';
 import { type Signal, Tx } from '../database.ts';
 import type { Params, Prepared } from '../prepared.ts';
 import { isConnectionLoss, unavailable } from './failures.ts';
 import type { NamedStatements } from './statements.ts';
 
+/** The driver's connection, which its types leave out. */
+type ClientWithStream = pg.PoolClient & { readonly connection: { readonly stream: Socket } };
+
 /** A transaction on one connection. It sends statements without waiting for the answers to earlier ones. */
 export class PostgresTx extends Tx {
   readonly #client: pg.PoolClient;
   readonly #statements: NamedStatements;
   readonly #sent: Promise<unknown>[] = [];
+  #isHeldBack = false;
 
   constructor(client: pg.PoolClient, statements: NamedStatements) {
     super();
     this.#client = client;
     this.#statements = statements;
+    this.#holdBack();
     this.#later(client.query('begin'));
   }
 
@@ -26,7 +32,24 @@ export class PostgresTx extends Tx {
     this.#sent.push(sent);
   }
 
+  /**
+   * Lets the connection collect what the verb sends before it waits, and sends it as one packet. Otherwise each statement
+   * would be a packet of its own, which costs both sides a system call.
+   */
+  #holdBack(): void {
+    if (this.#isHeldBack) return;
+    this.#isHeldBack = true;
+    const { stream } = (this.#client as ClientWithStream).connection;
+    stream.cork();
+    // Runs when all promises that are settled by now have been handled, so when the verb waits.
+    process.nextTick(() => {
+      this.#isHeldBack = false;
+      stream.uncork();
+    });
+  }
+
   #query<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<pg.QueryResult> {
+    this.#holdBack();
     return this.#client.query(this.#statements.config(query, params));
   }
 
@@ -56,6 +79,7 @@ export class PostgresTx extends Tx {
    * @throws the error of a queued statement; DomainError `storage_unavailable` when the outcome is unknown.
    */
   async commit(): Promise<ReadonlySet<Signal>> {
+    this.#holdBack();
     const commit = this.#client.query('commit');
     commit.catch(() => undefined);
     // Any of these promises may report a lost connection first. By then the commit has been sent, so its outcome is
