@@ -157,6 +157,9 @@ export const creditFaults = [
       '      for (const job of jobs) job.resolve(undefined);\n      settles = await this.#attempts(jobs);',
     ],
   ]),
+  ...faultsIn('audit/portion.ts', 'audit/portion', [
+    ['the audit never checks fewer subjects at once', 'if (this.#slowestMs > slowMs) this', 'if (false) this'],
+  ]),
   ...faultsIn('storage/sqlite/rests.ts', 'storage/rests', [
     [
       'a long reader leaves the log no moment to begin anew',

@@ -5,12 +5,11 @@ import type { Prepared } from '../storage/prepared.ts';
 import type { Check, Finding, Range } from './check.ts';
 import { keptMs } from '../rules/webhooks/schedule.ts';
 import * as checks from './checks.ts';
+import { Portion } from './portion.ts';
 import { agentTotals } from './agent-checks.ts';
 import { taskTotals } from './history-checks.ts';
 import { accountChecks, transferChecks, transferTotals } from './ledger-checks.ts';
 
-/** How many subjects one statement checks. It takes a few milliseconds, so that other queries do not wait long. */
-const rangeSize = 500;
 /** The largest number of findings in a report. */
 const mostFindings = 100;
 /** How late a transition may be. The timers are at most a second late, so this allows for load. */
@@ -47,12 +46,17 @@ export default async function audit(reader: Reader, { now, isAtRest = false }: A
   const note = (invariant: string, findings: readonly Finding[]) => {
     for (const finding of findings.slice(0, mostFindings + 1 - broken.length)) broken.push({ invariant, ...finding });
   };
+  const portion = new Portion();
   const find = async (range: Range, list: readonly Check[]) => {
-    for (const { invariant, findings } of list) note(invariant, await reader.all(findings, range));
+    for (const { invariant, findings } of list) {
+      const begunAt = performance.now();
+      note(invariant, await reader.all(findings, range));
+      portion.noteStatement(performance.now() - begunAt);
+    }
   };
 
   const platform = { mint: 0, fees: 0 };
-  const ranges = (boundary: Boundary) => cut(reader, boundary, now - keptMs.delivered + toleratedStepMs);
+  const ranges = (boundary: Boundary) => cut(reader, boundary, portion, now - keptMs.delivered + toleratedStepMs);
   for await (const range of ranges(checks.boundaries.transfers)) {
     await find(range, transferChecks);
     const totals = await reader.one(transferTotals, range);
@@ -101,10 +105,15 @@ export default async function audit(reader: Reader, { now, isAtRest = false }: A
 type Boundary = Prepared<{ after: string; size: number }, { id: string }>;
 
 /** Splits a table into ranges of its ids. */
-async function* cut(reader: Reader, boundary: Boundary, deliveries_since: number): AsyncGenerator<Range> {
+async function* cut(
+  reader: Reader,
+  boundary: Boundary,
+  portion: Portion,
+  deliveries_since: number,
+): AsyncGenerator<Range> {
   const last = '~';
   for (let after = ''; after !== last;) {
-    const upto = (await reader.first(boundary, { after, size: rangeSize }))?.id ?? last;
+    const upto = (await reader.first(boundary, { after, size: portion.next() }))?.id ?? last;
     yield { after, upto, deliveries_since };
     after = upto;
   }

@@ -42,9 +42,9 @@ it.each<[rule: string, Case]>([
   ['never rests while the log is short', { pages: checkpointPages, naps: [], statements: 1_000, napped: 0 }],
   ['does not rest before it has read for 50 ms', { pages: overdue, naps: [10], statements: 3, napped: 0 }],
   ['rests until the log has begun anew', { pages: overdue, naps: [...growing(7), 10], statements: 4, napped: 8 }],
-  ['rests at most 50 naps at a time', { pages: overdue, naps: growing(1_000), statements: 4, napped: 50 }],
-  ['rests again after 50 ms more', { pages: overdue, naps: growing(1_000), statements: 7, napped: 100 }],
-  ['goes on when nobody writes', { pages: overdue, naps: [], statements: 4, napped: 6 }],
+  ['rests for half a second at most', { pages: overdue, naps: growing(1_000), statements: 4, napped: 100 }],
+  ['rests again after 50 ms more', { pages: overdue, naps: growing(1_000), statements: 7, napped: 200 }],
+  ['goes on when nobody writes', { pages: overdue, naps: [], statements: 4, napped: 20 }],
 ])('a reader that takes long %s', async (_, { pages, naps, statements, napped }) => {
   expect(await reading(naps, pages)(statements)).toBe(napped);
 });

@@ -4,10 +4,10 @@ import { checkpointPages } from './file.ts';
 const readMs = 50;
 /** It rests in naps of this length. */
 const napMs = 5;
-/** The longest rest. It is as long as some commits take on a slow disk. */
-const mostNaps = 50;
+/** The longest rest, half a second: several commits on a slow disk. */
+const mostNaps = 100;
 /** After this many naps in which nobody writes, the log waits for nobody. */
-const quietNaps = 6;
+const quietNaps = 20;
 
 /** What `Rests` needs of the time. For tests. */
 export interface Pace {
