@@ -16,14 +16,18 @@ export interface Fault {
 
 type Row = readonly [name: string, find: string, put: string, tests?: string | undefined, more?: Partial<Fault>];
 
-/** Faults of one file of the server. A row's own tests, separated by spaces, take the place of `tests`. */
-export const faultsIn = (path: string, tests: string, rows: readonly Row[]): Fault[] =>
+/** Faults of one file. A row's own tests, separated by spaces, take the place of `tests`. */
+export const faultsAt = (file: string, tests: string, rows: readonly Row[]): Fault[] =>
   rows.map(([name, find, put, own, more]) => ({
     name,
-    file: `packages/server/src/${path}`,
+    file,
     find,
     put,
     tests: (own ?? tests).split(' '),
     engine: 'sqlite',
     ...more,
   }));
+
+/** Faults of one file of the server. */
+export const faultsIn = (path: string, tests: string, rows: readonly Row[]): Fault[] =>
+  faultsAt(`packages/server/src/${path}`, tests, rows);

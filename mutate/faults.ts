@@ -4,6 +4,7 @@ import { creditFaults } from './faults/credits.ts';
 import { disputeFaults } from './faults/disputes.ts';
 import { lifecycleFaults } from './faults/lifecycle.ts';
 import { lockFaults } from './faults/locks.ts';
+import { programFaults } from './faults/programs.ts';
 import { readingFaults } from './faults/reading.ts';
 import { acceptanceFaults } from './faults/acceptance.ts';
 import { shareFaults } from './faults/shares.ts';
@@ -20,4 +21,5 @@ export const faults: readonly Fault[] = [
   ...lockFaults,
   ...chosenFaults,
   ...disputeFaults,
+  ...programFaults,
 ];
