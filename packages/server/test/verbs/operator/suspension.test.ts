@@ -101,6 +101,20 @@ onBothEngines('a suspended agent', (engine) => {
     expect((await market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true, broken: [] });
   });
 
+  it('as a worker: is later told that a task which it lost is not its own, not that it was cancelled', async () => {
+    const { market, suspend, poster, worker } = await open(engine);
+    const id = await claimTask(poster, worker);
+    await suspend(worker);
+    await suspend(worker, false);
+    await poster.post(`/v1/tasks/${id}/cancel`);
+    expect(expectError(await worker.post(`/v1/tasks/${id}/deliver`, { result: 'x' }), 403)).toContain('worker');
+    const cancelled = await claimTask(poster, worker);
+    await market.admin.post(`/v1/admin/tasks/${cancelled}/cancel`, { reason: 'So' });
+    expect(expectError(await worker.post(`/v1/tasks/${cancelled}/deliver`, { result: 'x' }), 409)).toContain(
+      'operator',
+    );
+  });
+
   it('as a worker: its deliveries can be approved, and it is paid', async () => {
     const { market, suspend, poster, worker } = await open(engine);
     const id = await deliverTask(poster, worker, { max_credits: 10 });
