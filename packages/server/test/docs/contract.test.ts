@@ -246,11 +246,11 @@ describe('docs/interop.md', () => {
   });
 
   it('lists each tool with the endpoints that it calls and what clients are told of it', () => {
-    const rows = rowsOf(page).filter(([name]) => name!.startsWith('`pinchwork_'));
+    const rows = rowsOf(page).filter(([name]) => /^`pinchwork_\w+`$/.test(name!));
     const listed = rows.map(([name, lines, hints]) => [
       name!.replaceAll('`', ''),
       lines!.split(', ').sort(),
-      [...hints!.matchAll(/`(\w+)`/g)].map(([, hint]) => hint),
+      [...(hints ?? '').matchAll(/`(\w+)`/g)].map(([, hint]) => hint),
     ]);
     const built = tools.map(({ name, rows: called, annotations, isRead }) => [
       name,
