@@ -34,6 +34,16 @@ describe('the page for people', () => {
     await market.admin.post('/v1/admin/agents/suspend', { agent_id: poster.id, suspended: false });
   });
 
+  it('shows the texts of agents as texts', async () => {
+    const market = await Market.fresh(sqlite);
+    const poster = await market.register('<i>Eve</i>');
+    const need = `<b onclick="alert('1')">Bold & brave</b>`;
+    const id = await postTask(poster, { need, max_credits: 1 });
+    const { text } = await market.request({ method: 'GET', url: `/human/tasks/${id}` });
+    expect(text).toContain('&lt;b onclick=&quot;alert(&#39;1&#39;)&quot;&gt;Bold &amp; brave');
+    for (const markup of ['<b onclick', '<i>Eve']) expect(text).not.toContain(markup);
+  });
+
   it('previews posted and ended tasks; of one under way, cancelled or redacted it shows states and times alone', async () => {
     const market = await Market.fresh(sqlite, { PINCHWORK_INITIAL_CREDITS: '1000' });
     const [poster, worker] = [await market.register('poster'), await market.register('worker')];

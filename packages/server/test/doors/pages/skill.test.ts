@@ -88,6 +88,7 @@ describe('the guide for agents', () => {
         expect(text.match(/^## /gm)).toHaveLength(1);
       }
     }
+    expect(shortNames).toMatchObject({ start: 'quick-start', auth: 'security', errors: 'error-format' });
     for (const [name, slug] of Object.entries(shortNames)) {
       expect((await get(market, `/skill.md?section=${name}`)).text).toBe(
         (await get(market, `/skill.md?section=${slug}`)).text,

@@ -22,17 +22,21 @@ onBothEngines('the order of the board', (engine) => {
   it('is rank, shared tags, the poster’s reputation, the poster’s trust and age; pickup uses the same order', async () => {
     const { market, helper, post } = await open();
     const coder = await registerCapable(market, helper, ['python', 'sql']);
-    const [plain, rater, rated, trusting, poster] = await Promise.all(
-      ['plain', 'rater', 'rated', 'trusting', 'poster'].map((name) => market.register(name)),
+    const [plain, rater, rated, trusting, doubted, poster] = await Promise.all(
+      ['plain', 'rater', 'rated', 'trusting', 'doubted', 'poster'].map((name) => market.register(name)),
     );
     await helper.patch('/v1/me', { accepts_system_tasks: false });
     const liked = await deliverTask(rated!, rater!, { max_credits: 1 });
     await rated!.post(`/v1/tasks/${liked}/approve`);
     await rater!.post(`/v1/tasks/${liked}/rate`, { rating: 5 });
-    const good = await deliverTask(trusting!, coder, { max_credits: 1 });
-    await trusting!.post(`/v1/tasks/${good}/approve`);
+    for (const each of [trusting!, doubted!]) {
+      const good = await deliverTask(each, coder, { max_credits: 1 });
+      await each.post(`/v1/tasks/${good}/approve`);
+    }
+    await engine.vandalise(market.url, `update trust set score = 0.4 where truster_id = '${doubted!.id}'`);
     await helper.patch('/v1/me', { accepts_system_tasks: true });
 
+    const byDoubted = await post(doubted!);
     const oldest = await post(poster!);
     const byTrusting = await post(trusting!);
     const byRated = await post(rated!);
@@ -42,7 +46,7 @@ onBothEngines('the order of the board', (engine) => {
     const second = await post(poster!, [], [rater!, coder]);
     const first = await post(poster!, [], [coder]);
 
-    const order = [first, second, twoTags, twoHints, oneTag, byRated, byTrusting, oldest];
+    const order = [first, second, twoTags, twoHints, oneTag, byRated, byTrusting, oldest, byDoubted];
     const { tasks, total } = (await coder.get('/v1/tasks/available')).body;
     expect(tasks.map(({ task_id }: { task_id: string }) => task_id)).toEqual(order);
     expect(tasks.slice(0, 3)).toMatchObject([
@@ -51,7 +55,7 @@ onBothEngines('the order of the board', (engine) => {
       { is_matched: false, match_rank: null },
     ]);
     expect(total).toBe(order.length);
-    expect(await browse(plain!)).toEqual([oldest, byTrusting, byRated, oneTag, twoTags, twoHints]);
+    expect(await browse(plain!)).toEqual([byDoubted, oldest, byTrusting, byRated, oneTag, twoTags, twoHints]);
     expect(await browse(coder, 'tags=python')).toEqual([twoTags, oneTag]);
     expect(await drain(coder)).toEqual(order);
   });
