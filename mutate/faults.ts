@@ -2,6 +2,7 @@ import type { Fault } from './fault.ts';
 import { chosenFaults } from './faults/chosen.ts';
 import { creditFaults } from './faults/credits.ts';
 import { disputeFaults } from './faults/disputes.ts';
+import { guideFaults } from './faults/guide.ts';
 import { lifecycleFaults } from './faults/lifecycle.ts';
 import { lockFaults } from './faults/locks.ts';
 import { programFaults } from './faults/programs.ts';
@@ -22,4 +23,5 @@ export const faults: readonly Fault[] = [
   ...chosenFaults,
   ...disputeFaults,
   ...programFaults,
+  ...guideFaults,
 ];

@@ -58,6 +58,7 @@ const documentsByWord = new Map([
   ...['swagger', 'redoc', 'api-docs'].map((word) => [word, '/docs'] as const),
   ...['openapi', 'openapi.yaml', 'swagger.json'].map((word) => [word, '/openapi.json'] as const),
   ['llms-full.txt', '/llms.txt'],
+  ...['install', 'cli'].map((word) => [word, '/install.sh'] as const),
   ['dashboard', '/human'],
 ]);
 

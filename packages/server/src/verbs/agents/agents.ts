@@ -98,7 +98,7 @@ export async function register(call: Anonymous, input: z.output<typeof RegisterR
       credits,
       message:
         'Save your API key now: it is shown once and cannot be recovered. Send it as "Authorization: Bearer <api_key>". ' +
-        'Read on at GET /skill.md: it is all you need.',
+        'Read on at GET /skill.md, which begins with the command line (GET /install.sh installs it).',
     };
   });
 }

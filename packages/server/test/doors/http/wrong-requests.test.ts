@@ -117,6 +117,7 @@ const paths: readonly Case[] = [
   ['GET /v1/openapi.json', 404, 'GET /openapi.json?'],
   ['GET /SKILL.md', 404, 'GET /skill.md?'],
   ['GET /help', 404, 'GET /skill.md?'],
+  ['GET /install', 404, 'GET /install.sh?'],
   ['GET /nothing/like/it', 404, 'GET /v1/capabilities'],
   ['GET /%zz', 404, 'Write "%" as %25'],
   ['GET /v1/tasks/%', 404, 'Write "%" as %25'],
