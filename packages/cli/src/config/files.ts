@@ -11,6 +11,8 @@ const fileMode = 0o600;
 const folderMode = 0o700;
 const lockPauseMs = 20;
 const lockTimeoutMs = 10_000;
+/** Tells this process from one that had its number before. */
+const processId = randomBytes(6).toString('hex');
 
 /** The content of a file; undefined if there is none. */
 export async function readText(path: string): Promise<string | undefined> {
@@ -51,7 +53,7 @@ export async function withLock<T>(path: string, clock: Clock, work: () => Promis
   const lock = `${path}.lock`;
   await mkdir(dirname(path), { recursive: true, mode: folderMode });
   const endsAt = clock.now() + lockTimeoutMs;
-  const holder = `${process.pid} ${randomBytes(6).toString('hex')}`;
+  const holder = `${process.pid} ${processId}-${randomBytes(6).toString('hex')}`;
   while (!(await tryLock(lock, holder))) {
     await removeDead(lock);
     if (clock.now() > endsAt) {
@@ -89,7 +91,7 @@ async function tryLock(lock: string, holder: string): Promise<boolean> {
 
 async function removeDead(lock: string): Promise<void> {
   const holder = await readText(lock);
-  if (holder === undefined || isAlive(Number(holder.split(' ')[0]))) return;
+  if (holder === undefined || isHeld(holder)) return;
   // Renamed first: between the look at it and its removal another process may have taken the lock.
   const aside = `${lock}.${randomBytes(6).toString('hex')}`;
   try {
@@ -101,6 +103,13 @@ async function removeDead(lock: string): Promise<void> {
   const removed = await readText(aside);
   if (removed !== holder) await link(aside, lock).catch(() => undefined);
   await unlink(aside);
+}
+
+function isHeld(holder: string): boolean {
+  const [pid, id = ''] = holder.split(' ');
+  // In a container the next process often has the number of the one that died.
+  if (Number(pid) === process.pid) return id.startsWith(`${processId}-`);
+  return isAlive(Number(pid));
 }
 
 function isAlive(pid: number): boolean {
