@@ -36,17 +36,25 @@ export function wireTime(atMs: number | null): string | null;
 export function wireTime(atMs: number | null): string | null {
   if (atMs === null) return null;
   const day = dayOf(atMs);
-  // Most times in replies are of today. Making the text of a `Date` takes four times as long.
-  if (newestDay.day !== day) newestDay = { day, text: wireDay(day) };
   const seconds = Math.floor((atMs - day * dayMs) / secondMs);
   const minutes = Math.floor(seconds / 60);
-  return `${newestDay.text}T${twoDigits(Math.floor(minutes / 60))}:${twoDigits(minutes % 60)}:${twoDigits(seconds % 60)}+00:00`;
+  return `${knownDay(day)}T${twoDigits(Math.floor(minutes / 60))}:${twoDigits(minutes % 60)}:${twoDigits(seconds % 60)}+00:00`;
 }
 
 const dayMs = 24 * hourMs;
 
-/** The text of the day that was written last. */
-let newestDay = { day: Number.NaN, text: '' };
+/** The texts of days. Most times in replies are of a few days, and making the text of a `Date` takes 0.4 µs. */
+const daysKnown = new Map<number, string>();
+const mostDaysKnown = 1_000;
+
+function knownDay(day: number): string {
+  const known = daysKnown.get(day);
+  if (known !== undefined) return known;
+  if (daysKnown.size >= mostDaysKnown) daysKnown.clear();
+  const text = wireDay(day);
+  daysKnown.set(day, text);
+  return text;
+}
 
 const twoDigits = (value: number) => (value < 10 ? `0${value}` : `${value}`);
 

@@ -84,11 +84,11 @@ const progressOf = async (reader: Reader) => (await reader.first(queries.progres
 export async function isBehind(reader: Reader, now: number): Promise<boolean> {
   const { transfer_id, agent_id } = await progressOf(reader);
   const until = now - settledMs;
-  const [transfer, agent] = [
-    await reader.first(queries.transferAhead, { after: transfer_id, until, skip: 0 }),
-    await reader.first(queries.agentAhead, { after: agent_id, until, skip: 0 }),
-  ];
-  return transfer !== undefined || agent !== undefined;
+  // Ids sort by time, so only the next row of each is read: a search for one that has settled would pass all that have not.
+  const transfer = await reader.first(queries.nextTransfer, { after: transfer_id });
+  if (transfer !== undefined && transfer.created_at <= until) return true;
+  const agent = await reader.first(queries.nextAgent, { after: agent_id });
+  return agent !== undefined && agent.created_at <= until;
 }
 
 /** One step of the job. @returns whether there may be more to count. */

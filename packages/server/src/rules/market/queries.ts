@@ -127,6 +127,20 @@ export const agentAhead = prepared('agentAhead', (db, p: Behind & { skip: number
     .offset(p.skip),
 );
 
+/** When the next transfer and the next agent were made. */
+export const nextTransfer = prepared('nextTransfer', (db, p: { after: string }) =>
+  db
+    .selectFrom('ledger_entries')
+    .select('created_at')
+    .where('transfer_id', '>', p.after)
+    .orderBy('transfer_id')
+    .orderBy('account_id')
+    .limit(1),
+);
+export const nextAgent = prepared('nextAgent', (db, p: { after: string }) =>
+  db.selectFrom('agents').select('created_at').where('id', '>', p.after).orderBy('id').limit(1),
+);
+
 /** The last transfer and the last agent. */
 export const lastTransfer = prepared('lastTransfer', (db, p: Behind) =>
   db
