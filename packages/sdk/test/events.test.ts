@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type Message, MessageParser } from '../src/client/sse.ts';
 import { type Options, Pinchwork, type Retry } from '../src/index.ts';
+import { testSeed } from '../../server/test/support/random.ts';
 import { liveMarket } from './support/market.ts';
 
 const live = liveMarket();
@@ -159,6 +160,7 @@ describe('the parser of server-sent events', () => {
         const pieces = edges.slice(1).map((edge, i) => whole.slice(edges[i], edge));
         expect(messagesOf(pieces)).toEqual(messagesOf([text]));
       }),
+      { seed: testSeed },
     );
   });
 });

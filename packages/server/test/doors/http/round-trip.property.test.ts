@@ -7,6 +7,7 @@ import { onBothEngines, sqlite } from '../../support/engines.ts';
 import { hostileTexts } from '../../support/hostile-texts.ts';
 import { parseMarkdown, toObject } from '../../support/markdown.ts';
 import { type Agent, Market, postTask } from '../../support/market.ts';
+import { testSeed } from '../../support/random.ts';
 
 let market: Market;
 let worker: Agent;
@@ -168,7 +169,7 @@ describe('any reply', () => {
         const plain: unknown = JSON.parse(JSON.stringify(whole));
         expect(toObject(parseMarkdown(toMarkdown(whole, () => 'A line.')), result !== null)).toEqual(plain);
       }),
-      { numRuns: 2_000 },
+      { numRuns: 2_000, seed: testSeed },
     );
   });
 
@@ -188,7 +189,7 @@ describe('any reply', () => {
         const task = await inBothFormats(poster.key, 'GET', `/v1/tasks/${body.task_id}`);
         expect(task).toMatchObject({ need, context, result });
       }),
-      { numRuns: 100 },
+      { numRuns: 100, seed: testSeed },
     );
   });
 
@@ -211,7 +212,7 @@ describe('any reply', () => {
           expect(deliver.body.result).toBe(result);
         },
       ),
-      { numRuns: 100 },
+      { numRuns: 100, seed: testSeed },
     );
   });
 });
