@@ -22,6 +22,7 @@ import {
   successes,
   transitionRows,
 } from './contract-tables.ts';
+import { commandRows, globalFlagRows } from './cli-tables.ts';
 import { otherPermissions, permissionTables } from './permission-tables.ts';
 
 /**
@@ -104,6 +105,8 @@ const tables: Readonly<Record<string, () => string>> = {
     permissionTables()
       .map(({ head, rows }) => table(head, rows))
       .join('\n\n'),
+  commands: () => table(['Command', 'Flags', 'What it does'], commandRows()),
+  'global flags': () => table(['Flag', 'Meaning'], globalFlagRows()),
   events: eventTable,
   headers: () =>
     table(
@@ -132,7 +135,7 @@ const root = new URL('../', import.meta.url);
 const contract = readdirSync(new URL('docs/contract/', root)).map((name) => `docs/contract/${name}`);
 
 /** The pages that have such tables. */
-export const pages = ['README.md', 'docs/api.md', 'docs/permissions.md', ...contract.toSorted()]
+export const pages = ['README.md', 'docs/api.md', 'docs/cli.md', 'docs/permissions.md', ...contract.toSorted()]
   .map((name) => new URL(name, root))
   .filter((page) => readFileSync(page, 'utf8').includes('<!-- table: '));
 

@@ -1,5 +1,6 @@
 import type { Fault } from './fault.ts';
 import { chosenFaults } from './faults/chosen.ts';
+import { cliFaults } from './faults/cli.ts';
 import { creditFaults } from './faults/credits.ts';
 import { disputeFaults } from './faults/disputes.ts';
 import { guideFaults } from './faults/guide.ts';
@@ -24,4 +25,5 @@ export const faults: readonly Fault[] = [
   ...disputeFaults,
   ...programFaults,
   ...guideFaults,
+  ...cliFaults,
 ];

@@ -98,7 +98,7 @@ export class Shell {
 
 /** The words of a command line, as a shell splits it: quotes keep spaces. */
 export const wordsOf = (line: string): string[] =>
-  Array.from(line.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g), ([, double, single, bare]) => double ?? single ?? bare!);
+  (line.match(/(?:[^\s"']|"[^"]*"|'[^']*')+/g) ?? []).map((word) => word.replaceAll(/["']/g, ''));
 
 /** A shell for the tests of a file, with its own home folder, which is removed at the end. */
 export function shell(env: Record<string, string> = {}): Shell {
