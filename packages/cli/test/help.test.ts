@@ -30,7 +30,7 @@ describe('every example', () => {
   const lines = commands.flatMap(({ name, examples }) => examples.map(([line]) => [name, asTyped(line)] as const));
   it.each(lines)('of %s is a command line that is understood: %s', async (name, line) => {
     const [, words = ''] = line.split(/pinchwork (.*)/s);
-    const found = findCommand(wordsOf(words.replace(/ < \S+$/, '')), commands, groups);
+    const found = findCommand(wordsOf(words.replace(/\)$| [<|] .*$/s, '')), commands, groups);
     if (!('command' in found)) return expect.unreachable(line);
     expect(found.command.name).toBe(name);
     const reader = new Reader({} as never, '');

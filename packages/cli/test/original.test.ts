@@ -42,6 +42,7 @@ describe('the original’s commands', () => {
     'credits',
     'stats',
     'events',
+    'completion bash',
     'agents --search s --limit 1',
     'agents show ag-1',
     'admin grant ag-1 5',
