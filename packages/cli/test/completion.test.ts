@@ -7,6 +7,7 @@ import { noTool } from '../../server/test/support/tools.ts';
 import { liveMarket } from '../../sdk/test/support/market.ts';
 import { commands } from '../src/commands/index.ts';
 import { scripts, shellNames } from '../src/completion/scripts.ts';
+import { patientClock } from './support/clock.ts';
 import { shell } from './support/cli.ts';
 
 const run = promisify(execFile);
@@ -15,7 +16,7 @@ const user = shell();
 
 /** The values that are offered behind these words; the last one is being typed. */
 async function offered(...typed: readonly string[]): Promise<string[]> {
-  const { code, out, err } = await user.run(['__complete', ...typed]);
+  const { code, out, err } = await user.run(['__complete', ...typed], { clock: patientClock });
   expect({ code, err }).toEqual({ code: 0, err: '' });
   return out
     .split('\n')
@@ -47,6 +48,20 @@ describe('without a server', () => {
     expect(await offered('events', '--config', '')).toEqual([':file']);
   });
 
+  it('a shell waits for a server no longer than a second', async () => {
+    const silent: typeof fetch = (_, init) =>
+      new Promise((_resolve, reject) => init!.signal!.addEventListener('abort', () => reject(new Error('Aborted'))));
+    const limits: number[] = [];
+    const after = (delayMs: number, wake: () => void) => {
+      limits.push(delayMs);
+      queueMicrotask(wake);
+      return () => undefined;
+    };
+    const around = { env: { PINCHWORK_API_KEY: 'x' }, fetch: silent, clock: { ...patientClock, after } };
+    expect(await user.run(['__complete', 'tasks', 'show', ''], around)).toEqual({ code: 0, out: '', err: '' });
+    expect(limits).toEqual([1_000]);
+  });
+
   it('nothing is said where the server is away or refuses', async () => {
     const env = { PINCHWORK_SERVER: 'http://127.0.0.1:1', PINCHWORK_API_KEY: 'x' };
     for (const words of [
@@ -69,7 +84,7 @@ describe('with a server', () => {
   });
 
   it('tasks are offered by their ids, with which the command can do something', async () => {
-    const { out } = await user.run(['__complete', 'tasks', 'show', 'tk-']);
+    const { out } = await user.run(['__complete', 'tasks', 'show', 'tk-'], { clock: patientClock });
     expect(out).toBe(`${task}\tposted: Count the "words"\n`);
     expect(await offered('events', '--task', '')).toEqual([task]);
   });

@@ -122,7 +122,7 @@ describe('a worker with a memory', () => {
     let [now, most] = [0, 0];
     const remember = vi.fn(async () => {
       most = Math.max(most, ++now);
-      await new Promise(setImmediate);
+      await new Promise((resolve) => setTimeout(resolve, 30));
       now--;
     });
     await work({ remember, concurrency: 3 });

@@ -1,4 +1,4 @@
-import { Pinchwork } from '@pinchwork/sdk';
+import { type CallOptions, Pinchwork } from '@pinchwork/sdk';
 import type { GlobalValues } from '../command/global-flags.ts';
 import type { Completes } from '../command/values.ts';
 import { readConfig } from '../config/profiles.ts';
@@ -8,7 +8,7 @@ import { safeLine } from '../output/text.ts';
 import type { Candidate, Wanted } from './complete.ts';
 
 /** Values that the server knows. Nobody waits for a shell that waits for a server. */
-const options = { timeoutMs: 1_000, maxRetries: 0 } as const;
+const limitMs = 1_000;
 const limit = 50;
 
 /** Others write names and tags: what could mean something to a shell is not offered. */
@@ -31,7 +31,17 @@ const tasksOf: Readonly<Record<string, Mine>> = {
 };
 
 /** Reads them. @throws whatever is wrong: the caller says nothing of it */
-export async function liveCandidates(kind: Completes, { path, chosen }: Wanted, io: Io): Promise<Candidate[]> {
+export async function liveCandidates(kind: Completes, wanted: Wanted, io: Io): Promise<Candidate[]> {
+  const limit = new AbortController();
+  const cancel = io.clock.after(limitMs, () => limit.abort());
+  try {
+    return await read(kind, wanted, io, { signal: limit.signal, maxRetries: 0 });
+  } finally {
+    cancel();
+  }
+}
+
+async function read(kind: Completes, { path, chosen }: Wanted, io: Io, options: CallOptions): Promise<Candidate[]> {
   const flags = chosen as Partial<GlobalValues> as GlobalValues;
   if (kind === 'profile') {
     const { profiles } = await readConfig(configPathOf(io, flags));
@@ -43,7 +53,7 @@ export async function liveCandidates(kind: Completes, { path, chosen }: Wanted, 
     const { agents } = await client.agents.list({ limit }, options);
     return named(agents.map(({ id, name }) => ({ value: id, about: name })));
   }
-  if (kind === 'tag') return tagsOf(client);
+  if (kind === 'tag') return tagsOf(client, options);
   if (kind !== 'task') return [];
   const { tasks } =
     path === 'tasks pickup'
@@ -58,7 +68,7 @@ export async function liveCandidates(kind: Completes, { path, chosen }: Wanted, 
 }
 
 /** The tags of the agent and of the board, those with most tasks first. */
-async function tagsOf(client: Pinchwork): Promise<Candidate[]> {
+async function tagsOf(client: Pinchwork, options: CallOptions): Promise<Candidate[]> {
   const [{ tags: own }, { tasks }] = await Promise.all([
     client.me.get({}, options),
     client.tasks.available({ limit: 100 }, options),

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { expect, it } from 'vitest';
 import { deadWebhook } from '../../../server/test/support/market.ts';
 import { liveMarket } from '../../../sdk/test/support/market.ts';
-import { realClock } from '../support/clock.ts';
+import { patientClock, realClock } from '../support/clock.ts';
 import { shell, type Surroundings } from '../support/cli.ts';
 
 const live = liveMarket();
@@ -17,7 +17,7 @@ const dated: typeof fetch = async (input, init) => {
   headers.set('date', new Date(serverMs).toUTCString());
   return new Response(response.body, { status: response.status, headers });
 };
-const clockAt = (offMs: number) => ({ ...realClock, now: () => serverMs + offMs });
+const clockAt = (offMs: number) => ({ ...patientClock, now: () => serverMs + offMs });
 
 interface Found {
   readonly check: string;
@@ -27,7 +27,7 @@ interface Found {
 }
 
 async function doctor(env: Record<string, string>, around: Surroundings = {}) {
-  const { code, out } = await user.run(['doctor', '-o', 'json'], { ...around, env });
+  const { code, out } = await user.run(['doctor', '-o', 'json'], { clock: patientClock, ...around, env });
   const { checks } = JSON.parse(out) as { checks: Found[] };
   return { code, found: Object.fromEntries(checks.map((each) => [each.check, each])) as Record<string, Found> };
 }

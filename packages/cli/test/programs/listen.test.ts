@@ -4,12 +4,13 @@ import { verifyWebhook } from '@pinchwork/sdk';
 import { expect, it, vi } from 'vitest';
 import { answer, Receiver } from '../../../server/test/support/receiver.ts';
 import { liveMarket } from '../../../sdk/test/support/market.ts';
+import { patientClock } from '../support/clock.ts';
 import { type Ran, shell, type Surroundings } from '../support/cli.ts';
 
 const live = liveMarket();
 const user = shell();
 const statePath = join(dirname(user.configPath), 'state.json');
-const patiently = { timeout: 20_000 };
+const patiently = { timeout: 50_000 };
 
 /** An agent whose events are forwarded, and another that makes some. */
 async function listener(receiver: Receiver) {
@@ -25,7 +26,7 @@ async function listener(receiver: Receiver) {
     const end = new AbortController();
     const position = (state() as { position: number } | undefined)?.position;
     const running = user.run(['listen', '--forward-to', receiver.url, ...flags], {
-      ...{ signal: end.signal, env },
+      ...{ signal: end.signal, env, clock: patientClock },
       ...around,
     });
     return {
