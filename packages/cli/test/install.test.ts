@@ -136,7 +136,13 @@ describe('install.sh', () => {
   it('refuses without Node 20, and writes nothing', async () => {
     const old = join(mkdtempSync(join(tmpdir(), 'pinchwork-old-')), 'node');
     onTestFinished(() => rmSync(join(old, '..'), { recursive: true }));
-    writeFileSync(old, '#!/bin/sh\n[ "$1" = --version ] && echo v18.20.4 && exit\nexit 1\n', { mode: 0o755 });
+    const older = `Object.defineProperty(process, 'versions', { value: { node: '18.20.4' } })`;
+    const lines = [
+      '#!/bin/sh',
+      'if [ "$1" = --version ]; then echo v18.20.4; exit; fi',
+      `exec '${process.execPath}' --import "data:text/javascript,${encodeURIComponent(older).replaceAll("'", '%27')}" "$@"`,
+    ];
+    writeFileSync(old, lines.join('\n'), { mode: 0o755 });
     for (const [user, says] of [
       [new Newcomer({ without: ['node'] }), 'there is no node here'],
       [new Newcomer({ node: old }), 'this is v18.20.4'],
