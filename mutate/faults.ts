@@ -6,6 +6,7 @@ import { disputeFaults } from './faults/disputes.ts';
 import { guideFaults } from './faults/guide.ts';
 import { lifecycleFaults } from './faults/lifecycle.ts';
 import { lockFaults } from './faults/locks.ts';
+import { mcpFaults } from './faults/mcp.ts';
 import { programFaults } from './faults/programs.ts';
 import { readingFaults } from './faults/reading.ts';
 import { acceptanceFaults } from './faults/acceptance.ts';
@@ -26,4 +27,5 @@ export const faults: readonly Fault[] = [
   ...programFaults,
   ...guideFaults,
   ...cliFaults,
+  ...mcpFaults,
 ];
