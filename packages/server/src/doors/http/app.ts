@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Catalog } from '@pinchwork/sdk/mcp';
 import { limits } from '@pinchwork/sdk/table';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { secondMs } from '../../ground/clock.ts';
@@ -31,8 +32,12 @@ const requestTimeoutMs = 30 * secondMs;
 
 const quieter = (level: string) => (level === 'info' ? 'warn' : level);
 
-/** Builds the HTTP server. Does not listen. */
-export function buildApp(ctx: Context): FastifyInstance {
+/**
+ * Builds the HTTP server. Does not listen.
+ *
+ * @param catalog what `/mcp` offers. Default: the market; kits that test the protocol bring their own.
+ */
+export function buildApp(ctx: Context, catalog?: Catalog): FastifyInstance {
   // Fastify's own messages ("Server listening …") do not help an operator. Failures are logged as errors.
   const loggerInstance: FastifyBaseLogger = ctx.log.child({}, { level: quieter(ctx.log.level) });
   const app = fastify({
@@ -85,7 +90,7 @@ export function buildApp(ctx: Context): FastifyInstance {
   const turns = boundOutput(app, { ...ctx, noteRead: (agentId, bytes) => ctx.limits.noteRead(agentId, bytes) });
 
   serveEndpoints(app, ctx, turns);
-  serveMcp(app, ctx, pace);
+  serveMcp(app, ctx, { pace, catalog });
   serveA2a(app, ctx, turns);
   referenceRoutes(app, ctx);
   guideRoutes(app, ctx);

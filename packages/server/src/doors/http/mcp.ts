@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { endpoints, limits } from '@pinchwork/sdk/table';
-import { declareTasks, type Surroundings, taskScheme, toolsByName } from '@pinchwork/sdk/mcp';
+import { type Catalog, declareTasks, type Surroundings, taskScheme, toolsByName } from '@pinchwork/sdk/mcp';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../ground/clock.ts';
 import { invalid } from '../../ground/errors.ts';
@@ -25,12 +25,19 @@ const path = '/mcp';
 /** The headers that the protocol reads. */
 const read = ['accept', 'content-type', 'mcp-protocol-version', 'mcp-method', 'mcp-name'];
 
+interface McpOptions {
+  readonly pace: RefusalPace;
+  /** What is offered. Undefined: the market. */
+  readonly catalog: Catalog | undefined;
+}
+
 /** Serves MCP. Its library is loaded with the first call, so that a server that nobody calls so has no cost. */
-export function serveMcp(app: FastifyInstance, ctx: Context, pace: RefusalPace): void {
+export function serveMcp(app: FastifyInstance, ctx: Context, { pace, catalog }: McpOptions): void {
   const door = openDoor(ctx);
   const guideFor = guides(ctx);
   let loaded: Promise<McpHandler> | undefined;
-  const load = async () => (await import('../mcp/handler.ts')).openMcp((error) => ctx.log.debug({ err: error }, 'mcp'));
+  const load = async () =>
+    (await import('../mcp/handler.ts')).openMcp((error) => ctx.log.debug({ err: error }, 'mcp'), catalog);
   app.route({
     method: 'POST',
     url: path,

@@ -216,7 +216,8 @@ onBothEngines('an MCP client', (engine) => {
 
   it.each([
     ['none', {}, 200],
-    ['our own', { origin: 'http://market.test', host: 'market.test' }, 200],
+    ['our own', { origin: 'http://127.0.0.1:8000', host: '127.0.0.1:8000' }, 200],
+    ['one whose name leads here', { origin: 'http://evil.example', host: 'evil.example' }, 403],
     ['one of the operator’s', { origin: 'https://app.example' }, 200],
     ['any other', { origin: 'https://evil.example' }, 403],
   ])('from the origin: %s', async (_, headers, status) => {
