@@ -81,10 +81,10 @@ it('a command that hangs is ended at its time with all that it has started', asy
   };
   const ended = run(`sleep 1000 & echo $! > ${pidFile}; wait`, { timeoutMs }, clock);
   const pid = () => Number(readFileSync(pidFile, 'utf8'));
-  await vi.waitFor(() => expect(pid()).toBeGreaterThan(0), { timeout: 50_000 });
+  await vi.waitFor(() => expect(pid()).toBeGreaterThan(0), { timeout: 120_000 });
   wake();
   expect(await ended).toEqual({ type: 'failed', reason: 'took longer than 300 s and was ended' });
-  await vi.waitFor(() => expect(isAlive(pid())).toBe(false), { timeout: 50_000 });
+  await vi.waitFor(() => expect(isAlive(pid())).toBe(false), { timeout: 120_000 });
 });
 
 it('a command that must end is ended, also before it has begun', async () => {
@@ -92,7 +92,7 @@ it('a command that must end is ended, also before it has begun', async () => {
   const end = new AbortController();
   const file = join(folder(), 'begun');
   const ended = run(`touch ${file}; sleep 1000`, { signal: end.signal });
-  await vi.waitFor(() => expect(existsSync(file)).toBe(true), { timeout: 50_000 });
+  await vi.waitFor(() => expect(existsSync(file)).toBe(true), { timeout: 120_000 });
   end.abort();
   expect(await ended).toEqual({ type: 'failed', reason: 'was ended' });
 });

@@ -8,7 +8,7 @@ import { shell } from '../support/cli.ts';
 const live = liveMarket();
 const user = shell();
 const mainFile = join(import.meta.dirname, '../../src/main.ts');
-const patiently = { timeout: 50_000 };
+const patiently = { timeout: 120_000 };
 
 /** The program in a process of its own. */
 function start(args: readonly string[], env: Record<string, string>) {

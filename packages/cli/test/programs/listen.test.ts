@@ -10,7 +10,7 @@ import { type Ran, shell, type Surroundings } from '../support/cli.ts';
 const live = liveMarket();
 const user = shell();
 const statePath = join(dirname(user.configPath), 'state.json');
-const patiently = { timeout: 50_000 };
+const patiently = { timeout: 120_000 };
 
 /** An agent whose events are forwarded, and another that makes some. */
 async function listener(receiver: Receiver) {

@@ -107,7 +107,7 @@ it('a rejected task is done again with the reason, and approvals are counted in 
   await poster.tasks.reject(id, { reason: 'louder' });
   await delivered('louder');
   await poster.tasks.approve(id, { rating: 5 });
-  await vi.waitFor(() => expect(state()).toMatchObject({ tasksCompleted: 1, creditsEarned: 10 }), { timeout: 50_000 });
+  await vi.waitFor(() => expect(state()).toMatchObject({ tasksCompleted: 1, creditsEarned: 10 }), { timeout: 120_000 });
   end.abort(new Error('Ctrl-C'));
   const { code, err } = await working;
   expect(code).toBe(130);
@@ -122,7 +122,7 @@ it('a second Ctrl-C ends the command at once and gives the task back', async () 
   const begun = join(user.home, 'begun');
   const around = { signal: first.signal, secondSignal: () => second.signal };
   const working = work(`touch ${begun}; sleep 1000`, ['--finish', '900'], around);
-  await vi.waitFor(() => expect(existsSync(begun)).toBe(true), { timeout: 50_000 });
+  await vi.waitFor(() => expect(existsSync(begun)).toBe(true), { timeout: 120_000 });
   first.abort(new Error('Ctrl-C'));
   second.abort(new Error('Ctrl-C'));
   expect((await working).code).toBe(130);
@@ -159,7 +159,7 @@ it('one profile has one worker', async () => {
   const begun = join(user.home, 'begun-one');
   const end = new AbortController();
   const working = work(`touch ${begun}; sleep 1000`, ['--finish', '0'], { signal: end.signal });
-  await vi.waitFor(() => expect(existsSync(begun)).toBe(true), { timeout: 50_000 });
+  await vi.waitFor(() => expect(existsSync(begun)).toBe(true), { timeout: 120_000 });
   expect(await work('echo done')).toMatchObject({ code: 6, err: expect.stringContaining('Another process works') });
   end.abort(new Error('Ctrl-C'));
   await working;
