@@ -1,7 +1,6 @@
 import { type ListTasksRequest, TaskState } from '@a2a-js/sdk';
 import { RequestMalformedError } from '@a2a-js/sdk/errors';
 import { endpoints, limits, type TaskResponse, type TaskStatus } from '@pinchwork/sdk/table';
-import { at } from '../../ground/present.ts';
 import { allStates, stateOf } from '../../ground/states.ts';
 import { listContext } from '../../verbs/tasks/contexts.ts';
 import type { Calls } from './calls.ts';
@@ -55,7 +54,7 @@ export async function listPage(
     calls.call(endpoints.listMyTasks, {
       query: { role: 'poster', ...(state === undefined ? {} : { status: state }), ...withoutEmpty(query) },
     });
-  const { tasks, total, next_cursor } = await page(at(states, index), { limit: String(pageSize), cursor });
+  const { tasks, total, next_cursor } = await page(states[index], { limit: String(pageSize), cursor });
   const others = states.filter((_, i) => i !== index);
   const totals = await Promise.all(others.map(async (state) => (await page(state, { limit: '1' })).total));
   return {

@@ -1,6 +1,5 @@
 import type { StreamResponse, Task } from '@a2a-js/sdk';
 import { isAwaited, type TaskResponse } from '@pinchwork/sdk/table';
-import { wireTime } from '../../ground/clock.ts';
 import { a2aFacts, contextIdIn } from '../../rules/tasks/contexts.ts';
 import { followTask } from '../../rules/tasks/wait.ts';
 import type { Subscription } from '../../rules/tasks/watch.ts';
@@ -69,6 +68,6 @@ export class View {
   async #facts(task: Shown['task']): Promise<Omit<Shown, 'history'> & { readonly posterId: string }> {
     const { at, context_key, poster_id } = await this.#ctx.db.one(a2aFacts, { id: task.task_id });
     const contextId = contextIdIn(context_key) ?? task.task_id;
-    return { task, contextId, changedAt: wireTime(at), posterId: poster_id };
+    return { task, contextId, changedAt: new Date(at).toISOString(), posterId: poster_id };
   }
 }
