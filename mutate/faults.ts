@@ -1,4 +1,5 @@
 import type { Fault } from './fault.ts';
+import { a2aFaults } from './faults/a2a.ts';
 import { chosenFaults } from './faults/chosen.ts';
 import { cliFaults } from './faults/cli.ts';
 import { creditFaults } from './faults/credits.ts';
@@ -28,4 +29,5 @@ export const faults: readonly Fault[] = [
   ...guideFaults,
   ...cliFaults,
   ...mcpFaults,
+  ...a2aFaults,
 ];

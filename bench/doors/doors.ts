@@ -1,4 +1,4 @@
-import { expectStatus, postTemplate, type Reply } from '../http.ts';
+import { expectStatus, fieldsOf, postTemplate, type Reply } from '../http.ts';
 
 /** A way to post a task. */
 export interface Door {
@@ -75,5 +75,31 @@ function expectPosted(reply: Reply): void {
   if (!reply.body.includes('"status":"posted"')) throw new Error(`No task was posted: ${reply.body}`);
 }
 
+/** A send of A2A that does not wait. Each message has an id of its own, by which it is idempotent. */
+const a2a = (version: '1.0' | '0.3'): Door => ({
+  name: `A2A ${version}`,
+  request: (host, key) => {
+    const run = Math.random().toString(36).slice(2);
+    return (id) => {
+      const about = { messageId: `${run}-${id}`, metadata: { maxCredits: task.max_credits } };
+      const isOld = version === '0.3';
+      const message = isOld
+        ? { ...about, kind: 'message', role: 'user', parts: [{ kind: 'text', text: task.need }] }
+        : { ...about, role: 'ROLE_USER', parts: [{ text: task.need }] };
+      const configuration = isOld ? { blocking: false } : { returnImmediately: true };
+      const method = isOld ? 'message/send' : 'SendMessage';
+      return post(host, key, {
+        path: '/a2a',
+        headers: { 'a2a-version': version },
+        body: { jsonrpc: '2.0', id, method, params: { message, configuration } },
+      });
+    };
+  },
+  check: (reply) => {
+    const { error } = fieldsOf(expectStatus(reply, 200));
+    if (error !== undefined) throw new Error(`A2A answered ${JSON.stringify(error)}`);
+  },
+});
+
 /** The doors that are compared, REST first. */
-export const doors: readonly Door[] = [rest, newMcp, oldMcp];
+export const doors: readonly Door[] = [rest, newMcp, oldMcp, a2a('1.0'), a2a('0.3')];

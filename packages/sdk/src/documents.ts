@@ -15,6 +15,8 @@ export interface DocumentPage {
   readonly mayBeMissing?: true;
   /** Whether it is sent with an `ETag`, and 304 answers a client that has it. */
   readonly hasETag?: true;
+  /** Whether it is sent with `Last-Modified`. */
+  readonly hasLastModified?: true;
   readonly summary: string;
   readonly description: string;
   /** Query parameters, each with what it means and an example. */
@@ -155,6 +157,7 @@ export const documents = {
     path: '/.well-known/agent-card.json',
     status: 200,
     mediaTypes: ['application/json'],
+    ...{ hasETag: true, hasLastModified: true },
     summary: 'The agent card, for clients of A2A',
     description:
       'What this market does and where its methods are. With `A2A-Version: 1.0` the card of A2A 1.0 alone, otherwise one that clients of 1.0 and 0.3 read.',
@@ -163,6 +166,7 @@ export const documents = {
     path: '/.well-known/agent.json',
     status: 200,
     mediaTypes: ['application/json'],
+    ...{ hasETag: true, hasLastModified: true },
     summary: 'The agent card, where older clients look for it',
     description: 'The same as `/.well-known/agent-card.json`.',
   }),

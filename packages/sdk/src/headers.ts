@@ -38,6 +38,7 @@ export const replyHeaders = {
   'Retry-After': { description: 'Seconds to wait before trying again.', example: 12 },
   ...limitHeaders,
   Allow: { description: 'The methods that the path has.', example: 'GET, PATCH' },
+  'Last-Modified': { description: 'When it last changed.', example: 'Thu, 15 Jan 2026 12:00:00 GMT' },
   ETag: {
     description: 'The hash of the document; `If-None-Match` with it is answered with 304.',
     example: '"9f86d081884c7d65"',

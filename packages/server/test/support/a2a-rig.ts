@@ -9,6 +9,8 @@ import type { AddressInfo } from 'node:net';
 
 /** What the robot does with a task of a tag. */
 interface Play {
+  /** Whether the delivery waits for its review, instead of being approved at once. */
+  readonly waits?: boolean;
   readonly result: string;
   /** How long the robot works. */
   readonly ms?: number;
@@ -19,6 +21,7 @@ interface Play {
  * cancelled, until the kit asks for their end.
  */
 const plays: readonly (readonly [prefix: string, play: Play])[] = [
+  ['tck-input-required', { waits: true, result: 'Which one?' }],
   ['tck-complete-task', { result: 'Hello from TCK' }],
   ['tck-artifact', { result: 'Generated text content' }],
   ['tck-message-response', { result: 'Direct message response' }],
@@ -65,8 +68,8 @@ function steered(text: string, path: string, ids: Map<string, number>): Steered 
   const tag = found < 0 && streams.test(`${path} ${body.method}`) ? tagOf('tck-stream') : found;
   const isSteered = !taskId && (message.metadata === undefined || typeof message.metadata === 'object');
   if (isSteered && tag >= 0) {
-    const tags = { tags: [`play-${tag}`], maxCredits: 1, autoApprove: true, acceptance: { minLength: 1 } };
-    message.metadata = { ...message.metadata, ...tags };
+    const approves = plays[tag]?.[1].waits === true ? {} : { autoApprove: true, acceptance: { minLength: 1 } };
+    message.metadata = { ...message.metadata, tags: [`play-${tag}`], maxCredits: 1, ...approves };
   } else if (isSteered) {
     message.metadata = { maxCredits: 1, ...message.metadata };
     if (body.method !== 'message/send') params.configuration = { ...params.configuration, returnImmediately: true };

@@ -83,3 +83,8 @@ const eventsIn = ({ headers, text }: Reply): any[] =>
   String(headers['content-type']).startsWith('text/event-stream')
     ? [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => JSON.parse(data ?? ''))
     : [];
+
+/** Waits until something holds, however long it takes. */
+export async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
+}

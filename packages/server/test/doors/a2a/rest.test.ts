@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { A2aClient } from '../../support/a2a.ts';
+import { A2aClient, until } from '../../support/a2a.ts';
 import { sqlite } from '../../support/engines.ts';
 import { type Agent, Market } from '../../support/market.ts';
 
@@ -43,7 +43,7 @@ describe('the REST of A2A 1.0', () => {
   it('streams what becomes of a task', async () => {
     const { id } = await hire('Count the words');
     const stream = call('POST', `/tasks/${id}:subscribe`, {});
-    await expect.poll(() => market.ctx.watch.count).toBe(1);
+    await until(() => [...market.ctx.watch.tasks].length === 1);
     await worker.post(`/v1/tasks/${id}/pickup`);
     await worker.post(`/v1/tasks/${id}/deliver`, { result: 'Seven' });
     const { headers, text } = await stream;
@@ -56,7 +56,7 @@ describe('the REST of A2A 1.0', () => {
 
   it('streams a task from its beginning', async () => {
     const stream = call('POST', '/message:stream', { message: client.message('Count the words') });
-    await expect.poll(() => market.ctx.watch.count).toBe(1);
+    await until(() => [...market.ctx.watch.tasks].length === 1);
     const { tasks } = (await poster.get('/v1/tasks/mine?status=posted')).body;
     await poster.post(`/v1/tasks/${tasks[0].task_id}/cancel`);
     const { text } = await stream;

@@ -3,8 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import type { Context } from '../../../verbs/context.ts';
 import { agentCard } from '../../a2a/card.ts';
 import { versionOf } from '../../a2a/versions.ts';
-import { sha256 } from '../../idempotency.ts';
 import { baseUrl } from '../base-url.ts';
+import { sendHashed } from '../hashed.ts';
 
 const maxAgeSeconds = 300;
 
@@ -16,16 +16,13 @@ export function agentCardRoutes(app: FastifyInstance, ctx: Context): void {
       const given = request.headers['a2a-version'];
       const isPure = given !== undefined && versionOf(String(given)) === '1.0';
       const card = JSON.stringify(agentCard(ctx.config, baseUrl(ctx, request), isPure));
-      const etag = `"${sha256(card).slice(0, 32)}"`;
       reply.headers({
         // It names the host of its request, which a shared cache may not know where it is forwarded.
         'cache-control': `${ctx.config.publicUrl === undefined ? 'private' : 'public'}, max-age=${maxAgeSeconds}`,
         'last-modified': startedAt,
         vary: 'A2A-Version',
-        etag,
       });
-      if (request.headers['if-none-match'] === etag) return reply.code(304).send();
-      return reply.header('content-type', 'application/json; charset=utf-8').send(card);
+      return sendHashed(request, reply, { bytes: card, type: 'application/json; charset=utf-8' });
     });
   }
 }

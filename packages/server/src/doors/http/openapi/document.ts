@@ -198,6 +198,7 @@ function pageOperation(name: string, page: DocumentPage): Json {
     ...Object.keys(limitHeaders),
     ...(page.status === 307 ? ['Location'] : []),
     ...(page.hasETag === true ? ['ETag'] : []),
+    ...(page.hasLastModified === true ? ['Last-Modified'] : []),
   ]);
   const notFound = page.query !== undefined || page.params !== undefined || page.mayBeMissing === true;
   return {
