@@ -81,7 +81,7 @@ it.each([
 it('the server comes from a flag, then from the environment, then from the profile', async () => {
   const seen: string[] = [];
   const fetch: typeof globalThis.fetch = async (input) => {
-    seen.push(new URL(String(input)).origin);
+    seen.push(new URL(input as string).origin);
     return Response.json({ id: 'ag-1' });
   };
   const own = new Shell({ PINCHWORK_API_KEY: 'pwk-1', PINCHWORK_DEFAULT_SERVER: 'http://default.test' });
@@ -126,7 +126,7 @@ it('the lock of a process that has died is removed, and that of a living one is 
   let nowMs = 0;
   const clock = {
     now: () => nowMs,
-    after: (ms: number, wake: () => void) => ((nowMs += 100 * ms), setImmediate(wake), () => {}),
+    after: (ms: number, wake: () => void) => ((nowMs += 100 * ms), setImmediate(wake), () => undefined),
   };
   await expect(withLock(own.configPath, clock, async () => 1)).rejects.toMatchObject({ code: 'locked' });
   own.remove();

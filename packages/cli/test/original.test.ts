@@ -91,7 +91,7 @@ describe('the original’s faults are not ours:', () => {
     let streams = 0;
     // The first stream breaks before its first event.
     const fetch: typeof globalThis.fetch = (input, init) => {
-      if (!String(input).includes('/v1/events') || String(input).includes('history'))
+      if (!(input as string).includes('/v1/events') || (input as string).includes('history'))
         return globalThis.fetch(input, init);
       if (++streams > 1) return globalThis.fetch(input, init);
       return Promise.resolve(new Response('retry: 1\n\n', { headers: { 'content-type': 'text/event-stream' } }));
