@@ -1,5 +1,5 @@
 import type { CallToolResult, GetPromptResult, ReadResourceResult, ServerContext } from '@modelcontextprotocol/server';
-import type { Catalog, CreatedTask, TaskState } from '@pinchwork/sdk/mcp';
+import type { Catalog, CreatedTask } from '@pinchwork/sdk/mcp';
 
 /** What the conformance kit of MCP asks of a server besides its own tools: every kind of content, prompts, resources, tasks. */
 
@@ -101,5 +101,5 @@ export const fixture: Catalog = {
     if (make === undefined) throw unknown();
     return { messages: make(given).map((content) => ({ role: 'user' as const, content })) };
   },
-  tasks: { get: noTask as () => Promise<TaskState>, cancel: noTask, answer: noTask },
+  tasks: { get: noTask, cancel: noTask, answer: noTask },
 };

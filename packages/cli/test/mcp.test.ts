@@ -11,7 +11,7 @@ const user = shell();
 /** A `pinchwork mcp` of this process, as a wire of a client. */
 function start(agent: Agent): { readonly wire: Wire; readonly ended: Promise<number> } {
   const waiting: Uint8Array[] = [];
-  let wake = () => undefined as void;
+  let wake: () => void = () => undefined;
   let isClosed = false;
   async function* chunks() {
     for (;;) {
@@ -79,7 +79,7 @@ it('pinchwork mcp ends when its stdin is closed, and says in a tool’s answer t
 
 it('pinchwork mcp refuses a line that is no message, and goes on', async () => {
   const { wire, ended } = start(await live.market.register());
-  onTestFinished(() => void wire.close());
+  onTestFinished(() => wire.close());
   wire.send('no json\n\n');
   const client = await connectOver(wire, '2026-07-28');
   expect((await client.listTools()).tools.length).toBeGreaterThan(10);

@@ -63,7 +63,7 @@ function pieceOf(text: string, offset: number, length: number): string {
 /** Cuts the longest texts of a reply until it is short enough. */
 function excerpt(fields: Fields): Fields {
   let most = mostCharacters;
-  let cut: Fields = fields;
+  let cut: Fields;
   do {
     most = Math.floor(most / 2);
     const limit = most;

@@ -79,7 +79,7 @@ interface Means {
 async function answer(tool: Tool, given: Arguments, { ctx, around }: Means): Promise<CallToolResult | CreatedTask> {
   const { idempotency_key: key } = given;
   // Any text or number is a key; the endpoint checks its length.
-  const idempotencyKey = key === undefined || key === null ? undefined : String(key as string);
+  const idempotencyKey = key === undefined || key === null ? undefined : String(key);
   const reply = await tool.run(around.market, given, { signal: ctx.mcpReq.signal, idempotencyKey });
   const begun = declaresTasks(ctx) ? begunBy(tool, reply) : undefined;
   return begun === undefined ? resultOf(tool, given, reply) : createdTask(begun, new Date(around.now()).toISOString());

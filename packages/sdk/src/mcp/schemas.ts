@@ -38,7 +38,7 @@ const meanings: Readonly<Record<string, string>> = {
 
 /** The JSON Schema of a field, without what only tells programs about other ways to write it. */
 function schemaOf(name: string, field: z.ZodType): Json {
-  const schema = plain(z.toJSONSchema(field, { io: 'input', unrepresentable: 'any' }) as Json);
+  const schema = plain(z.toJSONSchema(field, { io: 'input', unrepresentable: 'any' }));
   if (name === 'wait') schema.maximum = mostWaitSeconds;
   const description = meanings[name];
   return description === undefined ? schema : { ...schema, description };

@@ -3,11 +3,11 @@ import type {
   CallToolResult,
   GetPromptResult,
   Implementation,
+  McpServer,
   Prompt,
   ReadResourceResult,
   Resource,
   ResourceTemplateType,
-  Server,
   ServerContext,
   ServerOptions,
   Tool as ListedTool,
@@ -60,7 +60,7 @@ const ofAnswers = z.looseObject({ taskId: z.string(), inputResponses: z.record(z
 const complete = { resultType: 'complete' } as const;
 
 /** Offers a catalog on a server that is not connected yet. */
-export function serveCatalog(server: Server, catalog: Catalog): void {
+export function serveCatalog(server: McpServer['server'], catalog: Catalog): void {
   const { tools, prompts, resources, resourceTemplates, tasks } = catalog;
   server.setRequestHandler('tools/list', () => ({ tools }));
   // The types know of no result that is a task; the protocol does.

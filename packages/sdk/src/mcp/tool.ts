@@ -32,7 +32,7 @@ interface Spec {
   readonly name: string;
   readonly title: string;
   readonly description: string;
-  readonly rows: readonly EndpointName[];
+  readonly rows: readonly [EndpointName, ...EndpointName[]];
   /** The arguments that models are told of. The other fields of the rows work too. */
   readonly takes: readonly string[];
   readonly required?: readonly string[];
@@ -101,7 +101,7 @@ const hintFor = (name: EndpointName): string =>
 export function tool(spec: Spec): Tool {
   const { name, title, description, rows, takes, required = [], renamed = {}, nothing } = spec;
   const isRead = rows.every((row) => endpoints[row].method === 'GET');
-  const choose = spec.choose ?? (() => rows[0] as EndpointName);
+  const choose = spec.choose ?? (() => rows[0]);
   return {
     name,
     title,

@@ -1,4 +1,4 @@
-import { Server } from '@modelcontextprotocol/server';
+import { McpServer } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { marketCatalog, serveCatalog, serverInfo, serverOptions, type Surroundings } from '@pinchwork/sdk/mcp';
 import type { Context } from '../../command/row.ts';
@@ -20,7 +20,7 @@ export async function serveMcp(context: Context): Promise<ExitCode> {
   const lines = new Lines(stdin, stdout);
   const handle = serveStdio(
     () => {
-      const server = new Server(serverInfo(version), serverOptions);
+      const { server } = new McpServer(serverInfo(version), serverOptions);
       serveCatalog(server, catalog);
       return server;
     },
@@ -39,7 +39,7 @@ async function readSkillFile({ settings, fetch: own }: Context, name: string): P
 }
 
 function repeat(clock: Context['clock'], ms: number, tick: () => void): () => void {
-  let cancel = () => undefined as void;
+  let cancel: () => void;
   const next = () => {
     cancel = clock.after(ms, () => {
       next();

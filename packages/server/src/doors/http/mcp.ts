@@ -181,7 +181,7 @@ async function stream({ body }: Response, { ctx, request, reply }: Exchange): Pr
   });
   raw.flushHeaders();
   const agentId = request.caller?.agentId ?? '';
-  const reader = present(body, 'The body of a stream').getReader();
+  const reader: ReadableStreamDefaultReader<Uint8Array> = present(body, 'The body of a stream').getReader();
   raw.once('close', () => {
     reader.cancel().catch(() => undefined);
     if (!raw.writableFinished) raw.emit('error', new Error('The client has left'));

@@ -2,8 +2,8 @@ import {
   classifyInboundRequest,
   createMcpHandler,
   isJSONRPCRequest,
+  McpServer,
   type JSONRPCRequest,
-  Server,
   type ServerContext,
   SUPPORTED_PROTOCOL_VERSIONS,
   WebStandardStreamableHTTPServerTransport,
@@ -56,7 +56,7 @@ export async function openMcp(
 ): Promise<McpHandler> {
   const options = { ...serverOptions, supportedProtocolVersions: [newRevision, ...SUPPORTED_PROTOCOL_VERSIONS] };
   const open = () => {
-    const server = new Server(serverInfo(version), options);
+    const { server } = new McpServer(serverInfo(version), options);
     server.onerror = onError;
     serveCatalog(server, catalog);
     return server;
@@ -123,7 +123,7 @@ function wantsProgress(message: unknown): boolean {
 type Sent = NonNullable<Parameters<WebStandardStreamableHTTPServerTransport['handleRequest']>[1]>;
 
 /** Answers a message of the old era: a stream where progress is asked for, else one JSON text. */
-async function answerOldEra(request: Request, sent: Sent, server: Server): Promise<Response> {
+async function answerOldEra(request: Request, sent: Sent, server: McpServer['server']): Promise<Response> {
   const transport = new WebStandardStreamableHTTPServerTransport({
     enableJsonResponse: !wantsProgress(sent.parsedBody),
   });

@@ -2,9 +2,9 @@ import {
   type AuthInfo,
   type JSONRPCMessage,
   type JSONRPCRequest,
+  type McpServer,
   type MessageClassification,
   PerRequestHTTPServerTransport,
-  type Server,
 } from '@modelcontextprotocol/server';
 
 /** A request, and what it acts on. */
@@ -31,7 +31,7 @@ export class SharedConnection extends PerRequestHTTPServerTransport {
     this.#classification = classification;
   }
 
-  static async open(server: Server, classification: MessageClassification): Promise<SharedConnection> {
+  static async open(server: McpServer['server'], classification: MessageClassification): Promise<SharedConnection> {
     const connection = new SharedConnection(classification);
     await server.connect(connection);
     return connection;
@@ -62,7 +62,9 @@ export class SharedConnection extends PerRequestHTTPServerTransport {
     });
   }
 
-  override async start(): Promise<void> {}
+  override start(): Promise<void> {
+    return Promise.resolve();
+  }
 
   /** Only responses are sent: a client that wants to be told of anything else has a connection of its own. */
   override async send(message: JSONRPCMessage): Promise<void> {

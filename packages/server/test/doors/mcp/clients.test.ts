@@ -116,7 +116,7 @@ onBothEngines('an MCP client', (engine) => {
         expect(content[0].text.length).toBeLessThanOrEqual(mostCharacters);
         expect(content[1]).toMatchObject({ type: 'resource_link', uri: `task://${task_id}` });
         expect(JSON.parse(content[0].text)).toEqual(structuredContent);
-        whole += structuredContent.part;
+        whole += structuredContent.part as string;
         expect(structuredContent.length).toBeGreaterThan(mostCharacters);
         offset = structuredContent.next_offset;
       }
