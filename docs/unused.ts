@@ -18,6 +18,7 @@ const root = join(import.meta.dirname, '..');
 /** The exports that exist for tests, with the reason. */
 const forTests: Readonly<Record<string, string>> = {
   'docs/floors.ts: upwardImports': 'the rule that the test holds; the script prints the graph',
+  'docs/skill.ts: writtenSkill': 'what the test compares with the guide',
   'packages/server/src/ground/log.ts: logInto': 'a log that a test can read',
   'packages/server/src/storage/prepared.ts: declaredQueries': 'the list of the queries whose plans are tested',
 };
@@ -146,11 +147,11 @@ if (import.meta.main) {
   const dead = onlyTested.filter((line) => !accepted.includes(line));
   const stale = accepted.filter((line) => !onlyTested.includes(line));
   const everywhere = packageAt(root, [
-    '{bench,docs,examples,mutate}/**/*.ts',
+    '{bench,docs,examples,interop,mutate}/**/*.ts',
     '*.{ts,js}',
     'packages/*/{*,{src,test}/**/*}.ts',
   ]);
-  const dependencies = [everywhere, ...packages.map((folder) => packageAt(folder, ['src/**/*.ts']))].flatMap(
+  const dependencies = [everywhere, ...packages.map((folder) => packageAt(folder, ['*.ts', 'src/**/*.ts']))].flatMap(
     ({ manifest, texts }) => unusedDependencies(manifest, texts).map((name) => `${manifest.name}: ${name}`),
   );
   for (const line of unused) console.log(`unused export: ${line}`);

@@ -12,7 +12,7 @@ export interface Door {
 const task = { need: 'Count the words', max_credits: 1 };
 
 /** A POST with a body and headers of its own. */
-export function post(host: string, key: string, { path, body, headers = {} }: Posted): string {
+function post(host: string, key: string, { path, body, headers = {} }: Posted): string {
   const text = JSON.stringify(body);
   const lines = { host, authorization: `Bearer ${key}`, 'content-type': 'application/json', ...headers };
   const head = Object.entries({ ...lines, 'content-length': String(text.length) });

@@ -12,7 +12,7 @@ import { fixture } from './fixture.ts';
 /** The requirements of the kit, one set for each era. */
 export const requirements = ['2025-11-25', '2026-07-28'] as const;
 
-const kit = join(import.meta.dirname, '../../node_modules/@modelcontextprotocol/conformance');
+const kit = join(import.meta.dirname, '../../node_modules', '@modelcontextprotocol/conformance');
 
 export const kitVersion = (): string =>
   (JSON.parse(readFileSync(join(kit, 'package.json'), 'utf8')) as { version: string }).version;

@@ -1,7 +1,7 @@
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 
 /** What a failure of the program's own says besides its message. */
-export interface FailureParts {
+interface FailureParts {
   /** For programs, as the codes of the server are. */
   readonly code: string;
   readonly exitCode: ExitCode;

@@ -60,18 +60,24 @@ it('login checks the key before it keeps it, and reads it from stdin or from the
 });
 
 it.each([
-  ['a flag', '--key KEY_A', { PINCHWORK_API_KEY: 'KEY_B' }, 'profile-b', 'a'],
-  ['the environment', '', { PINCHWORK_API_KEY: 'KEY_A' }, 'profile-b', 'a'],
-  ['a profile that a flag names', '--profile profile-a', { PINCHWORK_API_KEY: 'KEY_B' }, 'profile-b', 'a'],
-  ['the current profile', '', {}, 'profile-a', 'a'],
-  ['credentials.json', '', {}, null, 'b'],
-])('the key comes from %s first', async (_, flags, env, current, expected) => {
+  { from: 'a flag', flags: '--key KEY_A', env: { PINCHWORK_API_KEY: 'KEY_B' }, current: 'profile-b', expected: 'a' },
+  { from: 'the environment', flags: '', env: { PINCHWORK_API_KEY: 'KEY_A' }, current: 'profile-b', expected: 'a' },
+  {
+    from: 'a profile that a flag names',
+    flags: '--profile profile-a',
+    env: { PINCHWORK_API_KEY: 'KEY_B' },
+    current: 'profile-b',
+    expected: 'a',
+  },
+  { from: 'the current profile', flags: '', env: {}, current: 'profile-a', expected: 'a' },
+  { from: 'credentials.json', flags: '', env: {}, current: null, expected: 'b' },
+])('the key comes from $from first', async ({ flags, env, current, expected }) => {
   const named = (text: string) => text.replace('KEY_A', alice.key).replace('KEY_B', bob.key);
   const own = new Shell({ PINCHWORK_DEFAULT_SERVER: live.url });
   const profiles = { 'profile-a': { api_key: alice.key }, 'profile-b': { api_key: bob.key } };
   write(own, 'config.yaml', JSON.stringify({ ...(current === null ? {} : { current_profile: current }), profiles }));
   write(own, 'credentials.json', JSON.stringify({ api_key: bob.key, agent_id: bob.id, agent_name: 'bob' }));
-  const values = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, named(value!)]));
+  const values = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, named(value)]));
   expect((await own.ok(`whoami -q ${named(flags)}`, { env: values })).trim()).toBe(
     { a: alice.id, b: bob.id }[expected],
   );
@@ -81,7 +87,7 @@ it.each([
 it('the server comes from a flag, then from the environment, then from the profile', async () => {
   const seen: string[] = [];
   const fetch: typeof globalThis.fetch = async (input) => {
-    seen.push(new URL(input as string).origin);
+    seen.push(new URL(input).origin);
     return Response.json({ id: 'ag-1' });
   };
   const own = new Shell({ PINCHWORK_API_KEY: 'pwk-1', PINCHWORK_DEFAULT_SERVER: 'http://default.test' });

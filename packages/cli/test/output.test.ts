@@ -120,7 +120,7 @@ it('--json takes fields, and refuses a name that is mistyped', async () => {
 it('a list longer than a page is read to its limit, and the cursor goes on behind its last row', async () => {
   const agents = Array.from({ length: 130 }, (_, i) => i);
   const fetch = async (input: Parameters<typeof globalThis.fetch>[0]) => {
-    const { searchParams } = new URL(input as string);
+    const { searchParams } = new URL(input);
     const [from, limit] = [Number(searchParams.get('cursor') ?? 0), Number(searchParams.get('limit'))];
     const page = agents.slice(from, from + limit).map((n) => ({ id: `ag-${n}` }));
     const next = from + limit < agents.length ? String(from + limit) : null;

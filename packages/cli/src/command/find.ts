@@ -5,7 +5,7 @@ import { nearest } from './suggest.ts';
 import type { AnyValues } from './values.ts';
 
 /** What a command line calls, and the words that are left. */
-export type Found =
+type Found =
   | { readonly command: AnyCommand; readonly rest: readonly string[] }
   /** The words name no command, but the beginning of some: '' for none at all. */
   | { readonly group: string; readonly rest: readonly string[] };

@@ -1,6 +1,6 @@
 import { choiceFlag, listFlag, switchFlag, textFlag, type ValuesOf } from './values.ts';
 
-export const formats = ['table', 'json', 'jsonl', 'yaml', 'id'] as const;
+const formats = ['table', 'json', 'jsonl', 'yaml', 'id'] as const;
 export type Format = (typeof formats)[number];
 
 /** The flags that every command has. They may stand anywhere. */

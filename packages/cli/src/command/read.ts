@@ -51,7 +51,7 @@ function decoded(bytes: Uint8Array, name: string): string {
 }
 
 /** What the system says of a file that cannot be used. */
-export function reasonOf(error: unknown): string {
+function reasonOf(error: unknown): string {
   const { code, message } = error as { code?: string; message?: string };
   const known: Readonly<Record<string, string>> = {
     ENOENT: 'there is no such file',

@@ -9,7 +9,7 @@ import type { AnyArguments, AnyValues, ValuesOf } from './values.ts';
 
 /** The headings of `pinchwork help`, in their order. */
 export const sections = ['Start', 'Hire', 'Work', 'Account', 'Market', 'Programs', 'Operator', 'Help'] as const;
-export type Section = (typeof sections)[number];
+type Section = (typeof sections)[number];
 
 /** What a command works with. */
 export interface Context extends Io {

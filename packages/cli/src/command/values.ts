@@ -3,7 +3,7 @@
 /** What shells offer for a value. */
 export type Completes = 'task' | 'agent' | 'tag' | 'profile' | 'file' | 'command';
 
-export type ValueKind = 'text' | 'number' | 'boolean' | 'list' | 'texts' | 'choice' | 'file' | 'optional number';
+type ValueKind = 'text' | 'number' | 'boolean' | 'list' | 'texts' | 'choice' | 'file' | 'optional number';
 
 /** A value: how help shows it, what it may be, and its type. */
 export interface Value<T> {

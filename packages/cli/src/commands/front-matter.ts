@@ -5,7 +5,7 @@ import { usage } from '../failure.ts';
 
 export type TaskFields = Partial<Input<'tasks.create'>>;
 
-export interface CreateFlags {
+interface CreateFlags {
   readonly credits?: number | undefined;
   readonly tags?: readonly string[] | undefined;
   readonly context?: string | undefined;

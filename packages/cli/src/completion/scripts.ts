@@ -63,5 +63,5 @@ Register-ArgumentCompleter -Native -CommandName pinchwork -ScriptBlock {
 `,
 } as const;
 
-export type ShellName = keyof typeof scripts;
+type ShellName = keyof typeof scripts;
 export const shellNames = Object.keys(scripts) as ShellName[];

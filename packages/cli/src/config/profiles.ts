@@ -16,7 +16,7 @@ export interface Config {
 }
 
 /** What `credentials.json` holds, as the guide for agents recommends it. */
-export interface Credentials {
+interface Credentials {
   readonly api_key: string;
   readonly agent_id?: string;
   readonly agent_name?: string;

@@ -6,7 +6,7 @@ import type { Io } from '../io.ts';
 import { type Config, readConfig, readCredentials } from './profiles.ts';
 
 /** Where a setting comes from. */
-export type Origin = 'flag' | 'environment' | 'profile' | 'credentials.json' | 'default';
+type Origin = 'flag' | 'environment' | 'profile' | 'credentials.json' | 'default';
 
 /** The settings of a run (contract section 12): flag, then environment, then profile, then default. */
 export interface Settings {

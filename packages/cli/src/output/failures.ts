@@ -5,7 +5,7 @@ import type { Style } from './style.ts';
 import { safeJson, safeText } from './text.ts';
 
 /** What is said of a failure: what, why, what to do next, and the request that the server's log knows. */
-export interface Told {
+interface Told {
   readonly error: string;
   readonly code: string;
   readonly exit_code: ExitCode;

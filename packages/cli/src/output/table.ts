@@ -8,7 +8,7 @@ type ColumnKind = 'id' | 'text' | 'credits' | 'change' | 'number' | 'state' | 'a
 
 type CellValue = string | number | boolean | readonly string[] | null | undefined;
 
-export interface Column<R> {
+interface Column<R> {
   readonly head: string;
   readonly kind: ColumnKind;
   of(row: R): CellValue;

@@ -33,7 +33,7 @@ export const hasUnsafe = (text: string): boolean => text.search(unsafe) >= 0;
 let segmenter: Intl.Segmenter | undefined;
 
 /** What a reader takes for one character. */
-export function graphemes(text: string): string[] {
+function graphemes(text: string): string[] {
   if (isAscii(text)) return Array.from(text);
   segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
   return Array.from(segmenter.segment(text), ({ segment }) => segment);

@@ -9,7 +9,7 @@ import { version } from '../version.ts';
 import { pause } from './pause.ts';
 
 /** What a check has found. */
-export interface Finding {
+interface Finding {
   readonly check: string;
   readonly status: 'ok' | 'warning' | 'failed' | 'skipped';
   readonly detail: string;

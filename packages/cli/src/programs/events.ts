@@ -7,7 +7,7 @@ import type { Style } from '../output/style.ts';
 import { safeJson, safeLine } from '../output/text.ts';
 import { resetLine } from './listen.ts';
 
-export interface EventFlags {
+interface EventFlags {
   readonly types?: readonly string[] | undefined;
   readonly since?: string | undefined;
   readonly task?: string | undefined;

@@ -12,7 +12,7 @@ import type { Clock } from '../io.ts';
 const longestPath = 100;
 
 /** What only one process at a time may do. */
-export interface Held {
+interface Held {
   /** For people: "works for the profile default". */
   readonly what: string;
   /** Different for each thing that is held. */

@@ -8,7 +8,7 @@ import { hold } from './hold.ts';
 import { doubling, pause } from './pause.ts';
 import { type ListenState, StateFile, stateName } from './state.ts';
 
-export interface ListenFlags {
+interface ListenFlags {
   readonly 'forward-to': string;
   readonly secret?: string | undefined;
   readonly types?: readonly string[] | undefined;

@@ -15,7 +15,7 @@ export interface ListenState {
 }
 
 /** What the programs of one profile have to remember (contract section 12). Fields of other programs are kept. */
-export interface ProfileState {
+interface ProfileState {
   /** When the worker last looked for a task. */
   readonly lastCheck?: string | undefined;
   /** Deliveries that were approved, and the credits charged for them. */
@@ -79,8 +79,7 @@ export class StateFile {
   }
 }
 
-export const statePathOf = ({ configPath }: Pick<Settings, 'configPath'>): string =>
-  join(dirname(configPath), 'state.json');
+const statePathOf = ({ configPath }: Pick<Settings, 'configPath'>): string => join(dirname(configPath), 'state.json');
 
 /** The name under which the state of an agent is kept. */
 export const stateName = ({ profile, keyFrom }: Settings, agentId: string): string =>

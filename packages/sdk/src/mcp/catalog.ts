@@ -49,7 +49,9 @@ export const marketCatalog = (aroundOf: (ctx: ServerContext) => Surroundings): C
     get: async (id, ctx) => stateOf(await taskOf(id, ctx, aroundOf(ctx))),
     cancel: (id, ctx) => cancel(id, ctx, aroundOf(ctx)),
     // No task of the market asks its client for anything.
-    answer: async (id, ctx) => void (await taskOf(id, ctx, aroundOf(ctx))),
+    answer: async (id, ctx) => {
+      await taskOf(id, ctx, aroundOf(ctx));
+    },
   },
 });
 
@@ -76,10 +78,12 @@ interface Means {
   readonly around: Surroundings;
 }
 
+/** A text or a number is a key as it is; the endpoint checks its length. */
+const keyOf = (key: unknown) => (typeof key === 'string' ? key : JSON.stringify(key));
+
 async function answer(tool: Tool, given: Arguments, { ctx, around }: Means): Promise<CallToolResult | CreatedTask> {
   const { idempotency_key: key } = given;
-  // Any text or number is a key; the endpoint checks its length.
-  const idempotencyKey = key === undefined || key === null ? undefined : String(key);
+  const idempotencyKey = key === undefined || key === null ? undefined : keyOf(key);
   const reply = await tool.run(around.market, given, { signal: ctx.mcpReq.signal, idempotencyKey });
   const begun = declaresTasks(ctx) ? begunBy(tool, reply) : undefined;
   return begun === undefined ? resultOf(tool, given, reply) : createdTask(begun, new Date(around.now()).toISOString());

@@ -1,5 +1,6 @@
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Json } from './a2a.ts';
 
 /**
  * What the kits of A2A need around a market: they send no key, expect an agent that answers by itself, and steer it by
@@ -46,7 +47,7 @@ const streams = /Stream|stream/;
 
 /** Any body that is no message stays as it is. @param path where it is sent. */
 function steered(text: string, path: string, ids: Map<string, number>): Steered {
-  let body: any;
+  let body: Json;
   try {
     body = JSON.parse(text);
   } catch {
@@ -167,7 +168,7 @@ export class Robot {
     }
   }
 
-  async #post(path: string, body: object): Promise<any> {
+  async #post(path: string, body: object): Promise<Json> {
     try {
       const reply = await fetch(this.#market + path, {
         method: 'POST',

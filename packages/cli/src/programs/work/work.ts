@@ -10,7 +10,7 @@ import { environmentOf, taskJson } from './input.ts';
 import { newsJson, newsLine } from './news.ts';
 
 /** What the worker is asked for. */
-export interface WorkFlags {
+interface WorkFlags {
   readonly tags?: readonly string[] | undefined;
   readonly search?: string | undefined;
   readonly concurrency?: number | undefined;
@@ -22,9 +22,9 @@ export interface WorkFlags {
 }
 
 /** What does the tasks. */
-export type Handler = (task: WorkTask, work: WorkContext) => Promise<WorkResult>;
+type Handler = (task: WorkTask, work: WorkContext) => Promise<WorkResult>;
 
-export interface ExecFlags {
+interface ExecFlags {
   readonly exec: string;
   /** Seconds that one run may take. */
   readonly timeout?: number | undefined;

@@ -13,16 +13,16 @@ import { callRoute, findRoute, type RestRequest } from './rest.ts';
 import type { Version } from './versions.ts';
 
 /** A request of JSON-RPC, whose frame has been checked. */
-export interface RpcRequest {
+interface RpcRequest {
   readonly version: Version;
   readonly frame: Frame;
 }
 
 /** An answer of JSON-RPC, or the stream of its answers. */
-export type RpcReply = { readonly body: object } | { readonly events: AsyncIterable<object> };
+type RpcReply = { readonly body: object } | { readonly events: AsyncIterable<object> };
 
 /** An answer of the REST of 1.0. `allowed`: the methods that its path has, if it has not this one. */
-export type RestReply =
+type RestReply =
   | { readonly status: number; readonly body: object; readonly allowed?: string }
   | { readonly events: AsyncIterable<object> };
 
@@ -62,7 +62,7 @@ export class A2aDoor {
       return this.#opened(reply, failed, version === '0.3' && frame.method === alwaysStreams);
     const body = 'error' in reply && !requests.isCalled ? { ...reply, error: asInvalid(reply.error) } : reply;
     if (requests.failure !== undefined && !(requests.failure instanceof A2AError)) throw requests.failure;
-    return frame.method === alwaysStreams && version === '0.3' ? { events: once(body) } : { body };
+    return frame.method === alwaysStreams && version === '0.3' ? { events: stream(body) } : { body };
   }
 
   /**
@@ -90,7 +90,7 @@ export class A2aDoor {
       const said = callRoute(route, new Requests(new Calls(this.#ctx, this.#door, client)), request);
       if (said instanceof Promise) return { status: 200, body: (await said) as object };
       const first = await said.next();
-      if (first.done === true) return { events: none() };
+      if (first.done === true) return { events: stream() };
       const inStream = (error: unknown) => restError(500, this.#errorOf(error, '1.0', client));
       return { events: guarded(StreamResponse.toJSON(first.value) as object, written(said), inStream) };
     } catch (error) {
@@ -106,9 +106,9 @@ export class A2aDoor {
   ): Promise<RpcReply> {
     try {
       const first = await events.next();
-      return { events: first.done === true ? none() : guarded(first.value, events, failed) };
+      return { events: first.done === true ? stream() : guarded(first.value, events, failed) };
     } catch (error) {
-      if (mustStream) return { events: once(failed(error)) };
+      if (mustStream) return { events: stream(failed(error)) };
       if (error instanceof A2AError) return { body: failed(error) };
       throw error;
     }
@@ -138,10 +138,8 @@ async function* written(
   for await (const event of events) yield StreamResponse.toJSON(event) as object;
 }
 
-async function* none(): AsyncGenerator<object, void, undefined> {}
-
-async function* once(event: object): AsyncGenerator<object, void, undefined> {
-  yield event;
+async function* stream(...events: readonly object[]): AsyncGenerator<object, void, undefined> {
+  yield* events;
 }
 
 /** The events of a stream; one that breaks off ends with an error. */

@@ -7,7 +7,7 @@ import type { Calls } from './calls.ts';
 import { stateIn } from './task.ts';
 
 /** A page of the tasks that a client has posted. */
-export interface TaskPage {
+interface TaskPage {
   readonly tasks: readonly TaskResponse[];
   readonly nextPageToken: string;
   readonly totalSize: number;

@@ -13,7 +13,7 @@ export function textOf(parts: readonly Part[]): string {
   for (const part of parts) {
     const { content, filename, mediaType } = part;
     if (content?.$case === 'text') texts.push(content.value);
-    else if (content?.$case === 'data') texts.push(JSON.stringify(content.value, undefined, 2) ?? 'null');
+    else if (content?.$case === 'data') texts.push(JSON.stringify(content.value ?? null, undefined, 2));
     else if (content?.$case === 'url') {
       const about = [filename, mediaType].filter((each) => each !== '').join(', ');
       files.push(`File: ${content.value}${about === '' ? '' : ` (${about})`}`);

@@ -37,7 +37,7 @@ interface Named {
 /** The methods of A2A, for a request of one client. */
 export class Requests implements A2ARequestHandler {
   /** What a method has thrown, as it was: the package makes an answer of it. */
-  failure: unknown;
+  failure: Error | undefined;
   /** Whether the parameters could be read, so that a method was called. */
   isCalled = false;
   readonly #calls: Calls;
@@ -170,7 +170,7 @@ export class Requests implements A2ARequestHandler {
     try {
       return await work();
     } catch (error) {
-      this.failure = error;
+      if (error instanceof Error) this.failure = error;
       throw error;
     }
   }

@@ -51,13 +51,15 @@ async function statusOf({ ctx, client }: Calls, taskId: string): Promise<TaskSta
   }
 }
 
+/** The id of the question that a message answers. What is no text is the id of none. */
+const questionIn = ({ question_id: id }: Said['metadata']) => (typeof id === 'string' ? id : '');
+
 /** Calls the endpoint that a message means. One is called in any case: it counts the request and asks for its scope. */
 async function obey(calls: Calls, { taskId: id, text, metadata, key }: Said, status?: TaskStatus): Promise<void> {
   const state = status === undefined ? undefined : stateOf(status);
   const decision = decisionIn(metadata.decision ?? text, state?.a2a.decisions ?? []);
   if (decision !== undefined) return decide(calls, id, decision, key);
-  if (state?.talk === 'questions')
-    return answer(calls, { id, question_id: String(metadata.question_id ?? '') }, text, key);
+  if (state?.talk === 'questions') return answer(calls, { id, question_id: questionIn(metadata) }, text, key);
   try {
     await calls.call(endpoints.sendMessage, { params: { id }, body: { message: text } }, { idempotencyKey: key });
   } catch (error) {

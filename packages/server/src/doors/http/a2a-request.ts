@@ -71,7 +71,7 @@ export function textIn({ body }: FastifyRequest): string {
 /** The version that the client asks for: in the header, or in the query of the address. */
 export function versionIn({ headers, query }: FastifyRequest): string | undefined {
   const given = headers['a2a-version'] ?? (query as Readonly<Record<string, unknown>>)['A2A-Version'];
-  return given === undefined ? undefined : String(given);
+  return given === undefined || typeof given === 'string' ? given : JSON.stringify(given);
 }
 
 export function clientOf({ ctx }: Serving, request: FastifyRequest, reply: FastifyReply): Client {

@@ -20,7 +20,7 @@ import { version } from '../../ground/version.ts';
 import { SharedConnection } from './shared.ts';
 
 /** A message that a client has posted. */
-export interface Posted {
+interface Posted {
   /** The headers that the protocol reads, by their names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   /** The JSON of the body. */

@@ -6,7 +6,7 @@ import { retryAfterOf, toDomainError, toReply } from '../errors.ts';
 import type { Door } from '../invoke.ts';
 
 /** The request in which tools are called. */
-export interface McpCall {
+interface McpCall {
   readonly credentials: Credentials;
   /** The origin of this server's URLs, for this caller. */
   readonly origin: string;

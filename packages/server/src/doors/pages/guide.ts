@@ -18,7 +18,7 @@ export const referenceNames = [
 ] as const;
 
 /** The guide for agents, as templates: a core that every agent reads, and references by subject. */
-export interface GuideTemplates {
+interface GuideTemplates {
   readonly core: string;
   readonly references: readonly { readonly name: string; readonly text: string }[];
 }

@@ -64,7 +64,7 @@ describe('the REST of A2A 1.0', () => {
     expect(text).toMatch(/"statusUpdate":[^\n]*"state":"TASK_STATE_CANCELED"[^\n]*\n\n$/);
   });
 
-  it.each([
+  it.for([
     ['an unknown task', 'GET', '/tasks/tk-XKn6PfEsdRzG', undefined, {}, 404, 'TASK_NOT_FOUND'],
     ['an unknown task to cancel', 'POST', '/tasks/tk-XKn6PfEsdRzG:cancel', {}, {}, 404, 'TASK_NOT_FOUND'],
     ['an odd number', 'GET', '/tasks?pageSize=many', undefined, {}, 400, 'INVALID_PARAMS'],
@@ -99,7 +99,7 @@ describe('the REST of A2A 1.0', () => {
       402,
       'INSUFFICIENT_CREDITS',
     ],
-  ] as const)('refuses %s', async (_, method, path, body, headers, status, reason) => {
+  ] as const)('refuses %s', async ([, method, path, body, headers, status, reason]) => {
     const reply = await call(method, path, body, headers);
     expect(reply.status).toBe(status);
     expect(reply.body.error).toMatchObject({ code: status, details: [{ reason }] });

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Json } from '../../support/a2a.ts';
 import { KeyProxy, Robot } from '../../support/a2a-rig.ts';
 import { adminKey } from '../../support/market.ts';
 import { ServerProcess } from '../../support/process.ts';
@@ -20,7 +22,7 @@ async function rig(): Promise<string> {
     PINCHWORK_LOG_LEVEL: 'error',
   });
   const market = await server.listening;
-  const send = async (path: string, key: string | undefined, body: object): Promise<any> => {
+  const send = async (path: string, key: string | undefined, body: object): Promise<Json> => {
     const headers = { accept: 'application/json', 'content-type': 'application/json' };
     const auth = key === undefined ? {} : { authorization: `Bearer ${key}` };
     return (
@@ -48,13 +50,11 @@ async function rig(): Promise<string> {
 async function run(folder: string, args: (address: string) => string[]): Promise<{ failed: string[]; passed: number }> {
   const address = await rig();
   const report = join(scratchFolder('a2a-report'), 'junit.xml');
-  const { promise, resolve } = Promise.withResolvers<void>();
   const child = spawn(python, ['-m', 'pytest', ...args(address), `--junitxml=${report}`, '-q', '--tb=short'], {
     cwd: folder,
     stdio: ['ignore', process.env.A2A_TCK_VERBOSE === undefined ? 'ignore' : 'inherit', 'inherit'],
   });
-  child.once('close', () => resolve());
-  await promise;
+  await once(child, 'close');
   if (!existsSync(report)) throw new Error(`The kit wrote no report to ${report}`);
   const cases = [
     ...readFileSync(report, 'utf8').matchAll(

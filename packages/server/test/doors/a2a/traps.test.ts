@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { A2aClient, until } from '../../support/a2a.ts';
+import { A2aClient, type Json, until } from '../../support/a2a.ts';
 import { sqlite } from '../../support/engines.ts';
 import { type Agent, deliverTask, claimTask, Market, postTask } from '../../support/market.ts';
 
@@ -35,7 +35,7 @@ describe('A2A', () => {
       type: 'http',
       httpAuthSecurityScheme: { scheme: 'Bearer' },
     });
-    expect(mixed.body.supportedInterfaces.map(({ protocolVersion }: any) => protocolVersion)).toEqual([
+    expect(mixed.body.supportedInterfaces.map(({ protocolVersion }: Json) => protocolVersion)).toEqual([
       '1.0',
       '1.0',
       '0.3',
@@ -51,8 +51,8 @@ describe('A2A', () => {
   it('says on the card what infra agents do only where the settings let them', async () => {
     const off = await Market.fresh(sqlite, { PINCHWORK_INFRA_AGENTS: 'off' });
     const { skills } = (await off.request({ method: 'GET', url: '/.well-known/agent.json' })).body;
-    expect(skills.map(({ id }: any) => id)).toEqual(['hire', 'match', 'judge']);
-    expect((await card('/.well-known/agent.json')).body.skills.map(({ id }: any) => id)).toContain('verify');
+    expect(skills.map(({ id }: Json) => id)).toEqual(['hire', 'match', 'judge']);
+    expect((await card('/.well-known/agent.json')).body.skills.map(({ id }: Json) => id)).toContain('verify');
   });
 
   it('answers in the media type that it was asked in, with or without a slash, and refuses others', async () => {
@@ -94,7 +94,7 @@ describe('A2A', () => {
       expect(await statusOf(id)).toBe('delivered');
       expect(task.history.at(-1)).toMatchObject({ role: 'ROLE_USER', parts: [{ text }] });
       const { messages } = (await worker.get(`/v1/tasks/${id}/messages`)).body;
-      expect(messages.map(({ message }: any) => message)).toEqual([text]);
+      expect(messages.map(({ message }: Json) => message)).toEqual([text]);
     },
   );
 
@@ -118,7 +118,7 @@ describe('A2A', () => {
     const unnamed = await client.send('All', { taskId: id });
     expect(unnamed.error).toMatchObject({ code: -32000, data: [{ reason: 'INVALID_REQUEST' }] });
     const task = await client.task('All', { taskId: id, metadata: { question_id: question } });
-    expect(task.history.map(({ parts }: any) => parts[0].text).slice(1)).toEqual(['Which words?', 'All']);
+    expect(task.history.map(({ parts }: Json) => parts[0].text).slice(1)).toEqual(['Which words?', 'All']);
     expect((await client.rpc('GetTask', { id, historyLength: 1 })).result.history).toHaveLength(1);
   });
 
@@ -149,7 +149,7 @@ describe('A2A', () => {
     const [first, second] = [await client.task('One', { contextId }), await client.task('Two', { contextId })];
     expect([first.contextId, second.contextId]).toEqual([contextId, contextId]);
     const { tasks, totalSize } = (await client.rpc('ListTasks', { contextId })).result;
-    expect([tasks.map(({ id }: any) => id), totalSize]).toEqual([[second.id, first.id], 2]);
+    expect([tasks.map(({ id }: Json) => id), totalSize]).toEqual([[second.id, first.id], 2]);
     const others = new A2aClient(market, worker);
     expect((await others.rpc('ListTasks', { contextId })).result.totalSize).toBe(0);
     expect((await client.send('Hello', { taskId: first.id, contextId: 'another' })).error.code).toBe(-32602);
@@ -175,7 +175,7 @@ describe('A2A', () => {
     expect([headers['content-type'], error.code]).toEqual(['application/json; charset=utf-8', -32001]);
   });
 
-  it.each([
+  it.for([
     ['another version', 'GetTask', { id: 'x' }, { 'a2a-version': '2.0' }, 200, -32009],
     ['an unknown method', 'Elsewhere', {}, {}, 200, -32601],
     ['a task of nobody', 'GetTask', { id: 'tk-XKn6PfEsdRzG' }, {}, 200, -32001],
@@ -186,7 +186,7 @@ describe('A2A', () => {
     ['an extended card', 'GetExtendedAgentCard', {}, {}, 200, -32007],
     ['a wrong key', 'GetTask', { id: 'x' }, { authorization: 'Bearer no' }, 401, -32000],
     ['a page of another origin', 'GetTask', { id: 'x' }, { origin: 'https://evil.example' }, 403, -32000],
-  ] as const)('refuses %s', async (_, method, params, headers, status, code) => {
+  ] as const)('refuses %s', async ([, method, params, headers, status, code]) => {
     const reply = await client.rpc(method, params, headers);
     expect([reply.status, reply.error.code]).toEqual([status, code]);
   });
