@@ -400,6 +400,8 @@ export class Model {
     if (status === 'disputed') this.#closeDispute(task, 'worker');
     this.#release(task, worker ?? lostBy);
     task.status = 'cancelled';
+    // A cancelled task shows no delivery.
+    Object.assign(task, { result: null, charged: null, reviewEnd: null });
     this.#agent(task.poster).balance += task.price;
     this.#tell(task.poster, 'task_cancelled', task);
     if (worker !== null) this.#tell(worker, 'task_cancelled', task);

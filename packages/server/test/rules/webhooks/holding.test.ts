@@ -139,6 +139,7 @@ onBothEngines('a new webhook address', (engine) => {
     await poster.patch('/v1/me', { webhook_url: second.url });
     later(market, 10 * secondMs);
     await until(() => second.received.length > 0);
+    await idle(market, engine);
     expect(kinds(second)).toEqual(['webhook_test']);
     expect(await statusOf(poster)).toBe('unconfirmed');
     await isSound(market);
