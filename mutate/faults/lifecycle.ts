@@ -32,9 +32,16 @@ export const lifecycleFaults = [
   ]),
   ...faultsIn('rules/waiting/waiters.ts', waits, [
     ['the agent that claimed last comes first', 'first: agent.claimedAt,', 'first: -agent.claimedAt,'],
-    ['the newest wait comes first', 'then: wait.number }', 'then: -wait.number }'],
+    ['the newest wait comes first', 'then: wait.number,', 'then: -wait.number,'],
     ['who was at its limit is taken to be at it still', 'isHelper, isFull: false', 'isHelper'],
     ['one of the tags of a filter is enough', 'this.filter.tags.every(', 'this.filter.tags.some('],
+  ]),
+  ...faultsIn('rules/waiting/waiters.ts', waits, [
+    [
+      'of several chosen agents always the same one is handed the task',
+      'if (best === undefined || isBefore(place, best.place)) best = { place, rank };',
+      'best ??= { place, rank };',
+    ],
   ]),
   ...faultsIn('rules/waiting/dispatcher.ts', waits, [
     [
@@ -142,12 +149,12 @@ export const lifecycleFaults = [
     ],
     [
       'a stranger who abandons is told whose the task is before its state',
-      "done: 'abandoned', asksFirst: 'state', judges: 'abandon' }",
-      "done: 'abandoned', asksFirst: 'whose', judges: 'abandon' }",
+      "done: 'abandoned', asksFirst: 'state', standing: 'abandon' }",
+      "done: 'abandoned', asksFirst: 'whose', standing: 'abandon' }",
     ],
     [
       'an abandoned claim is not counted',
-      "done: 'abandoned', asksFirst: 'state', judges: 'abandon' }",
+      "done: 'abandoned', asksFirst: 'state', standing: 'abandon' }",
       "done: 'abandoned', asksFirst: 'state' }",
       'verbs/tasks/cooldown',
     ],

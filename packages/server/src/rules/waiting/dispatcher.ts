@@ -12,7 +12,7 @@ import type { Subscription } from '../tasks/watch.ts';
 import { Alarms } from './alarms.ts';
 import { groupsWanting } from './filters.ts';
 import { type Arrived, arrivedTasks, newestPosted, ranksOf, waitingAgent } from './queries.ts';
-import { type Group, type Wait, Waiters, type WaitingAgent } from './waiters.ts';
+import { type Group, type Ranked, type Wait, Waiters, type WaitingAgent } from './waiters.ts';
 
 /** How long a task is kept for the best matched of the agents that wait, while its matching is pending (contract section 6). */
 export const matchingPatienceMs = 15 * secondMs;
@@ -40,8 +40,8 @@ const mostLate = 200;
 interface Offered {
   readonly task: Arrived;
   readonly groups: readonly Group[];
-  /** The agents that were matched to it and may have it now, best first. */
-  readonly matched: readonly string[];
+  /** The agents that were matched to it, or chosen for it, and may have it now, best first. */
+  readonly matched: readonly Ranked[];
   /** Only the matched or chosen agents may have it, at least until the end of the head start. */
   readonly isHeld: boolean;
   /** The agents that have been handed it already. */
@@ -244,8 +244,7 @@ export class Dispatcher {
     const ranks = task.match_count === 0 ? [] : await this.#ctx.db.all(ranksOf, { task_id: task.id });
     const matched = ranks
       .filter(({ has_head_start }) => !isHeld || has_head_start === 1)
-      .sort((a, b) => a.rank - b.rank)
-      .map(({ agent_id }) => agent_id);
+      .sort((a, b) => a.rank - b.rank);
     const groups = task.kind === 'work' ? await groupsWanting(this.#ctx.db, this.#waiters, task) : [];
     const offered = { task, groups, matched, isHeld: isHeld || task.is_for_chosen === 1, tried: new Set<string>() };
     void this.#handOut(offered);
@@ -281,13 +280,8 @@ export class Dispatcher {
       return judge === undefined || judge.isBusy || !mayHave(judge) ? undefined : judge.waits[0];
     }
     if (task.kind !== 'work') return this.#waiters.firstHelper(mayHave);
-    for (const id of matched) {
-      const agent = this.#waiters.agent(id);
-      if (agent === undefined || agent.isBusy || agent.isFull || !mayHave(agent)) continue;
-      const wait = agent.waits.find(({ group }) => groups.includes(group));
-      if (wait !== undefined) return wait;
-    }
-    return isHeld ? undefined : this.#waiters.firstOf(groups, mayHave);
+    const best = this.#waiters.firstRanked(matched, groups, mayHave);
+    return best ?? (isHeld ? undefined : this.#waiters.firstOf(groups, mayHave));
   }
 
   /** Keeps a task while an agent is busy that could have it. */

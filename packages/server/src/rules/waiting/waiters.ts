@@ -50,6 +50,19 @@ interface Place {
   readonly then: number;
 }
 
+const placeOf = (agent: WaitingAgent, wait: Wait): Place => ({
+  agent,
+  wait,
+  first: agent.claimedAt,
+  then: wait.number,
+});
+
+/** An agent that was matched to a task or chosen for it. The agents that a poster has chosen all have the same rank. */
+export interface Ranked {
+  readonly agent_id: string;
+  readonly rank: number;
+}
+
 /** The agents that wait with the same filter. */
 export class Group {
   readonly filter: BoardFilter;
@@ -250,6 +263,30 @@ export class Waiters {
     return best?.wait;
   }
 
+  /**
+   * The wait of the best ranked agent among these groups; among agents of the same rank, the one that comes first.
+   *
+   * @param ranked in the order of their ranks.
+   * @param mayHave which agents may have the task.
+   */
+  firstRanked(
+    ranked: readonly Ranked[],
+    groups: readonly Group[],
+    mayHave: (agent: WaitingAgent) => boolean,
+  ): Wait | undefined {
+    let best: { readonly place: Place; readonly rank: number } | undefined;
+    for (const { agent_id, rank } of ranked) {
+      if (best !== undefined && rank > best.rank) break;
+      const agent = this.#agents.get(agent_id);
+      if (agent === undefined || agent.isBusy || agent.isFull || !mayHave(agent)) continue;
+      const wait = agent.waits.find(({ group }) => groups.includes(group));
+      if (wait === undefined) continue;
+      const place = placeOf(agent, wait);
+      if (best === undefined || isBefore(place, best.place)) best = { place, rank };
+    }
+    return best?.place.wait;
+  }
+
   /** The infra agent's wait that comes first. */
   firstHelper(mayHave: (agent: WaitingAgent) => boolean): Wait | undefined {
     for (const place of this.#helpers) if (mayHave(place.agent)) return place.wait;
@@ -271,7 +308,7 @@ export class Waiters {
     for (const { list, place } of agent.places.splice(0)) list.remove(place);
     if (agent.isBusy) return;
     const enter = (list: Sorted<Place>, wait: Wait) => {
-      const place = { agent, wait, first: agent.claimedAt, then: wait.number };
+      const place = placeOf(agent, wait);
       list.add(place);
       agent.places.push({ list, place });
     };

@@ -243,8 +243,8 @@ onBothEngines('a pickup that waits', (engine) => {
     const late = whoGets(poster, waits.slice(0, 1));
     await until(() => market.clock.alarms === 2);
     market.clock.advance(15 * secondMs - 1);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(market.ctx.dispatcher.idle).toBe(1);
+    // That of the task has not rung, nor has that of the wait.
+    expect(market.clock.alarms).toBe(2);
     market.clock.advance(1);
     expect(await late).toBe(0);
   });
@@ -256,6 +256,18 @@ onBothEngines('a pickup that waits', (engine) => {
     expect(await whoGets(poster, waits, { for_agents: [second.id] })).toBe(1);
     await postTask(poster, { for_agents: [second.id] });
     expect(await whoGets(poster, waits)).toBe(0);
+  });
+
+  it('of several chosen agents gets the task if the last claim of its agent is oldest', async () => {
+    const { market, poster } = await cast();
+    const [first, second] = (await crowd(market, 2)) as [Agent, Agent];
+    market.clock.advance(secondMs);
+    const chosen = { for_agents: [first.id, second.id] };
+    const waits = [await wait(market, first), await wait(market, second)];
+    expect(await whoGets(poster, waits, chosen)).toBe(0);
+    waits.push(await wait(market, first));
+    expect(await whoGets(poster, waits, chosen)).toBe(1);
+    expect(await whoGets(poster, waits, chosen)).toBe(2);
   });
 
   it('of a judge gets its seat, and of no other', async () => {
