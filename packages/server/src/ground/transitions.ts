@@ -93,8 +93,8 @@ export const deliveringTransitions = transitionNames.filter((name) => {
 
 /** The transitions by which a poster, or the clock in its place, reviews a delivery. */
 export const reviewTransitions = transitionNames.filter((name) => {
-  const { from, by, judges } = transition(name);
-  const isReview = judges === 'approval' || judges === 'rejection';
+  const { from, by, standing } = transition(name);
+  const isReview = standing === 'approval' || standing === 'rejection';
   return isReview && by !== 'platform' && from !== null && states[from].showsDelivery;
 });
 

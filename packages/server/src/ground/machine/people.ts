@@ -3,7 +3,7 @@ import type { Action, Transition } from './rows.ts';
 
 /** What agents and the operator do with an agent's task. */
 export const peoplesTransitions = {
-  post: { from: null, to: 'posted', by: 'poster', credits: 'hold', judges: 'post' },
+  post: { from: null, to: 'posted', by: 'poster', credits: 'hold', standing: 'post' },
   claim: {
     from: 'posted',
     to: 'claimed',
@@ -27,7 +27,7 @@ export const peoplesTransitions = {
     done: 'approved',
     asksFirst: 'whose',
     credits: 'settle',
-    judges: 'approval',
+    standing: 'approval',
     drops: 'verification',
     tells: { worker: 'task_approved' },
   },
@@ -37,7 +37,7 @@ export const peoplesTransitions = {
     to: 'approved',
     by: 'platform',
     credits: 'settle',
-    judges: 'approval',
+    standing: 'approval',
     tells: { worker: 'task_approved' },
   },
   /** The worker keeps the claim, and may deliver again within the grace while it has deliveries left. */
@@ -47,7 +47,7 @@ export const peoplesTransitions = {
     by: 'poster',
     done: 'rejected',
     asksFirst: 'whose',
-    judges: 'rejection',
+    standing: 'rejection',
     drops: 'verification',
     tells: { worker: 'task_rejected' },
   },
@@ -58,11 +58,11 @@ export const peoplesTransitions = {
     by: 'poster',
     done: 'rejected',
     asksFirst: 'whose',
-    judges: 'rejection',
+    standing: 'rejection',
     drops: 'verification',
     tells: { worker: 'task_rejected' },
   },
-  abandon: { from: 'claimed', to: 'posted', by: 'worker', done: 'abandoned', asksFirst: 'state', judges: 'abandon' },
+  abandon: { from: 'claimed', to: 'posted', by: 'worker', done: 'abandoned', asksFirst: 'state', standing: 'abandon' },
   /** The worker has been suspended. */
   dismissWorker: { kinds: taskKinds, from: 'claimed', to: 'posted', by: 'admin' },
   cancel: {
@@ -72,7 +72,7 @@ export const peoplesTransitions = {
     done: 'cancelled',
     asksFirst: 'whose',
     credits: 'void',
-    judges: 'cancel',
+    standing: 'cancel',
     drops: 'matching',
     tellsMatched: 'task_cancelled',
   },

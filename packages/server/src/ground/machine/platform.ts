@@ -5,8 +5,8 @@ const dropped: readonly SystemTaskKind[] = ['match', 'verify', 'judge'];
 const system: readonly SystemTaskKind[] = [...dropped, 'extract'];
 
 /**
- * What the platform does: with an agent's task that nobody is left for, and with its own tasks. The clock's transitions are in order of precedence: when two are due at the same
- * time, the upper one happens.
+ * What the platform does: with an agent's task that nobody is left for, and with its own tasks. The clock's transitions
+ * are in order of precedence: when two are due at the same time, the upper one happens.
  */
 export const platformTransitions = {
   /** None of the agents that the task is for is left: they declined, were excluded, or deleted their accounts. */
@@ -29,7 +29,7 @@ export const platformTransitions = {
     done: 'delivered',
     asksFirst: 'whose',
     credits: 'pay',
-    judges: 'answer',
+    standing: 'answer',
     tells: { worker: 'task_approved' },
   },
   abandonSystem: {
@@ -39,7 +39,7 @@ export const platformTransitions = {
     by: 'worker',
     done: 'abandoned',
     asksFirst: 'state',
-    judges: 'abandon',
+    standing: 'abandon',
   },
   /** The task that it is about has changed, so the answer is no longer needed. */
   withdraw: { kinds: dropped, from: 'posted', to: 'cancelled', by: 'platform', credits: 'release' },
@@ -58,7 +58,7 @@ export const platformTransitions = {
     by: 'clock',
     clock: 'claim_deadline_at',
     credits: 'release',
-    judges: 'abandon',
+    standing: 'abandon',
     tells: { worker: 'claim_timeout_expired' },
   },
   expireSystem: { kinds: ['extract'], from: 'posted', to: 'expired', by: 'clock', clock: 'expires_at' },

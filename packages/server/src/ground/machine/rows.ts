@@ -63,7 +63,7 @@ export interface Transition {
    * Its effect on the figures and the reputation of the task's agents (`rules/reputation/`). An `abandon` counts towards
    * the worker's pause; a `loss` does not. After both, the task comes last on the worker's board.
    */
-  readonly judges?: 'post' | 'approval' | 'rejection' | 'cancel' | 'ruling' | 'abandon' | 'loss' | 'answer';
+  readonly standing?: 'post' | 'approval' | 'rejection' | 'cancel' | 'ruling' | 'abandon' | 'loss' | 'answer';
   /** Which system tasks about this task it makes unnecessary. They are withdrawn if nobody has claimed them. */
   readonly drops?: 'matching' | 'verification' | 'judging';
   /** Which of the task's parties gets which event. The worker is the agent whose claim it is or was. */

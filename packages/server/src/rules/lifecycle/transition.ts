@@ -59,10 +59,10 @@ export async function recordStandingAndWithdraw(
     await (name === 'withdraw' ? closeSeat : noteLostSeat)(work, task.id);
   }
   moveOnBoard(work.tx, row, task);
-  if (task.kind === 'work' && moved.workerId !== null && (endsClaim(row) || row.judges === 'ruling')) {
+  if (task.kind === 'work' && moved.workerId !== null && (endsClaim(row) || row.standing === 'ruling')) {
     work.tx.send(noteDealing, { worker_id: moved.workerId, poster_id: task.poster_id });
   }
-  await judge(work, row, task, moved);
+  await recordStanding(work, row, task, moved);
   await withdrawUnneeded(work, row, task);
 }
 
@@ -137,14 +137,14 @@ function moveOnBoard(tx: Tx, row: Transition, task: RecordedTask): void {
 }
 
 /** Updates the agents' counts, sums and trust. */
-async function judge(
+async function recordStanding(
   work: Work,
   row: Transition,
   task: RecordedTask,
   { workerId, rating = null, dispute }: Moved,
 ): Promise<void> {
   const { tx, now } = work;
-  switch (row.judges) {
+  switch (row.standing) {
     case 'post':
       tx.send(countPosted, { id: task.poster_id });
       break;
@@ -214,7 +214,7 @@ async function noteLoss(
     (task.has_terms === 1 && (await tx.first(unfitClaim, { id: task_id, claim_number })) !== undefined);
   tx.send(noteGivingUp, {
     id,
-    counts: Number(row.judges === 'abandon' && !wasRefused && !(await wasShortLease(tx, row, task))),
+    counts: Number(row.standing === 'abandon' && !wasRefused && !(await wasShortLease(tx, row, task))),
     most: config.maxAbandonsBeforeCooldown,
     until: deadlineAfter(now, config.abandonCooldownMinutes * minuteMs),
     now,

@@ -195,7 +195,7 @@ export const agentsByHour = preparedSql<Between & { platform: string }, { hour: 
 );
 
 /** The transitions that approve an agent's task. A ruling is none of them. */
-const approvals = transitionNames.filter((name) => transition(name).judges === 'approval');
+const approvals = transitionNames.filter((name) => transition(name).standing === 'approval');
 
 export interface Sale {
   readonly id: string;
