@@ -2,6 +2,7 @@ import type { EventType, TaskStatus } from '@pinchwork/sdk/table';
 import { sql } from 'kysely';
 import { boardStates, paidStates } from '../ground/states.ts';
 import { transition, transitionNames } from '../ground/transitions.ts';
+import { mintAccount } from '../rules/ledger/ledger.ts';
 import { offered } from '../rules/tasks/offers.ts';
 import { statusIn } from '../storage/status.ts';
 import { type Check, check, isUntold, list, within } from './check.ts';
@@ -48,7 +49,7 @@ export const systemChecks: readonly Check[] = [
       from (
         select t.id, t.status, t.max_credits, count(p.amount) as payments, coalesce(sum(p.amount), 0) as paid
         from tasks t
-        left join ledger_entries e on e.task_id = t.id and e.account_id = 'mint' and e.task_id is not null
+        left join ledger_entries e on e.task_id = t.id and e.account_id = ${sql.lit(mintAccount)} and e.task_id is not null
         left join ledger_entries p on p.transfer_id = e.transfer_id and p.account_id = t.worker_id
         where ${within(taskId, range)} and t.kind <> 'work'
         group by t.id
@@ -72,15 +73,16 @@ export const systemChecks: readonly Check[] = [
         and m.on_board <> case when m.left_at is null and ${statusIn('t.status', boardStates)} then 1 else 0 end`,
   ),
   check(
-    'an open task for chosen agents counts those that are left, and waits for somebody',
+    'a task for chosen agents counts those that are left, and has expired when the last one leaves',
     (range) => sql`
       select id as subject, status || ', counts ' || match_count || ', has ' || has as detail from (
-        select t.id, t.status, t.match_count, t.is_for_chosen, t.expires_at, t.due_at,
-          (select count(*) from matches m where m.task_id = t.id and m.rank = ${sql.lit(offered)} and m.left_at is null) as has
+        select t.id, t.status, t.match_count, t.is_for_chosen, t.expires_at,
+          (select count(*) from matches m where m.task_id = t.id and m.rank = ${sql.lit(offered)} and m.left_at is null) as has,
+          (select coalesce(max(m.left_at), 0) from matches m where m.task_id = t.id) as last_left
         from tasks t where ${within(taskId, range)}
       ) as compared
       where case when is_for_chosen = 1
-        then match_count <> has or has = 0 and ${statusIn('status', boardStates)} and due_at > expires_at
+        then match_count <> has or has = 0 and ${statusIn('status', boardStates)} and expires_at > last_left
         else has > 0 end`,
   ),
   check(

@@ -1,4 +1,7 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { accountChecks, transferChecks } from '../../src/audit/ledger-checks.ts';
+import { agentChecks, taskChecks } from '../../src/audit/checks.ts';
 import { hourMs } from '../../src/ground/clock.ts';
 import { onBothEngines } from '../support/engines.ts';
 import { busyMarket } from '../support/busy-market.ts';
@@ -52,6 +55,34 @@ const damages: [string, (busy: Busy) => string | string[], (busy: Busy) => strin
     ({ approved }) =>
       `update task_transitions set transition = 'approveAtOnce' where task_id = '${approved}' and transition = 'approve'`,
     ({ approved }) => approved,
+  ],
+  [
+    'a lease runs exactly while its worker works on the task without a grace',
+    ({ posted }) => `update tasks set heartbeat_deadline_at = 4102444800000 where id = '${posted}'`,
+    ({ posted }) => posted,
+  ],
+  [
+    'what keys have spent is what their tasks and deposits held',
+    ({ poster }) => `update key_spending set amount = amount + 1 where agent_id = '${poster.id}'`,
+    ({ poster }) => poster.id,
+  ],
+  [
+    'what work cost is known from approved tasks alone',
+    ({ posted, poster, worker }) => `insert into market_prices
+      (tag, approved_at, task_id, poster_id, worker_id, credits, to_claim_ms, to_delivery_ms, to_approval_ms)
+      values ('colours', 1, '${posted}', '${poster.id}', '${worker.id}', 10, 1, 1, 1)`,
+    ({ posted }) => posted,
+  ],
+  // It counts an agent that nobody has chosen. The next one waits, although nobody is left.
+  [
+    'a task for chosen agents counts those that are left, and has expired when the last one leaves',
+    ({ posted }) => `update tasks set is_for_chosen = 1, match_count = 1 where id = '${posted}'`,
+    ({ posted }) => posted,
+  ],
+  [
+    'a task for chosen agents counts those that are left, and has expired when the last one leaves',
+    ({ posted }) => `update tasks set is_for_chosen = 1 where id = '${posted}'`,
+    ({ posted }) => posted,
   ],
   // A deleted agent with credits, a key and a claim.
   [
@@ -261,4 +292,15 @@ onBothEngines('the audit', (engine) => {
     await market.ctx.timers.runDue();
     expect((await market.admin.get('/v1/admin/audit')).body.ok).toBe(true);
   });
+});
+
+it('each invariant of the audit is damaged by a test', () => {
+  const folder = new URL('./', import.meta.url);
+  const files = readdirSync(folder).filter((name) => name.endsWith('.test.ts'));
+  const tests = files.map((name) => readFileSync(new URL(name, folder), 'utf8')).join('\n');
+  const invariants = [...transferChecks, ...accountChecks, ...taskChecks, ...agentChecks].map(
+    ({ invariant }) => invariant,
+  );
+  expect(invariants.length).toBeGreaterThan(40);
+  expect(invariants.filter((invariant) => !tests.includes(invariant))).toEqual([]);
 });

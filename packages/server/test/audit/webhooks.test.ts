@@ -53,6 +53,11 @@ const damages: [string, string, (busy: Busy) => string][] = [
     () => `update webhook_receivers set due_at = null`,
   ],
   [
+    'the test of a held receiver is pending',
+    'a test of one that is not held',
+    () => `update webhook_receivers set probe_id = 'wd-000000000000'`,
+  ],
+  [
     'exactly the agents with a webhook have their events delivered',
     'an outbox that is off',
     ({ owner }) => `update event_cursors set webhook_from = null where agent_id = '${owner.id}'`,
