@@ -364,6 +364,9 @@ onBothEngines('every statement', (engine) => {
       if (lines.length > 0) faulty.push([query.name, ...lines, 'in:', statement.text, ...plan].join('\n  '));
     }
     expect(faulty).toEqual([]);
+    // Its name stands for it in this report and in the database's own.
+    const names = [...declaredQueries()].map(({ name }) => name);
+    expect(names.filter((name, i) => names.indexOf(name) < i)).toEqual([]);
   }, 240_000);
 
   // SQLite builds one for `in (…)` in a constraint, for RETURNING, and for a SELECT from the table that it adds to. It

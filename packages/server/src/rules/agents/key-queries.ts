@@ -29,7 +29,7 @@ export const keyById = prepared('keyById', (db, p: { id: string }) =>
     .where('api_keys.id', '=', p.id),
 );
 
-/** Locks an agent's row. Every change of its keys takes this lock. */
+/** Locks an agent's row. Every change of its keys takes this lock, and so does what the platform spends on its account. */
 export const holdAgent = prepared('holdAgent', (db, p: { id: string }, engine) =>
   engine.hold(db.selectFrom('agents').select('id').where('id', '=', p.id)),
 );

@@ -2,6 +2,7 @@ import { platformId, type SystemTaskKind } from '@pinchwork/sdk/table';
 import { sql } from 'kysely';
 import { hourMs, secondMs } from '../../ground/clock.ts';
 import { causedSince, shareOfCause, shareOfDisputes } from '../agents/helpers.ts';
+import { holdAgent } from '../agents/key-queries.ts';
 import type { Work } from '../../storage/ground.ts';
 import type { Reader, Tx } from '../../storage/database.ts';
 import { counting, insertion, prepared, preparedSql } from '../../storage/prepared.ts';
@@ -28,10 +29,6 @@ export const spentPeriod = (nowMs: number) => periodOf(nowMs) - periods - 1;
 // Kysely takes literals in a list, but its types ask for values.
 const literals = (...kinds: SystemTaskKind[]) => kinds.map((kind) => sql.lit(kind) as unknown as SystemTaskKind);
 
-const holdAgent = prepared('holdAgent', (db, p: { id: string }, engine) =>
-  engine.hold(db.selectFrom('agents').select('id').where('id', '=', p.id)),
-);
-
 const countOf = (name: string, ...kinds: SystemTaskKind[]) =>
   counting(name, (db, p: { poster_id: string; since: number }) =>
     db
@@ -45,7 +42,7 @@ const countOf = (name: string, ...kinds: SystemTaskKind[]) =>
 const countRecent = countOf('countRecentSystemTasks', 'match', 'verify');
 const countRecentSeats = countOf('countRecentSeats', 'judge');
 
-const spentSince = prepared('spentSince', (db, p: { since: number }) =>
+const spentSince = prepared('platformSpentSince', (db, p: { since: number }) =>
   db
     .selectFrom('system_spending')
     .select(sql<number>`coalesce(sum(credits), 0)`.as('credits'))
