@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { minuteMs } from '../../../src/ground/clock.ts';
 import { type Engine, onBothEngines } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
@@ -217,7 +217,16 @@ onBothEngines('the acceptance of a task', (engine) => {
   });
 
   it('is compared once for requests that are repeated with their Idempotency-Key', async () => {
-    const { poster, worker } = await open(engine);
+    const { market, poster, worker } = await open(engine);
+    const { checks } = market.ctx;
+    const check = checks.check.bind(checks);
+    const compared: string[] = [];
+    checks.check = (agentId, acceptance, result) => {
+      compared.push(result);
+      return check(agentId, acceptance, result);
+    };
+    // All markets of the tests share it.
+    onTestFinished(() => void (checks.check = check));
     const id = await claimTask(poster, worker, { acceptance: { schema } });
     const once = { 'idempotency-key': 'a delivery' };
     expectError(await worker.post(`/v1/tasks/${id}/deliver`, { result: unfitting }, once), 400);
@@ -225,5 +234,6 @@ onBothEngines('the acceptance of a task', (engine) => {
     expect(delivered.status).toBe(200);
     const repeated = await worker.post(`/v1/tasks/${id}/deliver`, { result: fitting }, once);
     expect([repeated.status, repeated.body]).toEqual([200, delivered.body]);
+    expect(compared).toEqual([unfitting, fitting]);
   });
 });

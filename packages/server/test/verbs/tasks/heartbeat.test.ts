@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { minuteMs, secondMs } from '../../../src/ground/clock.ts';
 import { onBothEngines } from '../../support/engines.ts';
-import { type Agent, claimTask, deliverTask, Market } from '../../support/market.ts';
+import { type Agent, claimTask, deliverTask, Market, postTask } from '../../support/market.ts';
 
 onBothEngines('heartbeats', (engine) => {
   const cast = async (env: Record<string, string> = {}) => {
@@ -61,10 +61,7 @@ onBothEngines('heartbeats', (engine) => {
     const { market, poster, worker } = await cast({ PINCHWORK_MAX_ABANDONS_BEFORE_COOLDOWN: '1' });
     await claimTask(poster, worker, { heartbeat_minutes });
     await market.pass(heartbeat_minutes * minuteMs);
-    const id = await claimTask(poster, poster.id === worker.id ? poster : await market.register('other'));
-    await poster.get(`/v1/tasks/${id}`);
-    const { body } = await poster.post('/v1/tasks', { need: 'Another' });
-    expect((await worker.post(`/v1/tasks/${body.task_id}/pickup`)).status).toBe(status);
+    expect((await worker.post(`/v1/tasks/${await postTask(poster)}/pickup`)).status).toBe(status);
   });
 
   it('report progress, of which the poster is told at most every ten seconds', async () => {
