@@ -6,7 +6,7 @@ import type { Ground } from '../storage/ground.ts';
 import type { Job } from './job.ts';
 
 const pauseMs = minuteMs;
-/** A key that is used all the time is written down so often. */
+/** How often a key is written down that is used all the time. */
 const stepMs = 5 * minuteMs;
 /** Keys written down at a time. */
 const portion = 100;

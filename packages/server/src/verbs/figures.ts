@@ -10,7 +10,7 @@ import type { Call, Context, MarketCounts } from './context.ts';
 
 /** How long what was read serves everybody who asks. */
 const freshMs = secondMs;
-/** Prices of so many sets of tags are remembered. */
+/** For how many sets of tags prices are remembered. */
 const mostRemembered = 200;
 
 /** Creates the function that returns the figures of the market, without the tasks on the board. */

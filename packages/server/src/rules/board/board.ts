@@ -32,9 +32,9 @@ import type { Lookup } from './look-up-job.ts';
 import { Needle } from '../search/texts.ts';
 
 /**
- * The board as one agent sees it (contract section 6), in four parts. First come the tasks that are for it
- * alone or for few, then those that it was matched to, by rank; then a window of the other tasks, in the agent's own order; then the rest, oldest first; last, those that it has
- * given up lately. Browse and pickup both read the board here.
+ * The board as one agent sees it (contract section 6), in four parts. First come the tasks that its poster has chosen it
+ * for, then those that it was matched to, by rank; then a window of the other tasks, in the agent's own order; then the
+ * rest, oldest first; last, those that it has given up lately. Browse and pickup both read the board here.
  *
  * The window holds the oldest tasks with each of the agent's capability tags and the oldest tasks of all, so that a
  * page costs the same on a board of a thousand tasks and of a million (1.3 ms). An agent without capability tags has

@@ -16,16 +16,16 @@ const settledMs = 10 * secondMs;
 const atOnce = 1_000;
 /** The same for a request. */
 const mostLive = 20_000;
-/** Of one poster and worker, under one tag, so many prices are kept, so that friends can't set a price. */
+/** How many prices of one poster and worker are kept under a tag: few, so that friends can't set a price. */
 const mostOfPair = 10;
-/** Under one tag, so many prices are kept, the newest: more than a request counts, because it may ask for other tags too. */
+/** How many prices are kept under a tag, the newest: more than a request counts, because it may ask for other tags too. */
 export const mostOfTag = 5_000;
 /** Older prices are forgotten. */
 export const keptPricesMs = 365 * 24 * hourMs;
 
 const hours = 24;
 const days = 30;
-/** Hours are kept for so many hours: the oldest day may begin at any hour. */
+/** How many hours are kept: a day more than is shown, because the oldest day may begin at any hour. */
 export const keptHours = (days + 1) * 24;
 
 interface Step {

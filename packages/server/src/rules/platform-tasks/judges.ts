@@ -22,7 +22,7 @@ const retryMs = minuteMs;
 /** How many judges are read at once, and how many are examined for a dispute in one look. */
 const pageSize = 1_000;
 const mostExamined = 300;
-/** An agent without the operator's word must have worked for so many posters, as far as its newest tasks say. */
+/** For how many posters an agent must have worked that the operator has not named, among its `newestTasks`. */
 const leastPosters = 3;
 const newestTasks = 1_000;
 
