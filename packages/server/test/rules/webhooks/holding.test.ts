@@ -147,6 +147,8 @@ onBothEngines('a new webhook address', (engine) => {
     later(market, minuteMs);
     await isStatus(poster, 'active');
     first.behaviour = answer(200);
+    // An exchange under way would be timed out by the leap.
+    await idle(market, engine);
     later(market, hourMs);
     await until(async () => (await deliveries(poster, '&status=pending')).length === 0);
     // The tests of the old address are not sent to the new one.
