@@ -1,5 +1,7 @@
 import type { CallToolResult, GetPromptResult, ReadResourceResult, ServerContext } from '@modelcontextprotocol/server';
 import type { Catalog, CreatedTask } from '@pinchwork/sdk/mcp';
+import { jobRuns, jobTasks } from './jobs.ts';
+import { askingPrompt, questionRuns } from './questions.ts';
 
 /** What the conformance kit of MCP asks of a server besides its own tools: every kind of content, prompts, resources, tasks. */
 
@@ -42,6 +44,8 @@ const runs: Readonly<Record<string, Run>> = {
   }),
   test_error_handling: () => ({ ...text('This tool intentionally returns an error for testing'), isError: true }),
   test_tool_with_progress: progress,
+  ...jobRuns,
+  ...questionRuns,
 };
 
 const prompts: Readonly<Record<string, (given: Given) => GetPromptResult['messages'][number]['content'][]>> = {
@@ -72,10 +76,8 @@ function read(uri: string): ReadResourceResult {
   throw Object.assign(new Error('Resource not found'), { code: -32_002, data: { uri } });
 }
 
+const promptThatAsks = 'test_input_required_result_prompt';
 const unknown = () => Object.assign(new Error('Unknown'), { code: -32_602 });
-const noTask = async (): Promise<never> => {
-  throw unknown();
-};
 
 /** The catalog that `/mcp` offers to the kit, by the same code that offers the market. */
 export const fixture: Catalog = {
@@ -84,7 +86,7 @@ export const fixture: Catalog = {
     description: name,
     inputSchema: { type: 'object', properties: {} },
   })),
-  prompts: Object.keys(prompts).map((name) => ({
+  prompts: [...Object.keys(prompts), promptThatAsks].map((name) => ({
     ...{ name, description: name },
     arguments: (asked[name] ?? []).map((each) => ({ name: each, description: each, required: true })),
   })),
@@ -96,10 +98,11 @@ export const fixture: Catalog = {
     return run(given, ctx);
   },
   readResource: async (uri) => read(uri),
-  promptOf: (name, given) => {
+  promptOf: (name, given, ctx) => {
+    if (name === promptThatAsks) return askingPrompt(ctx);
     const make = prompts[name];
     if (make === undefined) throw unknown();
     return { messages: make(given).map((content) => ({ role: 'user' as const, content })) };
   },
-  tasks: { get: noTask, cancel: noTask, answer: noTask },
+  tasks: jobTasks,
 };

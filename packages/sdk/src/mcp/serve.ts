@@ -25,7 +25,7 @@ export interface Catalog {
   readonly resourceTemplates: ResourceTemplateType[];
   callTool(call: CallToolRequest['params'], ctx: ServerContext): Promise<CallToolResult | CreatedTask>;
   readResource(uri: string, ctx: ServerContext): Promise<ReadResourceResult>;
-  promptOf(name: string, given: Readonly<Record<string, string>>): GetPromptResult;
+  promptOf(name: string, given: Readonly<Record<string, string>>, ctx: ServerContext): GetPromptResult;
   /** The tasks of the extension. Each throws an error of the protocol for an id that is unknown. */
   readonly tasks: {
     get(id: string, ctx: ServerContext): Promise<TaskState>;
@@ -69,7 +69,9 @@ export function serveCatalog(server: McpServer['server'], catalog: Catalog): voi
   server.setRequestHandler('resources/templates/list', () => ({ resourceTemplates }));
   server.setRequestHandler('resources/read', ({ params }, ctx) => catalog.readResource(params.uri, ctx));
   server.setRequestHandler('prompts/list', () => ({ prompts }));
-  server.setRequestHandler('prompts/get', ({ params }) => catalog.promptOf(params.name, params.arguments ?? {}));
+  server.setRequestHandler('prompts/get', ({ params }, ctx) =>
+    catalog.promptOf(params.name, params.arguments ?? {}, ctx),
+  );
   server.setRequestHandler('tasks/get', { params: ofTask }, async ({ taskId }, ctx) => {
     refuseUndeclared(ctx);
     return { ...complete, ...(await tasks.get(taskId, ctx)) };
