@@ -1,6 +1,7 @@
 import { faultsIn } from '../fault.ts';
 
 const traps = 'doors/a2a/traps';
+const bounds = 'doors/a2a/limits';
 
 export const a2aFaults = [
   ...faultsIn('doors/a2a/decision.ts', traps, [
@@ -23,6 +24,13 @@ export const a2aFaults = [
   ]),
   ...faultsIn('doors/a2a/said.ts', traps, [
     ['a message with another content is the same', 'JSON.stringify([message, configuration, metadata])', 'messageId'],
+    ['a conversation may have a name of any length', 'contextId.length <= mostCharacters', "contextId !== ''", bounds],
+    [
+      'push notifications are promised in silence',
+      'if (configuration?.taskPushNotificationConfig !== undefined)',
+      "if (messageId === 'never')",
+      bounds,
+    ],
     ['no send waits', 'waits: configuration?.returnImmediately !== true', 'waits: false'],
   ]),
   ...faultsIn('doors/a2a/card.ts', traps, [
@@ -33,6 +41,7 @@ export const a2aFaults = [
     ['a request with an odd id is taken', '(fields.id === undefined || isId(fields.id))', 'true'],
   ]),
   ...faultsIn('doors/a2a/door.ts', traps, [
+    ['a stream that nobody reads keeps its place', '    await rest.return();\n', '', bounds],
     ['an error of tasks/resubscribe is no stream', 'if (mustStream) return', 'if (!mustStream && false) return'],
   ]),
   ...faultsIn('verbs/tasks/contexts.ts', traps, [

@@ -8,6 +8,7 @@ const table = (file: string, rows: Parameters<typeof faultsAt>[2]) =>
 export const mcpFaults = [
   ...table('tool', [
     ['a wait lasts as long as the client asks', "key === 'wait' ? cutWait(value) : value", 'value'],
+    ['a wait of 0 s is an error', "key === 'wait' && (value === 0", "key === 'wait' && (value === -1"],
     ['a missing id is called not found', "if (typeof id !== 'string' || id === '') throw", "if (id === 'never') throw"],
   ]),
   ...table('answer', [
@@ -73,11 +74,8 @@ export const mcpFaults = [
     ['any Accept will do', '|| !acceptsBoth(headers.accept)', '|| headers.accept === undefined'],
   ]),
   ...faultsIn('doors/http/mcp.ts', tasks, [
-    [
-      'messages that call no endpoint are not counted',
-      'if (!callsEndpoint(message)) await',
-      "if (message === '') await",
-    ],
+    ['messages that call no endpoint are not counted', 'if (!callsEndpoint(each)) await', "if (each === '') await"],
+    ['what the protocol refuses is not counted', 'if (!request.isCounted && ', "if (message === '' && "],
     ['pages of any origin may call', '      refuseOrigin(ctx, request);\n', '', clients],
   ]),
   ...faultsIn('doors/admission.ts', tasks, [

@@ -1,7 +1,7 @@
 import type { CallToolRequest, CallToolResult, ReadResourceResult, ServerContext } from '@modelcontextprotocol/server';
 import { type AnyEndpoint, endpoints } from '../endpoints/index.ts';
 import type { TaskResponse } from '../replies/index.ts';
-import { refusalOf, resultOf } from './answer.ts';
+import { refusalOf, resultOf, withTools } from './answer.ts';
 import { promptOf, prompts, resources, resourceTemplates, skillFolder } from './documents.ts';
 import { codes, protocolError } from './errors.ts';
 import { type EndpointInput, type Market, Refusal } from './market.ts';
@@ -125,8 +125,15 @@ async function taskOf(id: string, ctx: ServerContext, { market }: Surroundings):
 /** The error of the protocol for a refusal. @param missing its code for a task that is unknown. */
 function asProtocolError(error: unknown, missing: number): unknown {
   if (!(error instanceof Refusal)) return error;
-  const { code, error: message } = error.reply;
-  return protocolError(code === 'not_found' ? missing : codes.internal, message, { code });
+  const { code, error: message, hint, request_id } = error.reply;
+  const { retryAfter: retry_after } = error;
+  const told = hint === undefined ? message : `${message}. ${withTools(hint)}`;
+  const data = {
+    code,
+    ...(request_id === undefined ? {} : { request_id }),
+    ...(retry_after === undefined ? {} : { retry_after }),
+  };
+  return protocolError(code === 'not_found' ? missing : codes.internal, told, data);
 }
 
 /** A cancellation is a wish: a task that can't be cancelled any more goes on. */

@@ -51,7 +51,7 @@ interface Spec {
 }
 
 /** The arguments that are not sent to any endpoint. */
-const ownNames: ReadonlySet<string> = new Set(['offset', 'idempotency_key']);
+const ownNames: ReadonlySet<string> = new Set(['offset', 'idempotency_key', '__proto__']);
 
 /** The path parameter `id` is named by its kind in arguments. */
 const argumentFor = (parameter: string, kind: string) => (parameter === 'id' ? `${kind}_id` : parameter);
@@ -62,9 +62,12 @@ const asText = (value: unknown): unknown => {
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : value;
 };
 
-/** Cuts a wait. Whoever asks for more gets the answer earlier, and may call again. */
+/** Cuts a wait, also one that is written as a text. Whoever asks for more gets the answer earlier, and may call again. */
 const cutWait = (value: unknown): unknown =>
-  typeof value === 'number' && value > mostWaitSeconds ? mostWaitSeconds : value;
+  (typeof value === 'number' || typeof value === 'string') && Number(value) > mostWaitSeconds ? mostWaitSeconds : value;
+
+/** Some models say that they want no wait, in place of saying nothing. */
+const isNoWait = (key: string, value: unknown): boolean => key === 'wait' && (value === 0 || value === '0');
 
 /**
  * Divides arguments among the path, the query and the body of an endpoint. Unknown ones go where the endpoint checks
@@ -74,7 +77,9 @@ const cutWait = (value: unknown): unknown =>
  */
 export function inputOf({ name, params: kinds, query, body }: AnyEndpoint, given: Arguments): EndpointInput {
   const params: Record<string, string> = {};
-  const rest = new Map(Object.entries(given).filter(([key, value]) => !ownNames.has(key) && value !== undefined));
+  const rest = new Map(
+    Object.entries(given).filter(([key, value]) => !ownNames.has(key) && value !== undefined && !isNoWait(key, value)),
+  );
   for (const [parameter, kind] of Object.entries(kinds)) {
     const argument = argumentFor(parameter, kind);
     const id = rest.get(argument);

@@ -111,11 +111,18 @@ export function recordKey(
     throw invalid(`Idempotency-Key must be 1 to ${limits.idempotencyKeyLength} characters long`);
   }
   const { params, query, body } = input;
-  const fingerprint = options.fingerprint?.() ?? sha256(JSON.stringify([endpoint.name, params, query, body]));
+  const fingerprint = options.fingerprint?.() ?? sha256(JSON.stringify([endpoint.name, params, query, lasting(body)]));
   if (endpoint.idempotency === 'sealed') return sealedKey(caller, key, fingerprint);
   const scope = scopeOf(caller);
   const record = { scope, key: recordId(scope, key), fingerprint, keptMs: 24 * hourMs, replayed: false };
   return { ...record, seal: asItIs, open: asItIs };
+}
+
+/** A body without its `wait`, which changes nothing: a client that has waited in vain repeats its call with a shorter one. */
+function lasting(body: unknown): unknown {
+  if (typeof body !== 'object' || body === null) return body;
+  const { wait: _, ...fields } = body as { readonly wait?: unknown };
+  return fields;
 }
 
 /** The owner of the keys. A new agent has no id yet, so a registration may be repeated only from the same address. */

@@ -20,7 +20,7 @@ export interface InvokeOptions {
   readonly idempotencyKey?: string | undefined;
   /** The client's name of the conversation that the call belongs to. */
   readonly contextId?: string | undefined;
-  /** Identifies the request, to detect reuse of its idempotency key. Default: derived from its endpoint and input. */
+  /** Identifies the request, to detect reuse of its idempotency key. Default: derived from its endpoint and input, but for `wait`. */
   fingerprint?(): string;
   /** Called when the transaction has ended. After that the call may wait for events, and does not need its input. */
   readonly settled?: (() => void) | undefined;

@@ -1,4 +1,4 @@
-import { documents, endpoints } from '@pinchwork/sdk/table';
+import { documents } from '@pinchwork/sdk/table';
 import { type EndpointInput, type Market, type MarketOptions, Refusal } from '@pinchwork/sdk/mcp';
 import { type Pinchwork, PinchworkError } from '@pinchwork/sdk';
 
@@ -12,7 +12,7 @@ export const marketOf = (client: Pinchwork, key: string | undefined): Market => 
     const given = input();
     if (auth === 'agent' && key === undefined) throw new Refusal(withoutKey);
     const filled = path.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(given.params[name] ?? ''));
-    if (Object.keys(params).some((name) => given.params[name] === '')) throw unknownId();
+    if (Object.keys(params).some((name) => /^\.{0,2}$/.test(given.params[name] ?? ''))) throw unknownId();
     try {
       // Every reply with content is an object.
       return (await client.request(method, filled, given, callOptions(given, options))) as object | null;
@@ -29,7 +29,9 @@ const withoutKey = {
   hint: 'Ask the user to run `pinchwork register`, or to set PINCHWORK_API_KEY for this server in the client.',
 };
 
-const unknownId = () => new Refusal({ error: 'The id is empty', code: 'not_found', hint: endpoints.listMyTasks.path });
+/** Such an id would lead to another path. */
+const unknownId = () =>
+  new Refusal({ error: 'This is no id', code: 'not_found', hint: 'pinchwork_my_tasks lists yours.' });
 
 /** How long an answer may take besides a wait. */
 const answerMs = 60_000;

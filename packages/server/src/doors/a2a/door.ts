@@ -92,7 +92,12 @@ export class A2aDoor {
       const first = await said.next();
       if (first.done === true) return { events: stream() };
       const inStream = (error: unknown) => restError(500, this.#errorOf(error, '1.0', client));
-      return { events: guarded(StreamResponse.toJSON(first.value) as object, written(said), inStream) };
+      return {
+        events: guarded(first.value, said, {
+          write: (event) => StreamResponse.toJSON(event) as object,
+          failed: inStream,
+        }),
+      };
     } catch (error) {
       return failed(error);
     }
@@ -106,7 +111,9 @@ export class A2aDoor {
   ): Promise<RpcReply> {
     try {
       const first = await events.next();
-      return { events: first.done === true ? stream() : guarded(first.value, events, failed) };
+      return {
+        events: first.done === true ? stream() : guarded(first.value, events, { write: (event) => event, failed }),
+      };
     } catch (error) {
       if (mustStream) return { events: stream(failed(error)) };
       if (error instanceof A2AError) return { body: failed(error) };
@@ -132,26 +139,30 @@ const asInvalid = (error: unknown): unknown =>
     ? { ...error, code: rpcCodes.invalidParams }
     : error;
 
-async function* written(
-  events: AsyncGenerator<StreamResponse, void, undefined>,
-): AsyncGenerator<object, void, undefined> {
-  for await (const event of events) yield StreamResponse.toJSON(event) as object;
-}
-
 async function* stream(...events: readonly object[]): AsyncGenerator<object, void, undefined> {
   yield* events;
 }
 
-/** The events of a stream; one that breaks off ends with an error. */
-async function* guarded(
-  first: object,
-  rest: AsyncGenerator<object, void, undefined>,
-  failed: (error: unknown) => object,
+interface Writing<T> {
+  write(event: T): object;
+  failed(error: unknown): object;
+}
+
+/**
+ * The events of a stream; one that breaks off ends with an error. Whenever its reader stops, also before the first
+ * event, the stream is ended: it holds a place among the waits of its agent.
+ */
+async function* guarded<T>(
+  first: T,
+  rest: AsyncGenerator<T, void, undefined>,
+  { write, failed }: Writing<T>,
 ): AsyncGenerator<object, void, undefined> {
-  yield first;
   try {
-    yield* rest;
+    yield write(first);
+    for await (const event of rest) yield write(event);
   } catch (error) {
     yield failed(error);
+  } finally {
+    await rest.return();
   }
 }

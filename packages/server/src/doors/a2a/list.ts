@@ -4,6 +4,7 @@ import { endpoints, limits, type TaskResponse, type TaskStatus } from '@pinchwor
 import { allStates, stateOf } from '../../ground/states.ts';
 import { listContext } from '../../verbs/tasks/contexts.ts';
 import type { Calls } from './calls.ts';
+import { checkContextId } from './said.ts';
 import { stateIn } from './task.ts';
 
 /** A page of the tasks that a client has posted. */
@@ -31,6 +32,7 @@ export async function listPage(
   const isWanted = ({ status: state }: TaskResponse) =>
     status === TaskState.TASK_STATE_UNSPECIFIED || stateIn(stateOf(state).a2a.state) === status;
   if (contextId !== '') {
+    checkContextId(contextId);
     await calls.admit(endpoints.listMyTasks);
     const query = { limit: pageSize, offset: 0, cursor: pageToken === '' ? undefined : pageToken };
     const { tasks, total, next_cursor } = await listContext(

@@ -12,6 +12,11 @@ export function textOf(parts: readonly Part[]): string {
   const files: string[] = [];
   for (const part of parts) {
     const { content, filename, mediaType } = part;
+    // The package reads 0.3 without a look at the types.
+    const value: unknown = content?.value;
+    if ((content?.$case === 'text' || content?.$case === 'url') && typeof value !== 'string') {
+      throw new RequestMalformedError(`The ${content.$case} of a part must be a text`);
+    }
     if (content?.$case === 'text') texts.push(content.value);
     else if (content?.$case === 'data') texts.push(JSON.stringify(content.value ?? null, undefined, 2));
     else if (content?.$case === 'url') {

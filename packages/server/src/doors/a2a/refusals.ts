@@ -1,5 +1,6 @@
 import type { ErrorCode } from '@pinchwork/sdk/table';
 import type { DomainError } from '../../ground/errors.ts';
+import { retryAfterOf } from '../errors.ts';
 
 /** An error of JSON-RPC. */
 export interface RpcError {
@@ -53,7 +54,8 @@ export function rpcRefusal(
   requestId: string,
   isCalled: boolean,
 ): RpcError & { readonly data: readonly [ErrorInfo] } {
-  const { message, code, hint, retryAfterSeconds } = refusal;
+  const { message, code, hint, reason } = refusal;
+  const retryAfterSeconds = retryAfterOf(refusal);
   const standard = (isCalled ? ofMethods[code] : undefined) ?? ofAll[code];
   const info: ErrorInfo = {
     '@type': 'type.googleapis.com/google.rpc.ErrorInfo',
@@ -62,6 +64,7 @@ export function rpcRefusal(
     metadata: {
       requestId,
       ...(hint === undefined ? {} : { hint }),
+      ...(reason === undefined ? {} : { reason }),
       ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds: String(retryAfterSeconds) }),
     },
   };

@@ -12,6 +12,7 @@ import {
 import {
   ExtendedAgentCardNotConfiguredError,
   PushNotificationNotSupportedError,
+  RequestMalformedError,
   TaskNotCancelableError,
   UnsupportedOperationError,
 } from '@a2a-js/sdk/errors';
@@ -23,9 +24,9 @@ import { awaitResult } from '../../verbs/tasks/read.ts';
 import type { Calls } from './calls.ts';
 import { listPage } from './list.ts';
 import { read, type Said } from './said.ts';
-import { isRefusal, post, speak } from './speech.ts';
+import { isRefusal, post, speak, withHint } from './speech.ts';
 import type { Shown } from './task.ts';
-import { View } from './view.ts';
+import { type HistoryLength, View } from './view.ts';
 
 /** The longest wait of a blocking send. Clients and proxies give up after a minute. */
 const waitSeconds = 50;
@@ -61,7 +62,7 @@ export class Requests implements A2ARequestHandler {
   sendMessage(request: SendMessageRequest): Promise<Task> {
     return this.#noting(async () => {
       const said = read(request);
-      const { historyLength } = request.configuration ?? {};
+      const historyLength = lengthIn(request.configuration ?? {});
       if (said.taskId !== '') return this.#view.task(await this.#reply(said), historyLength);
       const posted = await post(this.#calls, said, said.waits ? waitSeconds : undefined);
       return said.waits ? this.#view.task(posted, historyLength) : this.#view.plain(posted, historyLength);
@@ -85,18 +86,22 @@ export class Requests implements A2ARequestHandler {
     });
   }
 
-  getTask({ id, historyLength }: GetTaskRequest): Promise<Task> {
-    return this.#noting(async () =>
-      this.#view.task(await this.#calls.call(endpoints.showTask, { params: { id } }), historyLength),
-    );
+  getTask(request: GetTaskRequest): Promise<Task> {
+    return this.#noting(async () => {
+      const historyLength = lengthIn(request);
+      const task = await this.#calls.call(endpoints.showTask, { params: { id: request.id } });
+      return this.#view.task(task, historyLength);
+    });
   }
 
   listTasks(request: ListTasksRequest): Promise<ListTasksResponse> {
     return this.#noting(async () => {
+      const [historyLength, since] = [lengthIn(request), sinceIn(request)];
       const { tasks: found, ...page } = await listPage(this.#calls, request);
       const tasks: Task[] = [];
       for (const task of found) {
-        const shown = await this.#view.plain(task, request.historyLength);
+        const shown = await this.#view.plain(task, historyLength);
+        if (Date.parse(shown.status?.timestamp ?? '') < since) continue;
         tasks.push(request.includeArtifacts === true ? shown : { ...shown, artifacts: [] });
       }
       return { ...page, tasks };
@@ -108,7 +113,7 @@ export class Requests implements A2ARequestHandler {
       try {
         return await this.#view.task(await this.#calls.call(endpoints.cancel, { params: { id } }));
       } catch (error) {
-        if (isRefusal(error, 'conflict')) throw new TaskNotCancelableError(error.message);
+        if (isRefusal(error, 'conflict')) throw new TaskNotCancelableError(withHint(error));
         throw error;
       }
     });
@@ -174,6 +179,20 @@ export class Requests implements A2ARequestHandler {
       throw error;
     }
   }
+}
+
+/** How much of a history a client wants. @throws RequestMalformedError for what is no length. */
+function lengthIn({ historyLength }: { readonly historyLength?: number | null | undefined }): HistoryLength {
+  const length = historyLength ?? undefined;
+  if (length === undefined || (Number.isSafeInteger(length) && length >= 0)) return length;
+  throw new RequestMalformedError('historyLength must be a whole number from 0');
+}
+
+/** From when on a change of state counts. @throws RequestMalformedError for what is no time. */
+function sinceIn({ statusTimestampAfter: given }: ListTasksRequest): number {
+  const since = given === undefined ? 0 : Date.parse(given);
+  if (Number.isNaN(since)) throw new RequestMalformedError('statusTimestampAfter must be a time as in ISO 8601');
+  return since;
 }
 
 const noPush = async (): Promise<never> => {

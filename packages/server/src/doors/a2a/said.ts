@@ -1,5 +1,5 @@
 import type { SendMessageRequest } from '@a2a-js/sdk';
-import { RequestMalformedError } from '@a2a-js/sdk/errors';
+import { PushNotificationNotSupportedError, RequestMalformedError } from '@a2a-js/sdk/errors';
 import { sha256 } from '../idempotency.ts';
 import { type Metadata, readMetadata } from './metadata.ts';
 import { textOf } from './parts.ts';
@@ -21,20 +21,39 @@ export interface Said {
 /**
  * Reads the message of a request.
  *
- * @throws RequestMalformedError without a message, an id of it, or a part; ContentTypeNotSupportedError for bytes.
+ * @throws RequestMalformedError without a message, an id of it, or a part; ContentTypeNotSupportedError for bytes;
+ *   PushNotificationNotSupportedError for a client that would wait for notifications in vain.
  */
 export function read({ message, configuration, metadata }: SendMessageRequest): Said {
   if (message === undefined) throw new RequestMalformedError('message is required');
   const { messageId, taskId, contextId, parts } = message;
   if (messageId === '') throw new RequestMalformedError('message.messageId is required');
+  if (configuration?.taskPushNotificationConfig !== undefined) throw new PushNotificationNotSupportedError();
+  const about: unknown = taskId;
+  if (typeof about !== 'string') throw new RequestMalformedError('message.taskId must be a text');
+  checkContextId(contextId);
   const text = textOf(parts);
   return {
     text,
     metadata: readMetadata(message.metadata, metadata),
     taskId,
     contextId,
-    // With `configuration` too: it may name the receiver of push notifications.
     key: `a2a-${sha256(JSON.stringify([message, configuration, metadata]))}`,
     waits: configuration?.returnImmediately !== true,
   };
+}
+
+/** The longest name of a conversation. It is stored, and in an index. */
+const mostCharacters = 255;
+
+/** @throws RequestMalformedError for a name that can't be stored. */
+export function checkContextId(contextId: unknown): void {
+  const canBeStored =
+    typeof contextId === 'string' &&
+    contextId.length <= mostCharacters &&
+    contextId.isWellFormed() &&
+    !contextId.includes('\0');
+  if (!canBeStored) {
+    throw new RequestMalformedError(`contextId must be text of at most ${mostCharacters} characters`);
+  }
 }

@@ -1,5 +1,5 @@
 import { RequestMalformedError, UnsupportedOperationError } from '@a2a-js/sdk/errors';
-import { endpoints, type TaskStatus } from '@pinchwork/sdk/table';
+import { endpoints, isId, type TaskStatus } from '@pinchwork/sdk/table';
 import { DomainError, invalid } from '../../ground/errors.ts';
 import { isEnded, stateOf } from '../../ground/states.ts';
 import { a2aFacts, contextIdIn } from '../../rules/tasks/contexts.ts';
@@ -43,6 +43,7 @@ async function contextOf({ db }: Calls['ctx'], id: string): Promise<string> {
 
 /** The state of a task. Undefined: the client may not read it. */
 async function statusOf({ ctx, client }: Calls, taskId: string): Promise<TaskStatus | undefined> {
+  if (!isId('task', taskId)) return undefined;
   try {
     return (await readOwn(ctx, client.agentId, taskId)).status;
   } catch (error) {
@@ -64,7 +65,7 @@ async function obey(calls: Calls, { taskId: id, text, metadata, key }: Said, sta
     await calls.call(endpoints.sendMessage, { params: { id }, body: { message: text } }, { idempotencyKey: key });
   } catch (error) {
     if (status === undefined || !isEnded(status) || !isRefusal(error, 'conflict')) throw error;
-    throw new UnsupportedOperationError(error.message);
+    throw new UnsupportedOperationError(withHint(error));
   }
 }
 
@@ -86,6 +87,12 @@ async function answer(calls: Calls, params: QuestionParams, text: string, key: s
     throw error;
   }
 }
+
+/** What an error of the package takes over from a refusal. */
+export const withHint = ({ message, hint }: DomainError) => ({
+  message,
+  ...(hint === undefined ? {} : { metadata: { hint } }),
+});
 
 export const isRefusal = (error: unknown, code: DomainError['code']): error is DomainError =>
   error instanceof DomainError && error.code === code;

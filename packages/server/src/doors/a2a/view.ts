@@ -10,7 +10,7 @@ import { historyOf, need } from './history.ts';
 import { artifactOf, type Shown, statusOf, toTask } from './task.ts';
 
 /** How many messages of its history a task is shown with; all of those that there are where it is not said. */
-type HistoryLength = number | undefined;
+export type HistoryLength = number | undefined;
 
 /** Shows tasks to a client as A2A does. */
 export class View {

@@ -8,7 +8,8 @@ import type { A2aDoor } from '../a2a/door.ts';
 import { recognize } from '../admission.ts';
 import type { Door } from '../invoke.ts';
 import { baseUrl } from './base-url.ts';
-import { bearerKey, signalOf } from './endpoint.ts';
+import { decode } from './body.ts';
+import { bearerKey, hasBody, signalOf } from './endpoint.ts';
 import { boundJson } from './json.ts';
 import { renderInPieces } from './long-texts.ts';
 import { refuseOrigin } from './origin.ts';
@@ -44,7 +45,7 @@ export async function receive({ ctx }: Serving, request: FastifyRequest, reply: 
   tellUsage(reply, usage, ctx.clock.now());
   if (refusal !== undefined) throw refusal;
   request.caller = caller;
-  if (request.method !== 'POST' || mediaTypes.includes(typeOf(request))) return;
+  if (!hasBody(request) || mediaTypes.includes(typeOf(request))) return;
   throw new DomainError(
     'unsupported_media_type',
     'A2A takes application/json or application/a2a+json',
@@ -61,9 +62,13 @@ const typeOf = ({ headers }: FastifyRequest) => headers['content-type'] ?? '';
 export const replyType = (request: FastifyRequest) =>
   `${mediaTypes.includes(typeOf(request)) ? typeOf(request) : 'application/json'}; charset=utf-8`;
 
-/** The body of a request as text. @throws DomainError `invalid_request` for more levels or values than any call needs. */
+/**
+ * The body of a request as text.
+ *
+ * @throws DomainError `invalid_request` for what is no text, and for more levels or values than any call needs.
+ */
 export function textIn({ body }: FastifyRequest): string {
-  const text = body instanceof Uint8Array ? Buffer.from(body).toString('utf8') : '';
+  const text = body instanceof Uint8Array ? decode(body) : '';
   boundJson(text);
   return text;
 }
@@ -88,6 +93,26 @@ export function clientOf({ ctx }: Serving, request: FastifyRequest, reply: Fasti
   };
 }
 
+/** Counts a request for which no endpoint was called as a read. @throws DomainError when the client may not read any more. */
+async function countOnce({ ctx, door }: Pick<Serving, 'ctx' | 'door'>, reply: FastifyReply): Promise<void> {
+  const { request } = reply;
+  if (request.isCounted) return;
+  request.isCounted = true;
+  const { refusal, usage } = await door.admit(endpoints.showMe, credentialsOf(request));
+  tellUsage(reply, usage, ctx.clock.now());
+  if (refusal !== undefined) throw refusal;
+}
+
+/** Answers a request; one that is refused before an endpoint was called is counted too. @throws DomainError */
+export async function counting<T>(serving: Serving, reply: FastifyReply, answer: () => Promise<T>): Promise<T> {
+  try {
+    return await answer();
+  } catch (error) {
+    await countOnce(serving, reply);
+    throw error;
+  }
+}
+
 /** Sends an answer. One for which no endpoint was called is counted as a read first. */
 export async function sendAnswer(
   { ctx, door, turns }: Serving,
@@ -95,11 +120,7 @@ export async function sendAnswer(
   body: object,
 ): Promise<FastifyReply> {
   const { request } = reply;
-  if (!request.isCounted) {
-    const { refusal, usage } = await door.admit(endpoints.showMe, credentialsOf(request));
-    tellUsage(reply, usage, ctx.clock.now());
-    if (refusal !== undefined) throw refusal;
-  }
+  await countOnce({ ctx, door }, reply);
   const pieces = () => renderInPieces(body, { render: JSON.stringify, quote: JSON.stringify });
   const writing = turns.toWrite(request, body, pieces);
   const text = writing === undefined ? JSON.stringify(body) : await writing;

@@ -8,6 +8,7 @@ import type { RestRequest } from '../a2a/rest.ts';
 import { versionOf } from '../a2a/versions.ts';
 import {
   clientOf,
+  counting,
   receive,
   replyType,
   sendAnswer,
@@ -29,7 +30,7 @@ export function serveA2aRest(app: FastifyInstance, serving: Serving): void {
     exposeHeadRoute: false,
     config: { countsItself: true, writeRefusal },
     onRequest: (request, reply) => receive(serving, request, reply),
-    handler: (request, reply) => answer(serving, request, reply),
+    handler: (request, reply) => counting(serving, reply, () => answer(serving, request, reply)),
   });
 }
 

@@ -9,6 +9,7 @@ import { versionOf } from '../a2a/versions.ts';
 import { openDoor } from '../invoke.ts';
 import {
   clientOf,
+  counting,
   receive,
   replyType,
   sendAnswer,
@@ -45,7 +46,7 @@ export function serveA2a(app: FastifyInstance, ctx: Context, turns: ReplyTurns):
       bodyLimit: limits.bodyBytes,
       config: { countsItself: true, writeRefusal },
       onRequest: (request, reply) => receive(serving, request, reply),
-      handler: (request, reply) => answer(serving, request, reply),
+      handler: (request, reply) => counting(serving, reply, () => answer(serving, request, reply)),
     });
   }
   serveA2aRest(app, serving);

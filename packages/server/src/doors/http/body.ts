@@ -43,7 +43,8 @@ export function readBody(row: BodyRow, contentType: string | undefined, bytes: u
 /** A byte order mark is kept, because in a plain text it is part of the text. */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-function decode(bytes: Uint8Array): string {
+/** A body as text. @throws DomainError `invalid_request` for what is no text. */
+export function decode(bytes: Uint8Array): string {
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
     throw invalid('The body is compressed (gzip)', 'Send the body as it is, without compression.');
   }

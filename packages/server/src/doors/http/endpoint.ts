@@ -73,7 +73,7 @@ function serve(app: FastifyInstance, endpoint: AnyEndpoint, { ctx, door, turns }
 }
 
 /** Whether to read the body. GET requests ignore theirs. */
-const hasBody = ({ method, headers }: FastifyRequest) =>
+export const hasBody = ({ method, headers }: FastifyRequest) =>
   method !== 'GET' &&
   method !== 'HEAD' &&
   (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0);

@@ -14,7 +14,8 @@ import { marketOf } from '../mcp/market.ts';
 import { type Guide, skillFiles } from '../pages/guide.ts';
 import { baseUrl } from './base-url.ts';
 import { guides } from './documents/guide.ts';
-import { bearerKey } from './endpoint.ts';
+import { decode } from './body.ts';
+import { bearerKey, signalOf } from './endpoint.ts';
 import { boundJson } from './json.ts';
 import { refuseOrigin } from './origin.ts';
 import { tellUsage } from './rate-limits.ts';
@@ -53,14 +54,14 @@ export function serveMcp(app: FastifyInstance, ctx: Context, { pace, catalog }: 
       request.caller = caller;
     },
     handler: async (request, reply) => {
-      const message = messageIn(request);
-      if (!callsEndpoint(message)) await countAsRead(door, ctx, request, reply);
       const exchange: Exchange = { ctx, door, pace, guideFor, request, reply };
+      const message = await messageIn(exchange);
+      for (const each of messagesIn(message)) if (!callsEndpoint(each)) await countAsRead(exchange);
       const answer = await (loaded ??= load());
-      const response = await answer(
-        { headers: headersOf(request), message, signal: signalOf(reply) },
-        surroundingsOf(exchange),
-      );
+      const posted = { headers: headersOf(request), message, signal: signalOf(reply) };
+      const response = await answer(posted, surroundingsOf(exchange));
+      // What the protocol refuses before it calls a tool is counted too.
+      if (!request.isCounted && !isStream(response)) await countAsRead(exchange);
       return send(response, exchange);
     },
   });
@@ -77,14 +78,16 @@ interface Exchange {
 
 const credentialsOf = ({ headers, ip }: FastifyRequest) => ({ key: bearerKey(headers.authorization), address: ip });
 
-/** @throws DomainError `invalid_request` */
-function messageIn({ body }: FastifyRequest): unknown {
-  const text = body instanceof Uint8Array ? Buffer.from(body).toString('utf8') : '';
-  boundJson(text);
+/** Reads the message of a request. One that cannot be read is a read too. @throws DomainError `invalid_request` */
+async function messageIn(exchange: Exchange): Promise<unknown> {
+  const { body } = exchange.request;
   try {
+    const text = body instanceof Uint8Array ? decode(body) : '';
+    boundJson(text);
     return JSON.parse(text);
-  } catch {
-    throw invalid('The body is not valid JSON', 'Send one JSON-RPC message.');
+  } catch (error) {
+    await countAsRead(exchange);
+    throw error instanceof SyntaxError ? invalid('The body is not valid JSON', 'Send one JSON-RPC message.') : error;
   }
 }
 
@@ -107,7 +110,12 @@ function callsEndpoint(message: unknown): boolean {
   return method === 'resources/read' && typeof params?.uri === 'string' && params.uri.startsWith(taskScheme);
 }
 
-async function countAsRead(door: Door, ctx: Context, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+/** The messages of a body: some revisions of the old era send several at once. */
+const messagesIn = (message: unknown): readonly unknown[] => (Array.isArray(message) ? message : [message]);
+
+/** @throws DomainError when the client may not read any more. */
+async function countAsRead({ door, ctx, request, reply }: Exchange): Promise<void> {
+  request.isCounted = true;
   const { refusal, usage } = await door.admit(endpoints.showMe, credentialsOf(request));
   tellUsage(reply, usage, ctx.clock.now());
   if (refusal !== undefined) throw refusal;
@@ -119,14 +127,6 @@ function headersOf({ headers }: FastifyRequest): Record<string, string> {
   return kept;
 }
 
-/** Aborted when the connection ends before the reply has been sent. */
-function signalOf({ raw }: FastifyReply): AbortSignal {
-  const controller = new AbortController();
-  if (raw.closed) controller.abort();
-  raw.once('close', () => controller.abort());
-  return controller.signal;
-}
-
 function surroundingsOf({ ctx, door, pace, guideFor, request }: Exchange): Surroundings {
   const origin = baseUrl(ctx, request);
   return {
@@ -134,6 +134,9 @@ function surroundingsOf({ ctx, door, pace, guideFor, request }: Exchange): Surro
       credentials: credentialsOf(request),
       origin,
       requestId: request.id,
+      counted: () => {
+        request.isCounted = true;
+      },
       refused: (refusal, error) => {
         request.refusal = { code: refusal.code, error };
         return pace.wait(refusal.code, request.ip);
@@ -160,18 +163,22 @@ function repeat(clock: Clock, ms: number, tick: () => void): () => void {
 
 const json = 'application/json; charset=utf-8';
 
+const isStream = (response: Response | string): boolean =>
+  typeof response !== 'string' && response.headers.get('content-type')?.startsWith('text/event-stream') === true;
+
 /** Sends an answer: one JSON text, or a stream of events. */
 async function send(response: Response | string, exchange: Exchange): Promise<FastifyReply> {
   const { reply } = exchange;
   if (typeof response === 'string') return reply.header('content-type', json).send(response);
-  if (response.headers.get('content-type')?.startsWith('text/event-stream') === true) return stream(response, exchange);
+  if (isStream(response)) return stream(response, exchange);
   reply.code(response.status);
   const text = await response.text();
   return text === '' ? reply.send() : reply.header('content-type', json).send(text);
 }
 
 /** Writes to the socket directly, as the streams of events do. */
-async function stream({ body }: Response, { ctx, request, reply }: Exchange): Promise<FastifyReply> {
+async function stream({ body }: Response, exchange: Exchange): Promise<FastifyReply> {
+  const { ctx, request, reply } = exchange;
   reply.hijack();
   const { raw } = reply;
   raw.writeHead(200, {
@@ -193,5 +200,7 @@ async function stream({ body }: Response, { ctx, request, reply }: Exchange): Pr
     if (!raw.write(value)) await new Promise((resolve) => raw.once('drain', resolve).once('close', resolve));
   }
   raw.end();
+  // It is too late to refuse, but not to count.
+  if (!request.isCounted) await countAsRead(exchange).catch(() => undefined);
   return reply;
 }

@@ -12,6 +12,8 @@ interface McpCall {
   readonly origin: string;
   /** Names the request in the log. */
   readonly requestId: string;
+  /** Called when a call has been counted. */
+  counted(): void;
   /** Called with each refusal before it is answered. Resolves when it may be sent. */
   refused(refusal: DomainError, error: unknown): Promise<void> | undefined;
 }
@@ -39,6 +41,7 @@ interface Wanted {
 async function callDoor(door: Door, call: McpCall, { endpoint, input, options }: Wanted): Promise<object | null> {
   const { signal, idempotencyKey } = options;
   const { caller, refusal } = await door.admit(endpoint, { ...call.credentials, idempotencyKey });
+  call.counted();
   if (refusal !== undefined) throw refusal;
   if (caller === undefined) throw new Error(`Neither admitted to ${endpoint.name} nor refused`);
   const outcome = await door.invoke(endpoint, caller, input(), { signal, origin: call.origin, idempotencyKey });

@@ -49,10 +49,26 @@ onBothEngines('an MCP client', (engine) => {
 
     it('is answered within 50 seconds, whatever wait it asks for', async () => {
       const task_id = await postTask(poster);
-      const waiting = postMcp(market, poster, call('pinchwork_task_detail', { task_id, wait: 300 }));
+      for (const wait of [300, '300']) {
+        const waiting = postMcp(market, poster, call('pinchwork_task_detail', { task_id, wait }));
+        await untilWaiting();
+        market.clock.advance(mostWaitSeconds * 1_000);
+        expect((await waiting).body.result.structuredContent.status).toBe('posted');
+      }
+      const none = await postMcp(market, poster, call('pinchwork_task_detail', { task_id, wait: 0 }));
+      expect(none.body.result.structuredContent.status).toBe('posted');
+    });
+
+    it('that has waited in vain for a delegation repeats it with its key and without the wait: it is posted once', async () => {
+      const order = { need: 'Count the words', max_credits: 1, idempotency_key: `waited-${era}` };
+      const waiting = postMcp(market, poster, call('pinchwork_delegate', { ...order, wait: 5 }));
       await untilWaiting();
-      market.clock.advance(mostWaitSeconds * 1_000);
-      expect((await waiting).body.result.structuredContent.status).toBe('posted');
+      const again = await postMcp(market, poster, call('pinchwork_delegate', order));
+      market.clock.advance(5_000);
+      const { task_id } = (await waiting).body.result.structuredContent;
+      expect(again.body.result.structuredContent.task_id).toBe(task_id);
+      const other = await postMcp(market, poster, call('pinchwork_delegate', { ...order, max_credits: 2 }));
+      expect(other.body.result.content[0].text).toContain('code: idempotency_key_reused');
     });
 
     it('gets an error as text alone, with what to do in the words of the tools', async () => {

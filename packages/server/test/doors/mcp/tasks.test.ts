@@ -82,6 +82,41 @@ onBothEngines('an MCP client with the tasks extension', (engine) => {
   });
 });
 
+it('what the protocol refuses before a tool is called is a read, and so is each message of a batch', async () => {
+  const market = await Market.fresh(sqlite, { PINCHWORK_RATE_LIMIT_READ: '5/hour' });
+  const poster = await market.register('poster');
+  const status = oldEra('tools/call', { name: 'pinchwork_status' });
+  expect((await postMcp(market, poster, status, { accept: 'application/json' })).status).toBe(406);
+  const untold = { ...status, message: { ...status.message, id: undefined } };
+  expect((await postMcp(market, poster, untold)).status).toBe(202);
+  const { headers, message } = oldEra('tools/list', {});
+  const both = await postMcp(market, poster, { headers, message: [message, { ...message, id: 8 }] });
+  expect(both.body).toMatchObject([{ id: 7 }, { id: 8 }]);
+  const broken = await market.request({
+    ...{ method: 'POST', url: '/mcp', payload: '{' },
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${poster.key}` },
+  });
+  expect(broken.status).toBe(400);
+  expect((await postMcp(market, poster, status, { accept: 'application/json' })).status).toBe(429);
+  const { error } = (await postMcp(market, poster, newEra('tasks/get', { taskId: 'tk-000000000000' }, declared))).body;
+  expect(error).toMatchObject({
+    message: expect.stringMatching(/\. Wait \d+ seconds/),
+    data: { code: 'rate_limited' },
+  });
+  expect(error.data.retry_after).toBeGreaterThan(0);
+});
+
+it('a message that is not UTF-8 is refused, as by REST', async () => {
+  const market = await Market.fresh(sqlite);
+  const poster = await market.register('poster');
+  const { message } = oldEra('tools/call', { name: 'pinchwork_delegate', arguments: { need: 'é' } });
+  const { status, body } = await market.request({
+    ...{ method: 'POST', url: '/mcp', payload: Buffer.from(JSON.stringify(message), 'latin1') },
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${poster.key}` },
+  });
+  expect([status, body.error]).toEqual([400, expect.stringContaining('UTF-8')]);
+});
+
 it('a call of a tool counts against the limit of its endpoint, which the model reads; every other message is a read', async () => {
   const market = await Market.fresh(sqlite, {
     PINCHWORK_RATE_LIMIT_CREATE: '1/hour',
