@@ -17,6 +17,7 @@ export const cliFaults = [
       'flags.profile !== undefined ? choices',
     ],
     ['the key of a profile goes to any server', 'const isForeign = keyFrom ===', 'const isForeign = keyFrom !=='],
+    ['an address that is none is tried', '  checkServer(server, serverFrom);\n', ''],
   ]),
   ...cli('config/keep.ts', config, [
     ['a profile is overwritten', 'if (!Object.hasOwn(profiles, name)) return name;', 'return name;'],
@@ -25,16 +26,17 @@ export const cliFaults = [
   ...cli('config/files.ts', config, [
     [
       'two shells write at once',
-      "if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;",
-      "if ((error as NodeJS.ErrnoException).code === 'EEXIST') return true;",
+      '    return false;\n  } finally {\n    await unlink(own);',
+      '    return true;\n  } finally {\n    await unlink(own);',
     ],
     ['others may read the key', 'const fileMode = 0o600;', 'const fileMode = 0o644;'],
     [
       'the lock of a living process is removed',
-      'if (holder === undefined || isHeld(holder)) return;',
-      'if (holder === undefined) return;',
+      'if (left === undefined || isHeld(left, nowMs - madeMs)) return;',
+      'if (left === undefined) return;',
     ],
     ['the lock of a dead process stays', 'return id.startsWith(`${processId}-`);', 'return true;'],
+    ['a lock is left for ever where its number was given again', 'ageMs <= lockAgeMs && isAlive(', 'isAlive('],
   ]),
   ...cli('output/text.ts', output, [
     ['control characters reach the terminal', '[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]/gu', '[\\p{Cf}\\p{Zl}\\p{Zp}]/gu'],
@@ -52,7 +54,15 @@ export const cliFaults = [
     ['a missing key is an ordinary failure', '  no_key: exitCodes.auth,\n', ''],
     ['a limit of money is an ordinary failure', '  402: exitCodes.limit,\n', ''],
   ]),
+  ...cli('run.ts', config, [
+    ['another agent stands in for the named one', "settings?.apiKey ?? ''", 'settings?.apiKey'],
+  ]),
   ...cli('run.ts', output, [
+    [
+      'a closed stderr is a failure',
+      '.write(`${safeText(line)}\\n`).catch(() => undefined)',
+      '.write(`${safeText(line)}\\n`)',
+    ],
     ['a reader that goes away is a failure', 'if (error instanceof OutputClosed) return exitCodes.done;', ''],
     ['Ctrl-C is a failure', 'if (isInterrupted) return exitCodes.interrupted;', ''],
   ]),

@@ -85,8 +85,8 @@ export const programFaults = [
     ],
   ]),
   ...faultsAt('packages/cli/src/programs/listen.ts', listen, [
-    ['an event that is not taken is skipped', 'if (problem === undefined) {', 'if (problem !== null) {'],
-    ['the position of a listener is not kept', '      await keep({ position, ...kept });\n    }\n', '    }\n'],
+    ['an event that is not taken is skipped', 'if (problem === undefined) return true;', 'return true;'],
+    ['the position of a listener is not kept', '      await keep({ position, ...kept });\n      if', '      if'],
     ['another secret is made in each run', 'before?.secret ?? `whsec_', '`whsec_'],
     [
       'an attempt is given up with the first Ctrl-C',

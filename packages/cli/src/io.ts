@@ -20,7 +20,7 @@ export interface InputStream {
   readAll(): Promise<Uint8Array>;
   /** What arrives, as it arrives, until the end. */
   chunks(): AsyncIterable<Uint8Array>;
-  /** One line that the user types; `isHidden` shows nothing of it. Only asked for at a terminal. */
+  /** One line that the user types, empty with Ctrl-D; `isHidden` shows nothing of it. Only asked for at a terminal. */
   readLine(isHidden: boolean): Promise<string>;
   readonly isTerminal: boolean;
 }

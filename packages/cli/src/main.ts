@@ -20,14 +20,15 @@ process.on('SIGTERM', stop);
 const stdout = createOutput(process.stdout);
 const stderr = createOutput(process.stderr);
 process.exitCode = await run(process.argv.slice(2), {
-  ...{ stdin: createInput(process.stdin, process.stderr), stdout, stderr },
+  ...{ stdin: createInput(process.stdin, process.stderr, { signal: interrupt.signal, stop }), stdout, stderr },
   env: process.env,
   cwd: process.cwd(),
   home: homedir(),
   clock: {
     now: () => Date.now(),
     after: (delayMs, wake) => {
-      const timer = setTimeout(wake, delayMs);
+      // Longer ones are over at once.
+      const timer = setTimeout(wake, Math.min(delayMs, 2 ** 31 - 1));
       return () => clearTimeout(timer);
     },
   },

@@ -69,7 +69,8 @@ async function execute(command: AnyCommand, { io, parsed, globals, reader, state
   if (outcome instanceof Done) return outcome.exitCode;
   if (outcome instanceof Nothing) {
     if (printing.format === 'json' || printing.format === 'yaml') await io.stdout.write('null\n');
-    await (isForPrograms(printing) ? io.stderr : io.stdout).write(`${safeText(outcome.message)}\n`);
+    // The words stand in for the table. Where programs read ids or JSON, they are talk.
+    await (printing.format === 'table' ? io.stdout : io.stderr).write(`${safeText(outcome.message)}\n`);
     return globals['exit-status'] === true ? exitCodes.nothing : exitCodes.done;
   }
   const reply = outcome instanceof Unmet ? (outcome as Unmet<unknown>).reply : outcome;
@@ -93,10 +94,12 @@ interface ContextParts extends Pick<Context, 'globals' | 'isKeyShown'> {
 }
 
 function contextOf(io: Io, { settings, globals, isKeyShown }: ContextParts): Context {
-  const tell = (line: string) => io.stderr.write(`${safeText(line)}\n`);
+  // Talk that nobody can read is no reason to end: a worker goes on where its log is full or closed.
+  const tell = (line: string) => io.stderr.write(`${safeText(line)}\n`).catch(() => undefined);
   const clientOptions = {
     server: settings?.server,
-    apiKey: settings?.apiKey,
+    // Where the settings have no key, the client must not take another one from the environment.
+    apiKey: settings?.apiKey ?? '',
     adminKey: settings?.adminKey,
     headers: { 'user-agent': `pinchwork/${version}` },
     onRetry: ({ error, delayMs }: { error: PinchworkError; delayMs: number }) =>

@@ -1,7 +1,7 @@
-import { createInterface } from 'node:readline/promises';
+import { createInterface } from 'node:readline';
+import { addAbortSignal, type Readable, Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { ReadStream, WriteStream } from 'node:tty';
-import { Writable } from 'node:stream';
 import { type InputStream, OutputClosed, type OutputStream } from './io.ts';
 
 /** The streams of the process. */
@@ -38,23 +38,42 @@ export function createOutput(stream: Out): OutputStream & { flush(): Promise<voi
 const isClosed = (error: Error) =>
   ['EPIPE', 'ERR_STREAM_DESTROYED'].includes((error as NodeJS.ErrnoException).code ?? '');
 
+/** How the program is told to end. */
+interface Interruption {
+  readonly signal: AbortSignal;
+  /** What a signal of the system does. */
+  stop(): void;
+}
+
+/** Reading ends with the reason of the signal as soon as that is aborted. */
 export function createInput(
-  stream: NodeJS.ReadStream & Partial<ReadStream>,
+  stream: Readable & Partial<Pick<ReadStream, 'isTTY'>>,
   prompts: NodeJS.WritableStream,
+  { signal, stop }: Interruption,
 ): InputStream {
   return {
     isTerminal: (stream as { isTTY?: boolean }).isTTY === true,
-    readAll: () => buffer(stream),
+    readAll: () => buffer(addAbortSignal(signal, stream)),
     chunks: () => stream,
-    readLine: async (isHidden) => {
-      const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
-      const lines = createInterface({ input: stream, output: isHidden ? silent : prompts, terminal: true });
-      try {
-        return await lines.question('');
-      } finally {
-        lines.close();
-        if (isHidden) prompts.write('\n');
-      }
-    },
+    readLine: (isHidden) =>
+      new Promise((resolve, reject) => {
+        const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+        const lines = createInterface({ input: stream, output: isHidden ? silent : prompts, terminal: true });
+        const close = () => lines.close();
+        signal.addEventListener('abort', close, { once: true });
+        // While a line is read, the terminal gives Ctrl-C as a character and sends no signal.
+        lines.once('SIGINT', stop);
+        lines.once('line', (line) => {
+          resolve(line);
+          close();
+        });
+        // Ctrl-D: there is no line.
+        lines.once('close', () => {
+          signal.removeEventListener('abort', close);
+          if (isHidden) prompts.write('\n');
+          if (signal.aborted) reject(signal.reason as Error);
+          else resolve('');
+        });
+      }),
   };
 }

@@ -1,6 +1,6 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join, win32 } from 'node:path';
-import { beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
 import { liveMarket } from '../../sdk/test/support/market.ts';
 import { changeConfig } from '../src/config/profiles.ts';
@@ -48,6 +48,9 @@ it('login checks the key before it keeps it, and reads it from stdin or from the
   expect(await user.run(['login', '--key', '-'], { stdin: 'pwk-wrong\n' })).toMatchObject({ code: 4 });
   expect(await user.run(['login'])).toMatchObject({ code: 2, err: expect.stringContaining('--key -') });
   expect(await user.run(['login', '--no-input'], { typed: [alice.key] })).toMatchObject({ code: 2 });
+  // An empty file, and Ctrl-D.
+  expect(await user.run(['login', '--key', '-'], { stdin: '\n' })).toMatchObject({ code: 2 });
+  expect(await user.run(['login'], { typed: [] })).toMatchObject({ code: 2 });
   expect(readFileSync(user.configPath, 'utf8')).toBe(before);
   expect((await user.run(['login', '--key', '-'], { stdin: `${alice.key}\n` })).err).not.toContain('other users');
   expect(configOf(user)).toMatchObject({ current_profile: 'alice', profiles: { alice: { api_key: alice.key } } });
@@ -105,7 +108,31 @@ it('the key of a profile goes to no other server than that of the profile', asyn
   const fetch = async () => (requests++, Response.json({ id: 'ag-1' }));
   const ran = await user.run(['whoami', '--server', 'http://other.test'], { fetch });
   expect(ran).toMatchObject({ code: 4, err: expect.stringContaining('not for http://other.test') });
+  // Nor does the key of another agent stand in for it.
+  vi.stubEnv('PINCHWORK_API_KEY', 'pwk-another');
+  const named = await user.run(['whoami', '--profile', 'alice', '--server', 'http://other.test'], { fetch });
+  vi.unstubAllEnvs();
+  expect(named).toMatchObject({ code: 4, err: expect.stringContaining('not for http://other.test') });
   expect(requests).toBe(0);
+});
+
+it('an address that is none is refused, and it says where it stands', async () => {
+  const own = new Shell();
+  for (const server of ['market.example', 'localhost:8000', 'https://market.example/?a=b'])
+    for (const command of ['whoami', 'profile set x', 'doctor'])
+      expect(await own.run([...command.split(' '), '--server', server]), `${command} ${server}`).toMatchObject({
+        ...{ code: 2, err: expect.stringContaining('Correct --server') },
+      });
+  write(own, 'config.yaml', 'current_profile: p\nprofiles: {p: {server: market.example}}\n');
+  expect((await own.run(['whoami'])).err).toContain('Correct the profile');
+  own.remove();
+});
+
+it('a configuration file that is named is one file, whatever the folder', async () => {
+  const own = new Shell();
+  await own.ok('profile set p --server http://p.test --config own/config.yaml');
+  expect(parse(readFileSync(join(own.home, 'own/config.yaml'), 'utf8')).current_profile).toBe('p');
+  own.remove();
 });
 
 it('two shells that change the file at once lose nothing', async () => {
@@ -128,7 +155,18 @@ it('the lock of a process that has died is removed, and that of a living one is 
     write(own, 'config.yaml.lock', holder);
     await changeConfig(own.configPath, realClock, (config) => config);
   }
+  // A power cut left it empty; or its number was given again since.
+  write(own, 'config.yaml.lock', '');
+  await changeConfig(own.configPath, realClock, (config) => config);
   write(own, 'config.yaml.lock', `${process.ppid} abc`);
+  const before = new Date(Date.now() - 3_600_000);
+  utimesSync(`${own.configPath}.lock`, before, before);
+  await changeConfig(own.configPath, realClock, (config) => config);
+  expect(readdirSync(dirname(own.configPath))).toEqual(['config.yaml']);
+  write(own, 'config.yaml.lock', `${process.ppid} abc`);
+  // However slow the machine is, it does not grow old.
+  const later = new Date(Date.now() + 3_600_000);
+  utimesSync(`${own.configPath}.lock`, later, later);
   let nowMs = 0;
   const clock = {
     now: () => nowMs,
@@ -148,6 +186,11 @@ it('comments and other fields in the file stay, and a file that is broken is not
   await own.ok('profile set b --server http://b.test');
   const text = readFileSync(own.configPath, 'utf8');
   for (const kept of ['# mine', '# this one', '# home', 'theme: dark', 'http://b.test']) expect(text).toContain(kept);
+  write(own, 'config.yaml', 'profiles:\n');
+  await own.ok('profile set a --server http://a.test');
+  write(own, 'config.yaml', 'profiles:\n  b:\n');
+  await own.ok('profile set b --server http://b.test');
+  expect(configOf(own)).toEqual({ current_profile: 'b', profiles: { b: { server: 'http://b.test' } } });
   for (const broken of ['profiles: [', 'profiles: 5\n', 'current_profile: [a]\n', 'profiles: {a: {api_key: 5}}\n']) {
     write(own, 'config.yaml', broken);
     expect(await own.run(['profile', 'use', 'a']), broken).toMatchObject({
@@ -196,6 +239,21 @@ it('a key that is rotated takes the place of the old one where that was read', a
   expect(JSON.parse(readFileSync(kept, 'utf8'))).toEqual({ api_key: next, agent_name: 'rotating' });
   const { err } = await own.run(['keys', 'rotate'], { env: { PINCHWORK_API_KEY: String(next) } });
   expect(err).toContain('came from the environment');
+  own.remove();
+});
+
+it('a key that is rotated is kept, also when Ctrl-C comes before the answer', async () => {
+  const own = new Shell({ PINCHWORK_DEFAULT_SERVER: live.url });
+  await own.ok('register --name hasty');
+  const stop = new AbortController();
+  const fetch: typeof globalThis.fetch = async (input, init) => {
+    const reply = await globalThis.fetch(input, init);
+    stop.abort();
+    init?.signal?.throwIfAborted();
+    return reply;
+  };
+  await own.run(['keys', 'rotate'], { fetch, signal: stop.signal });
+  expect(await own.json('whoami')).toMatchObject({ name: 'hasty' });
   own.remove();
 });
 

@@ -123,6 +123,8 @@ describe('install.sh', () => {
       expect(code).toBe(0);
       expect(out).toContain('Begin with: pinchwork register');
     }
+    expect((await user.run(installLine(), 'sh', { PINCHWORK_INSTALL_DIR: 'here' })).code).toBe(0);
+    expect((await user.run(`cd / && "$HOME/here/bin/pinchwork" --version`)).out).toMatch(/^pinchwork \d/);
     const { out } = await user.run(`"$PREFIX/bin/pinchwork" profile list; "$PREFIX/bin/pinchwork" skill`, 'sh', {
       PREFIX: prefix,
     });
@@ -190,6 +192,16 @@ describe('install.sh', () => {
       const left = readdirSync(user.home, { recursive: true, withFileTypes: true }).filter((each) => each.isFile());
       expect(left).toEqual([]);
     }
+  });
+
+  it('is not run where the line of the guide gets the answer of a server that refuses', async () => {
+    const [line] = blocksOf(await (await fetch(`${live.url}/skill.md`)).text(), 'bash') as [string];
+    const server = createServer((_, reply) => void reply.writeHead(503).end('touch "$HOME/run"\n'));
+    onTestFinished(() => void server.close());
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const user = new Newcomer();
+    await user.run(line.replaceAll(live.url, `http://127.0.0.1:${(server.address() as AddressInfo).port}`));
+    expect(readdirSync(user.home)).toEqual([]);
   });
 
   it('does nothing where its download was cut', async () => {

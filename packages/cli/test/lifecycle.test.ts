@@ -72,6 +72,12 @@ describe('a task', () => {
     await poster.ok(`tasks cancel ${id}`);
   });
 
+  it('is not posted where a number behind --wait would become a part of it', async () => {
+    expect(await poster.run(['tasks', 'create', 'Say hello', '--wait', '60'])).toMatchObject({
+      ...{ code: 2, err: expect.stringContaining('--wait=60') },
+    });
+  });
+
   it('that is waited for in vain ends with 8, says its id, and goes on', async () => {
     const { code, out, err } = await poster.run(['tasks', 'create', 'Wait', '--credits', '1', '--wait=1']);
     const [id] = /tk-\w{12}/.exec(err)!;
@@ -88,6 +94,7 @@ it('an empty pickup says so and succeeds; with --exit-status it ends with 3', as
   const line = ['tasks', 'pickup', '--tags', 'nothing-has-this'];
   expect(await worker.run(line)).toEqual({ code: 0, out: 'No tasks available.\n', err: '' });
   expect(await worker.run([...line, '-o', 'json'])).toEqual({ code: 0, out: 'null\n', err: 'No tasks available.\n' });
+  expect(await worker.run([...line, '-q'])).toEqual({ code: 0, out: '', err: 'No tasks available.\n' });
   expect(await worker.run([...line, '--exit-status'])).toMatchObject({ code: 3 });
   expect(await worker.run(['tasks', 'list', '--tags', 'nothing-has-this', '--exit-status', '-q'])).toMatchObject({
     ...{ code: 3, out: '' },

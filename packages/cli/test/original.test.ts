@@ -137,7 +137,11 @@ describe('the original’s faults are not ours:', () => {
     expect(await user.ok('tasks list --tags emoji')).toContain(need);
   });
 
-  it('each kind of failure has an exit code of its own', () => {
+  it('a request that fails is told from a command line that is wrong, by an exit code for each kind of failure', async () => {
+    const codes = [];
+    for (const line of ['tasks shwo', 'tasks show tk-000000000000', 'whoami --key pwk-wrong'])
+      codes.push((await user.run(line.split(' '))).code);
+    expect(codes).toEqual([exitCodes.usage, exitCodes.notFound, exitCodes.auth]);
     expect(new Set(Object.values(exitCodes)).size).toBe(Object.keys(exitCodes).length);
   });
 });

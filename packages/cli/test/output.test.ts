@@ -217,6 +217,18 @@ it('a reader that goes away (| head) ends the program without a word', async () 
   expect([code, said]).toEqual([0, '']);
 });
 
+it('talk that nobody can read any more ends nothing', async () => {
+  let printed = '';
+  const stream = { isTerminal: false, columns: undefined };
+  const code = await run(['register', '--name', 'unheard'], {
+    ...{ stdin: { isTerminal: false } as never, cwd: user.home, home: user.home, env: user.env },
+    stdout: { ...stream, write: async (text) => void (printed += text) },
+    stderr: { ...stream, write: async () => Promise.reject(new OutputClosed()) },
+    ...{ clock: { now: () => 0, after: () => () => undefined }, signal: new AbortController().signal },
+  });
+  expect([code, printed]).toEqual([0, expect.stringMatching(/^You are ag-/)]);
+});
+
 it('a long wait shows a line with its state and its time on a terminal, and nothing elsewhere', async () => {
   let [nowMs, text] = [0, ''];
   let wake: () => void = () => undefined;

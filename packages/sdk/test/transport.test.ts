@@ -213,7 +213,9 @@ describe('the address of a server', () => {
     const before = { ...process.env };
     Object.assign(process.env, { PINCHWORK_SERVER: `${url}/below/`, PINCHWORK_API_KEY: 'pwk-of-the-environment' });
     const fromEnvironment = new Pinchwork();
+    const without = new Pinchwork({ apiKey: '' });
     process.env = before;
+    await expect(without.me.get()).rejects.toMatchObject({ code: 'no_key' });
     await fromEnvironment.me.get();
     expect(asked[0]).toMatchObject({
       url: '/below/v1/me',

@@ -61,6 +61,10 @@ main() {
     fail 'HOME is not set' 'Say where it should be: PINCHWORK_INSTALL_DIR=/some/folder'
   fi
   prefix=${PINCHWORK_INSTALL_DIR:-$HOME/.local}
+  case $prefix in
+    /*) ;;
+    *) prefix=$PWD/$prefix ;;
+  esac
   command=$prefix/bin/pinchwork
   program=$prefix/share/pinchwork/pinchwork.mjs
   mark='# Written by the install.sh of Pinchwork'

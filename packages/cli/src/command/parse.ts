@@ -28,7 +28,7 @@ export function parseWords(rest: readonly string[], own: AnyValues, help: string
   const { tokens } = parseArgs({ args: [...rest], options, strict: false, allowPositionals: true, tokens: true });
   const flags = new Map<string, string[]>();
   const words: string[] = [];
-  for (const token of tokens) {
+  for (const [i, token] of tokens.entries()) {
     if (token.kind === 'positional') words.push(token.value);
     if (token.kind !== 'option') continue;
     const { name, rawName, value, inlineValue } = token;
@@ -41,6 +41,15 @@ export function parseWords(rest: readonly string[], own: AnyValues, help: string
         meant === undefined ? undefined : `Do you mean --${meant}?`,
       );
     }
+    const next = tokens[i + 1];
+    // `--wait 60` would make the number a part of what is to be done.
+    if (
+      flag.kind === 'optional number' &&
+      value === undefined &&
+      next?.kind === 'positional' &&
+      /^\d+$/.test(next.value)
+    )
+      throw usage(`The value of ${rawName} stands behind "=": ${rawName}=${next.value}`, help);
     const needsValue = flag.shown !== '' && flag.kind !== 'optional number';
     // The next word is a flag of its own: the value was forgotten.
     const isFlag =
@@ -117,6 +126,9 @@ async function readValue(
     case 'number':
       if (text === '' && value.kind === 'optional number') return true;
       if (!/^-?\d+$/.test(text) || !Number.isSafeInteger(Number(text))) throw wrong('a whole number');
+      return Number(text);
+    case 'decimal':
+      if (!/^-?\d+(\.\d+)?$/.test(text)) throw wrong('a number');
       return Number(text);
     case 'choice':
       if (!value.choices?.includes(text)) throw wrong(`one of ${value.choices?.join(', ')}`);

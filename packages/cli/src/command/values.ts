@@ -3,7 +3,7 @@
 /** What shells offer for a value. */
 export type Completes = 'task' | 'agent' | 'tag' | 'profile' | 'file' | 'command';
 
-type ValueKind = 'text' | 'number' | 'boolean' | 'list' | 'texts' | 'choice' | 'file' | 'optional number';
+type ValueKind = 'text' | 'number' | 'decimal' | 'boolean' | 'list' | 'texts' | 'choice' | 'file' | 'optional number';
 
 /** A value: how help shows it, what it may be, and its type. */
 export interface Value<T> {
@@ -37,6 +37,10 @@ export const textFlag = (shown: string, about: string, details: Details = {}): V
 export const numberFlag = (shown: string, about: string, details: Details = {}): Value<number | undefined> => ({
   ...{ kind: 'number', shown, about },
   ...details,
+});
+/** A number with decimals. */
+export const decimalFlag = (shown: string, about: string): Value<number | undefined> => ({
+  ...{ kind: 'decimal', shown, about },
 });
 /** On or off: `--name`, or `--name=false`. */
 export const switchFlag = (about: string, details: Details = {}): Value<boolean | undefined> => ({

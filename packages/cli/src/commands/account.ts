@@ -31,19 +31,20 @@ async function keepNewKey(context: Context, name: string, apiKey: string): Promi
 
 /** The key to log in with: from the command line, stdin or the environment, or typed by the user. */
 async function keyToKeep({ globals, env, settings, stderr, stdin, tell }: Context): Promise<string> {
-  if (globals.key !== undefined) return globals.key.trim();
-  if (env.PINCHWORK_API_KEY) return env.PINCHWORK_API_KEY;
-  if (!settings.hasInput) {
-    throw new Failure('There is no key to log in with', {
-      code: 'no_key',
-      exitCode: exitCodes.usage,
-      hint: 'Give it on stdin, so that other users of the machine do not see it.',
-      next: 'pinchwork login --key - < key.txt',
-    });
+  const given = globals.key?.trim() ?? env.PINCHWORK_API_KEY ?? '';
+  if (given !== '') return given;
+  if (globals.key === undefined && settings.hasInput) {
+    await tell(`Log in at ${settings.server}`);
+    await stderr.write('Key (pwk-…): ');
+    const typed = (await stdin.readLine(true)).trim();
+    if (typed !== '') return typed;
   }
-  await tell(`Log in at ${settings.server}`);
-  await stderr.write('Key (pwk-…): ');
-  return (await stdin.readLine(true)).trim();
+  throw new Failure('There is no key to log in with', {
+    code: 'no_key',
+    exitCode: exitCodes.usage,
+    hint: 'Give it on stdin, so that other users of the machine do not see it.',
+    next: 'pinchwork login --key - < key.txt',
+  });
 }
 
 /** The fields that `whoami --set` changes, by the words that name them. */

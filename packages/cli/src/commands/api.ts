@@ -7,7 +7,7 @@ import type { View } from '../output/view.ts';
 
 /** JSON as it is. */
 const jsonView: View<unknown> = {
-  id: ({ task_id, id }: { readonly task_id?: string; readonly id?: string }) => task_id ?? id,
+  id: (reply: { readonly task_id?: string; readonly id?: string } | null) => reply?.task_id ?? reply?.id,
   draw: (reply) => safeJson(JSON.stringify(reply, undefined, 2)),
 };
 
@@ -38,7 +38,7 @@ function bodyOf(input: string | undefined, fields: readonly string[], texts: rea
   return given === undefined && named.length === 0 ? undefined : { ...given, ...(Object.fromEntries(named) as object) };
 }
 
-const methods = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE', 'HEAD'];
+const methods = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'];
 
 /** Any request, for what has no command. */
 export const apiCommands = [
@@ -64,7 +64,7 @@ export const apiCommands = [
       const method = args.method.toUpperCase();
       if (!methods.includes(method)) throw usage(`METHOD must be one of ${methods.join(', ')}`, 'pinchwork api --help');
       if (!args.path.startsWith('/')) throw usage(`PATH must begin with "/": ${args.path}`, 'pinchwork api --help');
-      const isRead = method === 'GET' || method === 'DELETE' || method === 'HEAD';
+      const isRead = method === 'GET' || method === 'DELETE';
       const body = bodyOf(input, field, raw);
       const content: Parameters<Pinchwork['request']>[2] = isRead ? { query: { ...body } } : { body };
       return client.request(method, args.path, content, { signal });

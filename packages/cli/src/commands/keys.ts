@@ -103,8 +103,8 @@ export const keyCommands = [
       ({ key_id }) => `The key ${key_id} takes the place of the one that you used.`,
     ),
     run: async (context, { flags: { overlap } }) => {
-      const { client, signal } = context;
-      const reply = await client.keys.rotate({ overlap_minutes: overlap }, { signal });
+      // Not broken off by Ctrl-C: the old key may have ended by then, and the new one is shown once.
+      const reply = await context.client.keys.rotate({ overlap_minutes: overlap });
       await keepRotated(context, reply);
       return reply;
     },

@@ -1,6 +1,6 @@
 import type { DirectoryResponse, MarketPricesResponse, MarketResponse, PublicAgent } from '@pinchwork/sdk';
 import { command, Done } from '../command/row.ts';
-import { argument, choiceFlag, listFlag, manyArgument, numberFlag, switchFlag, textFlag } from '../command/values.ts';
+import { argument, choiceFlag, decimalFlag, listFlag, manyArgument, switchFlag, textFlag } from '../command/values.ts';
 import { recordView } from '../output/record.ts';
 import { column, tableView } from '../output/table.ts';
 import { safeJson } from '../output/text.ts';
@@ -59,7 +59,7 @@ export const marketCommands = [
     flags: {
       search: textFlag('TEXT', 'Only agents with these words'),
       tags: listFlag('A,B', 'Only agents with all of these tags', { completes: 'tag' }),
-      'min-reputation': numberFlag('0-5', 'Only agents with at least this reputation'),
+      'min-reputation': decimalFlag('0-5', 'Only agents with at least this reputation'),
       sort: choiceFlag(['reputation', 'tasks_completed', 'rating_count', 'newest'], 'Their order'),
       ...listFlags,
     },

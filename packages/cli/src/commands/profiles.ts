@@ -1,7 +1,7 @@
 import { command } from '../command/row.ts';
 import { argument, optionalArgument } from '../command/values.ts';
 import { changeConfig, type Profile, readConfig } from '../config/profiles.ts';
-import { configPathOf } from '../config/settings.ts';
+import { checkServer, configPathOf } from '../config/settings.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { Failure, usage } from '../failure.ts';
 import { recordView, sentenceView } from '../output/record.ts';
@@ -89,6 +89,7 @@ export const profileCommands = [
     run: async (io, { args: { name } }) => {
       const { server, key } = io.globals;
       if (server === undefined && key === undefined) throw usage('--server or --key is missing: what to set');
+      if (server !== undefined) checkServer(server, 'flag');
       const set = {
         ...(server === undefined ? {} : { server }),
         ...(key === undefined ? {} : { api_key: key.trim() }),

@@ -33,6 +33,9 @@ export const programCommands = [
       const { exec } = flags;
       if (exec === undefined || exec.trim() === '')
         throw usage('--exec is missing: the program that does the tasks', 'pinchwork work --help');
+      for (const name of ['concurrency', 'max', 'timeout'] as const) {
+        if ((flags[name] ?? 1) < 1) throw usage(`--${name} must be at least 1`, 'pinchwork work --help');
+      }
       const { commandHandler, work } = await import('../programs/work/work.ts');
       const open = (folder: Parameters<typeof commandHandler>[2]) =>
         commandHandler(context, { ...flags, exec }, folder);

@@ -1,6 +1,7 @@
 import { command, Done } from '../command/row.ts';
 import { textFlag } from '../command/values.ts';
 import { sentenceView } from '../output/record.ts';
+import { safeText } from '../output/text.ts';
 import type { Installed } from '../programs/skill.ts';
 
 /** The guide for agents. */
@@ -19,7 +20,8 @@ export const skillCommands = [
     calls: [],
     run: async (context, { flags }) => {
       const { readSection } = await import('../programs/skill.ts');
-      await context.print((await readSection(context, flags.section)).trimEnd());
+      const text = (await readSection(context, flags.section)).trimEnd();
+      await context.print(context.stdout.isTerminal ? safeText(text) : text);
       return new Done();
     },
   }),

@@ -48,7 +48,11 @@ async function read(kind: Completes, { path, chosen }: Wanted, io: Io, options: 
     return named(Object.entries(profiles).map(([value, { server = '' }]) => ({ value, about: server })));
   }
   const { server, apiKey } = await readSettings(io, flags);
-  const client = new Pinchwork({ server, apiKey, ...(io.fetch === undefined ? {} : { fetch: io.fetch }) });
+  const client = new Pinchwork({
+    server,
+    apiKey: apiKey ?? '',
+    ...(io.fetch === undefined ? {} : { fetch: io.fetch }),
+  });
   if (kind === 'agent') {
     const { agents } = await client.agents.list({ limit }, options);
     return named(agents.map(({ id, name }) => ({ value: id, about: name })));

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, readFile, rename, unlink } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { exitCodes } from '../exit-codes.ts';
 import { Failure } from '../failure.ts';
@@ -10,7 +10,9 @@ import type { Clock } from '../io.ts';
 const fileMode = 0o600;
 const folderMode = 0o700;
 const lockPauseMs = 20;
-const lockTimeoutMs = 10_000;
+const lockTimeoutMs = 20_000;
+/** A lock is held for the moment that a file takes to write. One that is older is left from a crash. */
+const lockAgeMs = 10_000;
 /** Tells this process from one that had its number before. */
 const processId = randomBytes(6).toString('hex');
 
@@ -41,13 +43,21 @@ export async function writeText(path: string, text: string): Promise<void> {
     await unlink(temporary).catch(() => undefined);
     throw error;
   }
+  await syncFolder(dirname(path));
+}
+
+/** The new name of a file is on the disk only when its folder is. Some systems cannot do this to a folder. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r').catch(() => undefined);
+  await folder?.sync().catch(() => undefined);
+  await folder?.close();
 }
 
 /**
  * Does `work` while no other process does so for the same path. The lock is a file beside it with the number of its
- * process: that of a process that has died is removed.
+ * process. One that a crash has left is removed.
  *
- * @throws Failure if another process keeps it for ten seconds
+ * @throws Failure if others keep it for twenty seconds
  */
 export async function withLock<T>(path: string, clock: Clock, work: () => Promise<T>): Promise<T> {
   const lock = `${path}.lock`;
@@ -55,7 +65,6 @@ export async function withLock<T>(path: string, clock: Clock, work: () => Promis
   const endsAt = clock.now() + lockTimeoutMs;
   const holder = `${process.pid} ${processId}-${randomBytes(6).toString('hex')}`;
   while (!(await tryLock(lock, holder))) {
-    await removeDead(lock);
     if (clock.now() > endsAt) {
       throw new Failure(`Another process holds ${lock}`, {
         code: 'locked',
@@ -68,13 +77,14 @@ export async function withLock<T>(path: string, clock: Clock, work: () => Promis
   try {
     return await work();
   } finally {
-    await unlink(lock);
+    // A process that was stopped for long finds the lock of another one there.
+    if ((await readText(lock)) === holder) await unlink(lock);
   }
 }
 
-/** Makes the lock with its content at once: nobody sees it empty. */
+/** Makes the lock with its content at once: nobody sees it empty. Removes one that a crash has left. */
 async function tryLock(lock: string, holder: string): Promise<boolean> {
-  const own = `${lock}.${holder.split(' ')[1]}`;
+  const own = `${lock}.${idOf(holder)}`;
   const file = await open(own, 'wx', fileMode);
   await file.writeFile(holder);
   await file.close();
@@ -82,34 +92,39 @@ async function tryLock(lock: string, holder: string): Promise<boolean> {
     await link(own, lock);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    // The clock of the file system, which may be another machine's, tells how old the lock is.
+    await removeLeft(lock, holder, (await stat(own)).mtimeMs);
+    return false;
   } finally {
     await unlink(own);
   }
 }
 
-async function removeDead(lock: string): Promise<void> {
-  const holder = await readText(lock);
-  if (holder === undefined || isHeld(holder)) return;
-  // Renamed first: between the look at it and its removal another process may have taken the lock.
-  const aside = `${lock}.${randomBytes(6).toString('hex')}`;
+/** Removes a lock that a crash has left. Who removes it has a lock on that: it could be another one by then. */
+async function removeLeft(lock: string, holder: string, nowMs: number): Promise<void> {
+  const left = await readText(lock);
+  const { mtimeMs: madeMs = nowMs } = (await stat(lock).catch(() => undefined)) ?? {};
+  if (left === undefined || isHeld(left, nowMs - madeMs)) return;
+  const right = `${lock}.${idOf(left)}.left`;
+  if (!(await tryLock(right, holder))) return;
   try {
-    await rename(lock, aside);
-  } catch (error) {
-    if (isMissing(error)) return;
-    throw error;
+    if ((await readText(lock)) === left) await unlink(lock);
+  } finally {
+    await unlink(right);
   }
-  const removed = await readText(aside);
-  if (removed !== holder) await link(aside, lock).catch(() => undefined);
-  await unlink(aside);
 }
 
-function isHeld(holder: string): boolean {
+/** What tells a lock from all others. A power cut may leave one empty. */
+const idOf = (holder: string): string => /^\d+ ([0-9a-z-]+)$/.exec(holder)?.[1] ?? 'none';
+
+function isHeld(holder: string, ageMs: number): boolean {
   const [pid, id = ''] = holder.split(' ');
+  if (!(Number(pid) > 0)) return false;
   // In a container the next process often has the number of the one that died.
   if (Number(pid) === process.pid) return id.startsWith(`${processId}-`);
-  return isAlive(Number(pid));
+  // After a restart of the machine another process may have the number.
+  return ageMs <= lockAgeMs && isAlive(Number(pid));
 }
 
 function isAlive(pid: number): boolean {

@@ -46,7 +46,11 @@ export async function changeConfig(path: string, clock: Clock, change: (config: 
     else document.set('current_profile', after.currentProfile);
     for (const name of Object.keys(before.profiles))
       if (!(name in after.profiles)) document.deleteIn(['profiles', name]);
+    // `profiles:` with nothing behind it is no place to put something into.
+    if (document.get('profiles') == null) document.delete('profiles');
     for (const [name, profile] of Object.entries(after.profiles)) {
+      const place = ['profiles', name];
+      if (document.hasIn(place) && document.getIn(place) == null) document.deleteIn(place);
       for (const [field, value] of Object.entries(profile)) {
         if (value === undefined) document.deleteIn(['profiles', name, field]);
         else document.setIn(['profiles', name, field], value);

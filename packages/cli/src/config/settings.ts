@@ -1,4 +1,5 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { Pinchwork } from '@pinchwork/sdk';
 import type { GlobalValues } from '../command/global-flags.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { Failure } from '../failure.ts';
@@ -30,8 +31,23 @@ const defaultServer = 'http://127.0.0.1:8000';
 const variable = ({ env }: Pick<Io, 'env'>, name: string) => (env[name] === '' ? undefined : env[name]);
 
 /** The configuration file: `--config`, else `~/.config/pinchwork/config.yaml`. */
-export const configPathOf = (io: Pick<Io, 'home'>, flags: Pick<GlobalValues, 'config'>): string =>
-  flags.config ?? join(io.home, '.config', 'pinchwork', 'config.yaml');
+export const configPathOf = (io: Pick<Io, 'home' | 'cwd'>, flags: Pick<GlobalValues, 'config'>): string =>
+  resolve(io.cwd, flags.config ?? join(io.home, '.config', 'pinchwork', 'config.yaml'));
+
+/** @throws Failure for an address that no client takes, such as one without `https://` */
+export function checkServer(server: string, from: Origin): void {
+  try {
+    new Pinchwork({ server });
+  } catch (error) {
+    const places = { flag: '--server', environment: 'PINCHWORK_SERVER', default: 'PINCHWORK_DEFAULT_SERVER' };
+    const place = from in places ? places[from as keyof typeof places] : 'the profile';
+    throw new Failure((error as Error).message, {
+      code: 'usage',
+      exitCode: exitCodes.usage,
+      hint: `Correct ${place}: an address such as https://market.example.`,
+    });
+  }
+}
 
 /**
  * @param mayBeNew whether the profile that `--profile` names need not exist
@@ -51,6 +67,7 @@ export async function readSettings(io: Io, flags: GlobalValues, mayBeNew = false
     ...ordered(variable(io, 'PINCHWORK_SERVER'), profile?.server),
     [variable(io, 'PINCHWORK_DEFAULT_SERVER') ?? defaultServer, 'default'],
   );
+  checkServer(server, serverFrom);
   const credentials = profile === undefined ? await readCredentials(configPath) : undefined;
   const [apiKey, keyFrom] = first<string | undefined, Origin | undefined>(
     [flags.key, 'flag'],

@@ -21,20 +21,20 @@ export async function spinning<T>(
   const startMs = clock.now();
   let [frame, isShown] = [0, false];
   let cancel = clock.after(firstFrameMs, draw);
+  // A terminal that is closed ends nothing.
+  const show = (text: string) => stream.write(clearLine + text).catch(() => undefined);
   function draw(): void {
     const elapsed = duration((clock.now() - startMs) / 1_000);
     const line = [what, state(), elapsed].filter((part) => part !== '').join(' · ');
     isShown = true;
     // A line that wraps could not be cleared.
-    void stream.write(
-      `${clearLine}${frames[frame++ % frames.length]} ${fit(safeLine(line), (stream.columns ?? 80) - 3)}`,
-    );
+    void show(`${frames[frame++ % frames.length]} ${fit(safeLine(line), (stream.columns ?? 80) - 3)}`);
     cancel = clock.after(frameMs, draw);
   }
   try {
     return await work;
   } finally {
     cancel();
-    if (isShown) await stream.write(clearLine);
+    if (isShown) await show('');
   }
 }

@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { PinchworkError } from '@pinchwork/sdk';
 import type { Context } from '../command/row.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
@@ -85,13 +86,18 @@ async function checkSettings({ settings }: Context): ReturnType<Check> {
   const from =
     keyFrom === undefined ? 'no key' : `the key from ${keyFrom}${keyFrom === 'profile' ? ` ${profile}` : ''}`;
   const detail = `${server} (from ${serverFrom}), ${from}`;
-  const mode = (await stat(configPath).catch(() => undefined))?.mode;
-  if (process.platform === 'win32' || mode === undefined || (mode & 0o077) === 0) return { status: 'ok', detail };
-  return {
-    status: 'warning',
-    detail: `${configPath} has keys, and other users of this machine may read it`,
-    mend: `Run: chmod 600 ${configPath}`,
-  };
+  if (process.platform === 'win32') return { status: 'ok', detail };
+  const beside = ['credentials.json', 'state.json'].map((name) => join(dirname(configPath), name));
+  for (const path of [configPath, ...beside]) {
+    const { mode } = (await stat(path).catch(() => undefined)) ?? { mode: 0 };
+    if ((mode & 0o077) === 0) continue;
+    return {
+      status: 'warning',
+      detail: `${path} has secrets, and other users of this machine may read it`,
+      mend: `Run: chmod 600 ${path}`,
+    };
+  }
+  return { status: 'ok', detail };
 }
 
 /** A request outside of the client, which hides headers and times. */

@@ -73,6 +73,6 @@ function eventLine({ id, type, task_id: taskId, timestamp, ...data }: PinchworkE
   const parts = Object.entries(data)
     .filter(([, value]) => value !== null)
     .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
-  const words = [style('dim', timestamp), String(id), style('bold', type), taskId ?? '', safeLine(parts.join(' '))];
-  return words.filter((word) => word !== '').join('  ');
+  const words = [style('dim', safeLine(timestamp)), String(id), style('bold', safeLine(type)), safeLine(taskId ?? '')];
+  return [...words, safeLine(parts.join(' '))].filter((word) => word !== '').join('  ');
 }

@@ -26,8 +26,8 @@ function webhookBody({ id: _, type, task_id: taskId, timestamp, ...data }: Pinch
   return JSON.stringify({ event: type, task_id: taskId, data, timestamp });
 }
 
-/** The headers that a webhook of the server would have. @param id the same in each attempt */
-function signedHeaders(id: string, nowMs: number, body: string, secret: string): Record<string, string> {
+/** The headers that a webhook of the server would have. */
+function signedHeaders({ id, number, body, secret }: Post, nowMs: number): Record<string, string> {
   const timestamp = String(Math.floor(nowMs / 1_000));
   const prefix = 'whsec_';
   const key = secret.startsWith(prefix) ? Buffer.from(secret.slice(prefix.length), 'base64') : secret;
@@ -37,6 +37,7 @@ function signedHeaders(id: string, nowMs: number, body: string, secret: string):
     'user-agent': `pinchwork/${version}`,
     'webhook-id': id,
     'webhook-timestamp': timestamp,
+    'x-pinchwork-event-number': String(number),
     'webhook-signature': `v1,${hmac(key, `${id}.${timestamp}.${body}`).digest('base64')}`,
     'x-pinchwork-signature': `sha256=${hmac(secret, body).digest('hex')}`,
   };
@@ -70,11 +71,14 @@ export async function listen(context: Context, flags: ListenFlags): Promise<Exit
     for await (const event of client.events(input, { signal })) {
       if (event.type === 'reset') await context.tell(resetLine);
       else {
-        const post = { target, id: `${agentId}-${event.id}`, body: webhookBody(event), secret };
+        const id = `${agentId}-${event.id}`;
+        const post = { target, id, number: event.id, body: webhookBody(event), secret };
         if (!(await forward(context, event, post))) break;
       }
       position = event.id;
+      // Before anything is printed: where nobody reads that any more, the program ends.
       await keep({ position, ...kept });
+      if (event.type !== 'reset') await context.print(`${event.id} ${event.type} ${event.task_id ?? ''}`.trimEnd());
     }
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -99,7 +103,9 @@ function targetOf(given: string): string {
 
 interface Post {
   readonly target: string;
+  /** The same in each attempt. */
   readonly id: string;
+  readonly number: number;
   readonly body: string;
   readonly secret: string;
 }
@@ -109,10 +115,7 @@ async function forward(context: Context, event: PinchworkEvent | Reset, post: Po
   const { clock, signal } = context;
   for (let attempt = 1; ; attempt++) {
     const problem = await send(context, post);
-    if (problem === undefined) {
-      await context.print(`${event.id} ${event.type} ${event.task_id ?? ''}`.trimEnd());
-      return true;
-    }
+    if (problem === undefined) return true;
     if (signal.aborted) return false;
     const delayMs = doubling(attempt, firstPauseMs, lastPauseMs);
     await context.tell(`${event.id} ${event.type}: ${problem}; trying again in ${Math.ceil(delayMs / 1_000)} s`);
@@ -130,7 +133,7 @@ async function send({ clock, signal, fetch: send = fetch }: Context, post: Post)
   try {
     const { status, body } = await send(post.target, {
       method: 'POST',
-      headers: signedHeaders(post.id, clock.now(), post.body, post.secret),
+      headers: signedHeaders(post, clock.now()),
       body: post.body,
       redirect: 'manual',
       signal: limit.signal,

@@ -10,7 +10,7 @@ const price = 10;
 /** Whether an address is this machine's own. */
 function isLocal(server: string): boolean {
   const { hostname } = new URL(server);
-  return hostname === 'localhost' || hostname.endsWith('.localhost') || /^127\.|^\[::1\]$/.test(hostname);
+  return hostname === 'localhost' || hostname.endsWith('.localhost') || /^127(\.\d+){3}$|^\[::1\]$/.test(hostname);
 }
 
 /** Shows a task from its post to its payment, with two agents of its own, whose keys are kept nowhere. */

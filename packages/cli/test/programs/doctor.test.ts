@@ -1,5 +1,5 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { deadWebhook } from '../../../server/test/support/market.ts';
 import { liveMarket } from '../../../sdk/test/support/market.ts';
@@ -128,8 +128,13 @@ it.skipIf(process.platform === 'win32')('a file with keys that others may read i
   const { key } = await live.agent('bob');
   mkdirSync(dirname(user.configPath), { recursive: true });
   writeFileSync(user.configPath, `current_profile: bob\nprofiles:\n  bob: { server: ${live.url}, api_key: ${key} }\n`);
-  chmodSync(user.configPath, 0o644);
-  const { code, found } = await doctor({});
-  expect(code).toBe(0);
-  expect(found.settings).toMatchObject({ status: 'warning', mend: `Run: chmod 600 ${user.configPath}` });
+  const credentials = join(dirname(user.configPath), 'credentials.json');
+  writeFileSync(credentials, '{"api_key": "x"}');
+  for (const path of [user.configPath, credentials]) {
+    chmodSync(path, 0o644);
+    const { code, found } = await doctor({});
+    expect(code).toBe(0);
+    expect(found.settings).toMatchObject({ status: 'warning', mend: `Run: chmod 600 ${path}` });
+    chmodSync(path, 0o600);
+  }
 });

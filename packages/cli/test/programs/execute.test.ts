@@ -53,6 +53,11 @@ it.each([
   expect(await run(line)).toEqual(outcome);
 });
 
+it('a command that cannot be run says so', async () => {
+  const reason = expect.stringContaining('could not be run');
+  expect(await run('true', { cwd: join(tmpdir(), 'pinchwork-no-such-folder') })).toEqual({ type: 'failed', reason });
+});
+
 it('a command that prints without an end is ended soon, and its output is not kept', async () => {
   expect(await run('yes')).toEqual({ type: 'too long' });
 });

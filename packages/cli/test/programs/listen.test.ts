@@ -4,6 +4,7 @@ import { verifyWebhook } from '@pinchwork/sdk';
 import { expect, it, vi } from 'vitest';
 import { answer, Receiver } from '../../../server/test/support/receiver.ts';
 import { liveMarket } from '../../../sdk/test/support/market.ts';
+import { OutputClosed } from '../../src/io.ts';
 import { patientClock } from '../support/clock.ts';
 import { type Ran, shell, type Surroundings } from '../support/cli.ts';
 
@@ -35,6 +36,7 @@ async function listener(receiver: Receiver) {
           () => expect((state() as { position: number } | undefined)?.position ?? position).not.toBeUndefined(),
           patiently,
         ),
+      ended: running,
       end: (): Promise<Ran> => {
         end.abort(new Error('Ctrl-C'));
         return running;
@@ -68,6 +70,7 @@ it('events are forwarded as a webhook would have them, signed with a secret that
   });
   expect(headers).toMatchObject({
     'webhook-id': `${poster.id}-${position}`,
+    'x-pinchwork-event-number': String(position),
     'content-type': 'application/json',
     'x-pinchwork-signature': expect.stringMatching(/^sha256=[0-9a-f]{64}$/),
   });
@@ -118,6 +121,20 @@ it('an event that the target does not take is sent until it does, before any oth
   expect(ids).toEqual([...Array<number>(4).fill(position + 1), position + 2]);
   expect(delays.filter((delay) => delay >= 1_000)).toEqual([1_000, 2_000, 4_000]);
   expect(err).toContain(`${receiver.url} answered 503; trying again in 1 s`);
+});
+
+it('an event that the target has taken is noted, also where nobody reads that', async () => {
+  const receiver = await Receiver.open();
+  const { listen, makeEvent, state } = await listener(receiver);
+  const onOutput = () => {
+    throw new OutputClosed();
+  };
+  const running = listen([], { onOutput });
+  await running.begun();
+  const { position } = state();
+  await makeEvent('One?');
+  expect((await running.ended).code).toBe(0);
+  expect(state().position).toBe(position + 1);
 });
 
 it('an event in flight at the end is not given up while its target answers', async () => {

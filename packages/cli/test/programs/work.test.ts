@@ -181,6 +181,8 @@ it('a worker that has nothing to do says so where it is asked', async () => {
     { type: 'picked_up', task_id: id, need: 'one', max_credits: 10 },
     { type: 'delivered', task_id: id, need: 'one', max_credits: 10, status: 'delivered' },
   ]);
+  // It would wait for ever.
+  expect(await work('echo done', ['--concurrency', '0'])).toMatchObject({ code: 2 });
   expect(await user.run(['work'])).toMatchObject({ code: 2, err: expect.stringContaining('--exec is missing') });
 });
 

@@ -15,7 +15,7 @@ export interface Retry {
 export interface Options {
   /** The server's address. Default: `PINCHWORK_SERVER`, else `http://127.0.0.1:8000`. */
   readonly server?: string | undefined;
-  /** The agent's key. Default: `PINCHWORK_API_KEY`. */
+  /** The agent's key; empty: none, whatever the environment has. Default: `PINCHWORK_API_KEY`. */
   readonly apiKey?: string | undefined;
   /** The key for `client.admin`. Default: `PINCHWORK_ADMIN_KEY`. */
   readonly adminKey?: string | undefined;
@@ -78,8 +78,8 @@ export function settingsOf(options: Options): Settings {
   return {
     ...options,
     server,
-    apiKey: options.apiKey ?? variable('PINCHWORK_API_KEY'),
-    adminKey: options.adminKey ?? variable('PINCHWORK_ADMIN_KEY'),
+    apiKey: keyOf(options.apiKey, 'PINCHWORK_API_KEY'),
+    adminKey: keyOf(options.adminKey, 'PINCHWORK_ADMIN_KEY'),
     maxRetries: options.maxRetries ?? 2,
     timeoutMs: options.timeoutMs ?? 60_000,
     maxRetryWaitMs: options.maxRetryWaitMs ?? 60_000,
@@ -87,6 +87,8 @@ export function settingsOf(options: Options): Settings {
     fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
   };
 }
+
+const keyOf = (given: string | undefined, name: Variable) => (given === '' ? undefined : (given ?? variable(name)));
 
 function parsed(server: string): URL {
   try {

@@ -23,7 +23,9 @@ export class Lines implements Transport {
   }
 
   async start(): Promise<void> {
-    void this.#read().finally(() => void this.close());
+    void this.#read()
+      .catch((error: unknown) => this.onerror?.(error as Error))
+      .finally(() => void this.close());
   }
 
   async send(message: JSONRPCMessage): Promise<void> {

@@ -34,7 +34,7 @@ export async function serveMcp(context: Context): Promise<ExitCode> {
 
 /** The server's own file, with its addresses. */
 async function readSkillFile({ settings, fetch: own }: Context, name: string): Promise<string | undefined> {
-  const response = await (own ?? fetch)(settings.server + skillPath(name));
+  const response = await (own ?? fetch)(settings.server.replace(/\/+$/, '') + skillPath(name));
   return response.ok ? response.text() : undefined;
 }
 

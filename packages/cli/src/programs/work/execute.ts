@@ -44,7 +44,12 @@ export function execute(job: Job, clock: Clock): Promise<Outcome> {
     windowsHide: true,
     stdio: ['pipe', 'pipe', 'pipe'],
   });
-  if (child.pid !== undefined) job.onStart?.(child.pid);
+  const failed = new Promise<Outcome>((resolve) => {
+    child.on('error', (error) => resolve({ type: 'failed', reason: `could not be run: ${error.message}` }));
+  });
+  // Where the system has no files left, it has not even an input.
+  if (child.pid === undefined) return failed;
+  job.onStart?.(child.pid);
   // It may end without reading its input.
   child.stdin.on('error', () => undefined);
   child.stdin.end(job.input);
@@ -76,7 +81,6 @@ export function execute(job: Job, clock: Clock): Promise<Outcome> {
       lines.end();
       resolve(outcome);
     };
-    child.once('error', (error) => finish({ type: 'failed', reason: `could not be run: ${error.message}` }));
     child.once('exit', () => ending.leader());
     child.once('close', (code, killedBy) => finish(because ?? outcomeOf({ code, killedBy }, out, lines.last)));
   });
