@@ -94,7 +94,7 @@ main() {
   chmod 755 "$command.$$"
   mv -f "$command.$$" "$command"
 
-  say "Installed pinchwork $("$command" --version) for $server: $command"
+  say "Installed $("$command" --version) for $server: $command"
   say "To undo it: rm -r $(quoted "$command") $(quoted "$prefix/share/pinchwork")"
   case ":${PATH:-}:" in
     *":$prefix/bin:"*) ;;
