@@ -274,7 +274,8 @@ onBothEngines('a pickup that waits', (engine) => {
     const { market, poster, worker } = await cast({ PINCHWORK_DISPUTE_JUDGES: '1' });
     const judges = await registerJudges(market, 2);
     const waits = [await wait(market, judges[0]!), await wait(market, judges[1]!)];
-    await disputeTask(market, { poster, worker });
+    // Chosen, because the judges wait for any task.
+    await disputeTask(market, { poster, worker }, { for_agents: [worker.id] });
     const [seat] = await engine.query(market.url, 'select judge_id from dispute_seats');
     const judge = judges.findIndex(({ id }) => id === seat!.judge_id);
     expect((await waits[judge]!.reply).body.need).toContain('Judge the dispute');
