@@ -3,8 +3,8 @@ import { type AnyEndpoint, endpointRows } from '../src/table.ts';
 import { List } from '../src/client/list.ts';
 import { rows } from '../src/client/rows.ts';
 import { Pinchwork, PinchworkError } from '../src/index.ts';
-import { until } from '../../server/test/support/receiver.ts';
 import { liveMarket } from './support/market.ts';
+import { until } from '../../server/test/support/until.ts';
 
 const live = liveMarket();
 

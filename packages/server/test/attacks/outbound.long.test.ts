@@ -4,7 +4,7 @@ import { Attacked, expectAllServed, type Held } from '../support/attacked.ts';
 import { onBothEngines } from '../support/engines.ts';
 import type { Client } from '../support/client.ts';
 import { type Agent, claimTask, postTask } from '../support/market.ts';
-import { until } from '../support/receiver.ts';
+import { until } from '../support/until.ts';
 
 /** Attacks by what goes out. Each test shows what honest clients see meanwhile: none of their requests fails. */
 

@@ -3,8 +3,9 @@ import audit, { atRest } from '../../src/audit/audit.ts';
 import { keptMs } from '../../src/rules/webhooks/schedule.ts';
 import { type Engine, onBothEngines } from '../support/engines.ts';
 import type { Agent, Market } from '../support/market.ts';
-import { answer, Receiver, until } from '../support/receiver.ts';
+import { answer, Receiver } from '../support/receiver.ts';
 import { deliveries, events, hooked, sendingMarket } from '../rules/webhooks/market.ts';
+import { until } from '../support/until.ts';
 
 interface Busy {
   readonly market: Market;

@@ -5,8 +5,9 @@ import { compose } from '../../src/compose.ts';
 import { readConfig } from '../../src/ground/config.ts';
 import { type Engine, onBothEngines } from '../support/engines.ts';
 import { type Market, postTask } from '../support/market.ts';
-import { answer, Receiver, until } from '../support/receiver.ts';
+import { answer, Receiver } from '../support/receiver.ts';
 import { later, sendingMarket } from '../rules/webhooks/market.ts';
+import { until } from '../support/until.ts';
 
 const secret = `whsec_${Buffer.from('a secret of the operator').toString('base64')}`;
 

@@ -8,9 +8,9 @@ import { Client } from '../support/client.ts';
 import { type Engine, onBothEngines, sqlite } from '../support/engines.ts';
 import { StreamReader } from '../support/streams.ts';
 import { adminKey, claimTask, deadWebhook, Market, postTask } from '../support/market.ts';
-import { until } from '../support/receiver.ts';
 import { startMetrics } from '../../src/metrics/metrics.ts';
 import { unlimited } from '../support/unlimited.ts';
+import { until } from '../support/until.ts';
 
 async function start(engine: Engine, metricsPort = '0') {
   const url = await engine.marketUrl();

@@ -5,12 +5,13 @@ import { Cluster } from '../support/cluster.ts';
 import { itOnPostgres, postgres as engine } from '../support/engines.ts';
 import { createDatabase, startPostgres } from '../support/postgres.ts';
 import { Random, testSeed } from '../support/random.ts';
-import { type Behaviour, Receiver, until } from '../support/receiver.ts';
+import { type Behaviour, Receiver } from '../support/receiver.ts';
 import { numbers } from '../support/streams.ts';
 import { eventsOf, expectAsTold } from './as-told.ts';
 import { Helper } from './helper.ts';
 import { type Chapter, History, historySettings, initialCredits, type Profile } from './history.ts';
 import { Listener } from './listener.ts';
+import { until } from '../support/until.ts';
 
 /**
  * Three nodes on one PostgreSQL behind a load balancer; a node is killed every two seconds, and the database itself is

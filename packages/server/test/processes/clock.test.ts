@@ -2,7 +2,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { hourMs, minuteMs, secondMs } from '../../src/ground/clock.ts';
 import { onBothEngines } from '../support/engines.ts';
 import { type Agent, claimTask, deliverTask, Market, postTask } from '../support/market.ts';
-import { answer, Receiver, until } from '../support/receiver.ts';
+import { answer, Receiver } from '../support/receiver.ts';
 import { converse, listen, numbers, StreamReader } from '../support/streams.ts';
 import {
   attempted,
@@ -14,6 +14,7 @@ import {
   sendingMarket,
   settled,
 } from '../rules/webhooks/market.ts';
+import { until } from '../support/until.ts';
 
 /** A clock can be set wrong by an operator or by a machine that wakes up. This may shift deadlines and nothing else. */
 onBothEngines('a clock that is set by an hour', (engine) => {

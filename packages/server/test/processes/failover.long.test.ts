@@ -7,7 +7,7 @@ import { describeOnPostgres } from '../support/engines.ts';
 import { PersistentPosters } from '../support/persistent.ts';
 import { createDatabase, startPostgres } from '../support/postgres.ts';
 import { startServer } from '../support/process.ts';
-import { until } from '../support/receiver.ts';
+import { until } from '../support/until.ts';
 
 const initialCredits = 1_000_000;
 

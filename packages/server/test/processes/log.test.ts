@@ -5,7 +5,7 @@ import { sqlite } from '../support/engines.ts';
 import { type Agent } from '../support/market.ts';
 import { freePort } from '../support/ports.ts';
 import { mainFile, ServerProcess, startServer } from '../support/process.ts';
-import { until } from '../support/receiver.ts';
+import { until } from '../support/until.ts';
 
 /** Sends requests whose log lines exceed the buffer of a pipe. */
 async function talkMuch(client: Client, agent: Agent): Promise<void> {

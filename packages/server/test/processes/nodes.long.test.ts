@@ -3,8 +3,9 @@ import { Client } from '../support/client.ts';
 import { describeOnPostgres, postgres } from '../support/engines.ts';
 import { type Agent, claimTask, postTask } from '../support/market.ts';
 import { type Env, startServer } from '../support/process.ts';
-import { Receiver, until } from '../support/receiver.ts';
+import { Receiver } from '../support/receiver.ts';
 import { StreamReader } from '../support/streams.ts';
+import { until } from '../support/until.ts';
 
 /** Two servers, started at the very same moment on one empty database. */
 async function twoNodes(env: Env = {}): Promise<[Client, Client]> {

@@ -6,7 +6,7 @@ import { itOnPostgres, onBothEngines, postgres } from '../support/engines.ts';
 import { type Agent, Market, postTask } from '../support/market.ts';
 import { type ServerProcess, startServer } from '../support/process.ts';
 import { Proxy } from '../support/proxy.ts';
-import { until } from '../support/receiver.ts';
+import { until } from '../support/until.ts';
 
 /** A server that waited for what never comes would still be there after this time. It ends within ten seconds. */
 const patienceMs = 60_000;

@@ -10,9 +10,10 @@ import { type Agent, Market, postTask } from '../support/market.ts';
 import { PersistentPosters } from '../support/persistent.ts';
 import { type ServerProcess, startServer } from '../support/process.ts';
 import { Proxy } from '../support/proxy.ts';
-import { Receiver, until } from '../support/receiver.ts';
+import { Receiver } from '../support/receiver.ts';
 import { postgresAdmin } from '../support/shared.ts';
 import { converse, numbers, StreamReader } from '../support/streams.ts';
+import { until } from '../support/until.ts';
 
 const initialCredits = 1_000_000;
 

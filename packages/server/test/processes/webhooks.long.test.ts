@@ -6,8 +6,9 @@ import { type Agent, claimTask } from '../support/market.ts';
 import { MortalServer } from '../support/mortal.ts';
 import { startServer } from '../support/process.ts';
 import { Random, testSeed } from '../support/random.ts';
-import { type Behaviour, Receiver, until } from '../support/receiver.ts';
+import { type Behaviour, Receiver } from '../support/receiver.ts';
 import { Client } from '../support/client.ts';
+import { until } from '../support/until.ts';
 
 /**
  * Kills a real server process while it sends webhooks.

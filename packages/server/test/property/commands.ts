@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { hourMs, minuteMs, secondMs } from '../../src/ground/clock.ts';
-import { until } from '../support/receiver.ts';
 import { cancelByOperator, disputeCommands } from './dispute-commands.ts';
 import type { Model } from './model.ts';
 import { wholeSecond } from './model-state.ts';
 import type { Real } from './real.ts';
 import { agent, barred, onTask, orNull, postTwice, recent, Step } from './steps.ts';
+import { until } from '../support/until.ts';
 
 const acceptance = { must_match: ['^result'] };
 const tagNames = ['alpha', 'beta'];

@@ -3,7 +3,7 @@ import BetterSqlite from 'better-sqlite3';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { sqlite } from '../support/engines.ts';
 import { Market, postTask } from '../support/market.ts';
-import { until } from '../support/receiver.ts';
+import { until } from '../support/until.ts';
 
 // The database looks after its files in real time, by an interval.
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] }));

@@ -15,8 +15,8 @@ import { type Engine, type EngineName, onBothEngines } from '../support/engines.
 import { answer, answers, registerHelper } from '../support/helpers.ts';
 import { type Agent, claimTask, deadWebhook, deliverTask, makeDelivery, Market, postTask } from '../support/market.ts';
 import { lockOrderFaults } from '../support/lock-order.ts';
-import { until } from '../support/receiver.ts';
 import { seeds } from '../support/seeds.ts';
+import { until } from '../support/until.ts';
 
 /** The SQL text of a query on an engine. */
 const textOf = (engine: Engine, query: Prepared<never, unknown>) =>

@@ -5,6 +5,7 @@ import { Hosts } from '../../src/storage/postgres/hosts.ts';
 import { PostgresSignals } from '../../src/storage/postgres/signals.ts';
 import { describeOnPostgres, postgres } from '../support/engines.ts';
 import { Proxy } from '../support/proxy.ts';
+import { until } from '../support/until.ts';
 
 /** The signals of one server, and what its listener has received. */
 class Ear {
@@ -31,10 +32,6 @@ class Ear {
     await until(() => ear.missed === 1);
     return ear;
   }
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise(setImmediate);
 }
 
 async function connect(url: string): Promise<pg.Client> {

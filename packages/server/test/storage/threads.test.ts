@@ -2,7 +2,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { openDatabase } from '../../src/storage/open.ts';
 import { Threads } from '../../src/storage/sqlite/threads.ts';
 import { sqlite } from '../support/engines.ts';
-import { until } from '../support/receiver.ts';
+import { until } from '../support/until.ts';
 
 const echo = new URL('./echo-job.ts', import.meta.url).href;
 const endless = new URL('./endless-job.ts', import.meta.url).href;

@@ -86,8 +86,3 @@ const eventsIn = ({ headers, text }: Reply): Json[] =>
   String(headers['content-type']).startsWith('text/event-stream')
     ? [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => JSON.parse(data ?? ''))
     : [];
-
-/** Waits until something holds, however long it takes. */
-export async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
-}

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { A2aDoor } from '../../../src/doors/a2a/door.ts';
 import { openDoor } from '../../../src/doors/invoke.ts';
-import { A2aClient, until } from '../../support/a2a.ts';
+import { A2aClient } from '../../support/a2a.ts';
 import { onBothEngines, sqlite } from '../../support/engines.ts';
 import { type Agent, deliverTask, Market, postTask } from '../../support/market.ts';
+import { until } from '../../support/until.ts';
 
 onBothEngines('a client of A2A', (engine) => {
   let market: Market;

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { A2aClient, until } from '../../support/a2a.ts';
+import { A2aClient } from '../../support/a2a.ts';
 import { sqlite } from '../../support/engines.ts';
 import { type Agent, Market } from '../../support/market.ts';
+import { until } from '../../support/until.ts';
 
 describe('the REST of A2A 1.0', () => {
   let market: Market;

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { A2aClient, type Json, until } from '../../support/a2a.ts';
+import { A2aClient, type Json } from '../../support/a2a.ts';
 import { sqlite } from '../../support/engines.ts';
 import { type Agent, deliverTask, claimTask, Market, postTask } from '../../support/market.ts';
+import { until } from '../../support/until.ts';
 
 describe('A2A', () => {
   let market: Market;

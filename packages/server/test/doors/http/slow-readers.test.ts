@@ -9,6 +9,7 @@ import { sendReply } from '../../../src/doors/http/reply.ts';
 import { openShares } from '../../../src/rules/limits/shares.ts';
 import type { Reply } from '../../support/market.ts';
 import { exchange, parseReplies } from '../../support/sockets.ts';
+import { until } from '../../support/until.ts';
 
 const mebibyte = 1024 * 1024;
 /** More than the operating system buffers for a client that does not read. */
@@ -91,10 +92,6 @@ class Server {
 
 const request = (line: string, ...headers: string[]) =>
   `${line} HTTP/1.1\r\n${['Host: pinchwork', 'Accept: application/json', ...headers].join('\r\n')}\r\n\r\n`;
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await sleep(5);
-}
 
 describe('large replies that are not read', () => {
   const bounds = { mostBytes: 2.5 * largeBytes };

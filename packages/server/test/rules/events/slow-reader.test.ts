@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { sqlite } from '../../support/engines.ts';
 import { Market } from '../../support/market.ts';
-import { until } from '../../support/receiver.ts';
 import { converse, listen, numbers, StreamReader } from '../../support/streams.ts';
 import { passSeconds } from '../../support/stream-time.ts';
+import { until } from '../../support/until.ts';
 
 describe('a reader that does not read', () => {
   /** More text than the system buffers for a client that does not read. */

@@ -4,6 +4,7 @@ import type { Part } from '../../../src/rules/limits/part.ts';
 import { crowd } from '../../support/crowd.ts';
 import { onBothEngines } from '../../support/engines.ts';
 import { type Agent, Market, postTask } from '../../support/market.ts';
+import { until } from '../../support/until.ts';
 
 /** More agents, and more tasks, than a request examines by itself. */
 const many = 2_100;
@@ -30,9 +31,6 @@ onBothEngines('searches that take long', (engine) => {
   const occupy = async ({ ctx }: Market): Promise<Part[]> => {
     const { searches } = ctx.shares;
     return Promise.all(Array.from({ length: searches.most }, (_, i) => searches.wait(`occupied ${i}`)));
-  };
-  const until = async (holds: () => boolean) => {
-    while (!holds()) await new Promise(setImmediate);
   };
 
   it('of the board do not wait for a crowd of anonymous ones', async () => {

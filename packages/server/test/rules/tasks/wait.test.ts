@@ -5,8 +5,8 @@ import { ManualClock } from '../../support/clock.ts';
 import { expectError } from '../../support/errors.ts';
 import { itOnPostgres, onBothEngines, postgres } from '../../support/engines.ts';
 import { claimTask, deliverTask, Market, postTask } from '../../support/market.ts';
-import { until } from '../../support/receiver.ts';
 import { listen } from '../../support/streams.ts';
+import { until } from '../../support/until.ts';
 
 /** A clock whose time of day can be set; its timers run independently of that. */
 class SteppedClock extends ManualClock {

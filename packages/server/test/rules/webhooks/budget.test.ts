@@ -5,8 +5,9 @@ import { ManualClock } from '../../support/clock.ts';
 import { itOnPostgres, onBothEngines, postgres } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
 import { type Agent, Market } from '../../support/market.ts';
-import { Receiver, until } from '../../support/receiver.ts';
+import { Receiver } from '../../support/receiver.ts';
 import { deliveries, events, hooked, later, privateNetworks, sendingMarket } from './market.ts';
+import { until } from '../../support/until.ts';
 
 /** Fills the minute of a host as if agents had sent requests, 60 each. */
 const filled = (host: string, { agents, at }: { agents: number; at: number }) =>

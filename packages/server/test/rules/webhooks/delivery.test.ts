@@ -3,8 +3,9 @@ import { hourMs, minuteMs, secondMs } from '../../../src/ground/clock.ts';
 import { onBothEngines } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
 import { claimTask, postTask } from '../../support/market.ts';
-import { answer, hang, Receiver, until } from '../../support/receiver.ts';
+import { answer, hang, Receiver } from '../../support/receiver.ts';
 import { attempted, deliveries, events, hooked, later, sendingMarket, settled } from './market.ts';
+import { until } from '../../support/until.ts';
 
 onBothEngines('a webhook', (engine) => {
   it('gets every event once, in the format of the contract', async () => {

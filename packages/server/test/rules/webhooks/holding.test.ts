@@ -3,8 +3,9 @@ import { hourMs, minuteMs, secondMs } from '../../../src/ground/clock.ts';
 import { type Engine, onBothEngines } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
 import { type Agent, claimTask, type Market } from '../../support/market.ts';
-import { answer, hang, Receiver, until } from '../../support/receiver.ts';
+import { answer, hang, Receiver } from '../../support/receiver.ts';
 import { deliveries, events, hooked, later, sendingMarket, settled } from './market.ts';
+import { until } from '../../support/until.ts';
 
 const dayMs = 24 * hourMs;
 

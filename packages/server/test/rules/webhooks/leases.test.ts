@@ -4,9 +4,10 @@ import { secondMs } from '../../../src/ground/clock.ts';
 import { ManualClock } from '../../support/clock.ts';
 import { onBothEngines, postgres, sqlite } from '../../support/engines.ts';
 import { type Agent, Market } from '../../support/market.ts';
-import { answer, hang, Receiver, until } from '../../support/receiver.ts';
+import { answer, hang, Receiver } from '../../support/receiver.ts';
 import { attempted, deliveries, events, hooked, later, privateNetworks, sendingMarket, settled } from './market.ts';
 import { openServer, timeoutMs } from '../../support/webhook-servers.ts';
+import { until } from '../../support/until.ts';
 
 /** A clock whose time can be set without running timers, which count real time. */
 class SettableClock extends ManualClock {

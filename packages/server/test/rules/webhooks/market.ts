@@ -2,7 +2,8 @@ import type { DeliveryResponse } from '@pinchwork/sdk/table';
 import type { Resolve } from '../../../src/rules/webhooks/address.ts';
 import type { Engine } from '../../support/engines.ts';
 import { type Agent, claimTask, Market } from '../../support/market.ts';
-import { type Receiver, until } from '../../support/receiver.ts';
+import { type Receiver } from '../../support/receiver.ts';
+import { until } from '../../support/until.ts';
 
 export const privateNetworks = { PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true' };
 

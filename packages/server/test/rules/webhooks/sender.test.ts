@@ -8,7 +8,8 @@ import { type SendResult, Sender } from '../../../src/rules/webhooks/sender.ts';
 import { cert, key } from '../../support/certificate.ts';
 import { ManualClock } from '../../support/clock.ts';
 import { forbiddenAddresses, forbiddenUrls, hostile } from '../../support/hostile-urls.ts';
-import { Receiver, until } from '../../support/receiver.ts';
+import { Receiver } from '../../support/receiver.ts';
+import { until } from '../../support/until.ts';
 
 const strict = { allowPrivateNetworks: false, timeoutSeconds: 10 };
 const open = { ...strict, allowPrivateNetworks: true };

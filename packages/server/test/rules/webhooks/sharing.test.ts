@@ -4,9 +4,10 @@ import { hourMs, secondMs } from '../../../src/ground/clock.ts';
 import { ManualClock } from '../../support/clock.ts';
 import { itOnPostgres, onBothEngines, postgres, sqlite } from '../../support/engines.ts';
 import { Market } from '../../support/market.ts';
-import { answer, hang, Receiver, until } from '../../support/receiver.ts';
+import { answer, hang, Receiver } from '../../support/receiver.ts';
 import { attempted, deliveries, events, hooked, later, sendingMarket, settled } from './market.ts';
 import { openServer, timeoutMs } from '../../support/webhook-servers.ts';
+import { until } from '../../support/until.ts';
 
 onBothEngines('receivers that hang or are down', (engine) => {
   it('do not delay the others, which are served while the clock stands still', async () => {

@@ -7,8 +7,8 @@ import { disputeTask, registerJudges } from '../../support/disputes.ts';
 import { expectError } from '../../support/errors.ts';
 import { answer, answers, registerHelper } from '../../support/helpers.ts';
 import { type Agent, claimTask, Market, postTask, type Reply } from '../../support/market.ts';
-import { until } from '../../support/receiver.ts';
 import { listen } from '../../support/streams.ts';
+import { until } from '../../support/until.ts';
 
 interface Waiting {
   readonly reply: Promise<Reply>;
