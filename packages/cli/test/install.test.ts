@@ -1,24 +1,14 @@
 import { execFile } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { blocksOf } from '../../server/test/support/guide.ts';
 import { noTool } from '../../server/test/support/tools.ts';
 import { liveMarket } from '../../sdk/test/support/market.ts';
+import { temporaryFolder } from '../../server/test/support/temporary-folder.ts';
 
 const live = liveMarket();
 
@@ -40,12 +30,10 @@ const loopbackOnly = `data:text/javascript,${encodeURIComponent(`
 
 /** A new user of a new machine: an empty home folder, and a PATH with little on it. */
 class Newcomer {
-  readonly home = mkdtempSync(join(tmpdir(), 'pinchwork-newcomer-'));
-  readonly bin = join(this.home, '..', `${this.home.split('/').at(-1)}-bin`);
+  readonly home = temporaryFolder('newcomer');
+  readonly bin = temporaryFolder('bin');
 
   constructor({ without = [] as string[], node = process.execPath } = {}) {
-    mkdirSync(this.bin);
-    onTestFinished(() => [this.home, this.bin].forEach((folder) => rmSync(folder, { recursive: true })));
     const found = (process.env.PATH ?? '').split(':');
     for (const tool of tools.filter((name) => !without.includes(name))) {
       const folder = found.find((each) => existsSync(join(each, tool)));
@@ -136,8 +124,7 @@ describe('install.sh', () => {
   });
 
   it('refuses without Node 20, and writes nothing', async () => {
-    const old = join(mkdtempSync(join(tmpdir(), 'pinchwork-old-')), 'node');
-    onTestFinished(() => rmSync(join(old, '..'), { recursive: true }));
+    const old = join(temporaryFolder('old'), 'node');
     const older = `Object.defineProperty(process, 'versions', { value: { node: '18.20.4' } })`;
     const lines = [
       '#!/bin/sh',

@@ -1,11 +1,12 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { limits } from '@pinchwork/sdk/table';
-import { expect, it, onTestFinished, vi } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { execute, type Job } from '../../src/programs/work/execute.ts';
 import { longestResult } from '../../src/programs/work/work.ts';
 import { realClock } from '../support/clock.ts';
+import { temporaryFolder } from '../../../server/test/support/temporary-folder.ts';
 
 const lines: string[] = [];
 
@@ -18,12 +19,6 @@ const run = (line: string, job: Partial<Job> = {}, clock = realClock) => {
     clock,
   );
 };
-
-function folder(): string {
-  const path = mkdtempSync(join(tmpdir(), 'pinchwork-execute-'));
-  onTestFinished(() => rmSync(path, { recursive: true }));
-  return path;
-}
 
 const isAlive = (pid: number) => {
   try {
@@ -72,7 +67,7 @@ it('what a command says on stderr is told line by line', async () => {
 });
 
 it('a command that hangs is ended at its time with all that it has started', async () => {
-  const pidFile = join(folder(), 'pid');
+  const pidFile = join(temporaryFolder('execute'), 'pid');
   let wake: () => void = () => undefined;
   const timeoutMs = 300_000;
   // The time comes when the test says so.
@@ -95,7 +90,7 @@ it('a command that hangs is ended at its time with all that it has started', asy
 it('a command that must end is ended, also before it has begun', async () => {
   expect(await run('sleep 1000', { signal: AbortSignal.abort() })).toEqual({ type: 'failed', reason: 'was ended' });
   const end = new AbortController();
-  const file = join(folder(), 'begun');
+  const file = join(temporaryFolder('execute'), 'begun');
   const ended = run(`touch ${file}; sleep 1000`, { signal: end.signal });
   await vi.waitFor(() => expect(existsSync(file)).toBe(true), { timeout: 120_000 });
   end.abort();

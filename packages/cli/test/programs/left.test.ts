@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
@@ -7,14 +7,11 @@ import { withLock } from '../../src/config/files.ts';
 import { hold } from '../../src/programs/hold.ts';
 import { WorkFolder } from '../../src/programs/work/folder.ts';
 import { realClock } from '../support/clock.ts';
+import { temporaryFolder } from '../../../server/test/support/temporary-folder.ts';
 
 /** What programs that were killed have left behind. */
 
-function folder(name = ''): string {
-  const path = mkdtempSync(join(tmpdir(), 'pinchwork-left-'));
-  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
-  return join(path, name);
-}
+const folder = (name = '') => join(temporaryFolder('left'), name);
 
 const atOnce = { ...realClock, after: (_: number, wake: () => void) => realClock.after(0, wake) };
 

@@ -1,17 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import {
-  chownSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chownSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { restore as restoreFile } from '../../src/backup/sqlite-restore.ts';
 import { version } from '../../src/ground/version.ts';
 import { Client } from '../support/client.ts';
@@ -23,12 +13,7 @@ import { Market, postTask } from '../support/market.ts';
 import { PersistentPosters } from '../support/persistent.ts';
 import { mainFile, ServerProcess, startServer } from '../support/process.ts';
 import { readTables } from '../support/tables.ts';
-
-function emptyFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'pinchwork-backup-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const on = (database: string) => ({ PINCHWORK_DATABASE_URL: database });
 const backup = (database: string, file: string) => runCommand(['backup', file], on(database));
@@ -54,7 +39,7 @@ async function closedMarket(): Promise<string> {
 /** A backup and its tables. */
 async function goodBackup() {
   const url = await closedMarket();
-  const file = join(emptyFolder(), 'market.db');
+  const file = join(temporaryFolder('backup'), 'market.db');
   expect((await backup(url, file)).code).toBe(0);
   return { url, file, tables: await readTables(url) };
 }
@@ -68,7 +53,7 @@ describe('a backup', () => {
     await posters.untilMore('created', 500);
 
     for (let i = 0; i < 3; i++) {
-      const file = join(emptyFolder(), 'market.db');
+      const file = join(temporaryFolder('backup'), 'market.db');
       const answeredBefore = posters.created;
       const { code, stdout } = await backup(database, file);
       const answeredAfter = posters.created;
@@ -97,7 +82,7 @@ describe('a backup', () => {
 
   it('does not overwrite files', async () => {
     const url = await closedMarket();
-    const file = join(emptyFolder(), 'letter.txt');
+    const file = join(temporaryFolder('backup'), 'letter.txt');
     writeFileSync(file, 'Dear agent');
     const { code, stderr } = await backup(url, file);
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('does not overwrite files') });
@@ -106,7 +91,7 @@ describe('a backup', () => {
   });
 
   it('from a missing file, or to a missing folder, is refused and leaves no file', async () => {
-    const folder = emptyFolder();
+    const folder = temporaryFolder('backup');
     const nothing = await backup(join(folder, 'no.db'), join(folder, 'b.db'));
     expect(nothing).toMatchObject({ code: 1, stderr: expect.stringContaining('There is no data file') });
     const nowhere = await backup(await closedMarket(), join(folder, 'no', 'b.db'));
@@ -124,7 +109,7 @@ describe.runIf(spawnSync('prlimit', ['--version']).status === 0)('on a full disk
   };
 
   it('a backup reports that it failed, and leaves no file', async () => {
-    const folder = emptyFolder();
+    const folder = temporaryFolder('backup');
     const { code, stderr } = await squeezed(['backup', join(folder, 'market.db')], await closedMarket());
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^No backup was made: /) });
     expect(readdirSync(folder)).toEqual([]);
@@ -132,7 +117,7 @@ describe.runIf(spawnSync('prlimit', ['--version']).status === 0)('on a full disk
 
   it('a restore reports that it failed, and the data is unchanged', async () => {
     const { file } = await goodBackup();
-    const folder = emptyFolder();
+    const folder = temporaryFolder('backup');
     const data = join(folder, 'market.db');
     expect((await restore(data, file)).code).toBe(0);
     const before = await readTables(data);

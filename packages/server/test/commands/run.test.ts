@@ -1,30 +1,15 @@
 import { execFile } from 'node:child_process';
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  realpathSync,
-  rmdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { commands } from '../../src/commands/commands.ts';
 import { version } from '../../src/ground/version.ts';
 import { runCommand } from '../support/command.ts';
 import { onBothEngines, sqlite } from '../support/engines.ts';
 import { mainFile, ServerProcess, startServer } from '../support/process.ts';
-
-function emptyFolder(): string {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'pinchwork-run-')));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 describe('the command line', () => {
   it.each([
@@ -69,7 +54,7 @@ describe('the command line', () => {
   });
 
   it('prefers options to the environment, and the environment to .env', async () => {
-    const cwd = emptyFolder();
+    const cwd = temporaryFolder('run');
     const lines = [
       'PINCHWORK_DATABASE_URL=from-the-file.db',
       'PINCHWORK_HOST="127.0.0.2" # quoted',
@@ -93,7 +78,7 @@ describe('the command line', () => {
   });
 
   it('ignores a .env that is a folder, and reports why it cannot read another', async () => {
-    const cwd = emptyFolder();
+    const cwd = temporaryFolder('run');
     mkdirSync(join(cwd, '.env'));
     const migrate = async () => {
       const child = new ServerProcess(

@@ -1,13 +1,12 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import ts from 'typescript';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import { judgeExports, unusedDependencies } from '../../../../docs/unused.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 function judged(files: Record<string, string>, entryPoints: string[] = []): ReturnType<typeof judgeExports> {
-  const folder = mkdtempSync(join(tmpdir(), 'pinchwork-unused-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const folder = temporaryFolder('unused');
   const manifest = { 'package.json': '{"type":"module"}' };
   for (const [name, text] of Object.entries({ ...manifest, ...files })) {
     mkdirSync(dirname(join(folder, name)), { recursive: true });

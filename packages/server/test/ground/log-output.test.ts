@@ -1,19 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { LogOutput } from '../../src/ground/log-output.ts';
-
-function folder(): string {
-  const path = mkdtempSync(join(tmpdir(), 'pinchwork-log-'));
-  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
-  return path;
-}
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** A pipe with both ends open, as a supervisor makes it. It blocks when it is full and nobody reads it. */
 function pipe(): { input: number; read: () => string } {
-  const path = join(folder(), 'pipe');
+  const path = join(temporaryFolder('log'), 'pipe');
   execFileSync('mkfifo', [path]);
   const output = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const input = openSync(path, 'w');
@@ -76,7 +70,7 @@ it('the last write is tried once: a full pipe does not delay the end', async () 
 });
 
 it('a file gets all lines in order, also the last ones before the end', async () => {
-  const path = join(folder(), 'log');
+  const path = join(temporaryFolder('log'), 'log');
   const output = new LogOutput(openSync(path, 'w'), () => undefined);
   for (let i = 0; i < 1_000; i++) {
     output.write(line(i));

@@ -1,12 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { readdirSync, readFileSync } from 'node:fs';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { Client } from '../support/client.ts';
 import { sqlite } from '../support/engines.ts';
 import { Example } from '../support/example.ts';
 import { type Env, startServer } from '../support/process.ts';
 import { sdkPackage } from '../support/shared.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 async function open(env: Env = {}) {
   const { url } = await startServer(await sqlite.marketUrl(), { PINCHWORK_INFRA_AGENTS: 'open', ...env });
@@ -167,8 +166,7 @@ describe('the example agents', () => {
   });
 
   it('trade with each other in the demo, which leaves nothing behind', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'pinchwork-demo-test-'));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const folder = temporaryFolder('demo-test');
     const demo = new Example('demo.js', { TMPDIR: folder });
     await demo.says(/delegator .*approved tk-/);
     expect(demo.stdout).toMatch(/^A demo: /);

@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import { sqlite } from '../support/engines.ts';
 import { blocksOf } from '../support/guide.ts';
 import { ServerProcess, startServer } from '../support/process.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url));
 
@@ -25,8 +25,7 @@ it('a task is paid in 60 seconds by the curl of the README, and by quickstart', 
   const { stdout } = await run('sh', ['-eu', '-c', curl.replace('http://127.0.0.1:8000', url)]);
   // 100 and the 18 that are paid.
   expect(stdout).toMatch(/balance: 118\b/);
-  const env = { PATH: process.env.PATH, HOME: mkdtempSync(`${tmpdir()}/pinchwork-home-`), PINCHWORK_SERVER: url };
-  onTestFinished(() => rmSync(env.HOME, { recursive: true }));
+  const env = { PATH: process.env.PATH, HOME: temporaryFolder('home'), PINCHWORK_SERVER: url };
   expect(quickstart).toBe('npx pinchwork quickstart\n');
   // As npx does, which starts the program of the workspace.
   const told = await run('sh', ['-eu', '-c', quickstart.replace('npx ', `${root}node_modules/.bin/`)], { env });

@@ -1,23 +1,13 @@
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Client } from '../support/client.ts';
 import { itOnPostgres, onBothEngines, postgres, sqlite } from '../support/engines.ts';
 import { type Env, ServerProcess, startServer } from '../support/process.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url));
 
@@ -28,12 +18,6 @@ async function refusal(env: Env): Promise<string> {
   // One sentence for people, not a stack.
   expect(server.stderr).not.toMatch(/\n\s+at /);
   return server.stderr;
-}
-
-function emptyFolder(): string {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'pinchwork-start-')));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
 }
 
 /** Occupies a port of this machine until the test ends. */
@@ -65,8 +49,8 @@ describe('npm start', () => {
   });
 
   it('opens one port on the loopback address and the files of its data, and nothing more', async () => {
-    const home = emptyFolder();
-    const reports = emptyFolder();
+    const home = temporaryFolder('start');
+    const reports = temporaryFolder('start');
     const main = join(root, 'packages/server/src/main.ts');
     const reporting = `--report-on-signal --report-signal=SIGUSR2 --report-directory=${reports} --report-filename=report`;
     const server = new ServerProcess(
@@ -110,7 +94,7 @@ describe('a second server on one SQLite file', () => {
     const client = new Client((await startServer(data)).url);
     let name = data;
     if (how !== 'by its name') {
-      name = join(emptyFolder(), 'link.db');
+      name = join(temporaryFolder('start'), 'link.db');
       symlinkSync(data, name);
     }
     expect(await refusal({ PINCHWORK_DATABASE_URL: name })).toContain(realpathSync(data));
@@ -156,7 +140,7 @@ describe('a start that cannot succeed', () => {
   });
 
   it('names PINCHWORK_DATABASE_URL when the file is no database, and leaves it alone', async () => {
-    const file = join(emptyFolder(), 'letter.txt');
+    const file = join(temporaryFolder('start'), 'letter.txt');
     const letter = 'Dear agent, '.repeat(500);
     writeFileSync(file, letter);
     expect(await refusal({ PINCHWORK_DATABASE_URL: file })).toContain('PINCHWORK_DATABASE_URL');
@@ -170,7 +154,7 @@ describe('a start that cannot succeed', () => {
   });
 
   it('names PINCHWORK_DATABASE_URL when it is a folder', async () => {
-    const folder = join(emptyFolder(), 'data');
+    const folder = join(temporaryFolder('start'), 'data');
     mkdirSync(folder);
     expect(await refusal({ PINCHWORK_DATABASE_URL: folder })).toContain('PINCHWORK_DATABASE_URL');
   });

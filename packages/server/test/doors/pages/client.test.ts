@@ -1,26 +1,24 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { documents } from '@pinchwork/sdk/table';
 import fastify from 'fastify';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { clientRoutes } from '../../../src/doors/http/documents/client.ts';
 import { answerErrors } from '../../../src/doors/http/errors.ts';
 import { readConfig } from '../../../src/ground/config.ts';
 import { sqlite } from '../../support/engines.ts';
 import { Market } from '../../support/market.ts';
 import { noTool } from '../../support/tools.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const hash = (text: string) => createHash('sha256').update(text).digest('hex');
 
 /** The routes alone, over a program that the test writes, or not. */
 function routes(env: Record<string, string> = {}) {
-  const folder = mkdtempSync(join(tmpdir(), 'pinchwork-program-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const file = join(folder, 'pinchwork.mjs');
+  const file = join(temporaryFolder('program'), 'pinchwork.mjs');
   const app = fastify();
   answerErrors(app);
   clientRoutes(app, readConfig(env), pathToFileURL(file));

@@ -1,7 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import {
@@ -12,7 +10,7 @@ import {
   SystemTaskPayload,
   VerifyAnswer,
 } from '@pinchwork/sdk/table';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { generatedSkill, skillFolder, writtenSkill } from '../../../../../docs/skill.ts';
@@ -22,6 +20,7 @@ import { expectError } from '../../support/errors.ts';
 import { Market } from '../../support/market.ts';
 import { startServer } from '../../support/process.ts';
 import { noTool } from '../../support/tools.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 /** The sections by the file that has them. */
 const sections: Readonly<Record<string, string>> = {
@@ -134,9 +133,7 @@ describe('the guide for agents', () => {
   });
 
   it('has commands that work as they stand, in every shell, and show what an error says', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'pinchwork-skill-'));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
-    const { url } = await startServer(join(folder, 'p.db'), { PINCHWORK_INFRA_AGENTS: 'open' });
+    const { url } = await startServer(join(temporaryFolder('skill'), 'p.db'), { PINCHWORK_INFRA_AGENTS: 'open' });
     const text = await (await fetch(`${url}/skill.md?section=all`)).text();
     const commands = [...text.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block]) => block).join('');
     expect(commands.match(/curl/g)!.length).toBeGreaterThan(40);

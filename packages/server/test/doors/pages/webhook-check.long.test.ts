@@ -1,13 +1,13 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Client } from '../../support/client.ts';
 import { sqlite } from '../../support/engines.ts';
 import { startServer } from '../../support/process.ts';
 import { Receiver } from '../../support/receiver.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 /** Secrets: one made as the guide says, and one arbitrary text. */
 const secrets = [
@@ -26,8 +26,7 @@ interface Sent {
 type Check = (code: string, sent: readonly Sent[]) => Promise<boolean[]>;
 
 async function run(command: string, files: Readonly<Record<string, string>>, main: string): Promise<boolean[]> {
-  const folder = mkdtempSync(join(tmpdir(), 'pinchwork-check-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const folder = temporaryFolder('check');
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
   const { stdout } = await promisify(execFile)(command, [join(folder, main)], { cwd: folder });
   return JSON.parse(stdout) as boolean[];
