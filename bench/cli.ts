@@ -4,6 +4,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { median } from './figures.ts';
+import { table, verdict } from './report.ts';
 
 /**
  * How much longer the command line takes to start than bare Node. The three programs run in turn, so that all see the
@@ -34,13 +36,14 @@ async function timed(args: readonly string[]): Promise<number> {
   return performance.now() - start;
 }
 
-const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
-
-const programs = {
-  'bare Node': ['-e', '0'],
+const bareNode = 'bare Node';
+const programs: Readonly<Record<string, readonly string[]>> = {
+  [bareNode]: ['-e', '0'],
   'pinchwork --version': [bundle, '--version'],
   'pinchwork tasks list': [bundle, 'tasks', 'list'],
 };
+/** The milliseconds that a program may take more than bare Node. */
+const most: Readonly<Record<string, number>> = { 'pinchwork --version': 40, 'pinchwork tasks list': 80 };
 const times = new Map<string, number[]>(Object.keys(programs).map((name) => [name, []]));
 for (let round = 0; round <= rounds; round++) {
   for (const [name, args] of Object.entries(programs)) {
@@ -49,14 +52,16 @@ for (let round = 0; round <= rounds; round++) {
     if (round > 0) times.get(name)!.push(ms);
   }
 }
-const bare = median(times.get('bare Node')!);
-console.log(`node ${process.version}, median of ${rounds}`);
-for (const [name, values] of times) {
+const bare = median(times.get(bareNode)!);
+const rows = [...times].map(([name, values]) => {
   const ms = median(values);
-  console.log(
-    `${name.padEnd(22)} ${ms.toFixed(0).padStart(5)} ms${name === 'bare Node' ? '' : `  +${(ms - bare).toFixed(0)} ms`}`,
-  );
-}
+  const more = ms - bare;
+  const limit = most[name];
+  const beyond = limit === undefined ? ['', '', ''] : [more.toFixed(0), `<= ${limit}`, verdict(more <= limit)];
+  return [name, ms.toFixed(0), ...beyond];
+});
+console.log(`node ${process.version}, median of ${rounds}\n`);
+console.log(table([['program', 'ms', 'more than bare Node', 'wanted', ''], ...rows]));
 board.close();
 board.closeAllConnections();
 rmSync(home, { recursive: true });

@@ -143,7 +143,7 @@ export const creditFaults = [
   ...faultsIn('rules/limits/limits.ts', limits, [
     [
       'counts are lost when they can not be told',
-      '      for (const tally of todo.slice(done).flat()) windows.restore(tally);\n',
+      '      for (const tally of portions.slice(done).flat()) windows.restore(tally);\n',
       '',
       limits,
       { engine: 'postgres' },

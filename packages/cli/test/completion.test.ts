@@ -110,7 +110,7 @@ describe('with a server', () => {
 });
 
 /** A folder with a program `pinchwork` that says what it is asked, and offers what a test wants. */
-function stub(): string {
+function talkingProgram(): string {
   const folder = join(user.home, 'bin');
   mkdirSync(folder, { recursive: true });
   const program = join(folder, 'pinchwork');
@@ -136,7 +136,7 @@ describe('the scripts', () => {
       ask pinchwork tasks ''
       cd ${user.home}; ask pinchwork tasks show --config ''`;
     const { stdout } = await run('bash', ['--norc', '-c', script], {
-      env: { PATH: `${stub()}${delimiter}${process.env.PATH}`, HOME: user.home },
+      env: { PATH: `${talkingProgram()}${delimiter}${process.env.PATH}`, HOME: user.home },
     });
     expect(stdout.split('--\n').map((part) => part.trim().split('\n'))).toEqual([
       ['tk-one', 'tk-two'],
@@ -148,7 +148,7 @@ describe('the scripts', () => {
 
   it.skipIf(noTool('fish'))('fish offers what the program says', async () => {
     const script = `${scripts.fish}\ncomplete -C 'pinchwork tasks show tk-'`;
-    const env = { PATH: `${stub()}${delimiter}${process.env.PATH}`, HOME: user.home };
+    const env = { PATH: `${talkingProgram()}${delimiter}${process.env.PATH}`, HOME: user.home };
     const { stdout } = await run('fish', ['--no-config', '-c', script], { env });
     expect(stdout.trim().split('\n')).toEqual(['tk-one\tposted: One', 'tk-two\tposted: a:b']);
   });
@@ -157,7 +157,7 @@ describe('the scripts', () => {
     const script = `compdef() { :; }; ${scripts.zsh}
       _describe() { print -l -- "\${(@P)2}"; }
       words=(pinchwork tasks show tk-); CURRENT=4; _pinchwork`;
-    const env = { PATH: `${stub()}${delimiter}${process.env.PATH}`, HOME: user.home };
+    const env = { PATH: `${talkingProgram()}${delimiter}${process.env.PATH}`, HOME: user.home };
     const { stdout } = await run('zsh', ['-f', '-c', script], { env });
     expect(stdout.trim().split('\n')).toEqual(['tk-one:posted: One', 'tk-two:posted: a:b']);
   });

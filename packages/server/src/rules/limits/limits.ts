@@ -105,12 +105,12 @@ export class Limits {
   async #addUp(windows: Windows): Promise<void> {
     // Sorted, so that servers that add to the same windows lock them in the same order.
     const tallies = windows.tallies(mostTallies).sort((a, b) => (a.key < b.key ? -1 : 1));
-    const todo = [...Map.groupBy(tallies, ({ windowMs }) => windowMs).values()].flatMap(inPortions);
+    const portions = [...Map.groupBy(tallies, ({ windowMs }) => windowMs).values()].flatMap(inPortions);
     let done = 0;
     try {
-      for (; done < todo.length; done++) for (const sum of await this.#add(at(todo, done))) windows.merge(sum);
+      for (; done < portions.length; done++) for (const sum of await this.#add(at(portions, done))) windows.merge(sum);
     } catch (error) {
-      for (const tally of todo.slice(done).flat()) windows.restore(tally);
+      for (const tally of portions.slice(done).flat()) windows.restore(tally);
       throw error;
     }
   }
