@@ -50,11 +50,7 @@ export const disputeFaults = [
     ],
   ]),
   ...faultsIn('jobs/judging.ts', judges, [
-    [
-      'a dispute that fails keeps judges from the others',
-      'if (error instanceof DomainError) throw error;',
-      'throw error;',
-    ],
+    ['a dispute that fails keeps judges from the others', 'if (isStorageFailure(error)) throw error;', 'throw error;'],
     [
       'a dispute that fails is tried again at once',
       '        await putOffLook(this.ctx, dispute, clock.now() + retryAfterMs);\n',

@@ -81,7 +81,7 @@ export const tellingFaults = [
     ['a row that fails holds up those behind it', '      return tried.row.id;', '      return undefined;'],
     [
       'a fault that is no row’s is one',
-      'if (tried.row === undefined || error instanceof DomainError) throw error;',
+      'if (tried.row === undefined || isStorageFailure(error)) throw error;',
       'if (tried.row === undefined) throw error;',
     ],
   ]),

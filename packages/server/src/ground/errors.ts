@@ -106,3 +106,7 @@ export function storageUnavailable(
         { cause, reason },
       );
 }
+
+/** Whether the error means that the storage is unavailable or overloaded, which is not a bug of the program. */
+export const isStorageFailure = (error: unknown): error is DomainError =>
+  error instanceof DomainError && (error.code === 'storage_unavailable' || error.code === 'overloaded');

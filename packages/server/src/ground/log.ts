@@ -1,5 +1,5 @@
 import { type DestinationStream, type Logger, type LoggerOptions, pino } from 'pino';
-import { DomainError } from './errors.ts';
+import { type DomainError, isStorageFailure } from './errors.ts';
 import { LogOutput } from './log-output.ts';
 import { codeOf } from './unknown-error.ts';
 
@@ -81,10 +81,6 @@ const optionsOf = (level: string): LoggerOptions => ({
   level,
   hooks: { logMethod: tellStorageFailuresOnce(), streamWrite: withoutSecrets },
 });
-
-/** Whether the error means that the storage is unavailable or overloaded, which is not a bug of the program. */
-export const isStorageFailure = (error: unknown): error is DomainError =>
-  error instanceof DomainError && (error.code === 'storage_unavailable' || error.code === 'overloaded');
 
 /**
  * Logs a storage failure as one line without a stack, at most once a minute. When the storage fails, every connection

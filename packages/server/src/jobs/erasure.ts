@@ -1,5 +1,5 @@
 import { hourMs, minuteMs } from '../ground/clock.ts';
-import { DomainError } from '../ground/errors.ts';
+import { isStorageFailure } from '../ground/errors.ts';
 import { close, resumeMs, textsDue } from '../rules/deletion/close.ts';
 import { eraseTexts } from '../rules/deletion/erase.ts';
 import { endOffers } from '../rules/deletion/offers.ts';
@@ -39,7 +39,7 @@ export class Erasure extends SignalledJob implements Job {
           await this.#erase(id, erase_due_at ?? 0, deleted_at ?? 0);
         } catch (error) {
           // A storage failure is not the agent's fault. Any other must not keep the texts of the agents after it.
-          if (error instanceof DomainError) throw error;
+          if (isStorageFailure(error)) throw error;
           log.error({ agentId: id, err: error }, 'removing the texts of a deleted agent failed; it is put off');
           await this.#putOff(id, erase_due_at ?? 0);
         }

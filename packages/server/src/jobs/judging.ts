@@ -1,5 +1,5 @@
 import { minuteMs, secondMs } from '../ground/clock.ts';
-import { DomainError } from '../ground/errors.ts';
+import { isStorageFailure } from '../ground/errors.ts';
 import { disputeDue } from '../rules/lifecycle/seats.ts';
 import { disputesToLookAt, lookAtDispute, nextLookAt, putOffLook } from '../rules/platform-tasks/judges.ts';
 import type { Ground } from '../storage/ground.ts';
@@ -28,7 +28,7 @@ export class Judging extends SignalledJob implements Job {
         await lookAtDispute(this.ctx, dispute);
       } catch (error) {
         // A storage failure is not the dispute's fault. Any other must not keep judges from the disputes after it.
-        if (error instanceof DomainError) throw error;
+        if (isStorageFailure(error)) throw error;
         log.error({ disputeId: dispute.id, err: error }, 'the judges of a dispute could not be drawn; it is put off');
         await putOffLook(this.ctx, dispute, clock.now() + retryAfterMs);
       }

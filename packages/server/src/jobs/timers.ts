@@ -3,7 +3,7 @@ import { present } from '../ground/present.ts';
 import type { Ground } from '../storage/ground.ts';
 import { SignalledJob } from '../storage/signalled-job.ts';
 import type { Tx } from '../storage/database.ts';
-import { DomainError } from '../ground/errors.ts';
+import { isStorageFailure } from '../ground/errors.ts';
 import { dueTransition } from '../ground/transitions.ts';
 import { clearStuckTimer, clockDue, dueTasks, lockDueTask, nextDueAt, setAside } from '../rules/tasks/due.ts';
 import { clockStatements } from '../rules/tasks/statements.ts';
@@ -63,8 +63,8 @@ export class TaskTimers extends SignalledJob {
       return await db.transact('timer', (tx) => this.#transition(tx, taskId));
     } catch (error) {
       // A storage failure is not the task's fault. The task stays due, and the loop tries again.
-      if (error instanceof DomainError && error.code === 'overloaded') return false;
-      if (error instanceof DomainError) throw error;
+      if (isStorageFailure(error) && error.code === 'overloaded') return false;
+      if (isStorageFailure(error)) throw error;
       log.error({ taskId, err: error }, 'a timer failed; the task is set aside');
       await this.#setAside(taskId, error);
       return true;

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { hourMs, minuteMs, secondMs, systemClock } from '../../src/ground/clock.ts';
+import { conflict } from '../../src/ground/errors.ts';
 import { onBothEngines } from '../support/engines.ts';
 import { claimTask, deliverTask, Market, postTask } from '../support/market.ts';
 
@@ -107,6 +108,22 @@ onBothEngines('the clock', (engine) => {
     expect(await statusOf(all, broken)).toMatchObject({ status: 'expired' });
     expect((await all.market.admin.get('/v1/admin/audit')).body).toMatchObject({ ok: true });
     expect(await engine.query(all.market.url, 'select task_id from stuck_timers')).toEqual([]);
+  });
+
+  it('sets a task aside also when its transition is refused, and ends the claims of suspended agents all the same', async () => {
+    const all = await cast();
+    const refused = await postTask(all.poster, { max_credits: 10 });
+    all.market.clock.advance(72 * hourMs);
+    const held = await claimTask(all.poster, all.worker, { max_credits: 10 });
+    await all.market.admin.post('/v1/admin/agents/suspend', { agent_id: all.worker.id, suspended: true });
+    const { db, timers } = all.market.ctx;
+    const transact = db.transact.bind(db);
+    db.transact = (name, work) => (name === 'timer' ? Promise.reject(conflict('Refused')) : transact(name, work));
+    await timers.pass();
+    expect((await all.poster.get(`/v1/tasks/${held}`)).body.status).toBe('posted');
+    expect(await engine.query(all.market.url, 'select task_id, error from stuck_timers')).toEqual([
+      { task_id: refused, error: 'Refused' },
+    ]);
   });
 
   it('wakes for the next deadline, and at least every second for tasks of other servers', async () => {

@@ -1,7 +1,8 @@
 import type { ErrorCode } from '@pinchwork/sdk/table';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Context } from '../../verbs/context.ts';
-import { isStorageFailure, reasonOf } from '../../ground/log.ts';
+import { isStorageFailure } from '../../ground/errors.ts';
+import { reasonOf } from '../../ground/log.ts';
 import type { Caller } from '../caller.ts';
 import { routeOf } from './methods.ts';
 

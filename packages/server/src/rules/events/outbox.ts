@@ -8,7 +8,7 @@ import { SignalledJob } from '../../storage/signalled-job.ts';
 import type { Tx } from '../../storage/database.ts';
 import { counting, insertion, type Params, perShape, prepared } from '../../storage/prepared.ts';
 import type { Schema } from '../../storage/schema.ts';
-import { DomainError } from '../../ground/errors.ts';
+import { isStorageFailure } from '../../ground/errors.ts';
 import { appendEvent, type NewEvent } from './append.ts';
 
 /** Signals the outbox that it has a new row. */
@@ -163,7 +163,7 @@ export class Outbox extends SignalledJob {
       return tried.row === undefined ? undefined : after;
     } catch (error) {
       // If the storage is unavailable or overloaded, the row is not the cause.
-      if (tried.row === undefined || error instanceof DomainError) throw error;
+      if (tried.row === undefined || isStorageFailure(error)) throw error;
       log.error({ taskId: tried.row.task_id, err: error }, 'telling the chosen failed; others are told meanwhile');
       return tried.row.id;
     }

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { hourMs, minuteMs, secondMs } from '../../../src/ground/clock.ts';
+import { conflict } from '../../../src/ground/errors.ts';
 import {
   disputeTask,
   judge,
@@ -76,7 +77,7 @@ onBothEngines('a judge', (engine) => {
     const transact = db.transact.bind(db);
     let looks = 0;
     db.transact = (name, work) =>
-      name === 'look at dispute' && ++looks === 1 ? Promise.reject(new Error('Broken')) : transact(name, work);
+      name === 'look at dispute' && ++looks === 1 ? Promise.reject(conflict('Broken')) : transact(name, work);
     await judging.pass();
     expect([looks, await drawn()]).toEqual([2, [sound]]);
     await judging.pass();

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { hourMs, minuteMs } from '../../../src/ground/clock.ts';
+import { conflict } from '../../../src/ground/errors.ts';
 import { type Engine, onBothEngines } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
 import { type Agent, claimTask, deadWebhook, deliverTask, Market, postTask, type Reply } from '../../support/market.ts';
@@ -217,7 +218,7 @@ onBothEngines('an agent that deletes itself', (engine) => {
     const transact = db.transact.bind(db);
     let closings = 0;
     db.transact = (name, work) =>
-      name === 'close again' && ++closings === 1 ? Promise.reject(new Error('Broken')) : transact(name, work);
+      name === 'close again' && ++closings === 1 ? Promise.reject(conflict('Broken')) : transact(name, work);
     await erasure.run();
     expect([closings, await needs()]).toEqual([2, ['Secret', '']]);
     market.clock.advance(10 * 60_000);
