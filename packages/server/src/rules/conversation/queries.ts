@@ -123,16 +123,6 @@ export const countQuestions = perShape((scope: Scope) =>
   ),
 );
 
-/** Locks a task for a message, so that the claim that the message belongs to does not end meanwhile. */
-export const holdTask = prepared('holdTask', (db, p: { id: string }, engine) =>
-  engine.hold(
-    db
-      .selectFrom('tasks')
-      .select(['id', 'kind', 'status', 'due_at', 'poster_id', 'worker_id', 'claim_number', 'texts_removed'])
-      .where('id', '=', p.id),
-  ),
-);
-
 export const insertMessage = insertion(
   'messages',
   'id',

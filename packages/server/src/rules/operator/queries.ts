@@ -75,13 +75,6 @@ export const firstDue = prepared('firstDue', (db, _: Params) =>
   db.selectFrom('tasks').select('due_at').where('due_at', 'is not', null).orderBy('due_at').orderBy('id').limit(1),
 );
 
-/** Locks a task before the operator acts on it. */
-export const holdTask = prepared('holdTaskForOperator', (db, p: { id: string }, engine) =>
-  engine.hold(
-    db.selectFrom('tasks').select(['id', 'kind', 'status', 'worker_id', 'tags', 'hints']).where('id', '=', p.id),
-  ),
-);
-
 /** Locks a task that an agent reports. */
 export const holdReported = prepared('holdReported', (db, p: { id: string }, engine) =>
   engine.hold(db.selectFrom('tasks').selectAll().where('id', '=', p.id)),

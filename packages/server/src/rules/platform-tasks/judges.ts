@@ -7,6 +7,7 @@ import type { Ground, Work } from '../../storage/ground.ts';
 import { prepared, preparedSql } from '../../storage/prepared.ts';
 import { statusIn } from '../../storage/status.ts';
 import { disputeById, type DisputeRow, seatsOf, type SeatRow } from '../disputes/queries.ts';
+import { holdTask } from '../tasks/queries.ts';
 import { tellOperator } from '../webhooks/operator.ts';
 import { postSystemTask } from './post.ts';
 
@@ -122,10 +123,6 @@ const setLookIfStill = prepared('setLookIfStill', (db, p: { id: string; was: num
   db.updateTable('disputes').set({ look_at: p.look_at }).where('id', '=', p.id).where('look_at', '=', p.was),
 );
 
-const holdDisputedTask = prepared('holdDisputedTask', (db, p: { id: string }, engine) =>
-  engine.hold(db.selectFrom('tasks').select('id').where('id', '=', p.id)),
-);
-
 /** The seats that are not lost. */
 const taken = (seats: readonly SeatRow[]) => seats.filter(({ status }) => status === 'open' || status === 'answered');
 
@@ -163,7 +160,7 @@ export async function lookAtDispute(ctx: Ground, dispute: DisputeRow): Promise<v
   const judges = missing > 0 ? await drawJudges(ctx, dispute, missing) : [];
   await ctx.db.transact('look at dispute', async (tx) => {
     const work = { ctx, tx, now: ctx.clock.now() };
-    const task = await tx.first(holdDisputedTask, { id: dispute.task_id });
+    const task = await tx.first(holdTask, { id: dispute.task_id });
     const now = await tx.one(disputeById, { id: dispute.id });
     // Another server has looked, or the dispute has ended.
     if (task === undefined || now.status !== 'open' || now.look_at !== dispute.look_at) return;
@@ -176,7 +173,7 @@ export async function lookAtDispute(ctx: Ground, dispute: DisputeRow): Promise<v
 /** Looks at a dispute again at a time, unless it has changed since it was read. */
 export function putOffLook({ db }: Ground, { id, task_id, look_at: was }: DisputeRow, look_at: number): Promise<void> {
   return db.transact('put off look', async (tx) => {
-    await tx.first(holdDisputedTask, { id: task_id });
+    await tx.first(holdTask, { id: task_id });
     tx.send(setLookIfStill, { id, was, look_at });
   });
 }

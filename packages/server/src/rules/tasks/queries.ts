@@ -127,6 +127,20 @@ export const latestClaimEnd = prepared('latestClaimEnd', (db, p: { task_id: stri
     .limit(1),
 );
 
+/** Locks a task, before what is true of it only as long as nobody changes it: a message, a text, an action on it. */
+export const holdTask = prepared('holdTask', (db, p: { id: string }, engine) =>
+  engine.hold(
+    db
+      .selectFrom('tasks')
+      .select(['id', 'kind', 'status', 'created_at', 'due_at', 'poster_id', 'worker_id', 'claim_number'])
+      .select(['tags', 'hints', 'texts_removed'])
+      .where('id', '=', p.id),
+  ),
+);
+
+/** A locked task. */
+export type HeldTask = NonNullable<(typeof holdTask)['types']>['row'];
+
 /** Locks a task on the board; no row if another transaction has locked it. */
 export const lockPostedTask = prepared('lockPostedTask', (db, p: { id: string }, engine) =>
   engine.skipLocked(

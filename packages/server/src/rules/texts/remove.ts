@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { storedFields } from '../../ground/stored.ts';
 import type { Tx } from '../../storage/database.ts';
 import { perShape, prepared } from '../../storage/prepared.ts';
-import type { TaskRow } from '../tasks/queries.ts';
+import { type HeldTask, holdTask } from '../tasks/queries.ts';
 import { forgetText, holdProgress } from '../search/queries.ts';
 import { textColumns, type TextTable, textTables } from './columns.ts';
 import { namesOf } from '../../ground/present.ts';
@@ -132,21 +132,6 @@ const setDeliveryData = prepared('setDeliveryData', (db, p: { agent_id: string; 
     .where('event_number', '=', p.number),
 );
 
-/** A task before its texts are removed. */
-type HeldTask = Pick<
-  TaskRow,
-  'id' | 'kind' | 'status' | 'created_at' | 'poster_id' | 'worker_id' | 'tags' | 'hints' | 'texts_removed'
->;
-
-const holdTexts = prepared('holdTexts', (db, p: { id: string }, engine) =>
-  engine.hold(
-    db
-      .selectFrom('tasks')
-      .select(['id', 'kind', 'status', 'created_at', 'poster_id', 'worker_id', 'tags', 'hints', 'texts_removed'])
-      .where('id', '=', p.id),
-  ),
-);
-
 /**
  * Removes texts of a task. What is written about it later is not stored (`keptText`). Call it first in the transaction:
  * it locks the search index, the system tasks about the task, and then the task. Replies that are stored with
@@ -160,7 +145,7 @@ const holdTexts = prepared('holdTexts', (db, p: { id: string }, engine) =>
 export async function removeTexts(tx: Tx, { taskId: id, by, author }: Removal): Promise<HeldTask | undefined> {
   await tx.first(holdProgress, {});
   if (author === undefined) await tx.all(holdAnswers, { id });
-  const task = await tx.first(holdTexts, { id });
+  const task = await tx.first(holdTask, { id });
   if (task === undefined) return undefined;
   if (by !== 'operator' && (await tx.first(openReportOn, { task_id: id })) !== undefined) return undefined;
   if (author === undefined) tx.send(emptyAnswers, { id, by });

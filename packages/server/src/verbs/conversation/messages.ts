@@ -7,7 +7,7 @@ import { appendEvent } from '../../rules/events/append.ts';
 import { isJudging } from '../../rules/disputes/judging.ts';
 import { newestDispute } from '../../rules/disputes/queries.ts';
 import { readPage } from '../../ground/paging.ts';
-import { claimBy, taskById, type TaskRow } from '../../rules/tasks/queries.ts';
+import { claimBy, holdTask, taskById, type TaskRow } from '../../rules/tasks/queries.ts';
 import * as queries from '../../rules/conversation/queries.ts';
 import { aTask, messageStates, questionStates } from '../../ground/states.ts';
 
@@ -43,7 +43,8 @@ export function sendMessage(
   const { ctx, agentId } = call;
   return call.transact('message', async (tx) => {
     const now = ctx.clock.now();
-    const task = await tx.first(queries.holdTask, { id: taskId });
+    // The claim that the message belongs to does not end meanwhile.
+    const task = await tx.first(holdTask, { id: taskId });
     if (task === undefined) throw taskNotFound();
     if (task.kind !== 'work') throw conflict("Nobody reads messages about the platform's own tasks");
     const { poster_id, worker_id, claim_number } = task;

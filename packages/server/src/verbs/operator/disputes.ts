@@ -38,9 +38,8 @@ import {
   firstKey,
   keyOf,
 } from '../../rules/operator/dispute-queries.ts';
-import { holdTask } from '../../rules/operator/queries.ts';
 import { fold } from '../../rules/search/fold.ts';
-import { taskById } from '../../rules/tasks/queries.ts';
+import { holdTask, taskById } from '../../rules/tasks/queries.ts';
 import { adminStatements } from '../../rules/tasks/statements.ts';
 import { readTerms } from '../../rules/tasks/terms.ts';
 import { taskView } from '../../rules/tasks/view.ts';

@@ -7,8 +7,8 @@ import { moveCreditsAndRecord } from '../../rules/lifecycle/transition.ts';
 import { endDispute } from '../../rules/disputes/end.ts';
 import { openDisputeOf } from '../../rules/disputes/queries.ts';
 import { logAction } from '../../rules/operator/admin-log.ts';
-import { expireOnReturn, holdTask } from '../../rules/operator/queries.ts';
-import { type MovedTask, taskById, type TaskRow } from '../../rules/tasks/queries.ts';
+import { expireOnReturn } from '../../rules/operator/queries.ts';
+import { type HeldTask, holdTask, type MovedTask, taskById, type TaskRow } from '../../rules/tasks/queries.ts';
 import { adminStatements } from '../../rules/tasks/statements.ts';
 import { forgetReplies } from '../../rules/texts/replies.ts';
 import { removeTexts } from '../../rules/texts/remove.ts';
@@ -19,9 +19,6 @@ type OperatorCall = Pick<Call, 'ctx' | 'address' | 'transact'>;
 
 /** The operator's cancellation of a task in a state; undefined if the state has none. */
 const cancellationFrom = (status: TaskStatus) => cancellations.find((name) => transition(name).from === status);
-
-/** A locked task. `tags` and `hints` are those that the board knows. */
-type Held = Pick<TaskRow, 'id' | 'status' | 'worker_id' | 'tags' | 'hints'>;
 
 /**
  * Cancels an open task for the operator and returns its escrow to the poster (contract section 3).
@@ -84,8 +81,8 @@ export async function redactTask(call: OperatorCall, taskId: string, reason: str
   return redacted;
 }
 
-/** Cancels a locked task. @returns undefined if its state can't be cancelled, or the clock is due. */
-async function cancel(work: Work, held: Held, reason: string) {
+/** Cancels a locked task, with the `tags` and `hints` that the board knows. @returns undefined if its state can't be cancelled, or the clock is due. */
+async function cancel(work: Work, held: HeldTask, reason: string) {
   const name = cancellationFrom(held.status);
   if (name === undefined) return undefined;
   const task = await work.tx.first(adminStatements[name], { id: held.id, now: work.now });
