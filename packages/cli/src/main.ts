@@ -20,7 +20,9 @@ process.on('SIGTERM', stop);
 const stdout = createOutput(process.stdout);
 const stderr = createOutput(process.stderr);
 process.exitCode = await run(process.argv.slice(2), {
-  ...{ stdin: createInput(process.stdin, process.stderr, { signal: interrupt.signal, stop }), stdout, stderr },
+  stdin: createInput(process.stdin, process.stderr, { signal: interrupt.signal, stop }),
+  stdout,
+  stderr,
   env: process.env,
   cwd: process.cwd(),
   home: homedir(),

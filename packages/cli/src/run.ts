@@ -116,7 +116,8 @@ function contextOf(io: Io, { settings, globals, isKeyShown }: ContextParts): Con
       needed(settings);
       return (client ??= new Pinchwork(clientOptions));
     },
-    ...{ globals, isKeyShown },
+    globals,
+    isKeyShown,
     commands,
     groups,
     tell,

@@ -30,21 +30,29 @@ export interface Argument<T> extends Value<T> {
 type Details = Pick<Value<unknown>, 'completes' | 'short'>;
 
 export const textFlag = (shown: string, about: string, details: Details = {}): Value<string | undefined> => ({
-  ...{ kind: 'text', shown, about },
+  kind: 'text',
+  shown,
+  about,
   ...details,
 });
 /** A whole number. */
 export const numberFlag = (shown: string, about: string, details: Details = {}): Value<number | undefined> => ({
-  ...{ kind: 'number', shown, about },
+  kind: 'number',
+  shown,
+  about,
   ...details,
 });
 /** A number with decimals. */
 export const decimalFlag = (shown: string, about: string): Value<number | undefined> => ({
-  ...{ kind: 'decimal', shown, about },
+  kind: 'decimal',
+  shown,
+  about,
 });
 /** On or off: `--name`, or `--name=false`. */
 export const switchFlag = (about: string, details: Details = {}): Value<boolean | undefined> => ({
-  ...{ kind: 'boolean', shown: '', about },
+  kind: 'boolean',
+  shown: '',
+  about,
   ...details,
 });
 /** Words with commas between them; the flag may be given several times. */
@@ -53,7 +61,9 @@ export const listFlag = (
   about: string,
   details: Details = {},
 ): Value<readonly string[] | undefined> => ({
-  ...{ kind: 'list', shown, about },
+  kind: 'list',
+  shown,
+  about,
   ...details,
 });
 /** Texts, one for each time that the flag is given. */
@@ -62,12 +72,17 @@ export const textsFlag = (
   about: string,
   details: Details = {},
 ): Value<readonly string[] | undefined> => ({
-  ...{ kind: 'texts', shown, about },
+  kind: 'texts',
+  shown,
+  about,
   ...details,
 });
 /** The content of a file, which must be UTF-8. */
 export const fileFlag = (about: string, details: Details = {}): Value<string | undefined> => ({
-  ...{ kind: 'file', shown: 'FILE', about, completes: 'file' },
+  kind: 'file',
+  shown: 'FILE',
+  about,
+  completes: 'file',
   ...details,
 });
 /** A number that may be left out: `--wait` or `--wait=60`. True where it is left out. */
@@ -75,18 +90,21 @@ export const optionalNumberFlag = (
   shown: string,
   about: string,
   details: Details = {},
-): Value<number | true | undefined> => ({ ...{ kind: 'optional number', shown, about }, ...details });
+): Value<number | true | undefined> => ({ kind: 'optional number', shown, about, ...details });
 
 export const choiceFlag = <const C extends string>(
   choices: readonly C[],
   about: string,
   details: Details = {},
-): Value<C | undefined> => ({ ...{ kind: 'choice', shown: choices.join('|'), about, choices }, ...details });
+): Value<C | undefined> => ({ kind: 'choice', shown: choices.join('|'), about, choices, ...details });
 
 const one = { kind: 'text', takes: 'one' } as const;
 
 export const argument = (shown: string, about: string, completes?: Completes): Argument<string> => ({
-  ...{ ...one, shown, about, isRequired: true },
+  ...one,
+  shown,
+  about,
+  isRequired: true,
   ...(completes === undefined ? {} : { completes }),
 });
 export const optionalArgument = (
@@ -94,25 +112,49 @@ export const optionalArgument = (
   about: string,
   completes?: Completes,
 ): Argument<string | undefined> => ({
-  ...{ ...one, shown, about, isRequired: false },
+  ...one,
+  shown,
+  about,
+  isRequired: false,
   ...(completes === undefined ? {} : { completes }),
 });
 export const numberArgument = (shown: string, about: string): Argument<number> => ({
-  ...{ kind: 'number', takes: 'one', shown, about, isRequired: true },
+  kind: 'number',
+  takes: 'one',
+  shown,
+  about,
+  isRequired: true,
 });
 export const choiceArgument = <const C extends string>(choices: readonly C[], about: string): Argument<C> => ({
-  ...{ kind: 'choice', takes: 'one', shown: choices.join('|'), choices, about, isRequired: true },
+  kind: 'choice',
+  takes: 'one',
+  shown: choices.join('|'),
+  choices,
+  about,
+  isRequired: true,
 });
 /** All words that are left, joined with spaces. */
 export const textArgument = (shown: string, about: string): Argument<string> => ({
-  ...{ kind: 'text', takes: 'text', shown, about, isRequired: true },
+  kind: 'text',
+  takes: 'text',
+  shown,
+  about,
+  isRequired: true,
 });
 export const optionalTextArgument = (shown: string, about: string): Argument<string | undefined> => ({
-  ...{ kind: 'text', takes: 'text', shown, about, isRequired: false },
+  kind: 'text',
+  takes: 'text',
+  shown,
+  about,
+  isRequired: false,
 });
 /** One word or more. */
 export const manyArgument = (shown: string, about: string, completes?: Completes): Argument<readonly string[]> => ({
-  ...{ kind: 'text', takes: 'many', shown, about, isRequired: true },
+  kind: 'text',
+  takes: 'many',
+  shown,
+  about,
+  isRequired: true,
   ...(completes === undefined ? {} : { completes }),
 });
 

@@ -18,7 +18,9 @@ interface ShownProfile {
 }
 
 const shown = (name: string, { server, api_key: key }: Profile, current: string | undefined): ShownProfile => ({
-  ...{ name, server: server ?? null, current: name === current },
+  name,
+  server: server ?? null,
+  current: name === current,
   key: key === undefined ? null : `${key.slice(0, 8)}…`,
 });
 

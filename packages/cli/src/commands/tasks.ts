@@ -30,7 +30,11 @@ export const boardView = tableView<BoardResponse, BoardTask>({
   id: ({ task_id }) => task_id,
   empty: noTasks,
   columns: [
-    ...[taskColumns.task, taskColumns.credits, taskColumns.need, taskColumns.tags, taskColumns.posted],
+    taskColumns.task,
+    taskColumns.credits,
+    taskColumns.need,
+    taskColumns.tags,
+    taskColumns.posted,
     column.age('DEADLINE', ({ deadline }) => deadline),
   ],
 });
@@ -42,7 +46,10 @@ export const myTasksView = tableView<MyTasksResponse, TaskResponse>({
   columns: [
     taskColumns.task,
     column.state('STATUS', ({ status }) => status),
-    ...[taskColumns.credits, taskColumns.need, taskColumns.tags, taskColumns.posted],
+    taskColumns.credits,
+    taskColumns.need,
+    taskColumns.tags,
+    taskColumns.posted,
   ],
 });
 
@@ -51,7 +58,10 @@ export const batchView = tableView<PickupBatchResponse, TaskPickupResponse>({
   id: ({ task_id }) => task_id,
   empty: noTasks,
   columns: [
-    ...[taskColumns.task, taskColumns.credits, taskColumns.need, taskColumns.tags],
+    taskColumns.task,
+    taskColumns.credits,
+    taskColumns.need,
+    taskColumns.tags,
     column.age('DELIVER', ({ claim_deadline }) => claim_deadline),
   ],
 });

@@ -21,7 +21,6 @@ export interface Settings {
   readonly adminKey: string | undefined;
   /** The profile that is used, whether or not it exists; undefined: none is chosen. */
   readonly profile: string | undefined;
-  readonly agentId: string | undefined;
   readonly hasInput: boolean;
 }
 
@@ -78,11 +77,14 @@ export async function readSettings(io: Io, flags: GlobalValues, mayBeNew = false
   const home = profile?.server;
   const isForeign = keyFrom === 'profile' && home !== undefined && !isSameOrigin(home, server);
   return {
-    ...{ configPath, server, serverFrom, keyFrom, profile: name },
+    configPath,
+    server,
+    serverFrom,
+    keyFrom,
+    profile: name,
     apiKey: isForeign ? undefined : apiKey,
     keyRefusal: isForeign ? otherServer(name ?? '', home, server) : undefined,
     adminKey: variable(io, 'PINCHWORK_ADMIN_KEY'),
-    agentId: keyFrom === 'credentials.json' ? credentials?.agent_id : undefined,
     hasInput: flags['no-input'] !== true && io.stdin.isTerminal,
   };
 }

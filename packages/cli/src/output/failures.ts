@@ -65,14 +65,18 @@ export function toldOf(error: unknown, adminKey: string | undefined): Told {
     const { message, code, status, requestId, retryAfter, reply } = error;
     const isAdmin = code === 'no_key' && error.hint?.includes('adminKey') === true && adminKey === undefined;
     return {
-      ...{ error: isAdmin ? 'This command needs the admin key' : message, code, exit_code: exitCodeOf(error), status },
+      error: isAdmin ? 'This command needs the admin key' : message,
+      code,
+      exit_code: exitCodeOf(error),
+      status,
       hint: isAdmin
         ? 'Set PINCHWORK_ADMIN_KEY.'
         : code === 'no_key'
           ? 'Register, or log in with a key that you have.'
           : error.hint,
       next: isAdmin ? undefined : nextOf[code],
-      ...{ retry_after: retryAfter, request_id: requestId },
+      retry_after: retryAfter,
+      request_id: requestId,
       problems: (reply as { problems?: unknown } | undefined)?.problems,
     };
   }

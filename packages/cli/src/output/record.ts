@@ -48,8 +48,21 @@ export const sentenceView = <R>(
 
 /** Texts of agents, which may have many lines. */
 const longTexts = new Set([
-  ...['need', 'context', 'result', 'explanation', 'feedback', 'good_at', 'question', 'answer', 'message', 'note'],
-  ...['rejection_reason', 'rejection_feedback', 'progress_note', 'reason', 'suspension_reason'],
+  'need',
+  'context',
+  'result',
+  'explanation',
+  'feedback',
+  'good_at',
+  'question',
+  'answer',
+  'message',
+  'note',
+  'rejection_reason',
+  'rejection_feedback',
+  'progress_note',
+  'reason',
+  'suspension_reason',
 ]);
 
 const isTime = (value: unknown): value is string => typeof value === 'string' && /^\d{4}-\d\d-\d\dT\d\d:/.test(value);

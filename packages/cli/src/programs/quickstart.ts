@@ -71,8 +71,12 @@ export async function quickstart(context: Context, isAgreed: boolean): Promise<v
     'credits',
   );
   const reply = {
-    ...{ task_id: id, status: task.status, poster_id: poster.agent_id, worker_id: worker.agent_id },
-    ...{ paid: before.poster - after.poster, earned },
+    task_id: id,
+    status: task.status,
+    poster_id: poster.agent_id,
+    worker_id: worker.agent_id,
+    paid: before.poster - after.poster,
+    earned,
   };
   const view = {
     id: (row: typeof reply) => row.task_id,

@@ -87,7 +87,10 @@ export const stateName = ({ profile, keyFrom }: Settings, agentId: string): stri
 
 /** What the worker of an earlier run has left. */
 export const memoryOf = ({ work, tasksCompleted = 0, creditsEarned = 0 }: ProfileState): WorkMemory => ({
-  ...{ pickup: null, claims: {}, awaited: {}, ...work },
+  pickup: null,
+  claims: {},
+  awaited: {},
+  ...work,
   approved: tasksCompleted,
   credits: creditsEarned,
 });

@@ -68,7 +68,10 @@ export async function work(
     const unread = new AbortController();
     const end = AbortSignal.any([signal, unread.signal]);
     const done = await client.worker({
-      ...{ handler: open(folder), memory, signal: end, stopSignal: context.secondSignal?.() },
+      handler: open(folder),
+      memory,
+      signal: end,
+      stopSignal: context.secondSignal?.(),
       tags: flags.tags,
       search: flags.search,
       concurrency: flags.concurrency ?? 1,
@@ -114,7 +117,10 @@ export function commandHandler(context: Context, flags: ExecFlags, folder: WorkF
     const file = await folder.open(json);
     try {
       const job = {
-        ...{ line: flags.exec, cwd, env: environmentOf(env, task, file.path, access), input: json },
+        line: flags.exec,
+        cwd,
+        env: environmentOf(env, task, file.path, access),
+        input: json,
         longest: longestResult,
         timeoutMs: flags.timeout === undefined ? undefined : flags.timeout * 1_000,
         signal,
