@@ -25,11 +25,10 @@ export async function awaited(
   { until, timeoutSeconds }: WaitInput,
 ): Promise<TaskResponse | Unmet<TaskResponse>> {
   const seen = { state: '' };
-  const wanted = ({ status }: TaskResponse) =>
-    until === undefined ? !['posted', 'claimed', 'disputed'].includes(status) : status === until;
   const isOver = (task: TaskResponse) => {
     seen.state = task.progress == null ? task.status : `${task.status} ${task.progress} %`;
-    return wanted(task);
+    // A task that has ended ends every wait.
+    return task.status === (until ?? 'delivered');
   };
   try {
     const task = await progress(
