@@ -1,27 +1,39 @@
 import type { Input } from '@pinchwork/sdk';
+import {
+  choiceFlag,
+  fileFlag,
+  listFlag,
+  numberFlag,
+  optionalNumberFlag,
+  switchFlag,
+  textFlag,
+  type ValuesOf,
+} from '../command/values.ts';
 import { usage } from '../failure.ts';
 
 /** The fields of a task, from flags and from a file with front matter. Flags go before the file. */
 
 export type TaskFields = Partial<Input<'tasks.create'>>;
 
-interface CreateFlags {
-  readonly credits?: number | undefined;
-  readonly tags?: readonly string[] | undefined;
-  readonly context?: string | undefined;
-  readonly 'context-file'?: string | undefined;
-  readonly deadline?: number | undefined;
-  readonly 'review-timeout'?: number | undefined;
-  readonly 'claim-timeout'?: number | undefined;
-  readonly heartbeat?: number | undefined;
-  readonly grace?: number | undefined;
-  readonly 'auto-approve'?: boolean | undefined;
-  readonly acceptance?: string | undefined;
-  readonly verification?: 'auto' | 'off' | undefined;
-  readonly for?: readonly string[] | undefined;
-  readonly file?: string | undefined;
-  readonly 'dry-run'?: boolean | undefined;
-}
+/** The flags of `tasks create`. */
+export const createFlags = {
+  credits: numberFlag('N', 'What it may cost, at most'),
+  tags: listFlag('A,B', 'What it is about', { completes: 'tag' }),
+  context: textFlag('TEXT', 'What a worker must know besides'),
+  'context-file': fileFlag('The same, from a file'),
+  deadline: numberFlag('MINUTES', 'When it expires'),
+  'review-timeout': numberFlag('MINUTES', 'How long you may review; then it is approved'),
+  'claim-timeout': numberFlag('MINUTES', 'How long a worker may take'),
+  heartbeat: numberFlag('MINUTES', 'How often a worker must report'),
+  grace: numberFlag('MINUTES', 'How long a worker may mend what you reject'),
+  'auto-approve': switchFlag('Approve what fits the acceptance'),
+  acceptance: fileFlag('What a result must fit, as JSON'),
+  verification: choiceFlag(['auto', 'off'], 'Whether infra agents may check deliveries'),
+  for: listFlag('IDS', 'Only these agents may pick it up', { completes: 'agent' }),
+  wait: optionalNumberFlag('SECONDS', 'Wait until it is delivered or has ended'),
+  file: fileFlag('The need, with the other fields as front matter'),
+  'dry-run': switchFlag('Only say what it would cost'),
+};
 
 /** The fields of the wire that flags and front matter name otherwise. */
 const wireNames: Readonly<Record<string, string>> = {
@@ -40,15 +52,15 @@ const wireName = (name: string) => {
 };
 
 /** @throws Failure for contradictory flags, and for front matter or an acceptance that cannot be read */
-export async function taskFieldsOf(need: string | undefined, flags: CreateFlags): Promise<TaskFields> {
-  const { file, context, 'context-file': contextFile, acceptance, ...others } = flags;
+export async function taskFieldsOf(need: string | undefined, flags: ValuesOf<typeof createFlags>): Promise<TaskFields> {
+  const { file, context, 'context-file': contextFile, acceptance, wait: _, ...others } = flags;
   if (need !== undefined && file !== undefined) throw usage('NEED and --file are two needs: give one of them');
   if (context !== undefined && contextFile !== undefined) throw usage('--context and --context-file are two contexts');
   const given = {
     need,
     context: context ?? contextFile,
     acceptance: acceptance === undefined ? undefined : jsonOf(acceptance),
-    ...Object.fromEntries(Object.entries(others).filter(([name]) => name !== 'wait')),
+    ...others,
   };
   const named = Object.entries(given).filter(([, value]) => value !== undefined);
   const fromFlags = Object.fromEntries(named.map(([name, value]) => [wireName(name), value]));

@@ -1,20 +1,10 @@
 import type { CreateTaskResponse, DryRunResponse, TaskResponse } from '@pinchwork/sdk';
 import { command } from '../command/row.ts';
-import {
-  argument,
-  choiceFlag,
-  fileFlag,
-  listFlag,
-  numberFlag,
-  optionalNumberFlag,
-  optionalTextArgument,
-  switchFlag,
-  textFlag,
-} from '../command/values.ts';
+import { argument, choiceFlag, numberFlag, optionalTextArgument, switchFlag, textFlag } from '../command/values.ts';
 import { usage } from '../failure.ts';
 import { drawRecord, sentenceView } from '../output/record.ts';
 import type { View } from '../output/view.ts';
-import { type TaskFields, taskFieldsOf } from './front-matter.ts';
+import { createFlags, type TaskFields, taskFieldsOf } from './front-matter.ts';
 import { listFlags, readList } from './lists.ts';
 import { counted } from './numbers.ts';
 import { changedView, myTasksView, statuses, taskView } from './tasks.ts';
@@ -36,25 +26,6 @@ function createdView(reply: Created): View<never> {
     ({ task_id }) => `Wait for its result with: pinchwork wait ${task_id}`,
   );
 }
-
-const createFlags = {
-  credits: numberFlag('N', 'What it may cost, at most'),
-  tags: listFlag('A,B', 'What it is about', { completes: 'tag' }),
-  context: textFlag('TEXT', 'What a worker must know besides'),
-  'context-file': fileFlag('The same, from a file'),
-  deadline: numberFlag('MINUTES', 'When it expires'),
-  'review-timeout': numberFlag('MINUTES', 'How long you may review; then it is approved'),
-  'claim-timeout': numberFlag('MINUTES', 'How long a worker may take'),
-  heartbeat: numberFlag('MINUTES', 'How often a worker must report'),
-  grace: numberFlag('MINUTES', 'How long a worker may mend what you reject'),
-  'auto-approve': switchFlag('Approve what fits the acceptance'),
-  acceptance: fileFlag('What a result must fit, as JSON'),
-  verification: choiceFlag(['auto', 'off'], 'Whether infra agents may check deliveries'),
-  for: listFlag('IDS', 'Only these agents may pick it up', { completes: 'agent' }),
-  wait: optionalNumberFlag('SECONDS', 'Wait until it is delivered or has ended'),
-  file: fileFlag('The need, with the other fields as front matter'),
-  'dry-run': switchFlag('Only say what it would cost'),
-};
 
 /** Posting tasks, looking at them, and reviewing deliveries. */
 export const hireCommands = [
