@@ -42,8 +42,8 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     if (globals.version === true) return await print(io, `pinchwork ${version}`);
     if (!('command' in found)) return await print(io, groupHelp(found.group, commands, groups, pageOf(io)));
     if (globals.help === true) return await print(io, commandHelp(found.command, pageOf(io)));
-    state.printing = printingOf(globals);
-    return await execute(found.command, { io, parsed, globals, reader, state });
+    const printing = (state.printing = printingOf(globals));
+    return await execute(found.command, { io, parsed, globals, reader, printing, state });
   } catch (error) {
     if (error instanceof OutputClosed) return exitCodes.done;
     return await tellFailure(error, argv, io, state);
@@ -55,11 +55,12 @@ interface Execution {
   readonly parsed: Parsed;
   readonly globals: GlobalValues;
   readonly reader: Reader;
+  readonly printing: Printing;
   readonly state: { printing: Printing | undefined; settings: Settings | undefined };
 }
 
-async function execute(command: AnyCommand, { io, parsed, globals, reader, state }: Execution): Promise<number> {
-  const printing = printingOf(globals);
+async function execute(command: AnyCommand, execution: Execution): Promise<number> {
+  const { io, parsed, globals, reader, printing, state } = execution;
   const input = await readInput(parsed, command, reader);
   if (command.isOffline !== true) state.settings = await readSettings(io, globals, command.makesProfile);
   const outcome = await command.run(

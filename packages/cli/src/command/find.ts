@@ -42,8 +42,8 @@ export function findCommand(argv: readonly string[], commands: readonly AnyComma
       if (!flag.hasValue && i + 1 < argv.length) skipped.push(argv[++i] ?? '');
       continue;
     }
-    const longer = canonical(path === '' ? word : `${path} ${word}`, groups);
-    if (!commands.some(({ name }) => name === longer || name.startsWith(`${longer} `))) break;
+    const longer = longerPath(path, word, { commands, groups });
+    if (longer === undefined) break;
     path = longer;
   }
   const rest = [...skipped, ...argv.slice(i)];
@@ -58,11 +58,19 @@ export function findCommand(argv: readonly string[], commands: readonly AnyComma
   return { group: path, rest };
 }
 
-/** The path with the proper name of its group: `t list` is `tasks list`. */
-function canonical(path: string, groups: readonly Group[]): string {
-  const [first = '', ...others] = path.split(' ');
-  const group = groups.find(({ aliases }) => aliases.includes(first));
-  return [group?.name ?? first, ...others].join(' ');
+/** The commands, and the words that several of them share. */
+export interface Table {
+  readonly commands: readonly AnyCommand[];
+  readonly groups: readonly Group[];
+}
+
+/**
+ * The path with one more word, if a command's name is that or begins so. It has the proper name of its group: `t list` is
+ * `tasks list`.
+ */
+export function longerPath(path: string, word: string, { commands, groups }: Table): string | undefined {
+  const longer = path === '' ? (groups.find(({ aliases }) => aliases.includes(word))?.name ?? word) : `${path} ${word}`;
+  return commands.some(({ name }) => name === longer || name.startsWith(`${longer} `)) ? longer : undefined;
 }
 
 function unknown(path: string, word: string, commands: readonly AnyCommand[]) {

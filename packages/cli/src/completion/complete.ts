@@ -1,6 +1,6 @@
-import { flagOf } from '../command/find.ts';
+import { flagOf, longerPath, type Table } from '../command/find.ts';
 import { globalFlags } from '../command/global-flags.ts';
-import type { AnyCommand, Group } from '../command/row.ts';
+import type { AnyCommand } from '../command/row.ts';
 import type { AnyValues, Value } from '../command/values.ts';
 
 /** Something that may come next on a command line. */
@@ -21,11 +21,6 @@ export interface Wanted {
   readonly begun: string;
   /** The flags so far that choose the server and the agent. */
   readonly chosen: Readonly<Record<string, string>>;
-}
-
-interface Table {
-  readonly commands: readonly AnyCommand[];
-  readonly groups: readonly Group[];
 }
 
 /**
@@ -99,12 +94,6 @@ function walk(words: readonly string[], table: Table) {
     else path = longer;
   }
   return { path, command: table.commands.find(({ name }) => name === path), taken, open, chosen };
-}
-
-function longerPath(path: string, word: string, { commands, groups }: Table): string | undefined {
-  const proper = path === '' ? (groups.find(({ aliases }) => aliases.includes(word))?.name ?? word) : word;
-  const longer = path === '' ? proper : `${path} ${proper}`;
-  return commands.some(({ name }) => name === longer || name.startsWith(`${longer} `)) ? longer : undefined;
 }
 
 /** The words that make a path longer. */
