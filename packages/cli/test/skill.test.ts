@@ -40,6 +40,17 @@ describe('pinchwork skill', () => {
     expect(seen).toMatchObject([{ redirect: 'error' }]);
     expect(JSON.stringify(seen)).not.toContain('pwk-secret');
   });
+
+  it('asks a server whose address has a path below that path', async () => {
+    const asked: string[] = [];
+    const below: typeof fetch = async (url) => {
+      asked.push((url as URL).href);
+      return new Response('The guide');
+    };
+    const env = { PINCHWORK_SERVER: 'https://host.example/market/' };
+    expect(await user.ok('skill', { fetch: below, env })).toBe('The guide\n');
+    expect(asked).toEqual(['https://host.example/market/skill.md']);
+  });
 });
 
 /** A user of its own, for what is left in the home folder. */

@@ -106,7 +106,7 @@ async function rawGet(context: Context, path: string, limitMs: number, headers: 
   const cancel = context.clock.after(limitMs, () => limit.abort(new Error('no answer in time')));
   const signal = AbortSignal.any([limit.signal, context.signal]);
   const { fetch: send = fetch } = context;
-  const response = await send(`${context.settings.server.replace(/\/+$/, '')}${path}`, {
+  const response = await send(context.client.server + path, {
     headers,
     redirect: 'manual',
     signal,

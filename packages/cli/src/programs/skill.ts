@@ -13,7 +13,7 @@ const timeoutMs = 30_000;
 const mostBytes = 1024 * 1024;
 const mostFiles = 50;
 
-type Caller = Pick<Context, 'settings' | 'signal' | 'fetch'>;
+type Caller = Pick<Context, 'client' | 'signal' | 'fetch'>;
 
 /**
  * The text of a document.
@@ -21,8 +21,8 @@ type Caller = Pick<Context, 'settings' | 'signal' | 'fetch'>;
  * @param path its path with its query
  * @throws Failure if the server does not answer, or refuses: with its message and hint
  */
-async function fetchText({ settings, signal, fetch: own }: Caller, path: string): Promise<string> {
-  const url = new URL(path, settings.server);
+export async function fetchText({ client, signal, fetch: own }: Caller, path: string): Promise<string> {
+  const url = new URL(client.server + path);
   const failure = (message: string, code: string, exitCode: ExitCode, hint?: string) =>
     new Failure(message, { code, exitCode, hint });
   let reply;
@@ -94,7 +94,7 @@ function skillOf(index: string, server: string): Skill {
 
 /** The files of the skill by their paths in its folder. @throws Failure if SKILL.md is not what the index says */
 async function fetchSkill(caller: Caller): Promise<ReadonlyMap<string, string>> {
-  const { server } = caller.settings;
+  const { server } = caller.client;
   const { url, digest, files } = skillOf(await fetchText(caller, '/.well-known/agent-skills/index.json'), server);
   // Beside SKILL.md, and on this server.
   const folder = new URL('.', new URL(url, server)).pathname;

@@ -3,7 +3,9 @@ import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { marketCatalog, serveCatalog, serverInfo, serverOptions, type Surroundings } from '@pinchwork/sdk/mcp';
 import type { Context } from '../../command/row.ts';
 import { type ExitCode, exitCodes } from '../../exit-codes.ts';
+import { Failure } from '../../failure.ts';
 import { version } from '../../version.ts';
+import { fetchText } from '../skill.ts';
 import { Lines } from './lines.ts';
 import { marketOf, skillPath } from './market.ts';
 
@@ -33,9 +35,13 @@ export async function serveMcp(context: Context): Promise<ExitCode> {
 }
 
 /** The server's own file, with its addresses. */
-async function readSkillFile({ settings, fetch: own }: Context, name: string): Promise<string | undefined> {
-  const response = await (own ?? fetch)(settings.server.replace(/\/+$/, '') + skillPath(name));
-  return response.ok ? response.text() : undefined;
+async function readSkillFile(context: Context, name: string): Promise<string | undefined> {
+  try {
+    return await fetchText(context, skillPath(name));
+  } catch (error) {
+    if (error instanceof Failure && error.exitCode === exitCodes.notFound) return undefined;
+    throw error;
+  }
 }
 
 function repeat(clock: Context['clock'], ms: number, tick: () => void): () => void {
