@@ -75,7 +75,7 @@ export const programFaults = [
     ['what a command leaves behind holds its task up', "child.once('exit', () => ending.leader());", ''],
   ]),
   ...faultsAt('packages/cli/src/programs/work/work.ts', work, [
-    ['a worker knows nothing of earlier runs', 'memory, signal: end', 'signal: end'],
+    ['a worker knows nothing of earlier runs', '      memory,\n      signal: end', '      signal: end'],
     ['a profile has two workers', 'key: `work ${name}`', 'key: `work ${name} ${Math.random()}`'],
     ['a second Ctrl-C waits like the first', 'stopSignal: context.secondSignal?.()', 'stopSignal: undefined'],
     [
