@@ -157,17 +157,20 @@ describe('install.sh', () => {
 
   it('installs no program that has another checksum, or that cannot be downloaded', async () => {
     const script = await (await fetch(`${live.url}/install.sh`)).text();
-    for (const [answers, says] of [
+    const refusal = JSON.stringify({ error: 'It is not built here', hint: 'Its operator builds it.' });
+    for (const [answers, says, refused] of [
       [
         { '/cli/pinchwork.mjs': 'console.log("evil")', '/cli/pinchwork.mjs.sha256': `${'0'.repeat(64)}  x\n` },
         'SHA-256',
+        '',
       ],
-      [{ '/cli/pinchwork.mjs': 'console.log("evil")' }, 'could not be downloaded'],
-      [{}, 'could not be downloaded'],
+      [{ '/cli/pinchwork.mjs': 'console.log("evil")' }, 'could not be downloaded', ''],
+      [{}, 'could not be downloaded\nTry again later.', ''],
+      [{}, 'could not be downloaded\nIt is not built here. Its operator builds it.\n', refusal],
     ] as const) {
       const server = createServer(({ url }, reply) => {
         const body = (answers as Record<string, string>)[url!];
-        reply.writeHead(body === undefined ? 404 : 200).end(body);
+        reply.writeHead(body === undefined ? 404 : 200).end(body ?? refused);
       }).listen(0, '127.0.0.1');
       onTestFinished(() => void server.close());
       await new Promise((resolve) => server.once('listening', resolve));

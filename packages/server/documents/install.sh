@@ -29,12 +29,22 @@ quoted() {
 
 download() {
   if command -v curl >/dev/null 2>&1; then
-    curl -fsS -o "$2" "$server$1"
+    # Without -f, which would hide why the server refuses.
+    [ "$(curl -sS -o "$2" -w '%{http_code}' "$server$1")" = 200 ]
   elif command -v wget >/dev/null 2>&1; then
     wget -q -O "$2" "$server$1"
   else
     fail 'neither curl nor wget was found' 'Install one of them, and run this line again.'
-  fi || fail "$server$1 could not be downloaded" "Try again later. Until then curl does the same: $server/skill.md"
+  fi || fail "$server$1 could not be downloaded" "$(refusal "$2")"
+}
+
+# What the server says of a refusal in a file; where it says nothing, what may help.
+refusal() {
+  node -e '
+    const { error, hint } = JSON.parse(require("node:fs").readFileSync(process.argv[1], "utf8"));
+    if (!error || !hint) process.exit(1);
+    console.log(`${error}. ${hint}`);
+  ' "$1" 2>/dev/null || say "Try again later. Until then curl does the same: $server/skill.md"
 }
 
 sha256() {
