@@ -26,9 +26,11 @@ export const cliFaults = [
   ...cli('config/files.ts', config, [
     [
       'two shells write at once',
-      '    return false;\n  } finally {\n    await unlink(own);',
-      '    return true;\n  } finally {\n    await unlink(own);',
+      '    return false;\n  } finally {\n    await rm(own',
+      '    return true;\n  } finally {\n    await rm(own',
     ],
+    ['killed processes leave files for ever', 'if (nowMs - madeMs > lockAgeMs) await rm', 'if (nowMs < 0) await rm'],
+    ['the file of a process that waits is removed', 'if (nowMs - madeMs > lockAgeMs) await rm', 'await rm'],
     ['others may read the key', 'const fileMode = 0o600;', 'const fileMode = 0o644;'],
     [
       'the lock of a living process is removed',

@@ -176,6 +176,24 @@ it('the lock of a process that has died is removed, and that of a living one is 
   own.remove();
 });
 
+it('what killed processes have left beside the file is removed, and nothing else', async () => {
+  const own = new Shell();
+  write(own, 'config.yaml', 'profiles: {}\n');
+  const id = 'c0ffee00c0de';
+  const left = [`config.yaml.${id}`, `config.yaml.lock.${id}-${id}`, `config.yaml.lock.${id}-${id}.left`];
+  const kept = ['config.yaml.bak', 'config.yaml.lock.old', `other.yaml.${id}`];
+  // Of processes that are about to take the lock.
+  const young = [`config.yaml.lock.abcdef012345-${id}`];
+  const before = new Date(Date.now() - 3_600_000);
+  for (const name of [...left, ...kept, ...young]) write(own, name, 'x');
+  for (const name of [...left, ...kept]) utimesSync(join(dirname(own.configPath), name), before, before);
+  const later = new Date(Date.now() + 3_600_000);
+  for (const name of young) utimesSync(join(dirname(own.configPath), name), later, later);
+  await changeConfig(own.configPath, realClock, (config) => config);
+  expect(readdirSync(dirname(own.configPath)).sort()).toEqual(['config.yaml', ...kept, ...young].sort());
+  own.remove();
+});
+
 it('comments and other fields in the file stay, and a file that is broken is not touched', async () => {
   const own = new Shell();
   write(

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { link, mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { exitCodes } from '../exit-codes.ts';
 import { Failure } from '../failure.ts';
 import type { Clock } from '../io.ts';
@@ -55,7 +55,7 @@ async function syncFolder(path: string): Promise<void> {
 
 /**
  * Does `work` while no other process does so for the same path. The lock is a file beside it with the number of its
- * process. One that a crash has left is removed.
+ * process. One that a crash has left is removed, and so are its other files.
  *
  * @throws Failure if others keep it for twenty seconds
  */
@@ -75,10 +75,27 @@ export async function withLock<T>(path: string, clock: Clock, work: () => Promis
     await new Promise<void>((resolve) => void clock.after(lockPauseMs, resolve));
   }
   try {
+    // Some folders may be written to and not be read.
+    await removeFilesLeft(path).catch(() => undefined);
     return await work();
   } finally {
     // A process that was stopped for long finds the lock of another one there.
     if ((await readText(lock)) === holder) await unlink(lock);
+  }
+}
+
+/** What comes behind the name of a file in those that are made beside it for a moment. */
+const momentary = /^\.([0-9a-f]{12}|lock\.[0-9a-f]{12}-[0-9a-f]{12}(\.left.*)?)$/;
+
+/** Removes what killed processes have left beside a file. Its lock is held, and tells the time of the file system. */
+async function removeFilesLeft(path: string): Promise<void> {
+  const [folder, name] = [dirname(path), basename(path)];
+  const { mtimeMs: nowMs } = await stat(`${path}.lock`);
+  for (const each of await readdir(folder)) {
+    if (!each.startsWith(name) || !momentary.test(each.slice(name.length))) continue;
+    const left = join(folder, each);
+    const { mtimeMs: madeMs = nowMs } = (await stat(left).catch(() => undefined)) ?? {};
+    if (nowMs - madeMs > lockAgeMs) await rm(left, { force: true });
   }
 }
 
@@ -92,12 +109,14 @@ async function tryLock(lock: string, holder: string): Promise<boolean> {
     await link(own, lock);
     return true;
   } catch (error) {
+    // A process that was stopped for long finds its own file removed.
+    if (isMissing(error)) return false;
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     // The clock of the file system, which may be another machine's, tells how old the lock is.
     await removeLeft(lock, holder, (await stat(own)).mtimeMs);
     return false;
   } finally {
-    await unlink(own);
+    await rm(own, { force: true });
   }
 }
 
