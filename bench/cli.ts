@@ -16,8 +16,13 @@ const rounds = 25;
 const bundle = join(import.meta.dirname, '../packages/cli/dist/pinchwork.mjs');
 const home = mkdtempSync(join(tmpdir(), 'pinchwork-bench-'));
 const task = {
-  ...{ task_id: 'tk-AbCdEfGh1234', need: 'Name three colours', context: null, max_credits: 10, tags: ['colours'] },
-  ...{ created_at: '2026-01-01T00:00:00+00:00', deadline: null },
+  task_id: 'tk-AbCdEfGh1234',
+  need: 'Name three colours',
+  context: null,
+  max_credits: 10,
+  tags: ['colours'],
+  created_at: '2026-01-01T00:00:00+00:00',
+  deadline: null,
 };
 const board = createServer((_, response) => {
   const body = JSON.stringify({ tasks: [task], total: 1, next_cursor: null });

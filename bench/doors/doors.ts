@@ -56,7 +56,9 @@ const newMcp: Door = {
       path: '/mcp',
       headers: { accept, 'mcp-protocol-version': newVersion, 'mcp-method': 'tools/call', 'mcp-name': call.name },
       body: {
-        ...{ jsonrpc: '2.0', id, method: 'tools/call' },
+        jsonrpc: '2.0',
+        id,
+        method: 'tools/call',
         params: {
           ...call,
           _meta: {

@@ -46,8 +46,13 @@ class LeanestStore implements FloorStore {
       if (sql.withdraw.run(price, agentId, price).changes === 0) throw new Error('Not enough credits');
       const task = {
         ...unset,
-        ...{ id: newId('tk-'), poster_id: agentId, need, context: context ?? null, tags: JSON.stringify(tags) },
-        ...{ max_credits: price, created_at: now },
+        id: newId('tk-'),
+        poster_id: agentId,
+        need,
+        context: context ?? null,
+        tags: JSON.stringify(tags),
+        max_credits: price,
+        created_at: now,
       };
       sql.insertTask.run(task.id, agentId, need, task.context, task.tags, price, now, now + expireMs);
       return task;

@@ -40,7 +40,10 @@ const insertCapabilities = perShape((count: number) =>
   prepared(`set${count}Capabilities`, (db, p: { agent: string } & Params) => {
     const names = listed(p, 'name', count);
     const rows = listed(p, 'tag', count).map((tag, i) => ({
-      ...{ agent_id: p.agent, tag, name: names[i] ?? tag, is_capability: 1 },
+      agent_id: p.agent,
+      tag,
+      name: names[i] ?? tag,
+      is_capability: 1,
     }));
     return db
       .insertInto('agent_tags')

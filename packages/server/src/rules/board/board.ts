@@ -168,7 +168,9 @@ export class Board {
     const pace = this.#windowPace();
     const cursorOf = ({ rank, created_at, id }: RankedAge): AmongMatched => ({
       part: 'matched',
-      ...{ rank, created_at, id },
+      rank,
+      created_at,
+      id,
     });
     let after = from;
     for (;;) {

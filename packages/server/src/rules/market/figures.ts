@@ -117,7 +117,12 @@ async function keepPrices(tx: Tx, range: { after: string; upto: string }): Promi
     for (const sale of newest) {
       const { id: task_id, approved_at, credits } = sale;
       tx.send(queries.insertPrice, {
-        ...{ tag, approved_at, task_id, poster_id, worker_id, credits },
+        tag,
+        approved_at,
+        task_id,
+        poster_id,
+        worker_id,
+        credits,
         to_claim_ms: sale.first_claim - sale.created_at,
         to_delivery_ms: sale.delivered_at - sale.last_claim,
         to_approval_ms: approved_at - sale.delivered_at,

@@ -77,7 +77,10 @@ const eligible = preparedSql<Candidate, { id: string }>(
 );
 
 const candidateFor = ({ id: dispute, poster_id: poster, worker_id: worker }: DisputeRow, judge: string): Candidate => ({
-  ...{ judge, dispute, poster, worker },
+  judge,
+  dispute,
+  poster,
+  worker,
 });
 
 const insertSeat = prepared(

@@ -61,7 +61,13 @@ const onConflict = (change: TrustChange, at: number) => (eb: ExpressionBuilder<C
 const changeTrust = (name: string, change: TrustChange, { mutual }: { mutual: boolean }) =>
   prepared(name, (db, p: PairParams & { ratings_back: number; stars_back: number }) => {
     const row = (truster_id: string, trusted_id: string, { ratings, stars }: Given) => ({
-      ...{ truster_id, trusted_id, score: change.first, interactions: 1, updated_at: p.at, ratings, stars },
+      truster_id,
+      trusted_id,
+      score: change.first,
+      interactions: 1,
+      updated_at: p.at,
+      ratings,
+      stars,
     });
     const given = { ratings: p.ratings, stars: p.stars };
     const back = { ratings: p.ratings_back, stars: p.stars_back };

@@ -29,8 +29,15 @@ export function enqueueDelivery(
 ): string {
   const id = ctx.newId('delivery');
   tx.send(insertDelivery, {
-    ...{ agent_id: agentId, id, event_number: number, event, task_id: taskId, data, created_at: now },
-    ...{ status: 'pending', next_at: firstAt },
+    agent_id: agentId,
+    id,
+    event_number: number,
+    event,
+    task_id: taskId,
+    data,
+    created_at: now,
+    status: 'pending',
+    next_at: firstAt,
   });
   // On PostgreSQL, this lock is taken after the agent's event cursor, and it is the last of a transaction.
   tx.send(callReceiver, { agent_id: agentId, at: firstAt });

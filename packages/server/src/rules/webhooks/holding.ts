@@ -60,8 +60,15 @@ export const isHeld = (config: Config, receiver: receivers.Receiver): receiver i
 function insertProbe({ ctx, tx, now }: Work, agentId: string, firstAt: number): string {
   const id = ctx.newId('delivery');
   tx.send(insertDelivery, {
-    ...{ agent_id: agentId, id, event_number: null, event: webhookTestEvent, task_id: null, data: '{}' },
-    ...{ created_at: now, status: 'pending', next_at: firstAt },
+    agent_id: agentId,
+    id,
+    event_number: null,
+    event: webhookTestEvent,
+    task_id: null,
+    data: '{}',
+    created_at: now,
+    status: 'pending',
+    next_at: firstAt,
   });
   return id;
 }
@@ -86,7 +93,9 @@ export async function replaceReceiver(work: Work, agentId: string, url: string |
   if (before === undefined && !isTested) return;
   closeProbe(work, agentId, before?.probe_id ?? null);
   tx.send(receivers.setReceiver, {
-    ...{ agent_id: agentId, status: isTested ? 'unconfirmed' : 'active', now },
+    agent_id: agentId,
+    status: isTested ? 'unconfirmed' : 'active',
+    now,
     probe_id: isTested ? insertProbe(work, agentId, now) : null,
     due_at: isTested ? now : null,
   });

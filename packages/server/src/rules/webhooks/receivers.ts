@@ -45,8 +45,14 @@ export const setReceiver = prepared(
     db
       .insertInto('webhook_receivers')
       .values({
-        ...{ agent_id: p.agent_id, due_at: p.due_at, rest_until: 0, failing: 0 },
-        ...{ status: p.status, since: p.now, dead_in_row: 0, probe_id: p.probe_id },
+        agent_id: p.agent_id,
+        due_at: p.due_at,
+        rest_until: 0,
+        failing: 0,
+        status: p.status,
+        since: p.now,
+        dead_in_row: 0,
+        probe_id: p.probe_id,
       })
       .onConflict((conflict) =>
         conflict.column('agent_id').doUpdateSet({

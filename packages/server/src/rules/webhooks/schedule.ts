@@ -65,7 +65,9 @@ export function aftermath(
     error: result.error,
   });
   const end = (status: 'delivered' | 'dead') => ({
-    ...{ status, tries, attempts },
+    status,
+    tries,
+    attempts,
     next_at: null,
     forget_at: now + keptMs[status],
   });
@@ -73,7 +75,9 @@ export function aftermath(
   if (tries > maxRetries || result.statusCode === goneStatus || isTest(row)) return end('dead');
   const pause = Math.round(backoffMs(tries) * (1 + jitter * (2 * chance - 1)));
   return {
-    ...{ status: 'pending', tries, attempts },
+    status: 'pending',
+    tries,
+    attempts,
     next_at: Math.max(now + pause, restUntil(result, now)),
     forget_at: null,
   };
@@ -83,8 +87,11 @@ export function aftermath(
 export function endUnsent({ tries, attempts }: DeliveryRow, error: string, now: number): Aftermath {
   const unsent = { at: wireTime(now), status_code: null, duration_ms: 0, error };
   return {
-    ...{ status: 'dead', tries, attempts: withAttempt(attempts, unsent) },
-    ...{ next_at: null, forget_at: now + keptMs.dead },
+    status: 'dead',
+    tries,
+    attempts: withAttempt(attempts, unsent),
+    next_at: null,
+    forget_at: now + keptMs.dead,
   };
 }
 

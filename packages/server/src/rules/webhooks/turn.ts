@@ -192,7 +192,8 @@ async function choose(serving: Serving, receiver: Receiver, done: Attempted | un
   const isDue = row !== undefined && dueAt <= now;
   return {
     next: isDue ? { row, url: agent.url, secret: agent.secret } : undefined,
-    ...{ dueAt, rest: Math.max(rest, restsUntil) },
+    dueAt,
+    rest: Math.max(rest, restsUntil),
   };
 }
 

@@ -77,7 +77,10 @@ export async function register(call: Anonymous, input: z.output<typeof RegisterR
     await describe(
       { ctx, tx, now },
       {
-        ...{ id: agentId, words: null, suspended_at: null, extraction_posted_at: null },
+        id: agentId,
+        words: null,
+        suspended_at: null,
+        extraction_posted_at: null,
         own_tags: ownTagsJson(input.tags) ?? null,
         accepts_system_tasks: Number(input.accepts_system_tasks ?? false),
       },

@@ -94,7 +94,10 @@ export async function showTaskAsAdmin({ ctx: { db } }: OperatorCall, taskId: str
     questions: lists.inOrder('questions', questions).map(questionView),
     messages: lists.inOrder('messages', messages).map(messageView),
     reviews: lists.cut('reviews', reviews).map(({ reviewer_id, reviewed_id, rating, feedback, created_at }) => ({
-      ...{ reviewer_id, reviewed_id, rating, feedback },
+      reviewer_id,
+      reviewed_id,
+      rating,
+      feedback,
       created_at: wireTime(created_at),
     })),
     ledger,

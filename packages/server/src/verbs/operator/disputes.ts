@@ -227,8 +227,13 @@ export function ruleDispute(
     if (task === undefined) throw conflict('The dispute is decided, and the clock is about to end it');
     const explanation = note ?? '';
     await endDispute(work, name, task, {
-      ...{ dispute, status: 'ruled', share, credits, explanation },
-      ...{ forfeits: credits === 0, actorId: 'admin' },
+      dispute,
+      status: 'ruled',
+      share,
+      credits,
+      explanation,
+      forfeits: credits === 0,
+      actorId: 'admin',
     });
     logAction(call, tx, {
       action: 'rule_dispute',

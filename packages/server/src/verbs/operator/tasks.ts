@@ -105,15 +105,13 @@ async function cancel(work: Work, held: HeldTask, reason: string) {
 async function cancelDispute(work: Work, task: MovedTask, reason: string): Promise<void> {
   const dispute = present(await work.tx.first(openDisputeOf, { task_id: task.id }), `The dispute of ${task.id}`);
   await endDispute(work, 'cancelDisputed', task, {
-    ...{
-      dispute,
-      status: cancelledDispute,
-      share: null,
-      credits: 0,
-      explanation: reason,
-      forfeits: false,
-      actorId: 'admin',
-    },
+    dispute,
+    status: cancelledDispute,
+    share: null,
+    credits: 0,
+    explanation: reason,
+    forfeits: false,
+    actorId: 'admin',
     also: [dispute.poster_id, dispute.worker_id].map((agentId) => ({
       agentId,
       taskId: task.id,

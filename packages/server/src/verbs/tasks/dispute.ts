@@ -52,7 +52,12 @@ export function disputeRejection(
       actorId: agentId,
       workerId: agentId,
       dispute: {
-        ...{ id: row.id, status: row.status, reason: kept, workerShare: null, credits: 0, explanation: null },
+        id: row.id,
+        status: row.status,
+        reason: kept,
+        workerShare: null,
+        credits: 0,
+        explanation: null,
         deposit: { amount: deposit, to: 'account' },
       },
     });

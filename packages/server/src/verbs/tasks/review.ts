@@ -63,8 +63,14 @@ async function meantByApproval(tx: Tx, taskId: string): Promise<'approve' | 'con
 async function concede(work: Work, task: MovedTask, rating: number | null): Promise<void> {
   const dispute = present(await work.tx.first(openDisputeOf, { task_id: task.id }), `The dispute of ${task.id}`);
   await endDispute(work, 'concede', task, {
-    ...{ dispute, status: 'conceded', share: 100, credits: dispute.charged, explanation: null },
-    ...{ forfeits: false, actorId: task.poster_id, rating },
+    dispute,
+    status: 'conceded',
+    share: 100,
+    credits: dispute.charged,
+    explanation: null,
+    forfeits: false,
+    actorId: task.poster_id,
+    rating,
   });
 }
 

@@ -188,8 +188,13 @@ async function withdrawDispute(work: Work, task: MovedTask, workerId: string): P
   const dispute = present(await work.tx.first(openDisputeOf, { task_id: task.id }), `The dispute of ${task.id}`);
   const seats = await work.tx.all(seatsOf, { dispute_id: dispute.id });
   await endDispute(work, 'withdrawDispute', task, {
-    ...{ dispute, status: 'withdrawn', share: null, credits: 0, explanation: null },
-    ...{ forfeits: seats.some(({ status }) => status === 'answered'), actorId: workerId },
+    dispute,
+    status: 'withdrawn',
+    share: null,
+    credits: 0,
+    explanation: null,
+    forfeits: seats.some(({ status }) => status === 'answered'),
+    actorId: workerId,
   });
 }
 
