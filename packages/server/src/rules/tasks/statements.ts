@@ -7,9 +7,9 @@ import type {
   PlatformTransition,
 } from '../../ground/transitions.ts';
 import { type Params, prepared } from '../../storage/prepared.ts';
-import { type ClaimLimits, mayClaimMore, mayClaimMoreSystemTasks } from '../agents/claims.ts';
+import { type ClaimLimits, claimsLeftOf, mayClaimMore, mayClaimMoreSystemTasks } from '../agents/claims.ts';
 import type { HelpParams } from '../agents/helpers.ts';
-import { hasMovedOn, isNotBarred, isSeated, mayClaim, mayHelp } from './guards.ts';
+import { hasHelper, hasMovedOn, isNotBarred, isSeated, mayClaim, mayHelp } from './guards.ts';
 import { isForAgent } from './offers.ts';
 import { isSuspended, type TaskExpressions } from './queries.ts';
 import { byAction, byClock, byPerson, plusOne, type TaskUpdate, transitionStatement } from './statement.ts';
@@ -136,6 +136,7 @@ export const personStatements = {
       heartbeat_deadline_at: leaseEnd(p.from),
     }),
     (eb, p) => eb.and([mayClaim(eb, p), isNotBarred(eb, p), isForAgent('tasks', p.actor), mayClaimMore(p.actor, p)]),
+    (p) => claimsLeftOf(p.actor, p),
   ),
   deliver: byPerson<DeliverParams>(
     'deliver',
@@ -148,6 +149,7 @@ export const personStatements = {
       heartbeat_deadline_at: null,
     }),
     (eb, p) => eb.and([isMeantClaim(eb, p), isChecked(eb, p), eb(sql`coalesce(deliveries_left, 1)`, '>', 0)]),
+    (p) => hasHelper(p.least_named),
   ),
   approve: byPerson<PersonParams>('approve', nothing),
   reject: byPerson<RejectParams>(
@@ -249,16 +251,14 @@ export const clockStatements = {
 const byOperator = <P extends { id: string; now: number }>(
   name: AdminTransition,
   set: (params: P) => TaskUpdate = nothing,
-) => transitionStatement<P>(name, set, (eb, p) => eb.and([eb('due_at', '>', p.now)]), 'IfOpen');
+) => transitionStatement<P>(name, set, { guard: (eb, p) => eb.and([eb('due_at', '>', p.now)]), condition: 'IfOpen' });
 
 /** Transitions that follow from an action of the operator, if no deadline has passed. */
 export const adminStatements = {
-  dismissWorker: transitionStatement<{ id: string; now: number }>(
-    'dismissWorker',
-    nothing,
-    (eb, p) => eb.and([eb('due_at', '>', p.now), isSuspended(eb, 'worker_id')]),
-    'IfSuspended',
-  ),
+  dismissWorker: transitionStatement<{ id: string; now: number }>('dismissWorker', nothing, {
+    guard: (eb, p) => eb.and([eb('due_at', '>', p.now), isSuspended(eb, 'worker_id')]),
+    condition: 'IfSuspended',
+  }),
   cancelPosted: byOperator('cancelPosted'),
   cancelClaimed: byOperator('cancelClaimed'),
   cancelDelivered: byOperator('cancelDelivered'),
@@ -272,16 +272,12 @@ export const adminStatements = {
 
 /** Transitions that follow from another change in the same transaction. */
 export const platformStatements = {
-  approveAtOnce: transitionStatement<{ id: string; now: number; version: number }>(
-    'approveAtOnce',
-    nothing,
-    (eb, p) => eb.and([eb('version', '=', p.version)]),
-    'IfJustDelivered',
-  ),
-  withdraw: transitionStatement<{ id: string; now: number }>(
-    'withdraw',
-    nothing,
-    (eb) =>
+  approveAtOnce: transitionStatement<{ id: string; now: number; version: number }>('approveAtOnce', nothing, {
+    guard: (eb, p) => eb.and([eb('version', '=', p.version)]),
+    condition: 'IfJustDelivered',
+  }),
+  withdraw: transitionStatement<{ id: string; now: number }>('withdraw', nothing, {
+    guard: (eb) =>
       eb.exists(
         eb
           .selectFrom('tasks as about')
@@ -289,12 +285,10 @@ export const platformStatements = {
           .whereRef('about.id', '=', 'tasks.about_id')
           .where(hasMovedOn),
       ),
-    'IfUnneeded',
-  ),
-  loseChosen: transitionStatement<{ id: string; now: number }>(
-    'loseChosen',
-    nothing,
-    (eb) => eb.and([eb('is_for_chosen', '=', 1), eb('match_count', '=', 0)]),
-    'IfNobodyIsLeft',
-  ),
+    condition: 'IfUnneeded',
+  }),
+  loseChosen: transitionStatement<{ id: string; now: number }>('loseChosen', nothing, {
+    guard: (eb) => eb.and([eb('is_for_chosen', '=', 1), eb('match_count', '=', 0)]),
+    condition: 'IfNobodyIsLeft',
+  }),
 } satisfies Record<PlatformTransition, unknown>;
