@@ -1,4 +1,13 @@
-import type { BodyOf, Endpoint, EndpointName, Endpoints, ParamsOf, QueryOf, ReplyOf } from '@pinchwork/sdk/table';
+import type {
+  BodyOf,
+  DryRunResponse,
+  Endpoint,
+  EndpointName,
+  Endpoints,
+  ParamsOf,
+  QueryOf,
+  ReplyOf,
+} from '@pinchwork/sdk/table';
 import { register, showCredits, showMe, updateMe } from '../verbs/agents/agents.ts';
 import { deleteMe } from '../verbs/agents/deletion.ts';
 import { debitCredits, grantCredits } from '../verbs/operator/credits.ts';
@@ -46,9 +55,10 @@ export interface Input<E extends Endpoint> {
   readonly isBareAnswer: boolean;
 }
 
+/** The types of the rows leave out the reply of a trial, which most callers never ask for. */
 type Output<E extends Endpoint> = E['isStream'] extends true
   ? OpenStream | OpenMarketStream
-  : ReplyOf<E> | OtherSuccess<ReplyOf<E>>;
+  : ReplyOf<E> | OtherSuccess<ReplyOf<E> | DryRunResponse>;
 
 /** Calls the verb of an endpoint. Independent of any transport. */
 type Handler<E extends Endpoint> = (call: Call, input: Input<E>) => Output<E> | Promise<Output<E>>;

@@ -39,9 +39,8 @@ const defaultCredits = 50;
 export async function createTask(
   call: Call,
   { wait, ...input }: z.output<typeof CreateTaskRequest>,
-): Promise<CreateTaskResponse | OtherSuccess<TaskResponse>> {
-  // The type of the row's replies leaves this one out.
-  if (input.dry_run === true) return new OtherSuccess('dry run', (await dryRun(call, input)) as never);
+): Promise<CreateTaskResponse | OtherSuccess<TaskResponse | DryRunResponse>> {
+  if (input.dry_run === true) return new OtherSuccess('dry run', await dryRun(call, input));
   if (wait === undefined) return post(call, input);
   // First, because nothing is posted if there is no place.
   const place = takePlace(call);
