@@ -44,7 +44,10 @@ export const arrivedTasks = preparedSql<{ tasks: string; now: number }, Arrived>
     sql`select ${arrivedColumns} from tasks t where ${engine.isListed('t.id', p.tasks)} and ${isOpen(p.now)}`,
 );
 
-/** The newest tasks on the board that were posted after `since`. Finds those whose signal was lost. */
+/**
+ * The newest tasks on the board that were posted after `since`, except those for chosen agents. Finds those whose signal
+ * was lost; one for chosen agents is found when they look at their boards themselves.
+ */
 export const newestPosted = preparedSql<{ since: number; limit: number }, { id: string }>(
   'newestPosted',
   (p) => sql`select id from (
