@@ -2,6 +2,7 @@ import type { DisputeStatus } from '@pinchwork/sdk/table';
 import { transitions } from '../../ground/machine.ts';
 import type { ClockTransition } from '../../ground/transitions.ts';
 import { present } from '../../ground/present.ts';
+import type { Tx } from '../../storage/database.ts';
 import type { Work } from '../../storage/ground.ts';
 import { stateOf } from '../../ground/states.ts';
 import { endOfferOnBoard } from '../lifecycle/offers.ts';
@@ -58,6 +59,10 @@ export async function endDispute(work: Work, name: DisputeEnd, task: RecordedTas
   });
 }
 
+/** The dispute of a disputed task. */
+export const disputeOf = async (tx: Tx, taskId: string): Promise<DisputeRow> =>
+  present(await tx.first(openDisputeOf, { task_id: taskId }), `The dispute of ${taskId}`);
+
 /** Whether a transition of the clock ends a dispute. */
 export const endsDispute = (name: ClockTransition): name is 'ruleForWorker' | 'ruleForPoster' =>
   transitions[name].from === transitions.dispute.to;
@@ -68,7 +73,7 @@ export async function endDueDispute(
   name: 'ruleForWorker' | 'ruleForPoster',
   task: RecordedTask,
 ): Promise<void> {
-  const dispute = present(await work.tx.first(openDisputeOf, { task_id: task.id }), `The dispute of ${task.id}`);
+  const dispute = await disputeOf(work.tx, task.id);
   const outcome = outcomeOf(dispute, await work.tx.all(seatsOf, { dispute_id: dispute.id }));
   const forfeits = outcome.status === 'ruled' && outcome.credits === 0;
   await endDispute(work, name, task, { dispute, ...outcome, forfeits, actorId: null });

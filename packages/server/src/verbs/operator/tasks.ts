@@ -1,11 +1,9 @@
 import { type AdminCancelResponse, cancelledDispute, type RedactResponse, type TaskStatus } from '@pinchwork/sdk/table';
 import { conflict, taskNotFound } from '../../ground/errors.ts';
-import { present } from '../../ground/present.ts';
 import { aTask, openStates } from '../../ground/states.ts';
 import { cancellations, transition } from '../../ground/transitions.ts';
 import { moveCreditsAndRecord } from '../../rules/lifecycle/transition.ts';
-import { endDispute } from '../../rules/disputes/end.ts';
-import { openDisputeOf } from '../../rules/disputes/queries.ts';
+import { disputeOf, endDispute } from '../../rules/disputes/end.ts';
 import { logAction } from '../../rules/operator/admin-log.ts';
 import { expireOnReturn } from '../../rules/operator/queries.ts';
 import { type HeldTask, holdTask, type MovedTask, taskById, type TaskRow } from '../../rules/tasks/queries.ts';
@@ -103,7 +101,7 @@ async function cancel(work: Work, held: HeldTask, reason: string) {
 
 /** Ends the dispute of a cancelled task. Both parties are told of both. */
 async function cancelDispute(work: Work, task: MovedTask, reason: string): Promise<void> {
-  const dispute = present(await work.tx.first(openDisputeOf, { task_id: task.id }), `The dispute of ${task.id}`);
+  const dispute = await disputeOf(work.tx, task.id);
   await endDispute(work, 'cancelDisputed', task, {
     dispute,
     status: cancelledDispute,

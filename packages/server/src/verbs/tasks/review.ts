@@ -6,8 +6,7 @@ import { present } from '../../ground/present.ts';
 import type { Call } from '../context.ts';
 import type { Tx } from '../../storage/database.ts';
 import { reviewOnce } from './rate.ts';
-import { endDispute } from '../../rules/disputes/end.ts';
-import { openDisputeOf } from '../../rules/disputes/queries.ts';
+import { disputeOf, endDispute } from '../../rules/disputes/end.ts';
 import { addDispute } from '../../rules/disputes/view.ts';
 import type { Work } from '../../storage/ground.ts';
 import { insertRejectedDelivery } from '../../rules/tasks/inserts.ts';
@@ -61,7 +60,7 @@ async function meantByApproval(tx: Tx, taskId: string): Promise<'approve' | 'con
 
 /** Ends the dispute of a task whose poster pays after all. */
 async function concede(work: Work, task: MovedTask, rating: number | null): Promise<void> {
-  const dispute = present(await work.tx.first(openDisputeOf, { task_id: task.id }), `The dispute of ${task.id}`);
+  const dispute = await disputeOf(work.tx, task.id);
   await endDispute(work, 'concede', task, {
     dispute,
     status: 'conceded',

@@ -9,8 +9,8 @@ import { checkResult, type ClaimWithTerms, claimWithTerms, type ToCheck } from '
 import type { Tx } from '../../storage/database.ts';
 import type { Work } from '../../storage/ground.ts';
 import { leastNamed } from '../../rules/agents/helpers.ts';
-import { endDispute } from '../../rules/disputes/end.ts';
-import { openDisputeOf, seatsOf } from '../../rules/disputes/queries.ts';
+import { disputeOf, endDispute } from '../../rules/disputes/end.ts';
+import { seatsOf } from '../../rules/disputes/queries.ts';
 import { addDispute } from '../../rules/disputes/view.ts';
 import { appendEvent } from '../../rules/events/append.ts';
 import { apply, readSystemAnswer } from '../../rules/platform-tasks/system-answer.ts';
@@ -185,7 +185,7 @@ async function meantByAbandon(tx: Tx, taskId: string): Promise<'abandon' | 'with
 
 /** Ends a dispute for the worker that withdraws it. Its deposit is lost once a judge has answered. */
 async function withdrawDispute(work: Work, task: MovedTask, workerId: string): Promise<void> {
-  const dispute = present(await work.tx.first(openDisputeOf, { task_id: task.id }), `The dispute of ${task.id}`);
+  const dispute = await disputeOf(work.tx, task.id);
   const seats = await work.tx.all(seatsOf, { dispute_id: dispute.id });
   await endDispute(work, 'withdrawDispute', task, {
     dispute,
