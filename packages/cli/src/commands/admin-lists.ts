@@ -158,8 +158,7 @@ export const adminListCommands = [
       onlyFor(id, changes, 'admin agents');
       if (id === undefined) {
         const filter = { search, status, sort_by: sort };
-        const list = await readList((page) => client.admin.agents({ ...page, ...filter }, { signal }), 'agents', flags);
-        return list;
+        return readList((page) => client.admin.agents({ ...page, ...filter }, { signal }), 'agents', flags);
       }
       const isChange = Object.values(changes).some((change) => change !== undefined);
       return isChange ? client.admin.changeAgent(id, changes, { signal }) : client.admin.agent(id, {}, { signal });
@@ -186,8 +185,7 @@ export const adminListCommands = [
       if (id !== undefined) return client.admin.task(id, {}, { signal });
       const { search, status, sort } = flags;
       const filter = { search, status, sort_by: sort };
-      const list = await readList((page) => client.admin.tasks({ ...page, ...filter }, { signal }), 'tasks', flags);
-      return list;
+      return readList((page) => client.admin.tasks({ ...page, ...filter }, { signal }), 'tasks', flags);
     },
   }),
   command({
@@ -210,8 +208,7 @@ export const adminListCommands = [
       const { status, note } = flags;
       onlyFor(id, { note }, 'admin reports');
       if (id === undefined) {
-        const list = await readList((page) => client.admin.reports({ ...page, status }, { signal }), 'reports', flags);
-        return list;
+        return readList((page) => client.admin.reports({ ...page, status }, { signal }), 'reports', flags);
       }
       if (status === undefined || status === 'open') throw usage('--status must be resolved or dismissed');
       return client.admin.decideReport(id, { status, note }, { signal });
@@ -247,12 +244,7 @@ export const adminListCommands = [
       // The server says which states there are.
       const status = flags.status as AdminDisputeRow['status'] | undefined;
       const filter = { search, status, sort_by: sort };
-      const list = await readList(
-        (page) => client.admin.disputes({ ...page, ...filter }, { signal }),
-        'disputes',
-        flags,
-      );
-      return list;
+      return readList((page) => client.admin.disputes({ ...page, ...filter }, { signal }), 'disputes', flags);
     },
   }),
   command({

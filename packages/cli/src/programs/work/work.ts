@@ -1,4 +1,4 @@
-import type { WorkContext, WorkNews, WorkResult, WorkTask } from '@pinchwork/sdk';
+import type { WorkContext, WorkerOptions, WorkNews, WorkResult, WorkTask } from '@pinchwork/sdk';
 import type { Context } from '../../command/row.ts';
 import { exitCodes, type ExitCode } from '../../exit-codes.ts';
 import { Failure } from '../../failure.ts';
@@ -10,13 +10,7 @@ import { environmentOf, taskJson } from './input.ts';
 import { newsJson, newsLine } from './news.ts';
 
 /** What the worker is asked for. */
-interface WorkFlags {
-  readonly tags?: readonly string[] | undefined;
-  readonly search?: string | undefined;
-  readonly concurrency?: number | undefined;
-  readonly max?: number | undefined;
-  readonly once?: boolean | undefined;
-  readonly retries?: number | undefined;
+interface WorkFlags extends Pick<WorkerOptions, 'tags' | 'search' | 'concurrency' | 'max' | 'once' | 'retries'> {
   /** Seconds that tasks in hand may take after the first Ctrl-C. */
   readonly finish?: number | undefined;
 }
@@ -74,7 +68,7 @@ export async function work(
       stopSignal: context.secondSignal?.(),
       tags: flags.tags,
       search: flags.search,
-      concurrency: flags.concurrency ?? 1,
+      concurrency: flags.concurrency,
       max: flags.max,
       once: flags.once,
       retries: flags.retries ?? defaultRetries,
