@@ -22,7 +22,7 @@ import {
   successes,
   transitionRows,
 } from './contract-tables.ts';
-import { commandRows, globalFlagRows } from './cli-tables.ts';
+import { commandRows, globalFlagRows, originalRows } from './cli-tables.ts';
 import { otherPermissions, permissionTables } from './permission-tables.ts';
 
 /**
@@ -107,6 +107,7 @@ const tables: Readonly<Record<string, () => string>> = {
       .join('\n\n'),
   commands: () => table(['Command', 'Flags', 'What it does'], commandRows()),
   'global flags': () => table(['Flag', 'Meaning'], globalFlagRows()),
+  'original commands': () => table(['The original', 'Here', 'Flags that are new'], originalRows()),
   events: eventTable,
   headers: () =>
     table(
