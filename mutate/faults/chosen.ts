@@ -11,6 +11,7 @@ export const chosenFaults = [
     ['an agent that declined may still take the task', ' and o.left_at is null) is not null)`', ') is not null)`'],
   ]),
   ...faultsIn('rules/lifecycle/offers.ts', 'verbs/tasks/chosen', [
+    ['a pickup that waits for a decline gets the task', '        barred: barredWith(sql`${p.agent}`),\n', ''],
     ['a worker declines the task that it has', "eb('worker_id', '<>', p.agent)", "eb('worker_id', '=', p.agent)"],
     [
       'a task that nobody is left for waits on the board',

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Work } from '../../storage/ground.ts';
 import { type Params, prepared } from '../../storage/prepared.ts';
 import { statusIn } from '../../storage/status.ts';
@@ -5,6 +6,7 @@ import { present } from '../../ground/present.ts';
 import { storedTexts } from '../../ground/stored.ts';
 import { openStates, stateOf } from '../../ground/states.ts';
 import { clockDue } from '../tasks/due.ts';
+import { barredWith } from '../tasks/guards.ts';
 import { isForAgent } from '../tasks/offers.ts';
 import { recordedColumns, type RecordedTask, type TaskExpressions } from '../tasks/queries.ts';
 import { readTerms, setForAgents } from '../tasks/terms.ts';
@@ -20,7 +22,9 @@ interface Leaving extends Params {
 }
 
 /**
- * Counts a chosen agent less. A task that nobody is left for expires as soon as it is on the board.
+ * Counts a chosen agent less. A task that nobody is left for expires as soon as it is on the board. The agent is barred in
+ * the task's own row, because that is all that a claim sees which waited for this statement: on PostgreSQL, its look at
+ * `matches` is as old as its start.
  *
  * @param guard what must hold in addition.
  */
@@ -30,6 +34,7 @@ const leaving = (name: string, guard: (eb: TaskExpressions, p: Leaving) => Retur
       .updateTable('tasks')
       .set((eb) => ({
         match_count: eb('match_count', '-', 1),
+        barred: barredWith(sql`${p.agent}`),
         expires_at: eb
           .case()
           .when(eb.and([eb('match_count', '=', 1), eb('expires_at', '>', p.now)]))

@@ -5,6 +5,7 @@ import { boardStates, reviewStates } from '../../ground/states.ts';
 import { transitions } from '../../ground/machine.ts';
 import { statusIn } from '../../storage/status.ts';
 import { isActiveHelper } from '../agents/helpers.ts';
+import { barredWith } from '../tasks/guards.ts';
 import { recordedColumns } from '../tasks/queries.ts';
 
 /** Inserts a posted system task. */
@@ -105,7 +106,7 @@ export const waitingSeats = prepared('waitingSeats', (db, p: { agent: string; no
 
 /**
  * Adds an agent to the `barred` of a task: the agents that had a system task about it and may not claim it. Changes
- * no row if the agent is a party. It is a column of the task, so that the guard of a simultaneous claim sees it.
+ * no row if the agent is a party.
  */
 export const noteInspector = prepared(
   'noteInspector',
@@ -113,8 +114,7 @@ export const noteInspector = prepared(
     db
       .updateTable('tasks')
       .set({
-        barred: sql<string>`case when replace(barred, ${p.agent}, '') = barred
-          then barred || ${p.agent} || ' ' else barred end`,
+        barred: barredWith(sql`${p.agent}`),
         verifier_id: sql<string | null>`coalesce(${p.verifier}, verifier_id)`,
       })
       .where('id', '=', p.id)

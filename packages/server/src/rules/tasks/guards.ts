@@ -36,6 +36,13 @@ export const mayClaim = (eb: TaskExpressions, { actor, now }: Claim) =>
 export const isNotBarred = (eb: TaskExpressions, { actor }: Claim) =>
   eb(sql`replace(barred, ${actor}, '')`, '=', eb.ref('barred'));
 
+/**
+ * The `barred` of a task with an agent more: what `isNotBarred` asks for. It is a column of the task's own row, so that
+ * the guard of a claim that has waited for this change sees it.
+ */
+export const barredWith = (agent: RawBuilder<unknown>) =>
+  sql<string>`case when replace(barred, ${agent}, '') = barred then barred || ${agent} || ' ' else barred end`;
+
 /** The judge that a system task waits for. */
 const awaitedJudge = (taskId: RawBuilder<unknown>) =>
   sql<{ judge_id: string }>`select s.judge_id from dispute_seats s join disputes d on d.id = s.dispute_id

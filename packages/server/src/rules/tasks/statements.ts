@@ -9,7 +9,7 @@ import type {
 import { type Params, prepared } from '../../storage/prepared.ts';
 import { type ClaimLimits, claimsLeftOf, mayClaimMore, mayClaimMoreSystemTasks } from '../agents/claims.ts';
 import type { HelpParams } from '../agents/helpers.ts';
-import { hasHelper, hasMovedOn, isNotBarred, isSeated, mayClaim, mayHelp } from './guards.ts';
+import { barredWith, hasHelper, hasMovedOn, isNotBarred, isSeated, mayClaim, mayHelp } from './guards.ts';
 import { isForAgent } from './offers.ts';
 import { isSuspended, type TaskExpressions } from './queries.ts';
 import { byAction, byClock, byPerson, plusOne, type TaskUpdate, transitionStatement } from './statement.ts';
@@ -103,8 +103,7 @@ const closed: TaskUpdate = { dispute_due_at: null, dispute_credits: null };
 /** The worker never gets the task again: it lost the dispute, or withdrew it. */
 const closedForWorker: TaskUpdate = {
   ...closed,
-  barred: sql<string>`case when replace(barred, worker_id, '') = barred
-    then barred || worker_id || ' ' else barred end`,
+  barred: barredWith(sql.ref('worker_id')),
 };
 
 const isMeantClaim = (eb: TaskExpressions, p: WorkerParams) =>

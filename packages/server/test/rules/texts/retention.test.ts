@@ -1,8 +1,8 @@
-import pg from 'pg';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import { hourMs, minuteMs } from '../../../src/ground/clock.ts';
 import { describeOnPostgres, type Engine, onBothEngines, postgres } from '../../support/engines.ts';
 import { type Agent, claimTask, deliverTask, Market, postTask } from '../../support/market.ts';
+import { queueForTask } from '../../support/queued.ts';
 
 const dayMs = 24 * hourMs;
 
@@ -123,13 +123,6 @@ onBothEngines('the retention of texts', (engine) => {
   });
 });
 
-async function connect(url: string): Promise<pg.Client> {
-  const client = new pg.Client(url);
-  await client.connect();
-  onTestFinished(() => client.end());
-  return client;
-}
-
 describeOnPostgres('a report at the moment at which the texts of its task are removed', () => {
   it.each<[string, (market: Market, poster: Agent) => Promise<unknown>]>([
     ['by the retention', keepHouse],
@@ -144,22 +137,11 @@ describeOnPostgres('a report at the moment at which the texts of its task are re
     const { market, poster, worker } = await open(postgres, '0.5');
     const id = await approve(poster, worker);
     market.clock.advance(dayMs);
-    const [rival, watcher] = [await connect(market.url), await connect(market.url)];
-    const waiting = `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-    const untilWaiting = async (count: number) => {
-      while ((await watcher.query(waiting)).rowCount !== count) await new Promise(setImmediate);
-    };
-    // Both wait for the task, the report first.
-    await rival.query('begin');
-    await rival.query('select id from tasks where id = $1 for no key update', [id]);
-    const report = worker.post(`/v1/tasks/${id}/report`, { reason: 'Rude' });
-    await untilWaiting(1);
-    const removal = remove(market, poster);
-    await untilWaiting(2);
-    await rival.query('commit');
-    const { status, body } = await report;
+    const [{ status, body }] = await queueForTask(market, id, [
+      () => worker.post(`/v1/tasks/${id}/report`, { reason: 'Rude' }),
+      () => remove(market, poster),
+    ]);
     expect(status).toBe(201);
-    await removal;
     expect(await textOf(worker, id)).toEqual(kept);
     await market.admin.post(`/v1/admin/reports/${body.report_id}`, { status: 'resolved' });
     market.clock.advance(hourMs);

@@ -1,10 +1,11 @@
 import { expect, it } from 'vitest';
 import { hourMs, minuteMs } from '../../../src/ground/clock.ts';
 import { browse } from '../../support/board.ts';
-import { type Engine, onBothEngines } from '../../support/engines.ts';
+import { describeOnPostgres, type Engine, onBothEngines, postgres } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
 import { registerHelper } from '../../support/helpers.ts';
 import { type Agent, deliverTask, Market, postTask } from '../../support/market.ts';
+import { queueForTask } from '../../support/queued.ts';
 
 const rich = { PINCHWORK_INITIAL_CREDITS: '10000' };
 
@@ -274,6 +275,20 @@ onBothEngines('an agent declines', (engine) => {
       if (status === 'claimed') await one.post(`/v1/tasks/${id}/abandon`);
     }
     await market.pass(0);
+    await expectClean(market);
+  });
+});
+
+describeOnPostgres('an agent that declines while its own pickup waits for the task', () => {
+  it('does not get the task', async () => {
+    const { market, poster, one, two } = await open(postgres);
+    const id = await offer(poster, [one, two]);
+    const [declined, claimed] = await queueForTask(market, id, [
+      () => decline(one, id),
+      () => one.post(`/v1/tasks/${id}/pickup`),
+    ]);
+    expect([declined.status, claimed.status]).toEqual([200, 409]);
+    expect((await poster.get(`/v1/tasks/${id}`)).body).toMatchObject({ status: 'posted', for_agents: [two.id] });
     await expectClean(market);
   });
 });
