@@ -11,6 +11,7 @@ import { compile as onPostgres } from '../../src/storage/postgres/statements.ts'
 import { declaredQueries, type Params, type Prepared } from '../../src/storage/prepared.ts';
 import { compile as onSqlite } from '../../src/storage/sqlite/statements.ts';
 import { countWaiting } from '../../src/rules/webhooks/queries.ts';
+import { A2aClient } from '../support/a2a.ts';
 import { type Engine, type EngineName, onBothEngines } from '../support/engines.ts';
 import { answer, answers, registerHelper } from '../support/helpers.ts';
 import { type Agent, claimTask, deadWebhook, deliverTask, makeDelivery, Market, postTask } from '../support/market.ts';
@@ -246,6 +247,7 @@ async function useEverything(market: Market): Promise<void> {
   await deliverTask(poster, worker, fields);
   await claimTask(poster, worker, { ...fields, deadline_minutes: 1 });
   await claimTask(poster, worker, { ...fields, claim_timeout_minutes: 1 });
+  for (const pageSize of [1, 2, 100]) await new A2aClient(market, poster).rpc('ListTasks', { pageSize });
   await market.admin.post('/v1/admin/agents/suspend', { agent_id: worker.id, suspended: true });
   await market.admin.post('/v1/admin/credits/grant', { agent_id: worker.id, amount: 1 });
   await market.ctx.housekeeping.run();

@@ -65,7 +65,7 @@ export class Requests implements A2ARequestHandler {
       const historyLength = lengthIn(request.configuration ?? {});
       if (said.taskId !== '') return this.#view.task(await this.#reply(said), historyLength);
       const posted = await post(this.#calls, said, said.waits ? waitSeconds : undefined);
-      return said.waits ? this.#view.task(posted, historyLength) : this.#view.plain(posted, historyLength);
+      return said.waits ? this.#view.task(posted, historyLength) : this.#view.posted(posted, historyLength);
     });
   }
 
@@ -98,12 +98,10 @@ export class Requests implements A2ARequestHandler {
     return this.#noting(async () => {
       const [historyLength, since] = [lengthIn(request), sinceIn(request)];
       const { tasks: found, ...page } = await listPage(this.#calls, request);
-      const tasks: Task[] = [];
-      for (const task of found) {
-        const shown = await this.#view.plain(task, historyLength);
-        if (Date.parse(shown.status?.timestamp ?? '') < since) continue;
-        tasks.push(request.includeArtifacts === true ? shown : { ...shown, artifacts: [] });
-      }
+      const shown = await this.#view.listed(found, historyLength);
+      const tasks = shown
+        .filter(({ status }) => Date.parse(status?.timestamp ?? '') >= since)
+        .map((task) => (request.includeArtifacts === true ? task : { ...task, artifacts: [] }));
       return { ...page, tasks };
     });
   }

@@ -2,7 +2,7 @@ import { RequestMalformedError, UnsupportedOperationError } from '@a2a-js/sdk/er
 import { endpoints, isId, type TaskStatus } from '@pinchwork/sdk/table';
 import { DomainError, invalid } from '../../ground/errors.ts';
 import { isEnded, stateOf } from '../../ground/states.ts';
-import { a2aFacts, contextIdIn } from '../../rules/tasks/contexts.ts';
+import { contextIdIn, readA2aFacts } from '../../rules/tasks/contexts.ts';
 import { readOwn } from '../../verbs/tasks/read.ts';
 import type { Calls } from './calls.ts';
 import { type Decision, decisionIn } from './decision.ts';
@@ -38,7 +38,7 @@ export async function speak(calls: Calls, said: Said): Promise<void> {
 }
 
 async function contextOf({ db }: Calls['ctx'], id: string): Promise<string> {
-  return contextIdIn((await db.one(a2aFacts, { id })).context_key) ?? id;
+  return contextIdIn((await readA2aFacts(db, [id])).get(id)?.context_key ?? null) ?? id;
 }
 
 /** The state of a task. Undefined: the client may not read it. */

@@ -1,6 +1,7 @@
 import type { StreamResponse, Task } from '@a2a-js/sdk';
 import { isAwaited, type TaskResponse } from '@pinchwork/sdk/table';
-import { a2aFacts, contextIdIn } from '../../rules/tasks/contexts.ts';
+import { present } from '../../ground/present.ts';
+import { contextIdIn, readA2aFacts } from '../../rules/tasks/contexts.ts';
 import { followTask } from '../../rules/tasks/wait.ts';
 import type { Subscription } from '../../rules/tasks/watch.ts';
 import type { Context } from '../../verbs/context.ts';
@@ -30,10 +31,14 @@ export class View {
     return toTask({ ...facts, history });
   }
 
-  /** A task about which nothing was said but its need, or of which nothing else is shown. */
-  async plain(task: Shown['task'], historyLength?: HistoryLength): Promise<Task> {
-    const facts = await this.#facts(task);
-    return toTask({ ...facts, history: historyLength === 0 ? [] : [need(facts)] });
+  /** A task that was just posted: nothing was said about it but its need. */
+  async posted(task: Shown['task'], historyLength: HistoryLength): Promise<Task> {
+    return withNeed(await this.#facts(task), historyLength);
+  }
+
+  /** The tasks of a list, whose histories have their needs alone. */
+  async listed(tasks: readonly Shown['task'][], historyLength: HistoryLength): Promise<Task[]> {
+    return (await this.#factsOfAll(tasks)).map((facts) => withNeed(facts, historyLength));
   }
 
   /** @throws DomainError `not_found` where the client may not read it. */
@@ -65,9 +70,22 @@ export class View {
     yield { payload: { $case: 'statusUpdate', value: { ...of, status: statusOf(facts) } } };
   }
 
-  async #facts(task: Shown['task']): Promise<Omit<Shown, 'history'> & { readonly posterId: string }> {
-    const { at, context_key, poster_id } = await this.#ctx.db.one(a2aFacts, { id: task.task_id });
-    const contextId = contextIdIn(context_key) ?? task.task_id;
-    return { task, contextId, changedAt: new Date(at).toISOString(), posterId: poster_id };
+  async #facts(task: Shown['task']): Promise<Facts> {
+    return present((await this.#factsOfAll([task]))[0], 'The facts of a task');
+  }
+
+  async #factsOfAll(tasks: readonly Shown['task'][]): Promise<Facts[]> {
+    const ids = tasks.map(({ task_id }) => task_id);
+    const found = await readA2aFacts(this.#ctx.db, ids);
+    return tasks.map((task) => {
+      const { at, context_key, poster_id } = present(found.get(task.task_id), 'The facts of a task');
+      const contextId = contextIdIn(context_key) ?? task.task_id;
+      return { task, contextId, changedAt: new Date(at).toISOString(), posterId: poster_id };
+    });
   }
 }
+
+type Facts = Omit<Shown, 'history'> & { readonly posterId: string };
+
+const withNeed = (facts: Facts, historyLength: HistoryLength): Task =>
+  toTask({ ...facts, history: historyLength === 0 ? [] : [need(facts)] });

@@ -1,5 +1,7 @@
+import { limits } from '@pinchwork/sdk/table';
 import { sql } from 'kysely';
-import { counting, prepared } from '../../storage/prepared.ts';
+import type { Reader } from '../../storage/database.ts';
+import { counting, fitted, listed, type Params, perShape, prepared } from '../../storage/prepared.ts';
 
 /** A conversation of A2A: a client names the one that its tasks belong to, and lists them by it. */
 interface Named {
@@ -30,16 +32,35 @@ export const countContext = counting('countContext', (db, p: { context_key: stri
   db.selectFrom('task_terms').select('task_id').where('context_key', '=', p.context_key),
 );
 
-/** What A2A shows of a task besides its fields: when its state last changed, its conversation, and its poster. */
-export const a2aFacts = prepared('a2aFacts', (db, p: { id: string }) =>
-  db
-    .selectFrom('tasks')
-    .innerJoin('task_transitions as h', (join) =>
-      join.onRef('h.task_id', '=', 'tasks.id').onRef('h.version', '=', 'tasks.version'),
-    )
-    .select(['h.at', 'tasks.poster_id', 'tasks.created_at'])
-    .select(
-      sql<string | null>`(select context_key from task_terms where task_terms.task_id = tasks.id)`.as('context_key'),
-    )
-    .where('tasks.id', '=', p.id),
+/** Sizes of the statements for a list of ids. */
+const idCounts = [1, 5, limits.pageSize] as const;
+
+const factsByIds = perShape((count: number) =>
+  prepared(`a2aFactsOf${count}Tasks`, (db, p: Params) =>
+    db
+      .selectFrom('tasks')
+      .select(['tasks.id', 'tasks.poster_id'])
+      // Subqueries, because for a join PostgreSQL may read the whole history.
+      .select([
+        sql<number>`(select at from task_transitions h where h.task_id = tasks.id and h.version = tasks.version)`.as(
+          'at',
+        ),
+        sql<string | null>`(select context_key from task_terms where task_terms.task_id = tasks.id)`.as('context_key'),
+      ])
+      .where('tasks.id', 'in', listed(p, 'id', count)),
+  ),
 );
+
+/** What A2A shows of a task besides its fields: when its state last changed, its conversation, and its poster. */
+interface A2aFacts {
+  readonly at: number;
+  readonly poster_id: string;
+  readonly context_key: string | null;
+}
+
+/** Reads what A2A shows of the tasks of a page. Returns it by their ids. */
+export async function readA2aFacts(reader: Reader, ids: readonly string[]): Promise<ReadonlyMap<string, A2aFacts>> {
+  if (ids.length === 0) return new Map();
+  const { size, params } = fitted(idCounts, 'id', ids);
+  return new Map((await reader.all(factsByIds(size), params)).map((row) => [row.id, row]));
+}

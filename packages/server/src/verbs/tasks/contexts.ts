@@ -1,7 +1,7 @@
 import type { MyTasksResponse } from '@pinchwork/sdk/table';
 import { isId } from '@pinchwork/sdk/table';
 import { type PageRequest, readPage } from '../../ground/paging.ts';
-import { a2aFacts, contextKey, contextPage, countContext } from '../../rules/tasks/contexts.ts';
+import { contextKey, contextPage, countContext, readA2aFacts } from '../../rules/tasks/contexts.ts';
 import type { Call } from '../context.ts';
 import { showPage } from './read.ts';
 
@@ -30,6 +30,6 @@ export async function listContext(
 /** A task whose client named no conversation is the first of its own, which has its id. */
 async function firstOf({ ctx, agentId }: Pick<Call, 'ctx' | 'agentId'>, contextId: string): Promise<{ id: string }[]> {
   if (!isId('task', contextId)) return [];
-  const task = await ctx.db.first(a2aFacts, { id: contextId });
+  const task = (await readA2aFacts(ctx.db, [contextId])).get(contextId);
   return task?.poster_id === agentId && task.context_key === null ? [{ id: contextId }] : [];
 }
