@@ -24,9 +24,9 @@ onBothEngines('an MCP client', (engine) => {
   });
   afterAll(() => market.close());
 
-  /** Waits until a call waits for a task. */
+  /** Waits until a call waits for a task: its time runs, too, which begins after its place among the waits is taken. */
   const untilWaiting = async () => {
-    while (market.ctx.watch.count === 0) await new Promise(setImmediate);
+    while ([...market.ctx.watch.tasks].length === 0) await new Promise(setImmediate);
   };
 
   describe.each(calls)('of $era', ({ era, call }) => {
