@@ -76,7 +76,16 @@ export const mcpFaults = [
   ...faultsIn('doors/http/mcp.ts', tasks, [
     ['messages that call no endpoint are not counted', 'if (!callsEndpoint(each)) await', "if (each === '') await"],
     ['what the protocol refuses is not counted', 'if (!request.isCounted && ', "if (message === '' && "],
-    ['pages of any origin may call', '      refuseOrigin(ctx, request);\n', '', clients],
+  ]),
+  ...faultsIn('doors/http/protocols.ts', clients, [
+    ['pages of any origin may call', '  refuseOrigin(ctx, request);\n', ''],
+  ]),
+  ...faultsIn('doors/http/errors.ts', tasks, [
+    [
+      'a body that is refused before it is read is not counted',
+      'if (countRefused === undefined || ',
+      'if (countRefused !== null || ',
+    ],
   ]),
   ...faultsIn('doors/admission.ts', tasks, [
     [

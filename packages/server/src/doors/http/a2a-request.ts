@@ -1,32 +1,21 @@
-import { endpoints } from '@pinchwork/sdk/table';
+import { limits } from '@pinchwork/sdk/table';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError } from '../../ground/errors.ts';
 import { present } from '../../ground/present.ts';
 import type { Context } from '../../verbs/context.ts';
 import type { Client } from '../a2a/calls.ts';
 import type { A2aDoor } from '../a2a/door.ts';
-import { recognize } from '../admission.ts';
-import type { Door } from '../invoke.ts';
 import { baseUrl } from './base-url.ts';
-import { decode } from './body.ts';
-import { bearerKey, hasBody, signalOf } from './endpoint.ts';
-import { boundJson } from './json.ts';
+import { hasBody, signalOf } from './endpoint.ts';
 import { renderInPieces } from './long-texts.ts';
-import { refuseOrigin } from './origin.ts';
 import type { ReplyTurns } from './output.ts';
+import { countAsRead, credentialsOf, receive } from './protocols.ts';
 import { tellUsage } from './rate-limits.ts';
+import type { Refusal } from './reply.ts';
 import { sendTexts } from './sse.ts';
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Whether an endpoint was called for the request, and has counted it. */
-    isCounted: boolean;
-  }
-}
 
 export interface Serving {
   readonly ctx: Context;
-  readonly door: Door;
   readonly turns: ReplyTurns;
   /** Loads the package of the protocol with the first call, so that a server that nobody calls so has no cost. */
   readonly load: () => Promise<A2aDoor>;
@@ -34,17 +23,28 @@ export interface Serving {
 
 const mediaTypes = ['application/json', 'application/a2a+json'];
 
-/**
- * Checks the origin and the key of a request before its body is read.
- *
- * @throws DomainError
- */
-export async function receive({ ctx }: Serving, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  refuseOrigin(ctx, request);
-  const { caller, refusal, usage } = await recognize(ctx, endpoints.showMe, credentialsOf(request));
-  tellUsage(reply, usage, ctx.clock.now());
-  if (refusal !== undefined) throw refusal;
-  request.caller = caller;
+/** A refusal in the words of a binding. */
+type WriteRefusal = (refusal: DomainError, request: FastifyRequest) => Refusal;
+
+type Answer = (serving: Serving, request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
+
+/** What the routes of both bindings have in common. */
+export const a2aRoute = (serving: Serving, answer: Answer, writeRefusal: WriteRefusal) => ({
+  bodyLimit: limits.bodyBytes,
+  config: {
+    countsItself: true,
+    countRefused: (reply: FastifyReply) => countAsRead(serving.ctx, reply),
+    writeRefusal,
+  },
+  onRequest: async (request: FastifyRequest, reply: FastifyReply) => {
+    await receive(serving.ctx, request, reply);
+    refuseType(request);
+  },
+  handler: (request: FastifyRequest, reply: FastifyReply) => answer(serving, request, reply),
+});
+
+/** @throws DomainError `unsupported_media_type` */
+function refuseType(request: FastifyRequest): void {
   if (!hasBody(request) || mediaTypes.includes(typeOf(request))) return;
   throw new DomainError(
     'unsupported_media_type',
@@ -53,25 +53,12 @@ export async function receive({ ctx }: Serving, request: FastifyRequest, reply: 
   );
 }
 
-const credentialsOf = ({ headers, ip }: FastifyRequest) => ({ key: bearerKey(headers.authorization), address: ip });
-
 /** The media type of a request. */
 const typeOf = ({ headers }: FastifyRequest) => headers['content-type'] ?? '';
 
 /** The media type of the reply: the one that the client sent. */
 export const replyType = (request: FastifyRequest) =>
   `${mediaTypes.includes(typeOf(request)) ? typeOf(request) : 'application/json'}; charset=utf-8`;
-
-/**
- * The body of a request as text.
- *
- * @throws DomainError `invalid_request` for what is no text, and for more levels or values than any call needs.
- */
-export function textIn({ body }: FastifyRequest): string {
-  const text = body instanceof Uint8Array ? decode(body) : '';
-  boundJson(text);
-  return text;
-}
 
 /** The version that the client asks for: in the header, or in the query of the address. */
 export function versionIn({ headers, query }: FastifyRequest): string | undefined {
@@ -82,7 +69,10 @@ export function versionIn({ headers, query }: FastifyRequest): string | undefine
 export function clientOf({ ctx }: Serving, request: FastifyRequest, reply: FastifyReply): Client {
   const { agentId, key } = present(request.caller, 'The caller');
   return {
-    ...{ agentId, keyId: key?.id, credentials: credentialsOf(request), requestId: request.id },
+    agentId,
+    keyId: key?.id,
+    credentials: credentialsOf(request),
+    requestId: request.id,
     origin: baseUrl(ctx, request),
     signal: signalOf(reply),
     settled: request.releaseBody,
@@ -93,34 +83,10 @@ export function clientOf({ ctx }: Serving, request: FastifyRequest, reply: Fasti
   };
 }
 
-/** Counts a request for which no endpoint was called as a read. @throws DomainError when the client may not read any more. */
-async function countOnce({ ctx, door }: Pick<Serving, 'ctx' | 'door'>, reply: FastifyReply): Promise<void> {
-  const { request } = reply;
-  if (request.isCounted) return;
-  request.isCounted = true;
-  const { refusal, usage } = await door.admit(endpoints.showMe, credentialsOf(request));
-  tellUsage(reply, usage, ctx.clock.now());
-  if (refusal !== undefined) throw refusal;
-}
-
-/** Answers a request; one that is refused before an endpoint was called is counted too. @throws DomainError */
-export async function counting<T>(serving: Serving, reply: FastifyReply, answer: () => Promise<T>): Promise<T> {
-  try {
-    return await answer();
-  } catch (error) {
-    await countOnce(serving, reply);
-    throw error;
-  }
-}
-
 /** Sends an answer. One for which no endpoint was called is counted as a read first. */
-export async function sendAnswer(
-  { ctx, door, turns }: Serving,
-  reply: FastifyReply,
-  body: object,
-): Promise<FastifyReply> {
+export async function sendAnswer({ ctx, turns }: Serving, reply: FastifyReply, body: object): Promise<FastifyReply> {
   const { request } = reply;
-  await countOnce({ ctx, door }, reply);
+  if (!request.isCounted) await countAsRead(ctx, reply);
   const pieces = () => renderInPieces(body, { render: JSON.stringify, quote: JSON.stringify });
   const writing = turns.toWrite(request, body, pieces);
   const text = writing === undefined ? JSON.stringify(body) : await writing;

@@ -1,4 +1,3 @@
-import { limits } from '@pinchwork/sdk/table';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type DomainError, invalid } from '../../ground/errors.ts';
 import { addresses } from '../a2a/card.ts';
@@ -6,19 +5,10 @@ import { versionNotSpoken } from '../a2a/frame.ts';
 import { restError, rpcRefusal } from '../a2a/refusals.ts';
 import type { RestRequest } from '../a2a/rest.ts';
 import { versionOf } from '../a2a/versions.ts';
-import {
-  clientOf,
-  counting,
-  receive,
-  replyType,
-  sendAnswer,
-  sendStream,
-  type Serving,
-  textIn,
-  versionIn,
-} from './a2a-request.ts';
+import { clientOf, replyType, a2aRoute, sendAnswer, sendStream, type Serving, versionIn } from './a2a-request.ts';
 import { statusOf } from './errors.ts';
 import { readJson } from './json.ts';
+import { textIn } from './protocols.ts';
 import type { Refusal } from './reply.ts';
 
 /** Serves the REST of A2A 1.0. The colons in its paths mean something else to the router, so it gets one route. */
@@ -26,11 +16,8 @@ export function serveA2aRest(app: FastifyInstance, serving: Serving): void {
   app.route({
     method: ['GET', 'POST', 'DELETE'],
     url: `${addresses.rest}/*`,
-    bodyLimit: limits.bodyBytes,
     exposeHeadRoute: false,
-    config: { countsItself: true, writeRefusal },
-    onRequest: (request, reply) => receive(serving, request, reply),
-    handler: (request, reply) => counting(serving, reply, () => answer(serving, request, reply)),
+    ...a2aRoute(serving, answer, writeRefusal),
   });
 }
 

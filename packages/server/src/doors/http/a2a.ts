@@ -1,4 +1,3 @@
-import { limits } from '@pinchwork/sdk/table';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { DomainError } from '../../ground/errors.ts';
 import type { Context } from '../../verbs/context.ts';
@@ -7,20 +6,11 @@ import { frameIn, rpcError, type RpcId, versionNotSpoken } from '../a2a/frame.ts
 import { isAnswer, rpcRefusal } from '../a2a/refusals.ts';
 import { versionOf } from '../a2a/versions.ts';
 import { openDoor } from '../invoke.ts';
-import {
-  clientOf,
-  counting,
-  receive,
-  replyType,
-  sendAnswer,
-  sendStream,
-  type Serving,
-  textIn,
-  versionIn,
-} from './a2a-request.ts';
+import { clientOf, replyType, a2aRoute, sendAnswer, sendStream, type Serving, versionIn } from './a2a-request.ts';
 import { serveA2aRest } from './a2a-rest.ts';
 import { statusOf } from './errors.ts';
 import type { ReplyTurns } from './output.ts';
+import { textIn } from './protocols.ts';
 import type { Refusal } from './reply.ts';
 
 declare module 'fastify' {
@@ -35,19 +25,11 @@ export function serveA2a(app: FastifyInstance, ctx: Context, turns: ReplyTurns):
   const door = openDoor(ctx);
   let loaded: ReturnType<Serving['load']> | undefined;
   const load = () => (loaded ??= import('../a2a/door.ts').then(({ A2aDoor }) => new A2aDoor(ctx, door)));
-  const serving: Serving = { ctx, door, turns, load };
+  const serving: Serving = { ctx, turns, load };
   app.decorateRequest('rpcId');
-  app.decorateRequest('isCounted', false);
   // Some clients add a slash to the address of the card.
   for (const url of [addresses.rpc, `${addresses.rpc}/`]) {
-    app.route({
-      method: 'POST',
-      url,
-      bodyLimit: limits.bodyBytes,
-      config: { countsItself: true, writeRefusal },
-      onRequest: (request, reply) => receive(serving, request, reply),
-      handler: (request, reply) => counting(serving, reply, () => answer(serving, request, reply)),
-    });
+    app.route({ method: 'POST', url, ...a2aRoute(serving, answer, writeRefusal) });
   }
   serveA2aRest(app, serving);
 }

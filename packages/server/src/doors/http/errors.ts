@@ -5,6 +5,22 @@ import { retryAfterOf, toDomainError, toReply } from '../errors.ts';
 import { RefusalPace } from './refusals.ts';
 import { sendReply } from './reply.ts';
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Whether the request has been counted, on a route with `countRefused`. */
+    isCounted: boolean;
+  }
+  interface FastifyContextConfig {
+    /**
+     * Counts a request whose caller is known, and which is refused before anything has counted it. Default: requests are
+     * counted before anything else of them is looked at.
+     *
+     * @throws DomainError the refusal in place of the other one, when the limit is used up.
+     */
+    countRefused?: (reply: FastifyReply) => Promise<void>;
+  }
+}
+
 /** The table from error code to status (contract section 1, "Errors"). */
 export const statusOf: Record<ErrorCode, number> = {
   invalid_request: 400,
@@ -46,13 +62,24 @@ export const statusOf: Record<ErrorCode, number> = {
  */
 export function answerErrors(app: FastifyInstance): RefusalPace {
   const pace = new RefusalPace(app);
-  app.setErrorHandler((error, request, reply) => {
+  const refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const known = toDomainError(error);
     request.refusal = { code: known.code, error };
     const waiting = pace.wait(known.code, request.ip);
     return waiting === undefined
       ? sendError(known, request, reply)
       : waiting.then(() => sendError(known, request, reply));
+  };
+  app.decorateRequest('isCounted', false);
+  app.setErrorHandler((error, request, reply) => {
+    const { countRefused } = request.routeOptions.config;
+    if (countRefused === undefined || request.caller === undefined || request.isCounted) {
+      return refuse(error, request, reply);
+    }
+    return countRefused(reply).then(
+      () => refuse(error, request, reply),
+      (limited: unknown) => refuse(limited, request, reply),
+    );
   });
   return pace;
 }

@@ -1,24 +1,19 @@
 import type { OutgoingHttpHeaders } from 'node:http';
-import { endpoints, limits } from '@pinchwork/sdk/table';
+import { limits } from '@pinchwork/sdk/table';
 import { type Catalog, declareTasks, type Surroundings, taskScheme, toolsByName } from '@pinchwork/sdk/mcp';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../ground/clock.ts';
 import { invalid } from '../../ground/errors.ts';
 import { present } from '../../ground/present.ts';
 import type { Context } from '../../verbs/context.ts';
-import { recognize } from '../admission.ts';
-import type { Door } from '../invoke.ts';
-import { openDoor } from '../invoke.ts';
+import { type Door, openDoor } from '../invoke.ts';
 import type { McpHandler } from '../mcp/handler.ts';
 import { marketOf } from '../mcp/market.ts';
 import { type Guide, skillFiles } from '../pages/guide.ts';
 import { baseUrl } from './base-url.ts';
 import { guides } from './documents/guide.ts';
-import { decode } from './body.ts';
-import { bearerKey, signalOf } from './endpoint.ts';
-import { boundJson } from './json.ts';
-import { refuseOrigin } from './origin.ts';
-import { tellUsage } from './rate-limits.ts';
+import { signalOf } from './endpoint.ts';
+import { countAsRead, credentialsOf, receive, textIn } from './protocols.ts';
 import type { RefusalPace } from './refusals.ts';
 
 const path = '/mcp';
@@ -43,25 +38,18 @@ export function serveMcp(app: FastifyInstance, ctx: Context, { pace, catalog }: 
     method: 'POST',
     url: path,
     bodyLimit: limits.bodyBytes,
-    config: { alwaysJson: true, countsItself: true },
-    onRequest: async (request, reply) => {
-      refuseOrigin(ctx, request);
-      const credentials = credentialsOf(request);
-      // Each call of a tool is counted as the endpoint that it calls.
-      const { caller, refusal, usage } = await recognize(ctx, endpoints.showMe, credentials);
-      tellUsage(reply, usage, ctx.clock.now());
-      if (refusal !== undefined) throw refusal;
-      request.caller = caller;
-    },
+    // Each call of a tool is counted as the endpoint that it calls.
+    config: { alwaysJson: true, countsItself: true, countRefused: (reply) => countAsRead(ctx, reply) },
+    onRequest: (request, reply) => receive(ctx, request, reply),
     handler: async (request, reply) => {
       const exchange: Exchange = { ctx, door, pace, guideFor, request, reply };
-      const message = await messageIn(exchange);
-      for (const each of messagesIn(message)) if (!callsEndpoint(each)) await countAsRead(exchange);
+      const message = messageIn(request);
+      for (const each of messagesIn(message)) if (!callsEndpoint(each)) await countAsRead(ctx, reply);
       const answer = await (loaded ??= load());
       const posted = { headers: headersOf(request), message, signal: signalOf(reply) };
       const response = await answer(posted, surroundingsOf(exchange));
       // What the protocol refuses before it calls a tool is counted too.
-      if (!request.isCounted && !isStream(response)) await countAsRead(exchange);
+      if (!request.isCounted && !isStream(response)) await countAsRead(ctx, reply);
       return send(response, exchange);
     },
   });
@@ -76,18 +64,13 @@ interface Exchange {
   readonly reply: FastifyReply;
 }
 
-const credentialsOf = ({ headers, ip }: FastifyRequest) => ({ key: bearerKey(headers.authorization), address: ip });
-
-/** Reads the message of a request. One that cannot be read is a read too. @throws DomainError `invalid_request` */
-async function messageIn(exchange: Exchange): Promise<unknown> {
-  const { body } = exchange.request;
+/** Reads the message of a request. @throws DomainError `invalid_request` */
+function messageIn(request: FastifyRequest): unknown {
+  const text = textIn(request);
   try {
-    const text = body instanceof Uint8Array ? decode(body) : '';
-    boundJson(text);
     return JSON.parse(text);
-  } catch (error) {
-    await countAsRead(exchange);
-    throw error instanceof SyntaxError ? invalid('The body is not valid JSON', 'Send one JSON-RPC message.') : error;
+  } catch {
+    throw invalid('The body is not valid JSON', 'Send one JSON-RPC message.');
   }
 }
 
@@ -112,14 +95,6 @@ function callsEndpoint(message: unknown): boolean {
 
 /** The messages of a body: some revisions of the old era send several at once. */
 const messagesIn = (message: unknown): readonly unknown[] => (Array.isArray(message) ? message : [message]);
-
-/** @throws DomainError when the client may not read any more. */
-async function countAsRead({ door, ctx, request, reply }: Exchange): Promise<void> {
-  request.isCounted = true;
-  const { refusal, usage } = await door.admit(endpoints.showMe, credentialsOf(request));
-  tellUsage(reply, usage, ctx.clock.now());
-  if (refusal !== undefined) throw refusal;
-}
 
 function headersOf({ headers }: FastifyRequest): Record<string, string> {
   const kept: Record<string, string> = {};
@@ -201,6 +176,6 @@ async function stream({ body }: Response, exchange: Exchange): Promise<FastifyRe
   }
   raw.end();
   // It is too late to refuse, but not to count.
-  if (!request.isCounted) await countAsRead(exchange).catch(() => undefined);
+  if (!request.isCounted) await countAsRead(ctx, reply).catch(() => undefined);
   return reply;
 }

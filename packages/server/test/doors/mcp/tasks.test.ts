@@ -1,4 +1,5 @@
 import { tasksExtension } from '@pinchwork/sdk/mcp';
+import { limits } from '@pinchwork/sdk/table';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { minuteMs } from '../../../src/ground/clock.ts';
 import { onBothEngines, sqlite } from '../../support/engines.ts';
@@ -137,3 +138,22 @@ it('a call of a tool counts against the limit of its endpoint, which the model r
   expect((await postMcp(market, bad, create)).status).toBe(401);
   expect((await postMcp(market, bad, create)).status).toBe(429);
 });
+
+it.each(['/mcp', '/a2a', '/a2a/v1/message:send'])(
+  'a body for %s that is too large or broken is a read, and a caller without reads is told so',
+  async (url) => {
+    const market = await Market.fresh(sqlite, { PINCHWORK_RATE_LIMIT_READ: '3/hour' });
+    const poster = await market.register('poster');
+    const send = async (headers: Record<string, string>, payload: string | Buffer) => {
+      const known = { authorization: `Bearer ${poster.key}`, 'content-type': 'application/json' };
+      return (await market.request({ method: 'POST', url, headers: { ...known, ...headers }, payload })).status;
+    };
+    const large = { 'content-length': String(limits.bodyBytes + 1) };
+    expect(await send(large, '{}')).toBe(413);
+    expect(await send({}, Buffer.from('{"é"', 'latin1'))).toBe(400);
+    expect(await send({}, '['.repeat(100))).toBe(400);
+    expect(await send(large, '{}')).toBe(429);
+    expect((await poster.get('/v1/me')).status).toBe(429);
+    expect(await send({ authorization: 'Bearer pwk-wrong' }, '{}')).toBe(401);
+  },
+);

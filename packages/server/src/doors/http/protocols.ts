@@ -1,0 +1,50 @@
+import { endpoints } from '@pinchwork/sdk/table';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Context } from '../../verbs/context.ts';
+import { admit, recognize } from '../admission.ts';
+import { decode } from './body.ts';
+import { bearerKey } from './endpoint.ts';
+import { boundJson } from './json.ts';
+import { refuseOrigin } from './origin.ts';
+import { tellUsage } from './rate-limits.ts';
+
+/** What the routes of other protocols share: only the body says which endpoint a request calls, which counts it then. */
+
+/** Who sends a request. */
+export const credentialsOf = ({ headers, ip }: FastifyRequest) => ({
+  key: bearerKey(headers.authorization),
+  address: ip,
+});
+
+/**
+ * Checks the origin and the key of a request before its body is read.
+ *
+ * @throws DomainError
+ */
+export async function receive(ctx: Context, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  refuseOrigin(ctx, request);
+  const { caller, refusal, usage } = await recognize(ctx, endpoints.showMe, credentialsOf(request));
+  tellUsage(reply, usage, ctx.clock.now());
+  if (refusal !== undefined) throw refusal;
+  request.caller = caller;
+}
+
+/** Counts a request as a read. @throws DomainError when the client may not read any more. */
+export async function countAsRead(ctx: Context, reply: FastifyReply): Promise<void> {
+  const { request } = reply;
+  request.isCounted = true;
+  const { refusal, usage } = await admit(ctx, endpoints.showMe, credentialsOf(request));
+  tellUsage(reply, usage, ctx.clock.now());
+  if (refusal !== undefined) throw refusal;
+}
+
+/**
+ * The body of a request as text.
+ *
+ * @throws DomainError `invalid_request` for what is no text, and for more levels or values than any call needs.
+ */
+export function textIn({ body }: FastifyRequest): string {
+  const text = body instanceof Uint8Array ? decode(body) : '';
+  boundJson(text);
+  return text;
+}
