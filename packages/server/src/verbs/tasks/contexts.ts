@@ -16,15 +16,22 @@ export async function listContext(
 ): Promise<MyTasksResponse> {
   const { ctx, agentId } = call;
   const context_key = contextKey({ agentId, contextId }) ?? '';
+  const first = await firstOf(call, contextId);
   const { rows, facts } = await readPage('tasks of a conversation', query, {
     start: [newest],
-    read: ({ sortKey: [before], limit }) => ctx.db.all(contextPage, { context_key, before, limit }),
-    count: (limit) => ctx.db.one(countContext, { context_key, limit }),
+    read: async ({ sortKey: [before], limit }) => {
+      const named = await ctx.db.all(contextPage, { context_key, before, limit });
+      // It is older than all that name it.
+      return named.length < limit ? [...named, ...first.filter(({ id }) => id < before)] : named;
+    },
+    count: async (limit) => {
+      const { total } = await ctx.db.one(countContext, { context_key, limit });
+      return { total: total + first.length };
+    },
     sortKey: ({ id }) => [id],
     view: (row) => row,
   });
-  const first = query.cursor === undefined ? await firstOf(call, contextId) : [];
-  return { tasks: await showPage(call, [...rows, ...first]), ...facts, total: facts.total + first.length };
+  return { tasks: await showPage(call, rows), ...facts };
 }
 
 /** A task whose client named no conversation is the first of its own, which has its id. */

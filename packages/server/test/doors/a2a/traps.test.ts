@@ -160,6 +160,26 @@ describe('A2A', () => {
     ]);
   });
 
+  it('lists the task that began its own conversation last, on pages as long as asked for', async () => {
+    const metadata = { maxCredits: 1 };
+    const ids = [(await client.task('One', { metadata })).id];
+    const contextId = ids[0];
+    for (const text of ['Two', 'Three']) {
+      market.clock.advance(1);
+      ids.unshift((await client.task(text, { metadata, contextId })).id);
+    }
+    for (const pageSize of [1, 2, 3]) {
+      const listed: string[][] = [];
+      for (let pageToken = ''; listed.length === 0 || pageToken !== '';) {
+        const { result } = await client.rpc('ListTasks', { contextId, pageSize, pageToken });
+        expect(result.totalSize).toBe(3);
+        listed.push(result.tasks.map(({ id }: Json) => id));
+        pageToken = result.nextPageToken;
+      }
+      expect([listed.flat(), listed.length]).toEqual([ids, Math.ceil(3 / pageSize)]);
+    }
+  });
+
   it('waits for the result in a send that blocks, for 50 seconds at most', async () => {
     const blocking = client.rpc('SendMessage', {
       message: client.message('Count', { metadata: { tags: ['blocking'] } }),
