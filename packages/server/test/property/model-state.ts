@@ -29,8 +29,8 @@ export interface ModelTask {
   rejections: number;
   /** Null before the first rejection in a claim. */
   deliveriesLeft: number | null;
-  /** The agents that its poster excluded. */
-  readonly excluded: Set<number>;
+  /** The agents that never get it: those that its poster excluded, that lost a dispute about it, or that declined it. */
+  readonly barred: Set<number>;
   graceMinutes: number | null;
   /** The latest rejected delivery. */
   refused: { result: string; charged: number } | null;
@@ -184,7 +184,7 @@ export const newTask = (task: NewModelTask, now: number): ModelTask => ({
   charged: null,
   rejections: 0,
   deliveriesLeft: null,
-  excluded: new Set(),
+  barred: new Set(),
   refused: null,
   dispute: null,
   lostBy: null,

@@ -108,7 +108,7 @@ export class Model {
   board(agent: number, tag: string | null): ModelTask[] {
     return this.tasks
       .filter((task) => task.status === 'posted' && !this.isDue(task) && task.poster !== agent)
-      .filter((task) => !this.isSuspended(task.poster) && !task.excluded.has(agent))
+      .filter((task) => !this.isSuspended(task.poster) && !task.barred.has(agent))
       .filter(({ chosen }) => chosen?.has(agent) ?? true)
       .filter((task) => tag === null || task.tags.some((each) => each.toLowerCase() === tag))
       .filter((task) => !this.#hasGivenUp(agent, task, 10 * minuteMs))
@@ -137,7 +137,7 @@ export class Model {
     if (this.isPaused(agent)) return 429;
     if (task.poster !== agent && task.status === 'posted' && this.isSuspended(task.poster)) return 404;
     if (task.poster === agent || task.status !== 'posted' || this.isDue(task)) return 409;
-    if (task.excluded.has(agent) || task.chosen?.has(agent) === false) return 409;
+    if (task.barred.has(agent) || task.chosen?.has(agent) === false) return 409;
     task.status = 'claimed';
     task.worker = agent;
     task.claim++;
@@ -309,7 +309,7 @@ export class Model {
   }
 
   #loseForGood(task: ModelTask): void {
-    task.excluded.add(task.worker!);
+    task.barred.add(task.worker!);
     this.#leave(task, task.worker!);
     this.#release(task, task.worker);
   }
@@ -344,7 +344,7 @@ export class Model {
     const minutes = Math.max(task.graceMinutes ?? graceMinutes, left === 0 ? lastGraceMinutes : 0);
     const graceEnd = wholeSecond(this.now + minutes * minuteMs);
     if (excludes) {
-      task.excluded.add(task.worker!);
+      task.barred.add(task.worker!);
       this.#leave(task, task.worker!);
     }
     task.rejections++;
@@ -413,6 +413,7 @@ export class Model {
     if (this.isSuspended(agent) || task.chosen?.has(agent) !== true) return 403;
     const isOpen = ['posted', 'claimed', 'delivered', 'disputed'].includes(task.status);
     if (!isOpen || this.isDue(task) || task.worker === agent) return 409;
+    task.barred.add(agent);
     this.#leave(task, agent);
     if (task.chosen.size === 0 && task.status === 'posted') this.#expire(task);
     return 200;

@@ -215,7 +215,7 @@ function viewOf(row: TaskRow, ids: string[]) {
     charged: shows(row.status) ? row.credits_charged : null,
     rejections: row.rejection_count,
     deliveriesLeft: row.deliveries_left,
-    excluded: row.barred
+    barred: row.barred
       .split(' ')
       .filter((each) => each !== '')
       .map((each) => ids.indexOf(each))
@@ -229,10 +229,10 @@ function viewOf(row: TaskRow, ids: string[]) {
 function modelView(task: ModelTask) {
   const { id, need, status, worker, deadline, claim, claimDeadline, graceEnd, reviewEnd, result, charged } = task;
   const { rejections, deliveriesLeft, leaseEnd, progress } = task;
-  const excluded = [...task.excluded].sort();
+  const barred = [...task.barred].sort();
   const dueAt = clocksOf(task)[0]?.[1] ?? null;
   return {
     ...{ id, need, status, worker, deadline, claim, claimDeadline, graceEnd, reviewEnd, result, charged },
-    ...{ rejections, deliveriesLeft, excluded, dueAt, leaseEnd, progress },
+    ...{ rejections, deliveriesLeft, barred, dueAt, leaseEnd, progress },
   };
 }
