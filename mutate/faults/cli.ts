@@ -37,8 +37,11 @@ export const cliFaults = [
       'if (left === undefined || isHeld(left, nowMs - madeMs)) return;',
       'if (left === undefined) return;',
     ],
-    ['the lock of a dead process stays', 'return id.startsWith(`${processId}-`);', 'return true;'],
+    ['the lock of a dead process stays', 'return id.startsWith(`${processId()}-`);', 'return true;'],
     ['a lock is left for ever where its number was given again', 'ageMs <= lockAgeMs && isAlive(', 'isAlive('],
+  ]),
+  ...cli('start/cache.ts', 'packages/cli/test/start', [
+    ['Node runs what others may have written', '(mode & 0o022) === 0', 'mode > 0'],
   ]),
   ...cli('output/text.ts', output, [
     ['control characters reach the terminal', '[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]/gu', '[\\p{Cf}\\p{Zl}\\p{Zp}]/gu'],

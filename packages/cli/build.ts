@@ -1,5 +1,6 @@
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type OutputChunk, type Plugin, rolldown } from 'rolldown';
 
 /**
  * Bundles the program into one file, `dist/pinchwork.mjs`, which needs nothing but Node 20 or newer. `npm ci` does so.
@@ -11,29 +12,48 @@ const target = join(folder, 'dist');
 
 const noValidator = `export { default as process } from 'node:process'; export class DefaultJsonSchemaValidator {}`;
 
-/** MCP's library brings two validators of JSON Schema, for what servers ask their clients: ours asks nothing. */
-const plugins = [
-  {
-    name: 'no validator',
-    resolveId: (id: string) => (id === '@modelcontextprotocol/server/_shims' ? '\0no-validator' : undefined),
-    load: (id: string) => (id === '\0no-validator' ? noValidator : undefined),
-  },
-];
+/** A module that is written here. */
+const virtual = (id: string, code: string): Plugin => ({
+  name: id,
+  resolveId: (asked) => (asked === id ? `\0${id}` : undefined),
+  load: (asked) => (asked === `\0${id}` ? code : undefined),
+});
 
-async function bundle(): Promise<void> {
-  const { rolldown } = await import('rolldown');
-  const build = await rolldown({ input: join(folder, 'src/main.ts'), platform: 'node', external: /^node:/, plugins });
-  await build.write({
-    file: join(target, 'pinchwork.mjs'),
-    format: 'esm',
-    // One file: what is imported lazily is in it too, and runs when it is asked for.
-    codeSplitting: false,
-    banner: '#!/usr/bin/env node',
+/** Bundles an entry, without anything that a reader of the file needs. */
+async function bundled(entry: string, format: 'cjs' | 'esm', plugin: Plugin): Promise<OutputChunk[]> {
+  const build = await rolldown({
+    input: join(folder, 'src', entry),
+    platform: 'node',
+    external: /^node:/,
+    plugins: [plugin],
+  });
+  const { output } = await build.generate({
+    format,
+    entryFileNames: '[name].js',
+    chunkFileNames: '[name].js',
     minify: true,
     comments: { legal: false },
   });
   await build.close();
-  chmodSync(join(target, 'pinchwork.mjs'), 0o755);
+  return output.filter((each) => each.type === 'chunk');
+}
+
+/** Code without characters that would make Node keep all of it in two bytes a character. */
+const ascii = (code: string): string =>
+  code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+/**
+ * What is imported lazily is a part of its own. The one file has the parts as texts: a run compiles those that it uses,
+ * and Node can keep what it has compiled.
+ */
+async function bundle(): Promise<void> {
+  // MCP's library brings two validators of JSON Schema, for what servers ask their clients: ours asks nothing.
+  const chunks = await bundled('main.ts', 'cjs', virtual('@modelcontextprotocol/server/_shims', noValidator));
+  const parts = Object.fromEntries(chunks.map(({ fileName, code }) => [`./${fileName}`, ascii(code)]));
+  const source = `export const parts = ${JSON.stringify(parts)};`;
+  const [file] = await bundled('start/start.ts', 'esm', virtual('pinchwork:parts', source));
+  if (file === undefined) throw new Error('There is no program');
+  writeFileSync(join(target, 'pinchwork.mjs'), `#!/usr/bin/env node\n${file.code}`, { mode: 0o755 });
 }
 
 /** The package.json of what is published. */

@@ -35,7 +35,7 @@ export interface Io {
   /** The user's home folder. */
   readonly home: string;
   readonly clock: Clock;
-  /** Aborted by Ctrl-C and by SIGTERM. */
+  /** Aborted by Ctrl-C, by SIGTERM, and where the terminal is closed. */
   readonly signal: AbortSignal;
   /** Aborted by a second Ctrl-C, which ends the process at once where nobody asks for this. */
   readonly secondSignal?: (() => AbortSignal) | undefined;

@@ -8,7 +8,8 @@
 #   ~/.local/bin/pinchwork                   starts the program, for this marketplace
 #   ~/.local/share/pinchwork/pinchwork.mjs   the program, checked against its SHA-256
 #
-# PINCHWORK_INSTALL_DIR takes the place of ~/.local. To undo it, remove the two files.
+# PINCHWORK_INSTALL_DIR takes the place of ~/.local. To undo it, remove the two files. What Node has compiled of the
+# program is in ~/.cache/pinchwork, which may be removed at any time.
 
 server={{server}}
 

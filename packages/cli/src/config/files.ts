@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { exitCodes } from '../exit-codes.ts';
@@ -13,8 +12,12 @@ const lockPauseMs = 20;
 const lockTimeoutMs = 20_000;
 /** A lock is held for the moment that a file takes to write. One that is older is left from a crash. */
 const lockAgeMs = 10_000;
+/** Twelve random digits. Not from `node:crypto`, which every command would load: that takes some milliseconds. */
+const randomId = (): string => Buffer.from(crypto.getRandomValues(new Uint8Array(6))).toString('hex');
+
+let ownId: string | undefined;
 /** Tells this process from one that had its number before. */
-const processId = randomBytes(6).toString('hex');
+const processId = (): string => (ownId ??= randomId());
 
 /** The content of a file; undefined if there is none. */
 export async function readText(path: string): Promise<string | undefined> {
@@ -29,7 +32,7 @@ export async function readText(path: string): Promise<string | undefined> {
 /** Replaces a file: whoever reads it, also after a crash, finds the old content or the new one, whole. */
 export async function writeText(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: folderMode });
-  const temporary = `${path}.${randomBytes(6).toString('hex')}`;
+  const temporary = `${path}.${randomId()}`;
   try {
     const file = await open(temporary, 'wx', fileMode);
     try {
@@ -63,7 +66,7 @@ export async function withLock<T>(path: string, clock: Clock, work: () => Promis
   const lock = `${path}.lock`;
   await mkdir(dirname(path), { recursive: true, mode: folderMode });
   const endsAt = clock.now() + lockTimeoutMs;
-  const holder = `${process.pid} ${processId}-${randomBytes(6).toString('hex')}`;
+  const holder = `${process.pid} ${processId()}-${randomId()}`;
   while (!(await tryLock(lock, holder))) {
     if (clock.now() > endsAt) {
       throw new Failure(`Another process holds ${lock}`, {
@@ -141,7 +144,7 @@ function isHeld(holder: string, ageMs: number): boolean {
   const [pid, id = ''] = holder.split(' ');
   if (!(Number(pid) > 0)) return false;
   // In a container the next process often has the number of the one that died.
-  if (Number(pid) === process.pid) return id.startsWith(`${processId}-`);
+  if (Number(pid) === process.pid) return id.startsWith(`${processId()}-`);
   // After a restart of the machine another process may have the number.
   return ageMs <= lockAgeMs && isAlive(Number(pid));
 }
