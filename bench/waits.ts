@@ -29,8 +29,10 @@ const targets = { idleMiB: 400, sameServerMs: 10, otherServerMs: 50, ratio: 0.8 
 const mebibyte = 1024 * 1024;
 /** Connections that register agents, open waits, or post. */
 const lanes = 16;
-/** After this time V8 has collected most garbage of the connecting. */
+/** The server has connected everybody. */
 const settleMs = 5_000;
+/** By then V8 has collected the garbage of the connecting: what idle waits hold for good. */
+const restMs = 120_000;
 const rounds = 3;
 const settings = { PINCHWORK_INITIAL_CREDITS: '1000000', PINCHWORK_MAX_OPEN_CLAIMS: 'off' };
 const longWait = '/v1/tasks/pickup?wait=300';
@@ -46,7 +48,7 @@ async function main({ waits, agents, postings, seconds }: Amounts, cleanup: Clea
   const folder = mkdtempSync(join(tmpdir(), 'pinchwork-bench-'));
   cleanup.add(() => rmSync(folder, { recursive: true, force: true }));
   console.log(`${describeMachine(folder)}\n`);
-  const memory = [['idle waits', 'wanted', 'measured', 'each', '']];
+  const memory = [['idle waits', 'just begun', 'wanted at rest', 'measured', 'each', '']];
   const delays = [[`posting to answer, ${agents} wait`, 'wanted p99', 'p50', 'p99', '']];
   const rates = [['claims/s', 'by pickups without wait', `by ${agents} that wait`, 'ratio', 'wanted', '']];
 
@@ -108,11 +110,14 @@ async function measureMemory(database: string, waits: number, cleanup: Cleanup):
   const before = server.memory();
   const crowd = await Crowd.open(server.url, keys);
   await sleep(settleMs);
+  const begun = server.memory();
+  await sleep(restMs);
   const after = server.memory();
   crowd.close();
   await server.stop();
   return [
     waits.toLocaleString('en-US'),
+    `${(begun / mebibyte).toFixed(0)} MiB`,
     `<= ${targets.idleMiB} MiB`,
     `${(after / mebibyte).toFixed(0)} MiB`,
     `${((after - before) / 1024 / waits).toFixed(1)} KiB`,
