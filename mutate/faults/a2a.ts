@@ -2,6 +2,7 @@ import { faultsIn } from '../fault.ts';
 
 const traps = 'doors/a2a/traps';
 const bounds = 'doors/a2a/limits';
+const pushes = 'doors/a2a/pushes';
 
 export const a2aFaults = [
   ...faultsIn('doors/a2a/decision.ts', traps, [
@@ -25,12 +26,6 @@ export const a2aFaults = [
   ...faultsIn('doors/a2a/said.ts', traps, [
     ['a message with another content is the same', 'JSON.stringify([message, configuration, metadata])', 'messageId'],
     ['a conversation may have a name of any length', 'contextId.length <= mostCharacters', "contextId !== ''", bounds],
-    [
-      'push notifications are promised in silence',
-      'if (configuration?.taskPushNotificationConfig !== undefined)',
-      "if (messageId === 'never')",
-      bounds,
-    ],
     ['no send waits', 'waits: configuration?.returnImmediately !== true', 'waits: false'],
   ]),
   ...faultsIn('doors/a2a/card.ts', traps, [
@@ -50,5 +45,42 @@ export const a2aFaults = [
       "if (!isId('task', contextId)) return [];",
       'return [];',
     ],
+  ]),
+  ...faultsIn('rules/pushes/step.ts', pushes, [
+    ['a configuration outlives its key', 'config === undefined || (await', 'config === undefined || !(await'],
+    ['a suspended agent is told', 'task.suspended_at !== null', 'task.suspended_at === -1'],
+    ['a rejected result is shown', 'stateOf(moved.to_status).showsDelivery && ', ''],
+    [
+      'an address is told everything before it confirms itself',
+      "status === 'unconfirmed' ? task.version :",
+      'false ? 0 :',
+    ],
+    ['a configuration is kept for ever', 'isEnded(task.status) ? now + keptMs', 'isEnded(task.status) ? null'],
+    [
+      'a receiver that is gone is told again',
+      'isTest || isGone(result) ? undefined : told',
+      'isTest ? undefined : told',
+    ],
+  ]),
+  ...faultsIn('rules/pushes/config.ts', pushes, [
+    ['an address is not checked', "await checkWebhookUrl(checked.url, config.webhooks, resolve, 'url');", ''],
+    [
+      'a known address is tested again',
+      '!isKnown && ctx.config.webhooks.confirmsReceivers',
+      'ctx.config.webhooks.confirmsReceivers',
+    ],
+    ['a task may have any number', 'ofTask.length >= mostOfTask', 'ofTask.length > 99'],
+    ['a token may break out of its header', 'const headerText = /^[\\x20-\\x7e]+$/', 'const headerText = /^[^]+$/'],
+  ]),
+  ...faultsIn('rules/lifecycle/transition.ts', pushes, [
+    ['no transition is told', 'if (task.has_terms === 1) await callPushes(work, task.id);', ''],
+  ]),
+  ...faultsIn('verbs/pushes.ts', pushes, [
+    [
+      'a worker reads the webhooks of a poster',
+      'if (task?.poster_id !== agentId) throw taskNotFound();\n  return (await',
+      'if (task === undefined) throw taskNotFound();\n  return (await',
+    ],
+    ['a task without terms is told nothing', 'tx.send(markTerms, { id });', ''],
   ]),
 ];

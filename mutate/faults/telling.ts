@@ -104,7 +104,7 @@ export const tellingFaults = [
   ]),
   ...faultsIn('rules/webhooks/schedule.ts', 'rules/webhooks/schedule', [
     ['one retry is missing', 'tries > maxRetries', 'tries >= maxRetries'],
-    ['a receiver that is gone is tried again', 'result.statusCode === goneStatus', 'result.statusCode === 0'],
+    ['a receiver that is gone is tried again', 'statusCode === goneStatus', 'statusCode === 0'],
     [
       'Retry-After is ignored',
       'Math.max(now + pause, restUntil(result, now))',

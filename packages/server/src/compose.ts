@@ -28,6 +28,7 @@ import { Texts } from './rules/limits/texts.ts';
 import { OpenRequests } from './rules/limits/open-requests.ts';
 import { openShares, type Shares } from './rules/limits/shares.ts';
 import { MarketFeed } from './rules/market/feed.ts';
+import { Pusher } from './rules/pushes/pusher.ts';
 import { SearchUpkeep } from './rules/search/upkeep.ts';
 import { TaskWatch } from './rules/tasks/watch.ts';
 import { Dispatcher } from './rules/waiting/dispatcher.ts';
@@ -77,6 +78,8 @@ interface Jobs {
   readonly feed: MarketFeed;
   /** Sends webhooks. */
   readonly webhooks: Deliverer;
+  /** Tells the webhooks of single tasks. */
+  readonly pushes: Pusher;
   /** Draws the judges of disputes. */
   readonly judging: Judging;
   /** Looks for what the operator is told. */
@@ -174,6 +177,7 @@ export async function compose(
     marketFigures: new MarketFigures(ground),
     feed: new MarketFeed(ground, openRequests),
     webhooks,
+    pushes: new Pusher(ground, resolve),
     judging: new Judging(ground),
     operator: new OperatorWatch(ground, { audit, readiness, webhooks }),
   };

@@ -66,4 +66,12 @@ export const webhookChecks: readonly Check[] = [
       from agents g left join event_cursors c on c.agent_id = g.id
       where ${within(agentId, range)} and (g.webhook_url is null) <> (c.webhook_from is null)`,
   ),
+  check(
+    'a push configuration whose task has changed is due, and belongs to its poster',
+    (range) => sql`
+      select g.id as subject, p.task_id || ' ' || p.name || ' was told up to version ' || p.told_version as detail
+      from agents g join push_configs p on p.agent_id = g.id join tasks t on t.id = p.task_id
+      where ${within(agentId, range)} and (t.poster_id <> g.id or t.has_terms = 0 or p.told_version > t.version
+        or (p.told_version < t.version and p.due_at is null))`,
+  ),
 ];

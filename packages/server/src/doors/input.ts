@@ -1,6 +1,7 @@
 import { type Endpoint, shownLine } from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import { DomainError } from '../ground/errors.ts';
+import type { PushRequest } from '../rules/pushes/config.ts';
 
 /** The input of a call as its door has read it, unchecked. */
 export interface RawInput {
@@ -20,6 +21,8 @@ export interface InvokeOptions {
   readonly idempotencyKey?: string | undefined;
   /** The client's name of the conversation that the call belongs to. */
   readonly contextId?: string | undefined;
+  /** The webhook of the one task that the call posts. */
+  readonly push?: PushRequest | undefined;
   /** Identifies the request, to detect reuse of its idempotency key. Default: derived from its endpoint and input, but for `wait`. */
   fingerprint?(): string;
   /** Called when the transaction has ended. After that the call may wait for events, and does not need its input. */

@@ -151,6 +151,10 @@ class DoorCall implements Call {
     return this.#options.contextId;
   }
 
+  get push(): InvokeOptions['push'] {
+    return this.#options.push;
+  }
+
   get signal(): AbortSignal {
     return this.#options.signal;
   }

@@ -5,7 +5,7 @@ import { codeOf } from './unknown-error.ts';
 
 /** A member of a logged object, at any depth, whose name says that its value is a secret: a text or a list of texts. */
 const secretMember =
-  /"(authorization|api_?key|admin_?key|webhook_?secret)":(?:"(?:[^"\\]|\\.)*"|\[(?:"(?:[^"\\]|\\.)*"|,)*\])/gi;
+  /"(authorization|api_?key|admin_?key|webhook_?secret|(?:auth_?)?credentials|token)":(?:"(?:[^"\\]|\\.)*"|\[(?:"(?:[^"\\]|\\.)*"|,)*\])/gi;
 
 /**
  * The program logs no secrets; this is a second line of defence. It works on the finished line, because the paths of

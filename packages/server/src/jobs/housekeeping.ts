@@ -61,6 +61,7 @@ const tables = [
   expiring('market_hours', 'hour', (now) => Math.floor(now / hourMs) - keptHours),
   expiring('market_prices', 'approved_at', (now) => now - keptPricesMs),
   expiring('webhook_deliveries', 'forget_at'),
+  expiring('push_configs', 'forget_at'),
   expiring('webhook_requests', 'second', (now) => Math.floor((now - keptRequestsMs) / secondMs)),
   expiring('webhook_hosts', 'used_at', (now) => now - keptHostsMs),
   // A day after the last moment at which a task may be claimed.

@@ -18,7 +18,7 @@ import { countHeld } from '../rules/webhooks/receivers.ts';
 /** What the metrics read of a server. */
 type Measured = Pick<
   Core,
-  'audit' | 'clock' | 'db' | 'log' | 'logOutput' | 'shares' | 'streams' | 'timers' | 'watch' | 'webhooks'
+  'audit' | 'clock' | 'db' | 'log' | 'logOutput' | 'pushes' | 'shares' | 'streams' | 'timers' | 'watch' | 'webhooks'
 >;
 
 /** How often the audit runs for its metrics. */
@@ -222,7 +222,10 @@ function watchDisputes(registry: Registry, { db }: Pick<Core, 'db'>): void {
   });
 }
 
-function watchWebhooks(registry: Registry, { db, clock, webhooks }: Pick<Core, 'db' | 'clock' | 'webhooks'>): void {
+function watchWebhooks(
+  registry: Registry,
+  { db, clock, pushes, webhooks }: Pick<Core, 'db' | 'clock' | 'pushes' | 'webhooks'>,
+): void {
   const attempts = new Counter({
     name: 'pinchwork_webhook_attempts_total',
     help: 'Webhook delivery attempts by this server, by outcome: delivered, failed (will be retried), or dead.',
@@ -230,7 +233,7 @@ function watchWebhooks(registry: Registry, { db, clock, webhooks }: Pick<Core, '
     registers: [registry],
   });
   for (const outcome of outcomes) attempts.inc({ outcome }, 0);
-  webhooks.observe((outcome) => attempts.inc({ outcome }));
+  for (const each of [webhooks, pushes]) each.observe((outcome) => attempts.inc({ outcome }));
   new Gauge({
     name: 'pinchwork_webhook_queue_length',
     help: `Waiting webhook deliveries, on all servers; ${countedDeliveries} means that many or more.`,

@@ -23,7 +23,7 @@ import type { Schema } from './schema.ts';
 export { type CompiledStatement, derived, type Params, type SqlValue } from './binding.ts';
 
 /** The tables that servers take work from. */
-type Lockable = 'tasks' | 'outbox' | 'webhook_receivers' | 'search_progress';
+type Lockable = 'tasks' | 'outbox' | 'webhook_receivers' | 'push_configs' | 'search_progress';
 
 /** Clauses that differ between the engines. An engine without a clause returns the query unchanged. */
 export interface EngineClauses {

@@ -3,6 +3,8 @@ import type { Checks } from '../rules/acceptance/checks.ts';
 import type { Authenticator } from '../rules/agents/authenticator.ts';
 import type { Key } from '../rules/agents/keys.ts';
 import type { EventStreams } from '../rules/events/streams.ts';
+import type { PushRequest } from '../rules/pushes/config.ts';
+import type { Pusher } from '../rules/pushes/pusher.ts';
 import type { Limits } from '../rules/limits/limits.ts';
 import type { Texts } from '../rules/limits/texts.ts';
 import type { Shares } from '../rules/limits/shares.ts';
@@ -39,6 +41,7 @@ export interface Context extends Ground {
   /** Tells everybody who watches what happens. */
   readonly feed: MarketFeed;
   readonly webhooks: Deliverer;
+  readonly pushes: Pusher;
   /** Resolves the host name of a webhook. */
   readonly resolve: Resolve;
   readonly readiness: Readiness;
@@ -80,6 +83,8 @@ export interface Call {
   readonly repeatKey: string | undefined;
   /** The client's name of the conversation that the call belongs to (A2A); undefined if it named none. */
   readonly contextId: string | undefined;
+  /** The webhook of the one task that the call posts (A2A); undefined without one. */
+  readonly push: PushRequest | undefined;
   /** The origin of this server's URLs, as the caller sees it. */
   readonly origin: string;
   /** Aborted when the caller no longer listens. */

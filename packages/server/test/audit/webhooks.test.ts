@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import audit, { atRest } from '../../src/audit/audit.ts';
 import { keptMs } from '../../src/rules/webhooks/schedule.ts';
+import { A2aClient } from '../support/a2a.ts';
 import { type Engine, onBothEngines } from '../support/engines.ts';
 import type { Agent, Market } from '../support/market.ts';
 import { answer, Receiver } from '../support/receiver.ts';
@@ -24,6 +25,9 @@ async function open(engine: Engine): Promise<Busy> {
   await market.ctx.webhooks.stop();
   await events(owner, worker);
   expect((await deliveries(owner)).map(({ status }) => status)).toEqual(['pending', 'delivered', 'dead']);
+  const taskId = (await owner.get('/v1/tasks/mine?limit=1')).body.tasks[0].task_id;
+  const set = 'CreateTaskPushNotificationConfig';
+  expect((await new A2aClient(market, owner).rpc(set, { taskId, url: receiver.url })).result).toBeDefined();
   return { market, owner };
 }
 
@@ -57,6 +61,11 @@ const damages: [string, string, (busy: Busy) => string][] = [
     'the test of a held receiver is pending',
     'a test of one that is not held',
     () => `update webhook_receivers set probe_id = 'wd-000000000000'`,
+  ],
+  [
+    'a push configuration whose task has changed is due, and belongs to its poster',
+    'a change that it is never told of',
+    () => `update push_configs set told_version = 1`,
   ],
   [
     'exactly the agents with a webhook have their events delivered',

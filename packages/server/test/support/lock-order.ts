@@ -90,7 +90,8 @@ const owners: Readonly<Record<string, readonly [owner: keyof Schema, column: str
   text_retention: ['tasks', 'task_id'],
   told_texts: ['tasks', 'task_id'],
   webhook_deliveries: ['webhook_receivers', 'agent_id'],
-  webhook_requests: ['webhook_receivers', 'agent_id'],
+  webhook_requests: ['webhook_hosts', 'host'],
+  push_configs: ['tasks', 'task_id'],
 };
 
 /**
@@ -109,6 +110,19 @@ const withoutOwner: Readonly<Record<string, { readonly reason: string; readonly 
   'delete market_prices': { reason: 'prices of a year ago, which are never changed', alone: true },
   'delete given_up': { reason: 'rows of the last day but one, which no transaction changes', alone: true },
   'delete webhook_requests': { reason: 'counts of seconds that have passed', alone: true },
+  holdPush: { reason: 'the pusher holds one row, and waits then only for hosts', alone: true },
+  keepPush: { reason: 'the pusher has locked this row with `holdPush`', alone: false },
+  deletePush: { reason: 'the pusher has locked this row with `holdPush`', alone: false },
+  endPushLeases: { reason: 'the only server, before it serves any', alone: true },
+  freePushes: {
+    reason: 'rows that wait for hours: whoever changes one holds it briefly and waits for none',
+    alone: true,
+  },
+  deletePushesOf: {
+    reason: 'an agent that is deleted has no open task, whose transitions would lock them',
+    alone: false,
+  },
+  'delete push_configs': { reason: 'those of ended tasks, which no transition locks', alone: true },
   deleteEvents: { reason: 'events are only added; agents are taken in the order of their ids', alone: true },
   lookAgainAtTexts: { reason: 'it changes one row, in a transaction of its own', alone: true },
   leaveTextRetention: { reason: 'nothing locks this row after its task', alone: false },

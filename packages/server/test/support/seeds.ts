@@ -100,6 +100,9 @@ export function seeds(agent: string): string[] {
          case when i % 300 = 0 then 'pending' when i % 2 = 0 then 'dead' else 'delivered' end, i / 300 % 2,
          case i % 300 when 0 then 1993456000000 + i end, case when i % 300 > 0 then 1993456000000 + i end from n`,
     `${each} insert into webhook_receivers (agent_id, due_at, failing) select ${id('ag-')}, 1993456000000 + i, i % 2 from n`,
+    `${each} insert into push_configs (task_id, name, agent_id, budget_id, a2a_version, url, told_version, status, since, failing, due_at, forget_at)
+       select ${id('tk-')}, 'seed', case when i % 2 = 0 then '${agent}' else ${id('ag-')} end, ${id('ky-')}, '1.0', 'https://example.com', 1, 'active', 0,
+         i % 2, case when i % 3 = 0 then 1993456000000 + i end, case when i % 3 = 1 then 1993456000000 + i end from n`,
     `${each} insert into stuck_timers (task_id, due_at, attempts, error, retry_at)
        select ${id('tx-')}, ${at}, 1, 'seed', 1993456000000 + i from n`,
     `${each} insert into meta (key, value) select 'seed' || i, '0' from n`,

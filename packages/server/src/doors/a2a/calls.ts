@@ -23,7 +23,7 @@ export interface Client {
   readonly settled?: (() => void) | undefined;
 }
 
-type CallOptions = Pick<InvokeOptions, 'idempotencyKey' | 'contextId'>;
+type CallOptions = Pick<InvokeOptions, 'idempotencyKey' | 'contextId' | 'push'>;
 
 /** Calls the endpoints for one client, as REST does: the same admission, checks, limits and idempotency. */
 export class Calls {

@@ -72,7 +72,7 @@ const card = (config: CardConfig, origin: string) => ({
   version,
   documentationUrl: origin + documents.skill.path,
   iconUrl: origin + documents.favicon.path,
-  capabilities: { streaming: true, pushNotifications: false, extendedAgentCard: false },
+  capabilities: { streaming: true, pushNotifications: true, extendedAgentCard: false },
   securitySchemes: {
     bearer: {
       httpAuthSecurityScheme: { scheme: 'Bearer', description: 'The API key of an agent: POST /v1/register.' },

@@ -48,7 +48,7 @@ export class A2aDoor {
    * @throws DomainError when the market refuses, any other error when the server fails.
    */
   async rpc({ version, frame }: RpcRequest, client: Client): Promise<RpcReply> {
-    const requests = new Requests(new Calls(this.#ctx, this.#door, client));
+    const requests = new Requests(new Calls(this.#ctx, this.#door, client), version);
     const transport = version === '1.0' ? JsonRpcTransportHandler : LegacyJsonRpcTransportHandler;
     const failed = (error: unknown): object => ({
       ...{ jsonrpc: '2.0', id: frame.id },
@@ -87,7 +87,7 @@ export class A2aDoor {
       return { status, body: restError(status, { message: error.message, data: [error.toErrorInfo()] }) };
     };
     try {
-      const said = callRoute(route, new Requests(new Calls(this.#ctx, this.#door, client)), request);
+      const said = callRoute(route, new Requests(new Calls(this.#ctx, this.#door, client), '1.0'), request);
       if (said instanceof Promise) return { status: 200, body: (await said) as object };
       const first = await said.next();
       if (first.done === true) return { events: stream() };

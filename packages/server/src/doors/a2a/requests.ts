@@ -1,6 +1,9 @@
 import {
   AgentCard,
+  type DeleteTaskPushNotificationConfigRequest,
+  type GetTaskPushNotificationConfigRequest,
   type GetTaskRequest,
+  type ListTaskPushNotificationConfigsRequest,
   type ListTaskPushNotificationConfigsResponse,
   type ListTasksRequest,
   type ListTasksResponse,
@@ -11,7 +14,6 @@ import {
 } from '@a2a-js/sdk';
 import {
   ExtendedAgentCardNotConfiguredError,
-  PushNotificationNotSupportedError,
   RequestMalformedError,
   TaskNotCancelableError,
   UnsupportedOperationError,
@@ -23,9 +25,11 @@ import type { Subscription } from '../../rules/tasks/watch.ts';
 import { awaitResult } from '../../verbs/tasks/read.ts';
 import type { Calls } from './calls.ts';
 import { listPage } from './list.ts';
+import { deletePush, getPush, listPushes, pushRequest, setPush } from './pushes.ts';
 import { read, type Said } from './said.ts';
 import { isRefusal, post, speak, withHint } from './speech.ts';
 import type { Shown } from './task.ts';
+import type { Version } from './versions.ts';
 import { type HistoryLength, View } from './view.ts';
 
 /** The longest wait of a blocking send. Clients and proxies give up after a minute. */
@@ -42,9 +46,11 @@ export class Requests implements A2ARequestHandler {
   /** Whether the parameters could be read, so that a method was called. */
   isCalled = false;
   readonly #calls: Calls;
+  readonly #version: Version;
   readonly #view: View;
 
-  constructor(calls: Calls) {
+  constructor(calls: Calls, version: Version) {
+    this.#version = version;
     this.#calls = calls;
     this.#view = new View(calls.ctx, calls.client);
   }
@@ -61,7 +67,7 @@ export class Requests implements A2ARequestHandler {
 
   sendMessage(request: SendMessageRequest): Promise<Task> {
     return this.#noting(async () => {
-      const said = read(request);
+      const said = read(request, this.#version);
       const historyLength = lengthIn(request.configuration ?? {});
       if (said.taskId !== '') return this.#view.task(await this.#reply(said), historyLength);
       const posted = await post(this.#calls, said, said.waits ? waitSeconds : undefined);
@@ -71,7 +77,7 @@ export class Requests implements A2ARequestHandler {
 
   sendMessageStream(request: SendMessageRequest): AsyncGenerator<StreamResponse, void, undefined> {
     return this.#following(async () => {
-      const said = read(request);
+      const said = read(request, this.#version);
       if (said.taskId === '') return (await post(this.#calls, said)).task_id;
       await speak(this.#calls, said);
       return said.taskId;
@@ -117,20 +123,22 @@ export class Requests implements A2ARequestHandler {
     });
   }
 
-  createTaskPushNotificationConfig(): Promise<TaskPushNotificationConfig> {
-    return this.#noting(noPush);
+  createTaskPushNotificationConfig(config: TaskPushNotificationConfig): Promise<TaskPushNotificationConfig> {
+    return this.#noting(() => setPush(this.#calls, config.taskId, pushRequest(config, this.#version)));
   }
 
-  getTaskPushNotificationConfig(): Promise<TaskPushNotificationConfig> {
-    return this.#noting(noPush);
+  getTaskPushNotificationConfig(named: GetTaskPushNotificationConfigRequest): Promise<TaskPushNotificationConfig> {
+    return this.#noting(() => getPush(this.#calls, named));
   }
 
-  listTaskPushNotificationConfigs(): Promise<ListTaskPushNotificationConfigsResponse> {
-    return this.#noting(noPush);
+  listTaskPushNotificationConfigs({
+    taskId,
+  }: ListTaskPushNotificationConfigsRequest): Promise<ListTaskPushNotificationConfigsResponse> {
+    return this.#noting(async () => ({ configs: await listPushes(this.#calls, taskId), nextPageToken: '' }));
   }
 
-  deleteTaskPushNotificationConfig(): Promise<void> {
-    return this.#noting(noPush);
+  deleteTaskPushNotificationConfig(named: DeleteTaskPushNotificationConfigRequest): Promise<void> {
+    return this.#noting(() => deletePush(this.#calls, named));
   }
 
   /** Speaks about a task. @returns the task as it is then; if the client waits, once it waits for its client or has ended. */
@@ -192,7 +200,3 @@ function sinceIn({ statusTimestampAfter: given }: ListTasksRequest): number {
   if (Number.isNaN(since)) throw new RequestMalformedError('statusTimestampAfter must be a time as in ISO 8601');
   return since;
 }
-
-const noPush = async (): Promise<never> => {
-  throw new PushNotificationNotSupportedError();
-};

@@ -1,12 +1,17 @@
 import {
   CancelTaskRequest,
+  DeleteTaskPushNotificationConfigRequest,
+  GetTaskPushNotificationConfigRequest,
   GetTaskRequest,
+  ListTaskPushNotificationConfigsRequest,
+  ListTaskPushNotificationConfigsResponse,
   ListTasksRequest,
   ListTasksResponse,
   SendMessageRequest,
   StreamResponse,
   SubscribeToTaskRequest,
   Task,
+  TaskPushNotificationConfig,
 } from '@a2a-js/sdk';
 import { RequestMalformedError } from '@a2a-js/sdk/errors';
 import type { Requests } from './requests.ts';
@@ -58,12 +63,27 @@ const routes: readonly Route[] = [
   route(['GET', 'POST'], /^\/tasks\/(?<id>[^/:]+):subscribe$/, (requests, params) =>
     requests.resubscribe(SubscribeToTaskRequest.fromJSON(params)),
   ),
-  route(['POST'], new RegExp(`^${configs}$`), (requests) => requests.createTaskPushNotificationConfig()),
-  route(['GET'], new RegExp(`^${configs}$`), (requests) => requests.listTaskPushNotificationConfigs()),
-  route(['GET'], new RegExp(`^${configs}/(?<id>[^/:]+)$`), (requests) => requests.getTaskPushNotificationConfig()),
-  route(['DELETE'], new RegExp(`^${configs}/(?<id>[^/:]+)$`), (requests) =>
-    requests.deleteTaskPushNotificationConfig(),
+  route(['POST'], new RegExp(`^${configs}$`), async (requests, params) =>
+    TaskPushNotificationConfig.toJSON(
+      await requests.createTaskPushNotificationConfig(TaskPushNotificationConfig.fromJSON(params)),
+    ),
   ),
+  route(['GET'], new RegExp(`^${configs}$`), async (requests, params) =>
+    ListTaskPushNotificationConfigsResponse.toJSON(
+      await requests.listTaskPushNotificationConfigs(
+        ListTaskPushNotificationConfigsRequest.fromJSON(withoutPage(params)),
+      ),
+    ),
+  ),
+  route(['GET'], new RegExp(`^${configs}/(?<id>[^/:]+)$`), async (requests, params) =>
+    TaskPushNotificationConfig.toJSON(
+      await requests.getTaskPushNotificationConfig(GetTaskPushNotificationConfigRequest.fromJSON(params)),
+    ),
+  ),
+  route(['DELETE'], new RegExp(`^${configs}/(?<id>[^/:]+)$`), async (requests, params) => {
+    await requests.deleteTaskPushNotificationConfig(DeleteTaskPushNotificationConfigRequest.fromJSON(params));
+    return {};
+  }),
   route(['GET'], /^\/extendedAgentCard$/, (requests) => requests.getAuthenticatedExtendedAgentCard()),
 ];
 
@@ -103,6 +123,9 @@ const decoded = (id: string | undefined): string => {
 
 const numbers = ['historyLength', 'pageSize'];
 const flags = ['includeArtifacts'];
+
+/** The parameters of a list that has one page. */
+const withoutPage = ({ pageSize: _, pageToken: __, ...params }: Params): Params => params;
 
 /** The parameters of a query: all are texts. */
 const withNumbers = (params: Params): Params =>

@@ -1,8 +1,11 @@
 import type { SendMessageRequest } from '@a2a-js/sdk';
-import { PushNotificationNotSupportedError, RequestMalformedError } from '@a2a-js/sdk/errors';
+import { RequestMalformedError } from '@a2a-js/sdk/errors';
+import type { PushRequest } from '../../rules/pushes/config.ts';
 import { sha256 } from '../idempotency.ts';
 import { type Metadata, readMetadata } from './metadata.ts';
 import { textOf } from './parts.ts';
+import { pushRequest } from './pushes.ts';
+import type { Version } from './versions.ts';
 
 /** A message of a client, as this door reads it. */
 export interface Said {
@@ -12,6 +15,8 @@ export interface Said {
   readonly taskId: string;
   /** Empty: none. */
   readonly contextId: string;
+  /** The webhook of its task that it brings along. */
+  readonly push: PushRequest | undefined;
   /** Its idempotency key: the same for the same message with the same content. */
   readonly key: string;
   /** Whether the client waits for the result. */
@@ -21,14 +26,13 @@ export interface Said {
 /**
  * Reads the message of a request.
  *
- * @throws RequestMalformedError without a message, an id of it, or a part; ContentTypeNotSupportedError for bytes;
- *   PushNotificationNotSupportedError for a client that would wait for notifications in vain.
+ * @throws RequestMalformedError without a message, an id of it, or a part; ContentTypeNotSupportedError for bytes.
  */
-export function read({ message, configuration, metadata }: SendMessageRequest): Said {
+export function read({ message, configuration, metadata }: SendMessageRequest, version: Version): Said {
   if (message === undefined) throw new RequestMalformedError('message is required');
   const { messageId, taskId, contextId, parts } = message;
   if (messageId === '') throw new RequestMalformedError('message.messageId is required');
-  if (configuration?.taskPushNotificationConfig !== undefined) throw new PushNotificationNotSupportedError();
+  const push = configuration?.taskPushNotificationConfig;
   const about: unknown = taskId;
   if (typeof about !== 'string') throw new RequestMalformedError('message.taskId must be a text');
   checkContextId(contextId);
@@ -38,6 +42,7 @@ export function read({ message, configuration, metadata }: SendMessageRequest): 
     metadata: readMetadata(message.metadata, metadata),
     taskId,
     contextId,
+    push: push && pushRequest(push, version),
     key: `a2a-${sha256(JSON.stringify([message, configuration, metadata]))}`,
     waits: configuration?.returnImmediately !== true,
   };

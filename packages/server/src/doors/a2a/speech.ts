@@ -6,16 +6,17 @@ import { contextIdIn, readA2aFacts } from '../../rules/tasks/contexts.ts';
 import { readOwn } from '../../verbs/tasks/read.ts';
 import type { Calls } from './calls.ts';
 import { type Decision, decisionIn } from './decision.ts';
+import { setPush } from './pushes.ts';
 import type { Said } from './said.ts';
 
 /** Posts a task. With `waitSeconds` the client gets it when it is delivered, or when the time is up. */
-export function post(calls: Calls, { text, metadata, key, contextId }: Said, waitSeconds?: number) {
+export function post(calls: Calls, { text, metadata, key, contextId, push }: Said, waitSeconds?: number) {
   const { decision: _, question_id: __, ...terms } = metadata;
   const body = { need: text, ...terms, ...(waitSeconds === undefined ? {} : { wait: waitSeconds }) };
   return calls.call(
     endpoints.createTask,
     { body },
-    { idempotencyKey: key, contextId: contextId === '' ? undefined : contextId },
+    { idempotencyKey: key, contextId: contextId === '' ? undefined : contextId, push },
   );
 }
 
@@ -30,6 +31,7 @@ export async function speak(calls: Calls, said: Said): Promise<void> {
   if (status !== undefined && said.contextId !== '' && said.contextId !== (await contextOf(calls.ctx, said.taskId))) {
     throw new RequestMalformedError('message.contextId is not the one of this task');
   }
+  if (said.push !== undefined) await setPush(calls, said.taskId, said.push);
   try {
     await obey(calls, said, status);
   } catch (error) {

@@ -1,6 +1,7 @@
-/** The versions of A2A that are spoken here. */
-export const versions = ['1.0', '0.3'] as const;
-export type Version = (typeof versions)[number];
+import { a2aVersions, type A2aVersion } from '../../ground/a2a.ts';
+
+export const versions = a2aVersions;
+export type Version = A2aVersion;
 
 /** The version in `A2A-Version`; 0.3 where there is none, as A2A says. Undefined: another one. */
 export function versionOf(given: string | undefined): Version | undefined {

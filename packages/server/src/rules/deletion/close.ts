@@ -6,6 +6,7 @@ import * as ledger from '../ledger/ledger.ts';
 import { indexWords } from '../matching/word-index.ts';
 import { releaseMs } from '../operator/suspension.ts';
 import { applyOwnTags } from '../agents/capabilities.ts';
+import { deletePushesOf } from '../pushes/queries.ts';
 import { replaceReceiver } from '../webhooks/holding.ts';
 import { switchWebhook } from '../webhooks/queries.ts';
 import { closeAgent } from './queries.ts';
@@ -37,6 +38,7 @@ export async function close(work: Work, { id, words }: HeldAgent, eraseDueAt: nu
   tx.send(closeAgent, { id, words: noWords, now, release_until, erase_due_at: eraseDueAt });
   const transfer = { transferId: ctx.newId('ledgerEntry'), at: now };
   await ledger.debit(tx, transfer, { agentId: id, amount: Number.MAX_SAFE_INTEGER, reason: 'account_closed' });
+  tx.send(deletePushesOf, { agent_id: id });
   tx.send(switchWebhook, { agent_id: id, on: 0 });
   await replaceReceiver(work, id, null);
 }

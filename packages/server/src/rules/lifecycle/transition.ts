@@ -17,6 +17,7 @@ import { stateOf } from '../../ground/states.ts';
 import { endsClaim, type TransitionName, transition } from '../../ground/transitions.ts';
 import { arrival, limitReached } from '../tasks/hints.ts';
 import { countCancelledAfterRejection, reviewCode } from '../reputation/poster-record.ts';
+import { callPushes } from '../pushes/call.ts';
 import { insertTransition } from '../tasks/inserts.ts';
 import { lockPostedTask, type RecordedTask, rejectionOfClaim } from '../tasks/queries.ts';
 import { platformStatements } from '../tasks/statements.ts';
@@ -81,6 +82,7 @@ export async function moveCreditsAndTell(
   await moveCredits(work, row, task, moved);
   const numbers = await appendInOrder(work, eventsOf(row, task, moved), moved.also);
   noteInHistory(work, name, { task, moved, numbers });
+  if (task.has_terms === 1) await callPushes(work, task.id);
   work.tx.signal(task.id);
 }
 
@@ -100,6 +102,7 @@ export async function deliverAndApprove(work: Work, delivered: RecordedTask, app
   const { poster, worker } = await appendInOrder(work, events);
   noteInHistory(work, 'deliver', { task: delivered, moved, numbers: { poster } });
   noteInHistory(work, 'approveAtOnce', { task: approved, moved: then, numbers: { worker } });
+  if (approved.has_terms === 1) await callPushes(work, approved.id);
   work.tx.signal(approved.id);
 }
 

@@ -36,6 +36,11 @@ const columns = [
 
 export const insertTerms = insertion('task_terms', 'task_id', ...columns);
 
+/** Says that a task has a row of terms. */
+export const markTerms = prepared('markTerms', (db, p: { id: string }) =>
+  db.updateTable('tasks').set({ has_terms: 1 }).where('id', '=', p.id),
+);
+
 /** Whether any term differs from those of a plain task. */
 export const hasTerms = (terms: Terms) => columns.some((column) => terms[column] !== plainTerms[column]);
 

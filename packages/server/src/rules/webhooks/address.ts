@@ -126,17 +126,22 @@ const notPublic = 'must point to a public host, not to one of this machine or a 
  * Checks the address of a webhook when it is saved (contract section 9). A name that does not resolve yet is accepted.
  * The resolved addresses are checked again for each connection (`connector.ts`).
  *
+ * @param field the client's name of the address.
  * @throws DomainError `invalid_request`, which says what is wrong with the address.
  */
-export async function checkWebhookUrl(text: string, policy: WebhookPolicy, resolve: Resolve): Promise<void> {
+export async function checkWebhookUrl(
+  text: string,
+  policy: WebhookPolicy,
+  resolve: Resolve,
+  field = 'webhook_url',
+): Promise<void> {
+  const refused = (problem: string) => invalid(`${field}: ${problem}`);
   const problem = addressProblem(text, policy);
   if (problem !== undefined) throw refused(problem);
   if (policy.allowPrivateNetworks) return;
   const host = hostOf(new URL(text).hostname);
   if (!ipaddr.isValid(host) && !(await resolveInTime(resolve, host)).every(isPublicAddress)) throw refused(notPublic);
 }
-
-const refused = (problem: string) => invalid(`webhook_url: ${problem}`);
 
 async function resolveInTime(resolve: Resolve, host: string): Promise<string[]> {
   const timeout = Promise.withResolvers<never[]>();

@@ -119,7 +119,11 @@ export function activate(work: Work, { agent_id, probe_id }: receivers.Receiver)
 }
 
 /** When the test of a held receiver that failed for the `tries`-th time is sent again; null: no more. */
-export function nextProbeAt({ status, since }: Held, tries: number, now: number): number | null {
+export function nextProbeAt(
+  { status, since }: Pick<Held, 'status' | 'since'>,
+  tries: number,
+  now: number,
+): number | null {
   const { forMs, pauseMs } = holds[status];
   const at = now + pauseMs(tries);
   return at > since + forMs ? null : at;

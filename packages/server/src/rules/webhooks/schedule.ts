@@ -72,15 +72,21 @@ export function aftermath(
     forget_at: now + keptMs[status],
   });
   if (result.error === null) return end('delivered');
-  if (tries > maxRetries || result.statusCode === goneStatus || isTest(row)) return end('dead');
+  if (tries > maxRetries || isGone(result) || isTest(row)) return end('dead');
+  return { status: 'pending', tries, attempts, next_at: retryAt(result, tries, { now, chance }), forget_at: null };
+}
+
+/** Whether a receiver says that it will not come back. */
+export const isGone = ({ statusCode }: Pick<SendResult, 'statusCode'>) => statusCode === goneStatus;
+
+/** When an attempt that failed for the `tries`-th time is repeated. `chance`: a random number from 0 to 1. */
+export function retryAt(
+  result: SendResult,
+  tries: number,
+  { now, chance }: { readonly now: number; readonly chance: number },
+): number {
   const pause = Math.round(backoffMs(tries) * (1 + jitter * (2 * chance - 1)));
-  return {
-    status: 'pending',
-    tries,
-    attempts,
-    next_at: Math.max(now + pause, restUntil(result, now)),
-    forget_at: null,
-  };
+  return Math.max(now + pause, restUntil(result, now));
 }
 
 /** The state of a delivery that ends without being sent, for the given reason. */

@@ -1,5 +1,6 @@
 import type { DeliveryStatus, FannedEventType, WebhookStatus } from '@pinchwork/sdk/table';
 import type { Generated, GeneratedAlways } from 'kysely';
+import type { A2aVersion } from '../../ground/a2a.ts';
 
 /** Events with a numbering per agent, events that are not fanned out yet, and webhooks. */
 export interface EventTables {
@@ -11,6 +12,7 @@ export interface EventTables {
   webhook_receivers: WebhookReceiversTable;
   webhook_hosts: WebhookHostsTable;
   webhook_requests: WebhookRequestsTable;
+  push_configs: PushConfigsTable;
 }
 
 interface EventCursorsTable {
@@ -118,4 +120,44 @@ interface WebhookRequestsTable {
   second: number;
   agent_id: string;
   count: number;
+}
+
+/**
+ * Webhooks of one task (A2A's push notification configurations). Its queue is the history of the task: the transitions
+ * after `told_version` are still to be told.
+ */
+interface PushConfigsTable {
+  task_id: string;
+  /** The client's name of it, one of the task's. */
+  name: string;
+  /** The poster of the task. */
+  agent_id: string;
+  /** The budget of the key that set it, which the rotations of that key share. It ends with the last of them. */
+  budget_id: string;
+  /** The version of A2A that its notifications are written in. */
+  a2a_version: A2aVersion;
+  url: string;
+  /** The client's own secret, sent with each notification. */
+  token: string | null;
+  /** What `Authorization` is sent with each notification. */
+  auth_scheme: string | null;
+  auth_credentials: string | null;
+  /** The transition that was told last. */
+  told_version: number;
+  /** An `unconfirmed` one gets the state of its task until it has answered with 2xx. */
+  status: Exclude<WebhookStatus, 'paused'>;
+  /** When it came to this status. */
+  since: number;
+  /** Attempts of the current notification. */
+  tries: Generated<number>;
+  /** When the next attempt is due. Null: there is nothing to tell. */
+  due_at: number | null;
+  leased_until: Generated<number>;
+  leased_by: Generated<string | null>;
+  /** 1: the last attempt failed or was slow. */
+  failing: Generated<number>;
+  /** When it is deleted. Null: its task is open, or not all of it was told. */
+  forget_at: Generated<number | null>;
+  /** The later of `due_at` and the end of the lease. The database derives it. */
+  ready_at: GeneratedAlways<number | null>;
 }

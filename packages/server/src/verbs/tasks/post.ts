@@ -6,6 +6,7 @@ import {
   type TaskResponse,
 } from '@pinchwork/sdk/table';
 import type { z } from 'zod';
+import { present } from '../../ground/present.ts';
 import { deadlineAfter, hourMs, minuteMs, wireTime } from '../../ground/clock.ts';
 import { type Call, OtherSuccess } from '../context.ts';
 import { leastNamed } from '../../rules/agents/helpers.ts';
@@ -23,6 +24,7 @@ import { checkAcceptance } from './acceptance.ts';
 import { awaitResult, takePlace } from './read.ts';
 import { refusal } from '../../rules/tasks/refusal.ts';
 import { moveCreditsAndRecord } from '../../rules/lifecycle/transition.ts';
+import { checkPush, storePush } from '../../rules/pushes/config.ts';
 import { contextKey } from '../../rules/tasks/contexts.ts';
 import { hasTerms, insertTerms, readTerms, type Terms, verificationMode } from '../../rules/tasks/terms.ts';
 import { taskView } from '../../rules/tasks/view.ts';
@@ -111,11 +113,12 @@ async function post(call: Call, input: PostInput): Promise<CreateTaskResponse> {
   const { ctx, agentId } = call;
   const terms = { ...termsOf(input), context_key: contextKey(call) };
   await checkAcceptance(call, terms);
+  const push = call.push && (await checkPush(ctx, call.push));
   return call.transact('create', async (tx) => {
     const now = ctx.clock.now();
     const work = { ctx, tx, now };
     const { need, deadline_minutes } = input;
-    const has_terms = Number(hasTerms(terms));
+    const has_terms = Number(push !== undefined || hasTerms(terms));
     const max_credits = input.max_credits ?? defaultCredits;
     if (input.for_agents !== undefined) await checkChosen(tx, agentId, input.for_agents);
     if (call.key !== undefined) await checkBudget(tx, call.key, max_credits, now);
@@ -141,6 +144,10 @@ async function post(call: Call, input: PostInput): Promise<CreateTaskResponse> {
     const posted = await findWorkers(work, { ...task, need }, input, terms);
     await moveCreditsAndRecord(work, 'post', posted, { actorId: agentId, workerId: null });
     if (call.key !== undefined) await spend(tx, call.key, max_credits, now);
+    if (push !== undefined) {
+      const { budgetId } = present(call.key, 'The key of the call');
+      await storePush(work, posted, { agentId, budgetId }, push);
+    }
     const { balance } = await tx.one(accountBalance, { id: agentId });
     return { task_id: task.id, status: task.status, need, max_credits, balance, deadline: wireTime(deadline_at) };
   });

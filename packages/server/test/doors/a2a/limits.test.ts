@@ -63,16 +63,6 @@ onBothEngines('a client of A2A', (engine) => {
     expect((await blocking).result.task.id).toBe(task_id);
   });
 
-  it('that asks for push notifications with its message is refused, and nothing is posted', async () => {
-    const { total } = (await poster.get('/v1/tasks/mine?limit=1')).body;
-    const url = 'https://hooks.example/a2a';
-    const asked = { returnImmediately: true, taskPushNotificationConfig: { url } };
-    expect((await client.send('Count', {}, { configuration: asked })).error.code).toBe(-32003);
-    const inOld = { blocking: false, pushNotificationConfig: { url } };
-    expect((await old.send('Count', {}, { configuration: inOld })).error.code).toBe(-32003);
-    expect((await poster.get('/v1/tasks/mine?limit=1')).body.total).toBe(total);
-  });
-
   it('gets the part of a list and of a history that it asks for, and no answer to an odd wish', async () => {
     market.clock.advance(1_000);
     const { id } = await client.task('Count', { metadata: { max_credits: 1 } });

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { a2aVersions } from '../../../ground/a2a.ts';
 import { isOneOf } from '../../one-of.ts';
 import type { StepSql } from '../../step-sql.ts';
 
@@ -101,5 +102,30 @@ export async function eventTables({ run, int, id, clustered }: StepSql): Promise
     primary key (host, second, agent_id)
   ) ${clustered}`);
   await run(sql`create index webhook_requests_by_second on webhook_requests (second)`);
+  await run(sql`create table push_configs (
+    task_id ${id} not null references tasks (id),
+    name text not null,
+    agent_id ${id} not null references agents (id),
+    budget_id ${id} not null,
+    a2a_version text not null check (${isOneOf('a2a_version', a2aVersions)}),
+    url text not null,
+    token text,
+    auth_scheme text,
+    auth_credentials text,
+    told_version ${int} not null,
+    status text not null check (${isOneOf('status', ['active', 'unconfirmed'])}),
+    since ${int} not null,
+    tries ${int} not null default 0,
+    due_at ${int},
+    leased_until ${int} not null default 0,
+    leased_by text,
+    failing ${int} not null default 0 check (${isOneOf('failing', [0, 1])}),
+    forget_at ${int},
+    ready_at ${int} generated always as (case when due_at is null or due_at >= leased_until then due_at else leased_until end) stored,
+    primary key (task_id, name)
+  ) ${clustered}`);
+  await run(sql`create index push_configs_ready on push_configs (failing, ready_at) where ready_at is not null`);
+  await run(sql`create index push_configs_by_agent on push_configs (agent_id)`);
+  await run(sql`create index push_configs_forget on push_configs (forget_at) where forget_at is not null`);
   await run(sql`create index webhook_receivers_held on webhook_receivers (status) where status <> 'active'`);
 }
