@@ -24,6 +24,8 @@ export interface ModelTask {
   /** When the poster was last told of the progress. */
   toldAt: number | null;
   reviewEnd: number | null;
+  /** When the latest delivery came. */
+  deliveredAt: number;
   result: string | null;
   charged: number | null;
   rejections: number;
@@ -85,6 +87,19 @@ export interface ModelDispute {
   endsAt: number;
 }
 
+/** What an agent has done as a poster. */
+export interface ModelRecord {
+  /** Deliveries that were paid without a ruling. */
+  approved: number;
+  /** Those that a ruling or a default completed. */
+  ruled: number;
+  rejected: number;
+  /** Its own cancels of tasks with rejections. */
+  cancelled: number;
+  /** How long each of its reviews took, in tenths of a minute. */
+  readonly reviews: number[];
+}
+
 export interface ModelAgent {
   balance: number;
   posted: number;
@@ -97,6 +112,8 @@ export interface ModelAgent {
   feesPaid: number;
   spent: number;
   rejected: number;
+  /** Its record as a poster. */
+  readonly record: ModelRecord;
   ratings: number[];
   byTag: Map<string, { completed: number; earned: number; ratings: number[] }>;
   /** Trust scores by the index of the trusted agent. */
@@ -115,6 +132,14 @@ export function medianOf(shares: readonly number[]): number {
   return sorted.length % 2 === 1
     ? sorted[Math.floor(middle)]!
     : Math.floor((sorted[middle - 1]! + sorted[middle]!) / 2);
+}
+
+/** The median time of the last 20 reviews, in minutes. */
+export function medianReview(reviews: readonly number[]): number | null {
+  const last = reviews.slice(-20).sort((a, b) => a - b);
+  if (last.length === 0) return null;
+  const middle = [last[Math.floor((last.length - 1) / 2)]!, last[Math.floor(last.length / 2)]!];
+  return Math.round((middle[0]! + middle[1]!) / 2) / 10;
 }
 
 export interface ModelDelivery {
@@ -157,6 +182,7 @@ export const newAgent = (): ModelAgent => ({
   feesPaid: 0,
   spent: 0,
   rejected: 0,
+  record: { approved: 0, ruled: 0, rejected: 0, cancelled: 0, reviews: [] },
   ratings: [],
   byTag: new Map(),
   trust: new Map(),
@@ -180,6 +206,7 @@ export const newTask = (task: NewModelTask, now: number): ModelTask => ({
   progress: null,
   toldAt: null,
   reviewEnd: null,
+  deliveredAt: 0,
   result: null,
   charged: null,
   rejections: 0,

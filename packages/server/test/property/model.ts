@@ -178,6 +178,7 @@ export class Model {
       return 400;
     }
     task.status = 'delivered';
+    task.deliveredAt = this.now;
     task.result = result;
     task.charged = Math.min(credits ?? task.price, task.price);
     task.graceEnd = null;
@@ -195,18 +196,27 @@ export class Model {
     if ((task.status !== 'delivered' && task.status !== 'disputed') || this.isDue(task)) return 409;
     task.approvedByPoster = true;
     if (task.status === 'delivered') {
+      this.#review(task);
       this.#settle(task, rating);
       return 200;
     }
     this.#closeDispute(task, 'worker');
     this.#bringBack(task);
     this.#pay(task, { rating, completes: true });
+    this.#agent(task.poster).record.approved++;
     this.#trustBoth(task);
     return 200;
   }
 
+  /** The poster, or the clock in its place, reviews the delivery now. */
+  #review(task: ModelTask): void {
+    const tenths = Math.round((10 * (this.now - task.deliveredAt)) / minuteMs);
+    this.#agent(task.poster).record.reviews.push(tenths);
+  }
+
   #settle(task: ModelTask, rating: number | null): void {
     this.#pay(task, { rating, completes: true });
+    this.#agent(task.poster).record.approved++;
     this.#trustBoth(task);
     this.#tell(task.worker, 'task_approved', task);
   }
@@ -291,6 +301,7 @@ export class Model {
     task.charged = credits;
     this.#pay(task, { rating: null, completes });
     this.#agent(task.worker).ruled += Number(completes);
+    this.#agent(task.poster).record.ruled += Number(completes);
     this.#agent(task.poster).lost[1] += Number(completes && isRuling);
   }
 
@@ -354,6 +365,8 @@ export class Model {
     task.reviewEnd = null;
     if (task.deadline !== null && task.deadline < graceEnd) task.deadline = null;
     this.#agent(task.worker).rejected++;
+    this.#agent(task.poster).record.rejected++;
+    this.#review(task);
     this.#dealt(task.poster, task.worker!, false);
     this.#tell(task.worker, 'task_rejected', task);
     if (this.isSuspended(task.worker!)) {
@@ -390,6 +403,7 @@ export class Model {
     if (task.status !== 'posted' || this.isDue(task)) return 409;
     task.status = 'cancelled';
     this.#agent(agent).balance += task.price;
+    this.#agent(agent).record.cancelled += Number(task.rejections > 0);
     this.#tellChosen('task_cancelled', task);
     return 200;
   }
@@ -455,6 +469,7 @@ export class Model {
   #runClockOn(task: ModelTask): void {
     const [[clock]] = clocksOf(task) as [[string, number]];
     if (task.status === 'delivered') {
+      this.#review(task);
       this.#settle(task, null);
     } else if (task.status === 'disputed') {
       const { shares, judges } = task.dispute!;

@@ -2,11 +2,12 @@ import { expect } from 'vitest';
 import audit from '../../src/audit/audit.ts';
 import { type Params, prepared } from '../../src/storage/prepared.ts';
 import type { AgentRow } from '../../src/rules/agents/queries.ts';
+import { posterRecord } from '../../src/rules/reputation/poster-record.ts';
 import type { TaskRow } from '../../src/rules/tasks/queries.ts';
 import { registerJudges } from '../support/disputes.ts';
 import { type Agent, Market } from '../support/market.ts';
 import { maxAbandons, type Model } from './model.ts';
-import { clocksOf, type ModelAgent, type ModelTask } from './model-state.ts';
+import { clocksOf, medianReview, type ModelAgent, type ModelTask } from './model-state.ts';
 
 /** The marketplace under test, with the state of the walk. */
 export interface Real {
@@ -175,7 +176,18 @@ const countsOf = (row: AgentRow) => ({
   pausedUntil: row.pickups_paused_until ?? 0,
   suspended: row.suspended_at !== null,
   lost: [row.disputes_lost, row.disputes_lost_as_poster],
+  record: recordOf(row),
 });
+
+const recordOf = (row: AgentRow) => {
+  const { completed, cancelled_after_rejection, median_review_minutes } = posterRecord(row, row.name);
+  return {
+    completed,
+    rejected: row.rejections_given,
+    cancelled: cancelled_after_rejection,
+    median: median_review_minutes,
+  };
+};
 
 const modelCounts = ({
   posted,
@@ -186,6 +198,7 @@ const modelCounts = ({
   feesPaid,
   spent,
   ratings,
+  record,
   ...rest
 }: ModelAgent) => ({
   ...{ posted, completed, approved: completed - ruled, rejected, earned, feesPaid, spent },
@@ -194,6 +207,12 @@ const modelCounts = ({
   pausedUntil: rest.pausedUntil,
   suspended: rest.suspended,
   lost: rest.lost,
+  record: {
+    completed: record.approved + record.ruled,
+    rejected: record.rejected,
+    cancelled: record.cancelled,
+    median: medianReview(record.reviews),
+  },
 });
 
 const shows = (status: string) => status === 'delivered' || status === 'approved';
