@@ -30,6 +30,33 @@ export const lockFaults = [
   ...faultsIn('rules/reputation/trust.ts', 'rules/lifecycle/ verbs/agents/trust storage/deadlocks', [
     ['trust is taken in no order', 'rater < rated', 'rater !== rated', undefined, { engine: 'postgres' }],
   ]),
+  ...faultsIn('rules/lifecycle/offers.ts', 'rules/tasks/queued', [
+    [
+      'a decline that has waited for another one counts again',
+      '    isNotBarred(eb, { actor: p.agent }),\n',
+      '',
+      undefined,
+      { engine: 'postgres' },
+    ],
+  ]),
+  ...faultsIn('rules/deletion/offers.ts', 'rules/tasks/queued', [
+    [
+      'a deletion takes an agent off a task that it is just declining',
+      '        await tx.first(holdTask, { id: task_id });\n',
+      '',
+      undefined,
+      { engine: 'postgres' },
+    ],
+  ]),
+  ...faultsIn('rules/platform-tasks/claim.ts', 'rules/tasks/queued', [
+    [
+      'simultaneous claims of system tasks exceed their limit',
+      '.claims > mostSystemTasks)',
+      '.claims > 2 * mostSystemTasks)',
+      undefined,
+      { engine: 'postgres' },
+    ],
+  ]),
   ...faultsIn(
     'storage/postgres/failures.ts',
     'storage/deadlocks storage/transactions storage/batches storage/full-disk',

@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { hourMs, minuteMs, secondMs } from '../../src/ground/clock.ts';
 import { cancelByOperator, disputeCommands } from './dispute-commands.ts';
 import type { Model } from './model.ts';
-import { wholeSecond } from './model-state.ts';
+import { nextDue, wholeSecond } from './model-state.ts';
 import type { Real } from './real.ts';
 import { agent, barred, onTask, orNull, postTwice, recent, Step } from './steps.ts';
 import { until } from '../support/until.ts';
@@ -304,7 +304,7 @@ const jump = fc
 const jumpToDue = fc.constantFrom(-1, 0, 1).map(
   (beside) =>
     new Step(`jumpToDue(${beside})`, async (model, real) => {
-      const due = model.nextDue();
+      const due = nextDue(model.tasks, model.now);
       if (due !== undefined) advance(model, real, due + beside - model.now);
     }),
 );

@@ -1,4 +1,4 @@
-import { hourMs, secondMs } from '../../src/ground/clock.ts';
+import { hourMs, minuteMs, secondMs } from '../../src/ground/clock.ts';
 
 export const wholeSecond = (at: number) => Math.ceil(at / secondMs) * secondMs;
 
@@ -88,7 +88,7 @@ export interface ModelDispute {
 }
 
 /** What an agent has done as a poster. */
-export interface ModelRecord {
+interface ModelRecord {
   /** Deliveries that were paid without a ruling. */
   approved: number;
   /** Those that a ruling or a default completed. */
@@ -134,6 +134,11 @@ export function medianOf(shares: readonly number[]): number {
     : Math.floor((sorted[middle - 1]! + sorted[middle]!) / 2);
 }
 
+/** The poster, or the clock in its place, reviews a delivery now. */
+export function noteReview(poster: ModelAgent, { deliveredAt }: ModelTask, now: number): void {
+  poster.record.reviews.push(Math.round((10 * (now - deliveredAt)) / minuteMs));
+}
+
 /** The median time of the last 20 reviews, in minutes. */
 export function medianReview(reviews: readonly number[]): number | null {
   const last = reviews.slice(-20).sort((a, b) => a - b);
@@ -169,6 +174,12 @@ export function clocksOf(task: ModelTask): [string, number][] {
             ? [['dispute', task.dispute!.endsAt]]
             : [];
   return clocks.filter((clock): clock is [string, number] => clock[1] !== null).sort((a, b) => a[1] - b[1]);
+}
+
+/** When the clock acts next, after a time. */
+export function nextDue(tasks: readonly ModelTask[], now: number): number | undefined {
+  const times = tasks.flatMap((task) => clocksOf(task).map(([, at]) => at)).filter((at) => at > now);
+  return times.length === 0 ? undefined : Math.min(...times);
 }
 
 /** An agent that has just registered. */

@@ -1,5 +1,4 @@
 import { hourMs, minuteMs, secondMs } from '../../src/ground/clock.ts';
-
 import {
   clocksOf,
   medianOf,
@@ -10,6 +9,7 @@ import {
   newAgent,
   type NewModelTask,
   newTask,
+  noteReview,
   wholeSecond,
 } from './model-state.ts';
 
@@ -83,11 +83,6 @@ export class Model {
   isDue(task: ModelTask): boolean {
     const [first] = clocksOf(task);
     return first !== undefined && first[1] <= this.now;
-  }
-
-  nextDue(): number | undefined {
-    const times = this.tasks.flatMap((task) => clocksOf(task).map(([, at]) => at)).filter((at) => at > this.now);
-    return times.length === 0 ? undefined : Math.min(...times);
   }
 
   post(task: NewModelTask): void {
@@ -196,32 +191,25 @@ export class Model {
     if ((task.status !== 'delivered' && task.status !== 'disputed') || this.isDue(task)) return 409;
     task.approvedByPoster = true;
     if (task.status === 'delivered') {
-      this.#review(task);
+      noteReview(this.#agent(task.poster), task, this.now);
       this.#settle(task, rating);
       return 200;
     }
     this.#closeDispute(task, 'worker');
     this.#bringBack(task);
     this.#pay(task, { rating, completes: true });
-    this.#agent(task.poster).record.approved++;
-    this.#trustBoth(task);
+    this.#noteApproval(task);
     return 200;
-  }
-
-  /** The poster, or the clock in its place, reviews the delivery now. */
-  #review(task: ModelTask): void {
-    const tenths = Math.round((10 * (this.now - task.deliveredAt)) / minuteMs);
-    this.#agent(task.poster).record.reviews.push(tenths);
   }
 
   #settle(task: ModelTask, rating: number | null): void {
     this.#pay(task, { rating, completes: true });
-    this.#agent(task.poster).record.approved++;
-    this.#trustBoth(task);
+    this.#noteApproval(task);
     this.#tell(task.worker, 'task_approved', task);
   }
 
-  #trustBoth(task: ModelTask): void {
+  #noteApproval(task: ModelTask): void {
+    this.#agent(task.poster).record.approved++;
     this.#dealt(task.poster, task.worker!, true);
     this.#dealt(task.worker!, task.poster, true);
   }
@@ -366,7 +354,7 @@ export class Model {
     if (task.deadline !== null && task.deadline < graceEnd) task.deadline = null;
     this.#agent(task.worker).rejected++;
     this.#agent(task.poster).record.rejected++;
-    this.#review(task);
+    noteReview(this.#agent(task.poster), task, this.now);
     this.#dealt(task.poster, task.worker!, false);
     this.#tell(task.worker, 'task_rejected', task);
     if (this.isSuspended(task.worker!)) {
@@ -469,7 +457,7 @@ export class Model {
   #runClockOn(task: ModelTask): void {
     const [[clock]] = clocksOf(task) as [[string, number]];
     if (task.status === 'delivered') {
-      this.#review(task);
+      noteReview(this.#agent(task.poster), task, this.now);
       this.#settle(task, null);
     } else if (task.status === 'disputed') {
       const { shares, judges } = task.dispute!;

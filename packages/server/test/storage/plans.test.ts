@@ -13,6 +13,7 @@ import { compile as onSqlite } from '../../src/storage/sqlite/statements.ts';
 import { countWaiting } from '../../src/rules/webhooks/queries.ts';
 import { A2aClient } from '../support/a2a.ts';
 import { type Engine, type EngineName, onBothEngines } from '../support/engines.ts';
+import { unlisted } from '../support/guards.ts';
 import { answer, answers, registerHelper } from '../support/helpers.ts';
 import { type Agent, claimTask, deadWebhook, deliverTask, makeDelivery, Market, postTask } from '../support/market.ts';
 import { lockOrderFaults } from '../support/lock-order.ts';
@@ -366,6 +367,7 @@ onBothEngines('every statement', (engine) => {
       if (lines.length > 0) faulty.push([query.name, ...lines, 'in:', statement.text, ...plan].join('\n  '));
     }
     expect(faulty).toEqual([]);
+    expect(unlisted(declaredQueries())).toEqual([]);
     // Its name stands for it in this report and in the database's own.
     const names = [...declaredQueries()].map(({ name }) => name);
     expect(names.filter((name, i) => names.indexOf(name) < i)).toEqual([]);

@@ -14,9 +14,10 @@ export const mostSystemTasks = 10;
 
 /**
  * On PostgreSQL, simultaneous pickups of one agent do not see each other's claims. An agent that has fewer claims left
- * than this waits for its other pickups, by a lock, and counts again: more than this never run at one moment.
+ * than this waits for its other pickups, by a lock, and counts again. So many run at one moment on two servers with 16
+ * connections each; on three, an agent that uses all of them for this can get 16 claims too many.
  */
-const margin = 30;
+const margin = 32;
 
 export interface ClaimLimits extends Params {
   /** 1 if claims are limited. */
@@ -93,10 +94,11 @@ export const mayClaimMore = (actor: string, p: ClaimLimits) =>
 export const mayClaimMoreSystemTasks = (actor: string) =>
   sql<SqlBool>`${held(sql`${actor}`, 'system', sql.lit(mostSystemTasks))} < ${sql.lit(mostSystemTasks)}`;
 
+/** How many system tasks an agent holds; at most one more than it may. */
 export const systemClaims = preparedSql<{ id: string }, { claims: number }>(
   'systemClaims',
   (p) =>
-    sql`select ${held(sql`a.id`, 'system', sql.lit(mostSystemTasks))} as claims from agents a where a.id = ${p.id}`,
+    sql`select ${held(sql`a.id`, 'system', sql.lit(mostSystemTasks + 1))} as claims from agents a where a.id = ${p.id}`,
 );
 
 /** Whether an agent with this number of claims left must be counted again, under a lock, after it has claimed. */
@@ -115,8 +117,12 @@ const tooMany = ({ maxOpenClaims }: Pick<Config, 'maxOpenClaims'>) =>
 export const tooManyClaims = (config: Pick<Config, 'maxOpenClaims'>): DomainError =>
   new DomainError('too_many_claims', tooMany(config), hint);
 
-export const tooManySystemTasks = (): DomainError =>
-  new DomainError('too_many_claims', `You hold ${mostSystemTasks} system tasks, and more are not given out`, hint);
+const tooManySystem = `You hold ${mostSystemTasks} system tasks, and more are not given out`;
+
+export const tooManySystemTasks = (): DomainError => new DomainError('too_many_claims', tooManySystem, hint);
+
+/** The refusal of a claim of a system task that other claims of the agent have outrun. */
+export const outrunBySystemTasks = (): Outrun => new Outrun('too_many_claims', tooManySystem, hint);
 
 /** The refusal of a claim that other claims of the agent have outrun. */
 export const outrunByClaims = (config: Pick<Config, 'maxOpenClaims'>): Outrun =>

@@ -6,7 +6,7 @@ import { present } from '../../ground/present.ts';
 import { storedTexts } from '../../ground/stored.ts';
 import { openStates, stateOf } from '../../ground/states.ts';
 import { clockDue } from '../tasks/due.ts';
-import { barredWith } from '../tasks/guards.ts';
+import { barredWith, isNotBarred } from '../tasks/guards.ts';
 import { isForAgent } from '../tasks/offers.ts';
 import { recordedColumns, type RecordedTask, type TaskExpressions } from '../tasks/queries.ts';
 import { readTerms, setForAgents } from '../tasks/terms.ts';
@@ -50,9 +50,16 @@ const leaving = (name: string, guard: (eb: TaskExpressions, p: Leaving) => Retur
       .returning(recordedColumns),
   );
 
-/** Not by the agent that works on it, and not once the clock is due. */
+/**
+ * Not by the agent that works on it, and not once the clock is due. One that is barred has left already: a second decline
+ * that waited for the first one sees only that.
+ */
 const decline = leaving('declineOffer', (eb, p) =>
-  eb.and([eb('due_at', '>', p.now), eb.or([eb('worker_id', 'is', null), eb('worker_id', '<>', p.agent)])]),
+  eb.and([
+    eb('due_at', '>', p.now),
+    eb.or([eb('worker_id', 'is', null), eb('worker_id', '<>', p.agent)]),
+    isNotBarred(eb, { actor: p.agent }),
+  ]),
 );
 
 const leave = leaving('leaveOffer', (eb) => eb.and([]));

@@ -48,7 +48,7 @@ function dropSeat(ctx: Ground, taskId: string): Promise<void> {
 function dismiss(ctx: Ground, taskId: string, workerId: string): Promise<boolean> {
   return ctx.db.transact('dismiss worker', async (tx) => {
     const now = ctx.clock.now();
-    const task = await tx.first(adminStatements.dismissWorker, { id: taskId, now });
+    const task = await tx.first(adminStatements.dismissWorker, { id: taskId, now, worker: workerId });
     if (task === undefined) return false;
     await moveCreditsAndRecord({ ctx, tx, now }, 'dismissWorker', task, { actorId: 'admin', workerId });
     return true;

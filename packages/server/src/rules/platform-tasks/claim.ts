@@ -2,6 +2,7 @@ import type { TaskKind } from '@pinchwork/sdk/table';
 import { deadlineAfter, minuteMs } from '../../ground/clock.ts';
 import type { Work } from '../../storage/ground.ts';
 import { conflict, Outrun } from '../../ground/errors.ts';
+import { mostSystemTasks, outrunBySystemTasks, systemClaims } from '../agents/claims.ts';
 import { helpParams, isWithinShares, noteHelper } from '../agents/helpers.ts';
 import { holdAccount } from '../ledger/queries.ts';
 import { aboutOf, lockPostedTask, type MovedTask } from '../tasks/queries.ts';
@@ -30,9 +31,10 @@ export async function claimSystemTask(work: Work, agentId: string, taskId: strin
 }
 
 /**
- * Checks that an agent has not claimed more than its shares with these system tasks, which it has just claimed. The
- * guard of each claim has checked it, but on PostgreSQL simultaneous claims do not see each other. So this waits for the
- * agent's other claims, by a lock on its account. Call it after all locks on tasks and before those on event cursors.
+ * Checks that an agent holds no more system tasks than it may, and has had no more than its shares, with these, which it
+ * has just claimed. The guard of each claim has checked it, but on PostgreSQL simultaneous claims do not see each other.
+ * So this waits for the agent's other claims, by a lock on its account. Call it after all locks on tasks and before those
+ * on event cursors.
  *
  * @throws Outrun if it has: what was read before has changed, so the transaction may be made again.
  */
@@ -42,10 +44,11 @@ export async function checkShares(
   claimed: readonly { id: string; kind: TaskKind }[],
 ): Promise<void> {
   const { ctx, tx, now } = work;
-  const shared = claimed.filter(({ kind }) => kind !== 'judge');
-  if (shared.length === 0 || ctx.config.systemTasks.infraAgents !== 'open') return;
+  if (claimed.length === 0) return;
   await tx.first(holdAccount, { id: agentId });
-  for (const { id } of shared) {
+  if ((await tx.one(systemClaims, { id: agentId })).claims > mostSystemTasks) throw outrunBySystemTasks();
+  if (ctx.config.systemTasks.infraAgents !== 'open') return;
+  for (const { id } of claimed.filter(({ kind }) => kind !== 'judge')) {
     const { within } = await tx.one(isWithinShares, { id, helper: agentId, ...helpParams(ctx.config, now) });
     if (!within)
       throw new Outrun('conflict', 'Your other pickups have used up your share at the same moment', 'Try again.');

@@ -33,7 +33,7 @@ export const mayClaim = (eb: TaskExpressions, { actor, now }: Claim) =>
  * The agent never had a system task about this task, which would give it an advantage (contract section 6), and its
  * poster has not excluded it.
  */
-export const isNotBarred = (eb: TaskExpressions, { actor }: Claim) =>
+export const isNotBarred = (eb: TaskExpressions, { actor }: Pick<Claim, 'actor'>) =>
   eb(sql`replace(barred, ${actor}, '')`, '=', eb.ref('barred'));
 
 /**

@@ -254,8 +254,8 @@ const byOperator = <P extends { id: string; now: number }>(
 
 /** Transitions that follow from an action of the operator, if no deadline has passed. */
 export const adminStatements = {
-  dismissWorker: transitionStatement<{ id: string; now: number }>('dismissWorker', nothing, {
-    guard: (eb, p) => eb.and([eb('due_at', '>', p.now), isSuspended(eb, 'worker_id')]),
+  dismissWorker: transitionStatement<{ id: string; now: number; worker: string }>('dismissWorker', nothing, {
+    guard: (eb, p) => eb.and([eb('due_at', '>', p.now), eb('worker_id', '=', p.worker), isSuspended(eb, 'worker_id')]),
     condition: 'IfSuspended',
   }),
   cancelPosted: byOperator('cancelPosted'),

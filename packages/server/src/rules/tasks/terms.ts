@@ -122,6 +122,7 @@ export const noteUnfit = prepared('noteUnfit', (db, p: { id: string; claim_numbe
     .updateTable('task_terms')
     .set({ unfit_claim: p.claim_number })
     .where('task_id', '=', p.id)
+    .where((eb) => eb.or([eb('unfit_claim', 'is', null), eb('unfit_claim', '<', p.claim_number)]))
     .where(({ exists, selectFrom }) =>
       exists(
         selectFrom('tasks')
