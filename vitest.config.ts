@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-const sdk = fileURLToPath(new URL('packages/sdk/src/index.ts', import.meta.url));
+const sdk = (file: string) => fileURLToPath(new URL(`packages/sdk/src/${file}`, import.meta.url));
 
 const everyTest = 'packages/*/test/**/*.test.ts';
 /** What takes long: kills under load, many servers, browsers, other runtimes. */
@@ -17,7 +17,12 @@ const inherited = ['**/node_modules/**'];
 
 export default defineConfig({
   // The command line is tested with the client's sources, not with what was last built.
-  resolve: { alias: [{ find: /^@pinchwork\/sdk$/, replacement: sdk }] },
+  resolve: {
+    alias: [
+      { find: /^@pinchwork\/sdk$/, replacement: sdk('index.ts') },
+      { find: /^@pinchwork\/sdk\/rows$/, replacement: sdk('client/rows.ts') },
+    ],
+  },
   test: {
     globalSetup: ['packages/server/test/support/global-setup.ts'],
     setupFiles: ['packages/server/test/support/setup.ts'],

@@ -9,8 +9,9 @@ import { commands, groups } from './commands/index.ts';
 import { readSettings, type Settings } from './config/settings.ts';
 import { exitCodes } from './exit-codes.ts';
 import { type Io, OutputClosed } from './io.ts';
+import { type KnownIds, withCommands } from './output/hints.ts';
 import { failureJson, failureText, toldOf } from './output/failures.ts';
-import { isForPrograms, pageOf, printingOf, type Printing, printReply } from './output/print.ts';
+import { checkFormat, isForPrograms, pageOf, printingOf, type Printing, printReply } from './output/print.ts';
 import { spinning } from './output/spinner.ts';
 import { styleOf } from './output/style.ts';
 import { safeText } from './output/text.ts';
@@ -23,10 +24,7 @@ import { version } from './version.ts';
  * @returns the exit code (contract section 12)
  */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
-  const state: { printing: Printing | undefined; settings: Settings | undefined } = {
-    printing: undefined,
-    settings: undefined,
-  };
+  const state: State = { printing: undefined, settings: undefined, hintOf: undefined };
   try {
     if (argv[0] === '__complete') {
       const { complete } = await import('./completion/index.ts');
@@ -43,6 +41,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     if (!('command' in found)) return await print(io, groupHelp(found.group, commands, groups, pageOf(io)));
     if (globals.help === true) return await print(io, commandHelp(found.command, pageOf(io)));
     const printing = (state.printing = printingOf(globals));
+    checkFormat(found.command, globals, printing);
     return await execute(found.command, { io, parsed, globals, reader, printing, state });
   } catch (error) {
     if (error instanceof OutputClosed) return exitCodes.done;
@@ -56,12 +55,22 @@ interface Execution {
   readonly globals: GlobalValues;
   readonly reader: Reader;
   readonly printing: Printing;
-  readonly state: { printing: Printing | undefined; settings: Settings | undefined };
+  readonly state: State;
+}
+
+/** What is known of a run when it fails. */
+interface State {
+  printing: Printing | undefined;
+  settings: Settings | undefined;
+  /** A hint of the server in the words of the command line. */
+  hintOf: ((hint: string) => string) | undefined;
 }
 
 async function execute(command: AnyCommand, execution: Execution): Promise<number> {
   const { io, parsed, globals, reader, printing, state } = execution;
   const input = await readInput(parsed, command, reader);
+  // Who sends requests as such wants to read of requests.
+  if (command.name !== 'api') state.hintOf = (hint) => withCommands(hint, commands, idsOf(command, input.args));
   if (command.isOffline !== true) state.settings = await readSettings(io, globals, command.makesProfile);
   const outcome = await command.run(
     contextOf(io, { settings: state.settings, globals, isKeyShown: isKeyShown(parsed) }),
@@ -87,6 +96,15 @@ function needed(settings: Settings | undefined): Settings {
   if (settings === undefined) throw new Error('A command that is offline has neither settings nor a client');
   return settings;
 }
+
+/** The ids on a command line, by what they are ids of. */
+const idsOf = (command: AnyCommand, args: object): KnownIds =>
+  Object.fromEntries(
+    Object.entries(command.args).flatMap(([name, { completes }]) => {
+      const given = (args as Readonly<Record<string, unknown>>)[name];
+      return completes !== undefined && typeof given === 'string' ? [[completes, given]] : [];
+    }),
+  );
 
 const isKeyShown = ({ flags }: Parsed) => (flags.get('key') ?? []).some((key) => key !== '-');
 
@@ -136,12 +154,14 @@ async function tellFailure(
   error: unknown,
   argv: readonly string[],
   io: Io,
-  { printing, settings }: Execution['state'],
+  { printing, settings, hintOf }: State,
 ): Promise<number> {
   const isInterrupted = io.signal.aborted && (error === io.signal.reason || (error as Error).name === 'AbortError');
   if (isInterrupted) return exitCodes.interrupted;
   const refused = (error as { code?: unknown }).code === 'no_key' ? settings?.keyRefusal : undefined;
-  const told = toldOf(refused ?? error, settings?.adminKey);
+  const plain = toldOf(refused ?? error, settings?.adminKey);
+  const hint = plain.hint === undefined ? undefined : hintOf?.(plain.hint);
+  const told = hint === plain.hint ? plain : { ...plain, command_hint: hint };
   // A command line that is wrong may say what it wants all the same.
   const isJson =
     printing === undefined

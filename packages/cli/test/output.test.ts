@@ -156,6 +156,40 @@ describe('an error', () => {
     expect(err).toBe('error: It is so\nDo this\nNext: pinchwork login --key -\nRequest: req-1\n');
   });
 
+  it.each([
+    [
+      'tasks deliver tk-1 X',
+      'Pick it up with POST /v1/tasks/{id}/pickup first.',
+      'Pick it up with "pinchwork tasks pickup tk-1" first.',
+    ],
+    ['tasks show tk-1', 'GET /v1/tasks/{id}?wait=60 waits for a change.', '"pinchwork wait tk-1" waits for a change.'],
+    ['tasks show tk-1', 'GET /v1/tasks/{id} shows it.', '"pinchwork tasks show tk-1" shows it.'],
+    ['whoami', 'Give it back with POST /v1/tasks/tk-2/abandon.', 'Give it back with "pinchwork tasks abandon tk-2".'],
+    [
+      'whoami',
+      'GET /v1/tasks/available or GET /v1/tasks/mine?role=worker',
+      '"pinchwork tasks list" or "pinchwork tasks mine --role worker"',
+    ],
+    [
+      'whoami',
+      'POST /v1/tasks/{id}/questions asks; DELETE /v1/me/keys/{id}',
+      '"pinchwork ask ID TEXT" asks; "pinchwork keys revoke KEY_ID"',
+    ],
+    ['whoami', 'Take one: POST /v1/tasks/pickup.', 'Take one: "pinchwork tasks pickup".'],
+    [
+      'whoami',
+      'GET /v1/me shows your id; PATCH /v1/me',
+      '"pinchwork whoami" shows your id; "pinchwork api PATCH /v1/me"',
+    ],
+    ['whoami', 'GET /v1/nowhere', '"pinchwork api GET /v1/nowhere"'],
+  ])('of "%s" names the commands for what the server says: %s', async (line, hint, command) => {
+    const fetch = async () => Response.json({ error: 'It is so', code: 'conflict', hint }, { status: 409 });
+    expect((await user.run(line.split(' '), { fetch })).err).toContain(`\n${command}\n`);
+    const { err } = await user.run([...line.split(' '), '-o', 'json'], { fetch });
+    expect(JSON.parse(err)).toMatchObject({ hint, command_hint: command });
+    expect((await user.run(['api', 'GET', '/v1/me'], { fetch })).err).toContain(`\n${hint}\n`);
+  });
+
   it('without a key, without an admin key, and without a server says what is missing', async () => {
     const env = { PINCHWORK_API_KEY: '' };
     expect(await user.run(['whoami'], { env })).toMatchObject({
@@ -194,6 +228,21 @@ describe('an error', () => {
       ...{ code: 2, err: expect.stringContaining('UTF-8') },
     });
   });
+});
+
+it('api prints a reply that is no JSON as it is, and says so where another format is asked for', async () => {
+  for (const path of ['/skill.md', '/install.sh']) {
+    const text = await (await fetch(live.url + path)).text();
+    expect(await user.ok(`api GET ${path}`), path).toBe(text);
+    for (const flags of [['-o', 'json'], ['-q'], ['--jq', '.'], ['--json', 'a']]) {
+      const ran = await user.run(['api', 'GET', path, ...flags]);
+      expect(ran, flags.join(' ')).toMatchObject({ code: 1, out: '', err: expect.stringContaining('no JSON') });
+    }
+  }
+  expect(await user.json('api GET /v1/market')).toHaveProperty('agents');
+  // A page that a proxy gives is none of the replies that other commands can read.
+  const page = async () => new Response('<html>', { headers: { 'content-type': 'text/html' } });
+  expect(await user.run(['whoami'], { fetch: page })).toMatchObject({ code: 9, out: '' });
 });
 
 it('Ctrl-C ends a command with 130', async () => {

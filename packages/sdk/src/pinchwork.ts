@@ -12,6 +12,8 @@ export interface RawInput {
   readonly query?: Readonly<Record<string, unknown>> | undefined;
   /** Sent as JSON. */
   readonly body?: object | undefined;
+  /** `any`: a reply that is no JSON (Markdown, CSV) is returned as text. By default it is an error. */
+  readonly replies?: 'json' | 'any' | undefined;
 }
 
 interface Helpers {
@@ -51,17 +53,21 @@ class Client implements Helpers {
     return new Worker(client, options, tell).run();
   }
 
-  async request(method: string, path: string, { query = {}, body }: RawInput = {}, options: CallOptions = {}) {
+  async request(method: string, path: string, input: RawInput = {}, options: CallOptions = {}) {
+    const { query = {}, body, replies = 'json' } = input;
     if (!path.startsWith('/')) throw new TypeError(`A path begins with "/": ${path}`);
     const isRead = method === 'GET' || method === 'DELETE';
     const { apiKey } = this.#transport.settings;
     const ownKey = apiKey === undefined ? 'none' : 'agent';
-    return this.#transport.json(
+    return this.#transport[replies](
       {
         method,
         path: path + queryOf(Object.entries(query)),
         auth: path.startsWith('/v1/admin/') ? 'admin' : ownKey,
-        headers: isRead ? {} : { 'idempotency-key': options.idempotencyKey ?? randomKey() },
+        headers: {
+          ...(isRead ? {} : { 'idempotency-key': options.idempotencyKey ?? randomKey() }),
+          ...(replies === 'any' ? { accept: 'application/json, */*;q=0.9' } : {}),
+        },
         body: isRead ? undefined : JSON.stringify(body ?? {}),
         isSafe: method !== 'DELETE',
       },

@@ -76,6 +76,8 @@ interface Spec<A extends AnyArguments, F extends AnyValues, R> {
   readonly isOffline?: boolean;
   /** `--profile` may name a profile that the command makes. */
   readonly makesProfile?: boolean;
+  /** It prints what has one form alone: a text, or a protocol. */
+  readonly prints?: 'text';
   /** How its reply is shown; a function where that depends on the reply. Without: the command prints by itself. */
   readonly show?: Show<R>;
   run(

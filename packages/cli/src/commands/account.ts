@@ -168,7 +168,7 @@ export const accountCommands = [
     summary: 'Show what you have earned and spent',
     examples: [['stats', 'By tag too']],
     calls: ['me.stats'],
-    show: recordView<StatsResponse>({ id: () => undefined }),
+    show: recordView<StatsResponse>({}),
     run: ({ client, signal }) => client.me.stats({}, { signal }),
   }),
   command({

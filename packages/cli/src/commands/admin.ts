@@ -35,7 +35,7 @@ export const adminCommands = [
     summary: 'Show the state of the market and of its server',
     examples: [['admin overview', 'With the books, webhooks and timers']],
     calls: ['admin.overview'],
-    show: recordView<OverviewResponse>({ id: () => undefined }),
+    show: recordView<OverviewResponse>({}),
     run: ({ client, signal }) => client.admin.overview({}, { signal }),
   }),
   command({
@@ -131,7 +131,7 @@ export const adminCommands = [
     description: 'Exits with 1 if something is wrong.',
     examples: [['admin audit', 'What was counted, and what is broken']],
     calls: ['admin.audit'],
-    show: recordView<AuditResponse>({ id: () => undefined }),
+    show: recordView<AuditResponse>({}),
     run: async ({ client, signal, progress }) => {
       const reply = await progress('Auditing', client.admin.audit({}, { signal }));
       if (reply.ok) return reply;

@@ -1,12 +1,14 @@
 import type { Pinchwork } from '@pinchwork/sdk';
-import { command } from '../command/row.ts';
+import { type Context, command, Done } from '../command/row.ts';
 import { argument, fileFlag, textsFlag } from '../command/values.ts';
-import { usage } from '../failure.ts';
-import { safeJson } from '../output/text.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { Failure, usage } from '../failure.ts';
+import { printingOf } from '../output/print.ts';
+import { safeJson, safeText } from '../output/text.ts';
 import type { View } from '../output/view.ts';
 
-/** JSON as it is. */
-const jsonView: View<unknown> = {
+/** JSON as it is, and any other text as it is. */
+const replyView: View<unknown> = {
   id: (reply: { readonly task_id?: string; readonly id?: string } | null) => reply?.task_id ?? reply?.id,
   draw: (reply) => safeJson(JSON.stringify(reply, undefined, 2)),
 };
@@ -38,6 +40,18 @@ function bodyOf(input: string | undefined, fields: readonly string[], texts: rea
   return given === undefined && named.length === 0 ? undefined : { ...given, ...(Object.fromEntries(named) as object) };
 }
 
+/** Prints a reply that is no JSON, such as Markdown, CSV or YAML, to the byte. */
+async function printText({ stdout, globals }: Context, text: string): Promise<void> {
+  const { format, jq, fields } = printingOf(globals);
+  if (format !== 'table' || jq !== undefined || fields !== undefined)
+    throw new Failure('The reply is no JSON, so it has no other format', {
+      code: 'not_json',
+      exitCode: exitCodes.failed,
+      hint: 'Leave out -o, -q, --json and --jq to see it.',
+    });
+  await stdout.write(stdout.isTerminal ? safeText(text) : text);
+}
+
 const methods = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'];
 
 /** Any request, for what has no command. */
@@ -46,7 +60,8 @@ export const apiCommands = [
     name: 'api',
     section: 'Programs',
     summary: 'Send any request to the server, with your key',
-    description: 'Paths under /v1/admin get the admin key. For GET and DELETE the fields go into the query.',
+    description:
+      'Paths under /v1/admin get the admin key. For GET and DELETE the fields go into the query. A reply that is no JSON is printed as it is.',
     examples: [
       ['api GET /v1/me --jq .credits', 'Read'],
       ['api POST /v1/tasks -f need="Say hello" -f max_credits=5', 'Write, with fields'],
@@ -59,15 +74,19 @@ export const apiCommands = [
       input: fileFlag('The body, as JSON'),
     },
     calls: [],
-    show: jsonView,
-    run: async ({ client, signal }, { args, flags: { field = [], raw = [], input } }) => {
+    show: replyView,
+    run: async (context, { args, flags: { field = [], raw = [], input } }) => {
       const method = args.method.toUpperCase();
       if (!methods.includes(method)) throw usage(`METHOD must be one of ${methods.join(', ')}`, 'pinchwork api --help');
       if (!args.path.startsWith('/')) throw usage(`PATH must begin with "/": ${args.path}`, 'pinchwork api --help');
       const isRead = method === 'GET' || method === 'DELETE';
       const body = bodyOf(input, field, raw);
       const content: Parameters<Pinchwork['request']>[2] = isRead ? { query: { ...body } } : { body };
-      return client.request(method, args.path, content, { signal });
+      const { client, signal } = context;
+      const reply = await client.request(method, args.path, { ...content, replies: 'any' }, { signal });
+      if (typeof reply !== 'string') return reply;
+      await printText(context, reply);
+      return new Done();
     },
   }),
 ];

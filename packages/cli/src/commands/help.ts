@@ -16,6 +16,7 @@ export const helpCommands = [
     args: { command: optionalTextArgument('COMMAND', 'What to explain') },
     calls: [],
     isOffline: true,
+    prints: 'text',
     run: async (context, { args }) => {
       const { commands, groups, print } = context;
       const found = findCommand((args.command ?? '').split(' ').filter(Boolean), commands, groups);

@@ -15,7 +15,7 @@ type Created = CreateTaskResponse | DryRunResponse | TaskResponse;
 /** What was posted, or would be. */
 function createdView(reply: Created): View<never> {
   if ('dry_run' in reply) {
-    const view: View<DryRunResponse> = { id: () => undefined, draw: drawRecord, note: () => 'Nothing is posted.' };
+    const view: View<DryRunResponse> = { draw: drawRecord, note: () => 'Nothing is posted.' };
     return view;
   }
   if ('created_at' in reply) return taskView;

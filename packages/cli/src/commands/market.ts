@@ -1,15 +1,16 @@
 import type { DirectoryResponse, MarketPricesResponse, MarketResponse, PublicAgent } from '@pinchwork/sdk';
 import { command, Done } from '../command/row.ts';
 import { argument, choiceFlag, decimalFlag, listFlag, manyArgument, switchFlag, textFlag } from '../command/values.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { marketEventView } from '../output/events.ts';
 import { recordView } from '../output/record.ts';
+import { rowPrinter } from '../output/rows.ts';
 import { column, tableView } from '../output/table.ts';
-import { safeJson } from '../output/text.ts';
 import { listFlags, readList } from './lists.ts';
 import type { View } from '../output/view.ts';
 
 /** The figures of the market without their curves, which people read on its page. */
 const marketView = recordView<MarketResponse>({
-  id: () => undefined,
   of: ({ agents, open_tasks, tasks_approved, credits_paid }) => ({
     agents: agents.total,
     open_tasks: open_tasks.total,
@@ -20,7 +21,7 @@ const marketView = recordView<MarketResponse>({
   }),
 });
 
-const pricesView: View<MarketPricesResponse> = recordView<MarketPricesResponse>({ id: () => undefined });
+const pricesView: View<MarketPricesResponse> = recordView<MarketPricesResponse>({});
 
 /** The market, and the agents in it. */
 export const marketCommands = [
@@ -34,11 +35,14 @@ export const marketCommands = [
     ],
     flags: { follow: switchFlag('Print what happens, until Ctrl-C') },
     calls: ['market', 'market.events'],
-    show: marketView,
-    run: async ({ client, signal, print }, { flags }) => {
+    // What is followed has ids.
+    show: () => marketView as View<never>,
+    run: async (context, { flags }) => {
+      const { client, signal } = context;
       if (flags.follow !== true) return client.market({}, { signal });
-      for await (const event of client.market.events({}, { signal })) await print(safeJson(JSON.stringify(event)));
-      return new Done();
+      const write = rowPrinter(context, marketEventView);
+      for await (const event of client.market.events({}, { signal })) await write(event);
+      return new Done(exitCodes.interrupted);
     },
   }),
   command({

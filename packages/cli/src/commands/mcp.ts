@@ -13,6 +13,7 @@ export const mcpCommands = [
       ['mcp --profile worker', 'With the key of a profile'],
     ],
     calls: [],
+    prints: 'text',
     run: async (context) => {
       const { serveMcp } = await import('../programs/mcp/serve.ts');
       return new Done(await serveMcp(context));

@@ -131,6 +131,7 @@ export const programCommands = [
     args: { shell: choiceArgument(shellNames, 'The shell') },
     calls: ['tasks.mine', 'tasks.available', 'agents.list', 'me.get'],
     isOffline: true,
+    prints: 'text',
     run: async (context, { args }) => {
       await context.print(scripts[args.shell].trimEnd());
       return new Done();

@@ -18,6 +18,7 @@ export const skillCommands = [
     ],
     flags: { section: textFlag('NAME', 'A section, a file of sections, or all') },
     calls: [],
+    prints: 'text',
     run: async (context, { flags }) => {
       const { readSection } = await import('../programs/skill.ts');
       const text = (await readSection(context, flags.section)).trimEnd();

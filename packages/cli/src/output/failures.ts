@@ -11,6 +11,8 @@ interface Told {
   readonly exit_code: ExitCode;
   readonly status?: number | undefined;
   readonly hint?: string | undefined;
+  /** The hint with commands in place of requests, where it names some. */
+  readonly command_hint?: string | undefined;
   /** The command to run next. */
   readonly next?: string | undefined;
   readonly retry_after?: number | undefined;
@@ -93,7 +95,8 @@ export const failureJson = (told: Told): string => safeJson(JSON.stringify(told)
 
 /** Lines for people. */
 export function failureText(told: Told, style: Style): string {
-  const { error, hint, next, retry_after: retryAfter, request_id: request, problems } = told;
+  const { error, next, retry_after: retryAfter, request_id: request, problems } = told;
+  const hint = told.command_hint ?? told.hint;
   const found = Array.isArray(problems) ? (problems as { path: string; message: string }[]) : [];
   return [
     `${style('red', 'error:')} ${safeText(error)}`,

@@ -1,4 +1,5 @@
 import type { Format, GlobalValues } from '../command/global-flags.ts';
+import type { AnyCommand } from '../command/row.ts';
 import { nearest } from '../command/suggest.ts';
 import { usage } from '../failure.ts';
 import type { Io } from '../io.ts';
@@ -23,6 +24,17 @@ export function printingOf({ output, quiet, json, jq }: GlobalValues): Printing 
   return { format: isIds ? 'id' : (output ?? (isJson ? 'json' : 'table')), fields: json, jq };
 }
 
+/** @throws Failure for a format that a command does not have */
+export function checkFormat({ name, prints, show }: AnyCommand, globals: GlobalValues, { format }: Printing): void {
+  const help = `pinchwork ${name} --help`;
+  const flag = (['json', 'jq', 'quiet', 'output'] as const).find((each) => globals[each] !== undefined);
+  if (prints === 'text' && flag !== undefined && format !== 'table')
+    throw usage(`"pinchwork ${name}" prints what has no other format: leave out --${flag}`, help);
+  if (format === 'id' && typeof show === 'object' && show.id === undefined) throw withoutIds(help);
+}
+
+const withoutIds = (help?: string) => usage('What is asked for has no id, so -q prints nothing', help);
+
 /** Whether errors and the like are for programs. */
 export const isForPrograms = ({ format }: Printing): boolean => format !== 'table' && format !== 'id';
 
@@ -37,7 +49,8 @@ export async function printReply(io: Io, printing: Printing, view: View<unknown>
   const rows = view.rows === undefined ? undefined : ((reply as Record<string, unknown>)[view.rows] as unknown[]);
   const write = (text: string) => io.stdout.write(text === '' ? '' : `${text}\n`);
   if (format === 'id') {
-    const ids = (rows ?? [reply]).map((row) => view.id(row as never)).filter((id) => id != null && id !== '');
+    if (view.id === undefined) throw withoutIds();
+    const ids = (rows ?? [reply]).map((row) => view.id?.(row as never)).filter((id) => id != null && id !== '');
     return write(ids.map((id) => safeText(id ?? '')).join('\n'));
   }
   if (fields === undefined && jq === undefined && format === 'table') {

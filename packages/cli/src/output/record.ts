@@ -8,7 +8,7 @@ import { type Page, stateColour, type View } from './view.ts';
  */
 
 interface RecordSpec<R> {
-  readonly id: (reply: R) => string | null | undefined;
+  readonly id?: (reply: R) => string | null | undefined;
   /** The object that is shown, if it is not the reply. */
   readonly of?: (reply: R) => object;
   /** A line above it. */
@@ -18,7 +18,7 @@ interface RecordSpec<R> {
 }
 
 export const recordView = <R>({ id, of, title, note }: RecordSpec<R>): View<R> => ({
-  id: id,
+  ...(id === undefined ? {} : { id }),
   draw: (reply, page) => {
     const head = title?.(reply);
     return [...(head === undefined ? [] : [head]), drawRecord(of?.(reply) ?? (reply as object), page)].join('\n');

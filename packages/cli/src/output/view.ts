@@ -12,8 +12,8 @@ export interface Page {
 export interface View<R> {
   /** The field of a list's reply that has its rows. */
   readonly rows?: string;
-  /** The id of the reply, or of one of its rows. */
-  readonly id: (row: never) => string | null | undefined;
+  /** The id of the reply, or of one of its rows. Without: there are none, and -q is refused. */
+  readonly id?: (row: never) => string | null | undefined;
   /** For people. Lines without a line's end at their end. */
   draw(reply: R, page: Page): string;
   /** What else to tell people, on stderr: that there is more, for example. */

@@ -4,7 +4,7 @@ import { PinchworkError } from '@pinchwork/sdk';
 import type { Context } from '../command/row.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
 import { toldOf } from '../output/failures.ts';
-import { isForPrograms, pageOf, printingOf, printReply } from '../output/print.ts';
+import { pageOf, printingOf, printReply } from '../output/print.ts';
 import { safeText } from '../output/text.ts';
 import { version } from '../version.ts';
 import { pause } from './pause.ts';
@@ -56,10 +56,10 @@ export async function doctor(context: Context): Promise<ExitCode> {
     const found = await context.progress(`Checking: ${name}`, check(context, seen).catch(failureOf));
     const finding = { check: name, ...found };
     findings.push(finding);
-    if (!isForPrograms(printing)) await context.print(linesOf(finding, context));
+    if (printing.format === 'table') await context.print(linesOf(finding, context));
   }
   const failed = findings.find(({ status }) => status === 'failed');
-  if (isForPrograms(printing)) {
+  if (printing.format !== 'table') {
     const rows = findings.map(({ exitCode: _, ...finding }) => finding);
     const view = { rows: 'checks', id: ({ check }: Finding) => check, draw: () => '' };
     await printReply(context, printing, view, { ok: failed === undefined, checks: rows });

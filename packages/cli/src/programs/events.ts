@@ -1,11 +1,9 @@
-import type { PinchworkEvent, Reset } from '@pinchwork/sdk';
+import type { PinchworkEvent } from '@pinchwork/sdk';
 import type { Context } from '../command/row.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
 import { usage } from '../failure.ts';
-import { isForPrograms, pageOf, printingOf } from '../output/print.ts';
-import type { Style } from '../output/style.ts';
-import { safeJson, safeLine } from '../output/text.ts';
-import { resetLine } from './listen.ts';
+import { eventView, resetLine } from '../output/events.ts';
+import { rowPrinter } from '../output/rows.ts';
 
 interface EventFlags {
   readonly types?: readonly string[] | undefined;
@@ -19,7 +17,7 @@ export async function followEvents(context: Context, flags: EventFlags): Promise
   const { client, signal } = context;
   const since = sinceOf(flags.since, context.clock.now());
   const types = flags.types as readonly PinchworkEvent['type'][] | undefined;
-  const write = writerOf(context);
+  const write = rowPrinter(context, eventView);
   let shown = 0;
   for await (const event of client.events({ after: since?.after, types }, { signal })) {
     if (event.type === 'reset') await context.tell(resetLine);
@@ -48,31 +46,4 @@ function sinceOf(given: string | undefined, nowMs: number): { after: number; fro
     `--since must be the number of an event, an age such as 90s, 15m, 2h or 3d, or a time, not "${given}"`,
     'pinchwork events --help',
   );
-}
-
-/** Prints an event: a line for people, one JSON object a line for programs. */
-function writerOf(context: Context): (event: PinchworkEvent) => Promise<void> {
-  const printing = printingOf(context.globals);
-  const { fields, jq, format } = printing;
-  if (format === 'id') return (event) => context.print(String(event.id));
-  if (!isForPrograms(printing)) {
-    const { style } = pageOf(context);
-    return (event) => context.print(eventLine(event, style));
-  }
-  return async (event) => {
-    const row = event as unknown as Record<string, unknown>;
-    const picked = fields === undefined ? row : Object.fromEntries(fields.map((field) => [field, row[field] ?? null]));
-    if (jq === undefined) return context.print(safeJson(JSON.stringify(picked)));
-    const { select } = await import('../output/jq.ts');
-    for (const each of select(jq, picked))
-      await context.print(typeof each === 'string' ? safeLine(each) : safeJson(JSON.stringify(each)));
-  };
-}
-
-function eventLine({ id, type, task_id: taskId, timestamp, ...data }: PinchworkEvent | Reset, style: Style): string {
-  const parts = Object.entries(data)
-    .filter(([, value]) => value !== null)
-    .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
-  const words = [style('dim', safeLine(timestamp)), String(id), style('bold', safeLine(type)), safeLine(taskId ?? '')];
-  return [...words, safeLine(parts.join(' '))].filter((word) => word !== '').join('  ');
 }

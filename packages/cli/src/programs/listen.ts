@@ -3,6 +3,8 @@ import type { PinchworkEvent, Reset } from '@pinchwork/sdk';
 import type { Context } from '../command/row.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
 import { usage } from '../failure.ts';
+import { eventView, resetLine } from '../output/events.ts';
+import { rowPrinter } from '../output/rows.ts';
 import { version } from '../version.ts';
 import { hold } from './hold.ts';
 import { doubling, pause } from './pause.ts';
@@ -43,6 +45,11 @@ function signedHeaders({ id, number, body, secret }: Post, nowMs: number): Recor
   };
 }
 
+const forwardedView = {
+  ...eventView,
+  line: ({ id, type, task_id: taskId }: PinchworkEvent) => `${id} ${type} ${taskId ?? ''}`.trimEnd(),
+};
+
 /**
  * POSTs every event of the agent to a local program, in their order. An event that the target does not take is sent until
  * it does; the position is kept, so that neither side's restart loses or repeats one.
@@ -53,6 +60,7 @@ export async function listen(context: Context, flags: ListenFlags): Promise<Exit
   const { id: agentId } = await client.me.get({}, { signal });
   const name = stateName(settings, agentId);
   const file = new StateFile(settings, clock, name);
+  const write = rowPrinter(context, forwardedView);
   const what = `forwards the events of ${agentId} to ${target}`;
   const release = await hold({ what, key: `listen ${name} ${target}`, path: file.path }, clock);
   const keep = (own: ListenState) =>
@@ -78,7 +86,7 @@ export async function listen(context: Context, flags: ListenFlags): Promise<Exit
       position = event.id;
       // Before anything is printed: where nobody reads that any more, the program ends.
       await keep({ position, ...kept });
-      if (event.type !== 'reset') await context.print(`${event.id} ${event.type} ${event.task_id ?? ''}`.trimEnd());
+      if (event.type !== 'reset') await write(event);
     }
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -87,9 +95,6 @@ export async function listen(context: Context, flags: ListenFlags): Promise<Exit
   }
   return exitCodes.interrupted;
 }
-
-export const resetLine =
-  'The server cannot go on from the last position: events between it and the next one are missing, or come again.';
 
 function targetOf(given: string): string {
   try {

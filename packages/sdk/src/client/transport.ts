@@ -43,6 +43,16 @@ export class Transport {
     });
   }
 
+  /** @returns the reply's JSON, any other reply as text; null for 204. @throws PinchworkError */
+  async any(request: Request, options: CallOptions): Promise<unknown> {
+    return this.repeat(request, options, async (response) => {
+      if (response.status === 204) return null;
+      const isJson = /^application\/([\w.-]+\+)?json\b/i.test(response.headers.get('content-type') ?? '');
+      const text = await response.text();
+      return isJson ? (parsed(text) ?? text) : text;
+    });
+  }
+
   /**
    * Sends a request until it succeeds or must not be repeated.
    *

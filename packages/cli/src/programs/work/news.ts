@@ -1,5 +1,6 @@
 import type { WorkNews } from '@pinchwork/sdk';
-import { safeJson, safeLine } from '../../output/text.ts';
+import type { RowView } from '../../output/rows.ts';
+import { safeLine } from '../../output/text.ts';
 
 /** What happens to a worker's tasks, for people and for programs. */
 
@@ -11,10 +12,12 @@ const begin = (need: string) => {
   return characters.length > shownNeed ? `${characters.slice(0, shownNeed).join('')}…` : characters.join('');
 };
 
-/** One line. The texts in it are a stranger's. */
-export function newsLine(news: WorkNews): string {
-  return safeLine(textOf(news));
-}
+/** What happens, by the id of its task. The texts in it are a stranger's. */
+export const newsView: RowView<WorkNews> = {
+  row: objectOf,
+  id: (news) => ('task' in news ? news.task.task_id : news.taskId),
+  line: (news) => safeLine(textOf(news)),
+};
 
 function textOf(news: WorkNews): string {
   switch (news.type) {
@@ -40,11 +43,6 @@ function textOf(news: WorkNews): string {
     case 'lost':
       return `lost ${news.task.task_id}: ${messageOf(news.error)}`;
   }
-}
-
-/** One JSON object, in one line. */
-export function newsJson(news: WorkNews): string {
-  return safeJson(JSON.stringify(objectOf(news)));
 }
 
 function objectOf(news: WorkNews): object {

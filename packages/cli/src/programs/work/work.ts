@@ -1,13 +1,14 @@
-import type { WorkContext, WorkerOptions, WorkNews, WorkResult, WorkTask } from '@pinchwork/sdk';
+import type { WorkContext, WorkerOptions, WorkResult, WorkTask } from '@pinchwork/sdk';
 import type { Context } from '../../command/row.ts';
 import { exitCodes, type ExitCode } from '../../exit-codes.ts';
 import { Failure } from '../../failure.ts';
+import { rowPrinter } from '../../output/rows.ts';
 import { hold } from '../hold.ts';
 import { memoryOf, StateFile, stateName } from '../state.ts';
 import { execute } from './execute.ts';
 import { WorkFolder } from './folder.ts';
 import { environmentOf, taskJson } from './input.ts';
-import { newsJson, newsLine } from './news.ts';
+import { newsView } from './news.ts';
 
 /** What the worker is asked for. */
 interface WorkFlags extends Pick<WorkerOptions, 'tags' | 'search' | 'concurrency' | 'max' | 'once' | 'retries'> {
@@ -48,6 +49,7 @@ export async function work(
   const state = new StateFile(settings, clock, name);
   const release = await hold({ what: `works for ${id} (${name})`, key: `work ${name}`, path: state.path }, clock);
   const folder = new WorkFolder(settings.configPath, name);
+  const write = rowPrinter(context, newsView);
   try {
     await folder.clean();
     const memory = memoryOf(await state.read());
@@ -81,7 +83,7 @@ export async function work(
           creditsEarned: credits,
           work: rest,
         })),
-      onNews: (news) => void tellNews(context, news).catch((error: unknown) => unread.abort(error)),
+      onNews: (news) => void write(news).catch((error: unknown) => unread.abort(error)),
     });
     await context.tell(
       `Delivered ${done.delivered}, gave back ${done.abandoned}, lost ${done.lost}; ` +
@@ -93,12 +95,6 @@ export async function work(
     await folder.remove();
     await release();
   }
-}
-
-async function tellNews(context: Context, news: WorkNews): Promise<void> {
-  const { output } = context.globals;
-  if (output === 'json' || output === 'jsonl') await context.print(newsJson(news));
-  else await context.print(newsLine(news));
 }
 
 /** Does tasks with a command of the user's. */

@@ -49,7 +49,7 @@ export const states = {
     timeIsUp: 'The time for the review has run out',
     a2a: { state: 'input-required', decisions: ['approve', 'reject'] },
     next: {
-      poster: 'Review the delivery: POST /v1/tasks/{id}/approve, or /reject with a reason.',
+      poster: 'Review the delivery: POST /v1/tasks/{id}/approve, or POST /v1/tasks/{id}/reject with a reason.',
       worker: 'Wait for the review: GET /v1/tasks/{id}?wait=60 waits for a change.',
       other: another,
     },
