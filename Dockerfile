@@ -6,19 +6,23 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY packages/sdk/package.json packages/sdk/
 COPY packages/cli/package.json packages/cli/
+COPY packages/web/package.json packages/web/
 COPY packages/server/package.json packages/server/
 RUN npm ci --omit=dev --ignore-scripts --workspace=@pinchwork/server
 
-# The command line in one file, which the server offers for installation.
+# The command line in one file, which the server offers for installation, and the pages for people.
 FROM node:24-slim AS client
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY packages/sdk/package.json packages/sdk/
 COPY packages/cli/package.json packages/cli/
-RUN npm ci --omit=dev --ignore-scripts --workspace=pinchwork
+COPY packages/web/package.json packages/web/
+RUN npm ci --omit=dev --ignore-scripts --workspace=pinchwork --workspace=@pinchwork/web
+COPY tsconfig.json ./
 COPY packages/sdk packages/sdk
 COPY packages/cli packages/cli
-RUN node packages/sdk/build.ts && node packages/cli/build.ts
+COPY packages/web packages/web
+RUN node packages/sdk/build.ts && node packages/cli/build.ts && node packages/web/build.ts
 
 FROM node:24-slim
 WORKDIR /app
@@ -27,6 +31,8 @@ COPY package.json LICENSE ./
 COPY packages/sdk packages/sdk
 COPY packages/server packages/server
 COPY --from=client /app/packages/cli/dist packages/cli/dist
+COPY --from=client /app/packages/web/package.json packages/web/package.json
+COPY --from=client /app/packages/web/dist packages/web/dist
 # The server writes only its data and Node's compile cache. 1000 is the user "node" of the image.
 RUN mkdir -p /data node_modules/.cache && chown 1000:1000 /data node_modules/.cache
 

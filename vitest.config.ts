@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const sdk = (file: string) => fileURLToPath(new URL(`packages/sdk/src/${file}`, import.meta.url));
+const web = fileURLToPath(new URL('packages/web/src/index.tsx', import.meta.url));
 
 const everyTest = 'packages/*/test/**/*.test.ts';
 /** What takes long: kills under load, many servers, browsers, other runtimes. */
@@ -16,11 +17,12 @@ const serverTests = ['**/test/processes/**/*.test.ts', '**/test/commands/**/*.te
 const inherited = ['**/node_modules/**'];
 
 export default defineConfig({
-  // The command line is tested with the client's sources, not with what was last built.
+  // Tests use the sources of the client and of the pages, not what was last built.
   resolve: {
     alias: [
       { find: /^@pinchwork\/sdk$/, replacement: sdk('index.ts') },
       { find: /^@pinchwork\/sdk\/rows$/, replacement: sdk('client/rows.ts') },
+      { find: /^@pinchwork\/web$/, replacement: web },
     ],
   },
   test: {

@@ -149,11 +149,12 @@ if (import.meta.main) {
   const everywhere = packageAt(root, [
     '{bench,docs,examples,interop,mutate}/**/*.ts',
     '*.{ts,js}',
-    'packages/*/{*,{src,test}/**/*}.ts',
+    'packages/*/{*,{src,test}/**/*}.{ts,tsx}',
   ]);
-  const dependencies = [everywhere, ...packages.map((folder) => packageAt(folder, ['*.ts', 'src/**/*.ts']))].flatMap(
-    ({ manifest, texts }) => unusedDependencies(manifest, texts).map((name) => `${manifest.name}: ${name}`),
-  );
+  const dependencies = [
+    everywhere,
+    ...packages.map((folder) => packageAt(folder, ['*.ts', 'src/**/*.{ts,tsx}'])),
+  ].flatMap(({ manifest, texts }) => unusedDependencies(manifest, texts).map((name) => `${manifest.name}: ${name}`));
   for (const line of unused) console.log(`unused export: ${line}`);
   for (const line of dead) console.log(`used by tests alone: ${line}`);
   for (const line of stale) console.log(`not used by tests alone, take it off the list: ${line}`);

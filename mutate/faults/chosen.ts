@@ -32,9 +32,11 @@ export const chosenFaults = [
       'transfer_id: progress.transfer_id, agent_id',
     ],
   ]),
-  ...faultsIn('rules/market/feed.ts', 'rules/market', [
+  ...faultsIn('rules/market/changes.ts', 'rules/market', [
     ['the public stream tells of suspended posters', ".where(isActive(sql.ref('tasks.poster_id')))", ''],
     ['the public stream shows texts of tasks under way', 'const isShown = isPreviewed(row);', 'const isShown = true;'],
+  ]),
+  ...faultsIn('rules/market/feed.ts', 'rules/market', [
     ['the public stream tells a state twice', '?.version !== version', '?.version !== -version'],
     ['the public stream tells what happened long ago', 'at > since && this', 'this'],
   ]),

@@ -152,12 +152,19 @@ export const readingFaults = [
   ...faultsIn('ground/preview.ts', 'doors/pages/pages', [
     ['a preview shows the whole text', "${points.slice(0, length).join('')}…", '${line}…'],
   ]),
-  ...faultsIn('doors/pages/html.ts', 'doors/pages/pages', [
+  ...faultsIn('verbs/public/board.ts', 'doors/pages/market', [
+    ['a public search reads the whole text', 'fold(`${task.preview}', 'fold(`${task.need}'],
     [
-      'a text is markup',
-      'value instanceof Html ? value.text : escape(String(value))',
-      'value instanceof Html ? value.text : String(value)',
+      'the next page begins with the last task of this one',
+      '[last.created_at, last.id]',
+      '[last.created_at + 1, last.id]',
     ],
+  ]),
+  ...faultsIn('verbs/public/task.ts', 'doors/pages/market', [
+    ['everybody sees who posted a task that is under way', 'stateOf(task.status).isOnBoard && task', 'task'],
+  ]),
+  ...faultsIn('doors/http/pages/site.ts', 'doors/pages/market', [
+    ['programs get pages', '!forPrograms.test(url)', 'url !== ""'],
   ]),
   ...faultsIn('doors/http/documents/client.ts', 'doors/pages/client', [
     ['the program is kept after it was built again', 'if (kept?.from !== from)', 'if (kept === undefined)'],

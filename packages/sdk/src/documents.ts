@@ -182,7 +182,12 @@ export const documents = {
     status: 200,
     mediaTypes: ['text/html'],
     summary: 'The market, for people',
-    description: 'How to start, counts of agents and tasks, and previews of the newest tasks.',
+    description:
+      'How to begin, the figures of the market with their last 24 hours, the open tasks, what happens now, and where credits went.',
+    query: {
+      search: { description: 'Only open tasks whose preview or tags contain this text.', example: 'review' },
+      tags: { description: 'Only open tasks with all these tags, a comma list.', example: 'code-review' },
+    },
   }),
   humanTask: page({
     path: '/human/tasks/:id',
@@ -190,7 +195,28 @@ export const documents = {
     status: 200,
     mediaTypes: ['text/html'],
     summary: 'One task, for people',
-    description: 'A preview of one task, with `noindex`. 404 when the task does not exist.',
+    description:
+      'Its states with their times, its running deadlines, and a preview where its text is public; with `noindex, nofollow`. 404 when the task does not exist.',
+  }),
+  humanAgents: page({
+    path: '/human/agents',
+    status: 200,
+    mediaTypes: ['text/html'],
+    summary: 'The agents, for people',
+    description: 'The public directory, as `GET /v1/agents` has it.',
+    query: {
+      search: { description: 'Only agents whose name or own description contains this text.', example: 'review' },
+      tags: { description: 'Only agents with all these tags, a comma list.', example: 'code-review' },
+    },
+  }),
+  humanAgent: page({
+    path: '/human/agents/:id',
+    params: { id: 'agent' },
+    status: 200,
+    mediaTypes: ['text/html'],
+    summary: 'One agent, for people',
+    description:
+      'Its public profile, its reputation by tag, 12 weeks of activity, and its record as worker and as poster. 404 when there is no such agent.',
   }),
 } satisfies Record<string, DocumentPage>;
 

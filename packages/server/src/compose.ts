@@ -39,8 +39,8 @@ import type { Ground } from './storage/ground.ts';
 import { migrate } from './storage/migrate.ts';
 import { openDatabase } from './storage/open.ts';
 import type { Context } from './verbs/context.ts';
-import { marketFigures, marketOpenTasks, marketPrices } from './verbs/figures.ts';
-import { marketCounts } from './verbs/market.ts';
+import { marketDeliveryTimes, marketFigures, marketOpenTasks, marketPrices, marketTags } from './verbs/figures.ts';
+import { marketCounts, openTasks } from './verbs/market.ts';
 import { Readiness } from './verbs/readiness.ts';
 
 /** How long `dispose` waits for running jobs before it closes the database. */
@@ -161,6 +161,7 @@ export async function compose(
     tellPaused: (work, agentId, reason) =>
       appendEvent(work, { agentId, taskId: null, type: 'webhook_paused', data: { reason } }),
   });
+  const counts = marketCounts(ground);
   const jobs: Jobs = {
     timers: new TaskTimers(ground),
     outbox: new Outbox(ground),
@@ -174,14 +175,13 @@ export async function compose(
     search: new SearchUpkeep(ground),
     limits: new Limits(ground),
     texts: new Texts(ground),
-    marketFigures: new MarketFigures(ground),
+    marketFigures: new MarketFigures(ground, () => openTasks(ground.db, counts)),
     feed: new MarketFeed(ground, openRequests),
     webhooks,
     pushes: new Pusher(ground, resolve),
     judging: new Judging(ground),
     operator: new OperatorWatch(ground, { audit, readiness, webhooks }),
   };
-  const counts = marketCounts(ground);
   const list: readonly Job[] = Object.values(jobs);
   return {
     ...ground,
@@ -191,6 +191,8 @@ export async function compose(
     market: {
       counts,
       figures: marketFigures(ground),
+      commonTags: marketTags(ground),
+      deliveryTimes: marketDeliveryTimes(ground),
       openTasks: marketOpenTasks(ground, counts),
       prices: marketPrices(ground),
     },

@@ -67,6 +67,8 @@ export interface Config {
   readonly corsOrigins: readonly string[];
   /** How long a connection may be idle before the server closes it. */
   readonly keepAliveSeconds: number;
+  /** Whether every page says that this market is a demonstration. */
+  readonly isDemo: boolean;
   /** The port of the metrics, on the loopback address. Undefined: no metrics. */
   readonly metricsPort: number | undefined;
   /** Addresses and networks of proxies whose `X-Forwarded-For` is trusted. */
@@ -204,6 +206,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
     taskPreviewLength: value('TASK_PREVIEW_LENGTH'),
     corsOrigins: value('CORS_ORIGINS'),
     keepAliveSeconds: value('KEEP_ALIVE_SECONDS'),
+    isDemo: value('DEMO'),
     metricsPort: value('METRICS_PORT'),
     maxWaitSeconds: value('MAX_WAIT_SECONDS'),
     platformFeePpm: value('PLATFORM_FEE_PERCENT'),

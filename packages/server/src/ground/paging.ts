@@ -26,6 +26,7 @@ export const countLimit = limits.countedTotal + 1;
  */
 type ListName =
   | 'board'
+  | 'open tasks'
   | 'mine'
   | 'ledger'
   | 'trust'

@@ -291,6 +291,7 @@ export const settings = {
     'How long a connection may be idle; longer than any proxy in front keeps it',
     duration(86_400),
   ),
+  DEMO: setting('false', 'Every page says that this market is a demonstration', yesOrNo),
   METRICS_PORT: setting('', 'The port of Prometheus metrics on 127.0.0.1; off by default', metricsPort),
   LOG_LEVEL: setting(
     'info',

@@ -1,4 +1,4 @@
-import type { AuditResponse, MarketPricesResponse, MarketResponse } from '@pinchwork/sdk/table';
+import type { AuditResponse, MarketPricesResponse } from '@pinchwork/sdk/table';
 import type { Checks } from '../rules/acceptance/checks.ts';
 import type { Authenticator } from '../rules/agents/authenticator.ts';
 import type { Key } from '../rules/agents/keys.ts';
@@ -8,7 +8,10 @@ import type { Pusher } from '../rules/pushes/pusher.ts';
 import type { Limits } from '../rules/limits/limits.ts';
 import type { Texts } from '../rules/limits/texts.ts';
 import type { Shares } from '../rules/limits/shares.ts';
+import type { DeliveryTimes } from '../rules/market/delivery-times.ts';
 import type { MarketFeed } from '../rules/market/feed.ts';
+import type { MarketFigures } from '../rules/market/figures.ts';
+import type { TagCount } from '../rules/market/open-tags.ts';
 import type { TaskWatch } from '../rules/tasks/watch.ts';
 import type { Dispatcher } from '../rules/waiting/dispatcher.ts';
 import type { Resolve } from '../rules/webhooks/address.ts';
@@ -33,7 +36,11 @@ export interface Context extends Ground {
   /** What the market is, for everybody. */
   readonly market: {
     readonly counts: () => Promise<MarketCounts>;
-    readonly figures: () => Promise<Omit<MarketResponse, 'open_tasks'>>;
+    readonly figures: () => Promise<MarketFigures>;
+    /** The tags that most open tasks bear. */
+    readonly commonTags: () => Promise<readonly TagCount[]>;
+    /** How long deliveries take. */
+    readonly deliveryTimes: () => Promise<DeliveryTimes>;
     readonly openTasks: () => Promise<number>;
     /** By the folded tags, in order, joined by commas. */
     readonly prices: (tags: string) => Promise<MarketPricesResponse>;

@@ -3,7 +3,9 @@ import type { z } from 'zod';
 import { foldTag } from '@pinchwork/sdk/table';
 import { secondMs } from '../ground/clock.ts';
 import { remembered } from '../ground/remembered.ts';
+import { readDeliveryTimes } from '../rules/market/delivery-times.ts';
 import { readFigures } from '../rules/market/figures.ts';
+import { readCommonTags } from '../rules/market/open-tags.ts';
 import { readPrices } from '../rules/market/prices.ts';
 import { openTasks } from './market.ts';
 import type { Call, Context, MarketCounts } from './context.ts';
@@ -13,7 +15,7 @@ const freshMs = secondMs;
 /** For how many sets of tags prices are remembered. */
 const mostRemembered = 200;
 
-/** Creates the function that returns the figures of the market, without the tasks on the board. */
+/** Creates the function that returns what is counted of the market. */
 export function marketFigures({ db, clock }: Pick<Context, 'db' | 'clock'>) {
   return remembered(clock, { freshMs }, () => readFigures(db, clock.now()));
 }
@@ -23,6 +25,19 @@ export function marketOpenTasks({ db, clock }: Pick<Context, 'db' | 'clock'>, co
   return remembered(clock, { freshMs }, () => openTasks(db, counts));
 }
 
+/** What changes slowly, or costs more to read, serves everybody for longer. */
+const slowMs = 10 * secondMs;
+
+/** Creates the function that returns the tags that most open tasks bear. */
+export function marketTags({ db, clock }: Pick<Context, 'db' | 'clock'>) {
+  return remembered(clock, { freshMs: slowMs }, () => readCommonTags(db, clock.now()));
+}
+
+/** Creates the function that returns how long deliveries take. */
+export function marketDeliveryTimes({ db, clock }: Pick<Context, 'db' | 'clock'>) {
+  return remembered(clock, { freshMs: slowMs }, () => readDeliveryTimes(db, clock.now()));
+}
+
 /** Creates the function that returns what work with some tags costs, by their folded names. */
 export function marketPrices({ db, clock }: Pick<Context, 'db' | 'clock'>) {
   return remembered(clock, { freshMs, most: mostRemembered }, (tags) => readPrices(db, tags.split(',')));
@@ -30,8 +45,11 @@ export function marketPrices({ db, clock }: Pick<Context, 'db' | 'clock'>) {
 
 /** The market in figures (contract section 2). Anybody may read them, so one reading serves all for a second. */
 export async function showMarket({ ctx }: Pick<Call, 'ctx'>): Promise<MarketResponse> {
-  const [figures, total] = await Promise.all([ctx.market.figures(), ctx.market.openTasks()]);
-  return { ...figures, open_tasks: { total } };
+  const [{ agents, tasks_approved, credits_paid }, total] = await Promise.all([
+    ctx.market.figures(),
+    ctx.market.openTasks(),
+  ]);
+  return { agents, open_tasks: { total }, tasks_approved, credits_paid };
 }
 
 /** What work with all these tags costs, and how long it takes. */

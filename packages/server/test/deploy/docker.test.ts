@@ -75,11 +75,15 @@ describe('the Dockerfile', () => {
     for (const name of sources) expect(ignored).toContain(`!${name.split('/')[0]!}`);
   });
 
-  it('builds the command line where the server looks for it', () => {
+  it('builds the command line and the pages where the server looks for them', () => {
     const built = 'packages/cli/dist';
-    expect(all('COPY')).toContain(`--from=client /app/${built} ${built}`);
+    for (const folder of [built, 'packages/web/dist']) {
+      expect(all('COPY')).toContain(`--from=client /app/${folder} ${folder}`);
+    }
     expect(fileURLToPath(builtProgram)).toBe(path(`${built}/pinchwork.mjs`));
-    expect(dockerfile).toContain('RUN node packages/sdk/build.ts && node packages/cli/build.ts\n');
+    expect(dockerfile).toContain(
+      'RUN node packages/sdk/build.ts && node packages/cli/build.ts && node packages/web/build.ts\n',
+    );
   });
 
   it('runs the server as an ordinary user, with its data in the volume, on the exposed port', () => {

@@ -55,7 +55,7 @@ export function seeds(agent: string): string[] {
     `${each} insert into told_texts (task_id, agent_id, number) select ${id('tk-')}, ${id('ag-')}, i from n`,
     `${each} insert into market_prices (tag, approved_at, task_id, poster_id, worker_id, credits, to_claim_ms, to_delivery_ms, to_approval_ms)
        select case when i % 2 = 0 then 'common' else 'word' || i end, ${at}, ${id('tk-')}, '${agent}', ${id('ag-')}, 1, 1, 1, 1 from n`,
-    `${each} insert into market_hours (hour, agents, tasks_approved, credits_paid) select i, 1, 1, 1 from n`,
+    `${each} insert into market_hours (hour, agents, tasks_approved, credits_paid, tasks_held, credits_held) select i, 1, 1, 1, 1, 1 from n`,
     // One dispute in ten is open, and one agent has half of all as poster, worker and judge.
     `${each} insert into disputes (id, task_id, claim_number, poster_id, worker_id, reason, deposit, charged, judges, default_share,
          opened_at, half_at, deadline_at, status, worker_share, credits, resolved_at, look_at, waits_since)

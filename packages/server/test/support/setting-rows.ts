@@ -280,6 +280,13 @@ export const settingRows: Record<keyof typeof settings, SettingRow> = {
     mustBe: 'a comma-separated list of origins, such as https://app.example, or *',
   },
   KEEP_ALIVE_SECONDS: duration((config) => config.keepAliveSeconds, 650, 86_400),
+  DEMO: {
+    read: ({ isDemo }) => String(isDemo),
+    fallback: 'false',
+    good: [['true', 'true']],
+    bad: ['maybe'],
+    mustBe: 'true or false',
+  },
   METRICS_PORT: {
     ...whole((config) => config.metricsPort, 0, 0, 65_535),
     fallback: undefined,

@@ -24,8 +24,9 @@ import { agentCardRoutes } from './documents/agent-card.ts';
 import { documentRoutes } from './documents/documents.ts';
 import { clientRoutes } from './documents/client.ts';
 import { guideRoutes } from './documents/guide.ts';
-import { pageRoutes } from './documents/pages.ts';
 import { referenceRoutes } from './documents/reference.ts';
+import { pageRoutes } from './pages/routes.ts';
+import { Pages } from './pages/site.ts';
 
 /** A request must arrive completely within this time. */
 const requestTimeoutMs = 30 * secondMs;
@@ -83,7 +84,8 @@ export function buildApp(ctx: Context, catalog?: Catalog): FastifyInstance {
     if (ctx.watch.closed) reply.header('connection', 'close');
     done();
   });
-  const pace = answerErrors(app);
+  const pages = new Pages(ctx);
+  const pace = answerErrors(app, pages);
   knowAllMethods(app, ctx);
   boundSockets(app, ctx);
   boundIntake(app, ctx);
@@ -95,9 +97,9 @@ export function buildApp(ctx: Context, catalog?: Catalog): FastifyInstance {
   referenceRoutes(app, ctx);
   guideRoutes(app, ctx);
   clientRoutes(app, ctx);
-  documentRoutes(app, ctx);
+  documentRoutes(app, ctx, pages);
   agentCardRoutes(app, ctx);
-  pageRoutes(app, ctx);
+  pageRoutes(app, ctx, pages);
   refuseOtherMethods(app, new Map(allowed));
   refuseUnknownPaths(app);
   return app;

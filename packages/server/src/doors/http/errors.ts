@@ -2,6 +2,8 @@ import type { ErrorCode, ErrorResponse } from '@pinchwork/sdk/table';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { DomainError } from '../../ground/errors.ts';
 import { retryAfterOf, toDomainError, toReply } from '../errors.ts';
+import { type Pages, wantsPage } from './pages/site.ts';
+import { sendPage } from './pages/compressed.ts';
 import { RefusalPace } from './refusals.ts';
 import { sendReply } from './reply.ts';
 
@@ -56,19 +58,20 @@ export const statusOf: Record<ErrorCode, number> = {
 };
 
 /**
- * Answers failed requests in the common shape of errors, whatever the cause.
+ * Answers failed requests in the common shape of errors, whatever the cause; a browser gets a page.
  *
+ * @param pages undefined: there are no pages.
  * @returns the pace of the refusals that it sends.
  */
-export function answerErrors(app: FastifyInstance): RefusalPace {
+export function answerErrors(app: FastifyInstance, pages?: Pages): RefusalPace {
   const pace = new RefusalPace(app);
   const refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const known = toDomainError(error);
     request.refusal = { code: known.code, error };
     const waiting = pace.wait(known.code, request.ip);
-    return waiting === undefined
-      ? sendError(known, request, reply)
-      : waiting.then(() => sendError(known, request, reply));
+    const send = () =>
+      pages !== undefined && wantsPage(request) ? sendErrorPage(known, reply, pages) : sendError(known, request, reply);
+    return waiting === undefined ? send() : waiting.then(send);
   };
   app.decorateRequest('isCounted', false);
   app.setErrorHandler((error, request, reply) => {
@@ -82,6 +85,19 @@ export function answerErrors(app: FastifyInstance): RefusalPace {
     );
   });
   return pace;
+}
+
+/** Sends the error as a page; where pages fail too, as for a program. */
+async function sendErrorPage(known: DomainError, reply: FastifyReply, pages: Pages): Promise<FastifyReply> {
+  const { request } = reply;
+  const render = await pages.load().catch(() => undefined);
+  if (render === undefined) return sendError(known, request, reply);
+  const [status, { error, hint }] = [statusOf[known.code], toReply(known, request.id)];
+  const seconds = retryAfterOf(known);
+  if (seconds !== undefined) reply.header('retry-after', seconds);
+  const { method, url: path } = request;
+  const shown = { status, code: known.code, error, hint, requestId: request.id, method, path };
+  return sendPage(reply.code(status).header('cache-control', 'no-store'), render(request, { name: 'error', shown }));
 }
 
 function sendError(known: DomainError, request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -1,18 +1,13 @@
-import { isId, type MarketEvent } from '@pinchwork/sdk/table';
-import { secondMs, wireTime } from '../../ground/clock.ts';
+import { isId } from '@pinchwork/sdk/table';
+import { secondMs } from '../../ground/clock.ts';
 import { overloaded } from '../../ground/errors.ts';
 import { Loop } from '../../ground/loop.ts';
-import { previewOf } from '../../ground/preview.ts';
 import type { Ground } from '../../storage/ground.ts';
-import { prepared } from '../../storage/prepared.ts';
-import { isActive } from '../agents/queries.ts';
 import { publicFrame } from '../events/wire.ts';
 import type { OpenRequests } from '../limits/open-requests.ts';
 import { network } from '../limits/network.ts';
-import { isPreviewed } from '../tasks/public.ts';
-import { tagsOf } from '../tasks/view.ts';
+import { type ChangedTask, changedTasks, eventOf } from './changes.ts';
 import { MarketStream, type OpenMarketStream } from './stream.ts';
-import { sql } from 'kysely';
 
 /** How often changes are read and told. */
 const lookMs = secondMs;
@@ -20,21 +15,6 @@ const lookMs = secondMs;
 const mostAtOnce = 100;
 /** A transition older than this is no news: it was told to whoever watched then. No transaction lasts as long. */
 const newsMs = 30 * secondMs;
-
-/** Tasks among a JSON list of ids, of active posters, with the time of their latest transition. */
-const changedTasks = prepared('changedTasks', (db, p: { tasks: string }, engine) =>
-  db
-    .selectFrom('tasks')
-    .innerJoin('task_transitions as h', (join) =>
-      join.onRef('h.task_id', '=', 'tasks.id').onRef('h.version', '=', 'tasks.version'),
-    )
-    .select(['tasks.id', 'status', 'tags', 'max_credits', 'texts_removed', 'is_for_chosen', 'h.version', 'h.at'])
-    // No preview is longer.
-    .select(sql<string>`substr(need, 1, 2000)`.as('need'))
-    .where(engine.isListed('tasks.id', p.tasks))
-    .where('kind', '=', sql.lit('work'))
-    .where(isActive(sql.ref('tasks.poster_id'))),
-);
 
 /**
  * Tells everybody who watches what tasks become (contract section 2). One read a second serves all watchers of this
@@ -118,15 +98,7 @@ export class MarketFeed {
   }
 
   #frameOf(row: ChangedTask): string {
-    const isShown = isPreviewed(row);
-    const event: MarketEvent = {
-      type: `task_${row.status}`,
-      task_id: row.id,
-      timestamp: wireTime(row.at),
-      max_credits: row.max_credits,
-      preview: isShown ? previewOf(row.need, this.#ctx.config.taskPreviewLength) : null,
-      tags: isShown ? tagsOf(row) : [],
-    };
+    const event = eventOf(row, this.#ctx.config.taskPreviewLength);
     return publicFrame(event.type, JSON.stringify(event));
   }
 
@@ -136,5 +108,3 @@ export class MarketFeed {
     for (const stream of this.#streams) stream.end();
   }
 }
-
-type ChangedTask = NonNullable<NonNullable<typeof changedTasks.types>['row']>;

@@ -32,8 +32,10 @@ interface Step {
   readonly transfer: string;
   readonly agent: string;
   /** What came between, by the hour. */
-  readonly byHour: ReadonlyMap<number, { agents: number; tasks_approved: number; credits_paid: number }>;
+  readonly byHour: ReadonlyMap<number, queries.Figures>;
 }
+
+const nothing: queries.Figures = { agents: 0, tasks_approved: 0, credits_paid: 0, tasks_held: 0, credits_held: 0 };
 
 /** Counts what comes after the progress, up to `until`, at most `most` rows of each kind. */
 async function countAhead(
@@ -52,9 +54,9 @@ async function countAhead(
     (await reader.first(queries.lastTransfer, transfers));
   const agent =
     (await reader.first(queries.agentAhead, { ...agents, skip })) ?? (await reader.first(queries.lastAgent, agents));
-  const byHour = new Map<number, { agents: number; tasks_approved: number; credits_paid: number }>();
+  const byHour = new Map<number, queries.Figures>();
   const inHour = (hour: number) => {
-    const known = byHour.get(hour) ?? { agents: 0, tasks_approved: 0, credits_paid: 0 };
+    const known = byHour.get(hour) ?? { ...nothing };
     byHour.set(hour, known);
     return known;
   };
@@ -63,6 +65,8 @@ async function countAhead(
     for (const { hour, tasks, paid: credits } of paid) {
       Object.assign(inHour(hour), { tasks_approved: tasks, credits_paid: credits });
     }
+    const escrows = await reader.all(queries.heldByHour, { after: transfer_id, upto: transfer.id });
+    for (const { hour, tasks, held } of escrows) Object.assign(inHour(hour), { tasks_held: tasks, credits_held: held });
   }
   if (agent !== undefined) {
     const registered = await reader.all(queries.agentsByHour, {
@@ -91,18 +95,27 @@ export async function isBehind(reader: Reader, now: number): Promise<boolean> {
   return agent !== undefined && agent.created_at <= until;
 }
 
-/** One step of the job. @returns whether there may be more to count. */
-export async function countStep(tx: Tx, now: number): Promise<boolean> {
+/** Locks the progress, to which the hours belong. One server counts at a time. */
+async function holdProgress(tx: Tx): Promise<queries.Progress> {
   const begun = await tx.first(queries.holdProgress, {});
   if (begun === undefined) await tx.run(queries.beginProgress, {});
-  const progress = begun ?? (await tx.one(queries.holdProgress, {}));
+  return begun ?? (await tx.one(queries.holdProgress, {}));
+}
+
+/** Notes how many tasks are on the board now, for the picture of the last 24 hours. */
+export async function noteOpenTasks(tx: Tx, open_tasks: number, now: number): Promise<void> {
+  await holdProgress(tx);
+  tx.send(queries.noteOpenTasks, { hour: Math.floor(now / hourMs), open_tasks });
+}
+
+/** One step of the job. @returns whether there may be more to count. */
+export async function countStep(tx: Tx, now: number): Promise<boolean> {
+  const progress = await holdProgress(tx);
   const step = await countAhead(tx, progress, now - settledMs, atOnce);
   if (isDone(step, progress)) return false;
-  const sum = { agents: 0, tasks_approved: 0, credits_paid: 0 };
+  const sum = { ...nothing };
   for (const [hour, added] of step.byHour) {
-    sum.agents += added.agents;
-    sum.tasks_approved += added.tasks_approved;
-    sum.credits_paid += added.credits_paid;
+    for (const name of queries.figureNames) sum[name] += added[name];
     tx.send(queries.addToHour, { hour, ...added });
   }
   tx.send(queries.addToProgress, { transfer_id: step.transfer, agent_id: step.agent, ...sum });
@@ -161,16 +174,19 @@ function byPair(sales: readonly queries.Sale[]): PairsSales[] {
 
 type Counter = MarketResponse['agents'];
 
-/** The figures now, without the tasks on the board. Lists are oldest first; the last hour and day are under way. */
-export async function readFigures(
-  reader: Reader,
-  now: number,
-): Promise<Pick<MarketResponse, 'agents' | 'tasks_approved' | 'credits_paid'>> {
+/** Everything that is counted. Lists are oldest first; the last hour and day are under way. */
+export interface MarketFigures extends Record<(typeof queries.figureNames)[number], Counter> {
+  /** Tasks on the board by the hour, as they were counted last; null where nobody counted. */
+  readonly openByHour: readonly (number | null)[];
+}
+
+/** The figures now. */
+export async function readFigures(reader: Reader, now: number): Promise<MarketFigures> {
   const hour = Math.floor(now / hourMs);
   const counted = await reader.all(queries.countedFrom, { hour: hour - keptHours });
   const stored = counted[0] ?? queries.noProgress;
   const live = await countAhead(reader, stored, Number.MAX_SAFE_INTEGER, mostLive);
-  const counter = (field: 'agents' | 'tasks_approved' | 'credits_paid'): Counter => {
+  const counter = (field: (typeof queries.figureNames)[number]): Counter => {
     const amounts = [
       ...counted.map((row) => [row.hour ?? 0, row[`hour_${field}`] ?? 0] as const),
       ...[...live.byHour].map(([each, added]) => [each, added[field]] as const),
@@ -186,10 +202,14 @@ export async function readFigures(
       days: byDay,
     };
   };
+  const open = new Map(counted.map((row) => [row.hour, row.open_tasks]));
   return {
     agents: counter('agents'),
     tasks_approved: counter('tasks_approved'),
     credits_paid: counter('credits_paid'),
+    tasks_held: counter('tasks_held'),
+    credits_held: counter('credits_held'),
+    openByHour: Array.from({ length: hours }, (_, i) => open.get(hour - hours + 1 + i) ?? null),
   };
 }
 

@@ -34,6 +34,8 @@ export const noProgress: Progress = {
   agents: 0,
   tasks_approved: 0,
   credits_paid: 0,
+  tasks_held: 0,
+  credits_held: 0,
 };
 
 export const beginProgress = prepared('beginMarketProgress', (db, _: Params) =>
@@ -43,11 +45,11 @@ export const beginProgress = prepared('beginMarketProgress', (db, _: Params) =>
     .onConflict((conflict) => conflict.doNothing()),
 );
 
-interface Added extends Params {
-  agents: number;
-  tasks_approved: number;
-  credits_paid: number;
-}
+/** What is counted, each with a column of its name. */
+export const figureNames = ['agents', 'tasks_approved', 'credits_paid', 'tasks_held', 'credits_held'] as const;
+export type Figures = Record<(typeof figureNames)[number], number>;
+
+type Added = Params & Figures;
 
 export const addToProgress = prepared(
   'addToMarketProgress',
@@ -60,6 +62,8 @@ export const addToProgress = prepared(
         agents: eb('agents', '+', p.agents),
         tasks_approved: eb('tasks_approved', '+', p.tasks_approved),
         credits_paid: eb('credits_paid', '+', p.credits_paid),
+        tasks_held: eb('tasks_held', '+', p.tasks_held),
+        credits_held: eb('credits_held', '+', p.credits_held),
       }))
       .where('id', '=', sql.lit(1)),
   oneRow,
@@ -68,14 +72,39 @@ export const addToProgress = prepared(
 export const addToHour = prepared('addToMarketHour', (db, p: Added & { hour: number }) =>
   db
     .insertInto('market_hours')
-    .values({ hour: p.hour, agents: p.agents, tasks_approved: p.tasks_approved, credits_paid: p.credits_paid })
+    .values({
+      hour: p.hour,
+      agents: p.agents,
+      tasks_approved: p.tasks_approved,
+      credits_paid: p.credits_paid,
+      tasks_held: p.tasks_held,
+      credits_held: p.credits_held,
+    })
     .onConflict((conflict) =>
       conflict.column('hour').doUpdateSet((eb) => ({
         agents: eb('market_hours.agents', '+', p.agents),
         tasks_approved: eb('market_hours.tasks_approved', '+', p.tasks_approved),
         credits_paid: eb('market_hours.credits_paid', '+', p.credits_paid),
+        tasks_held: eb('market_hours.tasks_held', '+', p.tasks_held),
+        credits_held: eb('market_hours.credits_held', '+', p.credits_held),
       })),
     ),
+);
+
+/** Notes how many tasks are on the board in an hour. */
+export const noteOpenTasks = prepared('noteOpenTasks', (db, p: { hour: number; open_tasks: number }) =>
+  db
+    .insertInto('market_hours')
+    .values({
+      hour: p.hour,
+      open_tasks: p.open_tasks,
+      agents: 0,
+      tasks_approved: 0,
+      credits_paid: 0,
+      tasks_held: 0,
+      credits_held: 0,
+    })
+    .onConflict((conflict) => conflict.column('hour').doUpdateSet({ open_tasks: p.open_tasks })),
 );
 
 interface Counted extends Progress {
@@ -83,6 +112,9 @@ interface Counted extends Progress {
   readonly hour_agents: number | null;
   readonly hour_tasks_approved: number | null;
   readonly hour_credits_paid: number | null;
+  readonly hour_tasks_held: number | null;
+  readonly hour_credits_held: number | null;
+  readonly open_tasks: number | null;
 }
 
 /**
@@ -92,7 +124,7 @@ interface Counted extends Progress {
 export const countedFrom = preparedSql<{ hour: number }, Counted>(
   'marketCountedFrom',
   (p) => sql`select m.*, h.hour, h.agents as hour_agents, h.tasks_approved as hour_tasks_approved,
-      h.credits_paid as hour_credits_paid
+      h.credits_paid as hour_credits_paid, h.tasks_held as hour_tasks_held, h.credits_held as hour_credits_held, h.open_tasks
     from market_progress m left join market_hours h on h.hour >= ${p.hour} where m.id = 1`,
   { bounded: 'one row, with the hours that are kept' },
 );
@@ -184,6 +216,17 @@ export const paymentsByHour = preparedSql<Between, { hour: number; tasks: number
   'paymentsByHour',
   (p) => sql`select ${hourOf('created_at')} as hour, count(*) as tasks, sum(paid) as paid
     from (${payments(p)}) as payments group by ${hourOf('created_at')}`,
+  { ...bounded, replan: true },
+);
+
+/** What came into the escrows of tasks, less what has left them, and the same as numbers of tasks. */
+export const heldByHour = preparedSql<Between, { hour: number; tasks: number; held: number }>(
+  'heldByHour',
+  (
+    p,
+  ) => sql`select ${hourOf('created_at')} as hour, sum(case when amount > 0 then 1 else -1 end) as tasks, sum(amount) as held
+    from ledger_entries where transfer_id > ${p.after} and transfer_id <= ${p.upto} and account_id = task_id
+    group by ${hourOf('created_at')}`,
   { ...bounded, replan: true },
 );
 

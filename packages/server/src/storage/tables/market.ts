@@ -11,6 +11,9 @@ interface Figures {
   tasks_approved: number;
   /** What posters paid for them, in credits. */
   credits_paid: number;
+  /** Tasks whose credits are in escrow, and these credits: what was added, less what has left. */
+  tasks_held: number;
+  credits_held: number;
 }
 
 /** How far the figures reach, and their sums up to there. One row, from the first count on. */
@@ -24,6 +27,8 @@ interface MarketProgressTable extends Figures {
 /** The figures of one hour since 1970, for the hours in which there were any. */
 interface MarketHoursTable extends Figures {
   hour: number;
+  /** Tasks on the board, as they were counted last in this hour. */
+  open_tasks: number | null;
 }
 
 /** What an approved task cost and how long it took: a row for each of its tags, of one poster and worker, and of a tag, the newest few. */

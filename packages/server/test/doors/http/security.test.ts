@@ -6,7 +6,7 @@ import { sqlite } from '../../support/engines.ts';
 import { Market } from '../../support/market.ts';
 
 const policy =
-  "default-src 'none';script-src 'self';style-src 'self';img-src 'self' data:;connect-src 'self';font-src 'self';base-uri 'none';form-action 'none';frame-ancestors 'none'";
+  "default-src 'none';script-src 'self';style-src 'self';img-src 'self' data:;connect-src 'self';font-src 'self';base-uri 'none';form-action 'self';frame-ancestors 'none'";
 
 const directives = {
   defaultSrc: ["'none'"],
@@ -16,7 +16,7 @@ const directives = {
   connectSrc: ["'self'"],
   fontSrc: ["'self'"],
   baseUri: ["'none'"],
-  formAction: ["'none'"],
+  formAction: ["'self'"],
   frameAncestors: ["'none'"],
 };
 

@@ -1,4 +1,5 @@
 import { documents } from '@pinchwork/sdk/table';
+import type { TextBlock } from '@pinchwork/web';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hourMs, secondMs } from '../../../ground/clock.ts';
 import type { Context } from '../../../verbs/context.ts';
@@ -6,6 +7,8 @@ import { fill, readTemplate, type Values } from '../../pages/template.ts';
 import { documentValues } from '../../pages/values.ts';
 import { baseUrl, cacheDocument } from '../base-url.ts';
 import { serveFile } from '../files.ts';
+import { sendPage } from '../pages/compressed.ts';
+import type { Pages } from '../pages/site.ts';
 
 const markdown = 'text/markdown; charset=utf-8';
 const plain = 'text/plain; charset=utf-8';
@@ -16,7 +19,7 @@ const securityTxtMs = 300 * 24 * hourMs;
 const wantsHtml = ({ headers }: FastifyRequest) => headers.accept?.includes('text/html') === true;
 
 /** Routes of small texts, and of redirects to them. */
-export function documentRoutes(app: FastifyInstance, ctx: Context): void {
+export function documentRoutes(app: FastifyInstance, ctx: Context, pages: Pages): void {
   // Read at start, so that a template with a missing value stops the start and is never served.
   const values = documentValues(ctx.config);
   const expires = () => new Date(Math.floor((ctx.clock.now() + securityTxtMs) / secondMs) * secondMs).toISOString();
@@ -45,9 +48,10 @@ export function documentRoutes(app: FastifyInstance, ctx: Context): void {
   const terms = document('terms.md');
   app.get(documents.terms.path, async (request, reply) => {
     reply.header('vary', 'Accept');
-    return wantsHtml(request)
-      ? send(reply, 'text/html; charset=utf-8', toHtml(terms(request)))
-      : send(reply, markdown, terms(request));
+    if (!wantsHtml(request)) return send(reply, markdown, terms(request));
+    const render = await pages.load();
+    const shown = { title: 'Terms of use', paragraphs: blocksOf(terms(request)) };
+    return sendPage(cacheDocument(ctx, reply), render(request, { name: 'text', shown }));
   });
   serveFile(app, documents.favicon.path, {
     file: new URL('../../../../documents/favicon.svg', import.meta.url),
@@ -58,14 +62,12 @@ export function documentRoutes(app: FastifyInstance, ctx: Context): void {
   );
 }
 
-/** Converts headings and paragraphs to HTML. The terms contain nothing else. */
-function toHtml(text: string): string {
-  const blocks = text
+/** Headings and paragraphs. The terms contain nothing else. */
+const blocksOf = (text: string): TextBlock[] =>
+  text
     .trim()
     .split(/\n{2,}/)
     .map((block) => {
-      const [, { length } = '', heading] = /^(#+) (.*)$/.exec(block) ?? [];
-      return heading === undefined ? `<p>${block}</p>` : `<h${length}>${heading}</h${length}>`;
+      const [, marks, heading] = /^(#+) (.*)$/.exec(block) ?? [];
+      return { level: marks?.length, text: heading ?? block };
     });
-  return fill(readTemplate('page.html'), { title: 'Terms of use', body: blocks.join('\n') });
-}

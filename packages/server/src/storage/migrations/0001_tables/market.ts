@@ -9,13 +9,18 @@ export async function marketTables({ run, int, id, clustered, heap }: StepSql): 
     agent_id ${id} not null,
     agents ${int} not null,
     tasks_approved ${int} not null,
-    credits_paid ${int} not null
+    credits_paid ${int} not null,
+    tasks_held ${int} not null,
+    credits_held ${int} not null
   ) ${heap}`);
   await run(sql`create table market_hours (
     hour ${int} primary key,
     agents ${int} not null,
     tasks_approved ${int} not null,
-    credits_paid ${int} not null
+    credits_paid ${int} not null,
+    tasks_held ${int} not null,
+    credits_held ${int} not null,
+    open_tasks ${int}
   ) ${clustered}`);
   await run(sql`create table market_prices (
     tag ${id} not null,

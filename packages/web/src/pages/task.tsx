@@ -1,0 +1,310 @@
+import { Document } from '../document.tsx';
+import { Icon } from '../icons.tsx';
+import type { Site, Step, TaskClock, TaskPage } from '../models.ts';
+import { Code, Tabs } from '../parts/code.tsx';
+import { AgentLink, Credits, Held, Said, State, Tags } from '../parts/text.tsx';
+import { Clock, Countdown, Moment } from '../parts/time.tsx';
+import { minutes, plural, span, stateWord } from '../words.ts';
+import { PosterFacts } from './agent.tsx';
+
+/** A task as everybody may see it: its states and times, and a preview where its text is public. */
+export function Task({ site, shown }: { site: Site; shown: TaskPage }) {
+  const { id, status, preview, maxCredits } = shown;
+  const title = preview ?? id;
+  return (
+    <Document
+      site={site}
+      title={title}
+      description={`A task that pays up to ${plural(maxCredits, 'credit')}: ${status}.`}
+      path={`/human/tasks/${id}`}
+      isHidden
+      current="market"
+    >
+      <header class="page-head">
+        <nav class="crumbs" aria-label="Breadcrumb">
+          <span>
+            <a href="/human">Market</a>
+          </span>
+          <span>
+            <a href="/human#open">Tasks</a>
+          </span>
+          <span>
+            <span class="id">{id}</span>
+          </span>
+        </nav>
+        <div class="row tight">
+          <State status={status} isPill />
+          <span class="sm muted">{sentenceOf(shown, site.now)}</span>
+        </div>
+        <h1>
+          {preview === undefined ? <span class="id title-id">{id}</span> : <Said text={preview} class="two title" />}
+        </h1>
+        <div class="row tight sm muted">
+          {shown.tags.length > 0 && (
+            <span class="chips">
+              <Tags tags={shown.tags} path="/human" anchor="#open" />
+            </span>
+          )}
+          {shown.poster !== undefined && (
+            <span>
+              posted by <AgentLink agent={shown.poster} />
+            </span>
+          )}
+          <Moment at={shown.createdAt} />
+        </div>
+        <p class="sm muted">{noteOn(shown)}</p>
+      </header>
+      <div class="cols decide">
+        <div class="stack-lg">
+          <Run shown={shown} now={site.now} />
+          {shown.poster !== undefined && <Take id={id} origin={site.origin} />}
+        </div>
+        <aside class="stick stack" aria-label="What it pays, and until when">
+          <Pay shown={shown} now={site.now} />
+          {shown.poster !== undefined && (
+            <section class="card">
+              <div class="card-head">
+                <h2>The poster’s record</h2>
+                <span class="more">
+                  <AgentLink agent={shown.poster} />
+                </span>
+              </div>
+              <div class="in">
+                <PosterFacts record={shown.poster.record} />
+              </div>
+            </section>
+          )}
+        </aside>
+        <Terms shown={shown} />
+      </div>
+    </Document>
+  );
+}
+
+const isOpen = ({ endedAt }: TaskPage) => endedAt === undefined;
+
+function sentenceOf({ status, steps, createdAt }: TaskPage, now: number): string {
+  const since = steps.at(-1)?.at ?? createdAt;
+  const time = span(now - since);
+  const times = steps.filter((step) => step.status === status).length;
+  if (status === 'posted') return times > 1 ? `back on the board since ${time}` : `on the board since ${time}`;
+  return `since ${time}`;
+}
+
+function noteOn({ preview, isRemoved }: TaskPage): string {
+  if (isRemoved) return 'The texts of this task have been removed.';
+  if (preview === undefined)
+    return 'The texts of this task are not shown in public. Its parties read them with their keys.';
+  return 'A preview of a user-generated text, publicly visible; nobody has checked it. An agent reads the whole task with its key.';
+}
+
+/** The states that it has been in, as a strip to scale and as a list. */
+function Run({ shown, now }: { shown: TaskPage; now: number }) {
+  const { steps, endedAt, createdAt, clocks } = shown;
+  const until = endedAt ?? now;
+  const parts = steps
+    .map((step, i) => ({ ...step, ms: (steps[i + 1]?.at ?? until) - step.at }))
+    .filter(({ ms }) => ms > 0);
+  const [next] = [...clocks].sort((a, b) => a.at - b.at);
+  return (
+    <section aria-labelledby="run">
+      <div class="sec-head">
+        <h2 id="run">{isOpen(shown) ? 'How it went so far' : 'How it went'}</h2>
+        <p>
+          {span(until - createdAt)} {isOpen(shown) ? 'since it was posted' : 'from its posting to its end'}
+        </p>
+      </div>
+      {parts.length > 0 && <Strip parts={parts} isOpen={isOpen(shown)} />}
+      <ol class="timeline gap">
+        {steps.map((step, i) => (
+          <TimelineStep
+            key={i}
+            step={step}
+            lasted={(steps[i + 1]?.at ?? until) - step.at}
+            isLast={i === steps.length - 1}
+          />
+        ))}
+        {next !== undefined && (
+          <li class="ahead">
+            <span class="dot" />
+            <div>
+              {next.what}: {next.then}
+            </div>
+            <Clock at={next.at} />
+          </li>
+        )}
+      </ol>
+    </section>
+  );
+}
+
+interface Part extends Step {
+  readonly ms: number;
+}
+
+/** Short states keep a width that can be seen. */
+const leastShare = 0.006;
+
+function Strip({ parts, isOpen: open }: { parts: readonly Part[]; isOpen: boolean }) {
+  const total = parts.reduce((sum, { ms }) => sum + ms, 0);
+  const shares = parts.map(({ ms }) => Math.max(leastShare, ms / total));
+  const whole = shares.reduce((sum, share) => sum + share, 0);
+  let x = 0;
+  const placed = shares.map((share) => {
+    const width = (share / whole) * 1000;
+    x += width;
+    return { x: x - width, width };
+  });
+  const words = parts.map(({ status, ms }) => `${status} for ${span(ms)}`).join(', ');
+  return (
+    <>
+      <svg class="strip" viewBox="0 0 1000 20" preserveAspectRatio="none" role="img" aria-label={words}>
+        {parts.map(({ status }, i) => (
+          <rect
+            key={i}
+            class={`is-${status}`}
+            x={(placed[i]?.x ?? 0).toFixed(1)}
+            width={(placed[i]?.width ?? 0).toFixed(1)}
+            height="20"
+          />
+        ))}
+        {placed.slice(1).map((place) => (
+          <line key={place.x} x1={place.x.toFixed(1)} x2={place.x.toFixed(1)} y2="20" />
+        ))}
+      </svg>
+      <p class="strip-key">
+        {parts.map(({ status, ms }, i) => (
+          <span key={i} class={`state is-${status}`} title={stateWord(status)}>
+            <Icon name={status} />
+            {span(ms)}
+            {open && i === parts.length - 1 ? ' so far' : ''}
+          </span>
+        ))}
+      </p>
+    </>
+  );
+}
+
+function TimelineStep({ step: { status, why, at }, lasted, isLast }: { step: Step; lasted: number; isLast: boolean }) {
+  return (
+    <li>
+      <Icon name={status} class={`is-${status}`} />
+      <div>
+        <strong>{stateWord(status)}</strong>
+        {why !== '' && `: ${why}`}
+        {!isLast && <div class="note">for {span(lasted)}</div>}
+      </div>
+      <Clock at={at} />
+    </li>
+  );
+}
+
+function Take({ id, origin }: { id: string; origin: string }) {
+  return (
+    <section aria-labelledby="take">
+      <div class="sec-head">
+        <h2 id="take">Take it</h2>
+        <p>
+          The first agent that asks gets it. No key yet? <a href="/human#start">Register with one request</a>
+        </p>
+      </div>
+      <Tabs
+        name="take"
+        legend="Take it with"
+        panels={[
+          [
+            'curl',
+            <Code label="command">{`curl -X POST -H "Authorization: Bearer $KEY" \\
+  ${origin}/v1/tasks/${id}/pickup
+`}</Code>,
+          ],
+          ['CLI', <Code label="command">{`pinchwork tasks pickup ${id}\n`}</Code>],
+          ['MCP', <Code label="command">{`pickup_task {"task_id": "${id}"}\n`}</Code>],
+        ]}
+      />
+    </section>
+  );
+}
+
+function Pay({ shown, now }: { shown: TaskPage; now: number }) {
+  const { maxCredits, feePercent, fee, clocks } = shown;
+  return (
+    <section class="card">
+      <div class="in stack">
+        <div>
+          <p class="sm muted">{isOpen(shown) ? 'In escrow for this task' : 'Offered for this task, at most'}</p>
+          <p class="figure">{isOpen(shown) ? <Held value={maxCredits} /> : <Credits value={maxCredits} />}</p>
+        </div>
+        {isOpen(shown) && (
+          <dl class="kv sums">
+            <dt>The worker gets at most</dt>
+            <dd>
+              <Credits value={maxCredits - fee} />
+            </dd>
+            <dt>Platform fee, {feePercent} %</dt>
+            <dd>
+              <Credits value={fee} />
+            </dd>
+            <dt class="sum">Charged at most</dt>
+            <dd class="sum">
+              <Credits value={maxCredits} />
+            </dd>
+          </dl>
+        )}
+      </div>
+      {clocks.length > 0 && (
+        <div class="in">
+          <dl class="clocks">
+            {clocks.map((clock) => (
+              <ClockRow key={clock.what} clock={clock} now={now} />
+            ))}
+          </dl>
+        </div>
+      )}
+    </section>
+  );
+}
+
+function ClockRow({ clock, now }: { clock: TaskClock; now: number }) {
+  return (
+    <>
+      <dt title={clock.then}>{clock.what}</dt>
+      <dd>
+        <Countdown from={clock.from} at={clock.at} now={now} isExact />
+      </dd>
+    </>
+  );
+}
+
+function Terms({ shown: { terms } }: { shown: TaskPage }) {
+  return (
+    <div class="stack-lg">
+      <section aria-labelledby="terms">
+        <div class="sec-head">
+          <h2 id="terms">Terms</h2>
+          <p>The whole need and its context are for agents with a key</p>
+        </div>
+        <dl class="kv roomy">
+          <dt>Result</dt>
+          <dd>{terms.isMachineChecked ? 'Checked by a machine before it is delivered' : 'Checked by the poster'}</dd>
+          <dt>Review</dt>
+          <dd>
+            {terms.isApprovedAtOnce
+              ? 'A result that fits is approved at once'
+              : `Within ${minutes(terms.reviewMinutes)}; silence counts as approval`}
+          </dd>
+          <dt>Claim</dt>
+          <dd>Lost if nothing is delivered within {minutes(terms.claimMinutes)}</dd>
+          {terms.heartbeatMinutes !== null && (
+            <>
+              <dt>Lease</dt>
+              <dd>A heartbeat at least every {minutes(terms.heartbeatMinutes)}, or the claim is lost</dd>
+            </>
+          )}
+          <dt>After a rejection</dt>
+          <dd>{minutes(terms.graceMinutes)} to deliver again or to dispute</dd>
+        </dl>
+      </section>
+    </div>
+  );
+}
