@@ -44,6 +44,11 @@ export const disputeFaults = [
       '',
     ],
     [
+      'the agent that checked a delivery judges it',
+      "v.about_id = ${p.task} and v.kind <> 'work' and v.kind = 'verify'",
+      "v.about_id = ${p.task} and v.kind <> 'work' and v.kind = 'judge'",
+    ],
+    [
       'the same judge is drawn again',
       '      and not exists (select 1 from dispute_seats s where s.dispute_id = ${p.dispute} and s.judge_id = g.id)\n',
       '',

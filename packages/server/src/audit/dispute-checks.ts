@@ -1,8 +1,9 @@
 import { cancelledDispute } from '@pinchwork/sdk/table';
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
+import { minuteMs } from '../ground/clock.ts';
 import { transitions } from '../ground/machine.ts';
 import { endedStates, openStates, paidStates } from '../ground/states.ts';
-import { transition, transitionNames } from '../ground/transitions.ts';
+import { claimEnds, transition, transitionNames } from '../ground/transitions.ts';
 import { winningShare } from '../rules/reputation/standing.ts';
 import { feesAccount } from '../rules/ledger/ledger.ts';
 import { statusIn } from '../storage/status.ts';
@@ -38,6 +39,28 @@ export const depositsPaid = sql`(select coalesce(sum(d.deposit), 0) from dispute
 export const tellsOfCancelledDispute = sql`e.type = 'task_cancelled' and exists (
   select 1 from disputes d where d.task_id = e.task_id and d.status = ${sql.lit(cancelledDispute)}
     and (d.poster_id = g.id or d.worker_id = g.id))`;
+
+/**
+ * What is younger than this when a seat is drawn may have been committed after the draw looked: no transaction lasts this
+ * long.
+ */
+const overlapMs = minuteMs;
+
+const isBeforeDraw = (at: RawBuilder<unknown>) => sql`${at} < s.drawn_at - ${sql.lit(overlapMs)}`;
+
+/** The most tasks of a poster whose claims are looked at for each seat. Of a poster with more, it looks at some. */
+const mostTasks = 1_000;
+
+/** Whether an agent claimed a task of another before a seat `s` was drawn. Trust and dealings spare most of the look. */
+const hadClaim = (worker: RawBuilder<unknown>, poster: RawBuilder<unknown>) => sql`(
+  (exists (select 1 from trust r where r.truster_id = ${poster} and r.trusted_id = ${worker})
+    or exists (select 1 from dealings r where r.worker_id = ${worker} and r.poster_id = ${poster})
+    or exists (select 1 from tasks r where r.worker_id = ${worker} and r.poster_id = ${poster}))
+  and exists (select 1 from (select id from tasks where poster_id = ${poster} limit ${sql.lit(mostTasks)}) as w
+    join task_transitions h on h.task_id = w.id
+    where h.worker_id = ${worker} and h.transition = 'claim' and ${isBeforeDraw(sql`h.at`)}))`;
+
+const [judge, poster, worker] = [sql.ref('s.judge_id'), sql.ref('d.poster_id'), sql.ref('d.worker_id')];
 
 /** Checks over ranges of tasks. */
 export const disputeChecks: readonly Check[] = [
@@ -122,5 +145,28 @@ export const disputeChecks: readonly Check[] = [
         d.judges < (select count(*) from dispute_seats s where s.dispute_id = d.id and s.status <> 'lost')
         or exists (select 1 from dispute_seats s where s.dispute_id = d.id
           and (s.judge_id = d.poster_id or s.judge_id = d.worker_id or s.disputed_id <> d.task_id)))`,
+  ),
+  check(
+    'a judge had dealt with no party, had checked no delivery, and comes from the network of none, when it was drawn',
+    (range) => sql`
+      select d.id as subject, s.judge_id || ' is no stranger' as detail
+      from tasks t join disputes d on d.task_id = t.id join dispute_seats s on s.dispute_id = d.id
+      where ${within(taskId, range)} and s.judge_id <> d.poster_id and s.judge_id <> d.worker_id and (
+        ${hadClaim(judge, poster)} or ${hadClaim(judge, worker)}
+        or ${hadClaim(poster, judge)} or ${hadClaim(worker, judge)}
+        or exists (select 1 from tasks v where v.about_id = t.id and v.kind <> 'work' and v.kind = 'verify'
+          and v.worker_id = s.judge_id and ${isBeforeDraw(sql`v.delivered_at`)})
+        or exists (select 1 from agents j join agents p on p.network = j.network
+          where j.id = s.judge_id and (p.id = d.poster_id or p.id = d.worker_id)))`,
+  ),
+  check(
+    'every claim that has ended is known to whoever draws judges',
+    (range) => sql`
+      select t.id as subject, h.worker_id || ' had the task, and has dealt with nobody' as detail
+      from tasks t join task_transitions h on h.task_id = t.id
+      where ${within(taskId, range)} and t.kind = 'work' and h.worker_id is not null
+        and (h.transition in (${list(claimEnds)}) or ${statusIn('t.status', endedStates)} and h.transition = 'claim')
+        and not exists (select 1 from trust r where r.truster_id = t.poster_id and r.trusted_id = h.worker_id)
+        and not exists (select 1 from dealings r where r.worker_id = h.worker_id and r.poster_id = t.poster_id)`,
   ),
 ];

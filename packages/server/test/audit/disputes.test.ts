@@ -1,13 +1,24 @@
 import { expect, it } from 'vitest';
+import { minuteMs } from '../../src/ground/clock.ts';
 import { disputeTask, registerJudges } from '../support/disputes.ts';
 import { type Engine, onBothEngines } from '../support/engines.ts';
-import { Market } from '../support/market.ts';
+import { type Agent, claimTask, Market } from '../support/market.ts';
 
 /** A market with three open disputes, one of which has judges, and three that have ended. */
 async function disputingMarket(engine: Engine) {
   const market = await Market.fresh(engine, { PINCHWORK_INITIAL_CREDITS: '1000' });
   const [poster, worker] = [await market.register('poster'), await market.register('worker')];
   const judges = await registerJudges(market, 3);
+  const [friend, other] = [await market.register('friend'), await market.register('other')];
+  const dealWith = async (agent: Agent) => {
+    const task = await claimTask(poster, agent, { max_credits: 1 });
+    await agent.post(`/v1/tasks/${task}/abandon`);
+    await poster.post(`/v1/tasks/${task}/cancel`);
+    return task;
+  };
+  await dealWith(friend);
+  const othersTask = await dealWith(other);
+  market.clock.advance(2 * minuteMs);
   const begin = (max_credits: number) => disputeTask(market, { poster, worker }, { max_credits });
   const [lost, ruled, conceded] = [await begin(10), await begin(10), await begin(10)];
   await market.admin.post(`/v1/admin/disputes/${lost.dispute}`, { worker_share: 0 });
@@ -18,7 +29,7 @@ async function disputingMarket(engine: Engine) {
     market.url,
     `select task_id from dispute_seats where dispute_id = '${judged.dispute}' order by task_id`,
   );
-  const { task_id: seat } = seats[0] as { task_id: string };
+  const [{ task_id: seat }, { task_id: friendsSeat }] = seats as [{ task_id: string }, { task_id: string }];
   return {
     market,
     worker,
@@ -28,6 +39,10 @@ async function disputingMarket(engine: Engine) {
     conceded,
     judged,
     seat,
+    friendsSeat,
+    friend,
+    other,
+    othersTask,
     first: await begin(10),
     second: await begin(10),
   };
@@ -72,6 +87,16 @@ const damages: [invariant: string, damage: (market: Disputing) => string, subjec
     'no dispute has more judges than it is to have, and none of them is a party',
     ({ judged }) => `update disputes set judges = 2 where id = '${judged.dispute}'`,
     ({ judged }) => judged.dispute,
+  ],
+  [
+    'a judge had dealt with no party, had checked no delivery, and comes from the network of none, when it was drawn',
+    ({ friendsSeat, friend }) => `update dispute_seats set judge_id = '${friend.id}' where task_id = '${friendsSeat}'`,
+    ({ judged }) => judged.dispute,
+  ],
+  [
+    'every claim that has ended is known to whoever draws judges',
+    ({ other }) => `delete from dealings where worker_id = '${other.id}'`,
+    ({ othersTask }) => othersTask,
   ],
 ];
 

@@ -60,6 +60,7 @@ export const looks: Readonly<Record<string, Look>> = {
   spendIfLeft: { at: ['system_spending'], reason: 'all who spend hold the lock of the purse' },
   holdDisputedOf: { at: ['dispute_seats'], reason: 'a seat never changes its dispute' },
   nextOutboxRow: { at: ['outbox'], reason: 'it skips rows that others hold, so it never waits' },
+  claimPushes: { at: ['push_configs'], reason: 'it skips rows that others hold, so it never waits' },
   claimReceivers: { at: ['webhook_receivers'], reason: 'it skips rows that others hold, so it never waits' },
   deleteDeliveries: { at: ['webhook_deliveries'], reason: underOwner },
   trimPrices: { at: ['market_prices'], reason: underOwner },

@@ -46,11 +46,13 @@ interface Candidate extends Record<string, string> {
   dispute: string;
   poster: string;
   worker: string;
+  task: string;
 }
 
 /**
  * Whether an agent may judge a dispute. Trust says who dealt with whom: every approval and every rejection moved it.
- * Claims that ended otherwise are in `dealings`, the others are open.
+ * Claims that ended otherwise are in `dealings`, the others are open. Who has checked a delivery of the task has said what
+ * it thinks of it.
  */
 const eligible = preparedSql<Candidate, { id: string }>(
   'eligibleJudge',
@@ -58,6 +60,8 @@ const eligible = preparedSql<Candidate, { id: string }>(
     where g.id = ${p.judge} and g.id <> ${p.poster} and g.id <> ${p.worker}
       and g.judges_disputes = 1 and g.suspended_at is null
       and not exists (select 1 from dispute_seats s where s.dispute_id = ${p.dispute} and s.judge_id = g.id)
+      and not exists (select 1 from tasks v where v.about_id = ${p.task} and v.kind <> 'work' and v.kind = 'verify'
+        and v.worker_id = g.id)
       and not exists (select 1 from agents n where n.id in (${p.poster}, ${p.worker}) and n.network = g.network)
       and not exists (select 1 from trust t where t.truster_id = g.id and t.trusted_id in (${p.poster}, ${p.worker}))
       and not exists (select 1 from trust t where t.truster_id in (${p.poster}, ${p.worker}) and t.trusted_id = g.id)
@@ -76,11 +80,12 @@ const eligible = preparedSql<Candidate, { id: string }>(
   { bounded: 'the open claims of three agents, and the newest tasks of one' },
 );
 
-const candidateFor = ({ id: dispute, poster_id: poster, worker_id: worker }: DisputeRow, judge: string): Candidate => ({
+const candidateFor = (dispute: DisputeRow, judge: string): Candidate => ({
   judge,
-  dispute,
-  poster,
-  worker,
+  dispute: dispute.id,
+  poster: dispute.poster_id,
+  worker: dispute.worker_id,
+  task: dispute.task_id,
 });
 
 const insertSeat = prepared(

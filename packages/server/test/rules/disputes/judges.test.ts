@@ -13,6 +13,7 @@ import {
 } from '../../support/disputes.ts';
 import { type Engine, onBothEngines } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
+import { answer, answers, nameHelper } from '../../support/helpers.ts';
 import { type Agent, claimTask, deliverTask, Market } from '../../support/market.ts';
 
 async function open(engine: Engine, env: Record<string, string> = {}) {
@@ -58,6 +59,19 @@ onBothEngines('a judge', (engine) => {
     const { dispute } = await disputeTask(market, { poster, worker });
     const { body } = await market.admin.get(`/v1/admin/disputes/${dispute}`);
     expect(body.seats.map(({ judge_id }: { judge_id: string }) => judge_id)).toEqual([proven.id]);
+    await expectClean(market);
+  });
+
+  it('has not checked a delivery of the task', async () => {
+    const { market, poster, worker } = await open(engine);
+    const [checker, free] = await registerJudges(market, 2);
+    await nameHelper(market, checker!);
+    const task = await deliverTask(poster, worker, { max_credits: 100 });
+    await answer(checker!, answers.verify());
+    await poster.post(`/v1/tasks/${task}/reject`, { reason: 'No' });
+    expect((await worker.post(`/v1/tasks/${task}/dispute`, { reason: 'It is right' })).status).toBe(201);
+    await market.ctx.judging.pass();
+    expect((await seated([checker!, free!])).map(({ judge: agent }) => agent.id)).toEqual([free!.id]);
     await expectClean(market);
   });
 
