@@ -204,10 +204,14 @@ async function runOne(copy: string, fault: Fault): Promise<Outcome> {
 const filesOf = (part: string): string[] => testFiles.filter((file) => file.includes(part));
 const hasNoTests = ({ part }: { part: string }): boolean => filesOf(part).length === 0;
 
-/** The projects with these tests: the long ones take part only where the short ones have none. */
-function projectsOf(tests: readonly string[]): string[] {
+/**
+ * The projects with these tests: the long ones take part only where the short ones have none, and where these run on
+ * SQLite alone.
+ */
+function projectsOf(tests: readonly string[], engine: Fault['engine']): string[] {
   const isLong = tests.some((part) => filesOf(part).every((file) => file.endsWith('.long.test.ts')));
-  return ['--project', 'short*', ...(isLong ? ['--project', 'long'] : [])];
+  const projects = ['short*', ...(isLong ? ['long'] : []), ...(engine === 'postgres' ? ['long on*'] : [])];
+  return projects.flatMap((project) => ['--project', project]);
 }
 
 /** Runs tests on a copy and returns their outcome. @throws Error when there are none. */
@@ -218,7 +222,7 @@ function outcomeOf(
   more: readonly string[],
 ): Promise<Outcome> {
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-  const options = [...projectsOf(tests), '--maxWorkers', '1', '--testTimeout', '30000', ...more];
+  const options = [...projectsOf(tests, engine), '--maxWorkers', '1', '--testTimeout', '30000', ...more];
   const run = spawn(process.execPath, [vitest, 'run', ...options, ...tests], {
     cwd: copy,
     env: { ...process.env, ENGINES: engine, CI: 'true', NO_COLOR: '1' },

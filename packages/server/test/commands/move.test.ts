@@ -1,56 +1,12 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { hourMs, minuteMs, secondMs } from '../../src/ground/clock.ts';
-import { move as moveFile } from '../../src/backup/move.ts';
+import { hourMs, minuteMs } from '../../src/ground/clock.ts';
 import { Digest, portionsOf } from '../../src/backup/table.ts';
-import { migrate } from '../../src/storage/migrate.ts';
-import { openDatabase } from '../../src/storage/open.ts';
-import { version } from '../../src/ground/version.ts';
-import { makeBusy } from '../support/busy.ts';
 import { runCommand } from '../support/command.ts';
-import { disputeTask, registerJudge } from '../support/disputes.ts';
 import { describeOnPostgres, postgres, sqlite } from '../support/engines.ts';
 import { answers } from '../support/helpers.ts';
-import { type Agent, deliverTask, Market, postTask } from '../support/market.ts';
-import { startServer } from '../support/process.ts';
-import { Proxy } from '../support/proxy.ts';
+import { type Agent, Market, postTask } from '../support/market.ts';
 import { readTables, type Tables } from '../support/tables.ts';
-
-const settings = { PINCHWORK_RATE_LIMIT_REGISTER: '6/hour', PINCHWORK_TASK_EXPIRE_HOURS: '48' };
-
-/** Runs the move in this process, which is faster. @returns the message of its refusal, or nothing. */
-const moveHere = (from: string, to: string) =>
-  moveFile(from, to, { programVersion: version, onProgress: () => undefined }).then(
-    () => undefined,
-    (error: unknown) => String(error),
-  );
-
-const move = (from: string, to: string) => runCommand(['move', '--to', to], { PINCHWORK_DATABASE_URL: from });
-
-/** A closed market on SQLite, and what is needed to continue it. */
-async function closedMarket() {
-  const url = await sqlite.freshUrl();
-  const market = await Market.open(url, settings);
-  const busy = await makeBusy(market);
-  const order = { need: 'Ordered once', max_credits: 3 };
-  const ordered = await busy.poster.post('/v1/tasks', order, { 'idempotency-key': 'one order' });
-  await postTask(busy.poster, { for_agents: [busy.worker.id], tags: ['chosen'], max_credits: 1 });
-  const sold = await deliverTask(busy.poster, busy.worker, { tags: ['sold'], max_credits: 1 });
-  await busy.poster.post(`/v1/tasks/${sold}/approve`);
-  await registerJudge(market);
-  await disputeTask(market, busy, { max_credits: 20 });
-  await market.pass(11 * secondMs);
-  await market.ctx.marketFigures.run();
-  await market.close();
-  await sqlite.vandalise(url, `insert into stuck_timers values ('${busy.tasks.expired}', 1, 2, 'On purpose', 3)`);
-  const ended = `'${busy.tasks.expired}', 'task_expired', '{"worker_id":null}'`;
-  await sqlite.vandalise(
-    url,
-    `insert into outbox (id, task_id, type, data, created_at) values ('ob-000000000000', ${ended}, ${market.clock.now()})`,
-  );
-  await sqlite.vandalise(url, `insert into texts_written values ('${busy.poster.id}', 5, 6)`);
-  await sqlite.vandalise(url, `insert into text_retention values ('${busy.tasks.expired}', 4)`);
-  return { url, market, ...busy, order, ordered };
-}
+import { closedMarket, move, moveHere, settings } from './moving.ts';
 
 /** The rows of all tables except the migrator's, sorted, with numbers as both drivers represent them. */
 function comparable(tables: Tables): [string, string[]][] {
@@ -165,123 +121,6 @@ describeOnPostgres('a market that moves to PostgreSQL', () => {
     const target = await postgres.freshUrl();
     await runCommand(['migrate'], { PINCHWORK_DATABASE_URL: target });
     expect(await postgres.query(target, 'select sequencename from pg_sequences')).toEqual([]);
-  });
-});
-
-describeOnPostgres('a move that cannot succeed', () => {
-  it('is refused while a server uses the data file', async () => {
-    const url = await sqlite.freshUrl();
-    await startServer(url);
-    const target = await postgres.freshUrl();
-    const { code, stderr } = await move(url, target);
-    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^Another Pinchwork server is using/) });
-    expect(await readTables(target)).toEqual({});
-  });
-
-  it('names --to when the target cannot be reached', async () => {
-    const { url } = await closedMarket();
-    const target = new URL(await postgres.freshUrl());
-    target.pathname = '/nowhere';
-    const { code, stderr } = await move(url, target.href);
-    expect({ code, stderr }).toEqual({
-      code: 1,
-      stderr: expect.stringMatching(/^Can't use PostgreSQL at .*nowhere \(--to\): /),
-    });
-    expect(stderr).not.toContain('PINCHWORK_DATABASE_URL');
-  });
-
-  it('is refused when there is no data file, and creates none', async () => {
-    const url = await sqlite.freshUrl();
-    expect(await moveHere(url, await postgres.freshUrl())).toContain('There is no data file');
-    await expect(readTables(url)).rejects.toThrow('unable to open');
-  });
-
-  it.each([
-    ['tables of somebody else', (target: string) => postgres.vandalise(target, 'create table guests (name text)')],
-    [
-      'a market',
-      async (target: string) => {
-        const market = await Market.open(target);
-        await market.register();
-        await market.close();
-      },
-    ],
-  ])('is refused by a target with %s in it, which stays as it is', async (_, fill) => {
-    const { url } = await closedMarket();
-    const target = await postgres.freshUrl();
-    await fill(target);
-    const before = await readTables(target);
-    expect(await moveHere(url, target)).toMatch(/is not empty.*drop schema/);
-    expect(await readTables(target)).toEqual(before);
-  });
-
-  it('is refused when the audit finds a violation, and names the source', async () => {
-    const { url, poster } = await closedMarket();
-    await sqlite.vandalise(url, `update accounts set balance = balance + 1 where id = '${poster.id}'`);
-    const target = await postgres.freshUrl();
-    expect(await moveHere(url, target)).toMatch(/The books in .* are not in order/);
-    expect(await readTables(target)).toEqual({});
-  });
-
-  it('is refused for a schema of another version', async () => {
-    const { url } = await closedMarket();
-    await sqlite.vandalise(url, `insert into kysely_migration values ('9999_later', 'now')`);
-    expect(await moveHere(url, await postgres.freshUrl())).toContain('pinchwork-server migrate');
-  });
-
-  it('leaves nothing in the target when it is interrupted, and can be tried again', async () => {
-    const { url } = await closedMarket();
-    const target = await postgres.freshUrl();
-    const proxy = await Proxy.before(target);
-    const broken = proxy.cutAtCommitOf('json_populate_recordset');
-    const moving = moveHere(url, proxy.url);
-    // Interrupted at its very end: the commit may or may not have happened, so the target is complete or empty.
-    await broken;
-    expect(await moving).toBeDefined();
-    const [count] = await postgres.query(target, 'select count(*)::int as agents from agents');
-    const again = await moveHere(url, target);
-    if (count!.agents === 0) expect(again).toBeUndefined();
-    else expect([again, count!.agents]).toEqual([expect.stringContaining('is not empty'), 6]);
-  });
-
-  it('leaves nothing in the target when a row does not fit there, and reports it', async () => {
-    const { url, poster } = await closedMarket();
-    await sqlite.vandalise(url, `update agents set good_at = 'x' || char(0) || 'y' where id = '${poster.id}'`);
-    const target = await postgres.freshUrl();
-    const { code, stderr } = await move(url, target);
-    expect({ code, stderr }).toEqual({
-      code: 1,
-      stderr: expect.stringContaining('the writes to the target were undone'),
-    });
-    const tables = await readTables(target);
-    expect(
-      Object.entries(tables).filter(([name, rows]) => !/^(meta|kysely_|search_progress)/.test(name) && rows.length > 0),
-    ).toEqual([]);
-    await sqlite.vandalise(url, `update agents set good_at = 'fits' where id = '${poster.id}'`);
-    expect(await moveHere(url, target)).toBeUndefined();
-  });
-
-  it('is refused when a row reads back differently or is missing', async () => {
-    const { url } = await closedMarket();
-    const target = await postgres.freshUrl();
-    // The empty schema of an earlier attempt.
-    const db = await openDatabase(target, { onError: () => undefined });
-    await migrate(db, version);
-    await db.close();
-    const meddle = (body: string) =>
-      postgres.vandalise(
-        target,
-        `create or replace function meddle() returns trigger as $$ begin ${body} end $$ language plpgsql`,
-        'create or replace trigger meddle before insert on reviews for each row execute function meddle()',
-      );
-    for (const body of [`new.feedback := 'Not so'; return new;`, 'return null;']) {
-      await meddle(body);
-      expect(await moveHere(url, target)).toMatch(
-        /copy of reviews is not equal: it has \d+ rows, and .* has \d+, or rows differ/,
-      );
-    }
-    await postgres.vandalise(target, 'drop trigger meddle on reviews');
-    expect(await moveHere(url, target)).toBeUndefined();
   });
 });
 

@@ -14,7 +14,7 @@ onBothEngines('a call that does not come over HTTP', (engine) => {
   let poster: Agent;
   let worker: Agent;
   beforeAll(async () => {
-    market = await Market.open(await engine.marketUrl(), { PINCHWORK_RATE_LIMIT_PICKUP: '2/hour' });
+    market = await Market.shared(engine, { PINCHWORK_RATE_LIMIT_PICKUP: '2/hour' });
     door = openDoor(market.ctx);
     poster = await market.register('poster');
     worker = await market.register('worker');

@@ -1,4 +1,3 @@
-import pg from 'pg';
 import type { Kysely } from 'kysely';
 import { storageUnavailable } from '../../src/ground/errors.ts';
 import type { Database, JobLength, Signal, SignalListener, Signals, Tx } from '../../src/storage/database.ts';
@@ -7,14 +6,12 @@ import type { PostgresOptions } from '../../src/storage/postgres/postgres.ts';
 import type { Params, Prepared } from '../../src/storage/prepared.ts';
 import type { Schema } from '../../src/storage/schema.ts';
 import type { SchemaDialect } from '../../src/storage/step-sql.ts';
+import { closeSide, ownSessions } from './side-sessions.ts';
 
 /**
  * PostgreSQL databases that stay open from one market of a test file to the next. To open one costs three sessions and
  * the plans of all statements: 0.1 s of CPU time, more than most tests.
  */
-
-/** The name of their sessions, by which `engines.ts` tells them from sessions that a test has left open. */
-export const keptSessions = 'pinchwork kept';
 
 /** How long a closing market's transactions may still run. After that the database is not used again. */
 const longestMs = 1_000;
@@ -24,8 +21,6 @@ class Kept {
   readonly database: Database;
   /** The market that uses it now. */
   user: KeptDatabase | undefined;
-  /** A session that empties the database. */
-  #emptier: pg.Client | undefined;
 
   private constructor(url: string, database: Database) {
     this.url = url;
@@ -39,22 +34,14 @@ class Kept {
 
   static async open(url: string): Promise<Kept> {
     const named = new URL(url);
-    named.searchParams.set('application_name', keptSessions);
+    named.searchParams.set('application_name', ownSessions);
     const options: PostgresOptions = { onError: (error) => kept.user?.onError(error) };
     const kept: Kept = new Kept(url, await openDatabase(named.href, options));
     return kept;
   }
 
-  async emptier(): Promise<pg.Client> {
-    if (this.#emptier === undefined) {
-      this.#emptier = new pg.Client(this.url);
-      await this.#emptier.connect();
-    }
-    return this.#emptier;
-  }
-
   async close(): Promise<void> {
-    await Promise.all([this.database.close(), this.#emptier?.end()]);
+    await this.database.close();
   }
 }
 
@@ -70,14 +57,11 @@ export async function openKept(url: string, { onError }: PostgresOptions): Promi
   return kept.user;
 }
 
-/** The session that empties a kept database. Undefined if the database is not kept. */
-export const emptierOf = (url: string): Promise<pg.Client> | undefined => free.get(url)?.emptier();
-
 /** Closes a kept database, which is not to be used again. */
 export async function closeKept(url: string): Promise<void> {
   const kept = free.get(url);
   free.delete(url);
-  await kept?.close();
+  await Promise.all([kept?.close(), closeSide(url)]);
 }
 
 /** Closes all. A test file does so when it ends. */

@@ -51,6 +51,7 @@ export class Market {
   readonly app: FastifyInstance;
   readonly clock: ManualClock;
   readonly admin: Agent;
+  #afterClose: () => void = () => undefined;
 
   private constructor(url: string, ctx: Core, app: FastifyInstance, clock: ManualClock) {
     this.url = url;
@@ -86,6 +87,16 @@ export class Market {
     return new Market(url, ctx, buildApp(ctx), clock);
   }
 
+  /**
+   * Opens a marketplace on a database of its own, for a group of tests that share it. It must be closed; its database is
+   * then used again.
+   */
+  static async shared(engine: Engine, env: Record<string, string> = {}, clock = new ManualClock()): Promise<Market> {
+    const market = await Market.open(await engine.marketUrl(), env, clock, { open: engine.open });
+    market.#afterClose = () => engine.recycle(market.url);
+    return market;
+  }
+
   /** Opens a marketplace on a database of its own, closed when the test ends. */
   static async fresh(engine: Engine, env: Record<string, string> = {}, resolve?: Resolve): Promise<Market> {
     const options = resolve === undefined ? {} : { resolve };
@@ -105,6 +116,7 @@ export class Market {
     this.ctx.feed.close();
     await this.app.close();
     await this.ctx.dispose();
+    this.#afterClose();
   }
 
   async request(options: InjectOptions): Promise<Reply> {

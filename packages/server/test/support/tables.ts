@@ -1,5 +1,6 @@
 import BetterSqlite from 'better-sqlite3';
-import pg from 'pg';
+import type { QueryResult } from 'pg';
+import { inSideSession } from './side-sessions.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 export type Tables = Readonly<Record<string, readonly Row[]>>;
@@ -39,17 +40,14 @@ function readSqlite(path: string): Tables {
   }
 }
 
-async function readPostgres(url: string): Promise<Tables> {
-  const client = new pg.Client(url);
-  await client.connect();
-  try {
+function readPostgres(url: string): Promise<Tables> {
+  return inSideSession(url, async (client) => {
     const { rows } = await client.query<{ name: string }>(
-      `select table_name as name from information_schema.tables where table_schema = 'public'`,
+      `select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'`,
     );
-    const tables: Record<string, Row[]> = {};
-    for (const { name } of rows) tables[name] = (await client.query<Row>(`select * from "${name}"`)).rows;
-    return tables;
-  } finally {
-    await client.end();
-  }
+    // In one message. It has a list of results if it has more than one statement.
+    const text = rows.map(({ name }) => `select * from "${name}"`).join(';\n');
+    const results = [(await client.query<Row>(text)) as QueryResult<Row> | QueryResult<Row>[]].flat();
+    return Object.fromEntries(rows.map(({ name }, i) => [name, results[i]!.rows]));
+  });
 }

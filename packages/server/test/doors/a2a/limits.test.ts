@@ -12,7 +12,7 @@ onBothEngines('a client of A2A', (engine) => {
   let client: A2aClient;
   let old: A2aClient;
   beforeAll(async () => {
-    market = await Market.open(await engine.marketUrl());
+    market = await Market.shared(engine);
     poster = await market.register('poster');
     client = new A2aClient(market, poster);
     old = new A2aClient(market, poster, '0.3');

@@ -34,7 +34,7 @@ function actByA2a(client: A2aClient, version: Version): Act {
 onBothEngines('a story', (engine) => {
   let market: Market;
   beforeAll(async () => {
-    market = await Market.open(await engine.marketUrl());
+    market = await Market.shared(engine);
   });
   afterAll(() => market.close());
   const pair = async (): Promise<[Agent, Agent]> => [await market.register('poster'), await market.register('worker')];

@@ -45,7 +45,7 @@ onBothEngines('a client of A2A', (engine) => {
   let poster: Agent;
   let worker: Agent;
   beforeAll(async () => {
-    market = await Market.open(await engine.marketUrl());
+    market = await Market.shared(engine);
     [poster, worker] = [await market.register('poster'), await market.register('worker')];
   });
   afterAll(() => market.close());

@@ -15,7 +15,7 @@ onBothEngines('an idempotency key', (engine: Engine) => {
   let cast: Cast;
   let market: Market;
   beforeAll(async () => {
-    market = await Market.open(await engine.marketUrl(), { PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true' });
+    market = await Market.shared(engine, { PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true' });
     cast = await assemble(market);
   });
   afterAll(() => market.close());

@@ -261,7 +261,7 @@ it('every route of the contract has its cells', () => {
 onBothEngines('a request is answered as docs/permissions.md says', (engine) => {
   let cast: Cast;
   beforeAll(async () => {
-    cast = await assemble(await Market.open(await engine.marketUrl()));
+    cast = await assemble(await Market.shared(engine));
   });
   afterAll(() => cast.market.close());
 

@@ -9,7 +9,7 @@ onBothEngines('queries', (engine) => {
   let poster: Agent;
   let worker: Agent;
   beforeAll(async () => {
-    market = await Market.open(await engine.marketUrl());
+    market = await Market.shared(engine);
     poster = await market.register('poster');
     worker = await market.register('worker');
     for (const tags of [['a'], ['a', 'b'], ['B', 'c'], []]) await postTask(poster, { max_credits: 10, tags });

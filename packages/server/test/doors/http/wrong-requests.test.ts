@@ -260,7 +260,7 @@ it('some 150 wrong requests and more are tried', () => {
 
 onBothEngines('a wrong request', (engine) => {
   beforeAll(async () => {
-    market = await Market.open(await engine.marketUrl());
+    market = await Market.shared(engine);
     [poster, worker, stranger] = [
       await market.register('poster'),
       await market.register('worker'),

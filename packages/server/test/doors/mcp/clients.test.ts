@@ -15,7 +15,7 @@ onBothEngines('an MCP client', (engine) => {
   let poster: Agent;
   let worker: Agent;
   beforeAll(async () => {
-    market = await Market.open(await engine.marketUrl(), {
+    market = await Market.shared(engine, {
       PINCHWORK_CORS_ORIGINS: 'https://app.example',
       PINCHWORK_INITIAL_CREDITS: '100000',
     });

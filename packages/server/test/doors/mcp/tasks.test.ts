@@ -13,7 +13,7 @@ onBothEngines('an MCP client with the tasks extension', (engine) => {
   let poster: Agent;
   let worker: Agent;
   beforeAll(async () => {
-    market = await Market.open(await engine.marketUrl(), { PINCHWORK_INITIAL_CREDITS: '10000' });
+    market = await Market.shared(engine, { PINCHWORK_INITIAL_CREDITS: '10000' });
     poster = await market.register('poster');
     worker = await market.register('worker');
   });

@@ -29,10 +29,9 @@ onBothEngines('the evidence of a dispute', (engine) => {
     await worker.post(`/v1/tasks/${task}/abandon`);
     const other = await market.register('other');
     await other.post(`/v1/tasks/${task}/pickup`);
-    const talk = Array.from({ length: 101 }, () =>
-      other.post(`/v1/tasks/${task}/messages`, { message: 'Still at it' }),
-    );
-    expect((await Promise.all(talk)).map(({ status }) => status)).not.toContain(429);
+    for (let i = 0; i < 101; i++) {
+      expect((await other.post(`/v1/tasks/${task}/messages`, { message: 'Still at it' })).status).toBe(201);
+    }
     await other.post(`/v1/tasks/${task}/deliver`, { result: 'Eight' });
     await poster.post(`/v1/tasks/${task}/reject`, { reason: 'No' });
     const { body } = await market.admin.get(`/v1/admin/disputes/${dispute}`);

@@ -14,7 +14,7 @@ import {
 import { type Engine, onBothEngines } from '../../support/engines.ts';
 import { expectError } from '../../support/errors.ts';
 import { answer, answers, nameHelper } from '../../support/helpers.ts';
-import { type Agent, claimTask, deliverTask, Market } from '../../support/market.ts';
+import { type Agent, claimTask, deliverTask, Market, postTask } from '../../support/market.ts';
 
 async function open(engine: Engine, env: Record<string, string> = {}) {
   const market = await Market.fresh(engine, { PINCHWORK_INITIAL_CREDITS: '1000', ...env });
@@ -105,7 +105,7 @@ onBothEngines('a judge', (engine) => {
   it('that is suspended loses all its seats, however many', async () => {
     const { market, poster } = await open(engine);
     const suspended = await market.register('judge', willing);
-    await Promise.all(Array.from({ length: 101 }, () => poster.post('/v1/tasks', { need: 'x', max_credits: 1 })));
+    for (let i = 0; i < 101; i++) await postTask(poster, { max_credits: 1 });
     // Made up, because a dispute takes six requests: the system task of each seat is the disputed task itself.
     await engine.vandalise(
       market.url,

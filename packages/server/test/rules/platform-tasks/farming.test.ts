@@ -18,12 +18,11 @@ const dayCap = { ...plenty, PINCHWORK_SYSTEM_TASKS_PER_POSTER_PER_DAY: String(pe
 const hourCap = { ...plenty, PINCHWORK_SYSTEM_CREDITS_PER_HOUR: String(perHour) };
 
 async function open(engine: Engine, env: Record<string, string>) {
-  const url = await engine.marketUrl();
-  const first = await Market.open(url, env);
+  const first = await Market.shared(engine, env);
   const nodes = [first];
-  while (engine.name === 'PostgreSQL' && nodes.length < 3) nodes.push(await Market.open(url, env, first.clock));
+  while (engine.name === 'PostgreSQL' && nodes.length < 3) nodes.push(await Market.open(first.url, env, first.clock));
   onTestFinished(async () => {
-    for (const node of nodes) await node.close();
+    for (const node of nodes.toReversed()) await node.close();
   });
   /** A client that uses the servers in turn. */
   const spread = (agent: Agent, i: number) => nodes[i % nodes.length]!.client(agent.id, agent.key);

@@ -13,13 +13,14 @@ const settings = (infraAgents: string, creditsPerHour: string) => ({
 
 /** A market of strangers; on PostgreSQL, three servers. */
 async function open(engine: Engine, creditsPerHour: string) {
-  const url = await engine.marketUrl();
   const env = settings('open', creditsPerHour);
-  const market = await Market.open(url, env);
+  const market = await Market.shared(engine, env);
   const servers = [market];
-  while (engine.name === 'PostgreSQL' && servers.length < 3) servers.push(await Market.open(url, env, market.clock));
+  while (engine.name === 'PostgreSQL' && servers.length < 3) {
+    servers.push(await Market.open(market.url, env, market.clock));
+  }
   onTestFinished(async () => {
-    for (const server of servers) await server.close();
+    for (const server of servers.toReversed()) await server.close();
   });
   const posters = async (count: number) =>
     Promise.all(Array.from({ length: count }, (_, i) => market.register(`poster ${i}`)));

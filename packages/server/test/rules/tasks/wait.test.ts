@@ -89,7 +89,7 @@ onBothEngines('waiting for a task', (engine) => {
 
   it('takes no longer if the clock is set back during the wait', async () => {
     const clock = new SteppedClock();
-    const market = await Market.open(await engine.marketUrl(), {}, clock);
+    const market = await Market.shared(engine, {}, clock);
     onTestFinished(() => market.close());
     const poster = await market.register('poster');
     const answer = poster.get(`/v1/tasks/${await postTask(poster)}?wait=60`);

@@ -32,7 +32,7 @@ onBothEngines('an agent that deletes itself', (engine) => {
   let market: Market;
   let other: Agent;
   beforeAll(async () => {
-    market = await Market.open(await engine.marketUrl(), { PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true' });
+    market = await Market.shared(engine, { PINCHWORK_WEBHOOK_ALLOW_PRIVATE_NETWORKS: 'true' });
     other = await market.register('other');
     await market.admin.post('/v1/admin/credits/grant', { agent_id: other.id, amount: 100_000 });
   });

@@ -36,7 +36,7 @@ onBothEngines('a directory that only readers use', (engine) => {
   let market: Market;
   let ada: Agent;
   beforeAll(async () => {
-    ({ market, ada } = await settle(await Market.open(await engine.marketUrl(), wealthy)));
+    ({ market, ada } = await settle(await Market.shared(engine, wealthy)));
   });
   afterAll(() => market.close());
 

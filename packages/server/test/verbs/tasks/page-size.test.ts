@@ -21,7 +21,7 @@ onBothEngines('the size of a page', (engine) => {
   let poster: Agent;
   let worker: Agent;
   beforeAll(async () => {
-    market = await Market.open(await engine.marketUrl(), generous);
+    market = await Market.shared(engine, generous);
     poster = await market.register('poster');
     worker = await market.register('worker');
   });
@@ -65,11 +65,8 @@ onBothEngines('the size of a page', (engine) => {
 
   it('a hundred rows with the longest tags fit too', async () => {
     const tags = ['crowded', ...Array.from({ length: 9 }, (_, i) => `${i}`.padEnd(49 * 2 + 1, '𝒜'))];
-    await Promise.all(
-      Array.from({ length: 100 }, () =>
-        postTask(poster, { need: control.repeat(600), context: 'x'.repeat(600), max_credits: 1, tags }),
-      ),
-    );
+    const fields = { need: control.repeat(600), context: 'x'.repeat(600), max_credits: 1, tags };
+    for (let i = 0; i < 100; i++) await postTask(poster, fields);
     expect(await browse('crowded')).toHaveLength(100);
     await expectFits(worker, '/v1/tasks/available?limit=100&tags=crowded');
     await expectFits(poster, '/v1/tasks/mine?limit=100');
