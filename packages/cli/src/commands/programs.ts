@@ -15,9 +15,13 @@ export const programCommands = [
       ['work --exec ./count-words.sh --tags counting', 'Do all tasks with a tag'],
       ['work --exec "python3 agent.py" --concurrency 4 --timeout 300', 'Four at a time, five minutes each at most'],
       ['work --exec ./try.sh --once --max 1', 'Do one task if there is one'],
+      ['work --a2a https://agent.example --tags research', 'Hand each task to an A2A agent'],
     ],
     flags: {
       exec: textFlag('CMD', 'The program, for the shell'),
+      a2a: textFlag('URL', 'Instead of CMD: an A2A agent, or its card, that does the tasks'),
+      'a2a-token': textFlag('KEY', 'Its key; better in PINCHWORK_A2A_TOKEN, or in a file'),
+      'a2a-token-file': textFlag('FILE', 'A file with its key'),
       tags: listFlag('A,B', 'Only tasks with all of these tags', { completes: 'tag' }),
       search: textFlag('TEXT', 'Only tasks with these words'),
       concurrency: numberFlag('N', 'Tasks at once (1)'),
@@ -30,15 +34,27 @@ export const programCommands = [
     },
     calls: ['tasks.pickupNext', 'tasks.deliver', 'tasks.abandon', 'tasks.heartbeat', 'events'],
     run: async (context, { flags }) => {
-      const { exec } = flags;
-      if (exec === undefined || exec.trim() === '')
-        throw usage('--exec is missing: the program that does the tasks', 'pinchwork work --help');
+      const { exec, a2a } = flags;
+      const isExec = exec !== undefined && exec.trim() !== '';
+      if (isExec === (a2a !== undefined)) {
+        throw usage(
+          isExec
+            ? '--exec and --a2a: give one of them'
+            : '--exec is missing: the program that does the tasks; or --a2a, an agent that does',
+          'pinchwork work --help',
+        );
+      }
       for (const name of ['concurrency', 'max', 'timeout'] as const) {
         if ((flags[name] ?? 1) < 1) throw usage(`--${name} must be at least 1`, 'pinchwork work --help');
       }
       const { commandHandler, work } = await import('../programs/work/work.ts');
+      if (a2a !== undefined) {
+        const { agentHandler } = await import('../programs/work/a2a/handler.ts');
+        const handler = await agentHandler(context, { ...flags, a2a });
+        return new Done(await work(context, flags, () => handler));
+      }
       const open = (folder: Parameters<typeof commandHandler>[2]) =>
-        commandHandler(context, { ...flags, exec }, folder);
+        commandHandler(context, { ...flags, exec: exec ?? '' }, folder);
       return new Done(await work(context, flags, open));
     },
   }),

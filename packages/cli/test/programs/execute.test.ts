@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { limits } from '@pinchwork/sdk/table';
 import { expect, it, vi } from 'vitest';
 import { execute, type Job } from '../../src/programs/work/execute.ts';
-import { longestResult } from '../../src/programs/work/work.ts';
+import { longestResult } from '../../src/programs/work/longest.ts';
 import { realClock } from '../support/clock.ts';
 import { temporaryFolder } from '../../../server/test/support/temporary-folder.ts';
 

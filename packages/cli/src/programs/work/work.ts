@@ -8,6 +8,7 @@ import { memoryOf, StateFile, stateName } from '../state.ts';
 import { execute } from './execute.ts';
 import { WorkFolder } from './folder.ts';
 import { environmentOf, taskJson } from './input.ts';
+import { longestResult } from './longest.ts';
 import { newsView } from './news.ts';
 
 /** What the worker is asked for. */
@@ -27,8 +28,6 @@ interface ExecFlags {
   readonly 'pass-key'?: boolean | undefined;
 }
 
-/** The limit of the server for a result, in code points. */
-export const longestResult = 500_000;
 const defaultRetries = 2;
 const defaultFinishSeconds = 60;
 
