@@ -1,11 +1,10 @@
-import type { AuditResponse } from '@pinchwork/sdk/table';
-import type { AuditInput } from './audit/audit.ts';
 import { type Clock, secondMs, systemClock } from './ground/clock.ts';
 import type { Config } from './ground/config.ts';
 import { storageUnavailable } from './ground/errors.ts';
 import { createIds } from './ground/ids.ts';
 import { type Log, openLog } from './ground/log.ts';
 import { version } from './ground/version.ts';
+import { Audits } from './jobs/audits.ts';
 import { Erasure } from './jobs/erasure.ts';
 import { lookForEndedKeys } from './jobs/ended-keys.ts';
 import { Housekeeping } from './jobs/housekeeping.ts';
@@ -149,13 +148,7 @@ export async function compose(
   const waiting = { watch, streams };
   const authenticator = new Authenticator(db, clock);
   const readiness = new Readiness(ground);
-  let lastAudit: { report: AuditResponse; at: number } | undefined;
-  const audit = shared(async () => {
-    const report = await ground.db.runApart<AuditInput, AuditResponse>(auditJob, { now: clock.now() }, 'long');
-    lastAudit = { report, at: clock.now() };
-    await jobs.operator.tellOfAudit(report).catch((error: unknown) => log.error(error, tellingFailed));
-    return report;
-  });
+  const audits = new Audits(ground, (report) => jobs.operator.tellOfAudit(report));
   const webhooks = new Deliverer(ground, {
     resolve,
     tellPaused: (work, agentId, reason) =>
@@ -180,7 +173,7 @@ export async function compose(
     webhooks,
     pushes: new Pusher(ground, resolve),
     judging: new Judging(ground),
-    operator: new OperatorWatch(ground, { audit, readiness, webhooks }),
+    operator: new OperatorWatch(ground, { audit: audits.pass, readiness, webhooks }),
   };
   const list: readonly Job[] = Object.values(jobs);
   return {
@@ -202,8 +195,9 @@ export async function compose(
     shares,
     checks,
     readiness,
-    audit,
-    lastAudit: () => lastAudit,
+    audit: audits.whole,
+    auditPass: audits.pass,
+    lastAudit: () => audits.last,
     dispose: async () => {
       watch.close();
       streams.close();
@@ -219,18 +213,8 @@ export async function compose(
   };
 }
 
-const tellingFailed = 'the operator could not be told of what the audit found';
-
 /** @throws Error with a message for people if the operator's webhook has an address that webhooks may not have. */
 function checkOperatorWebhook({ operatorWebhook, webhooks }: Config): void {
   const problem = operatorWebhook && addressProblem(operatorWebhook.url, webhooks);
   if (problem !== undefined) throw new Error(`PINCHWORK_OPERATOR_WEBHOOK_URL ${problem}.`);
-}
-
-const auditJob = new URL('./audit/audit.ts', import.meta.url);
-
-/** Runs `work` one at a time. Calls during a run get the same promise. */
-function shared<T>(work: () => Promise<T>): () => Promise<T> {
-  let running: Promise<T> | undefined;
-  return () => (running ??= work().finally(() => (running = undefined)));
 }

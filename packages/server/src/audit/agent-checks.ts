@@ -3,7 +3,7 @@ import { type RawBuilder, sql } from 'kysely';
 import { openStates, paidStates } from '../ground/states.ts';
 import { statusIn } from '../storage/status.ts';
 import { reviewTransitions } from '../ground/transitions.ts';
-import { type Check, check, isWork, list, type Range, report, within } from './check.ts';
+import { type Check, check, isWork, list, total, within } from './check.ts';
 import {
   depositsPaid,
   isCompletedByRuling,
@@ -22,7 +22,7 @@ import { tellsOfProgress } from './terms-checks.ts';
 /** Whether a task `t` was paid for. */
 const isPaid = statusIn('t.status', paidStates);
 
-const agentId = sql.ref('g.id');
+const agentId = 'g.id';
 
 /** Named numbers joined into one text, to compare and to show. */
 const figures = (values: Readonly<Record<string, RawBuilder<unknown>>>) =>
@@ -71,21 +71,21 @@ const keptReviews = sql`(
 export const standingChecks: readonly Check[] = [
   check(
     'an event stream is numbered without gaps',
-    (range) => sql`
+    (scope) => sql`
       select id as subject, kept || ' events from ' || first || ', the last number drawn is ' || last_number as detail from (
         select g.id, c.last_number,
           (select count(*) from events e where e.agent_id = g.id) as kept,
           (select coalesce(min(e.number), c.last_number + 1) from events e where e.agent_id = g.id) as first
-        from agents g join event_cursors c on c.agent_id = g.id where ${within(agentId, range)}
+        from agents g join event_cursors c on c.agent_id = g.id where ${within(agentId, scope)}
       ) as counted
       where kept <> last_number - first + 1`,
   ),
   check(
     'every event has a cause',
-    (range) => sql`
+    (scope) => sql`
       select g.id as subject, 'event ' || e.number || ' (' || e.type || ') has no cause' as detail
       from agents g join events e on e.agent_id = g.id
-      where ${within(agentId, range)} and not (${tellsOfTalk}) and not (${tellsOfProgress})
+      where ${within(agentId, scope)} and not (${tellsOfTalk}) and not (${tellsOfProgress})
         and not (${tellsOfMatching}) and not (${tellsOfAccount})
         and not (${tellsOfCancelledDispute}) and not exists (
         select 1 from task_transitions h join tasks t on t.id = h.task_id
@@ -95,7 +95,7 @@ export const standingChecks: readonly Check[] = [
   ),
   check(
     "an agent's stored counts match its tasks",
-    (range) => sql`
+    (scope) => sql`
       select id as subject, 'says ' || says || ', has ' || has as detail from (
         select g.id,
           ${figures({
@@ -142,42 +142,42 @@ export const standingChecks: readonly Check[] = [
               where t.poster_id = g.id and t.rejection_count > 0 and h.transition = 'cancel')`,
             reviews: keptReviews,
           })} as has
-        from agents g where ${within(agentId, range)} and g.id <> ${sql.lit(platformId)}
+        from agents g where ${within(agentId, scope)} and g.id <> ${sql.lit(platformId)}
       ) as compared
       where says <> has`,
   ),
   check(
     "the last total of an agent's earnings over time is what it earned",
-    (range) => sql`
+    (scope) => sql`
       select id as subject, 'earned ' || earned || ', the last total is ' || last_total as detail from (
         select g.id, g.earned,
           coalesce((select e.total from earnings e where e.agent_id = g.id order by e.at desc, e.total desc limit 1), 0) as last_total
-        from agents g where ${within(agentId, range)}
+        from agents g where ${within(agentId, scope)}
       ) as compared
       where earned <> last_total`,
   ),
   check(
     'what keys have spent is what their tasks and deposits held',
-    (range) => sql`
+    (scope) => sql`
       select id as subject, 'spent ' || spent || ', tasks and deposits held ' || held as detail from (
         select g.id,
           (select coalesce(sum(s.amount), 0) from key_spending s where s.agent_id = g.id) as spent,
           (select coalesce(sum(t.max_credits), 0) from tasks t
             where t.poster_id = g.id and t.created_at in (select s.at from key_spending s where s.agent_id = g.id))
           + ${depositsPaid} as held
-        from agents g where ${within(agentId, range)}
+        from agents g where ${within(agentId, scope)}
       ) as compared
       where spent <> held`,
   ),
   check(
     'a deleted agent has no credits, keys, profile or open tasks',
-    (range) => sql`
+    (scope) => sql`
       select g.id as subject, 'something is left' as detail from agents g
-      where ${within(agentId, range)} and g.deleted_at is not null and g.erase_due_at is null and (${remains})`,
+      where ${within(agentId, scope)} and g.deleted_at is not null and g.erase_due_at is null and (${remains})`,
   ),
   check(
     "an agent's trust rows count all its interactions",
-    (range) => sql`
+    (scope) => sql`
       select id as subject, counted || ' interactions counted, had ' || had as detail from (
         select g.id,
           (select coalesce(sum(s.interactions), 0) from trust s where s.truster_id = g.id) as counted,
@@ -186,17 +186,17 @@ export const standingChecks: readonly Check[] = [
           + (select count(*) from tasks t where t.worker_id = g.id and ${isPaid} and ${isWork} and not (${isRuled}))
           + (select count(*) from tasks t join reviews r on r.task_id = t.id and r.reviewer_id = g.id
             where t.worker_id = g.id and ${isPaid}) as had
-        from agents g where ${within(agentId, range)}
+        from agents g where ${within(agentId, scope)}
       ) as compared
       where counted <> had`,
   ),
 ];
 
 /** The number of agents in a range, and of their events. */
-export const agentTotals = report<Range, { agents: number; events: number }>(
+export const agentTotals = total<{ agents: number; events: number }>(
   'agentTotals',
-  (range) => sql`
+  (scope) => sql`
     select count(*) as agents,
       coalesce(sum((select count(*) from events e where e.agent_id = g.id)), 0) as events
-    from agents g where ${within(agentId, range)} and g.id <> ${sql.lit(platformId)}`,
+    from agents g where ${within(agentId, scope)} and g.id <> ${sql.lit(platformId)}`,
 );

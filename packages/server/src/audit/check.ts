@@ -1,8 +1,8 @@
 import { type RawBuilder, sql } from 'kysely';
-import { type Params, type Prepared, preparedSql } from '../storage/prepared.ts';
+import { type EngineClauses, type Params, type Prepared, preparedSql } from '../storage/prepared.ts';
 
 /**
- * The invariants as queries that return violations (docs/decisions/0016). Each query checks a range of ids in one
+ * The invariants as queries that return violations (docs/decisions/0016). Each query checks some subjects in one
  * statement, so that it sees one moment of a live database; rows that must agree change in one transaction.
  */
 export interface Range extends Params {
@@ -14,6 +14,18 @@ export interface Range extends Params {
   deliveries_since: number;
 }
 
+/** Subjects by their ids, as a JSON list. */
+export interface Listed extends Params {
+  ids: string;
+  deliveries_since: number;
+}
+
+/** The subjects of a statement while it is built: a range, or those in a list. */
+export interface Scope {
+  contains(id: string): RawBuilder<unknown>;
+  readonly deliveries_since: number;
+}
+
 export interface Finding {
   readonly subject: string;
   readonly detail: string;
@@ -21,20 +33,41 @@ export interface Finding {
 
 export interface Check {
   readonly invariant: string;
+  /** The findings among the subjects of a range. */
   readonly findings: Prepared<Range, Finding>;
+  /** The findings among subjects in a list. */
+  readonly findingsAmong: Prepared<Listed, Finding>;
 }
 
 /** Declares a report in SQL, which is clearer here than the query builder. */
-export function report<P extends Params, R>(name: string, build: (params: P) => RawBuilder<R>): Prepared<P, R> {
+export function report<P extends Params, R>(
+  name: string,
+  build: (params: P, engine: EngineClauses) => RawBuilder<R>,
+): Prepared<P, R> {
   return preparedSql(name, build, { replan: true, scans: 'the audit reads all rows, one range of ids at a time' });
 }
 
-export const check = (invariant: string, build: (range: Range) => RawBuilder<Finding>): Check => ({
-  invariant,
-  findings: report(invariant, build),
+const inRange = ({ after, upto, deliveries_since }: Range): Scope => ({
+  contains: (id) => sql`${sql.ref(id)} > ${after} and ${sql.ref(id)} <= ${upto}`,
+  deliveries_since,
 });
 
-export const within = (id: RawBuilder<unknown>, range: Range) => sql`${id} > ${range.after} and ${id} <= ${range.upto}`;
+const inList = ({ ids, deliveries_since }: Listed, engine: EngineClauses): Scope => ({
+  contains: (id) => engine.isListed(id, ids),
+  deliveries_since,
+});
+
+export const check = (invariant: string, build: (scope: Scope) => RawBuilder<Finding>): Check => ({
+  invariant,
+  findings: report(invariant, (range: Range) => build(inRange(range))),
+  findingsAmong: report(`${invariant} (listed)`, (listed: Listed, engine) => build(inList(listed, engine))),
+});
+
+/** Declares a report on all subjects of a range. */
+export const total = <R>(name: string, build: (scope: Scope) => RawBuilder<R>): Prepared<Range, R> =>
+  report(name, (range: Range) => build(inRange(range)));
+
+export const within = (id: string, scope: Scope) => scope.contains(id);
 export const list = (values: readonly string[]) => sql.join(values.map((value) => sql.lit(value)));
 
 /** Whether a task `t` is an agent's own, not a system task. */

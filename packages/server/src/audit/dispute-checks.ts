@@ -11,7 +11,7 @@ import { type Check, check, list, within } from './check.ts';
 
 /** The invariants of disputes: each holds its deposit while it is open, ends once, and pays what was ruled. */
 
-const taskId = sql.ref('t.id');
+const taskId = 't.id';
 const disputed = transitions.dispute.to;
 
 /** The transitions that end a dispute. */
@@ -66,28 +66,28 @@ const [judge, poster, worker] = [sql.ref('s.judge_id'), sql.ref('d.poster_id'), 
 export const disputeChecks: readonly Check[] = [
   check(
     'a disputed task has one open dispute, any other task none',
-    (range) => sql`
+    (scope) => sql`
       select id as subject, status || ', open disputes: ' || open as detail from (
         select t.id, t.status, t.dispute_due_at,
           (select count(*) from disputes d where d.task_id = t.id and d.status = 'open'
             and d.claim_number = t.claim_number and d.poster_id = t.poster_id and d.worker_id = t.worker_id) as open,
           (select count(*) from disputes d where d.task_id = t.id and d.status = 'open') as all_open
-        from tasks t where ${within(taskId, range)}
+        from tasks t where ${within(taskId, scope)}
       ) as counted
       where open <> all_open or open <> case when ${statusIn('status', [disputed])} then 1 else 0 end
         or (dispute_due_at is null) <> (open = 0)`,
   ),
   check(
     'an open dispute holds its deposit, an ended one nothing',
-    (range) => sql`
+    (scope) => sql`
       select d.id as subject, d.status || ', deposit ' || d.deposit || ', holds ' || coalesce(a.balance, -1) as detail
       from tasks t join disputes d on d.task_id = t.id left join accounts a on a.id = d.id
-      where ${within(taskId, range)}
+      where ${within(taskId, scope)}
         and coalesce(a.balance, -1) <> case when d.status = 'open' then d.deposit else 0 end`,
   ),
   check(
     'each dispute began and ended once in the history of its task, and its deposit was settled once',
-    (range) => sql`
+    (scope) => sql`
       select id as subject, disputes || ' disputes, ' || begun || ' begun; ' || closed || ' closed, ' || ended || ' ended, '
         || settled || ' deposits settled' as detail
       from (
@@ -98,16 +98,16 @@ export const disputeChecks: readonly Check[] = [
             where d.task_id = t.id) as settled,
           (select count(*) from task_transitions h where h.task_id = t.id and h.transition = 'dispute') as begun,
           (select count(*) from task_transitions h where h.task_id = t.id and h.transition in (${list(ends)})) as ended
-        from tasks t where ${within(taskId, range)}
+        from tasks t where ${within(taskId, scope)}
       ) as counted
       where disputes <> begun or closed <> ended or settled <> closed`,
   ),
   check(
     'a deposit is lost only to a ruling of nothing, or to a withdrawal after an answer',
-    (range) => sql`
+    (scope) => sql`
       select d.id as subject, d.status || ', charged ' || coalesce(d.credits, 0) as detail
       from tasks t join disputes d on d.task_id = t.id
-      where ${within(taskId, range)} and d.status <> 'open'
+      where ${within(taskId, scope)} and d.status <> 'open'
         and exists (select 1 from ledger_entries o join ledger_entries e on e.transfer_id = o.transfer_id
           where o.account_id = d.id and o.amount < 0 and e.account_id = ${sql.lit(feesAccount)})
           <> (d.status = 'ruled' and d.credits = 0
@@ -116,11 +116,11 @@ export const disputeChecks: readonly Check[] = [
   ),
   check(
     'a ruling charged its share of what the worker charged',
-    (range) => sql`
+    (scope) => sql`
       select d.id as subject, d.status || ', ' || coalesce(d.worker_share, -1) || ' of ' || d.charged || ' is '
         || coalesce(d.credits, -1) || ', the task charged ' || coalesce(t.credits_charged, -1) as detail
       from tasks t join disputes d on d.task_id = t.id
-      where ${within(taskId, range)} and (
+      where ${within(taskId, scope)} and (
         d.status in ('ruled', 'defaulted') and d.credits <> d.charged * d.worker_share / 100
         or d.status = 'conceded' and d.credits <> d.charged
         or d.status in ('withdrawn', ${sql.lit(cancelledDispute)}) and d.credits <> 0
@@ -128,20 +128,20 @@ export const disputeChecks: readonly Check[] = [
   ),
   check(
     'a seat is answered when its system task is paid, lost when it is cancelled, and else open',
-    (range) => sql`
+    (scope) => sql`
       select t.id as subject, t.status || ', the seat is ' || coalesce(s.status, 'missing') as detail
       from tasks t left join dispute_seats s on s.task_id = t.id
-      where ${within(taskId, range)} and t.kind <> 'work' and t.kind = 'judge' and coalesce(s.status, 'missing') <>
+      where ${within(taskId, scope)} and t.kind <> 'work' and t.kind = 'judge' and coalesce(s.status, 'missing') <>
         case when ${statusIn('t.status', openStates)} then 'open'
           when ${statusIn('t.status', endedStates)} and not (${statusIn('t.status', paidStates)}) then 'lost'
           when s.status = 'late' then 'late' else 'answered' end`,
   ),
   check(
     'no dispute has more judges than it is to have, and none of them is a party',
-    (range) => sql`
+    (scope) => sql`
       select d.id as subject, d.judges || ' judges, more are drawn or a party is among them' as detail
       from tasks t join disputes d on d.task_id = t.id
-      where ${within(taskId, range)} and (
+      where ${within(taskId, scope)} and (
         d.judges < (select count(*) from dispute_seats s where s.dispute_id = d.id and s.status <> 'lost')
         or exists (select 1 from dispute_seats s where s.dispute_id = d.id
           and (s.judge_id = d.poster_id or s.judge_id = d.worker_id or s.disputed_id <> d.task_id)))`,

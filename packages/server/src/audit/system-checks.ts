@@ -10,7 +10,7 @@ import { type Check, check, isUntold, list, within } from './check.ts';
 /** The invariants of system tasks and of matches. */
 
 const type = (name: EventType) => sql.lit(name);
-const taskId = sql.ref('t.id');
+const taskId = 't.id';
 
 /** The transitions that end a task without a claim, so that matched agents are told. */
 const endings = transitionNames.filter((name) => transition(name).tellsMatched !== undefined);
@@ -44,14 +44,14 @@ const beginning = sql`case when m.rank = ${sql.lit(offered)} then ${type('task_o
 export const systemChecks: readonly Check[] = [
   check(
     'an answered system task was paid once, by the mint and in full; any other was not paid',
-    (range) => sql`
+    (scope) => sql`
       select id as subject, status || ' at ' || max_credits || ', paid ' || paid || ' in ' || payments || ' payments' as detail
       from (
         select t.id, t.status, t.max_credits, count(p.amount) as payments, coalesce(sum(p.amount), 0) as paid
         from tasks t
         left join ledger_entries e on e.task_id = t.id and e.account_id = ${sql.lit(mintAccount)} and e.task_id is not null
         left join ledger_entries p on p.transfer_id = e.transfer_id and p.account_id = t.worker_id
-        where ${within(taskId, range)} and t.kind <> 'work'
+        where ${within(taskId, scope)} and t.kind <> 'work'
         group by t.id
       ) as compared
       where payments <> case when ${statusIn('status', paidStates)} then 1 else 0 end
@@ -59,27 +59,27 @@ export const systemChecks: readonly Check[] = [
   ),
   check(
     'credits are reserved only for system tasks that were not cancelled',
-    (range) => sql`
+    (scope) => sql`
       select t.id as subject, 'is ' || t.status as detail
       from tasks t join system_tasks_posted s on s.task_id = t.id
-      where ${within(taskId, range)} and ${statusIn('t.status', [...new Set(releasedStates)])}`,
+      where ${within(taskId, scope)} and ${statusIn('t.status', [...new Set(releasedStates)])}`,
   ),
   check(
     'a match is on the board exactly while its task is',
-    (range) => sql`
+    (scope) => sql`
       select t.id as subject, t.status || ', on the board for ' || m.agent_id || ': ' || m.on_board as detail
       from tasks t join matches m on m.task_id = t.id
-      where ${within(taskId, range)}
+      where ${within(taskId, scope)}
         and m.on_board <> case when m.left_at is null and ${statusIn('t.status', boardStates)} then 1 else 0 end`,
   ),
   check(
     'a task for chosen agents counts those that are left, and has expired when the last one leaves',
-    (range) => sql`
+    (scope) => sql`
       select id as subject, status || ', counts ' || match_count || ', has ' || has as detail from (
         select t.id, t.status, t.match_count, t.is_for_chosen, t.expires_at,
           (select count(*) from matches m where m.task_id = t.id and m.rank = ${sql.lit(offered)} and m.left_at is null) as has,
           (select coalesce(max(m.left_at), 0) from matches m where m.task_id = t.id) as last_left
-        from tasks t where ${within(taskId, range)}
+        from tasks t where ${within(taskId, scope)}
       ) as compared
       where case when is_for_chosen = 1
         then match_count <> has or has = 0 and ${statusIn('status', boardStates)} and expires_at > last_left
@@ -87,26 +87,26 @@ export const systemChecks: readonly Check[] = [
   ),
   check(
     'what work cost is known from approved tasks alone',
-    (range) => sql`
+    (scope) => sql`
       select t.id as subject, t.status || ', known as ' || m.credits || ' under ' || m.tag as detail
       from tasks t join market_prices m on m.task_id = t.id
-      where ${within(taskId, range)} and (not (${statusIn('t.status', paidStates)}) or m.credits <> t.credits_charged
+      where ${within(taskId, scope)} and (not (${statusIn('t.status', paidStates)}) or m.credits <> t.credits_charged
         or m.poster_id <> t.poster_id or m.worker_id <> t.worker_id)`,
   ),
   check(
     'every match was told',
-    (range) => sql`
+    (scope) => sql`
       select t.id as subject, m.agent_id || ' was matched and not told' as detail
       from tasks t join matches m on m.task_id = t.id
-      where ${within(taskId, range)} and ${isTold} and (m.left_at is null or m.matched_event is not null)
+      where ${within(taskId, scope)} and ${isTold} and (m.left_at is null or m.matched_event is not null)
         and ${isUntold(sql`m.agent_id`, sql`m.matched_event`, beginning)}`,
   ),
   check(
     'matched agents are told when the task ends without a claim',
-    (range) => sql`
+    (scope) => sql`
       select t.id as subject, m.agent_id || ' was not told that it is ' || t.status as detail
       from tasks t join matches m on m.task_id = t.id
-      where ${within(taskId, range)} and ${isTold} and ${statusIn('t.status', [...endEvents.keys()])} and ${endedUnclaimed}
+      where ${within(taskId, scope)} and ${isTold} and ${statusIn('t.status', [...endEvents.keys()])} and ${endedUnclaimed}
         and m.left_at is null
         and ${isUntold(sql`m.agent_id`, sql`m.ended_event`, endType)}`,
   ),

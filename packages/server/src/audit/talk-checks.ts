@@ -1,11 +1,11 @@
 import type { TalkEvents } from '@pinchwork/sdk/table';
 import { type RawBuilder, sql } from 'kysely';
-import { type Check, check, type Finding, isUntold, type Range, within } from './check.ts';
+import { type Check, check, type Finding, isUntold, within } from './check.ts';
 
 /** The invariants of questions, answers and messages. */
 
 const type = (name: keyof TalkEvents) => sql.lit(name);
-const taskId = sql.ref('t.id');
+const taskId = 't.id';
 
 /** The recipient of a message `m` about a task `t`: the party that did not send it. */
 const reader = sql`case when m.sender_id = t.poster_id then m.worker_id else t.poster_id end`;
@@ -22,21 +22,21 @@ interface Owed {
 const told = (what: string, { said, id, recipient, number, event }: Owed) =>
   check(
     `every ${what} was told`,
-    (range: Range) => sql<Finding>`
+    (scope) => sql<Finding>`
       select t.id as subject, ${id} || ' told ' || ${recipient} || ' nothing' as detail
       from tasks t join ${said}
-      where ${within(taskId, range)} and ${isUntold(recipient, number, type(event))}`,
+      where ${within(taskId, scope)} and ${isUntold(recipient, number, type(event))}`,
   );
 
 /** Checks over ranges of tasks. */
 export const talkChecks: readonly Check[] = [
   check(
     "a task's stored count of open questions is right",
-    (range) => sql`
+    (scope) => sql`
       select id as subject, 'says ' || open_questions || ', has ' || has as detail from (
         select t.id, t.open_questions,
           (select count(*) from questions q where q.task_id = t.id and q.answer is null) as has
-        from tasks t where ${within(taskId, range)}
+        from tasks t where ${within(taskId, scope)}
       ) as compared
       where open_questions <> has`,
   ),

@@ -3,7 +3,7 @@ import { type Check, check, within } from './check.ts';
 
 /** The invariants of webhook deliveries. Checks over ranges of agents. */
 
-const agentId = sql.ref('g.id');
+const agentId = 'g.id';
 
 /** Whether an event's type is among those that go to the webhook of a cursor `c`. */
 const isWanted = (type: RawBuilder<unknown>) =>
@@ -12,22 +12,22 @@ const isWanted = (type: RawBuilder<unknown>) =>
 export const webhookChecks: readonly Check[] = [
   check(
     'every event of an agent with a webhook has its delivery',
-    (range) => sql`
+    (scope) => sql`
       select g.id as subject, 'event ' || e.number || ' (' || e.type || ') has no delivery' as detail
       from agents g
       join event_cursors c on c.agent_id = g.id
       join events e on e.agent_id = g.id and e.number >= c.webhook_from
-      where ${within(agentId, range)} and e.created_at > ${range.deliveries_since}
+      where ${within(agentId, scope)} and e.created_at > ${scope.deliveries_since}
         and ${isWanted(sql.ref('e.type'))}
         and not exists (select 1 from webhook_deliveries d where d.agent_id = g.id and d.event_number = e.number)`,
   ),
   check(
     'every delivery belongs to an event of its agent and has the same content',
-    (range) => sql`
+    (scope) => sql`
       select g.id as subject, d.id || ' differs from event ' || d.event_number as detail
       from agents g
       join webhook_deliveries d on d.agent_id = g.id and d.event_number is not null
-      where ${within(agentId, range)}
+      where ${within(agentId, scope)}
         and not exists (
           select 1 from events e where e.agent_id = g.id and e.number = d.event_number
             and e.type = d.event and e.task_id is not distinct from d.task_id and e.data = d.data and e.created_at = d.created_at)
@@ -37,34 +37,34 @@ export const webhookChecks: readonly Check[] = [
   ),
   check(
     'a delivery that has ended was attempted',
-    (range) => sql`
+    (scope) => sql`
       select g.id as subject, d.id || ' is ' || d.status || ' without an attempt' as detail
       from agents g join webhook_deliveries d on d.agent_id = g.id and d.next_at is null
-      where ${within(agentId, range)} and d.attempts = '[]'`,
+      where ${within(agentId, scope)} and d.attempts = '[]'`,
   ),
   check(
     'a receiver with waiting deliveries is scheduled',
-    (range) => sql`
+    (scope) => sql`
       select g.id as subject, 'deliveries wait, and the receiver is not scheduled' as detail
       from agents g
-      where ${within(agentId, range)} and g.suspended_at is null
+      where ${within(agentId, scope)} and g.suspended_at is null
         and exists (select 1 from webhook_deliveries d where d.agent_id = g.id and d.status = 'pending')
         and not exists (select 1 from webhook_receivers w where w.agent_id = g.id and w.due_at is not null)`,
   ),
   check(
     'the test of a held receiver is pending',
-    (range) => sql`
+    (scope) => sql`
       select g.id as subject, w.status || ', with the test ' || w.probe_id as detail
       from agents g join webhook_receivers w on w.agent_id = g.id and w.probe_id is not null
-      where ${within(agentId, range)} and (w.status = 'active' or not exists (
+      where ${within(agentId, scope)} and (w.status = 'active' or not exists (
         select 1 from webhook_deliveries d where d.agent_id = g.id and d.id = w.probe_id and d.status = 'pending'))`,
   ),
   check(
     'exactly the agents with a webhook have their events delivered',
-    (range) => sql`
+    (scope) => sql`
       select g.id as subject, case when g.webhook_url is null then 'has no webhook' else 'has a webhook' end as detail
       from agents g left join event_cursors c on c.agent_id = g.id
-      where ${within(agentId, range)} and (g.webhook_url is null) <> (c.webhook_from is null)`,
+      where ${within(agentId, scope)} and (g.webhook_url is null) <> (c.webhook_from is null)`,
   ),
   check(
     'a push configuration whose task has changed is due, and belongs to its poster',

@@ -18,7 +18,7 @@ import { countHeld } from '../rules/webhooks/receivers.ts';
 /** What the metrics read of a server. */
 type Measured = Pick<
   Core,
-  'audit' | 'clock' | 'db' | 'log' | 'logOutput' | 'pushes' | 'shares' | 'streams' | 'timers' | 'watch' | 'webhooks'
+  'auditPass' | 'clock' | 'db' | 'log' | 'logOutput' | 'pushes' | 'shares' | 'streams' | 'timers' | 'watch' | 'webhooks'
 >;
 
 /** How often the audit runs for its metrics. */
@@ -275,7 +275,7 @@ const unlessAway = (read: () => Promise<number>) => read().catch(() => NaN);
 
 function watchBooks(
   registry: Registry,
-  { audit, clock, log }: Pick<Core, 'audit' | 'clock' | 'log'>,
+  { auditPass, clock, log }: Pick<Core, 'auditPass' | 'clock' | 'log'>,
   stopping: AbortSignal,
 ): Loop {
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers: [registry] });
@@ -284,7 +284,7 @@ function watchBooks(
   const at = gauge('pinchwork_audit_timestamp_seconds', 'When the last audit ended.');
   const duration = gauge('pinchwork_audit_duration_seconds', 'How long the last audit took.');
   const run = async () => {
-    const report = await audit();
+    const report = await auditPass();
     ok.set(report.ok ? 1 : 0);
     broken.set(report.broken.length);
     at.set(Math.round(clock.now() / secondMs));

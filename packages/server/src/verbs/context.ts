@@ -52,8 +52,10 @@ export interface Context extends Ground {
   /** Resolves the host name of a webhook. */
   readonly resolve: Resolve;
   readonly readiness: Readiness;
-  /** Checks all invariants. Calls during a run share its result. */
+  /** Checks all invariants on all rows. Calls during a run share its result. */
   audit(): Promise<AuditResponse>;
+  /** The audit that runs at intervals: of what can have changed since the one before, and now and then of everything. */
+  auditPass(): Promise<AuditResponse>;
   /** What the last audit of this server found; undefined before the first. */
   lastAudit(): { readonly report: AuditResponse; readonly at: number } | undefined;
 }

@@ -40,6 +40,7 @@ export async function closedMarket() {
     `insert into outbox (id, task_id, type, data, created_at) values ('ob-000000000000', ${ended}, ${market.clock.now()})`,
   );
   await sqlite.vandalise(url, `insert into texts_written values ('${busy.poster.id}', 5, 6)`);
+  await sqlite.vandalise(url, `insert into audited_balances values ('${busy.poster.id}', 'le-', 0)`);
   await sqlite.vandalise(url, `insert into text_retention values ('${busy.tasks.expired}', 4)`);
   return { url, market, ...busy, order, ordered };
 }

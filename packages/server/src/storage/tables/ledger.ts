@@ -2,6 +2,7 @@
 export interface LedgerTables {
   accounts: AccountsTable;
   ledger_entries: LedgerEntriesTable;
+  audited_balances: AuditedBalancesTable;
 }
 
 interface AccountsTable {
@@ -18,4 +19,11 @@ interface LedgerEntriesTable {
   reason: string;
   task_id: string | null;
   created_at: number;
+}
+
+/** The sum of the entries of an account that has many, up to a transfer (`audit/recent.ts`). */
+interface AuditedBalancesTable {
+  account_id: string;
+  transfer_id: string;
+  balance: number;
 }

@@ -21,4 +21,10 @@ export async function ledgerTables({ run, int, id, clustered }: StepSql): Promis
   await run(
     sql`create index ledger_entries_of_platform on ledger_entries (task_id) where account_id = 'mint' and task_id is not null`,
   );
+  // Sums up to a transfer, so that an audit need not read what another one has summed up.
+  await run(sql`create table audited_balances (
+    account_id ${id} primary key references accounts (id),
+    transfer_id ${id} not null,
+    balance ${int} not null
+  ) ${clustered}`);
 }
