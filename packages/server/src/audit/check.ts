@@ -21,7 +21,7 @@ export interface Listed extends Params {
 }
 
 /** The subjects of a statement while it is built: a range, or those in a list. */
-export interface Scope {
+interface Scope {
   contains(id: string): RawBuilder<unknown>;
   readonly deliveries_since: number;
 }

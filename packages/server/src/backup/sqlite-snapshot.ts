@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fsyncSync, linkSync, openSync, rmSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import BetterSqlite, { type Database as Connection } from 'better-sqlite3';
+import { copyLive } from './live-copy.ts';
 
 /**
  * Copies a data file as it is at one moment, also while a server writes to it. It uses one reading transaction, which
@@ -8,7 +9,7 @@ import BetterSqlite, { type Database as Connection } from 'better-sqlite3';
  * returns.
  *
  * Uses `vacuum into` and not the online backup API, which starts again whenever another process has written,
- * and so never ends on a busy market.
+ * and so never ends on a busy market. The log of a busy market grows as long as it takes; `liveCopy` avoids that.
  *
  * @param to must not exist.
  */
@@ -29,18 +30,23 @@ export function snapshot(from: string, to: string): void {
 }
 
 /**
- * Writes a checked copy of a data file to `file`.
+ * Writes a checked copy of a data file to `file`, also while a server writes to it. Must run in a process of its own
+ * (`liveCopy`).
  *
  * @returns the copy's size in bytes.
  * @throws Error with a message for people, when `file` exists or the data can't be read.
  */
-export function backUp(dataFile: string, file: string): number {
+export async function backUp(dataFile: string, file: string): Promise<number> {
   const target = resolve(file);
   if (!existsSync(dataFile)) throw new Error(`There is no data file ${resolve(dataFile)} (PINCHWORK_DATABASE_URL).`);
   if (existsSync(target)) throw new Error(`${target} already exists, and a backup does not overwrite files.`);
   const partial = `${target}.partial-${process.pid}`;
   try {
-    snapshot(dataFile, partial);
+    closeSync(openSync(partial, 'wx', 0o600));
+    if (!(await copyLive(dataFile, partial))) {
+      rmSync(partial);
+      snapshot(dataFile, partial);
+    }
     checkFile(partial);
     // A link, unlike a rename, never replaces a file, also not one created in the meantime.
     linkSync(partial, target);

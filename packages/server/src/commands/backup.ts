@@ -1,3 +1,4 @@
+import { constants, setPriority } from 'node:os';
 import { readConfig } from '../ground/config.ts';
 import { at } from '../ground/present.ts';
 import { isPostgresUrl } from '../storage/open.ts';
@@ -13,6 +14,16 @@ export default async function backup({ env, args }: Invocation): Promise<undefin
     );
   }
   const { backUp } = await import('../backup/sqlite-snapshot.ts');
-  const bytes = backUp(config.databaseUrl, file);
+  beCalm();
+  const bytes = await backUp(config.databaseUrl, file);
   console.log(`Saved ${config.databaseUrl} as ${file}, ${(bytes / 2 ** 20).toFixed(1)} MiB, and checked it.`);
+}
+
+/** Leaves the processors to the server. */
+function beCalm(): void {
+  try {
+    setPriority(constants.priority.PRIORITY_LOW);
+  } catch {
+    // A system without priorities.
+  }
 }

@@ -10,6 +10,7 @@ export function seeds(agent: string): string[] {
     `${each} insert into agents (id, name, created_at) select ${id('ag-')}, 'seed', ${at} from n`,
     `${each} insert into accounts (id, balance) select ${id('ag-')}, 0 from n`,
     `${each} insert into accounts (id, balance) select ${id('tk-')}, 0 from n`,
+    `${each} insert into audited_balances (account_id, transfer_id, balance) select ${id('ag-')}, 'le-', 0 from n`,
     `${each} insert into api_keys (id, agent_id, key_hash, name, scopes, budget_id, created_at, expires_at)
        select ${id('ky-')}, ${id('ag-')}, 'x', 'seed', 'read', ${id('ky-')}, ${at}, case when i % 2 = 0 then ${at} end from n`,
     `${each} insert into key_spending (agent_id, at, budget_id, amount) select ${id('ag-')}, ${at}, ${id('ky-')}, 1 from n`,

@@ -12,7 +12,7 @@ const oldestSqlite = '3.51.3';
 /** How long the writer waits, and blocks the event loop, when another program has locked the file. */
 const busyMs = 200;
 /** The size to which SQLite truncates the write-ahead log, in bytes. */
-const logBytes = 32 * 1024 * 1024;
+export const logBytes = 32 * 1024 * 1024;
 
 /**
  * From this number of pages on, 16 MB, a commit copies the log into the data file, so that the next one begins it anew.

@@ -70,6 +70,11 @@ export class LogFile {
     return this.#pages;
   }
 
+  /** The number of frames that were read of this log. */
+  get frames(): number {
+    return this.#mark.frames;
+  }
+
   /** How often the log has begun anew. It changes when it does. */
   get sequence(): number | undefined {
     return this.#header?.sequence;
