@@ -28,9 +28,9 @@ interface SideOptions {
   readonly profileFolder?: string | undefined;
 }
 
-const mainScript = 'packages/server/src/main.ts';
+export const mainScript = 'packages/server/src/main.ts';
 const serverScript = join(import.meta.dirname, '..', mainScript);
-const adminKey = 'admin-key-of-the-benchmark';
+export const adminKey = 'admin-key-of-the-benchmark';
 /** Load before the first round, until V8 has compiled the hot code. */
 const warmUpSeconds = 4;
 
