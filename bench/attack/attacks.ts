@@ -1,6 +1,7 @@
 import { acceptances } from './acceptances.ts';
 import { accounts } from './accounts.ts';
 import type { Attack } from './attack.ts';
+import { doors } from './doors.ts';
 import { workers } from './workers.ts';
 import { inbound } from './inbound.ts';
 import { outbound } from './outbound.ts';
@@ -14,4 +15,5 @@ export const attacks: readonly Attack[] = [
   ...writers,
   ...workers,
   ...acceptances,
+  ...doors,
 ];

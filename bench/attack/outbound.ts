@@ -13,14 +13,14 @@ const sendJson = async (attacker: Attacker, key: string, path: string, body: obj
   expectStatus(await attacker.send(postTemplate(attacker.host, key, body)(path)), 200, 201);
 
 /** Makes a delivered task whose result is as long as it may be. @returns the path of the task. */
-async function deliverLongest(attacker: Attacker, poster: string, worker: string): Promise<string> {
+export async function deliverLongest(attacker: Attacker, poster: string, worker: string): Promise<string> {
   const task = `/v1/tasks/${taskIdOf(await sendJson(attacker, poster, '/v1/tasks', { need: 'x', max_credits: 1 }))}`;
   await sendJson(attacker, worker, `${task}/pickup`, {});
   await sendJson(attacker, worker, `${task}/deliver`, { result: control.repeat(longest.result) });
   return task;
 }
 
-const unlimitedReads = { PINCHWORK_RATE_LIMIT_READ: 'off', PINCHWORK_READ_MB_PER_MINUTE: 'off' };
+export const unlimitedReads = { PINCHWORK_RATE_LIMIT_READ: 'off', PINCHWORK_READ_MB_PER_MINUTE: 'off' };
 
 /** One account reads its own result over and over. */
 const readers = (name: string, connections: number, settings: Record<string, string>): Attack => {

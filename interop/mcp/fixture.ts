@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { CallToolResult, GetPromptResult, ReadResourceResult, ServerContext } from '@modelcontextprotocol/server';
 import type { Catalog, CreatedTask } from '@pinchwork/sdk/mcp';
 import { jobRuns, jobTasks } from './jobs.ts';
@@ -34,6 +35,25 @@ async function progress(_: Given, { mcpReq }: ServerContext): Promise<CallToolRe
   return text('Done');
 }
 
+/** In the new era a client says in each request that it wants messages; in the old one, all do. */
+const isLogWanted = ({ envelope = {} }: ServerContext['mcpReq']): boolean =>
+  !Object.hasOwn(envelope, 'io.modelcontextprotocol/protocolVersion') ||
+  Object.hasOwn(envelope, 'io.modelcontextprotocol/logLevel');
+
+async function log(_: Given, { mcpReq }: ServerContext): Promise<CallToolResult> {
+  for (const said of ['Tool execution started', 'Tool processing data', 'Tool execution completed']) {
+    if (isLogWanted(mcpReq))
+      await mcpReq.notify({ method: 'notifications/message', params: { level: 'info', data: said } });
+    await pause(50);
+  }
+  return text('Done');
+}
+
+const needsSampling: Run = () => {
+  const data = { requiredCapabilities: { sampling: {} } };
+  throw Object.assign(new Error('The client must declare sampling'), { code: -32_021, data });
+};
+
 const runs: Readonly<Record<string, Run>> = {
   test_simple_text: () => text('This is a simple text response for testing.'),
   test_image_content: () => ({ content: [image] }),
@@ -44,6 +64,10 @@ const runs: Readonly<Record<string, Run>> = {
   }),
   test_error_handling: () => ({ ...text('This tool intentionally returns an error for testing'), isError: true }),
   test_tool_with_progress: progress,
+  test_tool_with_logging: log,
+  test_logging_tool: log,
+  test_missing_capability: needsSampling,
+  test_streaming_elicitation: () => text('Nothing is asked'),
   ...jobRuns,
   ...questionRuns,
 };
@@ -104,5 +128,11 @@ export const fixture: Catalog = {
     if (make === undefined) throw unknown();
     return { messages: make(given).map((content) => ({ role: 'user' as const, content })) };
   },
+  complete: async ({ argument }) => ['test', 'text', 'other'].filter((value) => value.startsWith(argument.value)),
   tasks: jobTasks,
+  more: {
+    talking: new Set(['test_tool_with_logging', 'test_logging_tool', 'test_missing_capability']),
+    subscribe: () => undefined,
+    sessionId: randomUUID,
+  },
 };

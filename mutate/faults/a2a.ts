@@ -23,6 +23,9 @@ export const a2aFaults = [
       'contextId: undefined',
     ],
   ]),
+  ...faultsIn('doors/a2a/speech.ts', bounds, [
+    ['a message is read about before it is counted', 'calls.count(endpoints.sendMessage)', '() => undefined'],
+  ]),
   ...faultsIn('doors/a2a/said.ts', traps, [
     ['a message with another content is the same', 'JSON.stringify([message, configuration, metadata])', 'messageId'],
     ['a conversation may have a name of any length', 'contextId.length <= mostCharacters', "contextId !== ''", bounds],

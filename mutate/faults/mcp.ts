@@ -2,6 +2,7 @@ import { faultsAt, faultsIn } from '../fault.ts';
 
 const clients = 'doors/mcp/clients';
 const tasks = 'doors/mcp/tasks';
+const shares = 'doors/mcp/shares';
 const table = (file: string, rows: Parameters<typeof faultsAt>[2]) =>
   faultsAt(`packages/sdk/src/mcp/${file}.ts`, clients, rows);
 
@@ -14,17 +15,19 @@ export const mcpFaults = [
   ...table('answer', [
     ['an error has data', 'isError: true };', 'isError: true, structuredContent: { ...reply } };'],
     ['a hint names endpoints', ': [withTools(hint)]', ': [hint]'],
-    ['the last part of an answer names a next one', 'end < text.length ? end : null', 'end'],
-    [
-      'a long answer to a change is not cut',
-      '} else if (text.length > mostCharacters) {',
-      '} else if (offsetOf(given) > 0) {',
-    ],
+    ['the last part of an answer names a next one', 'end < length ? end : null', 'end'],
+    ['a long answer to a change is not cut', ': whole(excerpt(fields))', ': whole(fields)'],
     [
       'a part is as long as its JSON is written once',
       '  while (JSON.stringify(piece).length > mostCharacters - frameCharacters) {',
       '  while (length < 0) {',
     ],
+  ]),
+  ...faultsAt('packages/sdk/src/mcp/completions.ts', tasks, [
+    ['a task that waits for no review is offered for one', "status === 'delivered'", "status !== 'approved'"],
+  ]),
+  ...faultsAt('packages/sdk/src/mcp/json.ts', shares, [
+    ['the length of an answer leaves its control characters out', 'isShort(unit) ? 1 : 5', '1'],
   ]),
   ...table('catalog', [
     ['progress is told to nobody', 'mcpReq.notify({ method', 'Promise.resolve({ method'],
@@ -51,6 +54,7 @@ export const mcpFaults = [
     ['an expired task is no error', '  isError: true,\n', '', tasks],
   ]),
   ...table('serve', [
+    ['lists are said to change', '{ listChanged: false }', '{ listChanged: true }'],
     [
       'tasks are for clients that have not declared them',
       'if (!declaresTasks(ctx)) throw',
@@ -68,7 +72,7 @@ export const mcpFaults = [
   ...faultsIn('doors/mcp/handler.ts', clients, [
     [
       'headers may say something else than the message',
-      "headers['mcp-name'] === name",
+      "headers['mcp-name'] === (isRead ? uri : name)",
       "headers['mcp-name'] !== undefined",
     ],
     ['any Accept will do', '|| !acceptsBoth(headers.accept)', '|| headers.accept === undefined'],
@@ -76,6 +80,12 @@ export const mcpFaults = [
   ...faultsIn('doors/http/mcp.ts', tasks, [
     ['messages that call no endpoint are not counted', 'if (!callsEndpoint(each)) await', "if (each === '') await"],
     ['what the protocol refuses is not counted', 'if (!request.isCounted && ', "if (message === '' && "],
+  ]),
+  ...faultsIn('doors/http/mcp.ts', shares, [
+    ['parts of long replies take no turn', '(data) => turns.toCut(request, data)', '() => undefined'],
+  ]),
+  ...faultsIn('doors/http/access-log.ts', 'ground/log', [
+    ['a wait whose client has left is no line', "  raw.on('close', endIfLeft);\n", '  void raw;\n'],
   ]),
   ...faultsIn('doors/http/protocols.ts', clients, [
     ['pages of any origin may call', '  refuseOrigin(ctx, request);\n', ''],

@@ -61,7 +61,7 @@ export const tellingFaults = [
     ['a read is answered whatever is in memory', ' || !changesNothing(request)) {', ' || bytes > 0) {'],
     [
       'a repetition is always answered',
-      "=> method === 'GET' || isRepetition;",
+      '=> isRead(request) || request.isRepetition;',
       "=> method === 'GET';",
       'attacks/outbound',
     ],

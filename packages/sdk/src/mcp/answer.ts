@@ -1,5 +1,6 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import { endpointRows, type EndpointName, shownPath } from '../endpoints/index.ts';
+import { pieceOfJson } from './json.ts';
 import { badArguments, type Refusal } from './market.ts';
 import type { Arguments, Tool } from './tool.ts';
 import { tools } from './tools.ts';
@@ -21,14 +22,12 @@ function whole(reply: Fields): CallToolResult {
 export function resultOf(tool: Tool, given: Arguments, reply: object): CallToolResult {
   // Replies are plain objects.
   const fields = reply as Fields;
-  const text = JSON.stringify(fields);
-  if (tool.isRead) {
-    const offset = offsetOf(given);
-    if (offset > 0 || text.length > mostCharacters) return linked(part(text, offset), fields);
-  } else if (text.length > mostCharacters) {
-    return linked(whole(excerpt(fields)), fields);
+  const offset = tool.isRead ? offsetOf(given) : 0;
+  const { piece, length } = pieceOfJson(fields, offset, mostCharacters);
+  if (offset === 0 && length <= mostCharacters) {
+    return { content: [{ type: 'text', text: piece }], structuredContent: fields };
   }
-  return { content: [{ type: 'text', text }], structuredContent: fields };
+  return linked(tool.isRead ? part(piece, offset, length) : whole(excerpt(fields)), fields);
 }
 
 /** @throws Refusal */
@@ -40,23 +39,23 @@ function offsetOf({ offset }: Arguments): number {
 }
 
 /** A part of the JSON of a reply, short enough also when it is written as JSON text again. */
-function part(text: string, offset: number): CallToolResult {
-  let length = mostCharacters - frameCharacters;
-  let piece = pieceOf(text, offset, length);
+function part(text: string, offset: number, length: number): CallToolResult {
+  let most = mostCharacters - frameCharacters;
+  let piece = pieceOf(text, most);
   while (JSON.stringify(piece).length > mostCharacters - frameCharacters) {
-    length = Math.floor((length * (mostCharacters - frameCharacters)) / JSON.stringify(piece).length) - 1;
-    piece = pieceOf(text, offset, length);
+    most = Math.floor((most * (mostCharacters - frameCharacters)) / JSON.stringify(piece).length) - 1;
+    piece = pieceOf(text, most);
   }
   const end = offset + piece.length;
-  return whole({ part: piece, offset, next_offset: end < text.length ? end : null, length: text.length });
+  return whole({ part: piece, offset, next_offset: end < length ? end : null, length });
 }
 
 /** What stands around a part. */
 const frameCharacters = 200;
 
-/** A piece of a text that ends between two characters. */
-function pieceOf(text: string, offset: number, length: number): string {
-  const piece = text.slice(offset, offset + length);
+/** The beginning of a text, which ends between two characters. */
+function pieceOf(text: string, length: number): string {
+  const piece = text.slice(0, length);
   return piece.length === length && !piece.isWellFormed() && length > 1 ? piece.slice(0, -1) : piece;
 }
 
@@ -66,19 +65,21 @@ function excerpt(fields: Fields): Fields {
   let cut: Fields;
   do {
     most = Math.floor(most / 2);
-    const limit = most;
-    cut = Object.fromEntries(
-      Object.entries(fields).map(([name, value]) => [
-        name,
-        typeof value === 'string' && value.length > limit ? pieceOf(value, 0, limit) : value,
-      ]),
-    );
-  } while (JSON.stringify(cut).length > mostCharacters - frameCharacters && most > 1);
+    cut = cutTexts(fields, most) as Fields;
+  } while (pieceOfJson(cut, 0, 0).length > mostCharacters - frameCharacters && most > 1);
   return {
     ...cut,
     truncated: true,
     next_step: 'Long texts are cut. pinchwork_task_detail reads the whole task, in parts.',
   };
+}
+
+/** A copy of a value whose texts are no longer than this. */
+function cutTexts(value: unknown, most: number): unknown {
+  if (typeof value === 'string') return value.length > most ? pieceOf(value, most) : value;
+  if (Array.isArray(value)) return value.map((item) => cutTexts(item, most));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, cutTexts(field, most)]));
 }
 
 /** Adds a link to the whole task. */

@@ -1,7 +1,14 @@
-import type { CallToolRequest, CallToolResult, ReadResourceResult, ServerContext } from '@modelcontextprotocol/server';
+import type {
+  CallToolRequest,
+  CallToolResult,
+  CompleteRequest,
+  ReadResourceResult,
+  ServerContext,
+} from '@modelcontextprotocol/server';
 import { type AnyEndpoint, endpoints } from '../endpoints/index.ts';
-import type { TaskResponse } from '../replies/index.ts';
+import type { MyTasksResponse, TaskResponse } from '../replies/index.ts';
 import { refusalOf, resultOf, withTools } from './answer.ts';
+import { completionsOf } from './completions.ts';
 import { promptOf, prompts, resources, resourceTemplates, skillFolder } from './documents.ts';
 import { codes, protocolError } from './errors.ts';
 import { type EndpointInput, type Market, Refusal } from './market.ts';
@@ -15,6 +22,8 @@ export interface Surroundings {
   readonly market: Market;
   /** A file of the skill, which is the guide for agents: `SKILL.md`, `references/posting.md`. Undefined: no such file. */
   skillFile(name: string): string | undefined | Promise<string | undefined>;
+  /** The JSON of a reply, which may be long. */
+  json(reply: object): string | Promise<string>;
   /** Calls back until it is stopped. @returns the function that stops it. */
   every(ms: number, tick: () => void): () => void;
   /** Milliseconds since 1970. */
@@ -45,6 +54,7 @@ export const marketCatalog = (aroundOf: (ctx: ServerContext) => Surroundings): C
   callTool: (call, ctx) => callTool(call, ctx, aroundOf(ctx)),
   readResource: (uri, ctx) => readResource(uri, ctx, aroundOf(ctx)),
   promptOf,
+  complete: (wanted, ctx) => complete(wanted, ctx, aroundOf(ctx)),
   tasks: {
     get: async (id, ctx) => stateOf(await taskOf(id, ctx, aroundOf(ctx))),
     cancel: (id, ctx) => cancel(id, ctx, aroundOf(ctx)),
@@ -107,7 +117,9 @@ function reportProgress({ mcpReq }: ServerContext, { every }: Surroundings): () 
   });
 }
 
-const [showTask, cancelTask]: readonly [AnyEndpoint, AnyEndpoint] = [endpoints.showTask, endpoints.cancel];
+const showTask: AnyEndpoint = endpoints.showTask;
+const cancelTask: AnyEndpoint = endpoints.cancel;
+const listMyTasks: AnyEndpoint = endpoints.listMyTasks;
 
 const ofId = (id: string) => (): EndpointInput => ({ params: { id }, query: {}, body: {} });
 
@@ -146,6 +158,19 @@ async function cancel(id: string, ctx: ServerContext, { market }: Surroundings):
   }
 }
 
+/** @throws Error of the protocol */
+function complete(wanted: CompleteRequest['params'], { mcpReq }: ServerContext, { market }: Surroundings) {
+  const newest = () => ({ params: {}, query: { limit: '100' }, body: {} });
+  return completionsOf(wanted, async () => {
+    try {
+      const options = { signal: mcpReq.signal, idempotencyKey: undefined };
+      return (await market.call(listMyTasks, newest, options)) as MyTasksResponse;
+    } catch (error) {
+      throw asProtocolError(error, codes.invalidParams);
+    }
+  });
+}
+
 async function readResource(uri: string, ctx: ServerContext, around: Surroundings): Promise<ReadResourceResult> {
   if (uri.startsWith(skillFolder)) {
     const text = await around.skillFile(uri.slice(skillFolder.length));
@@ -157,7 +182,7 @@ async function readResource(uri: string, ctx: ServerContext, around: Surrounding
         signal: ctx.mcpReq.signal,
         idempotencyKey: undefined,
       });
-      return { contents: [{ uri, mimeType: 'application/json', text: JSON.stringify(task) }] };
+      return { contents: [{ uri, mimeType: 'application/json', text: await around.json(task ?? {}) }] };
     } catch (error) {
       throw asProtocolError(error, codes.resourceNotFound);
     }

@@ -1,5 +1,6 @@
 export { mostCharacters, withTools } from './answer.ts';
 export { marketCatalog, type Surroundings, taskScheme } from './catalog.ts';
+export { completesTasks } from './completions.ts';
 export { instructions } from './documents.ts';
 export { type EndpointInput, type Market, type MarketOptions, Refusal } from './market.ts';
 export { mostWaitSeconds } from './schemas.ts';

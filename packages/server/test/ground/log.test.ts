@@ -8,6 +8,7 @@ import { logInto } from '../../src/ground/log.ts';
 import { ManualClock } from '../support/clock.ts';
 import { sqlite } from '../support/engines.ts';
 import { Client } from '../support/client.ts';
+import { newEra, oldEra } from '../support/mcp.ts';
 import { adminKey } from '../support/market.ts';
 import { startServer } from '../support/process.ts';
 import { StreamReader } from '../support/streams.ts';
@@ -177,5 +178,51 @@ it('a stream is one line after its end, also when its reader has disconnected', 
     { status: 200, agentId: agent.id },
   ]);
   expect(told()[1]).not.toHaveProperty('aborted');
+  await market.close();
+});
+
+it('a wait whose client has left is one line, whatever door it came through', async () => {
+  const market = await listen('info');
+  const url = await market.app.listen({ host: '127.0.0.1', port: 0 });
+  const agent = await new Client(url).register();
+  const { body } = await agent.post('/v1/tasks', { need: 'Wait', max_credits: 1 });
+  const { task_id } = body as { task_id: string };
+  const tool = { name: 'pinchwork_task_detail', arguments: { task_id, wait: 50 } };
+  const told = { ...tool, _meta: { progressToken: 'p' } };
+  const message = { messageId: 'm', role: 'ROLE_USER', parts: [{ text: 'Now?' }], metadata: { max_credits: 1 } };
+  const waits: readonly [string, { headers: Record<string, string>; message: object } | undefined][] = [
+    [`/v1/tasks/${task_id}?wait=50`, undefined],
+    ['/mcp', oldEra('tools/call', tool)],
+    ['/mcp', newEra('tools/call', tool)],
+    ['/mcp', oldEra('tools/call', told)],
+    ['/mcp', newEra('tools/call', told)],
+    [
+      '/a2a',
+      {
+        headers: { 'a2a-version': '1.0' },
+        message: { jsonrpc: '2.0', id: 1, method: 'SendMessage', params: { message } },
+      },
+    ],
+  ];
+  for (const [path, posted] of waits) {
+    const before = market.lines.length;
+    const leaving = new AbortController();
+    const gone = fetch(url + path, {
+      ...(posted === undefined ? {} : { method: 'POST', body: JSON.stringify(posted.message) }),
+      headers: {
+        ...{ authorization: `Bearer ${agent.key}`, 'content-type': 'application/json' },
+        ...{ accept: 'application/json, text/event-stream', ...posted?.headers },
+      },
+      signal: leaving.signal,
+    })
+      .then((response) => response.text())
+      .catch((error: unknown) => (error as Error).name);
+    while (market.ctx.watch.count === 0) await new Promise(setImmediate);
+    leaving.abort();
+    expect(await gone).toBe('AbortError');
+    while (market.lines.length === before) await new Promise(setImmediate);
+    expect(market.lines.slice(before)).toMatchObject([{ agentId: agent.id, aborted: true }]);
+    while (market.ctx.watch.count > 0) await new Promise(setImmediate);
+  }
   await market.close();
 });

@@ -26,6 +26,7 @@ export interface McpClient {
   listPrompts(): Promise<{ prompts: { name: string }[] }>;
   getPrompt(wanted: { name: string; arguments?: Record<string, string> }): Promise<object>;
   getInstructions(): string | undefined;
+  getServerCapabilities(): object | undefined;
 }
 
 /** `fetch` that reaches a market of this process. */

@@ -15,6 +15,7 @@ export async function serveMcp(context: Context): Promise<ExitCode> {
   const around: Surroundings = {
     market: marketOf(context.client, context.settings.apiKey),
     skillFile: (name) => readSkillFile(context, name),
+    json: JSON.stringify,
     every: (ms, tick) => repeat(clock, ms, tick),
     now: () => clock.now(),
   };
@@ -22,7 +23,7 @@ export async function serveMcp(context: Context): Promise<ExitCode> {
   const lines = new Lines(stdin, stdout);
   const handle = serveStdio(
     () => {
-      const { server } = new McpServer(serverInfo(version), serverOptions);
+      const { server } = new McpServer(serverInfo(version), serverOptions(catalog));
       serveCatalog(server, catalog);
       return server;
     },

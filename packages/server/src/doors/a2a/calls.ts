@@ -1,6 +1,7 @@
 import type { AnyEndpoint, ReplyOf } from '@pinchwork/sdk/table';
 import type { Usage } from '../../rules/limits/windows.ts';
 import type { Context } from '../../verbs/context.ts';
+import { refusalOf } from '../admission.ts';
 import type { Caller, Credentials } from '../caller.ts';
 import type { InvokeOptions, RawInput } from '../input.ts';
 import type { Door } from '../invoke.ts';
@@ -19,6 +20,8 @@ export interface Client {
   readonly signal: AbortSignal;
   /** Called with what is left of the client's rate limit. */
   tellUsage(usage: Usage | undefined): void;
+  /** Called before an endpoint is called. Resolves when it may be. */
+  beforeCall(endpoint: AnyEndpoint): Promise<void> | undefined;
   /** Called when the request's body is not needed any more. */
   readonly settled?: (() => void) | undefined;
 }
@@ -38,6 +41,23 @@ export class Calls {
   }
 
   /**
+   * Counts a call of an endpoint before it is known which one it is: nothing is read for a client that may not call.
+   *
+   * @returns the function that takes the count back, because the call itself is counted.
+   * @throws DomainError `rate_limited`.
+   */
+  count({ limit }: Pick<AnyEndpoint, 'limit'>): () => void {
+    const { limits, clock } = this.ctx;
+    const { agentId } = this.client;
+    if (limit === 'none' || limit === 'register') return () => undefined;
+    const usage = limits.takeForCaller(limit, agentId);
+    this.client.tellUsage(usage);
+    const refusal = refusalOf(usage, clock.now());
+    if (refusal !== undefined) throw refusal;
+    return () => limits.giveBack(limit, agentId);
+  }
+
+  /**
    * Counts a call of an endpoint and asks for its scopes.
    *
    * @throws DomainError when the client may not call it.
@@ -47,6 +67,7 @@ export class Calls {
     const { caller, refusal, usage } = await this.#door.admit(endpoint, credentials);
     this.client.tellUsage(usage);
     if (caller === undefined) throw refusal ?? new Error('A caller that is neither admitted nor refused');
+    await this.client.beforeCall(endpoint);
     return caller;
   }
 

@@ -27,10 +27,12 @@ export function post(calls: Calls, { text, metadata, key, contextId, push }: Sai
  * @throws UnsupportedOperationError where the task has ended.
  */
 export async function speak(calls: Calls, said: Said): Promise<void> {
+  const giveBack = calls.count(endpoints.sendMessage);
   const status = await statusOf(calls, said.taskId);
   if (status !== undefined && said.contextId !== '' && said.contextId !== (await contextOf(calls.ctx, said.taskId))) {
     throw new RequestMalformedError('message.contextId is not the one of this task');
   }
+  giveBack();
   if (said.push !== undefined) await setPush(calls, said.taskId, said.push);
   try {
     await obey(calls, said, status);

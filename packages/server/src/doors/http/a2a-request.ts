@@ -9,7 +9,7 @@ import { baseUrl } from './base-url.ts';
 import { hasBody, signalOf } from './endpoint.ts';
 import { renderInPieces } from './long-texts.ts';
 import type { ReplyTurns } from './output.ts';
-import { countAsRead, credentialsOf, receive } from './protocols.ts';
+import { countAsRead, credentialsOf, noteCall, receive } from './protocols.ts';
 import { tellUsage } from './rate-limits.ts';
 import type { Refusal } from './reply.ts';
 import { sendTexts } from './sse.ts';
@@ -66,7 +66,7 @@ export function versionIn({ headers, query }: FastifyRequest): string | undefine
   return given === undefined || typeof given === 'string' ? given : JSON.stringify(given);
 }
 
-export function clientOf({ ctx }: Serving, request: FastifyRequest, reply: FastifyReply): Client {
+export function clientOf({ ctx, turns }: Serving, request: FastifyRequest, reply: FastifyReply): Client {
   const { agentId, key } = present(request.caller, 'The caller');
   return {
     agentId,
@@ -76,6 +76,10 @@ export function clientOf({ ctx }: Serving, request: FastifyRequest, reply: Fasti
     origin: baseUrl(ctx, request),
     signal: signalOf(reply),
     settled: request.releaseBody,
+    beforeCall: (endpoint) => {
+      noteCall(request, endpoint);
+      return turns.toRead(request);
+    },
     tellUsage: (usage) => {
       request.isCounted = true;
       tellUsage(reply, usage, ctx.clock.now());

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { ErrorCode } from '@pinchwork/sdk/table';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Context } from '../../verbs/context.ts';
@@ -41,6 +42,21 @@ const causeOf = (error: unknown) =>
 
 /** Whether the server failed. 501 is not a failure: it means that a feature is disabled. */
 const isFailure = ({ statusCode }: FastifyReply) => statusCode >= 500 && statusCode !== 501;
+
+/**
+ * Ends the request of a client that leaves before its reply has been sent. This is no error, but the event is the only one
+ * that makes Fastify run its last hooks, which write the log line, count the request and give back what it held.
+ */
+export function endWithClient({ raw }: FastifyReply): void {
+  // One function for all replies: each has a listener, and nothing else.
+  raw.on('close', endIfLeft);
+}
+
+function endIfLeft(this: ServerResponse): void {
+  if (!this.writableFinished && this.listenerCount('error') > 0) this.emit('error', clientLeft);
+}
+
+const clientLeft = new Error('The client has left');
 
 /** Logs one line per request: at level `info`, server failures at `error`, health checks at `debug`. */
 export function logRequests(app: FastifyInstance, { log }: Context): void {

@@ -10,7 +10,7 @@ import { serveEndpoints } from './endpoint.ts';
 import { refuseBroken } from './broken.ts';
 import { answerErrors } from './errors.ts';
 import { boundIntake } from './intake.ts';
-import { logRequests } from './access-log.ts';
+import { endWithClient, logRequests } from './access-log.ts';
 import { knowAddresses } from './client-address.ts';
 import { allowOrigins } from './cors.ts';
 import { serveMcp } from './mcp.ts';
@@ -72,6 +72,7 @@ export function buildApp(ctx: Context, catalog?: Catalog): FastifyInstance {
   knowAddresses(app, ctx);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
+    endWithClient(reply);
     const lacksHost = request.raw.httpVersion === '1.1' && request.headers.host === undefined;
     done(lacksHost ? invalid('The Host header is missing') : undefined);
   });
@@ -92,7 +93,7 @@ export function buildApp(ctx: Context, catalog?: Catalog): FastifyInstance {
   const turns = boundOutput(app, { ...ctx, noteRead: (agentId, bytes) => ctx.limits.noteRead(agentId, bytes) });
 
   serveEndpoints(app, ctx, turns);
-  serveMcp(app, ctx, { pace, catalog });
+  serveMcp(app, ctx, { pace, turns, catalog });
   serveA2a(app, ctx, turns);
   referenceRoutes(app, ctx);
   guideRoutes(app, ctx);

@@ -1,6 +1,13 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { limits } from '@pinchwork/sdk/table';
-import { type Catalog, declareTasks, type Surroundings, taskScheme, toolsByName } from '@pinchwork/sdk/mcp';
+import {
+  type Catalog,
+  completesTasks,
+  declareTasks,
+  type Surroundings,
+  taskScheme,
+  toolsByName,
+} from '@pinchwork/sdk/mcp';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../ground/clock.ts';
 import { invalid } from '../../ground/errors.ts';
@@ -13,7 +20,9 @@ import { type Guide, skillFiles } from '../pages/guide.ts';
 import { baseUrl } from './base-url.ts';
 import { guides } from './documents/guide.ts';
 import { signalOf } from './endpoint.ts';
-import { countAsRead, credentialsOf, receive, textIn } from './protocols.ts';
+import { renderInPieces } from './long-texts.ts';
+import type { ReplyTurns } from './output.ts';
+import { countAsRead, credentialsOf, noteCall, receive, textIn } from './protocols.ts';
 import type { RefusalPace } from './refusals.ts';
 
 const path = '/mcp';
@@ -23,12 +32,13 @@ const read = ['accept', 'content-type', 'mcp-protocol-version', 'mcp-method', 'm
 
 interface McpOptions {
   readonly pace: RefusalPace;
+  readonly turns: ReplyTurns;
   /** What is offered. Undefined: the market. */
   readonly catalog: Catalog | undefined;
 }
 
 /** Serves MCP. Its library is loaded with the first call, so that a server that nobody calls so has no cost. */
-export function serveMcp(app: FastifyInstance, ctx: Context, { pace, catalog }: McpOptions): void {
+export function serveMcp(app: FastifyInstance, ctx: Context, { pace, turns, catalog }: McpOptions): void {
   const door = openDoor(ctx);
   const guideFor = guides(ctx);
   let loaded: Promise<McpHandler> | undefined;
@@ -42,12 +52,14 @@ export function serveMcp(app: FastifyInstance, ctx: Context, { pace, catalog }: 
     config: { alwaysJson: true, countsItself: true, countRefused: (reply) => countAsRead(ctx, reply) },
     onRequest: (request, reply) => receive(ctx, request, reply),
     handler: async (request, reply) => {
-      const exchange: Exchange = { ctx, door, pace, guideFor, request, reply };
+      const exchange: Exchange = { ctx, door, pace, turns, guideFor, request, reply };
       const message = messageIn(request);
       for (const each of messagesIn(message)) if (!callsEndpoint(each)) await countAsRead(ctx, reply);
       const answer = await (loaded ??= load());
-      const posted = { headers: headersOf(request), message, signal: signalOf(reply) };
-      const response = await answer(posted, surroundingsOf(exchange));
+      const signal = signalOf(reply);
+      const posted = { headers: headersOf(request), message, signal };
+      const response = await Promise.race([answer(posted, surroundingsOf(exchange)), untilAborted(signal)]);
+      if (response === undefined) return reply.send();
       // What the protocol refuses before it calls a tool is counted too.
       if (!request.isCounted && !isStream(response)) await countAsRead(ctx, reply);
       return send(response, exchange);
@@ -59,6 +71,7 @@ interface Exchange {
   readonly ctx: Context;
   readonly door: Door;
   readonly pace: RefusalPace;
+  readonly turns: ReplyTurns;
   readonly guideFor: (request: FastifyRequest) => Guide;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
@@ -90,6 +103,7 @@ function callsEndpoint(message: unknown): boolean {
   if (method === 'tasks/get' || method === 'tasks/cancel' || method === 'tasks/update') {
     return typeof params?.taskId === 'string' && declareTasks(params._meta);
   }
+  if (method === 'completion/complete') return completesTasks(params);
   return method === 'resources/read' && typeof params?.uri === 'string' && params.uri.startsWith(taskScheme);
 }
 
@@ -102,7 +116,7 @@ function headersOf({ headers }: FastifyRequest): Record<string, string> {
   return kept;
 }
 
-function surroundingsOf({ ctx, door, pace, guideFor, request }: Exchange): Surroundings {
+function surroundingsOf({ ctx, door, pace, turns, guideFor, request }: Exchange): Surroundings {
   const origin = baseUrl(ctx, request);
   return {
     market: marketOf(door, {
@@ -112,11 +126,17 @@ function surroundingsOf({ ctx, door, pace, guideFor, request }: Exchange): Surro
       counted: () => {
         request.isCounted = true;
       },
+      beforeCall: (endpoint) => {
+        noteCall(request, endpoint);
+        return turns.toRead(request);
+      },
+      beforeAnswer: (data) => turns.toCut(request, data),
       refused: (refusal, error) => {
         request.refusal = { code: refusal.code, error };
         return pace.wait(refusal.code, request.ip);
       },
     }),
+    json: async (data) => String(await written(turns, request, data)),
     skillFile: (name) => skillFiles(guideFor(request)).get(name),
     now: () => ctx.clock.now(),
     every: (ms, tick) => repeat(ctx.clock, ms, tick),
@@ -138,15 +158,31 @@ function repeat(clock: Clock, ms: number, tick: () => void): () => void {
 
 const json = 'application/json; charset=utf-8';
 
-const isStream = (response: Response | string): boolean =>
-  typeof response !== 'string' && response.headers.get('content-type')?.startsWith('text/event-stream') === true;
+/** Names the session of a client of the old era, where there are sessions. */
+const sessionHeader = 'mcp-session-id';
 
-/** Sends an answer: one JSON text, or a stream of events. */
-async function send(response: Response | string, exchange: Exchange): Promise<FastifyReply> {
-  const { reply } = exchange;
-  if (typeof response === 'string') return reply.header('content-type', json).send(response);
+/** The JSON of an object; of a long one it is written in turn with other long replies. */
+const written = (turns: ReplyTurns, request: FastifyRequest, body: object): Promise<Buffer> | string =>
+  turns.toWrite(request, body, () => renderInPieces(body, { render: JSON.stringify, quote: JSON.stringify })) ??
+  JSON.stringify(body);
+
+/** Resolves when the client has left. */
+const untilAborted = (signal: AbortSignal): Promise<undefined> =>
+  new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true }));
+
+const isStream = (response: Response | object): boolean =>
+  response instanceof Response && response.headers.get('content-type')?.startsWith('text/event-stream') === true;
+
+/** Sends an answer: one message, or a whole response, which may be a stream of events. */
+async function send(response: Response | object, exchange: Exchange): Promise<FastifyReply> {
+  const { reply, turns } = exchange;
+  if (!(response instanceof Response)) {
+    return reply.header('content-type', json).send(await written(turns, reply.request, response));
+  }
   if (isStream(response)) return stream(response, exchange);
   reply.code(response.status);
+  const session = response.headers.get(sessionHeader);
+  if (session !== null) reply.header(sessionHeader, session);
   const text = await response.text();
   return text === '' ? reply.send() : reply.header('content-type', json).send(text);
 }
@@ -164,10 +200,7 @@ async function stream({ body }: Response, exchange: Exchange): Promise<FastifyRe
   raw.flushHeaders();
   const agentId = request.caller?.agentId ?? '';
   const reader: ReadableStreamDefaultReader<Uint8Array> = present(body, 'The body of a stream').getReader();
-  raw.once('close', () => {
-    reader.cancel().catch(() => undefined);
-    if (!raw.writableFinished) raw.emit('error', new Error('The client has left'));
-  });
+  raw.once('close', () => void reader.cancel().catch(() => undefined));
   for (;;) {
     const { done, value } = await reader.read();
     if (done || raw.destroyed) break;

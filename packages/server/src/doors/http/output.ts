@@ -37,6 +37,8 @@ declare module 'fastify' {
     replyPart: Part | undefined;
     /** Whether it repeats an earlier request, whose reply it gets. */
     isRepetition: boolean;
+    /** Whether it changes nothing, where its method does not say so. Undefined: its method says so. */
+    isRead: boolean | undefined;
   }
 }
 
@@ -53,6 +55,7 @@ export function boundOutput(app: FastifyInstance, options: OutputOptions): Reply
   const output = new Output(options.shares);
   app.decorateRequest('replyPart');
   app.decorateRequest('isRepetition', false);
+  app.decorateRequest('isRead');
   // Does not use the server's `connection` event, because on `localhost` Fastify listens with a second server.
   app.addHook('onRequest', ({ raw: { socket } }, _reply, done) => {
     output.know(socket);
@@ -167,9 +170,24 @@ export class ReplyTurns {
    * @throws DomainError `overloaded` when too many wait.
    */
   toRead(request: FastifyRequest): Promise<void> | undefined {
-    if (request.method !== 'GET') return undefined;
+    if (!isRead(request)) return undefined;
     const holder = holderOfRequest(request);
     return this.#output.isBusy(holder) ? this.#next(holder) : undefined;
+  }
+
+  /**
+   * Before something short is made of long data, such as a part of a reply. The data count as a reply until the request
+   * is answered. Undefined: they are short, so there is no need to wait.
+   *
+   * @throws DomainError `overloaded` for a read when too many wait, or when too much is in memory.
+   */
+  toCut(request: FastifyRequest, data: object): Promise<void> | undefined {
+    const length = unitsOf(data);
+    if (length < longUnits) return undefined;
+    const isRefusable = changesNothing(request);
+    if (!this.#output.reserve(request, length) && isRefusable) throw overloaded();
+    const turn = this.#next(holderOfRequest(request));
+    return isRefusable ? turn : turn.catch(() => undefined);
   }
 
   /**
@@ -181,10 +199,10 @@ export class ReplyTurns {
   toWrite(request: FastifyRequest, reply: object, pieces: () => Iterable<string>): Promise<Buffer> | undefined {
     const units = unitsOf(reply);
     if (units < longUnits) return undefined;
-    const isRead = changesNothing(request);
-    if (!this.#output.reserve(request, units) && isRead) throw overloaded();
+    const isRefusable = changesNothing(request);
+    if (!this.#output.reserve(request, units) && isRefusable) throw overloaded();
     const turn = this.#turns.wait(holderOfRequest(request));
-    return this.#write(request, pieces, isRead ? turn : turn.catch(() => undefined));
+    return this.#write(request, pieces, isRefusable ? turn : turn.catch(() => undefined));
   }
 
   async #write({ raw }: FastifyRequest, pieces: () => Iterable<string>, turn: Promise<Part | undefined>) {
@@ -223,8 +241,10 @@ function afterTurns(turns: number, then: () => void): void {
   });
 }
 
+const isRead = ({ method, isRead: known }: FastifyRequest) => known ?? method === 'GET';
+
 /** A request whose reply may be refused or cut: the client can ask again, and learns the same. */
-const changesNothing = ({ method, isRepetition }: FastifyRequest) => method === 'GET' || isRepetition;
+const changesNothing = (request: FastifyRequest) => isRead(request) || request.isRepetition;
 
 const holderOfRequest = ({ caller, ip }: FastifyRequest) => holderOf(caller?.agentId, ip);
 

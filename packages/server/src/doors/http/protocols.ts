@@ -1,4 +1,4 @@
-import { endpoints } from '@pinchwork/sdk/table';
+import { type Endpoint, endpoints } from '@pinchwork/sdk/table';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Context } from '../../verbs/context.ts';
 import { admit, recognize } from '../admission.ts';
@@ -36,6 +36,11 @@ export async function countAsRead(ctx: Context, reply: FastifyReply): Promise<vo
   const { refusal, usage } = await admit(ctx, endpoints.showMe, credentialsOf(request));
   tellUsage(reply, usage, ctx.clock.now());
   if (refusal !== undefined) throw refusal;
+}
+
+/** Notes that a request calls an endpoint: its reply may be refused or cut only while all that it called are reads. */
+export function noteCall(request: FastifyRequest, { method }: Pick<Endpoint, 'method'>): void {
+  request.isRead = request.isRead !== false && method === 'GET';
 }
 
 /**

@@ -63,11 +63,6 @@ function open(reply: FastifyReply): ServerResponse {
   const { raw } = reply;
   // Fastify takes the same values as Node, but lists the names of the headers, possibly undefined.
   raw.writeHead(200, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...headers });
-  raw.once('close', () => {
-    // A client that disconnects is not an error, but this event is the only one that makes Fastify run its hooks, which
-    // write the log line and count the request.
-    if (!raw.writableFinished) raw.emit('error', new Error('The client has left'));
-  });
   return raw;
 }
 

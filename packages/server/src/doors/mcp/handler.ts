@@ -15,6 +15,7 @@ import {
   serverInfo,
   serverOptions,
   type Surroundings,
+  taskScheme,
 } from '@pinchwork/sdk/mcp';
 import { version } from '../../ground/version.ts';
 import { SharedConnection } from './shared.ts';
@@ -29,8 +30,8 @@ interface Posted {
   readonly signal: AbortSignal;
 }
 
-/** Answers a message in the era that the client speaks: with the JSON of a success, or a whole response. */
-export type McpHandler = (posted: Posted, around: Surroundings) => Promise<string | Response>;
+/** Answers a message in the era that the client speaks: with a message, or a whole response. */
+export type McpHandler = (posted: Posted, around: Surroundings) => Promise<object | Response>;
 
 /** The protocol looks at the method and the headers of a request, never at its address. */
 const anywhere = 'http://pinchwork.invalid/mcp';
@@ -54,53 +55,75 @@ export async function openMcp(
   onError: (error: Error) => void,
   catalog: Catalog = marketCatalog(aroundOf),
 ): Promise<McpHandler> {
-  const options = { ...serverOptions, supportedProtocolVersions: [newRevision, ...SUPPORTED_PROTOCOL_VERSIONS] };
-  const open = () => {
+  const { more } = catalog;
+  const supportedProtocolVersions = [newRevision, ...SUPPORTED_PROTOCOL_VERSIONS];
+  const open = (era: Era) => {
+    const isOld = era === 'legacy';
+    const options = { ...serverOptions(catalog, isOld), supportedProtocolVersions };
     const { server } = new McpServer(serverInfo(version), options);
     server.onerror = onError;
-    serveCatalog(server, catalog);
+    serveCatalog(server, catalog, isOld);
     return server;
   };
-  const modern = createMcpHandler(open, { legacy: 'reject', onerror: onError, maxSubscriptions: 0 });
+  const modern = createMcpHandler(() => open('modern'), { legacy: 'reject', onerror: onError, maxSubscriptions: 0 });
   const shared = {
-    modern: await SharedConnection.open(open(), { era: 'modern', revision: newRevision }),
-    legacy: await SharedConnection.open(open(), { era: 'legacy' }),
+    modern: await SharedConnection.open(open('modern'), { era: 'modern', revision: newRevision }),
+    legacy: await SharedConnection.open(open('legacy'), { era: 'legacy' }),
   };
-  const known = new Set(catalog.tools.map(({ name }) => name));
+  const plain = new Set(catalog.tools.map(({ name }) => name).filter((name) => more?.talking.has(name) !== true));
   return async (posted, around) => {
     const { message, signal } = posted;
     const authInfo = authOf(around);
-    const era = plainEra(posted, known);
+    const era = plainEra(posted, plain);
     if (era !== undefined) return shared[era].ask({ request: message as JSONRPCRequest, authInfo, signal });
+    if (isJSONRPCRequest(message) && message.method === 'subscriptions/listen') return noSuchMethod(message);
     const headers = new Headers(posted.headers);
     const request = new Request(anywhere, { method: 'POST', headers, signal });
     const sent = { authInfo, parsedBody: message };
     return classifyInboundRequest({ httpMethod: 'POST', ...claimsIn(headers), body: message }).kind === 'legacy'
-      ? answerOldEra(request, sent, open())
+      ? answerOldEra(request, sent, { server: open('legacy'), more })
       : modern.fetch(request, sent);
   };
 }
 
+type Era = 'modern' | 'legacy';
+
+/** The library offers subscriptions whether there is something to subscribe to or not. */
+const noSuchMethod = ({ id }: JSONRPCRequest): Response =>
+  Response.json({ jsonrpc: '2.0', id, error: { code: -32_601, message: 'Method not found' } }, { status: 404 });
+
 const acceptsBoth = (accept = '') => accept.includes('application/json') && accept.includes('text/event-stream');
 
+/** What a message calls. */
+interface Called {
+  readonly name?: unknown;
+  readonly uri?: unknown;
+  readonly _meta?: Readonly<Record<string, unknown>>;
+}
+
 /**
- * The era of a plain call: of a tool that there is, with headers that say the same, and one answer. Undefined for all
- * other messages: their headers must be checked, or they are no calls.
+ * The era of a plain message: a call of a tool that tells nothing meanwhile, or the read of a task, with headers that say
+ * the same, and one answer. Undefined for all others: their headers must be checked, or they are something else.
  */
 function plainEra({ headers, message }: Posted, known: ReadonlySet<string>): 'modern' | 'legacy' | undefined {
-  if (!isJSONRPCRequest(message) || message.method !== 'tools/call') return undefined;
-  const { name, _meta: meta } = (message.params ?? {}) as { name?: unknown; _meta?: Readonly<Record<string, unknown>> };
-  if (typeof name !== 'string' || !known.has(name) || meta?.progressToken !== undefined) return undefined;
-  if (headers['content-type'] !== 'application/json' || !acceptsBoth(headers.accept)) return undefined;
+  if (!isJSONRPCRequest(message)) return undefined;
+  const { method, params = {} } = message;
+  const { name, uri, _meta: meta } = params as Called;
+  const isCall = method === 'tools/call' && typeof name === 'string' && known.has(name);
+  const isRead = method === 'resources/read' && typeof uri === 'string' && uri.startsWith(taskScheme);
+  if (!(isCall && meta?.progressToken === undefined) && !isRead) return undefined;
+  if (!isJson(headers['content-type']) || !acceptsBoth(headers.accept)) return undefined;
   const claimed = headers['mcp-protocol-version'];
   const inBody = meta?.['io.modelcontextprotocol/protocolVersion'];
   if (claimed === newRevision) {
-    const isSame = inBody === newRevision && headers['mcp-method'] === 'tools/call' && headers['mcp-name'] === name;
-    return isSame ? 'modern' : undefined;
+    const saysSame = headers['mcp-method'] === method && headers['mcp-name'] === (isRead ? uri : name);
+    return saysSame && inBody === newRevision ? 'modern' : undefined;
   }
   const isOld = claimed === undefined || SUPPORTED_PROTOCOL_VERSIONS.includes(claimed);
   return isOld && inBody === undefined && headers['mcp-method'] === undefined ? 'legacy' : undefined;
 }
+
+const isJson = (type = '') => /^application\/json *(?:;|$)/i.test(type);
 
 /** What the headers claim of a message. */
 function claimsIn(headers: Headers): object {
@@ -114,23 +137,31 @@ function claimsIn(headers: Headers): object {
   };
 }
 
-/** Whether a request asks to be told of its progress, which takes a stream. */
-function wantsProgress(message: unknown): boolean {
-  const { params } = message as { params?: { _meta?: { progressToken?: unknown } } };
-  return params?._meta?.progressToken !== undefined;
+/** Whether a message is answered by a stream, because something is told before its answer. */
+function isTold(message: unknown, talking: ReadonlySet<string> | undefined): boolean {
+  const { params } = message as { params?: Called };
+  return params?._meta?.progressToken !== undefined || talking?.has(String(params?.name)) === true;
 }
 
 type Sent = NonNullable<Parameters<WebStandardStreamableHTTPServerTransport['handleRequest']>[1]>;
 
-/** Answers a message of the old era: a stream where progress is asked for, else one JSON text. */
-async function answerOldEra(request: Request, sent: Sent, server: McpServer['server']): Promise<Response> {
+interface OldServer {
+  readonly server: McpServer['server'];
+  readonly more: Catalog['more'];
+}
+
+/** Answers a message of the old era: a stream where something is told meanwhile, else one JSON text. */
+async function answerOldEra(request: Request, sent: Sent, { server, more }: OldServer): Promise<Response> {
   const transport = new WebStandardStreamableHTTPServerTransport({
-    enableJsonResponse: !wantsProgress(sent.parsedBody),
+    enableJsonResponse: !isTold(sent.parsedBody, more?.talking),
   });
   await server.connect(transport);
   const end = () => void server.close().catch(() => undefined);
   request.signal.addEventListener('abort', end, { once: true });
   const response = await transport.handleRequest(request, sent);
   if (response.headers.get('content-type')?.startsWith('text/event-stream') !== true) end();
+  if (more !== undefined && (sent.parsedBody as { method?: unknown }).method === 'initialize') {
+    response.headers.set('mcp-session-id', more.sessionId());
+  }
   return response;
 }

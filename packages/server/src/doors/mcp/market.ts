@@ -14,6 +14,10 @@ interface McpCall {
   readonly requestId: string;
   /** Called when a call has been counted. */
   counted(): void;
+  /** Called before an endpoint is called. Resolves when it may be. */
+  beforeCall(endpoint: AnyEndpoint): Promise<void> | undefined;
+  /** Called with a reply of which an answer is to be made. Resolves when it may be. */
+  beforeAnswer(reply: object): Promise<void> | undefined;
   /** Called with each refusal before it is answered. Resolves when it may be sent. */
   refused(refusal: DomainError, error: unknown): Promise<void> | undefined;
 }
@@ -44,6 +48,9 @@ async function callDoor(door: Door, call: McpCall, { endpoint, input, options }:
   call.counted();
   if (refusal !== undefined) throw refusal;
   if (caller === undefined) throw new Error(`Neither admitted to ${endpoint.name} nor refused`);
+  await call.beforeCall(endpoint);
   const outcome = await door.invoke(endpoint, caller, input(), { signal, origin: call.origin, idempotencyKey });
-  return outcome.success.status === 204 ? null : outcome.reply;
+  if (outcome.success.status === 204) return null;
+  await call.beforeAnswer(outcome.reply);
+  return outcome.reply;
 }

@@ -37,13 +37,13 @@ export class SharedConnection extends PerRequestHTTPServerTransport {
     return connection;
   }
 
-  /** @returns the response, as JSON. Never settles when the client has disconnected. */
-  ask({ request, authInfo, signal }: Asked): Promise<string> {
+  /** @returns the response. Never settles when the client has disconnected. */
+  ask({ request, authInfo, signal }: Asked): Promise<JSONRPCMessage> {
     const id = ++this.#last;
     return new Promise((resolve) => {
       this.#waiting.set(id, (message) => {
         signal.removeEventListener('abort', cancel);
-        resolve(JSON.stringify({ ...message, id: request.id }));
+        resolve({ ...message, id: request.id });
       });
       const cancel = () => {
         this.#waiting.delete(id);

@@ -25,6 +25,7 @@ onBothEngines('a client of A2A', (engine) => {
       ...{ credentials: { key: poster.key, address: '127.0.0.1' }, agentId: poster.id, keyId: undefined },
       ...{ requestId: 'r', origin: 'http://market.test', signal: new AbortController().signal },
       tellUsage: () => undefined,
+      beforeCall: () => undefined,
     };
     const id = await postTask(poster, { max_credits: 1 });
     const byRest = { method: 'GET', path: `/tasks/${id}:subscribe`, query: {}, body: {} } as const;
@@ -138,4 +139,17 @@ it('a suspended agent, one without budget and one with too many calls are refuse
   const limited = await thrifty.rpc('ListTasks', {});
   expect([limited.status, limited.error.data[0].reason]).toEqual([429, 'RATE_LIMITED']);
   expect(limited.error.data[0].metadata.retryAfterSeconds).toBe(String(limited.headers['retry-after']));
+});
+
+it('a message about a task counts before anything is read about the task, and once', async () => {
+  const market = await Market.fresh(sqlite, { PINCHWORK_RATE_LIMIT_WRITE: '3/hour' });
+  const poster = await market.register('poster');
+  const client = new A2aClient(market, poster);
+  const taskId = await deliverTask(poster, await market.register('worker'), { max_credits: 1 });
+  expect((await client.send('One', { taskId })).status).toBe(200);
+  for (let i = 0; i < 2; i++) {
+    expect((await client.send('One', { taskId, contextId: 'another' })).error.code).toBe(-32602);
+  }
+  const refused = await client.send('One', { taskId, contextId: 'another' });
+  expect([refused.status, refused.error.data[0].reason]).toEqual([429, 'RATE_LIMITED']);
 });

@@ -147,6 +147,7 @@ onBothEngines('an MCP client', (engine) => {
       const { tools, nextCursor } = await client.listTools();
       expect([tools.length, nextCursor]).toEqual([17, undefined]);
       expect(JSON.stringify(tools).length).toBeLessThan(12_000);
+      expect(client.getServerCapabilities()).toMatchObject({ tools: { listChanged: false }, completions: {} });
       expect(client.getInstructions()).toBe(instructions);
       expect(instructions.length).toBeLessThanOrEqual(2_048);
     });

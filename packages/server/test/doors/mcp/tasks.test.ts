@@ -3,7 +3,7 @@ import { limits } from '@pinchwork/sdk/table';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { minuteMs } from '../../../src/ground/clock.ts';
 import { onBothEngines, sqlite } from '../../support/engines.ts';
-import { type Agent, Market } from '../../support/market.ts';
+import { type Agent, deliverTask, Market, postTask } from '../../support/market.ts';
 import { newEra, oldEra, postMcp } from '../../support/mcp.ts';
 
 const declared = { [tasksExtension]: {} };
@@ -157,3 +157,20 @@ it.each(['/mcp', '/a2a', '/a2a/v1/message:send'])(
     expect(await send({ authorization: 'Bearer pwk-wrong' }, '{}')).toBe(401);
   },
 );
+
+it('completions name the tasks that an argument may mean', async () => {
+  const market = await Market.fresh(sqlite, { PINCHWORK_INITIAL_CREDITS: '1000' });
+  const poster = await market.register('poster');
+  const delivered = await deliverTask(poster, await market.register('worker'), { max_credits: 1 });
+  const posted = await postTask(poster, { max_credits: 1 });
+  const complete = async (ref: object, name: string, value: string) => {
+    const asked = newEra('completion/complete', { ref, argument: { name, value } });
+    return (await postMcp(market, poster, asked)).body.result.completion;
+  };
+  const review = { type: 'ref/prompt', name: 'review' };
+  const task = { type: 'ref/resource', uri: 'task://{id}' };
+  expect(await complete(review, 'task_id', 'tk-')).toEqual({ values: [delivered], total: 1, hasMore: false });
+  expect((await complete(task, 'id', '')).values.toSorted()).toEqual([delivered, posted].toSorted());
+  expect((await complete(task, 'id', posted)).values).toEqual([posted]);
+  expect((await complete({ type: 'ref/prompt', name: 'hire' }, 'need', 'x')).values).toEqual([]);
+});
