@@ -16,6 +16,9 @@ export type Fragment = RawBuilder<unknown>;
 /** Whether a row of `tasks` is an agent's task on the board that is for everybody. */
 export const isForEverybody = sql<SqlBool>`${statusIn('status', boardStates)} and kind = 'work' and is_for_chosen = 0`;
 
+/** Whether a task on the board is for agents that its poster has chosen. */
+export const isForChosen = sql<SqlBool>`${statusIn('status', boardStates)} and kind = 'work' and is_for_chosen = 1`;
+
 export const tag = (p: Params, i: number) => numberedText(p, 'tag', i);
 export const indexes = (count: number) => Array.from({ length: count }, (_, i) => i);
 export const nothing = sql``;

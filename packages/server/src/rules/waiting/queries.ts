@@ -4,7 +4,7 @@ import type { TransitionName } from '../../ground/transitions.ts';
 import { prepared, preparedSql } from '../../storage/prepared.ts';
 import { statusIn } from '../../storage/status.ts';
 import { isActive } from '../agents/queries.ts';
-import { isForEverybody } from '../board/fragments.ts';
+import { isForChosen, isForEverybody } from '../board/fragments.ts';
 import { kindOrder } from '../platform-tasks/queries.ts';
 
 /** A task that agents may pick up, with what decides which of those that wait gets it. */
@@ -44,15 +44,15 @@ export const arrivedTasks = preparedSql<{ tasks: string; now: number }, Arrived>
     sql`select ${arrivedColumns} from tasks t where ${engine.isListed('t.id', p.tasks)} and ${isOpen(p.now)}`,
 );
 
-/**
- * The newest tasks on the board that were posted after `since`, except those for chosen agents. Finds those whose signal
- * was lost; one for chosen agents is found when they look at their boards themselves.
- */
+/** The newest tasks on the board that were posted after `since`. Finds those whose signal was lost. */
 export const newestPosted = preparedSql<{ since: number; limit: number }, { id: string }>(
   'newestPosted',
   (p) => sql`select id from (
       select id from tasks where ${isForEverybody} and created_at > ${p.since}
       order by created_at desc limit ${p.limit}) as own
+    union all select id from (
+      select id from tasks where ${isForChosen} and created_at > ${p.since}
+      order by created_at desc limit ${p.limit}) as offered
     union all ${sql.join(
       kindOrder.map(
         (kind) => sql`select id from (

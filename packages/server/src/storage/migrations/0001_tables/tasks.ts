@@ -86,6 +86,7 @@ export const tasksTable = ({ int, id, heap }: StepSql): TableDefinition => ({
     // The index holds the columns that decide whether a task is open to an agent, so that other tasks are skipped
     // without reading their rows.
     tasks_open: sql`(created_at, id, poster_id, due_at, held_until) where ${isOnBoard} and kind = 'work' and is_for_chosen = 0`,
+    tasks_offered: sql`(created_at, id) where ${isOnBoard} and kind = 'work' and is_for_chosen = 1`,
     tasks_system: sql`(kind, created_at, id) where ${isOnBoard} and kind <> 'work'`,
     tasks_searchable: sql`(created_at, id) where kind = 'work' and is_for_chosen = 0 and ${isNoneOf('status', statesPastBoard)}`,
     tasks_about: sql`(about_id) where kind <> 'work'`,
