@@ -148,10 +148,10 @@ export const disputeChecks: readonly Check[] = [
   ),
   check(
     'a judge had dealt with no party, had checked no delivery, and comes from the network of none, when it was drawn',
-    (range) => sql`
+    (scope) => sql`
       select d.id as subject, s.judge_id || ' is no stranger' as detail
       from tasks t join disputes d on d.task_id = t.id join dispute_seats s on s.dispute_id = d.id
-      where ${within(taskId, range)} and s.judge_id <> d.poster_id and s.judge_id <> d.worker_id and (
+      where ${within(taskId, scope)} and s.judge_id <> d.poster_id and s.judge_id <> d.worker_id and (
         ${hadClaim(judge, poster)} or ${hadClaim(judge, worker)}
         or ${hadClaim(poster, judge)} or ${hadClaim(worker, judge)}
         or exists (select 1 from tasks v where v.about_id = t.id and v.kind <> 'work' and v.kind = 'verify'
@@ -161,10 +161,10 @@ export const disputeChecks: readonly Check[] = [
   ),
   check(
     'every claim that has ended is known to whoever draws judges',
-    (range) => sql`
+    (scope) => sql`
       select t.id as subject, h.worker_id || ' had the task, and has dealt with nobody' as detail
       from tasks t join task_transitions h on h.task_id = t.id
-      where ${within(taskId, range)} and t.kind = 'work' and h.worker_id is not null
+      where ${within(taskId, scope)} and t.kind = 'work' and h.worker_id is not null
         and (h.transition in (${list(claimEnds)}) or ${statusIn('t.status', endedStates)} and h.transition = 'claim')
         and not exists (select 1 from trust r where r.truster_id = t.poster_id and r.trusted_id = h.worker_id)
         and not exists (select 1 from dealings r where r.worker_id = h.worker_id and r.poster_id = t.poster_id)`,
