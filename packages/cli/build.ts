@@ -1,14 +1,16 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { type OutputChunk, type Plugin, rolldown } from 'rolldown';
 
 /**
  * Bundles the program into one file, `dist/pinchwork.mjs`, which needs nothing but Node 20 or newer. `npm ci` does so.
- * With `--publish` it writes besides what `npm publish packages/cli/dist` publishes.
+ * With `--publish` it writes besides what `npm publish packages/cli/dist` publishes. `--to FOLDER` takes the place of `dist`.
  */
 
 const folder = import.meta.dirname;
-const target = join(folder, 'dist');
+const { values: given } = parseArgs({ options: { publish: { type: 'boolean' }, to: { type: 'string' } } });
+const target = given.to ?? join(folder, 'dist');
 
 const noValidator = `export { default as process } from 'node:process'; export class DefaultJsonSchemaValidator {}`;
 
@@ -76,9 +78,9 @@ function manifest(): string {
 }
 
 rmSync(target, { recursive: true, force: true });
-mkdirSync(target);
+mkdirSync(target, { recursive: true });
 await bundle();
-if (process.argv.includes('--publish')) {
+if (given.publish === true) {
   writeFileSync(join(target, 'package.json'), manifest());
   writeFileSync(join(target, 'README.md'), readFileSync(join(folder, 'README.md')));
   writeFileSync(join(target, 'LICENSE'), readFileSync(join(folder, '../../LICENSE')));

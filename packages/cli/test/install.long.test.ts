@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, symlink
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { blocksOf } from '../../server/test/support/guide.ts';
@@ -215,5 +216,20 @@ describe('the template of the Homebrew formula', () => {
       "bin: { pinchwork: 'pinchwork.mjs' }",
     );
     expect(formula).toContain('libexec.install "pinchwork.mjs"');
+  });
+
+  it.skipIf(noTool('ruby'))('is a program that Ruby understands', async () => {
+    const file = fileURLToPath(new URL('../homebrew/pinchwork.rb', import.meta.url));
+    expect((await promisify(execFile)('ruby', ['-c', file])).stdout).toBe('Syntax OK\n');
+  });
+
+  it('closes each of its blocks', () => {
+    const lines = readFileSync(new URL('../homebrew/pinchwork.rb', import.meta.url), 'utf8').split('\n');
+    const opens = lines.filter((line) => /^\s*(class|def) |\bdo$/.test(line)).length;
+    expect(lines.filter((line) => /^\s*end$/.test(line)).length).toBe(opens);
+    expect(lines.filter((line) => line.includes('<<~SH')).length).toBe(
+      lines.filter((line) => line.trim() === 'SH').length,
+    );
+    for (const line of lines) expect((line.match(/"/g) ?? []).length % 2, line).toBe(0);
   });
 });

@@ -145,3 +145,12 @@ describe('the original’s faults are not ours:', () => {
     expect(new Set(Object.values(exitCodes)).size).toBe(Object.keys(exitCodes).length);
   });
 });
+
+it('docs/cli.md names nine faults, each with its test here', () => {
+  const page = readFileSync(new URL('../../../docs/cli.md', import.meta.url), 'utf8');
+  const [, table = ''] = page.split('| The test |\n');
+  const named = table.split('\n').flatMap((line) => /\| ([^|]+) \|$/.exec(line)?.slice(1) ?? []);
+  const here = readFileSync(new URL(import.meta.url), 'utf8');
+  expect(named).toHaveLength(9);
+  for (const name of named) expect(here).toContain(`  it('${name}', async`);
+});

@@ -12,11 +12,13 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { launchBrowser } from '../../server/test/support/browser.ts';
 import { sdkPackage } from '../../server/test/support/shared.ts';
 import { everything, useEverything } from './support/everything.js';
+import { otherPrograms } from './support/from-npm.ts';
 import * as sdk from '../src/index.ts';
 import { liveMarket } from './support/market.ts';
 import { Project } from './support/project.ts';
 
 const run = promisify(execFile);
+const { fromNpm, nodeOf } = otherPrograms();
 const live = liveMarket({ PINCHWORK_CORS_ORIGINS: '*' });
 const program = readFileSync(new URL('support/everything.js', import.meta.url), 'utf8');
 
@@ -101,22 +103,6 @@ describe('the published package', () => {
   });
 });
 
-/** A program from npm that this checkout does not bring along. @returns its path; undefined with the reason */
-async function fromNpm(name: string, version: string): Promise<string | { readonly missing: string }> {
-  const tools = new Project();
-  onTestFinished(() => tools.remove());
-  tools.write('package.json', '{ "private": true }');
-  try {
-    const install = ['install', '--prefer-offline', '--no-audit', '--no-fund', `${name}@${version}`];
-    await run('npm', install, { cwd: tools.folder, timeout: 150_000 });
-    const path = join(tools.folder, 'node_modules/.bin', name);
-    await run(path, ['--version']);
-    return path;
-  } catch (error) {
-    return { missing: `npm brings no ${name}@${version} that runs here: ${String(error).split('\n')[0]}` };
-  }
-}
-
 describe('an installed client works', () => {
   it('from its sources', async () => expect(await useEverything(sdk, live.url)).toEqual(everything));
 
@@ -128,7 +114,7 @@ describe('an installed client works', () => {
     ['bun', 'latest', ['run']],
     ['deno', 'latest', ['run', '--allow-net', '--allow-env']],
   ] as const)('on %s %s', async ([name, version, args], { skip }) => {
-    const path = await fromNpm(name, version);
+    const path = name === 'node' ? await nodeOf(version) : await fromNpm(name, version);
     if (typeof path !== 'string') return skip(path.missing);
     expect(await ran(path, args)).toEqual(everything);
   });
