@@ -26,6 +26,12 @@ export const a2aFaults = [
   ...faultsIn('doors/a2a/speech.ts', bounds, [
     ['a message is read about before it is counted', 'calls.count(endpoints.sendMessage)', '() => undefined'],
   ]),
+  ...faultsIn('rules/tasks/contexts.ts', traps, [
+    ['a worker reads the name of a conversation', 'facts?.poster_id === agentId ?', 'facts !== undefined ?'],
+  ]),
+  ...faultsIn('doors/a2a/metadata.ts', traps, [
+    ['unknown metadata are ignored in silence', '!(names as readonly string[]).includes(name)', 'false'],
+  ]),
   ...faultsIn('doors/a2a/said.ts', traps, [
     ['a message with another content is the same', 'JSON.stringify([message, configuration, metadata])', 'messageId'],
     ['a conversation may have a name of any length', 'contextId.length <= mostCharacters', "contextId !== ''", bounds],

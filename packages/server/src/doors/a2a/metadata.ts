@@ -20,12 +20,20 @@ type Given = Readonly<Record<string, unknown>> | undefined;
 export function readMetadata(...given: readonly Given[]): Metadata {
   const found: Partial<Record<(typeof names)[number], unknown>> = {};
   for (const name of names) {
-    for (const each of given) found[name] ??= each?.[name] ?? each?.[camel(name)];
+    const values = given.map((each) => each?.[name] ?? each?.[camel(name)]);
+    const value = values.find((each) => each !== undefined && each !== null);
+    if (value !== undefined) found[name] = value;
   }
   const { acceptance } = found;
   if (isMapping(acceptance)) found.acceptance = withNames(acceptance, snake);
   return found;
 }
+
+/** The keys that are none of the known ones, in the spelling of REST where they have another. */
+export const unknownIn = (...given: readonly Given[]): string[] =>
+  given
+    .flatMap((each) => Object.keys(each ?? {}).map(snake))
+    .filter((name) => !(names as readonly string[]).includes(name));
 
 /** The fields of a reply as metadata: keys in camelCase, also those of the objects in it. Texts of others stay as they are. */
 export const toMetadata = (fields: Readonly<Record<string, unknown>>): Record<string, unknown> =>

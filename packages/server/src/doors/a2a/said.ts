@@ -2,7 +2,7 @@ import type { SendMessageRequest } from '@a2a-js/sdk';
 import { RequestMalformedError } from '@a2a-js/sdk/errors';
 import type { PushRequest } from '../../rules/pushes/config.ts';
 import { sha256 } from '../idempotency.ts';
-import { type Metadata, readMetadata } from './metadata.ts';
+import { type Metadata, readMetadata, unknownIn } from './metadata.ts';
 import { textOf } from './parts.ts';
 import { pushRequest } from './pushes.ts';
 import type { Version } from './versions.ts';
@@ -11,6 +11,8 @@ import type { Version } from './versions.ts';
 export interface Said {
   readonly text: string;
   readonly metadata: Metadata;
+  /** The keys of the metadata that mean nothing here. */
+  readonly unknown: readonly string[];
   /** The task that it is about; empty: it asks for a new one. */
   readonly taskId: string;
   /** Empty: none. */
@@ -40,6 +42,7 @@ export function read({ message, configuration, metadata }: SendMessageRequest, v
   return {
     text,
     metadata: readMetadata(message.metadata, metadata),
+    unknown: unknownIn(message.metadata, metadata),
     taskId,
     contextId,
     push: push && pushRequest(push, version),

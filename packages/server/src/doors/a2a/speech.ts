@@ -2,7 +2,7 @@ import { RequestMalformedError, UnsupportedOperationError } from '@a2a-js/sdk/er
 import { endpoints, isId, type TaskStatus } from '@pinchwork/sdk/table';
 import { DomainError, invalid } from '../../ground/errors.ts';
 import { isEnded, stateOf } from '../../ground/states.ts';
-import { contextIdIn, readA2aFacts } from '../../rules/tasks/contexts.ts';
+import { contextFor, readA2aFacts } from '../../rules/tasks/contexts.ts';
 import { readOwn } from '../../verbs/tasks/read.ts';
 import type { Calls } from './calls.ts';
 import { type Decision, decisionIn } from './decision.ts';
@@ -10,15 +10,29 @@ import { setPush } from './pushes.ts';
 import type { Said } from './said.ts';
 
 /** Posts a task. With `waitSeconds` the client gets it when it is delivered, or when the time is up. */
-export function post(calls: Calls, { text, metadata, key, contextId, push }: Said, waitSeconds?: number) {
+export function post(calls: Calls, { text, metadata, unknown, key, contextId, push }: Said, waitSeconds?: number) {
   const { decision: _, question_id: __, ...terms } = metadata;
-  const body = { need: text, ...terms, ...(waitSeconds === undefined ? {} : { wait: waitSeconds }) };
+  const body = {
+    ...ignored(unknown),
+    need: text,
+    ...terms,
+    ...(waitSeconds === undefined ? {} : { wait: waitSeconds }),
+  };
   return calls.call(
     endpoints.createTask,
     { body },
     { idempotencyKey: key, contextId: contextId === '' ? undefined : contextId, push },
   );
 }
+
+/**
+ * Unknown keys as fields of the request, which is then warned of them as one of REST is. The fields of REST that no
+ * metadata have keep away from it.
+ */
+const ignored = (unknown: readonly string[]) =>
+  Object.fromEntries(
+    unknown.map((name) => [Object.hasOwn(endpoints.createTask.body.shape, name) ? `metadata.${name}` : name, null]),
+  );
 
 /**
  * Does what a message about a task says: it answers a question, decides about a delivery, or tells the worker something.
@@ -29,7 +43,7 @@ export function post(calls: Calls, { text, metadata, key, contextId, push }: Sai
 export async function speak(calls: Calls, said: Said): Promise<void> {
   const giveBack = calls.count(endpoints.sendMessage);
   const status = await statusOf(calls, said.taskId);
-  if (status !== undefined && said.contextId !== '' && said.contextId !== (await contextOf(calls.ctx, said.taskId))) {
+  if (status !== undefined && said.contextId !== '' && said.contextId !== (await contextOf(calls, said.taskId))) {
     throw new RequestMalformedError('message.contextId is not the one of this task');
   }
   giveBack();
@@ -41,8 +55,8 @@ export async function speak(calls: Calls, said: Said): Promise<void> {
   }
 }
 
-async function contextOf({ db }: Calls['ctx'], id: string): Promise<string> {
-  return contextIdIn((await readA2aFacts(db, [id])).get(id)?.context_key ?? null) ?? id;
+async function contextOf({ ctx, client }: Calls, id: string): Promise<string> {
+  return contextFor(client.agentId, id, (await readA2aFacts(ctx.db, [id])).get(id));
 }
 
 /** The state of a task. Undefined: the client may not read it. */

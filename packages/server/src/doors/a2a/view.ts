@@ -1,7 +1,7 @@
 import type { StreamResponse, Task } from '@a2a-js/sdk';
 import { isAwaited, type TaskResponse } from '@pinchwork/sdk/table';
 import { present } from '../../ground/present.ts';
-import { contextIdIn, readA2aFacts } from '../../rules/tasks/contexts.ts';
+import { contextFor, readA2aFacts } from '../../rules/tasks/contexts.ts';
 import { followTask } from '../../rules/tasks/wait.ts';
 import type { Subscription } from '../../rules/tasks/watch.ts';
 import type { Context } from '../../verbs/context.ts';
@@ -78,9 +78,9 @@ export class View {
     const ids = tasks.map(({ task_id }) => task_id);
     const found = await readA2aFacts(this.#ctx.db, ids);
     return tasks.map((task) => {
-      const { at, context_key, poster_id } = present(found.get(task.task_id), 'The facts of a task');
-      const contextId = contextIdIn(context_key) ?? task.task_id;
-      return { task, contextId, changedAt: new Date(at).toISOString(), posterId: poster_id };
+      const facts = present(found.get(task.task_id), 'The facts of a task');
+      const contextId = contextFor(this.#client.agentId, task.task_id, facts);
+      return { task, contextId, changedAt: new Date(facts.at).toISOString(), posterId: facts.poster_id };
     });
   }
 }

@@ -58,6 +58,13 @@ interface A2aFacts {
   readonly context_key: string | null;
 }
 
+/** The conversation of a task as an agent sees it: its name is the poster's own, and others see that of the task. */
+export const contextFor = (
+  agentId: string,
+  taskId: string,
+  facts: Pick<A2aFacts, 'poster_id' | 'context_key'> | undefined,
+) => (facts?.poster_id === agentId ? contextIdIn(facts.context_key) : undefined) ?? taskId;
+
 /** Reads what A2A shows of the tasks of a page. Returns it by their ids. */
 export async function readA2aFacts(reader: Reader, ids: readonly string[]): Promise<ReadonlyMap<string, A2aFacts>> {
   if (ids.length === 0) return new Map();

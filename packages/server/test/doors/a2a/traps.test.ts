@@ -145,6 +145,30 @@ describe('A2A', () => {
     expect((await client.get(id)).status.state).toBe('TASK_STATE_COMPLETED');
   });
 
+  it('warns of metadata that it does not know, as REST does of fields, and refuses what looks like a slip', async () => {
+    const metadata = { max_credits: 1, traceId: 'x', forAgents: ['ag-000000000000'], wait: 9 };
+    const { metadata: shown } = await client.task('Count', { metadata });
+    const ignored = (name: string) => `The field "${name}" is not known here and was ignored`;
+    expect([...shown.warnings].sort()).toEqual(
+      ['trace_id', 'metadata.for_agents', 'metadata.wait'].map(ignored).sort(),
+    );
+    expect((await client.task('Count', { metadata: { max_credits: 1 } })).metadata).not.toHaveProperty('warnings');
+    const { error } = await client.send('Count', { metadata: { maxcredit: 1 } });
+    expect(error.message).toContain('did you mean max_credits?');
+  });
+
+  it('keeps the name that a poster gave its conversation from the worker', async () => {
+    const contextId = 'for the merger with X';
+    const { id } = await client.task('Count', { contextId, metadata: { max_credits: 1 } });
+    await worker.post(`/v1/tasks/${id}/pickup`);
+    const other = new A2aClient(market, worker);
+    expect(JSON.stringify(await other.get(id))).not.toContain('merger');
+    expect((await other.get(id)).contextId).toBe(id);
+    expect((await other.send('Hello', { taskId: id, contextId: id })).error).toBeUndefined();
+    expect((await other.send('Hello', { taskId: id, contextId })).error.code).toBe(-32602);
+    expect((await client.get(id)).contextId).toBe(contextId);
+  });
+
   it('keeps the conversation that the client names, lists by it, and refuses another', async () => {
     const contextId = 'a-conversation';
     const [first, second] = [await client.task('One', { contextId }), await client.task('Two', { contextId })];
