@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -6,19 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Client } from '../support/client.ts';
 import { itOnPostgres, onBothEngines, postgres, sqlite } from '../support/engines.ts';
-import { type Env, ServerProcess, startServer } from '../support/process.ts';
+import { ServerProcess, startServer } from '../support/process.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { refusal } from './refusal.ts';
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url));
-
-/** Starts a server that must fail to start. @returns the sentence that it prints. */
-async function refusal(env: Env): Promise<string> {
-  const server = new ServerProcess(env);
-  expect({ ...(await server.ended), stdout: server.stdout }).toEqual({ code: 1, signal: null, stdout: '' });
-  // One sentence for people, not a stack.
-  expect(server.stderr).not.toMatch(/\n\s+at /);
-  return server.stderr;
-}
 
 /** Occupies a port of this machine until the test ends. */
 async function takenPort(): Promise<number> {
@@ -121,24 +113,6 @@ describe('a start that cannot succeed', () => {
     expect(sentence).toContain(String(port));
   });
 
-  // What each setting must be is tested in ground/config.test.ts, without a process.
-  it.each([
-    ['HOST', '192.0.2.1'],
-    ['INITIAL_CREDITS', '-5'],
-    ['DATABASE_URL', 'postgres://localhost:port/pinchwork'],
-  ])('names PINCHWORK_%s when it is "%s"', async (name, value) => {
-    const data = await sqlite.freshUrl();
-    expect(await refusal({ PINCHWORK_DATABASE_URL: data, [`PINCHWORK_${name}`]: value })).toContain(
-      `PINCHWORK_${name}`,
-    );
-  });
-
-  it('names PINCHWORK_ADMIN_KEY when no header can hold it, and does not print it', async () => {
-    const sentence = await refusal({ PINCHWORK_ADMIN_KEY: 'open sesame' });
-    expect(sentence).toContain('PINCHWORK_ADMIN_KEY');
-    expect(sentence).not.toContain('sesame');
-  });
-
   it('names PINCHWORK_DATABASE_URL when the file is no database, and leaves it alone', async () => {
     const file = join(temporaryFolder('start'), 'letter.txt');
     const letter = 'Dear agent, '.repeat(500);
@@ -147,26 +121,9 @@ describe('a start that cannot succeed', () => {
     expect(readFileSync(file, 'utf8')).toBe(letter);
   });
 
-  it.runIf(existsSync('/proc/self'))('names PINCHWORK_DATABASE_URL when its folder can not be made', async () => {
-    expect(await refusal({ PINCHWORK_DATABASE_URL: '/proc/nowhere/deep/market.db' })).toMatch(
-      /\/proc\/nowhere\/deep\/market\.db as the data file \(PINCHWORK_DATABASE_URL\)/,
-    );
-  });
-
-  it('names PINCHWORK_DATABASE_URL when it is a folder', async () => {
-    const folder = join(temporaryFolder('start'), 'data');
-    mkdirSync(folder);
-    expect(await refusal({ PINCHWORK_DATABASE_URL: folder })).toContain('PINCHWORK_DATABASE_URL');
-  });
-
-  itOnPostgres.each([
-    ['nobody listens', (url: URL) => (url.port = '1')],
-    ['the password is wrong', () => undefined],
-    ['there is no such database', (url: URL) => (url.pathname = '/nowhere')],
-  ])('names PINCHWORK_DATABASE_URL, without its password, when %s', async (_, spoil) => {
+  itOnPostgres('names PINCHWORK_DATABASE_URL, without its password, when the password is wrong', async () => {
     const url = new URL(await postgres.freshUrl());
     url.password = 'open-sesame';
-    spoil(url);
     const sentence = await refusal({ PINCHWORK_DATABASE_URL: url.href });
     expect(sentence).toContain('PINCHWORK_DATABASE_URL');
     expect(sentence).not.toContain('open-sesame');

@@ -182,7 +182,11 @@ async function match(market: Market, poster: Agent): Promise<void> {
   await market.ctx.outbox.run();
 }
 
-/** Calls everything that reads or changes rows, so that each statement is recorded. */
+/**
+ * Calls what reads or changes rows, in many ways. A list of declared queries would not do instead: a query with filters
+ * is declared for each combination of them when it is first used, and PostgreSQL chooses a plan by the values, which
+ * only a real call has. What is not called here is explained without values (`runUnheard`).
+ */
 async function useEverything(market: Market): Promise<void> {
   const [poster, worker] = [await market.register('poster'), await market.register('worker')];
   for (const query of ['', '?tags=common', '?tags=common,rare', '?limit=5&offset=5']) {

@@ -12,11 +12,11 @@ describe('the windows in memory', () => {
 
   it('are bounded, and the oldest are forgotten first', () => {
     const windows = new Windows(new ManualClock(), { most: 1_000 });
-    for (let i = 0; i < 300_000; i++) windows.take(`address ${i}`, limit);
+    for (let i = 0; i < 20_000; i++) windows.take(`address ${i}`, limit);
     expect(windows.size).toBeLessThanOrEqual(1_000);
     // At least the newest half is kept.
-    expect(windows.take('address 299500', limit).remaining).toBe(0);
-    expect(windows.take('address 299999', limit).remaining).toBe(0);
+    expect(windows.take('address 19500', limit).remaining).toBe(0);
+    expect(windows.take('address 19999', limit).remaining).toBe(0);
     expect(windows.take('address 0', limit).remaining).toBe(1);
   });
 
@@ -95,7 +95,8 @@ describe('the windows in memory', () => {
     const market = await Market.fresh(sqlite, limited('read', '2/minute'));
     const agent = await market.register();
     await agent.get('/v1/me');
-    for (let i = 0; i < 300_000; i++)
+    // More than are kept in memory.
+    for (let i = 0; i < 120_000; i++)
       market.ctx.limits.takeForAddress(`2001:db8:${(i >> 16).toString(16)}:${(i & 0xffff).toString(16)}::1`);
     expect((await agent.get('/v1/me')).headers['ratelimit-remaining']).toBe('0');
     expectError(await agent.get('/v1/me'), 429);
