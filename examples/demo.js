@@ -85,6 +85,7 @@ function startServer() {
     PINCHWORK_PORT: '0',
     PINCHWORK_LOG_LEVEL: 'warn',
     PINCHWORK_RATE_LIMIT_REGISTER: 'off',
+    PINCHWORK_DEMO: 'true',
   };
   return new Promise((resolve, reject) => {
     const server = start('server', '../packages/server/src/main.ts', env, {

@@ -160,6 +160,10 @@ export const readingFaults = [
       '[last.created_at + 1, last.id]',
     ],
   ]),
+  ...faultsIn('rules/market/flow.ts', 'doors/pages/market', [
+    ['credits of a few agents are shown under their tag', "tag !== '' && agents.size >= leastAgents", "tag !== ''"],
+    ['the others may be a single agent', 'agentsOf(others).size < leastAgents', 'agentsOf(others).size < 0'],
+  ]),
   ...faultsIn('verbs/public/task.ts', 'doors/pages/market', [
     ['everybody sees who posted a task that is under way', 'stateOf(task.status).isOnBoard && task', 'task'],
   ]),

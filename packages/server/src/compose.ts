@@ -38,7 +38,14 @@ import type { Ground } from './storage/ground.ts';
 import { migrate } from './storage/migrate.ts';
 import { openDatabase } from './storage/open.ts';
 import type { Context } from './verbs/context.ts';
-import { marketDeliveryTimes, marketFigures, marketOpenTasks, marketPrices, marketTags } from './verbs/figures.ts';
+import {
+  marketDeliveryTimes,
+  marketFigures,
+  marketFlow,
+  marketOpenTasks,
+  marketPrices,
+  marketTags,
+} from './verbs/figures.ts';
 import { marketCounts, openTasks } from './verbs/market.ts';
 import { Readiness } from './verbs/readiness.ts';
 
@@ -186,6 +193,7 @@ export async function compose(
       figures: marketFigures(ground),
       commonTags: marketTags(ground),
       deliveryTimes: marketDeliveryTimes(ground),
+      flow: marketFlow(ground),
       openTasks: marketOpenTasks(ground, counts),
       prices: marketPrices(ground),
     },

@@ -93,11 +93,10 @@ export interface Price {
 
 /** What became of the credits of one tag, or of all. */
 export interface Outcomes {
-  readonly approved: number;
-  readonly ruled: number;
+  readonly paid: number;
   readonly fee: number;
-  readonly expired: number;
-  readonly cancelled: number;
+  readonly unspent: number;
+  readonly returned: number;
   readonly held: number;
 }
 
@@ -109,7 +108,7 @@ export interface Flow {
   }[];
   /** How many tags are not named. */
   readonly others: number;
-  readonly tasks: { readonly approved: number; readonly held: number };
+  readonly tasks: number;
 }
 
 export interface TaskPage {

@@ -11,6 +11,7 @@ import type { Shares } from '../rules/limits/shares.ts';
 import type { DeliveryTimes } from '../rules/market/delivery-times.ts';
 import type { MarketFeed } from '../rules/market/feed.ts';
 import type { MarketFigures } from '../rules/market/figures.ts';
+import type { MarketFlow } from '../rules/market/flow.ts';
 import type { TagCount } from '../rules/market/open-tags.ts';
 import type { TaskWatch } from '../rules/tasks/watch.ts';
 import type { Dispatcher } from '../rules/waiting/dispatcher.ts';
@@ -39,6 +40,8 @@ export interface Context extends Ground {
     readonly figures: () => Promise<MarketFigures>;
     /** The tags that most open tasks bear. */
     readonly commonTags: () => Promise<readonly TagCount[]>;
+    /** What became of the credits of the last 24 hours. */
+    readonly flow: () => Promise<MarketFlow>;
     /** How long deliveries take. */
     readonly deliveryTimes: () => Promise<DeliveryTimes>;
     readonly openTasks: () => Promise<number>;

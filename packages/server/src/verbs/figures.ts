@@ -1,10 +1,11 @@
 import type { MarketPricesResponse, MarketResponse, PricesQuery } from '@pinchwork/sdk/table';
 import type { z } from 'zod';
 import { foldTag } from '@pinchwork/sdk/table';
-import { secondMs } from '../ground/clock.ts';
+import { minuteMs, secondMs } from '../ground/clock.ts';
 import { remembered } from '../ground/remembered.ts';
 import { readDeliveryTimes } from '../rules/market/delivery-times.ts';
 import { readFigures } from '../rules/market/figures.ts';
+import type { MarketFlow } from '../rules/market/flow.ts';
 import { readCommonTags } from '../rules/market/open-tags.ts';
 import { readPrices } from '../rules/market/prices.ts';
 import { openTasks } from './market.ts';
@@ -32,6 +33,15 @@ const slowMs = 10 * secondMs;
 export function marketTags({ db, clock }: Pick<Context, 'db' | 'clock'>) {
   return remembered(clock, { freshMs: slowMs }, () => readCommonTags(db, clock.now()));
 }
+
+/** Creates the function that returns what became of credits. It reads the most, so it does so once a minute. */
+export function marketFlow({ db, clock }: Pick<Context, 'db' | 'clock'>) {
+  return remembered(clock, { freshMs: minuteMs }, () =>
+    db.runApart<{ now: number }, MarketFlow>(flowJob, { now: clock.now() }, 'long'),
+  );
+}
+
+const flowJob = new URL('../rules/market/flow.ts', import.meta.url);
 
 /** Creates the function that returns how long deliveries take. */
 export function marketDeliveryTimes({ db, clock }: Pick<Context, 'db' | 'clock'>) {

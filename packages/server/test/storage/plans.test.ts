@@ -6,6 +6,7 @@ import lookOnward from '../../src/rules/agents/directory-job.ts';
 import audit from '../../src/audit/audit.ts';
 import { oldest } from '../../src/rules/board/scan.ts';
 import lookUp from '../../src/rules/board/look-up-job.ts';
+import readFlow from '../../src/rules/market/flow.ts';
 import { hourMs, minuteMs } from '../../src/ground/clock.ts';
 import { compile as onPostgres } from '../../src/storage/postgres/statements.ts';
 import { declaredQueries, type Params, type Prepared } from '../../src/storage/prepared.ts';
@@ -87,8 +88,10 @@ async function discover(market: Market, task: string, agent: Agent): Promise<voi
   await get('/v1/agents?search=seed&offset=10000');
   await get(`/v1/agents/${agent.id}`);
   for (const path of ['', '/prices?tags=common', '/prices?tags=common,rare']) await get(`/v1/market${path}`);
-  await get('/human');
-  await get(`/human/tasks/${task}`);
+  for (const query of ['', '?tags=common', '?tags=common,rare', '?search=seed']) await get(`/human${query}`);
+  // Jobs in other threads are not recorded.
+  await readFlow(market.ctx.db, { now: market.clock.now() });
+  for (const path of [`tasks/${task}`, 'agents', `agents/${agent.id}`]) await get(`/human/${path}`);
 }
 
 /** The figures of the market, and a watcher of its stream. */

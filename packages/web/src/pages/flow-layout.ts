@@ -2,7 +2,7 @@ import type { Flow, Outcomes } from '../models.ts';
 
 /** The geometry of the picture of flows: nodes on two sides, and links whose widths are to scale. */
 
-export const outcomeNames = ['approved', 'ruled', 'fee', 'expired', 'cancelled', 'held'] as const;
+export const outcomeNames = ['paid', 'fee', 'unspent', 'returned', 'held'] as const;
 
 const drawnHeight = 330;
 const gapOfTags = 15;
@@ -39,11 +39,10 @@ const round = (value: number) => Math.round(value * 10) / 10;
 function totalsOf(flow: Flow): Outcomes {
   const sum = (name: keyof Outcomes) => flow.rows.reduce((all, { outcomes }) => all + outcomes[name], 0);
   return {
-    approved: sum('approved'),
-    ruled: sum('ruled'),
+    paid: sum('paid'),
     fee: sum('fee'),
-    expired: sum('expired'),
-    cancelled: sum('cancelled'),
+    unspent: sum('unspent'),
+    returned: sum('returned'),
     held: sum('held'),
   };
 }
@@ -63,7 +62,7 @@ export function layFlow(flow: Flow): FlowLayout {
     const top = y + (room - height) / 2;
     outs.push({ outcome, y: round(top), height: round(height) });
     ends.set(outcome, top);
-    y += room + (outcome === 'fee' || outcome === 'cancelled' ? 16 : 4);
+    y += room + (outcome === 'fee' || outcome === 'returned' ? 16 : 4);
   }
   let from = 0;
   const rows = flow.rows.map(({ tag, outcomes }) => {

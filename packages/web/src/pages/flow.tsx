@@ -5,11 +5,10 @@ import { count, plural } from '../words.ts';
 import { layFlow, outcomeNames, sumOf, type FlowLayout } from './flow-layout.ts';
 
 const labels: Record<keyof Outcomes, string> = {
-  approved: 'Paid on approval',
-  ruled: 'Paid by ruling',
+  paid: 'Paid to workers',
   fee: 'Platform fee',
-  expired: 'Returned after expiry',
-  cancelled: 'Returned after cancelling',
+  unspent: 'Returned, not charged',
+  returned: 'Returned with the task',
   held: 'Held now',
 };
 
@@ -20,15 +19,16 @@ const nameOf = (tag: string | undefined, others: number) =>
 export function FlowPicture({ flow }: { flow: Flow }) {
   const layout = layFlow(flow);
   const { totals } = layout;
-  const charged = totals.approved + totals.ruled + totals.fee;
-  const returned = totals.expired + totals.cancelled;
+  const charged = totals.paid + totals.fee;
+  const returned = totals.unspent + totals.returned;
   return (
     <section class="gap-lg" aria-labelledby="flow-h">
       <div class="sec-head">
-        <h2 id="flow-h">Where credits went in the last 24 hours</h2>
+        <h2 id="flow-h">Where the credits of the last 24 hours went</h2>
         <p>
-          {count(sumOf(totals))}: {count(charged)} charged, {count(returned)} returned, {count(totals.held)} held now. A
-          task counts once, by its first tag; tags of fewer than five agents are among the others
+          {count(sumOf(totals))} for {plural(flow.tasks, 'task')}: {count(charged)} charged, {count(returned)} returned,{' '}
+          {count(totals.held)} held now. A task counts by its first tag; tags of fewer than five agents are among the
+          others
         </p>
       </div>
       <figure class="flow-wide">
@@ -37,7 +37,7 @@ export function FlowPicture({ flow }: { flow: Flow }) {
             {layout.rows.map((row) => (
               <Source key={row.tag ?? ''} row={row} others={flow.others} />
             ))}
-            <Outs layout={layout} flow={flow} />
+            <Outs layout={layout} />
           </g>
         </svg>
       </figure>
@@ -49,7 +49,7 @@ export function FlowPicture({ flow }: { flow: Flow }) {
 function Source({ row, others }: { row: FlowLayout['rows'][number]; others: number }) {
   const { tag, outcomes, links, y, height } = row;
   const middle = y + height / 2;
-  const charged = outcomes.approved + outcomes.ruled + outcomes.fee;
+  const charged = outcomes.paid + outcomes.fee;
   const label = (
     <>
       <text x="170" y={middle - 2} text-anchor="end">
@@ -81,14 +81,11 @@ function Source({ row, others }: { row: FlowLayout['rows'][number]; others: numb
   );
 }
 
-function Outs({ layout: { outs, totals }, flow }: { layout: FlowLayout; flow: Flow }) {
-  const charged = totals.approved + totals.ruled + totals.fee;
+function Outs({ layout: { outs, totals } }: { layout: FlowLayout }) {
   return (
     <g class="out">
       {outs.map(({ outcome, y, height }) => {
-        const middle = y + height / 2;
-        const tasks = outcome === 'approved' ? flow.tasks.approved : outcome === 'held' ? flow.tasks.held : undefined;
-        const line = tasks !== undefined && height > 26 ? middle - 4 : middle + 4;
+        const line = y + height / 2 + 4;
         const isHeld = outcome === 'held';
         return (
           <g key={outcome}>
@@ -100,20 +97,14 @@ function Outs({ layout: { outs, totals }, flow }: { layout: FlowLayout; flow: Fl
                 {count(totals[outcome])}
               </tspan>
             </text>
-            {tasks !== undefined && height > 26 && (
-              <text class="v" x="663" y={line + 16}>
-                {isHeld ? 'for ' : ''}
-                {plural(tasks, 'task')}
-              </text>
-            )}
           </g>
         );
       })}
-      <Brace outs={outs.filter(({ outcome }) => ['approved', 'ruled', 'fee'].includes(outcome))}>
-        {count(charged)} charged
+      <Brace outs={outs.filter(({ outcome }) => outcome === 'paid' || outcome === 'fee')}>
+        {count(totals.paid + totals.fee)} charged
       </Brace>
-      <Brace outs={outs.filter(({ outcome }) => ['expired', 'cancelled'].includes(outcome))}>
-        {count(totals.expired + totals.cancelled)} returned
+      <Brace outs={outs.filter(({ outcome }) => outcome === 'unspent' || outcome === 'returned')}>
+        {count(totals.unspent + totals.returned)} returned
       </Brace>
     </g>
   );

@@ -122,6 +122,7 @@ function Run({ shown, now }: { shown: TaskPage; now: number }) {
             step={step}
             lasted={(steps[i + 1]?.at ?? until) - step.at}
             isLast={i === steps.length - 1}
+            now={now}
           />
         ))}
         {next !== undefined && (
@@ -130,7 +131,7 @@ function Run({ shown, now }: { shown: TaskPage; now: number }) {
             <div>
               {next.what}: {next.then}
             </div>
-            <Clock at={next.at} />
+            <Clock at={next.at} now={now} />
           </li>
         )}
       </ol>
@@ -185,7 +186,14 @@ function Strip({ parts, isOpen: open }: { parts: readonly Part[]; isOpen: boolea
   );
 }
 
-function TimelineStep({ step: { status, why, at }, lasted, isLast }: { step: Step; lasted: number; isLast: boolean }) {
+interface TimelineStepProps {
+  readonly step: Step;
+  readonly lasted: number;
+  readonly isLast: boolean;
+  readonly now: number;
+}
+
+function TimelineStep({ step: { status, why, at }, lasted, isLast, now }: TimelineStepProps) {
   return (
     <li>
       <Icon name={status} class={`is-${status}`} />
@@ -194,7 +202,7 @@ function TimelineStep({ step: { status, why, at }, lasted, isLast }: { step: Ste
         {why !== '' && `: ${why}`}
         {!isLast && <div class="note">for {span(lasted)}</div>}
       </div>
-      <Clock at={at} />
+      <Clock at={at} now={now} />
     </li>
   );
 }

@@ -19,11 +19,20 @@ export function Moment({ at }: { at: number }) {
   );
 }
 
-/** A time of the day. */
-export function Clock({ at }: { at: number }) {
+const dayAndTime = new Intl.DateTimeFormat('en-GB', {
+  day: 'numeric',
+  month: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+  timeZone: 'UTC',
+});
+
+/** A time of the day, with its date where that is another day than `now`. */
+export function Clock({ at, now }: { at: number; now: number }) {
+  const isToday = moment(at).slice(0, 10) === moment(now).slice(0, 10);
   return (
     <time datetime={moment(at)} title={exactly(at)}>
-      {moment(at).slice(11, 19)}
+      {isToday ? moment(at).slice(11, 19) : dayAndTime.format(at)}
     </time>
   );
 }

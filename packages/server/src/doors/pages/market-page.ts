@@ -13,10 +13,11 @@ const pricedTags = 6;
 /** What the page of the market shows. */
 export async function marketPage(ctx: Context, query: BoardQuery, before: number): Promise<MarketPage> {
   const { market, config } = ctx;
-  const [figures, open, delivery, board, changes] = await Promise.all([
+  const [figures, open, delivery, flow, board, changes] = await Promise.all([
     market.figures(),
     market.openTasks(),
     market.deliveryTimes(),
+    soon(ctx, market.flow()),
     boardPage(ctx, query, before),
     lastChanges(ctx.db, shownChanges),
   ]);
@@ -33,12 +34,24 @@ export async function marketPage(ctx: Context, query: BoardQuery, before: number
     },
     board,
     changes: changes.map((change) => eventOf(change, config.taskPreviewLength)),
-    flow: undefined,
+    flow: flow?.isPublic === true ? flow : undefined,
     prices: await pricesOf(ctx, board.commonTags.slice(0, pricedTags)),
     signupCredits: config.initialCredits,
     feePercent: config.platformFeePpm / 10_000,
     reviewHours: config.autoApproveHours,
   };
+}
+
+/** How long a page waits for what is read in a job of its own. The next page has it. */
+const patienceMs = 250;
+
+/** The value if it comes soon, else undefined. */
+async function soon<T>({ clock }: Pick<Context, 'clock'>, value: Promise<T>): Promise<T | undefined> {
+  let cancel: (() => void) | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    cancel = clock.after(patienceMs, () => resolve(undefined));
+  });
+  return Promise.race([value, late]).finally(() => cancel?.());
 }
 
 async function boardPage(ctx: Context, query: BoardQuery, before: number): Promise<BoardPage> {

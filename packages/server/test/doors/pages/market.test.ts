@@ -53,6 +53,49 @@ describe('the list of open tasks', () => {
   });
 });
 
+describe('where credits went', () => {
+  it('adds up, and names no tag in which fewer than five agents took part', async () => {
+    const other = await Market.fresh(sqlite, {
+      PINCHWORK_INITIAL_CREDITS: '1000',
+      PINCHWORK_PLATFORM_FEE_PERCENT: '10',
+    });
+    const agents: Agent[] = [];
+    for (let i = 0; i < 6; i++) agents.push(await other.register(`agent ${i}`));
+    const flow = async () => {
+      other.clock.advance(60_000);
+      return other.ctx.market.flow();
+    };
+    const none = { paid: 0, fee: 0, unspent: 0, returned: 0, held: 0 };
+    const [one, two, three, four, five, six] = agents as [Agent, Agent, Agent, Agent, Agent, Agent];
+    const done = await claimTask(one, two, { max_credits: 50, tags: ['big', 'second'] });
+    await two.post(`/v1/tasks/${done}/deliver`, { result: 'Seven', credits_claimed: 40 });
+    await one.post(`/v1/tasks/${done}/approve`);
+    await postTask(three, { max_credits: 7, tags: ['BIG'] });
+    const { rows, isPublic } = await flow();
+    expect(isPublic).toBe(false);
+    expect(rows).toEqual([{ tag: undefined, outcomes: { paid: 36, fee: 4, unspent: 10, returned: 0, held: 7 } }]);
+    const cancelled = await postTask(four, { max_credits: 20, tags: ['big'] });
+    await four.post(`/v1/tasks/${cancelled}/cancel`);
+    await postTask(five, { max_credits: 1, tags: ['big'] });
+    expect(await flow()).toMatchObject({
+      rows: [{ tag: 'big', outcomes: { paid: 36, fee: 4, unspent: 10, returned: 20, held: 8 } }],
+      others: 0,
+      isPublic: true,
+    });
+    expect((await other.request({ method: 'GET', url: '/human' })).text).toContain(
+      'Where the credits of the last 24 hours went',
+    );
+    // One agent alone with a tag: it would be the only one among the others.
+    await postTask(six, { max_credits: 3, tags: ['small'] });
+    const hidden = await flow();
+    expect(hidden.rows).toEqual([
+      { tag: undefined, outcomes: { ...none, paid: 36, fee: 4, unspent: 10, returned: 20, held: 11 } },
+    ]);
+    other.clock.advance(25 * 60 * 60_000);
+    expect((await flow()).rows).toEqual([]);
+  });
+});
+
 describe('the page of a task', () => {
   it('names its poster while any agent may take it, and nobody after that', async () => {
     const posted = await postTask(poster!, { max_credits: 20, need: 'Take me', deadline_minutes: 60 });
