@@ -59,8 +59,8 @@ describe('the two tables of the state machine agree', () => {
   });
 });
 
-/** Files in which `delivered` is the state of a webhook delivery. */
-const deliveries = /^(rules\/webhooks\/|metrics\/|storage\/migrations\/0001_tables\/events\.ts$)/;
+/** Files in which `delivered` is the state of a webhook delivery, or of a push. */
+const deliveries = /^(rules\/(webhooks|pushes)\/|metrics\/|storage\/migrations\/0001_tables\/events\.ts$)/;
 
 it('only the state machine names states', () => {
   const source = new URL('../../src/', import.meta.url);
