@@ -24,6 +24,7 @@ import { growthReport, type Grown } from './report.ts';
 
 const connections = 32;
 const othersConnections = 8;
+/** How long others are measured alone, and beside recent audits. */
 const quietMs = 4_000;
 const starts = 3;
 /** Claims and looks at the board in a round. */
@@ -51,11 +52,20 @@ async function main(options: GrowthOptions, cleanup: Cleanup): Promise<void> {
     markets.push(await open(tasks, kept, folder, cleanup));
   }
   for (let round = 0; round < options.rounds; round++) {
-    for (const market of markets) await measureRound(market, options.seconds);
+    for (const market of markets) await watched(market, () => measureRound(market, options.seconds));
   }
   const grown: Grown[] = [];
-  for (const market of markets) grown.push(await measureLongWork(market, folder));
+  for (const market of markets) grown.push(await watched(market, () => measureLongWork(market, folder)));
   console.log(growthReport(grown));
+}
+
+/** Adds what the server said to an error. */
+async function watched<T>({ tasks, child }: Market, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw new Error(`The server with ${tasks} tasks failed: ${String(error)}\n${child.complaints()}`, { cause: error });
+  }
 }
 
 async function open(tasks: number, kept: string, folder: string, cleanup: Cleanup): Promise<Market> {
@@ -125,9 +135,12 @@ async function measureLongWork({ tasks, path, child, startMs, lanes, rounds }: M
   const reader = openSqliteReader(path, { readsLong: true });
   let recentTasks = 0;
   const recent = await beside(async () => {
-    const { report } = await auditRecent(reader, { now: Date.now() }, since);
-    if (!report.ok) throw new Error(`The recent audit found something: ${JSON.stringify(report.broken[0])}`);
-    recentTasks = report.checked.tasks;
+    const until = performance.now() + quietMs;
+    while (performance.now() < until) {
+      const { report } = await auditRecent(reader, { now: Date.now() }, since);
+      if (!report.ok) throw new Error(`The recent audit found something: ${JSON.stringify(report.broken[0])}`);
+      recentTasks += report.checked.tasks;
+    }
   });
   await reader.close();
   const copy = join(folder, `${tasks}-backup.db`);

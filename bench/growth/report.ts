@@ -15,7 +15,7 @@ export interface Grown {
   readonly quiet: Beside;
   readonly whole: Beside;
   readonly recent: Beside;
-  /** The tasks that the recent audit read. */
+  /** The tasks that the recent audits read, in all. */
   readonly recentTasks: number;
   readonly backup: Beside;
 }
@@ -63,4 +63,4 @@ export function growthReport(grown: readonly Grown[]): string {
   ].join('\n');
 }
 
-const names = { quiet: 'nothing else', whole: 'whole audit', recent: 'recent audit', backup: 'backup' };
+const names = { quiet: 'nothing else', whole: 'whole audit', recent: 'recent audits', backup: 'backup' };

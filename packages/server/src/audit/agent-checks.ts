@@ -8,6 +8,7 @@ import {
   depositsPaid,
   isCompletedByRuling,
   isRuled,
+  isSpent,
   lostAsPoster,
   lostAsWorker,
   tellsOfCancelledDispute,
@@ -163,7 +164,7 @@ export const standingChecks: readonly Check[] = [
         select g.id,
           (select coalesce(sum(s.amount), 0) from key_spending s where s.agent_id = g.id) as spent,
           (select coalesce(sum(t.max_credits), 0) from tasks t
-            where t.poster_id = g.id and t.created_at in (select s.at from key_spending s where s.agent_id = g.id))
+            where t.poster_id = g.id and ${isSpent(sql.ref('t.created_at'))})
           + ${depositsPaid} as held
         from agents g where ${within(agentId, scope)}
       ) as compared

@@ -31,9 +31,16 @@ export const lostAsWorker = sql`(select count(*) from disputes d
 export const lostAsPoster = sql`(select count(*) from disputes d
   where d.poster_id = g.id and d.status = 'ruled' and d.credits > 0 and d.worker_share >= ${sql.lit(winningShare)})`;
 
+/**
+ * Whether a key of an agent `g` spent at this moment. A lookup for each row: SQLite would make a list anew for each row
+ * that it compares with it.
+ */
+export const isSpent = (at: RawBuilder<unknown>) =>
+  sql`exists (select 1 from key_spending s where s.agent_id = g.id and s.at = ${at})`;
+
 /** The deposits that an agent `g` paid at the moments at which its keys spent. */
 export const depositsPaid = sql`(select coalesce(sum(d.deposit), 0) from disputes d
-  where d.worker_id = g.id and d.opened_at in (select s.at from key_spending s where s.agent_id = g.id))`;
+  where d.worker_id = g.id and ${isSpent(sql.ref('d.opened_at'))})`;
 
 /** Whether an event `e` tells an agent `g` that the operator cancelled a disputed task. */
 export const tellsOfCancelledDispute = sql`e.type = 'task_cancelled' and exists (
