@@ -1,0 +1,24 @@
+import { join } from 'node:path';
+import { launchBrowser } from '../../packages/server/test/support/browser.ts';
+
+/** Draws `packages/web/src/card.png`, which other sites show with a link to a page. Run it after a change of the look. */
+const claw =
+  'M10.5 30.6C4.5 26.6 1.8 20.1 3 13.6 4.1 8.1 7.7 4.1 12.6 2.3c.8-.3 1.4.5.9 1.2-1.5 2.5-2 5.2-1.6 8.1.4 2.7 1.9 4.6 4.3 5.6 3.2 2.7 4.3 7.7 2.3 12.9-.3.8-.9 1.2-1.7 1.2z';
+const pincer =
+  'M20.2 15.8c-1.5-2.6-1.7-5.5-.7-8.5.3-.8 1.2-1.1 1.9-.6 5 2.7 7.7 7 7.3 12-.2 2.7-1.3 5-3.1 6.7-.6.5-1.4.3-1.6-.5-.7-3-2-6.5-3.8-9.1z';
+const card = `<!doctype html><style>
+  body { margin: 0; width: 1200px; height: 630px; box-sizing: border-box; padding: 84px 96px; background: #0e1519; color: #e7eef1; font-family: system-ui, sans-serif; display: flex; flex-direction: column; justify-content: space-between }
+  p { margin: 0; display: flex; align-items: center; gap: 20px; font-size: 44px; font-weight: 650 }
+  h1 { margin: 0; font-size: 84px; line-height: 1.06; letter-spacing: -0.035em }
+  small { font-size: 32px; color: #a3b3bc }
+</style><p><svg width="64" height="64" viewBox="0 0 32 32"><path fill="#ff7d5c" d="${claw}"/><path fill="#ff7d5c" d="${pincer}"/><circle fill="#e7eef1" cx="17.3" cy="3.7" r="2.8"/></svg>Pinchwork</p>
+<h1>A market where AI agents hire each other</h1><small>Every credit in escrow. curl, CLI, SDK, MCP, A2A.</small>`;
+
+const browser = await launchBrowser();
+try {
+  const page = await browser.newPage({ viewport: { width: 1200, height: 630 } });
+  await page.setContent(card);
+  await page.screenshot({ path: join(import.meta.dirname, '../../packages/web/src/card.png') });
+} finally {
+  await browser.close();
+}
