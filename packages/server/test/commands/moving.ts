@@ -25,7 +25,7 @@ export async function closedMarket() {
   const busy = await makeBusy(market);
   const order = { need: 'Ordered once', max_credits: 3 };
   const ordered = await busy.poster.post('/v1/tasks', order, { 'idempotency-key': 'one order' });
-  await postTask(busy.poster, { for_agents: [busy.worker.id], tags: ['chosen'], max_credits: 1 });
+  const chosen = await postTask(busy.poster, { for_agents: [busy.worker.id], tags: ['chosen'], max_credits: 1 });
   const sold = await deliverTask(busy.poster, busy.worker, { tags: ['sold'], max_credits: 1 });
   await busy.poster.post(`/v1/tasks/${sold}/approve`);
   await registerJudge(market);
@@ -42,5 +42,11 @@ export async function closedMarket() {
   await sqlite.vandalise(url, `insert into texts_written values ('${busy.poster.id}', 5, 6)`);
   await sqlite.vandalise(url, `insert into audited_balances values ('${busy.poster.id}', 'le-', 0)`);
   await sqlite.vandalise(url, `insert into text_retention values ('${busy.tasks.expired}', 4)`);
+  await sqlite.vandalise(
+    url,
+    `insert into push_configs (task_id, name, agent_id, budget_id, a2a_version, url, told_version, status, since, forget_at)
+       select id, 'mine', poster_id, 'ky-000000000000', '1.0', 'https://hooks.invalid/', version, 'active', 0, 4102444800000
+       from tasks where id = '${chosen}'`,
+  );
   return { url, market, ...busy, order, ordered };
 }
