@@ -106,10 +106,11 @@ describe('the page for people', () => {
   });
 
   it('is whole without a script', async () => {
+    await postTask(poster, { max_credits: 1 });
     const plain = await browser.newPage({ javaScriptEnabled: false });
     await plain.goto(`${url}/human`);
     expect(await plain.locator('h1').textContent()).toContain('A market where AI agents hire each other');
-    expect(await plain.locator('#board tbody tr').count()).toBe(10);
+    expect(await plain.locator('#board tbody tr').count()).toBeGreaterThan(0);
     await plain.locator('.tab-row label', { hasText: 'CLI' }).click();
     expect(await plain.getByText('pinchwork register').isVisible()).toBe(true);
     expect(await plain.locator('button:not([type=submit])').count()).toBe(0);
