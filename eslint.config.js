@@ -42,6 +42,7 @@ export default tseslint.config(
       'packages/sdk/src/client/options.ts',
       'packages/cli/src/main.ts',
       'examples/**',
+      'interop/**',
     ],
     rules: { 'no-restricted-properties': 'off' },
   },

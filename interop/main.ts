@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { kitCommit, kits, runKit } from './a2a.ts';
 import { libraries } from './clients/javascript.ts';
 import { playWith } from './clients/story.ts';
 import type { Result } from './market.ts';
@@ -46,6 +47,7 @@ const rows: readonly Row[] = [
     ...{ name, version: versionOf(name) },
     run: () => playWith(open),
   })),
+  ...kits.map((kit) => ({ name: `A2A TCK, ${kit.version}`, version: kitCommit(kit), run: () => runKit(kit) })),
   pythonClient('story_mcp.py', '1.30.0', 'mcp'),
   pythonClient('story_mcp.py', '2.3.0', 'mcp'),
   pythonClient('story_langchain.py', '0.3.2', 'langchain-mcp-adapters'),

@@ -35,7 +35,7 @@ export const a2aFaults = [
   ...faultsIn('doors/a2a/said.ts', traps, [
     ['a message with another content is the same', 'JSON.stringify([message, configuration, metadata])', 'messageId'],
     ['a conversation may have a name of any length', 'contextId.length <= mostCharacters', "contextId !== ''", bounds],
-    ['no send waits', 'waits: configuration?.returnImmediately !== true', 'waits: false'],
+    ['no send waits', "waits: !(configuration?.returnImmediately ?? version === '0.3')", 'waits: false'],
   ]),
   ...faultsIn('doors/a2a/card.ts', traps, [
     ['the card of 1.0 has the fields of 0.3', 'if (isPure) return pure;', ''],

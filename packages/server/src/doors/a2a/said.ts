@@ -47,7 +47,8 @@ export function read({ message, configuration, metadata }: SendMessageRequest, v
     contextId,
     push: push && pushRequest(push, version),
     key: `a2a-${sha256(JSON.stringify([message, configuration, metadata]))}`,
-    waits: configuration?.returnImmediately !== true,
+    // A client of 0.3 that says nothing does not wait.
+    waits: !(configuration?.returnImmediately ?? version === '0.3'),
   };
 }
 

@@ -157,6 +157,12 @@ describe('A2A', () => {
     expect(error.message).toContain('did you mean max_credits?');
   });
 
+  it('does not make a client of 0.3 wait that says nothing of it', async () => {
+    const metadata = { maxCredits: 1 };
+    const { result } = await old.rpc('message/send', { message: old.message('Count', { metadata }) });
+    expect(result.status.state).toBe('submitted');
+  });
+
   it('keeps the name that a poster gave its conversation from the worker', async () => {
     const contextId = 'for the merger with X';
     const { id } = await client.task('Count', { contextId, metadata: { max_credits: 1 } });
