@@ -109,7 +109,16 @@ function residentBytes(pid: number): number {
 /** The unit of the times in `/proc`: always 100 ticks a second. */
 const tickMs = 10;
 
-function cpuMs(pid: number): number | undefined {
+/** The processor time of a process and of all children that it has had, in milliseconds. */
+export function familyCpuMs(pid: number): number | undefined {
+  const own = cpuMs(pid, { withEnded: true });
+  if (own === undefined) return undefined;
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ');
+  return children.reduce((sum, child) => sum + (cpuMs(Number(child)) ?? 0), own);
+}
+
+/** @param withEnded whether to add the times of its children that have ended. */
+function cpuMs(pid: number, { withEnded = false } = {}): number | undefined {
   let stat: string;
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
@@ -119,6 +128,7 @@ function cpuMs(pid: number): number | undefined {
   }
   // The second field is the program's name, which may contain spaces and brackets; the numbers follow its last bracket.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const [user, system] = [fields[11], fields[12]];
-  return (Number(user) + Number(system)) * tickMs;
+  // Its own times in user and system mode, then those of its ended children.
+  const times = fields.slice(11, withEnded ? 15 : 13);
+  return times.reduce((sum, ticks) => sum + Number(ticks) * tickMs, 0);
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
 import pg from 'pg';
 import { createDatabase, startPostgres } from '../packages/server/test/support/postgres.ts';
+import { familyCpuMs } from './children.ts';
 import type { Cleanup } from './cleanup.ts';
 import type { EngineName } from './options.ts';
 import type { Program } from './sides.ts';
@@ -15,6 +16,8 @@ export interface Engine {
   readonly wanted: readonly Wanted[];
   /** Creates a database for one child: a value for `PINCHWORK_DATABASE_URL`. */
   freshUrl(): Promise<string>;
+  /** Processor time that a database server of its own has taken so far, in milliseconds. */
+  cpuMs?(): number | undefined;
 }
 
 /** The fraction of another program's figure that the server should reach, in CPU per lifecycle or in lifecycles/s. */
@@ -79,5 +82,6 @@ async function postgres(cleanup: Cleanup): Promise<Engine> {
     ],
     wanted: [{ of: 'floor', by: 'rate', ratio: 0.5 }],
     freshUrl: () => createDatabase(server.adminUrl),
+    cpuMs: () => familyCpuMs(server.pid),
   };
 }

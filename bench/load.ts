@@ -13,15 +13,21 @@ export interface Measured {
   readonly latencies: Readonly<Record<Verb, readonly number[]>>;
   /** CPU time of the measured processes per lifecycle; undefined on systems without /proc. */
   readonly cpuMs: number | undefined;
+  /** The same of the database server; undefined also where the processes hold the database. */
+  readonly databaseCpuMs: number | undefined;
   /** The fraction of one core that the load generator used. Near 1, it is the bottleneck. */
   readonly generatorLoad: number;
 }
 
-/** A process that is put under load. */
-interface Target {
-  readonly url: URL;
+/** Whose processor time is measured. */
+interface Worker {
   /** Processor time it has taken so far, in milliseconds. */
-  cpuMs(): number | undefined;
+  cpuMs?(): number | undefined;
+}
+
+/** A process that is put under load. */
+interface Target extends Worker {
+  readonly url: URL;
 }
 
 /**
@@ -31,9 +37,15 @@ interface Target {
  *
  * Opens new connections: idle ones may have been closed since the last round.
  *
+ * @param database the server of their database.
  * @throws Error when a request fails; the load stops at once.
  */
-export async function measure(targets: readonly Target[], lanes: readonly Lane[], seconds: number): Promise<Measured> {
+export async function measure(
+  targets: readonly Target[],
+  lanes: readonly Lane[],
+  seconds: number,
+  database: Worker = {},
+): Promise<Measured> {
   const latencies: Record<Verb, number[]> = { create: [], pickup: [], deliver: [], approve: [] };
   const connections = await Promise.all(lanes.map(() => Promise.all(targets.map(({ url }) => Connection.open(url)))));
   const opensAt = performance.now() + rampMs;
@@ -59,13 +71,14 @@ export async function measure(targets: readonly Target[], lanes: readonly Lane[]
 
   try {
     const work = Promise.all(lanes.map((lane, i) => run(lane, connections[i]!, i)));
-    const cpu = cpuInWindow(targets, seconds);
+    const cpu = cpuInWindow(targets, database, seconds);
     await work;
-    const { targetMs, ownMs } = await cpu;
+    const { targetMs, databaseMs, ownMs } = await cpu;
     return {
       perSecond: ended / seconds,
       latencies,
       cpuMs: targetMs === undefined ? undefined : targetMs / ended,
+      databaseCpuMs: databaseMs === undefined ? undefined : databaseMs / ended,
       generatorLoad: ownMs / (seconds * 1_000),
     };
   } finally {
@@ -74,22 +87,26 @@ export async function measure(targets: readonly Target[], lanes: readonly Lane[]
   }
 }
 
-/** How much processor time the targets and this process take in the window. */
-async function cpuInWindow(targets: readonly Target[], seconds: number) {
+/** How much processor time the targets, their database and this process take in the window. */
+async function cpuInWindow(targets: readonly Target[], database: Worker, seconds: number) {
   await sleep(rampMs, undefined, { ref: false });
-  const targetBefore = cpuOf(targets);
+  const before = [cpuOf(targets), cpuOf([database])] as const;
   const ownBefore = process.cpuUsage();
   await sleep(seconds * 1_000, undefined, { ref: false });
-  const targetAfter = cpuOf(targets);
+  const after = [cpuOf(targets), cpuOf([database])] as const;
   const { user, system } = process.cpuUsage(ownBefore);
   return {
-    targetMs: targetBefore === undefined || targetAfter === undefined ? undefined : targetAfter - targetBefore,
+    targetMs: difference(before[0], after[0]),
+    databaseMs: difference(before[1], after[1]),
     ownMs: (user + system) / 1_000,
   };
 }
 
-function cpuOf(targets: readonly Target[]): number | undefined {
-  const times = targets.map((target) => target.cpuMs());
+const difference = (before: number | undefined, after: number | undefined) =>
+  before === undefined || after === undefined ? undefined : after - before;
+
+function cpuOf(targets: readonly Worker[]): number | undefined {
+  const times = targets.map((target) => target.cpuMs?.());
   return times.reduce((sum, ms) => (sum === undefined || ms === undefined ? undefined : sum + ms), 0);
 }
 

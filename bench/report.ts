@@ -29,6 +29,9 @@ export function report(engine: Engine, { nodes, rounds }: Run, { startMs, idleBy
     table(roundRows('lifecycles/s', rounds, perSecond, rate)),
     '',
     table(roundRows('process CPU a lifecycle, ms', rounds, cpuMs, (ms) => ms.toFixed(3))),
+    ...(hasServer(rounds)
+      ? ['', table(roundRows("the database server's CPU a lifecycle, ms", rounds, databaseMs, (ms) => ms.toFixed(3)))]
+      : []),
     '',
     table(ratioRows(engine, rounds)),
     '',
@@ -78,6 +81,9 @@ const perSecond = (measured: Measured) => measured.perSecond;
  * the CPU.
  */
 const cpuMs = (measured: Measured) => measured.cpuMs ?? Number.NaN;
+
+const databaseMs = (measured: Measured) => measured.databaseCpuMs ?? Number.NaN;
+const hasServer = ([first]: readonly Round[]) => first?.get('server')?.databaseCpuMs !== undefined;
 
 const medianOf = (rounds: readonly Round[], name: Name, figure: (measured: Measured) => number) =>
   median(rounds.map((round) => figure(round.get(name)!)));

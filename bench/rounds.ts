@@ -30,16 +30,18 @@ export async function measureRounds(
   const done: Round[] = [];
   for (let i = 0; i < options.rounds; i++) {
     const round = new Map<Program['name'], Measured>();
-    for (const side of i % 2 === 0 ? sides : sides.toReversed()) round.set(side.name, await measureSide(side, seconds));
+    for (const side of i % 2 === 0 ? sides : sides.toReversed()) {
+      round.set(side.name, await measureSide(side, engine, seconds));
+    }
     done.push(round);
   }
   for (const { children } of sides) for (const child of children) await child.stop();
   return done;
 }
 
-async function measureSide({ name, children, lanes }: Side, seconds: number): Promise<Measured> {
+async function measureSide({ name, children, lanes }: Side, engine: Engine, seconds: number): Promise<Measured> {
   try {
-    return await measure(children, lanes, seconds);
+    return await measure(children, lanes, seconds, engine);
   } catch (error) {
     const complaints = children.map((child) => child.complaints()).join('');
     throw new Error(`The program "${name}" failed under load: ${String(error)}\n${complaints}`, { cause: error });

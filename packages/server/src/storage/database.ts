@@ -40,6 +40,7 @@ export async function oneOf<P extends Params, R>(
 export abstract class Tx implements Reader {
   readonly #afterCommit: (() => void)[] = [];
   readonly #signalled = new Set<Signal>();
+  readonly #musts: Must[] = [];
 
   abstract all<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R[]>;
   abstract first<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<R | undefined>;
@@ -56,6 +57,26 @@ export abstract class Tx implements Reader {
    */
   abstract send<P extends Params, R>(query: Prepared<P, R>, params: P): void;
 
+  /**
+   * Queues a statement that must change a row. The verb does not wait for it; if it has changed none, the transaction
+   * fails at its end.
+   *
+   * @param refusal the error that the transaction then fails with.
+   */
+  mustChange<P extends Params, R>(query: Prepared<P, R>, params: P, refusal: () => Error | Promise<Error>): void {
+    const changed = this.run(query, params);
+    // `checkMusts` awaits it. The empty handler stops Node from reporting an unhandled rejection before that.
+    changed.catch(() => undefined);
+    this.#musts.push({ changed, refusal });
+  }
+
+  /** Called before the commit. @throws the refusal of the first statement of `mustChange` that has changed no row. */
+  async checkMusts(): Promise<void> {
+    for (const { changed, refusal } of this.#musts) {
+      if ((await changed) === 0) throw await refusal();
+    }
+  }
+
   /** Calls `wake` after the commit is on disk. Does not call it when the transaction fails. */
   afterCommit(wake: () => void): void {
     this.#afterCommit.push(wake);
@@ -71,6 +92,12 @@ export abstract class Tx implements Reader {
     for (const wake of this.#afterCommit) wake();
     return this.#signalled;
   }
+}
+
+/** A statement that must change a row: how many it has changed, and the error if it has changed none. */
+interface Must {
+  readonly changed: Promise<number>;
+  readonly refusal: () => Error | Promise<Error>;
 }
 
 /**

@@ -8,6 +8,7 @@ import { oldest } from '../../src/rules/board/scan.ts';
 import lookUp from '../../src/rules/board/look-up-job.ts';
 import readFlow from '../../src/rules/market/flow.ts';
 import { hourMs, minuteMs } from '../../src/ground/clock.ts';
+import { Packet } from '../../src/storage/postgres/packet.ts';
 import { compile as onPostgres } from '../../src/storage/postgres/statements.ts';
 import { declaredQueries, type Params, type Prepared } from '../../src/storage/prepared.ts';
 import { compile as onSqlite } from '../../src/storage/sqlite/statements.ts';
@@ -42,8 +43,11 @@ function listen(): Map<string, Statement> {
     return prepare.call(this, source);
   } as typeof prepare;
   pg.Client.prototype.query = function (this: pg.Client, ...args: unknown[]) {
-    const { name, text, values = [] } = args[0] as { name?: string; text?: string; values?: unknown[] };
-    if (text !== undefined) heard.set(text, { text, values, isKept: name !== undefined });
+    if (args[0] instanceof Packet) {
+      for (const { statement, values } of args[0].statements) {
+        heard.set(statement.text, { text: statement.text, values, isKept: statement.name !== '' });
+      }
+    }
     return (query as (...all: unknown[]) => unknown).apply(this, args);
   } as typeof query;
   onTestFinished(() => {

@@ -20,6 +20,9 @@ const addAgent = prepared('addAgent', (db, p: { id: string }) =>
     created_at: 0,
   }),
 );
+const change = prepared('change', (db, p: { key: string; value: string }) =>
+  db.updateTable('meta').set({ value: p.value }).where('key', '=', p.key),
+);
 const countMeta = prepared('countMeta', (db, _: Params) =>
   db.selectFrom('meta').select((eb) => [eb.fn.countAll<number>().as('count'), eb.fn.sum<number>(eb.lit(2)).as('sum')]),
 );
@@ -53,6 +56,21 @@ onBothEngines('a transaction', (engine) => {
     });
     await expect(sent).rejects.toThrow(/null/i);
     expect(await valueOf(db, 'good')).toBeUndefined();
+  });
+
+  it('with a statement that must change a row fails as a whole when it changes none', async () => {
+    const { db } = await openFresh(engine);
+    const refusal = () => new DomainError('conflict', 'There is no such row');
+    const changing = (key: string) =>
+      db.transact('change', async (tx) => {
+        tx.mustChange(change, { key, value: 'changed' }, refusal);
+        tx.send(put, { key: `after ${key}`, value: 'x' });
+        return (await tx.first(get, { key }))?.value;
+      });
+    await db.transact('put', (tx) => tx.run(put, { key: 'there', value: 'x' }));
+    expect(await changing('there')).toBe('changed');
+    await expect(changing('missing')).rejects.toThrow('There is no such row');
+    expect([await valueOf(db, 'after there'), await valueOf(db, 'after missing')]).toEqual(['x', undefined]);
   });
 
   it('never succeeds after a failed statement, also when the verb ignores the failure', async () => {

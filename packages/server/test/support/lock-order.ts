@@ -258,6 +258,15 @@ class WatchedTx extends Tx {
     this.#tx.send(query, params);
   }
 
+  override mustChange<P extends Params, R>(
+    query: Prepared<P, R>,
+    params: P,
+    refusal: () => Error | Promise<Error>,
+  ): void {
+    this.#note(query, params);
+    this.#tx.mustChange(query, params, refusal);
+  }
+
   override afterCommit(wake: () => void): void {
     this.#tx.afterCommit(wake);
   }

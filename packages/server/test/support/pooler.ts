@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
 /**
- * Simulated connection poolers before PostgreSQL (protocol version 3), with the relevant behaviour of PgBouncer.
+ * Connections that are watched, and simulated connection poolers, before PostgreSQL (protocol version 3), with the relevant behaviour of PgBouncer.
  * Both let the server itself check the password.
  */
 
@@ -73,6 +73,23 @@ export const sessionPooler = (databaseUrl: string): Promise<string> =>
         const odd = parameters.find((name, i) => i % 2 === 0 && name !== '' && !known.has(name.toLowerCase()));
         if (odd === undefined) server.write(message);
         else client.end(errorMessage('08P01', `unsupported startup parameter: ${odd}`));
+      },
+    );
+  });
+
+/** A connection that is watched: calls back with the type of each message from a client after its start. */
+export const watched = (databaseUrl: string, listener: (type: string) => void): Promise<string> =>
+  before(databaseUrl, (client, dial) => {
+    const server = dial();
+    server.on('close', () => client.destroy());
+    client.on('close', () => server.destroy());
+    server.on('data', (chunk) => client.write(chunk));
+    onMessages(
+      client,
+      (index) => index > 0,
+      (message) => {
+        listener(String.fromCharCode(message[0]!));
+        server.write(message);
       },
     );
   });

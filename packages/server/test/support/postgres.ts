@@ -14,6 +14,8 @@ import { freePort } from './ports.ts';
 interface PostgresServer {
   /** The address of its own database `postgres`, for `createDatabase`. */
   readonly adminUrl: string;
+  /** Its main process, whose children serve the sessions. */
+  readonly pid: number;
   /**
    * Ends it and starts it again on the same data and port.
    *
@@ -81,6 +83,10 @@ async function serve(installation: Installation): Promise<PostgresServer> {
   let server = await start();
   return {
     adminUrl,
+    get pid() {
+      // It has started.
+      return server.pid!;
+    },
     restart: async (how) => {
       await end(server, how === 'fast' ? 'SIGINT' : 'SIGQUIT');
       server = await start();

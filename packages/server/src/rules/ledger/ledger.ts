@@ -1,4 +1,4 @@
-import type { Tx } from '../../storage/database.ts';
+import type { Reader, Tx } from '../../storage/database.ts';
 import { DomainError, invalid } from '../../ground/errors.ts';
 import * as queries from './queries.ts';
 
@@ -90,20 +90,13 @@ const mintLegs = (agentId: string, amount: number, reason: string): Leg[] => [
 ];
 
 /**
- * Moves a new task's `max_credits` from its poster to its escrow.
- *
- * @throws DomainError `insufficient_credits` if the poster's balance is lower.
+ * Moves a new task's `max_credits` from its poster to its escrow. The transaction fails with `insufficient_credits` if
+ * the poster's balance is lower.
  */
-export async function hold(
-  tx: Tx,
-  transfer: Transfer,
-  task: { id: string; poster_id: string; max_credits: number },
-): Promise<void> {
+export function hold(tx: Tx, transfer: Transfer, task: { id: string; poster_id: string; max_credits: number }): void {
   const price = task.max_credits;
-  if ((await tx.run(queries.withdrawIfCovered, { id: task.poster_id, amount: price })) === 0) {
-    const balance = (await tx.first(queries.accountBalance, { id: task.poster_id }))?.balance ?? 0;
-    throw insufficientCredits(price, balance);
-  }
+  const taken = { id: task.poster_id, amount: price };
+  tx.mustChange(queries.withdrawIfCovered, taken, async () => insufficientCredits(price, await balanceOf(tx, taken)));
   tx.send(queries.openAccount, { id: task.id, balance: price });
   writeEntries(tx, transfer, task.id, [
     { account: task.poster_id, amount: -price, reason: 'escrow' },
@@ -120,23 +113,21 @@ interface Deposit {
 }
 
 /**
- * Moves a worker's deposit to the account of its dispute.
- *
- * @throws DomainError `insufficient_credits` if its balance is lower.
+ * Moves a worker's deposit to the account of its dispute. The transaction fails with `insufficient_credits` if its
+ * balance is lower.
  */
-export async function holdDeposit(
-  tx: Tx,
-  transfer: Transfer,
-  { id, task_id, worker_id, amount }: Deposit,
-): Promise<void> {
-  if ((await tx.run(queries.withdrawIfCovered, { id: worker_id, amount })) === 0) {
-    const balance = (await tx.first(queries.accountBalance, { id: worker_id }))?.balance ?? 0;
-    throw new DomainError(
-      'insufficient_credits',
-      `Not enough credits: the deposit is ${amount}, you have ${balance}`,
-      'Earn credits by picking up tasks, or let the grace pass.',
-    );
-  }
+export function holdDeposit(tx: Tx, transfer: Transfer, { id, task_id, worker_id, amount }: Deposit): void {
+  const taken = { id: worker_id, amount };
+  tx.mustChange(
+    queries.withdrawIfCovered,
+    taken,
+    async () =>
+      new DomainError(
+        'insufficient_credits',
+        `Not enough credits: the deposit is ${amount}, you have ${await balanceOf(tx, taken)}`,
+        'Earn credits by picking up tasks, or let the grace pass.',
+      ),
+  );
   tx.send(queries.openAccount, { id, balance: amount });
   writeEntries(tx, transfer, task_id, [
     { account: worker_id, amount: -amount, reason: 'dispute_deposit' },
@@ -145,21 +136,26 @@ export async function holdDeposit(
 }
 
 /** Returns a deposit to its worker, or takes it for the fees. */
-export async function endDeposit(
+export function endDeposit(
   tx: Tx,
   transfer: Transfer,
   { id, task_id, worker_id, amount, to }: Deposit & { readonly to: 'worker' | 'fees' },
-): Promise<void> {
+): void {
   const reason = to === 'worker' ? 'deposit_returned' : 'deposit_forfeited';
   if (to === 'worker') tx.send(queries.deposit, { id: worker_id, amount });
-  if ((await tx.run(queries.withdrawIfCovered, { id, amount })) === 0) {
-    throw new Error(`The account of ${id} does not hold its deposit of ${amount} credits`);
-  }
+  tx.mustChange(
+    queries.withdrawIfCovered,
+    { id, amount },
+    () => new Error(`The account of ${id} does not hold its deposit of ${amount} credits`),
+  );
   writeEntries(tx, transfer, task_id, [
     { account: id, amount: -amount, reason },
     { account: to === 'worker' ? worker_id : feesAccount, amount, reason },
   ]);
 }
+
+const balanceOf = async (reader: Reader, { id }: { id: string }): Promise<number> =>
+  (await reader.first(queries.accountBalance, { id }))?.balance ?? 0;
 
 export const insufficientCredits = (price: number, balance: number) =>
   new DomainError(
@@ -187,9 +183,9 @@ export function feeOf(creditsCharged: number, feePpm: number): number {
  * Empties an approved task's escrow: the charge minus the fee to the worker, the fee to `fees`, the rest to the
  * poster.
  */
-export async function settle(tx: Tx, transfer: Transfer, task: Settlement): Promise<void> {
+export function settle(tx: Tx, transfer: Transfer, task: Settlement): void {
   const fee = feeOf(task.credits_charged, task.fee_ppm);
-  await emptyEscrow(tx, transfer, task, [
+  emptyEscrow(tx, transfer, task, [
     { account: task.worker_id, amount: task.credits_charged - fee, reason: 'payment' },
     { account: feesAccount, amount: fee, reason: 'platform_fee' },
     { account: task.poster_id, amount: task.max_credits - task.credits_charged, reason: 'refund' },
@@ -203,30 +199,27 @@ export function pay(tx: Tx, transfer: Transfer, task: { id: string; worker_id: s
 }
 
 /** Returns the whole escrow of a cancelled or expired task to its poster. */
-export async function voidHold(
+export function voidHold(
   tx: Tx,
   transfer: Transfer,
   task: { id: string; poster_id: string; max_credits: number },
-): Promise<void> {
-  await emptyEscrow(tx, transfer, task, [{ account: task.poster_id, amount: task.max_credits, reason: 'refund' }]);
+): void {
+  emptyEscrow(tx, transfer, task, [{ account: task.poster_id, amount: task.max_credits, reason: 'refund' }]);
 }
 
 /**
  * Makes `payments`, which sum to `max_credits`, from a task's escrow. Locks agents first: their ids sort before
  * tasks.
  */
-async function emptyEscrow(
-  tx: Tx,
-  transfer: Transfer,
-  task: { id: string; max_credits: number },
-  payments: Leg[],
-): Promise<void> {
+function emptyEscrow(tx: Tx, transfer: Transfer, task: { id: string; max_credits: number }, payments: Leg[]): void {
   const paid = payments.filter(({ amount }) => amount > 0);
   const deposits = paid.filter(stored).sort((a, b) => (a.account < b.account ? -1 : 1));
   for (const { account, amount } of deposits) tx.send(queries.deposit, { id: account, amount });
-  if ((await tx.run(queries.withdrawIfCovered, { id: task.id, amount: task.max_credits })) === 0) {
-    throw new Error(`The escrow of ${task.id} does not hold its ${task.max_credits} credits`);
-  }
+  tx.mustChange(
+    queries.withdrawIfCovered,
+    { id: task.id, amount: task.max_credits },
+    () => new Error(`The escrow of ${task.id} does not hold its ${task.max_credits} credits`),
+  );
   const reason = paid.length === 1 && paid[0]?.reason === 'refund' ? 'refund' : 'payment';
   writeEntries(tx, transfer, task.id, [{ account: task.id, amount: -task.max_credits, reason }, ...paid]);
 }

@@ -266,14 +266,20 @@ async function moveCredits(
     return;
   }
   const transfer = { transferId: ctx.newId('ledgerEntry'), at: now };
-  if (credits === 'void') return ledger.voidHold(tx, transfer, task);
-  if (credits === 'hold') return ledger.hold(tx, transfer, task);
+  if (credits === 'void') {
+    ledger.voidHold(tx, transfer, task);
+    return;
+  }
+  if (credits === 'hold') {
+    ledger.hold(tx, transfer, task);
+    return;
+  }
   if (workerId === null || task.credits_charged === null) throw new Error(`${task.id} has no delivery to settle`);
   if (credits === 'pay') {
     ledger.pay(tx, transfer, { id: task.id, worker_id: workerId, price: task.credits_charged });
     return;
   }
-  return ledger.settle(tx, transfer, { ...task, worker_id: workerId, credits_charged: task.credits_charged });
+  ledger.settle(tx, transfer, { ...task, worker_id: workerId, credits_charged: task.credits_charged });
 }
 
 /** Moves a dispute's deposit, in a transfer of its own. */
@@ -284,8 +290,11 @@ async function moveDeposit(
 ): Promise<void> {
   const transfer = { transferId: ctx.newId('ledgerEntry'), at: now };
   const deposit = { id, task_id: task.id, worker_id: workerId, amount };
-  if (to === 'account') return ledger.holdDeposit(tx, transfer, deposit);
+  if (to === 'account') {
+    ledger.holdDeposit(tx, transfer, deposit);
+    return;
+  }
   // The poster is paid next, and agents' accounts are locked before those of deposits.
   await tx.all(holdAccounts, { one: workerId, other: task.poster_id });
-  await ledger.endDeposit(tx, transfer, { ...deposit, to });
+  ledger.endDeposit(tx, transfer, { ...deposit, to });
 }

@@ -11,6 +11,7 @@ import { isConflict, isOfSession, mayRunElsewhere, storageError, unavailable } f
 import { Hosts } from './hosts.ts';
 import { migrateOn } from './migration.ts';
 import { beginSession, checkPreconditions } from './session.ts';
+import { Packet, sessionOf } from './packet.ts';
 import { PostgresSignals } from './signals.ts';
 import { NamedStatements } from './statements.ts';
 import { PostgresTx } from './tx.ts';
@@ -68,7 +69,6 @@ export async function openPostgres(
     onConnect: begin as unknown as (client: pg.ClientBase) => void,
     application_name: 'pinchwork',
     keepAlive: true,
-    pipeline: true,
     types,
   });
   // Without these listeners, a broken connection would end the process. The pool reports idle connections, and a busy
@@ -146,8 +146,12 @@ class PostgresDatabase implements Database {
       const client = await this.#connect();
       let failure: unknown;
       try {
+        const packet = new Packet(sessionOf(client));
+        const { statement, compiled } = this.#statements.get(query);
+        const answer = packet.ask(statement, compiled.bind(params));
+        client.query(packet);
         // The statement was compiled from the query, so its rows have the query's type.
-        return (await client.query(this.#statements.config(query, params))).rows as R[];
+        return (await answer).rows as R[];
       } catch (error) {
         failure = error;
         this.#suspectOthers(error);
@@ -204,6 +208,7 @@ class PostgresDatabase implements Database {
       let failure: unknown;
       try {
         const value = await work(tx);
+        await tx.checkMusts();
         this.signals.send(await tx.commit());
         this.#observe?.(1);
         return value;

@@ -1,13 +1,7 @@
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, sql } from 'kysely';
-import {
-  type CompiledStatement,
-  compiler,
-  type EngineClauses,
-  type Params,
-  type Prepared,
-  type SqlValue,
-} from '../prepared.ts';
+import { type CompiledStatement, compiler, type EngineClauses, type Prepared } from '../prepared.ts';
 import type { Schema } from '../schema.ts';
+import type { NamedStatement } from './packet.ts';
 import { textIndexClauses } from './texts.ts';
 
 const clauses: EngineClauses = {
@@ -32,20 +26,25 @@ const builder = new Kysely<Schema>({
 /** Compiles a query for PostgreSQL, once. */
 export const compile = compiler(builder, clauses);
 
+interface Known {
+  readonly statement: NamedStatement;
+  readonly compiled: CompiledStatement;
+}
+
 /** The statements compiled for PostgreSQL. The server caches a plan of each under its name, per connection. */
 export class NamedStatements {
-  readonly #known = new Map<Prepared<never, never>, { name: string | undefined; compiled: CompiledStatement }>();
+  readonly #known = new Map<Prepared<never, never>, Known>();
 
-  config<P extends Params, R>(query: Prepared<P, R>, params: P): { name?: string; text: string; values: SqlValue[] } {
+  get<P, R>(query: Prepared<P, R>): Known {
     // Found by identity: the types do not matter.
     const key = query as Prepared<never, never>;
     let known = this.#known.get(key);
     if (known === undefined) {
-      const name = query.replan ? undefined : `${this.#known.size}_${query.name}`.slice(0, 63);
-      known = { name, compiled: compile(query) };
+      const compiled = compile(query);
+      const name = query.replan ? '' : `${this.#known.size}_${query.name}`.slice(0, 63);
+      known = { statement: { name, text: compiled.sql }, compiled };
       this.#known.set(key, known);
     }
-    const statement = { text: known.compiled.sql, values: known.compiled.bind(params) };
-    return known.name === undefined ? statement : { name: known.name, ...statement };
+    return known;
   }
 }

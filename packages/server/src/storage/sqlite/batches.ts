@@ -189,7 +189,7 @@ export class Batches {
   async #runVerb(job: Job, watchdog: Watchdog): Promise<Settle> {
     const tx = new SqliteTx(this.#statements);
     try {
-      const value = await watchdog.watch(job.verb, tx, job.work(tx));
+      const value = await watchdog.watch(job.verb, tx, workToItsEnd(job, tx));
       tx.check();
       return () => {
         this.#signal(tx.succeed());
@@ -207,6 +207,12 @@ export class Batches {
       // No transaction is open any more, which is the goal.
     }
   }
+}
+
+async function workToItsEnd({ work }: Job, tx: Tx): Promise<unknown> {
+  const value = await work(tx);
+  await tx.checkMusts();
+  return value;
 }
 
 /**

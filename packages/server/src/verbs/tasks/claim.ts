@@ -69,15 +69,19 @@ export async function claimById(work: Work, agentId: string, taskId: string): Pr
   const { tx } = work;
   const task = await claimRow(work, agentId, taskId);
   if (task !== undefined) {
-    const view = await viewOf(tx, task);
-    const moved = { actorId: agentId, workerId: agentId };
-    await recordStandingAndWithdraw(work, 'claim', task, moved);
-    await checkClaims(work, agentId, present(task.claims_left, 'The claims that the agent has left'));
-    await moveCreditsAndTell(work, 'claim', task, moved);
+    // Together, so that what they read and send first goes to PostgreSQL at once.
+    const [view] = await Promise.all([viewOf(tx, task), recordClaim(work, agentId, task)]);
     return view;
   }
   const system = await claimSystemTask(work, agentId, taskId);
   return system === undefined ? undefined : viewOf(tx, system);
+}
+
+async function recordClaim(work: Work, agentId: string, task: ClaimedTask): Promise<void> {
+  const moved = { actorId: agentId, workerId: agentId };
+  await recordStandingAndWithdraw(work, 'claim', task, moved);
+  await checkClaims(work, agentId, present(task.claims_left, 'The claims that the agent has left'));
+  await moveCreditsAndTell(work, 'claim', task, moved);
 }
 
 /**
