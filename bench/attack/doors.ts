@@ -80,7 +80,6 @@ function attacksOn(name: string, door: Door): Attack[] {
     },
     {
       name: `${name}: 120 waits of one account, begun again whenever they end`,
-      settings: unlimitedReads,
       prepare: async (attacker) => {
         const key = await attacker.register();
         const make = postTemplate(attacker.host, key, { need: 'x', max_credits: 1 });
