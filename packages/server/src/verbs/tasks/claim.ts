@@ -69,8 +69,11 @@ export async function claimById(work: Work, agentId: string, taskId: string): Pr
   const { tx } = work;
   const task = await claimRow(work, agentId, taskId);
   if (task !== undefined) {
-    // Together, so that what they read and send first goes to PostgreSQL at once.
-    const [view] = await Promise.all([viewOf(tx, task), recordClaim(work, agentId, task)]);
+    // Begun together, so that what both read and send first goes to PostgreSQL at once. Only this one writes, so the
+    // transaction does not end before it has.
+    const view = viewOf(tx, task);
+    view.catch(() => undefined);
+    await recordClaim(work, agentId, task);
     return view;
   }
   const system = await claimSystemTask(work, agentId, taskId);
