@@ -15,7 +15,7 @@ import { compile as onSqlite } from '../../src/storage/sqlite/statements.ts';
 import { countWaiting } from '../../src/rules/webhooks/queries.ts';
 import { A2aClient } from '../support/a2a.ts';
 import { type Engine, type EngineName, onBothEngines } from '../support/engines.ts';
-import { unlisted } from '../support/guards.ts';
+import { looks, unlisted } from '../support/guards.ts';
 import { answer, answers, registerHelper } from '../support/helpers.ts';
 import { type Agent, claimTask, deadWebhook, deliverTask, makeDelivery, Market, postTask } from '../support/market.ts';
 import { lockOrderFaults } from '../support/lock-order.ts';
@@ -379,8 +379,9 @@ onBothEngines('every statement', (engine) => {
     }
     expect(faulty).toEqual([]);
     expect(unlisted(declaredQueries())).toEqual([]);
-    // Its name stands for it in this report and in the database's own.
     const names = [...declaredQueries()].map(({ name }) => name);
+    expect(Object.keys(looks).filter((name) => !names.includes(name))).toEqual([]);
+    // Its name stands for it in this report and in the database's own.
     expect(names.filter((name, i) => names.indexOf(name) < i)).toEqual([]);
   }, 240_000);
 

@@ -26,9 +26,16 @@ const accepts = {
   markdown: [undefined, '*/*', '', 'text/markdown', 'text/html', 'text/*', 'application/*', 'image/png', 'nonsense'],
 };
 
+/** Outside of the API, a browser gets errors as pages (doors/pages/pages.test.ts). */
+const pathsFor = (accept: string | undefined) => [
+  '/v1/me',
+  '/v1/tasks/tk-000000000000',
+  ...(accept?.startsWith('text/html') ? [] : ['/nowhere']),
+];
+
 describe('the format of a reply', () => {
   it.each(accepts.json)('is JSON where Accept names it: %j', async (accept) => {
-    for (const url of ['/v1/me', '/v1/tasks/tk-000000000000', '/nowhere']) {
+    for (const url of pathsFor(accept)) {
       const { headers, payload } = await ask(url, accept);
       expect(headers['content-type']).toBe('application/json; charset=utf-8');
       expect(JSON.parse(payload)).toBeTypeOf('object');
@@ -36,7 +43,7 @@ describe('the format of a reply', () => {
   });
 
   it.each(accepts.markdown)('is Markdown otherwise: %j', async (accept) => {
-    for (const url of ['/v1/me', '/v1/tasks/tk-000000000000', '/nowhere']) {
+    for (const url of pathsFor(accept)) {
       const { headers, payload } = await ask(url, accept);
       expect(headers['content-type']).toBe('text/markdown; charset=utf-8');
       expect(Object.keys(parseMarkdown(payload).fields)).not.toHaveLength(0);

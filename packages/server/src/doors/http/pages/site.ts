@@ -35,7 +35,7 @@ const forPrograms = /^\/(?:v1|mcp|a2a|health|\.well-known|register|authorize|tok
 export function wantsPage({ method, url, headers, routeOptions }: FastifyRequest): boolean {
   if (method !== 'GET' && method !== 'HEAD') return false;
   if (routeOptions.config.alwaysJson === true || routeOptions.config.writeRefusal !== undefined) return false;
-  return headers.accept?.includes('text/html') === true && !forPrograms.test(url);
+  return headers.accept?.startsWith('text/html') === true && !forPrograms.test(url);
 }
 
 async function read() {
