@@ -16,7 +16,7 @@ const isolatedTests = '**/storage/plans.test.ts';
 const serverTests = ['**/test/processes/**/*.test.ts', '**/test/commands/**/*.test.ts'];
 
 /**
- * What these test depends little on the engine: `npm test` runs them on SQLite, the long tests on PostgreSQL. State
+ * What these tests check depends little on the engine: `npm test` runs them on SQLite, the long tests on PostgreSQL. State
  * machine, ledger, transactions, races, streams, limits and webhooks are tested on both in `npm test`.
  */
 const ruleSweeps = [

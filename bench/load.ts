@@ -19,7 +19,7 @@ export interface Measured {
   readonly generatorLoad: number;
 }
 
-/** Whose processor time is measured. */
+/** A process, or several, whose processor time is measured. */
 interface Worker {
   /** Processor time it has taken so far, in milliseconds. */
   cpuMs?(): number | undefined;

@@ -29,9 +29,9 @@ const targets = { idleMiB: 400, sameServerMs: 10, otherServerMs: 50, ratio: 0.8 
 const mebibyte = 1024 * 1024;
 /** Connections that register agents, open waits, or post. */
 const lanes = 16;
-/** The server has connected everybody. */
+/** After this time the server has handled all connections. */
 const settleMs = 5_000;
-/** By then V8 has collected the garbage of the connecting: what idle waits hold for good. */
+/** After this time V8 has collected the garbage of the connections: what is left is what idle waits hold. */
 const restMs = 120_000;
 const rounds = 3;
 const settings = { PINCHWORK_INITIAL_CREDITS: '1000000', PINCHWORK_MAX_OPEN_CLAIMS: 'off' };

@@ -9,7 +9,7 @@ import { join, noOtherTasks, platform, run } from './agent.js';
  *     PINCHWORK_SERVER=http://127.0.0.1:8000 node examples/infra-agent.js
  */
 
-/** At most so many agents and tags in an answer, and letters in a tag. */
+/** The most agents or tags in an answer, and the most letters of a tag. */
 const [most, longest] = [20, 50];
 
 /** @param {string} text */

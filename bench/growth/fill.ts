@@ -70,8 +70,8 @@ async function work(url: URL, tasks: number): Promise<void> {
 }
 
 /**
- * Copies the market so many times, each time with other agents and tasks. The first two digits of each id are the number
- * of the copy, so that its ids sort before those of the real market, as those of older tasks do.
+ * Adds `times` copies of the market, each with other agents and tasks. The first two digits of each id are the number of
+ * the copy, so that its ids sort before those of the real market, as those of older tasks do.
  */
 function multiply(path: string, times: number): void {
   const connection = new BetterSqlite(path);

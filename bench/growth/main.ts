@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import BetterSqlite from 'better-sqlite3';
-import type { Position } from '../../packages/server/src/audit/positions.ts';
+import type { LedgerPosition } from '../../packages/server/src/audit/positions.ts';
 import { auditRecent } from '../../packages/server/src/audit/recent.ts';
 import { openSqliteReader } from '../../packages/server/src/storage/sqlite/reader.ts';
 import type { Child } from '../children.ts';
@@ -153,12 +153,12 @@ async function measureLongWork({ tasks, path, child, startMs, lanes, rounds }: M
   return { tasks, bytes, startMs, ...requests, quiet, whole, recent, recentTasks, backup };
 }
 
-function positionOf(path: string): Position {
+function positionOf(path: string): LedgerPosition {
   const connection = new BetterSqlite(path, { readonly: true });
   const value = connection.prepare<[], string>("select value from meta where key = 'audited'").pluck().get();
   connection.close();
   if (value === undefined) throw new Error('The audit has kept no position');
-  return JSON.parse(value) as Position;
+  return JSON.parse(value) as LedgerPosition;
 }
 
 const backUp = (path: string, copy: string) =>

@@ -22,10 +22,14 @@ export const chosenFaults = [
   ...faultsIn('rules/market/figures.ts', 'rules/market', [
     [
       'the prices of a tag are kept without a bound',
-      'tx.send(queries.trimTag, {',
-      'if (Date.now() < 0) tx.send(queries.trimTag, {',
+      'tx.send(priceQueries.trimTag, {',
+      'if (Date.now() < 0) tx.send(priceQueries.trimTag, {',
     ],
-    ['friends set a price', 'tx.send(queries.trimPrices, {', 'if (Date.now() < 0) tx.send(queries.trimPrices, {'],
+    [
+      'friends set a price',
+      'tx.send(priceQueries.trimPrices, {',
+      'if (Date.now() < 0) tx.send(priceQueries.trimPrices, {',
+    ],
     [
       'what is counted behind counts twice',
       'transfer_id: step.transfer, agent_id',

@@ -13,19 +13,7 @@ const folder = import.meta.dirname;
 const target = join(folder, 'dist');
 
 /** The parts of the stylesheet, in order. */
-const styles = [
-  'tokens',
-  'ground',
-  'layout',
-  'text',
-  'controls',
-  'data',
-  'states',
-  'flows',
-  'overlays',
-  'pages',
-  'motion',
-];
+const styles = ['tokens', 'ground', 'layout', 'text', 'controls', 'data', 'states', 'flows', 'pages', 'motion'];
 
 async function bundle(input: RolldownOptions): Promise<string> {
   const { rolldown } = await import('rolldown');

@@ -30,7 +30,7 @@ async function main(): Promise<void> {
     clock: {
       now: () => Date.now(),
       after: (delayMs, wake) => {
-        // Longer ones are over at once.
+        // A longer delay would end at once.
         const timer = setTimeout(wake, Math.min(delayMs, 2 ** 31 - 1));
         return () => clearTimeout(timer);
       },

@@ -69,7 +69,7 @@ interface State {
 async function execute(command: AnyCommand, execution: Execution): Promise<number> {
   const { io, parsed, globals, reader, printing, state } = execution;
   const input = await readInput(parsed, command, reader);
-  // Who sends requests as such wants to read of requests.
+  // `api` sends requests, so its user gets the hints as they are.
   if (command.name !== 'api') state.hintOf = (hint) => withCommands(hint, commands, idsOf(command, input.args));
   if (command.isOffline !== true) state.settings = await readSettings(io, globals, command.makesProfile);
   const outcome = await command.run(

@@ -21,9 +21,8 @@ import { argument, choiceFlag, numberFlag, optionalArgument, switchFlag, textFla
 import { usage } from '../failure.ts';
 import { recordView, sentenceView } from '../output/record.ts';
 import { column, tableView } from '../output/table.ts';
-import type { View } from '../output/view.ts';
+import { taskStatuses, type View } from '../output/view.ts';
 import { listFlags, readList } from './lists.ts';
-import { statuses } from './tasks.ts';
 
 /** What the operator sees. Each list shows one of its rows in full where an ID is given. */
 
@@ -175,7 +174,7 @@ export const adminListCommands = [
     args: { id: optionalArgument('ID', 'The task') },
     flags: {
       search,
-      status: choiceFlag(statuses, 'Their state'),
+      status: choiceFlag(taskStatuses, 'Their state'),
       sort: choiceFlag(['newest', 'oldest', 'due'], 'Their order'),
       ...listFlags,
     },

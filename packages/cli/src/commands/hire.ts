@@ -3,11 +3,11 @@ import { command } from '../command/row.ts';
 import { argument, choiceFlag, numberFlag, optionalTextArgument, switchFlag, textFlag } from '../command/values.ts';
 import { usage } from '../failure.ts';
 import { drawRecord, sentenceView } from '../output/record.ts';
-import type { View } from '../output/view.ts';
+import { taskStatuses, type View } from '../output/view.ts';
 import { createFlags, type TaskFields, taskFieldsOf } from './front-matter.ts';
 import { listFlags, readList } from './lists.ts';
 import { counted } from './numbers.ts';
-import { changedView, myTasksView, statuses, taskView } from './tasks.ts';
+import { changedView, myTasksView, taskView } from './tasks.ts';
 import { awaited } from './waiting.ts';
 
 type Created = CreateTaskResponse | DryRunResponse | TaskResponse;
@@ -67,7 +67,7 @@ export const hireCommands = [
     ],
     args: { id: argument('ID', 'The task', 'task') },
     flags: {
-      for: choiceFlag(statuses, 'The state to wait for'),
+      for: choiceFlag(taskStatuses, 'The state to wait for'),
       timeout: numberFlag('SECONDS', 'How long, at most'),
     },
     calls: ['tasks.get'],
@@ -82,7 +82,7 @@ export const hireCommands = [
     examples: [['tasks mine --role poster --status delivered', 'What waits for your review']],
     flags: {
       role: choiceFlag(['poster', 'worker'], 'What you are in them'),
-      status: choiceFlag(statuses, 'Their state'),
+      status: choiceFlag(taskStatuses, 'Their state'),
       ...listFlags,
     },
     calls: ['tasks.mine'],

@@ -35,7 +35,7 @@ export const marketCommands = [
     ],
     flags: { follow: switchFlag('Print what happens, until Ctrl-C') },
     calls: ['market', 'market.events'],
-    // What is followed has ids.
+    // The figures have no ids, but the events of --follow do: so -q is not refused for the command.
     show: () => marketView as View<never>,
     run: async (context, { flags }) => {
       const { client, signal } = context;

@@ -25,7 +25,7 @@ export const programCommands = [
       tags: listFlag('A,B', 'Only tasks with all of these tags', { completes: 'tag' }),
       search: textFlag('TEXT', 'Only tasks with these words'),
       concurrency: numberFlag('N', 'Tasks at once (1)'),
-      max: numberFlag('N', 'End after so many tasks'),
+      max: numberFlag('N', 'End after N tasks'),
       once: switchFlag('End when there is nothing to do'),
       timeout: numberFlag('SECONDS', 'End CMD, and what it has started, after so long (when its claim ends)'),
       retries: numberFlag('N', 'How often a rejected task is done again (2)'),
@@ -95,7 +95,7 @@ export const programCommands = [
       types: listFlag('A,B', 'Only these types'),
       since: textFlag('WHEN', 'Begin after the event with this number, or at an age (15m, 2h, 3d) or a time'),
       task: textFlag('ID', 'Only about this task', { completes: 'task' }),
-      limit: numberFlag('N', 'End after so many'),
+      limit: numberFlag('N', 'End after N events'),
     },
     calls: ['events'],
     run: async (context, { flags }) => {

@@ -11,9 +11,6 @@ import { column, tableView } from '../output/table.ts';
 
 /** How tasks are shown. */
 
-/** The states of a task (contract section 3). */
-export const statuses = ['posted', 'claimed', 'delivered', 'disputed', 'approved', 'expired', 'cancelled'] as const;
-
 const taskColumns = {
   task: column.id('TASK', ({ task_id }: { task_id: string }) => task_id),
   credits: column.credits('CREDITS', ({ max_credits }: { max_credits: number }) => max_credits),

@@ -80,7 +80,7 @@ export async function readCredentials(configPath: string): Promise<Credentials |
     const parsed = JSON.parse(text) as Partial<Credentials>;
     if (typeof parsed.api_key === 'string' && parsed.api_key !== '') return parsed as Credentials;
   } catch {
-    // Below.
+    // No JSON: the error below says what it must be.
   }
   throw broken(path, 'it must be JSON such as {"api_key": "…"}');
 }

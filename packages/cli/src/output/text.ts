@@ -64,7 +64,7 @@ const wide = [
 
 const isWide = (code: number) => code >= 0x1100 && wide.some(([from, to]) => code >= from && code <= to);
 
-/** The beginning of a line in at most so many columns; what is cut ends in `…`. Cuts between graphemes. */
+/** The beginning of a line, at most `columns` wide; what is cut ends in `…`. Cuts between graphemes. */
 export function fit(line: string, columns: number): string {
   if (widthOf(line) <= columns) return line;
   let width = 1;

@@ -1,3 +1,4 @@
+import type { TaskStatus } from '@pinchwork/sdk';
 import type { Colour, Style } from './style.ts';
 
 /** What a view is drawn on. */
@@ -20,7 +21,7 @@ export interface View<R> {
   note?(reply: R): string | undefined;
 }
 
-const stateColours: Readonly<Record<string, Colour>> = {
+const taskColours: Readonly<Record<TaskStatus, Colour>> = {
   posted: 'blue',
   claimed: 'yellow',
   delivered: 'magenta',
@@ -28,6 +29,13 @@ const stateColours: Readonly<Record<string, Colour>> = {
   approved: 'green',
   expired: 'dim',
   cancelled: 'dim',
+};
+
+/** The states of a task (contract section 3). `Object.keys` forgets their names. */
+export const taskStatuses = Object.keys(taskColours) as TaskStatus[];
+
+const stateColours: Readonly<Record<string, Colour>> = {
+  ...taskColours,
   active: 'green',
   suspended: 'red',
   paused: 'red',

@@ -101,7 +101,7 @@ function targetOf(given: string): string {
     const { href, protocol, username, password } = new URL(/^\d+$/.test(given) ? `http://127.0.0.1:${given}/` : given);
     if (['http:', 'https:'].includes(protocol) && username + password === '') return href;
   } catch {
-    // Below.
+    // No address: the error below says so.
   }
   throw usage(`--forward-to must be an address such as http://127.0.0.1:3000/hook, not "${given}"`);
 }

@@ -69,7 +69,7 @@ export class StateFile {
       const all: unknown = JSON.parse(text);
       if (typeof all === 'object' && all !== null && !Array.isArray(all)) return all;
     } catch {
-      // Below.
+      // No JSON: the error below says so.
     }
     throw new Failure(`${this.path} is not a state that pinchwork wrote`, {
       code: 'state',

@@ -9,7 +9,7 @@ import { Examination, mostFindings } from './examination.ts';
 import { agentTotals } from './agent-checks.ts';
 import { taskTotals } from './history-checks.ts';
 import { accountChecks, transferChecks, transferTotals } from './ledger-checks.ts';
-import { beginning, type Position, settledMs } from './positions.ts';
+import { beginning, type LedgerPosition, settledMs } from './positions.ts';
 
 /** How late a transition may be. The timers are at most a second late, so this allows for load. */
 const toleratedLatenessMs = 5 * secondMs;
@@ -34,7 +34,7 @@ export interface AuditInput {
 /** The outcome of an audit that another one can go on from. */
 export interface Audited {
   readonly report: AuditResponse;
-  readonly upto: Position;
+  readonly upto: LedgerPosition;
 }
 
 export const atRest = (): AuditInput => ({ now: Date.now(), isAtRest: true });
@@ -90,7 +90,7 @@ export async function auditWhole(reader: Reader, { now, isAtRest = false }: Audi
 /** No webhook delivery of an event younger than this has been deleted. */
 export const deliveriesSince = (now: number) => now - keptMs.delivered + toleratedStepMs;
 
-export function notePlatform(examination: Examination, { mint, fees }: Pick<Position, 'mint' | 'fees'>): void {
+export function notePlatform(examination: Examination, { mint, fees }: Pick<LedgerPosition, 'mint' | 'fees'>): void {
   if (examination.isFull || (mint <= 0 && fees >= 0)) return;
   examination.note('only mint is negative', [{ subject: 'platform', detail: `mint ${mint}, fees ${fees}` }]);
 }

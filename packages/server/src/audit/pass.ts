@@ -1,11 +1,11 @@
 import type { Reader } from '../storage/database.ts';
 import { type AuditInput, auditWhole } from './audit.ts';
-import type { Position } from './positions.ts';
+import type { LedgerPosition } from './positions.ts';
 import { auditRecent, type RecentlyAudited } from './recent.ts';
 
 export interface PassInput extends AuditInput {
   /** Checks only what can have changed since then. Undefined: everything. */
-  readonly since?: Position | undefined;
+  readonly since?: LedgerPosition | undefined;
 }
 
 /** An audit whose outcome the next one can go on from. Runs as a separate job (`Database.runApart`). */

@@ -7,7 +7,7 @@ import { report } from './check.ts';
  * How far the ledger has been checked. Entries never change, and their ids sort by time, so nothing before the position
  * is read again: the sums up to it are carried on.
  */
-export interface Position {
+export interface LedgerPosition {
   /** The last transfer that was checked. Empty: none was. */
   readonly transfer: string;
   /** The sums of the two accounts without a stored balance, up to there. */
@@ -15,7 +15,7 @@ export interface Position {
   readonly fees: number;
 }
 
-export const beginning: Position = { transfer: '', mint: 0, fees: 0 };
+export const beginning: LedgerPosition = { transfer: '', mint: 0, fees: 0 };
 
 /** Minimum age of the transfers up to a position: by then, the transactions of all older ones have ended. */
 export const settledMs = 10 * secondMs;

@@ -5,7 +5,7 @@ import * as checks from './checks.ts';
 import type { Check, Listed } from './check.ts';
 import { Examination } from './examination.ts';
 import { accountChecks, transferChecks, transferTotals } from './ledger-checks.ts';
-import { type Position, settledAhead, settledMs } from './positions.ts';
+import { type LedgerPosition, settledAhead, settledMs } from './positions.ts';
 
 /** Entries of the ledger, and subjects of other checks, that one statement reads at most. */
 const atOnce = 500;
@@ -29,7 +29,11 @@ export interface RecentlyAudited extends Audited {
  * Checks what can have changed since a position: the transfers after it, the tasks, accounts and agents that these name,
  * and all open tasks (docs/decisions/0025).
  */
-export async function auditRecent(reader: Reader, { now }: AuditInput, since: Position): Promise<RecentlyAudited> {
+export async function auditRecent(
+  reader: Reader,
+  { now }: AuditInput,
+  since: LedgerPosition,
+): Promise<RecentlyAudited> {
   const audit = new RecentAudit(reader, now, since);
   await audit.readTransfers();
   await audit.readOpenTasks();
@@ -43,9 +47,9 @@ class RecentAudit {
   readonly #agents = new Set<string>();
   readonly #sums: KeptBalance[] = [];
   readonly #outdated: string[] = [];
-  #upto: Position;
+  #upto: LedgerPosition;
 
-  constructor(reader: Reader, now: number, since: Position) {
+  constructor(reader: Reader, now: number, since: LedgerPosition) {
     this.#examination = new Examination(reader);
     this.#now = now;
     this.#upto = since;

@@ -2,7 +2,7 @@ import type { AuditResponse } from '@pinchwork/sdk/table';
 import { sql } from 'kysely';
 import { overdueInvariant } from '../audit/audit.ts';
 import type { PassInput } from '../audit/pass.ts';
-import type { Position } from '../audit/positions.ts';
+import type { LedgerPosition } from '../audit/positions.ts';
 import type { RecentlyAudited } from '../audit/recent.ts';
 import { forgetBalance, keepBalance } from '../audit/recent-queries.ts';
 import type { Ground } from '../storage/ground.ts';
@@ -14,7 +14,7 @@ const passJob = new URL('../audit/pass.ts', import.meta.url);
 const pauseTimes = 50;
 
 /** What is known of the last whole audit, and the position from which the next audit goes on. */
-interface Progress extends Position {
+interface Progress extends LedgerPosition {
   readonly wholeAt: number;
   readonly wholeMs: number;
 }

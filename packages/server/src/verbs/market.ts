@@ -43,7 +43,7 @@ export function marketCounts({ db, clock }: Pick<Context, 'db' | 'clock'>): () =
   );
 }
 
-/** So many tasks on the board are counted for each second; more are counted once a minute. */
+/** A board of fewer tasks is counted anew when its number is a second old; a larger one, when it is a minute old. */
 const countedAtOnce = 10_000;
 
 const countOpen = counting('countOpenTasks', (db) => db.selectFrom('tasks').select('id').where(isForEverybody));

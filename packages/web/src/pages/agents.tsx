@@ -1,6 +1,6 @@
 import { Document } from '../document.tsx';
-import { Icon } from '../icons.tsx';
 import { type AgentRow, type AgentSort, agentSorts, type AgentsPage, type Site } from '../models.ts';
+import { ChosenTags, SearchField } from '../parts/filter.tsx';
 import { Pager } from '../parts/pager.tsx';
 import { Cell, HeadCell, RowHead } from '../parts/table.tsx';
 import { AgentLink, listUrl, Said, Stars, Tags } from '../parts/text.tsx';
@@ -37,21 +37,11 @@ export function Agents({ site, shown }: { site: Site; shown: AgentsPage }) {
         </p>
       </header>
       <form class="tools" role="search" action={path}>
-        <div class="with-icon">
-          <Icon name="search" />
-          <label class="vh" for="q">
-            Search in names and what agents say of themselves
-          </label>
-          <input
-            class="input"
-            id="q"
-            name="search"
-            type="search"
-            maxLength={200}
-            value={search}
-            placeholder="Search in agents"
-          />
-        </div>
+        <SearchField
+          label="Search in names and what agents say of themselves"
+          placeholder="Search in agents"
+          value={search}
+        />
         {tags.length > 0 && <input type="hidden" name="tags" value={tags.join(',')} />}
         <label class="vh" for="sort">
           Sort by
@@ -69,18 +59,7 @@ export function Agents({ site, shown }: { site: Site; shown: AgentsPage }) {
       </form>
       {tags.length > 0 && (
         <nav class="chips filter gap-sm" aria-label="Filter by tag">
-          {tags.map((tag) => (
-            <a
-              key={tag}
-              class="chip on"
-              href={listUrl(path, { ...query, tags: tags.filter((other) => other !== tag).join(',') })}
-              aria-current="true"
-            >
-              <bdi>{tag}</bdi>
-              <span class="vh"> (remove)</span>
-              <span aria-hidden="true">×</span>
-            </a>
-          ))}
+          <ChosenTags tags={tags} url={(others) => listUrl(path, { ...query, tags: others })} />
         </nav>
       )}
       {agents.length === 0 ? (

@@ -3,6 +3,7 @@ import type { BoardPage, BoardRow } from '../models.ts';
 import { AgentLink, Credits, listUrl, Said, Tags } from '../parts/text.tsx';
 import { Ago, Countdown } from '../parts/time.tsx';
 import { count, minutes } from '../words.ts';
+import { ChosenTags, SearchField } from '../parts/filter.tsx';
 import { Pager } from '../parts/pager.tsx';
 import { Cell, HeadCell, RowHead } from '../parts/table.tsx';
 
@@ -23,21 +24,7 @@ export function Board({ board, now }: { board: BoardPage; now: number }) {
         </a>
       </div>
       <form class="tools" role="search" action={`${path}${anchor}`}>
-        <div class="with-icon">
-          <Icon name="search" />
-          <label class="vh" for="q">
-            Search in open tasks
-          </label>
-          <input
-            class="input"
-            id="q"
-            name="search"
-            type="search"
-            maxLength={200}
-            value={search}
-            placeholder="Search in open tasks"
-          />
-        </div>
+        <SearchField label="Search in open tasks" placeholder="Search in open tasks" value={search} />
         {tags.length > 0 && <input type="hidden" name="tags" value={tags.join(',')} />}
         <button class="btn" type="submit">
           Search
@@ -122,7 +109,6 @@ function Task({ task, now }: { task: BoardRow; now: number }) {
 /** The tags that are set, and those that most open tasks bear. */
 function TagFilter({ board: { search, tags, commonTags } }: { board: BoardPage }) {
   if (tags.length === 0 && commonTags.length === 0) return null;
-  const without = (tag: string) => tags.filter((other) => other !== tag).join(',');
   return (
     <nav class="chips filter gap-sm" aria-label="Filter by tag">
       <a
@@ -132,13 +118,7 @@ function TagFilter({ board: { search, tags, commonTags } }: { board: BoardPage }
       >
         All
       </a>
-      {tags.map((tag) => (
-        <a key={tag} class="chip on" href={listUrl(path, { search, tags: without(tag) }, anchor)} aria-current="true">
-          <bdi>{tag}</bdi>
-          <span class="vh"> (remove)</span>
-          <span aria-hidden="true">×</span>
-        </a>
-      ))}
+      <ChosenTags tags={tags} url={(others) => listUrl(path, { search, tags: others }, anchor)} />
       {commonTags
         .filter(({ tag }) => !tags.includes(tag))
         .map(({ tag, count: n }) => (

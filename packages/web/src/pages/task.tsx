@@ -1,11 +1,11 @@
 import { Document } from '../document.tsx';
-import { Icon } from '../icons.tsx';
-import type { Site, Step, TaskClock, TaskPage } from '../models.ts';
+import type { Site, TaskClock, TaskPage } from '../models.ts';
 import { Code, Tabs } from '../parts/code.tsx';
 import { AgentLink, Credits, Held, Said, State, Tags } from '../parts/text.tsx';
-import { Clock, Countdown, Moment } from '../parts/time.tsx';
-import { minutes, plural, span, stateWord } from '../words.ts';
+import { Countdown, Moment } from '../parts/time.tsx';
+import { minutes, plural, span } from '../words.ts';
 import { PosterFacts } from './agent.tsx';
+import { isOpen, Run } from './run.tsx';
 
 /** A task as everybody may see it: its states and times, and a preview where its text is public. */
 export function Task({ site, shown }: { site: Site; shown: TaskPage }) {
@@ -81,8 +81,6 @@ export function Task({ site, shown }: { site: Site; shown: TaskPage }) {
   );
 }
 
-const isOpen = ({ endedAt }: TaskPage) => endedAt === undefined;
-
 function sentenceOf({ status, steps, createdAt }: TaskPage, now: number): string {
   const since = steps.at(-1)?.at ?? createdAt;
   const time = span(now - since);
@@ -96,115 +94,6 @@ function noteOn({ preview, isRemoved }: TaskPage): string {
   if (preview === undefined)
     return 'The texts of this task are not shown in public. Its parties read them with their keys.';
   return 'A preview of a user-generated text, publicly visible; nobody has checked it. An agent reads the whole task with its key.';
-}
-
-/** The states that it has been in, as a strip to scale and as a list. */
-function Run({ shown, now }: { shown: TaskPage; now: number }) {
-  const { steps, endedAt, createdAt, clocks } = shown;
-  const until = endedAt ?? now;
-  const parts = steps
-    .map((step, i) => ({ ...step, ms: (steps[i + 1]?.at ?? until) - step.at }))
-    .filter(({ ms }) => ms > 0);
-  const [next] = [...clocks].sort((a, b) => a.at - b.at);
-  return (
-    <section aria-labelledby="run">
-      <div class="sec-head">
-        <h2 id="run">{isOpen(shown) ? 'How it went so far' : 'How it went'}</h2>
-        <p>
-          {span(until - createdAt)} {isOpen(shown) ? 'since it was posted' : 'from its posting to its end'}
-        </p>
-      </div>
-      {parts.length > 0 && <Strip parts={parts} isOpen={isOpen(shown)} />}
-      <ol class="timeline gap">
-        {steps.map((step, i) => (
-          <TimelineStep
-            key={i}
-            step={step}
-            lasted={(steps[i + 1]?.at ?? until) - step.at}
-            isLast={i === steps.length - 1}
-            now={now}
-          />
-        ))}
-        {next !== undefined && (
-          <li class="ahead">
-            <span class="dot" />
-            <div>
-              {next.what}: {next.then}
-            </div>
-            <Clock at={next.at} now={now} />
-          </li>
-        )}
-      </ol>
-    </section>
-  );
-}
-
-interface Part extends Step {
-  readonly ms: number;
-}
-
-/** Short states keep a width that can be seen. */
-const leastShare = 0.006;
-
-function Strip({ parts, isOpen: open }: { parts: readonly Part[]; isOpen: boolean }) {
-  const total = parts.reduce((sum, { ms }) => sum + ms, 0);
-  const shares = parts.map(({ ms }) => Math.max(leastShare, ms / total));
-  const whole = shares.reduce((sum, share) => sum + share, 0);
-  let x = 0;
-  const placed = shares.map((share) => {
-    const width = (share / whole) * 1000;
-    x += width;
-    return { x: x - width, width };
-  });
-  const words = parts.map(({ status, ms }) => `${status} for ${span(ms)}`).join(', ');
-  return (
-    <>
-      <svg class="strip" viewBox="0 0 1000 20" preserveAspectRatio="none" role="img" aria-label={words}>
-        {parts.map(({ status }, i) => (
-          <rect
-            key={i}
-            class={`is-${status}`}
-            x={(placed[i]?.x ?? 0).toFixed(1)}
-            width={(placed[i]?.width ?? 0).toFixed(1)}
-            height="20"
-          />
-        ))}
-        {placed.slice(1).map((place) => (
-          <line key={place.x} x1={place.x.toFixed(1)} x2={place.x.toFixed(1)} y2="20" />
-        ))}
-      </svg>
-      <p class="strip-key">
-        {parts.map(({ status, ms }, i) => (
-          <span key={i} class={`state is-${status}`} title={stateWord(status)}>
-            <Icon name={status} />
-            {span(ms)}
-            {open && i === parts.length - 1 ? ' so far' : ''}
-          </span>
-        ))}
-      </p>
-    </>
-  );
-}
-
-interface TimelineStepProps {
-  readonly step: Step;
-  readonly lasted: number;
-  readonly isLast: boolean;
-  readonly now: number;
-}
-
-function TimelineStep({ step: { status, why, at }, lasted, isLast, now }: TimelineStepProps) {
-  return (
-    <li>
-      <Icon name={status} class={`is-${status}`} />
-      <div>
-        <strong>{stateWord(status)}</strong>
-        {why !== '' && `: ${why}`}
-        {!isLast && <div class="note">for {span(lasted)}</div>}
-      </div>
-      <Clock at={at} now={now} />
-    </li>
-  );
 }
 
 function Take({ id, origin }: { id: string; origin: string }) {
@@ -227,7 +116,7 @@ function Take({ id, origin }: { id: string; origin: string }) {
 `}</Code>,
           ],
           ['CLI', <Code label="command">{`pinchwork tasks pickup ${id}\n`}</Code>],
-          ['MCP', <Code label="command">{`pickup_task {"task_id": "${id}"}\n`}</Code>],
+          ['MCP', <Code label="command">{`pinchwork_pickup {"task_id": "${id}"}\n`}</Code>],
         ]}
       />
     </section>

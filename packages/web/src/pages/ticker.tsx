@@ -33,7 +33,7 @@ export function Ticker({ changes, now }: { changes: readonly MarketEvent[]; now:
   );
 }
 
-/** The type of an event of the public stream is the state that the task is in since. */
+/** The state that a task came into; the type of a public event names it. */
 const statusIn = (change: MarketEvent) => change.type.replace(/^task_/, '') as TaskStatus;
 
 function Change({ change, now }: { change: MarketEvent; now: number }) {

@@ -23,7 +23,7 @@ export const need = ({ task, contextId }: Pick<Shown, 'task' | 'contextId'>): Me
  * user; everybody else speaks for this market.
  *
  * @param posterId who has posted the task.
- * @param length at most so many of the newest.
+ * @param length the most messages that are returned, the newest.
  */
 export async function historyOf(
   reader: Reader,

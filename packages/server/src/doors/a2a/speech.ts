@@ -26,8 +26,8 @@ export function post(calls: Calls, { text, metadata, unknown, key, contextId, pu
 }
 
 /**
- * Unknown keys as fields of the request, which is then warned of them as one of REST is. The fields of REST that no
- * metadata have keep away from it.
+ * Unknown keys, as fields of the request without a value: its reply warns of them, as a reply of REST does. A key that is
+ * a field of REST but no metadata gets a prefix, because it must not set that field.
  */
 const ignored = (unknown: readonly string[]) =>
   Object.fromEntries(

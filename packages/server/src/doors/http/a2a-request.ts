@@ -7,9 +7,8 @@ import type { Client } from '../a2a/calls.ts';
 import type { A2aDoor } from '../a2a/door.ts';
 import { baseUrl } from './base-url.ts';
 import { hasBody, signalOf } from './endpoint.ts';
-import { renderInPieces } from './long-texts.ts';
 import type { ReplyTurns } from './output.ts';
-import { countAsRead, credentialsOf, noteCall, receive } from './protocols.ts';
+import { countAsRead, credentialsOf, jsonOf, noteCall, receive } from './protocols.ts';
 import { tellUsage } from './rate-limits.ts';
 import type { Refusal } from './reply.ts';
 import { sendTexts } from './sse.ts';
@@ -26,10 +25,10 @@ const mediaTypes = ['application/json', 'application/a2a+json'];
 /** A refusal in the words of a binding. */
 type WriteRefusal = (refusal: DomainError, request: FastifyRequest) => Refusal;
 
-type Answer = (serving: Serving, request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
+type Handle = (serving: Serving, request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
 
 /** What the routes of both bindings have in common. */
-export const a2aRoute = (serving: Serving, answer: Answer, writeRefusal: WriteRefusal) => ({
+export const a2aRoute = (serving: Serving, handle: Handle, writeRefusal: WriteRefusal) => ({
   bodyLimit: limits.bodyBytes,
   config: {
     countsItself: true,
@@ -40,7 +39,7 @@ export const a2aRoute = (serving: Serving, answer: Answer, writeRefusal: WriteRe
     await receive(serving.ctx, request, reply);
     refuseType(request);
   },
-  handler: (request: FastifyRequest, reply: FastifyReply) => answer(serving, request, reply),
+  handler: (request: FastifyRequest, reply: FastifyReply) => handle(serving, request, reply),
 });
 
 /** @throws DomainError `unsupported_media_type` */
@@ -91,10 +90,7 @@ export function clientOf({ ctx, turns }: Serving, request: FastifyRequest, reply
 export async function sendAnswer({ ctx, turns }: Serving, reply: FastifyReply, body: object): Promise<FastifyReply> {
   const { request } = reply;
   if (!request.isCounted) await countAsRead(ctx, reply);
-  const pieces = () => renderInPieces(body, { render: JSON.stringify, quote: JSON.stringify });
-  const writing = turns.toWrite(request, body, pieces);
-  const text = writing === undefined ? JSON.stringify(body) : await writing;
-  return reply.header('content-type', replyType(request)).send(text);
+  return reply.header('content-type', replyType(request)).send(await jsonOf(turns, request, body));
 }
 
 /** Sends a stream of events. */

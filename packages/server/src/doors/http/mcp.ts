@@ -20,9 +20,8 @@ import { type Guide, skillFiles } from '../pages/guide.ts';
 import { baseUrl } from './base-url.ts';
 import { guides } from './documents/guide.ts';
 import { signalOf } from './endpoint.ts';
-import { renderInPieces } from './long-texts.ts';
 import type { ReplyTurns } from './output.ts';
-import { countAsRead, credentialsOf, noteCall, receive, textIn } from './protocols.ts';
+import { countAsRead, credentialsOf, jsonOf, noteCall, receive, textIn } from './protocols.ts';
 import type { RefusalPace } from './refusals.ts';
 
 const path = '/mcp';
@@ -136,7 +135,7 @@ function surroundingsOf({ ctx, door, pace, turns, guideFor, request }: Exchange)
         return pace.wait(refusal.code, request.ip);
       },
     }),
-    json: async (data) => String(await written(turns, request, data)),
+    json: async (data) => String(await jsonOf(turns, request, data)),
     skillFile: (name) => skillFiles(guideFor(request)).get(name),
     now: () => ctx.clock.now(),
     every: (ms, tick) => repeat(ctx.clock, ms, tick),
@@ -161,14 +160,12 @@ const json = 'application/json; charset=utf-8';
 /** Names the session of a client of the old era, where there are sessions. */
 const sessionHeader = 'mcp-session-id';
 
-/** The JSON of an object; of a long one it is written in turn with other long replies. */
-const written = (turns: ReplyTurns, request: FastifyRequest, body: object): Promise<Buffer> | string =>
-  turns.toWrite(request, body, () => renderInPieces(body, { render: JSON.stringify, quote: JSON.stringify })) ??
-  JSON.stringify(body);
-
-/** Resolves when the client has left. */
+/** Resolves when the client has left; at once if it has left already. */
 const untilAborted = (signal: AbortSignal): Promise<undefined> =>
-  new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true }));
+  new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
 
 const isStream = (response: Response | object): boolean =>
   response instanceof Response && response.headers.get('content-type')?.startsWith('text/event-stream') === true;
@@ -177,7 +174,7 @@ const isStream = (response: Response | object): boolean =>
 async function send(response: Response | object, exchange: Exchange): Promise<FastifyReply> {
   const { reply, turns } = exchange;
   if (!(response instanceof Response)) {
-    return reply.header('content-type', json).send(await written(turns, reply.request, response));
+    return reply.header('content-type', json).send(await jsonOf(turns, reply.request, response));
   }
   if (isStream(response)) return stream(response, exchange);
   reply.code(response.status);

@@ -5,7 +5,9 @@ import { admit, recognize } from '../admission.ts';
 import { decode } from './body.ts';
 import { bearerKey } from './endpoint.ts';
 import { boundJson } from './json.ts';
+import { renderInPieces } from './long-texts.ts';
 import { refuseOrigin } from './origin.ts';
+import type { ReplyTurns } from './output.ts';
 import { tellUsage } from './rate-limits.ts';
 
 /** What the routes of other protocols share: only the body says which endpoint a request calls, which counts it then. */
@@ -53,3 +55,8 @@ export function textIn({ body }: FastifyRequest): string {
   boundJson(text);
   return text;
 }
+
+/** The JSON of an object; that of a long one is written in turn with other long replies. */
+export const jsonOf = (turns: ReplyTurns, request: FastifyRequest, body: object): Promise<Buffer> | string =>
+  turns.toWrite(request, body, () => renderInPieces(body, { render: JSON.stringify, quote: JSON.stringify })) ??
+  JSON.stringify(body);

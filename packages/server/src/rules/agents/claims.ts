@@ -14,8 +14,9 @@ export const mostSystemTasks = 10;
 
 /**
  * On PostgreSQL, simultaneous pickups of one agent do not see each other's claims. An agent that has fewer claims left
- * than this waits for its other pickups, by a lock, and counts again. So many run at one moment on two servers with 16
- * connections each; on three, an agent that uses all of them for this can get 16 claims too many.
+ * than this waits for its other pickups, by a lock, and counts again. Two servers with 16 connections
+ * each run at most this many at one moment. With a third server, an agent that uses all its connections for pickups can get
+ * 16 claims too many.
  */
 const margin = 32;
 

@@ -22,9 +22,9 @@ interface Leaving extends Params {
 }
 
 /**
- * Counts a chosen agent less. A task that nobody is left for expires as soon as it is on the board. The agent is barred in
- * the task's own row, because that is all that a claim sees which waited for this statement: on PostgreSQL, its look at
- * `matches` is as old as its start.
+ * Takes a chosen agent off a task. A task that nobody is left for expires as soon as it is on the board. The agent is
+ * barred in the task's own row: a claim that has waited for this statement on PostgreSQL sees the new row of the task, but
+ * `matches` as it was when the claim began.
  *
  * @param guard what must hold in addition.
  */
@@ -51,8 +51,8 @@ const leaving = (name: string, guard: (eb: TaskExpressions, p: Leaving) => Retur
   );
 
 /**
- * Not by the agent that works on it, and not once the clock is due. One that is barred has left already: a second decline
- * that waited for the first one sees only that.
+ * The agent that works on a task cannot decline it, and nobody can once the clock is due. An agent that is barred has left
+ * already: that is how a second decline, which waited for the first, learns of it.
  */
 const decline = leaving('declineOffer', (eb, p) =>
   eb.and([

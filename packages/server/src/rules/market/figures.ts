@@ -2,6 +2,7 @@ import { foldTag, type MarketResponse, platformId } from '@pinchwork/sdk/table';
 import { hourMs, secondMs } from '../../ground/clock.ts';
 import { storedTexts } from '../../ground/stored.ts';
 import type { Reader, Tx } from '../../storage/database.ts';
+import * as priceQueries from './price-queries.ts';
 import * as queries from './queries.ts';
 
 /**
@@ -125,11 +126,11 @@ export async function countStep(tx: Tx, now: number): Promise<boolean> {
 
 /** Keeps what the approved tasks of a range cost, under each of their tags. */
 async function keepPrices(tx: Tx, range: { after: string; upto: string }): Promise<void> {
-  const pairs = byPair(await tx.all(queries.salesBetween, range));
+  const pairs = byPair(await tx.all(priceQueries.salesBetween, range));
   for (const { tag, poster_id, worker_id, newest } of pairs) {
     for (const sale of newest) {
       const { id: task_id, approved_at, credits } = sale;
-      tx.send(queries.insertPrice, {
+      tx.send(priceQueries.insertPrice, {
         tag,
         approved_at,
         task_id,
@@ -141,9 +142,9 @@ async function keepPrices(tx: Tx, range: { after: string; upto: string }): Promi
         to_approval_ms: approved_at - sale.delivered_at,
       });
     }
-    tx.send(queries.trimPrices, { tag, poster_id, worker_id, most: mostOfPair });
+    tx.send(priceQueries.trimPrices, { tag, poster_id, worker_id, most: mostOfPair });
   }
-  for (const tag of new Set(pairs.map((pair) => pair.tag))) tx.send(queries.trimTag, { tag, most: mostOfTag });
+  for (const tag of new Set(pairs.map((pair) => pair.tag))) tx.send(priceQueries.trimTag, { tag, most: mostOfTag });
 }
 
 interface PairsSales {
@@ -151,12 +152,12 @@ interface PairsSales {
   readonly poster_id: string;
   readonly worker_id: string;
   /** The last `mostOfPair` of them. */
-  readonly newest: readonly queries.Sale[];
+  readonly newest: readonly priceQueries.Sale[];
 }
 
 /** Sales by tag, poster and worker. Those that newer ones of the same pair replace at once are never written. */
-function byPair(sales: readonly queries.Sale[]): PairsSales[] {
-  const pairs = new Map<string, Omit<PairsSales, 'newest'> & { readonly all: queries.Sale[] }>();
+function byPair(sales: readonly priceQueries.Sale[]): PairsSales[] {
+  const pairs = new Map<string, Omit<PairsSales, 'newest'> & { readonly all: priceQueries.Sale[] }>();
   for (const sale of sales) {
     const { poster_id, worker_id } = sale;
     for (const tag of storedTexts(sale.tags).map(foldTag)) {

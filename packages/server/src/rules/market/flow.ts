@@ -95,7 +95,7 @@ const sumOf = ({ paid, fee, unspent, returned, held }: Outcomes) => paid + fee +
 interface TagFlow {
   readonly tag: string;
   readonly outcomes: Outcomes;
-  readonly agents: ReadonlySet<string>;
+  readonly agents: Set<string>;
 }
 
 function flowOf(rows: readonly Held[]): MarketFlow {
@@ -104,11 +104,9 @@ function flowOf(rows: readonly Held[]): MarketFlow {
     // Tags of tasks for chosen agents are not public.
     const [tag = ''] = row.is_for_chosen === 1 ? [] : tagsOf(row);
     const known = byTag.get(foldTag(tag));
-    const agents = new Set([
-      ...(known?.agents ?? []),
-      row.poster_id,
-      ...(row.worker_id === null ? [] : [row.worker_id]),
-    ]);
+    const agents = known?.agents ?? new Set<string>();
+    agents.add(row.poster_id);
+    if (row.worker_id !== null) agents.add(row.worker_id);
     const outcomes = known === undefined ? outcomesOf(row) : add(known.outcomes, outcomesOf(row));
     byTag.set(foldTag(tag), { tag: known?.tag ?? tag, outcomes, agents });
   }

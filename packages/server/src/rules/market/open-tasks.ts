@@ -6,7 +6,7 @@ import { excerpt } from './changes.ts';
 
 /** The board as everybody may see it: the newest tasks first, without the order that an agent's own board has. */
 
-interface Place extends Params {
+interface PageStart extends Params {
   now: number;
   before_created_at: number;
   before_id: string;
@@ -20,7 +20,7 @@ const reach = 1_000;
 export const newestOpen = perShape((count: number) =>
   prepared(
     `newestOpen ${count}`,
-    (db, p: Place) => {
+    (db, p: PageStart) => {
       const window =
         count === 0
           ? sql<{ id: string; created_at: number }>`(select id, created_at from tasks

@@ -4,7 +4,7 @@ import { at } from '../../ground/present.ts';
 import type { Reader } from '../../storage/database.ts';
 import { tagParams } from '../../storage/tags.ts';
 import { mostOfTag } from './figures.ts';
-import { type Price, pricesOf } from './queries.ts';
+import { type Price, pricesOf } from './price-queries.ts';
 
 /** At most this many tasks are counted, the newest (contract section 2). */
 const counted = 1_000;

@@ -3,6 +3,7 @@ import { minuteMs, secondMs } from '../../ground/clock.ts';
 import { Loop } from '../../ground/loop.ts';
 import type { Ground } from '../../storage/ground.ts';
 import type { Resolve } from '../webhooks/address.ts';
+import type { Outcome } from '../webhooks/deliverer.ts';
 import { HostLookup } from '../webhooks/hosts.ts';
 import { Sender } from '../webhooks/sender.ts';
 import { Slots } from '../webhooks/slots.ts';
@@ -24,9 +25,6 @@ const leaseMarginMs = 5 * secondMs;
 /** The time between two looks for times that only a clock which was set back explains. */
 const freeEveryMs = minuteMs;
 
-/** Called with the outcome of each attempt, after it is committed. */
-type Observe = (outcome: 'delivered' | 'failed' | 'dead') => void;
-
 /**
  * Sends the notifications of push configurations at least once and in order (contract section 14). A server takes a
  * configuration by a lease. One transaction writes the outcome of an attempt and chooses the next notification from the
@@ -42,7 +40,7 @@ export class Pusher {
   readonly #stop = new AbortController();
   #startedAlone = false;
   #freedAt = -Infinity;
-  #observe: Observe | undefined;
+  #observe: ((outcome: Outcome) => void) | undefined;
 
   constructor(ctx: Ground, resolve: Resolve) {
     this.#ctx = ctx;
@@ -56,7 +54,8 @@ export class Pusher {
     ctx.db.signals.subscribe({ changed: (signals) => signals.has(pushesDue) && this.wake() });
   }
 
-  observe(observe: Observe): void {
+  /** Calls `observe` with the outcome of each attempt, after it is committed. */
+  observe(observe: (outcome: Outcome) => void): void {
     this.#observe = observe;
   }
 
@@ -141,13 +140,9 @@ export class Pusher {
         const isOver = sent === longestTurn || strains(whole, done) || this.#stop.signal.aborted;
         const next = await db.transact('push', (tx) => {
           const now = clock.now();
-          const observe: Observe = (outcome) => this.#observe?.(outcome);
-          return takePushStep({ ctx: this.#ctx, tx, now }, whole, {
-            done,
-            isOver,
-            leaseEnd: this.#leaseEnd(now),
-            observe,
-          });
+          const observe = (outcome: Outcome) => this.#observe?.(outcome);
+          const leaseEnd = this.#leaseEnd(now);
+          return takePushStep({ ctx: this.#ctx, tx, now }, whole, { done, isOver, leaseEnd, observe });
         });
         if (next === undefined) return;
         done = await this.#timed(turn, this.#attempt(next));

@@ -3,6 +3,7 @@ import { isEnded, stateOf } from '../../ground/states.ts';
 import type { Work } from '../../storage/ground.ts';
 import { contextIdIn } from '../tasks/contexts.ts';
 import { takeRequest } from '../webhooks/budget.ts';
+import type { Outcome } from '../webhooks/deliverer.ts';
 import { nextProbeAt } from '../webhooks/holding.ts';
 import type { UrlHosts } from '../webhooks/hosts.ts';
 import { isGone, restUntil, retryAt } from '../webhooks/schedule.ts';
@@ -45,7 +46,7 @@ interface Step {
   readonly isOver: boolean;
   readonly leaseEnd: number;
   /** Called with the outcome of an attempt after the commit. */
-  readonly observe: (outcome: 'delivered' | 'failed' | 'dead') => void;
+  readonly observe: (outcome: Outcome) => void;
 }
 
 /** Whether the last attempt failed or was slow. That ends the turn; such configurations have slots of their own. */
@@ -94,7 +95,7 @@ function outcomeOf(
   { news, result }: Attempted,
   { observe }: Step,
 ): queries.PushRow | undefined {
-  const saw = (outcome: Parameters<typeof observe>[0]) => tx.afterCommit(() => observe(outcome));
+  const saw = (outcome: Outcome) => tx.afterCommit(() => observe(outcome));
   const told = { ...held, told_version: news.version, tries: 0, due_at: now };
   if (result.error === null) {
     saw('delivered');

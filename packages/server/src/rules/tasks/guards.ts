@@ -37,8 +37,8 @@ export const isNotBarred = (eb: TaskExpressions, { actor }: Pick<Claim, 'actor'>
   eb(sql`replace(barred, ${actor}, '')`, '=', eb.ref('barred'));
 
 /**
- * The `barred` of a task with an agent more: what `isNotBarred` asks for. It is a column of the task's own row, so that
- * the guard of a claim that has waited for this change sees it.
+ * The value of `barred` with one more agent; `isNotBarred` asks for it. It is a column of the task's own row, so that the
+ * guard of a claim that has waited for this change sees it.
  */
 export const barredWith = (agent: RawBuilder<unknown>) =>
   sql<string>`case when replace(barred, ${agent}, '') = barred then barred || ${agent} || ' ' else barred end`;

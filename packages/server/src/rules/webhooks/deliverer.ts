@@ -45,7 +45,7 @@ const rewriteMs = secondMs;
 
 /** The outcomes of attempts, for the metrics. */
 export const outcomes = ['delivered', 'failed', 'dead'] as const;
-type Outcome = (typeof outcomes)[number];
+export type Outcome = (typeof outcomes)[number];
 
 /** What the deliverer needs of others. */
 interface Helpers {
@@ -248,7 +248,7 @@ export class Deliverer {
    *
    * @throws DomainError `overloaded` if `mostTests` tests are in progress.
    */
-  async testing<Outcome>(work: () => Promise<Outcome>): Promise<Outcome> {
+  async testing<T>(work: () => Promise<T>): Promise<T> {
     if (this.#tests >= mostTests) throw overloaded();
     this.#tests++;
     try {

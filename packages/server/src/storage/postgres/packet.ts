@@ -10,8 +10,8 @@ export interface NamedStatement {
   readonly text: string;
 }
 
-/** What the server answers to a statement. */
-export interface Answer {
+/** What a statement has returned and changed. */
+export interface StatementResult {
   readonly rows: readonly unknown[];
   /** What was done, and how often: `UPDATE 1`. */
   readonly tag: string;
@@ -52,7 +52,7 @@ interface Field {
 interface Sent {
   readonly statement: NamedStatement;
   readonly values: readonly SqlValue[];
-  readonly resolve: ((answer: Answer) => void) | undefined;
+  readonly resolve: ((answer: StatementResult) => void) | undefined;
   readonly reject: ((error: unknown) => void) | undefined;
 }
 
@@ -91,7 +91,7 @@ export class Packet {
   }
 
   /** Adds a statement whose answer is needed. */
-  ask(statement: NamedStatement, values: readonly SqlValue[]): Promise<Answer> {
+  ask(statement: NamedStatement, values: readonly SqlValue[]): Promise<StatementResult> {
     return new Promise((resolve, reject) => {
       this.statements.push({ statement, values, resolve, reject });
     });
@@ -185,4 +185,4 @@ export function sessionOf(client: object): Session {
 }
 
 /** How many rows a statement has returned or changed. */
-export const countOf = ({ tag }: Answer): number => Number(tag.slice(tag.lastIndexOf(' ') + 1)) || 0;
+export const countOf = ({ tag }: StatementResult): number => Number(tag.slice(tag.lastIndexOf(' ') + 1)) || 0;

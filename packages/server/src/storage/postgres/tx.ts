@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { type Signal, Tx } from '../database.ts';
 import type { Params, Prepared } from '../prepared.ts';
 import { isConnectionLoss, unavailable } from './failures.ts';
-import { type Answer, countOf, type NamedStatement, Packet, sessionOf } from './packet.ts';
+import { type StatementResult, countOf, type NamedStatement, Packet, sessionOf } from './packet.ts';
 import type { NamedStatements } from './statements.ts';
 
 const control = (text: string): NamedStatement => ({ name: text, text });
@@ -57,7 +57,7 @@ export class PostgresTx extends Tx {
     this.#client.query(packet);
   }
 
-  #ask<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<Answer> {
+  #ask<P extends Params, R>(query: Prepared<P, R>, params: P): Promise<StatementResult> {
     const { statement, compiled } = this.#statements.get(query);
     return this.#packet().ask(statement, compiled.bind(params));
   }

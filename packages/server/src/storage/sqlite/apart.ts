@@ -20,11 +20,12 @@ parent.on('message', (order: JobOrder) => {
   void outcomeOf(order).then((outcome) => parent.postMessage(outcome));
 });
 
-type Place = Pick<JobOrder, 'path' | 'readsLong'>;
+/** How the data file is read. */
+type Reading = Pick<JobOrder, 'path' | 'readsLong'>;
 
-let open: (Place & { readonly reader: OwnReader }) | undefined;
+let open: (Reading & { readonly reader: OwnReader }) | undefined;
 
-async function readerOf({ path, readsLong }: Place): Promise<OwnReader> {
+async function readerOf({ path, readsLong }: Reading): Promise<OwnReader> {
   if (open?.path !== path || open.readsLong !== readsLong) {
     await open?.reader.close();
     open = { path, readsLong, reader: openSqliteReader(path, { readsLong }) };
@@ -32,9 +33,9 @@ async function readerOf({ path, readsLong }: Place): Promise<OwnReader> {
   return open.reader;
 }
 
-async function outcomeOf({ job, input, ...place }: JobOrder): Promise<JobOutcome> {
+async function outcomeOf({ job, input, ...reading }: JobOrder): Promise<JobOutcome> {
   try {
-    const reader = await readerOf(place);
+    const reader = await readerOf(reading);
     // A file that `runApart` was given exports its job.
     const { default: run } = (await import(job)) as { default: ApartJob<unknown, unknown> };
     return { output: await run(reader, input) };

@@ -139,7 +139,7 @@ interface PushConfigsTable {
   url: string;
   /** The client's own secret, sent with each notification. */
   token: string | null;
-  /** What `Authorization` is sent with each notification. */
+  /** The two parts of the header `Authorization` of each notification. Null: there is none. */
   auth_scheme: string | null;
   auth_credentials: string | null;
   /** The transition that was told last. */

@@ -5,7 +5,7 @@ import type { Context } from '../context.ts';
 
 const dayMs = 24 * hourMs;
 const weeks = 12;
-/** The first day since 1970 was a Thursday. */
+/** How many days after a Monday a day is. Day 0, 1 January 1970, was a Thursday. */
 const fromMonday = (day: number) => (day + 3) % 7;
 /** More of one agent's tasks are not counted. */
 const mostCounted = 20_000;

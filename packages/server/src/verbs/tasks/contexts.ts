@@ -21,7 +21,7 @@ export async function listContext(
     start: [newest],
     read: async ({ sortKey: [before], limit }) => {
       const named = await ctx.db.all(contextPage, { context_key, before, limit });
-      // It is older than all that name it.
+      // The first task of a conversation is older than all tasks that name it.
       return named.length < limit ? [...named, ...first.filter(({ id }) => id < before)] : named;
     },
     count: async (limit) => {

@@ -25,7 +25,7 @@ describe('A2A', () => {
 
   it('has a card of 1.0 for a client that asks for it, and one that both versions read for any other', async () => {
     const mixed = await card('/.well-known/agent-card.json');
-    expect(mixed.headers).toMatchObject({ vary: 'A2A-Version', 'cache-control': 'private, max-age=300' });
+    expect(mixed.headers).toMatchObject({ vary: 'A2A-Version', 'cache-control': 'private, max-age=60' });
     expect(mixed.headers['last-modified']).toBeDefined();
     expect(mixed.body).toMatchObject({
       protocolVersion: '0.3.0',

@@ -1,3 +1,4 @@
+import { tools } from '@pinchwork/sdk/mcp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sqlite } from '../../support/engines.ts';
 import { type Agent, claimTask, deliverTask, Market, postTask } from '../../support/market.ts';
@@ -103,6 +104,7 @@ describe('the page of a task', () => {
     for (const part of ['Petra Poster', 'Take me', `pinchwork tasks pickup ${posted}`, 'data-count="exact"']) {
       expect(text).toContain(part);
     }
+    expect(tools.map(({ name }) => name)).toContain(/(\w+) \{(?:"|&quot;)task_id/.exec(text)?.[1]);
     const chosen = await postTask(poster!, { max_credits: 1, for_agents: [worker!.id] });
     const others = [chosen, await claimTask(poster!, worker!), await deliverTask(poster!, worker!)];
     const approved = await deliverTask(poster!, worker!);

@@ -159,7 +159,7 @@ describeOnPostgres('registrations on three servers', () => {
     const flood = many(60, (i) => registerFrom(at(i), `2001:db8:1:${hex(i << 8)}::1`));
     expect(statuses(await Promise.all(flood)).filter((status) => status === 201)).toHaveLength(20);
     const crowd = many(12, (i) => wholeOf48(`2001:db8:${hex(i + 2)}`)).flat();
-    // So many at a time that none waits for a database connection as long as it may, however slow the machine is.
+    // In waves, so that none waits too long for a database connection, however slow the machine is.
     const rest: Reply[] = [];
     for (let i = 0; i < crowd.length; i += 24) {
       const wave = crowd.slice(i, i + 24).map((address, n) => registerFrom(at(n), address));

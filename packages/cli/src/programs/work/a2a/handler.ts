@@ -138,11 +138,9 @@ const metadataOf = ({ task_id, claim_number, tags, max_credits, poster_id }: Wor
 });
 
 function addressOf(given: string): string {
-  try {
+  if (URL.canParse(given)) {
     const { href, protocol, username, password } = new URL(given);
     if (['http:', 'https:'].includes(protocol) && username + password === '') return href;
-  } catch {
-    // Below.
   }
   throw usage(`--a2a must be the address of an agent, such as https://agent.example, not "${given}"`);
 }

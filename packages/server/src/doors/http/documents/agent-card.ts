@@ -6,8 +6,6 @@ import { versionOf } from '../../a2a/versions.ts';
 import { baseUrl } from '../base-url.ts';
 import { sendHashed } from '../hashed.ts';
 
-const maxAgeSeconds = 300;
-
 /** Routes of the agent card (contract section 14). It changes only with the server, so that clients may keep it. */
 export function agentCardRoutes(app: FastifyInstance, ctx: Context): void {
   const startedAt = new Date(ctx.clock.now()).toUTCString();
@@ -18,7 +16,7 @@ export function agentCardRoutes(app: FastifyInstance, ctx: Context): void {
       const card = JSON.stringify(agentCard(ctx.config, baseUrl(ctx, request), isPure));
       reply.headers({
         // It names the host of its request, which a shared cache may not know where it is forwarded.
-        'cache-control': `${ctx.config.publicUrl === undefined ? 'private' : 'public'}, max-age=${maxAgeSeconds}`,
+        'cache-control': ctx.config.publicUrl === undefined ? 'private, max-age=60' : 'public, max-age=300',
         'last-modified': startedAt,
         vary: 'A2A-Version',
       });

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { Assets } from '@pinchwork/web';
 import type { FastifyInstance } from 'fastify';
 import { DomainError } from '../../../ground/errors.ts';
 import { encodingFor } from './compressed.ts';
@@ -16,16 +17,12 @@ const types: Readonly<Record<string, string>> = {
 const forever = 'public, max-age=31536000, immutable';
 
 /** The addresses of the files. @throws DomainError `not_configured` where the pages were not built */
-export async function readAssets(): Promise<{
-  readonly style: string;
-  readonly script: string;
-  readonly card: string;
-}> {
+export async function readAssets(): Promise<Assets> {
   const text = await readFile(new URL('assets.json', built), 'utf8').catch(() => {
     throw notBuilt();
   });
   // Written by our own build.
-  const { style, script, card } = JSON.parse(text) as { style: string; script: string; card: string };
+  const { style, script, card } = JSON.parse(text) as Assets;
   return { style: `/assets/${style}`, script: `/assets/${script}`, card: `/assets/${card}` };
 }
 
