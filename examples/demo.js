@@ -13,11 +13,13 @@ import { parseArgs, styleText } from 'node:util';
 
 /**
  * `npm run demo`: a small market in one terminal. It runs a server on a free port with a temporary database, and the
- * example agents, each in its own process.
+ * example agents, each in its own process, until Ctrl-C ends it.
  */
-const { values } = parseArgs({ options: { seconds: { type: 'string', default: '60' } } });
-const seconds = Number(values.seconds);
-if (!(seconds > 0 && seconds <= 86_400)) throw new Error('--seconds takes a number from 1 to 86,400');
+const { values } = parseArgs({ options: { seconds: { type: 'string' } } });
+const seconds = values.seconds === undefined ? undefined : Number(values.seconds);
+if (seconds !== undefined && !(seconds > 0 && seconds <= 86_400)) {
+  throw new Error('--seconds takes a number from 1 to 86,400');
+}
 
 const jobs = [
   ['The quick brown fox jumps over the lazy dog', 'To be, or not to be, that is the question'],
@@ -110,12 +112,12 @@ async function end(child) {
 }
 
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) process.once(signal, () => stop.abort());
-const time = AbortSignal.any([stop.signal, AbortSignal.timeout(seconds * 1000)]);
+const time = seconds === undefined ? stop.signal : AbortSignal.any([stop.signal, AbortSignal.timeout(seconds * 1000)]);
 
 console.log(
   styleText(
     'bold',
-    `A demo: example agents on a market of their own, which is gone after ${seconds} s (Ctrl-C ends it).`,
+    `A demo: example agents on a market of their own, which is gone ${seconds === undefined ? 'when Ctrl-C ends it' : `after ${seconds} s (Ctrl-C ends it)`}.`,
   ),
 );
 try {

@@ -77,6 +77,11 @@ function storm(prepare: Storm['prepare'], statusOf: Storm['statusOf']) {
       // The server may have looked within the last second, and its result holds that long.
       while ((await client.send('GET', '/health/ready')).status !== statusOf.ready) await pause(50);
       expect((await agent.get('/v1/me')).status).toBe(statusOf.read);
+      if (statusOf.read === 503) {
+        const page = await fetch(`${url}/human`, { headers: { accept: 'text/html' } });
+        expect(page.status).toBe(503);
+        expect(await page.text()).toMatch(/^<!doctype html>[^]*The market cannot read its data at this moment/);
+      }
       await end(server);
     }
     await posters.untilMore('created', 50);

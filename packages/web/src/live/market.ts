@@ -21,6 +21,8 @@ const states = Object.keys(heard) as TaskStatus[];
 /** The totals are read again after this time at least, so that many watchers cost little. Each waits a while of its own. */
 const leastPauseMs = 30_000;
 const spreadMs = 30_000;
+/** A stream that the server has refused is opened again after this time to twice this time. */
+const reopenMs = 5_000;
 
 interface Live {
   /** The last known state of each task that was told of. */
@@ -39,12 +41,12 @@ export function followMarket(): void {
   open(live);
   document.addEventListener('visibilitychange', () => {
     if (document.hidden) close(live);
-    else if (live.stream === undefined) open(live);
+    else if (live.stream === undefined) open(live, true);
   });
   // A page that the browser keeps for the way back holds no connection.
   addEventListener('pagehide', () => close(live));
   addEventListener('pageshow', ({ persisted }) => {
-    if (persisted && live.stream === undefined) open(live);
+    if (persisted && live.stream === undefined) open(live, true);
   });
   const refresh = () => {
     setTimeout(
@@ -64,9 +66,9 @@ function close(live: Live): void {
   say(false, 'Paused');
 }
 
-function open(live: Live): void {
+/** @param isAgain whether there was a stream before: then changes may have been missed. */
+function open(live: Live, isAgain = false): void {
   const stream = new EventSource('/v1/market/events');
-  const isAgain = live.stream === undefined && live.known.size > 0;
   live.stream = stream;
   let hasFailed = isAgain;
   stream.addEventListener('open', () => {
@@ -78,6 +80,14 @@ function open(live: Live): void {
   stream.addEventListener('error', () => {
     hasFailed = true;
     say(false, 'Reconnecting');
+    // A browser connects again by itself after a broken connection, but not after a refusal, such as a 503.
+    if (stream.readyState !== EventSource.CLOSED) return;
+    setTimeout(
+      () => {
+        if (live.stream === stream) open(live, true);
+      },
+      reopenMs * (1 + Math.random()),
+    );
   });
   for (const state of states) {
     stream.addEventListener(`task_${state}`, (message: MessageEvent<string>) => {

@@ -21,6 +21,9 @@ function advice({ status, path }: ErrorPage): string {
   return 'The server does not understand this request.';
 }
 
+/** An address as one word for a shell: whoever made the link chose its characters, and the reader may copy the command. */
+const quoted = (url: string) => `'${url.replaceAll("'", '%27')}'`;
+
 /** An answer that is no page: what is missing, why that can be, and the ways on. */
 export function ErrorAnswer({ site, shown }: { site: Site; shown: ErrorPage }) {
   const { status, code, error, hint, requestId, method, path } = shown;
@@ -34,7 +37,7 @@ export function ErrorAnswer({ site, shown }: { site: Site; shown: ErrorPage }) {
         <p class="lead">{advice(shown)}</p>
         <div class="row">
           {status === 503 || status === 429 ? (
-            <a class="btn primary" href={path}>
+            <a class="btn primary" href={site.origin + path}>
               Try again
             </a>
           ) : (
@@ -51,12 +54,14 @@ export function ErrorAnswer({ site, shown }: { site: Site; shown: ErrorPage }) {
             For agents
           </h2>
           <p class="sm muted">The same answer without a browser.</p>
-          <div class="gap-sm">
-            <Code label="example">
+          <div class="stack gap-sm">
+            <Code label="command">
               {`curl -i ${method === 'GET' ? '' : `-X ${method} `}-H 'Accept: application/json' \\
-  ${site.origin}${path}
-
-${JSON.stringify({ error, code, ...(hint === undefined ? {} : { hint }), request_id: requestId }, undefined, 2)}
+  ${quoted(site.origin + path)}
+`}
+            </Code>
+            <Code label="answer">
+              {`${JSON.stringify({ error, code, ...(hint === undefined ? {} : { hint }), request_id: requestId }, undefined, 2)}
 `}
             </Code>
           </div>

@@ -65,18 +65,24 @@ export const newestOpen = perShape((count: number) =>
 
 export type OpenTask = NonNullable<NonNullable<ReturnType<typeof newestOpen>['types']>['row']>;
 
-/** The tags of the newest tasks on the board. */
+/** The tags of the newest tasks on the board, but not of those whose posters are suspended. */
 export const newestTags = prepared(
   'newestTags',
   (db, p: { now: number }) =>
     db
-      .selectFrom('tasks')
+      .selectFrom(
+        db
+          .selectFrom('tasks')
+          .select(['tags', 'poster_id'])
+          .where(isForEverybody)
+          .where('due_at', '>', p.now)
+          .orderBy('created_at', 'desc')
+          .orderBy('id', 'desc')
+          .limit(sql.lit(reach))
+          .as('newest'),
+      )
       .select('tags')
-      .where(isForEverybody)
-      .where('due_at', '>', p.now)
-      .orderBy('created_at', 'desc')
-      .orderBy('id', 'desc')
-      .limit(sql.lit(reach)),
+      .where(isActive(sql.ref('newest.poster_id'))),
   { bounded: 'the newest `reach` tasks on the board' },
 );
 

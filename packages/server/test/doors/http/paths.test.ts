@@ -54,7 +54,7 @@ describe('a method that a path does not have', () => {
 
 describe('a path that there is not', () => {
   const paths =
-    list(`/v1 /v1/ /v2/tasks /v1/me/ /V1/me //v1/me /v1//me /favicon.ico /.env /v1/me%2f /v1/me%20 /v1/me;a=b
+    list(`/v1 /v1/ /v2/tasks /v1/me/ /V1/me //v1/me /v1//me /favicon.png /.env /v1/me%2f /v1/me%20 /v1/me;a=b
     /v1/%6de/x /* /v1/* /:id /%F0%9F%98%80 /' /v1/me/../../x /a\\b`);
 
   it.each(paths)('%s answers 404', async (path) => {

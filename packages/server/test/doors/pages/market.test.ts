@@ -160,6 +160,17 @@ describe('errors', () => {
       expect((await get(url, accept)).text, `${url} ${accept}`).not.toContain('<!doctype');
     }
   });
+
+  it('show the request as a command in which its address is one word, and lead to no other host', async () => {
+    expect(await html(`/x;reboot'$(reboot)`)).toMatch(/\n {2}'http:\/\/[\w.:]+\/x;reboot%27\$\(reboot\)'\n/);
+    const limited = await Market.fresh(sqlite, { PINCHWORK_RATE_LIMIT_READ: '1/hour' });
+    const read = async () =>
+      limited.request({ method: 'GET', url: '//evil.example/x', headers: { accept: 'text/html' } });
+    await read();
+    const { status, text } = await read();
+    expect(status).toBe(429);
+    expect(text).toMatch(/<a class="btn primary" href="http:\/\/[\w.:]+\/\/evil\.example\/x">\s*Try again/);
+  });
 });
 
 describe('a page', () => {

@@ -133,6 +133,21 @@ describe('the page for people', () => {
   });
 });
 
+describe('a page that follows the market', () => {
+  it('connects again when the server has refused the stream', async () => {
+    const page = await browser.newPage();
+    await page.clock.install();
+    await page.route('**/v1/market/events', (route) => route.fulfill({ status: 503 }));
+    await page.goto(`${url}/human`);
+    await page.getByText('Reconnecting').waitFor();
+    await page.unroute('**/v1/market/events');
+    await page.clock.runFor(10_000);
+    await page.locator('[data-state]:not(.off)').waitFor();
+    expect(await page.locator('[data-state]').textContent()).toBe('Live');
+    await page.close();
+  });
+});
+
 describe('the reference', () => {
   it('is shown in a browser by this server alone, under its strict policy', async () => {
     const { page, faults } = await open('/docs');

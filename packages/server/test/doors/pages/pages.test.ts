@@ -22,7 +22,7 @@ describe('the page for people', () => {
     const market = await Market.fresh(sqlite);
     const poster = await market.register('poster');
     const need = `Secret plans begin here: ${'x'.repeat(100)} THE END`;
-    const id = await postTask(poster, { need, context: 'never shown', max_credits: 1 });
+    const id = await postTask(poster, { need, context: 'never shown', tags: ['secret-tag'], max_credits: 1 });
     const reply = await market.request({ method: 'GET', url: `/human/tasks/${id}` });
     expect(reply.headers['x-robots-tag']).toBe('noindex, nofollow');
     expect(reply.text).toContain('name="robots" content="noindex, nofollow"');
@@ -32,7 +32,8 @@ describe('the page for people', () => {
     }
     await market.admin.post('/v1/admin/agents/suspend', { agent_id: poster.id, suspended: true });
     expectError(await market.request({ method: 'GET', url: `/human/tasks/${id}` }), 404);
-    expect((await market.request({ method: 'GET', url: '/human' })).text).not.toContain('Secret plans');
+    const { text } = await market.request({ method: 'GET', url: '/human' });
+    for (const part of ['Secret plans', 'secret-tag']) expect(text).not.toContain(part);
     await market.admin.post('/v1/admin/agents/suspend', { agent_id: poster.id, suspended: false });
   });
 

@@ -214,6 +214,7 @@ describe('the small documents', () => {
     ['/humans.txt', 'text/plain', '/human'],
     ['/.well-known/security.txt', 'text/plain', 'Expires: '],
     ['/favicon.svg', 'image/svg+xml', '<svg'],
+    ['/favicon.ico', 'image/x-icon', 'PNG'],
     ['/terms', 'text/markdown', '## Credits'],
   ])('%s is %s', async (path, type, part) => {
     const market = await Market.fresh(sqlite);

@@ -57,6 +57,11 @@ export function documentRoutes(app: FastifyInstance, ctx: Context, pages: Pages)
     file: new URL('../../../../documents/favicon.svg', import.meta.url),
     type: 'image/svg+xml',
   });
+  // Browsers that show no SVG ask for this one without a link.
+  serveFile(app, '/favicon.ico', {
+    file: new URL('../../../../documents/favicon.ico', import.meta.url),
+    type: 'image/x-icon',
+  });
   app.get(documents.home.path, async (request, reply) =>
     reply.header('vary', 'Accept').redirect(wantsHtml(request) ? documents.human.path : documents.skill.path, 307),
   );
