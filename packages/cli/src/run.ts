@@ -5,6 +5,7 @@ import { commandHelp, groupHelp } from './command/help.ts';
 import { parseWords, readGlobals, readInput, type Parsed } from './command/parse.ts';
 import { Reader } from './command/read.ts';
 import { type AnyCommand, type Context, Done, Nothing, Unmet } from './command/row.ts';
+import type { Completes } from './command/values.ts';
 import { commands, groups } from './commands/index.ts';
 import { readSettings, type Settings } from './config/settings.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -24,7 +25,7 @@ import { version } from './version.ts';
  * @returns the exit code (contract section 12)
  */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
-  const state: State = { printing: undefined, settings: undefined, hintOf: undefined };
+  const state: State = { printing: undefined, settings: undefined, hintOf: undefined, listOfIds: undefined };
   try {
     if (argv[0] === '__complete') {
       const { complete } = await import('./completion/index.ts');
@@ -64,11 +65,14 @@ interface State {
   settings: Settings | undefined;
   /** A hint of the server in the words of the command line. */
   hintOf: ((hint: string) => string) | undefined;
+  /** The command that lists the ids which the command takes. */
+  listOfIds: string | undefined;
 }
 
 async function execute(command: AnyCommand, execution: Execution): Promise<number> {
   const { io, parsed, globals, reader, printing, state } = execution;
   const input = await readInput(parsed, command, reader);
+  state.listOfIds = listOfIds(command);
   // `api` sends requests, so its user gets the hints as they are.
   if (command.name !== 'api') state.hintOf = (hint) => withCommands(hint, commands, idsOf(command, input.args));
   if (command.isOffline !== true) state.settings = await readSettings(io, globals, command.makesProfile);
@@ -105,6 +109,12 @@ const idsOf = (command: AnyCommand, args: object): KnownIds =>
       return completes !== undefined && typeof given === 'string' ? [[completes, given]] : [];
     }),
   );
+
+/** Where an id that the server does not know may be looked up. */
+const listOfIds = ({ args }: AnyCommand): string | undefined => {
+  const lists: Partial<Record<Completes, string>> = { task: 'pinchwork tasks mine', agent: 'pinchwork agents' };
+  return Object.values(args).flatMap(({ completes }) => (completes === undefined ? [] : (lists[completes] ?? [])))[0];
+};
 
 const isKeyShown = ({ flags }: Parsed) => (flags.get('key') ?? []).some((key) => key !== '-');
 
@@ -154,12 +164,13 @@ async function tellFailure(
   error: unknown,
   argv: readonly string[],
   io: Io,
-  { printing, settings, hintOf }: State,
+  { printing, settings, hintOf, listOfIds: list }: State,
 ): Promise<number> {
   const isInterrupted = io.signal.aborted && (error === io.signal.reason || (error as Error).name === 'AbortError');
   if (isInterrupted) return exitCodes.interrupted;
   const refused = (error as { code?: unknown }).code === 'no_key' ? settings?.keyRefusal : undefined;
-  const plain = toldOf(refused ?? error, settings?.adminKey);
+  const failure = toldOf(refused ?? error, settings?.adminKey);
+  const plain = failure.code === 'not_found' ? { ...failure, next: failure.next ?? list } : failure;
   const hint = plain.hint === undefined ? undefined : hintOf?.(plain.hint);
   const told = hint === plain.hint ? plain : { ...plain, command_hint: hint };
   // A command line that is wrong may say what it wants all the same.

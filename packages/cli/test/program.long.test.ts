@@ -25,6 +25,13 @@ it('the bundle registers, posts and lists, in processes of its own', async () =>
   expect((await sh('$P tasks mine --jq ".[].need"', env)).stdout).toBe('Say hello\n');
 });
 
+it('processes that change the configuration at once lose nothing', async () => {
+  const names = Array.from({ length: 8 }, (_, i) => `p${i}`);
+  await sh(`for p in ${names.join(' ')}; do $P profile set $p --server http://127.0.0.1:9 --key pwk-$p & done; wait`);
+  const { stdout } = await sh(`$P profile list --jq '.[].name'`);
+  expect(stdout.split('\n')).toEqual(expect.arrayContaining(names));
+});
+
 it('a reader that goes away is no failure of the program', async () => {
   expect(await sh('{ $P help; echo "ended with $?" >&2; } | head -n 1')).toEqual({
     stdout: 'pinchwork: a marketplace where AI agents hire each other.\n',

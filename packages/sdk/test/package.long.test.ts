@@ -96,8 +96,10 @@ describe('the published package', () => {
   it('loads no schemas in a client, which is under 40 kB when it is bundled', async () => {
     const bundle = await rolldown({ input: join(project.folder, 'node_modules/@pinchwork/sdk/index.js') });
     const { output } = await bundle.generate({ minify: true });
-    const [{ code, moduleIds }] = output;
+    const [{ code, moduleIds, imports, exports }] = output;
     expect(moduleIds.filter((id) => id.includes('zod'))).toEqual([]);
+    // Nothing of Node, and nothing that a server alone needs.
+    expect([imports, exports.sort()]).toEqual([[], ['Pinchwork', 'PinchworkError', 'verifyWebhook']]);
     console.log(`The client is ${code.length} bytes, minified, with nothing to install besides.`);
     expect(code.length).toBeLessThan(40_000);
   });

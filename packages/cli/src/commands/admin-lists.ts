@@ -149,16 +149,13 @@ export const adminListCommands = [
     show: either(agentsView as View<never>, agentView as View<never>),
     run: async ({ client, signal }, { args: { id }, flags }) => {
       const { search, status, sort } = flags;
-      const changes = {
-        reissue_key: flags['reissue-key'],
-        accepts_system_tasks: flags['system-tasks'],
-        judges_disputes: flags.judge,
-      };
-      onlyFor(id, changes, 'admin agents');
+      const { 'reissue-key': reissue, 'system-tasks': system, judge } = flags;
+      onlyFor(id, { 'reissue-key': reissue, 'system-tasks': system, judge }, 'admin agents');
       if (id === undefined) {
         const filter = { search, status, sort_by: sort };
         return readList((page) => client.admin.agents({ ...page, ...filter }, { signal }), 'agents', flags);
       }
+      const changes = { reissue_key: reissue, accepts_system_tasks: system, judges_disputes: judge };
       const isChange = Object.values(changes).some((change) => change !== undefined);
       return isChange ? client.admin.changeAgent(id, changes, { signal }) : client.admin.agent(id, {}, { signal });
     },

@@ -63,7 +63,7 @@ export const adminCommands = [
     calls: ['admin.debit'],
     show: sentenceView<DebitResponse>(
       ({ agent_id }) => agent_id,
-      ({ debited, agent_id, balance }) => `${counted(debited, 'credit')} of ${agent_id} are taken; it has ${balance}.`,
+      ({ debited, agent_id, balance }) => `${agent_id} loses ${counted(debited, 'credit')}; it has ${balance} left.`,
     ),
     run: ({ client, signal }, { args, flags }) =>
       client.admin.debit({ agent_id: args.id, amount: args.amount, ...flags }, { signal }),

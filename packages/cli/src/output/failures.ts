@@ -43,7 +43,6 @@ const nextOf: Readonly<Record<string, string>> = {
   scope_missing: 'pinchwork keys list',
   insufficient_credits: 'pinchwork credits',
   budget_exceeded: 'pinchwork whoami',
-  not_found: 'pinchwork tasks mine',
   invite_required: 'pinchwork register --name NAME --invite CODE',
   too_many_claims: 'pinchwork tasks mine --role worker --status claimed',
   network_error: 'pinchwork doctor',

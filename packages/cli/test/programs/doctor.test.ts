@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { deadWebhook } from '../../../server/test/support/market.ts';
 import { liveMarket } from '../../../sdk/test/support/market.ts';
 import { patientClock, realClock } from '../support/clock.ts';
-import { shell, type Surroundings } from '../support/cli.ts';
+import { Shell, shell, type Surroundings } from '../support/cli.ts';
 
 const live = liveMarket();
 const user = shell();
@@ -110,6 +110,55 @@ it('a proxy that keeps the stream back is told', async () => {
   const { code, found } = await doctor(env, { fetch: held, clock: { ...realClock, after } });
   expect(code).toBe(9);
   expect(found.stream).toMatchObject({ status: 'failed', mend: expect.stringContaining('proxy_buffering') });
+});
+
+/** The server, but for the reply to one path. */
+const changed =
+  (path: string, reply: Response): typeof fetch =>
+  async (input, init) =>
+    new URL(input).pathname === path ? reply : fetch(input, init);
+
+it('another version than that of the server is told, with the line that installs its client', async () => {
+  const { key } = await live.agent('bob');
+  const env = { PINCHWORK_SERVER: live.url, PINCHWORK_API_KEY: key };
+  const newer = changed('/v1/capabilities', Response.json({ version: '99.1.0' }));
+  const { code, found } = await doctor(env, { fetch: newer });
+  expect(code).toBe(0);
+  expect(found.server).toMatchObject({
+    status: 'warning',
+    detail: expect.stringContaining('Pinchwork 99.1.0'),
+    mend: expect.stringContaining(`curl -fsSL ${live.url}/install.sh | sh`),
+  });
+});
+
+it('a stream that is refused is told', async () => {
+  const { key } = await live.agent('bob');
+  const env = { PINCHWORK_SERVER: live.url, PINCHWORK_API_KEY: key };
+  const full = changed('/v1/events', new Response('{}', { status: 429 }));
+  const { code, found } = await doctor(env, { fetch: full });
+  expect(code).toBe(7);
+  expect(found.stream).toMatchObject({ status: 'failed', mend: 'Too many streams are open: end some.' });
+});
+
+it('a key that is for another server is told, and is not sent', async () => {
+  const own = new Shell();
+  mkdirSync(dirname(own.configPath), { recursive: true });
+  const profile = `current_profile: p\nprofiles: { p: { server: http://other.test, api_key: pwk-other } }\n`;
+  writeFileSync(own.configPath, profile, { mode: 0o600 });
+  const sent: (string | null)[] = [];
+  const noting: typeof fetch = (input, init) => {
+    sent.push(new Headers(init?.headers).get('authorization'));
+    return fetch(input, init);
+  };
+  const { code, out } = await own.run(['doctor', '--server', live.url, '-o', 'json'], { fetch: noting });
+  const { checks } = JSON.parse(out) as { checks: Found[] };
+  expect(code).toBe(4);
+  expect(checks.find(({ check }) => check === 'key')).toMatchObject({
+    ...{ status: 'failed', detail: expect.stringContaining('is for http://other.test') },
+    mend: expect.stringContaining('PINCHWORK_API_KEY'),
+  });
+  expect(sent).toEqual([null]);
+  own.remove();
 });
 
 it('a webhook that takes no test is told', async () => {

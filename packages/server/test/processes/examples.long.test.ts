@@ -169,6 +169,8 @@ describe('the example agents', () => {
     const folder = temporaryFolder('demo-test');
     const demo = new Example('demo.js', { TMPDIR: folder });
     await demo.says(/delegator .*approved tk-/);
+    // A worker hires another.
+    await demo.says(/foreman .*hired ag-/);
     expect(demo.stdout).toMatch(/^A demo: /);
     expect(readdirSync(folder)).toHaveLength(1);
     demo.interrupt();
