@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
+import { notRun } from './packages/server/test/support/not-run.ts';
 
 const sdk = (file: string) => fileURLToPath(new URL(`packages/sdk/src/${file}`, import.meta.url));
 const web = fileURLToPath(new URL('packages/web/src/index.tsx', import.meta.url));
@@ -61,6 +62,7 @@ export default defineConfig({
     ],
   },
   test: {
+    reporters: [notRun, ...configDefaults.reporters],
     globalSetup: ['packages/server/test/support/global-setup.ts'],
     setupFiles: ['packages/server/test/support/setup.ts'],
     pool: 'forks',

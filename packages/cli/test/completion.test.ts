@@ -129,7 +129,8 @@ describe('the scripts', () => {
     expect(out).toMatchSnapshot();
   });
 
-  it.skipIf(noTool('bash'))('bash asks the program with the words so far, and offers what it says', async () => {
+  it('bash asks the program with the words so far, and offers what it says', async ({ skip }) => {
+    skip(noTool('bash'), 'there is no bash');
     const script = `${scripts.bash}
       ask() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _pinchwork; printf '%s\\n' "\${COMPREPLY[@]}" --; }
       ask pinchwork tasks show tk-
@@ -146,14 +147,16 @@ describe('the scripts', () => {
     ]);
   });
 
-  it.skipIf(noTool('fish'))('fish offers what the program says', async () => {
+  it('fish offers what the program says', async ({ skip }) => {
+    skip(noTool('fish'), 'there is no fish');
     const script = `${scripts.fish}\ncomplete -C 'pinchwork tasks show tk-'`;
     const env = { PATH: `${talkingProgram()}${delimiter}${process.env.PATH}`, HOME: user.home };
     const { stdout } = await run('fish', ['--no-config', '-c', script], { env });
     expect(stdout.trim().split('\n')).toEqual(['tk-one\tposted: One', 'tk-two\tposted: a:b']);
   });
 
-  it.skipIf(noTool('zsh'))('zsh describes what the program says', async () => {
+  it('zsh describes what the program says', async ({ skip }) => {
+    skip(noTool('zsh'), 'there is no zsh');
     const script = `compdef() { :; }; ${scripts.zsh}
       _describe() { print -l -- "\${(@P)2}"; }
       words=(pinchwork tasks show tk-); CURRENT=4; _pinchwork`;

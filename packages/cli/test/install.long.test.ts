@@ -218,7 +218,8 @@ describe('the template of the Homebrew formula', () => {
     expect(formula).toContain('libexec.install "pinchwork.mjs"');
   });
 
-  it.skipIf(noTool('ruby'))('is a program that Ruby understands', async () => {
+  it('is a program that Ruby understands', async ({ skip }) => {
+    skip(noTool('ruby'), 'there is no ruby');
     const file = fileURLToPath(new URL('../homebrew/pinchwork.rb', import.meta.url));
     expect((await promisify(execFile)('ruby', ['-c', file])).stdout).toBe('Syntax OK\n');
   });

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 
-/** Whether a program is missing that a test can do without. The summary names the tests that were not run. */
+/** Whether a program is missing that a test can do without. One that is skipped with a reason is named at the end of the run. */
 export function noTool(name: string, args: readonly string[] = ['--version']): boolean {
   try {
     execFileSync(name, args, { stdio: 'ignore' });

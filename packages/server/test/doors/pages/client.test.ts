@@ -111,7 +111,8 @@ describe('install.sh', () => {
     }
   });
 
-  it.skipIf(noTool('shellcheck'))('is clean by shellcheck', async () => {
+  it('is clean by shellcheck', async ({ skip }) => {
+    skip(noTool('shellcheck'), 'there is no shellcheck');
     const { get } = routes();
     const { body } = await get(documents.install.path);
     expect(execFileSync('shellcheck', ['-'], { input: body, encoding: 'utf8' })).toBe('');
