@@ -2,7 +2,7 @@ import { foldTag } from '@pinchwork/sdk/table';
 import type { BoardPage, MarketPage, Price } from '@pinchwork/web';
 import { eventOf, lastChanges } from '../../rules/market/changes.ts';
 import { tagsOf } from '../../rules/tasks/view.ts';
-import type { Context } from '../../verbs/context.ts';
+import type { Call, Context } from '../../verbs/context.ts';
 import { type BoardQuery, listOpen } from '../../verbs/public/board.ts';
 
 /** As many as the page has lines for. */
@@ -10,15 +10,18 @@ const shownChanges = 11;
 /** Tags whose prices are shown. */
 const pricedTags = 6;
 
+type Caller = Pick<Call, 'ctx' | 'address'>;
+
 /** What the page of the market shows. */
-export async function marketPage(ctx: Context, query: BoardQuery, before: number): Promise<MarketPage> {
+export async function marketPage(call: Caller, query: BoardQuery, before: number): Promise<MarketPage> {
+  const { ctx } = call;
   const { market, config } = ctx;
   const [figures, open, delivery, flow, board, changes] = await Promise.all([
     market.figures(),
     market.openTasks(),
     market.deliveryTimes(),
     soon(ctx, market.flow()),
-    boardPage(ctx, query, before),
+    boardPage(call, query, before),
     lastChanges(ctx.db, shownChanges),
   ]);
   const { agents, tasks_approved, credits_paid, tasks_held, credits_held, openByHour } = figures;
@@ -54,11 +57,12 @@ async function soon<T>({ clock }: Pick<Context, 'clock'>, value: Promise<T>): Pr
   return Promise.race([value, late]).finally(() => cancel?.());
 }
 
-async function boardPage(ctx: Context, query: BoardQuery, before: number): Promise<BoardPage> {
+async function boardPage(call: Caller, query: BoardQuery, before: number): Promise<BoardPage> {
+  const { market } = call.ctx;
   const [{ tasks, nextCursor, isPartial }, total, commonTags] = await Promise.all([
-    listOpen(ctx, query),
-    ctx.market.openTasks(),
-    ctx.market.commonTags(),
+    listOpen(call, query),
+    market.openTasks(),
+    market.commonTags(),
   ]);
   return {
     tasks: tasks.map((task) => ({

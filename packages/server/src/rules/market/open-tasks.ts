@@ -6,7 +6,7 @@ import { excerpt } from './changes.ts';
 
 /** The board as everybody may see it: the newest tasks first, without the order that an agent's own board has. */
 
-interface PageStart extends Params {
+export interface PageStart extends Params {
   now: number;
   before_created_at: number;
   before_id: string;

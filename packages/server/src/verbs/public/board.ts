@@ -1,11 +1,12 @@
 import { previewOf } from '../../ground/preview.ts';
 import { encodeCursor, decodeRange } from '../../ground/paging.ts';
-import { newestOpen, type OpenTask } from '../../rules/market/open-tasks.ts';
+import { newestOpen, type OpenTask, type PageStart } from '../../rules/market/open-tasks.ts';
+import { searchingAs } from '../../rules/search/apart.ts';
 import { fold } from '../../rules/search/fold.ts';
 import { readTermsOfAll, type Terms } from '../../rules/tasks/terms.ts';
 import { tagsOf } from '../../rules/tasks/view.ts';
 import { tagParams } from '../../storage/tags.ts';
-import type { Context } from '../context.ts';
+import type { Call } from '../context.ts';
 
 /** What is asked of the public board. Checked by the door. */
 export interface BoardQuery {
@@ -26,14 +27,16 @@ const pageSize = 10;
 const examined = 500;
 
 const list = 'open tasks';
+const searchJob = new URL('../../rules/market/board-search.ts', import.meta.url);
 
 /**
  * A page of the tasks on the board that are for everybody, the newest first. A search reads what the public may read: the
  * previews of tasks, and their tags. Otherwise it would tell what stands in the rest of a text.
  *
- * @throws DomainError `invalid_request` for a cursor of another list
+ * @throws DomainError `invalid_request` for a cursor of another list; `overloaded` when too many searches wait
  */
-export async function listOpen({ db, clock, config }: Context, query: BoardQuery): Promise<BoardList> {
+export async function listOpen({ ctx, address }: Pick<Call, 'ctx' | 'address'>, query: BoardQuery): Promise<BoardList> {
+  const { db, clock, config } = ctx;
   const { search, tags, cursor } = query;
   const { sortKey } = decodeRange(list, { cursor, limit: pageSize, offset: 0 }, [
     Number.MAX_SAFE_INTEGER,
@@ -41,13 +44,12 @@ export async function listOpen({ db, clock, config }: Context, query: BoardQuery
   ] as const);
   const [before_created_at, before_id] = sortKey;
   const limit = (search === '' ? pageSize : examined) + 1;
-  const found = await db.all(newestOpen(tags.length), {
-    ...tagParams(tags),
-    now: clock.now(),
-    before_created_at,
-    before_id,
-    limit,
-  });
+  const place = { ...tagParams(tags), now: clock.now(), before_created_at, before_id, limit };
+  const input = { tags: tags.length, place };
+  const found =
+    search === ''
+      ? await db.all(newestOpen(input.tags), place)
+      : await searchingAs(ctx, { address })<{ tags: number; place: PageStart }, OpenTask[]>(searchJob, () => input);
   const part = fold(search);
   const seen = found
     .slice(0, limit - 1)

@@ -25,7 +25,7 @@ export function pageRoutes(app: FastifyInstance, ctx: Context, pages: Pages): vo
     const { search = '', tags = [], cursor } = checked(BoardQuery, request);
     return send(request, reply, {
       name: 'market',
-      shown: await marketPage(ctx, { search: search.trim(), tags, cursor }, beforeOf(request)),
+      shown: await marketPage({ ctx, address: request.ip }, { search: search.trim(), tags, cursor }, beforeOf(request)),
     });
   });
   app.get<{ Params: { id: string } }>(documents.humanTask.path, async (request, reply) =>
