@@ -26,11 +26,8 @@ export const known10: Readonly<Record<string, string>> = {
 
 const card =
   'a fault of the kit: it reads the card by a method for extended cards, which is refused, and takes that for no push notifications';
-const board = 'a message to a task on the board answers a question about it: nobody else is there to read it';
 
 /** The same of the kit of A2A 0.3. */
 export const known03: Readonly<Record<string, string>> = {
   'test_a2a_error_codes_enhanced: test_push_notification_not_supported_error_32003_enhanced': card,
-  'test_message_send_method: test_message_send_continue_task': board,
-  'test_state_transitions: test_task_history_length': board,
 };
