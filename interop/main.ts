@@ -6,6 +6,7 @@ import { playWith } from './clients/story.ts';
 import type { Result } from './market.ts';
 import { requirements, runConformance } from './mcp/conformance.ts';
 import { hasPython, playInPython } from './python.ts';
+import { runSchemathesis, schemathesisVersion } from './schemathesis.ts';
 
 /**
  * Runs the kits and the clients of other people against the market's doors, and prints one table. Exits with 1 when
@@ -48,6 +49,7 @@ const rows: readonly Row[] = [
     run: () => playWith(open),
   })),
   ...kits.map((kit) => ({ name: `A2A TCK, ${kit.version}`, version: kitCommit(kit), run: () => runKit(kit) })),
+  { name: 'Schemathesis', version: schemathesisVersion, needs: 'Python', run: runSchemathesis },
   pythonClient('story_mcp.py', '1.30.0', 'mcp'),
   pythonClient('story_mcp.py', '2.3.0', 'mcp'),
   pythonClient('story_langchain.py', '0.3.2', 'langchain-mcp-adapters'),

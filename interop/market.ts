@@ -21,13 +21,24 @@ export interface OpenMarket {
   register(name: string): Promise<string>;
 }
 
-/** Opens a market, uses it and removes it. @param catalog what `/mcp` offers. Default: the market. */
-export async function withMarket<T>(use: (market: OpenMarket) => Promise<T>, catalog?: Catalog): Promise<T> {
+interface MarketOptions {
+  /** What `/mcp` offers. Default: the market. */
+  readonly catalog?: Catalog;
+  /** By the names of their variables. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+/** Opens a market, uses it and removes it. */
+export async function withMarket<T>(
+  use: (market: OpenMarket) => Promise<T>,
+  { catalog, settings = {} }: MarketOptions = {},
+): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'pinchwork-interop-'));
-  const limits = ['REGISTER', 'CREATE', 'PICKUP', 'DELIVER', 'READ', 'WRITE'];
+  const limits = ['REGISTER', 'CREATE', 'PICKUP', 'DELIVER', 'READ', 'WRITE', 'ADMIN'];
   const { config } = readConfig({
     ...{ PINCHWORK_DATABASE_URL: join(folder, 'market.db'), PINCHWORK_LOG_LEVEL: 'silent' },
     ...Object.fromEntries(limits.map((name) => [`PINCHWORK_RATE_LIMIT_${name}`, 'off'])),
+    ...settings,
   });
   const core = await compose(config);
   const app = buildApp(core, catalog);

@@ -5,7 +5,7 @@ import { done, expectPaid } from './clients/story.ts';
 import { type Result, withMarket } from './market.ts';
 
 /** What comes from Python's registry: installed into a folder of its own, which is kept. */
-const cache = join(import.meta.dirname, '../node_modules/.cache/pinchwork-interop');
+export const cache = join(import.meta.dirname, '../node_modules/.cache/pinchwork-interop');
 
 /** A program has this long: an installation loads some 100 MB. */
 const mostMs = 600_000;
@@ -15,8 +15,14 @@ interface Run {
   readonly output: string;
 }
 
-function run(program: string, args: readonly string[]): Promise<Run> {
-  const options = { maxBuffer: 64 * 1024 * 1024, timeout: mostMs };
+interface Place {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** @param place where the program runs, and its variables besides ours */
+export function run(program: string, args: readonly string[], { cwd, env }: Place = {}): Promise<Run> {
+  const options = { maxBuffer: 64 * 1024 * 1024, timeout: mostMs, cwd, env: { ...process.env, ...env } };
   return new Promise((resolve) => {
     execFile(program, [...args], options, (error, stdout, stderr) => {
       resolve({ isOk: error === null, output: stdout + stderr });
@@ -32,7 +38,7 @@ export const hasPython = async (): Promise<boolean> => (await run('python3', ['-
  * @returns the folder of the programs.
  * @throws Error with what the installation has written.
  */
-async function install(packages: readonly string[]): Promise<string> {
+export async function install(packages: readonly string[]): Promise<string> {
   const folder = join(cache, packages.join('+'));
   const programs = join(folder, 'bin');
   if (existsSync(join(folder, 'complete'))) return programs;

@@ -13,15 +13,18 @@ const kit = join(import.meta.dirname, '../../node_modules', '@modelcontextprotoc
 
 /** Runs the kit's requirements of an era on a server whose `/mcp` offers the kit's own catalog. */
 export const runConformance = (era: (typeof requirements)[number]): Promise<Result> =>
-  withMarket(async ({ url, register }) => {
-    const proxy = await withKey(url, await register('kit'));
-    try {
-      return await run(era, (proxy.address() as AddressInfo).port);
-    } finally {
-      proxy.closeAllConnections();
-      proxy.close();
-    }
-  }, fixture);
+  withMarket(
+    async ({ url, register }) => {
+      const proxy = await withKey(url, await register('kit'));
+      try {
+        return await run(era, (proxy.address() as AddressInfo).port);
+      } finally {
+        proxy.closeAllConnections();
+        proxy.close();
+      }
+    },
+    { catalog: fixture },
+  );
 
 /** The kit can send no key: a proxy adds it. */
 async function withKey({ hostname, port }: URL, key: string): Promise<Server> {

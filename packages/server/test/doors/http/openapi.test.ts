@@ -161,6 +161,13 @@ describe('the OpenAPI document', () => {
     expect(faults).toEqual([]);
   });
 
+  it.each(['human', 'humanAgents'] as const)('knows the answer to a query that a page refuses: %s', async (name) => {
+    const { path } = documents[name];
+    const { status } = await market.request({ method: 'GET', url: `${path}?tags=%C2%A3` });
+    expect(status).toBe(400);
+    expect(Object.keys(document.paths[path].get.responses)).toContain(String(status));
+  });
+
   it('names the address that it was asked at, where none is configured, and is then not cached', async () => {
     const open = await Market.fresh(sqlite);
     const ask = (host: string) => open.request({ method: 'GET', url: '/openapi.json', headers: { host } });

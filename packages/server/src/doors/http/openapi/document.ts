@@ -216,6 +216,7 @@ function pageOperation(name: string, page: DocumentPage): Json {
     responses: {
       [page.status]: { description: page.description, headers, ...(page.status === 200 ? { content } : {}) },
       ...(page.hasETag === true ? { 304: { description: 'The client has it already.', headers } } : {}),
+      400: errorResponse(400, ['invalid_request']),
       ...(notFound ? { 404: errorResponse(404, ['not_found']) } : {}),
       429: errorResponse(429, ['rate_limited']),
       503: errorResponse(503, ['overloaded', 'storage_unavailable']),
