@@ -16,6 +16,7 @@ import { checkFormat, isForPrograms, pageOf, printingOf, type Printing, printRep
 import { spinning } from './output/spinner.ts';
 import { styleOf } from './output/style.ts';
 import { safeText } from './output/text.ts';
+import { plainFetch } from './plain-fetch.ts';
 import { version } from './version.ts';
 
 /**
@@ -133,7 +134,7 @@ function contextOf(io: Io, { settings, globals, isKeyShown }: ContextParts): Con
     headers: { 'user-agent': `pinchwork/${version}` },
     onRetry: ({ error, delayMs }: { error: PinchworkError; delayMs: number }) =>
       void tell(`${error.message}; trying again in ${Math.ceil(delayMs / 1_000)} s`),
-    ...(io.fetch === undefined ? {} : { fetch: io.fetch }),
+    fetch: io.fetch ?? plainFetch,
   };
   let client: Pinchwork | undefined;
   return {
