@@ -20,8 +20,8 @@ export interface InputStream {
   readAll(): Promise<Uint8Array>;
   /** What arrives, as it arrives, until the end. */
   chunks(): AsyncIterable<Uint8Array>;
-  /** One line that the user types, empty with Ctrl-D; `isHidden` shows nothing of it. Only asked for at a terminal. */
-  readLine(isHidden: boolean): Promise<string>;
+  /** Asks for a line, of which nothing is shown as it is typed; empty with Ctrl-D. Only at a terminal. */
+  askHidden(question: string): Promise<string>;
   readonly isTerminal: boolean;
 }
 

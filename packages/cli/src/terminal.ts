@@ -55,10 +55,12 @@ export function createInput(
     isTerminal: (stream as { isTTY?: boolean }).isTTY === true,
     readAll: () => buffer(addAbortSignal(signal, stream)),
     chunks: () => stream,
-    readLine: (isHidden) =>
+    askHidden: (question) =>
       new Promise((resolve, reject) => {
         const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
-        const lines = createInterface({ input: stream, output: isHidden ? silent : prompts, terminal: true });
+        const lines = createInterface({ input: stream, output: silent, terminal: true });
+        // Asked for now that the terminal gives each key: a key that is pressed sooner would be shown, or lost.
+        prompts.write(question);
         const close = () => lines.close();
         signal.addEventListener('abort', close, { once: true });
         // While a line is read, the terminal gives Ctrl-C as a character and sends no signal.
@@ -70,7 +72,7 @@ export function createInput(
         // Ctrl-D: there is no line.
         lines.once('close', () => {
           signal.removeEventListener('abort', close);
-          if (isHidden) prompts.write('\n');
+          prompts.write('\n');
           if (signal.aborted) reject(signal.reason as Error);
           else resolve('');
         });

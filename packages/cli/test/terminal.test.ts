@@ -14,27 +14,27 @@ function keyboard() {
 
 it('a line that is typed is read, and nothing of it is shown where it is hidden', async () => {
   const { input, type, shown } = keyboard();
-  const line = input.readLine(true);
+  const line = input.askHidden('Key: ');
   type('a secret\r');
   expect(await line).toBe('a secret');
-  expect(shown()).not.toContain('secret');
+  expect(shown()).toBe('Key: \n');
 });
 
 it('Ctrl-C ends the program while a line is read, and Ctrl-D gives no line', async () => {
   const first = keyboard();
-  const line = first.input.readLine(true);
+  const line = first.input.askHidden('Key: ');
   first.type('a\u0003');
   await expect(line).rejects.toThrow('interrupted');
   const second = keyboard();
-  const none = second.input.readLine(true);
+  const none = second.input.askHidden('Key: ');
   second.type('\u0004');
   expect(await none).toBe('');
 });
 
 it('a program that must end waits neither for a line nor for the end of stdin', async () => {
-  for (const read of ['readLine', 'readAll'] as const) {
+  for (const read of ['askHidden', 'readAll'] as const) {
     const { input, stop } = keyboard();
-    const reading = read === 'readAll' ? input.readAll() : input.readLine(false);
+    const reading = read === 'readAll' ? input.readAll() : input.askHidden('Key: ');
     stop();
     await expect(reading, read).rejects.toThrow();
   }

@@ -30,13 +30,12 @@ async function keepNewKey(context: Context, name: string, apiKey: string): Promi
 }
 
 /** The key to log in with: from the command line, stdin or the environment, or typed by the user. */
-async function keyToKeep({ globals, env, settings, stderr, stdin, tell }: Context): Promise<string> {
+async function keyToKeep({ globals, env, settings, stdin, tell }: Context): Promise<string> {
   const given = globals.key?.trim() ?? env.PINCHWORK_API_KEY ?? '';
   if (given !== '') return given;
   if (globals.key === undefined && settings.hasInput) {
     await tell(`Log in at ${settings.server}`);
-    await stderr.write('Key (pwk-…): ');
-    const typed = (await stdin.readLine(true)).trim();
+    const typed = (await stdin.askHidden('Key (pwk-…): ')).trim();
     if (typed !== '') return typed;
   }
   throw new Failure('There is no key to log in with', {

@@ -56,7 +56,7 @@ export class Shell {
       stdin: {
         readAll: async () => Buffer.from(around.stdin ?? ''),
         chunks: () => around.chunks ?? Readable.from([Buffer.from(around.stdin ?? '')]),
-        readLine: async () => typed.shift() ?? '',
+        askHidden: async () => typed.shift() ?? '',
         isTerminal: around.typed !== undefined,
       },
       stdout: stream('out'),
