@@ -144,13 +144,18 @@ onBothEngines('attacks by what comes in', (engine) => {
       const { loop } = attacked.core.shares;
       const turn = await loop.wait('somebody');
       const ended: string[] = [];
-      const all = Array.from({ length: 8 }, () => postLong(attacker).then(() => ended.push('attacker')));
+      // Refused as soon as it is read: how long the database takes says nothing of the turns.
+      const refused = async (name: string, agent: Agent) => {
+        const { status } = await agent.post('/v1/tasks', { context: longText });
+        ended.push(`${name} ${status}`);
+      };
+      const all = Array.from({ length: 8 }, () => refused('attacker', attacker));
       await until(() => loop.waiting === 8);
-      all.push(postLong(honest).then((reply) => ended.push(reply.status === 201 ? 'honest' : reply.text)));
+      all.push(refused('honest', honest));
       await until(() => loop.waiting === 9);
       turn.release();
       await Promise.all(all);
-      expect(ended.indexOf('honest')).toBeLessThanOrEqual(2);
+      expect(ended.slice(0, 3)).toContain('honest 400');
     });
   });
 
