@@ -161,7 +161,7 @@ onBothEngines('a push notification configuration', (engine) => {
     const [receiver, silent] = [await Receiver.open(answer(404)), await Receiver.open(answer(404))];
     const { id } = (await client.send('Count', {}, configuration({ url: receiver.url }))).result.task;
     await set(id, { id: 'silent', url: silent.url });
-    await until(() => receiver.received.length === 1);
+    await until(() => receiver.received.length === 1 && silent.received.length === 1);
     await act(id, ['pickup'], ['deliver', { result: 'x' }]);
     await idle();
     expect(states(receiver)).toEqual(['TASK_STATE_SUBMITTED']);
