@@ -10,6 +10,10 @@ import { mediaType } from './media-type.ts';
 
 /** This much of a body counts as part of its connection. Most bodies are shorter. */
 const smallBytes = 16 * 1024;
+/** After a body whose reading has taken this long, the next one waits: this many times as long, up to a limit. */
+const noticedMs = 4;
+const pauseTimes = 3;
+const longestPauseMs = 100;
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -69,7 +73,13 @@ export function boundIntake(app: FastifyInstance, { shares }: Pick<Context, 'sha
     releaseAtEnd(request, reply, release);
     const turn = shares.loop.wait(memory.holder);
     turn.then((part) => {
-      setImmediate(() => part.release());
+      const begunAt = performance.now();
+      setImmediate(() => {
+        const tookMs = performance.now() - begunAt;
+        // Most of the time is left to all other requests.
+        if (tookMs >= noticedMs) setTimeout(() => part.release(), Math.min(longestPauseMs, pauseTimes * tookMs));
+        else part.release();
+      });
       done(memory.use() ? undefined : overloaded());
     }, done);
   });
