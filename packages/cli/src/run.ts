@@ -1,4 +1,5 @@
-import { Pinchwork, type PinchworkError } from '@pinchwork/sdk';
+import type { Pinchwork, PinchworkError } from '@pinchwork/sdk';
+import { clientOf } from './client.ts';
 import { findCommand } from './command/find.ts';
 import type { GlobalValues } from './command/global-flags.ts';
 import { commandHelp, groupHelp } from './command/help.ts';
@@ -16,7 +17,6 @@ import { checkFormat, isForPrograms, pageOf, printingOf, type Printing, printRep
 import { spinning } from './output/spinner.ts';
 import { styleOf } from './output/style.ts';
 import { safeText } from './output/text.ts';
-import { plainFetch } from './plain-fetch.ts';
 import { version } from './version.ts';
 
 /**
@@ -131,10 +131,8 @@ function contextOf(io: Io, { settings, globals, isKeyShown }: ContextParts): Con
     // Where the settings have no key, the client must not take another one from the environment.
     apiKey: settings?.apiKey ?? '',
     adminKey: settings?.adminKey,
-    headers: { 'user-agent': `pinchwork/${version}` },
     onRetry: ({ error, delayMs }: { error: PinchworkError; delayMs: number }) =>
       void tell(`${error.message}; trying again in ${Math.ceil(delayMs / 1_000)} s`),
-    fetch: io.fetch ?? plainFetch,
   };
   let client: Pinchwork | undefined;
   return {
@@ -144,7 +142,7 @@ function contextOf(io: Io, { settings, globals, isKeyShown }: ContextParts): Con
     },
     get client() {
       needed(settings);
-      return (client ??= new Pinchwork(clientOptions));
+      return (client ??= clientOf(io, clientOptions));
     },
     globals,
     isKeyShown,

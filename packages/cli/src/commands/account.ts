@@ -2,11 +2,11 @@ import {
   type AgentResponse,
   type CreditBalanceResponse,
   type Input,
-  Pinchwork,
   type RegisterResponse,
   type StatsResponse,
   type TrustResponse,
 } from '@pinchwork/sdk';
+import { clientOf } from '../client.ts';
 import { type Context, command } from '../command/row.ts';
 import { listFlag, textFlag, textsFlag } from '../command/values.ts';
 import { keepKey, profileNameOf, tellKept } from '../config/keep.ts';
@@ -116,9 +116,9 @@ export const accountCommands = [
     makesProfile: true,
     show: agentView,
     run: async (context) => {
-      const { settings, signal, globals, tell, fetch, isKeyShown } = context;
+      const { settings, signal, globals, tell, isKeyShown } = context;
       const key = await keyToKeep(context);
-      const agent = await new Pinchwork({ server: settings.server, apiKey: key, fetch }).me.get({}, { signal });
+      const agent = await clientOf(context, { server: settings.server, apiKey: key }).me.get({}, { signal });
       await tellKept(context, await keepKey(context, globals.profile ?? profileNameOf(agent.name), key));
       if (isKeyShown) {
         await tell('A key on a command line can be seen by other users of the machine; "--key -" reads it from stdin.');

@@ -1,4 +1,5 @@
-import { type CallOptions, Pinchwork } from '@pinchwork/sdk';
+import type { CallOptions, Pinchwork } from '@pinchwork/sdk';
+import { clientOf } from '../client.ts';
 import type { GlobalValues } from '../command/global-flags.ts';
 import type { Completes } from '../command/values.ts';
 import { readConfig } from '../config/profiles.ts';
@@ -48,11 +49,7 @@ async function read(kind: Completes, { path, chosen }: Wanted, io: Io, options: 
     return named(Object.entries(profiles).map(([value, { server = '' }]) => ({ value, about: server })));
   }
   const { server, apiKey } = await readSettings(io, flags);
-  const client = new Pinchwork({
-    server,
-    apiKey: apiKey ?? '',
-    ...(io.fetch === undefined ? {} : { fetch: io.fetch }),
-  });
+  const client = clientOf(io, { server, apiKey: apiKey ?? '' });
   if (kind === 'agent') {
     const { agents } = await client.agents.list({ limit }, options);
     return named(agents.map(({ id, name }) => ({ value: id, about: name })));

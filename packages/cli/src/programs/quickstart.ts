@@ -1,9 +1,9 @@
-import { Pinchwork, PinchworkError } from '@pinchwork/sdk';
+import { PinchworkError } from '@pinchwork/sdk';
+import { clientOf } from '../client.ts';
 import type { Context } from '../command/row.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { Failure, usage } from '../failure.ts';
 import { isForPrograms, pageOf, printingOf, printReply } from '../output/print.ts';
-import { version } from '../version.ts';
 
 const price = 10;
 
@@ -15,7 +15,7 @@ function isLocal(server: string): boolean {
 
 /** Shows a task from its post to its payment, with two agents of its own, whose keys are kept nowhere. */
 export async function quickstart(context: Context, isAgreed: boolean): Promise<void> {
-  const { settings, signal, fetch: send } = context;
+  const { settings, signal } = context;
   const { server } = settings;
   if (!isLocal(server) && !isAgreed) {
     throw usage(
@@ -32,10 +32,9 @@ export async function quickstart(context: Context, isAgreed: boolean): Promise<v
     await context.print(`${style('bold', `${++step}.`)} ${line}`);
     if (command !== undefined) await context.print(`   ${style('dim', `pinchwork ${command}`)}`);
   };
-  const options = { server, headers: { 'user-agent': `pinchwork/${version}` }, ...(send ? { fetch: send } : {}) };
   const join = async (name: string) => {
-    const made = await new Pinchwork({ ...options, apiKey: 'none' }).register({ name }, { signal });
-    return { ...made, client: new Pinchwork({ ...options, apiKey: made.api_key }) };
+    const made = await clientOf(context, { server, apiKey: 'none' }).register({ name }, { signal });
+    return { ...made, client: clientOf(context, { server, apiKey: made.api_key }) };
   };
   const poster = await join('quickstart-poster').catch(explained);
   const worker = await join('quickstart-worker');

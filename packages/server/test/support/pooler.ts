@@ -58,8 +58,8 @@ async function before(databaseUrl: string, join: (client: Socket, dial: () => So
   return url.href;
 }
 
-/** A pooler in session mode: each client gets its own session. Unknown startup parameters are refused. */
-export const sessionPooler = (databaseUrl: string): Promise<string> =>
+/** Gives each client a session of its own. Each message of a client after its start goes to `pass`, which may send it on. */
+const apart = (databaseUrl: string, pass: (message: Buffer, client: Socket, server: Socket) => void): Promise<string> =>
   before(databaseUrl, (client, dial) => {
     const server = dial();
     server.on('close', () => client.destroy());
@@ -68,30 +68,24 @@ export const sessionPooler = (databaseUrl: string): Promise<string> =>
     onMessages(
       client,
       (index) => index > 0,
-      (message) => {
-        const parameters = message[0] === 0 && message.length > 8 ? message.subarray(8).toString().split('\0') : [];
-        const odd = parameters.find((name, i) => i % 2 === 0 && name !== '' && !known.has(name.toLowerCase()));
-        if (odd === undefined) server.write(message);
-        else client.end(errorMessage('08P01', `unsupported startup parameter: ${odd}`));
-      },
+      (message) => pass(message, client, server),
     );
+  });
+
+/** A pooler in session mode: each client gets its own session. Unknown startup parameters are refused. */
+export const sessionPooler = (databaseUrl: string): Promise<string> =>
+  apart(databaseUrl, (message, client, server) => {
+    const parameters = message[0] === 0 && message.length > 8 ? message.subarray(8).toString().split('\0') : [];
+    const odd = parameters.find((name, i) => i % 2 === 0 && name !== '' && !known.has(name.toLowerCase()));
+    if (odd === undefined) server.write(message);
+    else client.end(errorMessage('08P01', `unsupported startup parameter: ${odd}`));
   });
 
 /** A connection that is watched: calls back with the type of each message from a client after its start. */
 export const watched = (databaseUrl: string, listener: (type: string) => void): Promise<string> =>
-  before(databaseUrl, (client, dial) => {
-    const server = dial();
-    server.on('close', () => client.destroy());
-    client.on('close', () => server.destroy());
-    server.on('data', (chunk) => client.write(chunk));
-    onMessages(
-      client,
-      (index) => index > 0,
-      (message) => {
-        listener(String.fromCharCode(message[0]!));
-        server.write(message);
-      },
-    );
+  apart(databaseUrl, (message, _client, server) => {
+    listener(String.fromCharCode(message[0]!));
+    server.write(message);
   });
 
 function errorMessage(code: string, text: string): Buffer {
